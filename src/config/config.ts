@@ -1,0 +1,97 @@
+import type { Address, TcpAddress } from '../address.ts';
+
+/**
+ * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,
+ * every name resolved. Made by `load.ts`, compared by `diff.ts`, never changed.
+ */
+export interface Config {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** SHA-256 of the file's bytes, hex. */
+  readonly sha256: string;
+  readonly node: string;
+  readonly endpoint: EndpointConfig;
+  /** On SIGTERM: how long open connections may finish. */
+  readonly stopGraceMs: number;
+  readonly logLevel: LogLevel;
+  readonly hosts: ReadonlyMap<string, HostConfig>;
+  readonly actors: ReadonlyMap<string, ActorConfig>;
+  readonly tunnels: ReadonlyMap<string, TunnelConfig>;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export type HostRole = 'production' | 'draining' | 'workstation' | 'experimental';
+
+export interface EndpointConfig {
+  readonly listen: TcpAddress;
+  /** Whether `listen` may be another address than loopback. */
+  readonly allowRemote: boolean;
+}
+
+export interface HostConfig {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Undefined for a host that no tunnel goes to. */
+  readonly user: string | undefined;
+  readonly role: HostRole | undefined;
+  readonly knownHosts: string;
+  /** Parallel SSH sessions of a link. */
+  readonly sessions: number;
+  readonly keepalive: KeepaliveConfig;
+  /** Bound of each single step: dial, banner, key exchange, authentication, channel open. */
+  readonly connectTimeoutMs: number;
+}
+
+export interface KeepaliveConfig {
+  readonly everyMs: number;
+  /** Silent intervals until the session is given up. */
+  readonly lostAfter: number;
+}
+
+export interface ActorConfig {
+  readonly name: string;
+  readonly key: KeySource;
+}
+
+/** Where an actor's private key comes from. */
+export type KeySource =
+  | { readonly kind: 'agent' }
+  | { readonly kind: 'file'; readonly path: string; readonly passphraseFile: string | undefined };
+
+export interface TunnelConfig {
+  readonly name: string;
+  readonly host: string;
+  readonly actor: string;
+  readonly direction: 'local';
+  readonly listen: Address;
+  readonly target: Address;
+  readonly production: boolean;
+  readonly note: string | undefined;
+  readonly whileDown: WhileDown;
+  readonly maxConnections: number;
+  readonly probe: ProbeConfig | undefined;
+}
+
+/** What new connections meet while the link is down. */
+export type WhileDown =
+  | { readonly kind: 'hold'; readonly holdMs: number; readonly limit: number }
+  | { readonly kind: 'refuse' };
+
+export interface ProbeConfig {
+  readonly check: ProbeCheck;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** Consecutive failures until the tunnel is degraded. */
+  readonly fall: number;
+  /** Consecutive successes until it is up again. */
+  readonly rise: number;
+}
+
+export type ProbeCheck =
+  | { readonly kind: 'tcp' }
+  | { readonly kind: 'banner'; readonly prefix: string }
+  | { readonly kind: 'http'; readonly path: string; readonly status: number; readonly json: JsonValue | undefined };
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };

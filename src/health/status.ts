@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { ERROR_CODES } from '../errors.ts';
+
+/**
+ * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read.
+ * Its shape is public: changes are additive. Fields whose behaviour is still to come are `null`.
+ */
+const instant = z.iso.datetime();
+
+const errorReport = z.strictObject({ code: z.enum(ERROR_CODES), message: z.string(), hint: z.string(), at: instant });
+
+export const LINK_STATES = ['up', 'connecting', 'backoff', 'blocked'] as const;
+export type LinkState = (typeof LINK_STATES)[number];
+
+export const SESSION_ROLES = ['active', 'standby', 'draining'] as const;
+export type SessionRole = (typeof SESSION_ROLES)[number];
+
+const sessionStatus = z.strictObject({
+  id: z.int().positive(),
+  role: z.enum(SESSION_ROLES),
+  since: instant,
+  credential_type: z.enum(['static_key', 'agent', 'certificate']),
+  authenticated_until: instant.nullable(),
+  connections: z.int().nonnegative(),
+  rtt_ms: z.number().nonnegative().nullable(),
+  server: z.string(),
+  host_key: z.string(),
+  kex: z.string(),
+  cipher: z.string(),
+});
+export type SessionStatus = z.infer<typeof sessionStatus>;
+
+const credentialStatus = z.strictObject({
+  type: z.enum(['static_key', 'agent', 'certificate']),
+  fingerprint: z.string().nullable(),
+  key_id: z.string().nullable(),
+  serial: z.string().nullable(),
+  principals: z.array(z.string()).nullable(),
+  valid_after: instant.nullable(),
+  valid_before: instant.nullable(),
+  renew_at: instant.nullable(),
+  renewal: z.strictObject({ state: z.string(), last_error: errorReport.nullable() }).nullable(),
+});
+export type CredentialStatus = z.infer<typeof credentialStatus>;
+
+const linkStatus = z.strictObject({
+  host: z.string(),
+  actor: z.string(),
+  state: z.enum(LINK_STATES),
+  attempts: z.int().nonnegative(),
+  next_attempt_at: instant.nullable(),
+  last_error: errorReport.nullable(),
+  credential: credentialStatus,
+  sessions: z.array(sessionStatus),
+});
+export type LinkStatus = z.infer<typeof linkStatus>;
+
+export const TUNNEL_STATES = ['up', 'degraded', 'down', 'unverified', 'draining', 'retired', 'stopped'] as const;
+export type TunnelStateName = (typeof TUNNEL_STATES)[number];
+
+/** `pending`: no verdict yet, or none possible while the link is down. */
+const probeStatus = z.strictObject({
+  state: z.enum(['pending', 'passing', 'failing']),
+  last_at: instant.nullable(),
+  latency_ms: z.number().nonnegative().nullable(),
+  consecutive_failures: z.int().nonnegative(),
+  last_error: errorReport.nullable(),
+});
+export type ProbeStatus = z.infer<typeof probeStatus>;
+
+const usageStatus = z.strictObject({
+  open: z.int().nonnegative(),
+  opened_total: z.int().nonnegative(),
+  failed_total: z.int().nonnegative(),
+  held: z.int().nonnegative(),
+  bytes_to_target: z.int().nonnegative(),
+  bytes_from_target: z.int().nonnegative(),
+  last_activity_at: instant.nullable(),
+  quiet_since: instant.nullable(),
+  clients: z.array(z.unknown()).nullable(),
+});
+export type UsageStatus = z.infer<typeof usageStatus>;
+
+export const tunnelStatus = z.strictObject({
+  name: z.string(),
+  host: z.string(),
+  actor: z.string(),
+  direction: z.enum(['local', 'remote', 'dynamic']),
+  listen: z.string(),
+  target: z.string(),
+  production: z.boolean(),
+  note: z.string().nullable(),
+  state: z.enum(TUNNEL_STATES),
+  reason: z.string().nullable(),
+  since: instant,
+  route: z.enum(['tunnel', 'successor']),
+  last_error: errorReport.nullable(),
+  probe: probeStatus.nullable(),
+  usage: usageStatus,
+  availability: z.record(z.string(), z.number()).nullable(),
+  retirement: z.strictObject({ verdict: z.string(), blockers: z.array(z.string()) }).nullable(),
+});
+export type TunnelStatus = z.infer<typeof tunnelStatus>;
+
+const configStatus = z.strictObject({
+  path: z.string(),
+  sha256: z.string(),
+  loaded_at: instant,
+  last_reload: z.strictObject({ ok: z.boolean(), at: instant, error: z.string().nullable() }).nullable(),
+});
+export type ConfigStatus = z.infer<typeof configStatus>;
+
+export const status = z.strictObject({
+  schema: z.literal(1),
+  node: z.string(),
+  version: z.string(),
+  now: instant,
+  started_at: instant,
+  state: z.enum(['up', 'degraded', 'down']),
+  reason: z.string().nullable(),
+  config: configStatus,
+  links: z.array(linkStatus),
+  tunnels: z.array(tunnelStatus),
+  advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+});
+export type Status = z.infer<typeof status>;

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per ring (README, "Development"): what a ring may touch is what tells it apart. */
+const ring = (name: string, options: { testTimeout: number }) => ({
+  extends: true as const,
+  test: { name, include: [`tests/${name}/**/*.test.ts`], ...options },
+});
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    restoreMocks: true,
+    projects: [
+      ring('unit', { testTimeout: 5_000 }),
+      ring('integration', { testTimeout: 15_000 }),
+      ring('interop', { testTimeout: 60_000 }),
+    ],
+  },
+});
