@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { findProgram } from './find-program.ts';
+
+/** What tests may need of the machine, and the Debian package that brings it (none: it cannot be installed). */
+const CAPABILITIES = {
+  sshd: { program: 'sshd', debian: 'openssh-server' },
+  ssh: { program: 'ssh', debian: 'openssh-client' },
+  'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
+  'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
+  python3: { program: 'python3', debian: 'python3' },
+  curl: { program: 'curl', debian: 'curl' },
+  promtool: { program: 'promtool', debian: undefined },
+} as const;
+
+export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs';
+
+const told = new Set<Capability>();
+
+/**
+ * Whether the machine can do it, for `describe.skipIf(!has('sshd'))`. What is missing is said once, loudly: a test that
+ * did not run has proved nothing. In CI as root nothing that could have been installed may be missing.
+ */
+export function has(capability: Capability): boolean {
+  if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
+  if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
+  const { program, debian } = CAPABILITIES[capability];
+  const { CI } = process.env;
+  if (findProgram(program) !== undefined) return true;
+  if (debian !== undefined && CI === 'true' && process.getuid?.() === 0) {
+    throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
+  }
+  return missing(capability, debian === undefined ? `install ${program}` : `apt-get install ${debian}`);
+}
+
+function missing(capability: Capability, remedy: string): false {
+  if (!told.has(capability)) {
+    told.add(capability);
+    process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
+  }
+  return false;
+}

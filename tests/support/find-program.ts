@@ -1,0 +1,36 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const cache = new Map<string, string | undefined>();
+
+/**
+ * Absolute path of a program; undefined when there is none. The system's directories come first: /usr/sbin is on few
+ * users' PATH, and version-manager shims on PATH are slow and swallow signals.
+ */
+export function findProgram(name: string): string | undefined {
+  if (!cache.has(name)) {
+    const { PATH = '' } = process.env;
+    const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...PATH.split(delimiter)];
+    cache.set(
+      name,
+      folders.map((folder) => join(folder, name)).find((path) => path.startsWith('/') && isExecutable(path)),
+    );
+  }
+  return cache.get(name);
+}
+
+/** The same, for code that runs only where a capability check has said yes. */
+export function requireProgram(name: string): string {
+  const path = findProgram(name);
+  if (path === undefined) throw new Error(`${name} is not installed`);
+  return path;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+/** What a test varies in a tunnel YAML of one host; everything is written as in SPEC section 2. */
+export interface FleetConfig {
+  readonly endpointPort: number;
+  readonly host: {
+    readonly port: number;
+    readonly user: string;
+    readonly known_hosts: string;
+    readonly [key: string]: unknown;
+  };
+  readonly actor: { readonly key: string; readonly [key: string]: unknown };
+  /** Name → fields; `host`, `actor` and `direction` are filled in. */
+  readonly tunnels: Readonly<Record<string, Record<string, unknown>>>;
+  /** More keys at the top level. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
+export function fleetYaml(config: FleetConfig): string {
+  const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
+  return stringify({
+    version: 1,
+    node: 'railiance01',
+    endpoint: { listen: `127.0.0.1:${config.endpointPort}` },
+    ...config.extra,
+    hosts: {
+      railiance01: { address: '127.0.0.1', role: 'production' },
+      coulombcore: { address: '127.0.0.1', role: 'draining', ...config.host },
+    },
+    actors: { 'atm-fleet-mesh': config.actor },
+    tunnels: Object.fromEntries(Object.entries(config.tunnels).map(([name, own]) => [name, { ...common, ...own }])),
+  });
+}
+
+/** Writes it (again) and returns the path. */
+export function writeFleetConfig(directory: string, config: FleetConfig): string {
+  const path = join(directory, 'railiance01-tunnels.yaml');
+  writeFileSync(path, fleetYaml(config));
+  return path;
+}

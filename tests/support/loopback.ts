@@ -1,0 +1,56 @@
+import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
+
+export interface LoopbackServer extends AsyncDisposable {
+  readonly port: number;
+  /** Open connections. */
+  readonly sockets: ReadonlySet<Socket>;
+  /** How many connections there ever were. */
+  accepted(): number;
+  /** Refuses new connections and cuts the open ones. */
+  stop(): Promise<void>;
+}
+
+/** A TCP server on 127.0.0.1 that owns its connections: none outlives it, none can crash the test with an 'error'. */
+export async function listenLoopback(
+  onConnection: (socket: Socket) => void,
+  options: ServerOpts & { port?: number } = {},
+): Promise<LoopbackServer> {
+  const sockets = new Set<Socket>();
+  let accepted = 0;
+  const server = createServer({ allowHalfOpen: true, ...options }, (socket) => {
+    accepted += 1;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('close', () => sockets.delete(socket));
+    onConnection(socket);
+  });
+  const port = await listen(server, options.port ?? 0);
+  const stop = async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  return { port, sockets, accepted: () => accepted, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Binds a server on loopback and says which port it got. */
+export async function listen(server: Server, port = 0): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: '127.0.0.1', port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP server');
+  return address.port;
+}
+
+/** A port that was free a moment ago. Prefer port 0 wherever the other side can report what it got. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,80 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { findProgram } from './find-program.ts';
+import { descendantsOf, isAlive, signal } from './proc.ts';
+import { within } from './wait-until.ts';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface OwnedProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  /** Settles when the process is over and its output is read to the end. */
+  readonly exit: Promise<Exit>;
+  /** What it wrote so far; empty for a stream that was not captured. */
+  stdout(): string;
+  stderr(): string;
+  /** Ends it and everything below it. */
+  stop(name?: NodeJS.Signals): Promise<Exit>;
+}
+
+const running = new Set<number>();
+let hooked = false;
+
+/**
+ * A child process that never outlives its test: it is ended on disposal, when this process exits, and (through
+ * PR_SET_PDEATHSIG, where util-linux has it) even when this process is killed. Only pids started here are ever signalled.
+ */
+export function spawnOwned(program: string, args: readonly string[], options: SpawnOptions = {}): OwnedProcess {
+  if (!hooked) {
+    hooked = true;
+    process.on('exit', () => {
+      for (const pid of running) for (const each of [pid, ...descendantsOf(pid)].reverse()) signal(each, 'SIGKILL');
+    });
+  }
+  const setpriv = findProgram('setpriv');
+  const [file, argv] =
+    setpriv === undefined ? [program, args] : [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]];
+  const child = spawn(file, [...argv], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
+  const pid = child.pid;
+  const exit = new Promise<Exit>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, name) => resolve({ code, signal: name }));
+  });
+  exit.catch(() => {});
+  if (pid === undefined) throw new Error(`${program} could not be started`);
+  running.add(pid);
+  child.once('exit', () => running.delete(pid));
+
+  const stop = async (name: NodeJS.Signals = 'SIGTERM') => {
+    // Listed before the parent dies: its children then belong to init. Only if it lives: a dead one's pid may be reused.
+    const below = running.has(pid) ? descendantsOf(pid) : [];
+    if (running.has(pid)) signal(pid, name);
+    try {
+      return await within(`${program} (pid ${pid}) ends on ${name}`, exit, 5_000);
+    } catch (error) {
+      if (running.has(pid)) signal(pid, 'SIGKILL');
+      if (name === 'SIGKILL') throw error;
+      return await within(`${program} (pid ${pid}) ends on SIGKILL`, exit, 5_000);
+    } finally {
+      for (const each of below.filter(isAlive)) signal(each, 'SIGKILL');
+    }
+  };
+  return {
+    pid,
+    child,
+    exit,
+    stdout: () => Buffer.concat(out).toString(),
+    stderr: () => Buffer.concat(err).toString(),
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+
+interface Paths {
+  readonly hostKeys: readonly string[];
+  readonly authorizedKeysFile: string;
+}
+
+/** sshd_config of the lab: keys alone, forwarding allowed, no PAM (so that an unprivileged user can run it). */
+export function sshdConfig(
+  program: string,
+  port: number,
+  paths: Paths,
+  options: { extraConfig?: readonly string[]; penalties?: boolean },
+): string {
+  return [
+    ...(options.extraConfig ?? []),
+    'ListenAddress 127.0.0.1',
+    `Port ${port}`,
+    ...paths.hostKeys.map((path) => `HostKey ${path}`),
+    `AuthorizedKeysFile ${paths.authorizedKeysFile}`,
+    // The temporary directory lies below a world-writable one.
+    'StrictModes no',
+    'UsePAM no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin prohibit-password',
+    'AllowTcpForwarding yes',
+    'AllowStreamLocalForwarding yes',
+    'PidFile none',
+    'MaxStartups 100',
+    'UseDNS no',
+    'LogLevel VERBOSE',
+    ...(options.penalties !== true && hasPenalties(program) ? ['PerSourcePenalties no'] : []),
+    '',
+  ].join('\n');
+}
+
+let known: boolean | undefined;
+
+/** An older sshd refuses the whole file over a keyword that it does not know. */
+function hasPenalties(program: string): boolean {
+  if (known === undefined) {
+    const { stdout, stderr } = spawnSync(program, ['-V'], { encoding: 'utf8', timeout: 10_000 });
+    const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(`${stdout}${stderr}`) ?? [];
+    known = Number(major) * 1000 + Number(minor) >= 9008;
+  }
+  return known;
+}

@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/**
+ * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after `ms`. For
+ * states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
+ */
+export async function waitUntil<T>(
+  what: string,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  ms = 5_000,
+  explain: () => string = () => '',
+): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}\n${explain()}`.trimEnd());
+    await pause(10);
+  }
+}
+
+/** Settles with `promise`, or fails loudly after `ms`. */
+export async function within<T>(what: string, promise: Promise<T>, ms = 5_000): Promise<T> {
+  const timer = new AbortController();
+  const expired = pause(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`not within ${ms} ms: ${what}`);
+  });
+  expired.catch(() => {});
+  try {
+    return await Promise.race([promise, expired]);
+  } finally {
+    timer.abort();
+  }
+}
