@@ -1,23 +1,24 @@
 import type { Socket } from 'node:net';
-import ssh2, { type AnyAuthMethod, type Client, type NegotiatedAlgorithms } from 'ssh2';
+import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
 import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
-import { hardenedAlgorithms } from './algorithms.ts';
+import { offer } from './algorithms.ts';
 import { openDirectChannel, type SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
-import type { HostKeyPolicy } from './known-hosts.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
+import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
   /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
   readonly peer: string;
   readonly username: string;
   /** Exactly what is offered, in order; nothing else ever is. */
-  readonly authMethods: readonly AnyAuthMethod[];
+  readonly authMethods: UserAuth;
   readonly hostKey: HostKeyPolicy;
   /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
   readonly stepTimeoutMs: number;
@@ -141,7 +142,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         sock: socket,
         username: options.username,
         authHandler: [...options.authMethods],
-        algorithms: hardenedAlgorithms(options.hostKey.algorithms),
+        algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
         readyTimeout: 0,
         keepaliveInterval: 0,
