@@ -10,6 +10,7 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
+import { quoted } from './expectation.ts';
 import type { ConfigPath } from './problem.ts';
 
 /** From 1, both. */
@@ -51,16 +52,19 @@ export function readYaml(text: string): YamlSource {
     merge: false,
     lineCounter: lines,
     prettyErrors: false,
+    // Its own search is quadratic: see duplicateKeys.
+    uniqueKeys: false,
     logLevel: 'error',
   });
   const mistakes = [...doc.errors, ...doc.warnings].map((error) => ({
     ...position(error.pos[0]),
     message: syntaxMessage(error.code, error.message),
   }));
-  // A duplicate key leaves a tree that is still worth checking; after other errors the tree is guesswork.
-  const intact = doc.errors.every((error) => error.code === 'DUPLICATE_KEY');
+  // After a syntax error the tree is guesswork: whatever else seems wrong with it may not be.
+  const intact = doc.errors.length === 0;
   const structural = intact ? structuralMistakes(doc, position) : [];
   mistakes.push(...structural);
+  if (intact) mistakes.push(...duplicateKeys(doc, position));
   let data: unknown;
   if (intact && structural.length === 0) {
     try {
@@ -98,8 +102,30 @@ function structuralMistakes(doc: Yaml, position: (offset: number) => Position): 
   return found;
 }
 
+/** Duplicate keys leave a tree that is still worth checking for other mistakes. */
+function duplicateKeys(doc: Yaml, position: (offset: number) => Position): SyntaxMistake[] {
+  const found: SyntaxMistake[] = [];
+  visit(doc, {
+    Map(_, { items }) {
+      const lineOf = new Map<string, number>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const at = position(key.range?.[0] ?? 0);
+        const earlier = lineOf.get(name);
+        if (earlier === undefined) lineOf.set(name, at.line);
+        else
+          found.push({
+            ...at,
+            message: `duplicate key ${quoted(name)}; expected it once, it is on line ${earlier} already`,
+          });
+      }
+    },
+  });
+  return found;
+}
+
 function syntaxMessage(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this key was given before in the same mapping; expected every key once';
   if (code === 'MULTIPLE_DOCS')
     return 'a second document begins here; expected one document, without "---" between parts';
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
