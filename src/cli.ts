@@ -16,8 +16,7 @@ const program = new Command('fleet-mesh')
   .version(readVersion())
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(add --help for what there is)')
-  .action((_options, command: Command) => command.help({ error: true }));
+  .showHelpAfterError('(add --help for what there is)');
 
 const configOption = () =>
   new Option('-c, --config <file>', 'the tunnel YAML').default(

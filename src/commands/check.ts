@@ -35,7 +35,7 @@ async function load(path: string, env: ConfigEnvironment): Promise<Config | Prob
 
 function describeProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return `${problems.map(formatProblem).join('\n')}\n${count}; nothing was changed\n`;
+  return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
 }
 
 function describeConfig(path: string, { node, tunnels }: Config): string {

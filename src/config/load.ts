@@ -30,7 +30,13 @@ export async function loadConfig(path: string, env: ConfigEnvironment): Promise<
 export function parseConfig(bytes: Buffer, path: string, env: ConfigEnvironment): Config {
   if (!isUtf8(bytes)) throw wholeFileError(path, 'is not UTF-8 text; expected a YAML file in UTF-8');
   const yaml = readYaml(new TextDecoder().decode(bytes));
-  const problems: Problem[] = yaml.mistakes.map((mistake) => ({ file: path, path: '', ...mistake }));
+  const problems: Problem[] = yaml.mistakes.map(({ line, column, path: at, message }) => ({
+    file: path,
+    line,
+    column,
+    path: formatPath(at),
+    message,
+  }));
   if (yaml.data === undefined) throw configError(problems);
   if (yaml.data === null) throw wholeFileError(path, 'is empty; expected version, node, hosts, actors and tunnels');
 
