@@ -19,24 +19,27 @@ export function checkNames(outline: Outline): Finding[] {
         }),
       ),
   );
+  const wanted = new Set<string>();
   return [
     ...malformed,
     ...dangling(['node'], outline.node, outline.hosts, 'host'),
-    ...bodies(outline.tunnels).flatMap(([name, tunnel]) => checkTunnel(outline, name, tunnel)),
+    ...bodies(outline.tunnels).flatMap(([name, tunnel]) => checkTunnel(outline, name, tunnel, wanted)),
     ...bodies(outline.hosts).flatMap(([name, { jump }]) => checkJump(outline, name, jump)),
   ];
 }
 
-function checkTunnel(outline: Outline, name: string, tunnel: OutlineTunnel): Finding[] {
+/** `wanted`: hosts whose user was asked for already, which is one mistake however many tunnels go there. */
+function checkTunnel(outline: Outline, name: string, tunnel: OutlineTunnel, wanted: Set<string>): Finding[] {
   const at = (field: string) => ['tunnels', name, field];
   const findings = [
     ...dangling(at('host'), tunnel.host, outline.hosts, 'host'),
     ...dangling(at('actor'), tunnel.actor, outline.actors, 'actor'),
   ];
   const host = tunnel.host === undefined ? undefined : own(outline.hosts, tunnel.host);
-  if (host !== undefined && host.user === undefined) {
+  if (tunnel.host !== undefined && host !== undefined && host.user === undefined && !wanted.has(tunnel.host)) {
+    wanted.add(tunnel.host);
     findings.push({
-      path: ['hosts', tunnel.host ?? '', 'user'],
+      path: ['hosts', tunnel.host, 'user'],
       message: `missing; expected a user to log in as, since tunnel ${name} goes to this host`,
       at: 'key',
     });

@@ -1,13 +1,16 @@
 /** Longer values are cut in messages: a message is one line of a log. */
 const LONGEST_SHOWN = 60;
 
+/** Text in quotes, on one line, and cut where it is long. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text);
+}
+
 /** The first half of a message: what is there instead of what was expected. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'has no value';
-  if (typeof value === 'string') {
-    return `got ${JSON.stringify(value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value)}`;
-  }
+  if (typeof value === 'string') return `got ${quoted(value)}`;
   if (Array.isArray(value)) return 'got a list';
   return typeof value === 'object' ? 'got a mapping' : `got ${String(value)}`;
 }

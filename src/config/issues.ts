@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { didYouMean } from './closest.ts';
+import { quoted } from './expectation.ts';
 import type { ConfigPath, Finding } from './problem.ts';
 import { configJsonSchema } from './schema.ts';
 
@@ -8,19 +9,21 @@ type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** What zod found, one finding for each single mistake, with the suggestions that need the value or the schema. */
 export function findingsOf(issues: readonly Issue[], data: unknown): Finding[] {
-  return issues.flatMap((issue) => findingsOfIssue(issue, [], data));
+  const schema = configJsonSchema();
+  return issues.flatMap((issue) => findingsOfIssue(issue, [], data, schema));
 }
 
-function findingsOfIssue(issue: Issue, parent: ConfigPath, data: unknown): Finding[] {
+function findingsOfIssue(issue: Issue, parent: ConfigPath, data: unknown, schema: JsonSchema): Finding[] {
   const path = [...parent, ...issue.path.map((segment) => (typeof segment === 'number' ? segment : String(segment)))];
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(configJsonSchema(), path);
+    const known = keysAt(schema, path);
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKeyMessage(key, known), at: 'key' }));
   }
   if (issue.code === 'invalid_union') {
     // A branch that only complains of something inside the value is the one that was meant.
     const meant = issue.errors.find((branch) => branch.every(isInside));
-    if (meant !== undefined && meant.length > 0) return meant.flatMap((inner) => findingsOfIssue(inner, path, data));
+    if (meant !== undefined && meant.length > 0)
+      return meant.flatMap((inner) => findingsOfIssue(inner, path, data, schema));
   }
   const message = `${issue.message}${didYouMean(valueAt(data, path), wordsOf(issue))}`;
   return [{ path, message, at: 'value' }];
@@ -32,7 +35,7 @@ function isInside(issue: Issue): boolean {
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
   const expected = known.length === 0 ? 'an empty mapping' : `one of ${known.join(', ')}`;
-  return `unknown key ${JSON.stringify(key.slice(0, 60))}; expected ${expected}${didYouMean(key, known)}`;
+  return `unknown key ${quoted(key)}; expected ${expected}${didYouMean(key, known)}`;
 }
 
 /** The words that would have been right, where the issue is about a choice of words. */

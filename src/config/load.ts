@@ -16,6 +16,9 @@ import { resolveConfig } from './resolve.ts';
 import { configSchema } from './schema.ts';
 import { readYaml } from './yaml-document.ts';
 
+/** Nobody mends more than this in one go: what has more is not a tunnel YAML. */
+const MOST_LISTED = 200;
+
 /** Reads the tunnel YAML at `path`, or throws a {@link ConfigError} that carries everything that is wrong with it. */
 export async function loadConfig(path: string, env: ConfigEnvironment): Promise<Config> {
   const source = await readSource(path);
@@ -27,7 +30,13 @@ export async function loadConfig(path: string, env: ConfigEnvironment): Promise<
 export function parseConfig(bytes: Buffer, path: string, env: ConfigEnvironment): Config {
   if (!isUtf8(bytes)) throw wholeFileError(path, 'is not UTF-8 text; expected a YAML file in UTF-8');
   const yaml = readYaml(new TextDecoder().decode(bytes));
-  const problems: Problem[] = yaml.mistakes.map((mistake) => ({ file: path, path: '', ...mistake }));
+  const problems: Problem[] = yaml.mistakes.map(({ line, column, path: at, message }) => ({
+    file: path,
+    line,
+    column,
+    path: formatPath(at),
+    message,
+  }));
   if (yaml.data === undefined) throw configError(problems);
   if (yaml.data === null) throw wholeFileError(path, 'is empty; expected version, node, hosts, actors and tunnels');
 
@@ -37,9 +46,11 @@ export function parseConfig(bytes: Buffer, path: string, env: ConfigEnvironment)
     ...(parsed.success ? [] : findingsOf(parsed.error.issues, yaml.data)),
     ...checkAcross(yaml.data, places),
   ];
-  for (const { path: at, message, at: pointsAt } of findings) {
+  for (const { path: at, message, at: pointsAt } of findings.slice(0, MOST_LISTED)) {
     problems.push({ file: path, ...yaml.locate(at, pointsAt), path: formatPath(at), message });
   }
+  const unlisted = findings.length - MOST_LISTED;
+  if (unlisted > 0) problems.push(wholeFile(path, `${unlisted} more problems are not listed`));
   if (!parsed.success || problems.length > 0) throw configError(problems);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return resolveConfig(parsed.data, { path: resolve(path), sha256 }, places);
@@ -63,5 +74,9 @@ function configError(problems: readonly Problem[]): ConfigError {
 }
 
 function wholeFileError(file: string, message: string): ConfigError {
-  return new ConfigError([{ file, line: 1, column: 1, path: '', message }]);
+  return new ConfigError([wholeFile(file, message)]);
+}
+
+function wholeFile(file: string, message: string): Problem {
+  return { file, line: 1, column: 1, path: '', message };
 }

@@ -1,3 +1,5 @@
+import { quoted } from './expectation.ts';
+
 /** A place in the tree of the YAML: keys, and indices of lists. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -43,7 +45,7 @@ export function formatProblem({ file, line, column, path, message }: Problem): s
 export function formatPath(path: ConfigPath): string {
   return path.reduce<string>((text, segment) => {
     if (typeof segment === 'number') return `${text}[${segment}]`;
-    if (!/^[\w-]+$/.test(segment)) return `${text}[${JSON.stringify(segment)}]`;
+    if (!/^[\w-]+$/.test(segment)) return `${text}[${quoted(segment)}]`;
     return text === '' ? segment : `${text}.${segment}`;
   }, '');
 }

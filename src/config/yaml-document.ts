@@ -2,6 +2,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -10,6 +11,7 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
+import { quoted } from './expectation.ts';
 import type { ConfigPath } from './problem.ts';
 
 /** From 1, both. */
@@ -20,6 +22,8 @@ export interface Position {
 
 /** A mistake of the YAML itself, whatever it was meant to configure. */
 export interface SyntaxMistake extends Position {
+  /** Of the key, where the mistake is one of keys. */
+  readonly path: ConfigPath;
   readonly message: string;
 }
 
@@ -51,22 +55,26 @@ export function readYaml(text: string): YamlSource {
     merge: false,
     lineCounter: lines,
     prettyErrors: false,
+    // Its own search is quadratic: see duplicateKeys.
+    uniqueKeys: false,
     logLevel: 'error',
   });
   const mistakes = [...doc.errors, ...doc.warnings].map((error) => ({
     ...position(error.pos[0]),
+    path: [],
     message: syntaxMessage(error.code, error.message),
   }));
-  // A duplicate key leaves a tree that is still worth checking; after other errors the tree is guesswork.
-  const intact = doc.errors.every((error) => error.code === 'DUPLICATE_KEY');
+  // After a syntax error the tree is guesswork: whatever else seems wrong with it may not be.
+  const intact = doc.errors.length === 0;
   const structural = intact ? structuralMistakes(doc, position) : [];
   mistakes.push(...structural);
+  if (intact) mistakes.push(...duplicateKeys(doc, position));
   let data: unknown;
   if (intact && structural.length === 0) {
     try {
       data = doc.toJS({ maxAliasCount: MOST_ALIASES });
     } catch (error) {
-      mistakes.push({ line: 1, column: 1, message: error instanceof Error ? error.message : String(error) });
+      mistakes.push({ line: 1, column: 1, path: [], message: error instanceof Error ? error.message : String(error) });
     }
   }
   return { data, mistakes, locate: (path, at) => position(offsetOf(doc, path, at)) };
@@ -75,7 +83,7 @@ export function readYaml(text: string): YamlSource {
 /** What plain JavaScript values cannot carry, and what would make a walk over them endless. */
 function structuralMistakes(doc: Yaml, position: (offset: number) => Position): SyntaxMistake[] {
   const found: SyntaxMistake[] = [];
-  const report = (node: Node, message: string) => found.push({ ...position(node.range?.[0] ?? 0), message });
+  const report = (node: Node, message: string) => found.push({ ...position(node.range?.[0] ?? 0), path: [], message });
   visit(doc, {
     Pair(_, { key }) {
       if (isScalar(key) && key.value !== '__proto__') return undefined;
@@ -98,8 +106,38 @@ function structuralMistakes(doc: Yaml, position: (offset: number) => Position): 
   return found;
 }
 
+/** Duplicate keys leave a tree that is still worth checking for other mistakes. */
+function duplicateKeys(doc: Yaml, position: (offset: number) => Position): SyntaxMistake[] {
+  const found: SyntaxMistake[] = [];
+  visit(doc, {
+    Map(_, map, ancestors) {
+      const lineOf = new Map<string, number>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const at = position(key.range?.[0] ?? 0);
+        const earlier = lineOf.get(name);
+        if (earlier === undefined) {
+          lineOf.set(name, at.line);
+          continue;
+        }
+        const message = `duplicate key ${quoted(name)}; expected it once, it is on line ${earlier} already`;
+        found.push({ ...at, path: [...pathOf([...ancestors, map]), name], message });
+      }
+    },
+  });
+  return found;
+}
+
+/** The path of a node, out of the nodes from the document down to it. */
+function pathOf(nodes: readonly unknown[]): ConfigPath {
+  return nodes.flatMap((node, index) => {
+    if (isPair(node)) return [String(isScalar(node.key) ? node.key.value : node.key)];
+    return isSeq(node) && index + 1 < nodes.length ? [node.items.indexOf(nodes[index + 1])] : [];
+  });
+}
+
 function syntaxMessage(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'this key was given before in the same mapping; expected every key once';
   if (code === 'MULTIPLE_DOCS')
     return 'a second document begins here; expected one document, without "---" between parts';
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';

@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000;
 
 /** The way of a tunnel out of service. */
 export const drain = mapping({
-  step: text('a quoted step id such as "2.4"').describe('Step of the plan that retires this tunnel, quoted: "2.4".'),
+  step: text('a step id such as "2.4"').describe('Step of the plan that retires this tunnel, quoted: "2.4".'),
   quiet_for: duration(1_000, 365 * DAY_MS)
     .optional()
     .describe('How long nobody may have used the tunnel before it can be retired. Default 24h.'),

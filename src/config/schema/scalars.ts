@@ -30,7 +30,9 @@ export function named<Value extends z.ZodType>(value: Value) {
 
 /** Text of one line. */
 export function text(expected: string, longest = 255) {
-  const error = wants(expected);
+  // The YAML of a step id 2.10 is the number 2.1: only quotes keep what was written.
+  const error = (issue: { readonly input?: unknown }) =>
+    wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);
   return z
     .string({ error })
     .regex(/^\P{Cc}+$/u, { error })
