@@ -1,9 +1,10 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { descendantsOf, nameOf } from './proc.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** What this process holds, by kind. */
-export interface Holdings {
+interface Holdings {
   /** Open descriptors by what they are: `socket`, `pipe`, or the path. */
   readonly fds: ReadonlyMap<string, number>;
   /** What keeps the event loop busy: sockets, servers, timers (`Timeout`), child processes. */
@@ -11,7 +12,21 @@ export interface Holdings {
   readonly children: readonly string[];
 }
 
-export function holdings(): Holdings {
+/**
+ * What is held at rest: the least of each kind over a while, because the test runner's own short-lived timers would
+ * otherwise raise the baseline and hide a leak. Take it after a warm-up round: what is opened once is no leak.
+ */
+export async function takeBaseline(ms = 250): Promise<Holdings> {
+  let least = holdings();
+  for (const until = performance.now() + ms; performance.now() < until; ) {
+    await pause(10);
+    const now = holdings();
+    least = { ...now, fds: minimum(least.fds, now.fds), resources: minimum(least.resources, now.resources) };
+  }
+  return least;
+}
+
+function holdings(): Holdings {
   return {
     fds: count(readdirSync('/proc/self/fd').flatMap(describeFd)),
     resources: count(process.getActiveResourcesInfo()),
@@ -19,10 +34,7 @@ export function holdings(): Holdings {
   };
 }
 
-/**
- * Waits, bounded, until nothing is held beyond the baseline, and says what is left otherwise. Take the baseline after a
- * warm-up round: what is loaded or opened once (DNS threads, lazily loaded modules) is no leak.
- */
+/** Waits, bounded, until nothing is held beyond the baseline, and says what is left otherwise. */
 export async function expectNoLeaks(baseline: Holdings, ms = 5_000): Promise<void> {
   let grown: string[] = [];
   await waitUntil(
@@ -65,4 +77,8 @@ function count(kinds: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
+}
+
+function minimum(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...a].map(([kind, held]) => [kind, Math.min(held, b.get(kind) ?? 0)]));
 }

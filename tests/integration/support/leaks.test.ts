@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { expectNoLeaks, holdings } from '../../support/leaks.ts';
+import { expectNoLeaks, takeBaseline } from '../../support/leaks.ts';
 import { spawnOwned } from '../../support/owned-process.ts';
 import { startEcho } from '../../support/targets.ts';
 
 describe('expectNoLeaks', () => {
   it('passes when everything is given back', async () => {
-    const baseline = holdings();
+    const baseline = await takeBaseline();
     {
       await using echo = await startEcho();
       const client = connect({ host: '127.0.0.1', port: echo.port });
@@ -19,23 +19,23 @@ describe('expectNoLeaks', () => {
 
   it('names a socket that is still open', async () => {
     await using echo = await startEcho();
-    const baseline = holdings();
+    const baseline = await takeBaseline();
     const client = connect({ host: '127.0.0.1', port: echo.port });
     await once(client, 'connect');
-    await expect(expectNoLeaks(baseline, 50)).rejects.toThrow(/fd socket[\s\S]*TCPSocketWrap/);
+    await expect(expectNoLeaks(baseline, 300)).rejects.toThrow(/fd socket[\s\S]*TCPSocketWrap/);
     client.destroy();
     await expectNoLeaks(baseline);
   });
 
   it('names a timer and a child process that are still there', async () => {
-    const baseline = holdings();
+    const baseline = await takeBaseline();
     const timer = setTimeout(() => {}, 60_000);
-    await expect(expectNoLeaks(baseline, 50)).rejects.toThrow(/1 × resource Timeout/);
+    await expect(expectNoLeaks(baseline, 300)).rejects.toThrow(/1 × resource Timeout/);
     clearTimeout(timer);
     {
       await using child = spawnOwned('/bin/sleep', ['60']);
       expect(child.pid).toBeGreaterThan(0);
-      await expect(expectNoLeaks(baseline, 50)).rejects.toThrow(/child process (sleep|setpriv)/);
+      await expect(expectNoLeaks(baseline, 300)).rejects.toThrow(/child process (sleep|setpriv)/);
     }
     await expectNoLeaks(baseline);
   });
