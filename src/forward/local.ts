@@ -39,11 +39,11 @@ const RETRY_PAUSE_MS = 10;
 /**
  * A local forward (ssh(1) `-L`): accepts here, and joins each connection to a channel to the target. The listener does
  * not depend on the link: while there is no session, connections wait, and are reset when the wait is over. What is
- * open or waiting is never touched by new options or a new source: they hold for connections from then on.
+ * open or waiting is never touched by new options: they hold for connections from then on.
  */
 export class LocalForward {
   #options: LocalForwardOptions;
-  #deps: LocalForwardDependencies;
+  readonly #deps: LocalForwardDependencies;
   #listener: Listener | undefined;
   readonly #pending = new Set<AbortController>();
   readonly #idleWaiters = new Set<() => void>();
@@ -68,9 +68,8 @@ export class LocalForward {
     await listener?.close();
   }
 
-  reconfigure(options: LocalForwardOptions, source: ChannelSource): void {
+  reconfigure(options: LocalForwardOptions): void {
     this.#options = options;
-    this.#deps = { ...this.#deps, source };
   }
 
   /** Settles when no connection is open or waiting. */

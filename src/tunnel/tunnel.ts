@@ -37,6 +37,8 @@ export class Tunnel {
   readonly #usage = new Usage();
   readonly #forward: LocalForward;
   readonly #stop = new AbortController();
+  /** Whichever link the tunnel goes over at the moment of the question. */
+  readonly #source: ChannelSource;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
@@ -54,10 +56,18 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     this.#deps = deps;
+    const currentLink = () => this.#link;
+    this.#source = {
+      get ready() {
+        return currentLink().ready;
+      },
+      whenReady: (signal) => this.#link.whenReady(signal),
+      open: (target, originator, signal) => this.#link.open(target, originator, signal),
+    };
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = new LocalForward(forwardOptions(config), {
-      source: link,
+      source: this.#source,
       usage: this.#usage,
       onOpened: (seconds) => {
         connectSeconds.observe(labels, seconds);
@@ -95,7 +105,7 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
-    this.#forward.reconfigure(forwardOptions(config), link);
+    this.#forward.reconfigure(forwardOptions(config));
     const target = formatAddress(before.target) !== formatAddress(config.target);
     if (target) this.#targetError = undefined;
     if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -222,16 +232,13 @@ export class Tunnel {
     const prober = new Prober(
       { config: probe, target },
       {
-        source: {
-          ready: () => this.#link.ready,
-          open: (address, originator, signal) => this.#link.open(address, originator, signal),
-        },
+        source: this.#source,
         observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
         random: this.#deps.random,
-        onResult: (error) => this.#onProbed(error),
+        onResult: ({ error }) => this.#onProbed(error),
       },
     );
-    prober.start(stop.signal);
+    void prober.run(stop.signal);
     this.#probing = { prober, stop };
   }
 
