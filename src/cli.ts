@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, CommanderError, Option } from 'commander';
+import { check } from './commands/check.ts';
+import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
+import { SCHEMA_NAMES, schema } from './commands/schema.ts';
+import { defaultConfigPath } from './config/default-path.ts';
+
+const io: CommandIo = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+const program = new Command('fleet-mesh')
+  .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
+  .version(readVersion())
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('(add --help for what there is)');
+
+const configOption = () =>
+  new Option('-c, --config <file>', 'the tunnel YAML').default(
+    defaultConfigPath(process.env),
+    '$FLEET_MESH_CONFIG, else /etc/fleet-mesh/tunnels.yaml, else ~/.config/fleet-mesh/tunnels.yaml',
+  );
+
+/** Its result is the exit code; what it throws is a bug. */
+function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise<ExitCode>) {
+  return async (...args: Args): Promise<void> => {
+    process.exitCode = await run(...args);
+  };
+}
+
+program
+  .command('check')
+  .description('validates the configuration: all problems at once; touches no network')
+  .addOption(configOption())
+  .option('--json', 'print {ok, problems} as JSON', false)
+  .action(ends((options: { config: string; json: boolean }) => check(options, io)));
+
+program
+  .command('schema')
+  .description('prints a JSON Schema')
+  .argument('<name>', SCHEMA_NAMES.join(', '))
+  .action(ends((name: string) => schema(name, io)));
+
+// A reader that goes away (`fleet-mesh schema config | head`) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  else {
+    io.err(`fleet-mesh: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}
+
+function readVersion(): string {
+  const manifest: unknown = createRequire(import.meta.url)('../package.json');
+  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : '';
+  return String(version);
+}

@@ -1,0 +1,84 @@
+import { request } from 'node:http';
+import { formatAddress, type TcpAddress } from '../address.ts';
+import { withDeadline } from '../async/deadline.ts';
+import { type Status, status as statusSchema } from '../health/status.ts';
+
+/** Why the daemon's snapshot could not be had, in one sentence for people. */
+export class StatusUnavailable extends Error {
+  override readonly name = 'StatusUnavailable';
+}
+
+const DEADLINE_MS = 3_000;
+/** A snapshot of hundreds of tunnels is some hundred kilobytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Asks the daemon at `endpoint` for its snapshot. Rejects with {@link StatusUnavailable}, or the signal's reason. */
+export async function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<Status> {
+  const where = formatAddress(endpoint);
+  const expired = () => new StatusUnavailable(`no answer from ${where} within ${DEADLINE_MS / 1_000} s`);
+  try {
+    const body = await withDeadline(DEADLINE_MS, signal, expired, (deadline) => get(endpoint, deadline));
+    return parse(body, where);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof StatusUnavailable ? error : new StatusUnavailable(explain(error, where), { cause: error });
+  }
+}
+
+function get(endpoint: TcpAddress, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = endpoint;
+    const asked = request({ host, port, path: '/status', agent: false, headers: { accept: 'application/json' } });
+    // The request's own `signal` option would replace the reason by a plain AbortError.
+    const onAbort = () => asked.destroy(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    asked.on('error', reject);
+    asked.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('error', reject);
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > MAX_BYTES) asked.destroy(new StatusUnavailable('the answer is far too long'));
+      });
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
+        else
+          reject(new StatusUnavailable(`${formatAddress(endpoint)} answered ${response.statusCode}: not fleet-mesh?`));
+      });
+    });
+    asked.end();
+  });
+}
+
+function parse(body: string, where: string): Status {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (cause) {
+    throw new StatusUnavailable(`what ${where} answered is not JSON: not fleet-mesh?`, { cause });
+  }
+  const parsed = statusSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  // Changes of the snapshot are additive (SPEC section 4): a newer daemon's further fields are none of our business.
+  if (parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')) return value as Status;
+  throw new StatusUnavailable(`what ${where} answered is not a fleet-mesh snapshot of schema 1`, {
+    cause: parsed.error,
+  });
+}
+
+function explain(error: unknown, where: string): string {
+  const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (errno) {
+    case 'ECONNREFUSED':
+      return `nothing listens on ${where}: fleet-mesh is not running there`;
+    case 'ECONNRESET':
+      return `${where} cut the connection`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${where} cannot be resolved`;
+    default:
+      return `${where} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,166 @@
+import type { TcpAddress } from '../address.ts';
+import { sleep } from '../async/sleep.ts';
+import type { Status } from '../health/status.ts';
+import { statusText } from '../health/text.ts';
+import { nearest } from '../nearest.ts';
+import { parseEndpoint } from './endpoint-address.ts';
+import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
+
+/** Arguments of `fleet-mesh status`. */
+export interface StatusOptions {
+  /** One tunnel instead of all. */
+  readonly name?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly watch?: boolean | undefined;
+  /** URL or host:port of the daemon's endpoint. */
+  readonly endpoint?: string | undefined;
+  /** Configuration file whose endpoint is asked when `endpoint` is not given. */
+  readonly config?: string | undefined;
+  /** The endpoint that a configuration file names; undefined, or a rejection, when it cannot be read. */
+  readonly endpointOf?: ((configPath: string) => Promise<TcpAddress | undefined> | TcpAddress | undefined) | undefined;
+}
+
+/** What the command touches of the process. */
+export interface StatusIo {
+  out(text: string): void;
+  err(text: string): void;
+  /** Whether `out` is a terminal. */
+  readonly isTty: boolean;
+  /** Width of the terminal. */
+  readonly columns?: number | undefined;
+  /** Ends a watch (Ctrl-C) or the wait for an answer. */
+  readonly signal: AbortSignal;
+  /** `NO_COLOR` is read; the process's environment by default. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** SPEC section 8, as far as `status` needs them. `notUp`: what was asked for is degraded, down or out of service. */
+export const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
+
+const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
+const WATCH_MS = 2_000;
+
+/** Home, erase to the end: what was drawn before is overwritten without the flicker of an empty screen. */
+const REDRAW = '\x1b[H\x1b[2J';
+
+/** What one look at the daemon gave: the text to show, a text that is the same as long as nothing changed, the verdict. */
+interface Look {
+  readonly text: string;
+  readonly change: string;
+  readonly code: number;
+  readonly failed: boolean;
+}
+
+/** `fleet-mesh status [NAME] [--json] [--watch]`. Settles with the exit code; never rejects. */
+export async function statusCommand(options: StatusOptions, io: StatusIo): Promise<number> {
+  const endpoint = await endpointFor(options);
+  if (endpoint === undefined) {
+    io.err(`fleet-mesh: "${options.endpoint}" is not an endpoint: give host:port or http://host:port\n`);
+    return STATUS_EXIT.usage;
+  }
+  return options.watch === true ? watch(endpoint, options, io) : once(endpoint, options, io);
+}
+
+async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<number> {
+  const seen = await look(endpoint, options, io);
+  if (seen === undefined) return STATUS_EXIT.unreachable;
+  if (seen.failed) io.err(seen.text);
+  else io.out(seen.text);
+  return seen.code;
+}
+
+/** A terminal is redrawn; anything else gets a line for each change, JSON or words. */
+async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<number> {
+  let code: number = STATUS_EXIT.unreachable;
+  let shown: string | undefined;
+  while (!io.signal.aborted) {
+    const seen = await look(endpoint, options, io);
+    if (seen === undefined) break;
+    code = seen.code;
+    if (io.isTty && options.json !== true) {
+      io.out(`${REDRAW}${seen.text}\n(every ${WATCH_MS / 1_000} s; Ctrl-C ends)\n`);
+    } else if (seen.change !== shown) {
+      if (options.json === true && !seen.failed) io.out(seen.text);
+      else (seen.failed ? io.err : io.out)(`${new Date().toISOString()} ${seen.change}\n`);
+      shown = seen.change;
+    }
+    await sleep(WATCH_MS, io.signal).catch(() => {});
+  }
+  return code;
+}
+
+/** One look; undefined when the command was ended meanwhile. */
+async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<Look | undefined> {
+  try {
+    return describe(await fetchStatus(endpoint, io.signal), options, io);
+  } catch (error) {
+    if (io.signal.aborted) return undefined;
+    if (!(error instanceof StatusUnavailable)) throw error;
+    const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another address: --endpoint or --config.';
+    const text = `fleet-mesh: ${error.message}\n${hint}\n`;
+    return { text, change: error.message, code: STATUS_EXIT.unreachable, failed: true };
+  }
+}
+
+function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
+  const chosen = options.name === undefined ? status : only(status, options.name);
+  if (chosen === undefined) {
+    const text = unknownTunnel(options.name ?? '', status);
+    return { text: `fleet-mesh: ${text}\n`, change: text, code: STATUS_EXIT.noSuchTunnel, failed: true };
+  }
+  const [tunnel] = chosen.tunnels;
+  const subject = options.name === undefined ? chosen : tunnel;
+  return {
+    text: options.json === true ? `${jsonOf(subject, options)}\n` : statusText(chosen, textOptions(io)),
+    change: changeOf(chosen, options),
+    code: subject?.state === 'up' ? STATUS_EXIT.up : STATUS_EXIT.notUp,
+    failed: false,
+  };
+}
+
+/** A watch writes NDJSON, one line a change. */
+function jsonOf(subject: unknown, options: StatusOptions): string {
+  return options.watch === true ? JSON.stringify(subject) : JSON.stringify(subject, null, 2);
+}
+
+function textOptions(io: StatusIo) {
+  const { NO_COLOR } = io.env ?? process.env;
+  // no-color.org: set and not empty.
+  return {
+    colour: io.isTty && (NO_COLOR === undefined || NO_COLOR === ''),
+    columns: io.isTty ? io.columns : undefined,
+  };
+}
+
+/** The snapshot narrowed to one tunnel and its link. */
+function only(status: Status, name: string): Status | undefined {
+  const tunnel = status.tunnels.find((candidate) => candidate.name === name);
+  if (tunnel === undefined) return undefined;
+  const links = status.links.filter(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
+  return { ...status, tunnels: [tunnel], links };
+}
+
+function unknownTunnel(name: string, status: Status): string {
+  const names = status.tunnels.map((tunnel) => tunnel.name);
+  const near = nearest(name, names);
+  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
+  return `no tunnel is named "${name}".${guess} Tunnels: ${names.join(', ') || 'none is configured'}`;
+}
+
+/** States only: numbers change all the time. */
+function changeOf(status: Status, options: StatusOptions): string {
+  const tunnels = status.tunnels.map(
+    ({ name, state, reason }) => `${name} ${state}${reason === null ? '' : ` (${reason})`}`,
+  );
+  return [...(options.name === undefined ? [status.state] : []), ...tunnels].join(', ');
+}
+
+async function endpointFor(options: StatusOptions): Promise<TcpAddress | undefined> {
+  if (options.endpoint !== undefined) return parseEndpoint(options.endpoint);
+  if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
+  try {
+    return (await options.endpointOf(options.config)) ?? DEFAULT_ENDPOINT;
+  } catch {
+    return DEFAULT_ENDPOINT;
+  }
+}

@@ -1,0 +1,153 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, TunnelConfig } from './config.ts';
+
+/** What a reload has to do (SPEC section 2, "Reload"): everything that is not named here stays untouched. */
+export interface ConfigDiff {
+  /** Names of tunnels, in the order of the file they are in. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Tunnels that are in both, and what of them differs. */
+  readonly changed: ReadonlyMap<string, ReadonlySet<TunnelAspect>>;
+  /** Links that tunnels use before and after, with other parameters. A link of added or removed tunnels only is not here. */
+  readonly links: readonly LinkChange[];
+  /** Settings of the daemon as a whole. */
+  readonly daemon: ReadonlySet<DaemonAspect>;
+}
+
+/**
+ * `listen`: bind anew. `target`: for new connections only. `link`: another host or actor. `probe`, `label` (note,
+ * production) and `limits` (while_down, max_connections) touch no connection.
+ */
+export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
+
+export type DaemonAspect = 'node' | 'endpoint' | 'stop_grace' | 'log';
+
+export interface LinkChange {
+  readonly host: string;
+  readonly actor: string;
+  readonly aspects: ReadonlySet<LinkAspect>;
+  /** Whether sessions under the old parameters have to give way to new ones (make before break). */
+  readonly needsNewSessions: boolean;
+}
+
+/** Parameters of a link, by their names in the YAML; true where a running session cannot take on the new value. */
+const LINK_ASPECTS = {
+  address: true,
+  port: true,
+  user: true,
+  // A session whose host key was proven by the old file is not proven by the new one: fail closed.
+  known_hosts: true,
+  key: true,
+  // How the same key is opened next time.
+  passphrase_file: false,
+  connect_timeout: false,
+  keepalive: false,
+  sessions: false,
+} as const;
+export type LinkAspect = keyof typeof LINK_ASPECTS;
+
+/** Compares what the daemon runs with what it is to run. Pure. */
+export function diffConfig(before: Config, after: Config): ConfigDiff {
+  const changed = new Map<string, ReadonlySet<TunnelAspect>>();
+  for (const [name, tunnel] of after.tunnels) {
+    const previous = before.tunnels.get(name);
+    if (previous === undefined) continue;
+    const aspects = differences(tunnelAspects(previous), tunnelAspects(tunnel));
+    if (aspects.size > 0) changed.set(name, aspects);
+  }
+  return {
+    added: [...after.tunnels.keys()].filter((name) => !before.tunnels.has(name)),
+    removed: [...before.tunnels.keys()].filter((name) => !after.tunnels.has(name)),
+    changed,
+    links: linkChanges(before, after),
+    daemon: differences(daemonAspects(before), daemonAspects(after)),
+  };
+}
+
+/** Whether there is nothing to do. */
+export function isUnchanged({ added, removed, changed, links, daemon }: ConfigDiff): boolean {
+  return added.length + removed.length + changed.size + links.length + daemon.size === 0;
+}
+
+/** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */
+export function summarizeDiff(diff: ConfigDiff): string {
+  const parts: string[] = [];
+  const tunnels = (count: number, what: string) => {
+    if (count === 0) return;
+    // Only the first count names its unit: "2 tunnels changed, 1 added".
+    parts.push(parts.length > 0 ? `${count} ${what}` : `${count} ${count === 1 ? 'tunnel' : 'tunnels'} ${what}`);
+  };
+  const aspects = new Set([...diff.changed.values()].flatMap((changed) => [...changed]));
+  tunnels(diff.changed.size, `changed (${[...aspects].join(', ')})`);
+  tunnels(diff.added.length, 'added');
+  tunnels(diff.removed.length, 'removed');
+  for (const { host, actor, aspects: changed } of diff.links) {
+    parts.push(`link ${host}/${actor} changed (${[...changed].join(', ')})`);
+  }
+  if (diff.daemon.size > 0) parts.push(`${[...diff.daemon].join(', ')} changed`);
+  return parts.length === 0 ? 'nothing changed' : parts.join(', ');
+}
+
+function linkChanges(before: Config, after: Config): LinkChange[] {
+  const previous = linksOf(before);
+  return [...linksOf(after)].flatMap(([key, { host, actor, parameters }]): LinkChange[] => {
+    const old = previous.get(key);
+    if (old === undefined) return [];
+    const aspects = differences(old.parameters, parameters);
+    if (aspects.size === 0) return [];
+    return [{ host, actor, aspects, needsNewSessions: [...aspects].some((aspect) => LINK_ASPECTS[aspect]) }];
+  });
+}
+
+interface Link {
+  readonly host: string;
+  readonly actor: string;
+  readonly parameters: Record<LinkAspect, unknown>;
+}
+
+function linksOf(config: Config): Map<string, Link> {
+  const links = new Map<string, Link>();
+  for (const { host, actor } of config.tunnels.values()) {
+    links.set(`${host}/${actor}`, { host, actor, parameters: linkAspects(config, host, actor) });
+  }
+  return links;
+}
+
+function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
+  const host = hosts.get(hostName);
+  const key = actors.get(actorName)?.key;
+  return {
+    address: host?.address,
+    port: host?.port,
+    user: host?.user,
+    known_hosts: host?.knownHosts,
+    key: key?.kind === 'file' ? key.path : key?.kind,
+    passphrase_file: key?.kind === 'file' ? key.passphraseFile : undefined,
+    connect_timeout: host?.connectTimeoutMs,
+    keepalive: host?.keepalive,
+    sessions: host?.sessions,
+  };
+}
+
+function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
+  return {
+    listen: tunnel.listen,
+    target: tunnel.target,
+    link: [tunnel.host, tunnel.actor],
+    probe: tunnel.probe,
+    label: [tunnel.note, tunnel.production],
+    limits: [tunnel.whileDown, tunnel.maxConnections],
+  };
+}
+
+function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
+  return { node: config.node, endpoint: config.endpoint, stop_grace: config.stopGraceMs, log: config.logLevel };
+}
+
+function differences<Aspect extends string>(
+  before: Record<Aspect, unknown>,
+  after: Record<Aspect, unknown>,
+): Set<Aspect> {
+  const aspects = Object.keys(after) as Aspect[];
+  return new Set(aspects.filter((aspect) => !isDeepStrictEqual(before[aspect], after[aspect])));
+}

@@ -1,0 +1,52 @@
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** What relative, `~` and `credential:` paths are resolved against. All absolute. */
+export interface Places {
+  readonly home: string;
+  /** The directory of the configuration file. */
+  readonly base: string;
+  /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
+  readonly credentials: string | undefined;
+}
+
+/** The environment variables that the configuration depends on; `process.env` is one. */
+export interface ConfigEnvironment {
+  readonly HOME?: string | undefined;
+  readonly CREDENTIALS_DIRECTORY?: string | undefined;
+}
+
+export function placesFor(file: string, env: ConfigEnvironment): Places {
+  return {
+    home: resolve(env.HOME || homedir()),
+    base: dirname(resolve(file)),
+    credentials: env.CREDENTIALS_DIRECTORY || undefined,
+  };
+}
+
+/** An absolute path, or the sentence that says why there is none. */
+export type ResolvedPath = { readonly path: string } | { readonly fault: string };
+
+const CREDENTIAL = 'credential:';
+
+export function resolvePath(written: string, places: Places): ResolvedPath {
+  if (written.startsWith(CREDENTIAL)) return resolveCredential(written.slice(CREDENTIAL.length), places);
+  if (written === '~' || written.startsWith('~/')) return { path: join(places.home, written.slice(1)) };
+  if (written.startsWith('~')) {
+    return { fault: `got ${JSON.stringify(written)}; expected ~/… (the home of the daemon user) or an absolute path` };
+  }
+  return { path: resolve(places.base, written) };
+}
+
+function resolveCredential(name: string, { credentials }: Places): ResolvedPath {
+  // systemd.exec(5): a credential's name is a plain file name; anything else would lead out of the directory.
+  if (!/^[A-Za-z0-9_@:.-]{1,255}$/.test(name) || name === '.' || name === '..') {
+    return { fault: `got ${JSON.stringify(`credential:${name}`)}; expected credential:NAME with a plain file name` };
+  }
+  if (credentials === undefined) {
+    return {
+      fault: `credential:${name} is only there in a systemd unit with LoadCredential=${name}:…; $CREDENTIALS_DIRECTORY is not set`,
+    };
+  }
+  return { path: join(credentials, name) };
+}

@@ -1,0 +1,34 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** A fleet's configuration is a few kilobytes; a file of this size is something else. */
+export const LARGEST_FILE_BYTES = 1024 * 1024;
+
+/** The bytes of a regular file, or the sentence that says why there are none. */
+export async function readSource(path: string): Promise<Buffer | string> {
+  let file: FileHandle | undefined;
+  try {
+    // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = await file.stat();
+    if (stat.isDirectory()) return 'is a directory; expected a YAML file';
+    if (!stat.isFile()) return 'is not a regular file; expected a YAML file';
+    if (stat.size > LARGEST_FILE_BYTES) return tooLarge;
+    const bytes = await file.readFile();
+    return bytes.length > LARGEST_FILE_BYTES ? tooLarge : bytes;
+  } catch (error) {
+    return describeSystemError(error);
+  } finally {
+    await file?.close();
+  }
+}
+
+const tooLarge = 'is larger than 1 MiB; expected a tunnel configuration of a few kilobytes';
+
+function describeSystemError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist; expected a YAML file';
+  if (code === 'EACCES' || code === 'EPERM')
+    return 'is not readable by this user; check the permissions of the file and its directories';
+  return `cannot be read (${error instanceof Error ? error.message : String(error)})`;
+}

@@ -1,0 +1,104 @@
+import type {
+  ActorConfig,
+  Config,
+  HostConfig,
+  KeySource,
+  ProbeCheck,
+  ProbeConfig,
+  TunnelConfig,
+  WhileDown,
+} from './config.ts';
+import { type Places, resolvePath } from './paths.ts';
+import type { ParsedProbe } from './schema/probe.ts';
+import type { ParsedConfig } from './schema.ts';
+
+/** Default of `probe.timeout`, unless `every` is shorter. */
+const PROBE_TIMEOUT_MS = 3_000;
+
+/**
+ * The file as the daemon uses it. Only for what passed every check: what the checks rule out is a bug here, and throws.
+ */
+export function resolveConfig(
+  parsed: ParsedConfig,
+  file: { readonly path: string; readonly sha256: string },
+  places: Places,
+): Config {
+  return {
+    ...file,
+    node: parsed.node,
+    endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
+    stopGraceMs: parsed.stop_grace,
+    logLevel: parsed.log.level,
+    hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
+    actors: mapValues(parsed.actors, (name, actor) => resolveActor(name, actor, places)),
+    tunnels: mapValues(parsed.tunnels, resolveTunnel),
+  };
+}
+
+function resolveHost(name: string, host: ParsedConfig['hosts'][string], places: Places): HostConfig {
+  return {
+    name,
+    address: host.address,
+    port: host.port,
+    user: host.user,
+    role: host.role,
+    knownHosts: absolute(host.known_hosts, places),
+    sessions: host.sessions,
+    keepalive: { everyMs: host.keepalive.every, lostAfter: host.keepalive.lost_after },
+    connectTimeoutMs: host.connect_timeout,
+  };
+}
+
+function resolveActor(name: string, actor: ParsedConfig['actors'][string], places: Places): ActorConfig {
+  const passphraseFile = actor.passphrase_file === undefined ? undefined : absolute(actor.passphrase_file, places);
+  const key: KeySource =
+    actor.key === 'agent' ? { kind: 'agent' } : { kind: 'file', path: absolute(actor.key, places), passphraseFile };
+  return { name, key };
+}
+
+function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {
+  if (tunnel.direction !== 'local' || tunnel.target === undefined) throw new Error(`tunnel ${name} passed unchecked`);
+  return {
+    name,
+    host: tunnel.host,
+    actor: tunnel.actor,
+    direction: tunnel.direction,
+    listen: tunnel.listen,
+    target: tunnel.target,
+    production: tunnel.production,
+    note: tunnel.note,
+    whileDown: resolveWhileDown(tunnel.while_down),
+    maxConnections: tunnel.max_connections,
+    probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
+  };
+}
+
+function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {
+  if (whileDown === 'refuse') return { kind: 'refuse' };
+  return { kind: 'hold', holdMs: whileDown.hold, limit: whileDown.limit };
+}
+
+function resolveProbe(probe: ParsedProbe): ProbeConfig {
+  return {
+    check: resolveCheck(probe),
+    everyMs: probe.every,
+    timeoutMs: probe.timeout ?? Math.min(PROBE_TIMEOUT_MS, probe.every),
+    fall: probe.fall,
+    rise: probe.rise,
+  };
+}
+
+function resolveCheck({ http, banner }: ParsedProbe): ProbeCheck {
+  if (http !== undefined) return { kind: 'http', path: http.path, status: http.status, json: http.json };
+  return banner !== undefined ? { kind: 'banner', prefix: banner } : { kind: 'tcp' };
+}
+
+function absolute(written: string, places: Places): string {
+  const resolved = resolvePath(written, places);
+  if ('fault' in resolved) throw new Error(`path ${written} passed unchecked`);
+  return resolved.path;
+}
+
+function mapValues<From, To>(record: Record<string, From>, map: (name: string, from: From) => To): Map<string, To> {
+  return new Map(Object.entries(record).map(([name, from]) => [name, map(name, from)]));
+}

@@ -1,0 +1,118 @@
+import { isIP, isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { type Address, parseAddress, type TcpAddress } from '../../address.ts';
+import type { JsonValue } from '../config.ts';
+import { DURATION_EXPECTED, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.ts';
+import { describeValue, oneOf, wants } from '../expectation.ts';
+
+/** Names of hosts, actors and tunnels: they become metric labels, URL segments and unit names. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+export const NAME_EXPECTED =
+  'a name of a-z, 0-9, ".", "_" and "-", at most 63 long, that begins with a letter or a digit';
+
+// What a host name or a bare address may consist of; whether the digits make an address is asked of node:net.
+const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
+const ADDRESS_PATTERN = /^(?:unix:\/\P{Cc}+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/u;
+const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
+const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
+
+/** A mapping with exactly these keys. */
+export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, { error: wants(`a mapping with ${oneOf(Object.keys(shape))}`) });
+}
+
+/** A mapping from names to `value`; the names are checked by check-names.ts, so that a bad one hides no other mistake. */
+export function named<Value extends z.ZodType>(value: Value) {
+  return z
+    .record(z.string(), value, { error: wants('a mapping from names to settings') })
+    .meta({ propertyNames: { pattern: NAME_PATTERN.source } });
+}
+
+/** Text of one line. */
+export function text(expected: string, longest = 255) {
+  // The YAML of a step id 2.10 is the number 2.1: only quotes keep what was written.
+  const error = (issue: { readonly input?: unknown }) =>
+    wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);
+  return z
+    .string({ error })
+    .regex(/^\P{Cc}+$/u, { error })
+    .max(longest, { error });
+}
+
+export function wholeNumber(min: number, max: number) {
+  const error = wants(`a whole number from ${min} to ${max}`);
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+export const port = wholeNumber(1, 65_535);
+
+export const flag = z.boolean({ error: wants('true or false') });
+
+export function word<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return z.enum(words, { error: wants(oneOf(words)) });
+}
+
+/** Written with its unit, read as milliseconds. */
+export function duration(minMs: number, maxMs: number) {
+  const expected = `${DURATION_EXPECTED}, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  return z
+    .string({ error: wants(expected) })
+    .regex(DURATION_PATTERN, { error: wants(expected) })
+    .transform((written, context): number => {
+      const ms = parseDuration(written);
+      if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+      context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${expected}` });
+      return z.NEVER;
+    });
+}
+
+/** A path as written: made absolute by paths.ts. */
+export const path = text('a path: absolute, ~/…, relative to this file, or credential:NAME', 4_096);
+
+export const hostName = text('a host name or an IP address, without user and port')
+  .regex(HOST_PATTERN, { error: wants('a host name or an IP address, without user and port') })
+  .refine(isPlausibleHost, { error: wants('a host name or an IP address, without user and port') });
+
+export const tcpAddress = addressText(TCP_ADDRESS_EXPECTED).transform((written, context): TcpAddress => {
+  const address = parseAddress(written);
+  if (address?.kind === 'tcp' && isPlausible(address)) return address;
+  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${TCP_ADDRESS_EXPECTED}` });
+  return z.NEVER;
+});
+
+export const address = addressText(ADDRESS_EXPECTED).transform((written, context): Address => {
+  const parsed = parseAddress(written);
+  if (parsed !== undefined && isPlausible(parsed)) return parsed;
+  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${ADDRESS_EXPECTED}` });
+  return z.NEVER;
+});
+
+/** Any value that JSON can carry. */
+export const json = z.unknown().transform((value, context): JsonValue => {
+  if (isJson(value)) return value;
+  context.addIssue({ code: 'custom', message: `${describeValue(value)}; expected a value that JSON can carry` });
+  return z.NEVER;
+});
+
+function addressText(expected: string) {
+  return z.string({ error: wants(expected) }).regex(ADDRESS_PATTERN, { error: wants(expected) });
+}
+
+function isPlausible(candidate: Address): boolean {
+  // 107: what sun_path of a Unix socket holds on Linux, without its final NUL.
+  if (candidate.kind === 'unix') return Buffer.byteLength(candidate.path) <= 107;
+  return candidate.port >= 1 && HOST_PATTERN.test(candidate.host) && isPlausibleHost(candidate.host);
+}
+
+/** Rules out what only looks like an address (300.1.2.3, 1:2), which a resolver would be asked in vain for. */
+function isPlausibleHost(host: string): boolean {
+  if (host.includes(':')) return isIPv6(host);
+  return /^[\d.]+$/.test(host) ? isIP(host) === 4 : !host.includes('%');
+}
+
+function isJson(value: unknown): value is JsonValue {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isJson);
+  return typeof value === 'object' && Object.values(value).every(isJson);
+}

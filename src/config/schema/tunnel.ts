@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { wants } from '../expectation.ts';
+import { drain } from './drain.ts';
+import { probe } from './probe.ts';
+import { address, duration, flag, mapping, tcpAddress, text, wholeNumber, word } from './scalars.ts';
+
+/** One named forward over a link. */
+export const tunnel = mapping({
+  host: text('the name of a host', 63).describe('The host it goes to: one of hosts.'),
+  actor: text('the name of an actor', 63).describe('The identity it uses: one of actors.'),
+  direction: word(['local', 'remote', 'dynamic'])
+    .prefault('local')
+    .describe('local (listens here), remote (listens on the host) or dynamic (SOCKS5, listens here). Default local.'),
+  listen: address.describe(
+    'Where it listens: host:port or unix:/path; local and dynamic on this node, remote on the host.',
+  ),
+  target: address
+    .optional()
+    .describe('Where connections go: local reached from the host, remote reached from here. Not for dynamic.'),
+  allow: z
+    .array(tcpAddress, { error: wants('a list of host:port') })
+    .min(1, { error: wants('at least one host:port') })
+    .optional()
+    .describe('Only for dynamic: the targets that clients may ask for, host:port each.'),
+  production: flag
+    .prefault(false)
+    .describe(
+      'Whether production depends on it: the state of the node is that of its worst production tunnel. Default false.',
+    ),
+  note: text('text of one line', 1_000).optional().describe('Free text, shown in status.'),
+  while_down: z
+    .union(
+      [
+        word(['refuse']),
+        mapping({
+          hold: duration(100, 600_000)
+            .prefault('10s')
+            .describe('How long a new connection waits for the link, then it is reset. Default 10s.'),
+          limit: wholeNumber(1, 65_535)
+            .prefault(256)
+            .describe('Most connections that wait at a time; further ones are reset at once. Default 256.'),
+        }),
+      ],
+      { error: wants('refuse, or a mapping { hold, limit }') },
+    )
+    .prefault({})
+    .describe(
+      'What new connections meet while the link is down: refuse, or { hold, limit }. Default { hold: 10s, limit: 256 }.',
+    ),
+  max_connections: wholeNumber(1, 65_535)
+    .prefault(1_024)
+    .describe('Most connections open at a time; further ones are reset. Default 1024.'),
+  probe: probe.optional().describe('Check of the real target through the tunnel. Default: none.'),
+  drain: drain.optional().describe('How the tunnel goes out of service. Default: it stays.'),
+});
+
+export type ParsedTunnel = z.infer<typeof tunnel>;

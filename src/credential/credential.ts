@@ -1,0 +1,46 @@
+import { stat } from 'node:fs/promises';
+import type { ActorConfig } from '../config/config.ts';
+import { TunnelError } from '../errors.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import { agentAuth, publicKeyAuth, type UserAuth } from '../ssh/user-auth.ts';
+import { loadKeyFile } from './key-file.ts';
+
+/** What an actor authenticates with. */
+export type Credential =
+  | { readonly type: 'static_key'; readonly fingerprint: string; readonly key: PrivateKey['key'] }
+  | { readonly type: 'agent'; readonly socket: string };
+
+async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
+  const { SSH_AUTH_SOCK: socket } = env;
+  if (socket === undefined || socket === '') {
+    throw new TunnelError('key_unreadable', 'the key is to come from ssh-agent, but SSH_AUTH_SOCK is not set', {
+      hint: "Start ssh-agent and set SSH_AUTH_SOCK in the daemon's environment.",
+    });
+  }
+  const stats = await stat(socket).catch((error: unknown) => {
+    throw new TunnelError('key_unreadable', `the ssh-agent socket ${socket} cannot be reached`, {
+      cause: error,
+      hint: 'Check that ssh-agent runs, and that SSH_AUTH_SOCK names its socket.',
+    });
+  });
+  if (!stats.isSocket()) {
+    throw new TunnelError('key_unreadable', `SSH_AUTH_SOCK names ${socket}, which is not a socket`, {
+      hint: 'Set SSH_AUTH_SOCK to the socket of a running ssh-agent.',
+    });
+  }
+  return socket;
+}
+
+/** Loads afresh at each attempt, so that a mended file or a restarted agent needs no reload. `env` is the daemon's. */
+export async function loadCredential(actor: ActorConfig, env: NodeJS.ProcessEnv): Promise<Credential> {
+  if (actor.key.kind === 'agent') return { type: 'agent', socket: await agentSocket(env) };
+  const { CREDENTIALS_DIRECTORY: credentialsDirectory } = env;
+  const { path, passphraseFile } = actor.key;
+  const { key, fingerprint } = await loadKeyFile(path, passphraseFile, credentialsDirectory);
+  return { type: 'static_key', fingerprint, key };
+}
+
+/** For ssh2's `authHandler`: exactly this credential and nothing else. */
+export function authMethods(credential: Credential, username: string): UserAuth {
+  return credential.type === 'agent' ? agentAuth(username, credential.socket) : publicKeyAuth(username, credential.key);
+}

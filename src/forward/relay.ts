@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net';
+import type { Channel } from './channel-source.ts';
+
+/** How a connection ended: both sides to the end, the client's reset, or the loss of the session under it. */
+export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
+
+/**
+ * Joins a client's socket and a channel until both are done with. Half-close goes through both ways, backpressure is
+ * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
+ *
+ * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
+ * end of stream would pass a truncated answer for a whole one.
+ */
+export function relay(client: Socket, channel: Channel): Promise<RelayEnd> {
+  return new Promise((resolve) => {
+    const { stream } = channel;
+    let end: RelayEnd = 'finished';
+
+    client.once('error', () => {
+      if (end === 'finished') end = 'client_reset';
+    });
+    client.once('close', () => {
+      // A reset cannot be passed on through SSH: closing the channel is all there is.
+      channel.close();
+      resolve(end);
+    });
+    stream.once('close', () => closeAfterLastByte(client));
+    channel.onLost((complete) => {
+      end = 'session_lost';
+      client.unpipe(stream);
+      if (complete) {
+        client.resume();
+        closeAfterLastByte(client);
+      } else {
+        stream.unpipe(client);
+        client.resetAndDestroy();
+      }
+    });
+    if (client.destroyed) {
+      channel.close();
+      resolve('client_reset');
+      return;
+    }
+    client.pipe(stream);
+    stream.pipe(client);
+  });
+}
+
+/** The channel takes nothing more: what it still holds for the client is delivered, then the connection is closed. */
+function closeAfterLastByte(client: Socket): void {
+  if (client.writableFinished) client.destroy();
+  else client.once('finish', () => client.destroy());
+}

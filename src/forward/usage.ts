@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net';
+import type { UsageStatus } from '../health/status.ts';
+
+/**
+ * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
+ * that counting costs the data path nothing; probes never come here.
+ */
+export class Usage {
+  readonly #open = new Set<Socket>();
+  #openedTotal = 0;
+  #failedTotal = 0;
+  #held = 0;
+  #closedToTarget = 0;
+  #closedFromTarget = 0;
+  #bytesSeen = 0;
+  #lastActivityAt: Date | undefined;
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** A client connected: it counts as activity whatever becomes of it. */
+  arrived(now: Date): void {
+    this.#lastActivityAt = now;
+  }
+
+  /** The connection has its channel. Counted until its socket closes. */
+  opened(socket: Socket): void {
+    this.#openedTotal++;
+    this.#open.add(socket);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      this.#closedToTarget += socket.bytesRead;
+      this.#closedFromTarget += socket.bytesWritten;
+      this.#lastActivityAt = new Date();
+    });
+  }
+
+  /** The connection never got a channel. */
+  failed(): void {
+    this.#failedTotal++;
+  }
+
+  /** Counts the connection as held while `wait` is pending. */
+  async holding<T>(wait: Promise<T>): Promise<T> {
+    this.#held++;
+    try {
+      return await wait;
+    } finally {
+      this.#held--;
+    }
+  }
+
+  /** Looks for bytes that moved since the last look. Called once a second, which dates activity that precisely. */
+  sample(now: Date): void {
+    const { toTarget, fromTarget } = this.#bytes();
+    if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.#lastActivityAt = now;
+    this.#bytesSeen = toTarget + fromTarget;
+  }
+
+  /** Resets every open connection. */
+  resetAll(): void {
+    for (const socket of this.#open) socket.resetAndDestroy();
+  }
+
+  status(): UsageStatus {
+    const { toTarget, fromTarget } = this.#bytes();
+    return {
+      open: this.#open.size,
+      opened_total: this.#openedTotal,
+      failed_total: this.#failedTotal,
+      held: this.#held,
+      bytes_to_target: toTarget,
+      bytes_from_target: fromTarget,
+      last_activity_at: this.#lastActivityAt?.toISOString() ?? null,
+      quiet_since: null,
+      clients: null,
+    };
+  }
+
+  #bytes(): { toTarget: number; fromTarget: number } {
+    let toTarget = this.#closedToTarget;
+    let fromTarget = this.#closedFromTarget;
+    for (const socket of this.#open) {
+      toTarget += socket.bytesRead;
+      fromTarget += socket.bytesWritten;
+    }
+    return { toTarget, fromTarget };
+  }
+}

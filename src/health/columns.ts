@@ -1,0 +1,54 @@
+/** A table cell: its text, and what wraps it for colour once it is padded (colour codes have no width). */
+export interface Cell {
+  readonly text: string;
+  readonly paint?: ((text: string) => string) | undefined;
+}
+
+/** A column of a table for people. */
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => Cell;
+  readonly align?: 'right';
+  /** On a terminal that is too narrow the columns with the highest number go first; without one it stays. */
+  readonly dropped?: number;
+}
+
+const GAP = '  ';
+
+/** Lines of a table whose columns fit `width` characters if dropping the droppable ones can achieve it. */
+export function table<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width = Number.POSITIVE_INFINITY,
+): string[] {
+  let kept = columns.map((column) => {
+    const cells = rows.map(column.cell);
+    return { column, cells, width: Math.max(...[column.title, ...cells.map(({ text }) => text)].map(lengthOf)) };
+  });
+  const needed = () => kept.reduce((sum, { width: own }) => sum + own, GAP.length * (kept.length - 1));
+  for (;;) {
+    const next = Math.max(...kept.map(({ column }) => column.dropped ?? 0));
+    if (needed() <= width || next === 0) break;
+    kept = kept.filter(({ column }) => column.dropped !== next);
+  }
+  const line = (cellOf: (entry: (typeof kept)[number]) => Cell) =>
+    kept
+      .map((entry) => pad(cellOf(entry), entry.width, entry.column.align))
+      .join(GAP)
+      .trimEnd();
+  return [
+    line(({ column }) => ({ text: column.title })),
+    ...rows.map((_, index) => line(({ cells }) => cells[index] ?? { text: '' })),
+  ];
+}
+
+function pad(cell: Cell, width: number, align: 'right' | undefined): string {
+  const space = ' '.repeat(width - lengthOf(cell.text));
+  const text = cell.paint === undefined ? cell.text : cell.paint(cell.text);
+  return align === 'right' ? space + text : text + space;
+}
+
+/** In code points: names and addresses are ASCII, a note in another script may stand off by a little. */
+function lengthOf(text: string): number {
+  return [...text].length;
+}

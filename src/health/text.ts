@@ -1,0 +1,158 @@
+import { printable } from '../printable.ts';
+import { type Column, table } from './columns.ts';
+import { type Paint, PLAIN, paintFor } from './paint.ts';
+import { formatSpan, spanBetween } from './span.ts';
+import type { LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
+
+export interface TextOptions {
+  /** ANSI colours. */
+  readonly colour?: boolean;
+  /** Width of the terminal: less important columns are left out rather than broken. Unlimited when absent. */
+  readonly columns?: number | undefined;
+}
+
+/**
+ * The snapshot as a table for people: what `fleet-mesh status` and `/status?format=text` print. Whatever does not work
+ * is followed by why, by what would fix it, and by what happens next. Everything remote in it is stripped of controls.
+ */
+export function statusText(status: Status, options: TextOptions = {}): string {
+  const paint = options.colour === true ? paintFor : PLAIN;
+  const sections = [
+    header(status, paint),
+    tunnelLines(status, paint, options.columns),
+    linkLines(status, paint, options.columns),
+    status.advisories.map(({ code, message }) => `advice: ${printable(message)} [${printable(code)}]`),
+  ];
+  const filled = sections.filter((lines) => lines.length > 0);
+  return `${filled.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function header(status: Status, paint: Paint): string[] {
+  const { config } = status;
+  const state = paint(status.state)(status.state.toUpperCase());
+  const reason = status.reason === null ? '' : `: ${printable(status.reason)}`;
+  const reload = config.last_reload;
+  return [
+    `${printable(status.node)} is ${state}${reason}`,
+    `fleet-mesh ${printable(status.version)}, running for ${spanBetween(status.started_at, status.now)}, ` +
+      `config ${printable(config.path)} loaded ${spanBetween(config.loaded_at, status.now)} ago`,
+    ...(reload === null || reload.ok
+      ? []
+      : [
+          `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
+            `in force: ${printable(reload.error ?? 'no reason given')}`,
+        ]),
+  ];
+}
+
+function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
+  if (status.tunnels.length === 0) return ['No tunnels are configured.'];
+  const [title = '', ...rows] = table(tunnelColumns(status.now, paint), status.tunnels, width);
+  return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explain(tunnel, status)])];
+}
+
+function tunnelColumns(now: string, paint: Paint): Column<TunnelStatus>[] {
+  return [
+    { title: 'TUNNEL', cell: ({ name }) => ({ text: printable(name) }) },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
+    { title: 'SINCE', cell: ({ since }) => ({ text: spanBetween(since, now) }), dropped: 1 },
+    {
+      title: 'LISTEN -> TARGET',
+      cell: (tunnel) => ({ text: `${printable(tunnel.listen)} ${arrow(tunnel)} ${printable(tunnel.target)}` }),
+      dropped: 2,
+    },
+    { title: 'PROBE', cell: ({ probe }) => ({ text: probeText(probe) }), dropped: 3 },
+    { title: 'OPEN', cell: ({ usage }) => ({ text: String(usage.open) }), align: 'right', dropped: 4 },
+    { title: 'HELD', cell: ({ usage }) => ({ text: String(usage.held) }), align: 'right', dropped: 4 },
+    { title: 'SENT', cell: ({ usage }) => ({ text: bytes(usage.bytes_to_target) }), align: 'right', dropped: 5 },
+    { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
+    { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
+  ];
+}
+
+/** Under a tunnel that is not up: why, what would fix it, what happens next. */
+function explain(tunnel: TunnelStatus, status: Status): string[] {
+  if (tunnel.state === 'up') return [];
+  const link = status.links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
+  const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
+  const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
+  const error = intended ? tunnel.last_error : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
+  const why = tunnel.reason ?? error?.message ?? (intended ? undefined : 'no reason is known yet');
+  const next = intended || link === undefined ? undefined : nextAttempt(link, status.now);
+  return [
+    ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
+    ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
+    ...(next === undefined ? [] : [`  next: ${next}`]),
+  ];
+}
+
+function nextAttempt(link: LinkStatus, now: string): string | undefined {
+  const wait = link.next_attempt_at === null ? 0 : Date.parse(link.next_attempt_at) - Date.parse(now);
+  const when = wait < 1_000 ? 'now' : `in ${formatSpan(wait)}`;
+  const failed = link.attempts === 1 ? ' (1 attempt failed)' : ` (${link.attempts} attempts failed)`;
+  const tried = link.attempts === 0 ? '' : failed;
+  switch (link.state) {
+    case 'up':
+      return undefined;
+    case 'connecting':
+      return `connecting to ${printable(link.host)}${tried}`;
+    case 'backoff':
+      return `connects again ${when}${tried}`;
+    case 'blocked':
+      return link.next_attempt_at === null
+        ? 'nothing by itself: somebody must fix this first'
+        : `checks again ${when}, but somebody must fix this first${tried}`;
+  }
+}
+
+function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {
+  if (status.links.length === 0) return [];
+  const columns: Column<LinkStatus>[] = [
+    { title: 'LINK', cell: ({ host, actor }) => ({ text: `${printable(host)} as ${printable(actor)}` }) },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
+    { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
+  ];
+  const [title = '', ...rows] = table(columns, status.links, width);
+  return [
+    title,
+    ...status.links.flatMap((link, index) => [
+      rows[index] ?? '',
+      ...link.sessions.map((session) => sessionLine(session, status.now)),
+    ]),
+  ];
+}
+
+function sessionLine(session: SessionStatus, now: string): string {
+  const connections = session.connections === 1 ? '1 connection' : `${session.connections} connections`;
+  const trip = session.rtt_ms === null ? [] : [`rtt ${milliseconds(session.rtt_ms)}`];
+  const parts = [`up ${spanBetween(session.since, now)}`, connections, ...trip, printable(session.server)];
+  return `  session ${session.id} ${session.role}: ${parts.join(', ')}`;
+}
+
+/** Which way connections are opened, seen from this node on the left. */
+function arrow({ direction }: TunnelStatus): string {
+  return direction === 'remote' ? '<-' : '->';
+}
+
+function probeText(probe: TunnelStatus['probe']): string {
+  if (probe === null) return 'none';
+  if (probe.state === 'failing') return `failing ${probe.consecutive_failures}x`;
+  if (probe.state === 'passing' && probe.latency_ms !== null) return `passing ${milliseconds(probe.latency_ms)}`;
+  return probe.state;
+}
+
+function noteText(tunnel: TunnelStatus): string {
+  const rank = tunnel.production ? '' : '(not production) ';
+  return `${rank}${printable(tunnel.note ?? '')}`.trim();
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
+}
+
+function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = count < 1_024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  const value = count / 1_024 ** power;
+  return `${power === 0 || value >= 100 ? Math.floor(value) : value.toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,43 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+/**
+ * Which connections of a server are answering a request, so that a stop closes all others at once: a keep-alive client,
+ * or one that never sends anything, has no say in how long a stop takes.
+ */
+export class Connections {
+  readonly #requests = new Map<Socket, number>();
+  #closing = false;
+
+  constructor(server: Server) {
+    server.on('connection', (socket: Socket) => {
+      if (this.#closing) {
+        socket.destroy();
+        return;
+      }
+      this.#requests.set(socket, 0);
+      socket.once('close', () => this.#requests.delete(socket));
+    });
+    server.on('request', ({ socket }, response) => {
+      this.#count(socket, 1);
+      response.once('close', () => this.#count(socket, -1));
+    });
+  }
+
+  #count(socket: Socket, change: 1 | -1): void {
+    const requests = this.#requests.get(socket);
+    if (requests === undefined) return;
+    this.#requests.set(socket, requests + change);
+    if (this.#closing && requests + change === 0) socket.destroySoon();
+  }
+
+  /** Closes the idle connections now and the others when they have their answer. */
+  close(): void {
+    this.#closing = true;
+    for (const [socket, requests] of this.#requests) if (requests === 0) socket.destroy();
+  }
+
+  destroy(): void {
+    for (const socket of this.#requests.keys()) socket.destroy();
+  }
+}

@@ -1,0 +1,25 @@
+import type { Problem } from './problem.ts';
+
+/**
+ * The one query parameter that a route knows, or a problem. Strict: a gate that ignores a misspelt condition
+ * (`?prodution=true`) says yes to a question nobody asked.
+ */
+export function oneOf<Value extends string>(
+  query: unknown,
+  name: string,
+  values: readonly Value[],
+): { readonly value: Value | undefined } | { readonly problem: Problem } {
+  const given = Object.entries(query ?? {});
+  const unknown = given.find(([key]) => key !== name);
+  if (unknown !== undefined) return { problem: invalid(`The only query parameter here is "${name}".`) };
+  const asked: unknown = given[0]?.[1];
+  const value = values.find((candidate) => candidate === asked);
+  if (asked !== undefined && value === undefined) {
+    return { problem: invalid(`"${name}" must be one of: ${values.join(', ')}.`) };
+  }
+  return { value };
+}
+
+function invalid(detail: string): Problem {
+  return { status: 400, code: 'bad_query', title: 'Bad Request', detail };
+}

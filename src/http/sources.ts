@@ -1,0 +1,17 @@
+import type { Status } from '../health/status.ts';
+
+/** Whether the daemon itself is ready, whatever its peers do. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** One sentence for each thing that is missing. */
+  readonly reasons: string[];
+}
+
+/** What the routes read. None of it changes anything. */
+export interface Sources {
+  snapshot(): Status;
+  /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
+  alive(): boolean;
+  readiness(): Readiness;
+  readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
+}

@@ -1,0 +1,67 @@
+import type { ActorConfig } from '../config/config.ts';
+import type { TunnelError } from '../errors.ts';
+import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
+import type { CredentialFacts, Held } from './session.ts';
+
+interface LinkFacts {
+  readonly host: string;
+  readonly actor: ActorConfig;
+  readonly state: LinkState;
+  readonly failures: number;
+  readonly nextAttemptAt: Date | undefined;
+  readonly lastError: TunnelError | undefined;
+  readonly credential: CredentialFacts | undefined;
+  readonly held: readonly Held[];
+  readonly active: Held | undefined;
+  readonly generation: number;
+}
+
+/** A link's part of the snapshot (SPEC section 4). Pure. */
+export function describeLink(facts: LinkFacts): LinkStatus {
+  return {
+    host: facts.host,
+    actor: facts.actor.name,
+    state: facts.state,
+    attempts: facts.state === 'up' ? 0 : facts.failures,
+    next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,
+    last_error: facts.lastError?.report() ?? null,
+    credential: describeCredential(facts.credential, facts.actor),
+    sessions: facts.held.map((held) => describeSession(held, roleOf(held, facts))),
+  };
+}
+
+function roleOf(held: Held, { active, generation }: LinkFacts): SessionRole {
+  if (held === active) return 'active';
+  return held.generation === generation ? 'standby' : 'draining';
+}
+
+function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {
+  const { server, hostKey, kex, cipher } = session.facts;
+  return {
+    id,
+    role,
+    since: session.since.toISOString(),
+    credential_type: credential.type,
+    authenticated_until: null,
+    connections: session.channels,
+    rtt_ms: session.rttMs === undefined ? null : Math.round(session.rttMs * 100) / 100,
+    server,
+    host_key: hostKey,
+    kex,
+    cipher,
+  };
+}
+
+function describeCredential(credential: CredentialFacts | undefined, actor: ActorConfig): CredentialStatus {
+  return {
+    type: credential?.type ?? (actor.key.kind === 'agent' ? 'agent' : 'static_key'),
+    fingerprint: credential?.fingerprint ?? null,
+    key_id: null,
+    serial: null,
+    principals: null,
+    valid_after: null,
+    valid_before: null,
+    renew_at: null,
+    renewal: null,
+  };
+}

@@ -1,0 +1,326 @@
+import type { Address } from '../address.ts';
+import { sleep } from '../async/sleep.ts';
+import type { ActorConfig, HostConfig } from '../config/config.ts';
+import { TunnelError } from '../errors.ts';
+import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { LinkState, LinkStatus } from '../health/status.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import type { Pacer } from './pacer.ts';
+import { describeLink } from './describe.ts';
+import type { CredentialFacts, Held, Prepare } from './session.ts';
+
+export interface LinkOptions {
+  readonly host: HostConfig;
+  readonly actor: ActorConfig;
+}
+
+export interface LinkDependencies {
+  readonly prepare: Prepare;
+  /** Shared by all links to this host. */
+  readonly pacer: Pacer;
+  readonly metrics: Pick<Metrics, 'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds'>;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Readiness, state or the reason behind it has changed. */
+  onChange(): void;
+}
+
+/** What the one loop is doing. */
+type Activity =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'waiting'; readonly since: number; readonly delayMs: number };
+
+/** The same credential is not offered again sooner after the server has rejected it. */
+const REJECTED_RETRY_MS = 60_000;
+
+/**
+ * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
+ * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
+ */
+export class Link implements ChannelSource {
+  readonly #deps: LinkDependencies;
+  readonly #waiting = new Set<() => void>();
+  readonly #stop = new AbortController();
+  #host: HostConfig;
+  #actor: ActorConfig;
+  #generation = 1;
+  #held: readonly Held[] = [];
+  #lastId = 0;
+  #failures = 0;
+  #lastError: TunnelError | undefined;
+  #credential: CredentialFacts | undefined;
+  #rejected: { readonly fingerprint: string | undefined; readonly at: number } | undefined;
+  #activity: Activity = { kind: 'idle' };
+  #downSince: number | undefined;
+  #wake = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: LinkOptions, deps: LinkDependencies) {
+    this.#host = options.host;
+    this.#actor = options.actor;
+    this.#deps = deps;
+    this.#stop.signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+  }
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stop.signal);
+  }
+
+  get ready(): boolean {
+    return this.#pick() !== undefined;
+  }
+
+  get state(): LinkState {
+    if (this.ready) return 'up';
+    if (this.#activity.kind === 'waiting') return this.#lastError?.retryable === false ? 'blocked' : 'backoff';
+    return 'connecting';
+  }
+
+  get lastError(): TunnelError | undefined {
+    return this.#lastError;
+  }
+
+  /** When the next attempt starts; undefined while one is under way or none is needed. */
+  get nextAttemptAt(): Date | undefined {
+    if (this.#activity.kind !== 'waiting') return undefined;
+    return new Date(Date.now() + Math.max(0, this.#activity.since + this.#activity.delayMs - performance.now()));
+  }
+
+  /** Channels open on any session. */
+  get channels(): number {
+    return this.#held.reduce((sum, { session }) => sum + session.channels, 0);
+  }
+
+  whenReady(signal: AbortSignal): Promise<void> {
+    if (this.ready) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        signal.removeEventListener('abort', onAbort);
+        this.#waiting.delete(onReady);
+      };
+      const onReady = () => {
+        settle();
+        resolve();
+      };
+      const onAbort = () => {
+        settle();
+        reject(signal.reason);
+      };
+      if (signal.aborted) return reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(onReady);
+      // Somebody waits: the pause under way may be longer than a waiting client should see.
+      if (this.#activity.kind === 'waiting') this.#wake.abort();
+    });
+  }
+
+  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    const held = this.#pick();
+    if (!held) throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
+    return held.session.open(target, originator, signal);
+  }
+
+  /** Something behind this link did not answer: every session is asked for a sign of life at once. */
+  check(): void {
+    for (const { session } of this.#held) session.check();
+  }
+
+  /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
+  kick(): void {
+    if (this.#activity.kind !== 'waiting') return;
+    this.#activity = { ...this.#activity, delayMs: 0 };
+    this.#wake.abort();
+  }
+
+  /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
+  reconfigure(options: LinkOptions, replace: boolean): void {
+    this.#host = options.host;
+    this.#actor = options.actor;
+    if (replace) {
+      this.#generation++;
+      this.#failures = 0;
+    }
+    this.#shed();
+    this.kick();
+    this.#wake.abort();
+    this.#deps.onChange();
+  }
+
+  /** Ends the loop and every session. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
+    await this.#loop;
+    await Promise.all(this.#held.map(({ session }) => session.end()));
+  }
+
+  status(): LinkStatus {
+    return describeLink({
+      host: this.#host.name,
+      actor: this.#actor,
+      state: this.state,
+      failures: this.#failures,
+      nextAttemptAt: this.nextAttemptAt,
+      lastError: this.#lastError,
+      credential: this.#credential,
+      held: this.#held,
+      active: this.#pick(),
+      generation: this.#generation,
+    });
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#current().length >= this.#host.sessions) {
+        await this.#pause(undefined);
+        continue;
+      }
+      if (await this.#waitForTurn(signal)) await this.#attempt(signal);
+    }
+  }
+
+  #current(): readonly Held[] {
+    return this.#held.filter(({ generation, session }) => generation === this.#generation && session.usable);
+  }
+
+  /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
+  #pick(): Held | undefined {
+    const usable = this.#held.filter(({ session }) => session.usable);
+    const current = usable.filter(({ generation }) => generation === this.#generation);
+    const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
+    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+  /** Whether the loop may attempt now; false when it was woken to look again. */
+  async #waitForTurn(signal: AbortSignal): Promise<boolean> {
+    if (this.#activity.kind === 'waiting') {
+      const { since, delayMs } = this.#activity;
+      const demanded = this.#waiting.size > 0 && !this.ready;
+      const effective = demanded ? demandedDelayMs(delayMs, this.#lastError, this.#deps.random()) : delayMs;
+      const remaining = since + effective - performance.now();
+      if (remaining > 0) {
+        await this.#pause(remaining);
+        return false;
+      }
+    }
+    try {
+      await this.#deps.pacer.turn(signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Sleeps until woken, or for `ms`. */
+  async #pause(ms: number | undefined): Promise<void> {
+    if (!this.#wake.signal.aborted) await sleep(ms ?? 2 ** 31 - 1, this.#wake.signal).catch(() => {});
+    if (this.#wake.signal.aborted && !this.#stop.signal.aborted) this.#wake = new AbortController();
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const { host, actor } = { host: this.#host, actor: this.#actor };
+    const generation = this.#generation;
+    const labels = { host: host.name, actor: actor.name };
+    this.#activity = { kind: 'connecting' };
+    this.#deps.onChange();
+    try {
+      const attempt = await this.#deps.prepare(host, actor);
+      signal.throwIfAborted();
+      this.#credential = attempt.credential;
+      const waitMs = this.#rejectedFor(attempt.credential);
+      if (waitMs > 0) {
+        this.#wait(waitMs);
+        this.#deps.onChange();
+        return;
+      }
+      const session = await attempt.connect(signal);
+      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
+      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session });
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = TunnelError.from(thrown);
+      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: error.code });
+      this.#fail(error);
+    }
+  }
+
+  /** How much longer the credential may not be offered, because the server has just rejected it; milliseconds. */
+  #rejectedFor(credential: CredentialFacts): number {
+    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return 0;
+    return Math.max(0, this.#rejected.at + REJECTED_RETRY_MS - performance.now());
+  }
+
+  #add(held: Held): void {
+    this.#held = [...this.#held, held];
+    this.#activity = { kind: 'idle' };
+    this.#rejected = undefined;
+    if (this.#downSince !== undefined) {
+      const seconds = (performance.now() - this.#downSince) / 1000;
+      this.#deps.metrics.linkRecoverSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+      this.#downSince = undefined;
+    }
+    const { server, hostKey, kex, cipher } = held.session.facts;
+    this.#deps.log.info(
+      { event: 'session.up', session: held.id, server, host_key: hostKey, kex, cipher, credential: held.credential.type },
+      'SSH session up',
+    );
+    const upSince = performance.now();
+    void held.session.closed.then(({ error, silentMs }) => this.#remove(held, error, silentMs, performance.now() - upSince));
+    this.#shed();
+    for (const onReady of [...this.#waiting]) onReady();
+    this.#deps.onChange();
+  }
+
+  #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
+    const wasLast = this.#held.length === 1;
+    this.#held = this.#held.filter((other) => other !== held);
+    if (this.#stop.signal.aborted) return;
+    if (error) {
+      if (lastedMs >= STABLE_MS) this.#failures = 0;
+      this.#lastError = error;
+      this.#deps.metrics.linkDetectSeconds.observe(
+        { host: this.#host.name, actor: this.#actor.name },
+        silentMs / 1000,
+      );
+      if (wasLast) this.#downSince ??= performance.now() - silentMs;
+      this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
+      this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
+      this.#failures++;
+    } else {
+      this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
+    }
+    this.#wake.abort();
+    this.#deps.onChange();
+  }
+
+  #fail(error: TunnelError): void {
+    if (isCredentialRejection(error)) this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+    const news = this.#lastError?.code !== error.code || this.#failures === 0;
+    this.#lastError = error;
+    const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
+    this.#failures++;
+    const details = { event: 'link.attempt_failed', attempt: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
+    // One line when the reason changes; the retries that only repeat it are for debugging.
+    if (news) this.#deps.log.warn(details, error.message);
+    else this.#deps.log.debug(details, error.message);
+    this.#wait(delayMs);
+    this.#deps.onChange();
+  }
+
+  #wait(delayMs: number): void {
+    this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
+  }
+
+  /** Lets go of sessions that are no longer wanted: old generations once a new one serves, and more than the number set. */
+  #shed(): void {
+    const current = this.#current();
+    if (current.length === 0) return;
+    const surplus = current.slice(this.#host.sessions);
+    for (const held of this.#held) {
+      if (held.generation !== this.#generation || surplus.includes(held)) held.session.drain();
+    }
+  }
+}

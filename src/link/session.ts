@@ -1,0 +1,44 @@
+import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
+import type { Address } from '../address.ts';
+import type { Channel, Originator } from '../forward/channel-source.ts';
+
+/** What a link needs of an SSH session. */
+export interface LinkSession {
+  readonly facts: SessionFacts;
+  readonly since: Date;
+  readonly closed: Promise<SessionEnd>;
+  readonly channels: number;
+  readonly usable: boolean;
+  readonly suspect: boolean;
+  readonly rttMs: number | undefined;
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
+  check(): void;
+  drain(): void;
+  end(): Promise<SessionEnd>;
+}
+
+/** The credential of an attempt, as far as it may be shown. */
+export interface CredentialFacts {
+  readonly type: 'static_key' | 'agent' | 'certificate';
+  /** SHA-256 fingerprint of the public key; undefined where an agent decides. */
+  readonly fingerprint: string | undefined;
+}
+
+/** One attempt, after everything local was read and checked and before anything touched the network. */
+export interface Attempt {
+  readonly credential: CredentialFacts;
+  connect(signal: AbortSignal): Promise<LinkSession>;
+}
+
+/** Reads key and known hosts anew, so that a mended file is seen by the next attempt. Rejects with a TunnelError. */
+export type Prepare = (host: HostConfig, actor: ActorConfig) => Promise<Attempt>;
+
+/** One of the link's sessions. */
+export interface Held {
+  readonly id: number;
+  /** Sessions of an older generation were made with settings that no longer hold, and are replaced before they end. */
+  readonly generation: number;
+  readonly credential: CredentialFacts;
+  readonly session: LinkSession;
+}

@@ -1,0 +1,135 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ERROR_CODES, type ErrorCode } from './errors.ts';
+import type { Status } from './health/status.ts';
+import { FAMILIES } from './metrics/families.ts';
+
+/**
+ * The metrics of SPEC section 5. What a snapshot knows is read off it at each scrape; only what happens between two
+ * scrapes is counted here, by those whom it happens to. All times in seconds.
+ */
+export interface Metrics {
+  /** How long a held connection waited for the link, whatever came of it. */
+  readonly holdSeconds: Histogram<'tunnel'>;
+  /** From the accept of a client's connection to its open channel. */
+  readonly connectSeconds: Histogram<'tunnel'>;
+  readonly probeDurationSeconds: Histogram<'tunnel'>;
+  /** `code` is `ok` or an error code. */
+  readonly linkConnectAttempts: Counter<'host' | 'actor' | 'code'>;
+  /** From the loss of a session to the moment that it was noticed. */
+  readonly linkDetectSeconds: Histogram<'host' | 'actor'>;
+  /** From the loss of a link to serving again. */
+  readonly linkRecoverSeconds: Histogram<'host' | 'actor'>;
+  /** Drops what was counted for a tunnel that left the configuration. */
+  forgetTunnel(name: string): void;
+  /** Drops what was counted for a link that no tunnel needs any more. */
+  forgetLink(host: string, actor: string): void;
+  /** Ours and Node's, in the text format 0.0.4. */
+  render(snapshot: Status): Promise<string>;
+  /** Only ours: lint-clean, which Node's default metrics are not. */
+  renderOwn(snapshot: Status): Promise<string>;
+  readonly contentType: string;
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Name of the fleet node. */
+  readonly node: string;
+}
+
+const PREFIX = 'fleet_mesh_';
+
+/** A channel over an idle link takes one round trip, within a fleet 1 to 50 ms; the rest is waiting for a link. */
+const CONNECT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** `while_down.hold` is 10 s by default. */
+const HOLD_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60];
+const PROBE_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Keepalive notices within 15 s by default, a failing probe within seconds. */
+const DETECT_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 30, 60];
+/** Up to a host that is away for an hour. */
+const RECOVER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
+
+/** The typed instruments over registries of their own, so that two of them in one process never meet. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const own = new Registry();
+  const registers = [own];
+  const processes = new Registry();
+  collectDefaultMetrics({ register: processes });
+  const page = Registry.merge([own, processes]);
+
+  new Gauge({
+    name: `${PREFIX}build_info`,
+    help: 'What runs here; always 1.',
+    labelNames: ['version', 'node'],
+    registers,
+  })
+    .labels(options)
+    .set(1);
+
+  const derived = FAMILIES.map((family) => ({ family, fill: derive(family, registers) }));
+
+  const histogram = <Label extends string>(name: string, help: string, labelNames: Label[], buckets: number[]) =>
+    new Histogram({ name: `${PREFIX}${name}`, help, labelNames, buckets, registers });
+
+  const perTunnel = {
+    holdSeconds: histogram('tunnel_hold_seconds', 'Wait of held connections.', ['tunnel'], HOLD_BUCKETS),
+    connectSeconds: histogram('tunnel_connect_seconds', 'Accept to open channel.', ['tunnel'], CONNECT_BUCKETS),
+    probeDurationSeconds: histogram('probe_duration_seconds', 'Duration of probes.', ['tunnel'], PROBE_BUCKETS),
+  };
+  const link: ('host' | 'actor')[] = ['host', 'actor'];
+  const perLink = {
+    linkDetectSeconds: histogram('link_detect_seconds', 'Loss of a session to noticing it.', link, DETECT_BUCKETS),
+    linkRecoverSeconds: histogram('link_recover_seconds', 'Loss of a link to serving again.', link, RECOVER_BUCKETS),
+  };
+  const linkConnectAttempts = new Counter<'host' | 'actor' | 'code'>({
+    name: `${PREFIX}link_connect_attempts_total`,
+    help: 'Attempts to open an SSH session by outcome: ok or an error code.',
+    labelNames: ['host', 'actor', 'code'],
+    registers,
+  });
+
+  const update = (snapshot: Status) => {
+    for (const { family, fill } of derived) fill(family.samples(snapshot));
+    // A rate over a series that appears with its first increment misses that increment.
+    for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+  };
+
+  return {
+    ...perTunnel,
+    ...perLink,
+    linkConnectAttempts,
+    forgetTunnel: (tunnel) => {
+      for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
+    },
+    forgetLink: (host, actor) => {
+      for (const instrument of Object.values(perLink)) instrument.remove({ host, actor });
+      const codes: readonly ('ok' | ErrorCode)[] = ['ok', ...ERROR_CODES];
+      for (const code of codes) linkConnectAttempts.remove({ host, actor, code });
+    },
+    render: (snapshot) => {
+      update(snapshot);
+      return page.metrics();
+    },
+    renderOwn: (snapshot) => {
+      update(snapshot);
+      return own.metrics();
+    },
+    contentType: own.contentType,
+  };
+}
+
+/** Replaces all series of a family at once: what is gone from the snapshot is gone from the page. */
+function derive(family: (typeof FAMILIES)[number], registers: Registry[]) {
+  const settings = { name: `${PREFIX}${family.name}`, help: family.help, labelNames: family.labels, registers };
+  if (family.type === 'gauge') {
+    const gauge = new Gauge(settings);
+    return (samples: ReturnType<typeof family.samples>) => {
+      gauge.reset();
+      for (const { labels, value } of samples) gauge.set(labels, value);
+    };
+  }
+  const counter = new Counter(settings);
+  return (samples: ReturnType<typeof family.samples>) => {
+    counter.reset();
+    for (const { labels, value } of samples) counter.inc(labels, value);
+  };
+}

@@ -1,0 +1,30 @@
+import type { Algorithms, ServerHostKeyAlgorithm } from 'ssh2';
+
+/**
+ * What we offer in SSH_MSG_KEXINIT (RFC 4253 section 7.1). No SHA-1, no CBC, no
+ * compression (it leaks lengths of what it compresses). AES-GCM comes first: it is the fastest here, and the Terrapin
+ * attack (CVE-2023-48795) cannot touch it; against the rest ssh2 always offers strict key exchange.
+ */
+export function offer(serverHostKey: readonly ServerHostKeyAlgorithm[]): Algorithms {
+  return {
+    kex: [
+      'curve25519-sha256',
+      'curve25519-sha256@libssh.org',
+      'ecdh-sha2-nistp256',
+      'ecdh-sha2-nistp384',
+      'ecdh-sha2-nistp521',
+      'diffie-hellman-group16-sha512',
+      'diffie-hellman-group18-sha512',
+    ],
+    serverHostKey: [...serverHostKey],
+    cipher: [
+      'aes128-gcm@openssh.com',
+      'aes256-gcm@openssh.com',
+      'chacha20-poly1305@openssh.com',
+      'aes256-ctr',
+      'aes128-ctr',
+    ],
+    hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'],
+    compress: ['none'],
+  };
+}

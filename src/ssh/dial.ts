@@ -1,0 +1,103 @@
+import { lookup } from 'node:dns/promises';
+import { connect, isIP, type Socket } from 'node:net';
+import { abortable, withDeadline } from '../async/deadline.ts';
+import { TunnelError } from '../errors.ts';
+
+export interface DialOptions {
+  /** A name or an IP address; a name is resolved anew at each call. */
+  readonly host: string;
+  readonly port: number;
+  /** Bound of the name resolution and, again, of the TCP connect, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * A TCP connection to an SSH server. The socket is ours from the start, because Nagle's algorithm costs the handshake
+ * half of its time, and because only the socket's owner can end a session whose peer has stopped answering.
+ */
+export async function dial(options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  const addresses = await resolve(options, signal);
+  const failures: TunnelError[] = [];
+  const sliceMs = options.timeoutMs / addresses.length;
+  for (const address of addresses) {
+    try {
+      return await connectTo(address, options, sliceMs, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(TunnelError.from(error));
+    }
+  }
+  throw failures.at(-1) ?? new TunnelError('dns_failed', `${options.host} has no address`);
+}
+
+async function resolve({ host, timeoutMs }: DialOptions, signal: AbortSignal): Promise<string[]> {
+  if (isIP(host)) return [host];
+  const expired = () => new TunnelError('dns_failed', `${host} was not resolved within ${timeoutMs} ms`);
+  try {
+    // getaddrinfo cannot be cancelled: past the deadline its answer is dropped.
+    const found = await withDeadline(timeoutMs, signal, expired, (bounded) =>
+      abortable(lookup(host, { all: true }), bounded),
+    );
+    return found.map(({ address }) => address);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof TunnelError) throw error;
+    throw new TunnelError('dns_failed', `${host} cannot be resolved: ${errnoOf(error)}`, { cause: error });
+  }
+}
+
+function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+  const peer = address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port: options.port, noDelay: true, keepAlive: true });
+    const give = (error: unknown) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      socket.removeAllListeners();
+      // A late error of a socket that was given up must not reach the process.
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => give(signal.reason);
+    const timer = setTimeout(
+      () => give(new TunnelError('connect_timeout', `${peer} did not answer within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    );
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', (error) => give(explain(peer, error)));
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      socket.removeAllListeners();
+      resolve(socket);
+    });
+  });
+}
+
+function explain(peer: string, error: Error): TunnelError {
+  const cause = { cause: error };
+  switch (errnoOf(error)) {
+    case 'ECONNREFUSED':
+      return new TunnelError('connect_refused', `${peer} refused the connection`, cause);
+    case 'ECONNRESET':
+      return new TunnelError('connection_reset', `${peer} reset the connection`, cause);
+    case 'ETIMEDOUT':
+      return new TunnelError('connect_timeout', `${peer} did not answer`, cause);
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return new TunnelError('connect_timeout', `there is no route to ${peer}`, cause);
+    case 'EMFILE':
+    case 'ENFILE':
+      return new TunnelError('internal', 'this process has no file descriptor left', {
+        ...cause,
+        hint: 'Raise LimitNOFILE of the service.',
+      });
+    default:
+      return new TunnelError('connect_timeout', `${peer} cannot be reached: ${error.message}`, cause);
+  }
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : String(error);
+}

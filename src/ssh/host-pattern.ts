@@ -1,0 +1,56 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/** The name that known_hosts is searched for: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+export function lookupName(host: string, port: number): string {
+  const name = host.toLowerCase();
+  return port === 22 ? name : `[${name}]:${port}`;
+}
+
+/** Wildcards as in ssh_config(5), PATTERNS: `*` and `?` only, brackets mean themselves. */
+function matchPattern(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let retry = 0;
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p++;
+      retry = t;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === '*') p++;
+  return p === pattern.length;
+}
+
+const HASHED = /^\|1\|([A-Za-z0-9+/]+={0,2})\|([A-Za-z0-9+/]+={0,2})$/;
+
+/** `|1|salt|hash`: HMAC-SHA1 of exactly one name, as `ssh-keygen -H` writes it. */
+function matchHashed(field: string, name: string): boolean {
+  const [, salt, hash] = HASHED.exec(field) ?? [];
+  if (salt === undefined || hash === undefined) return false;
+  const wanted = Buffer.from(hash, 'base64');
+  const actual = createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest();
+  return wanted.length === actual.length && timingSafeEqual(wanted, actual);
+}
+
+/** Whether the hosts field of a known_hosts line speaks of `name` (a {@link lookupName}). */
+export function hostsMatch(field: string, name: string): boolean {
+  if (field.startsWith('|')) return matchHashed(field, name);
+  let matched = false;
+  for (const item of field.toLowerCase().split(',')) {
+    const negated = item.startsWith('!');
+    if (!matchPattern(negated ? item.slice(1) : item, name)) continue;
+    // A negation vetoes the whole line, wherever in the list it stands.
+    if (negated) return false;
+    matched = true;
+  }
+  return matched;
+}

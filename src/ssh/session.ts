@@ -1,0 +1,283 @@
+import type { Socket } from 'node:net';
+import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
+import type { Address } from '../address.ts';
+import type { KeepaliveConfig } from '../config/config.ts';
+import { TunnelError } from '../errors.ts';
+import type { Channel, Originator } from '../forward/channel-source.ts';
+import { offer } from './algorithms.ts';
+import { openDirectChannel, type SessionChannel } from './channel.ts';
+import { fingerprint } from './fingerprint.ts';
+import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { Keepalive } from './keepalive.ts';
+import { requestKeepalive } from './keepalive-request.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
+import type { UserAuth } from './user-auth.ts';
+
+export interface SessionOptions {
+  /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
+  readonly peer: string;
+  readonly username: string;
+  /** Exactly what is offered, in order; nothing else ever is. */
+  readonly authMethods: UserAuth;
+  readonly hostKey: HostKeyPolicy;
+  /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
+  readonly stepTimeoutMs: number;
+  readonly keepalive: KeepaliveConfig;
+}
+
+/** What the two sides agreed on; shown in `/status`. */
+export interface SessionFacts {
+  /** The server's identification string, e.g. `SSH-2.0-OpenSSH_9.2p1`. */
+  readonly server: string;
+  /** Fingerprint of the host key that was accepted. */
+  readonly hostKey: string;
+  readonly kex: string;
+  readonly cipher: string;
+}
+
+/** How a session ended: what went wrong (nothing, if we ended it), and how long the peer had been silent before. */
+export interface SessionEnd {
+  readonly error: TunnelError | undefined;
+  readonly silentMs: number;
+}
+
+/** The peer may take this long to close its side after we said goodbye; then the socket is destroyed. */
+const GOODBYE_MS = 1_000;
+
+/** An identification line has at most 255 characters (RFC 4253 section 4.2), but lines may stand before it. */
+const GREETING_LIMIT = 1_024;
+
+/**
+ * Authenticates over a connected socket, which belongs to the session from here on. Rejects with a TunnelError that
+ * names the step, or with the signal's reason; the socket is gone then.
+ */
+export function openSession(socket: Socket, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  return new Promise((resolve, reject) => {
+    const client = new ssh2.Client();
+    let step: HandshakeStep = 'banner';
+    let timedOut = false;
+    let firstError: Error | undefined;
+    let greeting = '';
+    let refused: TunnelError | undefined;
+    let accepted: Buffer | undefined;
+    let agreed: NegotiatedAlgorithms | undefined;
+
+    const nextStep = (next: HandshakeStep) => {
+      step = next;
+      timer.refresh();
+    };
+    const timer = setTimeout(() => {
+      timedOut = true;
+      socket.destroy();
+    }, options.stepTimeoutMs);
+    const onAbort = () => socket.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+
+    const onGreeting = (chunk: Buffer) => {
+      greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
+      const identified = /^SSH-/m.test(greeting);
+      if (!identified && greeting.length < GREETING_LIMIT) return;
+      socket.off('data', onGreeting);
+      if (identified && step === 'banner') nextStep('kex');
+    };
+    socket.on('data', onGreeting);
+
+    // ssh2 takes anything but the literal `false` for a yes, a promise included; and it asks again at every rekey.
+    const hostVerifier = (blob: Buffer): boolean => {
+      try {
+        if (accepted) return accepted.equals(blob) === true;
+        refused = options.hostKey.verify(blob);
+        if (refused !== undefined) return false;
+        accepted = Buffer.from(blob);
+        return true;
+      } catch (error) {
+        refused = TunnelError.from(error);
+        return false;
+      }
+    };
+
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      socket.off('data', onGreeting);
+      socket.off('close', onClose);
+      client.off('handshake', onHandshake).off('ready', onReady);
+    };
+    const onHandshake = (algorithms: NegotiatedAlgorithms) => {
+      agreed = algorithms;
+      nextStep('auth');
+    };
+    const onReady = () => {
+      settle();
+      client.off('error', onError);
+      if (!accepted || !agreed) {
+        socket.destroy();
+        reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
+        return;
+      }
+      const server = /^SSH-[^\r\n]*/m.exec(greeting)?.[0] ?? '';
+      const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
+      resolve(new Session(client, socket, options, facts));
+    };
+    const onClose = () => {
+      settle();
+      const { peer, stepTimeoutMs, username } = options;
+      reject(
+        signal.aborted
+          ? signal.reason
+          : explainHandshake({ step, peer, timedOut, stepTimeoutMs, hostKey: refused, error: firstError, greeting, username }),
+      );
+    };
+    // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
+    // its side would keep us waiting, so we close ours for good.
+    const onError = (error: Error) => {
+      firstError ??= error;
+      setImmediate(() => socket.destroy());
+    };
+    client.on('error', onError).on('handshake', onHandshake).on('ready', onReady);
+    socket.once('close', onClose);
+
+    try {
+      client.connect({
+        sock: socket,
+        username: options.username,
+        authHandler: [...options.authMethods],
+        algorithms: offer(options.hostKey.algorithms),
+        hostVerifier,
+        readyTimeout: 0,
+        keepaliveInterval: 0,
+      });
+    } catch (error) {
+      firstError = error instanceof Error ? error : new Error(String(error));
+      socket.destroy();
+    }
+  });
+}
+
+/** One authenticated SSH connection. Driven by its socket's close alone; ssh2's errors only explain it. */
+export class Session {
+  readonly facts: SessionFacts;
+  readonly since = new Date();
+  /** Settles once the connection is gone, whoever ended it. */
+  readonly closed: Promise<SessionEnd>;
+  readonly #client: Client;
+  readonly #socket: Socket;
+  readonly #options: SessionOptions;
+  readonly #keepalive: Keepalive;
+  readonly #channels = new Set<SessionChannel>();
+  #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
+  #error: TunnelError | undefined;
+  #silentMs = 0;
+
+  constructor(client: Client, socket: Socket, options: SessionOptions, facts: SessionFacts) {
+    this.#client = client;
+    this.#socket = socket;
+    this.#options = options;
+    this.facts = facts;
+    this.#keepalive = new Keepalive(options.keepalive, {
+      lifesigns: () => ({
+        received: socket.bytesRead,
+        flushed: socket.bytesWritten - socket.writableLength,
+        backlog: socket.writableLength,
+      }),
+      request: (onReply) => requestKeepalive(client, onReply),
+      onLost: (silentMs) => this.#lost(silentMs),
+      now: () => performance.now(),
+    });
+    client.on('error', (error) => this.#explain(error));
+    // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
+    client.on('end', () => this.#destroyAfter(GOODBYE_MS));
+    this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
+  }
+
+  /** Channels that are open or being opened. */
+  get channels(): number {
+    return this.#channels.size;
+  }
+
+  /** Whether new channels may be asked for. */
+  get usable(): boolean {
+    return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  get suspect(): boolean {
+    return this.#keepalive.suspect;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#keepalive.rttMs;
+  }
+
+  /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
+  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    if (!this.usable) throw this.#gone();
+    const channel = openDirectChannel(this.#client, target, originator, {
+      gone: () => this.#gone(),
+      onClosed: () => {
+        this.#channels.delete(channel);
+        this.#endIfDrained();
+      },
+    });
+    this.#channels.add(channel);
+    return channel.opened(this.#options.stepTimeoutMs, signal);
+  }
+
+  /** Something looked dead through this session: find out at once. */
+  check(): void {
+    if (this.#state !== 'closed') this.#keepalive.check();
+  }
+
+  /** No more use is made of it: it ends as soon as its last channel is closed. */
+  drain(): void {
+    if (this.#state === 'open') this.#state = 'draining';
+    this.#endIfDrained();
+  }
+
+  /** Ends it with SSH_MSG_DISCONNECT, "disconnected by user" (RFC 4253 section 11.1), whatever is still open. */
+  end(): Promise<SessionEnd> {
+    if (this.#state === 'open' || this.#state === 'draining') {
+      this.#state = 'ending';
+      this.#client.end();
+      this.#destroyAfter(GOODBYE_MS);
+    }
+    return this.closed;
+  }
+
+  #endIfDrained(): void {
+    if (this.#state === 'draining' && this.#channels.size === 0) void this.end();
+  }
+
+  #lost(silentMs: number): void {
+    this.#silentMs = silentMs;
+    this.#error ??= new TunnelError(
+      'keepalive_lost',
+      `${this.#options.peer} has been silent for ${(silentMs / 1000).toFixed(1)} s`,
+    );
+    this.#socket.destroy();
+  }
+
+  #explain(error: Error): void {
+    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+    this.#destroyAfter(GOODBYE_MS);
+  }
+
+  #gone(): TunnelError {
+    return this.#error ?? new TunnelError('connection_reset', `the SSH session to ${this.#options.peer} is closed`);
+  }
+
+  #destroyAfter(ms: number): void {
+    const timer = setTimeout(() => this.#socket.destroy(), ms);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #onClose(): SessionEnd {
+    const ours = this.#state === 'ending';
+    this.#state = 'closed';
+    this.#keepalive.stop();
+    if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
+    // ssh2 ends every channel's stream right after this: now is the last moment to tell a cut from an end.
+    for (const channel of this.#channels) channel.lose();
+    this.#channels.clear();
+    return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
+  }
+}

@@ -1,0 +1,53 @@
+import type { TunnelError } from '../errors.ts';
+import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.ts';
+
+/** Everything a tunnel's state depends on. */
+export interface TunnelFacts {
+  /** Taken out of the configuration: it lives on only for its open connections. */
+  readonly removed: boolean;
+  readonly host: string;
+  /** Why the listen address is not bound; undefined when it is. */
+  readonly listenError: TunnelError | undefined;
+  readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
+  /** Undefined for a tunnel without a probe. */
+  readonly probe: { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined;
+  /** The peer's verdict on the last connection, if it was a refusal and nothing has succeeded since. */
+  readonly targetError: TunnelError | undefined;
+  /** Client connections open. */
+  readonly open: number;
+}
+
+export interface TunnelState {
+  readonly state: TunnelStateName;
+  /** One sentence for a tired operator; null only when all is well. */
+  readonly reason: string | null;
+}
+
+/** A tunnel's state and the reason for it. Pure; the order of the questions is the order of what must be mended first. */
+export function tunnelState(facts: TunnelFacts): TunnelState {
+  const { link, probe } = facts;
+  if (facts.removed)
+    return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
+  if (facts.listenError) return { state: 'down', reason: facts.listenError.message };
+  if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
+  if (probe?.state === 'failing')
+    return { state: 'degraded', reason: `the probe through the tunnel fails: ${probe.lastError?.message ?? 'no answer'}` };
+  if (facts.targetError)
+    return { state: 'degraded', reason: `the last connection failed: ${facts.targetError.message}` };
+  if (probe?.state === 'pending') return { state: 'unverified', reason: unprovenReason(probe.lastError) };
+  return { state: 'up', reason: null };
+}
+
+function linkReason(host: string, { state, lastError }: TunnelFacts['link']): string {
+  if (!lastError) return `no SSH session to ${host} yet: connecting for the first time`;
+  const why = `no SSH session to ${host}: ${lastError.message}`;
+  return state === 'blocked' ? `${why}. Somebody must act: ${lastError.hint}` : why;
+}
+
+function unprovenReason(lastError: TunnelError | undefined): string {
+  return lastError ? `not proven yet: ${lastError.message}` : 'not proven yet: the first probe is under way';
+}
+
+function connections(count: number): string {
+  return count === 1 ? '1 connection' : `${count} connections`;
+}

@@ -1,0 +1,295 @@
+import { type Address, formatAddress } from '../address.ts';
+import { sleep } from '../async/sleep.ts';
+import type { TunnelConfig } from '../config/config.ts';
+import { type ErrorCode, TunnelError } from '../errors.ts';
+import type { ChannelSource } from '../forward/channel-source.ts';
+import { LocalForward } from '../forward/local.ts';
+import { Usage } from '../forward/usage.ts';
+import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { Prober } from '../probe/prober.ts';
+import { type TunnelFacts, tunnelState } from './state.ts';
+
+/** What a tunnel needs of its link. */
+export interface TunnelLink extends ChannelSource {
+  readonly state: LinkState;
+  readonly lastError: TunnelError | undefined;
+  /** Something behind the link did not answer: is the link itself alive? */
+  check(): void;
+}
+
+export interface TunnelDependencies {
+  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds'>;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** The peer's verdict on the target, as opposed to trouble on the way to it. */
+const TARGET_VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unreachable', 'forward_denied']);
+
+const RETRY_LISTEN_MS = 5_000;
+
+/** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
+export class Tunnel {
+  readonly #deps: TunnelDependencies;
+  readonly #usage = new Usage();
+  readonly #forward: LocalForward;
+  readonly #stop = new AbortController();
+  #config: TunnelConfig;
+  #link: TunnelLink;
+  #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
+  #binding: AbortController | undefined;
+  #linkWasReady = false;
+  #removed = false;
+  #listenError: TunnelError | undefined;
+  #targetError: TunnelError | undefined;
+  #probeError: TunnelError | undefined;
+  #lastError: TunnelError | undefined;
+  #state: TunnelStateName = 'down';
+  #since = new Date();
+
+  constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
+    this.#config = config;
+    this.#link = link;
+    this.#deps = deps;
+    const { holdSeconds, connectSeconds } = deps.metrics;
+    const labels = { tunnel: config.name };
+    this.#forward = new LocalForward(forwardOptions(config), {
+      source: link,
+      usage: this.#usage,
+      onOpened: (seconds) => {
+        connectSeconds.observe(labels, seconds);
+        if (this.#targetError) this.#judgeTarget(undefined);
+      },
+      onFailed: (error) => this.#onConnectionFailed(error),
+      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
+      onAcceptError: (error) =>
+        deps.log.error({ event: 'tunnel.accept_failed', err: error }, `a connection was not accepted: ${error.message}`),
+    });
+  }
+
+  get config(): TunnelConfig {
+    return this.#config;
+  }
+
+  get listening(): boolean {
+    return this.#forward.listening;
+  }
+
+  /** Why the listen address is not bound, if so. */
+  get listenError(): TunnelError | undefined {
+    return this.#listenError;
+  }
+
+  /** Binds the listen address, once; when that fails, goes on trying in the background until it works. */
+  async start(): Promise<void> {
+    this.#setProbe();
+    this.linkChanged();
+    await this.#bind(this.#config.listen);
+  }
+
+  /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
+  async reconfigure(config: TunnelConfig, link: TunnelLink): Promise<void> {
+    const before = this.#config;
+    this.#config = config;
+    this.#link = link;
+    this.#forward.reconfigure(forwardOptions(config), link);
+    const target = formatAddress(before.target) !== formatAddress(config.target);
+    if (target) this.#targetError = undefined;
+    if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    this.linkChanged();
+    if (formatAddress(before.listen) === formatAddress(config.listen)) return;
+    await this.#unbind();
+    await this.#bind(config.listen);
+  }
+
+  /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
+  async stopListening(): Promise<void> {
+    await this.#unbind();
+  }
+
+  /** The link's readiness, state or error has changed. */
+  linkChanged(): void {
+    const { ready } = this.#link;
+    if (ready && !this.#linkWasReady) this.#probing?.prober.runNow();
+    if (!ready && this.#linkWasReady) this.#probing?.prober.linkLost();
+    this.#linkWasReady = ready;
+    this.#evaluate();
+  }
+
+  /** Out of the configuration: no new connections, the open ones live on. Settles when the last one has ended. */
+  async drain(): Promise<void> {
+    this.#removed = true;
+    this.#setProbe();
+    await this.#unbind();
+    this.#evaluate();
+    await this.#forward.whenIdle();
+  }
+
+  /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
+  async stop(graceMs: number, force: AbortSignal): Promise<void> {
+    this.#stop.abort();
+    this.#probing?.stop.abort();
+    await this.#unbind();
+    const patience = new AbortController();
+    const enough = () => patience.abort();
+    force.addEventListener('abort', enough, { once: true });
+    if (force.aborted) enough();
+    const idle = this.#forward.whenIdle();
+    await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
+    patience.abort();
+    force.removeEventListener('abort', enough);
+    this.#forward.resetAll();
+    await idle;
+  }
+
+  /** Once a second: dates the clients' last activity. */
+  sample(now: Date): void {
+    this.#usage.sample(now);
+  }
+
+  status(): TunnelStatus {
+    const { name, host, actor, direction, listen, target, production, note } = this.#config;
+    return {
+      name,
+      host,
+      actor,
+      direction,
+      listen: formatAddress(listen),
+      target: formatAddress(target),
+      production,
+      note: note ?? null,
+      ...tunnelState(this.#facts()),
+      since: this.#since.toISOString(),
+      route: 'tunnel',
+      last_error: this.#latestError()?.report() ?? null,
+      probe: this.#probing?.prober.status() ?? null,
+      usage: this.#usage.status(),
+      availability: null,
+      retirement: null,
+    };
+  }
+
+  async #bind(address: Address): Promise<void> {
+    const binding = new AbortController();
+    this.#binding = binding;
+    if (await this.#tryBind(address)) return;
+    void this.#keepBinding(address, binding.signal);
+  }
+
+  async #keepBinding(address: Address, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(RETRY_LISTEN_MS, signal).catch(() => {});
+      if (signal.aborted || (await this.#tryBind(address))) return;
+    }
+  }
+
+  async #tryBind(address: Address): Promise<boolean> {
+    const binding = this.#binding;
+    try {
+      await this.#forward.listen(address);
+      if (binding?.signal.aborted) await this.#forward.stopListening();
+      this.#listenError = undefined;
+      this.#deps.log.info({ event: 'tunnel.listening', listen: formatAddress(address) }, 'listening');
+    } catch (error) {
+      this.#listenError = TunnelError.from(error);
+    }
+    this.#evaluate();
+    return this.#listenError === undefined;
+  }
+
+  async #unbind(): Promise<void> {
+    this.#binding?.abort();
+    this.#listenError = undefined;
+    await this.#forward.stopListening();
+  }
+
+  #setProbe(): void {
+    const { probe, target, name } = this.#config;
+    if (!probe || this.#removed) {
+      this.#probing?.stop.abort();
+      this.#probing = undefined;
+      this.#probeError = undefined;
+      return;
+    }
+    if (this.#probing) {
+      this.#probing.prober.reconfigure(probe, target);
+      return;
+    }
+    const stop = new AbortController();
+    const prober = new Prober(
+      { config: probe, target },
+      {
+        source: {
+          ready: () => this.#link.ready,
+          open: (address, originator, signal) => this.#link.open(address, originator, signal),
+        },
+        observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
+        random: this.#deps.random,
+        onResult: (error) => this.#onProbed(error),
+      },
+    );
+    prober.start(stop.signal);
+    this.#probing = { prober, stop };
+  }
+
+  #onProbed(error: TunnelError | undefined): void {
+    this.#probeError = error;
+    if (error) {
+      this.#lastError = error;
+      this.#link.check();
+    } else {
+      this.#targetError = undefined;
+    }
+    this.#evaluate();
+  }
+
+  #onConnectionFailed(error: TunnelError): void {
+    this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
+    this.#lastError = error;
+    if (TARGET_VERDICTS.has(error.code)) this.#judgeTarget(error);
+  }
+
+  #judgeTarget(error: TunnelError | undefined): void {
+    this.#targetError = error;
+    this.#evaluate();
+  }
+
+  #latestError(): TunnelError | undefined {
+    const errors = [this.#lastError, this.#listenError, this.#link.lastError].filter((error) => error !== undefined);
+    return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
+  }
+
+  #evaluate(): void {
+    if (this.#stop.signal.aborted) return;
+    const next = tunnelState(this.#facts());
+    const from = this.#state;
+    if (from === next.state) return;
+    this.#state = next.state;
+    this.#since = new Date();
+    const level = next.state === 'up' || next.state === 'unverified' ? 'info' : 'warn';
+    this.#deps.log[level](
+      { event: 'tunnel.state', from, to: next.state, reason: next.reason },
+      `${from} -> ${next.state}${next.reason ? `: ${next.reason}` : ''}`,
+    );
+  }
+
+  #facts(): TunnelFacts {
+    const probe = this.#probing?.prober.status();
+    return {
+      removed: this.#removed,
+      host: this.#config.host,
+      listenError: this.#listenError,
+      link: { state: this.#link.state, lastError: this.#link.lastError },
+      probe: probe && { state: probe.state, lastError: this.#probeError },
+      targetError: this.#targetError,
+      open: this.#usage.open,
+    };
+  }
+}
+
+function forwardOptions({ target, whileDown, maxConnections }: TunnelConfig) {
+  return { target, whileDown, maxConnections };
+}
