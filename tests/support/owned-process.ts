@@ -25,7 +25,8 @@ let hooked = false;
 
 /**
  * A child process that never outlives its test: it is ended on disposal, when this process exits, and (through
- * PR_SET_PDEATHSIG, where util-linux has it) even when this process is killed. Only pids started here are ever signalled.
+ * PR_SET_PDEATHSIG, where util-linux has it) even when this process is killed. Only pids started here are ever
+ * signalled. In a process group of its own: Ctrl-C is for the one who owns it.
  */
 export function spawnOwned(program: string, args: readonly string[], options: SpawnOptions = {}): OwnedProcess {
   if (!hooked) {
@@ -37,7 +38,7 @@ export function spawnOwned(program: string, args: readonly string[], options: Sp
   const setpriv = findProgram('setpriv');
   const [file, argv] =
     setpriv === undefined ? [program, args] : [setpriv, ['--pdeathsig', 'KILL', '--', program, ...args]];
-  const child = spawn(file, [...argv], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(file, [...argv], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));

@@ -23,7 +23,11 @@ export interface SshAgent extends AsyncDisposable {
 export async function startSshAgent(): Promise<SshAgent> {
   const temp = tempDir('agent');
   const socket = join(temp.path, 'agent.sock');
-  const agent = spawnOwned(requireProgram('ssh-agent'), ['-D', '-a', socket]);
+  // With a command the agent lives as long as that: cat ends when our end of its stdin does, however we end. (It is
+  // setgid, so PR_SET_PDEATHSIG would not outlive its exec.)
+  const agent = spawnOwned(requireProgram('ssh-agent'), ['-a', socket, '/bin/cat'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const env = { SSH_AUTH_SOCK: socket };
   const sshAdd = async (...args: string[]) => {
     await run(requireProgram('ssh-add'), args, { env: { ...process.env, ...env }, timeout: 10_000 });

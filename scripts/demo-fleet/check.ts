@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { httpGet } from '../../tests/support/http-get.ts';
+import type { StandIn } from '../../tests/support/stand-ins.ts';
+import { print, say } from './say.ts';
+import { DEMO_PORTS, type DemoFleet } from './start.ts';
+
+const RECOVER_WITHIN_MS = 30_000;
+
+/** Proves the running fleet, step by step; the first step that does not hold is thrown. */
+export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal): Promise<void> {
+  const passed: string[] = [];
+  const step = async (title: string, proof: () => Promise<string>) => {
+    interrupted.throwIfAborted();
+    say(title);
+    const shown = await proof().catch((error: unknown) => {
+      throw new Error(`${title}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    });
+    print(`   ${shown}`);
+    passed.push(`PASS  ${title}: ${shown}`);
+  };
+  const both = () => Promise.all(tunnels(fleet).map(({ name, ...tunnel }) => carries(name, tunnel)));
+
+  print(await fleet.table());
+  await step('Requests through both tunnels', async () => {
+    await both();
+    return 'the answers are those of the stand-ins behind them, byte for byte';
+  });
+  await step('A killed SSH session recovers', () => killAndRecover(fleet, both));
+  print(await fleet.table());
+  await step('/status', () => checkStatus(fleet));
+  await step('/metrics', () => checkMetrics(fleet));
+  await step('/livez and /readyz', () => checkHealth(fleet));
+  await step('SIGTERM', async () => {
+    const { code, signal } = await fleet.daemon.stop();
+    expectThat(code === 0, `the daemon ended with ${signal ?? `exit code ${code}`}`);
+    return 'the daemon ended with exit code 0';
+  });
+  say('Result');
+  print(passed.join('\n'));
+}
+
+interface DemoTunnel {
+  readonly name: string;
+  readonly port: number;
+  readonly standIn: StandIn;
+  readonly health: string;
+}
+
+function tunnels({ stateHub, issueCore }: DemoFleet): DemoTunnel[] {
+  return [
+    { name: 'fleet-state-hub-coulombcore', port: DEMO_PORTS.stateHub, standIn: stateHub, health: '/state/health' },
+    { name: 'fleet-issue-core-coulombcore', port: DEMO_PORTS.issueCore, standIn: issueCore, health: '/healthz' },
+  ];
+}
+
+/** A fresh secret, told to the stand-in alone, comes back through the tunnel: nothing else can have answered. */
+async function carries(name: string, { port, standIn, health }: Omit<DemoTunnel, 'name'>): Promise<void> {
+  const path = `/demo/${randomUUID()}`;
+  standIn.set(path, { body: { secret: randomUUID() } });
+  for (const each of [path, health]) {
+    const through = await httpGet(`http://127.0.0.1:${port}${each}`);
+    const direct = await httpGet(`http://127.0.0.1:${standIn.port}${each}`);
+    const same = through.status === 200 && through.body === direct.body;
+    expectThat(same, `${name} answered ${through.status} ${through.body} where ${direct.body} was due`);
+  }
+}
+
+async function killAndRecover(fleet: DemoFleet, both: () => Promise<unknown>): Promise<string> {
+  const before = new Set((await fleet.daemon.status()).links.flatMap((link) => link.sessions.map(({ id }) => id)));
+  print(`   ${fleet.coulombcore.killSessions()}`);
+  const start = performance.now();
+  let refused = 0;
+  for (;;) {
+    const worked = await both().then(
+      () => true,
+      () => false,
+    );
+    if (worked) break;
+    refused += 1;
+    expectThat(performance.now() - start < RECOVER_WITHIN_MS, `no answer for ${RECOVER_WITHIN_MS / 1000} s`);
+  }
+  const ms = Math.round(performance.now() - start);
+  // Only a session that was not there before proves that there was anything to recover from.
+  await fleet.daemon.waitFor(
+    ({ state, links }) =>
+      state === 'up' &&
+      links.every(({ sessions }) => sessions.length > 0 && sessions.every(({ id }) => !before.has(id))),
+    RECOVER_WITHIN_MS,
+  );
+  const lost = refused === 0 ? 'the first one was held until then' : `${refused} were reset before`;
+  return `requests work again after ${ms} ms, over a new session (${lost})`;
+}
+
+async function checkStatus(fleet: DemoFleet): Promise<string> {
+  const status = await fleet.daemon.status();
+  const states = status.tunnels.map(({ name, state }) => `${name} ${state}`);
+  expectThat(status.schema === 1 && status.state === 'up' && status.reason === null, `it says ${status.state}`);
+  for (const { name } of tunnels(fleet)) expectThat(states.includes(`${name} up`), `${name} is not up: ${states}`);
+  return `node ${status.node} is ${status.state}; ${states.join(', ')}`;
+}
+
+async function checkMetrics(fleet: DemoFleet): Promise<string> {
+  const { status, body } = await fleet.daemon.get('/metrics', { accept: 'text/plain' });
+  expectThat(status === 200, `it answered ${status}`);
+  for (const { name } of tunnels(fleet)) {
+    const line = `fleet_mesh_tunnel_up{tunnel="${name}"} 1`;
+    expectThat(body.split('\n').includes(line), `the line is missing: ${line}`);
+  }
+  const own = body.split('\n').filter((line) => line.startsWith('fleet_mesh_'));
+  return `${own.length} samples of our own, fleet_mesh_tunnel_up is 1 for both tunnels`;
+}
+
+async function checkHealth(fleet: DemoFleet): Promise<string> {
+  for (const path of ['/livez', '/readyz', '/readyz?production=true']) {
+    const { status, body } = await fleet.daemon.get(path);
+    expectThat(status === 200, `${path} answered ${status} ${body}`);
+  }
+  return '200 each, also for ?production=true';
+}
+
+function expectThat(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}

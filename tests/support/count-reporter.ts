@@ -1,0 +1,30 @@
+import { writeFileSync } from 'node:fs';
+import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+
+/**
+ * Writes what `scripts/test` ends with to the file named in FLEET_MESH_TEST_COUNTS, one `kind<TAB>value` a line: how many
+ * tests passed, failed and were skipped, and the names of the skipped ones. A file that could not be loaded, a failed
+ * hook and an error outside of any test count as failed: none of them may look like success.
+ */
+export default class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    const { FLEET_MESH_TEST_COUNTS: file } = process.env;
+    if (file === undefined) return;
+    const skipped: string[] = [];
+    let passed = 0;
+    let failed = unhandled.length;
+    for (const module of modules) {
+      failed += module.errors().length;
+      for (const suite of module.children.allSuites()) failed += suite.errors().length;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === 'passed') passed += 1;
+        // 'pending' at the end of a run: it never came to an end.
+        else if (state === 'skipped') skipped.push(`${module.relativeModuleId} > ${test.fullName}`);
+        else failed += 1;
+      }
+    }
+    const counts = [`passed\t${passed}`, `failed\t${failed}`, `skipped\t${skipped.length}`];
+    writeFileSync(file, `${[...counts, ...skipped.map((name) => `skipped-name\t${name}`)].join('\n')}\n`);
+  }
+}
