@@ -155,9 +155,7 @@ export class LocalForward {
     const expired = () =>
       new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);
     try {
-      await usage.holding(
-        withDeadline(deadline - since, signal, expired, (bounded) => source.whenReady(bounded)),
-      );
+      await usage.holding(withDeadline(deadline - since, signal, expired, (bounded) => source.whenReady(bounded)));
     } finally {
       onHeld((performance.now() - since) / 1000);
     }

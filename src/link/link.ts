@@ -7,8 +7,8 @@ import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import type { Pacer } from './pacer.ts';
 import { describeLink } from './describe.ts';
+import type { Pacer } from './pacer.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
 export interface LinkOptions {
@@ -120,7 +120,8 @@ export class Link implements ChannelSource {
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     const held = this.#pick();
-    if (!held) throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
+    if (!held)
+      throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
     return held.session.open(target, originator, signal);
   }
 
@@ -264,11 +265,21 @@ export class Link implements ChannelSource {
     }
     const { server, hostKey, kex, cipher } = held.session.facts;
     this.#deps.log.info(
-      { event: 'session.up', session: held.id, server, host_key: hostKey, kex, cipher, credential: held.credential.type },
+      {
+        event: 'session.up',
+        session: held.id,
+        server,
+        host_key: hostKey,
+        kex,
+        cipher,
+        credential: held.credential.type,
+      },
       'SSH session up',
     );
     const upSince = performance.now();
-    void held.session.closed.then(({ error, silentMs }) => this.#remove(held, error, silentMs, performance.now() - upSince));
+    void held.session.closed.then(({ error, silentMs }) =>
+      this.#remove(held, error, silentMs, performance.now() - upSince),
+    );
     this.#shed();
     for (const onReady of [...this.#waiting]) onReady();
     this.#deps.onChange();
@@ -281,10 +292,7 @@ export class Link implements ChannelSource {
     if (error) {
       if (lastedMs >= STABLE_MS) this.#failures = 0;
       this.#lastError = error;
-      this.#deps.metrics.linkDetectSeconds.observe(
-        { host: this.#host.name, actor: this.#actor.name },
-        silentMs / 1000,
-      );
+      this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
@@ -297,12 +305,18 @@ export class Link implements ChannelSource {
   }
 
   #fail(error: TunnelError): void {
-    if (isCredentialRejection(error)) this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+    if (isCredentialRejection(error))
+      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
-    const details = { event: 'link.attempt_failed', attempt: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
+    const details = {
+      event: 'link.attempt_failed',
+      attempt: this.#failures,
+      retry_in_ms: Math.round(delayMs),
+      err: error,
+    };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     if (news) this.#deps.log.warn(details, error.message);
     else this.#deps.log.debug(details, error.message);

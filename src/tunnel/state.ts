@@ -31,7 +31,10 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
   if (facts.listenError) return { state: 'down', reason: facts.listenError.message };
   if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
   if (probe?.state === 'failing')
-    return { state: 'degraded', reason: `the probe through the tunnel fails: ${probe.lastError?.message ?? 'no answer'}` };
+    return {
+      state: 'degraded',
+      reason: `the probe through the tunnel fails: ${probe.lastError?.message ?? 'no answer'}`,
+    };
   if (facts.targetError)
     return { state: 'degraded', reason: `the last connection failed: ${facts.targetError.message}` };
   if (probe?.state === 'pending') return { state: 'unverified', reason: unprovenReason(probe.lastError) };

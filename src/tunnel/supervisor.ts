@@ -118,7 +118,10 @@ export class Supervisor {
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
       if (!this.#tunnels.has(name)) this.#deps.metrics.forgetTunnel(name);
-      this.#deps.log.info({ event: 'tunnel.removed', tunnel: name }, 'the last connection of a removed tunnel has ended');
+      this.#deps.log.info(
+        { event: 'tunnel.removed', tunnel: name },
+        'the last connection of a removed tunnel has ended',
+      );
     });
   }
 

@@ -76,7 +76,10 @@ export class Tunnel {
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
       onAcceptError: (error) =>
-        deps.log.error({ event: 'tunnel.accept_failed', err: error }, `a connection was not accepted: ${error.message}`),
+        deps.log.error(
+          { event: 'tunnel.accept_failed', err: error },
+          `a connection was not accepted: ${error.message}`,
+        ),
     });
   }
 
