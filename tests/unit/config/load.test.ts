@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -173,6 +174,23 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
   });
 });
 
+describe('a file that cannot be read', () => {
+  it('is explained without waiting for a writer of a FIFO', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'fleet-mesh-fifo-'));
+    execFileSync('mkfifo', [join(dir, 'fifo')]);
+    await expect(loadConfig(join(dir, 'fifo'), ENV)).rejects.toThrow('is not a regular file');
+    rmSync(dir, { recursive: true });
+  });
+
+  // Root reads everything.
+  it.skipIf(process.getuid?.() === 0)('is explained where permissions forbid it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'fleet-mesh-mode-'));
+    writeFileSync(join(dir, 'secret.yaml'), 'version: 1\n', { mode: 0 });
+    await expect(loadConfig(join(dir, 'secret.yaml'), ENV)).rejects.toThrow('is not readable by this user');
+    rmSync(dir, { recursive: true });
+  });
+});
+
 describe(parseConfig, () => {
   const parse = (text: string) => problemLines(() => parseConfig(Buffer.from(text), 'f.yaml', ENV));
 
@@ -188,6 +206,28 @@ describe(parseConfig, () => {
 
   it('keeps YAML 1.1 out, whatever the file says of itself', () => {
     expect(parse('%YAML 1.1\n---\nversion: 1\nnode: no\nhosts: { no: { address: b } }\n')).toEqual([]);
+  });
+
+  it('takes names that JavaScript objects have already', () => {
+    expect(
+      parse(`version: 1
+node: constructor
+hosts: { constructor: { address: a, user: b } }
+actors: { tostring: { key: agent } }
+tunnels: { constructor: { host: constructor, actor: tostring, listen: 127.0.0.1:1, target: a:1 }, valueof: {} }
+`),
+    ).toEqual([
+      '5:99: tunnels.valueof.host: missing; expected the name of a host',
+      '5:99: tunnels.valueof.actor: missing; expected the name of an actor',
+      expect.stringContaining('5:99: tunnels.valueof.listen: missing; expected host:port'),
+      '5:99: tunnels.valueof.target: missing; expected host:port or unix:/path for local',
+    ]);
+  });
+
+  it('finds no names in what objects inherit', () => {
+    expect(parse('version: 1\nnode: constructor\nhosts: { a: { address: a } }\n')).toEqual([
+      '2:7: node: there is no host "constructor"; expected a',
+    ]);
   });
 
   it('lists no more than anybody would read', () => {
