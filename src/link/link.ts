@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { describeLink } from './describe.ts';
+import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
@@ -20,7 +21,10 @@ export interface LinkDependencies {
   readonly prepare: Prepare;
   /** Shared by all links to this host. */
   readonly pacer: Pacer;
-  readonly metrics: Pick<Metrics, 'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds'>;
+  readonly metrics: Pick<
+    Metrics,
+    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
+  >;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -45,6 +49,7 @@ export class Link implements ChannelSource {
   readonly #deps: LinkDependencies;
   readonly #waiting = new Set<() => void>();
   readonly #stop = new AbortController();
+  readonly #hedges = new HedgeBudget();
   #host: HostConfig;
   #actor: ActorConfig;
   #generation = 1;
@@ -119,10 +124,31 @@ export class Link implements ChannelSource {
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const held = this.#pick();
-    if (!held)
+    const first = this.#pick();
+    if (!first)
       throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    return held.session.open(target, originator, signal);
+    this.#hedges.opened();
+    const receivedBefore = first.session.received;
+    return openHedged(
+      {
+        first: (withdrawn) => first.session.open(target, originator, withdrawn),
+        patienceMs: patienceMs(first.session.rttMs),
+        onSlow: () => first.session.check(),
+        second: () => {
+          const silent = first.session.received === receivedBefore;
+          const second = this.#pick(first);
+          if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
+          return (withdrawn) => second.session.open(target, originator, withdrawn);
+        },
+        onRaced: (winner) =>
+          this.#deps.metrics.linkHedgedOpens.inc({
+            host: this.#host.name,
+            actor: this.#actor.name,
+            result: winner === 'second' ? 'won' : 'lost',
+          }),
+      },
+      signal,
+    );
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -188,8 +214,8 @@ export class Link implements ChannelSource {
   }
 
   /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
-  #pick(): Held | undefined {
-    const usable = this.#held.filter(({ session }) => session.usable);
+  #pick(except?: Held): Held | undefined {
+    const usable = this.#held.filter((held) => held !== except && held.session.usable);
     const current = usable.filter(({ generation }) => generation === this.#generation);
     const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
