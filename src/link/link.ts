@@ -7,6 +7,7 @@ import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
 import { describeLink } from './describe.ts';
 import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
@@ -76,7 +77,7 @@ export class Link implements ChannelSource {
   }
 
   get ready(): boolean {
-    return this.#pick() !== undefined;
+    return chooseSession(this.#held, this.#generation) !== undefined;
   }
 
   get state(): LinkState {
@@ -124,7 +125,7 @@ export class Link implements ChannelSource {
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const first = this.#pick();
+    const first = chooseSession(this.#held, this.#generation);
     if (!first)
       throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
     this.#hedges.opened();
@@ -136,7 +137,10 @@ export class Link implements ChannelSource {
         onSlow: () => first.session.check(),
         second: () => {
           const silent = first.session.received === receivedBefore;
-          const second = this.#pick(first);
+          const second = chooseSession(
+            this.#held.filter((held) => held !== first),
+            this.#generation,
+          );
           if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
           return (withdrawn) => second.session.open(target, originator, withdrawn);
         },
@@ -194,31 +198,19 @@ export class Link implements ChannelSource {
       lastError: this.#lastError,
       credential: this.#credential,
       held: this.#held,
-      active: this.#pick(),
+      active: chooseSession(this.#held, this.#generation),
       generation: this.#generation,
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#current().length >= this.#host.sessions) {
+      if (currentSessions(this.#held, this.#generation).length >= this.#host.sessions) {
         await this.#pause(undefined);
         continue;
       }
       if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
-  }
-
-  #current(): readonly Held[] {
-    return this.#held.filter(({ generation, session }) => generation === this.#generation && session.usable);
-  }
-
-  /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
-  #pick(except?: Held): Held | undefined {
-    const usable = this.#held.filter((held) => held !== except && held.session.usable);
-    const current = usable.filter(({ generation }) => generation === this.#generation);
-    const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
-    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
   }
 
   /** Whether the loop may attempt now; false when it was woken to look again. */
@@ -354,13 +346,7 @@ export class Link implements ChannelSource {
     this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
   }
 
-  /** Lets go of sessions that are no longer wanted: old generations once a new one serves, and more than the number set. */
   #shed(): void {
-    const current = this.#current();
-    if (current.length === 0) return;
-    const surplus = current.slice(this.#host.sessions);
-    for (const held of this.#held) {
-      if (held.generation !== this.#generation || surplus.includes(held)) held.session.drain();
-    }
+    for (const { session } of unwantedSessions(this.#held, this.#generation, this.#host.sessions)) session.drain();
   }
 }
