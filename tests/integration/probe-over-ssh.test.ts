@@ -7,6 +7,7 @@ import type { Address } from '../../src/address.ts';
 import { TunnelError } from '../../src/errors.ts';
 import type { Channel, ChannelSource } from '../../src/forward/channel-source.ts';
 import { runCheck } from '../../src/probe/check.ts';
+import { generatedKey } from '../support/generated-key.ts';
 import { TcpServer } from '../support/tcp-server.ts';
 
 /** The least that an SSH server must do for direct-tcpip, counting the channels that are open at its side. */
@@ -16,7 +17,7 @@ class ForwardingServer {
   opened = 0;
 
   constructor() {
-    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519');
+    const { private: key } = generatedKey();
     this.#server = new ssh2.Server({ hostKeys: [key] }, (client) => {
       client.on('error', () => {});
       client.on('authentication', (attempt) => attempt.accept());
