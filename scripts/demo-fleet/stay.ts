@@ -49,14 +49,14 @@ function whatToTry({ daemon, configFile }: DemoFleet): string {
     [`curl -s http://127.0.0.1:${DEMO_PORTS.stateHub}/state/health`, 'State Hub, through its tunnel'],
     [`curl -s http://127.0.0.1:${DEMO_PORTS.issueCore}/healthz`, 'issue-core, through its tunnel'],
     [`curl -s ${endpoint}/status`, 'everything as JSON (?format=text for the table)'],
-    [`curl -s ${endpoint}/readyz?production=true`, 'may production rely on it?'],
+    [`curl -s '${endpoint}/readyz?production=true'`, 'may production rely on it?'],
     [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'what Prometheus gets'],
     ['node dist/cli.js status --watch', 'the table, live'],
     [`kill -HUP ${daemon.pid}`, `reload, after editing ${configFile}`],
   ];
   const lines = suggestions.map(([command, purpose]) => `   ${command?.padEnd(58)} # ${purpose}`);
   return [
-    '\nTry, in another terminal:',
+    `\nTry, in another terminal, in ${process.cwd()}:`,
     ...lines,
     '\nCtrl-C ends it and cleans everything up. The table comes again when something changes.',
   ].join('\n');
