@@ -1,10 +1,20 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
+import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
+import { statusCommand } from './commands/status.ts';
 import { defaultConfigPath } from './config/default-path.ts';
+import { loadConfig } from './config/load.ts';
+import { version } from './version.ts';
+
+interface StatusFlags {
+  config: string;
+  endpoint?: string;
+  json: boolean;
+  watch: boolean;
+}
 
 const io: CommandIo = {
   out: (text) => process.stdout.write(text),
@@ -13,7 +23,7 @@ const io: CommandIo = {
 
 const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
-  .version(readVersion())
+  .version(version)
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help for what there is)');
@@ -32,6 +42,12 @@ function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise
 }
 
 program
+  .command('run')
+  .description('the daemon, in the foreground')
+  .addOption(configOption())
+  .action(ends((options: { config: string }) => run({ config: options.config, version }, io)));
+
+program
   .command('check')
   .description('validates the configuration: all problems at once; touches no network')
   .addOption(configOption())
@@ -43,6 +59,27 @@ program
   .description('prints a JSON Schema')
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
+
+program
+  .command('status')
+  .description('what is: tunnels, links, sessions, and the reasons')
+  .argument('[name]', 'one tunnel instead of all')
+  .addOption(configOption())
+  .option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)")
+  .option('--json', 'print the snapshot as JSON', false)
+  .option('--watch', 'go on, until Ctrl-C', false)
+  .action(
+    ends(async (name: string | undefined, options: StatusFlags) => {
+      const interrupted = new AbortController();
+      process.once('SIGINT', () => interrupted.abort());
+      const { isTTY, columns } = process.stdout;
+      const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
+      return statusCommand(
+        { name, ...options, endpointOf },
+        { ...io, isTty: isTTY === true, columns, signal: interrupted.signal },
+      );
+    }),
+  );
 
 // A reader that goes away (`fleet-mesh schema config | head`) is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -57,10 +94,4 @@ try {
     io.err(`fleet-mesh: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exitCode = EXIT.failed;
   }
-}
-
-function readVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)('../package.json');
-  const version = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? manifest.version : '';
-  return String(version);
 }

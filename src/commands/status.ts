@@ -3,6 +3,7 @@ import { sleep } from '../async/sleep.ts';
 import type { Status } from '../health/status.ts';
 import { statusText } from '../health/text.ts';
 import { nearest } from '../nearest.ts';
+import { EXIT, type ExitCode } from './command.ts';
 import { parseEndpoint } from './endpoint-address.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
 
@@ -34,9 +35,6 @@ export interface StatusIo {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** SPEC section 8, as far as `status` needs them. `notUp`: what was asked for is degraded, down or out of service. */
-export const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
-
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 
@@ -47,31 +45,31 @@ const REDRAW = '\x1b[H\x1b[2J';
 interface Look {
   readonly text: string;
   readonly change: string;
-  readonly code: number;
+  readonly code: ExitCode;
   readonly failed: boolean;
 }
 
 /** `fleet-mesh status [NAME] [--json] [--watch]`. Settles with the exit code; never rejects. */
-export async function statusCommand(options: StatusOptions, io: StatusIo): Promise<number> {
+export async function statusCommand(options: StatusOptions, io: StatusIo): Promise<ExitCode> {
   const endpoint = await endpointFor(options);
   if (endpoint === undefined) {
     io.err(`fleet-mesh: "${options.endpoint}" is not an endpoint: give host:port or http://host:port\n`);
-    return STATUS_EXIT.usage;
+    return EXIT.usage;
   }
   return options.watch === true ? watch(endpoint, options, io) : once(endpoint, options, io);
 }
 
-async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<number> {
+async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
   const seen = await look(endpoint, options, io);
-  if (seen === undefined) return STATUS_EXIT.unreachable;
+  if (seen === undefined) return EXIT.unknown;
   if (seen.failed) io.err(seen.text);
   else io.out(seen.text);
   return seen.code;
 }
 
 /** A terminal is redrawn; anything else gets a line for each change, JSON or words. */
-async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<number> {
-  let code: number = STATUS_EXIT.unreachable;
+async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
+  let code: ExitCode = EXIT.unknown;
   let shown: string | undefined;
   while (!io.signal.aborted) {
     const seen = await look(endpoint, options, io);
@@ -98,7 +96,7 @@ async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
     if (!(error instanceof StatusUnavailable)) throw error;
     const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another address: --endpoint or --config.';
     const text = `fleet-mesh: ${error.message}\n${hint}\n`;
-    return { text, change: error.message, code: STATUS_EXIT.unreachable, failed: true };
+    return { text, change: error.message, code: EXIT.unknown, failed: true };
   }
 }
 
@@ -106,14 +104,14 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
   const chosen = options.name === undefined ? status : only(status, options.name);
   if (chosen === undefined) {
     const text = unknownTunnel(options.name ?? '', status);
-    return { text: `fleet-mesh: ${text}\n`, change: text, code: STATUS_EXIT.noSuchTunnel, failed: true };
+    return { text: `fleet-mesh: ${text}\n`, change: text, code: EXIT.noSuchTunnel, failed: true };
   }
   const [tunnel] = chosen.tunnels;
   const subject = options.name === undefined ? chosen : tunnel;
   return {
     text: options.json === true ? `${jsonOf(subject, options)}\n` : statusText(chosen, textOptions(io)),
     change: changeOf(chosen, options),
-    code: subject?.state === 'up' ? STATUS_EXIT.up : STATUS_EXIT.notUp,
+    code: subject?.state === 'up' ? EXIT.ok : EXIT.failed,
     failed: false,
   };
 }

@@ -65,7 +65,7 @@ function variants(schema: JsonSchema): JsonSchema[] {
 }
 
 /** The value at `path` of plain data; undefined where there is none. */
-export function valueAt(data: unknown, path: ConfigPath): unknown {
+function valueAt(data: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>((value, segment) => {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return undefined;
     return Object.entries(value).find(([key]) => key === String(segment))?.[1];

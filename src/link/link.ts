@@ -7,8 +7,10 @@ import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import type { Pacer } from './pacer.ts';
+import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
 import { describeLink } from './describe.ts';
+import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
+import type { Pacer } from './pacer.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
 export interface LinkOptions {
@@ -20,7 +22,10 @@ export interface LinkDependencies {
   readonly prepare: Prepare;
   /** Shared by all links to this host. */
   readonly pacer: Pacer;
-  readonly metrics: Pick<Metrics, 'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds'>;
+  readonly metrics: Pick<
+    Metrics,
+    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
+  >;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -45,6 +50,7 @@ export class Link implements ChannelSource {
   readonly #deps: LinkDependencies;
   readonly #waiting = new Set<() => void>();
   readonly #stop = new AbortController();
+  readonly #hedges = new HedgeBudget();
   #host: HostConfig;
   #actor: ActorConfig;
   #generation = 1;
@@ -71,7 +77,7 @@ export class Link implements ChannelSource {
   }
 
   get ready(): boolean {
-    return this.#pick() !== undefined;
+    return chooseSession(this.#held, this.#generation) !== undefined;
   }
 
   get state(): LinkState {
@@ -119,9 +125,34 @@ export class Link implements ChannelSource {
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const held = this.#pick();
-    if (!held) throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    return held.session.open(target, originator, signal);
+    const first = chooseSession(this.#held, this.#generation);
+    if (!first)
+      throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
+    this.#hedges.opened();
+    const receivedBefore = first.session.received;
+    return openHedged(
+      {
+        first: (withdrawn) => first.session.open(target, originator, withdrawn),
+        patienceMs: patienceMs(first.session.rttMs),
+        onSlow: () => first.session.check(),
+        second: () => {
+          const silent = first.session.received === receivedBefore;
+          const second = chooseSession(
+            this.#held.filter((held) => held !== first),
+            this.#generation,
+          );
+          if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
+          return (withdrawn) => second.session.open(target, originator, withdrawn);
+        },
+        onRaced: (winner) =>
+          this.#deps.metrics.linkHedgedOpens.inc({
+            host: this.#host.name,
+            actor: this.#actor.name,
+            result: winner === 'second' ? 'won' : 'lost',
+          }),
+      },
+      signal,
+    );
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -167,31 +198,19 @@ export class Link implements ChannelSource {
       lastError: this.#lastError,
       credential: this.#credential,
       held: this.#held,
-      active: this.#pick(),
+      active: chooseSession(this.#held, this.#generation),
       generation: this.#generation,
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#current().length >= this.#host.sessions) {
+      if (currentSessions(this.#held, this.#generation).length >= this.#host.sessions) {
         await this.#pause(undefined);
         continue;
       }
       if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
-  }
-
-  #current(): readonly Held[] {
-    return this.#held.filter(({ generation, session }) => generation === this.#generation && session.usable);
-  }
-
-  /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
-  #pick(): Held | undefined {
-    const usable = this.#held.filter(({ session }) => session.usable);
-    const current = usable.filter(({ generation }) => generation === this.#generation);
-    const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
-    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
   }
 
   /** Whether the loop may attempt now; false when it was woken to look again. */
@@ -264,11 +283,21 @@ export class Link implements ChannelSource {
     }
     const { server, hostKey, kex, cipher } = held.session.facts;
     this.#deps.log.info(
-      { event: 'session.up', session: held.id, server, host_key: hostKey, kex, cipher, credential: held.credential.type },
+      {
+        event: 'session.up',
+        session: held.id,
+        server,
+        host_key: hostKey,
+        kex,
+        cipher,
+        credential: held.credential.type,
+      },
       'SSH session up',
     );
     const upSince = performance.now();
-    void held.session.closed.then(({ error, silentMs }) => this.#remove(held, error, silentMs, performance.now() - upSince));
+    void held.session.closed.then(({ error, silentMs }) =>
+      this.#remove(held, error, silentMs, performance.now() - upSince),
+    );
     this.#shed();
     for (const onReady of [...this.#waiting]) onReady();
     this.#deps.onChange();
@@ -281,10 +310,7 @@ export class Link implements ChannelSource {
     if (error) {
       if (lastedMs >= STABLE_MS) this.#failures = 0;
       this.#lastError = error;
-      this.#deps.metrics.linkDetectSeconds.observe(
-        { host: this.#host.name, actor: this.#actor.name },
-        silentMs / 1000,
-      );
+      this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
@@ -297,12 +323,18 @@ export class Link implements ChannelSource {
   }
 
   #fail(error: TunnelError): void {
-    if (isCredentialRejection(error)) this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+    if (isCredentialRejection(error))
+      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
-    const details = { event: 'link.attempt_failed', attempt: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
+    const details = {
+      event: 'link.attempt_failed',
+      attempt: this.#failures,
+      retry_in_ms: Math.round(delayMs),
+      err: error,
+    };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     if (news) this.#deps.log.warn(details, error.message);
     else this.#deps.log.debug(details, error.message);
@@ -314,13 +346,7 @@ export class Link implements ChannelSource {
     this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
   }
 
-  /** Lets go of sessions that are no longer wanted: old generations once a new one serves, and more than the number set. */
   #shed(): void {
-    const current = this.#current();
-    if (current.length === 0) return;
-    const surplus = current.slice(this.#host.sessions);
-    for (const held of this.#held) {
-      if (held.generation !== this.#generation || surplus.includes(held)) held.session.drain();
-    }
+    for (const { session } of unwantedSessions(this.#held, this.#generation, this.#host.sessions)) session.drain();
   }
 }

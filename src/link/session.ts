@@ -1,7 +1,7 @@
-import type { ActorConfig, HostConfig } from '../config/config.ts';
-import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
 import type { Address } from '../address.ts';
+import type { ActorConfig, HostConfig } from '../config/config.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
 
 /** What a link needs of an SSH session. */
 export interface LinkSession {
@@ -9,6 +9,8 @@ export interface LinkSession {
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   readonly channels: number;
+  /** Bytes received from the peer so far. */
+  readonly received: number;
   readonly usable: boolean;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;

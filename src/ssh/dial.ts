@@ -47,7 +47,8 @@ async function resolve({ host, timeoutMs }: DialOptions, signal: AbortSignal): P
 }
 
 function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
-  const peer = address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
+  const peer =
+    address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port: options.port, noDelay: true, keepAlive: true });
     const give = (error: unknown) => {

@@ -40,7 +40,8 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
     case 'banner':
       return explainBanner(end, cause, within);
     case 'kex':
-      if (end.timedOut) return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
+      if (end.timedOut)
+        return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
       if (levelOf(end.error) === 'handshake')
         return new TunnelError('kex_failed', `key exchange with ${end.peer} failed: ${end.error?.message}`, cause);
       return new TunnelError('connection_reset', `${end.peer} cut the connection during the key exchange`, cause);
@@ -71,7 +72,8 @@ function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: st
 }
 
 function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
-  if (end.timedOut) return new TunnelError('connect_timeout', `${end.peer} did not answer the authentication ${within}`, cause);
+  if (end.timedOut)
+    return new TunnelError('connect_timeout', `${end.peer} did not answer the authentication ${within}`, cause);
   const level = levelOf(end.error);
   const code: unknown = end.error && 'code' in end.error ? end.error.code : undefined;
   const refused =

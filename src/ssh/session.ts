@@ -8,9 +8,9 @@ import { offer } from './algorithms.ts';
 import { openDirectChannel, type SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
-import type { HostKeyPolicy } from './host-key-policy.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
@@ -125,7 +125,16 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
       reject(
         signal.aborted
           ? signal.reason
-          : explainHandshake({ step, peer, timedOut, stepTimeoutMs, hostKey: refused, error: firstError, greeting, username }),
+          : explainHandshake({
+              step,
+              peer,
+              timedOut,
+              stepTimeoutMs,
+              hostKey: refused,
+              error: firstError,
+              greeting,
+              username,
+            }),
       );
     };
     // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
@@ -193,6 +202,11 @@ export class Session {
   /** Channels that are open or being opened. */
   get channels(): number {
     return this.#channels.size;
+  }
+
+  /** Bytes received from the peer so far, all kinds of traffic. */
+  get received(): number {
+    return this.#socket.bytesRead;
   }
 
   /** Whether new channels may be asked for. */

@@ -1,0 +1,44 @@
+import type { Address } from '../address.ts';
+import type { ProbeCheck } from '../config/config.ts';
+import { TunnelError } from '../errors.ts';
+import type { ChannelSource } from '../forward/channel-source.ts';
+import { probeBanner } from './banner.ts';
+import { probeHttp } from './http.ts';
+import { printable } from './printable.ts';
+import { probeTcp } from './tcp.ts';
+
+/** Runs one check of a target through the link; throws the TunnelError that says what was wrong. */
+export function runCheck(
+  check: ProbeCheck,
+  source: ChannelSource,
+  target: Address,
+  signal: AbortSignal,
+): Promise<void> {
+  switch (check.kind) {
+    case 'tcp':
+      return probeTcp(source, target, signal);
+    case 'banner':
+      return probeBanner(source, target, check, signal);
+    case 'http':
+      return probeHttp(source, target, check, signal);
+  }
+}
+
+/** What the check waited for in vain. */
+function awaited(check: ProbeCheck): string {
+  switch (check.kind) {
+    case 'tcp':
+      return 'the target accepted no connection';
+    case 'banner':
+      return `no banner ${JSON.stringify(printable(check.prefix))} came`;
+    case 'http':
+      return `GET ${printable(check.path)} was not answered`;
+  }
+}
+
+/** The error of a check that was not done within `ms` milliseconds. */
+export function unanswered(check: ProbeCheck, ms: number): TunnelError {
+  return new TunnelError('target_unreachable', `${awaited(check)} within ${ms / 1000} s`, {
+    hint: 'The service behind the tunnel hangs, or the link stalls: compare with other tunnels of the same host.',
+  });
+}

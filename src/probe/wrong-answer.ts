@@ -1,0 +1,9 @@
+import { TunnelError } from '../errors.ts';
+
+/** The target is there and does not do what the probe expects of it: of the public codes, `target_unreachable` is next. */
+export function wrongAnswer(message: string, cause?: unknown): TunnelError {
+  return new TunnelError('target_unreachable', message, {
+    cause,
+    hint: "The target is reached, but does not answer as the probe expects: look into the service's log.",
+  });
+}

@@ -1,0 +1,66 @@
+import { connect, type Socket } from 'node:net';
+import type { Address } from '../../src/address.ts';
+import { TunnelError } from '../../src/errors.ts';
+import type { Channel, ChannelSource, Originator } from '../../src/forward/channel-source.ts';
+
+/** A channel over a plain socket, with the session under it lost at will. */
+class SocketChannel implements Channel {
+  readonly stream: Socket;
+  readonly #lost: ((complete: boolean) => void)[] = [];
+  closed = false;
+
+  constructor(stream: Socket) {
+    this.stream = stream;
+  }
+
+  onLost(callback: (complete: boolean) => void): void {
+    this.#lost.push(callback);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stream.destroy();
+  }
+
+  lose(): void {
+    for (const callback of this.#lost) callback(this.stream.readableEnded);
+    // As ssh2 does it on connection loss: the readable side just ends.
+    this.stream.push(null);
+  }
+}
+
+/** A ChannelSource without SSH: each channel is a socket to the target. */
+export class SocketChannelSource implements ChannelSource {
+  ready = true;
+  /** Every channel that was opened. */
+  readonly channels: SocketChannel[] = [];
+  readonly asked: { readonly target: Address; readonly originator: Originator }[] = [];
+  /** If set, opening rejects with it. */
+  refusal: TunnelError | undefined;
+  /** If set, opening waits for it, whatever the signal says. */
+  gate: Promise<void> | undefined;
+
+  async whenReady(): Promise<void> {}
+
+  async open(target: Address, originator: Originator): Promise<Channel> {
+    this.asked.push({ target, originator });
+    await this.gate;
+    if (this.refusal !== undefined) throw this.refusal;
+    const socket = connect({
+      ...(target.kind === 'unix' ? { path: target.path } : { host: target.host, port: target.port }),
+      allowHalfOpen: true,
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (cause) => reject(new TunnelError('target_refused', 'connection refused', { cause })));
+    });
+    const channel = new SocketChannel(socket);
+    this.channels.push(channel);
+    return channel;
+  }
+
+  /** Whether every channel that was opened has been closed again. */
+  get allClosed(): boolean {
+    return this.channels.every((channel) => channel.closed);
+  }
+}
