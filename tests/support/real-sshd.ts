@@ -87,7 +87,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   const start = async () => {
     const paths = { hostKeys: hostKeys.map((key) => key.path), authorizedKeysFile };
-    writeFileSync(file('sshd_config'), sshdConfig(program, port, paths, options));
+    writeFileSync(file('sshd_config'), sshdConfig(program, user, port, paths, options));
     const process = spawnOwned(program, ['-D', '-e', '-f', file('sshd_config')]);
     listener = process;
     const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
