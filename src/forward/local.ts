@@ -45,9 +45,10 @@ export class LocalForward {
   #options: LocalForwardOptions;
   readonly #deps: LocalForwardDependencies;
   #listener: Listener | undefined;
-  readonly #pending = new Set<AbortController>();
+  /** Every connection from its accept to its end; aborting one resets it. Those without a channel yet are pending. */
+  readonly #serving = new Set<AbortController>();
+  #pending = 0;
   readonly #idleWaiters = new Set<() => void>();
-  #serving = 0;
 
   constructor(options: LocalForwardOptions, deps: LocalForwardDependencies) {
     this.#options = options;
@@ -74,15 +75,14 @@ export class LocalForward {
 
   /** Settles when no connection is open or waiting. */
   whenIdle(): Promise<void> {
-    if (this.#serving === 0) return Promise.resolve();
+    if (this.#serving.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.add(resolve));
   }
 
   /** Resets every connection, open or waiting. */
   resetAll(): void {
     const reason = new TunnelError('connection_reset', 'the tunnel is stopping');
-    for (const controller of this.#pending) controller.abort(reason);
-    this.#deps.usage.resetAll();
+    for (const controller of this.#serving) controller.abort(reason);
   }
 
   #accept(socket: Socket): void {
@@ -95,26 +95,32 @@ export class LocalForward {
   async #serve(socket: Socket): Promise<void> {
     const { usage, onOpened, onFailed } = this.#deps;
     const acceptedAt = performance.now();
-    this.#serving++;
-    const gone = new AbortController();
-    const onClose = () => gone.abort(new TunnelError('connection_reset', 'the client went away'));
-    socket.once('close', onClose);
-    this.#pending.add(gone);
+    const cut = new AbortController();
+    this.#serving.add(cut);
     try {
-      const channel = await this.#obtainChannel(originatorOf(socket), gone.signal);
-      this.#pending.delete(gone);
+      const channel = await this.#whilePending(socket, cut);
       onOpened((performance.now() - acceptedAt) / 1000);
       usage.opened(socket);
-      await relay(socket, channel);
+      await relay(socket, channel, cut.signal);
     } catch (error) {
       usage.failed();
       onFailed(TunnelError.from(error));
       socket.resetAndDestroy();
     } finally {
-      this.#pending.delete(gone);
+      this.#serving.delete(cut);
+      if (this.#serving.size === 0) this.#wakeIdleWaiters();
+    }
+  }
+
+  async #whilePending(socket: Socket, cut: AbortController): Promise<Channel> {
+    const onClose = () => cut.abort(new TunnelError('connection_reset', 'the client went away'));
+    socket.once('close', onClose);
+    this.#pending++;
+    try {
+      return await this.#obtainChannel(originatorOf(socket), cut.signal);
+    } finally {
+      this.#pending--;
       socket.off('close', onClose);
-      this.#serving--;
-      if (this.#serving === 0) this.#wakeIdleWaiters();
     }
   }
 
@@ -126,7 +132,7 @@ export class LocalForward {
   async #obtainChannel(originator: Originator, signal: AbortSignal): Promise<Channel> {
     const { target, whileDown, maxConnections } = this.#options;
     const { source, usage } = this.#deps;
-    if (usage.open + this.#pending.size > maxConnections)
+    if (usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });
