@@ -26,7 +26,7 @@ describe.skipIf(!has('sshd'))('bytes through a tunnel', () => {
 
     expect(sent).toEqual({ ...bulkDigest(there), end: 'fin' });
     expect(got).toEqual({ ...bulkDigest(back), end: 'fin' });
-    const { usage } = (await mesh.waitForTunnel('up')) ?? {};
+    const { usage } = await mesh.waitForTunnel('up');
     expect(usage).toMatchObject({ open: 0, bytes_to_target: bytes, bytes_from_target: bytes });
     // The sessions that carried it are the first ones: neither bulk nor rekeying looked like a loss.
     expect(await mesh.metric('link_connect_attempts_total')).toBe(2);

@@ -96,7 +96,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     },
     writeRaw: (text) => writeFileSync(configFile, text),
     append: (text) => appendFileSync(configFile, text),
-    metric: async (name, labels = {}) => sumOf((await daemon.get('/metrics')).body, `fleet_mesh_${name}`, labels),
+    metric: async (name, labels = {}) => {
+      const { body } = await daemon.get('/metrics', { accept: 'text/plain' });
+      return sumOf(body, `fleet_mesh_${name}`, labels);
+    },
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
 }
