@@ -54,7 +54,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [own];
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
-  const page = Registry.merge([own, processes]);
 
   new Gauge({
     name: `${PREFIX}build_info`,
@@ -92,6 +91,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     // A rate over a series that appears with its first increment misses that increment.
     for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
   };
+
+  // Last: a merged registry holds what was registered until then.
+  const page = Registry.merge([own, processes]);
 
   return {
     ...perTunnel,
