@@ -40,7 +40,7 @@ export const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, u
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 
-/** Home, erase to the end: what was drawn before is overwritten without the flicker of an empty screen. */
+/** Home and erase: a shorter table must not leave the rest of a longer one behind. */
 const REDRAW = '\x1b[H\x1b[2J';
 
 /** What one look at the daemon gave: the text to show, a text that is the same as long as nothing changed, the verdict. */

@@ -66,15 +66,13 @@ test('a socket whose reader stalls, as journald may, loses lines with a count an
   expectComplete(parse(text));
 });
 
-test('a pipe whose reader stalls does the same, and others who share it keep a blocking descriptor', async () => {
+test('a pipe whose reader stalls does the same', async () => {
   const path = join(directory, 'fifo');
   spawnSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const writer = openSync(path, constants.O_WRONLY);
   const { child, word } = start(COUNT, writer);
   expect(await word()).toContain('survived');
-  const flags = /flags:\t(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8'))?.[1];
-  expect(Number.parseInt(flags ?? '', 8) & constants.O_NONBLOCK).toBe(0);
   let text = '';
   const drain = () => {
     const buffer = Buffer.alloc(65_536);
