@@ -81,7 +81,9 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
 
 function createApp(options: EndpointOptions, dependencies: EndpointDependencies): FastifyInstance {
   const { log } = dependencies;
-  const allowedHosts = [...options.allowedHosts, options.listen.host];
+  const { host } = options.listen;
+  // Our own address is no name that DNS could rebind; the wildcards are no address of anybody.
+  const allowedHosts = host === '0.0.0.0' || host === '::' ? options.allowedHosts : [...options.allowedHosts, host];
   const app = fastify({
     logger: false,
     http: {
