@@ -34,7 +34,7 @@ function isInside(issue: Issue): boolean {
 }
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
-  const expected = known.length === 0 ? 'an empty mapping' : `one of ${known.join(', ')}`;
+  const expected = known.length === 0 ? 'an empty mapping, {}' : `one of ${known.join(', ')}`;
   return `unknown key ${quoted(key)}; expected ${expected}${didYouMean(key, known)}`;
 }
 

@@ -18,7 +18,10 @@ const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, { error: wants(`a mapping with ${oneOf(Object.keys(shape))}`) });
+  const keys = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: wants(keys.length === 0 ? 'an empty mapping, {}' : `a mapping with ${oneOf(keys)}`),
+  });
 }
 
 /** A mapping from names to `value`; the names are checked by check-names.ts, so that a bad one hides no other mistake. */

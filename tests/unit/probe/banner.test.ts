@@ -53,7 +53,9 @@ test.each([
 });
 
 test('a reset is an end too', async () => {
-  await expect(probe((socket) => socket.resetAndDestroy())).rejects.toMatchObject({ code: 'target_unreachable' });
+  await expect(probe((socket) => setTimeout(() => socket.resetAndDestroy(), 20))).rejects.toMatchObject({
+    code: 'target_unreachable',
+  });
 });
 
 test('a silent target is left at the deadline', async () => {
