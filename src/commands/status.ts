@@ -35,7 +35,7 @@ export interface StatusIo {
 }
 
 /** SPEC section 8, as far as `status` needs them. `notUp`: what was asked for is degraded, down or out of service. */
-export const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
+const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
 
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
