@@ -101,9 +101,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
     for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
   };
 
-  // Last: a merged registry holds what was registered until then.
-  const page = Registry.merge([own, processes]);
-
   return {
     ...perTunnel,
     ...perLink,

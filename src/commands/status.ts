@@ -35,6 +35,12 @@ export interface StatusIo {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
+<<<<<<< HEAD
+=======
+/** SPEC section 8, as far as `status` needs them. `notUp`: what was asked for is degraded, down or out of service. */
+const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
+
+>>>>>>> http
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 

@@ -51,7 +51,7 @@ export async function startEndpoint(
   });
 }
 
-export function exchange(host: string, port: number, request: string): Promise<string> {
+function exchange(host: string, port: number, request: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
     const socket = connect({ host, port }, () => socket.write(request, 'latin1'));

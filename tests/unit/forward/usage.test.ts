@@ -91,9 +91,3 @@ test.each(['resolve', 'reject'] as const)('a wait counts as held until it ends (
   await holding.catch(() => {});
   expect(usage.held).toBe(0);
 });
-
-test('resetAll resets every open connection', () => {
-  const sockets = [opened(), opened()];
-  usage.resetAll();
-  expect(sockets.map(({ resets }) => resets)).toEqual([1, 1]);
-});
