@@ -1,8 +1,8 @@
 import { formatAddress, type TcpAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
+import { closest } from '../closest.ts';
 import type { Status } from '../health/status.ts';
 import { statusText } from '../health/text.ts';
-import { nearest } from '../nearest.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { parseEndpoint } from './endpoint-address.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
@@ -35,12 +35,6 @@ export interface StatusIo {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-<<<<<<< HEAD
-=======
-/** SPEC section 8, as far as `status` needs them. `notUp`: what was asked for is degraded, down or out of service. */
-const STATUS_EXIT = { up: 0, notUp: 1, unreachable: 2, noSuchTunnel: 4, usage: 64 } as const;
-
->>>>>>> http
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 
@@ -146,7 +140,7 @@ function only(status: Status, name: string): Status | undefined {
 
 function unknownTunnel(name: string, status: Status): string {
   const names = status.tunnels.map((tunnel) => tunnel.name);
-  const near = nearest(name, names);
+  const near = closest(name, names);
   const guess = near === undefined ? '' : ` Did you mean ${near}?`;
   return `no tunnel is named "${name}".${guess} Tunnels: ${names.join(', ') || 'none is configured'}`;
 }
