@@ -1,4 +1,5 @@
 import type { Address } from '../address.ts';
+import { abortable } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
@@ -6,8 +7,12 @@ import type { Channel, ChannelSource, Originator } from '../forward/channel-sour
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+<<<<<<< HEAD
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
+=======
+import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+>>>>>>> core
 import { describeLink } from './describe.ts';
 import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
@@ -33,11 +38,18 @@ export interface LinkDependencies {
   onChange(): void;
 }
 
-/** What the one loop is doing. */
+interface Waiting {
+  readonly kind: 'waiting';
+  readonly since: number;
+  readonly delayMs: number;
+  readonly because: TunnelError;
+}
+
+/** What the one loop is doing. A session lost during an attempt owes a wait that even the attempt's success does not waive. */
 type Activity =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'waiting'; readonly since: number; readonly delayMs: number };
+  | { readonly kind: 'connecting'; readonly owed: Waiting | undefined }
+  | Waiting;
 
 /** The same credential is not offered again sooner after the server has rejected it. */
 const REJECTED_RETRY_MS = 60_000;
@@ -55,11 +67,13 @@ export class Link implements ChannelSource {
   #actor: ActorConfig;
   #generation = 1;
   #held: readonly Held[] = [];
+  /** No longer wanted: they end with their last channel, and nothing depends on them. */
+  readonly #leaving = new WeakSet<Held>();
   #lastId = 0;
   #failures = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
-  #rejected: { readonly fingerprint: string | undefined; readonly at: number } | undefined;
+  #rejected: { readonly fingerprint: string | undefined; readonly at: number; readonly error: TunnelError } | undefined;
   #activity: Activity = { kind: 'idle' };
   #downSince: number | undefined;
   #wake = new AbortController();
@@ -82,7 +96,7 @@ export class Link implements ChannelSource {
 
   get state(): LinkState {
     if (this.ready) return 'up';
-    if (this.#activity.kind === 'waiting') return this.#lastError?.retryable === false ? 'blocked' : 'backoff';
+    if (this.#activity.kind === 'waiting') return this.#activity.because.retryable ? 'backoff' : 'blocked';
     return 'connecting';
   }
 
@@ -169,6 +183,10 @@ export class Link implements ChannelSource {
 
   /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
+    const { address, port, user } = this.#host;
+    // Another user or another server has not rejected anything yet.
+    if (address !== options.host.address || port !== options.host.port || user !== options.host.user)
+      this.#rejected = undefined;
     this.#host = options.host;
     this.#actor = options.actor;
     if (replace) {
@@ -198,14 +216,24 @@ export class Link implements ChannelSource {
       lastError: this.#lastError,
       credential: this.#credential,
       held: this.#held,
+<<<<<<< HEAD
       active: chooseSession(this.#held, this.#generation),
       generation: this.#generation,
+=======
+      active: this.#pick(),
+      isLeaving: (held) => held.generation !== this.#generation || this.#leaving.has(held),
+>>>>>>> core
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+<<<<<<< HEAD
       if (currentSessions(this.#held, this.#generation).length >= this.#host.sessions) {
+=======
+      if (this.#current().length >= this.#host.sessions) {
+        this.#activity = { kind: 'idle' };
+>>>>>>> core
         await this.#pause(undefined);
         continue;
       }
@@ -213,12 +241,29 @@ export class Link implements ChannelSource {
     }
   }
 
+<<<<<<< HEAD
+=======
+  #current(): readonly Held[] {
+    return this.#held.filter(
+      (held) => held.generation === this.#generation && held.session.usable && !this.#leaving.has(held),
+    );
+  }
+
+  /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
+  #pick(): Held | undefined {
+    const usable = this.#held.filter(({ session }) => session.usable);
+    const current = this.#current();
+    const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
+    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+>>>>>>> core
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     if (this.#activity.kind === 'waiting') {
-      const { since, delayMs } = this.#activity;
+      const { since, delayMs, because } = this.#activity;
       const demanded = this.#waiting.size > 0 && !this.ready;
-      const effective = demanded ? demandedDelayMs(delayMs, this.#lastError, this.#deps.random()) : delayMs;
+      const effective = demanded ? demandedDelayMs(delayMs, because, this.#deps.random()) : delayMs;
       const remaining = since + effective - performance.now();
       if (remaining > 0) {
         await this.#pause(remaining);
@@ -243,18 +288,13 @@ export class Link implements ChannelSource {
     const { host, actor } = { host: this.#host, actor: this.#actor };
     const generation = this.#generation;
     const labels = { host: host.name, actor: actor.name };
-    this.#activity = { kind: 'connecting' };
+    this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      const attempt = await this.#deps.prepare(host, actor);
-      signal.throwIfAborted();
+      // A key on a file system that hangs must not keep the link from stopping.
+      const attempt = await abortable(this.#deps.prepare(host, actor), signal);
       this.#credential = attempt.credential;
-      const waitMs = this.#rejectedFor(attempt.credential);
-      if (waitMs > 0) {
-        this.#wait(waitMs);
-        this.#deps.onChange();
-        return;
-      }
+      if (this.#wasJustRejected(attempt.credential)) return;
       const session = await attempt.connect(signal);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
       this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session });
@@ -266,15 +306,21 @@ export class Link implements ChannelSource {
     }
   }
 
-  /** How much longer the credential may not be offered, because the server has just rejected it; milliseconds. */
-  #rejectedFor(credential: CredentialFacts): number {
-    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return 0;
-    return Math.max(0, this.#rejected.at + REJECTED_RETRY_MS - performance.now());
+  /** Whether the server has rejected this very credential less than a minute ago; waits for the rest of it then. */
+  #wasJustRejected(credential: CredentialFacts): boolean {
+    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return false;
+    const { at, error } = this.#rejected;
+    const waitMs = at + REJECTED_RETRY_MS - performance.now();
+    if (waitMs <= 0) return false;
+    this.#lastError = error;
+    this.#wait(waitMs, error);
+    this.#deps.onChange();
+    return true;
   }
 
   #add(held: Held): void {
     this.#held = [...this.#held, held];
-    this.#activity = { kind: 'idle' };
+    this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejected = undefined;
     if (this.#downSince !== undefined) {
       const seconds = (performance.now() - this.#downSince) / 1000;
@@ -308,13 +354,10 @@ export class Link implements ChannelSource {
     this.#held = this.#held.filter((other) => other !== held);
     if (this.#stop.signal.aborted) return;
     if (error) {
-      if (lastedMs >= STABLE_MS) this.#failures = 0;
-      this.#lastError = error;
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
-      this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
-      this.#failures++;
+      if (!this.#leaving.has(held)) this.#retryAfterLoss(error, lastedMs);
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
@@ -322,9 +365,20 @@ export class Link implements ChannelSource {
     this.#deps.onChange();
   }
 
+  #retryAfterLoss(error: TunnelError, lastedMs: number): void {
+    if (lastedMs >= STABLE_MS) this.#failures = 0;
+    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
+    if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
+    this.#lastError = error;
+    const attempting = this.#activity.kind === 'connecting';
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error);
+    if (attempting) this.#activity = { kind: 'connecting', owed: wait };
+    this.#failures++;
+  }
+
   #fail(error: TunnelError): void {
     if (isCredentialRejection(error))
-      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now(), error };
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
@@ -338,15 +392,28 @@ export class Link implements ChannelSource {
     // One line when the reason changes; the retries that only repeat it are for debugging.
     if (news) this.#deps.log.warn(details, error.message);
     else this.#deps.log.debug(details, error.message);
-    this.#wait(delayMs);
+    this.#wait(delayMs, error);
     this.#deps.onChange();
   }
 
-  #wait(delayMs: number): void {
-    this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
+  #wait(delayMs: number, because: TunnelError): Waiting {
+    const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
+    this.#activity = waiting;
+    return waiting;
   }
 
   #shed(): void {
+<<<<<<< HEAD
     for (const { session } of unwantedSessions(this.#held, this.#generation, this.#host.sessions)) session.drain();
+=======
+    const current = this.#current();
+    if (current.length === 0) return;
+    const surplus = current.slice(this.#host.sessions);
+    for (const held of this.#held) {
+      if (held.generation === this.#generation && !surplus.includes(held)) continue;
+      this.#leaving.add(held);
+      held.session.drain();
+    }
+>>>>>>> core
   }
 }
