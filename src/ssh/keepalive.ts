@@ -109,12 +109,8 @@ export class Keepalive {
       this.#deps.onLost(silentMs);
       return;
     }
-<<<<<<< HEAD
     if (stalled && !late) this.check();
-    if (this.#requestedAt === undefined || now - this.#requestedAt >= this.#options.everyMs) this.#request();
-=======
     if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
->>>>>>> core
   }
 
   /** Looks for a sign of life since the last look; true when instead data of ours has been stuck in between. */
