@@ -1,5 +1,5 @@
 import type { Address } from '../address.ts';
-import { abortable } from '../async/deadline.ts';
+import { abortable, withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
 import { Waiters } from '../async/waiters.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
@@ -240,8 +240,12 @@ export class Link implements ChannelSource {
     this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      // A key on a file system that hangs must not keep the link from stopping.
-      const attempt = await abortable(this.#deps.prepare(host, actor), signal);
+      // A key on a file system that hangs, or that is a FIFO, must hold up neither the link nor its stop.
+      const unread = () =>
+        new TunnelError('key_unreadable', `key and known_hosts were not read within ${host.connectTimeoutMs} ms`);
+      const attempt = await withDeadline(host.connectTimeoutMs, signal, unread, (bounded) =>
+        abortable(this.#deps.prepare(host, actor), bounded),
+      );
       this.#credential = attempt.credential;
       if (this.#wasJustRejected(attempt.credential)) return;
       const session = await attempt.connect(signal);
