@@ -18,6 +18,8 @@ export interface MeshOptions {
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
+  /** As in DaemonOptions. */
+  readonly launcher?: readonly string[];
 }
 
 /** What a reload may change. */
@@ -75,7 +77,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 
   const configFile = await write({});
-  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {} });
+  const daemon = startDaemon({
+    configFile,
+    endpointPort,
+    env: options.env ?? {},
+    launcher: options.launcher ?? [],
+  });
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
     validStatus(await daemon.waitFor(predicate, ms));
   return {
