@@ -130,7 +130,8 @@ export class Link implements ChannelSource {
         second: () => {
           const silent = first.session.received === receivedBefore;
           const second = this.#roster.choose(first);
-          if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
+          if (!second || second.session.suspect) return undefined;
+          if (!silent && !first.session.suspect && !this.#hedges.take()) return undefined;
           return (withdrawn) => second.session.open(target, originator, withdrawn);
         },
         onRaced: (winner) =>

@@ -18,12 +18,8 @@ export async function play(row: FaultRow): Promise<void> {
   const { everyMs, timeoutMs } = row.client ?? { everyMs: 20, timeoutMs: 3_000 };
   const loop = startRequestLoop(mesh.port('echo'), everyMs, timeoutMs);
   try {
-    let struck: void | Promise<void>;
     const injectedAt = performance.now();
-    await loop.atRest(() => {
-      struck = row.inject(stage);
-    });
-    await struck;
+    await loop.atRest(() => row.inject(stage));
     if (row.during) await mesh.waitFor(shows(row.during), row.during.withinMs);
     const seenMs = performance.now() - injectedAt;
     await row.whileBroken?.(stage);

@@ -57,8 +57,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const echo = use(await startEcho());
     const source = use(await startPacedSource());
     const knownHosts = join(sshd.directory, 'known_hosts_of_the_daemon');
-    const address = options.host?.['address'] ?? '127.0.0.1';
-    const port = options.host?.['port'] ?? proxy.port;
+    const address = options.host?.address ?? '127.0.0.1';
+    const port = options.host?.port ?? proxy.port;
     const trustHostKeys = () =>
       writeFileSync(
         knownHosts,

@@ -1,9 +1,6 @@
-import { describe, it } from 'vitest';
-import { has } from '../support/capabilities.ts';
+import { describe } from 'vitest';
 import { SWITCH_ROWS } from './link-rows.ts';
-import { play } from './play.ts';
+import { playAll } from './play-all.ts';
 
 /** One after the other: these bound how slow a request may be, and must not starve each other. */
-describe.skipIf(!has('sshd') || !has('python3'))('one of two sessions fails', () => {
-  it.for(SWITCH_ROWS)('$fault', (row) => play(row));
-});
+describe('one of two sessions fails', () => playAll(SWITCH_ROWS));

@@ -20,7 +20,7 @@ export interface RequestLoop {
    * Runs `act` at a moment when no request is under way: one that is under way on a session that dies is lost by
    * physics, and would hide the ones that were lost by us.
    */
-  atRest(act: () => void): Promise<void>;
+  atRest(act: () => void | Promise<void>): Promise<void>;
   served(): number;
   failed(): number;
   /** performance.now() of the beginning of the last request that was served. */
