@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { findFile, requireProgram } from '../support/find-program.ts';
 import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
@@ -12,7 +13,10 @@ import type { Stage } from './stage.ts';
 const files = new WeakMap<Stage, string>();
 const squatters = new WeakMap<Stage, LoopbackServer>();
 
+const crowds = new WeakMap<Stage, Socket[]>();
+
 const RELOAD_STORM = 50;
+const CROWD = 60;
 
 function limitDescriptors({ mesh }: Stage, soft: number): void {
   execFileSync(requireProgram('prlimit'), ['--pid', `${mesh.daemon.pid}`, `--nofile=${soft}:`]);
@@ -92,10 +96,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
     fault: `a storm of ${RELOAD_STORM} reloads, the file changing under it`,
     inject: async ({ mesh, tunnels }) => {
       for (let n = 0; n < RELOAD_STORM; n += 1) {
-        // A label, then the keepalive: the latter replaces the sessions, make before break.
-        const every = n % 10 === 9 ? `${600 + n}ms` : '500ms';
-        await mesh.write({ tunnels: { ...tunnels, echo: { ...tunnels['echo'], target: tunnels['echo']?.target ?? 0, note: `${n}` } } });
-        void every;
+        await mesh.write({ tunnels: { ...tunnels, echo: { ...tunnels.echo, note: `${n}` } } });
         mesh.daemon.signal('SIGHUP');
       }
     },
@@ -134,11 +135,32 @@ export const HERE_ROWS: readonly FaultRow[] = [
   },
   {
     fault: 'no file descriptor is left (EMFILE)',
-    inject: (stage) => limitDescriptors(stage, readdirSync(`/proc/${stage.mesh.daemon.pid}/fd`).length),
-    whileBroken: async ({ mesh }) => {
-      await waitUntil('it says so in the log', () => mesh.daemon.log().includes('EMFILE'), 5_000, mesh.daemon.log);
+    // Eight are left, and then clients take them all.
+    inject: async (stage) => {
+      const used = new Set(readdirSync(`/proc/${stage.mesh.daemon.pid}/fd`).map(Number));
+      let limit = 0;
+      for (let free = 0; free < 8; limit += 1) if (!used.has(limit)) free += 1;
+      limitDescriptors(stage, limit);
+      crowds.set(
+        stage,
+        Array.from({ length: CROWD }, () => connect({ host: '127.0.0.1', port: stage.mesh.port('echo') })),
+      );
+      for (const socket of crowds.get(stage) ?? []) socket.on('error', () => {}).resume();
     },
-    heal: (stage) => limitDescriptors(stage, 4_096),
+    whileBroken: async (stage) => {
+      const refused = () => crowds.get(stage)?.filter(({ closed }) => closed).length ?? 0;
+      // libuv accepts and closes those that cannot be had: refused, not left hanging.
+      await waitUntil(
+        'some of the crowd are refused',
+        () => refused() > 10,
+        3_000,
+        () => `${refused()} of ${CROWD}`,
+      );
+    },
+    heal: (stage) => {
+      for (const socket of crowds.get(stage) ?? []) socket.destroy();
+      limitDescriptors(stage, 4_096);
+    },
     recoversWithinMs: 5_000,
     requests: 'may fail',
     stream: 'survives',

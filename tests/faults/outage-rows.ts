@@ -130,10 +130,14 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
     fault: 'MaxStartups refuses',
     stage: { sshd: { extraConfig: ['MaxStartups 2:100:2'] } },
     inject: async (stage) => {
-      const idle = [1, 2].map(() => connect({ host: '127.0.0.1', port: stage.sshd.port }));
+      const idle: Socket[] = [];
       strangers.set(stage, idle);
-      for (const socket of idle) socket.on('error', () => {}).resume();
-      await waitUntil('sshd has greeted both', () => idle.every(({ bytesRead }) => bytesRead > 0));
+      while (!stage.sshd.log().includes('drop connection')) {
+        if (idle.length === 10) throw new Error('sshd accepts ten that say nothing');
+        const socket = connect({ host: '127.0.0.1', port: stage.sshd.port });
+        idle.push(socket.on('error', () => {}).resume());
+        await waitUntil('sshd greets or refuses', () => socket.bytesRead > 0 || socket.closed);
+      }
       stage.proxy.reset();
     },
     during: { ...NO_SESSION, linkCode: 'connection_reset', hint: /MaxStartups/, withinMs: 5_000 },

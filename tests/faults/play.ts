@@ -19,7 +19,7 @@ export async function play(row: FaultRow): Promise<void> {
   const loop = startRequestLoop(mesh.port('echo'), everyMs, timeoutMs);
   try {
     const injectedAt = performance.now();
-    await loop.atRest(() => row.inject(stage));
+    await loop.atRest(() => row.inject(stage, loop.atRest));
     if (row.during) await mesh.waitFor(shows(row.during), row.during.withinMs);
     const seenMs = performance.now() - injectedAt;
     await row.whileBroken?.(stage);

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../src/errors.ts';
 import type { LinkState, Status, TunnelStateName } from '../../src/health/status.ts';
 import type { Capability } from '../support/capabilities.ts';
 import { linkOf, tunnelOf } from '../support/mesh.ts';
+import type { RequestLoop } from '../support/request-loop.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 /** What `/status` must show while the fault lasts. What is not given may be anything. */
@@ -28,8 +29,8 @@ export interface FaultRow {
   readonly stage?: StageOptions;
   /** The steady client: how often it asks and how patient it is, in milliseconds. */
   readonly client?: { readonly everyMs: number; readonly timeoutMs: number };
-  /** Strikes. Called when no request is under way. */
-  inject(stage: Stage): void | Promise<void>;
+  /** Strikes. Called when no request is under way; one that strikes again has to wait for the next such moment itself. */
+  inject(stage: Stage, atRest: RequestLoop['atRest']): void | Promise<void>;
   readonly during?: Sight & { readonly withinMs: number };
   /** More that must hold before it is healed. */
   whileBroken?(stage: Stage): Promise<void>;

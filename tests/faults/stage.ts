@@ -12,7 +12,13 @@ import { startEcho } from '../support/targets.ts';
 export interface StageOptions {
   readonly sshd?: SshdOptions;
   /** Fields of the host that differ. */
-  readonly host?: Readonly<Record<string, unknown>>;
+  readonly host?: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly sessions?: number;
+    readonly keepalive?: { readonly every: string; readonly lost_after: number };
+    readonly connect_timeout?: string;
+  };
   /** Fields of the tunnel to the echo that differ. */
   readonly echo?: Readonly<Record<string, unknown>>;
   readonly extra?: Readonly<Record<string, unknown>>;
@@ -30,7 +36,7 @@ export interface Stage extends AsyncDisposable {
   /** Target of the tunnel `stream`. */
   readonly source: PacedSource;
   readonly sessions: number;
-  readonly tunnels: Readonly<Record<string, MeshTunnel>>;
+  readonly tunnels: Readonly<Record<'echo' | 'stream', MeshTunnel>>;
   /** The sshd processes of each session, oldest session first: the first one is the active one. */
   sessionPids(): number[][];
   /** Writes sshd's present host keys into the daemon's known_hosts. */
