@@ -53,10 +53,15 @@ export function startRequestLoop(port: number, everyMs = 20, timeoutMs = 3_000):
       failures.push({ from, to: performance.now(), why: String(error) });
     }
   };
+  const rest = () => {
+    if (underWay.size === 0) for (const act of atRest.splice(0)) act();
+  };
   const run = async () => {
     while (!stopped) {
-      if (underWay.size === 0) for (const act of atRest.splice(0)) act();
-      const request: Promise<void> = ask().finally(() => underWay.delete(request));
+      const request: Promise<void> = ask().finally(() => {
+        underWay.delete(request);
+        rest();
+      });
       underWay.add(request);
       await pause(everyMs);
     }
@@ -74,6 +79,7 @@ export function startRequestLoop(port: number, everyMs = 20, timeoutMs = 3_000):
             reject(error);
           }
         });
+        rest();
       }),
     served: () => served,
     failed: () => failures.length,
