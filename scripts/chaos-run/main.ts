@@ -70,6 +70,7 @@ async function main(): Promise<number> {
   const broken = await strikeUntil(
     from + minutes * 60_000,
     stage,
+    load,
     seededRandom(seed),
     struck,
     interruption.signal,

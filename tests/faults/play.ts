@@ -44,6 +44,7 @@ export async function play(row: FaultRow): Promise<void> {
     await expectNothingLeaked(mesh, baseline);
   } finally {
     await loop.stop();
+    row.cleanUp?.(stage);
   }
 }
 

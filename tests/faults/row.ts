@@ -35,6 +35,8 @@ export interface FaultRow {
   /** More that must hold before it is healed. */
   whileBroken?(stage: Stage): Promise<void>;
   heal?(stage: Stage): void | Promise<void>;
+  /** Once all is judged. */
+  cleanUp?(stage: Stage): void;
   /** Until all sessions are there, all tunnels up, and requests served again. */
   readonly recoversWithinMs: number;
   readonly requests: 'are all served' | 'may fail';

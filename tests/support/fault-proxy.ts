@@ -16,6 +16,8 @@ interface Pair {
 
 /** Faults of one connection; the others, and new ones, are not touched. */
 export interface ProxiedConnection {
+  /** The client's end. */
+  readonly clientPort: number;
   pause(direction?: Direction): void;
   drop(direction: Direction): void;
   resume(): void;
@@ -79,6 +81,7 @@ export class FaultProxy implements AsyncDisposable {
   /** The open connections, oldest first. */
   connections(): ProxiedConnection[] {
     return [...this.#pairs].map((pair) => ({
+      clientPort: pair.client.remotePort ?? 0,
       pause: (direction) => {
         for (const each of direction === undefined ? BOTH : [direction]) pair.paused.add(each);
         this.#applyPause(pair);
