@@ -58,8 +58,11 @@ export class LocalForward {
     return this.#listener !== undefined;
   }
 
-  async listen(address: Address): Promise<void> {
-    this.#listener = await listen(address, (socket) => this.#accept(socket), this.#deps.onAcceptError);
+  /** Binds `address`, unless the signal has aborted by the time that it is bound. Rejects with a TunnelError. */
+  async listen(address: Address, signal: AbortSignal): Promise<void> {
+    const listener = await listen(address, (socket) => this.#accept(socket), this.#deps.onAcceptError);
+    if (signal.aborted) await listener.close();
+    else this.#listener = listener;
   }
 
   async stopListening(): Promise<void> {
@@ -88,6 +91,8 @@ export class LocalForward {
   #accept(socket: Socket): void {
     // From birth: a reset that arrives before the relay owns the socket must not reach the process.
     socket.on('error', () => {});
+    // One buffer is read ahead, for nothing but this: a client that resets while it waits is noticed only by reading.
+    socket.read(0);
     this.#deps.usage.arrived(new Date());
     void this.#serve(socket);
   }

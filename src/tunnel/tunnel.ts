@@ -110,8 +110,11 @@ export class Tunnel {
     this.#link = link;
     this.#forward.reconfigure(forwardOptions(config));
     const target = formatAddress(before.target) !== formatAddress(config.target);
-    if (target) this.#targetError = undefined;
-    if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    const elsewhere = before.host !== config.host || before.actor !== config.actor;
+    if (target || elsewhere) this.#targetError = undefined;
+    // What is known of the target was learned from another host.
+    if (elsewhere) this.#probing?.prober.linkLost();
+    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     if (formatAddress(before.listen) === formatAddress(config.listen)) return;
     await this.#unbind();
@@ -188,29 +191,30 @@ export class Tunnel {
   async #bind(address: Address): Promise<void> {
     const binding = new AbortController();
     this.#binding = binding;
-    if (await this.#tryBind(address)) return;
+    if (await this.#tryBind(address, binding.signal)) return;
     void this.#keepBinding(address, binding.signal);
   }
 
   async #keepBinding(address: Address, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(RETRY_LISTEN_MS, signal).catch(() => {});
-      if (signal.aborted || (await this.#tryBind(address))) return;
+      if (signal.aborted || (await this.#tryBind(address, signal))) return;
     }
   }
 
-  async #tryBind(address: Address): Promise<boolean> {
-    const binding = this.#binding;
+  /** Whether there is nothing left to try: it is bound, or no longer wanted. */
+  async #tryBind(address: Address, signal: AbortSignal): Promise<boolean> {
+    let failure: TunnelError | undefined;
     try {
-      await this.#forward.listen(address);
-      if (binding?.signal.aborted) await this.#forward.stopListening();
-      this.#listenError = undefined;
-      this.#deps.log.info({ event: 'tunnel.listening', listen: formatAddress(address) }, 'listening');
+      await this.#forward.listen(address, signal);
     } catch (error) {
-      this.#listenError = TunnelError.from(error);
+      failure = TunnelError.from(error);
     }
+    if (signal.aborted) return true;
+    this.#listenError = failure;
+    if (!failure) this.#deps.log.info({ event: 'tunnel.listening', listen: formatAddress(address) }, 'listening');
     this.#evaluate();
-    return this.#listenError === undefined;
+    return failure === undefined;
   }
 
   async #unbind(): Promise<void> {
