@@ -149,7 +149,15 @@ function sumOf(page: string, name: string, labels: Readonly<Record<string, strin
   return sum;
 }
 
-/** A key of a second identity in the mesh's own directory. */
-export function fileBeside(sshd: Sshd, name: string): string {
-  return join(sshd.directory, name);
+/** A known_hosts file that knows the server's keys behind another port: that of a proxy. Returns its path. */
+export function knownBehind(sshd: Sshd, port: number): string {
+  const path = join(sshd.directory, `known_hosts_${port}`);
+  writeFileSync(
+    path,
+    sshd
+      .hostKeys()
+      .map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`)
+      .join(''),
+  );
+  return path;
 }
