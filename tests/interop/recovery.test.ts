@@ -41,7 +41,9 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await waitUntil('the client is served', () => client.served() >= 50);
 
     // A request that is under way through a session goes with it: no proxy can repeat it. So the kill is between two.
-    await client.inTheGap(() => victim.forEach((pid) => signal(pid, 'SIGKILL')));
+    await client.inTheGap(() => {
+      for (const pid of victim) signal(pid, 'SIGKILL');
+    });
     await mesh.waitFor(
       (status) => hasSessions(2)(status) && linkOf(status).sessions.some(({ id }) => id === 3),
       20_000,
