@@ -14,7 +14,7 @@ import { waitUntil } from '../support/wait-until.ts';
 /** How many connections the server has seen, and how many ended without a login. */
 const connections = (sshd: Sshd) => sshd.log().split('Connection from').length - 1;
 
-describe.concurrent.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', () => {
+describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurrent: true }, () => {
   it('a rejected key is offered once, whatever SIGHUPs and clients want; another key works at once', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();

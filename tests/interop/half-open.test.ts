@@ -7,7 +7,7 @@ import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
 
-describe.concurrent.skipIf(!has('sshd'))('a connection that is silently dead', () => {
+describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent: true }, () => {
   it('is noticed within 15 s by default, whoever is on it is reset, whoever comes is held and served', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();

@@ -8,7 +8,7 @@ import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
 
-describe.concurrent.skipIf(!has('sshd') || !has('ssh-keygen'))('host keys', () => {
+describe.skipIf(!has('sshd') || !has('ssh-keygen'))('host keys', { concurrent: true }, () => {
   it('a changed one is never accepted nor hammered, and mending known_hosts and SIGHUP heal it at once', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
