@@ -20,6 +20,8 @@ export interface MeshOptions {
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 /** What a reload may change. */
@@ -77,7 +79,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 
   const configFile = await write({});
-  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {} });
+  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {}, wrapper: options.wrapper ?? [] });
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
     validStatus(await daemon.waitFor(predicate, ms));
   return {
