@@ -72,6 +72,25 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
     expect(await mesh.metric('link_up')).toBe(1);
   });
 
+  it('is noticed by new keepalive settings as soon as they are reloaded', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    const host = { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) };
+    const tunnels = { echo: { target: echo.port } };
+    await using mesh = await startMesh({
+      sshd,
+      host: { ...host, keepalive: { every: '60s', lost_after: 9 } },
+      tunnels,
+    });
+    await mesh.waitFor(hasSessions(2));
+    await mesh.write({ host: { ...host, keepalive: { every: '500ms', lost_after: 2 } } });
+    await mesh.reload();
+    await mesh.waitFor(hasSessions(2));
+    proxy.pause();
+    await mesh.waitFor((status) => linkOf(status).state !== 'up', 5_000);
+  });
+
   it('is found out at once by a probe that fails, long before the keepalive would', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();

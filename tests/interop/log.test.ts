@@ -22,7 +22,7 @@ describe.skipIf(!has('sshd'))('the log', { concurrent: true }, () => {
     const records = mesh.daemon.records();
     expect(mesh.daemon.log().trim().split('\n')).toHaveLength(records.length);
     expect(records.every(({ event, level, msg, time }) => event && level && msg && time)).toBe(true);
-    const of = (event: string) => records.filter((record) => record['event'] === event);
+    const of = (name: string) => records.filter(({ event }) => event === name);
     expect(of('tunnel.state').map(({ from, to }) => `${from} ${to}`)).toEqual(['down up', 'up down', 'down up']);
     expect(of('session.up')).toHaveLength(4);
     expect(of('session.lost')).toHaveLength(2);

@@ -56,6 +56,29 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     process.stderr.write(`recovery (${role} killed): ${served} requests, slowest ${slowestMs.toFixed(0)} ms\n`);
   });
 
+  it('costs only requests that were under way, whenever the sessions die', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    const clients = Array.from({ length: 6 }, () => startSteadyClient(mesh.port('echo'), 5));
+    const kills: number[] = [];
+    for (let round = 1; round <= 3; round++) {
+      const goal = clients.map((client) => client.served() + 15);
+      await waitUntil('all are served', () => clients.every((client, index) => client.served() >= (goal[index] ?? 0)));
+      for (const pid of sessionsOf(sshd)[0] ?? []) signal(pid, 'SIGKILL');
+      kills.push(performance.now());
+      await mesh.waitFor((status) => hasSessions(2)(status) && status.links[0]?.sessions.at(-1)?.id === 2 + round);
+    }
+    const results = await Promise.all(clients.map((client) => client.stop()));
+    const failures = results.flatMap((result) => result.failures);
+    expect(
+      failures.filter(({ from, to }) => !kills.some((killedAt) => from <= killedAt && killedAt <= to + 50)),
+    ).toEqual([]);
+    const served = results.reduce((sum, result) => sum + result.served, 0);
+    process.stderr.write(`recovery (6 clients, 3 kills): ${served} served, ${failures.length} cut under way\n`);
+  });
+
   it('costs a client that is held nothing, when sshd is stopped and started again', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
