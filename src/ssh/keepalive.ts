@@ -38,11 +38,12 @@ export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #deps: KeepaliveDependencies;
   readonly #tickMs: number;
+  readonly #askEveryMs: number;
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
   #tickAt: number;
-  #requestedAt: number | undefined;
+  #requestedAt = 0;
   #checkedAt: number | undefined;
   #rttMs: number | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
@@ -53,6 +54,8 @@ export class Keepalive {
     this.#last = deps.lifesigns();
     this.#lifeAt = this.#tickAt = deps.now();
     this.#tickMs = options.everyMs / 5;
+    // Where one interval of silence is the end, the question must come early enough in it to be answered.
+    this.#askEveryMs = options.lostAfter === 1 ? 2 * this.#tickMs : options.everyMs;
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.#request();
   }
@@ -91,28 +94,34 @@ export class Keepalive {
     const now = this.#deps.now();
     const late = now - this.#tickAt > 2 * this.#tickMs + this.#options.everyMs / 2;
     this.#tickAt = now;
-    this.#observe();
+    const stalled = this.#observe();
     if (late) {
       // This process itself was stopped or starved: the silence says nothing about the peer.
       this.#alive(now);
     }
     // A sign of life is dated by the tick that saw it, up to one tick late: give up one tick early to keep the promise.
+    // Half a tick more, because a tick may come a moment before its time, and the next one would be too late.
     const silentMs = now - this.#lifeAt;
-    const budgetMs = this.#options.everyMs * this.#options.lostAfter - this.#tickMs;
+    const budgetMs = this.#options.everyMs * this.#options.lostAfter - 1.5 * this.#tickMs;
     const checkFailed = this.#checkedAt !== undefined && now - this.#checkedAt >= this.#options.everyMs;
     if (silentMs >= budgetMs || checkFailed) {
       this.stop();
       this.#deps.onLost(silentMs);
       return;
     }
-    if (this.#requestedAt === undefined || now - this.#requestedAt >= this.#options.everyMs) this.#request();
+    if (stalled && !late) this.check();
+    if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
   }
 
-  #observe(): void {
+  /** Looks for a sign of life since the last look; true when instead data of ours has been stuck in between. */
+  #observe(): boolean {
     const seen = this.#deps.lifesigns();
     const drains = this.#last.backlog > 0 && seen.flushed > this.#last.flushed;
-    if (seen.received > this.#last.received || drains) this.#alive(this.#deps.now());
+    const alive = seen.received > this.#last.received || drains;
+    if (alive) this.#alive(this.#deps.now());
+    const stalled = !alive && this.#last.backlog > 0 && seen.backlog > 0;
     this.#last = seen;
+    return stalled;
   }
 
   #alive(now: number): void {

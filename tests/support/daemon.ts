@@ -58,7 +58,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
     status,
     waitFor: async (predicate, ms = 15_000) => {
       let last: Status | undefined;
-      const explain = () => `last status: ${JSON.stringify(last, null, 1)}\nlog:\n${tail(process.stderr())}`;
+      const explain = () => `last status: ${summary(last)}\nlog of the daemon:\n${tail(process.stderr())}`;
       const found = await waitUntil(
         'the daemon reports the state waited for',
         async () => {
@@ -108,6 +108,17 @@ function parseRecord(line: string): Record<string, unknown>[] {
   } catch {
     return [];
   }
+}
+
+/** What a reader of a failed wait needs first; the whole status would bury it. */
+function summary(status: Status | undefined): string {
+  if (status === undefined) return 'none';
+  const lines = status.tunnels.map(({ name, state, reason }) => `  ${name} ${state}: ${reason}`);
+  const links = status.links.map(({ host, actor, state, sessions, last_error }) => {
+    const ids = sessions.map(({ id, role }) => `${role} ${id}`).join(', ');
+    return `  ${actor}@${host} ${state}, sessions [${ids}], last error ${last_error?.code ?? 'none'}`;
+  });
+  return [status.state, ...lines, ...links].join('\n');
 }
 
 function tail(text: string): string {
