@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
 import { openChatter } from '../support/chatter.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { listenLoopback } from '../support/loopback.ts';
 import { hasSessions, knownBehind, linkOf, type Mesh, startMesh } from '../support/mesh.ts';
-import { startPythonClient } from '../support/python-client.ts';
+import { pythonClient, startPythonClient } from '../support/python-client.ts';
 import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho, startSilent } from '../support/targets.ts';
@@ -60,6 +61,22 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await chatter.end();
     expect(await ended).toMatchObject({ code: 0, ms: expect.closeTo(0, -4) });
   });
+
+  it.each([1, 6, 20])(
+    'is not held up by a target that ended and never reads the %i MB sent to it',
+    async (megabytes) => {
+      await using sshd = await startSshd();
+      await using stalled = await listenLoopback((socket) => socket.pause().end('enough'));
+      await using mesh = await startMesh({ sshd, tunnels: { stalled: { target: stalled.port } } });
+      await mesh.waitFor(hasSessions(2));
+      const send = Buffer.alloc(megabytes * 1_000_000);
+      const client = await pythonClient({ port: mesh.port('stalled'), send, endAfterSend: true });
+      expect(client).toMatchObject({ end: 'fin', head: 'enough' });
+      const { code, ms } = await terminate(mesh);
+      expect(code).toBe(0);
+      expect(ms).toBeLessThan(4_000);
+    },
+  );
 
   it('twice ends at once', async () => {
     await using sshd = await startSshd();
