@@ -112,7 +112,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 }
 
 /** SPEC section 4: it has the promised shape, and whatever is not well says why. Throws otherwise. */
-export function validStatus(status: unknown): Status {
+function validStatus(status: unknown): Status {
   const valid = statusSchema.parse(status);
   for (const { name, state, reason } of valid.tunnels) {
     if (state !== 'up' && !reason) throw new Error(`tunnel ${name} is ${state} and does not say why`);
