@@ -185,21 +185,18 @@ describe('a reload', () => {
     expect(await last.say('still')).toBe('still');
   });
 
-  it('that adds a tunnel while its link is being let go does not lose it', async () => {
+  it('that wants a link again while others are being let go does not lose it', async () => {
     const [a, b] = [await freePort(), await freePort()];
-    await start(tunnel('one', a));
-    await client(a);
-    sockets.splice(0).forEach((socket) => {
-      socket.destroy();
-    });
-    await waitUntil('nothing is open', () =>
-      supervisor.links()[0]?.sessions.every(({ connections }) => connections === 0),
-    );
-    await reload(configOf([]));
-    await waitUntil('it is gone', () => supervisor.tunnels().length === 0);
+    const hosts = [hostOf(sshd), { ...hostOf(sshd), name: 'second' }];
+    config = configOf([tunnel('one', a), tunnel('two', b, { host: 'second' })], hosts);
+    await supervisor.start(config);
+    await waitUntil('both links are up', () => supervisor.links().every(({ state }) => state === 'up'));
+    await reload(configOf([], hosts));
+    await waitUntil('both tunnels are gone', () => supervisor.tunnels().length === 0);
     const ticking = supervisor.tick(new Date());
-    await reload(configOf([tunnel('two', b)]));
+    await reload(configOf([tunnel('three', b, { host: 'second' })], hosts));
     await ticking;
+    expect(supervisor.links().map(({ host }) => host)).toEqual(['second']);
     await client(b);
   });
 });
