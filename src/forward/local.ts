@@ -45,9 +45,9 @@ export class LocalForward {
   #options: LocalForwardOptions;
   readonly #deps: LocalForwardDependencies;
   #listener: Listener | undefined;
-  readonly #pending = new Set<AbortController>();
+  /** All that is here, from its accept until nothing of it is left to deliver. */
+  readonly #connections = new Set<AbortController>();
   readonly #idleWaiters = new Set<() => void>();
-  #serving = 0;
 
   constructor(options: LocalForwardOptions, deps: LocalForwardDependencies) {
     this.#options = options;
@@ -77,15 +77,14 @@ export class LocalForward {
 
   /** Settles when no connection is open or waiting. */
   whenIdle(): Promise<void> {
-    if (this.#serving === 0) return Promise.resolve();
+    if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.add(resolve));
   }
 
   /** Resets every connection, open or waiting. */
   resetAll(): void {
     const reason = new TunnelError('connection_reset', 'the tunnel is stopping');
-    for (const controller of this.#pending) controller.abort(reason);
-    this.#deps.usage.resetAll();
+    for (const controller of this.#connections) controller.abort(reason);
   }
 
   #accept(socket: Socket): void {
@@ -100,26 +99,24 @@ export class LocalForward {
   async #serve(socket: Socket): Promise<void> {
     const { usage, onOpened, onFailed } = this.#deps;
     const acceptedAt = performance.now();
-    this.#serving++;
     const gone = new AbortController();
     const onClose = () => gone.abort(new TunnelError('connection_reset', 'the client went away'));
     socket.once('close', onClose);
-    this.#pending.add(gone);
+    this.#connections.add(gone);
     try {
       const channel = await this.#obtainChannel(originatorOf(socket), gone.signal);
-      this.#pending.delete(gone);
+      socket.off('close', onClose);
       onOpened((performance.now() - acceptedAt) / 1000);
       usage.opened(socket);
-      await relay(socket, channel);
+      await relay(socket, channel, gone.signal);
     } catch (error) {
       usage.failed();
       onFailed(TunnelError.from(error));
       socket.resetAndDestroy();
     } finally {
-      this.#pending.delete(gone);
       socket.off('close', onClose);
-      this.#serving--;
-      if (this.#serving === 0) this.#wakeIdleWaiters();
+      this.#connections.delete(gone);
+      if (this.#connections.size === 0) this.#wakeIdleWaiters();
     }
   }
 
@@ -130,8 +127,8 @@ export class LocalForward {
 
   async #obtainChannel(originator: Originator, signal: AbortSignal): Promise<Channel> {
     const { target, whileDown, maxConnections } = this.#options;
-    const { source, usage } = this.#deps;
-    if (usage.open + this.#pending.size > maxConnections)
+    const { source } = this.#deps;
+    if (this.#connections.size > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });

@@ -9,26 +9,42 @@ export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
  * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
  *
  * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
- * end of stream would pass a truncated answer for a whole one.
+ * end of stream would pass a truncated answer for a whole one. `signal` ends it whatever is still on its way.
  */
-export function relay(client: Socket, channel: Channel): Promise<RelayEnd> {
+export function relay(client: Socket, channel: Channel, signal: AbortSignal): Promise<RelayEnd> {
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
+
+    const settle = () => {
+      signal.removeEventListener('abort', onAbort);
+      channel.close();
+      resolve(end);
+    };
+    const onAbort = () => {
+      client.resetAndDestroy();
+      settle();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
 
     client.once('error', () => {
       if (end === 'finished') end = 'client_reset';
     });
     client.once('close', () => {
+      // The client has said all and heard all, but its last bytes may still wait for the channel's window: closing the
+      // channel now would end them short, with a clean end of stream at the target.
+      const orderly = end === 'finished' && client.readableEnded && client.writableFinished;
+      if (orderly && !stream.writableFinished && !stream.closed) stream.once('finish', settle).once('close', settle);
       // A reset cannot be passed on through SSH: closing the channel is all there is.
-      channel.close();
-      resolve(end);
+      else settle();
     });
     stream.once('close', () => closeAfterLastByte(client));
     channel.onLost((complete) => {
       end = 'session_lost';
       client.unpipe(stream);
-      if (complete) {
+      if (client.destroyed) {
+        settle();
+      } else if (complete) {
         client.resume();
         closeAfterLastByte(client);
       } else {
@@ -37,8 +53,8 @@ export function relay(client: Socket, channel: Channel): Promise<RelayEnd> {
       }
     });
     if (client.destroyed) {
-      channel.close();
-      resolve('client_reset');
+      if (end === 'finished') end = 'client_reset';
+      settle();
       return;
     }
     client.pipe(stream);

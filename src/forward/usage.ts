@@ -62,11 +62,6 @@ export class Usage {
     this.#bytesSeen = toTarget + fromTarget;
   }
 
-  /** Resets every open connection. */
-  resetAll(): void {
-    for (const socket of this.#open) socket.resetAndDestroy();
-  }
-
   status(): UsageStatus {
     const { toTarget, fromTarget } = this.#bytes();
     return {

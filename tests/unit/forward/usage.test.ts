@@ -6,11 +6,6 @@ import { Usage } from '../../../src/forward/usage.ts';
 class FakeSocket extends EventEmitter {
   bytesRead = 0;
   bytesWritten = 0;
-  resets = 0;
-
-  resetAndDestroy(): void {
-    this.resets++;
-  }
 }
 
 const T0 = new Date('2026-07-20T10:00:00.000Z');
@@ -90,10 +85,4 @@ test.each(['resolve', 'reject'] as const)('a wait counts as held until it ends (
   settle?.();
   await holding.catch(() => {});
   expect(usage.held).toBe(0);
-});
-
-test('resetAll resets every open connection', () => {
-  const sockets = [opened(), opened()];
-  usage.resetAll();
-  expect(sockets.map(({ resets }) => resets)).toEqual([1, 1]);
 });
