@@ -89,12 +89,16 @@ except ConnectionRefusedError: over('refused')
 except ConnectionResetError: over('rst')
 except TimeoutError: over('timeout')
 say(connected=True)
+# The kernel tells of a reset once, to whoever asks first: that may be the sender, and the reader sees a bare end then.
+reset = False
 def send():
-    global failed
+    global failed, reset
     try:
-        peer.sendall(payload)
+        if payload: peer.sendall(payload)
         if ending == 'end': peer.shutdown(socket.SHUT_WR)
-    except OSError: failed = True
+    except OSError as error:
+        failed = True
+        reset = isinstance(error, ConnectionResetError)
 sender = threading.Thread(target=send, daemon=True)
 sender.start()
 milestone = 1
@@ -107,7 +111,7 @@ while True:
     except TimeoutError: over('timeout')
     if not chunk:
         sender.join(1)
-        over('fin')
+        over('rst' if reset else 'fin')
     count += len(chunk)
     digest.update(chunk)
     if len(head) < 4096: head += chunk[:4096 - len(head)]
