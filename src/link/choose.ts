@@ -17,6 +17,19 @@ export function chooseSession(held: readonly Held[], generation: number): Held |
 }
 
 /**
+ * Sessions that a listener on the far side may live on, best first: it stays where it is while that is one of them. With
+ * none of the newest generation it stays on an older one; one beyond the number wanted gives way. Pure.
+ */
+export function listenSessions(held: readonly Held[], generation: number, wanted: number): readonly Held[] {
+  const current = currentSessions(held, generation).slice(0, wanted);
+  const candidates = current.length > 0 ? current : held.filter(({ session }) => session.usable);
+  return [
+    ...candidates.filter(({ session }) => !session.suspect),
+    ...candidates.filter(({ session }) => session.suspect),
+  ];
+}
+
+/**
  * Sessions that may end with their last connection: those of older generations once the newest serves, and those beyond
  * the number wanted. Pure.
  */

@@ -3,11 +3,12 @@ import { sleep } from '../async/sleep.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
+import { chooseSession, currentSessions, listenSessions, unwantedSessions } from './choose.ts';
 import { describeLink } from './describe.ts';
 import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
@@ -99,6 +100,11 @@ export class Link implements ChannelSource {
   /** Channels open on any session. */
   get channels(): number {
     return this.#held.reduce((sum, { session }) => sum + session.channels, 0);
+  }
+
+  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  get farSessions(): readonly FarSession[] {
+    return listenSessions(this.#held, this.#generation, this.#host.sessions).map(({ session }) => session);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
