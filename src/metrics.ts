@@ -60,7 +60,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [own];
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
-  const page = Registry.merge([own, processes]);
 
   new Gauge({
     name: `${PREFIX}build_info`,
@@ -126,9 +125,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
       for (const code of codes) linkConnectAttempts.remove({ host, actor, code });
       for (const result of ['won', 'lost']) linkHedgedOpens.remove({ host, actor, result });
     },
-    render: (snapshot) => {
+    render: async (snapshot) => {
       update(snapshot);
-      return page.metrics();
+      // Registry.merge() copies what is registered at that moment; two pages end to end are a page as well.
+      const pages = await Promise.all([own.metrics(), processes.metrics()]);
+      return pages.join('\n');
     },
     renderOwn: (snapshot) => {
       update(snapshot);

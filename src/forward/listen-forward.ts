@@ -54,9 +54,10 @@ export class ListenForward implements Forward {
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
-  readonly #pending = new Set<AbortController>();
+  /** Every connection from its accept to its end; aborting one resets it. Those without a channel yet are pending. */
+  readonly #serving = new Set<AbortController>();
+  #pending = 0;
   readonly #idleWaiters = new Set<() => void>();
-  #serving = 0;
 
   constructor(options: ListenForwardOptions, deps: ForwardDependencies) {
     this.#options = options;
@@ -93,15 +94,14 @@ export class ListenForward implements Forward {
 
   /** Settles when no connection is open or waiting. */
   whenIdle(): Promise<void> {
-    if (this.#serving === 0) return Promise.resolve();
+    if (this.#serving.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.add(resolve));
   }
 
   /** Resets every connection, open or waiting. */
   resetAll(): void {
     const reason = new TunnelError('connection_reset', 'the tunnel is stopping');
-    for (const controller of this.#pending) controller.abort(reason);
-    this.#deps.usage.resetAll();
+    for (const controller of this.#serving) controller.abort(reason);
   }
 
   async #bind(signal: AbortSignal): Promise<boolean> {
@@ -139,22 +139,19 @@ export class ListenForward implements Forward {
   async #serve(socket: Socket): Promise<void> {
     const { usage, onOpened, onFailed } = this.#deps;
     const acceptedAt = performance.now();
-    this.#serving++;
-    const gone = new AbortController();
-    const onClose = () => gone.abort(new TunnelError('connection_reset', 'the client went away'));
-    socket.once('close', onClose);
-    this.#pending.add(gone);
+    const cut = new AbortController();
+    this.#serving.add(cut);
     let negotiation: Negotiation | undefined;
     try {
-      this.#admit();
-      const { negotiate, whileDown } = this.#options;
-      negotiation = await negotiate(socket, gone.signal);
-      const channel = await this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), gone.signal);
-      this.#pending.delete(gone);
+      const channel = await this.#whilePending(socket, cut, async () => {
+        const { negotiate, whileDown } = this.#options;
+        negotiation = await negotiate(socket, cut.signal);
+        return this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), cut.signal);
+      });
       onOpened((performance.now() - acceptedAt) / 1000);
       usage.opened(socket);
-      negotiation.granted();
-      await relay(socket, channel);
+      negotiation?.granted();
+      await relay(socket, channel, cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
       usage.failed();
@@ -162,10 +159,21 @@ export class ListenForward implements Forward {
       negotiation?.refused(error);
       if (!socket.writableEnded) socket.resetAndDestroy();
     } finally {
-      this.#pending.delete(gone);
+      this.#serving.delete(cut);
+      if (this.#serving.size === 0) this.#wakeIdleWaiters();
+    }
+  }
+
+  async #whilePending(socket: Socket, cut: AbortController, task: () => Promise<Channel>): Promise<Channel> {
+    const onClose = () => cut.abort(new TunnelError('connection_reset', 'the client went away'));
+    socket.once('close', onClose);
+    this.#pending++;
+    try {
+      this.#admit();
+      return await task();
+    } finally {
+      this.#pending--;
       socket.off('close', onClose);
-      this.#serving--;
-      if (this.#serving === 0) this.#wakeIdleWaiters();
     }
   }
 
@@ -176,7 +184,7 @@ export class ListenForward implements Forward {
 
   #admit(): void {
     const { maxConnections } = this.#options;
-    if (this.#deps.usage.open + this.#pending.size > maxConnections)
+    if (this.#deps.usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });

@@ -9,26 +9,43 @@ export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
  * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
  *
  * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
- * end of stream would pass a truncated answer for a whole one.
+ * end of stream would pass a truncated answer for a whole one. A client that said its last word and is gone leaves
+ * bytes behind in the channel: those still reach the target.
+ *
+ * @param signal cuts the connection where it is
  */
-export function relay(client: Socket, channel: Channel): Promise<RelayEnd> {
+export function relay(client: Socket, channel: Channel, signal: AbortSignal): Promise<RelayEnd> {
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
+
+    const finish = () => {
+      signal.removeEventListener('abort', cut);
+      // A reset cannot be passed on through SSH: closing the channel is all there is.
+      channel.close();
+      resolve(end);
+    };
+    const cut = () => {
+      client.resetAndDestroy();
+      finish();
+    };
+    signal.addEventListener('abort', cut, { once: true });
 
     client.once('error', () => {
       if (end === 'finished') end = 'client_reset';
     });
     client.once('close', () => {
-      // A reset cannot be passed on through SSH: closing the channel is all there is.
-      channel.close();
-      resolve(end);
+      const owesTarget = client.readableEnded && !stream.writableFinished && end !== 'session_lost';
+      if (owesTarget) stream.once('finish', finish).once('close', finish);
+      else finish();
     });
     stream.once('close', () => closeAfterLastByte(client));
     channel.onLost((complete) => {
       end = 'session_lost';
       client.unpipe(stream);
-      if (complete) {
+      if (client.closed) {
+        finish();
+      } else if (complete) {
         client.resume();
         closeAfterLastByte(client);
       } else {
@@ -36,9 +53,9 @@ export function relay(client: Socket, channel: Channel): Promise<RelayEnd> {
         client.resetAndDestroy();
       }
     });
-    if (client.destroyed) {
-      channel.close();
-      resolve('client_reset');
+    if (client.destroyed || signal.aborted) {
+      end = 'client_reset';
+      cut();
       return;
     }
     client.pipe(stream);

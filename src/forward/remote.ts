@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../address.ts';
+import { Waiters } from '../async/waiters.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource } from './channel-source.ts';
 import { dialTarget } from './dial-target.ts';
@@ -30,6 +31,8 @@ export interface RemoteForwardDependencies extends ForwardDependencies {
   random(): number;
 }
 
+const NEVER = new AbortController().signal;
+
 /**
  * A forward that listens on the far side (ssh(1) `-R`, RFC 4254 section 7): what the server accepts there is joined to a
  * target on this side. While the link is down nothing listens, so clients are refused there, and nothing is held.
@@ -40,11 +43,12 @@ export class RemoteForward implements Forward {
   #options: RemoteForwardOptions;
   readonly #deps: RemoteForwardDependencies;
   readonly #own = new OwnConnections();
-  readonly #pending = new Set<AbortController>();
-  readonly #idleWaiters = new Set<() => void>();
-  readonly #readyWaiters = new Set<() => void>();
+  readonly #serving = new Set<AbortController>();
+  readonly #idle = new Waiters();
+  readonly #proven = new Waiters();
   #holder: FarHolder | undefined;
-  #serving = 0;
+  /** Connections that are being joined to the target. */
+  #pending = 0;
 
   constructor(options: RemoteForwardOptions, deps: RemoteForwardDependencies) {
     this.#options = options;
@@ -54,7 +58,7 @@ export class RemoteForward implements Forward {
       get ready() {
         return isProven();
       },
-      whenReady: (signal) => this.#whenProven(signal),
+      whenReady: (signal) => (isProven() ? Promise.resolve() : this.#proven.wait(signal)),
       open: (target, _, signal) => this.#openThroughListener(target, signal),
     };
   }
@@ -100,52 +104,48 @@ export class RemoteForward implements Forward {
   }
 
   whenIdle(): Promise<void> {
-    if (this.#serving === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.add(resolve));
+    return this.#serving.size === 0 ? Promise.resolve() : this.#idle.wait(NEVER);
   }
 
   resetAll(): void {
     const reason = new TunnelError('connection_reset', 'the tunnel is stopping');
-    for (const controller of this.#pending) controller.abort(reason);
-    this.#deps.usage.resetAll();
+    for (const cut of this.#serving) cut.abort(reason);
   }
 
   #changed(): void {
-    if (this.probeSource.ready) for (const onReady of [...this.#readyWaiters]) onReady();
+    if (this.probeSource.ready) this.#proven.wake();
     this.#deps.onChange();
   }
 
   async #serve(incoming: IncomingConnection): Promise<void> {
-    this.#serving++;
+    const cut = new AbortController();
+    this.#serving.add(cut);
     try {
-      const ours = this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
-      const accepted = ours ? incoming.accept() : undefined;
+      const mayBeOurs = this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
+      const accepted = mayBeOurs ? incoming.accept() : undefined;
+      cut.signal.addEventListener('abort', () => accepted?.close(), { once: true });
       if (accepted && (await this.#own.claim(accepted))) return;
-      await this.#serveClient(incoming, accepted);
+      await this.#serveClient(incoming, accepted, cut);
     } catch {
       // The session went away before anything was known of the connection.
       incoming.reject();
     } finally {
-      this.#serving--;
-      if (this.#serving === 0) {
-        for (const resolve of this.#idleWaiters) resolve();
-        this.#idleWaiters.clear();
-      }
+      this.#serving.delete(cut);
+      if (this.#serving.size === 0) this.#idle.wake();
     }
   }
 
-  async #serveClient(incoming: IncomingConnection, accepted: Channel | undefined): Promise<void> {
+  async #serveClient(incoming: IncomingConnection, accepted: Channel | undefined, cut: AbortController): Promise<void> {
     const { usage, onOpened, onFailed } = this.#deps;
     const arrivedAt = performance.now();
-    const gone = new AbortController();
+    usage.arrived(new Date());
+    accepted?.onLost(() => cut.abort(new TunnelError('connection_reset', 'the SSH session was lost')));
     let channel = accepted;
     let socket: Socket | undefined;
-    usage.arrived(new Date());
-    accepted?.onLost(() => gone.abort(new TunnelError('connection_reset', 'the SSH session was lost')));
-    this.#pending.add(gone);
+    this.#pending++;
     try {
       this.#admit();
-      socket = await dialTarget(this.#options.target, gone.signal);
+      socket = await dialTarget(this.#options.target, cut.signal);
       channel ??= incoming.accept();
     } catch (thrown) {
       usage.failed();
@@ -155,35 +155,19 @@ export class RemoteForward implements Forward {
       incoming.reject();
       return;
     } finally {
-      this.#pending.delete(gone);
+      this.#pending--;
     }
     onOpened((performance.now() - arrivedAt) / 1000);
     usage.opened(socket, 'target');
-    await relay(socket, channel);
+    await relay(socket, channel, cut.signal);
   }
 
   #admit(): void {
     const { maxConnections } = this.#options;
-    if (this.#deps.usage.open + this.#pending.size > maxConnections)
+    if (this.#deps.usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });
-  }
-
-  #whenProven(signal: AbortSignal): Promise<void> {
-    if (this.probeSource.ready) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = (finish: () => void) => {
-        this.#readyWaiters.delete(onReady);
-        signal.removeEventListener('abort', onAbort);
-        finish();
-      };
-      const onReady = () => settle(resolve);
-      const onAbort = () => settle(() => reject(signal.reason));
-      if (signal.aborted) return reject(signal.reason);
-      this.#readyWaiters.add(onReady);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
   }
 
   /** The way of a client: to the listener on the far side, back here, and to the target. Not counted as use. */
@@ -197,7 +181,7 @@ export class RemoteForward implements Forward {
       const socket = await dialTarget(target, signal);
       // Once the probe is done with its end nobody needs the rest, whatever the target makes of its half.
       near.stream.once('close', () => socket.destroy());
-      void relay(socket, back);
+      void relay(socket, back, NEVER);
       return near;
     } catch (error) {
       near.close();

@@ -64,11 +64,6 @@ export class Usage {
     this.#bytesSeen = toTarget + fromTarget;
   }
 
-  /** Resets every open connection. */
-  resetAll(): void {
-    for (const socket of this.#open.keys()) socket.resetAndDestroy();
-  }
-
   status(): UsageStatus {
     const { toTarget, fromTarget } = this.#bytes();
     return {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closest, editDistance } from '../../../src/config/closest.ts';
+import { closest, editDistance } from '../../src/closest.ts';
 
 describe(closest, () => {
   it.each([
