@@ -37,7 +37,7 @@ export class OwnConnections {
     const nonce = randomBytes(NONCE_BYTES);
     let entry: Awaited | undefined;
     const forget = () => {
-      if (entry !== undefined && this.#awaited.delete(entry)) for (const again of [...this.#again]) again();
+      if (entry !== undefined && this.#awaited.delete(entry)) this.#lookAgain();
     };
     const arrived = new Promise<Channel>((resolve) => {
       entry = { nonce, arrive: resolve };
@@ -53,8 +53,15 @@ export class OwnConnections {
       return () => this.#again.delete(again);
     };
     const own = await peek(channel.stream, (head, ended) => this.#decide(head, ended), subscribe);
-    own?.arrive(channel);
-    return own !== undefined;
+    if (own === undefined) return false;
+    own.arrive(channel);
+    this.#lookAgain();
+    return true;
+  }
+
+  /** Somebody is not awaited any more: others need not be looked at. */
+  #lookAgain(): void {
+    for (const again of [...this.#again]) again();
   }
 
   #decide(head: Buffer, ended: boolean): Peeked<Awaited | undefined> | undefined {
@@ -62,7 +69,6 @@ export class OwnConnections {
     const own = head.length >= NONCE_BYTES ? candidates[0] : undefined;
     if (own === undefined) return candidates.length > 0 && !ended ? undefined : { verdict: undefined, taken: 0 };
     this.#awaited.delete(own);
-    for (const again of [...this.#again]) again();
     return { verdict: own, taken: NONCE_BYTES };
   }
 }
