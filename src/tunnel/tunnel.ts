@@ -108,8 +108,11 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     const target = formatAddress(before.target) !== formatAddress(config.target);
-    if (target) this.#targetError = undefined;
-    if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    const elsewhere = before.host !== config.host || before.actor !== config.actor;
+    if (target || elsewhere) this.#targetError = undefined;
+    // What is known of the target was learned from another host.
+    if (elsewhere) this.#probing?.prober.linkLost();
+    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config);
   }
