@@ -32,6 +32,9 @@ interface Bound {
   proof: Proof | undefined;
 }
 
+/** Pause before a request is repeated that may have come before the cancellation, in milliseconds. */
+const OVERTAKEN_MS = 2;
+
 /** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
 const PROVE_AGAIN_MS = 1_000;
 const PROVE_AGAIN_CAP_MS = 60_000;
@@ -174,18 +177,19 @@ export class FarHolder {
   /** Break before make, as short as it can be: both requests leave at once, over different connections. */
   async #move(from: Bound, to: FarSession, signal: AbortSignal): Promise<void> {
     const listener = to.listener(this.#options.listen, this.#deps.onConnection);
-    const cancelled = from.listener.cancel();
+    let answered = false;
+    const cancelled = from.listener.cancel().finally(() => {
+      answered = true;
+    });
     this.#gapSince ??= performance.now();
-    let error = await failureOf(listener.bind(signal));
-    const freed = await cancelled;
-    // The request may have overtaken the cancellation.
-    if (freed && error?.code === 'remote_listen_denied' && !signal.aborted)
-      error = await failureOf(listener.bind(signal));
+    const error = await this.#bindAfter(cancelled, () => answered, listener, signal);
     if (error === undefined) {
       this.#adopt({ session: to, listener, proof: undefined });
+      await cancelled;
       from.listener.release();
       return;
     }
+    const freed = await cancelled;
     await this.#abandon(to, listener, error);
     const back = freed && !signal.aborted ? await failureOf(from.listener.bind(signal)) : error;
     if (back === undefined && this.#bound === from) {
@@ -197,6 +201,21 @@ export class FarHolder {
       await this.#abandon(from.session, from.listener, back ?? error);
     }
     throw error;
+  }
+
+  /** Asks until the cancellation is answered, and then once more: a request may overtake it, and its answer may dawdle. */
+  async #bindAfter(
+    cancelled: Promise<boolean>,
+    answered: () => boolean,
+    listener: FarListener,
+    signal: AbortSignal,
+  ): Promise<TunnelError | undefined> {
+    for (;;) {
+      const last = answered();
+      const error = await failureOf(listener.bind(signal));
+      if (error?.code !== 'remote_listen_denied' || last || signal.aborted) return error;
+      await Promise.race([cancelled, sleep(OVERTAKEN_MS)]);
+    }
   }
 
   /** A request that was not plainly refused may still be granted: it is taken back. */
