@@ -243,6 +243,7 @@ export class FarHolder {
   }
 
   #onClosed(bound: Bound, silentMs: number): void {
+    bound.listener.release();
     if (this.#bound !== bound) return;
     this.#bound = undefined;
     if (this.#stop.signal.aborted) return;
