@@ -1,4 +1,5 @@
 import type { TunnelConfig } from '../config/config.ts';
+import { socksTarget } from '../forward/dynamic.ts';
 import type { Forward, ForwardDependencies } from '../forward/forward.ts';
 import { ListenForward, type ListenForwardOptions } from '../forward/listen-forward.ts';
 import { fixedTarget } from '../forward/local.ts';
@@ -16,6 +17,8 @@ export function createForward(config: TunnelConfig, deps: ForwardDependencies): 
   return { forward, reconfigure: (next) => forward.reconfigure(listenOptions(next)) };
 }
 
-function listenOptions({ listen, target, whileDown, maxConnections }: TunnelConfig): ListenForwardOptions {
-  return { listen, negotiate: fixedTarget(target), whileDown, maxConnections };
+function listenOptions(config: TunnelConfig): ListenForwardOptions {
+  const { listen, whileDown, maxConnections } = config;
+  const negotiate = config.direction === 'dynamic' ? socksTarget(config.allow) : fixedTarget(config.target);
+  return { listen, negotiate, whileDown, maxConnections };
 }

@@ -14,7 +14,9 @@ export const NAME_EXPECTED =
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
 const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
-const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
+/** What sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
+const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path with a path of at most ${LONGEST_SOCKET_PATH} bytes`;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -106,8 +108,8 @@ function addressText(expected: string) {
 }
 
 function isPlausible(candidate: Address): boolean {
-  // 107: what sun_path of a Unix socket holds on Linux, without its final NUL.
-  if (candidate.kind === 'unix') return Buffer.byteLength(candidate.path) <= 107 && hasNoControls(candidate.path);
+  if (candidate.kind === 'unix')
+    return Buffer.byteLength(candidate.path) <= LONGEST_SOCKET_PATH && hasNoControls(candidate.path);
   return candidate.port >= 1 && HOST_PATTERN.test(candidate.host) && isPlausibleHost(candidate.host);
 }
 
