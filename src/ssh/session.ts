@@ -153,6 +153,8 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         authHandler: [...options.authMethods],
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
+        // The server's answer decides what it can do, not the name that it gives itself.
+        strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
