@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Address, formatAddress, type TcpAddress } from '../address.ts';
+import type { Address, TcpAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
+import { listenError } from '../listen-error.ts';
 import { listenUnix } from './unix-listener.ts';
 
 /** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */
@@ -23,7 +24,7 @@ export async function listen(
     server.on('error', onError);
     return { address, close: () => close(stop) };
   } catch (error) {
-    throw explain(address, error);
+    throw error instanceof TunnelError ? error : listenError(address, 'the tunnel', 'listen', error);
   }
 }
 
@@ -41,36 +42,4 @@ function listenTcp(server: Server, { host, port }: TcpAddress): Promise<() => vo
 function close(stop: () => void): Promise<void> {
   stop();
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function explain(address: Address, error: unknown): TunnelError {
-  if (!(error instanceof Error) || error instanceof TunnelError) return TunnelError.from(error);
-  const code = 'code' in error ? error.code : undefined;
-  const where = formatAddress(address);
-  switch (code) {
-    case 'EADDRINUSE':
-      return new TunnelError('listen_in_use', `cannot listen on ${where}: the address is in use`, { cause: error });
-    case 'EACCES':
-      return new TunnelError('internal', `cannot listen on ${where}: permission denied`, {
-        cause: error,
-        hint:
-          address.kind === 'unix'
-            ? 'The daemon user needs write permission on the directory of the socket.'
-            : 'Ports below 1024 need CAP_NET_BIND_SERVICE; choose another port.',
-      });
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new TunnelError('internal', `cannot listen on ${where}: its directory does not exist`, {
-        cause: error,
-        hint: 'Create the directory (RuntimeDirectory= in a systemd unit), writable for the daemon user.',
-      });
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new TunnelError('internal', `cannot listen on ${where}: this machine does not have that address`, {
-        cause: error,
-        hint: 'Check `listen` in the configuration against `ip address`.',
-      });
-    default:
-      return new TunnelError('internal', `cannot listen on ${where}: ${error.message}`, { cause: error });
-  }
 }

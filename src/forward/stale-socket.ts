@@ -41,7 +41,7 @@ export async function removeStaleSocket(path: string, stale: Stats, privately: s
 }
 
 export function taken(path: string, why: string, cause?: unknown): TunnelError {
-  return new TunnelError('listen_in_use', `cannot listen on unix:${path}: ${why}`, { cause, hint: HINT });
+  return new TunnelError('listen_in_use', `the tunnel cannot listen on unix:${path}: ${why}`, { cause, hint: HINT });
 }
 
 export function isSameFile(a: Stats, b: Stats): boolean {

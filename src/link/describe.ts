@@ -13,7 +13,8 @@ interface LinkFacts {
   readonly credential: CredentialFacts | undefined;
   readonly held: readonly Held[];
   readonly active: Held | undefined;
-  readonly generation: number;
+  /** Whether it only lives on for its open channels. */
+  isLeaving(held: Held): boolean;
 }
 
 /** A link's part of the snapshot (SPEC section 4). Pure. */
@@ -30,9 +31,9 @@ export function describeLink(facts: LinkFacts): LinkStatus {
   };
 }
 
-function roleOf(held: Held, { active, generation }: LinkFacts): SessionRole {
+function roleOf(held: Held, { active, isLeaving }: LinkFacts): SessionRole {
   if (held === active) return 'active';
-  return held.generation === generation ? 'standby' : 'draining';
+  return isLeaving(held) ? 'draining' : 'standby';
 }
 
 function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {

@@ -1,16 +1,18 @@
 import type { Address } from '../address.ts';
+import { abortable, withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
+import { Waiters } from '../async/waiters.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
+import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { describeLink } from './describe.ts';
 import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
+import { Roster } from './roster.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
 export interface LinkOptions {
@@ -33,11 +35,18 @@ export interface LinkDependencies {
   onChange(): void;
 }
 
-/** What the one loop is doing. */
+interface Waiting {
+  readonly kind: 'waiting';
+  readonly since: number;
+  readonly delayMs: number;
+  readonly because: TunnelError;
+}
+
+/** What the one loop is doing. A session lost during an attempt owes a wait that even the attempt's success does not waive. */
 type Activity =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'waiting'; readonly since: number; readonly delayMs: number };
+  | { readonly kind: 'connecting'; readonly owed: Waiting | undefined }
+  | Waiting;
 
 /** The same credential is not offered again sooner after the server has rejected it. */
 const REJECTED_RETRY_MS = 60_000;
@@ -48,18 +57,16 @@ const REJECTED_RETRY_MS = 60_000;
  */
 export class Link implements ChannelSource {
   readonly #deps: LinkDependencies;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
   #host: HostConfig;
   #actor: ActorConfig;
-  #generation = 1;
-  #held: readonly Held[] = [];
-  #lastId = 0;
+  readonly #roster = new Roster();
   #failures = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
-  #rejected: { readonly fingerprint: string | undefined; readonly at: number } | undefined;
+  #rejected: { readonly fingerprint: string | undefined; readonly at: number; readonly error: TunnelError } | undefined;
   #activity: Activity = { kind: 'idle' };
   #downSince: number | undefined;
   #wake = new AbortController();
@@ -77,12 +84,12 @@ export class Link implements ChannelSource {
   }
 
   get ready(): boolean {
-    return chooseSession(this.#held, this.#generation) !== undefined;
+    return this.#roster.choose() !== undefined;
   }
 
   get state(): LinkState {
     if (this.ready) return 'up';
-    if (this.#activity.kind === 'waiting') return this.#lastError?.retryable === false ? 'blocked' : 'backoff';
+    if (this.#activity.kind === 'waiting') return this.#activity.because.retryable ? 'backoff' : 'blocked';
     return 'connecting';
   }
 
@@ -98,34 +105,19 @@ export class Link implements ChannelSource {
 
   /** Channels open on any session. */
   get channels(): number {
-    return this.#held.reduce((sum, { session }) => sum + session.channels, 0);
+    return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        signal.removeEventListener('abort', onAbort);
-        this.#waiting.delete(onReady);
-      };
-      const onReady = () => {
-        settle();
-        resolve();
-      };
-      const onAbort = () => {
-        settle();
-        reject(signal.reason);
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(onReady);
-      // Somebody waits: the pause under way may be longer than a waiting client should see.
-      if (this.#activity.kind === 'waiting') this.#wake.abort();
-    });
+    const woken = this.#waiting.wait(signal);
+    // Somebody waits: the pause under way may be longer than a waiting client should see.
+    if (this.#activity.kind === 'waiting') this.#wake.abort();
+    return woken;
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const first = chooseSession(this.#held, this.#generation);
+    const first = this.#roster.choose();
     if (!first)
       throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
     this.#hedges.opened();
@@ -137,10 +129,7 @@ export class Link implements ChannelSource {
         onSlow: () => first.session.check(),
         second: () => {
           const silent = first.session.received === receivedBefore;
-          const second = chooseSession(
-            this.#held.filter((held) => held !== first),
-            this.#generation,
-          );
+          const second = this.#roster.choose(first);
           if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
           return (withdrawn) => second.session.open(target, originator, withdrawn);
         },
@@ -157,7 +146,7 @@ export class Link implements ChannelSource {
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
   check(): void {
-    for (const { session } of this.#held) session.check();
+    for (const { session } of this.#roster.all) session.check();
   }
 
   /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
@@ -169,13 +158,17 @@ export class Link implements ChannelSource {
 
   /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
+    const { address, port, user } = this.#host;
+    // Another user or another server has not rejected anything yet.
+    if (address !== options.host.address || port !== options.host.port || user !== options.host.user)
+      this.#rejected = undefined;
     this.#host = options.host;
     this.#actor = options.actor;
     if (replace) {
-      this.#generation++;
+      this.#roster.nextGeneration();
       this.#failures = 0;
     }
-    this.#shed();
+    this.#roster.shed(this.#host.sessions);
     this.kick();
     this.#wake.abort();
     this.#deps.onChange();
@@ -185,7 +178,7 @@ export class Link implements ChannelSource {
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
     await this.#loop;
-    await Promise.all(this.#held.map(({ session }) => session.end()));
+    await Promise.all(this.#roster.all.map(({ session }) => session.end()));
   }
 
   status(): LinkStatus {
@@ -197,15 +190,16 @@ export class Link implements ChannelSource {
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.#lastError,
       credential: this.#credential,
-      held: this.#held,
-      active: chooseSession(this.#held, this.#generation),
-      generation: this.#generation,
+      held: this.#roster.all,
+      active: this.#roster.choose(),
+      isLeaving: (held) => this.#roster.isLeaving(held),
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (currentSessions(this.#held, this.#generation).length >= this.#host.sessions) {
+      if (this.#roster.current.length >= this.#host.sessions) {
+        this.#activity = { kind: 'idle' };
         await this.#pause(undefined);
         continue;
       }
@@ -216,9 +210,9 @@ export class Link implements ChannelSource {
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     if (this.#activity.kind === 'waiting') {
-      const { since, delayMs } = this.#activity;
+      const { since, delayMs, because } = this.#activity;
       const demanded = this.#waiting.size > 0 && !this.ready;
-      const effective = demanded ? demandedDelayMs(delayMs, this.#lastError, this.#deps.random()) : delayMs;
+      const effective = demanded ? demandedDelayMs(delayMs, because, this.#deps.random()) : delayMs;
       const remaining = since + effective - performance.now();
       if (remaining > 0) {
         await this.#pause(remaining);
@@ -241,23 +235,22 @@ export class Link implements ChannelSource {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const { host, actor } = { host: this.#host, actor: this.#actor };
-    const generation = this.#generation;
+    const { generation } = this.#roster;
     const labels = { host: host.name, actor: actor.name };
-    this.#activity = { kind: 'connecting' };
+    this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      const attempt = await this.#deps.prepare(host, actor);
-      signal.throwIfAborted();
+      // A key on a file system that hangs, or that is a FIFO, must hold up neither the link nor its stop.
+      const unread = () =>
+        new TunnelError('key_unreadable', `key and known_hosts were not read within ${host.connectTimeoutMs} ms`);
+      const attempt = await withDeadline(host.connectTimeoutMs, signal, unread, (bounded) =>
+        abortable(this.#deps.prepare(host, actor), bounded),
+      );
       this.#credential = attempt.credential;
-      const waitMs = this.#rejectedFor(attempt.credential);
-      if (waitMs > 0) {
-        this.#wait(waitMs);
-        this.#deps.onChange();
-        return;
-      }
+      if (this.#wasJustRejected(attempt.credential)) return;
       const session = await attempt.connect(signal);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session });
+      this.#add(this.#roster.add(session, attempt.credential, generation));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -266,15 +259,20 @@ export class Link implements ChannelSource {
     }
   }
 
-  /** How much longer the credential may not be offered, because the server has just rejected it; milliseconds. */
-  #rejectedFor(credential: CredentialFacts): number {
-    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return 0;
-    return Math.max(0, this.#rejected.at + REJECTED_RETRY_MS - performance.now());
+  /** Whether the server has rejected this very credential less than a minute ago; waits for the rest of it then. */
+  #wasJustRejected(credential: CredentialFacts): boolean {
+    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return false;
+    const { at, error } = this.#rejected;
+    const waitMs = at + REJECTED_RETRY_MS - performance.now();
+    if (waitMs <= 0) return false;
+    this.#lastError = error;
+    this.#wait(waitMs, error);
+    this.#deps.onChange();
+    return true;
   }
 
   #add(held: Held): void {
-    this.#held = [...this.#held, held];
-    this.#activity = { kind: 'idle' };
+    this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejected = undefined;
     if (this.#downSince !== undefined) {
       const seconds = (performance.now() - this.#downSince) / 1000;
@@ -298,23 +296,21 @@ export class Link implements ChannelSource {
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
-    this.#shed();
-    for (const onReady of [...this.#waiting]) onReady();
+    this.#roster.shed(this.#host.sessions);
+    this.#waiting.wake();
     this.#deps.onChange();
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
-    const wasLast = this.#held.length === 1;
-    this.#held = this.#held.filter((other) => other !== held);
+    const leaving = this.#roster.isLeaving(held);
+    this.#roster.remove(held);
+    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
-      if (lastedMs >= STABLE_MS) this.#failures = 0;
-      this.#lastError = error;
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
-      this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
-      this.#failures++;
+      if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
@@ -322,9 +318,20 @@ export class Link implements ChannelSource {
     this.#deps.onChange();
   }
 
+  #retryAfterLoss(error: TunnelError, lastedMs: number): void {
+    if (lastedMs >= STABLE_MS) this.#failures = 0;
+    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
+    if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
+    this.#lastError = error;
+    const attempting = this.#activity.kind === 'connecting';
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error);
+    if (attempting) this.#activity = { kind: 'connecting', owed: wait };
+    this.#failures++;
+  }
+
   #fail(error: TunnelError): void {
     if (isCredentialRejection(error))
-      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now(), error };
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
@@ -338,15 +345,13 @@ export class Link implements ChannelSource {
     // One line when the reason changes; the retries that only repeat it are for debugging.
     if (news) this.#deps.log.warn(details, error.message);
     else this.#deps.log.debug(details, error.message);
-    this.#wait(delayMs);
+    this.#wait(delayMs, error);
     this.#deps.onChange();
   }
 
-  #wait(delayMs: number): void {
-    this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
-  }
-
-  #shed(): void {
-    for (const { session } of unwantedSessions(this.#held, this.#generation, this.#host.sessions)) session.drain();
+  #wait(delayMs: number, because: TunnelError): Waiting {
+    const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
+    this.#activity = waiting;
+    return waiting;
   }
 }

@@ -46,6 +46,8 @@ const GOODBYE_MS = 1_000;
 
 /** An identification line has at most 255 characters (RFC 4253 section 4.2), but lines may stand before it. */
 const GREETING_LIMIT = 1_024;
+/** The whole line: it may arrive in pieces. */
+const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
 /**
  * Authenticates over a connected socket, which belongs to the session from here on. Rejects with a TunnelError that
@@ -53,6 +55,12 @@ const GREETING_LIMIT = 1_024;
  */
 export function openSession(socket: Socket, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      // It may have aborted between the dial and this call; no event would tell.
+      socket.on('error', () => {}).destroy();
+      reject(signal.reason);
+      return;
+    }
     const client = new ssh2.Client();
     let step: HandshakeStep = 'banner';
     let timedOut = false;
@@ -75,7 +83,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
 
     const onGreeting = (chunk: Buffer) => {
       greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
-      const identified = /^SSH-/m.test(greeting);
+      const identified = IDENTIFICATION.test(greeting);
       if (!identified && greeting.length < GREETING_LIMIT) return;
       socket.off('data', onGreeting);
       if (identified && step === 'banner') nextStep('kex');
@@ -115,7 +123,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
-      const server = /^SSH-[^\r\n]*/m.exec(greeting)?.[0] ?? '';
+      const server = IDENTIFICATION.exec(greeting)?.[1] ?? '';
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
       resolve(new Session(client, socket, options, facts));
     };
