@@ -30,7 +30,7 @@ export const RULE_PATTERN =
 export function parseRule(text: string): AllowRule | { readonly fault: string } {
   const [, bracketed, plain, portText] = /^(?:\[([^\]]+)\]|([^:[\]]+)):([\d*-]+)$/.exec(text) ?? [];
   const ports = parsePorts(portText ?? '');
-  if (portText === undefined || ports === undefined) return { fault: 'no port at its end' };
+  if (portText === undefined || ports === undefined) return { fault: 'no valid port at its end' };
   const hosts = bracketed === undefined ? parsePlain(plain ?? '') : parseNetwork(bracketed, 16);
   return 'fault' in hosts ? hosts : { text, hosts, ports };
 }

@@ -14,9 +14,10 @@ export const NAME_EXPECTED =
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
 const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
-/** What sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
+const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
+
+/** In bytes: what sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
 const LONGEST_SOCKET_PATH = 107;
-const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path with a path of at most ${LONGEST_SOCKET_PATH} bytes`;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -92,7 +93,12 @@ export const tcpAddress = addressText(TCP_ADDRESS_EXPECTED).transform((written, 
 export const address = addressText(ADDRESS_EXPECTED).transform((written, context): Address => {
   const parsed = parseAddress(written);
   if (parsed !== undefined && isPlausible(parsed)) return parsed;
-  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${ADDRESS_EXPECTED}` });
+  const length = parsed?.kind === 'unix' ? Buffer.byteLength(parsed.path) : 0;
+  const expected =
+    length > LONGEST_SOCKET_PATH
+      ? `a path of at most ${LONGEST_SOCKET_PATH} bytes instead of ${length}`
+      : ADDRESS_EXPECTED;
+  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${expected}` });
   return z.NEVER;
 });
 
