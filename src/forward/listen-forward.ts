@@ -150,8 +150,8 @@ export class ListenForward implements Forward {
         return this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), cut.signal);
       });
       onOpened((performance.now() - acceptedAt) / 1000);
-      usage.opened(socket);
       negotiation?.granted();
+      usage.opened(socket);
       await relay(socket, channel, cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);

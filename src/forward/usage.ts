@@ -1,12 +1,18 @@
 import type { Socket } from 'node:net';
 import type { UsageStatus } from '../health/status.ts';
 
+/** The socket's counters when it was joined to its channel: bytes of a SOCKS handshake. */
+interface Baseline {
+  readonly read: number;
+  readonly written: number;
+}
+
 /**
  * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
  * that counting costs the data path nothing; probes never come here.
  */
 export class Usage {
-  readonly #open = new Set<Socket>();
+  readonly #open = new Map<Socket, Baseline>();
   #openedTotal = 0;
   #failedTotal = 0;
   #held = 0;
@@ -28,14 +34,15 @@ export class Usage {
     this.#lastActivityAt = now;
   }
 
-  /** The connection has its channel. Counted until its socket closes. */
+  /** The connection has its channel. Counted until its socket closes; what was said to get there is not the target's. */
   opened(socket: Socket): void {
     this.#openedTotal++;
-    this.#open.add(socket);
+    const baseline = { read: socket.bytesRead - socket.readableLength, written: socket.bytesWritten };
+    this.#open.set(socket, baseline);
     socket.once('close', () => {
       this.#open.delete(socket);
-      this.#closedToTarget += socket.bytesRead;
-      this.#closedFromTarget += socket.bytesWritten;
+      this.#closedToTarget += socket.bytesRead - baseline.read;
+      this.#closedFromTarget += socket.bytesWritten - baseline.written;
       this.#lastActivityAt = new Date();
     });
   }
@@ -80,9 +87,9 @@ export class Usage {
   #bytes(): { toTarget: number; fromTarget: number } {
     let toTarget = this.#closedToTarget;
     let fromTarget = this.#closedFromTarget;
-    for (const socket of this.#open) {
-      toTarget += socket.bytesRead;
-      fromTarget += socket.bytesWritten;
+    for (const [socket, baseline] of this.#open) {
+      toTarget += socket.bytesRead - baseline.read;
+      fromTarget += socket.bytesWritten - baseline.written;
     }
     return { toTarget, fromTarget };
   }
