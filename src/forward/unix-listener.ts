@@ -28,7 +28,10 @@ export async function listenUnix(server: Server, path: string): Promise<() => vo
       await link(bound, path).catch((error: NodeJS.ErrnoException) => {
         throw error.code === 'EEXIST' ? taken(path, 'another program has just begun to listen there', error) : error;
       });
+      let closed = false;
       return () => {
+        if (closed) return;
+        closed = true;
         // Still bound, so that no other file can have its inode number.
         removeIfSame(path, own);
         closeAll(server, directory);
