@@ -1,7 +1,8 @@
-import type { ActorConfig, Config, HostConfig, TunnelConfig } from '../config/config.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import type { LinkStatus, TunnelStatus } from '../health/status.ts';
-import { Link, type LinkDependencies } from '../link/link.ts';
+import { Link, type LinkDependencies, type LinkOptions } from '../link/link.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
@@ -23,6 +24,8 @@ interface Entry {
   readonly link: Link;
   readonly host: string;
   readonly actor: string;
+  /** What the link was last told. */
+  settings: LinkOptions;
 }
 
 /**
@@ -130,18 +133,26 @@ export class Supervisor {
     for (const { host, actor, needsNewSessions } of diff.links) {
       const entry = this.#links.get(linkKey(host, actor));
       const settings = settingsOf(config, host, actor);
-      if (entry && settings) entry.link.reconfigure(settings, needsNewSessions);
+      if (!entry || !settings) continue;
+      entry.settings = settings;
+      entry.link.reconfigure(settings, needsNewSessions);
     }
   }
 
   #linkOf(config: Config, { host, actor }: TunnelConfig): Link {
     const key = linkKey(host, actor);
-    const existing = this.#links.get(key);
-    if (existing) return existing.link;
     const settings = settingsOf(config, host, actor);
     if (!settings) throw new Error(`no host ${host} or no actor ${actor}: the configuration was not checked`);
+    const existing = this.#links.get(key);
+    if (existing) {
+      // While only departing tunnels were on it, no diff has told it of changes.
+      const stale = !this.#isWanted(key) && !isDeepStrictEqual(existing.settings, settings);
+      if (stale) existing.link.reconfigure(settings, true);
+      existing.settings = settings;
+      return existing.link;
+    }
     const link = new Link(settings, this.#linkDependencies(host, actor));
-    this.#links.set(key, { link, host, actor });
+    this.#links.set(key, { link, host, actor, settings });
     link.start();
     return link;
   }
@@ -166,13 +177,20 @@ export class Supervisor {
 
   async #releaseLinks(): Promise<void> {
     if (this.#stopping) return;
-    const used = new Set(this.#everyTunnel().map(({ config }) => linkKey(config.host, config.actor)));
-    for (const [key, { link, host, actor }] of [...this.#links]) {
-      if (used.has(key) || link.channels > 0) continue;
-      this.#links.delete(key);
-      await link.stop();
-      this.#deps.metrics.forgetLink(host, actor);
+    const departing = new Set([...this.#departing].map(keyOf));
+    const unused = [...this.#links].filter(
+      ([key, { link }]) => !this.#isWanted(key) && !departing.has(key) && link.channels === 0,
+    );
+    // All at once: by the time that one has stopped, a reload may want another one.
+    for (const [key] of unused) this.#links.delete(key);
+    await Promise.all(unused.map(([, { link }]) => link.stop()));
+    for (const [key, { host, actor }] of unused) {
+      if (!this.#links.has(key)) this.#deps.metrics.forgetLink(host, actor);
     }
+  }
+
+  #isWanted(key: string): boolean {
+    return [...this.#tunnels.values()].some((tunnel) => keyOf(tunnel) === key);
   }
 }
 
@@ -181,7 +199,11 @@ function linkKey(host: string, actor: string): string {
   return `${actor}/${host}`;
 }
 
-function settingsOf(config: Config, host: string, actor: string): { host: HostConfig; actor: ActorConfig } | undefined {
+function keyOf({ config }: Tunnel): string {
+  return linkKey(config.host, config.actor);
+}
+
+function settingsOf(config: Config, host: string, actor: string): LinkOptions | undefined {
   const hostConfig = config.hosts.get(host);
   const actorConfig = config.actors.get(actor);
   return hostConfig && actorConfig && { host: hostConfig, actor: actorConfig };

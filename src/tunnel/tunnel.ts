@@ -106,11 +106,12 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
-    if (target) {
-      this.#targetError = undefined;
-      this.#turnedAway.clear();
-    }
-    if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    const elsewhere = before.host !== config.host || before.actor !== config.actor;
+    if (target || elsewhere) this.#targetError = undefined;
+    if (target) this.#turnedAway.clear();
+    // What is known of the target was learned from another host.
+    if (elsewhere) this.#probing?.prober.linkLost();
+    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config);
   }
