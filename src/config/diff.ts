@@ -15,7 +15,7 @@ export interface ConfigDiff {
 }
 
 /**
- * `listen`: bind anew. `target`: for new connections only. `link`: another host or actor. `probe`, `label` (note,
+ * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
  * production) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
@@ -138,7 +138,7 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
 function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
   return {
     listen: tunnel.listen,
-    target: tunnel.target,
+    target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
     label: [tunnel.note, tunnel.production],

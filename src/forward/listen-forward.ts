@@ -8,6 +8,7 @@ import type { Channel, Originator } from './channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
 import { type Listener, listen } from './listener.ts';
 import { relay } from './relay.ts';
+import { resetClient } from './reset.ts';
 
 /** Where a client is to be taken, and what it is told of the outcome. */
 export interface Negotiation {
@@ -150,15 +151,15 @@ export class ListenForward implements Forward {
         return this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), cut.signal);
       });
       onOpened((performance.now() - acceptedAt) / 1000);
-      usage.opened(socket);
       negotiation?.granted();
+      usage.opened(socket);
       await relay(socket, channel, cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
       usage.failed();
       if (!socket.destroyed) onFailed(error);
       negotiation?.refused(error);
-      if (!socket.writableEnded) socket.resetAndDestroy();
+      if (!socket.writableEnded) resetClient(socket);
     } finally {
       this.#serving.delete(cut);
       if (this.#serving.size === 0) this.#wakeIdleWaiters();

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Channel } from './channel-source.ts';
+import { resetClient } from './reset.ts';
 
 /** How a connection ended: both sides to the end, the client's reset, or the loss of the session under it. */
 export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
@@ -31,7 +32,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       resolve(end);
     };
     const cut = () => {
-      client.resetAndDestroy();
+      resetClient(client);
       finish();
     };
     signal.addEventListener('abort', cut, { once: true });
@@ -58,7 +59,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
         closeAfterLastByte(client);
       } else {
         stream.unpipe(client);
-        client.resetAndDestroy();
+        resetClient(client);
       }
     });
     if (client.destroyed || signal.aborted) {

@@ -14,8 +14,8 @@ interface RemoteListenersDependencies {
   gone(): TunnelError;
   /** A request was not answered: is the session alive? */
   onSilence(): void;
-  /** A channel that counts from now on; `label` names it in errors. */
-  adopt(label: string): SessionChannel;
+  /** A channel that counts from now on; `peer` is who came. */
+  adopt(peer: Address): SessionChannel;
   onReleased(): void;
 }
 
@@ -137,7 +137,7 @@ export class RemoteListeners {
       return;
     }
     const originator = { address: details.srcIP, port: details.srcPort };
-    const channel = this.#deps.adopt(`the connection from ${originator.address} port ${originator.port}`);
+    const channel = this.#deps.adopt({ kind: 'tcp', host: originator.address, port: originator.port });
     let answered = false;
     receiver({
       originator,

@@ -163,6 +163,8 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         authHandler: [...options.authMethods],
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
+        // The server's answer decides what it can do, not the name that it gives itself.
+        strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
@@ -209,7 +211,7 @@ export class Session {
       usable: () => this.usable,
       gone: () => this.#gone(),
       onSilence: () => this.check(),
-      adopt: (label) => this.#adopt(label),
+      adopt: (peer) => this.#adopt(peer),
       onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
@@ -281,8 +283,8 @@ export class Session {
     return this.closed;
   }
 
-  #adopt(label: string): SessionChannel {
-    const channel: SessionChannel = new SessionChannel(label, {
+  #adopt(peer: Address): SessionChannel {
+    const channel: SessionChannel = new SessionChannel(peer, {
       gone: () => this.#gone(),
       onClosed: () => {
         this.#channels.delete(channel);

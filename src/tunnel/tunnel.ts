@@ -1,17 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import type { ErrorCode, TunnelError } from '../errors.ts';
+import { type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
+import { FirstTime } from '../log/first-time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
+import { isVerdict, targetText } from './target.ts';
 
 /** What a tunnel needs of its link. */
 export interface TunnelLink extends ChannelSource {
@@ -30,8 +33,8 @@ export interface TunnelDependencies {
   random(): number;
 }
 
-/** The peer's verdict on the target, as opposed to trouble on the way to it. */
-const TARGET_VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unreachable', 'forward_denied']);
+/** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
+const MOST_REASONS_LOGGED = 100;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
@@ -39,6 +42,7 @@ export class Tunnel {
   readonly #usage = new Usage();
   readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
+  readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
   /** Whichever link the tunnel goes over at the moment of the question. */
   readonly #source: ChannelSource;
   #config: TunnelConfig;
@@ -107,9 +111,10 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
-    const target = formatAddress(before.target) !== formatAddress(config.target);
+    const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
+    if (target) this.#turnedAway.clear();
     // What is known of the target was learned from another host.
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -168,14 +173,14 @@ export class Tunnel {
   }
 
   status(): TunnelStatus {
-    const { name, host, actor, direction, listen, target, production, note } = this.#config;
+    const { name, host, actor, direction, listen, production, note } = this.#config;
     return {
       name,
       host,
       actor,
       direction,
       listen: formatAddress(listen),
-      target: formatAddress(target),
+      target: targetText(this.#config),
       production,
       note: note ?? null,
       ...tunnelState(this.#facts()),
@@ -206,7 +211,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || this.#removed) {
+    if (!probe || !target || this.#removed) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       this.#probeError = undefined;
@@ -244,7 +249,13 @@ export class Tunnel {
   #onConnectionFailed(error: TunnelError): void {
     this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
     this.#lastError = error;
-    if (TARGET_VERDICTS.has(error.code)) this.#judgeTarget(error);
+    if (error instanceof TurnedAway) this.#reportTurnedAway(error);
+    else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
+  }
+
+  #reportTurnedAway(error: TurnedAway): void {
+    if (!this.#turnedAway.of(error.message)) return;
+    this.#deps.log.warn({ event: 'client.turned_away', err: error }, error.message);
   }
 
   #judgeTarget(error: TunnelError | undefined): void {

@@ -8,8 +8,8 @@ import { freePort } from './loopback.ts';
 import type { Sshd } from './real-sshd.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port on loopback if not given. */
-export type MeshTunnel = Record<string, unknown> & { readonly target: number | string };
+/** Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one if not given. */
+export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string };
 
 export interface MeshOptions {
   readonly sshd: Sshd;
@@ -64,7 +64,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       ports.set(name, port);
       tunnels[name] = {
         listen: typeof listen === 'string' ? listen : `127.0.0.1:${port}`,
-        target: typeof target === 'number' ? `127.0.0.1:${target}` : target,
+        ...(target === undefined ? {} : { target: typeof target === 'number' ? `127.0.0.1:${target}` : target }),
         ...rest,
       };
     }
