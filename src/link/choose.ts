@@ -1,8 +1,13 @@
 import type { Held } from './session.ts';
 
+/** Whether a session is to give way to a new one: its settings no longer hold, or what it runs over is going away. */
+export function isOutdated(held: Held, generation: number): boolean {
+  return held.generation !== generation || held.carrier?.leaving === true;
+}
+
 /** Sessions made with the settings that hold now, as far as they can serve. */
 export function currentSessions(held: readonly Held[], generation: number): readonly Held[] {
-  return held.filter((each) => each.generation === generation && each.session.usable);
+  return held.filter((each) => !isOutdated(each, generation) && each.session.usable);
 }
 
 /**
@@ -17,6 +22,20 @@ export function chooseSession(held: readonly Held[], generation: number): Held |
 }
 
 /**
+ * Where a session to a host behind this one goes: as {@link chooseSession}, but the healthy session that carries the
+ * fewest, so that the sessions of one link do not all hang on one of another. Pure.
+ */
+export function chooseCarrier(
+  held: readonly Held[],
+  generation: number,
+  carried: (held: Held) => number,
+): Held | undefined {
+  const healthy = currentSessions(held, generation).filter(({ session }) => !session.suspect);
+  const [lightest] = healthy.toSorted((a, b) => carried(a) - carried(b));
+  return lightest ?? chooseSession(held, generation);
+}
+
+/**
  * Sessions that may end with their last connection: those of older generations once the newest serves, and those beyond
  * the number wanted. Pure.
  */
@@ -24,5 +43,5 @@ export function unwantedSessions(held: readonly Held[], generation: number, want
   const current = currentSessions(held, generation);
   if (current.length === 0) return [];
   const surplus = current.slice(wanted);
-  return held.filter((each) => each.generation !== generation || surplus.includes(each));
+  return held.filter((each) => isOutdated(each, generation) || surplus.includes(each));
 }

@@ -1,6 +1,7 @@
 import type { ActorConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
+import { isOutdated } from './choose.ts';
 import type { CredentialFacts, Held } from './session.ts';
 
 interface LinkFacts {
@@ -32,7 +33,7 @@ export function describeLink(facts: LinkFacts): LinkStatus {
 
 function roleOf(held: Held, { active, generation }: LinkFacts): SessionRole {
   if (held === active) return 'active';
-  return held.generation === generation ? 'standby' : 'draining';
+  return isOutdated(held, generation) ? 'draining' : 'standby';
 }
 
 function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {

@@ -1,4 +1,4 @@
-import type { Address } from '../address.ts';
+import type { Address, TcpAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
@@ -6,16 +6,24 @@ import type { Channel, ChannelSource, Originator } from '../forward/channel-sour
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { type Activity, nextAttemptAt, stateWithoutSession } from './activity.ts';
 import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import { chooseSession, currentSessions, unwantedSessions } from './choose.ts';
+import { Carriers } from './carriers.ts';
+import { chooseCarrier, chooseSession, currentSessions, unwantedSessions } from './choose.ts';
 import { describeLink } from './describe.ts';
-import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
+import { HedgeBudget } from './hedge.ts';
+import { type Carrier, type JumpLink, strandedError } from './jump.ts';
+import { openOn } from './open.ts';
 import type { Pacer } from './pacer.ts';
+import { findRoute } from './route.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
+import { Waiters } from './waiters.ts';
 
 export interface LinkOptions {
   readonly host: HostConfig;
   readonly actor: ActorConfig;
+  /** The link that this one's sessions run over; undefined for a host that is dialled directly. */
+  readonly jump?: JumpLink | undefined;
 }
 
 export interface LinkDependencies {
@@ -33,12 +41,6 @@ export interface LinkDependencies {
   onChange(): void;
 }
 
-/** What the one loop is doing. */
-type Activity =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'waiting'; readonly since: number; readonly delayMs: number };
-
 /** The same credential is not offered again sooner after the server has rejected it. */
 const REJECTED_RETRY_MS = 60_000;
 
@@ -46,13 +48,15 @@ const REJECTED_RETRY_MS = 60_000;
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
  * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
  */
-export class Link implements ChannelSource {
+export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
+  readonly #carriers = new Carriers();
   #host: HostConfig;
   #actor: ActorConfig;
+  #jump: JumpLink | undefined;
   #generation = 1;
   #held: readonly Held[] = [];
   #lastId = 0;
@@ -68,6 +72,7 @@ export class Link implements ChannelSource {
   constructor(options: LinkOptions, deps: LinkDependencies) {
     this.#host = options.host;
     this.#actor = options.actor;
+    this.#jump = options.jump;
     this.#deps = deps;
     this.#stop.signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
   }
@@ -76,24 +81,24 @@ export class Link implements ChannelSource {
     this.#loop ??= this.#run(this.#stop.signal);
   }
 
+  get hostName(): string {
+    return this.#host.name;
+  }
+
   get ready(): boolean {
     return chooseSession(this.#held, this.#generation) !== undefined;
   }
 
   get state(): LinkState {
-    if (this.ready) return 'up';
-    if (this.#activity.kind === 'waiting') return this.#lastError?.retryable === false ? 'blocked' : 'backoff';
-    return 'connecting';
+    return this.ready ? 'up' : stateWithoutSession(this.#activity, this.#lastError);
   }
 
   get lastError(): TunnelError | undefined {
-    return this.#lastError;
+    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
   }
 
-  /** When the next attempt starts; undefined while one is under way or none is needed. */
   get nextAttemptAt(): Date | undefined {
-    if (this.#activity.kind !== 'waiting') return undefined;
-    return new Date(Date.now() + Math.max(0, this.#activity.since + this.#activity.delayMs - performance.now()));
+    return nextAttemptAt(this.#activity, performance.now());
   }
 
   /** Channels open on any session. */
@@ -103,56 +108,36 @@ export class Link implements ChannelSource {
 
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        signal.removeEventListener('abort', onAbort);
-        this.#waiting.delete(onReady);
-      };
-      const onReady = () => {
-        settle();
-        resolve();
-      };
-      const onAbort = () => {
-        settle();
-        reject(signal.reason);
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(onReady);
-      // Somebody waits: the pause under way may be longer than a waiting client should see.
-      if (this.#activity.kind === 'waiting') this.#wake.abort();
-    });
+    const ready = this.#waiters.wait(signal);
+    // Somebody waits: the pause under way may be longer than a waiting client should see.
+    if (this.#activity.kind === 'waiting') this.#wake.abort();
+    if (this.#activity.kind === 'stranded') this.#jump?.whenReady(signal).catch(() => {});
+    return ready;
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     const first = chooseSession(this.#held, this.#generation);
+    return (await this.#open(first, target, originator, signal)).channel;
+  }
+
+  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+    const first = chooseCarrier(this.#held, this.#generation, (held) => this.#carriers.on(held));
+    const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
+    return this.#carriers.add(channel, held, () => !this.#held.includes(held) || this.#unwanted().includes(held));
+  }
+
+  #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
     if (!first)
-      throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    this.#hedges.opened();
-    const receivedBefore = first.session.received;
-    return openHedged(
-      {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn),
-        patienceMs: patienceMs(first.session.rttMs),
-        onSlow: () => first.session.check(),
-        second: () => {
-          const silent = first.session.received === receivedBefore;
-          const second = chooseSession(
-            this.#held.filter((held) => held !== first),
-            this.#generation,
-          );
-          if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
-          return (withdrawn) => second.session.open(target, originator, withdrawn);
-        },
-        onRaced: (winner) =>
-          this.#deps.metrics.linkHedgedOpens.inc({
-            host: this.#host.name,
-            actor: this.#actor.name,
-            result: winner === 'second' ? 'won' : 'lost',
-          }),
-      },
-      signal,
-    );
+      throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
+    const others = () => this.#held.filter((held) => held !== first);
+    const labels = { host: this.#host.name, actor: this.#actor.name };
+    const deps = {
+      budget: this.#hedges,
+      other: () => chooseSession(others(), this.#generation),
+      onRaced: (winner: 'first' | 'second') =>
+        this.#deps.metrics.linkHedgedOpens.inc({ ...labels, result: winner === 'second' ? 'won' : 'lost' }),
+    };
+    return openOn(first, target, originator, deps, signal);
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -171,12 +156,25 @@ export class Link implements ChannelSource {
   reconfigure(options: LinkOptions, replace: boolean): void {
     this.#host = options.host;
     this.#actor = options.actor;
+    this.#jump = options.jump;
+    if (this.#activity.kind === 'stranded') this.#activity = { kind: 'idle' };
     if (replace) {
       this.#generation++;
       this.#failures = 0;
     }
     this.#shed();
     this.kick();
+    this.#wake.abort();
+    this.#deps.onChange();
+  }
+
+  /** The link to the jump host has come up or gone down, or sessions of it are on their way out. */
+  jumpChanged(): void {
+    if (this.#activity.kind === 'stranded') {
+      if (this.#jump?.ready !== false) this.#activity = { kind: 'idle' };
+      else if (this.#jump.lastError !== this.#activity.error?.cause) this.#strand(this.#jump);
+    }
+    this.#shed();
     this.#wake.abort();
     this.#deps.onChange();
   }
@@ -195,7 +193,7 @@ export class Link implements ChannelSource {
       state: this.state,
       failures: this.#failures,
       nextAttemptAt: this.nextAttemptAt,
-      lastError: this.#lastError,
+      lastError: this.lastError,
       credential: this.#credential,
       held: this.#held,
       active: chooseSession(this.#held, this.#generation),
@@ -209,15 +207,33 @@ export class Link implements ChannelSource {
         await this.#pause(undefined);
         continue;
       }
-      if (await this.#waitForTurn(signal)) await this.#attempt(signal);
+      if (this.#isStranded()) await this.#pause(undefined);
+      else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
+  }
+
+  /** Whether the jump host's link has to come up first. */
+  #isStranded(): boolean {
+    const jump = this.#jump;
+    if (!jump || jump.ready) return false;
+    if (this.#activity.kind === 'stranded') return true;
+    this.#strand(jump);
+    const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
+    this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
+    for (const waiting of this.#waiters.signals()) jump.whenReady(waiting).catch(() => {});
+    this.#deps.onChange();
+    return true;
+  }
+
+  #strand(jump: JumpLink): void {
+    this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };
   }
 
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     if (this.#activity.kind === 'waiting') {
       const { since, delayMs } = this.#activity;
-      const demanded = this.#waiting.size > 0 && !this.ready;
+      const demanded = this.#waiters.size > 0 && !this.ready;
       const effective = demanded ? demandedDelayMs(delayMs, this.#lastError, this.#deps.random()) : delayMs;
       const remaining = since + effective - performance.now();
       if (remaining > 0) {
@@ -255,9 +271,11 @@ export class Link implements ChannelSource {
         this.#deps.onChange();
         return;
       }
-      const session = await attempt.connect(signal);
+      const route = await findRoute(host, this.#jump, this.#held, signal);
+      const session = await attempt.connect(signal, route);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session });
+      const carrier = route.kind === 'jump' ? route.carrier : undefined;
+      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session, carrier });
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -299,7 +317,7 @@ export class Link implements ChannelSource {
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
     this.#shed();
-    for (const onReady of [...this.#waiting]) onReady();
+    this.#waiters.release();
     this.#deps.onChange();
   }
 
@@ -308,6 +326,7 @@ export class Link implements ChannelSource {
     this.#held = this.#held.filter((other) => other !== held);
     if (this.#stop.signal.aborted) return;
     if (error) {
+      if (error.code === 'keepalive_lost') held.carrier?.check();
       if (lastedMs >= STABLE_MS) this.#failures = 0;
       this.#lastError = error;
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
@@ -347,6 +366,10 @@ export class Link implements ChannelSource {
   }
 
   #shed(): void {
-    for (const { session } of unwantedSessions(this.#held, this.#generation, this.#host.sessions)) session.drain();
+    for (const { session } of this.#unwanted()) session.drain();
+  }
+
+  #unwanted(): readonly Held[] {
+    return unwantedSessions(this.#held, this.#generation, this.#host.sessions);
   }
 }

@@ -5,7 +5,8 @@ import { dial } from '../ssh/dial.ts';
 import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
-import type { Attempt } from './session.ts';
+import { ChannelTransport, type Transport } from '../ssh/transport.ts';
+import type { Attempt, Route } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
@@ -22,13 +23,13 @@ export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Att
       type: credential.type,
       fingerprint: credential.type === 'static_key' ? credential.fingerprint : undefined,
     },
-    connect: async (signal) => {
+    connect: async (signal, route) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
-      const socket = await dial({ host: address, port, timeoutMs: connectTimeoutMs }, signal);
+      const transport = await reach(host, route, signal);
       return openSession(
-        socket,
+        transport,
         {
-          peer: `${address} port ${port}`,
+          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
           username,
           authMethods: authMethods(credential, username),
           hostKey,
@@ -39,4 +40,16 @@ export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Att
       );
     },
   };
+}
+
+async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {
+  if (route.kind === 'jump') {
+    const lost = () =>
+      new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
+        hint: 'Look at the link to the jump host: what ended that session ended this one.',
+      });
+    return new ChannelTransport(route.carrier.channel, lost);
+  }
+  const { address, port, connectTimeoutMs } = host;
+  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse }, signal);
 }

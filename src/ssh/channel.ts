@@ -6,6 +6,8 @@ import type { Channel, Originator } from '../forward/channel-source.ts';
 interface ChannelDependencies {
   /** Why the session under the channel is gone. */
   gone(): TunnelError;
+  /** Before anybody uses the stream. */
+  onOpened(stream: ClientChannel): void;
   /** The channel is closed, or was never opened: it no longer counts. */
   onClosed(): void;
 }
@@ -65,6 +67,7 @@ export class SessionChannel {
       return;
     }
     this.#stream = stream;
+    this.#deps.onOpened(stream);
     stream.on('error', () => {});
     stream.once('close', () => this.#finish());
     // Every byte of a forwarded stream is on the main stream; an unread stderr would hold back its window.

@@ -1,16 +1,18 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
 import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
 import { offer } from './algorithms.ts';
+import { Backlog } from './backlog.ts';
 import { openDirectChannel, type SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
+import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
@@ -48,10 +50,10 @@ const GOODBYE_MS = 1_000;
 const GREETING_LIMIT = 1_024;
 
 /**
- * Authenticates over a connected socket, which belongs to the session from here on. Rejects with a TunnelError that
- * names the step, or with the signal's reason; the socket is gone then.
+ * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
+ * names the step, or with the signal's reason; the transport is gone then.
  */
-export function openSession(socket: Socket, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     let step: HandshakeStep = 'banner';
@@ -72,6 +74,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
     }, options.stepTimeoutMs);
     const onAbort = () => socket.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
 
     const onGreeting = (chunk: Buffer) => {
       greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
@@ -125,16 +128,19 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
       reject(
         signal.aborted
           ? signal.reason
-          : explainHandshake({
-              step,
-              peer,
-              timedOut,
-              stepTimeoutMs,
-              hostKey: refused,
-              error: firstError,
-              greeting,
-              username,
-            }),
+          : // What the transport itself says of its end is nearer to the cause than any guess by the step.
+            firstError instanceof TunnelError
+            ? firstError
+            : explainHandshake({
+                step,
+                peer,
+                timedOut,
+                stepTimeoutMs,
+                hostKey: refused,
+                error: firstError,
+                greeting,
+                username,
+              }),
       );
     };
     // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
@@ -167,22 +173,27 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
 export class Session {
   readonly facts: SessionFacts;
   readonly since = new Date();
+  /** Where it goes; undefined over another session. */
+  readonly address: string | undefined;
   /** Settles once the connection is gone, whoever ended it. */
   readonly closed: Promise<SessionEnd>;
   readonly #client: Client;
-  readonly #socket: Socket;
+  readonly #socket: Transport;
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
+  readonly #backlog: Backlog;
   readonly #channels = new Set<SessionChannel>();
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Socket, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
+    this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
+    this.#backlog = new Backlog(socket);
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,
@@ -227,6 +238,7 @@ export class Session {
     if (!this.usable) throw this.#gone();
     const channel = openDirectChannel(this.#client, target, originator, {
       gone: () => this.#gone(),
+      onOpened: (stream) => this.#backlog.govern(stream),
       onClosed: () => {
         this.#channels.delete(channel);
         this.#endIfDrained();
@@ -271,7 +283,10 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+    this.#error ??=
+      error instanceof TunnelError
+        ? error
+        : new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
     this.#destroyAfter(GOODBYE_MS);
   }
 

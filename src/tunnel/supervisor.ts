@@ -1,7 +1,8 @@
-import type { ActorConfig, Config, HostConfig, TunnelConfig } from '../config/config.ts';
+import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
+import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
 import type { LinkStatus, TunnelStatus } from '../health/status.ts';
-import { Link, type LinkDependencies } from '../link/link.ts';
+import { Link, type LinkDependencies, type LinkOptions } from '../link/link.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
@@ -19,15 +20,16 @@ export interface SupervisorDependencies {
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
 
-interface Entry {
+interface Entry extends LinkName {
   readonly link: Link;
-  readonly host: string;
-  readonly actor: string;
+  /** The link that this one's sessions run over. */
+  jump: Link | undefined;
 }
 
 /**
  * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
- * the first tunnel over its (host, actor) and goes when no tunnel and no connection is left on it.
+ * the first tunnel over its (host, actor), or through it as a jump host, and goes when no tunnel, no other link and no
+ * connection is left on it.
  */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
@@ -83,7 +85,12 @@ export class Supervisor {
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
-    await Promise.all([...this.#links.values()].map(({ link }) => link.stop()));
+    // Those that others run over come after them: every session is to say goodbye.
+    for (let left = [...this.#links.values()]; left.length > 0; ) {
+      const outermost = left.filter(({ link }) => !left.some(({ jump }) => jump === link));
+      await Promise.all(outermost.map(({ link }) => link.stop()));
+      left = left.filter((entry) => !outermost.includes(entry));
+    }
   }
 
   links(): LinkStatus[] {
@@ -128,22 +135,31 @@ export class Supervisor {
 
   #reconfigureLinks(config: Config, diff: ConfigDiff): void {
     for (const { host, actor, needsNewSessions } of diff.links) {
-      const entry = this.#links.get(linkKey(host, actor));
-      const settings = settingsOf(config, host, actor);
-      if (entry && settings) entry.link.reconfigure(settings, needsNewSessions);
+      const entry = this.#links.get(linkKey({ host, actor }));
+      if (!entry) continue;
+      const options = this.#linkOptions(config, { host, actor });
+      entry.jump = options.jump;
+      entry.link.reconfigure(options, needsNewSessions);
     }
   }
 
-  #linkOf(config: Config, { host, actor }: TunnelConfig): Link {
-    const key = linkKey(host, actor);
+  /** The link of that name, made with those that it runs over if it is not there yet. */
+  #linkOf(config: Config, { host, actor }: LinkName): Link {
+    const key = linkKey({ host, actor });
     const existing = this.#links.get(key);
     if (existing) return existing.link;
-    const settings = settingsOf(config, host, actor);
-    if (!settings) throw new Error(`no host ${host} or no actor ${actor}: the configuration was not checked`);
-    const link = new Link(settings, this.#linkDependencies(host, actor));
-    this.#links.set(key, { link, host, actor });
+    const options = this.#linkOptions(config, { host, actor });
+    const link = new Link(options, this.#linkDependencies(host, actor));
+    this.#links.set(key, { link, host, actor, jump: options.jump });
     link.start();
     return link;
+  }
+
+  #linkOptions(config: Config, name: LinkName): LinkOptions & { readonly jump: Link | undefined } {
+    const settings = settingsOf(config, name);
+    if (!settings) throw new Error(`no host ${name.host} or no actor ${name.actor}: the configuration was not checked`);
+    const jump = jumpOf(settings.host, name.actor);
+    return { ...settings, jump: jump && this.#linkOf(config, jump) };
   }
 
   #linkDependencies(host: string, actor: string): LinkDependencies {
@@ -160,29 +176,21 @@ export class Supervisor {
         for (const tunnel of this.#tunnels.values()) {
           if (tunnel.config.host === host && tunnel.config.actor === actor) tunnel.linkChanged();
         }
+        const changed = this.#links.get(linkKey({ host, actor }))?.link;
+        for (const { link, jump } of this.#links.values()) if (jump && jump === changed) link.jumpChanged();
       },
     };
   }
 
   async #releaseLinks(): Promise<void> {
     if (this.#stopping) return;
-    const used = new Set(this.#everyTunnel().map(({ config }) => linkKey(config.host, config.actor)));
+    const used = new Set(this.#everyTunnel().map(({ config }) => linkKey(config)));
     for (const [key, { link, host, actor }] of [...this.#links]) {
-      if (used.has(key) || link.channels > 0) continue;
+      const jumpedThrough = [...this.#links.values()].some(({ jump }) => jump === link);
+      if (used.has(key) || jumpedThrough || link.channels > 0) continue;
       this.#links.delete(key);
       await link.stop();
       this.#deps.metrics.forgetLink(host, actor);
     }
   }
-}
-
-/** Names have no slash (see `config/schema`), so this is unambiguous. */
-function linkKey(host: string, actor: string): string {
-  return `${actor}/${host}`;
-}
-
-function settingsOf(config: Config, host: string, actor: string): { host: HostConfig; actor: ActorConfig } | undefined {
-  const hostConfig = config.hosts.get(host);
-  const actorConfig = config.actors.get(actor);
-  return hostConfig && actorConfig && { host: hostConfig, actor: actorConfig };
 }
