@@ -41,7 +41,14 @@ function checkUsers(outline: Outline): Finding[] {
   return bodies(outline.hosts).flatMap(([name]): Finding[] => {
     const through = jumpHost(outline, name);
     const jump = through === undefined ? undefined : hostOf(outline, through);
-    if (through === undefined || jump === undefined || jump.user !== undefined || wanted.has(through)) return [];
+    if (
+      through === undefined ||
+      through === name ||
+      jump === undefined ||
+      jump.user !== undefined ||
+      wanted.has(through)
+    )
+      return [];
     wanted.add(through);
     return [
       {
