@@ -7,6 +7,6 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
  */
 export function printable(text: string, limit = 1_000): string {
   // Cut first: the text may be long, and a cut through a surrogate pair is replaced with the rest.
-  const line = text.slice(0, limit).replace(/\s+/gu, ' ').replace(UNPRINTABLE, '\uFFFD').trim();
+  const line = text.slice(0, limit).replace(/\s+/gu, ' ').replace(UNPRINTABLE, '\uFFFD');
   return text.length > limit ? `${line}…` : line;
 }

@@ -2,19 +2,28 @@ import type { TunnelError } from '../errors.ts';
 import type { LinkState } from '../health/status.ts';
 import type { JumpLink } from './jump.ts';
 
-/** What a link's one loop is doing. */
+export interface Waiting {
+  readonly kind: 'waiting';
+  readonly since: number;
+  readonly delayMs: number;
+  readonly because: TunnelError;
+}
+
+/**
+ * What a link's one loop is doing. A session lost during an attempt owes a wait that even the attempt's success does not
+ * waive. Stranded: the jump host's link is down and makes the attempts; nothing is to be done here until it is up.
+ */
 export type Activity =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting' }
-  /** The jump host's link is down: it makes the attempts, nothing is to be done here until it is up. */
+  | { readonly kind: 'connecting'; readonly owed: Waiting | undefined }
   | { readonly kind: 'stranded'; readonly jump: JumpLink; readonly error: TunnelError | undefined }
-  | { readonly kind: 'waiting'; readonly since: number; readonly delayMs: number };
+  | Waiting;
 
-/** The state of a link without a session, as `/status` shows it. A stranded link's is that of its jump host's. Pure. */
-export function stateWithoutSession(activity: Activity, lastError: TunnelError | undefined): LinkState {
+/** The state of a link without a session, as `/status` shows it. Pure. */
+export function stateWithoutSession(activity: Activity): LinkState {
   if (activity.kind === 'stranded') return activity.jump.ready ? 'connecting' : activity.jump.state;
   if (activity.kind !== 'waiting') return 'connecting';
-  return lastError?.retryable === false ? 'blocked' : 'backoff';
+  return activity.because.retryable ? 'backoff' : 'blocked';
 }
 
 /** When the next attempt starts; undefined while one is under way or none is needed. `now` as of performance.now(). */

@@ -18,7 +18,7 @@ export function isCredentialRejection(error: TunnelError): boolean {
 }
 
 /** Whether the next attempt must keep its distance, whoever waits for it. */
-function isRejection(error: TunnelError): boolean {
+export function isRejection(error: TunnelError): boolean {
   return isCredentialRejection(error) || error.code === 'host_key_changed';
 }
 

@@ -1,7 +1,6 @@
 import type { ActorConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
-import { isOutdated } from './choose.ts';
 import type { CredentialFacts, Held } from './session.ts';
 
 interface LinkFacts {
@@ -14,7 +13,8 @@ interface LinkFacts {
   readonly credential: CredentialFacts | undefined;
   readonly held: readonly Held[];
   readonly active: Held | undefined;
-  readonly generation: number;
+  /** Whether it only lives on for its open channels. */
+  isLeaving(held: Held): boolean;
 }
 
 /** A link's part of the snapshot (SPEC section 4). Pure. */
@@ -31,9 +31,9 @@ export function describeLink(facts: LinkFacts): LinkStatus {
   };
 }
 
-function roleOf(held: Held, { active, generation }: LinkFacts): SessionRole {
+function roleOf(held: Held, { active, isLeaving }: LinkFacts): SessionRole {
   if (held === active) return 'active';
-  return isOutdated(held, generation) ? 'draining' : 'standby';
+  return isLeaving(held) ? 'draining' : 'standby';
 }
 
 function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {
@@ -65,4 +65,10 @@ function describeCredential(credential: CredentialFacts | undefined, actor: Acto
     renew_at: null,
     renewal: null,
   };
+}
+
+/** What a log line says of a session. */
+export function sessionFields({ id, session, credential }: Held): Readonly<Record<string, unknown>> {
+  const { server, hostKey, kex, cipher } = session.facts;
+  return { session: id, server, host_key: hostKey, kex, cipher, credential: credential.type };
 }

@@ -1,23 +1,25 @@
 import type { Address, TcpAddress } from '../address.ts';
-import { sleep } from '../async/sleep.ts';
+import { Waiters } from '../async/waiters.ts';
+import { Wake } from '../async/wake.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Activity, nextAttemptAt, stateWithoutSession } from './activity.ts';
-import { demandedDelayMs, isCredentialRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { type Activity, nextAttemptAt, stateWithoutSession, type Waiting } from './activity.ts';
+import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { Carriers } from './carriers.ts';
-import { chooseCarrier, chooseSession, currentSessions, unwantedSessions } from './choose.ts';
-import { describeLink } from './describe.ts';
+import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import { type Carrier, type JumpLink, strandedError } from './jump.ts';
 import { openOn } from './open.ts';
 import type { Pacer } from './pacer.ts';
+import { prepareInTime } from './prepare-in-time.ts';
+import { Rejection } from './rejection.ts';
+import { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
-import { Waiters } from './waiters.ts';
 
 export interface LinkOptions {
   readonly host: HostConfig;
@@ -41,32 +43,27 @@ export interface LinkDependencies {
   onChange(): void;
 }
 
-/** The same credential is not offered again sooner after the server has rejected it. */
-const REJECTED_RETRY_MS = 60_000;
-
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
  * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
  */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
-  readonly #waiters = new Waiters();
+  readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
+  readonly #roster = new Roster();
   readonly #carriers = new Carriers();
+  readonly #rejection = new Rejection();
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
-  #generation = 1;
-  #held: readonly Held[] = [];
-  #lastId = 0;
   #failures = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
-  #rejected: { readonly fingerprint: string | undefined; readonly at: number } | undefined;
   #activity: Activity = { kind: 'idle' };
   #downSince: number | undefined;
-  #wake = new AbortController();
+  readonly #wake = new Wake();
   #loop: Promise<void> | undefined;
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
@@ -74,7 +71,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#actor = options.actor;
     this.#jump = options.jump;
     this.#deps = deps;
-    this.#stop.signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
   start(): void {
@@ -86,11 +83,11 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   get ready(): boolean {
-    return chooseSession(this.#held, this.#generation) !== undefined;
+    return this.#roster.choose() !== undefined;
   }
 
   get state(): LinkState {
-    return this.ready ? 'up' : stateWithoutSession(this.#activity, this.#lastError);
+    return this.ready ? 'up' : stateWithoutSession(this.#activity);
   }
 
   get lastError(): TunnelError | undefined {
@@ -103,37 +100,35 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Channels open on any session. */
   get channels(): number {
-    return this.#held.reduce((sum, { session }) => sum + session.channels, 0);
+    return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
-    const ready = this.#waiters.wait(signal);
+    const woken = this.#waiting.wait(signal);
     // Somebody waits: the pause under way may be longer than a waiting client should see.
-    if (this.#activity.kind === 'waiting') this.#wake.abort();
-    if (this.#activity.kind === 'stranded') this.#jump?.whenReady(signal).catch(() => {});
-    return ready;
+    if (this.#activity.kind === 'waiting') this.#wake.call();
+    if (this.#activity.kind === 'stranded') this.#activity.jump.whenReady(signal).catch(() => {});
+    return woken;
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const first = chooseSession(this.#held, this.#generation);
-    return (await this.#open(first, target, originator, signal)).channel;
+    return (await this.#open(this.#roster.choose(), target, originator, signal)).channel;
   }
 
   async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = chooseCarrier(this.#held, this.#generation, (held) => this.#carriers.on(held));
+    const first = this.#roster.chooseCarrier((held) => this.#carriers.on(held));
     const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, held, () => !this.#held.includes(held) || this.#unwanted().includes(held));
+    return this.#carriers.add(channel, held, () => this.#roster.isReplaced(held));
   }
 
-  #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
+  async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
     if (!first)
       throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    const others = () => this.#held.filter((held) => held !== first);
     const labels = { host: this.#host.name, actor: this.#actor.name };
     const deps = {
       budget: this.#hedges,
-      other: () => chooseSession(others(), this.#generation),
+      other: () => this.#roster.choose(first),
       onRaced: (winner: 'first' | 'second') =>
         this.#deps.metrics.linkHedgedOpens.inc({ ...labels, result: winner === 'second' ? 'won' : 'lost' }),
     };
@@ -142,14 +137,14 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
   check(): void {
-    for (const { session } of this.#held) session.check();
+    for (const { session } of this.#roster.all) session.check();
   }
 
   /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
   kick(): void {
     if (this.#activity.kind !== 'waiting') return;
     this.#activity = { ...this.#activity, delayMs: 0 };
-    this.#wake.abort();
+    this.#wake.call();
   }
 
   /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
@@ -159,23 +154,24 @@ export class Link implements ChannelSource, JumpLink {
     this.#jump = options.jump;
     if (this.#activity.kind === 'stranded') this.#activity = { kind: 'idle' };
     if (replace) {
-      this.#generation++;
+      this.#roster.nextGeneration();
       this.#failures = 0;
     }
-    this.#shed();
+    this.#roster.shed(this.#host.sessions);
     this.kick();
-    this.#wake.abort();
+    this.#wake.call();
     this.#deps.onChange();
   }
 
-  /** The link to the jump host has come up or gone down, or sessions of it are on their way out. */
+  /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
   jumpChanged(): void {
     if (this.#activity.kind === 'stranded') {
-      if (this.#jump?.ready !== false) this.#activity = { kind: 'idle' };
-      else if (this.#jump.lastError !== this.#activity.error?.cause) this.#strand(this.#jump);
+      const { jump, error } = this.#activity;
+      if (jump.ready) this.#activity = { kind: 'idle' };
+      else if (jump.lastError !== error?.cause) this.#strand(jump);
     }
-    this.#shed();
-    this.#wake.abort();
+    this.#roster.shed(this.#host.sessions);
+    this.#wake.call();
     this.#deps.onChange();
   }
 
@@ -183,7 +179,7 @@ export class Link implements ChannelSource, JumpLink {
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
     await this.#loop;
-    await Promise.all(this.#held.map(({ session }) => session.end()));
+    await Promise.all(this.#roster.all.map(({ session }) => session.end()));
   }
 
   status(): LinkStatus {
@@ -195,19 +191,20 @@ export class Link implements ChannelSource, JumpLink {
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
       credential: this.#credential,
-      held: this.#held,
-      active: chooseSession(this.#held, this.#generation),
-      generation: this.#generation,
+      held: this.#roster.all,
+      active: this.#roster.choose(),
+      isLeaving: (held) => this.#roster.isLeaving(held),
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (currentSessions(this.#held, this.#generation).length >= this.#host.sessions) {
-        await this.#pause(undefined);
+      if (this.#roster.current.length >= this.#host.sessions) {
+        this.#activity = { kind: 'idle' };
+        await this.#wake.sleep();
         continue;
       }
-      if (this.#isStranded()) await this.#pause(undefined);
+      if (this.#isStranded()) await this.#wake.sleep();
       else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
   }
@@ -220,7 +217,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#strand(jump);
     const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
     this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
-    for (const waiting of this.#waiters.signals()) jump.whenReady(waiting).catch(() => {});
+    for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
     this.#deps.onChange();
     return true;
   }
@@ -232,12 +229,12 @@ export class Link implements ChannelSource, JumpLink {
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     if (this.#activity.kind === 'waiting') {
-      const { since, delayMs } = this.#activity;
-      const demanded = this.#waiters.size > 0 && !this.ready;
-      const effective = demanded ? demandedDelayMs(delayMs, this.#lastError, this.#deps.random()) : delayMs;
+      const { since, delayMs, because } = this.#activity;
+      const demanded = this.#waiting.size > 0 && !this.ready;
+      const effective = demanded ? demandedDelayMs(delayMs, because, this.#deps.random()) : delayMs;
       const remaining = since + effective - performance.now();
       if (remaining > 0) {
-        await this.#pause(remaining);
+        await this.#wake.sleep(remaining);
         return false;
       }
     }
@@ -249,33 +246,21 @@ export class Link implements ChannelSource, JumpLink {
     }
   }
 
-  /** Sleeps until woken, or for `ms`. */
-  async #pause(ms: number | undefined): Promise<void> {
-    if (!this.#wake.signal.aborted) await sleep(ms ?? 2 ** 31 - 1, this.#wake.signal).catch(() => {});
-    if (this.#wake.signal.aborted && !this.#stop.signal.aborted) this.#wake = new AbortController();
-  }
-
   async #attempt(signal: AbortSignal): Promise<void> {
     const { host, actor } = { host: this.#host, actor: this.#actor };
-    const generation = this.#generation;
+    const { generation } = this.#roster;
     const labels = { host: host.name, actor: actor.name };
-    this.#activity = { kind: 'connecting' };
+    this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      const attempt = await this.#deps.prepare(host, actor);
-      signal.throwIfAborted();
+      const attempt = await prepareInTime(this.#deps.prepare, host, actor, signal);
       this.#credential = attempt.credential;
-      const waitMs = this.#rejectedFor(attempt.credential);
-      if (waitMs > 0) {
-        this.#wait(waitMs);
-        this.#deps.onChange();
-        return;
-      }
-      const route = await findRoute(host, this.#jump, this.#held, signal);
+      if (this.#wasJustRejected(attempt.credential)) return;
+      const route = await findRoute(host, this.#jump, this.#roster.all, signal);
       const session = await attempt.connect(signal, route);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
       const carrier = route.kind === 'jump' ? route.carrier : undefined;
-      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session, carrier });
+      this.#add(this.#roster.add(session, attempt.credential, generation, carrier));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -284,66 +269,66 @@ export class Link implements ChannelSource, JumpLink {
     }
   }
 
-  /** How much longer the credential may not be offered, because the server has just rejected it; milliseconds. */
-  #rejectedFor(credential: CredentialFacts): number {
-    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return 0;
-    return Math.max(0, this.#rejected.at + REJECTED_RETRY_MS - performance.now());
+  /** Whether the server has rejected this very credential less than a minute ago; waits for the rest of it then. */
+  #wasJustRejected(credential: CredentialFacts): boolean {
+    const rejection = this.#rejection.holds(this.#host, credential, performance.now());
+    if (!rejection) return false;
+    this.#lastError = rejection.error;
+    this.#wait(rejection.waitMs, rejection.error);
+    this.#deps.onChange();
+    return true;
   }
 
   #add(held: Held): void {
-    this.#held = [...this.#held, held];
-    this.#activity = { kind: 'idle' };
-    this.#rejected = undefined;
+    this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
+    this.#rejection.forget();
     if (this.#downSince !== undefined) {
       const seconds = (performance.now() - this.#downSince) / 1000;
       this.#deps.metrics.linkRecoverSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
       this.#downSince = undefined;
     }
-    const { server, hostKey, kex, cipher } = held.session.facts;
-    this.#deps.log.info(
-      {
-        event: 'session.up',
-        session: held.id,
-        server,
-        host_key: hostKey,
-        kex,
-        cipher,
-        credential: held.credential.type,
-      },
-      'SSH session up',
-    );
+    this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
     const upSince = performance.now();
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
-    this.#shed();
-    this.#waiters.release();
+    this.#roster.shed(this.#host.sessions);
+    this.#waiting.wake();
     this.#deps.onChange();
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
-    const wasLast = this.#held.length === 1;
-    this.#held = this.#held.filter((other) => other !== held);
+    const leaving = this.#roster.isLeaving(held);
+    this.#roster.remove(held);
+    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      if (lastedMs >= STABLE_MS) this.#failures = 0;
-      this.#lastError = error;
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
-      this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()));
-      this.#failures++;
+      if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
-    this.#wake.abort();
+    this.#wake.call();
     this.#deps.onChange();
   }
 
+  #retryAfterLoss(error: TunnelError, lastedMs: number): void {
+    if (lastedMs >= STABLE_MS) this.#failures = 0;
+    if (this.#activity.kind === 'stranded') return;
+    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
+    if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
+    this.#lastError = error;
+    const attempting = this.#activity.kind === 'connecting';
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error);
+    if (attempting) this.#activity = { kind: 'connecting', owed: wait };
+    this.#failures++;
+  }
+
   #fail(error: TunnelError): void {
-    if (isCredentialRejection(error))
-      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now() };
+    if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
@@ -357,19 +342,13 @@ export class Link implements ChannelSource, JumpLink {
     // One line when the reason changes; the retries that only repeat it are for debugging.
     if (news) this.#deps.log.warn(details, error.message);
     else this.#deps.log.debug(details, error.message);
-    this.#wait(delayMs);
+    this.#wait(delayMs, error);
     this.#deps.onChange();
   }
 
-  #wait(delayMs: number): void {
-    this.#activity = { kind: 'waiting', since: performance.now(), delayMs };
-  }
-
-  #shed(): void {
-    for (const { session } of this.#unwanted()) session.drain();
-  }
-
-  #unwanted(): readonly Held[] {
-    return unwantedSessions(this.#held, this.#generation, this.#host.sessions);
+  #wait(delayMs: number, because: TunnelError): Waiting {
+    const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
+    this.#activity = waiting;
+    return waiting;
   }
 }

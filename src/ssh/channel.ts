@@ -46,7 +46,6 @@ export class SessionChannel {
   #settle: { resolve(stream: ClientChannel): void; reject(error: TunnelError): void } | undefined;
   #stream: ClientChannel | undefined;
   #onLost: ((complete: boolean) => void) | undefined;
-  #abandoned = false;
   #over = false;
 
   constructor(target: string, deps: ChannelDependencies) {
@@ -72,7 +71,7 @@ export class SessionChannel {
     stream.once('close', () => this.#finish());
     // Every byte of a forwarded stream is on the main stream; an unread stderr would hold back its window.
     stream.stderr.on('error', () => {}).resume();
-    if (this.#abandoned || this.#over) this.#close();
+    if (this.#over) this.#close();
     this.#settle?.resolve(stream);
   }
 
@@ -80,9 +79,11 @@ export class SessionChannel {
   opened(timeoutMs: number, signal: AbortSignal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
-        this.#abandoned = true;
+        this.#close();
         stopWaiting();
         reject(error);
+        // A server that never answers must not keep a draining session alive.
+        if (!this.#stream) this.#finish();
       };
       const onAbort = () => abandon(signal.reason);
       const stopWaiting = () => {
@@ -134,10 +135,7 @@ export class SessionChannel {
 
   #close(): void {
     const stream = this.#stream;
-    if (!stream) {
-      this.#abandoned = true;
-      return;
-    }
+    if (!stream) return;
     stream.unpipe();
     stream.close();
     // ssh2 reports the close only after the end of the readable side, and that only if somebody reads.

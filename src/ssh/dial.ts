@@ -48,28 +48,31 @@ function connectTo(address: string, options: DialOptions, timeoutMs: number, sig
       // Taken by the stream, as @types/node does not know.
       ...{ writableHighWaterMark: BACKLOG_BYTES },
     });
-    const give = (error: unknown) => {
+    const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      socket.removeAllListeners();
+      // By name: the socket has listeners of Node's own.
+      socket.off('error', onError).off('connect', onConnect);
+    };
+    const give = (error: unknown) => {
+      settle();
       // A late error of a socket that was given up must not reach the process.
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
     };
     const onAbort = () => give(signal.reason);
+    const onError = (error: Error) => give(explain(peer, error));
+    const onConnect = () => {
+      settle();
+      resolve(socket);
+    };
     const timer = setTimeout(
       () => give(new TunnelError('connect_timeout', `${peer} did not answer within ${Math.round(timeoutMs)} ms`)),
       timeoutMs,
     );
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('error', (error) => give(explain(peer, error)));
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      socket.removeAllListeners();
-      resolve(socket);
-    });
+    socket.once('error', onError).once('connect', onConnect);
   });
 }
 

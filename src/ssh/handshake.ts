@@ -52,7 +52,7 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
 }
 
 function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
-  const said = printable(end.greeting, 120);
+  const said = printable(end.greeting, 120).trim();
   if (end.timedOut)
     return new TunnelError('connect_timeout', `${end.peer} accepted the connection but sent no SSH banner ${within}`, {
       ...cause,

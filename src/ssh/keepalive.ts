@@ -38,11 +38,12 @@ export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #deps: KeepaliveDependencies;
   readonly #tickMs: number;
+  readonly #askEveryMs: number;
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
   #tickAt: number;
-  #requestedAt: number | undefined;
+  #requestedAt = 0;
   #checkedAt: number | undefined;
   #rttMs: number | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
@@ -53,6 +54,8 @@ export class Keepalive {
     this.#last = deps.lifesigns();
     this.#lifeAt = this.#tickAt = deps.now();
     this.#tickMs = options.everyMs / 5;
+    // Where one interval of silence is the end, the question must come early enough in it to be answered.
+    this.#askEveryMs = options.lostAfter === 1 ? 2 * this.#tickMs : options.everyMs;
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.#request();
   }
@@ -97,8 +100,9 @@ export class Keepalive {
       this.#alive(now);
     }
     // A sign of life is dated by the tick that saw it, up to one tick late: give up one tick early to keep the promise.
+    // Half a tick more, because a tick may come a moment before its time, and the next one would be too late.
     const silentMs = now - this.#lifeAt;
-    const budgetMs = this.#options.everyMs * this.#options.lostAfter - this.#tickMs;
+    const budgetMs = this.#options.everyMs * this.#options.lostAfter - 1.5 * this.#tickMs;
     const checkFailed = this.#checkedAt !== undefined && now - this.#checkedAt >= this.#options.everyMs;
     if (silentMs >= budgetMs || checkFailed) {
       this.stop();
@@ -106,7 +110,7 @@ export class Keepalive {
       return;
     }
     if (stalled && !late) this.check();
-    if (this.#requestedAt === undefined || now - this.#requestedAt >= this.#options.everyMs) this.#request();
+    if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
   }
 
   /** Looks for a sign of life since the last look; true when instead data of ours has been stuck in between. */

@@ -48,6 +48,8 @@ const GOODBYE_MS = 1_000;
 
 /** An identification line has at most 255 characters (RFC 4253 section 4.2), but lines may stand before it. */
 const GREETING_LIMIT = 1_024;
+/** The whole line: it may arrive in pieces. */
+const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
 /**
  * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
@@ -55,6 +57,12 @@ const GREETING_LIMIT = 1_024;
  */
 export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      // It may have aborted between the dial and this call; no event would tell.
+      socket.on('error', () => {}).destroy();
+      reject(signal.reason);
+      return;
+    }
     const client = new ssh2.Client();
     let step: HandshakeStep = 'banner';
     let timedOut = false;
@@ -74,11 +82,10 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     }, options.stepTimeoutMs);
     const onAbort = () => socket.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
 
     const onGreeting = (chunk: Buffer) => {
       greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
-      const identified = /^SSH-/m.test(greeting);
+      const identified = IDENTIFICATION.test(greeting);
       if (!identified && greeting.length < GREETING_LIMIT) return;
       socket.off('data', onGreeting);
       if (identified && step === 'banner') nextStep('kex');
@@ -118,7 +125,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
-      const server = /^SSH-[^\r\n]*/m.exec(greeting)?.[0] ?? '';
+      const server = IDENTIFICATION.exec(greeting)?.[1] ?? '';
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
       resolve(new Session(client, socket, options, facts));
     };

@@ -4,7 +4,7 @@ import { descendantsOf, nameOf } from './proc.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** What this process holds, by kind. */
-interface Holdings {
+export interface Holdings {
   /** Open descriptors by what they are: `socket`, `pipe`, or the path. */
   readonly fds: ReadonlyMap<string, number>;
   /** What keeps the event loop busy: sockets, servers, timers (`Timeout`), child processes. */

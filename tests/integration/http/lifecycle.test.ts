@@ -24,7 +24,7 @@ async function startFailure(host: string, port: number): Promise<unknown> {
 test('a taken port is listen_in_use and points to the other daemon', async () => {
   const error = await startFailure('127.0.0.1', -1);
   expect(error).toBeInstanceOf(TunnelError);
-  expect(error).toMatchObject({ code: 'listen_in_use', hint: expect.stringContaining('Another fleet-mesh') });
+  expect(error).toMatchObject({ code: 'listen_in_use', hint: expect.stringContaining('another fleet-mesh') });
 });
 
 test('an address of nobody is said in words', async () => {

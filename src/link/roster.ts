@@ -1,0 +1,85 @@
+import type { Carrier } from './jump.ts';
+import type { CredentialFacts, Held, LinkSession } from './session.ts';
+
+/** The sessions of a link, and which of them serves. */
+export class Roster {
+  #held: readonly Held[] = [];
+  #generation = 1;
+  #lastId = 0;
+  /** No longer wanted: they end with their last channel, and nothing depends on them. */
+  readonly #leaving = new WeakSet<Held>();
+
+  get all(): readonly Held[] {
+    return this.#held;
+  }
+
+  /** Of the settings that hold now. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Sessions made with the settings that hold now, and there to stay, as far as they can serve. */
+  get current(): readonly Held[] {
+    return this.#held.filter((held) => !this.isLeaving(held) && held.session.usable);
+  }
+
+  /** From here on every present session is of an older generation, to be replaced before it ends. */
+  nextGeneration(): void {
+    this.#generation++;
+  }
+
+  add(session: LinkSession, credential: CredentialFacts, generation: number, carrier?: Carrier): Held {
+    const held: Held = { id: ++this.#lastId, generation, credential, session, carrier };
+    this.#held = [...this.#held, held];
+    return held;
+  }
+
+  remove(held: Held): void {
+    this.#held = this.#held.filter((other) => other !== held);
+  }
+
+  /** Whether it is to give way: its settings no longer hold, it is one too many, or what it runs over is going away. */
+  isLeaving(held: Held): boolean {
+    return held.generation !== this.#generation || this.#leaving.has(held) || held.carrier?.leaving === true;
+  }
+
+  /** Whether its place is taken already, so that what runs over it is to move as well. */
+  isReplaced(held: Held): boolean {
+    return this.#leaving.has(held) || !this.#held.includes(held);
+  }
+
+  /**
+   * Where a new connection goes: the oldest current session that is not suspect, else any such, else whatever still
+   * might answer.
+   */
+  choose(except?: Held): Held | undefined {
+    const usable = this.#held.filter((held) => held !== except && held.session.usable);
+    const current = usable.filter((held) => !this.isLeaving(held));
+    const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
+    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+  /**
+   * Where a session to a host behind this one goes: the one that carries the fewest, so that the sessions of one link do
+   * not all hang on one of another. Never one that is replaced: what runs over it would have to move at once.
+   *
+   * @param carried how many run over one already
+   */
+  chooseCarrier(carried: (held: Held) => number): Held | undefined {
+    const usable = this.#held.filter((held) => held.session.usable && !this.isReplaced(held));
+    const rank = (held: Held) => (this.isLeaving(held) ? 2 : 0) + (held.session.suspect ? 1 : 0);
+    return usable.toSorted((a, b) => rank(a) - rank(b) || carried(a) - carried(b))[0];
+  }
+
+  /** Once a current session serves, those of older generations may end, and those beyond the number wanted. */
+  shed(wanted: number): void {
+    const { current } = this;
+    if (current.length === 0) return;
+    const surplus = current.slice(wanted);
+    for (const held of this.#held) {
+      if (!this.isLeaving(held) && !surplus.includes(held)) continue;
+      this.#leaving.add(held);
+      held.session.drain();
+    }
+  }
+}

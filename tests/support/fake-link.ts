@@ -1,0 +1,184 @@
+import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
+import { type ErrorCode, TunnelError } from '../../src/errors.ts';
+import type { Channel } from '../../src/forward/channel-source.ts';
+import { Link } from '../../src/link/link.ts';
+import { Pacer } from '../../src/link/pacer.ts';
+import type { Attempt, CredentialFacts, LinkSession } from '../../src/link/session.ts';
+import type { LogFields, Logger } from '../../src/log.ts';
+import type { SessionEnd } from '../../src/ssh/session.ts';
+
+export const hostConfig: HostConfig = {
+  name: 'coulombcore',
+  address: '192.0.2.1',
+  port: 22,
+  user: 'tegwick',
+  role: 'draining',
+  knownHosts: '/nowhere/known_hosts',
+  sessions: 2,
+  keepalive: { everyMs: 5_000, lostAfter: 3 },
+  connectTimeoutMs: 10_000,
+  jump: undefined,
+};
+
+export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' } };
+
+/** An SSH session of which the test decides everything. */
+export class FakeSession implements LinkSession {
+  readonly facts = { server: 'SSH-2.0-fake', hostKey: 'SHA256:fake', kex: 'fake', cipher: 'fake' };
+  readonly since = new Date();
+  readonly rttMs = 1;
+  readonly closed: Promise<SessionEnd>;
+  usable = true;
+  suspect = false;
+  draining = false;
+  channels = 0;
+  received = 0;
+  opens = 0;
+  checks = 0;
+  /** Opens that were asked of it after it was gone. */
+  opensAfterClose = 0;
+  #settle: ((end: SessionEnd) => void) | undefined;
+
+  constructor() {
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  async open(): Promise<Channel> {
+    this.opens++;
+    if (!this.usable) this.opensAfterClose++;
+    return { stream: undefined, onLost() {}, close() {} } as unknown as Channel;
+  }
+
+  check(): void {
+    this.checks++;
+  }
+
+  drain(): void {
+    this.draining = true;
+    this.#endIfIdle();
+  }
+
+  end(): Promise<SessionEnd> {
+    this.#over(undefined, 0);
+    return this.closed;
+  }
+
+  /** Lost, noticed after `silentMs`. */
+  lose(code: ErrorCode = 'keepalive_lost', silentMs = 0): void {
+    this.#over(new TunnelError(code, code), silentMs);
+  }
+
+  closeChannels(): void {
+    this.channels = 0;
+    this.#endIfIdle();
+  }
+
+  #endIfIdle(): void {
+    if (this.draining && this.channels === 0) this.#over(undefined, 0);
+  }
+
+  #over(error: TunnelError | undefined, silentMs: number): void {
+    this.usable = false;
+    this.#settle?.({ error, silentMs });
+  }
+}
+
+/** An attempt that has reached the network and waits for the test's word. */
+export interface Connecting {
+  readonly host: HostConfig;
+  readonly at: number;
+  succeed(): FakeSession;
+  fail(code: ErrorCode): void;
+}
+
+/** A link over fake sessions. All attempts wait for the test, unless `outcome` says what becomes of them. */
+export class FakeNetwork {
+  readonly attempts: Connecting[] = [];
+  readonly sessions: FakeSession[] = [];
+  readonly events: string[] = [];
+  readonly recoverSeconds: number[] = [];
+  readonly link: Link;
+  credential: CredentialFacts = { type: 'static_key', fingerprint: 'SHA256:one' };
+  outcome: 'wait' | 'ok' | ErrorCode = 'wait';
+  random = 0.5;
+  prepared = 0;
+  connecting = 0;
+  mostConnecting = 0;
+  changes = 0;
+  /** If set, nothing local can be read, and nothing says so. */
+  stuck = false;
+
+  constructor(host: Partial<HostConfig> = {}) {
+    this.link = new Link(
+      { host: { ...hostConfig, ...host }, actor: actorConfig },
+      {
+        prepare: (config) => this.#prepare(config),
+        pacer: new Pacer(250),
+        metrics: {
+          linkConnectAttempts: { inc() {} },
+          linkDetectSeconds: { observe() {} },
+          linkRecoverSeconds: { observe: (_: unknown, seconds: number) => this.recoverSeconds.push(seconds) },
+        } as never,
+        log: recordingLogger(this.events),
+        random: () => this.random,
+        onChange: () => this.changes++,
+      },
+    );
+  }
+
+  get last(): Connecting {
+    const last = this.attempts.at(-1);
+    if (!last) throw new Error('there was no attempt');
+    return last;
+  }
+
+  /** Sessions that live and are wanted. */
+  get kept(): FakeSession[] {
+    return this.sessions.filter(({ usable, draining }) => usable && !draining);
+  }
+
+  async #prepare(host: HostConfig): Promise<Attempt> {
+    this.prepared++;
+    if (this.stuck) await new Promise(() => {});
+    return { credential: this.credential, connect: (signal) => this.#connect(host, signal) };
+  }
+
+  #connect(host: HostConfig, signal: AbortSignal): Promise<LinkSession> {
+    this.connecting++;
+    this.mostConnecting = Math.max(this.mostConnecting, this.connecting);
+    let onAbort = () => {};
+    return new Promise<LinkSession>((resolve, reject) => {
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      const succeed = () => {
+        const session = new FakeSession();
+        this.sessions.push(session);
+        resolve(session);
+        return session;
+      };
+      const fail = (code: ErrorCode) => reject(new TunnelError(code, code));
+      this.attempts.push({ host, at: performance.now(), succeed, fail });
+      if (this.outcome === 'ok') succeed();
+      else if (this.outcome !== 'wait') fail(this.outcome);
+    }).finally(() => {
+      this.connecting--;
+      signal.removeEventListener('abort', onAbort);
+    });
+  }
+}
+
+function recordingLogger(events: string[]): Logger {
+  const write = ({ event }: LogFields) => events.push(event);
+  const logger: Logger = {
+    trace: write,
+    debug: () => {},
+    info: write,
+    warn: write,
+    error: write,
+    fatal: write,
+    child: () => logger,
+  };
+  return logger;
+}

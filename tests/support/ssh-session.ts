@@ -1,0 +1,81 @@
+import type { Address } from '../../src/address.ts';
+import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
+import { TunnelError } from '../../src/errors.ts';
+import type { Channel, ChannelSource, Originator } from '../../src/forward/channel-source.ts';
+import { prepare } from '../../src/link/prepare.ts';
+import type { LinkSession } from '../../src/link/session.ts';
+import type { EmbeddedSshd } from './embedded-sshd.ts';
+import { hostConfig } from './fake-link.ts';
+
+export const originator: Originator = { address: '127.0.0.1', port: 40_000 };
+export const never = new AbortController().signal;
+
+export const loopback = (port: number): Address => ({ kind: 'tcp', host: '127.0.0.1', port });
+
+/** The configuration that leads to the server. */
+export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}): HostConfig {
+  const { port, user, knownHostsFile: knownHosts } = sshd;
+  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 2_000, ...differently };
+}
+
+export function actorOf(sshd: EmbeddedSshd): ActorConfig {
+  return { name: 'atm-fleet-mesh', key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
+}
+
+/** A session by the road that the daemon takes. */
+export async function connectSession(
+  sshd: EmbeddedSshd,
+  differently: Partial<HostConfig> = {},
+  signal: AbortSignal = never,
+): Promise<LinkSession> {
+  const attempt = await prepare(hostOf(sshd, differently), actorOf(sshd));
+  return attempt.connect(signal, { kind: 'direct', inUse: [] });
+}
+
+/** What a link is to a forward, over sessions that the test puts there and takes away. */
+export class SessionSource implements ChannelSource, AsyncDisposable {
+  #sessions: LinkSession[] = [];
+  readonly #waiting = new Set<() => void>();
+  /** How many wait for a session. */
+  waits = 0;
+
+  get ready(): boolean {
+    return this.#sessions.some(({ usable }) => usable);
+  }
+
+  get channels(): number {
+    return this.#sessions.reduce((sum, { channels }) => sum + channels, 0);
+  }
+
+  add(session: LinkSession): void {
+    this.#sessions.push(session);
+    void session.closed.then(() => {
+      this.#sessions = this.#sessions.filter((other) => other !== session);
+    });
+    for (const wake of this.#waiting) wake();
+  }
+
+  async whenReady(signal: AbortSignal): Promise<void> {
+    if (this.ready) return;
+    this.waits++;
+    let wake = () => {};
+    await new Promise<void>((resolve, reject) => {
+      wake = resolve;
+      this.#waiting.add(resolve);
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    }).finally(() => {
+      this.waits--;
+      this.#waiting.delete(wake);
+    });
+  }
+
+  async open(target: Address, from: Originator, signal: AbortSignal): Promise<Channel> {
+    const session = this.#sessions.find(({ usable }) => usable);
+    if (!session) throw new TunnelError('connection_reset', 'there is no session');
+    return session.open(target, from, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#sessions.map((session) => session.end()));
+  }
+}
