@@ -191,9 +191,7 @@ export class Link implements ChannelSource, JumpLink {
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
       credential: this.#credential,
-      held: this.#roster.all,
-      active: this.#roster.choose(),
-      isLeaving: (held) => this.#roster.isLeaving(held),
+      roster: this.#roster,
     });
   }
 
@@ -247,7 +245,7 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    const { host, actor } = { host: this.#host, actor: this.#actor };
+    const [host, actor] = [this.#host, this.#actor];
     const { generation } = this.#roster;
     const labels = { host: host.name, actor: actor.name };
     this.#activity = { kind: 'connecting', owed: undefined };
@@ -259,8 +257,7 @@ export class Link implements ChannelSource, JumpLink {
       const route = await findRoute(host, this.#jump, this.#roster.all, signal);
       const session = await attempt.connect(signal, route);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      const carrier = route.kind === 'jump' ? route.carrier : undefined;
-      this.#add(this.#roster.add(session, attempt.credential, generation, carrier));
+      this.#add(this.#roster.add(session, attempt.credential, generation, route));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -283,8 +280,8 @@ export class Link implements ChannelSource, JumpLink {
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejection.forget();
     if (this.#downSince !== undefined) {
-      const seconds = (performance.now() - this.#downSince) / 1000;
-      this.#deps.metrics.linkRecoverSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+      const labels = { host: this.#host.name, actor: this.#actor.name };
+      this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
       this.#downSince = undefined;
     }
     this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');

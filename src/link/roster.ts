@@ -1,5 +1,4 @@
-import type { Carrier } from './jump.ts';
-import type { CredentialFacts, Held, LinkSession } from './session.ts';
+import type { CredentialFacts, Held, LinkSession, Route } from './session.ts';
 
 /** The sessions of a link, and which of them serves. */
 export class Roster {
@@ -28,7 +27,8 @@ export class Roster {
     this.#generation++;
   }
 
-  add(session: LinkSession, credential: CredentialFacts, generation: number, carrier?: Carrier): Held {
+  add(session: LinkSession, credential: CredentialFacts, generation: number, route?: Route): Held {
+    const carrier = route?.kind === 'jump' ? route.carrier : undefined;
     const held: Held = { id: ++this.#lastId, generation, credential, session, carrier };
     this.#held = [...this.#held, held];
     return held;

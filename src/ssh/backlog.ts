@@ -54,6 +54,8 @@ function onWrite(stream: Duplex, returned: (more: boolean) => boolean): void {
   const { write } = stream;
   Object.defineProperty(stream, 'write', {
     configurable: true,
+    // net.Socket replaces it once the peer has ended.
+    writable: true,
     value: (...args: Parameters<Duplex['write']>) => returned(write.apply(stream, args)),
   });
 }
