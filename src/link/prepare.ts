@@ -11,11 +11,18 @@ import type { Attempt, Route } from './session.ts';
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
  * server nothing and counts against us nowhere.
+ *
+ * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
  */
-export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Attempt> {
+export async function prepare(
+  host: HostConfig,
+  actor: ActorConfig,
+  onKnownHosts: (path: string, problems: readonly string[]) => void = () => {},
+): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
   const known = await loadKnownHosts(host.knownHosts);
+  onKnownHosts(host.knownHosts, known.problems);
   const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
   const credential = await loadCredential(actor, process.env);
   return {
