@@ -1,3 +1,4 @@
+import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
@@ -118,7 +119,9 @@ export class Daemon {
     try {
       const next = await loadConfig(this.#config.path, process.env);
       const diff = diffConfig(this.#config, next);
-      if (diff.daemon.has('endpoint')) await this.#moveEndpoint(next);
+      // Only another address: the endpoint itself still holds the one that it has.
+      if (formatAddress(this.#config.endpoint.listen) !== formatAddress(next.endpoint.listen))
+        await this.#moveEndpoint(next);
       if (diff.daemon.has('log')) this.#log.setLevel(next.logLevel);
       await this.#supervisor.apply(next, diff);
       this.#config = next;

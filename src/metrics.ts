@@ -13,6 +13,8 @@ export interface Metrics {
   /** From the accept of a client's connection to its open channel. */
   readonly connectSeconds: Histogram<'tunnel'>;
   readonly probeDurationSeconds: Histogram<'tunnel'>;
+  /** Client connections that were reset or lost before anybody could serve them, above all for want of descriptors. */
+  readonly acceptErrors: Counter<'tunnel'>;
   /** `code` is `ok` or an error code. */
   readonly linkConnectAttempts: Counter<'host' | 'actor' | 'code'>;
   /** From the loss of a session to the moment that it was noticed. */
@@ -75,6 +77,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     holdSeconds: histogram('tunnel_hold_seconds', 'Wait of held connections.', ['tunnel'], HOLD_BUCKETS),
     connectSeconds: histogram('tunnel_connect_seconds', 'Accept to open channel.', ['tunnel'], CONNECT_BUCKETS),
     probeDurationSeconds: histogram('probe_duration_seconds', 'Duration of probes.', ['tunnel'], PROBE_BUCKETS),
+    acceptErrors: new Counter<'tunnel'>({
+      name: `${PREFIX}accept_errors_total`,
+      help: 'Client connections that could not be accepted, for want of file descriptors above all.',
+      labelNames: ['tunnel'],
+      registers,
+    }),
   };
   const link: ('host' | 'actor')[] = ['host', 'actor'];
   const perLink = {
@@ -99,6 +107,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // A rate over a series that appears with its first increment misses that increment.
     for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+    for (const { name } of snapshot.tunnels) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
   };
 
   return {

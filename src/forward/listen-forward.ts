@@ -132,6 +132,8 @@ export class ListenForward implements Forward {
   #accept(socket: Socket): void {
     // From birth: a reset that arrives before the relay owns the socket must not reach the process.
     socket.on('error', () => {});
+    // One buffer is read ahead, for nothing but this: a client that resets while it waits is noticed only by reading.
+    socket.read(0);
     this.#deps.usage.arrived(new Date());
     void this.#serve(socket);
   }

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Address } from '../address.ts';
+import { TunnelError } from '../errors.ts';
 import { listenError } from '../listen-error.ts';
+import { isBeyondReserve } from './descriptors.ts';
 
 /** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */
 export interface Listener {
@@ -16,14 +18,24 @@ export function listen(
   onError: (error: Error) => void,
 ): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, onConnection);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+      if (!isBeyondReserve(socket)) return onConnection(socket);
+      socket.on('error', () => {}).resetAndDestroy();
+      onError(noDescriptor());
+    });
     server.once('error', (error) => reject(listenError(address, 'the tunnel', 'listen', error)));
     server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }, () => {
       server.removeAllListeners('error');
-      // From here on an error is about one accept (EMFILE, ECONNABORTED): the listener itself lives.
+      // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener itself lives.
       server.on('error', onError);
       resolve({ address, close: () => close(server) });
     });
+  });
+}
+
+function noDescriptor(): TunnelError {
+  return new TunnelError('internal', 'this process is short of file descriptors; new connections are reset', {
+    hint: 'Raise LimitNOFILE of the service, or find out who opens so many connections.',
   });
 }
 

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+
 import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
@@ -20,10 +22,12 @@ export interface SupervisorDependencies {
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
 
+type LinkSettings = LinkOptions & { readonly jump: Link | undefined };
+
 interface Entry extends LinkName {
   readonly link: Link;
-  /** The link that this one's sessions run over. */
-  jump: Link | undefined;
+  /** What the link was last told. */
+  settings: LinkSettings;
 }
 
 /**
@@ -87,7 +91,7 @@ export class Supervisor {
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
     // Those that others run over come after them: every session is to say goodbye.
     for (let left = [...this.#links.values()]; left.length > 0; ) {
-      const outermost = left.filter(({ link }) => !left.some(({ jump }) => jump === link));
+      const outermost = left.filter(({ link }) => !left.some(({ settings }) => settings.jump === link));
       await Promise.all(outermost.map(({ link }) => link.stop()));
       left = left.filter((entry) => !outermost.includes(entry));
     }
@@ -137,25 +141,30 @@ export class Supervisor {
     for (const { host, actor, needsNewSessions } of diff.links) {
       const entry = this.#links.get(linkKey({ host, actor }));
       if (!entry) continue;
-      const options = this.#linkOptions(config, { host, actor });
-      entry.jump = options.jump;
-      entry.link.reconfigure(options, needsNewSessions);
+      entry.settings = this.#settingsOf(config, { host, actor });
+      entry.link.reconfigure(entry.settings, needsNewSessions);
     }
   }
 
   /** The link of that name, made with those that it runs over if it is not there yet. */
   #linkOf(config: Config, { host, actor }: LinkName): Link {
     const key = linkKey({ host, actor });
+    const settings = this.#settingsOf(config, { host, actor });
     const existing = this.#links.get(key);
-    if (existing) return existing.link;
-    const options = this.#linkOptions(config, { host, actor });
-    const link = new Link(options, this.#linkDependencies(host, actor));
-    this.#links.set(key, { link, host, actor, jump: options.jump });
+    if (existing) {
+      // While only departing tunnels were on it, no diff has told it of changes.
+      const stale = !this.#wanted().has(existing.link) && !isDeepStrictEqual(existing.settings, settings);
+      if (stale) existing.link.reconfigure(settings, true);
+      existing.settings = settings;
+      return existing.link;
+    }
+    const link = new Link(settings, this.#linkDependencies(host, actor));
+    this.#links.set(key, { link, host, actor, settings });
     link.start();
     return link;
   }
 
-  #linkOptions(config: Config, name: LinkName): LinkOptions & { readonly jump: Link | undefined } {
+  #settingsOf(config: Config, name: LinkName): LinkSettings {
     const settings = settingsOf(config, name);
     if (!settings) throw new Error(`no host ${name.host} or no actor ${name.actor}: the configuration was not checked`);
     const jump = jumpOf(settings.host, name.actor);
@@ -177,20 +186,41 @@ export class Supervisor {
           if (tunnel.config.host === host && tunnel.config.actor === actor) tunnel.linkChanged();
         }
         const changed = this.#links.get(linkKey({ host, actor }))?.link;
-        for (const { link, jump } of this.#links.values()) if (jump && jump === changed) link.jumpChanged();
+        for (const { link, settings } of this.#links.values())
+          if (changed && settings.jump === changed) link.jumpChanged();
       },
     };
   }
 
   async #releaseLinks(): Promise<void> {
     if (this.#stopping) return;
-    const used = new Set(this.#everyTunnel().map(({ config }) => linkKey(config)));
-    for (const [key, { link, host, actor }] of [...this.#links]) {
-      const jumpedThrough = [...this.#links.values()].some(({ jump }) => jump === link);
-      if (used.has(key) || jumpedThrough || link.channels > 0) continue;
-      this.#links.delete(key);
-      await link.stop();
-      this.#deps.metrics.forgetLink(host, actor);
+    const wanted = this.#wanted();
+    const used = new Set([
+      ...[...this.#departing].map(({ config }) => this.#links.get(linkKey(config))?.link),
+      ...[...this.#links.values()].map(({ settings }) => settings.jump),
+    ]);
+    const unused = [...this.#links].filter(
+      ([, { link }]) => !wanted.has(link) && !used.has(link) && link.channels === 0,
+    );
+    // All at once: by the time that one has stopped, a reload may want another one.
+    for (const [key] of unused) this.#links.delete(key);
+    await Promise.all(unused.map(([, { link }]) => link.stop()));
+    for (const [key, { host, actor }] of unused) {
+      if (!this.#links.has(key)) this.#deps.metrics.forgetLink(host, actor);
     }
+  }
+
+  /** The links that tunnels of the configuration go over, and those that these run over. */
+  #wanted(): ReadonlySet<Link> {
+    const wanted = new Set<Link>();
+    for (const { config } of this.#tunnels.values()) {
+      for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
+        wanted.add(entry.link);
+    }
+    return wanted;
+  }
+
+  #entryOf(link: Link | undefined): Entry | undefined {
+    return [...this.#links.values()].find((entry) => entry.link === link);
   }
 }

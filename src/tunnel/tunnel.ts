@@ -9,6 +9,7 @@ import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
+import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 
@@ -21,7 +22,7 @@ export interface TunnelLink extends ChannelSource {
 }
 
 export interface TunnelDependencies {
-  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds'>;
+  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'acceptErrors'>;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -34,6 +35,7 @@ const TARGET_VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'targ
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
+  readonly #acceptTrouble = new AcceptTrouble();
   readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
   /** Whichever link the tunnel goes over at the moment of the question. */
@@ -73,11 +75,7 @@ export class Tunnel {
       },
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) =>
-        deps.log.error(
-          { event: 'tunnel.accept_failed', err: error },
-          `a connection was not accepted: ${error.message}`,
-        ),
+      onAcceptError: (error) => this.#onAcceptError(error),
     });
   }
 
@@ -102,8 +100,11 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     const target = formatAddress(before.target) !== formatAddress(config.target);
-    if (target) this.#targetError = undefined;
-    if (target || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    const elsewhere = before.host !== config.host || before.actor !== config.actor;
+    if (target || elsewhere) this.#targetError = undefined;
+    // What is known of the target was learned from another host.
+    if (elsewhere) this.#probing?.prober.linkLost();
+    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config);
   }
@@ -216,6 +217,15 @@ export class Tunnel {
     this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
     this.#lastError = error;
     if (TARGET_VERDICTS.has(error.code)) this.#judgeTarget(error);
+  }
+
+  #onAcceptError(error: Error): void {
+    this.#deps.metrics.acceptErrors.inc({ tunnel: this.#config.name });
+    if (!this.#acceptTrouble.isNews(performance.now())) return;
+    this.#deps.log.error(
+      { event: 'tunnel.accept_failed', err: error },
+      `a connection was not accepted: ${error.message}`,
+    );
   }
 
   #judgeTarget(error: TunnelError | undefined): void {

@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly endpointPort: number;
   readonly env?: Record<string, string | undefined>;
   readonly args?: readonly string[];
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -35,7 +37,11 @@ export interface Daemon extends AsyncDisposable {
 
 /** Runs the built program as a child. Build first (`npm run build`). */
 export function startDaemon(options: DaemonOptions): Daemon {
-  const process = spawnCli(['run', '--config', options.configFile, ...(options.args ?? [])], options.env);
+  const process = spawnCli(
+    ['run', '--config', options.configFile, ...(options.args ?? [])],
+    options.env,
+    options.wrapper,
+  );
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
       headers: { accept: 'application/json', ...headers },
@@ -85,9 +91,15 @@ export async function runCli(args: readonly string[], env?: Record<string, strin
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }
 
-function spawnCli(args: readonly string[], env: Record<string, string | undefined> = {}): OwnedProcess {
+/** Starts one command of the built program. */
+export function spawnCli(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  wrapper: readonly string[] = [],
+): OwnedProcess {
   if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run `npm run build` first');
-  return spawnOwned(process.execPath, [CLI, ...args], { env: { ...process.env, ...env } });
+  const [program = process.execPath, ...rest] = [...wrapper, process.execPath, CLI, ...args];
+  return spawnOwned(program, rest, { env: { ...process.env, ...env } });
 }
 
 function parseRecord(line: string): Record<string, unknown>[] {

@@ -145,6 +145,11 @@ function forward(accept: () => ServerChannel, reject: () => void, { destIP, dest
     target.on('error', () => channel.close());
     channel.on('error', () => target.destroy());
     channel.once('close', () => target.destroy());
+    // ssh2's server closes a channel as soon as its own side has ended; sshd(8) waits for both sides, and so do we.
+    (channel as unknown as { server: boolean }).server = false;
+    let open = 2;
+    const sideEnded = () => --open === 0 && channel.close();
+    channel.once('end', sideEnded).once('finish', sideEnded);
     channel.pipe(target).pipe(channel);
   });
 }

@@ -1,10 +1,12 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Status, status as statusSchema, type TunnelStatus } from '../../src/health/status.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type FleetConfig, writeFleetConfig } from './fleet-config.ts';
+import { type HttpAnswer, httpGet } from './http-get.ts';
 import { freePort } from './loopback.ts';
 import type { Sshd } from './real-sshd.ts';
+import { waitUntil } from './wait-until.ts';
 
 /** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port if not given. */
 export type MeshTunnel = Record<string, unknown> & { readonly target: number | string };
@@ -21,6 +23,8 @@ export interface MeshOptions {
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 /** What a reload may change. */
@@ -39,12 +43,12 @@ export interface Mesh extends AsyncDisposable {
   waitForTunnel(state: TunnelStatus['state'], name?: string, ms?: number): Promise<TunnelStatus>;
   /** SIGHUP, and waits for the outcome. */
   reload(): Promise<Status>;
+  /** Waits until the endpoint answers on another port. */
+  answersOn(port: number): Promise<HttpAnswer>;
   /** Rewrites the YAML, not telling the daemon; what is not given stays as it is. */
   write(change: Partial<MeshChange>): Promise<void>;
   /** Puts this into the YAML's place as it is. */
   writeRaw(text: string): void;
-  /** Appends to the YAML as it is. */
-  append(text: string): void;
   /** Sum over the series of a metric (without prefix) whose labels include the given ones. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -80,7 +84,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 
   const configFile = await write({});
-  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {} });
+  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {}, wrapper: options.wrapper ?? [] });
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
     validStatus(await daemon.waitFor(predicate, ms));
   return {
@@ -96,11 +100,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       daemon.signal('SIGHUP');
       return waitFor(({ config }) => config.last_reload !== null && config.last_reload.at !== before);
     },
+    answersOn: (port) =>
+      waitUntil(`the endpoint answers on port ${port}`, () =>
+        httpGet(`http://127.0.0.1:${port}/livez`).catch(() => undefined),
+      ),
     write: async (change) => {
       await write(change);
     },
     writeRaw: (text) => writeFileSync(configFile, text),
-    append: (text) => appendFileSync(configFile, text),
     metric: async (name, labels = {}) => {
       const { body } = await daemon.get('/metrics', { accept: 'text/plain' });
       return sumOf(body, `fleet_mesh_${name}`, labels);
@@ -110,7 +117,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 }
 
 /** SPEC section 4: it has the promised shape, and whatever is not well says why. Throws otherwise. */
-export function validStatus(status: unknown): Status {
+function validStatus(status: unknown): Status {
   const valid = statusSchema.parse(status);
   for (const { name, state, reason } of valid.tunnels) {
     if (state !== 'up' && !reason) throw new Error(`tunnel ${name} is ${state} and does not say why`);
@@ -154,7 +161,15 @@ function sumOf(page: string, name: string, labels: Readonly<Record<string, strin
   return sum;
 }
 
-/** A key of a second identity in the mesh's own directory. */
-export function fileBeside(sshd: Sshd, name: string): string {
-  return join(sshd.directory, name);
+/** A known_hosts file that knows the server's keys behind another port: that of a proxy. Returns its path. */
+export function knownBehind(sshd: Sshd, port: number): string {
+  const path = join(sshd.directory, `known_hosts_${port}`);
+  writeFileSync(
+    path,
+    sshd
+      .hostKeys()
+      .map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`)
+      .join(''),
+  );
+  return path;
 }

@@ -55,8 +55,8 @@ describe(diffConfig, () => {
     ['known_hosts', 'user: fleet', 'user: fleet, known_hosts: /k', true],
     ['key', 'key: /keys/x', 'key: agent', true],
     ['passphrase_file', 'key: /keys/x', 'key: /keys/x, passphrase_file: /p', false],
-    ['connect_timeout', 'user: fleet', 'user: fleet, connect_timeout: 1s', false],
-    ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', false],
+    ['connect_timeout', 'user: fleet', 'user: fleet, connect_timeout: 1s', true],
+    ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', true],
     ['sessions', 'user: fleet', 'user: fleet, sessions: 1', false],
     ['jump', 'user: fleet', 'user: fleet, jump: b', true],
   ])('sees a change of a link: %s', (aspect, from, to, needsNewSessions) => {
