@@ -6,6 +6,7 @@ import { loadConfig } from './config/load.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
+import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -43,7 +44,13 @@ export class Daemon {
     this.#version = options.version;
     this.#log = log;
     this.#metrics = createMetrics({ version: options.version, node: options.config.node });
-    this.#supervisor = new Supervisor({ prepare, metrics: this.#metrics, log, random: Math.random });
+    const knownHosts = new KnownHostsReport(log);
+    this.#supervisor = new Supervisor({
+      prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
+      metrics: this.#metrics,
+      log,
+      random: Math.random,
+    });
     this.#endpoint = this.#createEndpoint(options.config);
   }
 

@@ -15,6 +15,8 @@ export interface Metrics {
   readonly probeDurationSeconds: Histogram<'tunnel'>;
   /** How long nothing listened for a remote tunnel on its host, from the loss or the move of its listener to the next. */
   readonly remoteListenGapSeconds: Histogram<'tunnel'>;
+  /** Client connections that were reset or lost before anybody could serve them, above all for want of descriptors. */
+  readonly acceptErrors: Counter<'tunnel'>;
   /** `code` is `ok` or an error code. */
   readonly linkConnectAttempts: Counter<'host' | 'actor' | 'code'>;
   /** From the loss of a session to the moment that it was noticed. */
@@ -85,6 +87,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
       ['tunnel'],
       LISTEN_GAP_BUCKETS,
     ),
+    acceptErrors: new Counter<'tunnel'>({
+      name: `${PREFIX}accept_errors_total`,
+      help: 'Client connections that could not be accepted, for want of file descriptors above all.',
+      labelNames: ['tunnel'],
+      registers,
+    }),
   };
   const link: ('host' | 'actor')[] = ['host', 'actor'];
   const perLink = {
@@ -109,6 +117,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // A rate over a series that appears with its first increment misses that increment.
     for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+    for (const { name } of snapshot.tunnels) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
   };
 
   return {

@@ -34,7 +34,7 @@ export interface HostConfig {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Undefined for a host that no tunnel goes to. */
+  /** Undefined for a host that nothing goes to. */
   readonly user: string | undefined;
   readonly role: HostRole | undefined;
   readonly knownHosts: string;
@@ -43,6 +43,15 @@ export interface HostConfig {
   readonly keepalive: KeepaliveConfig;
   /** Bound of each single step: dial, banner, key exchange, authentication, channel open. */
   readonly connectTimeoutMs: number;
+  /** The host to go through; undefined for one that is reached directly. */
+  readonly jump: JumpConfig | undefined;
+}
+
+/** One hop of a way over other hosts (ssh_config(5), ProxyJump). */
+export interface JumpConfig {
+  readonly host: string;
+  /** The identity there; undefined: that of whoever jumps. */
+  readonly actor: string | undefined;
 }
 
 export interface KeepaliveConfig {

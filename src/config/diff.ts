@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
+import { jumpOf, linksOf } from './way.ts';
 
 /** What a reload has to do (SPEC section 2, "Reload"): everything that is not named here stays untouched. */
 export interface ConfigDiff {
@@ -8,7 +9,8 @@ export interface ConfigDiff {
   readonly removed: readonly string[];
   /** Tunnels that are in both, and what of them differs. */
   readonly changed: ReadonlyMap<string, ReadonlySet<TunnelAspect>>;
-  /** Links that tunnels use before and after, with other parameters. A link of added or removed tunnels only is not here. */
+  /** Links in use before and after, jump hosts included and first, with other parameters. One of added or removed tunnels only
+   * is not here. */
   readonly links: readonly LinkChange[];
   /** Settings of the daemon as a whole. */
   readonly daemon: ReadonlySet<DaemonAspect>;
@@ -44,6 +46,8 @@ const LINK_ASPECTS = {
   connect_timeout: true,
   keepalive: true,
   sessions: false,
+  // Another way to the same host.
+  jump: true,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;
 
@@ -96,27 +100,12 @@ export function summarizeDiff(diff: ConfigDiff): string {
 
 function linkChanges(before: Config, after: Config): LinkChange[] {
   const previous = linksOf(before);
-  return [...linksOf(after)].flatMap(([key, { host, actor, parameters }]): LinkChange[] => {
-    const old = previous.get(key);
-    if (old === undefined) return [];
-    const aspects = differences(old.parameters, parameters);
+  return [...linksOf(after)].flatMap(([key, { host, actor }]): LinkChange[] => {
+    if (!previous.has(key)) return [];
+    const aspects = differences(linkAspects(before, host, actor), linkAspects(after, host, actor));
     if (aspects.size === 0) return [];
     return [{ host, actor, aspects, needsNewSessions: [...aspects].some((aspect) => LINK_ASPECTS[aspect]) }];
   });
-}
-
-interface Link {
-  readonly host: string;
-  readonly actor: string;
-  readonly parameters: Record<LinkAspect, unknown>;
-}
-
-function linksOf(config: Config): Map<string, Link> {
-  const links = new Map<string, Link>();
-  for (const { host, actor } of config.tunnels.values()) {
-    links.set(`${host}/${actor}`, { host, actor, parameters: linkAspects(config, host, actor) });
-  }
-  return links;
 }
 
 function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
@@ -132,6 +121,7 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     connect_timeout: host?.connectTimeoutMs,
     keepalive: host?.keepalive,
     sessions: host?.sessions,
+    jump: jumpOf(host, actorName),
   };
 }
 

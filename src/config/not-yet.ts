@@ -13,7 +13,6 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['control'] },
   { path: ['state_dir'] },
   { path: ['plan'] },
-  { path: ['hosts', '*', 'jump'] },
   { path: ['actors', '*', 'cert_command'] },
   { path: ['actors', '*', 'cert_timeout'] },
   { path: ['actors', '*', 'ca_fingerprints'] },

@@ -2,6 +2,7 @@ import type {
   ActorConfig,
   Config,
   HostConfig,
+  JumpConfig,
   KeySource,
   ProbeCheck,
   ProbeConfig,
@@ -47,7 +48,13 @@ function resolveHost(name: string, host: ParsedConfig['hosts'][string], places: 
     sessions: host.sessions,
     keepalive: { everyMs: host.keepalive.every, lostAfter: host.keepalive.lost_after },
     connectTimeoutMs: host.connect_timeout,
+    jump: resolveJump(host.jump),
   };
+}
+
+function resolveJump(jump: ParsedConfig['hosts'][string]['jump']): JumpConfig | undefined {
+  if (typeof jump === 'string') return { host: jump, actor: undefined };
+  return jump && { host: jump.host, actor: jump.actor };
 }
 
 function resolveActor(name: string, actor: ParsedConfig['actors'][string], places: Places): ActorConfig {

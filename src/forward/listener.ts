@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Address, TcpAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
 import { listenError } from '../listen-error.ts';
+import { isBeyondReserve } from './descriptors.ts';
 import { listenUnix } from './unix-listener.ts';
 
 /** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */
@@ -17,10 +18,14 @@ export async function listen(
   onConnection: (socket: Socket) => void,
   onError: (error: Error) => void,
 ): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, onConnection);
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+    if (!isBeyondReserve(socket)) return onConnection(socket);
+    socket.on('error', () => {}).resetAndDestroy();
+    onError(noDescriptor());
+  });
   try {
     const stop = address.kind === 'unix' ? await listenUnix(server, address.path) : await listenTcp(server, address);
-    // From here on an error is about one accept (EMFILE, ECONNABORTED): the listener itself lives.
+    // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener itself lives.
     server.on('error', onError);
     return { address, close: () => close(stop) };
   } catch (error) {
@@ -35,6 +40,12 @@ function listenTcp(server: Server, { host, port }: TcpAddress): Promise<() => vo
       server.off('error', reject);
       resolve(() => server.close());
     });
+  });
+}
+
+function noDescriptor(): TunnelError {
+  return new TunnelError('internal', 'this process is short of file descriptors; new connections are reset', {
+    hint: 'Raise LimitNOFILE of the service, or find out who opens so many connections.',
   });
 }
 

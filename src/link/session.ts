@@ -1,6 +1,7 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
+import type { Carrier } from './jump.ts';
 
 /** What a link needs of an SSH session. */
 export interface LinkSession extends FarSession {
@@ -12,6 +13,8 @@ export interface LinkSession extends FarSession {
   readonly received: number;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;
+  /** The address that it goes to; undefined over another session. */
+  readonly address?: string | undefined;
   check(): void;
   drain(): void;
   end(): Promise<SessionEnd>;
@@ -27,8 +30,14 @@ export interface CredentialFacts {
 /** One attempt, after everything local was read and checked and before anything touched the network. */
 export interface Attempt {
   readonly credential: CredentialFacts;
-  connect(signal: AbortSignal): Promise<LinkSession>;
+  connect(signal: AbortSignal, route: Route): Promise<LinkSession>;
 }
+
+/** How a session gets to its host. */
+export type Route =
+  /** `inUse`: addresses of the link's other sessions. */
+  | { readonly kind: 'direct'; readonly inUse: readonly string[] }
+  | { readonly kind: 'jump'; readonly host: string; readonly carrier: Carrier };
 
 /** Reads key and known hosts anew, so that a mended file is seen by the next attempt. Rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig) => Promise<Attempt>;
@@ -40,4 +49,6 @@ export interface Held {
   readonly generation: number;
   readonly credential: CredentialFacts;
   readonly session: LinkSession;
+  /** What it runs over; undefined where it is dialled directly. */
+  readonly carrier?: Carrier | undefined;
 }

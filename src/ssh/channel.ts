@@ -4,9 +4,11 @@ import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
 import { explainOpenFailure } from './open-failure.ts';
 
-interface ChannelDependencies {
+export interface ChannelDependencies {
   /** Why the session under the channel is gone. */
   gone(): TunnelError;
+  /** Before anybody uses the stream. */
+  onOpened(stream: ClientChannel): void;
   /** The channel is closed, or was never opened: it no longer counts. */
   onClosed(): void;
 }
@@ -61,6 +63,7 @@ export class SessionChannel {
       return;
     }
     this.#stream = stream;
+    this.#deps.onOpened(stream);
     stream.on('error', () => {});
     stream.once('close', () => this.#finish());
     // Every byte of a forwarded stream is on the main stream; an unread stderr would hold back its window.

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
 import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
@@ -6,13 +6,15 @@ import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
 import { offer } from './algorithms.ts';
-import { openDirectChannel, SessionChannel } from './channel.ts';
+import { Backlog } from './backlog.ts';
+import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
 import { RemoteListeners } from './remote-listeners.ts';
+import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
@@ -52,10 +54,10 @@ const GREETING_LIMIT = 1_024;
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
 /**
- * Authenticates over a connected socket, which belongs to the session from here on. Rejects with a TunnelError that
- * names the step, or with the signal's reason; the socket is gone then.
+ * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
+ * names the step, or with the signal's reason; the transport is gone then.
  */
-export function openSession(socket: Socket, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       // It may have aborted between the dial and this call; no event would tell.
@@ -135,16 +137,19 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
       reject(
         signal.aborted
           ? signal.reason
-          : explainHandshake({
-              step,
-              peer,
-              timedOut,
-              stepTimeoutMs,
-              hostKey: refused,
-              error: firstError,
-              greeting,
-              username,
-            }),
+          : // What the transport itself says of its end is nearer to the cause than any guess by the step.
+            firstError instanceof TunnelError
+            ? firstError
+            : explainHandshake({
+                step,
+                peer,
+                timedOut,
+                stepTimeoutMs,
+                hostKey: refused,
+                error: firstError,
+                greeting,
+                username,
+              }),
       );
     };
     // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
@@ -179,23 +184,28 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
 export class Session {
   readonly facts: SessionFacts;
   readonly since = new Date();
+  /** Where it goes; undefined over another session. */
+  readonly address: string | undefined;
   /** Settles once the connection is gone, whoever ended it. */
   readonly closed: Promise<SessionEnd>;
   readonly #client: Client;
-  readonly #socket: Socket;
+  readonly #socket: Transport;
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
+  readonly #backlog: Backlog;
   readonly #channels = new Set<SessionChannel>();
   readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Socket, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
+    this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
+    this.#backlog = new Backlog(socket);
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,
@@ -211,7 +221,7 @@ export class Session {
       usable: () => this.usable,
       gone: () => this.#gone(),
       onSilence: () => this.check(),
-      adopt: (peer) => this.#adopt(peer),
+      adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
       onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
@@ -246,14 +256,7 @@ export class Session {
   /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     if (!this.usable) throw this.#gone();
-    const channel = openDirectChannel(this.#client, target, originator, {
-      gone: () => this.#gone(),
-      onClosed: () => {
-        this.#channels.delete(channel);
-        this.#endIfDrained();
-      },
-    });
-    this.#channels.add(channel);
+    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
     return channel.opened(this.#options.stepTimeoutMs, signal);
   }
 
@@ -283,9 +286,11 @@ export class Session {
     return this.closed;
   }
 
-  #adopt(peer: Address): SessionChannel {
-    const channel: SessionChannel = new SessionChannel(peer, {
+  /** A channel that counts as the session's from now until it is closed. */
+  #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
+    const channel: SessionChannel = create({
       gone: () => this.#gone(),
+      onOpened: (stream) => this.#backlog.govern(stream),
       onClosed: () => {
         this.#channels.delete(channel);
         this.#endIfDrained();
@@ -309,7 +314,10 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+    this.#error ??=
+      error instanceof TunnelError
+        ? error
+        : new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
     this.#destroyAfter(GOODBYE_MS);
   }
 

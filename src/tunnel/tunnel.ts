@@ -12,6 +12,7 @@ import { FirstTime } from '../log/first-time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
+import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
@@ -27,7 +28,10 @@ export interface TunnelLink extends ChannelSource {
 }
 
 export interface TunnelDependencies {
-  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds'>;
+  readonly metrics: Pick<
+    Metrics,
+    'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
+  >;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -40,6 +44,7 @@ const MOST_REASONS_LOGGED = 100;
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
+  readonly #acceptTrouble = new AcceptTrouble();
   readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
   readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
@@ -83,11 +88,7 @@ export class Tunnel {
       },
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) =>
-        deps.log.error(
-          { event: 'tunnel.accept_failed', err: error },
-          `a connection was not accepted: ${error.message}`,
-        ),
+      onAcceptError: (error) => this.#onAcceptError(error),
     });
   }
 
@@ -256,6 +257,15 @@ export class Tunnel {
   #reportTurnedAway(error: TurnedAway): void {
     if (!this.#turnedAway.of(error.message)) return;
     this.#deps.log.warn({ event: 'client.turned_away', err: error }, error.message);
+  }
+
+  #onAcceptError(error: Error): void {
+    this.#deps.metrics.acceptErrors.inc({ tunnel: this.#config.name });
+    if (!this.#acceptTrouble.isNews(performance.now())) return;
+    this.#deps.log.error(
+      { event: 'tunnel.accept_failed', err: error },
+      `a connection was not accepted: ${error.message}`,
+    );
   }
 
   #judgeTarget(error: TunnelError | undefined): void {

@@ -18,6 +18,7 @@ export const hostConfig: HostConfig = {
   sessions: 2,
   keepalive: { everyMs: 5_000, lostAfter: 3 },
   connectTimeoutMs: 10_000,
+  jump: undefined,
 };
 
 export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' } };

@@ -17,6 +17,9 @@ export interface MeshOptions {
   /** Fields of the host that differ: a fault proxy's `port`, `sessions`, `keepalive`… */
   readonly host?: Readonly<Record<string, unknown>>;
   readonly actor?: Readonly<Record<string, unknown>>;
+  /** More hosts and actors, written as in the YAML. */
+  readonly hosts?: FleetConfig['hosts'];
+  readonly actors?: FleetConfig['actors'];
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
@@ -25,7 +28,7 @@ export interface MeshOptions {
 }
 
 /** What a reload may change. */
-export type MeshChange = Pick<MeshOptions, 'tunnels' | 'host' | 'actor' | 'extra'>;
+export type MeshChange = Pick<MeshOptions, 'tunnels' | 'host' | 'actor' | 'hosts' | 'actors' | 'extra'>;
 
 /** The built daemon with its YAML, over a lab sshd. Every status that it hands out has been held against the schema. */
 export interface Mesh extends AsyncDisposable {
@@ -73,6 +76,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       host: { port: sshd.port, user: sshd.user, known_hosts: sshd.knownHostsFile, ...plan.host },
       actor: { key: sshd.clientKeyFile, ...plan.actor },
       tunnels,
+      hosts: plan.hosts ?? {},
+      actors: plan.actors ?? {},
       extra: { stop_grace: '500ms', ...plan.extra },
     };
     return writeFleetConfig(sshd.directory, config);
