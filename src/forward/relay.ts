@@ -16,7 +16,10 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
     const { stream } = channel;
     let end: RelayEnd = 'finished';
 
+    let settled = false;
     const settle = () => {
+      if (settled) return;
+      settled = true;
       signal.removeEventListener('abort', onAbort);
       channel.close();
       resolve(end);
