@@ -65,6 +65,8 @@ export function createLogger(options: LoggerOptions): RootLogger {
       level: 'trace',
       base: null,
       timestamp: stdTimeFunctions.isoTime,
+      // Already done: pino's own would find no Error there any more, and add an empty stack.
+      serializers: { err: (fields: unknown) => fields },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => sink.write(journal ? `<${priority}>${line}` : line) },

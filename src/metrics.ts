@@ -19,6 +19,8 @@ export interface Metrics {
   readonly linkDetectSeconds: Histogram<'host' | 'actor'>;
   /** From the loss of a link to serving again. */
   readonly linkRecoverSeconds: Histogram<'host' | 'actor'>;
+  /** Channel opens that were tried on a second session because the first was late; `won` if that was faster, else `lost`. */
+  readonly linkHedgedOpens: Counter<'host' | 'actor' | 'result'>;
   /** Drops what was counted for a tunnel that left the configuration. */
   forgetTunnel(name: string): void;
   /** Drops what was counted for a link that no tunnel needs any more. */
@@ -54,7 +56,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [own];
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
-  const page = Registry.merge([own, processes]);
 
   new Gauge({
     name: `${PREFIX}build_info`,
@@ -87,6 +88,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers,
   });
 
+  const linkHedgedOpens = new Counter<'host' | 'actor' | 'result'>({
+    name: `${PREFIX}link_hedged_opens_total`,
+    help: 'Channel opens raced on a second session, by whether that was faster (won) or not (lost).',
+    labelNames: ['host', 'actor', 'result'],
+    registers,
+  });
+
   const update = (snapshot: Status) => {
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // A rate over a series that appears with its first increment misses that increment.
@@ -97,6 +105,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...perTunnel,
     ...perLink,
     linkConnectAttempts,
+    linkHedgedOpens,
     forgetTunnel: (tunnel) => {
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },
@@ -104,10 +113,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
       for (const instrument of Object.values(perLink)) instrument.remove({ host, actor });
       const codes: readonly ('ok' | ErrorCode)[] = ['ok', ...ERROR_CODES];
       for (const code of codes) linkConnectAttempts.remove({ host, actor, code });
+      for (const result of ['won', 'lost']) linkHedgedOpens.remove({ host, actor, result });
     },
-    render: (snapshot) => {
+    render: async (snapshot) => {
       update(snapshot);
-      return page.metrics();
+      // Registry.merge() copies what is registered at that moment; two pages end to end are a page as well.
+      const pages = await Promise.all([own.metrics(), processes.metrics()]);
+      return pages.join('\n');
     },
     renderOwn: (snapshot) => {
       update(snapshot);

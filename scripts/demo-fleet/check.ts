@@ -6,9 +6,8 @@ import { DEMO_PORTS, type DemoFleet } from './start.ts';
 
 const RECOVER_WITHIN_MS = 30_000;
 
-/** Proves the running fleet, step by step; the first step that does not hold is thrown. */
-export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal): Promise<void> {
-  const passed: string[] = [];
+/** Proves the running fleet, step by step, and adds each to `passed`; the first step that does not hold is thrown. */
+export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal, passed: string[]): Promise<void> {
   const step = async (title: string, proof: () => Promise<string>) => {
     interrupted.throwIfAborted();
     say(title);
@@ -35,8 +34,6 @@ export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal): Pro
     expectThat(code === 0, `the daemon ended with ${signal ?? `exit code ${code}`}`);
     return 'the daemon ended with exit code 0';
   });
-  say('Result');
-  print(passed.join('\n'));
 }
 
 interface DemoTunnel {
@@ -103,11 +100,18 @@ async function checkMetrics(fleet: DemoFleet): Promise<string> {
   const { status, body } = await fleet.daemon.get('/metrics', { accept: 'text/plain' });
   expectThat(status === 200, `it answered ${status}`);
   for (const { name } of tunnels(fleet)) {
-    const line = `fleet_mesh_tunnel_up{tunnel="${name}"} 1`;
-    expectThat(body.split('\n').includes(line), `the line is missing: ${line}`);
+    const isUp = new RegExp(`^fleet_mesh_tunnel_up\\{[^}]*\\btunnel="${name}"[^}]*\\} 1$`, 'm');
+    expectThat(isUp.test(body), `fleet_mesh_tunnel_up of ${name} is not 1:\n${upLines(body)}`);
   }
   const own = body.split('\n').filter((line) => line.startsWith('fleet_mesh_'));
   return `${own.length} samples of our own, fleet_mesh_tunnel_up is 1 for both tunnels`;
+}
+
+function upLines(body: string): string {
+  return body
+    .split('\n')
+    .filter((line) => line.startsWith('fleet_mesh_tunnel_up'))
+    .join('\n');
 }
 
 async function checkHealth(fleet: DemoFleet): Promise<string> {

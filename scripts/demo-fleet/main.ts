@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { checkDemo } from './check.ts';
 import { requireFreePorts } from './port-owner.ts';
-import { say } from './say.ts';
+import { print, say } from './say.ts';
 import { DEMO_PORTS, type DemoFleet, startDemoFleet } from './start.ts';
 import { stay } from './stay.ts';
 
@@ -28,34 +28,48 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
+  const ports = Object.values(DEMO_PORTS);
   const interrupted = interruption();
   let fleet: DemoFleet | undefined;
+  const passed: string[] = [];
+  let failure: unknown;
   try {
-    await requireFreePorts(Object.values(DEMO_PORTS));
+    await requireFreePorts(ports);
     fleet = await startDemoFleet(interrupted);
-    if (values.check) await checkDemo(fleet, interrupted);
+    if (values.check) await checkDemo(fleet, interrupted, passed);
     else await stay(fleet, interrupted);
-    return 0;
   } catch (error) {
-    if (interrupted.aborted) {
-      say('Interrupted.');
-      return values.check ? 130 : 0;
-    }
-    process.stderr.write(`\nFAIL  ${error instanceof Error ? error.message : String(error)}\n`);
-    const log = fleet?.daemon.log().trimEnd().split('\n').slice(-20).join('\n');
-    if (log) process.stderr.write(`\nThe daemon's last log lines:\n${log}\n`);
-    return 1;
-  } finally {
-    if (fleet !== undefined) {
-      say('Cleaning up: daemon, sshd, stand-ins, temporary files');
-      await fleet[Symbol.asyncDispose]();
-    }
+    failure = error;
   }
+  const log = fleet?.daemon.log() ?? '';
+  if (fleet !== undefined) {
+    say('Cleaning up: daemon, sshd, stand-ins, temporary files');
+    await fleet[Symbol.asyncDispose]();
+  }
+  if (interrupted.aborted) {
+    say('Ended.');
+    return values.check ? 130 : 0;
+  }
+  if (failure === undefined) {
+    await requireFreePorts(ports);
+    say('Result');
+    print([...passed, 'PASS  Clean-up: everything is ended, the ports are free again'].join('\n'));
+    return 0;
+  }
+  if (passed.length > 0) print(`\n${passed.join('\n')}`);
+  process.stderr.write(`\nFAIL  ${messageOf(failure)}\n`);
+  if (log !== '')
+    process.stderr.write(`\nThe daemon's last log lines:\n${log.trimEnd().split('\n').slice(-20).join('\n')}\n`);
+  return 1;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`scripts/demo: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  process.stderr.write(`scripts/demo: ${messageOf(error)}\n\n${USAGE}`);
   process.exitCode = 64;
 }

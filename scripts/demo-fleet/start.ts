@@ -18,6 +18,9 @@ interface Coulombcore extends AsyncDisposable {
   readonly clientKeyFile: string;
   /** Cuts every SSH session; says what it did. */
   readonly killSessions: () => string;
+  /** The same for a person's shell, as long as these sessions live; undefined where there is no such thing. */
+  readonly killCommand: () => string | undefined;
+  log(): string;
 }
 
 export interface DemoFleet extends AsyncDisposable {
@@ -78,10 +81,14 @@ async function start(started: Started, interrupted: AbortSignal): Promise<DemoFl
   say('Starting the daemon and waiting for both tunnels');
   print(`   node dist/cli.js run --config ${configFile}`);
   const daemon = started.use(startDaemon({ configFile, endpointPort: DEMO_PORTS.endpoint }));
-  await daemon.waitFor((status) => {
+  const bothUp = daemon.waitFor((status) => {
     interrupted.throwIfAborted();
     return status.tunnels.length === 2 && status.tunnels.every(({ state }) => state === 'up');
   }, 30_000);
+  await bothUp.catch((error: unknown) => {
+    // The other end often knows better: sshd tells the client nothing about why it refuses a login.
+    throw new Error(`${error instanceof Error ? error.message : error}\nlog of coulombcore:\n${coulombcore.log()}`);
+  });
 
   return {
     coulombcore,
@@ -123,9 +130,10 @@ async function startCoulombcore(): Promise<Coulombcore> {
       sshd.killSessions('SIGKILL');
       return `kill -9 ${pids.join(' ')} (the sshd processes of its SSH sessions)`;
     };
-    return { ...sshd, killSessions };
+    return { ...sshd, killSessions, killCommand: () => `kill -9 ${sshd.sessionPids().join(' ')}` };
   }
   const embedded = await startEmbeddedSshd();
   print(`   NO sshd ON THIS MACHINE: an SSH server embedded through ssh2 stands in, on 127.0.0.1:${embedded.port}`);
-  return { ...embedded, killSessions: () => `cut ${embedded.killSessions('rst')} SSH sessions of the embedded server` };
+  const killSessions = () => `cut ${embedded.killSessions('rst')} SSH sessions of the embedded server`;
+  return { ...embedded, killSessions, killCommand: () => undefined, log: () => '(the embedded server keeps none)' };
 }

@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 1_000;
 
 /** Shows the fleet and what to try, then again whenever its state changes, until interrupted or the daemon ends. */
 export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<void> {
-  print(await fleet.table());
+  await show(fleet);
   print(whatToTry(fleet));
   let ended: string | undefined;
   void fleet.daemon.exit.then(({ code, signal }) => {
@@ -22,8 +22,14 @@ export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<
     if (status === undefined || signature(status) === shown) continue;
     shown = signature(status);
     say(`${new Date().toLocaleTimeString('en-GB')} something changed`);
-    print(await fleet.table());
+    await show(fleet);
   }
+}
+
+async function show({ table, coulombcore }: DemoFleet): Promise<void> {
+  print(await table());
+  const kill = coulombcore.killCommand();
+  if (kill !== undefined) print(`\nTo kill these SSH sessions: ${kill}`);
 }
 
 /** What a person wants to see a new table for; counters and times change all the while. */
@@ -37,18 +43,21 @@ function signature(status: Status): string {
   ]);
 }
 
-function whatToTry(fleet: DemoFleet): string {
+function whatToTry({ daemon, configFile }: DemoFleet): string {
   const endpoint = `http://127.0.0.1:${DEMO_PORTS.endpoint}`;
-  return `
-Try, in another terminal:
-   curl -s http://127.0.0.1:${DEMO_PORTS.stateHub}/state/health     # State Hub, through its tunnel
-   curl -s http://127.0.0.1:${DEMO_PORTS.issueCore}/healthz          # issue-core, through its tunnel
-   curl -s ${endpoint}/status                # the whole state as JSON; ?format=text for the table
-   curl -s ${endpoint}/readyz
-   curl -s ${endpoint}/metrics | grep fleet_mesh_tunnel_up
-   node dist/cli.js status --watch
-   kill -HUP ${fleet.daemon.pid}                                  # after editing ${fleet.configFile}
-
-Ctrl-C ends it and cleans everything up. This table comes again when something changes.
-`;
+  const suggestions = [
+    [`curl -s http://127.0.0.1:${DEMO_PORTS.stateHub}/state/health`, 'State Hub, through its tunnel'],
+    [`curl -s http://127.0.0.1:${DEMO_PORTS.issueCore}/healthz`, 'issue-core, through its tunnel'],
+    [`curl -s ${endpoint}/status`, 'everything as JSON (?format=text for the table)'],
+    [`curl -s '${endpoint}/readyz?production=true'`, 'may production rely on it?'],
+    [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'what Prometheus gets'],
+    ['node dist/cli.js status --watch', 'the table, live'],
+    [`kill -HUP ${daemon.pid}`, `reload, after editing ${configFile}`],
+  ];
+  const lines = suggestions.map(([command, purpose]) => `   ${command?.padEnd(58)} # ${purpose}`);
+  return [
+    `\nTry, in another terminal, in ${process.cwd()}:`,
+    ...lines,
+    '\nCtrl-C ends it and cleans everything up. The table comes again when something changes.',
+  ].join('\n');
 }

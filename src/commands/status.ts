@@ -1,8 +1,8 @@
-import type { TcpAddress } from '../address.ts';
+import { formatAddress, type TcpAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
+import { closest } from '../closest.ts';
 import type { Status } from '../health/status.ts';
 import { statusText } from '../health/text.ts';
-import { nearest } from '../nearest.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { parseEndpoint } from './endpoint-address.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
@@ -38,7 +38,7 @@ export interface StatusIo {
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 
-/** Home, erase to the end: what was drawn before is overwritten without the flicker of an empty screen. */
+/** Home and erase: a shorter table must not leave the rest of a longer one behind. */
 const REDRAW = '\x1b[H\x1b[2J';
 
 /** What one look at the daemon gave: the text to show, a text that is the same as long as nothing changed, the verdict. */
@@ -51,7 +51,7 @@ interface Look {
 
 /** `fleet-mesh status [NAME] [--json] [--watch]`. Settles with the exit code; never rejects. */
 export async function statusCommand(options: StatusOptions, io: StatusIo): Promise<ExitCode> {
-  const endpoint = await endpointFor(options);
+  const endpoint = await endpointFor(options, io);
   if (endpoint === undefined) {
     io.err(`fleet-mesh: "${options.endpoint}" is not an endpoint: give host:port or http://host:port\n`);
     return EXIT.usage;
@@ -140,7 +140,7 @@ function only(status: Status, name: string): Status | undefined {
 
 function unknownTunnel(name: string, status: Status): string {
   const names = status.tunnels.map((tunnel) => tunnel.name);
-  const near = nearest(name, names);
+  const near = closest(name, names);
   const guess = near === undefined ? '' : ` Did you mean ${near}?`;
   return `no tunnel is named "${name}".${guess} Tunnels: ${names.join(', ') || 'none is configured'}`;
 }
@@ -153,12 +153,25 @@ function changeOf(status: Status, options: StatusOptions): string {
   return [...(options.name === undefined ? [status.state] : []), ...tunnels].join(', ');
 }
 
-async function endpointFor(options: StatusOptions): Promise<TcpAddress | undefined> {
+async function endpointFor(options: StatusOptions, io: StatusIo): Promise<TcpAddress | undefined> {
   if (options.endpoint !== undefined) return parseEndpoint(options.endpoint);
   if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
+  const configured = await configuredEndpoint(options.config, options.endpointOf);
+  if (configured !== undefined) return reachable(configured);
+  io.err(`fleet-mesh: ${options.config} names no readable endpoint: asking ${formatAddress(DEFAULT_ENDPOINT)}\n`);
+  return DEFAULT_ENDPOINT;
+}
+
+async function configuredEndpoint(path: string, endpointOf: NonNullable<StatusOptions['endpointOf']>) {
   try {
-    return (await options.endpointOf(options.config)) ?? DEFAULT_ENDPOINT;
+    return await endpointOf(path);
   } catch {
-    return DEFAULT_ENDPOINT;
+    return undefined;
   }
+}
+
+/** Where one connects to for what listens on every address. */
+function reachable(listen: TcpAddress): TcpAddress {
+  if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
+  return listen.host === '::' ? { ...listen, host: '::1' } : listen;
 }

@@ -1,4 +1,4 @@
-import { didYouMean } from './closest.ts';
+import { didYouMean } from '../closest.ts';
 import { describeValue, oneOf } from './expectation.ts';
 import { bodies, type Outline, type OutlineHost, type OutlineTunnel } from './outline.ts';
 import type { ConfigPath, Finding } from './problem.ts';

@@ -40,8 +40,9 @@ const LINK_ASPECTS = {
   key: true,
   // How the same key is opened next time.
   passphrase_file: false,
-  connect_timeout: false,
-  keepalive: false,
+  // Both are a session's from its birth: until it is replaced it would go by the old values, and nobody would know.
+  connect_timeout: true,
+  keepalive: true,
   sessions: false,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;

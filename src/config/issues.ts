@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from './closest.ts';
+import { didYouMean } from '../closest.ts';
 import { quoted } from './expectation.ts';
 import type { ConfigPath, Finding } from './problem.ts';
 import { configJsonSchema } from './schema.ts';
@@ -34,7 +34,7 @@ function isInside(issue: Issue): boolean {
 }
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
-  const expected = known.length === 0 ? 'an empty mapping' : `one of ${known.join(', ')}`;
+  const expected = known.length === 0 ? 'an empty mapping, {}' : `one of ${known.join(', ')}`;
   return `unknown key ${quoted(key)}; expected ${expected}${didYouMean(key, known)}`;
 }
 
@@ -65,7 +65,7 @@ function variants(schema: JsonSchema): JsonSchema[] {
 }
 
 /** The value at `path` of plain data; undefined where there is none. */
-export function valueAt(data: unknown, path: ConfigPath): unknown {
+function valueAt(data: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>((value, segment) => {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return undefined;
     return Object.entries(value).find(([key]) => key === String(segment))?.[1];

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /** A fleet's configuration is a few kilobytes; a file of this size is something else. */
-export const LARGEST_FILE_BYTES = 1024 * 1024;
+const LARGEST_FILE_BYTES = 1024 * 1024;
 
 /** The bytes of a regular file, or the sentence that says why there are none. */
 export async function readSource(path: string): Promise<Buffer | string> {

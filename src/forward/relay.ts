@@ -9,44 +9,42 @@ export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
  * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
  *
  * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
- * end of stream would pass a truncated answer for a whole one. `signal` ends it whatever is still on its way.
+ * end of stream would pass a truncated answer for a whole one. A client that said its last word and is gone leaves
+ * bytes behind in the channel: those still reach the target.
+ *
+ * @param signal cuts the connection where it is
  */
 export function relay(client: Socket, channel: Channel, signal: AbortSignal): Promise<RelayEnd> {
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
 
-    let settled = false;
-    const settle = () => {
-      if (settled) return;
-      settled = true;
-      signal.removeEventListener('abort', onAbort);
+    const finish = () => {
+      signal.removeEventListener('abort', cut);
+      // A reset cannot be passed on through SSH: closing the channel is all there is.
       channel.close();
       resolve(end);
     };
-    const onAbort = () => {
+    const cut = () => {
       client.resetAndDestroy();
-      settle();
+      finish();
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', cut, { once: true });
 
     client.once('error', () => {
       if (end === 'finished') end = 'client_reset';
     });
     client.once('close', () => {
-      // The client has said all and heard all, but its last bytes may still wait for the channel's window: closing the
-      // channel now would end them short, with a clean end of stream at the target.
-      const orderly = end === 'finished' && client.readableEnded && client.writableFinished;
-      if (orderly && !stream.writableFinished && !stream.closed) stream.once('finish', settle).once('close', settle);
-      // A reset cannot be passed on through SSH: closing the channel is all there is.
-      else settle();
+      const owesTarget = client.readableEnded && !stream.writableFinished && end !== 'session_lost';
+      if (owesTarget) stream.once('finish', finish).once('close', finish);
+      else finish();
     });
     stream.once('close', () => closeAfterLastByte(client));
     channel.onLost((complete) => {
       end = 'session_lost';
       client.unpipe(stream);
-      if (client.destroyed) {
-        settle();
+      if (client.closed) {
+        finish();
       } else if (complete) {
         client.resume();
         closeAfterLastByte(client);
@@ -55,9 +53,9 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
         client.resetAndDestroy();
       }
     });
-    if (client.destroyed) {
-      if (end === 'finished') end = 'client_reset';
-      settle();
+    if (client.destroyed || signal.aborted) {
+      end = 'client_reset';
+      cut();
       return;
     }
     client.pipe(stream);

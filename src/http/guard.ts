@@ -58,7 +58,7 @@ export const METHOD_NOT_ALLOWED: Problem = {
 };
 
 /** Host header or authority to the bare name in lower case, IPv6 without brackets; undefined when it is malformed. */
-export function hostName(authority: string): string | undefined {
+function hostName(authority: string): string | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._~-]+))(?::\d{0,5})?$/.exec(authority);
   if (match?.[1] !== undefined) return isIP(match[1]) === 6 ? match[1].toLowerCase() : undefined;
   return match?.[2]?.toLowerCase().replace(/\.$/, '');

@@ -36,7 +36,7 @@ function ownReasons(sources: Sources): string[] {
 }
 
 /** Why a tunnel cannot be relied on: nothing when it is up, or out of service because somebody wants it so. */
-export function notServing(tunnel: TunnelStatus): string[] {
+function notServing(tunnel: TunnelStatus): string[] {
   switch (tunnel.state) {
     case 'up':
     case 'draining':

@@ -3,11 +3,11 @@ import type { Duplex } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { TcpAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
+import { listenError } from '../listen-error.ts';
 import type { Logger } from '../log.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
 import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
-import { listenError } from './listen-error.ts';
 import { livezRoute } from './livez-route.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { sendNotFound } from './not-found.ts';
@@ -81,7 +81,9 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
 
 function createApp(options: EndpointOptions, dependencies: EndpointDependencies): FastifyInstance {
   const { log } = dependencies;
-  const allowedHosts = [...options.allowedHosts, options.listen.host];
+  const { host } = options.listen;
+  // Our own address is no name that DNS could rebind; the wildcards are no address of anybody.
+  const allowedHosts = host === '0.0.0.0' || host === '::' ? options.allowedHosts : [...options.allowedHosts, host];
   const app = fastify({
     logger: false,
     http: {
@@ -164,7 +166,7 @@ function answerOutsideFastify(server: Server): void {
 
 function listen(server: Server, address: TcpAddress): Promise<TcpAddress> {
   return new Promise((resolve, reject) => {
-    const failed = (error: Error) => reject(listenError(address, error));
+    const failed = (error: Error) => reject(listenError(address, 'the status endpoint', 'endpoint.listen', error));
     server.once('error', failed);
     server.listen({ host: address.host, port: address.port }, () => {
       server.off('error', failed);

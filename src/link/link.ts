@@ -1,6 +1,7 @@
 import type { Address } from '../address.ts';
-import { abortable } from '../async/deadline.ts';
+import { abortable, withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
+import { Waiters } from '../async/waiters.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
@@ -9,7 +10,9 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { describeLink } from './describe.ts';
+import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Pacer } from './pacer.ts';
+import { Roster } from './roster.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
 export interface LinkOptions {
@@ -21,7 +24,10 @@ export interface LinkDependencies {
   readonly prepare: Prepare;
   /** Shared by all links to this host. */
   readonly pacer: Pacer;
-  readonly metrics: Pick<Metrics, 'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds'>;
+  readonly metrics: Pick<
+    Metrics,
+    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
+  >;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -51,15 +57,12 @@ const REJECTED_RETRY_MS = 60_000;
  */
 export class Link implements ChannelSource {
   readonly #deps: LinkDependencies;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
+  readonly #hedges = new HedgeBudget();
   #host: HostConfig;
   #actor: ActorConfig;
-  #generation = 1;
-  #held: readonly Held[] = [];
-  /** No longer wanted: they end with their last channel, and nothing depends on them. */
-  readonly #leaving = new WeakSet<Held>();
-  #lastId = 0;
+  readonly #roster = new Roster();
   #failures = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
@@ -81,7 +84,7 @@ export class Link implements ChannelSource {
   }
 
   get ready(): boolean {
-    return this.#pick() !== undefined;
+    return this.#roster.choose() !== undefined;
   }
 
   get state(): LinkState {
@@ -102,42 +105,48 @@ export class Link implements ChannelSource {
 
   /** Channels open on any session. */
   get channels(): number {
-    return this.#held.reduce((sum, { session }) => sum + session.channels, 0);
+    return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        signal.removeEventListener('abort', onAbort);
-        this.#waiting.delete(onReady);
-      };
-      const onReady = () => {
-        settle();
-        resolve();
-      };
-      const onAbort = () => {
-        settle();
-        reject(signal.reason);
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(onReady);
-      // Somebody waits: the pause under way may be longer than a waiting client should see.
-      if (this.#activity.kind === 'waiting') this.#wake.abort();
-    });
+    const woken = this.#waiting.wait(signal);
+    // Somebody waits: the pause under way may be longer than a waiting client should see.
+    if (this.#activity.kind === 'waiting') this.#wake.abort();
+    return woken;
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const held = this.#pick();
-    if (!held)
+    const first = this.#roster.choose();
+    if (!first)
       throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    return held.session.open(target, originator, signal);
+    this.#hedges.opened();
+    const receivedBefore = first.session.received;
+    return openHedged(
+      {
+        first: (withdrawn) => first.session.open(target, originator, withdrawn),
+        patienceMs: patienceMs(first.session.rttMs),
+        onSlow: () => first.session.check(),
+        second: () => {
+          const silent = first.session.received === receivedBefore;
+          const second = this.#roster.choose(first);
+          if (!second || second.session.suspect || !(silent || this.#hedges.take())) return undefined;
+          return (withdrawn) => second.session.open(target, originator, withdrawn);
+        },
+        onRaced: (winner) =>
+          this.#deps.metrics.linkHedgedOpens.inc({
+            host: this.#host.name,
+            actor: this.#actor.name,
+            result: winner === 'second' ? 'won' : 'lost',
+          }),
+      },
+      signal,
+    );
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
   check(): void {
-    for (const { session } of this.#held) session.check();
+    for (const { session } of this.#roster.all) session.check();
   }
 
   /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
@@ -156,10 +165,10 @@ export class Link implements ChannelSource {
     this.#host = options.host;
     this.#actor = options.actor;
     if (replace) {
-      this.#generation++;
+      this.#roster.nextGeneration();
       this.#failures = 0;
     }
-    this.#shed();
+    this.#roster.shed(this.#host.sessions);
     this.kick();
     this.#wake.abort();
     this.#deps.onChange();
@@ -169,7 +178,7 @@ export class Link implements ChannelSource {
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
     await this.#loop;
-    await Promise.all(this.#held.map(({ session }) => session.end()));
+    await Promise.all(this.#roster.all.map(({ session }) => session.end()));
   }
 
   status(): LinkStatus {
@@ -181,35 +190,21 @@ export class Link implements ChannelSource {
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.#lastError,
       credential: this.#credential,
-      held: this.#held,
-      active: this.#pick(),
-      isLeaving: (held) => held.generation !== this.#generation || this.#leaving.has(held),
+      held: this.#roster.all,
+      active: this.#roster.choose(),
+      isLeaving: (held) => this.#roster.isLeaving(held),
     });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#current().length >= this.#host.sessions) {
+      if (this.#roster.current.length >= this.#host.sessions) {
         this.#activity = { kind: 'idle' };
         await this.#pause(undefined);
         continue;
       }
       if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
-  }
-
-  #current(): readonly Held[] {
-    return this.#held.filter(
-      (held) => held.generation === this.#generation && held.session.usable && !this.#leaving.has(held),
-    );
-  }
-
-  /** New connections go to the oldest session of the newest generation that answers, else to whatever there is. */
-  #pick(): Held | undefined {
-    const usable = this.#held.filter(({ session }) => session.usable);
-    const current = this.#current();
-    const healthy = (held: readonly Held[]) => held.find(({ session }) => !session.suspect);
-    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
   }
 
   /** Whether the loop may attempt now; false when it was woken to look again. */
@@ -240,18 +235,22 @@ export class Link implements ChannelSource {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const { host, actor } = { host: this.#host, actor: this.#actor };
-    const generation = this.#generation;
+    const { generation } = this.#roster;
     const labels = { host: host.name, actor: actor.name };
     this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      // A key on a file system that hangs must not keep the link from stopping.
-      const attempt = await abortable(this.#deps.prepare(host, actor), signal);
+      // A key on a file system that hangs, or that is a FIFO, must hold up neither the link nor its stop.
+      const unread = () =>
+        new TunnelError('key_unreadable', `key and known_hosts were not read within ${host.connectTimeoutMs} ms`);
+      const attempt = await withDeadline(host.connectTimeoutMs, signal, unread, (bounded) =>
+        abortable(this.#deps.prepare(host, actor), bounded),
+      );
       this.#credential = attempt.credential;
       if (this.#wasJustRejected(attempt.credential)) return;
       const session = await attempt.connect(signal);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      this.#add({ id: ++this.#lastId, generation, credential: attempt.credential, session });
+      this.#add(this.#roster.add(session, attempt.credential, generation));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -273,7 +272,6 @@ export class Link implements ChannelSource {
   }
 
   #add(held: Held): void {
-    this.#held = [...this.#held, held];
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejected = undefined;
     if (this.#downSince !== undefined) {
@@ -298,20 +296,21 @@ export class Link implements ChannelSource {
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
-    this.#shed();
-    for (const onReady of [...this.#waiting]) onReady();
+    this.#roster.shed(this.#host.sessions);
+    this.#waiting.wake();
     this.#deps.onChange();
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
-    const wasLast = this.#held.length === 1;
-    this.#held = this.#held.filter((other) => other !== held);
+    const leaving = this.#roster.isLeaving(held);
+    this.#roster.remove(held);
+    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
-      if (!this.#leaving.has(held)) this.#retryAfterLoss(error, lastedMs);
+      if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
@@ -354,17 +353,5 @@ export class Link implements ChannelSource {
     const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
     this.#activity = waiting;
     return waiting;
-  }
-
-  /** Lets go of sessions that are no longer wanted: old generations once a new one serves, and more than the number set. */
-  #shed(): void {
-    const current = this.#current();
-    if (current.length === 0) return;
-    const surplus = current.slice(this.#host.sessions);
-    for (const held of this.#held) {
-      if (held.generation === this.#generation && !surplus.includes(held)) continue;
-      this.#leaving.add(held);
-      held.session.drain();
-    }
   }
 }

@@ -9,6 +9,8 @@ export interface LinkSession {
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   readonly channels: number;
+  /** Bytes received from the peer so far. */
+  readonly received: number;
   readonly usable: boolean;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 
 /** Where finished log lines go. */
 export interface LineSink {
@@ -9,6 +10,9 @@ export interface LineSink {
 const STDERR = 2;
 const MAX_WAITING_BYTES = 256 * 1024;
 const RETRY_MS = 100;
+
+/** Sockets never used, only kept: collected as garbage they would close standard error. */
+const kept = new Set<Socket>();
 
 /**
  * Standard error as a synchronous sink that cannot hurt the daemon. A reader that stalls (a full pipe) makes lines wait
@@ -83,8 +87,9 @@ export class StderrSink implements LineSink {
 
 /**
  * A descriptor for the same place that answers EAGAIN instead of blocking. A pipe or a terminal is opened anew, so that
- * the flag does not fall on those who share ours; a socket (journald) cannot be, but opening it as `process.stderr`
- * makes libuv set the flag. A regular file never blocks.
+ * the flag does not fall on those who share ours. A socket (journald) cannot be, but libuv sets the flag on whatever a
+ * Socket is made of; `process.stderr` will not do, since it may have been made before a child that inherits the
+ * descriptor was spawned, which takes the flag off again. A regular file never blocks.
  */
 function nonBlocking(fd: number): number {
   const kind = fstatSync(fd);
@@ -97,7 +102,11 @@ function nonBlocking(fd: number): number {
   } catch {
     // Not permitted, or a socket: below.
   }
-  process.stderr.on('error', () => {});
+  try {
+    kept.add(new Socket({ fd, readable: false, writable: true }).on('error', () => {}));
+  } catch {
+    // Something that libuv has no handle for: then it blocks if it must.
+  }
   return fd;
 }
 

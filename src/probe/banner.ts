@@ -2,16 +2,16 @@ import type { Duplex } from 'node:stream';
 import type { Address } from '../address.ts';
 import type { ProbeCheck } from '../config/config.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
-import { printable } from './printable.ts';
+import { printable } from '../printable.ts';
 import { throughChannel } from './through-channel.ts';
-import { wrongAnswer } from './wrong-answer.ts';
+import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
 
 export type BannerCheck = Extract<ProbeCheck, { kind: 'banner' }>;
 
 /** Settles as soon as the first bytes prove or disprove the prefix; keeps no more than these. */
 function expectPrefix(stream: Duplex, prefix: Buffer, over: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const expected = JSON.stringify(printable(prefix.toString()));
+    const expected = JSON.stringify(printable(prefix.toString(), QUOTED_LIMIT));
     let seen: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer) => {
       const room = prefix.length - seen.length;
@@ -19,13 +19,18 @@ function expectPrefix(stream: Duplex, prefix: Buffer, over: AbortSignal): Promis
       if (!prefix.subarray(0, seen.length).equals(seen)) {
         // What follows the difference in the same chunk tells more than the prefix's length of it.
         const came = Buffer.concat([seen, chunk.subarray(room, room + 80)]).toString();
-        reject(wrongAnswer(`the banner is ${JSON.stringify(printable(came))}, expected it to start with ${expected}`));
+        reject(
+          wrongAnswer(
+            `the banner is ${JSON.stringify(printable(came, QUOTED_LIMIT))}, expected it to start with ${expected}`,
+          ),
+        );
       } else if (seen.length === prefix.length) {
         resolve();
       }
     };
     const onEnd = () => {
-      const after = seen.length === 0 ? 'without a banner' : `after ${JSON.stringify(printable(seen.toString()))}`;
+      const after =
+        seen.length === 0 ? 'without a banner' : `after ${JSON.stringify(printable(seen.toString(), QUOTED_LIMIT))}`;
       reject(wrongAnswer(`the target closed the connection ${after}, expected a banner that starts with ${expected}`));
     };
     stream.on('data', onData).on('end', onEnd).on('close', onEnd);

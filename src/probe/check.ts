@@ -2,10 +2,11 @@ import type { Address } from '../address.ts';
 import type { ProbeCheck } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
+import { printable } from '../printable.ts';
 import { probeBanner } from './banner.ts';
 import { probeHttp } from './http.ts';
-import { printable } from './printable.ts';
 import { probeTcp } from './tcp.ts';
+import { QUOTED_LIMIT } from './wrong-answer.ts';
 
 /** Runs one check of a target through the link; throws the TunnelError that says what was wrong. */
 export function runCheck(
@@ -30,9 +31,9 @@ function awaited(check: ProbeCheck): string {
     case 'tcp':
       return 'the target accepted no connection';
     case 'banner':
-      return `no banner ${JSON.stringify(printable(check.prefix))} came`;
+      return `no banner ${JSON.stringify(printable(check.prefix, QUOTED_LIMIT))} came`;
     case 'http':
-      return `GET ${printable(check.path)} was not answered`;
+      return `GET ${printable(check.path, QUOTED_LIMIT)} was not answered`;
   }
 }
 

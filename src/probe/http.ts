@@ -4,10 +4,10 @@ import { type Address, formatAddress } from '../address.ts';
 import type { JsonValue, ProbeCheck } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
+import { printable } from '../printable.ts';
 import { difference } from './json-subset.ts';
-import { printable } from './printable.ts';
 import { throughChannel } from './through-channel.ts';
-import { wrongAnswer } from './wrong-answer.ts';
+import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
 
 export type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 
@@ -16,7 +16,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** How the request is called in messages. */
 function nameOf(check: HttpCheck): string {
-  return `GET ${printable(check.path)}`;
+  return `GET ${printable(check.path, QUOTED_LIMIT)}`;
 }
 
 /** What went wrong below the answer, by the code that node:http gives it (`HPE_…`: its parser). */

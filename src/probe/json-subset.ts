@@ -1,5 +1,6 @@
 import type { JsonValue } from '../config/config.ts';
-import { printable } from './printable.ts';
+import { printable } from '../printable.ts';
+import { QUOTED_LIMIT } from './wrong-answer.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
@@ -8,7 +9,7 @@ function show(value: unknown): string {
   if (value === undefined) return 'missing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
-  return printable(JSON.stringify(value));
+  return printable(JSON.stringify(value), QUOTED_LIMIT);
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {

@@ -1,5 +1,8 @@
 import { TunnelError } from '../errors.ts';
 
+/** Characters of somebody else's text that a message quotes: a reason is one sentence. */
+export const QUOTED_LIMIT = 80;
+
 /** The target is there and does not do what the probe expects of it: of the public codes, `target_unreachable` is next. */
 export function wrongAnswer(message: string, cause?: unknown): TunnelError {
   return new TunnelError('target_unreachable', message, {

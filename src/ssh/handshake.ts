@@ -1,4 +1,5 @@
 import { TunnelError } from '../errors.ts';
+import { printable } from '../printable.ts';
 
 /** The steps between a TCP connection and a usable session, in order (RFC 4253 section 4.2, section 7; RFC 4252). */
 export type HandshakeStep = 'banner' | 'kex' | 'auth';
@@ -51,7 +52,7 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
 }
 
 function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
-  const said = printable(end.greeting);
+  const said = printable(end.greeting, 120).trim();
   if (end.timedOut)
     return new TunnelError('connect_timeout', `${end.peer} accepted the connection but sent no SSH banner ${within}`, {
       ...cause,
@@ -82,19 +83,11 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     code === DISCONNECT_PROTOCOL_ERROR ||
     code === DISCONNECT_NO_MORE_AUTH_METHODS;
   if (refused) {
-    const why = level === 'agent' ? `: ssh-agent: ${printable(end.error?.message ?? '')}` : '';
+    const why = level === 'agent' ? `: ssh-agent: ${printable(end.error?.message ?? '', 120)}` : '';
     return new TunnelError('auth_rejected', `${end.peer} rejected the login of ${end.username}${why}`, cause);
   }
   return new TunnelError('connection_reset', `${end.peer} cut the connection during authentication`, {
     ...cause,
     hint: LIMITED,
   });
-}
-
-/** A stranger's text, fit for a log line and a terminal. */
-function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-    .slice(0, 120);
 }

@@ -94,7 +94,7 @@ export class Keepalive {
     const now = this.#deps.now();
     const late = now - this.#tickAt > 2 * this.#tickMs + this.#options.everyMs / 2;
     this.#tickAt = now;
-    this.#observe();
+    const stalled = this.#observe();
     if (late) {
       // This process itself was stopped or starved: the silence says nothing about the peer.
       this.#alive(now);
@@ -109,14 +109,19 @@ export class Keepalive {
       this.#deps.onLost(silentMs);
       return;
     }
+    if (stalled && !late) this.check();
     if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
   }
 
-  #observe(): void {
+  /** Looks for a sign of life since the last look; true when instead data of ours has been stuck in between. */
+  #observe(): boolean {
     const seen = this.#deps.lifesigns();
     const drains = this.#last.backlog > 0 && seen.flushed > this.#last.flushed;
-    if (seen.received > this.#last.received || drains) this.#alive(this.#deps.now());
+    const alive = seen.received > this.#last.received || drains;
+    if (alive) this.#alive(this.#deps.now());
+    const stalled = !alive && this.#last.backlog > 0 && seen.backlog > 0;
     this.#last = seen;
+    return stalled;
   }
 
   #alive(now: number): void {

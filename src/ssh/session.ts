@@ -212,6 +212,11 @@ export class Session {
     return this.#channels.size;
   }
 
+  /** Bytes received from the peer so far, all kinds of traffic. */
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
   /** Whether new channels may be asked for. */
   get usable(): boolean {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;

@@ -1,4 +1,5 @@
 import type { TunnelError } from '../errors.ts';
+import type { ForwardCondition } from '../forward/forward.ts';
 import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.ts';
 
 /** Everything a tunnel's state depends on. */
@@ -6,8 +7,7 @@ export interface TunnelFacts {
   /** Taken out of the configuration: it lives on only for its open connections. */
   readonly removed: boolean;
   readonly host: string;
-  /** Why the listen address is not bound; undefined when it is. */
-  readonly listenError: TunnelError | undefined;
+  readonly forward: ForwardCondition;
   readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
   /** Undefined for a tunnel without a probe. */
   readonly probe: { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined;
@@ -28,7 +28,8 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
   if (facts.removed)
     return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
-  if (facts.listenError) return { state: 'down', reason: facts.listenError.message };
+  if (facts.forward.kind === 'unbound')
+    return { state: 'down', reason: facts.forward.error?.message ?? 'the listen address is not bound yet' };
   if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
   if (probe?.state === 'failing')
     return {

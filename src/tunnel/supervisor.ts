@@ -47,9 +47,10 @@ export class Supervisor {
 
   /** Whether every listener of the configuration is bound; the reasons name those that are not. */
   get readiness(): { ready: boolean; reasons: string[] } {
-    const unbound = [...this.#tunnels.values()].filter((tunnel) => !tunnel.listening);
-    const reasons = unbound.map(
-      ({ config, listenError }) => `${config.name}: ${listenError?.message ?? 'the listen address is not bound yet'}`,
+    const reasons = [...this.#tunnels.values()].flatMap(({ config, condition }) =>
+      condition.kind === 'unbound'
+        ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
+        : [],
     );
     return { ready: reasons.length === 0, reasons };
   }
@@ -63,7 +64,7 @@ export class Supervisor {
     this.#reconfigureLinks(config, diff);
     // Addresses are freed before any is bound, so that tunnels may swap theirs.
     const moving = [...diff.changed].filter(([, aspects]) => aspects.has('listen')).map(([name]) => name);
-    await Promise.all(moving.map((name) => this.#tunnels.get(name)?.stopListening()));
+    await Promise.all(moving.map((name) => this.#tunnels.get(name)?.stopAccepting()));
     await Promise.all(diff.removed.map((name) => this.#remove(name)));
     for (const name of diff.changed.keys()) {
       const tunnel = config.tunnels.get(name);
@@ -117,7 +118,7 @@ export class Supervisor {
     if (!tunnel) return;
     this.#tunnels.delete(name);
     this.#departing.add(tunnel);
-    await tunnel.stopListening();
+    await tunnel.stopAccepting();
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
       if (!this.#tunnels.has(name)) this.#deps.metrics.forgetTunnel(name);

@@ -1,14 +1,15 @@
-import { type Address, formatAddress } from '../address.ts';
+import { formatAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import { type ErrorCode, TunnelError } from '../errors.ts';
+import type { ErrorCode, TunnelError } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
-import { LocalForward } from '../forward/local.ts';
+import type { ForwardCondition } from '../forward/forward.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
+import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 
 /** What a tunnel needs of its link. */
@@ -29,23 +30,19 @@ export interface TunnelDependencies {
 /** The peer's verdict on the target, as opposed to trouble on the way to it. */
 const TARGET_VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unreachable', 'forward_denied']);
 
-const RETRY_LISTEN_MS = 5_000;
-
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
-  readonly #forward: LocalForward;
+  readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
   /** Whichever link the tunnel goes over at the moment of the question. */
   readonly #source: ChannelSource;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
-  #binding: AbortController | undefined;
   #linkWasReady = false;
   #removed = false;
-  #listenError: TunnelError | undefined;
   #targetError: TunnelError | undefined;
   #probeError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -66,9 +63,10 @@ export class Tunnel {
     };
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
-    this.#forward = new LocalForward(forwardOptions(config), {
+    this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
+      onChange: () => this.#evaluate(),
       onOpened: (seconds) => {
         connectSeconds.observe(labels, seconds);
         if (this.#targetError) this.#judgeTarget(undefined);
@@ -87,20 +85,15 @@ export class Tunnel {
     return this.#config;
   }
 
-  get listening(): boolean {
-    return this.#forward.listening;
+  get condition(): ForwardCondition {
+    return this.#forward.forward.condition;
   }
 
-  /** Why the listen address is not bound, if so. */
-  get listenError(): TunnelError | undefined {
-    return this.#listenError;
-  }
-
-  /** Binds the listen address, once; when that fails, goes on trying in the background until it works. */
+  /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
     this.linkChanged();
-    await this.#bind(this.#config.listen);
+    await this.#forward.forward.start();
   }
 
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
@@ -108,7 +101,6 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
-    this.#forward.reconfigure(forwardOptions(config));
     const target = formatAddress(before.target) !== formatAddress(config.target);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
@@ -116,14 +108,12 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    if (formatAddress(before.listen) === formatAddress(config.listen)) return;
-    await this.#unbind();
-    await this.#bind(config.listen);
+    await this.#forward.reconfigure(config);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
-  async stopListening(): Promise<void> {
-    await this.#unbind();
+  async stopAccepting(): Promise<void> {
+    await this.#forward.forward.stopAccepting();
   }
 
   /** The link's readiness, state or error has changed. */
@@ -139,25 +129,25 @@ export class Tunnel {
   async drain(): Promise<void> {
     this.#removed = true;
     this.#setProbe();
-    await this.#unbind();
+    await this.stopAccepting();
     this.#evaluate();
-    await this.#forward.whenIdle();
+    await this.#forward.forward.whenIdle();
   }
 
   /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stop.abort();
     this.#probing?.stop.abort();
-    await this.#unbind();
+    await this.stopAccepting();
     const patience = new AbortController();
     const enough = () => patience.abort();
     force.addEventListener('abort', enough, { once: true });
     if (force.aborted) enough();
-    const idle = this.#forward.whenIdle();
+    const idle = this.#forward.forward.whenIdle();
     await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
     patience.abort();
     force.removeEventListener('abort', enough);
-    this.#forward.resetAll();
+    this.#forward.forward.resetAll();
     await idle;
   }
 
@@ -186,41 +176,6 @@ export class Tunnel {
       availability: null,
       retirement: null,
     };
-  }
-
-  async #bind(address: Address): Promise<void> {
-    const binding = new AbortController();
-    this.#binding = binding;
-    if (await this.#tryBind(address, binding.signal)) return;
-    void this.#keepBinding(address, binding.signal);
-  }
-
-  async #keepBinding(address: Address, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await sleep(RETRY_LISTEN_MS, signal).catch(() => {});
-      if (signal.aborted || (await this.#tryBind(address, signal))) return;
-    }
-  }
-
-  /** Whether there is nothing left to try: it is bound, or no longer wanted. */
-  async #tryBind(address: Address, signal: AbortSignal): Promise<boolean> {
-    let failure: TunnelError | undefined;
-    try {
-      await this.#forward.listen(address, signal);
-    } catch (error) {
-      failure = TunnelError.from(error);
-    }
-    if (signal.aborted) return true;
-    this.#listenError = failure;
-    if (!failure) this.#deps.log.info({ event: 'tunnel.listening', listen: formatAddress(address) }, 'listening');
-    this.#evaluate();
-    return failure === undefined;
-  }
-
-  async #unbind(): Promise<void> {
-    this.#binding?.abort();
-    this.#listenError = undefined;
-    await this.#forward.stopListening();
   }
 
   #setProbe(): void {
@@ -272,7 +227,9 @@ export class Tunnel {
   }
 
   #latestError(): TunnelError | undefined {
-    const errors = [this.#lastError, this.#listenError, this.#link.lastError].filter((error) => error !== undefined);
+    const { condition } = this;
+    const listenError = condition.kind === 'unbound' ? condition.error : undefined;
+    const errors = [this.#lastError, listenError, this.#link.lastError].filter((error) => error !== undefined);
     return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
   }
 
@@ -295,15 +252,11 @@ export class Tunnel {
     return {
       removed: this.#removed,
       host: this.#config.host,
-      listenError: this.#listenError,
+      forward: this.condition,
       link: { state: this.#link.state, lastError: this.#link.lastError },
       probe: probe && { state: probe.state, lastError: this.#probeError },
       targetError: this.#targetError,
       open: this.#usage.open,
     };
   }
-}
-
-function forwardOptions({ target, whileDown, maxConnections }: TunnelConfig) {
-  return { target, whileDown, maxConnections };
 }

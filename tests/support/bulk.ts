@@ -1,5 +1,4 @@
 import { createCipheriv, createHash, type Hash } from 'node:crypto';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type LoopbackServer, listenLoopback } from './loopback.ts';
 
@@ -16,7 +15,7 @@ export interface BulkPlan {
 }
 
 /** Reproducible bytes that no compressor or accident can imitate: the AES-CTR key stream of the seed. */
-export function* bulkBytes({ seed, bytes }: BulkPlan, chunk = 256 * 1024): Generator<Buffer> {
+function* bulkBytes({ seed, bytes }: BulkPlan, chunk = 256 * 1024): Generator<Buffer> {
   const key = Buffer.alloc(16);
   key.writeUInt32BE(seed);
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
@@ -61,18 +60,29 @@ export async function exchangeBulk(port: number, plan: BulkPlan): Promise<Digest
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   socket.on('error', () => {});
   const received = drain(socket);
+  // Not 'end' alone: the other direction may be done while our last bytes still wait for the kernel.
+  const over = new Promise((resolve) => socket.once('close', resolve));
   await send(socket, plan);
-  const result = await received;
-  socket.destroy();
-  return result;
+  await over;
+  return await received;
 }
 
 async function send(socket: Socket, plan: BulkPlan): Promise<void> {
   for (const chunk of bulkBytes(plan)) {
     if (socket.destroyed) return;
-    if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
+    if (!socket.write(chunk)) await writable(socket);
   }
   socket.end();
+}
+
+function writable(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      socket.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    socket.once('drain', settle).once('close', settle);
+  });
 }
 
 function drain(socket: Socket): Promise<Digest & { end: 'fin' | 'error' }> {

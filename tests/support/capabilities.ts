@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { findProgram } from './find-program.ts';
 
-/** What tests may need of the machine, and the Debian package that brings it (none: it cannot be installed). */
+/** What tests may need of the machine, and the Debian package that brings it. */
 const CAPABILITIES = {
   sshd: { program: 'sshd', debian: 'openssh-server' },
   ssh: { program: 'ssh', debian: 'openssh-client' },
@@ -9,7 +9,6 @@ const CAPABILITIES = {
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
   curl: { program: 'curl', debian: 'curl' },
-  promtool: { program: 'promtool', debian: undefined },
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs';
@@ -26,10 +25,10 @@ export function has(capability: Capability): boolean {
   const { program, debian } = CAPABILITIES[capability];
   const { CI } = process.env;
   if (findProgram(program) !== undefined) return true;
-  if (debian !== undefined && CI === 'true' && process.getuid?.() === 0) {
+  if (CI === 'true' && process.getuid?.() === 0) {
     throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
   }
-  return missing(capability, debian === undefined ? `install ${program}` : `apt-get install ${debian}`);
+  return missing(capability, `apt-get install ${debian}`);
 }
 
 function missing(capability: Capability, remedy: string): false {

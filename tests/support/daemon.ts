@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly endpointPort: number;
   readonly env?: Record<string, string | undefined>;
   readonly args?: readonly string[];
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -35,7 +37,11 @@ export interface Daemon extends AsyncDisposable {
 
 /** Runs the built program as a child. Build first (`npm run build`). */
 export function startDaemon(options: DaemonOptions): Daemon {
-  const process = spawnCli(['run', '--config', options.configFile, ...(options.args ?? [])], options.env);
+  const process = spawnCli(
+    ['run', '--config', options.configFile, ...(options.args ?? [])],
+    options.env,
+    options.wrapper,
+  );
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
       headers: { accept: 'application/json', ...headers },
@@ -52,7 +58,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
     status,
     waitFor: async (predicate, ms = 15_000) => {
       let last: Status | undefined;
-      const explain = () => `last status: ${JSON.stringify(last, null, 1)}\nlog:\n${tail(process.stderr())}`;
+      const explain = () => `last status: ${summary(last)}\nlog of the daemon:\n${tail(process.stderr())}`;
       const found = await waitUntil(
         'the daemon reports the state waited for',
         async () => {
@@ -85,9 +91,15 @@ export async function runCli(args: readonly string[], env?: Record<string, strin
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }
 
-function spawnCli(args: readonly string[], env: Record<string, string | undefined> = {}): OwnedProcess {
+/** Starts one command of the built program. */
+export function spawnCli(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+  wrapper: readonly string[] = [],
+): OwnedProcess {
   if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run `npm run build` first');
-  return spawnOwned(process.execPath, [CLI, ...args], { env: { ...process.env, ...env } });
+  const [program = process.execPath, ...rest] = [...wrapper, process.execPath, CLI, ...args];
+  return spawnOwned(program, rest, { env: { ...process.env, ...env } });
 }
 
 function parseRecord(line: string): Record<string, unknown>[] {
@@ -96,6 +108,17 @@ function parseRecord(line: string): Record<string, unknown>[] {
   } catch {
     return [];
   }
+}
+
+/** What a reader of a failed wait needs first; the whole status would bury it. */
+function summary(status: Status | undefined): string {
+  if (status === undefined) return 'none';
+  const lines = status.tunnels.map(({ name, state, reason }) => `  ${name} ${state}: ${reason}`);
+  const links = status.links.map(({ host, actor, state, sessions, last_error }) => {
+    const ids = sessions.map(({ id, role }) => `${role} ${id}`).join(', ');
+    return `  ${actor}@${host} ${state}, sessions [${ids}], last error ${last_error?.code ?? 'none'}`;
+  });
+  return [status.state, ...lines, ...links].join('\n');
 }
 
 function tail(text: string): string {

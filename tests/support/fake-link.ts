@@ -31,6 +31,7 @@ export class FakeSession implements LinkSession {
   suspect = false;
   draining = false;
   channels = 0;
+  received = 0;
   opens = 0;
   checks = 0;
   /** Opens that were asked of it after it was gone. */

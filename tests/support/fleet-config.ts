@@ -19,7 +19,7 @@ export interface FleetConfig {
 }
 
 /** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
-export function fleetYaml(config: FleetConfig): string {
+function fleetYaml(config: FleetConfig): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,

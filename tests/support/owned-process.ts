@@ -51,21 +51,28 @@ export function spawnOwned(program: string, args: readonly string[], options: Sp
   exit.catch(() => {});
   if (pid === undefined) throw new Error(`${program} could not be started`);
   running.add(pid);
-  child.once('exit', () => running.delete(pid));
+  const dead = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      running.delete(pid);
+      resolve();
+    });
+  });
 
   const stop = async (name: NodeJS.Signals = 'SIGTERM') => {
-    // Listed before the parent dies: its children then belong to init. Only if it lives: a dead one's pid may be reused.
-    const below = running.has(pid) ? descendantsOf(pid) : [];
-    if (running.has(pid)) signal(pid, name);
+    if (!running.has(pid)) return exit;
+    // Listed before the parent dies: afterwards its children belong to init.
+    const below = descendantsOf(pid);
+    signal(pid, name);
     try {
-      return await within(`${program} (pid ${pid}) ends on ${name}`, exit, 5_000);
+      await within(`${program} (pid ${pid}) ends on ${name}`, dead, 5_000);
     } catch (error) {
       if (running.has(pid)) signal(pid, 'SIGKILL');
       if (name === 'SIGKILL') throw error;
-      return await within(`${program} (pid ${pid}) ends on SIGKILL`, exit, 5_000);
-    } finally {
-      for (const each of below.filter(isAlive)) signal(each, 'SIGKILL');
+      await within(`${program} (pid ${pid}) ends on SIGKILL`, dead, 5_000);
     }
+    // They may hold its output open, for which `exit` waits.
+    for (const each of below.filter(isAlive)) signal(each, 'SIGKILL');
+    return await within(`the output of ${program} (pid ${pid}) ends`, exit, 5_000);
   };
   return {
     pid,

@@ -78,7 +78,7 @@ const SCRIPT = `
 import hashlib, json, socket, sys, threading, time
 host, port, limit, ending = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 payload = sys.stdin.buffer.read()
-digest, count, head, failed = hashlib.sha256(), 0, b'', False
+digest, count, head, failed, reset = hashlib.sha256(), 0, b'', False, False
 def say(**what): print(json.dumps(what), flush=True)
 def over(how):
     say(end=how, bytes=count, sha256=digest.hexdigest(), head=head.decode('latin-1'), send_failed=failed)
@@ -89,16 +89,14 @@ except ConnectionRefusedError: over('refused')
 except ConnectionResetError: over('rst')
 except TimeoutError: over('timeout')
 say(connected=True)
-# The kernel tells of a reset once, to whoever asks first: that may be the sender, and the reader sees a bare end then.
-reset = False
 def send():
     global failed, reset
     try:
+        # Even an empty send would take a reset away from recv: the kernel reports it once.
         if payload: peer.sendall(payload)
         if ending == 'end': peer.shutdown(socket.SHUT_WR)
-    except OSError as error:
-        failed = True
-        reset = isinstance(error, ConnectionResetError)
+    except ConnectionResetError: failed = reset = True
+    except OSError: failed = True
 sender = threading.Thread(target=send, daemon=True)
 sender.start()
 milestone = 1

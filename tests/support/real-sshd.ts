@@ -87,7 +87,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   const start = async () => {
     const paths = { hostKeys: hostKeys.map((key) => key.path), authorizedKeysFile };
-    writeFileSync(file('sshd_config'), sshdConfig(program, port, paths, options));
+    writeFileSync(file('sshd_config'), sshdConfig(program, user, port, paths, options));
     const process = spawnOwned(program, ['-D', '-e', '-f', file('sshd_config')]);
     listener = process;
     const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
@@ -98,14 +98,18 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const stop = async ({ keepSessions = false } = {}) => {
     const process = listener;
     if (process === undefined) return;
-    for (const pid of sessionPids()) keepSessions ? left.add(pid) : signal(pid, 'SIGKILL');
+    // Stopped first: a client that reconnects just now must not get a session that nobody has listed.
+    signal(process.pid, 'SIGSTOP');
+    const sessions = sessionPids();
     if (keepSessions) {
+      for (const pid of sessions) left.add(pid);
       signal(process.pid, 'SIGKILL');
-      // 'exit', not 'close': the sessions keep its stderr open.
+      // Not its `exit`: the sessions keep its stderr open.
       await waitUntil('sshd ends', () => !isAlive(process.pid));
     } else {
-      await process.stop('SIGTERM');
+      for (const pid of sessions) signal(pid, 'SIGKILL');
       left.clear();
+      await process.stop('SIGKILL');
     }
     earlierLog = log();
     listener = undefined;

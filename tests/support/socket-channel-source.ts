@@ -51,8 +51,13 @@ export class SocketChannelSource implements ChannelSource {
       allowHalfOpen: true,
     });
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', (cause) => reject(new TunnelError('target_refused', 'connection refused', { cause })));
+      const onError = (cause: Error) => reject(new TunnelError('target_refused', 'connection refused', { cause }));
+      socket.once('error', onError);
+      // What fails after that is the user's to handle, as with a real channel.
+      socket.once('connect', () => {
+        socket.off('error', onError);
+        resolve();
+      });
     });
     const channel = new SocketChannel(socket);
     this.channels.push(channel);

@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 interface Paths {
   readonly hostKeys: readonly string[];
   readonly authorizedKeysFile: string;
 }
 
-/** sshd_config of the lab: keys alone, forwarding allowed, no PAM (so that an unprivileged user can run it). */
+/** sshd_config of the lab: keys alone, forwarding allowed, no PAM unless it is needed (an unprivileged sshd cannot use it). */
 export function sshdConfig(
   program: string,
+  user: string,
   port: number,
   paths: Paths,
   options: { extraConfig?: readonly string[]; penalties?: boolean },
@@ -20,7 +22,7 @@ export function sshdConfig(
     `AuthorizedKeysFile ${paths.authorizedKeysFile}`,
     // The temporary directory lies below a world-writable one.
     'StrictModes no',
-    'UsePAM no',
+    `UsePAM ${isLocked(user) ? 'yes' : 'no'}`,
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'PermitRootLogin prohibit-password',
@@ -33,6 +35,20 @@ export function sshdConfig(
     ...(options.penalties !== true && hasPenalties(program) ? ['PerSourcePenalties no'] : []),
     '',
   ].join('\n');
+}
+
+/**
+ * Whether the account has no password that could ever match ("!"), as root's on a machine that is administered through
+ * sudo: without PAM sshd refuses keys to it as well. Only root can know; and an unprivileged sshd does not look either.
+ */
+function isLocked(user: string): boolean {
+  try {
+    return readFileSync('/etc/shadow', 'utf8')
+      .split('\n')
+      .some((line) => line.startsWith(`${user}:!`));
+  } catch {
+    return false;
+  }
 }
 
 let known: boolean | undefined;

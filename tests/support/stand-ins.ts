@@ -16,7 +16,7 @@ export interface StandIn extends AsyncDisposable {
 }
 
 /** An HTTP service that answers JSON on fixed paths, 404 elsewhere. */
-export async function startStandIn(answers: Record<string, Answer>, port = 0): Promise<StandIn> {
+async function startStandIn(answers: Record<string, Answer>, port = 0): Promise<StandIn> {
   const paths = new Map<string, Answer | 'silence'>(Object.entries(answers));
   const requests: string[] = [];
   const server = createServer((request: IncomingMessage, response) => {

@@ -1,7 +1,7 @@
 import type { LinkStatus, SessionStatus, Status, TunnelStatus } from '../../src/health/status.ts';
 
 /** The instant of all fixtures. */
-export const NOW = '2026-11-21T12:00:00.000Z';
+const NOW = '2026-11-21T12:00:00.000Z';
 
 /** The instant `seconds` before {@link NOW}; negative ones lie ahead. */
 export function ago(seconds: number): string {

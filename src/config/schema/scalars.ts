@@ -12,13 +12,16 @@ export const NAME_EXPECTED =
 
 // What a host name or a bare address may consist of; whether the digits make an address is asked of node:net.
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
-const ADDRESS_PATTERN = /^(?:unix:\/\P{Cc}+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/u;
+const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, { error: wants(`a mapping with ${oneOf(Object.keys(shape))}`) });
+  const keys = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: wants(keys.length === 0 ? 'an empty mapping, {}' : `a mapping with ${oneOf(keys)}`),
+  });
 }
 
 /** A mapping from names to `value`; the names are checked by check-names.ts, so that a bad one hides no other mistake. */
@@ -33,10 +36,14 @@ export function text(expected: string, longest = 255) {
   // The YAML of a step id 2.10 is the number 2.1: only quotes keep what was written.
   const error = (issue: { readonly input?: unknown }) =>
     wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);
-  return z
-    .string({ error })
-    .regex(/^\P{Cc}+$/u, { error })
-    .max(longest, { error });
+  return (
+    z
+      .string({ error })
+      // JSON Schema knows no flags: what needs one is asked beside the pattern.
+      .regex(/^.+$/, { error })
+      .refine(hasNoControls, { error })
+      .max(longest, { error })
+  );
 }
 
 export function wholeNumber(min: number, max: number) {
@@ -100,8 +107,12 @@ function addressText(expected: string) {
 
 function isPlausible(candidate: Address): boolean {
   // 107: what sun_path of a Unix socket holds on Linux, without its final NUL.
-  if (candidate.kind === 'unix') return Buffer.byteLength(candidate.path) <= 107;
+  if (candidate.kind === 'unix') return Buffer.byteLength(candidate.path) <= 107 && hasNoControls(candidate.path);
   return candidate.port >= 1 && HOST_PATTERN.test(candidate.host) && isPlausibleHost(candidate.host);
+}
+
+function hasNoControls(text: string): boolean {
+  return !/\p{Cc}/u.test(text);
 }
 
 /** Rules out what only looks like an address (300.1.2.3, 1:2), which a resolver would be asked in vain for. */

@@ -53,5 +53,3 @@ export const tunnel = mapping({
   probe: probe.optional().describe('Check of the real target through the tunnel. Default: none.'),
   drain: drain.optional().describe('How the tunnel goes out of service. Default: it stays.'),
 });
-
-export type ParsedTunnel = z.infer<typeof tunnel>;

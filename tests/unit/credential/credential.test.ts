@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authMethods, loadCredential } from '../../../src/credential/credential.ts';
+import { generatedKey } from '../../support/generated-key.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -16,7 +16,7 @@ const agentActor = { name: 'agt', key: { kind: 'agent' } } as const;
 
 test('a key file becomes one publickey method and nothing else', async () => {
   const path = join(directory, 'key');
-  await writeFile(path, ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+  await writeFile(path, generatedKey().private, { mode: 0o600 });
   const credential = await loadCredential({ name: 'a', key: { kind: 'file', path, passphraseFile: undefined } }, {});
   expect(credential).toMatchObject({ type: 'static_key', fingerprint: expect.stringMatching(/^SHA256:/) });
   expect(authMethods(credential, 'me')).toEqual([{ type: 'publickey', username: 'me', key: expect.anything() }]);

@@ -1,6 +1,7 @@
 import ssh2 from 'ssh2';
 import { expect, test } from 'vitest';
 import { offer } from '../../../src/ssh/algorithms.ts';
+import { generatedKey } from '../../support/generated-key.ts';
 
 test('offers nothing weak and never compression', () => {
   const { kex, cipher, hmac, compress, serverHostKey } = offer(['ssh-ed25519']);
@@ -11,7 +12,7 @@ test('offers nothing weak and never compression', () => {
 
 test('every name is one that this ssh2 knows', () => {
   // The constructor of a server checks its lists as connect() does, without a network.
-  const { private: key } = ssh2.utils.generateKeyPairSync('ed25519');
+  const { private: key } = generatedKey();
   const { kex, cipher, hmac, compress } = offer(['ssh-ed25519']);
   const lists = {
     ...(kex && { kex }),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import ssh2 from 'ssh2';
 import { expect, test } from 'vitest';
 import { fingerprint } from '../../../src/ssh/fingerprint.ts';
 import { keyFormat, parsePrivateKey } from '../../../src/ssh/private-key.ts';
+import { generatedKey } from '../../support/generated-key.ts';
 
 test.each([
   ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@here', 'public'],
@@ -22,8 +22,8 @@ test.each([
 });
 
 test('OpenSSH format tells by its cipher whether it is encrypted', () => {
-  const clear = ssh2.utils.generateKeyPairSync('ed25519');
-  const sealed = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'p', cipher: 'aes256-ctr', rounds: 1 });
+  const clear = generatedKey();
+  const sealed = generatedKey('p');
   expect(keyFormat(Buffer.from(clear.private))).toBe('private');
   expect(keyFormat(Buffer.from(sealed.private))).toBe('encrypted');
   expect(parsePrivateKey(Buffer.from(sealed.private), Buffer.from('p'))?.type).toBe('ssh-ed25519');
@@ -31,14 +31,14 @@ test('OpenSSH format tells by its cipher whether it is encrypted', () => {
 });
 
 test('a parsed key carries the fingerprint of its public half', () => {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  const pair = generatedKey();
   const blob = Buffer.from(pair.public.split(' ')[1] ?? '', 'base64');
   expect(parsePrivateKey(Buffer.from(pair.private), undefined)?.fingerprint).toBe(fingerprint(blob));
   expect(parsePrivateKey(Buffer.from(pair.public), undefined)).toBeUndefined();
 });
 
 test('arbitrary and truncated bytes never throw', () => {
-  const whole = Buffer.from(ssh2.utils.generateKeyPairSync('ed25519').private);
+  const whole = Buffer.from(generatedKey().private);
   fc.assert(
     fc.property(fc.uint8Array(), fc.nat(whole.length - 40), (noise, cut) => {
       for (const bytes of [Buffer.from(noise), whole.subarray(0, cut)]) {

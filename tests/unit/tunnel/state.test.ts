@@ -6,7 +6,7 @@ import { type TunnelFacts, tunnelState } from '../../../src/tunnel/state.ts';
 const well: TunnelFacts = {
   removed: false,
   host: 'coulombcore',
-  listenError: undefined,
+  forward: { kind: 'serving' },
   link: { state: 'up', lastError: undefined },
   probe: { state: 'passing', lastError: undefined },
   targetError: undefined,
@@ -24,14 +24,19 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
   ['removed', { removed: true, open: 2 }, 'draining', 'removed from the configuration; 2 connections still open'],
   [
     'removed comes before all trouble',
-    { removed: true, open: 1, listenError: taken, link: { state: 'backoff', lastError: refused } },
+    {
+      removed: true,
+      open: 1,
+      forward: { kind: 'unbound', error: taken },
+      link: { state: 'backoff', lastError: refused },
+    },
     'draining',
     'removed from the configuration; 1 connection still open',
   ],
-  ['port taken', { listenError: taken }, 'down', taken.message],
+  ['port taken', { forward: { kind: 'unbound', error: taken } }, 'down', taken.message],
   [
     'port taken and link down: the port first',
-    { listenError: taken, link: { state: 'backoff', lastError: refused } },
+    { forward: { kind: 'unbound', error: taken }, link: { state: 'backoff', lastError: refused } },
     'down',
     taken.message,
   ],
@@ -103,7 +108,10 @@ test('whatever the facts, there is a reason exactly when the tunnel is not up', 
   const facts: fc.Arbitrary<TunnelFacts> = fc.record({
     removed: fc.boolean(),
     host: fc.constant('coulombcore'),
-    listenError: error,
+    forward: fc.oneof(
+      fc.constant({ kind: 'serving' as const }),
+      error.map((listenError) => ({ kind: 'unbound' as const, error: listenError })),
+    ),
     link: fc.record({ state: fc.constantFrom('up', 'connecting', 'backoff', 'blocked'), lastError: error }),
     probe: fc.option(fc.record({ state: fc.constantFrom('pending', 'passing', 'failing'), lastError: error }), {
       nil: undefined,

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { printable } from '../../../src/probe/printable.ts';
+import { printable } from '../../src/printable.ts';
 
 test.each([
   ['plain text', 'plain text'],
   ['Straße 東京', 'Straße 東京'],
-  ['a\u001b[31mred', 'a?[31mred'],
-  ['line\r\nline', 'line??line'],
-  ['\u202eright to left', '?right to left'],
-  ['x'.repeat(81), `${'x'.repeat(80)}…`],
+  ['a\u001b[31mred', 'a\uFFFD[31mred'],
+  ['line\r\nline', 'line line'],
+  ['\u202eright to left', '\uFFFDright to left'],
+  ['x'.repeat(1_001), `${'x'.repeat(1_000)}…`],
 ])('%j is shown as %j', (text, shown) => {
   expect(printable(text)).toBe(shown);
 });

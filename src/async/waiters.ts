@@ -1,0 +1,36 @@
+/** Everybody who waits for one thing to happen. */
+export class Waiters {
+  readonly #resolves = new Set<() => void>();
+
+  get size(): number {
+    return this.#resolves.size;
+  }
+
+  /** Settles at the next {@link wake}; rejects with the signal's reason once it aborts. */
+  wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const settle = () => {
+        signal.removeEventListener('abort', onAbort);
+        this.#resolves.delete(onWake);
+      };
+      const onWake = () => {
+        settle();
+        resolve();
+      };
+      const onAbort = () => {
+        settle();
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#resolves.add(onWake);
+    });
+  }
+
+  wake(): void {
+    for (const resolve of [...this.#resolves]) resolve();
+  }
+}

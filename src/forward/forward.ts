@@ -1,0 +1,37 @@
+import type { TunnelError } from '../errors.ts';
+import type { ChannelSource } from './channel-source.ts';
+import type { Usage } from './usage.ts';
+
+/** What a forward itself has to say about being up. */
+export type ForwardCondition =
+  | { readonly kind: 'serving' }
+  /** Its listener is not there: being bound, or why not. */
+  | { readonly kind: 'unbound'; readonly error: TunnelError | undefined };
+
+/** One forward of a tunnel, whatever its direction. Its options come with its class. */
+export interface Forward {
+  readonly condition: ForwardCondition;
+  /** Makes the listener; when that fails, goes on trying until it works. */
+  start(): Promise<void>;
+  /** No new connections; those that are open or waiting live on. Undone by {@link start}. */
+  stopAccepting(): Promise<void>;
+  /** Settles when no connection is open or waiting. */
+  whenIdle(): Promise<void>;
+  /** Resets every connection, open or waiting. */
+  resetAll(): void;
+}
+
+export interface ForwardDependencies {
+  readonly source: ChannelSource;
+  readonly usage: Usage;
+  /** {@link Forward.condition} has changed. */
+  onChange(): void;
+  /** A connection was given its channel, so many seconds after it came. */
+  onOpened(seconds: number): void;
+  /** A connection was not served. Errors of the peer's making are the tunnel's business, too. */
+  onFailed(error: TunnelError): void;
+  /** How long a connection was held for the link, in seconds. */
+  onHeld(seconds: number): void;
+  /** One accept failed; the listener lives. */
+  onAcceptError(error: Error): void;
+}

@@ -1,0 +1,66 @@
+import type { CredentialFacts, Held, LinkSession } from './session.ts';
+
+/** The sessions of a link, and which of them serves. */
+export class Roster {
+  #held: readonly Held[] = [];
+  #generation = 1;
+  #lastId = 0;
+  /** No longer wanted: they end with their last channel, and nothing depends on them. */
+  readonly #leaving = new WeakSet<Held>();
+
+  get all(): readonly Held[] {
+    return this.#held;
+  }
+
+  /** Of the settings that hold now. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Sessions made with the settings that hold now, and there to stay, as far as they can serve. */
+  get current(): readonly Held[] {
+    return this.#held.filter((held) => !this.isLeaving(held) && held.session.usable);
+  }
+
+  /** From here on every present session is of an older generation, to be replaced before it ends. */
+  nextGeneration(): void {
+    this.#generation++;
+  }
+
+  add(session: LinkSession, credential: CredentialFacts, generation: number): Held {
+    const held: Held = { id: ++this.#lastId, generation, credential, session };
+    this.#held = [...this.#held, held];
+    return held;
+  }
+
+  remove(held: Held): void {
+    this.#held = this.#held.filter((other) => other !== held);
+  }
+
+  isLeaving(held: Held): boolean {
+    return held.generation !== this.#generation || this.#leaving.has(held);
+  }
+
+  /**
+   * Where a new connection goes: the oldest current session that is not suspect, else any such, else whatever still
+   * might answer.
+   */
+  choose(except?: Held): Held | undefined {
+    const usable = this.#held.filter((held) => held !== except && held.session.usable);
+    const current = usable.filter((held) => !this.isLeaving(held));
+    const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
+    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+  /** Once a current session serves, those of older generations may end, and those beyond the number wanted. */
+  shed(wanted: number): void {
+    const { current } = this;
+    if (current.length === 0) return;
+    const surplus = current.slice(wanted);
+    for (const held of this.#held) {
+      if (!this.isLeaving(held) && !surplus.includes(held)) continue;
+      this.#leaving.add(held);
+      held.session.drain();
+    }
+  }
+}

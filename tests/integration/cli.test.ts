@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+
+/** Runs the program from its source, as a process of its own. */
+function cli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, FLEET_MESH_CONFIG: undefined, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      out += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      err += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+const SEVEN = 'tests/fixtures/config/invalid/seven-mistakes.yaml';
+
+describe('fleet-mesh check', () => {
+  it('locates seven mistakes of seven kinds, and ends with 78', async () => {
+    const expected = readFileSync(`${ROOT}${SEVEN.replace('.yaml', '.expected')}`, 'utf8');
+    const lines = expected.trimEnd().split('\n');
+    expect(lines).toHaveLength(7);
+    expect(await cli(['check', '--config', SEVEN])).toEqual({
+      code: 78,
+      out: '',
+      err: `${lines.map((line) => `${SEVEN}:${line}\n`).join('')}7 problems\n`,
+    });
+  });
+
+  it('prints the problems as JSON', async () => {
+    const { code, out, err } = await cli(['check', '--json', '--config', SEVEN]);
+    expect({ code, err }).toEqual({ code: 78, err: '' });
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ ok: false, problems: { length: 7 } });
+    expect(result.problems[0]).toEqual({
+      file: SEVEN,
+      line: 2,
+      column: 7,
+      path: 'node',
+      message: 'there is no host "railianc01"; expected railiance01 or coulombcore; did you mean "railiance01"?',
+    });
+  });
+
+  it('sums a good configuration up, found through the environment', async () => {
+    expect(await cli(['check'], { FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' })).toEqual({
+      code: 0,
+      out: 'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh\n',
+      err: '',
+    });
+  });
+});
+
+describe('fleet-mesh', () => {
+  it.each([
+    ['an unknown command', ['chek'], /unknown command 'chek'/],
+    ['an unknown option', ['check', '--jason'], /unknown option '--jason'/],
+    ['a missing argument', ['schema'], /missing required argument/],
+    ['an argument too many', ['check', 'extra'], /too many arguments/],
+    ['an unknown schema', ['schema', 'confg'], /no schema "confg"/],
+    ['no command', [], /Usage: fleet-mesh/],
+  ])('ends with 64 and a hint for %s', async (_, args, message) => {
+    const { code, out, err } = await cli(args);
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(err).toMatch(message);
+  });
+
+  it('names its version', async () => {
+    const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+    expect(await cli(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
+  it('prints the JSON Schema of the configuration', async () => {
+    const { code, out } = await cli(['schema', 'config']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual(JSON.parse(readFileSync(`${ROOT}config/tunnels.schema.json`, 'utf8')));
+  });
+});

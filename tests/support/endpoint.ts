@@ -1,0 +1,66 @@
+import { connect } from 'node:net';
+import type { Status } from '../../src/health/status.ts';
+import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../src/http/server.ts';
+import { createLogger } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { statusFixture } from './status-fixture.ts';
+
+export interface RunningEndpoint extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly lines: string[];
+  /** What `/status` answers from now on. */
+  snapshot: Status;
+  alive: boolean;
+  readiness: { ready: boolean; reasons: string[] };
+  stop(): Promise<void>;
+  /** Sends bytes as they are over a connection of their own and collects everything until the server ends it. */
+  raw(request: string): Promise<string>;
+}
+
+/** A real endpoint on a free loopback port, over a snapshot that the test sets. */
+export async function startEndpoint(
+  changes: { options?: Partial<EndpointOptions>; dependencies?: Partial<EndpointDependencies> } = {},
+): Promise<RunningEndpoint> {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'debug', stream: { write: (line) => void lines.push(line) } });
+  const state = { snapshot: statusFixture(), alive: true, readiness: { ready: true, reasons: [] as string[] } };
+  const endpoint = createEndpoint(
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: [], ...changes.options },
+    {
+      snapshot: () => state.snapshot,
+      alive: () => state.alive,
+      readiness: () => state.readiness,
+      metrics: createMetrics({ version: '0.1.0', node: 'railiance01' }),
+      log,
+      ...changes.dependencies,
+    },
+  );
+  const { host, port } = await endpoint.start();
+  const stop = () => endpoint.stop();
+  return Object.assign(state, {
+    host,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    lines,
+    stop,
+    raw: (request: string) => exchange(host, port, request),
+    [Symbol.asyncDispose]: stop,
+  });
+}
+
+function exchange(host: string, port: number, request: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect({ host, port }, () => socket.write(request, 'latin1'));
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      answer += text;
+    });
+    // A reset after an answer is how a server refuses to read on.
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(answer));
+  });
+}

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../../src/config/config.ts';
+import { diffConfig, isUnchanged, summarizeDiff } from '../../../src/config/diff.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+
+const BASE = `version: 1
+node: a
+hosts:
+  a: { address: 192.0.2.1, user: fleet }
+  b: { address: 192.0.2.2, user: fleet }
+actors:
+  x: { key: /keys/x }
+  y: { key: /keys/y }
+tunnels:
+  one: { host: a, actor: x, listen: 127.0.0.1:1, target: 10.0.0.1:1, probe: { http: { path: /, json: { ok: true } } } }
+  two: { host: a, actor: x, listen: 127.0.0.1:2, target: 10.0.0.1:2 }
+`;
+
+const load = (text: string): Config => parseConfig(Buffer.from(text), 'f.yaml', { HOME: '/home/fleet' });
+
+/** BASE with one piece of text replaced. */
+function edited(from: string, to: string): Config {
+  expect(BASE).toContain(from);
+  return load(BASE.replace(from, to));
+}
+
+describe(diffConfig, () => {
+  it.each([
+    ['listen', '127.0.0.1:1,', '127.0.0.1:3,'],
+    ['target', '10.0.0.1:1,', '10.0.0.2:1,'],
+    ['link', 'one: { host: a', 'one: { host: b'],
+    ['link', 'one: { host: a, actor: x', 'one: { host: a, actor: y'],
+    ['probe', 'ok: true', 'ok: false'],
+    ['probe', ', probe: { http: { path: /, json: { ok: true } } }', ''],
+    ['label', 'one: {', 'one: { note: hello,'],
+    ['label', 'one: {', 'one: { production: true,'],
+    ['limits', 'one: {', 'one: { while_down: refuse,'],
+    ['limits', 'one: {', 'one: { max_connections: 5,'],
+  ])('sees a change of %s: %j -> %j', (aspect, from, to) => {
+    const diff = diffConfig(load(BASE), edited(from, to));
+    expect(diff).toEqual({
+      added: [],
+      removed: [],
+      changed: new Map([['one', new Set([aspect])]]),
+      links: [],
+      daemon: new Set(),
+    });
+    expect(summarizeDiff(diff)).toBe(`1 tunnel changed (${aspect})`);
+  });
+
+  it.each([
+    ['address', '192.0.2.1,', '192.0.2.9,', true],
+    ['user', 'user: fleet', 'user: other', true],
+    ['port', 'user: fleet', 'user: fleet, port: 2222', true],
+    ['known_hosts', 'user: fleet', 'user: fleet, known_hosts: /k', true],
+    ['key', 'key: /keys/x', 'key: agent', true],
+    ['passphrase_file', 'key: /keys/x', 'key: /keys/x, passphrase_file: /p', false],
+    ['connect_timeout', 'user: fleet', 'user: fleet, connect_timeout: 1s', true],
+    ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', true],
+    ['sessions', 'user: fleet', 'user: fleet, sessions: 1', false],
+  ])('sees a change of a link: %s', (aspect, from, to, needsNewSessions) => {
+    const diff = diffConfig(load(BASE), edited(from, to));
+    expect(diff.changed.size).toBe(0);
+    expect(diff.links).toEqual([{ host: 'a', actor: 'x', aspects: new Set([aspect]), needsNewSessions }]);
+    expect(summarizeDiff(diff)).toBe(`link a/x changed (${aspect})`);
+  });
+
+  it.each([
+    ['node', 'node: a', 'node: b'],
+    ['endpoint', 'node: a', 'node: a\nendpoint: { listen: 127.0.0.1:9781 }'],
+    ['stop_grace', 'node: a', 'node: a\nstop_grace: 1s'],
+    ['log', 'node: a', 'node: a\nlog: { level: warn }'],
+  ])('sees a change of the daemon: %s', (aspect, from, to) => {
+    const diff = diffConfig(load(BASE), edited(from, to));
+    expect(diff.daemon).toEqual(new Set([aspect]));
+    expect(summarizeDiff(diff)).toBe(`${aspect} changed`);
+  });
+
+  it('tells added, removed and renamed tunnels, and leaves the others alone', () => {
+    const diff = diffConfig(load(BASE), edited('two: {', 'three: {'));
+    expect(diff).toMatchObject({ added: ['three'], removed: ['two'], changed: new Map(), links: [] });
+    expect(summarizeDiff(diff)).toBe('1 tunnel added, 1 removed');
+  });
+
+  it.each([
+    ['a comment', 'node: a', '# hello\nnode: a'],
+    ['a default that is written out', 'node: a', 'node: a\nstop_grace: 10000ms'],
+    ['a host that no tunnel goes to', '192.0.2.2', '192.0.2.3'],
+    ['the order of the keys', 'host: a, actor: x', 'actor: x, host: a'],
+  ])('has nothing to do for %s', (_, from, to) => {
+    const diff = diffConfig(load(BASE), edited(from, to));
+    expect(isUnchanged(diff)).toBe(true);
+    expect(summarizeDiff(diff)).toBe('nothing changed');
+  });
+
+  it('sums up everything in one line', () => {
+    const text = BASE.replace('node: a', 'node: b')
+      .replace('10.0.0.1:1,', '10.0.0.2:1,')
+      .replace('two: {', 'two: { production: true,')
+      .replace('/keys/x', '/keys/z')
+      .concat('  three: { host: a, actor: x, listen: 127.0.0.1:3, target: 10.0.0.1:3 }\n');
+    expect(summarizeDiff(diffConfig(load(BASE), load(text)))).toBe(
+      '2 tunnels changed (target, label), 1 added, link a/x changed (key), node changed',
+    );
+  });
+});

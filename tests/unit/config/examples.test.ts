@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { loadConfig, parseConfig } from '../../../src/config/load.ts';
+import { ConfigError } from '../../../src/config/problem.ts';
+import { configJsonSchema } from '../../../src/config/schema.ts';
+
+const CONFIG = new URL('../../../config/', import.meta.url);
+const ENV = { HOME: '/home/fleet' };
+const EXAMPLE = readFileSync(new URL('example-tunnels.yaml', CONFIG), 'utf8');
+/** The example with the settings that are not supported yet made active. */
+const WHOLE_EXAMPLE = EXAMPLE.replaceAll('#~ ', '');
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** Every field that the schema knows, `*` for names and list items. */
+function fieldsOf(schema: JsonSchema, path = ''): string[] {
+  const children = [...(schema.anyOf ?? []), schema.items, schema.additionalProperties].flat();
+  const nested = children
+    .filter((child) => typeof child === 'object')
+    .flatMap((child) => fieldsOf(child, (schema.anyOf ?? []).includes(child) ? path : `${path}.*`));
+  const own = Object.entries(schema.properties ?? {}).flatMap(([key, child]) => [
+    `${path}.${key}`,
+    ...(typeof child === 'object' ? fieldsOf(child, `${path}.${key}`) : []),
+  ]);
+  return [...own, ...nested];
+}
+
+/** Whether some path of the tree fits, names standing for `*`. */
+function isPresent(tree: unknown, [key, ...rest]: readonly string[]): boolean {
+  if (key === undefined) return true;
+  if (typeof tree !== 'object' || tree === null) return false;
+  return Object.entries(tree).some(([name, value]) => (key === '*' || key === name) && isPresent(value, rest));
+}
+
+describe('config/', async () => {
+  const files = (await readdir(CONFIG)).filter((name) => name.endsWith('-tunnels.yaml'));
+
+  it('has the configurations that are shipped', () => {
+    expect(files.sort()).toEqual(['example-tunnels.yaml', 'railiance01-tunnels.yaml']);
+  });
+
+  it.each(files)('%s is valid', async (name) => {
+    const config = await loadConfig(new URL(name, CONFIG).pathname, ENV);
+    expect(config.tunnels.size).toBeGreaterThan(1);
+  });
+
+  it('railiance01-tunnels.yaml serves the two ports of the fleet facts', async () => {
+    const { node, tunnels, actors, hosts } = await loadConfig(
+      new URL('railiance01-tunnels.yaml', CONFIG).pathname,
+      ENV,
+    );
+    const served = [...tunnels.values()].map(({ listen, target, host, production }) => [
+      listen.kind === 'tcp' && listen.port,
+      target.kind === 'tcp' && target.host,
+      host,
+      production,
+    ]);
+    expect(node).toBe('railiance01');
+    expect(served).toEqual([
+      [18000, '10.43.170.94', 'coulombcore', true],
+      [18765, '10.43.103.154', 'coulombcore', true],
+    ]);
+    expect(actors.get('atm-fleet-mesh')?.key).toMatchObject({ path: '/home/fleet/.ssh/id_ops' });
+    expect([...hosts.keys()]).toEqual(['railiance01', 'coulombcore', 'workstation']);
+  });
+
+  it('tunnels.schema.json is current: `npm run schemas` writes it', () => {
+    expect(JSON.parse(readFileSync(new URL('tunnels.schema.json', CONFIG), 'utf8'))).toEqual(configJsonSchema());
+  });
+});
+
+describe('example-tunnels.yaml', () => {
+  const fields = fieldsOf(configJsonSchema());
+
+  it('is compared with the whole schema', () => {
+    expect(fields).toEqual(
+      expect.arrayContaining(['.node', '.hosts.*.jump.actor', '.tunnels.*.drain.successor.compare.*.path']),
+    );
+    expect(fields.length).toBeGreaterThan(70);
+  });
+
+  // The probe of the successor is "written like the probe above": explained once.
+  it.each(fields.filter((field) => !field.startsWith('.tunnels.*.drain.successor.probe.')))('shows %s', (field) => {
+    expect(isPresent(parse(WHOLE_EXAMPLE), field.split('.').slice(1))).toBe(true);
+  });
+
+  it('marks exactly the settings that are not supported yet', () => {
+    const problems = () => parseConfig(Buffer.from(WHOLE_EXAMPLE), 'f.yaml', ENV);
+    expect(problems).toThrow(ConfigError);
+    try {
+      problems();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      expect(error.problems.filter(({ message }) => !message.endsWith('is not supported yet by this version'))).toEqual(
+        [],
+      );
+      const marked = new Set(EXAMPLE.split('\n').flatMap((line, index) => (line.includes('#~ ') ? [index + 1] : [])));
+      expect(error.problems.filter(({ line }) => !marked.has(line))).toEqual([]);
+    }
+  });
+});
+
+describe(configJsonSchema, () => {
+  it('describes every field', () => {
+    const undescribed: string[] = [];
+    const walk = (schema: JsonSchema, path: string) => {
+      for (const [key, child] of Object.entries(schema.properties ?? {})) {
+        if (typeof child !== 'object') continue;
+        if (child.description === undefined) undescribed.push(`${path}.${key}`);
+        walk(child, `${path}.${key}`);
+      }
+      for (const child of [...(schema.anyOf ?? []), schema.items, schema.additionalProperties].flat()) {
+        if (typeof child === 'object') walk(child, path);
+      }
+    };
+    walk(configJsonSchema(), '');
+    expect(undescribed).toEqual([]);
+  });
+
+  it('is itself a schema that accepts what the loader accepts', () => {
+    // zod reads no `oneOf` that only requires keys; check-tunnels.test.ts looks at that rule.
+    const json = JSON.stringify(configJsonSchema(), (key, value: unknown) => (key === 'oneOf' ? undefined : value));
+    const schema = z.fromJSONSchema(JSON.parse(json));
+    for (const name of ['example-tunnels.yaml', 'railiance01-tunnels.yaml']) {
+      expect(schema.safeParse(parse(readFileSync(new URL(name, CONFIG), 'utf8'))).error).toBeUndefined();
+    }
+    expect(schema.safeParse({ version: 1 }).success).toBe(false);
+  });
+});

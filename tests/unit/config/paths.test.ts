@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { placesFor, resolvePath } from '../../../src/config/paths.ts';
+
+describe(resolvePath, () => {
+  const places = placesFor('/etc/fleet-mesh/tunnels.yaml', { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/cred' });
+
+  it.each([
+    ['/keys/a', '/keys/a'],
+    ['keys/a', '/etc/fleet-mesh/keys/a'],
+    ['../a', '/etc/a'],
+    ['~', '/home/fleet'],
+    ['~/.ssh/id', '/home/fleet/.ssh/id'],
+    ['credential:atm.key', '/run/cred/atm.key'],
+  ])('makes %s absolute: %s', (written, path) => {
+    expect(resolvePath(written, places)).toEqual({ path });
+  });
+
+  it.each(['~root/key', 'credential:', 'credential:..', 'credential:../key', 'credential:a/b', 'credential:a b'])(
+    'refuses %s',
+    (written) => {
+      expect(resolvePath(written, places)).toEqual({ fault: expect.stringMatching(/; expected /) });
+    },
+  );
+
+  it('says what is missing where there are no credentials', () => {
+    expect(resolvePath('credential:key', placesFor('/f', { HOME: '/h' }))).toEqual({
+      fault: expect.stringContaining('$CREDENTIALS_DIRECTORY is not set'),
+    });
+  });
+});
