@@ -13,7 +13,10 @@ export function checkTunnels(outline: Outline): Finding[] {
   ]);
 }
 
-function checkDirection(path: ConfigPath, { direction = 'local', target, allow }: OutlineTunnel): Finding[] {
+function checkDirection(
+  path: ConfigPath,
+  { direction = 'local', target, allow, while_down }: OutlineTunnel,
+): Finding[] {
   const isDynamic = direction === 'dynamic';
   const findings: Finding[] = [];
   const report = (field: string, message: string) => findings.push({ path: [...path, field], message, at: 'key' });
@@ -22,6 +25,8 @@ function checkDirection(path: ConfigPath, { direction = 'local', target, allow }
   if (!isDynamic && allow !== undefined) report('allow', `does not go with direction ${direction}; expected target`);
   if (isDynamic && target !== undefined) report('target', 'does not go with direction dynamic; expected allow');
   if (isDynamic && allow === undefined) report('allow', 'missing; expected a list of host:port for direction dynamic');
+  if (direction === 'remote' && while_down !== undefined)
+    report('while_down', 'does not go with direction remote: while the link is down, nothing listens on the host');
   return findings;
 }
 

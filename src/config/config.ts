@@ -64,11 +64,14 @@ export interface TunnelConfig {
   readonly name: string;
   readonly host: string;
   readonly actor: string;
-  readonly direction: 'local';
+  readonly direction: 'local' | 'remote';
+  /** `local`: on this node; `remote`: on the host. */
   readonly listen: Address;
+  /** `local`: as reached from the host; `remote`: as reached from this node. */
   readonly target: Address;
   readonly production: boolean;
   readonly note: string | undefined;
+  /** Without effect on a `remote` tunnel: while its link is down, nothing listens. */
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;

@@ -24,7 +24,7 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['actors', '*', 'drain_timeout'] },
   { path: ['actors', '*', 'on_expiry'] },
   { path: ['actors', '*', 'fallback'] },
-  { path: ['tunnels', '*', 'direction'], when: (value) => value === 'remote' || value === 'dynamic' },
+  { path: ['tunnels', '*', 'direction'], when: (value) => value === 'dynamic' },
   { path: ['tunnels', '*', 'allow'] },
   { path: ['tunnels', '*', 'listen'], when: isUnix },
   { path: ['tunnels', '*', 'target'], when: isUnix },

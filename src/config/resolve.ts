@@ -57,7 +57,7 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
 }
 
 function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {
-  if (tunnel.direction !== 'local' || tunnel.target === undefined) throw new Error(`tunnel ${name} passed unchecked`);
+  if (tunnel.direction === 'dynamic' || tunnel.target === undefined) throw new Error(`tunnel ${name} passed unchecked`);
   return {
     name,
     host: tunnel.host,

@@ -6,7 +6,8 @@ import type { UsageStatus } from '../health/status.ts';
  * that counting costs the data path nothing; probes never come here.
  */
 export class Usage {
-  readonly #open = new Set<Socket>();
+  /** Sockets on this side of the tunnel, and what is at their other end. */
+  readonly #open = new Map<Socket, 'client' | 'target'>();
   #openedTotal = 0;
   #failedTotal = 0;
   #held = 0;
@@ -28,14 +29,15 @@ export class Usage {
     this.#lastActivityAt = now;
   }
 
-  /** The connection has its channel. Counted until its socket closes. */
-  opened(socket: Socket): void {
+  /** The connection has its channel and its socket on this side, to a client or to the target. Counted until that closes. */
+  opened(socket: Socket, peer: 'client' | 'target' = 'client'): void {
     this.#openedTotal++;
-    this.#open.add(socket);
+    this.#open.set(socket, peer);
     socket.once('close', () => {
       this.#open.delete(socket);
-      this.#closedToTarget += socket.bytesRead;
-      this.#closedFromTarget += socket.bytesWritten;
+      const moved = bytesOf(socket, peer);
+      this.#closedToTarget += moved.toTarget;
+      this.#closedFromTarget += moved.fromTarget;
       this.#lastActivityAt = new Date();
     });
   }
@@ -80,10 +82,17 @@ export class Usage {
   #bytes(): { toTarget: number; fromTarget: number } {
     let toTarget = this.#closedToTarget;
     let fromTarget = this.#closedFromTarget;
-    for (const socket of this.#open) {
-      toTarget += socket.bytesRead;
-      fromTarget += socket.bytesWritten;
+    for (const [socket, peer] of this.#open) {
+      const moved = bytesOf(socket, peer);
+      toTarget += moved.toTarget;
+      fromTarget += moved.fromTarget;
     }
     return { toTarget, fromTarget };
   }
+}
+
+function bytesOf({ bytesRead, bytesWritten }: Socket, peer: 'client' | 'target') {
+  return peer === 'client'
+    ? { toTarget: bytesRead, fromTarget: bytesWritten }
+    : { toTarget: bytesWritten, fromTarget: bytesRead };
 }

@@ -8,7 +8,7 @@ import { freePort } from './loopback.ts';
 import type { Sshd } from './real-sshd.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port if not given. */
+/** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port on loopback if not given. */
 export type MeshTunnel = Record<string, unknown> & { readonly target: number | string };
 
 export interface MeshOptions {
@@ -63,7 +63,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       const port = typeof listen === 'number' ? listen : (ports.get(name) ?? (await freePort()));
       ports.set(name, port);
       tunnels[name] = {
-        listen: `127.0.0.1:${port}`,
+        listen: typeof listen === 'string' ? listen : `127.0.0.1:${port}`,
         target: typeof target === 'number' ? `127.0.0.1:${target}` : target,
         ...rest,
       };
