@@ -61,6 +61,8 @@ export class FarHolder {
   #gapSince: number | undefined;
   /** When a session was lost that held the address, or may have; until the address was ours or free again. */
   #lostAt: number | undefined;
+  /** At the last refusal nothing answered at the address: another refusal is about us. */
+  #seenFree = false;
   #seen: readonly FarSession[] = [];
   #wake = new AbortController();
   #loop: Promise<void> | undefined;
@@ -148,8 +150,12 @@ export class FarHolder {
     if (error.code !== 'remote_listen_denied' || this.#bound) return this.#failed(error, false);
     const { listen, host } = this.#options;
     const found = await look(session, listen, signal);
+    const freed = found === 'refused' && !this.#seenFree;
+    this.#seenFree = found === 'refused';
     // Nobody holds it: whatever we lost there is gone.
-    if (found === 'refused') this.#lostAt = undefined;
+    if (this.#seenFree) this.#lostAt = undefined;
+    // A process that dies closes its connection before its listener: what held the address may just have let go of it.
+    if (freed) return OVERTAKEN_MS;
     const lostMs = this.#lostAt === undefined ? undefined : performance.now() - this.#lostAt;
     const refusal = { listen, host, look: found, lostMs, cause: error };
     return this.#failed(explainRefusal(refusal), isGhost(refusal));
@@ -231,6 +237,7 @@ export class FarHolder {
     this.#bound = bound;
     this.#error = undefined;
     this.#lostAt = undefined;
+    this.#seenFree = false;
     void bound.session.closed.then(({ silentMs }) => this.#onClosed(bound, silentMs));
     this.#closeGap();
     void this.#proveUntilKnown(bound);

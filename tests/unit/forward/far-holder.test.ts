@@ -72,6 +72,24 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
+  it('is not misled by an address that was freed between the refusal and the look', async () => {
+    const server = new FarServer();
+    const [a, b] = [server.session('a'), server.session('b')];
+    const { holder } = holderOver([a, b]);
+    await holder.start();
+    await settle();
+    a.die(true);
+    const open = b.open.bind(b);
+    b.open = () => {
+      server.holder = undefined;
+      return open();
+    };
+    await settle(10);
+    expect(holder.condition).toEqual({ kind: 'serving' });
+    expect(server.holder).toBe(b);
+    await holder.stop();
+  });
+
   it('moves from a session on the way out by cancel and bind', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
