@@ -65,7 +65,8 @@ export type TunnelConfig = TunnelSettings & TunnelDestination;
 
 /** Where a tunnel's connections go. */
 export type TunnelDestination =
-  | { readonly direction: 'local'; readonly target: Address; readonly allow?: undefined }
+  /** `local`: as reached from the host; `remote`: as reached from this node. */
+  | { readonly direction: 'local' | 'remote'; readonly target: Address; readonly allow?: undefined }
   /** Each client says where; `allow` says where it may. */
   | { readonly direction: 'dynamic'; readonly target?: undefined; readonly allow: readonly AllowRule[] };
 
@@ -73,9 +74,11 @@ export interface TunnelSettings {
   readonly name: string;
   readonly host: string;
   readonly actor: string;
+  /** `local` and `dynamic`: on this node; `remote`: on the host. */
   readonly listen: Address;
   readonly production: boolean;
   readonly note: string | undefined;
+  /** Without effect on a `remote` tunnel: while its link is down, nothing listens. */
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;

@@ -52,17 +52,22 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
   const changed = new Map<string, ReadonlySet<TunnelAspect>>();
   for (const [name, tunnel] of after.tunnels) {
     const previous = before.tunnels.get(name);
-    if (previous === undefined) continue;
+    if (previous === undefined || previous.direction !== tunnel.direction) continue;
     const aspects = differences(tunnelAspects(previous), tunnelAspects(tunnel));
     if (aspects.size > 0) changed.set(name, aspects);
   }
   return {
-    added: [...after.tunnels.keys()].filter((name) => !before.tunnels.has(name)),
-    removed: [...before.tunnels.keys()].filter((name) => !after.tunnels.has(name)),
+    // A tunnel that has turned its direction is another tunnel of the same name.
+    added: [...after.tunnels.values()].filter((tunnel) => !isSameTunnel(before, tunnel)).map(({ name }) => name),
+    removed: [...before.tunnels.values()].filter((tunnel) => !isSameTunnel(after, tunnel)).map(({ name }) => name),
     changed,
     links: linkChanges(before, after),
     daemon: differences(daemonAspects(before), daemonAspects(after)),
   };
+}
+
+function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): boolean {
+  return tunnels.get(name)?.direction === direction;
 }
 
 /** Whether there is nothing to do. */

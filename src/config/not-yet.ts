@@ -22,7 +22,6 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['actors', '*', 'drain_timeout'] },
   { path: ['actors', '*', 'on_expiry'] },
   { path: ['actors', '*', 'fallback'] },
-  { path: ['tunnels', '*', 'direction'], when: (value) => value === 'remote' },
   { path: ['tunnels', '*', 'drain'] },
 ];
 

@@ -77,7 +77,7 @@ function resolveDestination(
   { direction, target, allow }: ParsedConfig['tunnels'][string],
 ): TunnelDestination {
   if (direction === 'dynamic' && allow !== undefined) return { direction, allow };
-  if (direction === 'local' && target !== undefined) return { direction, target };
+  if (direction !== 'dynamic' && target !== undefined) return { direction, target };
   throw new Error(`tunnel ${name} passed unchecked`);
 }
 

@@ -55,9 +55,8 @@ export class ListenForward implements Forward {
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
-  /** Every connection from its accept to its end; aborting one resets it. Those without a channel yet are pending. */
+  /** Every connection from its accept until nothing of it is left to deliver; aborting one resets it. */
   readonly #serving = new Set<AbortController>();
-  #pending = 0;
   readonly #idleWaiters = new Set<() => void>();
 
   constructor(options: ListenForwardOptions, deps: ForwardDependencies) {
@@ -170,12 +169,10 @@ export class ListenForward implements Forward {
   async #whilePending(socket: Socket, cut: AbortController, task: () => Promise<Channel>): Promise<Channel> {
     const onClose = () => cut.abort(new TunnelError('connection_reset', 'the client went away'));
     socket.once('close', onClose);
-    this.#pending++;
     try {
       this.#admit();
       return await task();
     } finally {
-      this.#pending--;
       socket.off('close', onClose);
     }
   }
@@ -187,7 +184,7 @@ export class ListenForward implements Forward {
 
   #admit(): void {
     const { maxConnections } = this.#options;
-    if (this.#deps.usage.open + this.#pending > maxConnections)
+    if (this.#serving.size > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });

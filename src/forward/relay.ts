@@ -19,8 +19,13 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
+    // ssh2 emits 'close' by itself: the stream's own flag does not follow.
+    let channelClosed = false;
 
+    let finished = false;
     const finish = () => {
+      if (finished) return;
+      finished = true;
       signal.removeEventListener('abort', cut);
       // A reset cannot be passed on through SSH: closing the channel is all there is.
       channel.close();
@@ -36,11 +41,14 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       if (end === 'finished') end = 'client_reset';
     });
     client.once('close', () => {
-      const owesTarget = client.readableEnded && !stream.writableFinished && end !== 'session_lost';
+      const owesTarget = client.readableEnded && !stream.writableFinished && !channelClosed && end !== 'session_lost';
       if (owesTarget) stream.once('finish', finish).once('close', finish);
       else finish();
     });
-    stream.once('close', () => closeAfterLastByte(client));
+    stream.once('close', () => {
+      channelClosed = true;
+      closeAfterLastByte(client);
+    });
     channel.onLost((complete) => {
       end = 'session_lost';
       client.unpipe(stream);

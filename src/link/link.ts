@@ -5,6 +5,7 @@ import { Waiters } from '../async/waiters.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -106,6 +107,11 @@ export class Link implements ChannelSource {
   /** Channels open on any session. */
   get channels(): number {
     return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
+  }
+
+  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  get farSessions(): readonly FarSession[] {
+    return this.#roster.homes.map(({ session }) => session);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {

@@ -52,6 +52,17 @@ export class Roster {
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
   }
 
+  /**
+   * Sessions that a listener on the far side may live on, best first; it stays where it is while that is one of them. With
+   * no current session it stays on one that is leaving.
+   */
+  get homes(): readonly Held[] {
+    const { current } = this;
+    const candidates = current.length > 0 ? current : this.#held.filter(({ session }) => session.usable);
+    const suspects = candidates.filter(({ session }) => session.suspect);
+    return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
+  }
+
   /** Once a current session serves, those of older generations may end, and those beyond the number wanted. */
   shed(wanted: number): void {
     const { current } = this;

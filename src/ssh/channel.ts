@@ -108,6 +108,17 @@ export class SessionChannel {
     });
   }
 
+  /** The channel was asked for by the server and has just been confirmed. */
+  confirmed(stream: ClientChannel): Channel {
+    this.answer(undefined, stream);
+    return this.#handle(stream);
+  }
+
+  /** The channel was asked for by the server and has just been refused. */
+  declined(): void {
+    this.#finish();
+  }
+
   /** The session is gone. Called before ssh2 ends the stream. */
   lose(): void {
     if (this.#over) return;

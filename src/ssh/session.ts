@@ -4,13 +4,15 @@ import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
 import { offer } from './algorithms.ts';
-import { openDirectChannel, type SessionChannel } from './channel.ts';
+import { openDirectChannel, SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
+import { RemoteListeners } from './remote-listeners.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
@@ -184,6 +186,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
   readonly #channels = new Set<SessionChannel>();
+  readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
   #silentMs = 0;
@@ -202,6 +205,14 @@ export class Session {
       request: (onReply) => requestKeepalive(client, onReply),
       onLost: (silentMs) => this.#lost(silentMs),
       now: () => performance.now(),
+    });
+    this.#listeners = new RemoteListeners(client, {
+      timeoutMs: options.stepTimeoutMs,
+      usable: () => this.usable,
+      gone: () => this.#gone(),
+      onSilence: () => this.check(),
+      adopt: (peer) => this.#adopt(peer),
+      onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
@@ -246,12 +257,17 @@ export class Session {
     return channel.opened(this.#options.stepTimeoutMs, signal);
   }
 
+  /** A listener on the far side (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
+  listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    return this.#listeners.create(address, onConnection);
+  }
+
   /** Something looked dead through this session: find out at once. */
   check(): void {
     if (this.#state !== 'closed') this.#keepalive.check();
   }
 
-  /** No more use is made of it: it ends as soon as its last channel is closed. */
+  /** No more use is made of it: it ends as soon as its last channel is closed and its last listener released. */
   drain(): void {
     if (this.#state === 'open') this.#state = 'draining';
     this.#endIfDrained();
@@ -267,8 +283,20 @@ export class Session {
     return this.closed;
   }
 
+  #adopt(peer: Address): SessionChannel {
+    const channel: SessionChannel = new SessionChannel(peer, {
+      gone: () => this.#gone(),
+      onClosed: () => {
+        this.#channels.delete(channel);
+        this.#endIfDrained();
+      },
+    });
+    this.#channels.add(channel);
+    return channel;
+  }
+
   #endIfDrained(): void {
-    if (this.#state === 'draining' && this.#channels.size === 0) void this.end();
+    if (this.#state === 'draining' && this.#channels.size === 0 && this.#listeners.size === 0) void this.end();
   }
 
   #lost(silentMs: number): void {

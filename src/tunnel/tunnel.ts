@@ -4,6 +4,7 @@ import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
@@ -19,12 +20,14 @@ import { isVerdict, targetText } from './target.ts';
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Sessions that a listener on the far side may live on, best first. */
+  readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
   check(): void;
 }
 
 export interface TunnelDependencies {
-  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds'>;
+  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds'>;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
@@ -45,7 +48,7 @@ export class Tunnel {
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
-  #linkWasReady = false;
+  #probeWasReady = false;
   #removed = false;
   #targetError: TunnelError | undefined;
   #probeError: TunnelError | undefined;
@@ -70,7 +73,10 @@ export class Tunnel {
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
-      onChange: () => this.#evaluate(),
+      sessions: () => this.#link.farSessions,
+      random: deps.random,
+      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
+      onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
         connectSeconds.observe(labels, seconds);
         if (this.#targetError) this.#judgeTarget(undefined);
@@ -123,10 +129,15 @@ export class Tunnel {
 
   /** The link's readiness, state or error has changed. */
   linkChanged(): void {
-    const { ready } = this.#link;
-    if (ready && !this.#linkWasReady) this.#probing?.prober.runNow();
-    if (!ready && this.#linkWasReady) this.#probing?.prober.linkLost();
-    this.#linkWasReady = ready;
+    this.#forward.forward.linkChanged?.();
+    this.#readinessChanged();
+  }
+
+  #readinessChanged(): void {
+    const { ready } = this.#probeSource;
+    if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
+    if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
+    this.#probeWasReady = ready;
     this.#evaluate();
   }
 
@@ -183,6 +194,21 @@ export class Tunnel {
     };
   }
 
+  /** What a probe goes through: the way of the clients. */
+  get #probeSource(): ChannelSource {
+    return this.#forward.forward.probeSource ?? this.#source;
+  }
+
+  #onFarSideBound(gapSeconds: number | undefined): void {
+    const { name, host, listen } = this.#config;
+    if (gapSeconds !== undefined) this.#deps.metrics.remoteListenGapSeconds.observe({ tunnel: name }, gapSeconds);
+    const gap = gapSeconds === undefined ? '' : ` again, after a gap of ${gapSeconds.toFixed(3)} s`;
+    this.#deps.log.info(
+      { event: 'tunnel.listening', gap_seconds: gapSeconds },
+      `${host} listens on ${formatAddress(listen)}${gap}`,
+    );
+  }
+
   #setProbe(): void {
     const { probe, target, name } = this.#config;
     if (!probe || !target || this.#removed) {
@@ -199,7 +225,7 @@ export class Tunnel {
     const prober = new Prober(
       { config: probe, target },
       {
-        source: this.#source,
+        source: this.#probeSource,
         observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
         random: this.#deps.random,
         onResult: ({ error }) => this.#onProbed(error),
@@ -239,7 +265,7 @@ export class Tunnel {
 
   #latestError(): TunnelError | undefined {
     const { condition } = this;
-    const listenError = condition.kind === 'unbound' ? condition.error : undefined;
+    const listenError = condition.kind === 'serving' ? undefined : condition.error;
     const errors = [this.#lastError, listenError, this.#link.lastError].filter((error) => error !== undefined);
     return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
   }

@@ -49,7 +49,7 @@ export const tunnel = mapping({
     )
     .prefault({})
     .describe(
-      'What new connections meet while the link is down: refuse, or { hold, limit }. Default { hold: 10s, limit: 256 }.',
+      'What new connections meet while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
     ),
   max_connections: wholeNumber(1, 65_535)
     .prefault(1_024)

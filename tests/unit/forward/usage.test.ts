@@ -8,11 +8,6 @@ class FakeSocket extends EventEmitter {
   bytesWritten = 0;
   /** Read from the connection, but by nobody yet. */
   readableLength = 0;
-  resets = 0;
-
-  resetAndDestroy(): void {
-    this.resets++;
-  }
 }
 
 const T0 = new Date('2026-07-20T10:00:00.000Z');
