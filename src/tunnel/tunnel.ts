@@ -10,6 +10,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
+import { CurrentLink } from './current-link.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 
 /** What a tunnel needs of its link. */
@@ -36,8 +37,7 @@ export class Tunnel {
   readonly #usage = new Usage();
   readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
-  /** Whichever link the tunnel goes over at the moment of the question. */
-  readonly #source: ChannelSource;
+  readonly #source: CurrentLink;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
@@ -53,14 +53,7 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     this.#deps = deps;
-    const currentLink = () => this.#link;
-    this.#source = {
-      get ready() {
-        return currentLink().ready;
-      },
-      whenReady: (signal) => this.#link.whenReady(signal),
-      open: (target, originator, signal) => this.#link.open(target, originator, signal),
-    };
+    this.#source = new CurrentLink(link);
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = createForward(config, {
@@ -101,6 +94,7 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
+    this.#source.move(link);
     const target = formatAddress(before.target) !== formatAddress(config.target);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
