@@ -6,6 +6,8 @@ import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.t
 export interface TunnelFacts {
   /** Taken out of the configuration: it lives on only for its open connections. */
   readonly removed: boolean;
+  /** The daemon ends: so does everything else as soon as it may. */
+  readonly stopping: boolean;
   readonly host: string;
   readonly forward: ForwardCondition;
   readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
@@ -26,6 +28,8 @@ export interface TunnelState {
 /** A tunnel's state and the reason for it. Pure; the order of the questions is the order of what must be mended first. */
 export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
+  if (facts.stopping)
+    return { state: 'stopped', reason: `the daemon is stopping; ${connections(facts.open)} still open` };
   if (facts.removed)
     return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
   if (facts.forward.kind === 'unbound')

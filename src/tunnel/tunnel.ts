@@ -36,13 +36,13 @@ export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
   readonly #forward: ConfiguredForward;
-  readonly #stop = new AbortController();
   readonly #source: CurrentLink;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #linkWasReady = false;
   #removed = false;
+  #stopping = false;
   #targetError: TunnelError | undefined;
   #probeError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -130,8 +130,9 @@ export class Tunnel {
 
   /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
-    this.#stop.abort();
+    this.#stopping = true;
     this.#probing?.stop.abort();
+    this.#evaluate();
     await this.stopAccepting();
     const patience = new AbortController();
     const enough = () => patience.abort();
@@ -228,13 +229,12 @@ export class Tunnel {
   }
 
   #evaluate(): void {
-    if (this.#stop.signal.aborted) return;
     const next = tunnelState(this.#facts());
     const from = this.#state;
     if (from === next.state) return;
     this.#state = next.state;
     this.#since = new Date();
-    const level = next.state === 'up' || next.state === 'unverified' ? 'info' : 'warn';
+    const level = next.state === 'down' || next.state === 'degraded' ? 'warn' : 'info';
     this.#deps.log[level](
       { event: 'tunnel.state', from, to: next.state, reason: next.reason },
       `${from} -> ${next.state}${next.reason ? `: ${next.reason}` : ''}`,
@@ -245,6 +245,7 @@ export class Tunnel {
     const probe = this.#probing?.prober.status();
     return {
       removed: this.#removed,
+      stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
       link: { state: this.#link.state, lastError: this.#link.lastError },

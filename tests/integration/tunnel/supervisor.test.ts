@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
@@ -71,6 +73,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
 
 const portOf = ({ listen }: TunnelConfig) => (listen.kind === 'tcp' ? listen.port : 0);
 const reload = (before: Config, after: Config) => supervisor.apply(after, diffConfig(before, after));
+const up = () => waitUntil('it is up', () => supervisor.tunnels()[0]?.state === 'up');
 
 describe('a tunnel that moves to another host', () => {
   it('takes along the connections that wait for the old one', async () => {
@@ -81,5 +84,23 @@ describe('a tunnel that moves to another host', () => {
     await waitUntil('it is held', () => supervisor.tunnels()[0]?.usage.held === 1);
     await reload(before, after);
     expect(await answer).toMatchObject({ end: 'fin', head: 'hello' });
+  });
+});
+
+describe('a stop', () => {
+  it('calls a tunnel with open connections stopped, and says so', async () => {
+    await supervisor.start(configOf(hub));
+    await up();
+    const client = connect({ host: '127.0.0.1', port: portOf(hub) }).on('error', () => {});
+    await waitUntil('it is open', () => supervisor.tunnels()[0]?.usage.open === 1);
+    const stopped = supervisor.stop(2_000, never);
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(supervisor.tunnels()[0]).toMatchObject({
+      state: 'stopped',
+      reason: 'the daemon is stopping; 1 connection still open',
+    });
+    client.destroy();
+    await Promise.all([once(client, 'close'), stopped]);
   });
 });
