@@ -256,6 +256,15 @@ describe('no session', () => {
     await expect(connecting).rejects.toThrow('stopping');
   });
 
+  it('with an abort before the dial: nothing is dialled', async () => {
+    const dialling = dial(
+      { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
+      AbortSignal.abort(new Error('stopping')),
+    );
+    await expect(dialling).rejects.toThrow('stopping');
+    expect(sshd.accepted()).toBe(0);
+  });
+
   it('with an abort before the handshake: the socket is gone', async () => {
     const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
     const options = { peer: '', username: '', stepTimeoutMs: 1_000, keepalive: hostOf(sshd).keepalive };
