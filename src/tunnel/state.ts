@@ -23,27 +23,47 @@ export interface TunnelState {
   readonly state: TunnelStateName;
   /** One sentence for a tired operator; null only when all is well. */
   readonly reason: string | null;
+  /** What the reason speaks of, if that is an error: its code and hint fit the reason. */
+  readonly error: TunnelError | undefined;
 }
 
 /** A tunnel's state and the reason for it. Pure; the order of the questions is the order of what must be mended first. */
 export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
   if (facts.stopping)
-    return { state: 'stopped', reason: `the daemon is stopping; ${connections(facts.open)} still open` };
+    return {
+      state: 'stopped',
+      reason: `the daemon is stopping; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
   if (facts.removed)
-    return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
+    return {
+      state: 'draining',
+      reason: `removed from the configuration; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
   if (facts.forward.kind === 'unbound')
-    return { state: 'down', reason: facts.forward.error?.message ?? 'the listen address is not bound yet' };
-  if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
+    return {
+      state: 'down',
+      reason: facts.forward.error?.message ?? 'the listen address is not bound yet',
+      error: facts.forward.error,
+    };
+  if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link), error: link.lastError };
   if (probe?.state === 'failing')
     return {
       state: 'degraded',
       reason: `the probe through the tunnel fails: ${probe.lastError?.message ?? 'no answer'}`,
+      error: probe.lastError,
     };
   if (facts.targetError)
-    return { state: 'degraded', reason: `the last connection failed: ${facts.targetError.message}` };
-  if (probe?.state === 'pending') return { state: 'unverified', reason: unprovenReason(probe.lastError) };
-  return { state: 'up', reason: null };
+    return {
+      state: 'degraded',
+      reason: `the last connection failed: ${facts.targetError.message}`,
+      error: facts.targetError,
+    };
+  if (probe?.state === 'pending')
+    return { state: 'unverified', reason: unprovenReason(probe.lastError), error: probe.lastError };
+  return { state: 'up', reason: null, error: undefined };
 }
 
 function linkReason(host: string, { state, lastError }: TunnelFacts['link']): string {

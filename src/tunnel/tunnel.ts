@@ -44,7 +44,6 @@ export class Tunnel {
   #removed = false;
   #stopping = false;
   #targetError: TunnelError | undefined;
-  #probeError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
   #state: TunnelStateName = 'down';
   #since = new Date();
@@ -153,6 +152,7 @@ export class Tunnel {
 
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, target, production, note } = this.#config;
+    const { state, reason, error } = tunnelState(this.#facts());
     return {
       name,
       host,
@@ -162,10 +162,11 @@ export class Tunnel {
       target: formatAddress(target),
       production,
       note: note ?? null,
-      ...tunnelState(this.#facts()),
+      state,
+      reason,
       since: this.#since.toISOString(),
       route: 'tunnel',
-      last_error: this.#latestError()?.report() ?? null,
+      last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
       usage: this.#usage.status(),
       availability: null,
@@ -178,7 +179,6 @@ export class Tunnel {
     if (!probe || this.#removed) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
-      this.#probeError = undefined;
       return;
     }
     if (this.#probing) {
@@ -200,7 +200,6 @@ export class Tunnel {
   }
 
   #onProbed(error: TunnelError | undefined): void {
-    this.#probeError = error;
     if (error) {
       this.#lastError = error;
       this.#link.check();
@@ -221,13 +220,6 @@ export class Tunnel {
     this.#evaluate();
   }
 
-  #latestError(): TunnelError | undefined {
-    const { condition } = this;
-    const listenError = condition.kind === 'unbound' ? condition.error : undefined;
-    const errors = [this.#lastError, listenError, this.#link.lastError].filter((error) => error !== undefined);
-    return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
-  }
-
   #evaluate(): void {
     const next = tunnelState(this.#facts());
     const from = this.#state;
@@ -242,14 +234,14 @@ export class Tunnel {
   }
 
   #facts(): TunnelFacts {
-    const probe = this.#probing?.prober.status();
+    const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
       link: { state: this.#link.state, lastError: this.#link.lastError },
-      probe: probe && { state: probe.state, lastError: this.#probeError },
+      probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,
     };

@@ -104,3 +104,17 @@ describe('a stop', () => {
     await Promise.all([once(client, 'close'), stopped]);
   });
 });
+
+describe('the error beside the reason', () => {
+  it('is the one that the reason speaks of, whatever else failed later', async () => {
+    await supervisor.start(configOf({ ...hub, target: loopback(await freePort()) }));
+    await waitUntil('both sessions are there', () => sshd.connections.size === 2);
+    await pythonClient({ port: portOf(hub), send: 'hello' });
+    // The standby session cannot be rebuilt: true, later, and not why this tunnel is degraded.
+    const [session] = sshd.connections;
+    sshd.setRefuseAuth(true);
+    session?.end();
+    await waitUntil('it was tried', () => supervisor.links()[0]?.last_error?.code === 'auth_rejected');
+    expect(supervisor.tunnels()[0]).toMatchObject({ state: 'degraded', last_error: { code: 'target_unreachable' } });
+  });
+});

@@ -104,7 +104,10 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
 ];
 
 test.each(table)('%s', (_, facts, state, reason) => {
-  expect(tunnelState({ ...well, ...facts })).toEqual({ state, reason });
+  const told = tunnelState({ ...well, ...facts });
+  expect(told).toMatchObject({ state, reason });
+  // Code and hint are shown beside the reason: they must be about the same thing.
+  if (told.error) expect(told.reason).toContain(told.error.message);
 });
 
 test('whatever the facts, there is a reason exactly when the tunnel is not up', () => {
