@@ -2,6 +2,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import { type Address, formatAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import { printable } from '../printable.ts';
 
 interface ChannelDependencies {
   /** Why the session under the channel is gone. */
@@ -147,7 +148,8 @@ export class SessionChannel {
 
   #explain(error: Error): TunnelError {
     const reason = 'reason' in error ? error.reason : undefined;
-    const said = error.message.replace(/^\(SSH\) Channel open failure: /, '');
+    // The server's own words: they end up on terminals.
+    const said = printable(error.message.replace(/^\(SSH\) Channel open failure: /, ''), 120);
     if (reason === ADMINISTRATIVELY_PROHIBITED)
       return new TunnelError('forward_denied', `the server forbids a channel to ${this.#target}`, { cause: error });
     // The reason code tells only that the connect failed; sshd's description is strerror(3) of what happened.

@@ -4,6 +4,7 @@ import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import { printable } from '../printable.ts';
 import { offer } from './algorithms.ts';
 import { openDirectChannel, type SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -123,7 +124,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
-      const server = IDENTIFICATION.exec(greeting)?.[1] ?? '';
+      const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
       resolve(new Session(client, socket, options, facts));
     };
@@ -279,7 +280,8 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+    const said = printable(error.message, 120);
+    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
     this.#destroyAfter(GOODBYE_MS);
   }
 
