@@ -62,7 +62,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('short of 
     expect(served.length).toBeGreaterThan(LIMIT / 2);
     expect(refused.length).toBeGreaterThan(LIMIT / 2);
     // Never a clean end: that would be an empty answer.
-    expect(new Set(refused.map(({ error }) => error()))).toEqual(new Set(['read ECONNRESET']));
+    expect(refused.map(({ error }) => error()).filter((error) => !error?.includes('ECONNRESET'))).toEqual([]);
     expect(await mesh.metric('accept_errors_total', { tunnel: 'echo' })).toBe(refused.length);
     const lines = () => mesh.daemon.records().filter(({ event }) => event === 'tunnel.accept_failed');
     expect(lines()).toHaveLength(1);

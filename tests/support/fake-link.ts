@@ -2,6 +2,7 @@ import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
 import type { FarListener } from '../../src/forward/far-side.ts';
+import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
 import type { Attempt, CredentialFacts, LinkSession } from '../../src/link/session.ts';
@@ -115,9 +116,9 @@ export class FakeNetwork {
   /** If set, nothing local can be read, and nothing says so. */
   stuck = false;
 
-  constructor(host: Partial<HostConfig> = {}) {
+  constructor(host: Partial<HostConfig> = {}, jump?: JumpLink) {
     this.link = new Link(
-      { host: { ...hostConfig, ...host }, actor: actorConfig },
+      { host: { ...hostConfig, ...host }, actor: actorConfig, jump },
       {
         prepare: (config) => this.#prepare(config),
         pacer: new Pacer(250),
