@@ -1,3 +1,4 @@
+import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
@@ -5,6 +6,7 @@ import { loadConfig } from './config/load.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
+import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -42,7 +44,13 @@ export class Daemon {
     this.#version = options.version;
     this.#log = log;
     this.#metrics = createMetrics({ version: options.version, node: options.config.node });
-    this.#supervisor = new Supervisor({ prepare, metrics: this.#metrics, log, random: Math.random });
+    const knownHosts = new KnownHostsReport(log);
+    this.#supervisor = new Supervisor({
+      prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
+      metrics: this.#metrics,
+      log,
+      random: Math.random,
+    });
     this.#endpoint = this.#createEndpoint(options.config);
   }
 
@@ -111,7 +119,9 @@ export class Daemon {
     try {
       const next = await loadConfig(this.#config.path, process.env);
       const diff = diffConfig(this.#config, next);
-      if (diff.daemon.has('endpoint')) await this.#moveEndpoint(next);
+      // Only another address: the endpoint itself still holds the one that it has.
+      if (formatAddress(this.#config.endpoint.listen) !== formatAddress(next.endpoint.listen))
+        await this.#moveEndpoint(next);
       if (diff.daemon.has('log')) this.#log.setLevel(next.logLevel);
       await this.#supervisor.apply(next, diff);
       this.#config = next;

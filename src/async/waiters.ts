@@ -1,9 +1,14 @@
 /** Everybody who waits for one thing to happen. */
 export class Waiters {
-  readonly #resolves = new Set<() => void>();
+  readonly #resolves = new Map<() => void, AbortSignal>();
 
   get size(): number {
     return this.#resolves.size;
+  }
+
+  /** One of each that waits: it aborts when that one gives up. */
+  get signals(): readonly AbortSignal[] {
+    return [...this.#resolves.values()];
   }
 
   /** Settles at the next {@link wake}; rejects with the signal's reason once it aborts. */
@@ -26,11 +31,11 @@ export class Waiters {
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#resolves.add(onWake);
+      this.#resolves.set(onWake, signal);
     });
   }
 
   wake(): void {
-    for (const resolve of [...this.#resolves]) resolve();
+    for (const resolve of [...this.#resolves.keys()]) resolve();
   }
 }

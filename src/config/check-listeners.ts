@@ -76,6 +76,6 @@ function isPlainV6(host: string): boolean {
 }
 
 /** Whether only this machine can reach the address: 127.0.0.0/8, `::1`, `localhost`. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }

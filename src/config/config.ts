@@ -1,4 +1,5 @@
 import type { Address, TcpAddress } from '../address.ts';
+import type { AllowRule } from '../allow/rule.ts';
 
 /**
  * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,
@@ -33,7 +34,7 @@ export interface HostConfig {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Undefined for a host that no tunnel goes to. */
+  /** Undefined for a host that nothing goes to. */
   readonly user: string | undefined;
   readonly role: HostRole | undefined;
   readonly knownHosts: string;
@@ -42,6 +43,15 @@ export interface HostConfig {
   readonly keepalive: KeepaliveConfig;
   /** Bound of each single step: dial, banner, key exchange, authentication, channel open. */
   readonly connectTimeoutMs: number;
+  /** The host to go through; undefined for one that is reached directly. */
+  readonly jump: JumpConfig | undefined;
+}
+
+/** One hop of a way over other hosts (ssh_config(5), ProxyJump). */
+export interface JumpConfig {
+  readonly host: string;
+  /** The identity there; undefined: that of whoever jumps. */
+  readonly actor: string | undefined;
 }
 
 export interface KeepaliveConfig {
@@ -60,15 +70,24 @@ export type KeySource =
   | { readonly kind: 'agent' }
   | { readonly kind: 'file'; readonly path: string; readonly passphraseFile: string | undefined };
 
-export interface TunnelConfig {
+export type TunnelConfig = TunnelSettings & TunnelDestination;
+
+/** Where a tunnel's connections go. */
+export type TunnelDestination =
+  /** `local`: as reached from the host; `remote`: as reached from this node. */
+  | { readonly direction: 'local' | 'remote'; readonly target: Address; readonly allow?: undefined }
+  /** Each client says where; `allow` says where it may. */
+  | { readonly direction: 'dynamic'; readonly target?: undefined; readonly allow: readonly AllowRule[] };
+
+export interface TunnelSettings {
   readonly name: string;
   readonly host: string;
   readonly actor: string;
-  readonly direction: 'local';
+  /** `local` and `dynamic`: on this node; `remote`: on the host. */
   readonly listen: Address;
-  readonly target: Address;
   readonly production: boolean;
   readonly note: string | undefined;
+  /** Without effect on a `remote` tunnel: while its link is down, nothing listens. */
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
+import { jumpOf, linksOf } from './way.ts';
 
 /** What a reload has to do (SPEC section 2, "Reload"): everything that is not named here stays untouched. */
 export interface ConfigDiff {
@@ -8,14 +9,15 @@ export interface ConfigDiff {
   readonly removed: readonly string[];
   /** Tunnels that are in both, and what of them differs. */
   readonly changed: ReadonlyMap<string, ReadonlySet<TunnelAspect>>;
-  /** Links that tunnels use before and after, with other parameters. A link of added or removed tunnels only is not here. */
+  /** Links in use before and after, jump hosts included and first, with other parameters. One of added or removed tunnels only
+   * is not here. */
   readonly links: readonly LinkChange[];
   /** Settings of the daemon as a whole. */
   readonly daemon: ReadonlySet<DaemonAspect>;
 }
 
 /**
- * `listen`: bind anew. `target`: for new connections only. `link`: another host or actor. `probe`, `label` (note,
+ * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
  * production) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
@@ -40,9 +42,12 @@ const LINK_ASPECTS = {
   key: true,
   // How the same key is opened next time.
   passphrase_file: false,
-  connect_timeout: false,
-  keepalive: false,
+  // Both are a session's from its birth: until it is replaced it would go by the old values, and nobody would know.
+  connect_timeout: true,
+  keepalive: true,
   sessions: false,
+  // Another way to the same host.
+  jump: true,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;
 
@@ -51,17 +56,22 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
   const changed = new Map<string, ReadonlySet<TunnelAspect>>();
   for (const [name, tunnel] of after.tunnels) {
     const previous = before.tunnels.get(name);
-    if (previous === undefined) continue;
+    if (previous === undefined || previous.direction !== tunnel.direction) continue;
     const aspects = differences(tunnelAspects(previous), tunnelAspects(tunnel));
     if (aspects.size > 0) changed.set(name, aspects);
   }
   return {
-    added: [...after.tunnels.keys()].filter((name) => !before.tunnels.has(name)),
-    removed: [...before.tunnels.keys()].filter((name) => !after.tunnels.has(name)),
+    // A tunnel that has turned its direction is another tunnel of the same name.
+    added: [...after.tunnels.values()].filter((tunnel) => !isSameTunnel(before, tunnel)).map(({ name }) => name),
+    removed: [...before.tunnels.values()].filter((tunnel) => !isSameTunnel(after, tunnel)).map(({ name }) => name),
     changed,
     links: linkChanges(before, after),
     daemon: differences(daemonAspects(before), daemonAspects(after)),
   };
+}
+
+function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): boolean {
+  return tunnels.get(name)?.direction === direction;
 }
 
 /** Whether there is nothing to do. */
@@ -90,27 +100,12 @@ export function summarizeDiff(diff: ConfigDiff): string {
 
 function linkChanges(before: Config, after: Config): LinkChange[] {
   const previous = linksOf(before);
-  return [...linksOf(after)].flatMap(([key, { host, actor, parameters }]): LinkChange[] => {
-    const old = previous.get(key);
-    if (old === undefined) return [];
-    const aspects = differences(old.parameters, parameters);
+  return [...linksOf(after)].flatMap(([key, { host, actor }]): LinkChange[] => {
+    if (!previous.has(key)) return [];
+    const aspects = differences(linkAspects(before, host, actor), linkAspects(after, host, actor));
     if (aspects.size === 0) return [];
     return [{ host, actor, aspects, needsNewSessions: [...aspects].some((aspect) => LINK_ASPECTS[aspect]) }];
   });
-}
-
-interface Link {
-  readonly host: string;
-  readonly actor: string;
-  readonly parameters: Record<LinkAspect, unknown>;
-}
-
-function linksOf(config: Config): Map<string, Link> {
-  const links = new Map<string, Link>();
-  for (const { host, actor } of config.tunnels.values()) {
-    links.set(`${host}/${actor}`, { host, actor, parameters: linkAspects(config, host, actor) });
-  }
-  return links;
 }
 
 function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
@@ -126,13 +121,14 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     connect_timeout: host?.connectTimeoutMs,
     keepalive: host?.keepalive,
     sessions: host?.sessions,
+    jump: jumpOf(host, actorName),
   };
 }
 
 function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
   return {
     listen: tunnel.listen,
-    target: tunnel.target,
+    target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
     label: [tunnel.note, tunnel.production],

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { checkFiles } from './check-files.ts';
+import { checkJumps } from './check-jumps.ts';
 import { checkListeners } from './check-listeners.ts';
 import { checkNames } from './check-names.ts';
 import { checkTunnels } from './check-tunnels.ts';
@@ -61,6 +62,7 @@ function checkAcross(data: unknown, places: Places): Finding[] {
   const outline = outlineOf(data);
   return [
     ...checkNames(outline),
+    ...checkJumps(outline),
     ...checkListeners(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),

@@ -2,10 +2,12 @@ import type {
   ActorConfig,
   Config,
   HostConfig,
+  JumpConfig,
   KeySource,
   ProbeCheck,
   ProbeConfig,
   TunnelConfig,
+  TunnelDestination,
   WhileDown,
 } from './config.ts';
 import { type Places, resolvePath } from './paths.ts';
@@ -46,7 +48,13 @@ function resolveHost(name: string, host: ParsedConfig['hosts'][string], places: 
     sessions: host.sessions,
     keepalive: { everyMs: host.keepalive.every, lostAfter: host.keepalive.lost_after },
     connectTimeoutMs: host.connect_timeout,
+    jump: resolveJump(host.jump),
   };
+}
+
+function resolveJump(jump: ParsedConfig['hosts'][string]['jump']): JumpConfig | undefined {
+  if (typeof jump === 'string') return { host: jump, actor: undefined };
+  return jump && { host: jump.host, actor: jump.actor };
 }
 
 function resolveActor(name: string, actor: ParsedConfig['actors'][string], places: Places): ActorConfig {
@@ -57,20 +65,27 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
 }
 
 function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {
-  if (tunnel.direction !== 'local' || tunnel.target === undefined) throw new Error(`tunnel ${name} passed unchecked`);
   return {
+    ...resolveDestination(name, tunnel),
     name,
     host: tunnel.host,
     actor: tunnel.actor,
-    direction: tunnel.direction,
     listen: tunnel.listen,
-    target: tunnel.target,
     production: tunnel.production,
     note: tunnel.note,
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
     probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
   };
+}
+
+function resolveDestination(
+  name: string,
+  { direction, target, allow }: ParsedConfig['tunnels'][string],
+): TunnelDestination {
+  if (direction === 'dynamic' && allow !== undefined) return { direction, allow };
+  if (direction !== 'dynamic' && target !== undefined) return { direction, target };
+  throw new Error(`tunnel ${name} passed unchecked`);
 }
 
 function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {

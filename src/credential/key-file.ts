@@ -1,6 +1,6 @@
 import { TunnelError } from '../errors.ts';
 import { type KeyFormat, keyFormat, type PrivateKey, parsePrivateKey } from '../ssh/private-key.ts';
-import { readSecretFile } from './secret-file.ts';
+import { readSecretFile, type SecretFile } from './secret-file.ts';
 import { shellWord } from './shell-word.ts';
 
 const LABEL = 'private key';
@@ -39,8 +39,16 @@ function withoutNewline(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.at(-2) === CARRIAGE_RETURN ? -2 : -1);
 }
 
+/**
+ * Encrypted keys that were opened, by path, as long as neither they nor their passphrase file change. bcrypt_pbkdf is slow
+ * on purpose, and ssh2's is synchronous: opening a key anew at each attempt would hold up every connection of the process
+ * for 0.4 s each time. What is kept is what the authentication of each session keeps anyway; permissions are checked first
+ * at each attempt.
+ */
+const decrypted = new Map<string, { readonly stamps: string; readonly key: PrivateKey }>();
+
 async function decrypt(
-  bytes: Buffer,
+  { bytes, stamp }: SecretFile,
   path: string,
   passphraseFile: string | undefined,
   credentialsDirectory: string | undefined,
@@ -53,8 +61,15 @@ async function decrypt(
   const secret = await readSecretFile('passphrase file', passphraseFile, credentialsDirectory);
   try {
     if (secret.exposure !== undefined) throw secret.exposure;
+    const stamps = `${stamp} ${secret.stamp}`;
+    const opened = decrypted.get(path);
+    if (opened?.stamps === stamps) return opened.key;
     const key = parsePrivateKey(bytes, withoutNewline(secret.bytes));
-    if (key !== undefined) return key;
+    if (key !== undefined) {
+      decrypted.set(path, { stamps, key });
+      return key;
+    }
+    decrypted.delete(path);
     throw new TunnelError('key_unreadable', `the passphrase in ${passphraseFile} does not open ${LABEL} ${path}`, {
       hint: `Compare with \`ssh-keygen -y -f ${shellWord(path)}\`, which asks for the passphrase; the key must be ed25519, ECDSA or RSA.`,
     });
@@ -73,13 +88,14 @@ export async function loadKeyFile(
   passphraseFile?: string,
   credentialsDirectory?: string,
 ): Promise<PrivateKey> {
-  const { bytes, exposure } = await readSecretFile(LABEL, path, credentialsDirectory);
+  const file = await readSecretFile(LABEL, path, credentialsDirectory);
+  const { bytes, exposure } = file;
   try {
     const format = keyFormat(bytes);
     // Before the permissions: `chmod 600` on the public half would be the wrong advice.
     if (format === 'public') throw unusable(format, path);
     if (exposure !== undefined) throw exposure;
-    if (format === 'encrypted') return await decrypt(bytes, path, passphraseFile, credentialsDirectory);
+    if (format === 'encrypted') return await decrypt(file, path, passphraseFile, credentialsDirectory);
     if (format !== 'private') throw unusable(format, path);
     const key = parsePrivateKey(bytes, undefined);
     if (key !== undefined) return key;

@@ -12,6 +12,8 @@ export interface SecretFile {
   readonly bytes: Buffer;
   /** Set when the file may be read by others than us and root. */
   readonly exposure: TunnelError | undefined;
+  /** Another one whenever the file is another or was written: device, inode, size, times of writing and change. */
+  readonly stamp: string;
 }
 
 /** How the path is called in messages, e.g. `private key` or `passphrase file`. */
@@ -93,7 +95,13 @@ export async function readSecretFile(
     if (stats.size === 0) throw unreadable(label, path, 'is empty');
     if (stats.size > MAX_BYTES) throw unreadable(label, path, `is larger than ${MAX_BYTES / 1024} KiB`);
     const exposure = checkExposure(label, path, stats, process.geteuid?.() ?? 0, credentialsDirectory);
-    return { bytes: await readBounded(file, stats.size), exposure };
+    // As exact as the file system has it: milliseconds in a double would take two quick writes for one.
+    const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
+    return {
+      bytes: await readBounded(file, stats.size),
+      exposure,
+      stamp: [dev, ino, size, mtimeNs, ctimeNs].join('.'),
+    };
   } finally {
     await file.close();
   }

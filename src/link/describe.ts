@@ -1,6 +1,7 @@
 import type { ActorConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
+import type { Roster } from './roster.ts';
 import type { CredentialFacts, Held } from './session.ts';
 
 interface LinkFacts {
@@ -11,14 +12,12 @@ interface LinkFacts {
   readonly nextAttemptAt: Date | undefined;
   readonly lastError: TunnelError | undefined;
   readonly credential: CredentialFacts | undefined;
-  readonly held: readonly Held[];
-  readonly active: Held | undefined;
-  /** Whether it only lives on for its open channels. */
-  isLeaving(held: Held): boolean;
+  readonly roster: Roster;
 }
 
 /** A link's part of the snapshot (SPEC section 4). Pure. */
-export function describeLink(facts: LinkFacts): LinkStatus {
+export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
+  const active = roster.choose();
   return {
     host: facts.host,
     actor: facts.actor.name,
@@ -27,13 +26,13 @@ export function describeLink(facts: LinkFacts): LinkStatus {
     next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,
     last_error: facts.lastError?.report() ?? null,
     credential: describeCredential(facts.credential, facts.actor),
-    sessions: facts.held.map((held) => describeSession(held, roleOf(held, facts))),
+    sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
   };
 }
 
-function roleOf(held: Held, { active, isLeaving }: LinkFacts): SessionRole {
+function roleOf(held: Held, active: Held | undefined, roster: Roster): SessionRole {
   if (held === active) return 'active';
-  return isLeaving(held) ? 'draining' : 'standby';
+  return roster.isLeaving(held) ? 'draining' : 'standby';
 }
 
 function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {
@@ -65,4 +64,10 @@ function describeCredential(credential: CredentialFacts | undefined, actor: Acto
     renew_at: null,
     renewal: null,
   };
+}
+
+/** What a log line says of a session. */
+export function sessionFields({ id, session, credential }: Held): Readonly<Record<string, unknown>> {
+  const { server, hostKey, kex, cipher } = session.facts;
+  return { session: id, server, host_key: hostKey, kex, cipher, credential: credential.type };
 }

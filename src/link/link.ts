@@ -1,23 +1,32 @@
-import type { Address } from '../address.ts';
-import { abortable, withDeadline } from '../async/deadline.ts';
-import { sleep } from '../async/sleep.ts';
+import type { Address, TcpAddress } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
+import { Wake } from '../async/wake.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { type Activity, nextAttemptAt, stateWithoutSession, type Waiting } from './activity.ts';
 import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
-import { describeLink } from './describe.ts';
-import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
+import { Carriers } from './carriers.ts';
+import { describeLink, sessionFields } from './describe.ts';
+import { HedgeBudget } from './hedge.ts';
+import { type Carrier, type JumpLink, strandedError } from './jump.ts';
+import { openOn } from './open.ts';
 import type { Pacer } from './pacer.ts';
+import { prepareInTime } from './prepare-in-time.ts';
+import { Rejection } from './rejection.ts';
 import { Roster } from './roster.ts';
+import { findRoute } from './route.ts';
 import type { CredentialFacts, Held, Prepare } from './session.ts';
 
 export interface LinkOptions {
   readonly host: HostConfig;
   readonly actor: ActorConfig;
+  /** The link that this one's sessions run over; undefined for a host that is dialled directly. */
+  readonly jump?: JumpLink | undefined;
 }
 
 export interface LinkDependencies {
@@ -35,52 +44,43 @@ export interface LinkDependencies {
   onChange(): void;
 }
 
-interface Waiting {
-  readonly kind: 'waiting';
-  readonly since: number;
-  readonly delayMs: number;
-  readonly because: TunnelError;
-}
-
-/** What the one loop is doing. A session lost during an attempt owes a wait that even the attempt's success does not waive. */
-type Activity =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting'; readonly owed: Waiting | undefined }
-  | Waiting;
-
-/** The same credential is not offered again sooner after the server has rejected it. */
-const REJECTED_RETRY_MS = 60_000;
-
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
  * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
  */
-export class Link implements ChannelSource {
+export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
   readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
+  readonly #roster = new Roster();
+  readonly #carriers = new Carriers();
+  readonly #rejection = new Rejection();
   #host: HostConfig;
   #actor: ActorConfig;
-  readonly #roster = new Roster();
+  #jump: JumpLink | undefined;
   #failures = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
-  #rejected: { readonly fingerprint: string | undefined; readonly at: number; readonly error: TunnelError } | undefined;
   #activity: Activity = { kind: 'idle' };
   #downSince: number | undefined;
-  #wake = new AbortController();
+  readonly #wake = new Wake();
   #loop: Promise<void> | undefined;
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
     this.#host = options.host;
     this.#actor = options.actor;
+    this.#jump = options.jump;
     this.#deps = deps;
-    this.#stop.signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
   start(): void {
     this.#loop ??= this.#run(this.#stop.signal);
+  }
+
+  get hostName(): string {
+    return this.#host.name;
   }
 
   get ready(): boolean {
@@ -88,19 +88,15 @@ export class Link implements ChannelSource {
   }
 
   get state(): LinkState {
-    if (this.ready) return 'up';
-    if (this.#activity.kind === 'waiting') return this.#activity.because.retryable ? 'backoff' : 'blocked';
-    return 'connecting';
+    return this.ready ? 'up' : stateWithoutSession(this.#activity);
   }
 
   get lastError(): TunnelError | undefined {
-    return this.#lastError;
+    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
   }
 
-  /** When the next attempt starts; undefined while one is under way or none is needed. */
   get nextAttemptAt(): Date | undefined {
-    if (this.#activity.kind !== 'waiting') return undefined;
-    return new Date(Date.now() + Math.max(0, this.#activity.since + this.#activity.delayMs - performance.now()));
+    return nextAttemptAt(this.#activity, performance.now());
   }
 
   /** Channels open on any session. */
@@ -108,41 +104,41 @@ export class Link implements ChannelSource {
     return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
   }
 
+  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  get farSessions(): readonly FarSession[] {
+    return this.#roster.homes.map(({ session }) => session);
+  }
+
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
     const woken = this.#waiting.wait(signal);
     // Somebody waits: the pause under way may be longer than a waiting client should see.
-    if (this.#activity.kind === 'waiting') this.#wake.abort();
+    if (this.#activity.kind === 'waiting') this.#wake.call();
+    if (this.#activity.kind === 'stranded') this.#activity.jump.whenReady(signal).catch(() => {});
     return woken;
   }
 
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const first = this.#roster.choose();
+    return (await this.#open(this.#roster.choose(), target, originator, signal)).channel;
+  }
+
+  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+    const first = this.#roster.chooseCarrier((held) => this.#carriers.on(held));
+    const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
+    return this.#carriers.add(channel, held, () => this.#roster.isReplaced(held));
+  }
+
+  async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
     if (!first)
-      throw this.#lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    this.#hedges.opened();
-    const receivedBefore = first.session.received;
-    return openHedged(
-      {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn),
-        patienceMs: patienceMs(first.session.rttMs),
-        onSlow: () => first.session.check(),
-        second: () => {
-          const silent = first.session.received === receivedBefore;
-          const second = this.#roster.choose(first);
-          if (!second || second.session.suspect) return undefined;
-          if (!silent && !first.session.suspect && !this.#hedges.take()) return undefined;
-          return (withdrawn) => second.session.open(target, originator, withdrawn);
-        },
-        onRaced: (winner) =>
-          this.#deps.metrics.linkHedgedOpens.inc({
-            host: this.#host.name,
-            actor: this.#actor.name,
-            result: winner === 'second' ? 'won' : 'lost',
-          }),
-      },
-      signal,
-    );
+      throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
+    const labels = { host: this.#host.name, actor: this.#actor.name };
+    const deps = {
+      budget: this.#hedges,
+      other: () => this.#roster.choose(first),
+      onRaced: (winner: 'first' | 'second') =>
+        this.#deps.metrics.linkHedgedOpens.inc({ ...labels, result: winner === 'second' ? 'won' : 'lost' }),
+    };
+    return openOn(first, target, originator, deps, signal);
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -154,24 +150,34 @@ export class Link implements ChannelSource {
   kick(): void {
     if (this.#activity.kind !== 'waiting') return;
     this.#activity = { ...this.#activity, delayMs: 0 };
-    this.#wake.abort();
+    this.#wake.call();
   }
 
   /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
-    const { address, port, user } = this.#host;
-    // Another user or another server has not rejected anything yet.
-    if (address !== options.host.address || port !== options.host.port || user !== options.host.user)
-      this.#rejected = undefined;
     this.#host = options.host;
     this.#actor = options.actor;
+    this.#jump = options.jump;
+    if (this.#activity.kind === 'stranded') this.#activity = { kind: 'idle' };
     if (replace) {
       this.#roster.nextGeneration();
       this.#failures = 0;
     }
     this.#roster.shed(this.#host.sessions);
     this.kick();
-    this.#wake.abort();
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
+  /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
+  jumpChanged(): void {
+    if (this.#activity.kind === 'stranded') {
+      const { jump, error } = this.#activity;
+      if (jump.ready) this.#activity = { kind: 'idle' };
+      else if (jump.lastError !== error?.cause) this.#strand(jump);
+    }
+    this.#roster.shed(this.#host.sessions);
+    this.#wake.call();
     this.#deps.onChange();
   }
 
@@ -189,11 +195,9 @@ export class Link implements ChannelSource {
       state: this.state,
       failures: this.#failures,
       nextAttemptAt: this.nextAttemptAt,
-      lastError: this.#lastError,
+      lastError: this.lastError,
       credential: this.#credential,
-      held: this.#roster.all,
-      active: this.#roster.choose(),
-      isLeaving: (held) => this.#roster.isLeaving(held),
+      roster: this.#roster,
     });
   }
 
@@ -201,11 +205,29 @@ export class Link implements ChannelSource {
     while (!signal.aborted) {
       if (this.#roster.current.length >= this.#host.sessions) {
         this.#activity = { kind: 'idle' };
-        await this.#pause(undefined);
+        await this.#wake.sleep();
         continue;
       }
-      if (await this.#waitForTurn(signal)) await this.#attempt(signal);
+      if (this.#isStranded()) await this.#wake.sleep();
+      else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
+  }
+
+  /** Whether the jump host's link has to come up first. */
+  #isStranded(): boolean {
+    const jump = this.#jump;
+    if (!jump || jump.ready) return false;
+    if (this.#activity.kind === 'stranded') return true;
+    this.#strand(jump);
+    const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
+    this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
+    for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
+    this.#deps.onChange();
+    return true;
+  }
+
+  #strand(jump: JumpLink): void {
+    this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };
   }
 
   /** Whether the loop may attempt now; false when it was woken to look again. */
@@ -216,7 +238,7 @@ export class Link implements ChannelSource {
       const effective = demanded ? demandedDelayMs(delayMs, because, this.#deps.random()) : delayMs;
       const remaining = since + effective - performance.now();
       if (remaining > 0) {
-        await this.#pause(remaining);
+        await this.#wake.sleep(remaining);
         return false;
       }
     }
@@ -228,30 +250,20 @@ export class Link implements ChannelSource {
     }
   }
 
-  /** Sleeps until woken, or for `ms`. */
-  async #pause(ms: number | undefined): Promise<void> {
-    if (!this.#wake.signal.aborted) await sleep(ms ?? 2 ** 31 - 1, this.#wake.signal).catch(() => {});
-    if (this.#wake.signal.aborted && !this.#stop.signal.aborted) this.#wake = new AbortController();
-  }
-
   async #attempt(signal: AbortSignal): Promise<void> {
-    const { host, actor } = { host: this.#host, actor: this.#actor };
+    const [host, actor] = [this.#host, this.#actor];
     const { generation } = this.#roster;
     const labels = { host: host.name, actor: actor.name };
     this.#activity = { kind: 'connecting', owed: undefined };
     this.#deps.onChange();
     try {
-      // A key on a file system that hangs, or that is a FIFO, must hold up neither the link nor its stop.
-      const unread = () =>
-        new TunnelError('key_unreadable', `key and known_hosts were not read within ${host.connectTimeoutMs} ms`);
-      const attempt = await withDeadline(host.connectTimeoutMs, signal, unread, (bounded) =>
-        abortable(this.#deps.prepare(host, actor), bounded),
-      );
+      const attempt = await prepareInTime(this.#deps.prepare, host, actor, signal);
       this.#credential = attempt.credential;
       if (this.#wasJustRejected(attempt.credential)) return;
-      const session = await attempt.connect(signal);
+      const route = await findRoute(host, this.#jump, this.#roster.all, signal);
+      const session = await attempt.connect(signal, route);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      this.#add(this.#roster.add(session, attempt.credential, generation));
+      this.#add(this.#roster.add(session, attempt.credential, generation, route));
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
@@ -262,37 +274,23 @@ export class Link implements ChannelSource {
 
   /** Whether the server has rejected this very credential less than a minute ago; waits for the rest of it then. */
   #wasJustRejected(credential: CredentialFacts): boolean {
-    if (!this.#rejected || this.#rejected.fingerprint !== credential.fingerprint) return false;
-    const { at, error } = this.#rejected;
-    const waitMs = at + REJECTED_RETRY_MS - performance.now();
-    if (waitMs <= 0) return false;
-    this.#lastError = error;
-    this.#wait(waitMs, error);
+    const rejection = this.#rejection.holds(this.#host, credential, performance.now());
+    if (!rejection) return false;
+    this.#lastError = rejection.error;
+    this.#wait(rejection.waitMs, rejection.error);
     this.#deps.onChange();
     return true;
   }
 
   #add(held: Held): void {
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
-    this.#rejected = undefined;
+    this.#rejection.forget();
     if (this.#downSince !== undefined) {
-      const seconds = (performance.now() - this.#downSince) / 1000;
-      this.#deps.metrics.linkRecoverSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+      const labels = { host: this.#host.name, actor: this.#actor.name };
+      this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
       this.#downSince = undefined;
     }
-    const { server, hostKey, kex, cipher } = held.session.facts;
-    this.#deps.log.info(
-      {
-        event: 'session.up',
-        session: held.id,
-        server,
-        host_key: hostKey,
-        kex,
-        cipher,
-        credential: held.credential.type,
-      },
-      'SSH session up',
-    );
+    this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
     const upSince = performance.now();
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
@@ -308,6 +306,7 @@ export class Link implements ChannelSource {
     const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
+      if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (wasLast) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
@@ -315,12 +314,13 @@ export class Link implements ChannelSource {
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
-    this.#wake.abort();
+    this.#wake.call();
     this.#deps.onChange();
   }
 
   #retryAfterLoss(error: TunnelError, lastedMs: number): void {
     if (lastedMs >= STABLE_MS) this.#failures = 0;
+    if (this.#activity.kind === 'stranded') return;
     // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
     this.#lastError = error;
@@ -331,8 +331,7 @@ export class Link implements ChannelSource {
   }
 
   #fail(error: TunnelError): void {
-    if (isCredentialRejection(error))
-      this.#rejected = { fingerprint: this.#credential?.fingerprint, at: performance.now(), error };
+    if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());

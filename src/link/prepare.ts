@@ -5,16 +5,24 @@ import { dial } from '../ssh/dial.ts';
 import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
-import type { Attempt } from './session.ts';
+import { ChannelTransport, type Transport } from '../ssh/transport.ts';
+import type { Attempt, Route } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
  * server nothing and counts against us nowhere.
+ *
+ * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
  */
-export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Attempt> {
+export async function prepare(
+  host: HostConfig,
+  actor: ActorConfig,
+  onKnownHosts: (path: string, problems: readonly string[]) => void = () => {},
+): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
   const known = await loadKnownHosts(host.knownHosts);
+  onKnownHosts(host.knownHosts, known.problems);
   const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
   const credential = await loadCredential(actor, process.env);
   return {
@@ -22,13 +30,13 @@ export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Att
       type: credential.type,
       fingerprint: credential.type === 'static_key' ? credential.fingerprint : undefined,
     },
-    connect: async (signal) => {
+    connect: async (signal, route) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
-      const socket = await dial({ host: address, port, timeoutMs: connectTimeoutMs }, signal);
+      const transport = await reach(host, route, signal);
       return openSession(
-        socket,
+        transport,
         {
-          peer: `${address} port ${port}`,
+          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
           username,
           authMethods: authMethods(credential, username),
           hostKey,
@@ -39,4 +47,16 @@ export async function prepare(host: HostConfig, actor: ActorConfig): Promise<Att
       );
     },
   };
+}
+
+async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {
+  if (route.kind === 'jump') {
+    const lost = () =>
+      new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
+        hint: 'Look at the link to the jump host: what ended that session ended this one.',
+      });
+    return new ChannelTransport(route.carrier.channel, lost);
+  }
+  const { address, port, connectTimeoutMs } = host;
+  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse }, signal);
 }

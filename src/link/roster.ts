@@ -1,4 +1,4 @@
-import type { CredentialFacts, Held, LinkSession } from './session.ts';
+import type { CredentialFacts, Held, LinkSession, Route } from './session.ts';
 
 /** The sessions of a link, and which of them serves. */
 export class Roster {
@@ -27,8 +27,9 @@ export class Roster {
     this.#generation++;
   }
 
-  add(session: LinkSession, credential: CredentialFacts, generation: number): Held {
-    const held: Held = { id: ++this.#lastId, generation, credential, session };
+  add(session: LinkSession, credential: CredentialFacts, generation: number, route?: Route): Held {
+    const carrier = route?.kind === 'jump' ? route.carrier : undefined;
+    const held: Held = { id: ++this.#lastId, generation, credential, session, carrier };
     this.#held = [...this.#held, held];
     return held;
   }
@@ -37,8 +38,14 @@ export class Roster {
     this.#held = this.#held.filter((other) => other !== held);
   }
 
+  /** Whether it is to give way: its settings no longer hold, it is one too many, or what it runs over is going away. */
   isLeaving(held: Held): boolean {
-    return held.generation !== this.#generation || this.#leaving.has(held);
+    return held.generation !== this.#generation || this.#leaving.has(held) || held.carrier?.leaving === true;
+  }
+
+  /** Whether its place is taken already, so that what runs over it is to move as well. */
+  isReplaced(held: Held): boolean {
+    return this.#leaving.has(held) || !this.#held.includes(held);
   }
 
   /**
@@ -50,6 +57,29 @@ export class Roster {
     const current = usable.filter((held) => !this.isLeaving(held));
     const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+  /**
+   * Sessions that a listener on the far side may live on, best first; it stays where it is while that is one of them. With
+   * no current session it stays on one that is leaving.
+   */
+  get homes(): readonly Held[] {
+    const { current } = this;
+    const candidates = current.length > 0 ? current : this.#held.filter(({ session }) => session.usable);
+    const suspects = candidates.filter(({ session }) => session.suspect);
+    return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
+  }
+
+  /**
+   * Where a session to a host behind this one goes: the one that carries the fewest, so that the sessions of one link do
+   * not all hang on one of another. Never one that is replaced: what runs over it would have to move at once.
+   *
+   * @param carried how many run over one already
+   */
+  chooseCarrier(carried: (held: Held) => number): Held | undefined {
+    const usable = this.#held.filter((held) => held.session.usable && !this.isReplaced(held));
+    const rank = (held: Held) => (this.isLeaving(held) ? 2 : 0) + (held.session.suspect ? 1 : 0);
+    return usable.toSorted((a, b) => rank(a) - rank(b) || carried(a) - carried(b))[0];
   }
 
   /** Once a current session serves, those of older generations may end, and those beyond the number wanted. */

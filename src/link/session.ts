@@ -1,20 +1,20 @@
-import type { Address } from '../address.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
-import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
+import type { Carrier } from './jump.ts';
 
 /** What a link needs of an SSH session. */
-export interface LinkSession {
+export interface LinkSession extends FarSession {
   readonly facts: SessionFacts;
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   readonly channels: number;
   /** Bytes received from the peer so far. */
   readonly received: number;
-  readonly usable: boolean;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
+  /** The address that it goes to; undefined over another session. */
+  readonly address?: string | undefined;
   check(): void;
   drain(): void;
   end(): Promise<SessionEnd>;
@@ -30,8 +30,14 @@ export interface CredentialFacts {
 /** One attempt, after everything local was read and checked and before anything touched the network. */
 export interface Attempt {
   readonly credential: CredentialFacts;
-  connect(signal: AbortSignal): Promise<LinkSession>;
+  connect(signal: AbortSignal, route: Route): Promise<LinkSession>;
 }
+
+/** How a session gets to its host. */
+export type Route =
+  /** `inUse`: addresses of the link's other sessions. */
+  | { readonly kind: 'direct'; readonly inUse: readonly string[] }
+  | { readonly kind: 'jump'; readonly host: string; readonly carrier: Carrier };
 
 /** Reads key and known hosts anew, so that a mended file is seen by the next attempt. Rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig) => Promise<Attempt>;
@@ -43,4 +49,6 @@ export interface Held {
   readonly generation: number;
   readonly credential: CredentialFacts;
   readonly session: LinkSession;
+  /** What it runs over; undefined where it is dialled directly. */
+  readonly carrier?: Carrier | undefined;
 }

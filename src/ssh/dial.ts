@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
-import { connect, isIP, type Socket } from 'node:net';
-import { abortable, withDeadline } from '../async/deadline.ts';
+import { connect, type Socket } from 'node:net';
 import { TunnelError } from '../errors.ts';
+import { BACKLOG_BYTES } from './backlog.ts';
+import { preferUnused, Resolver } from './resolve.ts';
 
 export interface DialOptions {
   /** A name or an IP address; a name is resolved anew at each call. */
@@ -9,17 +9,25 @@ export interface DialOptions {
   readonly port: number;
   /** Bound of the name resolution and, again, of the TCP connect, in milliseconds. */
   readonly timeoutMs: number;
+  /** Addresses that other sessions to this host run over: others are tried first. */
+  readonly inUse?: readonly string[];
 }
+
+/** One for the process, as its threads are. */
+const resolver = new Resolver();
 
 /**
  * A TCP connection to an SSH server. The socket is ours from the start, because Nagle's algorithm costs the handshake
  * half of its time, and because only the socket's owner can end a session whose peer has stopped answering.
  */
 export async function dial(options: DialOptions, signal: AbortSignal): Promise<Socket> {
-  const addresses = await resolve(options, signal);
+  const resolved = await resolver.resolve(options.host, options.timeoutMs, signal);
+  const addresses = preferUnused(resolved, options.inUse ?? []);
   const failures: TunnelError[] = [];
   const sliceMs = options.timeoutMs / addresses.length;
   for (const address of addresses) {
+    // It may have aborted since the name was resolved; no event would tell.
+    signal.throwIfAborted();
     try {
       return await connectTo(address, options, sliceMs, signal);
     } catch (error) {
@@ -30,27 +38,18 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<S
   throw failures.at(-1) ?? new TunnelError('dns_failed', `${options.host} has no address`);
 }
 
-async function resolve({ host, timeoutMs }: DialOptions, signal: AbortSignal): Promise<string[]> {
-  if (isIP(host)) return [host];
-  const expired = () => new TunnelError('dns_failed', `${host} was not resolved within ${timeoutMs} ms`);
-  try {
-    // getaddrinfo cannot be cancelled: past the deadline its answer is dropped.
-    const found = await withDeadline(timeoutMs, signal, expired, (bounded) =>
-      abortable(lookup(host, { all: true }), bounded),
-    );
-    return found.map(({ address }) => address);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof TunnelError) throw error;
-    throw new TunnelError('dns_failed', `${host} cannot be resolved: ${errnoOf(error)}`, { cause: error });
-  }
-}
-
 function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
   const peer =
     address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port: options.port, noDelay: true, keepAlive: true });
+    const socket = connect({
+      host: address,
+      port: options.port,
+      noDelay: true,
+      keepAlive: true,
+      // Taken by the stream, as @types/node does not know.
+      ...{ writableHighWaterMark: BACKLOG_BYTES },
+    });
     const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);

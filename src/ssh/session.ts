@@ -1,16 +1,21 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
 import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
+import { printable } from '../printable.ts';
 import { offer } from './algorithms.ts';
-import { openDirectChannel, type SessionChannel } from './channel.ts';
+import { Backlog } from './backlog.ts';
+import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
+import { RemoteListeners } from './remote-listeners.ts';
+import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
@@ -50,10 +55,10 @@ const GREETING_LIMIT = 1_024;
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
 /**
- * Authenticates over a connected socket, which belongs to the session from here on. Rejects with a TunnelError that
- * names the step, or with the signal's reason; the socket is gone then.
+ * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
+ * names the step, or with the signal's reason; the transport is gone then.
  */
-export function openSession(socket: Socket, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       // It may have aborted between the dial and this call; no event would tell.
@@ -123,7 +128,7 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
-      const server = IDENTIFICATION.exec(greeting)?.[1] ?? '';
+      const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
       resolve(new Session(client, socket, options, facts));
     };
@@ -133,16 +138,19 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
       reject(
         signal.aborted
           ? signal.reason
-          : explainHandshake({
-              step,
-              peer,
-              timedOut,
-              stepTimeoutMs,
-              hostKey: refused,
-              error: firstError,
-              greeting,
-              username,
-            }),
+          : // What the transport itself says of its end is nearer to the cause than any guess by the step.
+            firstError instanceof TunnelError
+            ? firstError
+            : explainHandshake({
+                step,
+                peer,
+                timedOut,
+                stepTimeoutMs,
+                hostKey: refused,
+                error: firstError,
+                greeting,
+                username,
+              }),
       );
     };
     // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
@@ -161,6 +169,8 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
         authHandler: [...options.authMethods],
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
+        // The server's answer decides what it can do, not the name that it gives itself.
+        strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
@@ -175,22 +185,28 @@ export function openSession(socket: Socket, options: SessionOptions, signal: Abo
 export class Session {
   readonly facts: SessionFacts;
   readonly since = new Date();
+  /** Where it goes; undefined over another session. */
+  readonly address: string | undefined;
   /** Settles once the connection is gone, whoever ended it. */
   readonly closed: Promise<SessionEnd>;
   readonly #client: Client;
-  readonly #socket: Socket;
+  readonly #socket: Transport;
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
+  readonly #backlog: Backlog;
   readonly #channels = new Set<SessionChannel>();
+  readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Socket, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
+    this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
+    this.#backlog = new Backlog(socket);
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,
@@ -200,6 +216,14 @@ export class Session {
       request: (onReply) => requestKeepalive(client, onReply),
       onLost: (silentMs) => this.#lost(silentMs),
       now: () => performance.now(),
+    });
+    this.#listeners = new RemoteListeners(client, {
+      timeoutMs: options.stepTimeoutMs,
+      usable: () => this.usable,
+      gone: () => this.#gone(),
+      onSilence: () => this.check(),
+      adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
+      onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
@@ -233,15 +257,13 @@ export class Session {
   /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     if (!this.usable) throw this.#gone();
-    const channel = openDirectChannel(this.#client, target, originator, {
-      gone: () => this.#gone(),
-      onClosed: () => {
-        this.#channels.delete(channel);
-        this.#endIfDrained();
-      },
-    });
-    this.#channels.add(channel);
+    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
     return channel.opened(this.#options.stepTimeoutMs, signal);
+  }
+
+  /** A listener on the far side (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
+  listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    return this.#listeners.create(address, onConnection);
   }
 
   /** Something looked dead through this session: find out at once. */
@@ -249,7 +271,7 @@ export class Session {
     if (this.#state !== 'closed') this.#keepalive.check();
   }
 
-  /** No more use is made of it: it ends as soon as its last channel is closed. */
+  /** No more use is made of it: it ends as soon as its last channel is closed and its last listener released. */
   drain(): void {
     if (this.#state === 'open') this.#state = 'draining';
     this.#endIfDrained();
@@ -265,8 +287,22 @@ export class Session {
     return this.closed;
   }
 
+  /** A channel that counts as the session's from now until it is closed. */
+  #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
+    const channel: SessionChannel = create({
+      gone: () => this.#gone(),
+      onOpened: (stream) => this.#backlog.govern(stream),
+      onClosed: () => {
+        this.#channels.delete(channel);
+        this.#endIfDrained();
+      },
+    });
+    this.#channels.add(channel);
+    return channel;
+  }
+
   #endIfDrained(): void {
-    if (this.#state === 'draining' && this.#channels.size === 0) void this.end();
+    if (this.#state === 'draining' && this.#channels.size === 0 && this.#listeners.size === 0) void this.end();
   }
 
   #lost(silentMs: number): void {
@@ -279,7 +315,11 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    this.#error ??= new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+    const said = printable(error.message, 120);
+    this.#error ??=
+      error instanceof TunnelError
+        ? error
+        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
     this.#destroyAfter(GOODBYE_MS);
   }
 

@@ -1,7 +1,10 @@
-import type { ActorConfig, Config, HostConfig, TunnelConfig } from '../config/config.ts';
+import { isDeepStrictEqual } from 'node:util';
+
+import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
+import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
 import type { LinkStatus, TunnelStatus } from '../health/status.ts';
-import { Link, type LinkDependencies } from '../link/link.ts';
+import { Link, type LinkDependencies, type LinkOptions } from '../link/link.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
@@ -19,15 +22,18 @@ export interface SupervisorDependencies {
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
 
-interface Entry {
+type LinkSettings = LinkOptions & { readonly jump: Link | undefined };
+
+interface Entry extends LinkName {
   readonly link: Link;
-  readonly host: string;
-  readonly actor: string;
+  /** What the link was last told. */
+  settings: LinkSettings;
 }
 
 /**
  * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
- * the first tunnel over its (host, actor) and goes when no tunnel and no connection is left on it.
+ * the first tunnel over its (host, actor), or through it as a jump host, and goes when no tunnel, no other link and no
+ * connection is left on it.
  */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
@@ -42,10 +48,13 @@ export class Supervisor {
     this.#deps = deps;
   }
 
-  /** Whether every listener of the configuration is bound; the reasons name those that are not. */
+  /**
+   * Whether every listener of the configuration is bound; the reasons name those that are not. One on the far side is the
+   * peer's: a dead peer is no reason to restart this daemon.
+   */
   get readiness(): { ready: boolean; reasons: string[] } {
     const reasons = [...this.#tunnels.values()].flatMap(({ config, condition }) =>
-      condition.kind === 'unbound'
+      condition.kind === 'unbound' && config.direction !== 'remote'
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
@@ -83,7 +92,12 @@ export class Supervisor {
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
-    await Promise.all([...this.#links.values()].map(({ link }) => link.stop()));
+    // Those that others run over come after them: every session is to say goodbye.
+    for (let left = [...this.#links.values()]; left.length > 0; ) {
+      const outermost = left.filter(({ link }) => !left.some(({ settings }) => settings.jump === link));
+      await Promise.all(outermost.map(({ link }) => link.stop()));
+      left = left.filter((entry) => !outermost.includes(entry));
+    }
   }
 
   links(): LinkStatus[] {
@@ -128,22 +142,36 @@ export class Supervisor {
 
   #reconfigureLinks(config: Config, diff: ConfigDiff): void {
     for (const { host, actor, needsNewSessions } of diff.links) {
-      const entry = this.#links.get(linkKey(host, actor));
-      const settings = settingsOf(config, host, actor);
-      if (entry && settings) entry.link.reconfigure(settings, needsNewSessions);
+      const entry = this.#links.get(linkKey({ host, actor }));
+      if (!entry) continue;
+      entry.settings = this.#settingsOf(config, { host, actor });
+      entry.link.reconfigure(entry.settings, needsNewSessions);
     }
   }
 
-  #linkOf(config: Config, { host, actor }: TunnelConfig): Link {
-    const key = linkKey(host, actor);
+  /** The link of that name, made with those that it runs over if it is not there yet. */
+  #linkOf(config: Config, { host, actor }: LinkName): Link {
+    const key = linkKey({ host, actor });
+    const settings = this.#settingsOf(config, { host, actor });
     const existing = this.#links.get(key);
-    if (existing) return existing.link;
-    const settings = settingsOf(config, host, actor);
-    if (!settings) throw new Error(`no host ${host} or no actor ${actor}: the configuration was not checked`);
+    if (existing) {
+      // While only departing tunnels were on it, no diff has told it of changes.
+      const stale = !this.#wanted().has(existing.link) && !isDeepStrictEqual(existing.settings, settings);
+      if (stale) existing.link.reconfigure(settings, true);
+      existing.settings = settings;
+      return existing.link;
+    }
     const link = new Link(settings, this.#linkDependencies(host, actor));
-    this.#links.set(key, { link, host, actor });
+    this.#links.set(key, { link, host, actor, settings });
     link.start();
     return link;
+  }
+
+  #settingsOf(config: Config, name: LinkName): LinkSettings {
+    const settings = settingsOf(config, name);
+    if (!settings) throw new Error(`no host ${name.host} or no actor ${name.actor}: the configuration was not checked`);
+    const jump = jumpOf(settings.host, name.actor);
+    return { ...settings, jump: jump && this.#linkOf(config, jump) };
   }
 
   #linkDependencies(host: string, actor: string): LinkDependencies {
@@ -160,29 +188,42 @@ export class Supervisor {
         for (const tunnel of this.#tunnels.values()) {
           if (tunnel.config.host === host && tunnel.config.actor === actor) tunnel.linkChanged();
         }
+        const changed = this.#links.get(linkKey({ host, actor }))?.link;
+        for (const { link, settings } of this.#links.values())
+          if (changed && settings.jump === changed) link.jumpChanged();
       },
     };
   }
 
   async #releaseLinks(): Promise<void> {
     if (this.#stopping) return;
-    const used = new Set(this.#everyTunnel().map(({ config }) => linkKey(config.host, config.actor)));
-    for (const [key, { link, host, actor }] of [...this.#links]) {
-      if (used.has(key) || link.channels > 0) continue;
-      this.#links.delete(key);
-      await link.stop();
-      this.#deps.metrics.forgetLink(host, actor);
+    const wanted = this.#wanted();
+    const used = new Set([
+      ...[...this.#departing].map(({ config }) => this.#links.get(linkKey(config))?.link),
+      ...[...this.#links.values()].map(({ settings }) => settings.jump),
+    ]);
+    const unused = [...this.#links].filter(
+      ([, { link }]) => !wanted.has(link) && !used.has(link) && link.channels === 0,
+    );
+    // All at once: by the time that one has stopped, a reload may want another one.
+    for (const [key] of unused) this.#links.delete(key);
+    await Promise.all(unused.map(([, { link }]) => link.stop()));
+    for (const [key, { host, actor }] of unused) {
+      if (!this.#links.has(key)) this.#deps.metrics.forgetLink(host, actor);
     }
   }
-}
 
-/** Names have no slash (see `config/schema`), so this is unambiguous. */
-function linkKey(host: string, actor: string): string {
-  return `${actor}/${host}`;
-}
+  /** The links that tunnels of the configuration go over, and those that these run over. */
+  #wanted(): ReadonlySet<Link> {
+    const wanted = new Set<Link>();
+    for (const { config } of this.#tunnels.values()) {
+      for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
+        wanted.add(entry.link);
+    }
+    return wanted;
+  }
 
-function settingsOf(config: Config, host: string, actor: string): { host: HostConfig; actor: ActorConfig } | undefined {
-  const hostConfig = config.hosts.get(host);
-  const actorConfig = config.actors.get(actor);
-  return hostConfig && actorConfig && { host: hostConfig, actor: actorConfig };
+  #entryOf(link: Link | undefined): Entry | undefined {
+    return [...this.#links.values()].find((entry) => entry.link === link);
+  }
 }

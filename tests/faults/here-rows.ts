@@ -37,7 +37,7 @@ function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
     fault,
     needs: ['faketime'],
     stage: {
-      launcher: (directory) => {
+      wrapper: (directory) => {
         writeFileSync(join(directory, CLOCK_FILE), '+0\n');
         return [
           'env',
@@ -65,7 +65,7 @@ function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
 }
 
 /** Where Debian and others put it. */
-export const LIBFAKETIME = [
+const LIBFAKETIME = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
   '/usr/lib/faketime/libfaketimeMT.so.1',
@@ -79,7 +79,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
     fault: 'the file is broken at a reload',
     inject: (stage) => {
       files.set(stage, readFileSync(stage.mesh.configFile, 'utf8'));
-      stage.mesh.append('  nonsense: [\n');
+      stage.mesh.writeRaw(`${files.get(stage)}  nonsense: [\n`);
       stage.mesh.daemon.signal('SIGHUP');
     },
     during: { link: 'up', tunnel: 'up', reloaded: false, withinMs: 3_000 },

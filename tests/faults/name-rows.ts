@@ -15,7 +15,7 @@ function resolveTo({ sshd }: Stage, address: string | undefined): void {
 
 const NAMED: StageOptions = {
   host: { address: NAME },
-  launcher: (directory) => {
+  wrapper: (directory) => {
     writeFileSync(hostsFile(directory), `127.0.0.1 ${NAME}\n`);
     writeFileSync(join(directory, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
     const mounts = 'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" /etc/resolv.conf';

@@ -23,7 +23,7 @@ export interface StageOptions {
   readonly echo?: Readonly<Record<string, unknown>>;
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
-  readonly launcher?: (directory: string) => readonly string[];
+  readonly wrapper?: (directory: string) => readonly string[];
 }
 
 /** Where a fault strikes: the built daemon, its link to a real sshd through a fault proxy, and two targets behind that. */
@@ -86,8 +86,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       },
       stream: { target: source.port },
     };
-    const { extra = {}, env = {}, launcher = () => [] } = options;
-    const mesh = use(await startMesh({ sshd, tunnels, host, extra, env, launcher: launcher(sshd.directory) }));
+    const { extra = {}, env = {}, wrapper = () => [] } = options;
+    const mesh = use(await startMesh({ sshd, tunnels, host, extra, env, wrapper: wrapper(sshd.directory) }));
     const stage: Stage = {
       sshd,
       proxy,

@@ -174,4 +174,24 @@ describe.skipIf(missing)('key files made by ssh-keygen (skipped when it is missi
     chmodSync(path, 0o644);
     await expect(loadKeyFile(path)).rejects.toMatchObject({ hint: expect.stringContaining(`chmod 600 '${path}'`) });
   });
+
+  test('an encrypted key is opened once, and anew when it or its passphrase file has changed', async () => {
+    const path = make('cached', '-N', PASSPHRASE);
+    const passphrase = secret('cached.passphrase', PASSPHRASE);
+    const first = await loadKeyFile(path, passphrase);
+    expect(await loadKeyFile(path, passphrase)).toBe(first);
+
+    chmodSync(path, 0o640);
+    await expect(loadKeyFile(path, passphrase)).rejects.toMatchObject({ code: 'key_permissions' });
+    chmodSync(path, 0o600);
+
+    writeFileSync(passphrase, 'battery st');
+    await expect(loadKeyFile(path, passphrase)).rejects.toMatchObject({ code: 'key_unreadable' });
+    writeFileSync(passphrase, PASSPHRASE);
+    expect(await loadKeyFile(path, passphrase)).toMatchObject({ fingerprint: first.fingerprint });
+
+    rmSync(path);
+    make('cached', '-N', PASSPHRASE);
+    expect((await loadKeyFile(path, passphrase)).fingerprint).not.toBe(first.fingerprint);
+  });
 });

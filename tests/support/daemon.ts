@@ -13,8 +13,8 @@ export interface DaemonOptions {
   readonly endpointPort: number;
   readonly env?: Record<string, string | undefined>;
   readonly args?: readonly string[];
-  /** A program and its arguments that end by executing what follows them (exec, so that the pid stays): `unshare -m …`. */
-  readonly launcher?: readonly string[];
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -40,7 +40,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
   const process = spawnCli(
     ['run', '--config', options.configFile, ...(options.args ?? [])],
     options.env,
-    options.launcher,
+    options.wrapper,
   );
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
@@ -91,13 +91,14 @@ export async function runCli(args: readonly string[], env?: Record<string, strin
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }
 
-function spawnCli(
+/** Starts one command of the built program. */
+export function spawnCli(
   args: readonly string[],
   env: Record<string, string | undefined> = {},
-  launcher: readonly string[] = [],
+  wrapper: readonly string[] = [],
 ): OwnedProcess {
   if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run `npm run build` first');
-  const [program = process.execPath, ...rest] = [...launcher, process.execPath, CLI, ...args];
+  const [program = process.execPath, ...rest] = [...wrapper, process.execPath, CLI, ...args];
   return spawnOwned(program, rest, { env: { ...process.env, ...env } });
 }
 

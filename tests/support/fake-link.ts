@@ -1,6 +1,8 @@
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
+import type { FarListener } from '../../src/forward/far-side.ts';
+import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
 import type { Attempt, CredentialFacts, LinkSession } from '../../src/link/session.ts';
@@ -17,6 +19,7 @@ export const hostConfig: HostConfig = {
   sessions: 2,
   keepalive: { everyMs: 5_000, lostAfter: 3 },
   connectTimeoutMs: 10_000,
+  jump: undefined,
 };
 
 export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' } };
@@ -48,6 +51,10 @@ export class FakeSession implements LinkSession {
     this.opens++;
     if (!this.usable) this.opensAfterClose++;
     return { stream: undefined, onLost() {}, close() {} } as unknown as Channel;
+  }
+
+  listener(): FarListener {
+    return { bind: async () => {}, cancel: async () => true, release() {} };
   }
 
   check(): void {
@@ -109,9 +116,9 @@ export class FakeNetwork {
   /** If set, nothing local can be read, and nothing says so. */
   stuck = false;
 
-  constructor(host: Partial<HostConfig> = {}) {
+  constructor(host: Partial<HostConfig> = {}, jump?: JumpLink) {
     this.link = new Link(
-      { host: { ...hostConfig, ...host }, actor: actorConfig },
+      { host: { ...hostConfig, ...host }, actor: actorConfig, jump },
       {
         prepare: (config) => this.#prepare(config),
         pacer: new Pacer(250),
@@ -168,7 +175,7 @@ export class FakeNetwork {
   }
 }
 
-function recordingLogger(events: string[]): Logger {
+export function recordingLogger(events: string[]): Logger {
   const write = ({ event }: LogFields) => events.push(event);
   const logger: Logger = {
     trace: write,

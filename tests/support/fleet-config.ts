@@ -14,6 +14,9 @@ export interface FleetConfig {
   readonly actor: { readonly key: string; readonly [key: string]: unknown };
   /** Name → fields; `host`, `actor` and `direction` are filled in. */
   readonly tunnels: Readonly<Record<string, Record<string, unknown>>>;
+  /** More hosts and actors, written as in the YAML. */
+  readonly hosts?: Readonly<Record<string, Record<string, unknown>>>;
+  readonly actors?: Readonly<Record<string, Record<string, unknown>>>;
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -29,8 +32,9 @@ function fleetYaml(config: FleetConfig): string {
     hosts: {
       railiance01: { address: '127.0.0.1', role: 'production' },
       coulombcore: { address: '127.0.0.1', role: 'draining', ...config.host },
+      ...config.hosts,
     },
-    actors: { 'atm-fleet-mesh': config.actor },
+    actors: { 'atm-fleet-mesh': config.actor, ...config.actors },
     tunnels: Object.fromEntries(Object.entries(config.tunnels).map(([name, own]) => [name, { ...common, ...own }])),
   });
 }

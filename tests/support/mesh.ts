@@ -1,13 +1,15 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Status, status as statusSchema, type TunnelStatus } from '../../src/health/status.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type FleetConfig, writeFleetConfig } from './fleet-config.ts';
+import { type HttpAnswer, httpGet } from './http-get.ts';
 import { freePort } from './loopback.ts';
 import type { Sshd } from './real-sshd.ts';
+import { waitUntil } from './wait-until.ts';
 
-/** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port if not given. */
-export type MeshTunnel = Record<string, unknown> & { readonly target: number | string };
+/** Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one if not given. */
+export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string };
 
 export interface MeshOptions {
   readonly sshd: Sshd;
@@ -15,15 +17,18 @@ export interface MeshOptions {
   /** Fields of the host that differ: a fault proxy's `port`, `sessions`, `keepalive`… */
   readonly host?: Readonly<Record<string, unknown>>;
   readonly actor?: Readonly<Record<string, unknown>>;
+  /** More hosts and actors, written as in the YAML. */
+  readonly hosts?: FleetConfig['hosts'];
+  readonly actors?: FleetConfig['actors'];
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
-  /** As in DaemonOptions. */
-  readonly launcher?: readonly string[];
+  /** A command that runs the daemon as its arguments say. */
+  readonly wrapper?: readonly string[];
 }
 
 /** What a reload may change. */
-export type MeshChange = Pick<MeshOptions, 'tunnels' | 'host' | 'actor' | 'extra'>;
+export type MeshChange = Pick<MeshOptions, 'tunnels' | 'host' | 'actor' | 'hosts' | 'actors' | 'extra'>;
 
 /** The built daemon with its YAML, over a lab sshd. Every status that it hands out has been held against the schema. */
 export interface Mesh extends AsyncDisposable {
@@ -38,12 +43,12 @@ export interface Mesh extends AsyncDisposable {
   waitForTunnel(state: TunnelStatus['state'], name?: string, ms?: number): Promise<TunnelStatus>;
   /** SIGHUP, and waits for the outcome. */
   reload(): Promise<Status>;
+  /** Waits until the endpoint answers on another port. */
+  answersOn(port: number): Promise<HttpAnswer>;
   /** Rewrites the YAML, not telling the daemon; what is not given stays as it is. */
   write(change: Partial<MeshChange>): Promise<void>;
   /** Puts this into the YAML's place as it is. */
   writeRaw(text: string): void;
-  /** Appends to the YAML as it is. */
-  append(text: string): void;
   /** Sum over the series of a metric (without prefix) whose labels include the given ones. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -61,8 +66,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       const port = typeof listen === 'number' ? listen : (ports.get(name) ?? (await freePort()));
       ports.set(name, port);
       tunnels[name] = {
-        listen: `127.0.0.1:${port}`,
-        target: typeof target === 'number' ? `127.0.0.1:${target}` : target,
+        listen: typeof listen === 'string' ? listen : `127.0.0.1:${port}`,
+        ...(target === undefined ? {} : { target: typeof target === 'number' ? `127.0.0.1:${target}` : target }),
         ...rest,
       };
     }
@@ -71,18 +76,15 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       host: { port: sshd.port, user: sshd.user, known_hosts: sshd.knownHostsFile, ...plan.host },
       actor: { key: sshd.clientKeyFile, ...plan.actor },
       tunnels,
+      hosts: plan.hosts ?? {},
+      actors: plan.actors ?? {},
       extra: { stop_grace: '500ms', ...plan.extra },
     };
     return writeFleetConfig(sshd.directory, config);
   };
 
   const configFile = await write({});
-  const daemon = startDaemon({
-    configFile,
-    endpointPort,
-    env: options.env ?? {},
-    launcher: options.launcher ?? [],
-  });
+  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {}, wrapper: options.wrapper ?? [] });
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
     validStatus(await daemon.waitFor(predicate, ms));
   return {
@@ -98,11 +100,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       daemon.signal('SIGHUP');
       return waitFor(({ config }) => config.last_reload !== null && config.last_reload.at !== before);
     },
+    answersOn: (port) =>
+      waitUntil(`the endpoint answers on port ${port}`, () =>
+        httpGet(`http://127.0.0.1:${port}/livez`).catch(() => undefined),
+      ),
     write: async (change) => {
       await write(change);
     },
     writeRaw: (text) => writeFileSync(configFile, text),
-    append: (text) => appendFileSync(configFile, text),
     metric: async (name, labels = {}) => {
       const { body } = await daemon.get('/metrics', { accept: 'text/plain' });
       return sumOf(body, `fleet_mesh_${name}`, labels);
@@ -112,7 +117,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 }
 
 /** SPEC section 4: it has the promised shape, and whatever is not well says why. Throws otherwise. */
-export function validStatus(status: unknown): Status {
+function validStatus(status: unknown): Status {
   const valid = statusSchema.parse(status);
   for (const { name, state, reason } of valid.tunnels) {
     if (state !== 'up' && !reason) throw new Error(`tunnel ${name} is ${state} and does not say why`);
@@ -156,7 +161,15 @@ function sumOf(page: string, name: string, labels: Readonly<Record<string, strin
   return sum;
 }
 
-/** A key of a second identity in the mesh's own directory. */
-export function fileBeside(sshd: Sshd, name: string): string {
-  return join(sshd.directory, name);
+/** A known_hosts file that knows the server's keys behind another port: that of a proxy. Returns its path. */
+export function knownBehind(sshd: Sshd, port: number): string {
+  const path = join(sshd.directory, `known_hosts_${port}`);
+  writeFileSync(
+    path,
+    sshd
+      .hostKeys()
+      .map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`)
+      .join(''),
+  );
+  return path;
 }

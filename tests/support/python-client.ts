@@ -78,7 +78,7 @@ const SCRIPT = `
 import hashlib, json, socket, sys, threading, time
 host, port, limit, ending = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 payload = sys.stdin.buffer.read()
-digest, count, head, failed = hashlib.sha256(), 0, b'', False
+digest, count, head, failed, reset = hashlib.sha256(), 0, b'', False, False
 def say(**what): print(json.dumps(what), flush=True)
 def over(how):
     say(end=how, bytes=count, sha256=digest.hexdigest(), head=head.decode('latin-1'), send_failed=failed)
@@ -90,10 +90,12 @@ except ConnectionResetError: over('rst')
 except TimeoutError: over('timeout')
 say(connected=True)
 def send():
-    global failed
+    global failed, reset
     try:
-        peer.sendall(payload)
+        # Even an empty send would take a reset away from recv: the kernel reports it once.
+        if payload: peer.sendall(payload)
         if ending == 'end': peer.shutdown(socket.SHUT_WR)
+    except ConnectionResetError: failed = reset = True
     except OSError: failed = True
 sender = threading.Thread(target=send, daemon=True)
 sender.start()
@@ -107,7 +109,7 @@ while True:
     except TimeoutError: over('timeout')
     if not chunk:
         sender.join(1)
-        over('fin')
+        over('rst' if reset else 'fin')
     count += len(chunk)
     digest.update(chunk)
     if len(head) < 4096: head += chunk[:4096 - len(head)]

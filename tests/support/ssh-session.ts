@@ -29,7 +29,7 @@ export async function connectSession(
   signal: AbortSignal = never,
 ): Promise<LinkSession> {
   const attempt = await prepare(hostOf(sshd, differently), actorOf(sshd));
-  return attempt.connect(signal);
+  return attempt.connect(signal, { kind: 'direct', inUse: [] });
 }
 
 /** What a link is to a forward, over sessions that the test puts there and takes away. */

@@ -11,7 +11,7 @@ export const host = mapping({
   user: text('a user name without spaces')
     .regex(/^[^\s@:/-][^\s@:/]*$/, { error: wants('a user name without spaces') })
     .optional()
-    .describe('User to log in as; required for a host that a tunnel goes to.'),
+    .describe('User to log in as; required for a host that a tunnel goes to or that is jumped through.'),
   role: word(['production', 'draining', 'workstation', 'experimental'])
     .optional()
     .describe('Its part in the fleet: production, draining, workstation or experimental.'),
@@ -48,5 +48,7 @@ export const host = mapping({
       { error: wants('the name of another host, or a mapping { host, actor }') },
     )
     .optional()
-    .describe('Another host to reach this one through (ProxyJump): its name, or { host, actor } for another identity.'),
+    .describe(
+      'Another host to reach this one through (ProxyJump): its name, or { host, actor } for another identity there.',
+    ),
 });

@@ -55,14 +55,22 @@ describe(diffConfig, () => {
     ['known_hosts', 'user: fleet', 'user: fleet, known_hosts: /k', true],
     ['key', 'key: /keys/x', 'key: agent', true],
     ['passphrase_file', 'key: /keys/x', 'key: /keys/x, passphrase_file: /p', false],
-    ['connect_timeout', 'user: fleet', 'user: fleet, connect_timeout: 1s', false],
-    ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', false],
+    ['connect_timeout', 'user: fleet', 'user: fleet, connect_timeout: 1s', true],
+    ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', true],
     ['sessions', 'user: fleet', 'user: fleet, sessions: 1', false],
+    ['jump', 'user: fleet', 'user: fleet, jump: b', true],
   ])('sees a change of a link: %s', (aspect, from, to, needsNewSessions) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff.changed.size).toBe(0);
     expect(diff.links).toEqual([{ host: 'a', actor: 'x', aspects: new Set([aspect]), needsNewSessions }]);
     expect(summarizeDiff(diff)).toBe(`link a/x changed (${aspect})`);
+  });
+
+  it('sees a change of a jump host as one of its own link, and of nothing behind it', () => {
+    const jumping = BASE.replace('user: fleet }', 'user: fleet, jump: { host: b, actor: y } }');
+    const diff = diffConfig(load(jumping), load(jumping.replace('192.0.2.2', '192.0.2.9')));
+    expect(diff.links).toEqual([{ host: 'b', actor: 'y', aspects: new Set(['address']), needsNewSessions: true }]);
+    expect(diff.changed.size).toBe(0);
   });
 
   it.each([

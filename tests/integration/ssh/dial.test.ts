@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { dial } from '../../../src/ssh/dial.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
+import { freePort } from '../../support/loopback.ts';
+import { never } from '../../support/ssh-session.ts';
+import { startBanner } from '../../support/targets.ts';
+
+let baseline: Holdings;
+
+beforeEach(async () => {
+  baseline = await takeBaseline(50);
+});
+afterEach(() => expectNoLeaks(baseline));
+
+it('gives a connected socket with no listener of its own left on it', async () => {
+  await using server = await startBanner();
+  const socket = await dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, never);
+  expect(socket.readyState).toBe('open');
+  expect([socket.listenerCount('error'), socket.listenerCount('connect')]).toEqual([0, 0]);
+  socket.destroy();
+});
+
+it('tries every address of a name', async () => {
+  await using server = await startBanner();
+  const socket = await dial({ host: 'localhost', port: server.port, timeoutMs: 2_000 }, never);
+  expect(socket.remotePort).toBe(server.port);
+  socket.destroy();
+});
+
+it('names a refusal', async () => {
+  const port = await freePort();
+  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 1_000 }, never)).rejects.toMatchObject({
+    code: 'connect_refused',
+    message: expect.stringContaining(`127.0.0.1 port ${port}`),
+  });
+});
+
+it('names a name that does not resolve', async () => {
+  // Too long for a label: no resolver is asked.
+  const dialling = dial({ host: `${'x'.repeat(64)}.invalid`, port: 22, timeoutMs: 5_000 }, never);
+  await expect(dialling).rejects.toMatchObject({ code: 'dns_failed' });
+});
+
+it('starts nothing after an abort', async () => {
+  const signal = AbortSignal.abort(new Error('stopping'));
+  await expect(dial({ host: 'localhost', port: 22, timeoutMs: 1_000 }, signal)).rejects.toThrow('stopping');
+});
+
+it('is ended by an abort in the middle', async () => {
+  await using server = await startBanner();
+  const controller = new AbortController();
+  const dialling = dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, controller.signal);
+  queueMicrotask(() => controller.abort(new Error('stopping')));
+  await expect(dialling).rejects.toThrow('stopping');
+});

@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
+import { has } from '../support/capabilities.ts';
+import { freePort } from '../support/loopback.ts';
+import { startMesh } from '../support/mesh.ts';
+import { startSshd } from '../support/real-sshd.ts';
+
+const HOPS = 9;
+const PLAN = { seed: 9, bytes: 50_000_000 };
+const BACK = { seed: 10, bytes: 50_000_000 };
+
+/** As OpenSSH's own regress/forwarding.sh does it: everything leads back to one sshd. */
+const possible = has('sshd') && has('ssh-keygen');
+
+it.skipIf(!possible)('50 MB each way over nine jump hosts arrive unaltered', async () => {
+  await using sshd = await startSshd();
+  await using bulk = await startBulkServer(PLAN);
+  const here = {
+    address: '127.0.0.1',
+    port: sshd.port,
+    user: sshd.user,
+    known_hosts: sshd.knownHostsFile,
+    sessions: 1,
+  };
+  const hosts = Array.from({ length: HOPS }, (_, hop) => [
+    `hop${hop + 1}`,
+    { ...here, ...(hop === 0 ? {} : { jump: `hop${hop}` }) },
+  ]);
+  await using mesh = await startMesh({
+    sshd,
+    host: { jump: `hop${HOPS}`, sessions: 1 },
+    hosts: Object.fromEntries(hosts),
+    tunnels: { bulk: { target: bulk.port } },
+  });
+  await mesh.waitForTunnel('up', 'bulk', 30_000);
+  const [received, sent] = await Promise.all([exchangeBulk(mesh.port('bulk'), BACK), bulk.received()]);
+  expect(received).toEqual({ ...bulkDigest(PLAN), end: 'fin' });
+  expect(sent).toEqual({ ...bulkDigest(BACK), end: 'fin' });
+  expect((await mesh.daemon.status()).links).toHaveLength(HOPS + 1);
+  const { code } = await mesh.daemon.stop();
+  expect(code).toBe(0);
+  expect(sshd.sessionPids()).toEqual([]);
+});
+
+it.skipIf(!possible)('50 MB each way over nine tunnels, each through the one before, arrive unaltered', async () => {
+  await using sshd = await startSshd();
+  await using bulk = await startBulkServer(PLAN);
+  const ports = await Promise.all(Array.from({ length: HOPS }, () => freePort()));
+  const known = `${sshd.directory}/known_hosts_hops`;
+  const lines = readFileSync(sshd.knownHostsFile, 'utf8');
+  writeFileSync(known, [sshd.port, ...ports].map((port) => lines.replaceAll(`:${sshd.port} `, `:${port} `)).join(''));
+  const hosts = ports.map((port, hop) => [
+    `hop${hop + 1}`,
+    { address: '127.0.0.1', port, user: sshd.user, known_hosts: known, sessions: 1 },
+  ]);
+  const tunnels = ports.map((listen, hop) => [
+    `tunnel${hop}`,
+    { ...(hop === 0 ? {} : { host: `hop${hop}` }), listen, target: sshd.port },
+  ]);
+  await using mesh = await startMesh({
+    sshd,
+    host: { sessions: 1, known_hosts: known },
+    hosts: Object.fromEntries(hosts),
+    tunnels: { ...Object.fromEntries(tunnels), bulk: { host: `hop${HOPS}`, target: bulk.port } },
+  });
+  await mesh.waitForTunnel('up', 'bulk', 30_000);
+  const [received, sent] = await Promise.all([exchangeBulk(mesh.port('bulk'), BACK), bulk.received()]);
+  expect(received).toEqual({ ...bulkDigest(PLAN), end: 'fin' });
+  expect(sent).toEqual({ ...bulkDigest(BACK), end: 'fin' });
+});

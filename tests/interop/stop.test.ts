@@ -1,0 +1,140 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { has } from '../support/capabilities.ts';
+import { openChatter } from '../support/chatter.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { listenLoopback } from '../support/loopback.ts';
+import { hasSessions, knownBehind, linkOf, type Mesh, startMesh } from '../support/mesh.ts';
+import { pythonClient, startPythonClient } from '../support/python-client.ts';
+import { startSshd } from '../support/real-sshd.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { startEcho, startSilent } from '../support/targets.ts';
+import { waitUntil, within } from '../support/wait-until.ts';
+
+/** SIGTERM, and how long the daemon took to end with which exit code. */
+async function terminate(mesh: Mesh): Promise<{ code: number | null; signal: string | null; ms: number }> {
+  const from = performance.now();
+  mesh.daemon.signal('SIGTERM');
+  const exit = await within('the daemon ends', mesh.daemon.exit, 15_000);
+  return { ...exit, ms: performance.now() - from };
+}
+
+describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }, () => {
+  it('gives an open connection stop_grace, takes no new one, then resets', async () => {
+    await using sshd = await startSshd();
+    await using silent = await startSilent();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { slow: { target: silent.port } },
+      extra: { stop_grace: '2s' },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await using client = startPythonClient({ port: mesh.port('slow'), send: 'a question' });
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 1);
+
+    const ended = terminate(mesh);
+    await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
+    await expect(echoOnce(mesh.port('slow'))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect((await mesh.daemon.get('/livez')).status).toBe(200);
+    const { code, signal, ms } = await ended;
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(ms).toBeGreaterThan(1_900);
+    expect(ms).toBeLessThan(4_500);
+    expect(await client.result).toMatchObject({ end: 'rst' });
+    // A proper goodbye, not a cut: sshd knows the difference.
+    await waitUntil('sshd was told', () => sshd.log().split('Received disconnect').length === 3, 5_000, sshd.log);
+  });
+
+  it('waits no longer than the connections do', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { echo: { target: echo.port } },
+      extra: { stop_grace: '30s' },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await using chatter = await openChatter(mesh.port('echo'));
+    const ended = terminate(mesh);
+    await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
+    await chatter.say('let me finish');
+    await chatter.end();
+    expect(await ended).toMatchObject({ code: 0, ms: expect.closeTo(0, -4) });
+  });
+
+  it.each([1, 6, 20])(
+    'is not held up by a target that ended and never reads the %i MB sent to it',
+    async (megabytes) => {
+      await using sshd = await startSshd();
+      await using stalled = await listenLoopback((socket) => socket.pause().end('enough'));
+      await using mesh = await startMesh({ sshd, tunnels: { stalled: { target: stalled.port } } });
+      await mesh.waitFor(hasSessions(2));
+      const send = Buffer.alloc(megabytes * 1_000_000);
+      const client = await pythonClient({ port: mesh.port('stalled'), send, endAfterSend: true });
+      expect(client).toMatchObject({ end: 'fin', head: 'enough' });
+      const { code, ms } = await terminate(mesh);
+      expect(code).toBe(0);
+      expect(ms).toBeLessThan(4_000);
+    },
+  );
+
+  it('twice ends at once', async () => {
+    await using sshd = await startSshd();
+    await using silent = await startSilent();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { slow: { target: silent.port } },
+      extra: { stop_grace: '1h' },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await using client = startPythonClient({ port: mesh.port('slow') });
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 1);
+    const first = terminate(mesh);
+    await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
+    const second = await terminate(mesh);
+    expect(second).toMatchObject({ code: 0, signal: null });
+    expect(second.ms).toBeLessThan(2_500);
+    await first;
+    expect(await client.result).toMatchObject({ end: 'rst' });
+  });
+
+  it('ends an attempt to connect that hangs', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    proxy.pause();
+    const host = { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port), connect_timeout: '60s' };
+    await using mesh = await startMesh({ sshd, host, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor((status) => linkOf(status).state === 'connecting' && proxy.accepted > 0);
+    const { code, ms } = await terminate(mesh);
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(2_500);
+  });
+
+  it('ends a backoff, and resets the client that is held', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await sshd.stop();
+    const tunnels = { echo: { target: echo.port, while_down: { hold: '60s' } } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitFor((status) => linkOf(status).state === 'backoff' && linkOf(status).attempts >= 2);
+    await using client = startPythonClient({ port: mesh.port('echo') });
+    await mesh.waitFor(({ tunnels: [tunnel] }) => tunnel?.usage.held === 1);
+    const { code, ms } = await terminate(mesh);
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(3_000);
+    expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
+  });
+
+  it('during the start ends it with 0, whenever it comes', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    for (const afterMs of [250, 350, 500]) {
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+      await pause(afterMs);
+      const { code, signal } = await terminate(mesh);
+      // Before the handler is there the signal's own meaning is right: nothing had begun.
+      expect(signal === 'SIGTERM' || code === 0).toBe(true);
+    }
+  });
+});
