@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 describe.skipIf(!has('sshd') || !has('python3'))('scripts/chaos', () => {
   it('half a minute of seed 1 loses nothing that could have been kept', { timeout: 120_000 }, () => {
-    const { status, stdout, stderr } = spawnSync('scripts/chaos', ['--minutes', '0.5', '--seed', '1'], {
+    const { status, stdout, stderr } = spawnSync(`${ROOT}scripts/chaos`, ['--minutes', '0.5', '--seed', '1'], {
       cwd: ROOT,
       encoding: 'utf8',
       timeout: 110_000,
