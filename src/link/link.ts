@@ -59,7 +59,10 @@ export class Link implements ChannelSource, JumpLink {
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
+  /** What the next delay grows with: failed attempts, and sessions lost before they were stable. */
   #failures = 0;
+  /** Attempts that failed since the last one that did not. */
+  #attempts = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
   #activity: Activity = { kind: 'idle' };
@@ -193,7 +196,7 @@ export class Link implements ChannelSource, JumpLink {
       host: this.#host.name,
       actor: this.#actor,
       state: this.state,
-      failures: this.#failures,
+      attempts: this.#attempts,
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
       credential: this.#credential,
@@ -285,6 +288,7 @@ export class Link implements ChannelSource, JumpLink {
   #add(held: Held): void {
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejection.forget();
+    this.#attempts = 0;
     if (this.#downSince !== undefined) {
       const labels = { host: this.#host.name, actor: this.#actor.name };
       this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
@@ -332,13 +336,14 @@ export class Link implements ChannelSource, JumpLink {
 
   #fail(error: TunnelError): void {
     if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
-    const news = this.#lastError?.code !== error.code || this.#failures === 0;
+    const news = this.#lastError?.code !== error.code || this.#attempts === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
+    this.#attempts++;
     const details = {
       event: 'link.attempt_failed',
-      attempt: this.#failures,
+      attempt: this.#attempts,
       retry_in_ms: Math.round(delayMs),
       err: error,
     };

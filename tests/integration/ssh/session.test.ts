@@ -67,6 +67,7 @@ describe('a session', () => {
       {
         peer: 'test',
         username: sshd.user,
+        credential: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify },
         stepTimeoutMs: 2_000,
