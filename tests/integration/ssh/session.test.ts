@@ -271,6 +271,28 @@ describe('no session', () => {
     await expect(connecting).rejects.toThrow('stopping');
   });
 
+  it('with a host key check that fails itself: a no', async () => {
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
+    const credential = await loadCredential(actorOf(sshd), process.env);
+    const verify = () => {
+      throw new Error('a bug');
+    };
+    const opening = openSession(
+      socket,
+      {
+        peer: '',
+        username: sshd.user,
+        stepTimeoutMs: 1_000,
+        keepalive: hostOf(sshd).keepalive,
+        hostKey: { algorithms: ['ssh-ed25519'], verify },
+        authMethods: authMethods(credential, sshd.user),
+      },
+      never,
+    );
+    await expect(opening).rejects.toMatchObject({ code: 'internal', message: 'a bug' });
+    expect(sshd.authAttempts()).toBe(0);
+  });
+
   it('with an abort before the dial: nothing is dialled', async () => {
     const dialling = dial(
       { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
