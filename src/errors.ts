@@ -111,3 +111,6 @@ export class TunnelError extends Error {
     return new TunnelError('internal', error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
+
+/** A client was not served for what it asked, or for how it did: its own doing, which says nothing about the tunnel. */
+export class TurnedAway extends TunnelError {}

@@ -20,7 +20,16 @@ export function listenError(address: Address, who: string, setting: string, caus
     case 'EPERM':
       return new TunnelError('internal', `${where}: not permitted`, {
         cause,
-        hint: `Ports below 1024 are privileged: choose another for ${setting}.`,
+        hint:
+          address.kind === 'unix'
+            ? `The daemon user needs write permission on the directory of ${setting}.`
+            : `Ports below 1024 are privileged: choose another for ${setting}.`,
+      });
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new TunnelError('internal', `${where}: its directory does not exist`, {
+        cause,
+        hint: 'Create the directory, writable for the daemon user (RuntimeDirectory= in a systemd unit).',
       });
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':

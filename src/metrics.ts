@@ -13,6 +13,8 @@ export interface Metrics {
   /** From the accept of a client's connection to its open channel. */
   readonly connectSeconds: Histogram<'tunnel'>;
   readonly probeDurationSeconds: Histogram<'tunnel'>;
+  /** How long nothing listened for a remote tunnel on its host, from the loss or the move of its listener to the next. */
+  readonly remoteListenGapSeconds: Histogram<'tunnel'>;
   /** Client connections that were reset or lost before anybody could serve them, above all for want of descriptors. */
   readonly acceptErrors: Counter<'tunnel'>;
   /** `code` is `ok` or an error code. */
@@ -47,6 +49,8 @@ const CONNECT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** `while_down.hold` is 10 s by default. */
 const HOLD_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60];
 const PROBE_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** A move takes about a millisecond; sshd without ClientAliveInterval holds a dead session's listener for two hours. */
+const LISTEN_GAP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15, 60, 300, 900, 3_600, 7_200];
 /** Keepalive notices within 15 s by default, a failing probe within seconds. */
 const DETECT_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 30, 60];
 /** Up to a host that is away for an hour. */
@@ -77,6 +81,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     holdSeconds: histogram('tunnel_hold_seconds', 'Wait of held connections.', ['tunnel'], HOLD_BUCKETS),
     connectSeconds: histogram('tunnel_connect_seconds', 'Accept to open channel.', ['tunnel'], CONNECT_BUCKETS),
     probeDurationSeconds: histogram('probe_duration_seconds', 'Duration of probes.', ['tunnel'], PROBE_BUCKETS),
+    remoteListenGapSeconds: histogram(
+      'remote_listen_gap_seconds',
+      'Time without the listener on the host.',
+      ['tunnel'],
+      LISTEN_GAP_BUCKETS,
+    ),
     acceptErrors: new Counter<'tunnel'>({
       name: `${PREFIX}accept_errors_total`,
       help: 'Client connections that could not be accepted, for want of file descriptors above all.',

@@ -13,7 +13,10 @@ export function checkTunnels(outline: Outline): Finding[] {
   ]);
 }
 
-function checkDirection(path: ConfigPath, { direction = 'local', target, allow }: OutlineTunnel): Finding[] {
+function checkDirection(
+  path: ConfigPath,
+  { direction = 'local', listen, target, allow, probe, while_down }: OutlineTunnel,
+): Finding[] {
   const isDynamic = direction === 'dynamic';
   const findings: Finding[] = [];
   const report = (field: string, message: string) => findings.push({ path: [...path, field], message, at: 'key' });
@@ -21,7 +24,14 @@ function checkDirection(path: ConfigPath, { direction = 'local', target, allow }
     report('target', `missing; expected host:port or unix:/path for ${direction}`);
   if (!isDynamic && allow !== undefined) report('allow', `does not go with direction ${direction}; expected target`);
   if (isDynamic && target !== undefined) report('target', 'does not go with direction dynamic; expected allow');
-  if (isDynamic && allow === undefined) report('allow', 'missing; expected a list of host:port for direction dynamic');
+  if (isDynamic && allow === undefined)
+    report('allow', 'missing; expected a list of destinations for direction dynamic');
+  if (isDynamic && probe !== undefined)
+    report('probe', 'does not go with direction dynamic, which has no target of its own to check; expected none');
+  if (direction === 'remote' && while_down !== undefined)
+    report('while_down', 'does not go with direction remote: while the link is down, nothing listens on the host');
+  if (direction === 'remote' && listen?.startsWith('unix:'))
+    report('listen', 'a Unix socket on the far side is not supported yet by this version; expected host:port');
   return findings;
 }
 

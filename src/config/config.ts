@@ -1,4 +1,5 @@
 import type { Address, TcpAddress } from '../address.ts';
+import type { AllowRule } from '../allow/rule.ts';
 
 /**
  * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,
@@ -69,15 +70,24 @@ export type KeySource =
   | { readonly kind: 'agent' }
   | { readonly kind: 'file'; readonly path: string; readonly passphraseFile: string | undefined };
 
-export interface TunnelConfig {
+export type TunnelConfig = TunnelSettings & TunnelDestination;
+
+/** Where a tunnel's connections go. */
+export type TunnelDestination =
+  /** `local`: as reached from the host; `remote`: as reached from this node. */
+  | { readonly direction: 'local' | 'remote'; readonly target: Address; readonly allow?: undefined }
+  /** Each client says where; `allow` says where it may. */
+  | { readonly direction: 'dynamic'; readonly target?: undefined; readonly allow: readonly AllowRule[] };
+
+export interface TunnelSettings {
   readonly name: string;
   readonly host: string;
   readonly actor: string;
-  readonly direction: 'local';
+  /** `local` and `dynamic`: on this node; `remote`: on the host. */
   readonly listen: Address;
-  readonly target: Address;
   readonly production: boolean;
   readonly note: string | undefined;
+  /** Without effect on a `remote` tunnel: while its link is down, nothing listens. */
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;

@@ -17,7 +17,7 @@ export interface ConfigDiff {
 }
 
 /**
- * `listen`: bind anew. `target`: for new connections only. `link`: another host or actor. `probe`, `label` (note,
+ * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
  * production) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
@@ -56,17 +56,22 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
   const changed = new Map<string, ReadonlySet<TunnelAspect>>();
   for (const [name, tunnel] of after.tunnels) {
     const previous = before.tunnels.get(name);
-    if (previous === undefined) continue;
+    if (previous === undefined || previous.direction !== tunnel.direction) continue;
     const aspects = differences(tunnelAspects(previous), tunnelAspects(tunnel));
     if (aspects.size > 0) changed.set(name, aspects);
   }
   return {
-    added: [...after.tunnels.keys()].filter((name) => !before.tunnels.has(name)),
-    removed: [...before.tunnels.keys()].filter((name) => !after.tunnels.has(name)),
+    // A tunnel that has turned its direction is another tunnel of the same name.
+    added: [...after.tunnels.values()].filter((tunnel) => !isSameTunnel(before, tunnel)).map(({ name }) => name),
+    removed: [...before.tunnels.values()].filter((tunnel) => !isSameTunnel(after, tunnel)).map(({ name }) => name),
     changed,
     links: linkChanges(before, after),
     daemon: differences(daemonAspects(before), daemonAspects(after)),
   };
+}
+
+function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): boolean {
+  return tunnels.get(name)?.direction === direction;
 }
 
 /** Whether there is nothing to do. */
@@ -123,7 +128,7 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
 function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
   return {
     listen: tunnel.listen,
-    target: tunnel.target,
+    target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
     label: [tunnel.note, tunnel.production],

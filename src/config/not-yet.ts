@@ -8,8 +8,6 @@ interface NotYet {
   readonly when?: (value: unknown) => boolean;
 }
 
-const isUnix = (value: unknown) => typeof value === 'string' && value.startsWith('unix:');
-
 /** One line for each: who builds the behaviour deletes the line. */
 const NOT_YET: readonly NotYet[] = [
   { path: ['control'] },
@@ -23,10 +21,6 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['actors', '*', 'drain_timeout'] },
   { path: ['actors', '*', 'on_expiry'] },
   { path: ['actors', '*', 'fallback'] },
-  { path: ['tunnels', '*', 'direction'], when: (value) => value === 'remote' || value === 'dynamic' },
-  { path: ['tunnels', '*', 'allow'] },
-  { path: ['tunnels', '*', 'listen'], when: isUnix },
-  { path: ['tunnels', '*', 'target'], when: isUnix },
   { path: ['tunnels', '*', 'drain'] },
 ];
 

@@ -39,6 +39,7 @@ const tunnel = z.object({
   listen: text,
   target: z.unknown().optional(),
   allow: z.unknown().optional(),
+  while_down: z.unknown().optional(),
   probe,
   drain: z
     .object({ successor: z.object({ probe }).optional().catch(undefined) })

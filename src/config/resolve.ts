@@ -7,6 +7,7 @@ import type {
   ProbeCheck,
   ProbeConfig,
   TunnelConfig,
+  TunnelDestination,
   WhileDown,
 } from './config.ts';
 import { type Places, resolvePath } from './paths.ts';
@@ -64,20 +65,27 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
 }
 
 function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {
-  if (tunnel.direction !== 'local' || tunnel.target === undefined) throw new Error(`tunnel ${name} passed unchecked`);
   return {
+    ...resolveDestination(name, tunnel),
     name,
     host: tunnel.host,
     actor: tunnel.actor,
-    direction: tunnel.direction,
     listen: tunnel.listen,
-    target: tunnel.target,
     production: tunnel.production,
     note: tunnel.note,
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
     probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
   };
+}
+
+function resolveDestination(
+  name: string,
+  { direction, target, allow }: ParsedConfig['tunnels'][string],
+): TunnelDestination {
+  if (direction === 'dynamic' && allow !== undefined) return { direction, allow };
+  if (direction !== 'dynamic' && target !== undefined) return { direction, target };
+  throw new Error(`tunnel ${name} passed unchecked`);
 }
 
 function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {

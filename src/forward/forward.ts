@@ -6,11 +6,15 @@ import type { Usage } from './usage.ts';
 export type ForwardCondition =
   | { readonly kind: 'serving' }
   /** Its listener is not there: being bound, or why not. */
-  | { readonly kind: 'unbound'; readonly error: TunnelError | undefined };
+  | { readonly kind: 'unbound'; readonly error: TunnelError | undefined }
+  /** Its listener is there, but that what comes to it comes to us is not proven: yet, or for this reason. */
+  | { readonly kind: 'unverified'; readonly error: TunnelError | undefined };
 
 /** One forward of a tunnel, whatever its direction. Its options come with its class. */
 export interface Forward {
   readonly condition: ForwardCondition;
+  /** Opens what a probe needs to see the target as a client of this forward does; without it the link's channels do. */
+  readonly probeSource?: ChannelSource;
   /** Makes the listener; when that fails, goes on trying until it works. */
   start(): Promise<void>;
   /** No new connections; those that are open or waiting live on. Undone by {@link start}. */
@@ -19,6 +23,8 @@ export interface Forward {
   whenIdle(): Promise<void>;
   /** Resets every connection, open or waiting. */
   resetAll(): void;
+  /** Sessions of the link have come or gone. */
+  linkChanged?(): void;
 }
 
 export interface ForwardDependencies {

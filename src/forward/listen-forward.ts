@@ -8,6 +8,7 @@ import type { Channel, Originator } from './channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
 import { type Listener, listen } from './listener.ts';
 import { relay } from './relay.ts';
+import { resetClient } from './reset.ts';
 
 /** Where a client is to be taken, and what it is told of the outcome. */
 export interface Negotiation {
@@ -54,9 +55,8 @@ export class ListenForward implements Forward {
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
-  /** Every connection from its accept to its end; aborting one resets it. Those without a channel yet are pending. */
+  /** Every connection from its accept until nothing of it is left to deliver; aborting one resets it. */
   readonly #serving = new Set<AbortController>();
-  #pending = 0;
   readonly #idleWaiters = new Set<() => void>();
 
   constructor(options: ListenForwardOptions, deps: ForwardDependencies) {
@@ -151,15 +151,15 @@ export class ListenForward implements Forward {
         return this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), cut.signal);
       });
       onOpened((performance.now() - acceptedAt) / 1000);
-      usage.opened(socket);
       negotiation?.granted();
+      usage.opened(socket);
       await relay(socket, channel, cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
       usage.failed();
       if (!socket.destroyed) onFailed(error);
       negotiation?.refused(error);
-      if (!socket.writableEnded) socket.resetAndDestroy();
+      if (!socket.writableEnded) resetClient(socket);
     } finally {
       this.#serving.delete(cut);
       if (this.#serving.size === 0) this.#wakeIdleWaiters();
@@ -169,12 +169,10 @@ export class ListenForward implements Forward {
   async #whilePending(socket: Socket, cut: AbortController, task: () => Promise<Channel>): Promise<Channel> {
     const onClose = () => cut.abort(new TunnelError('connection_reset', 'the client went away'));
     socket.once('close', onClose);
-    this.#pending++;
     try {
       this.#admit();
       return await task();
     } finally {
-      this.#pending--;
       socket.off('close', onClose);
     }
   }
@@ -186,7 +184,7 @@ export class ListenForward implements Forward {
 
   #admit(): void {
     const { maxConnections } = this.#options;
-    if (this.#deps.usage.open + this.#pending > maxConnections)
+    if (this.#serving.size > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
         hint: 'Raise max_connections, or find out who opens so many.',
       });

@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Address } from '../address.ts';
+import type { Address, TcpAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
 import { listenError } from '../listen-error.ts';
 import { isBeyondReserve } from './descriptors.ts';
+import { listenUnix } from './unix-listener.ts';
 
 /** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */
 export interface Listener {
@@ -12,23 +13,32 @@ export interface Listener {
 }
 
 /** Binds `address`. Rejects with `listen_in_use`, or `internal` for what else the system refuses. */
-export function listen(
+export async function listen(
   address: Address,
   onConnection: (socket: Socket) => void,
   onError: (error: Error) => void,
 ): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+    if (!isBeyondReserve(socket)) return onConnection(socket);
+    socket.on('error', () => {}).resetAndDestroy();
+    onError(noDescriptor());
+  });
+  try {
+    const stop = address.kind === 'unix' ? await listenUnix(server, address.path) : await listenTcp(server, address);
+    // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener itself lives.
+    server.on('error', onError);
+    return { address, close: () => close(stop) };
+  } catch (error) {
+    throw error instanceof TunnelError ? error : listenError(address, 'the tunnel', 'listen', error);
+  }
+}
+
+function listenTcp(server: Server, { host, port }: TcpAddress): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
-      if (!isBeyondReserve(socket)) return onConnection(socket);
-      socket.on('error', () => {}).resetAndDestroy();
-      onError(noDescriptor());
-    });
-    server.once('error', (error) => reject(listenError(address, 'the tunnel', 'listen', error)));
-    server.listen(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }, () => {
-      server.removeAllListeners('error');
-      // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener itself lives.
-      server.on('error', onError);
-      resolve({ address, close: () => close(server) });
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve(() => server.close());
     });
   });
 }
@@ -40,7 +50,7 @@ function noDescriptor(): TunnelError {
 }
 
 /** Does not wait for the connections: the server's own close would. */
-function close(server: Server): Promise<void> {
-  server.close();
+function close(stop: () => void): Promise<void> {
+  stop();
   return new Promise((resolve) => setImmediate(resolve));
 }

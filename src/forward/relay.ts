@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Channel } from './channel-source.ts';
+import { resetClient } from './reset.ts';
 
 /** How a connection ended: both sides to the end, the client's reset, or the loss of the session under it. */
 export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
@@ -18,15 +19,20 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
+    // ssh2 emits 'close' by itself: the stream's own flag does not follow.
+    let channelClosed = false;
 
+    let finished = false;
     const finish = () => {
+      if (finished) return;
+      finished = true;
       signal.removeEventListener('abort', cut);
       // A reset cannot be passed on through SSH: closing the channel is all there is.
       channel.close();
       resolve(end);
     };
     const cut = () => {
-      client.resetAndDestroy();
+      resetClient(client);
       finish();
     };
     signal.addEventListener('abort', cut, { once: true });
@@ -35,11 +41,14 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       if (end === 'finished') end = 'client_reset';
     });
     client.once('close', () => {
-      const owesTarget = client.readableEnded && !stream.writableFinished && end !== 'session_lost';
+      const owesTarget = client.readableEnded && !stream.writableFinished && !channelClosed && end !== 'session_lost';
       if (owesTarget) stream.once('finish', finish).once('close', finish);
       else finish();
     });
-    stream.once('close', () => closeAfterLastByte(client));
+    stream.once('close', () => {
+      channelClosed = true;
+      closeAfterLastByte(client);
+    });
     channel.onLost((complete) => {
       end = 'session_lost';
       client.unpipe(stream);
@@ -50,7 +59,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
         closeAfterLastByte(client);
       } else {
         stream.unpipe(client);
-        client.resetAndDestroy();
+        resetClient(client);
       }
     });
     if (client.destroyed || signal.aborted) {

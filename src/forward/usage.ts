@@ -1,12 +1,22 @@
 import type { Socket } from 'node:net';
 import type { UsageStatus } from '../health/status.ts';
 
+/** How a socket is counted. */
+interface Counted {
+  /** What is at its other end. */
+  readonly peer: 'client' | 'target';
+  /** Its counters when it was joined to its channel: the bytes of a SOCKS handshake. */
+  readonly read: number;
+  readonly written: number;
+}
+
 /**
  * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
  * that counting costs the data path nothing; probes never come here.
  */
 export class Usage {
-  readonly #open = new Set<Socket>();
+  /** Sockets on this side of the tunnel. */
+  readonly #open = new Map<Socket, Counted>();
   #openedTotal = 0;
   #failedTotal = 0;
   #held = 0;
@@ -28,14 +38,19 @@ export class Usage {
     this.#lastActivityAt = now;
   }
 
-  /** The connection has its channel. Counted until its socket closes. */
-  opened(socket: Socket): void {
+  /**
+   * The connection has its channel and its socket on this side, to a client or to the target. Counted until that closes;
+   * what was said to get there is not the target's.
+   */
+  opened(socket: Socket, peer: Counted['peer'] = 'client'): void {
     this.#openedTotal++;
-    this.#open.add(socket);
+    const counted = { peer, read: socket.bytesRead - socket.readableLength, written: socket.bytesWritten };
+    this.#open.set(socket, counted);
     socket.once('close', () => {
       this.#open.delete(socket);
-      this.#closedToTarget += socket.bytesRead;
-      this.#closedFromTarget += socket.bytesWritten;
+      const moved = bytesOf(socket, counted);
+      this.#closedToTarget += moved.toTarget;
+      this.#closedFromTarget += moved.fromTarget;
       this.#lastActivityAt = new Date();
     });
   }
@@ -80,10 +95,17 @@ export class Usage {
   #bytes(): { toTarget: number; fromTarget: number } {
     let toTarget = this.#closedToTarget;
     let fromTarget = this.#closedFromTarget;
-    for (const socket of this.#open) {
-      toTarget += socket.bytesRead;
-      fromTarget += socket.bytesWritten;
+    for (const [socket, counted] of this.#open) {
+      const moved = bytesOf(socket, counted);
+      toTarget += moved.toTarget;
+      fromTarget += moved.fromTarget;
     }
     return { toTarget, fromTarget };
   }
+}
+
+function bytesOf({ bytesRead, bytesWritten }: Socket, { peer, read, written }: Counted) {
+  const received = bytesRead - read;
+  const sent = bytesWritten - written;
+  return peer === 'client' ? { toTarget: received, fromTarget: sent } : { toTarget: sent, fromTarget: received };
 }

@@ -4,6 +4,7 @@ import { Wake } from '../async/wake.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -101,6 +102,11 @@ export class Link implements ChannelSource, JumpLink {
   /** Channels open on any session. */
   get channels(): number {
     return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
+  }
+
+  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  get farSessions(): readonly FarSession[] {
+    return this.#roster.homes.map(({ session }) => session);
   }
 
   whenReady(signal: AbortSignal): Promise<void> {
@@ -297,12 +303,11 @@ export class Link implements ChannelSource, JumpLink {
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
-    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
-      if (wasLast) this.#downSince ??= performance.now() - silentMs;
+      if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
@@ -329,16 +334,10 @@ export class Link implements ChannelSource, JumpLink {
     const news = this.#lastError?.code !== error.code || this.#failures === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
-    this.#failures++;
-    const details = {
-      event: 'link.attempt_failed',
-      attempt: this.#failures,
-      retry_in_ms: Math.round(delayMs),
-      err: error,
-    };
+    const attempt = ++this.#failures;
+    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
-    if (news) this.#deps.log.warn(details, error.message);
-    else this.#deps.log.debug(details, error.message);
+    this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
     this.#wait(delayMs, error);
     this.#deps.onChange();
   }

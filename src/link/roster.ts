@@ -60,6 +60,17 @@ export class Roster {
   }
 
   /**
+   * Sessions that a listener on the far side may live on, best first; it stays where it is while that is one of them. With
+   * no current session it stays on one that is leaving.
+   */
+  get homes(): readonly Held[] {
+    const { current } = this;
+    const candidates = current.length > 0 ? current : this.#held.filter(({ session }) => session.usable);
+    const suspects = candidates.filter(({ session }) => session.suspect);
+    return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
+  }
+
+  /**
    * Where a session to a host behind this one goes: the one that carries the fewest, so that the sessions of one link do
    * not all hang on one of another. Never one that is replaced: what runs over it would have to move at once.
    *

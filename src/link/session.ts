@@ -1,23 +1,20 @@
-import type { Address } from '../address.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
-import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
 import type { Carrier } from './jump.ts';
 
 /** What a link needs of an SSH session. */
-export interface LinkSession {
+export interface LinkSession extends FarSession {
   readonly facts: SessionFacts;
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   readonly channels: number;
   /** Bytes received from the peer so far. */
   readonly received: number;
-  readonly usable: boolean;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;
   /** The address that it goes to; undefined over another session. */
   readonly address?: string | undefined;
-  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
   check(): void;
   drain(): void;
   end(): Promise<SessionEnd>;

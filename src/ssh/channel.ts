@@ -2,8 +2,9 @@ import type { Client, ClientChannel } from 'ssh2';
 import { type Address, formatAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import { explainOpenFailure } from './open-failure.ts';
 
-interface ChannelDependencies {
+export interface ChannelDependencies {
   /** Why the session under the channel is gone. */
   gone(): TunnelError;
   /** Before anybody uses the stream. */
@@ -12,10 +13,6 @@ interface ChannelDependencies {
   onClosed(): void;
 }
 
-/** SSH_MSG_CHANNEL_OPEN_FAILURE reason codes (RFC 4254 section 5.1). */
-const ADMINISTRATIVELY_PROHIBITED = 1;
-const CONNECT_FAILED = 2;
-
 /** Asks the server for a channel to `target` (RFC 4254 section 7.2; OpenSSH PROTOCOL section 2.4 for Unix sockets). */
 export function openDirectChannel(
   client: Client,
@@ -23,7 +20,7 @@ export function openDirectChannel(
   originator: Originator,
   deps: ChannelDependencies,
 ): SessionChannel {
-  const channel = new SessionChannel(formatAddress(target), deps);
+  const channel = new SessionChannel(target, deps);
   const onAnswer = (error: Error | undefined, stream: ClientChannel) => channel.answer(error, stream);
   try {
     if (target.kind === 'unix') client.openssh_forwardOutStreamLocal(target.path, onAnswer);
@@ -40,7 +37,7 @@ export function openDirectChannel(
  * gone, the channel is closed as soon as the server opens it.
  */
 export class SessionChannel {
-  readonly #target: string;
+  readonly #target: Address;
   readonly #deps: ChannelDependencies;
   readonly #answered: Promise<ClientChannel>;
   #settle: { resolve(stream: ClientChannel): void; reject(error: TunnelError): void } | undefined;
@@ -48,7 +45,7 @@ export class SessionChannel {
   #onLost: ((complete: boolean) => void) | undefined;
   #over = false;
 
-  constructor(target: string, deps: ChannelDependencies) {
+  constructor(target: Address, deps: ChannelDependencies) {
     this.#target = target;
     this.#deps = deps;
     this.#answered = new Promise((resolve, reject) => {
@@ -61,7 +58,7 @@ export class SessionChannel {
   /** The server's answer, or that of ssh2 when the connection died first. */
   answer(error: Error | undefined, stream: ClientChannel): void {
     if (error) {
-      this.#settle?.reject(this.#explain(error));
+      this.#settle?.reject(explainOpenFailure(this.#target, error) ?? this.#deps.gone());
       this.#finish();
       return;
     }
@@ -91,7 +88,13 @@ export class SessionChannel {
         signal.removeEventListener('abort', onAbort);
       };
       const timer = setTimeout(() => {
-        abandon(new TunnelError('target_unreachable', `${this.#target} did not answer within ${timeoutMs} ms`));
+        abandon(
+          new TunnelError(
+            'target_unreachable',
+            `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`,
+            { cause: new DOMException('no answer', 'TimeoutError') },
+          ),
+        );
       }, timeoutMs);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
@@ -106,6 +109,17 @@ export class SessionChannel {
         },
       );
     });
+  }
+
+  /** The channel was asked for by the server and has just been confirmed. */
+  confirmed(stream: ClientChannel): Channel {
+    this.answer(undefined, stream);
+    return this.#handle(stream);
+  }
+
+  /** The channel was asked for by the server and has just been refused. */
+  declined(): void {
+    this.#finish();
   }
 
   /** The session is gone. Called before ssh2 ends the stream. */
@@ -146,20 +160,5 @@ export class SessionChannel {
     if (this.#over) return;
     this.#over = true;
     this.#deps.onClosed();
-  }
-
-  #explain(error: Error): TunnelError {
-    const reason = 'reason' in error ? error.reason : undefined;
-    const said = error.message.replace(/^\(SSH\) Channel open failure: /, '');
-    if (reason === ADMINISTRATIVELY_PROHIBITED)
-      return new TunnelError('forward_denied', `the server forbids a channel to ${this.#target}`, { cause: error });
-    // The reason code tells only that the connect failed; sshd's description is strerror(3) of what happened.
-    if (reason === CONNECT_FAILED && said === 'Connection refused')
-      return new TunnelError('target_refused', `${this.#target} refused the connection`, { cause: error });
-    if (typeof reason === 'number')
-      return new TunnelError('target_unreachable', `${this.#target} is not reached from the host: ${said}`, {
-        cause: error,
-      });
-    return this.#deps.gone();
   }
 }

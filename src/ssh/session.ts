@@ -4,14 +4,16 @@ import type { Address } from '../address.ts';
 import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
 import { offer } from './algorithms.ts';
 import { Backlog } from './backlog.ts';
-import { openDirectChannel, type SessionChannel } from './channel.ts';
+import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
+import { RemoteListeners } from './remote-listeners.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -166,6 +168,8 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         authHandler: [...options.authMethods],
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
+        // The server's answer decides what it can do, not the name that it gives itself.
+        strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
@@ -190,6 +194,7 @@ export class Session {
   readonly #keepalive: Keepalive;
   readonly #backlog: Backlog;
   readonly #channels = new Set<SessionChannel>();
+  readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
   #silentMs = 0;
@@ -210,6 +215,14 @@ export class Session {
       request: (onReply) => requestKeepalive(client, onReply),
       onLost: (silentMs) => this.#lost(silentMs),
       now: () => performance.now(),
+    });
+    this.#listeners = new RemoteListeners(client, {
+      timeoutMs: options.stepTimeoutMs,
+      usable: () => this.usable,
+      gone: () => this.#gone(),
+      onSilence: () => this.check(),
+      adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
+      onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
@@ -243,16 +256,13 @@ export class Session {
   /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     if (!this.usable) throw this.#gone();
-    const channel = openDirectChannel(this.#client, target, originator, {
-      gone: () => this.#gone(),
-      onOpened: (stream) => this.#backlog.govern(stream),
-      onClosed: () => {
-        this.#channels.delete(channel);
-        this.#endIfDrained();
-      },
-    });
-    this.#channels.add(channel);
+    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
     return channel.opened(this.#options.stepTimeoutMs, signal);
+  }
+
+  /** A listener on the far side (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
+  listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    return this.#listeners.create(address, onConnection);
   }
 
   /** Something looked dead through this session: find out at once. */
@@ -260,7 +270,7 @@ export class Session {
     if (this.#state !== 'closed') this.#keepalive.check();
   }
 
-  /** No more use is made of it: it ends as soon as its last channel is closed. */
+  /** No more use is made of it: it ends as soon as its last channel is closed and its last listener released. */
   drain(): void {
     if (this.#state === 'open') this.#state = 'draining';
     this.#endIfDrained();
@@ -276,8 +286,22 @@ export class Session {
     return this.closed;
   }
 
+  /** A channel that counts as the session's from now until it is closed. */
+  #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
+    const channel: SessionChannel = create({
+      gone: () => this.#gone(),
+      onOpened: (stream) => this.#backlog.govern(stream),
+      onClosed: () => {
+        this.#channels.delete(channel);
+        this.#endIfDrained();
+      },
+    });
+    this.#channels.add(channel);
+    return channel;
+  }
+
   #endIfDrained(): void {
-    if (this.#state === 'draining' && this.#channels.size === 0) void this.end();
+    if (this.#state === 'draining' && this.#channels.size === 0 && this.#listeners.size === 0) void this.end();
   }
 
   #lost(silentMs: number): void {

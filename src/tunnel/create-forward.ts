@@ -1,7 +1,9 @@
 import type { TunnelConfig } from '../config/config.ts';
-import type { Forward, ForwardDependencies } from '../forward/forward.ts';
+import { socksTarget } from '../forward/dynamic.ts';
+import type { Forward } from '../forward/forward.ts';
 import { ListenForward, type ListenForwardOptions } from '../forward/listen-forward.ts';
 import { fixedTarget } from '../forward/local.ts';
+import { RemoteForward, type RemoteForwardDependencies, type RemoteForwardOptions } from '../forward/remote.ts';
 
 /** A tunnel's forward, and how it takes on new settings of the same direction. */
 export interface ConfiguredForward {
@@ -11,11 +13,27 @@ export interface ConfiguredForward {
 }
 
 /** The one place that knows which direction is which class. */
-export function createForward(config: TunnelConfig, deps: ForwardDependencies): ConfiguredForward {
-  const forward = new ListenForward(listenOptions(config), deps);
-  return { forward, reconfigure: (next) => forward.reconfigure(listenOptions(next)) };
+export function createForward(config: TunnelConfig, deps: RemoteForwardDependencies): ConfiguredForward {
+  switch (config.direction) {
+    case 'local':
+    case 'dynamic': {
+      const forward = new ListenForward(listenOptions(config), deps);
+      return { forward, reconfigure: (next) => forward.reconfigure(listenOptions(next)) };
+    }
+    case 'remote': {
+      const forward = new RemoteForward(remoteOptions(config), deps);
+      return { forward, reconfigure: (next) => forward.reconfigure(remoteOptions(next)) };
+    }
+  }
 }
 
-function listenOptions({ listen, target, whileDown, maxConnections }: TunnelConfig): ListenForwardOptions {
-  return { listen, negotiate: fixedTarget(target), whileDown, maxConnections };
+function listenOptions(config: TunnelConfig): ListenForwardOptions {
+  const { listen, whileDown, maxConnections } = config;
+  const negotiate = config.direction === 'dynamic' ? socksTarget(config.allow) : fixedTarget(config.target);
+  return { listen, negotiate, whileDown, maxConnections };
+}
+
+function remoteOptions({ name, host, actor, listen, target, maxConnections }: TunnelConfig): RemoteForwardOptions {
+  if (target === undefined) throw new Error(`tunnel ${name} has turned its direction, which makes it another tunnel`);
+  return { host, actor, listen, target, maxConnections };
 }

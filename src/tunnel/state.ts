@@ -28,7 +28,8 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
   if (facts.removed)
     return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
-  if (facts.forward.kind === 'unbound')
+  // Without a session nothing can listen on the far side: then the link is what must be mended.
+  if (facts.forward.kind === 'unbound' && (facts.forward.error || link.state === 'up'))
     return { state: 'down', reason: facts.forward.error?.message ?? 'the listen address is not bound yet' };
   if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
   if (probe?.state === 'failing')
@@ -38,6 +39,11 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     };
   if (facts.targetError)
     return { state: 'degraded', reason: `the last connection failed: ${facts.targetError.message}` };
+  if (facts.forward.kind === 'unverified')
+    return {
+      state: 'unverified',
+      reason: facts.forward.error?.message ?? 'not proven yet: the first connection to its listener is under way',
+    };
   if (probe?.state === 'pending') return { state: 'unverified', reason: unprovenReason(probe.lastError) };
   return { state: 'up', reason: null };
 }

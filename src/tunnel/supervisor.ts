@@ -48,10 +48,13 @@ export class Supervisor {
     this.#deps = deps;
   }
 
-  /** Whether every listener of the configuration is bound; the reasons name those that are not. */
+  /**
+   * Whether every listener of the configuration is bound; the reasons name those that are not. One on the far side is the
+   * peer's: a dead peer is no reason to restart this daemon.
+   */
   get readiness(): { ready: boolean; reasons: string[] } {
     const reasons = [...this.#tunnels.values()].flatMap(({ config, condition }) =>
-      condition.kind === 'unbound'
+      condition.kind === 'unbound' && config.direction !== 'remote'
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );

@@ -1,35 +1,44 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import type { ErrorCode, TunnelError } from '../errors.ts';
+import { type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
+import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
+import { FirstTime } from '../log/first-time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
 import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
+import { isVerdict, targetText } from './target.ts';
 
 /** What a tunnel needs of its link. */
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Sessions that a listener on the far side may live on, best first. */
+  readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
   check(): void;
 }
 
 export interface TunnelDependencies {
-  readonly metrics: Pick<Metrics, 'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'acceptErrors'>;
+  readonly metrics: Pick<
+    Metrics,
+    'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
+  >;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** The peer's verdict on the target, as opposed to trouble on the way to it. */
-const TARGET_VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unreachable', 'forward_denied']);
+/** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
+const MOST_REASONS_LOGGED = 100;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
@@ -38,12 +47,13 @@ export class Tunnel {
   readonly #acceptTrouble = new AcceptTrouble();
   readonly #forward: ConfiguredForward;
   readonly #stop = new AbortController();
+  readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
   /** Whichever link the tunnel goes over at the moment of the question. */
   readonly #source: ChannelSource;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
-  #linkWasReady = false;
+  #probeWasReady = false;
   #removed = false;
   #targetError: TunnelError | undefined;
   #probeError: TunnelError | undefined;
@@ -68,7 +78,10 @@ export class Tunnel {
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
-      onChange: () => this.#evaluate(),
+      sessions: () => this.#link.farSessions,
+      random: deps.random,
+      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
+      onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
         connectSeconds.observe(labels, seconds);
         if (this.#targetError) this.#judgeTarget(undefined);
@@ -99,9 +112,10 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
-    const target = formatAddress(before.target) !== formatAddress(config.target);
+    const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
+    if (target) this.#turnedAway.clear();
     // What is known of the target was learned from another host.
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -116,10 +130,15 @@ export class Tunnel {
 
   /** The link's readiness, state or error has changed. */
   linkChanged(): void {
-    const { ready } = this.#link;
-    if (ready && !this.#linkWasReady) this.#probing?.prober.runNow();
-    if (!ready && this.#linkWasReady) this.#probing?.prober.linkLost();
-    this.#linkWasReady = ready;
+    this.#forward.forward.linkChanged?.();
+    this.#readinessChanged();
+  }
+
+  #readinessChanged(): void {
+    const { ready } = this.#probeSource;
+    if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
+    if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
+    this.#probeWasReady = ready;
     this.#evaluate();
   }
 
@@ -155,14 +174,14 @@ export class Tunnel {
   }
 
   status(): TunnelStatus {
-    const { name, host, actor, direction, listen, target, production, note } = this.#config;
+    const { name, host, actor, direction, listen, production, note } = this.#config;
     return {
       name,
       host,
       actor,
       direction,
       listen: formatAddress(listen),
-      target: formatAddress(target),
+      target: targetText(this.#config),
       production,
       note: note ?? null,
       ...tunnelState(this.#facts()),
@@ -176,9 +195,24 @@ export class Tunnel {
     };
   }
 
+  /** What a probe goes through: the way of the clients. */
+  get #probeSource(): ChannelSource {
+    return this.#forward.forward.probeSource ?? this.#source;
+  }
+
+  #onFarSideBound(gapSeconds: number | undefined): void {
+    const { name, host, listen } = this.#config;
+    if (gapSeconds !== undefined) this.#deps.metrics.remoteListenGapSeconds.observe({ tunnel: name }, gapSeconds);
+    const gap = gapSeconds === undefined ? '' : ` again, after a gap of ${gapSeconds.toFixed(3)} s`;
+    this.#deps.log.info(
+      { event: 'tunnel.listening', gap_seconds: gapSeconds },
+      `${host} listens on ${formatAddress(listen)}${gap}`,
+    );
+  }
+
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || this.#removed) {
+    if (!probe || !target || this.#removed) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       this.#probeError = undefined;
@@ -192,7 +226,7 @@ export class Tunnel {
     const prober = new Prober(
       { config: probe, target },
       {
-        source: this.#source,
+        source: this.#probeSource,
         observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
         random: this.#deps.random,
         onResult: ({ error }) => this.#onProbed(error),
@@ -216,7 +250,13 @@ export class Tunnel {
   #onConnectionFailed(error: TunnelError): void {
     this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
     this.#lastError = error;
-    if (TARGET_VERDICTS.has(error.code)) this.#judgeTarget(error);
+    if (error instanceof TurnedAway) this.#reportTurnedAway(error);
+    else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
+  }
+
+  #reportTurnedAway(error: TurnedAway): void {
+    if (!this.#turnedAway.of(error.message)) return;
+    this.#deps.log.warn({ event: 'client.turned_away', err: error }, error.message);
   }
 
   #onAcceptError(error: Error): void {
@@ -235,7 +275,7 @@ export class Tunnel {
 
   #latestError(): TunnelError | undefined {
     const { condition } = this;
-    const listenError = condition.kind === 'unbound' ? condition.error : undefined;
+    const listenError = condition.kind === 'serving' ? undefined : condition.error;
     const errors = [this.#lastError, listenError, this.#link.lastError].filter((error) => error !== undefined);
     return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
   }

@@ -55,9 +55,9 @@ export async function startBulkServer(plan: BulkPlan = { seed: 0, bytes: 0 }): P
   };
 }
 
-/** Connects, sends `plan`, half-closes, and reads to the end, both directions at once. */
-export async function exchangeBulk(port: number, plan: BulkPlan): Promise<Digest & { end: 'fin' | 'error' }> {
-  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+/** Connects to the port (or takes the connection), sends `plan`, half-closes, and reads to the end, both ways at once. */
+export async function exchangeBulk(peer: number | Socket, plan: BulkPlan): Promise<Digest & { end: 'fin' | 'error' }> {
+  const socket = typeof peer === 'number' ? connect({ host: '127.0.0.1', port: peer, allowHalfOpen: true }) : peer;
   socket.on('error', () => {});
   const received = drain(socket);
   // Not 'end' alone: the other direction may be done while our last bytes still wait for the kernel.

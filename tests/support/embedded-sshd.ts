@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2, { type Connection, type ServerChannel, type TcpipRequestInfo } from 'ssh2';
 import { embeddedKey, fingerprintOf, publicBlob } from './embedded-key.ts';
+import { type ListenManner, listenFor } from './embedded-listen.ts';
 import { listenLoopback } from './loopback.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -40,6 +41,8 @@ export interface EmbeddedSshd extends AsyncDisposable {
   /** From the next request on. */
   setChannels(manner: ChannelManner): void;
   setRefuseAuth(refuse: boolean): void;
+  /** How requests to listen here are met (RFC 4254 section 7.1). Default: they are granted. */
+  setListens(manner: ListenManner): void;
   /** Cuts every connection, by RST if told so. */
   killSessions(how?: 'fin' | 'rst'): number;
   stop(): Promise<void>;
@@ -47,7 +50,7 @@ export interface EmbeddedSshd extends AsyncDisposable {
 
 /**
  * An SSH server in this process, over ssh2: for machines without sshd, and for misbehaviour that OpenSSH cannot be talked
- * into. Public keys and direct-tcpip only. It proves nothing about interoperability: both ends are the same library.
+ * into. Public keys, direct-tcpip and tcpip-forward only. It proves nothing about interoperability: both ends are the same library.
  */
 export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Promise<EmbeddedSshd> {
   const { user = 'tegwick', port } = options;
@@ -60,6 +63,7 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
   writeFileSync(`${clientKeyFile}.pub`, `${clientKey.public}\n`);
 
   let manner: ChannelManner = options.channels ?? { kind: 'forward' };
+  let listens: ListenManner = 'bind';
   let refuseAuth = options.refuseAuth ?? false;
   let authAttempts = 0;
   const channelRequests: TcpipRequestInfo[] = [];
@@ -80,6 +84,7 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
       else context.reject(['publickey']);
     });
     client.once('ready', () => connections.add(client));
+    listenFor(client, () => listens);
     client.on('tcpip', (accept, reject, info) => {
       channelRequests.push(info);
       const asked = manner;
@@ -116,6 +121,9 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
     },
     setRefuseAuth: (refuse) => {
       refuseAuth = refuse;
+    },
+    setListens: (next) => {
+      listens = next;
     },
     killSessions: (how = 'fin') => {
       const count = listener.sockets.size;

@@ -1,6 +1,7 @@
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
+import type { FarListener } from '../../src/forward/far-side.ts';
 import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
@@ -50,6 +51,10 @@ export class FakeSession implements LinkSession {
     this.opens++;
     if (!this.usable) this.opensAfterClose++;
     return { stream: undefined, onLost() {}, close() {} } as unknown as Channel;
+  }
+
+  listener(): FarListener {
+    return { bind: async () => {}, cancel: async () => true, release() {} };
   }
 
   check(): void {

@@ -28,6 +28,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly dropped: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 };
   #server: Server | undefined;
   readonly #pairs = new Set<Pair>();
+  readonly #forgotten = new Set<Pair>();
   readonly #paused = new Set<Direction>();
   readonly #dropping = new Set<Direction>();
   #trigger: Trigger | undefined;
@@ -68,6 +69,18 @@ export class FaultProxy implements AsyncDisposable {
       client.resume();
       server?.resume();
     }
+  }
+
+  /** Ends `pause` for new connections alone: what was paused stays a black hole, whose ends are never passed on. */
+  forget(): void {
+    for (const pair of this.#pairs) {
+      for (const socket of [pair.client, pair.server])
+        socket?.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close').pause();
+      this.#forgotten.add(pair);
+    }
+    this.#pairs.clear();
+    this.#later = [];
+    this.#paused.clear();
   }
 
   /** Bytes of this direction are read and thrown away, for ever lost, until `resume()`. */
@@ -121,11 +134,12 @@ export class FaultProxy implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.refuse(true);
     this.#later = [];
-    const closed = [...this.#pairs].flatMap(({ client, server }) => [
+    const closed = [...this.#pairs, ...this.#forgotten].flatMap(({ client, server }) => [
       client,
       ...(server === undefined ? [] : [server]),
     ]);
     this.#pairs.clear();
+    this.#forgotten.clear();
     await Promise.all(closed.map(destroyed));
   }
 

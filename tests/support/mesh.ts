@@ -8,8 +8,8 @@ import { freePort } from './loopback.ts';
 import type { Sshd } from './real-sshd.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Fields of one tunnel as in the YAML; a number as `target` is a port on loopback, `listen` is a free port if not given. */
-export type MeshTunnel = Record<string, unknown> & { readonly target: number | string };
+/** Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one if not given. */
+export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string };
 
 export interface MeshOptions {
   readonly sshd: Sshd;
@@ -66,8 +66,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       const port = typeof listen === 'number' ? listen : (ports.get(name) ?? (await freePort()));
       ports.set(name, port);
       tunnels[name] = {
-        listen: `127.0.0.1:${port}`,
-        target: typeof target === 'number' ? `127.0.0.1:${target}` : target,
+        listen: typeof listen === 'string' ? listen : `127.0.0.1:${port}`,
+        ...(target === undefined ? {} : { target: typeof target === 'number' ? `127.0.0.1:${target}` : target }),
         ...rest,
       };
     }

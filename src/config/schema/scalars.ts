@@ -16,6 +16,9 @@ const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
 
+/** In bytes: what sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
+
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const keys = Object.keys(shape);
@@ -90,7 +93,12 @@ export const tcpAddress = addressText(TCP_ADDRESS_EXPECTED).transform((written, 
 export const address = addressText(ADDRESS_EXPECTED).transform((written, context): Address => {
   const parsed = parseAddress(written);
   if (parsed !== undefined && isPlausible(parsed)) return parsed;
-  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${ADDRESS_EXPECTED}` });
+  const length = parsed?.kind === 'unix' ? Buffer.byteLength(parsed.path) : 0;
+  const expected =
+    length > LONGEST_SOCKET_PATH
+      ? `a path of at most ${LONGEST_SOCKET_PATH} bytes instead of ${length}`
+      : ADDRESS_EXPECTED;
+  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${expected}` });
   return z.NEVER;
 });
 
@@ -106,8 +114,8 @@ function addressText(expected: string) {
 }
 
 function isPlausible(candidate: Address): boolean {
-  // 107: what sun_path of a Unix socket holds on Linux, without its final NUL.
-  if (candidate.kind === 'unix') return Buffer.byteLength(candidate.path) <= 107 && hasNoControls(candidate.path);
+  if (candidate.kind === 'unix')
+    return Buffer.byteLength(candidate.path) <= LONGEST_SOCKET_PATH && hasNoControls(candidate.path);
   return candidate.port >= 1 && HOST_PATTERN.test(candidate.host) && isPlausibleHost(candidate.host);
 }
 

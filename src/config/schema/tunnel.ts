@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { wants } from '../expectation.ts';
+import { allowRule } from './allow-rule.ts';
 import { drain } from './drain.ts';
 import { probe } from './probe.ts';
-import { address, duration, flag, mapping, tcpAddress, text, wholeNumber, word } from './scalars.ts';
+import { address, duration, flag, mapping, text, wholeNumber, word } from './scalars.ts';
 
 /** One named forward over a link. */
 export const tunnel = mapping({
@@ -18,10 +19,13 @@ export const tunnel = mapping({
     .optional()
     .describe('Where connections go: local reached from the host, remote reached from here. Not for dynamic.'),
   allow: z
-    .array(tcpAddress, { error: wants('a list of host:port') })
-    .min(1, { error: wants('at least one host:port') })
+    .array(allowRule, { error: wants('a list of destinations') })
+    .min(1, { error: wants('at least one destination') })
     .optional()
-    .describe('Only for dynamic: the targets that clients may ask for, host:port each.'),
+    .describe(
+      'Only for dynamic: the destinations that clients may ask for. Hosts are an address, a network (10.43.0.0/16, ' +
+        '[fd00::/8]), a name, *.name (whatever is below it) or * (every name); ports are 443, 80-90 or *.',
+    ),
   production: flag
     .prefault(false)
     .describe(
@@ -45,7 +49,7 @@ export const tunnel = mapping({
     )
     .prefault({})
     .describe(
-      'What new connections meet while the link is down: refuse, or { hold, limit }. Default { hold: 10s, limit: 256 }.',
+      'What new connections meet while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
     ),
   max_connections: wholeNumber(1, 65_535)
     .prefault(1_024)

@@ -24,7 +24,11 @@ let supervisor: Supervisor;
 let config: Config;
 const sockets: Socket[] = [];
 
-function tunnel(name: string, port: number, differently: Partial<TunnelConfig> = {}): TunnelConfig {
+function tunnel(
+  name: string,
+  port: number,
+  differently: Partial<TunnelConfig & { direction: 'local' }> = {},
+): TunnelConfig {
   return {
     name,
     host: 'coulombcore',

@@ -11,6 +11,7 @@ describe(checkTunnels, () => {
     ['a local tunnel without', {}, ['target']],
     ['a local tunnel with allow', { target: 'a:1', allow: ['a:1'] }, ['allow']],
     ['a remote tunnel without a target', { direction: 'remote' }, ['target']],
+    ['a remote tunnel that would hold', { direction: 'remote', target: 'a:1', while_down: 'refuse' }, ['while_down']],
     ['a dynamic tunnel with allow', { direction: 'dynamic', allow: ['a:1'] }, []],
     ['a dynamic tunnel with a target', { direction: 'dynamic', allow: ['a:1'], target: 'a:1' }, ['target']],
     ['a dynamic tunnel without allow', { direction: 'dynamic' }, ['allow']],

@@ -54,7 +54,7 @@ describe('config/', async () => {
     );
     const served = [...tunnels.values()].map(({ listen, target, host, production }) => [
       listen.kind === 'tcp' && listen.port,
-      target.kind === 'tcp' && target.host,
+      target?.kind === 'tcp' && target.host,
       host,
       production,
     ]);

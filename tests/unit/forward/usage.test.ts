@@ -6,11 +6,7 @@ import { Usage } from '../../../src/forward/usage.ts';
 class FakeSocket extends EventEmitter {
   bytesRead = 0;
   bytesWritten = 0;
-  resets = 0;
-
-  resetAndDestroy(): void {
-    this.resets++;
-  }
+  readableLength = 0;
 }
 
 const T0 = new Date('2026-07-20T10:00:00.000Z');

@@ -41,6 +41,30 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     taken.message,
   ],
   [
+    'not bound on the far side because the link is down: the link',
+    { forward: { kind: 'unbound', error: undefined }, link: { state: 'backoff', lastError: refused } },
+    'down',
+    `no SSH session to coulombcore: ${refused.message}`,
+  ],
+  [
+    'bound on the far side, proof under way',
+    { forward: { kind: 'unverified', error: undefined } },
+    'unverified',
+    'not proven yet: the first connection to its listener is under way',
+  ],
+  [
+    'bound on the far side, proof failed',
+    { forward: { kind: 'unverified', error: wrong } },
+    'unverified',
+    wrong.message,
+  ],
+  [
+    'unproven and the target away: the target, which is known',
+    { forward: { kind: 'unverified', error: undefined }, targetError: wrong },
+    'degraded',
+    `the last connection failed: ${wrong.message}`,
+  ],
+  [
     'first connect',
     { link: { state: 'connecting', lastError: undefined } },
     'down',

@@ -1,0 +1,161 @@
+import type { Client, ClientChannel, TcpConnectionDetails } from 'ssh2';
+import { type Address, formatAddress, type TcpAddress } from '../address.ts';
+import { abortable, withDeadline } from '../async/deadline.ts';
+import { TunnelError } from '../errors.ts';
+import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
+import type { SessionChannel } from './channel.ts';
+
+interface RemoteListenersDependencies {
+  /** Bound of each request, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether the session still is one. */
+  usable(): boolean;
+  /** Why it is not. */
+  gone(): TunnelError;
+  /** A request was not answered: is the session alive? */
+  onSilence(): void;
+  /** A channel that counts from now on; `peer` is who came. */
+  adopt(peer: Address): SessionChannel;
+  onReleased(): void;
+}
+
+/** A reload or a stop waits for a listener to be given up, but not for a server that does not answer. */
+const CANCEL_MS = 2_000;
+
+/** What one session listens on at the far side, and where the connections from there go. */
+export class RemoteListeners {
+  readonly #client: Client;
+  readonly #deps: RemoteListenersDependencies;
+  readonly #listeners = new Set<FarListener>();
+  readonly #receivers = new Map<string, (incoming: IncomingConnection) => void>();
+
+  constructor(client: Client, deps: RemoteListenersDependencies) {
+    this.#client = client;
+    this.#deps = deps;
+    client.on('tcp connection', (details, accept, reject) => this.#arrived(details, accept, reject));
+  }
+
+  /** Listeners that are not released. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    if (address.kind === 'unix')
+      throw new TunnelError('internal', `${formatAddress(address)}: a Unix socket on the far side is not supported`);
+    const key = keyOf(address.host, address.port);
+    const listener: FarListener = {
+      bind: async (signal) => {
+        this.#receivers.set(key, onConnection);
+        await this.#bind(address, signal);
+      },
+      cancel: async () => {
+        const confirmed = await this.#cancel(address);
+        // A connection that the server took before it stopped has arrived by now: its channel came before the reply.
+        if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
+        return confirmed;
+      },
+      release: () => {
+        if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
+        if (this.#listeners.delete(listener)) this.#deps.onReleased();
+      },
+    };
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  async #bind({ host, port }: TcpAddress, signal: AbortSignal): Promise<void> {
+    const where = formatAddress({ kind: 'tcp', host, port });
+    const refused = (cause: Error) =>
+      new TunnelError('remote_listen_denied', `the server refused to listen on ${where}`, { cause });
+    await this.#answer(
+      this.#deps.timeoutMs,
+      signal,
+      // Without a callback ssh2 would not remember the forward, and reject every connection of it.
+      (callback) => this.#client.forwardIn(host, port, callback),
+      refused,
+      `to listen on ${where}`,
+    );
+  }
+
+  async #cancel({ host, port }: TcpAddress): Promise<boolean> {
+    const where = formatAddress({ kind: 'tcp', host, port });
+    // Cancelling what the server does not know of is an error there: nothing to be done about it here.
+    const refused = (cause: Error) => new TunnelError('internal', `the server did not listen on ${where}`, { cause });
+    try {
+      await this.#answer(
+        CANCEL_MS,
+        undefined,
+        (callback) => this.#client.unforwardIn(host, port, callback),
+        refused,
+        `to stop listening on ${where}`,
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The reply to a global request (RFC 4254 section 4), bounded in time. */
+  #answer(
+    ms: number,
+    signal: AbortSignal | undefined,
+    send: (callback: (error?: Error | null) => void) => void,
+    refused: (cause: Error) => TunnelError,
+    what: string,
+  ): Promise<void> {
+    const silent = () => {
+      this.#deps.onSilence();
+      return new TunnelError('connection_reset', `the server did not answer within ${ms} ms the request ${what}`);
+    };
+    return withDeadline(ms, signal, silent, (bounded) => abortable(this.#request(send, refused), bounded));
+  }
+
+  #request(
+    send: (callback: (error?: Error | null) => void) => void,
+    refused: (cause: Error) => TunnelError,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      try {
+        send((error) => {
+          if (!error) resolve();
+          // ssh2 also answers by itself what was still open when the connection died.
+          else reject(this.#deps.usable() ? refused(error) : this.#deps.gone());
+        });
+      } catch {
+        // ssh2 throws when its socket is no longer writable.
+        reject(this.#deps.gone());
+      }
+    });
+  }
+
+  #arrived(details: TcpConnectionDetails, accept: () => ClientChannel, reject: () => void): void {
+    // OpenSSH echoes the address as it was requested.
+    const receiver = this.#receivers.get(keyOf(details.destIP, details.destPort));
+    if (!receiver) {
+      reject();
+      return;
+    }
+    const originator = { address: details.srcIP, port: details.srcPort };
+    const channel = this.#deps.adopt({ kind: 'tcp', host: originator.address, port: originator.port });
+    let answered = false;
+    receiver({
+      originator,
+      accept: () => {
+        if (answered || !this.#deps.usable()) throw this.#deps.gone();
+        answered = true;
+        return channel.confirmed(accept());
+      },
+      reject: () => {
+        if (answered) return;
+        answered = true;
+        if (this.#deps.usable()) reject();
+        channel.declined();
+      },
+    });
+  }
+}
+
+function keyOf(host: string, port: number): string {
+  return `${host}:${port}`;
+}
