@@ -6,10 +6,10 @@ import { isJournal, type LineSink, StderrSink } from './log/stderr.ts';
 
 /** The fields of a line. `event` is stable and what alerts match on; everything else may be added freely. */
 export interface LogFields {
-  /** Subject and what happened to it: `tunnel.up`, `link.lost`. */
+  /** Subject and what happened to it: `tunnel.state`, `session.lost`. */
   readonly event: string;
   readonly tunnel?: string | undefined;
-  /** `host/actor`. */
+  /** `actor@host`. */
   readonly link?: string | undefined;
   /** Anything thrown: becomes code, message, hint and causes; a stack only for bugs. */
   readonly err?: unknown;

@@ -43,7 +43,7 @@ export const configSchema = mapping({
       .describe('Least severe level that is logged: trace, debug, info, warn, error or fatal. Default info.'),
   })
     .prefault({})
-    .describe('The log, on standard output.'),
+    .describe('The log, on standard error.'),
   hosts: named(host).describe('The machines of the fleet, by name.'),
   actors: named(actor).prefault({}).describe('Our SSH identities, by name.'),
   tunnels: named(tunnel).prefault({}).describe('The tunnels, by name.'),

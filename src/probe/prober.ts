@@ -91,6 +91,11 @@ export class Prober {
     this.runNow();
   }
 
+  /** Of the last probe that counts, as long as it still says something of the target. */
+  get lastError(): TunnelError | undefined {
+    return this.#last?.error ?? undefined;
+  }
+
   status(): ProbeStatus {
     return {
       state: this.#verdict.state,

@@ -26,6 +26,8 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<S
   const failures: TunnelError[] = [];
   const sliceMs = options.timeoutMs / addresses.length;
   for (const address of addresses) {
+    // It may have aborted since the name was resolved; no event would tell.
+    signal.throwIfAborted();
     try {
       return await connectTo(address, options, sliceMs, signal);
     } catch (error) {

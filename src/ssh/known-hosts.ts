@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { TunnelError } from '../errors.ts';
 
 /** One usable line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
@@ -76,11 +77,25 @@ export function keyscanHint(host: string, port: number | undefined, file: string
   );
 }
 
+/** Rejects as the system does, or with `ENOTREG`. */
+async function readRegularFile(path: string): Promise<string> {
+  // O_NONBLOCK: opening a FIFO waits for a writer, and each wait takes one of the few threads that all file access shares.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ENOTREG' });
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'cannot be read: permission denied';
   if (code === 'EISDIR') return 'is a directory';
+  if (code === 'ENOTREG') return 'is not a regular file';
   return `cannot be read (${String(code)})`;
 }
 
@@ -91,7 +106,7 @@ export async function loadKnownHosts(path: string): Promise<KnownHosts> {
       cause,
       hint: keyscanHint('HOST', undefined, path),
     });
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readRegularFile(path).catch((error: unknown) => {
     throw refuse(reasonOf(error), error);
   });
   const known = parseKnownHosts(text, path);

@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
+import { printable } from '../printable.ts';
 
 /** SSH_MSG_CHANNEL_OPEN_FAILURE reason codes (RFC 4254 section 5.1). */
 const ADMINISTRATIVELY_PROHIBITED = 1;
@@ -17,7 +18,8 @@ export function explainOpenFailure(target: Address, error: Error): TunnelError |
   if (typeof reason !== 'number') return undefined;
   const where = formatAddress(target);
   // The reason code tells only that the connect failed; sshd's description is strerror(3) of what happened.
-  const said = error.message.replace(/^\(SSH\) Channel open failure: /, '');
+  // Its words end up on terminals.
+  const said = printable(error.message.replace(/^\(SSH\) Channel open failure: /, ''), 120);
   if (reason === ADMINISTRATIVELY_PROHIBITED)
     return new TunnelError('forward_denied', `the server forbids a channel to ${where}`, { cause: error });
   if (reason === UNKNOWN_CHANNEL_TYPE)

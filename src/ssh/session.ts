@@ -5,6 +5,7 @@ import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
+import { printable } from '../printable.ts';
 import { offer } from './algorithms.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
@@ -127,7 +128,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
-      const server = IDENTIFICATION.exec(greeting)?.[1] ?? '';
+      const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
       resolve(new Session(client, socket, options, facts));
     };
@@ -314,10 +315,11 @@ export class Session {
   }
 
   #explain(error: Error): void {
+    const said = printable(error.message, 120);
     this.#error ??=
       error instanceof TunnelError
         ? error
-        : new TunnelError('connection_reset', `${this.#options.peer}: ${error.message}`, { cause: error });
+        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
     this.#destroyAfter(GOODBYE_MS);
   }
 

@@ -6,6 +6,8 @@ import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.t
 export interface TunnelFacts {
   /** Taken out of the configuration: it lives on only for its open connections. */
   readonly removed: boolean;
+  /** The daemon ends: so does everything else as soon as it may. */
+  readonly stopping: boolean;
   readonly host: string;
   readonly forward: ForwardCondition;
   readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
@@ -21,31 +23,54 @@ export interface TunnelState {
   readonly state: TunnelStateName;
   /** One sentence for a tired operator; null only when all is well. */
   readonly reason: string | null;
+  /** What the reason speaks of, if that is an error: its code and hint fit the reason. */
+  readonly error: TunnelError | undefined;
 }
 
 /** A tunnel's state and the reason for it. Pure; the order of the questions is the order of what must be mended first. */
 export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
+  if (facts.stopping)
+    return {
+      state: 'stopped',
+      reason: `the daemon is stopping; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
   if (facts.removed)
-    return { state: 'draining', reason: `removed from the configuration; ${connections(facts.open)} still open` };
+    return {
+      state: 'draining',
+      reason: `removed from the configuration; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
   // Without a session nothing can listen on the far side: then the link is what must be mended.
   if (facts.forward.kind === 'unbound' && (facts.forward.error || link.state === 'up'))
-    return { state: 'down', reason: facts.forward.error?.message ?? 'the listen address is not bound yet' };
-  if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link) };
+    return {
+      state: 'down',
+      reason: facts.forward.error?.message ?? 'the listen address is not bound yet',
+      error: facts.forward.error,
+    };
+  if (link.state !== 'up') return { state: 'down', reason: linkReason(facts.host, link), error: link.lastError };
   if (probe?.state === 'failing')
     return {
       state: 'degraded',
       reason: `the probe through the tunnel fails: ${probe.lastError?.message ?? 'no answer'}`,
+      error: probe.lastError,
     };
   if (facts.targetError)
-    return { state: 'degraded', reason: `the last connection failed: ${facts.targetError.message}` };
+    return {
+      state: 'degraded',
+      reason: `the last connection failed: ${facts.targetError.message}`,
+      error: facts.targetError,
+    };
   if (facts.forward.kind === 'unverified')
     return {
       state: 'unverified',
       reason: facts.forward.error?.message ?? 'not proven yet: the first connection to its listener is under way',
+      error: facts.forward.error,
     };
-  if (probe?.state === 'pending') return { state: 'unverified', reason: unprovenReason(probe.lastError) };
-  return { state: 'up', reason: null };
+  if (probe?.state === 'pending')
+    return { state: 'unverified', reason: unprovenReason(probe.lastError), error: probe.lastError };
+  return { state: 'up', reason: null, error: undefined };
 }
 
 function linkReason(host: string, { state, lastError }: TunnelFacts['link']): string {

@@ -14,6 +14,7 @@ import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
 import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
+import { CurrentLink } from './current-link.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -46,17 +47,15 @@ export class Tunnel {
   readonly #usage = new Usage();
   readonly #acceptTrouble = new AcceptTrouble();
   readonly #forward: ConfiguredForward;
-  readonly #stop = new AbortController();
   readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
-  /** Whichever link the tunnel goes over at the moment of the question. */
-  readonly #source: ChannelSource;
+  readonly #source: CurrentLink;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
+  #stopping = false;
   #targetError: TunnelError | undefined;
-  #probeError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
   #state: TunnelStateName = 'down';
   #since = new Date();
@@ -65,14 +64,7 @@ export class Tunnel {
     this.#config = config;
     this.#link = link;
     this.#deps = deps;
-    const currentLink = () => this.#link;
-    this.#source = {
-      get ready() {
-        return currentLink().ready;
-      },
-      whenReady: (signal) => this.#link.whenReady(signal),
-      open: (target, originator, signal) => this.#link.open(target, originator, signal),
-    };
+    this.#source = new CurrentLink(link);
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = createForward(config, {
@@ -112,6 +104,7 @@ export class Tunnel {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
+    this.#source.move(link);
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
@@ -153,8 +146,9 @@ export class Tunnel {
 
   /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
-    this.#stop.abort();
+    this.#stopping = true;
     this.#probing?.stop.abort();
+    this.#evaluate();
     await this.stopAccepting();
     const patience = new AbortController();
     const enough = () => patience.abort();
@@ -175,6 +169,7 @@ export class Tunnel {
 
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
+    const { state, reason, error } = tunnelState(this.#facts());
     return {
       name,
       host,
@@ -184,10 +179,11 @@ export class Tunnel {
       target: targetText(this.#config),
       production,
       note: note ?? null,
-      ...tunnelState(this.#facts()),
+      state,
+      reason,
       since: this.#since.toISOString(),
       route: 'tunnel',
-      last_error: this.#latestError()?.report() ?? null,
+      last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
       usage: this.#usage.status(),
       availability: null,
@@ -215,7 +211,6 @@ export class Tunnel {
     if (!probe || !target || this.#removed) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
-      this.#probeError = undefined;
       return;
     }
     if (this.#probing) {
@@ -237,7 +232,6 @@ export class Tunnel {
   }
 
   #onProbed(error: TunnelError | undefined): void {
-    this.#probeError = error;
     if (error) {
       this.#lastError = error;
       this.#link.check();
@@ -273,21 +267,13 @@ export class Tunnel {
     this.#evaluate();
   }
 
-  #latestError(): TunnelError | undefined {
-    const { condition } = this;
-    const listenError = condition.kind === 'serving' ? undefined : condition.error;
-    const errors = [this.#lastError, listenError, this.#link.lastError].filter((error) => error !== undefined);
-    return errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0];
-  }
-
   #evaluate(): void {
-    if (this.#stop.signal.aborted) return;
     const next = tunnelState(this.#facts());
     const from = this.#state;
     if (from === next.state) return;
     this.#state = next.state;
     this.#since = new Date();
-    const level = next.state === 'up' || next.state === 'unverified' ? 'info' : 'warn';
+    const level = next.state === 'down' || next.state === 'degraded' ? 'warn' : 'info';
     this.#deps.log[level](
       { event: 'tunnel.state', from, to: next.state, reason: next.reason },
       `${from} -> ${next.state}${next.reason ? `: ${next.reason}` : ''}`,
@@ -295,13 +281,14 @@ export class Tunnel {
   }
 
   #facts(): TunnelFacts {
-    const probe = this.#probing?.prober.status();
+    const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
+      stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
       link: { state: this.#link.state, lastError: this.#link.lastError },
-      probe: probe && { state: probe.state, lastError: this.#probeError },
+      probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,
     };

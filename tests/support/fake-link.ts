@@ -175,7 +175,7 @@ export class FakeNetwork {
   }
 }
 
-function recordingLogger(events: string[]): Logger {
+export function recordingLogger(events: string[]): Logger {
   const write = ({ event }: LogFields) => events.push(event);
   const logger: Logger = {
     trace: write,

@@ -103,3 +103,18 @@ test('a refused reload shows, and the time stays that of the configuration in fo
   expect(page.get('fleet_mesh_config_reload_success')).toBe(0);
   expect(page.get('fleet_mesh_config_reload_timestamp_seconds')).toBe(Date.parse(ago(300)) / 1_000);
 });
+
+test('a name that is configured anew while its former tunnel drains is what the new one is', async () => {
+  const usage = { ...tunnelFixture().usage, open: 1, last_activity_at: ago(10) };
+  const tunnels = [tunnelFixture(), tunnelFixture({ state: 'draining', reason: 'removed', usage })];
+  const page = series(await metrics().renderOwn(statusFixture({ tunnels })));
+  const expected: [string, number][] = [
+    ['tunnel_up{tunnel="state-hub"}', 1],
+    ['tunnel_state{tunnel="state-hub",state="up"}', 1],
+    ['tunnel_state{tunnel="state-hub",state="draining"}', 0],
+    ['tunnel_connections_open{tunnel="state-hub"}', 3],
+    ['tunnel_connections_total{tunnel="state-hub",result="opened"}', 2_082],
+    ['tunnel_last_activity_timestamp_seconds{tunnel="state-hub"}', Date.parse(ago(10)) / 1_000],
+  ];
+  for (const [name, value] of expected) expect([name, page.get(`fleet_mesh_${name}`)]).toEqual([name, value]);
+});

@@ -154,6 +154,20 @@ describe('a channel', () => {
     await session.end();
   });
 
+  it("that is refused quotes the server's words without what a terminal would obey", async () => {
+    sshd.setChannels({ kind: 'refuse', reason: 2, text: `\u001b[2J\u009b31m${'x'.repeat(5_000)}` });
+    const session = await connectSession(sshd);
+    const refusal = session.open(loopback(1), originator, never);
+    const { message } = await refusal.then(
+      () => new Error('it was opened'),
+      (error: Error) => error,
+    );
+    expect(message).toContain('is not reached from the host');
+    expect(message).not.toMatch(/\p{Cc}/u);
+    expect(message.length).toBeLessThan(300);
+    await session.end();
+  });
+
   it('that opens after its asker has gone is closed', async () => {
     await using target = await startEcho();
     sshd.setChannels({ kind: 'forward', delayMs: 200 });
@@ -254,6 +268,15 @@ describe('no session', () => {
     await waitUntil('it is connected', () => silent.accepted() === 1);
     controller.abort(new Error('stopping'));
     await expect(connecting).rejects.toThrow('stopping');
+  });
+
+  it('with an abort before the dial: nothing is dialled', async () => {
+    const dialling = dial(
+      { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
+      AbortSignal.abort(new Error('stopping')),
+    );
+    await expect(dialling).rejects.toThrow('stopping');
+    expect(sshd.accepted()).toBe(0);
   });
 
   it('with an abort before the handshake: the socket is gone', async () => {

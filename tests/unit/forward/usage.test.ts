@@ -6,6 +6,7 @@ import { Usage } from '../../../src/forward/usage.ts';
 class FakeSocket extends EventEmitter {
   bytesRead = 0;
   bytesWritten = 0;
+  /** Read from the connection, but by nobody yet. */
   readableLength = 0;
 }
 
@@ -49,6 +50,17 @@ test('bytes of open and of closed connections add up, each once', () => {
   expect(usage.status()).toMatchObject({ open: 2, bytes_to_target: 11, bytes_from_target: 102 });
   first.emit('close');
   expect(usage.status()).toMatchObject({ open: 1, opened_total: 2, bytes_to_target: 11, bytes_from_target: 102 });
+});
+
+test('what was said before there was a target counts for nobody, what came early for the target does', () => {
+  const socket = new FakeSocket();
+  // A SOCKS handshake of 13 and 12 bytes, and 7 bytes that came with it.
+  Object.assign(socket, { bytesRead: 20, bytesWritten: 12, readableLength: 7 });
+  usage.opened(socket as unknown as Socket);
+  expect(usage.status()).toMatchObject({ bytes_to_target: 7, bytes_from_target: 0 });
+  Object.assign(socket, { bytesRead: 30, bytesWritten: 112, readableLength: 0 });
+  socket.emit('close');
+  expect(usage.status()).toMatchObject({ bytes_to_target: 17, bytes_from_target: 100 });
 });
 
 test('an arrival is activity whatever becomes of it', () => {

@@ -182,7 +182,9 @@ describe('in time', () => {
     start();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(prober.status().consecutive_failures).toBe(2);
+    expect(prober.lastError?.code).toBe('target_refused');
     prober.linkLost();
+    expect(prober.lastError).toBeUndefined();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(prober.status()).toMatchObject({ state: 'pending', consecutive_failures: 1 });
   });

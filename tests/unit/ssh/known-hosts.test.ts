@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +89,15 @@ describe('loading', () => {
     await expect(loadKnownHosts(directory)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining('is a directory'),
+    });
+  });
+
+  test('a FIFO is refused at once, whoever writes to it', async () => {
+    const path = join(directory, 'fifo');
+    execFileSync('mkfifo', [path]);
+    await expect(loadKnownHosts(path)).rejects.toMatchObject({
+      code: 'host_key_unknown',
+      message: expect.stringContaining('is not a regular file'),
     });
   });
 });

@@ -5,6 +5,7 @@ import { type TunnelFacts, tunnelState } from '../../../src/tunnel/state.ts';
 
 const well: TunnelFacts = {
   removed: false,
+  stopping: false,
   host: 'coulombcore',
   forward: { kind: 'serving' },
   link: { state: 'up', lastError: undefined },
@@ -32,6 +33,12 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     },
     'draining',
     'removed from the configuration; 1 connection still open',
+  ],
+  [
+    'stopping comes before everything',
+    { stopping: true, removed: true, forward: { kind: 'unbound', error: undefined } },
+    'stopped',
+    'the daemon is stopping; 0 connections still open',
   ],
   ['port taken', { forward: { kind: 'unbound', error: taken } }, 'down', taken.message],
   [
@@ -121,7 +128,10 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
 ];
 
 test.each(table)('%s', (_, facts, state, reason) => {
-  expect(tunnelState({ ...well, ...facts })).toEqual({ state, reason });
+  const told = tunnelState({ ...well, ...facts });
+  expect(told).toMatchObject({ state, reason });
+  // Code and hint are shown beside the reason: they must be about the same thing.
+  if (told.error) expect(told.reason).toContain(told.error.message);
 });
 
 test('whatever the facts, there is a reason exactly when the tunnel is not up', () => {
@@ -131,6 +141,7 @@ test('whatever the facts, there is a reason exactly when the tunnel is not up', 
   );
   const facts: fc.Arbitrary<TunnelFacts> = fc.record({
     removed: fc.boolean(),
+    stopping: fc.boolean(),
     host: fc.constant('coulombcore'),
     forward: fc.oneof(
       fc.constant({ kind: 'serving' as const }),
