@@ -307,12 +307,11 @@ export class Link implements ChannelSource, JumpLink {
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
-    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
-      if (wasLast) this.#downSince ??= performance.now() - silentMs;
+      if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
@@ -340,22 +339,16 @@ export class Link implements ChannelSource, JumpLink {
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
-    this.#attempts++;
-    const details = {
-      event: 'link.attempt_failed',
-      attempt: this.#attempts,
-      retry_in_ms: Math.round(delayMs),
-      err: error,
-    };
+    const attempt = ++this.#attempts;
+    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
-    if (news) this.#deps.log.warn(details, error.message);
-    else this.#deps.log.debug(details, error.message);
+    this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
     this.#wait(delayMs, error);
     this.#deps.onChange();
   }
 
   #wait(delayMs: number, because: TunnelError): Waiting {
-    const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
+    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because } as const;
     this.#activity = waiting;
     return waiting;
   }

@@ -282,6 +282,7 @@ describe('no session', () => {
       {
         peer: '',
         username: sshd.user,
+        credential: 'a key',
         stepTimeoutMs: 1_000,
         keepalive: hostOf(sshd).keepalive,
         hostKey: { algorithms: ['ssh-ed25519'], verify },
@@ -309,7 +310,7 @@ describe('no session', () => {
     const credential = await loadCredential(actorOf(sshd), process.env);
     const opening = openSession(
       socket,
-      { ...options, hostKey, authMethods: authMethods(credential, sshd.user) },
+      { ...options, credential: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },
       AbortSignal.abort(new Error('stopping')),
     );
     await expect(opening).rejects.toThrow('stopping');

@@ -14,6 +14,7 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     ready: true,
     state: 'up',
     lastError: undefined,
+    farSessions: [],
     whenReady: async () => {},
     open: () => Promise.reject(new TunnelError('target_refused', 'refused')),
     check: () => {
@@ -33,7 +34,7 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     maxConnections: 8,
     probe: { check: { kind: 'tcp' }, everyMs: 60_000, timeoutMs: 1_000, fall: 3, rise: 2 },
   };
-  const metrics = createMetrics({ version: '0.1.0', node: 'railiance01' });
+  const metrics = createMetrics();
   const tunnel = new Tunnel(config, link, { metrics, log: recordingLogger([]), random: () => 0.5 });
   await tunnel.start();
   await waitUntil('it was probed', () => tunnel.status().probe?.consecutive_failures === 1);
