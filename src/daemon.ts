@@ -3,6 +3,7 @@ import { type Repeating, repeat } from './async/repeat.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
+import { ConfigError, formatProblem } from './config/problem.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -43,7 +44,7 @@ export class Daemon {
     this.#config = options.config;
     this.#version = options.version;
     this.#log = log;
-    this.#metrics = createMetrics({ version: options.version, node: options.config.node });
+    this.#metrics = createMetrics();
     const knownHosts = new KnownHostsReport(log);
     this.#supervisor = new Supervisor({
       prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
@@ -116,43 +117,76 @@ export class Daemon {
   async #reloadOnce(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     const at = new Date();
+    const before = this.#config;
     try {
-      const next = await loadConfig(this.#config.path, process.env);
-      const diff = diffConfig(this.#config, next);
+      const next = await loadConfig(before.path, process.env);
       // Only another address: the endpoint itself still holds the one that it has.
-      if (formatAddress(this.#config.endpoint.listen) !== formatAddress(next.endpoint.listen))
-        await this.#moveEndpoint(next);
-      if (diff.daemon.has('log')) this.#log.setLevel(next.logLevel);
-      await this.#supervisor.apply(next, diff);
+      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen)) await this.#moveEndpoint(next);
       this.#config = next;
-      this.#loadedAt = at;
-      this.#lastReload = { ok: true, at: at.toISOString(), error: null };
-      this.#log.info({ event: 'config.reloaded', changes: summarizeDiff(diff) }, `reloaded: ${summarizeDiff(diff)}`);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
-      this.#log.error({ event: 'config.reload_failed', err: error }, `reload failed, nothing was changed: ${reason}`);
+      this.#refuseReload(error, at);
+      return;
     }
+    const diff = diffConfig(before, this.#config);
+    if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
+    await this.#supervisor.apply(this.#config, diff);
+    this.#loadedAt = at;
+    this.#lastReload = { ok: true, at: at.toISOString(), error: null };
+    this.#log.info({ event: 'config.reloaded', changes: summarizeDiff(diff) }, `reloaded: ${summarizeDiff(diff)}`);
   }
 
-  /** Make before break; when the new address cannot be bound, the reload fails and the old one serves on. */
+  /** A typing error is the operator's, not ours: the log names the places, and where all of them are listed. */
+  #refuseReload(error: unknown, at: Date): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+    const what = 'reload refused, nothing was changed';
+    if (!(error instanceof ConfigError)) {
+      this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
+      return;
+    }
+    const problems = error.problems.map(formatProblem);
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+    this.#log.error(
+      { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${this.#config.path}\`.` },
+      `${what}: ${problems[0]}${more}`,
+    );
+  }
+
+  /**
+   * Make before break; when the new address cannot be bound, the reload is refused and the old one serves on. On the same
+   * port the two may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
+   */
   async #moveEndpoint(next: Config): Promise<void> {
-    const endpoint = this.#createEndpoint(next);
-    await endpoint.start();
     const old = this.#endpoint;
-    this.#endpoint = endpoint;
-    await old.stop();
+    const overlaps = next.endpoint.listen.port === this.#config.endpoint.listen.port;
+    if (overlaps) await old.stop();
+    const endpoint = this.#createEndpoint(next);
+    try {
+      await endpoint.start();
+      this.#endpoint = endpoint;
+    } catch (error) {
+      if (overlaps) {
+        this.#endpoint = this.#createEndpoint(this.#config);
+        await this.#endpoint.start();
+      }
+      throw error;
+    }
+    if (!overlaps) await old.stop();
+  }
+
+  /** What a request may call this node besides loopback. */
+  #ownNames(): string[] {
+    const { node, hosts } = this.#config;
+    return [node, hosts.get(node)?.address].filter((name) => name !== undefined);
   }
 
   #createEndpoint(config: Config): Endpoint {
-    const names = [config.node, config.hosts.get(config.node)?.address].filter((name) => name !== undefined);
     return createEndpoint(
-      { listen: config.endpoint.listen, allowedHosts: names },
+      { listen: config.endpoint.listen, allowedHosts: () => this.#ownNames() },
       {
         snapshot: () => this.snapshot(),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
-        readiness: () =>
-          this.#applied ? this.#supervisor.readiness : { ready: false, reasons: ['starting or stopping'] },
+        readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),
       },

@@ -114,3 +114,8 @@ export class TunnelError extends Error {
 
 /** A client was not served for what it asked, or for how it did: its own doing, which says nothing about the tunnel. */
 export class TurnedAway extends TunnelError {}
+
+/** Whether it is about the session, not about what was asked of it: on another session the same may still work. */
+export function isSessionLoss(error: unknown): boolean {
+  return error instanceof TunnelError && (error.code === 'connection_reset' || error.code === 'keepalive_lost');
+}

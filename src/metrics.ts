@@ -36,12 +36,6 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-export interface MetricsOptions {
-  readonly version: string;
-  /** Name of the fleet node. */
-  readonly node: string;
-}
-
 const PREFIX = 'fleet_mesh_';
 
 /** A channel over an idle link takes one round trip, within a fleet 1 to 50 ms; the rest is waiting for a link. */
@@ -57,20 +51,11 @@ const DETECT_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 30, 6
 const RECOVER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 
 /** The typed instruments over registries of their own, so that two of them in one process never meet. */
-export function createMetrics(options: MetricsOptions): Metrics {
+export function createMetrics(): Metrics {
   const own = new Registry();
   const registers = [own];
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
-
-  new Gauge({
-    name: `${PREFIX}build_info`,
-    help: 'What runs here; always 1.',
-    labelNames: ['version', 'node'],
-    registers,
-  })
-    .labels(options)
-    .set(1);
 
   const derived = FAMILIES.map((family) => ({ family, fill: derive(family, registers) }));
 

@@ -66,7 +66,7 @@ ensure_node_modules() {
   say 'Installing node modules (npm ci)'
   # No failure that leaves a stamp: a half-done node_modules must be done again.
   rm -f "$stamp"
-  npm ci --no-audit --no-fund --prefer-offline </dev/null || {
+  npm ci --no-audit --no-fund --prefer-offline --progress=false </dev/null || {
     warn 'npm ci failed: see above. The first run needs the npm registry.'
     return 1
   }

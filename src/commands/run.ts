@@ -1,6 +1,7 @@
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { Daemon } from '../daemon.ts';
+import { releaseSignals } from '../early-signals.ts';
 import { TunnelError } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
@@ -13,7 +14,7 @@ export interface RunOptions {
 
 /**
  * `fleet-mesh run`: the daemon in the foreground, until SIGTERM or SIGINT. The first signal stops it by its designed
- * path, the second ends it at once; SIGHUP reloads. Signals count from the first moment on.
+ * path, the second ends it at once; SIGHUP reloads. Signals that came while the program was loaded count.
  */
 export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode> {
   const stopping = new AbortController();
@@ -26,6 +27,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
     void daemon?.reload();
   };
   process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload);
+  releaseSignals();
   try {
     const config = await loadConfig(options.config, process.env);
     const log = createLogger({ level: config.logLevel });

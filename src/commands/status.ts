@@ -158,7 +158,7 @@ async function endpointFor(options: StatusOptions, io: StatusIo): Promise<TcpAdd
   if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
   const configured = await configuredEndpoint(options.config, options.endpointOf);
   if (configured !== undefined) return reachable(configured);
-  io.err(`fleet-mesh: ${options.config} names no readable endpoint: asking ${formatAddress(DEFAULT_ENDPOINT)}\n`);
+  io.err(`fleet-mesh: no endpoint can be read from ${options.config}: asking ${formatAddress(DEFAULT_ENDPOINT)}\n`);
   return DEFAULT_ENDPOINT;
 }
 

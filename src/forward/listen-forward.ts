@@ -3,7 +3,7 @@ import { type Address, formatAddress } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
 import type { WhileDown } from '../config/config.ts';
-import { type ErrorCode, TunnelError } from '../errors.ts';
+import { isSessionLoss, TunnelError } from '../errors.ts';
 import type { Channel, Originator } from './channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
 import { type Listener, listen } from './listener.ts';
@@ -33,10 +33,7 @@ export interface ListenForwardOptions {
   readonly maxConnections: number;
 }
 
-/** The session went away before the channel was there: the client has lost nothing yet, another try is free. */
-const SESSION_LOST: ReadonlySet<ErrorCode> = new Set(['connection_reset', 'keepalive_lost']);
-
-/** The SPEC's `hold` bounds the wait for a link; with `refuse` a lost session is still given this long to be replaced. */
+/** With `refuse` nobody waits for a link, but an open that a lost session swallowed may be tried on another for this long. */
 const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
@@ -204,7 +201,7 @@ export class ListenForward implements Forward {
       try {
         return await source.open(target, originator, signal);
       } catch (error) {
-        const retry = error instanceof TunnelError && SESSION_LOST.has(error.code) && performance.now() < deadline;
+        const retry = isSessionLoss(error) && performance.now() < deadline;
         if (!retry || signal.aborted) throw error;
         // The link learns of a lost session by its own event: give that a turn, never spin.
         await sleep(RETRY_PAUSE_MS, signal);

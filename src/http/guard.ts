@@ -52,7 +52,7 @@ export const METHOD_NOT_ALLOWED: Problem = {
   status: 405,
   code: 'method_not_allowed',
   title: 'Method Not Allowed',
-  detail: 'This endpoint is read-only: GET and HEAD. Changes go over the control socket (`fleet-mesh` commands).',
+  detail: 'This endpoint is read-only: GET and HEAD.',
   // What a client with another method sent along is not worth reading.
   headers: { allow: ALLOW, connection: 'close' },
 };

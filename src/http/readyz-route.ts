@@ -25,14 +25,17 @@ export function readyzRoute(app: FastifyInstance, sources: Sources): void {
         reply,
         tunnels.map(({ name }) => name),
       );
-    return answer(reply, [...ownReasons(sources), ...notServing(tunnel)]);
+    // The listener of another tunnel is none of this one's business.
+    return answer(reply, [...notApplied(sources), ...notServing(tunnel)]);
   });
 }
 
-function ownReasons(sources: Sources): string[] {
-  const { ready, reasons } = sources.readiness();
-  if (ready) return [];
-  return reasons.length > 0 ? reasons : ['The daemon is not ready yet.'];
+function ownReasons(sources: Sources): readonly string[] {
+  return [...notApplied(sources), ...sources.readiness().unbound];
+}
+
+function notApplied(sources: Sources): readonly string[] {
+  return sources.readiness().applied ? [] : ['The daemon is starting or stopping.'];
 }
 
 /** Why a tunnel cannot be relied on: nothing when it is up, or out of service because somebody wants it so. */

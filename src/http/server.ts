@@ -20,7 +20,7 @@ import { tunnelRoute } from './tunnel-route.ts';
 export interface EndpointOptions {
   readonly listen: TcpAddress;
   /** Host names, without port, that the endpoint answers to besides loopback and its own address. */
-  readonly allowedHosts: readonly string[];
+  readonly allowedHosts: () => readonly string[];
 }
 
 export type EndpointDependencies = Sources & { readonly log: Logger };
@@ -83,7 +83,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   const { log } = dependencies;
   const { host } = options.listen;
   // Our own address is no name that DNS could rebind; the wildcards are no address of anybody.
-  const allowedHosts = host === '0.0.0.0' || host === '::' ? options.allowedHosts : [...options.allowedHosts, host];
+  const own = host === '0.0.0.0' || host === '::' ? [] : [host];
   const app = fastify({
     logger: false,
     http: {
@@ -114,7 +114,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     const { method, url = '', rawHeaders } = request.raw;
-    const problem = refusal({ method: method ?? '', url, rawHeaders }, allowedHosts);
+    const problem = refusal({ method: method ?? '', url, rawHeaders }, [...options.allowedHosts(), ...own]);
     if (problem === undefined) return;
     log.debug({ event: 'endpoint.refused', code: problem.code }, problem.detail);
     return sendProblem(reply, problem);

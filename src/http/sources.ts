@@ -1,10 +1,10 @@
 import type { Status } from '../health/status.ts';
 
-/** Whether the daemon itself is ready, whatever its peers do. */
+/** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
 export interface Readiness {
-  readonly ready: boolean;
-  /** One sentence for each thing that is missing. */
-  readonly reasons: string[];
+  readonly applied: boolean;
+  /** One sentence for each listener of this node that is not bound. */
+  readonly unbound: readonly string[];
 }
 
 /** What the routes read. None of it changes anything. */

@@ -8,7 +8,8 @@ interface LinkFacts {
   readonly host: string;
   readonly actor: ActorConfig;
   readonly state: LinkState;
-  readonly failures: number;
+  /** That failed since the last success. */
+  readonly attempts: number;
   readonly nextAttemptAt: Date | undefined;
   readonly lastError: TunnelError | undefined;
   readonly credential: CredentialFacts | undefined;
@@ -22,7 +23,7 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     host: facts.host,
     actor: facts.actor.name,
     state: facts.state,
-    attempts: facts.state === 'up' ? 0 : facts.failures,
+    attempts: facts.state === 'up' ? 0 : facts.attempts,
     next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,
     last_error: facts.lastError?.report() ?? null,
     credential: describeCredential(facts.credential, facts.actor),

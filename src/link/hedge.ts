@@ -1,4 +1,4 @@
-import { type ErrorCode, TunnelError } from '../errors.ts';
+import { isSessionLoss, TunnelError } from '../errors.ts';
 import type { Channel } from '../forward/channel-source.ts';
 
 /** An open may take this long before its session is doubted, whatever the round trip time; in milliseconds. */
@@ -51,9 +51,6 @@ export interface HedgedOpen {
   onRaced(winner: 'first' | 'second'): void;
 }
 
-/** These are about the session, not about the target: the other session may still answer. */
-const SESSION_LOST: ReadonlySet<ErrorCode> = new Set(['connection_reset', 'keepalive_lost']);
-
 /**
  * Opens a channel, and when the answer is late, a second one elsewhere: the first answer counts, be it a channel or the
  * server's refusal, and the other open is withdrawn.
@@ -90,7 +87,7 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
         },
         (error: unknown) => {
           racer.pending = false;
-          const lost = error instanceof TunnelError && SESSION_LOST.has(error.code);
+          const lost = isSessionLoss(error);
           if (lost && racers.some(({ pending }) => pending)) return;
           answer(() => reject(error));
         },

@@ -59,7 +59,10 @@ export class Link implements ChannelSource, JumpLink {
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
+  /** What the next delay grows with: failed attempts, and sessions lost before they were stable. */
   #failures = 0;
+  /** Attempts that failed since the last one that did not. */
+  #attempts = 0;
   #lastError: TunnelError | undefined;
   #credential: CredentialFacts | undefined;
   #activity: Activity = { kind: 'idle' };
@@ -193,7 +196,7 @@ export class Link implements ChannelSource, JumpLink {
       host: this.#host.name,
       actor: this.#actor,
       state: this.state,
-      failures: this.#failures,
+      attempts: this.#attempts,
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
       credential: this.#credential,
@@ -285,6 +288,7 @@ export class Link implements ChannelSource, JumpLink {
   #add(held: Held): void {
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#rejection.forget();
+    this.#attempts = 0;
     if (this.#downSince !== undefined) {
       const labels = { host: this.#host.name, actor: this.#actor.name };
       this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
@@ -303,12 +307,11 @@ export class Link implements ChannelSource, JumpLink {
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
-    const wasLast = this.#roster.all.length === 0;
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
-      if (wasLast) this.#downSince ??= performance.now() - silentMs;
+      if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retryAfterLoss(error, lastedMs);
     } else {
@@ -332,25 +335,20 @@ export class Link implements ChannelSource, JumpLink {
 
   #fail(error: TunnelError): void {
     if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
-    const news = this.#lastError?.code !== error.code || this.#failures === 0;
+    const news = this.#lastError?.code !== error.code || this.#attempts === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
-    const details = {
-      event: 'link.attempt_failed',
-      attempt: this.#failures,
-      retry_in_ms: Math.round(delayMs),
-      err: error,
-    };
+    const attempt = ++this.#attempts;
+    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
-    if (news) this.#deps.log.warn(details, error.message);
-    else this.#deps.log.debug(details, error.message);
+    this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
     this.#wait(delayMs, error);
     this.#deps.onChange();
   }
 
   #wait(delayMs: number, because: TunnelError): Waiting {
-    const waiting: Waiting = { kind: 'waiting', since: performance.now(), delayMs, because };
+    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because } as const;
     this.#activity = waiting;
     return waiting;
   }

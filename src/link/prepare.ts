@@ -1,5 +1,5 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
-import { authMethods, loadCredential } from '../credential/credential.ts';
+import { authMethods, type Credential, loadCredential } from '../credential/credential.ts';
 import { TunnelError } from '../errors.ts';
 import { dial } from '../ssh/dial.ts';
 import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
@@ -21,7 +21,7 @@ export async function prepare(
 ): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
-  const known = await loadKnownHosts(host.knownHosts);
+  const known = await loadKnownHosts(host.knownHosts, host.address, host.port);
   onKnownHosts(host.knownHosts, known.problems);
   const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
   const credential = await loadCredential(actor, process.env);
@@ -38,6 +38,7 @@ export async function prepare(
         {
           peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
           username,
+          credential: describeCredential(actor, credential),
           authMethods: authMethods(credential, username),
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
@@ -47,6 +48,12 @@ export async function prepare(
       );
     },
   };
+}
+
+/** As shown to the operator: which of our credentials it is that a server rejects. */
+function describeCredential({ key }: ActorConfig, credential: Credential): string {
+  const file = key.kind === 'file' ? key.path : 'the key';
+  return credential.type === 'static_key' ? `${file} (${credential.fingerprint})` : 'the keys of ssh-agent';
 }
 
 async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {

@@ -25,6 +25,13 @@ export interface Family {
 
 /** The names of SPEC section 5 that a snapshot answers. */
 export const FAMILIES: readonly Family[] = [
+  {
+    name: 'build_info',
+    help: 'What runs here; always 1.',
+    type: 'gauge',
+    labels: ['version', 'node'],
+    samples: ({ version, node }) => [{ labels: { version, node }, value: 1 }],
+  },
   tunnels('tunnel_up', 'Whether the tunnel is proven to work (1) or not (0).', (tunnel) => flag(tunnel.state === 'up')),
   {
     name: 'tunnel_state',

@@ -3,7 +3,7 @@ import type { Address } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { type Repeating, repeat } from '../async/repeat.ts';
 import type { ProbeConfig } from '../config/config.ts';
-import { TunnelError } from '../errors.ts';
+import { isSessionLoss, TunnelError } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { ProbeStatus } from '../health/status.ts';
 import { runCheck, unanswered } from './check.ts';
@@ -38,11 +38,6 @@ const SOON_MS = 1_000;
 /** `ms` ±10 %, so that the probes of many tunnels do not march in step. `random` is in [0, 1). */
 export function jittered(ms: number, random: number): number {
   return ms * (0.9 + 0.2 * random);
-}
-
-/** Such an error is about the session, not about the target behind it. */
-function sessionWasLost(error: TunnelError): boolean {
-  return error.code === 'connection_reset' || error.code === 'keepalive_lost';
 }
 
 /** Probes one tunnel's target at intervals while its link is up, and holds the verdict. */
@@ -133,7 +128,7 @@ export class Prober {
     this.#run = undefined;
     // Stopped, forgotten or about something else by now: whatever came of it is not a verdict.
     if (run.signal.aborted) return;
-    if (error !== undefined && sessionWasLost(error)) {
+    if (error !== undefined && isSessionLoss(error)) {
       this.#soon = true;
       return;
     }

@@ -19,6 +19,8 @@ export interface HandshakeEnd {
   /** The first bytes that the peer sent, up to its identification line. */
   readonly greeting: string;
   readonly username: string;
+  /** What was offered, as shown to the operator. */
+  readonly credential: string;
 }
 
 /** ssh2 labels its errors with a level; a server's SSH_MSG_DISCONNECT has none, but a numeric code. */
@@ -84,7 +86,11 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     code === DISCONNECT_NO_MORE_AUTH_METHODS;
   if (refused) {
     const why = level === 'agent' ? `: ssh-agent: ${printable(end.error?.message ?? '', 120)}` : '';
-    return new TunnelError('auth_rejected', `${end.peer} rejected the login of ${end.username}${why}`, cause);
+    return new TunnelError(
+      'auth_rejected',
+      `${end.peer} rejected the login of ${end.username} with ${end.credential}${why}`,
+      cause,
+    );
   }
   return new TunnelError('connection_reset', `${end.peer} cut the connection during authentication`, {
     ...cause,

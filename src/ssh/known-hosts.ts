@@ -69,8 +69,8 @@ export function parseKnownHosts(text: string, file: string): KnownHosts {
  * How to make a host's key known without trusting the network: ssh-keyscan(1) alone proves nothing, so the fingerprint
  * is to be compared at the host itself.
  */
-export function keyscanHint(host: string, port: number | undefined, file: string): string {
-  const target = port === 22 ? host : `-p ${port ?? 'PORT'} ${host}`;
+export function keyscanHint(host: string, port: number, file: string): string {
+  const target = port === 22 ? host : `-p ${port} ${host}`;
   return (
     `Run \`ssh-keyscan ${target} > scanned\`, compare \`ssh-keygen -lf scanned\` with what the host's operator reads on ` +
     `its console (\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\`), and only then append it to ${file}.`
@@ -100,11 +100,11 @@ function reasonOf(error: unknown): string {
 }
 
 /** Reads a known_hosts file; `host_key_unknown` when it yields no entry at all. The file is never written. */
-export async function loadKnownHosts(path: string): Promise<KnownHosts> {
+export async function loadKnownHosts(path: string, host: string, port: number): Promise<KnownHosts> {
   const refuse = (reason: string, cause?: unknown) =>
     new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, {
       cause,
-      hint: keyscanHint('HOST', undefined, path),
+      hint: keyscanHint(host, port, path),
     });
   const text = await readRegularFile(path).catch((error: unknown) => {
     throw refuse(reasonOf(error), error);

@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
   readonly peer: string;
   readonly username: string;
+  /** What is offered, as shown in errors; nothing secret. */
+  readonly credential: string;
   /** Exactly what is offered, in order; nothing else ever is. */
   readonly authMethods: UserAuth;
   readonly hostKey: HostKeyPolicy;
@@ -134,7 +136,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     const onClose = () => {
       settle();
-      const { peer, stepTimeoutMs, username } = options;
+      const { peer, stepTimeoutMs, username, credential } = options;
       reject(
         signal.aborted
           ? signal.reason
@@ -150,6 +152,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 error: firstError,
                 greeting,
                 username,
+                credential,
               }),
       );
     };

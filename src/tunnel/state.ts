@@ -76,7 +76,7 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
 function linkReason(host: string, { state, lastError }: TunnelFacts['link']): string {
   if (!lastError) return `no SSH session to ${host} yet: connecting for the first time`;
   const why = `no SSH session to ${host}: ${lastError.message}`;
-  return state === 'blocked' ? `${why}. Somebody must act: ${lastError.hint}` : why;
+  return state === 'blocked' ? `${why}. Somebody must act` : why;
 }
 
 function unprovenReason(lastError: TunnelError | undefined): string {

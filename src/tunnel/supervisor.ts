@@ -49,16 +49,15 @@ export class Supervisor {
   }
 
   /**
-   * Whether every listener of the configuration is bound; the reasons name those that are not. One on the far side is the
-   * peer's: a dead peer is no reason to restart this daemon.
+   * The listeners that are not bound, and why. One on the far side is the peer's: a dead peer is no reason to restart
+   * this daemon.
    */
-  get readiness(): { ready: boolean; reasons: string[] } {
-    const reasons = [...this.#tunnels.values()].flatMap(({ config, condition }) =>
+  get unbound(): string[] {
+    return [...this.#tunnels.values()].flatMap(({ config, condition }) =>
       condition.kind === 'unbound' && config.direction !== 'remote'
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
-    return { ready: reasons.length === 0, reasons };
   }
 
   async start(config: Config): Promise<void> {

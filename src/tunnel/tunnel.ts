@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import { type TunnelError, TurnedAway } from '../errors.ts';
+import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
@@ -59,6 +59,8 @@ export class Tunnel {
   #lastError: TunnelError | undefined;
   #state: TunnelStateName = 'down';
   #since = new Date();
+  /** Of the last line about the state: the same state for another reason is news as well. */
+  #toldCode: ErrorCode | undefined;
 
   constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
     this.#config = config;
@@ -268,15 +270,21 @@ export class Tunnel {
   }
 
   #evaluate(): void {
-    const next = tunnelState(this.#facts());
+    const { condition } = this;
+    const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
+    // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
+    if (binding && !this.#removed && !this.#stopping && this.#state !== 'down') return;
+    const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
-    if (from === next.state) return;
-    this.#state = next.state;
-    this.#since = new Date();
-    const level = next.state === 'down' || next.state === 'degraded' ? 'warn' : 'info';
+    if (from !== to) this.#since = new Date();
+    else if (to === 'up' || error?.code === this.#toldCode) return;
+    this.#state = to;
+    this.#toldCode = error?.code;
+    const level = to === 'down' || to === 'degraded' ? 'warn' : 'info';
+    const change = from === to ? to : `${from} -> ${to}`;
     this.#deps.log[level](
-      { event: 'tunnel.state', from, to: next.state, reason: next.reason },
-      `${from} -> ${next.state}${next.reason ? `: ${next.reason}` : ''}`,
+      { event: 'tunnel.state', from, to, reason, code: error?.code },
+      `${change}${reason ? `: ${reason}` : ''}`,
     );
   }
 

@@ -27,7 +27,7 @@ if (promtool === undefined) {
 }
 
 test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`', async () => {
-  const metrics = createMetrics({ version: '0.1.0', node: 'railiance01' });
+  const metrics = createMetrics();
   metrics.holdSeconds.observe({ tunnel: 'state-hub' }, 0.2);
   metrics.connectSeconds.observe({ tunnel: 'state-hub' }, 0.002);
   metrics.probeDurationSeconds.observe({ tunnel: 'state-hub' }, 0.01);

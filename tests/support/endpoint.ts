@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Status } from '../../src/health/status.ts';
 import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../src/http/server.ts';
+import type { Readiness } from '../../src/http/sources.ts';
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { statusFixture } from './status-fixture.ts';
@@ -14,7 +15,7 @@ export interface RunningEndpoint extends AsyncDisposable {
   /** What `/status` answers from now on. */
   snapshot: Status;
   alive: boolean;
-  readiness: { ready: boolean; reasons: string[] };
+  readiness: Readiness;
   stop(): Promise<void>;
   /** Sends bytes as they are over a connection of their own and collects everything until the server ends it. */
   raw(request: string): Promise<string>;
@@ -26,14 +27,14 @@ export async function startEndpoint(
 ): Promise<RunningEndpoint> {
   const lines: string[] = [];
   const log = createLogger({ level: 'debug', stream: { write: (line) => void lines.push(line) } });
-  const state = { snapshot: statusFixture(), alive: true, readiness: { ready: true, reasons: [] as string[] } };
+  const state = { snapshot: statusFixture(), alive: true, readiness: { applied: true, unbound: [] } as Readiness };
   const endpoint = createEndpoint(
-    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: [], ...changes.options },
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
     {
       snapshot: () => state.snapshot,
       alive: () => state.alive,
       readiness: () => state.readiness,
-      metrics: createMetrics({ version: '0.1.0', node: 'railiance01' }),
+      metrics: createMetrics(),
       log,
       ...changes.dependencies,
     },

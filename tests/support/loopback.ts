@@ -47,10 +47,23 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return address.port;
 }
 
-/** A port that was free a moment ago. Prefer port 0 wherever the other side can report what it got. */
+/** Below what Linux hands out for port 0 and outgoing connections (32768 to 60999), so that nobody takes one by chance. */
+const FREE_PORTS = { first: 20_000, count: 12_000 } as const;
+const given = new Set<number>();
+
+/** A port that was free a moment ago, and that this process gets only once. Prefer port 0 wherever the other side can report it. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = FREE_PORTS.first + Math.floor(Math.random() * FREE_PORTS.count);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer();
+    try {
+      await listen(server, port);
+    } catch {
+      continue;
+    }
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

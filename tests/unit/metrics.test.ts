@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createMetrics } from '../../src/metrics.ts';
 import { ago, linkFixture, sessionFixture, statusFixture, tunnelFixture } from '../support/status-fixture.ts';
 
-const metrics = () => createMetrics({ version: '0.1.0', node: 'railiance01' });
+const metrics = () => createMetrics();
 
 function series(page: string): Map<string, number> {
   const lines = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

@@ -3,7 +3,7 @@ import { type RunningEndpoint, startEndpoint } from '../../support/endpoint.ts';
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
-  endpoint = await startEndpoint({ options: { allowedHosts: ['Mesh.Example'] } });
+  endpoint = await startEndpoint({ options: { allowedHosts: () => ['Mesh.Example'] } });
 });
 afterAll(() => endpoint.stop());
 

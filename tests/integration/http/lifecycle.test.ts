@@ -11,7 +11,7 @@ import { statusFixture } from '../../support/status-fixture.ts';
 const sources = {
   snapshot: () => statusFixture(),
   alive: () => true,
-  readiness: () => ({ ready: true, reasons: [] }),
+  readiness: () => ({ applied: true, unbound: [] }),
   metrics: { render: async () => '', contentType: 'text/plain' },
 };
 
@@ -92,7 +92,7 @@ test('stop is bounded when a client does not read its answer', async () => {
 
 test('stop before start, and twice, is harmless', async () => {
   const endpoint = createEndpoint(
-    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: [] },
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [] },
     { ...sources, log: createLogger({ level: 'fatal', stream: { write() {} } }) },
   );
   await endpoint.stop();

@@ -12,7 +12,7 @@ afterAll(() => endpoint.stop());
 beforeEach(() => {
   endpoint.snapshot = statusFixture();
   endpoint.alive = true;
-  endpoint.readiness = { ready: true, reasons: [] };
+  endpoint.readiness = { applied: true, unbound: [] };
 });
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(endpoint.url + path, { headers });
@@ -108,12 +108,20 @@ describe('/livez and /readyz', () => {
   });
 
   test('not ready says why', async () => {
-    endpoint.readiness = { ready: false, reasons: ['127.0.0.1:18000 is not bound.'] };
-    for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub']) {
+    endpoint.readiness = { applied: true, unbound: ['127.0.0.1:18000 is not bound.'] };
+    for (const path of ['/readyz', '/readyz?production=true']) {
       const response = await get(path);
       expect(response.status).toBe(503);
       expect(await problem(response)).toMatchObject({ ready: false, reasons: ['127.0.0.1:18000 is not bound.'] });
     }
+    // The listener of another tunnel is none of its business.
+    expect((await get('/readyz/state-hub')).status).toBe(200);
+  });
+
+  test('nothing is ready while the daemon starts or stops', async () => {
+    endpoint.readiness = { applied: false, unbound: [] };
+    for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub'])
+      expect((await get(path)).status).toBe(503);
   });
 
   test.each([

@@ -67,6 +67,7 @@ describe('a session', () => {
       {
         peer: 'test',
         username: sshd.user,
+        credential: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify },
         stepTimeoutMs: 2_000,
@@ -270,6 +271,29 @@ describe('no session', () => {
     await expect(connecting).rejects.toThrow('stopping');
   });
 
+  it('with a host key check that fails itself: a no', async () => {
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
+    const credential = await loadCredential(actorOf(sshd), process.env);
+    const verify = () => {
+      throw new Error('a bug');
+    };
+    const opening = openSession(
+      socket,
+      {
+        peer: '',
+        username: sshd.user,
+        credential: 'a key',
+        stepTimeoutMs: 1_000,
+        keepalive: hostOf(sshd).keepalive,
+        hostKey: { algorithms: ['ssh-ed25519'], verify },
+        authMethods: authMethods(credential, sshd.user),
+      },
+      never,
+    );
+    await expect(opening).rejects.toMatchObject({ code: 'internal', message: 'a bug' });
+    expect(sshd.authAttempts()).toBe(0);
+  });
+
   it('with an abort before the dial: nothing is dialled', async () => {
     const dialling = dial(
       { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
@@ -286,7 +310,7 @@ describe('no session', () => {
     const credential = await loadCredential(actorOf(sshd), process.env);
     const opening = openSession(
       socket,
-      { ...options, hostKey, authMethods: authMethods(credential, sshd.user) },
+      { ...options, credential: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },
       AbortSignal.abort(new Error('stopping')),
     );
     await expect(opening).rejects.toThrow('stopping');

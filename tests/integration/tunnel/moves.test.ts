@@ -27,7 +27,7 @@ beforeEach(async () => {
   target = await startEcho();
   supervisor = new Supervisor({
     prepare,
-    metrics: createMetrics({ version: '0.1.0', node: 'railiance01' }),
+    metrics: createMetrics(),
     log: recordingLogger([]),
     random: () => 0.5,
   });

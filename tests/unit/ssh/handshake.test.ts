@@ -12,6 +12,7 @@ const plain: HandshakeEnd = {
   error: undefined,
   greeting: '',
   username: 'tegwick',
+  credential: 'a key',
 };
 
 /** As ssh2 labels its errors. */

@@ -65,7 +65,7 @@ describe('loading', () => {
   test('gives entries and problems', async () => {
     const path = join(directory, 'kh');
     await writeFile(path, `${keyLine('a', 'ssh-ed25519', 'a')}\nbroken\n`);
-    const known = await loadKnownHosts(path);
+    const known = await loadKnownHosts(path, 'coulombcore', 22);
     expect(known.entries).toHaveLength(1);
     expect(known.problems).toEqual([`${path}:2: expected "hosts key-type key"`]);
   });
@@ -78,7 +78,7 @@ describe('loading', () => {
   ])('%s: host_key_unknown with the way to mend it', async (_, content, message) => {
     const path = join(directory, 'kh');
     if (content !== undefined) await writeFile(path, content);
-    await expect(loadKnownHosts(path)).rejects.toMatchObject({
+    await expect(loadKnownHosts(path, 'coulombcore', 22)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining(message),
       hint: expect.stringMatching(/ssh-keyscan.*compare/),
@@ -86,7 +86,7 @@ describe('loading', () => {
   });
 
   test('a directory is named as such', async () => {
-    await expect(loadKnownHosts(directory)).rejects.toMatchObject({
+    await expect(loadKnownHosts(directory, 'coulombcore', 22)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining('is a directory'),
     });
@@ -95,7 +95,7 @@ describe('loading', () => {
   test('a FIFO is refused at once, whoever writes to it', async () => {
     const path = join(directory, 'fifo');
     execFileSync('mkfifo', [path]);
-    await expect(loadKnownHosts(path)).rejects.toMatchObject({
+    await expect(loadKnownHosts(path, 'coulombcore', 22)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining('is not a regular file'),
     });

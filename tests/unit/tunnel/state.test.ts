@@ -93,7 +93,7 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     'blocked',
     { link: { state: 'blocked', lastError: rejected } },
     'down',
-    `no SSH session to coulombcore: ${rejected.message}. Somebody must act: Mend the key.`,
+    `no SSH session to coulombcore: ${rejected.message}. Somebody must act`,
   ],
   [
     'probe fails',

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import type { TunnelConfig } from '../../../src/config/config.ts';
+import { TunnelError } from '../../../src/errors.ts';
+import { createMetrics } from '../../../src/metrics.ts';
+import { Tunnel, type TunnelLink } from '../../../src/tunnel/tunnel.ts';
+import { recordingLogger } from '../../support/fake-link.ts';
+import { freePort } from '../../support/loopback.ts';
+import { loopback, never } from '../../support/ssh-session.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+it('a probe that fails has the link asked for a sign of life at once', async () => {
+  let checks = 0;
+  const link: TunnelLink = {
+    ready: true,
+    state: 'up',
+    lastError: undefined,
+    farSessions: [],
+    whenReady: async () => {},
+    open: () => Promise.reject(new TunnelError('target_refused', 'refused')),
+    check: () => {
+      checks++;
+    },
+  };
+  const config: TunnelConfig = {
+    name: 'state-hub',
+    host: 'coulombcore',
+    actor: 'atm-fleet-mesh',
+    direction: 'local',
+    listen: loopback(await freePort()),
+    target: loopback(1),
+    production: true,
+    note: undefined,
+    whileDown: { kind: 'refuse' },
+    maxConnections: 8,
+    probe: { check: { kind: 'tcp' }, everyMs: 60_000, timeoutMs: 1_000, fall: 3, rise: 2 },
+  };
+  const metrics = createMetrics();
+  const tunnel = new Tunnel(config, link, { metrics, log: recordingLogger([]), random: () => 0.5 });
+  await tunnel.start();
+  await waitUntil('it was probed', () => tunnel.status().probe?.consecutive_failures === 1);
+  expect(checks).toBe(1);
+  await tunnel.stop(0, never);
+});
