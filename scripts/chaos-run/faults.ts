@@ -1,5 +1,6 @@
 import { signalSession } from '../../tests/faults/link-rows.ts';
 import type { Stage } from '../../tests/faults/stage.ts';
+import { signal } from '../../tests/support/proc.ts';
 
 /** One kind of trouble: it strikes, lasts, and is healed. */
 export interface ChaosFault {
@@ -19,16 +20,20 @@ function connection({ proxy }: Stage, random: () => number) {
   return one;
 }
 
-/** Either of the two sessions. */
-const either = (random: () => number) => (random() < 0.5 ? 0 : 1);
+/** Which of the sessions that are there: after losses in a row the second one may still be missing. */
+function anySession(stage: Stage, random: () => number): number {
+  const { length } = stage.sessionPids();
+  if (length === 0) throw new Error('there is no session');
+  return Math.floor(random() * length);
+}
 
-let frozen = 0;
+const frozen = new WeakMap<Stage, readonly number[]>();
 
 export const CHAOS_FAULTS: readonly ChaosFault[] = [
   {
     name: 'a session is killed',
     lasts: AT_ONCE,
-    strike: (stage, random) => signalSession(stage, either(random), 'SIGKILL'),
+    strike: (stage, random) => signalSession(stage, anySession(stage, random), 'SIGKILL'),
   },
   {
     name: 'all sessions are killed',
@@ -44,10 +49,13 @@ export const CHAOS_FAULTS: readonly ChaosFault[] = [
     name: 'a session is frozen',
     lasts: [500, 3_000],
     strike: (stage, random) => {
-      frozen = stage.sessionPids()[either(random)]?.[0] ?? 0;
-      process.kill(frozen, 'SIGSTOP');
+      const pids = stage.sessionPids()[anySession(stage, random)] ?? [];
+      frozen.set(stage, pids);
+      for (const pid of pids) signal(pid, 'SIGSTOP');
     },
-    heal: () => void process.kill(frozen, 'SIGCONT'),
+    heal: (stage) => {
+      for (const pid of frozen.get(stage) ?? []) signal(pid, 'SIGCONT');
+    },
   },
   {
     name: 'a session is black-holed',

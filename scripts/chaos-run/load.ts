@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Stage } from '../../tests/faults/stage.ts';
 import { pacedPrefixDigest } from '../../tests/support/paced-source.ts';
-import { pythonClient } from '../../tests/support/python-client.ts';
+import { startPythonClient } from '../../tests/support/python-client.ts';
 import { type LoopResult, startRequestLoop } from '../../tests/support/request-loop.ts';
 import { echoOnce } from '../../tests/support/steady-client.ts';
 
@@ -18,6 +18,7 @@ export interface Load {
 
 /** Longer than a connection is held: whoever gives up has waited for all that was promised. */
 const PATIENCE_MS = 15_000;
+const STREAM_ENDS_WITHIN_MS = 20_000;
 const BURST = 20;
 const BURST_EVERY_MS = 500;
 
@@ -25,6 +26,10 @@ const BURST_EVERY_MS = 500;
 export function startLoad({ mesh, source }: Stage): Load {
   const loop = startRequestLoop(mesh.port('echo'), 20, PATIENCE_MS);
   let stopped = false;
+  let stop: () => void = () => {};
+  const stopping = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
 
   const bursts = async () => {
     const failures: { from: number; to: number; why: string }[] = [];
@@ -48,7 +53,15 @@ export function startLoad({ mesh, source }: Stage): Load {
   const streaming = async () => {
     const streams = { cut: 0, whole: 0, wrong: [] as string[] };
     while (!stopped) {
-      const { end, bytes, sha256 } = await pythonClient({ port: mesh.port('stream'), timeoutMs: 600_000 });
+      await using client = startPythonClient({ port: mesh.port('stream'), timeoutMs: 24 * 3_600_000 });
+      const over = await Promise.race([client.result, stopping.then(() => pause(STREAM_ENDS_WITHIN_MS))]);
+      if (over === undefined) {
+        streams.wrong.push(
+          `neither its end nor a reset: ${JSON.stringify((await mesh.daemon.status()).tunnels[1]?.usage)}`,
+        );
+        break;
+      }
+      const { end, bytes, sha256 } = over;
       if (bytes > 0 && sha256 !== pacedPrefixDigest(bytes)) streams.wrong.push(`altered within ${bytes} bytes`);
       else if (end === 'fin' && !stopped) streams.wrong.push(`a clean end after ${bytes} bytes of an endless stream`);
       else if (end === 'fin') streams.whole += 1;
@@ -63,6 +76,7 @@ export function startLoad({ mesh, source }: Stage): Load {
     lastServedAt: loop.lastServedAt,
     stop: async () => {
       stopped = true;
+      stop();
       source.finish();
       const [steady, [extra, streams]] = await Promise.all([loop.stop(), running]);
       return {

@@ -23,11 +23,13 @@ async function strikeUntil(
   struck: Struck[],
   interrupted: AbortSignal,
 ): Promise<void> {
+  const from = performance.now();
   const between = ([from, to]: readonly [number, number]) => from + random() * (to - from);
   while (performance.now() < end && !interrupted.aborted) {
     await pause(between([200, 1_000]));
     const fault = CHAOS_FAULTS[Math.floor(random() * CHAOS_FAULTS.length)];
     if (fault === undefined) throw new Error('there is no fault');
+    process.stderr.write(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${fault.name}\n`);
     const at = performance.now();
     const index = struck.push({ name: fault.name, at, recoveredMs: Number.NaN }) - 1;
     await fault.strike(stage, random);
