@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per ring (README, "Development"): what a ring may touch is what tells it apart. */
-const ring = (name: string, options: { testTimeout: number }) => ({
+const ring = (name: string, options: { testTimeout: number } & Record<string, unknown>) => ({
   extends: true as const,
   test: { name, include: [`tests/${name}/**/*.test.ts`], ...options },
 });
@@ -14,6 +14,8 @@ export default defineConfig({
       ring('unit', { testTimeout: 5_000 }),
       ring('integration', { testTimeout: 15_000 }),
       ring('interop', { testTimeout: 60_000 }),
+      // Last and file by file: it measures, and must neither starve the other rings nor be starved by them.
+      ring('faults', { testTimeout: 120_000, maxWorkers: 1, sequence: { groupOrder: 1 } }),
     ],
   },
 });

@@ -45,7 +45,7 @@ export interface HedgedOpen {
   readonly patienceMs: number;
   /** Half the patience is over: the peer can be asked now for a sign of life that is due before the other half is. */
   onSlow(): void;
-  /** The patience is over: how to open elsewhere, if that is wanted and possible. */
+  /** The patience is over: how to open elsewhere, if that is wanted and possible. If not, it is asked again later. */
   second(): Opener | undefined;
   /** The race is over. */
   onRaced(winner: 'first' | 'second'): void;
@@ -95,10 +95,13 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
     };
 
     const slow = setTimeout(() => open.onSlow(), open.patienceMs / 2);
-    const late = setTimeout(() => {
+    // Asked again: a session that is no suspect yet may be one soon, and the other session may come back.
+    const hedge = () => {
       const second = open.second();
       if (second) start(second, 'second');
-    }, open.patienceMs);
+      else late = setTimeout(hedge, open.patienceMs / 2);
+    };
+    let late = setTimeout(hedge, open.patienceMs);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     else start(open.first, 'first');

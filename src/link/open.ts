@@ -30,7 +30,8 @@ export async function openOn(
       second: () => {
         const silent = first.session.received === receivedBefore;
         const second = deps.other();
-        if (!second || second.session.suspect || !(silent || deps.budget.take())) return undefined;
+        if (!second || second.session.suspect) return undefined;
+        if (!silent && !first.session.suspect && !deps.budget.take()) return undefined;
         rival = second;
         return (withdrawn) => second.session.open(target, originator, withdrawn);
       },

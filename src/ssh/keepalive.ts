@@ -45,6 +45,7 @@ export class Keepalive {
   #tickAt: number;
   #requestedAt = 0;
   #checkedAt: number | undefined;
+  #doubtedAt: number | undefined;
   #rttMs: number | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
 
@@ -65,22 +66,25 @@ export class Keepalive {
     return this.#rttMs;
   }
 
-  /** A check was asked for, and the peer has been silent since for longer than a few round trips. */
+  /**
+   * A check was asked for, and has not been answered for longer than a few round trips. Other traffic from the peer is no
+   * answer: where packets are lost in one direction only, a stream towards us goes on while nothing of ours arrives.
+   */
   get suspect(): boolean {
-    if (this.#checkedAt === undefined) return false;
-    this.#observe();
+    if (this.#doubtedAt === undefined) return false;
     const patience = Math.max(SUSPECT_FLOOR_MS, SUSPECT_ROUND_TRIPS * (this.#rttMs ?? 0));
-    return this.#checkedAt !== undefined && this.#deps.now() - this.#checkedAt >= patience;
+    return this.#deps.now() - this.#doubtedAt >= patience;
   }
 
   /**
-   * Something looked dead: asks the peer at once. One interval of silence from here on is enough to give it up; any
-   * sign of life ends the suspicion.
+   * Something looked dead: asks the peer at once. One interval of silence from here on is enough to give it up, which any
+   * sign of life averts; only an answer ends the suspicion.
    */
   check(): void {
     if (this.#checkedAt !== undefined) return;
     this.#observe();
     this.#checkedAt = this.#deps.now();
+    this.#doubtedAt ??= this.#checkedAt;
     this.#request();
     this.#checkTimer = setTimeout(() => this.#tick(), this.#options.everyMs + 1);
   }
@@ -98,6 +102,7 @@ export class Keepalive {
     if (late) {
       // This process itself was stopped or starved: the silence says nothing about the peer.
       this.#alive(now);
+      this.#doubtedAt = undefined;
     }
     // A sign of life is dated by the tick that saw it, up to one tick late: give up one tick early to keep the promise.
     // Half a tick more, because a tick may come a moment before its time, and the next one would be too late.
@@ -136,6 +141,7 @@ export class Keepalive {
     this.#deps.request(() => {
       const now = this.#deps.now();
       this.#rttMs = now - sentAt;
+      this.#doubtedAt = undefined;
       this.#alive(now);
       this.#last = this.#deps.lifesigns();
     });

@@ -9,6 +9,9 @@ const CAPABILITIES = {
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
   curl: { program: 'curl', debian: 'curl' },
+  faketime: { program: 'faketime', debian: 'faketime' },
+  nft: { program: 'nft', debian: 'nftables' },
+  ip: { program: 'ip', debian: 'iproute2' },
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs';

@@ -7,6 +7,21 @@ export type Fault = 'cut' | 'reset' | 'pause';
 interface Pair {
   readonly client: Socket;
   server: Socket | undefined;
+  /** Of this connection alone. */
+  readonly paused: Set<Direction>;
+  readonly dropping: Set<Direction>;
+  /** What happened in a black hole is learned only when it opens. */
+  later: (() => void)[];
+}
+
+/** Faults of one connection; the others, and new ones, are not touched. */
+export interface ProxiedConnection {
+  /** The client's end. */
+  readonly clientPort: number;
+  pause(direction?: Direction): void;
+  drop(direction: Direction): void;
+  resume(): void;
+  reset(): void;
 }
 
 interface Trigger {
@@ -21,7 +36,8 @@ const BOTH: readonly Direction[] = ['to-server', 'to-client'];
  * A TCP proxy on loopback that can go wrong on command, in front of any port. Counts what it has passed on.
  */
 export class FaultProxy implements AsyncDisposable {
-  readonly target: number;
+  /** Where new connections go. */
+  target: number;
   port = 0;
   accepted = 0;
   readonly passed: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 };
@@ -32,8 +48,6 @@ export class FaultProxy implements AsyncDisposable {
   readonly #paused = new Set<Direction>();
   readonly #dropping = new Set<Direction>();
   #trigger: Trigger | undefined;
-  /** What happened in a black hole is learned only when it opens. */
-  #later: (() => void)[] = [];
 
   constructor(target: number) {
     this.target = target;
@@ -62,13 +76,26 @@ export class FaultProxy implements AsyncDisposable {
   resume(): void {
     this.#paused.clear();
     this.#dropping.clear();
-    const later = this.#later;
-    this.#later = [];
-    for (const act of later) act();
-    for (const { client, server } of this.#pairs) {
-      client.resume();
-      server?.resume();
-    }
+    for (const pair of [...this.#pairs]) resumePair(pair);
+  }
+
+  /** The open connections, oldest first. */
+  connections(): ProxiedConnection[] {
+    return [...this.#pairs].map((pair) => ({
+      clientPort: pair.client.remotePort ?? 0,
+      pause: (direction) => {
+        for (const each of direction === undefined ? BOTH : [direction]) pair.paused.add(each);
+        this.#applyPause(pair);
+      },
+      drop: (direction) => {
+        pair.dropping.add(direction);
+      },
+      resume: () => resumePair(pair),
+      reset: () => {
+        pair.client.resetAndDestroy();
+        pair.server?.resetAndDestroy();
+      },
+    }));
   }
 
   /** Ends `pause` for new connections alone: what was paused stays a black hole, whose ends are never passed on. */
@@ -79,7 +106,6 @@ export class FaultProxy implements AsyncDisposable {
       this.#forgotten.add(pair);
     }
     this.#pairs.clear();
-    this.#later = [];
     this.#paused.clear();
   }
 
@@ -133,7 +159,6 @@ export class FaultProxy implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.refuse(true);
-    this.#later = [];
     const closed = [...this.#pairs, ...this.#forgotten].flatMap(({ client, server }) => [
       client,
       ...(server === undefined ? [] : [server]),
@@ -145,13 +170,13 @@ export class FaultProxy implements AsyncDisposable {
 
   #accept(client: Socket): void {
     this.accepted += 1;
-    const pair: Pair = { client, server: undefined };
+    const pair: Pair = { client, server: undefined, paused: new Set(), dropping: new Set(), later: [] };
     this.#pairs.add(pair);
     client.on('error', () => {});
     client.setNoDelay();
     client.pause();
     // A black hole does not even pass the connection request on.
-    if (this.#paused.size > 0) this.#later.push(() => this.#join(pair));
+    if (this.#paused.size > 0) pair.later.push(() => this.#join(pair));
     else this.#join(pair);
     client.once('close', () => pair.server === undefined && this.#pairs.delete(pair));
   }
@@ -167,23 +192,23 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #relay(pair: Pair, from: Socket, to: Socket, direction: Direction): void {
-    from.on('data', (chunk: Buffer) => this.#pass(chunk, from, to, direction));
-    to.on('drain', () => this.#paused.has(direction) || from.resume());
-    from.on('end', () => this.#unlessPaused(direction, () => to.end()));
+    from.on('data', (chunk: Buffer) => this.#pass(chunk, pair, from, to, direction));
+    to.on('drain', () => this.#isPaused(pair, direction) || from.resume());
+    from.on('end', () => this.#unlessPaused(pair, direction, () => to.end()));
     from.once('close', () => {
       if (to.destroyed) this.#pairs.delete(pair);
       // Closed without an end of stream: it was reset, and the other side shall see the same.
-      else if (!from.readableEnded) this.#unlessPaused(direction, () => to.resetAndDestroy());
+      else if (!from.readableEnded) this.#unlessPaused(pair, direction, () => to.resetAndDestroy());
     });
     from.resume();
   }
 
-  #pass(chunk: Buffer, from: Socket, to: Socket, direction: Direction): void {
-    if (this.#dropping.has(direction)) {
+  #pass(chunk: Buffer, pair: Pair, from: Socket, to: Socket, direction: Direction): void {
+    if (this.#dropping.has(direction) || pair.dropping.has(direction)) {
       this.dropped[direction] += chunk.length;
       return;
     }
-    if (this.#paused.has(direction)) {
+    if (this.#isPaused(pair, direction)) {
       // Was on its way when the pause began.
       from.pause();
       from.unshift(chunk);
@@ -209,15 +234,27 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  #applyPause({ client, server }: Pair): void {
-    if (this.#paused.has('to-server')) client.pause();
-    if (this.#paused.has('to-client')) server?.pause();
+  #isPaused({ paused }: Pair, direction: Direction): boolean {
+    return this.#paused.has(direction) || paused.has(direction);
   }
 
-  #unlessPaused(direction: Direction, act: () => void): void {
-    if (this.#paused.has(direction)) this.#later.push(act);
+  #applyPause(pair: Pair): void {
+    if (this.#isPaused(pair, 'to-server')) pair.client.pause();
+    if (this.#isPaused(pair, 'to-client')) pair.server?.pause();
+  }
+
+  #unlessPaused(pair: Pair, direction: Direction, act: () => void): void {
+    if (this.#isPaused(pair, direction)) pair.later.push(act);
     else act();
   }
+}
+
+function resumePair(pair: Pair): void {
+  pair.paused.clear();
+  pair.dropping.clear();
+  for (const act of pair.later.splice(0)) act();
+  pair.client.resume();
+  pair.server?.resume();
 }
 
 function destroyed(socket: Socket): Promise<void> {

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const cache = new Map<string, string | undefined>();
@@ -24,6 +24,11 @@ export function requireProgram(name: string): string {
   const path = findProgram(name);
   if (path === undefined) throw new Error(`${name} is not installed`);
   return path;
+}
+
+/** The first of these files that is there. */
+export function findFile(paths: readonly string[]): string | undefined {
+  return paths.find((path) => existsSync(path));
 }
 
 function isExecutable(path: string): boolean {

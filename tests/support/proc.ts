@@ -29,6 +29,13 @@ export function descendantsOf(pid: number): number[] {
   return found;
 }
 
+/** Live children of a process, oldest first (as long as pids have not wrapped around). */
+export function childrenOf(pid: number): number[] {
+  return descendantsOf(pid)
+    .filter((each) => parentOf(each) === pid)
+    .sort((a, b) => a - b);
+}
+
 /** The program's short name as the kernel knows it, '' when the process is gone. */
 export function nameOf(pid: number): string {
   try {

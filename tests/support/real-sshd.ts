@@ -25,6 +25,8 @@ export interface SshdOptions {
 export interface RestartOptions {
   /** New host keys; known_hosts keeps the old ones until `trustHostKeys()`. */
   newHostKey?: boolean;
+  /** Instead of those it was started with. */
+  extraConfig?: readonly string[];
 }
 
 export interface Sshd extends AsyncDisposable {
@@ -75,6 +77,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   writeFileSync(authorizedKeysFile, `${clientKey.publicKey}\n`, { mode: 0o600 });
   const knownHostsFile = file('known_hosts');
 
+  let { extraConfig = [] } = options;
   let port = options.port ?? (await freePort());
   let earlierLog = '';
   let listener: OwnedProcess | undefined;
@@ -87,7 +90,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   const start = async () => {
     const paths = { hostKeys: hostKeys.map((key) => key.path), authorizedKeysFile };
-    writeFileSync(file('sshd_config'), sshdConfig(program, user, port, paths, options));
+    writeFileSync(file('sshd_config'), sshdConfig(program, user, port, paths, { ...options, extraConfig }));
     const process = spawnOwned(program, ['-D', '-e', '-f', file('sshd_config')]);
     listener = process;
     const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
@@ -162,8 +165,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     },
     trustHostKeys,
     stop,
-    async restart({ newHostKey = false } = {}) {
+    async restart({ newHostKey = false, extraConfig: changed } = {}) {
       await stop();
+      if (changed !== undefined) extraConfig = changed;
       if (newHostKey) hostKeys = makeHostKeys();
       await start();
     },

@@ -14,8 +14,9 @@ export function sshdConfig(
   paths: Paths,
   options: { extraConfig?: readonly string[]; penalties?: boolean },
 ): string {
-  return [
-    ...(options.extraConfig ?? []),
+  const { extraConfig = [] } = options;
+  const own = new Set(extraConfig.map(keywordOf));
+  const defaults = [
     'ListenAddress 127.0.0.1',
     `Port ${port}`,
     ...paths.hostKeys.map((path) => `HostKey ${path}`),
@@ -33,8 +34,13 @@ export function sshdConfig(
     'UseDNS no',
     'LogLevel VERBOSE',
     ...(options.penalties !== true && hasPenalties(program) ? ['PerSourcePenalties no'] : []),
-    '',
-  ].join('\n');
+  ];
+  // Not only put before the defaults: of MaxStartups sshd takes the last one.
+  return [...extraConfig, ...defaults.filter((line) => !own.has(keywordOf(line))), ''].join('\n');
+}
+
+function keywordOf(line: string): string | undefined {
+  return line.split(' ')[0]?.toLowerCase();
 }
 
 /**

@@ -1,0 +1,98 @@
+import { signalSession } from '../../tests/faults/link-rows.ts';
+import type { Stage } from '../../tests/faults/stage.ts';
+
+/** One kind of trouble: it strikes, lasts, and is healed. */
+export interface ChaosFault {
+  readonly name: string;
+  /** How long it lasts, in milliseconds: from, to. */
+  readonly lasts: readonly [number, number];
+  strike(stage: Stage, random: () => number): void | Promise<void>;
+  heal?(stage: Stage): void | Promise<void>;
+}
+
+const AT_ONCE = [0, 0] as const;
+
+function connection({ proxy }: Stage, random: () => number) {
+  const all = proxy.connections();
+  const one = all[Math.floor(random() * all.length)];
+  if (one === undefined) throw new Error('there is no SSH connection');
+  return one;
+}
+
+/** Either of the two sessions. */
+const either = (random: () => number) => (random() < 0.5 ? 0 : 1);
+
+let frozen = 0;
+
+export const CHAOS_FAULTS: readonly ChaosFault[] = [
+  {
+    name: 'a session is killed',
+    lasts: AT_ONCE,
+    strike: (stage, random) => signalSession(stage, either(random), 'SIGKILL'),
+  },
+  {
+    name: 'all sessions are killed',
+    lasts: AT_ONCE,
+    strike: ({ sshd }) => void sshd.killSessions(),
+  },
+  {
+    name: 'a session is reset',
+    lasts: AT_ONCE,
+    strike: (stage, random) => connection(stage, random).reset(),
+  },
+  {
+    name: 'a session is frozen',
+    lasts: [500, 3_000],
+    strike: (stage, random) => {
+      frozen = stage.sessionPids()[either(random)]?.[0] ?? 0;
+      process.kill(frozen, 'SIGSTOP');
+    },
+    heal: () => void process.kill(frozen, 'SIGCONT'),
+  },
+  {
+    name: 'a session is black-holed',
+    lasts: [500, 3_000],
+    strike: (stage, random) => connection(stage, random).pause(),
+    heal: ({ proxy }) => proxy.resume(),
+  },
+  {
+    name: 'a session is black-holed towards the server',
+    lasts: [500, 3_000],
+    strike: (stage, random) => connection(stage, random).pause('to-server'),
+    heal: ({ proxy }) => proxy.resume(),
+  },
+  {
+    name: 'a session is black-holed towards us',
+    lasts: [500, 3_000],
+    strike: (stage, random) => connection(stage, random).pause('to-client'),
+    heal: ({ proxy }) => proxy.resume(),
+  },
+  {
+    name: 'the host is black-holed',
+    lasts: [200, 2_000],
+    strike: ({ proxy }) => proxy.pause(),
+    heal: ({ proxy }) => proxy.resume(),
+  },
+  {
+    name: 'the host refuses and resets',
+    lasts: [200, 3_000],
+    strike: async ({ proxy }) => {
+      await proxy.refuse(true);
+      proxy.reset();
+    },
+    heal: ({ proxy }) => proxy.refuse(false),
+  },
+  {
+    name: 'sshd is restarted',
+    lasts: [200, 2_000],
+    strike: ({ sshd }) => sshd.stop(),
+    heal: ({ sshd }) => sshd.restart(),
+  },
+  {
+    name: 'the daemon is told to reload',
+    lasts: AT_ONCE,
+    strike: ({ mesh }) => {
+      for (let n = 0; n < 5; n += 1) mesh.daemon.signal('SIGHUP');
+    },
+  },
+];

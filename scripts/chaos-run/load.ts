@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Stage } from '../../tests/faults/stage.ts';
+import { pacedPrefixDigest } from '../../tests/support/paced-source.ts';
+import { pythonClient } from '../../tests/support/python-client.ts';
+import { type LoopResult, startRequestLoop } from '../../tests/support/request-loop.ts';
+import { echoOnce } from '../../tests/support/steady-client.ts';
+
+export interface LoadResult extends LoopResult {
+  /** Long streams that a fault cut, each with a reset; and sentences about those that ended in any other way. */
+  readonly streams: { readonly cut: number; readonly whole: number; readonly wrong: readonly string[] };
+}
+
+export interface Load {
+  /** performance.now() of the beginning of the last steady request that was served. */
+  lastServedAt(): number;
+  stop(): Promise<LoadResult>;
+}
+
+/** Longer than a connection is held: whoever gives up has waited for all that was promised. */
+const PATIENCE_MS = 15_000;
+const BURST = 20;
+const BURST_EVERY_MS = 500;
+
+/** Steady load over one tunnel each: a request every 20 ms and bursts of them, and one long stream with a checksum. */
+export function startLoad({ mesh, source }: Stage): Load {
+  const loop = startRequestLoop(mesh.port('echo'), 20, PATIENCE_MS);
+  let stopped = false;
+
+  const bursts = async () => {
+    const failures: { from: number; to: number; why: string }[] = [];
+    let served = 0;
+    let slowestMs = 0;
+    const one = async () => {
+      const from = performance.now();
+      try {
+        slowestMs = Math.max(slowestMs, await echoOnce(mesh.port('echo'), 'burst', PATIENCE_MS));
+        served += 1;
+      } catch (error) {
+        failures.push({ from, to: performance.now(), why: String(error) });
+      }
+    };
+    while (!stopped) {
+      await Promise.all([...Array.from({ length: BURST }, one), pause(BURST_EVERY_MS)]);
+    }
+    return { failures, served, slowestMs };
+  };
+
+  const streaming = async () => {
+    const streams = { cut: 0, whole: 0, wrong: [] as string[] };
+    while (!stopped) {
+      const { end, bytes, sha256 } = await pythonClient({ port: mesh.port('stream'), timeoutMs: 600_000 });
+      if (bytes > 0 && sha256 !== pacedPrefixDigest(bytes)) streams.wrong.push(`altered within ${bytes} bytes`);
+      else if (end === 'fin' && !stopped) streams.wrong.push(`a clean end after ${bytes} bytes of an endless stream`);
+      else if (end === 'fin') streams.whole += 1;
+      else if (end === 'rst') streams.cut += 1;
+      else streams.wrong.push(`${end} after ${bytes} bytes`);
+    }
+    return streams;
+  };
+
+  const running = Promise.all([bursts(), streaming()]);
+  return {
+    lastServedAt: loop.lastServedAt,
+    stop: async () => {
+      stopped = true;
+      source.finish();
+      const [steady, [extra, streams]] = await Promise.all([loop.stop(), running]);
+      return {
+        served: steady.served + extra.served,
+        failures: [...steady.failures, ...extra.failures],
+        slowestMs: Math.max(steady.slowestMs, extra.slowestMs),
+        streams,
+      };
+    },
+  };
+}

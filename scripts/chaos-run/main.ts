@@ -1,0 +1,98 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Stage, startStage } from '../../tests/faults/stage.ts';
+import { daemonHoldings, expectNothingLeaked, residentBytes } from '../../tests/support/daemon-holdings.ts';
+import { hasSessions } from '../../tests/support/mesh.ts';
+import { CHAOS_FAULTS } from './faults.ts';
+import { type Load, startLoad } from './load.ts';
+import { seededRandom } from './random.ts';
+import { report, type Struck } from './report.ts';
+
+const USAGE = 'usage: scripts/chaos [--minutes N] [--seed S]\n';
+
+/** From the end of a fault until the link serves: somebody always waits for it, so no backoff is longer than a second. */
+const RECOVER_WITHIN_MS = 15_000;
+/** Until the standby is there as well. After losses in a row it comes back with the full backoff, of up to 30 s. */
+const ALL_SESSIONS_WITHIN_MS = 40_000;
+
+async function strikeUntil(
+  end: number,
+  stage: Stage,
+  load: Load,
+  random: () => number,
+  struck: Struck[],
+  interrupted: AbortSignal,
+): Promise<void> {
+  const between = ([from, to]: readonly [number, number]) => from + random() * (to - from);
+  while (performance.now() < end && !interrupted.aborted) {
+    await pause(between([200, 1_000]));
+    const fault = CHAOS_FAULTS[Math.floor(random() * CHAOS_FAULTS.length)];
+    if (fault === undefined) throw new Error('there is no fault');
+    const at = performance.now();
+    const index = struck.push({ name: fault.name, at, recoveredMs: Number.NaN }) - 1;
+    await fault.strike(stage, random);
+    await pause(between(fault.lasts));
+    await fault.heal?.(stage);
+    const healedAt = performance.now();
+    await stage.mesh.waitFor(
+      (status) => status.tunnels.every(({ state }) => state === 'up') && load.lastServedAt() > healedAt,
+      RECOVER_WITHIN_MS,
+    );
+    struck[index] = { name: fault.name, at, recoveredMs: performance.now() - healedAt };
+  }
+  await stage.mesh.waitFor(hasSessions(stage.sessions), ALL_SESSIONS_WITHIN_MS);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+  if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error('--minutes wants a number, --seed a whole one');
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort());
+
+  // Deadlines longer than what a fault lasts: here the question is what is lost, not how soon an error is given.
+  await using stage = await startStage({ host: { connect_timeout: '5s' } });
+  const baseline = await daemonHoldings(stage.mesh);
+  const memory = residentBytes(stage.mesh.daemon.pid);
+  const load = startLoad(stage);
+  const from = performance.now();
+  const struck: Struck[] = [];
+  const broken = await strikeUntil(
+    from + minutes * 60_000,
+    stage,
+    load,
+    seededRandom(seed),
+    struck,
+    interruption.signal,
+  ).then(
+    () => undefined,
+    (error: unknown) => `no recovery from "${struck.at(-1)?.name}": ${error instanceof Error ? error.message : error}`,
+  );
+  const seconds = (performance.now() - from) / 1000;
+  const result = await load.stop();
+  const leaks = await expectNothingLeaked(stage.mesh, baseline).then(
+    () => [],
+    (error: unknown) => [error instanceof Error ? error.message : String(error)],
+  );
+  const memoryGrownBytes = residentBytes(stage.mesh.daemon.pid) - memory;
+  const { text, passed } = report({ seed, seconds, struck, load: result, leaks, memoryGrownBytes, broken });
+  process.stdout.write(text);
+  return passed ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`scripts/chaos: ${error instanceof Error ? error.message : error}\n${USAGE}`);
+  process.exitCode = 64;
+}

@@ -1,0 +1,72 @@
+import type { LoadResult } from './load.ts';
+
+/** One fault as it happened: performance.now() of its beginning, and how long after its end all was well again. */
+export interface Struck {
+  readonly name: string;
+  readonly at: number;
+  readonly recoveredMs: number;
+}
+
+export interface ChaosResult {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly struck: readonly Struck[];
+  readonly load: LoadResult;
+  /** What the daemon holds beyond what it held at rest, in words. */
+  readonly leaks: readonly string[];
+  readonly memoryGrownBytes: number;
+  /** What made the run itself impossible to go on with. */
+  readonly broken: string | undefined;
+}
+
+/** Growth beyond this in one run is a leak: a heap that was not collected yet is less. */
+const MEMORY_BOUND_BYTES = 80_000_000;
+
+/**
+ * The report, and whether all held. A request that was under way when a fault struck may be lost with its session: SSH
+ * cannot say it again, and whether the target has seen it is unknown. It is counted apart, as cut in flight. Any other
+ * request that was refused, reset or not answered is a failure: it began when a session was there, or could be waited for.
+ */
+export function report(result: ChaosResult): { readonly text: string; readonly passed: boolean } {
+  const { load, struck, leaks } = result;
+  const inFlight = load.failures.filter(({ from, to }) => struck.some(({ at }) => from <= at && at <= to));
+  const failed = load.failures.filter((failure) => !inFlight.includes(failure));
+  const grown = result.memoryGrownBytes / 1e6;
+  const wrong = [
+    ...(result.broken === undefined ? [] : [result.broken]),
+    ...(failed.length > 0 ? [`${failed.length} requests failed`] : []),
+    ...load.streams.wrong.map((what) => `stream: ${what}`),
+    ...leaks.map((what) => `leak: ${what}`),
+    ...(result.memoryGrownBytes > MEMORY_BOUND_BYTES ? [`memory grew by ${grown.toFixed(0)} MB`] : []),
+  ];
+  const lines = [
+    `chaos: seed ${result.seed}, ${result.seconds.toFixed(0)} s, ${struck.length} faults`,
+    `requests: ${load.served} served, ${failed.length} failed, ${inFlight.length} cut in flight, slowest ${load.slowestMs.toFixed(0)} ms`,
+    `streams: ${load.streams.whole} whole, ${load.streams.cut} cut with a reset, ${load.streams.wrong.length} wrong`,
+    `leaks: ${leaks.length === 0 ? 'none' : leaks.join(', ')}; memory ${grown.toFixed(0)} MB more`,
+    '',
+    `${'fault'.padEnd(46)} count  recovery: median      max`,
+    ...faultLines(struck),
+    '',
+    ...failed
+      .slice(0, 10)
+      .map(({ why, from, to }) => `failed: after ${(to - from).toFixed(0)} ms, ${why}; ${before(struck, from)}`),
+    wrong.length === 0 ? 'PASS' : `FAIL: ${wrong.join('; ')}`,
+    '',
+  ];
+  return { text: lines.join('\n'), passed: wrong.length === 0 };
+}
+
+function faultLines(struck: readonly Struck[]): string[] {
+  return [...new Set(struck.map(({ name }) => name))].sort().map((name) => {
+    const times = struck.filter((each) => each.name === name).map(({ recoveredMs }) => recoveredMs);
+    const sorted = times.sort((a, b) => a - b);
+    const ms = (value: number | undefined) => `${(value ?? 0).toFixed(0)} ms`.padStart(8);
+    return `${name.padEnd(46)} ${`${times.length}`.padStart(5)}          ${ms(sorted[Math.floor(sorted.length / 2)])} ${ms(sorted.at(-1))}`;
+  });
+}
+
+function before(struck: readonly Struck[], at: number): string {
+  const last = struck.filter((each) => each.at < at).at(-1);
+  return last === undefined ? 'before any fault' : `${(at - last.at).toFixed(0)} ms after "${last.name}"`;
+}

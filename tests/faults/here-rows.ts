@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { findFile, requireProgram } from '../support/find-program.ts';
+import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
+import { tunnelOf } from '../support/mesh.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import type { FaultRow } from './row.ts';
+import type { Stage } from './stage.ts';
+
+const files = new WeakMap<Stage, string>();
+const squatters = new WeakMap<Stage, LoopbackServer>();
+
+const crowds = new WeakMap<Stage, Socket[]>();
+
+const RELOAD_STORM = 50;
+const CROWD = 60;
+
+function limitDescriptors({ mesh }: Stage, soft: number): void {
+  execFileSync(requireProgram('prlimit'), ['--pid', `${mesh.daemon.pid}`, `--nofile=${soft}:`]);
+}
+
+/** How far the daemon's clock is off. */
+async function clockOffsetMs({ mesh }: Stage): Promise<number> {
+  return new Date((await mesh.daemon.status()).now).getTime() - Date.now();
+}
+
+const CLOCK_FILE = 'clock-offset';
+
+function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
+  const file = ({ sshd }: Stage) => join(sshd.directory, CLOCK_FILE);
+  const waitForOffset = (stage: Stage, wanted: number) =>
+    waitUntil('the clock has jumped', async () => Math.abs((await clockOffsetMs(stage)) - wanted) < 60_000);
+  return {
+    fault,
+    needs: ['faketime'],
+    stage: {
+      wrapper: (directory) => {
+        writeFileSync(join(directory, CLOCK_FILE), '+0\n');
+        return [
+          'env',
+          `LD_PRELOAD=${findFile(LIBFAKETIME) ?? ''}`,
+          `FAKETIME_TIMESTAMP_FILE=${join(directory, CLOCK_FILE)}`,
+          'FAKETIME_NO_CACHE=1',
+          'DONT_FAKE_MONOTONIC=1',
+          'FAKETIME_DONT_FAKE_MONOTONIC=1',
+        ];
+      },
+    },
+    inject: async (stage) => {
+      writeFileSync(file(stage), `${offset}\n`);
+      await waitForOffset(stage, offsetMs);
+    },
+    during: { link: 'up', tunnel: 'up', withinMs: 2_000 },
+    heal: async (stage) => {
+      writeFileSync(file(stage), '+0\n');
+      await waitForOffset(stage, 0);
+    },
+    recoversWithinMs: 2_000,
+    requests: 'are all served',
+    stream: 'survives',
+  };
+}
+
+/** Where Debian and others put it. */
+const LIBFAKETIME = [
+  '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
+  '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
+  '/usr/lib/faketime/libfaketimeMT.so.1',
+];
+
+const DAY_MS = 86_400_000;
+
+/** Faults of this machine, of its operator, and of the file. */
+export const HERE_ROWS: readonly FaultRow[] = [
+  {
+    fault: 'the file is broken at a reload',
+    inject: (stage) => {
+      files.set(stage, readFileSync(stage.mesh.configFile, 'utf8'));
+      stage.mesh.writeRaw(`${files.get(stage)}  nonsense: [\n`);
+      stage.mesh.daemon.signal('SIGHUP');
+    },
+    during: { link: 'up', tunnel: 'up', reloaded: false, withinMs: 3_000 },
+    heal: async (stage) => {
+      writeFileSync(stage.mesh.configFile, files.get(stage) ?? '');
+      const { config } = await stage.mesh.reload();
+      if (config.last_reload?.ok !== true) throw new Error(config.last_reload?.error ?? 'it was not reloaded');
+    },
+    recoversWithinMs: 2_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: `a storm of ${RELOAD_STORM} reloads, the file changing under it`,
+    inject: async ({ mesh, tunnels }) => {
+      for (let n = 0; n < RELOAD_STORM; n += 1) {
+        await mesh.write({ tunnels: { ...tunnels, echo: { ...tunnels.echo, note: `${n}` } } });
+        mesh.daemon.signal('SIGHUP');
+      }
+    },
+    during: { link: 'up', tunnel: 'up', reloaded: true, withinMs: 10_000 },
+    whileBroken: async ({ mesh }) => {
+      await mesh.waitFor((status) => tunnelOf(status, 'echo').note === `${RELOAD_STORM - 1}`, 15_000);
+    },
+    recoversWithinMs: 10_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'a local port is taken',
+    inject: async (stage) => {
+      const squatter = await listenLoopback((socket) => socket.destroy());
+      squatters.set(stage, squatter);
+      const late = { target: stage.echo.port, listen: squatter.port };
+      await stage.mesh.write({ tunnels: { ...stage.tunnels, late } });
+      stage.mesh.daemon.signal('SIGHUP');
+    },
+    during: { link: 'up', tunnel: 'up', reloaded: true, withinMs: 3_000 },
+    whileBroken: async ({ mesh }) => {
+      const { last_error, reason } = await mesh.waitForTunnel('down', 'late');
+      if (last_error?.code !== 'listen_in_use') throw new Error(`it says ${last_error?.code}: ${reason}`);
+    },
+    heal: async (stage) => {
+      await squatters.get(stage)?.stop();
+      await stage.mesh.waitForTunnel('up', 'late', 8_000);
+      await echoOnce(stage.mesh.port('late'));
+      await stage.mesh.write({ tunnels: stage.tunnels });
+      await stage.mesh.reload();
+    },
+    recoversWithinMs: 3_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'no file descriptor is left (EMFILE)',
+    // Eight are left, and then clients take them all.
+    inject: async (stage) => {
+      const used = new Set(readdirSync(`/proc/${stage.mesh.daemon.pid}/fd`).map(Number));
+      let limit = 0;
+      for (let free = 0; free < 8; limit += 1) if (!used.has(limit)) free += 1;
+      limitDescriptors(stage, limit);
+      crowds.set(
+        stage,
+        Array.from({ length: CROWD }, () => connect({ host: '127.0.0.1', port: stage.mesh.port('echo') })),
+      );
+      for (const socket of crowds.get(stage) ?? []) socket.on('error', () => {}).resume();
+    },
+    whileBroken: async (stage) => {
+      const refused = () => crowds.get(stage)?.filter(({ closed }) => closed).length ?? 0;
+      // libuv accepts and closes those that cannot be had: refused, not left hanging.
+      await waitUntil(
+        'some of the crowd are refused',
+        () => refused() > 10,
+        3_000,
+        () => `${refused()} of ${CROWD}`,
+      );
+    },
+    heal: (stage) => {
+      for (const socket of crowds.get(stage) ?? []) socket.destroy();
+      limitDescriptors(stage, 4_096);
+    },
+    recoversWithinMs: 5_000,
+    requests: 'may fail',
+    stream: 'survives',
+  },
+  clockJump('the clock jumps a day ahead', '+1d', DAY_MS),
+  clockJump('the clock jumps a day back', '-1d', -DAY_MS),
+];

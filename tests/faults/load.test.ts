@@ -1,0 +1,141 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
+import { has } from '../support/capabilities.ts';
+import { daemonHoldings, expectNothingLeaked, residentBytes } from '../support/daemon-holdings.ts';
+import { linkOf, type Mesh, tunnelOf } from '../support/mesh.ts';
+import { pythonClient } from '../support/python-client.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { startAnswerAfterEnd } from '../support/targets.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { startStage } from './stage.ts';
+
+const MEGABYTE = 1_000_000;
+
+async function sessionIds({ daemon }: Mesh): Promise<number[]> {
+  return linkOf(await daemon.status()).sessions.map(({ id }) => id);
+}
+
+/** Heavy ones, one after the other. */
+describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
+  it('10,000 short connections, 20 at a time: all are served, and nothing grows', async () => {
+    await using stage = await startStage({ echo: { probe: undefined } });
+    const { mesh } = stage;
+    const run = async (total: number) => {
+      let left = total;
+      const worker = async () => {
+        while (left-- > 0) await echoOnce(mesh.port('echo'));
+      };
+      await Promise.all(Array.from({ length: 20 }, worker));
+    };
+    await run(1_000);
+    const baseline = await daemonHoldings(mesh);
+    const [before, ids, from] = [residentBytes(mesh.daemon.pid), await sessionIds(mesh), performance.now()];
+    await run(10_000);
+    const seconds = (performance.now() - from) / 1000;
+    const grown = residentBytes(mesh.daemon.pid) - before;
+    process.stderr.write(
+      `load: 10,000 connections in ${seconds.toFixed(1)} s, memory ${(grown / MEGABYTE).toFixed(0)} MB more\n`,
+    );
+    const { usage } = tunnelOf(await mesh.daemon.status(), 'echo');
+    expect(usage).toMatchObject({ opened_total: 11_001, failed_total: 0 });
+    expect(await sessionIds(mesh)).toEqual(ids);
+    // A leak of 10 kB a connection would be 100 MB; a heap that has not been collected yet is less.
+    expect(grown).toBeLessThan(100 * MEGABYTE);
+    await expectNothingLeaked(mesh, baseline);
+  });
+
+  it('1,000 connections at a time', async () => {
+    await using stage = await startStage({ echo: { probe: undefined } });
+    const { mesh } = stage;
+    const baseline = await daemonHoldings(mesh);
+    const sockets = Array.from({ length: 1_000 }, () => connect({ host: '127.0.0.1', port: mesh.port('echo') }));
+    const answers = sockets.map(
+      (socket, n) =>
+        new Promise<string>((resolve) => {
+          let text = '';
+          socket.on('data', (chunk: Buffer) => {
+            text += chunk.toString();
+            if (text.endsWith('\n')) resolve(text);
+          });
+          socket.on('error', () => {}).once('close', () => resolve(`${text}(closed)`));
+          socket.write(`connection ${n}\n`);
+        }),
+    );
+    expect(await Promise.all(answers)).toEqual(sockets.map((_, n) => `connection ${n}\n`));
+    expect((await daemonHoldings(mesh)).open).toBe(1_000);
+    for (const socket of sockets) socket.destroy();
+    await expectNothingLeaked(mesh, baseline);
+  });
+
+  it('a slow reader with 1 GB behind it: memory stays bounded, and others are served', async () => {
+    await using stage = await startStage();
+    await using target = await startBulkServer({ seed: 3, bytes: 1_000 * MEGABYTE });
+    const { mesh, tunnels } = stage;
+    await mesh.write({ tunnels: { ...tunnels, bulk: { target: target.port } } });
+    await mesh.reload();
+    const before = residentBytes(mesh.daemon.pid);
+    const reader = connect({ host: '127.0.0.1', port: mesh.port('bulk') });
+    reader.on('error', () => {});
+    // It has asked, and reads nothing: what is on its way must stop where it is.
+    let carried = -1;
+    await waitUntil(
+      'nothing moves any more',
+      async () => {
+        const now = tunnelOf(await mesh.daemon.status(), 'bulk').usage.bytes_from_target;
+        const still = now > 0 && now === carried;
+        carried = now;
+        await echoOnce(mesh.port('echo'));
+        return still;
+      },
+      10_000,
+    );
+    let highest = residentBytes(mesh.daemon.pid);
+    for (let n = 0; n < 50; n += 1) {
+      await echoOnce(mesh.port('echo'));
+      highest = Math.max(highest, residentBytes(mesh.daemon.pid));
+    }
+    const grown = highest - before;
+    process.stderr.write(`load: slow reader, ${(grown / MEGABYTE).toFixed(0)} MB more with 1 GB behind it\n`);
+    expect(grown).toBeLessThan(80 * MEGABYTE);
+    reader.destroy();
+    await mesh.waitFor((status) => tunnelOf(status, 'bulk').usage.open === 0);
+  });
+
+  it('new keys every megabyte under load: not a byte is altered, no session is lost', async () => {
+    const [there, back] = [
+      { seed: 4, bytes: 40 * MEGABYTE },
+      { seed: 5, bytes: 40 * MEGABYTE },
+    ] as const;
+    await using stage = await startStage({ sshd: { extraConfig: ['RekeyLimit 1M'] } });
+    await using target = await startBulkServer(back);
+    const { mesh, tunnels } = stage;
+    await mesh.write({ tunnels: { ...tunnels, bulk: { target: target.port } } });
+    await mesh.reload();
+    const ids = await sessionIds(mesh);
+    const [sent, got] = await Promise.all([target.received(), exchangeBulk(mesh.port('bulk'), there)]);
+    expect(sent).toEqual({ ...bulkDigest(there), end: 'fin' });
+    expect(got).toEqual({ ...bulkDigest(back), end: 'fin' });
+    expect(await sessionIds(mesh)).toEqual(ids);
+  });
+
+  it('a client that half-closes gets its answer; one that resets leaves nothing behind', async () => {
+    await using stage = await startStage();
+    await using target = await startAnswerAfterEnd((received) => `${received.length} bytes`);
+    const { mesh, tunnels } = stage;
+    await mesh.write({ tunnels: { ...tunnels, answer: { target: target.port } } });
+    await mesh.reload();
+    await mesh.waitForTunnel('up', 'answer');
+    const baseline = await daemonHoldings(mesh);
+    const answered = await pythonClient({ port: mesh.port('answer'), send: 'x'.repeat(100_000), endAfterSend: true });
+    expect(answered).toMatchObject({ end: 'fin', head: '100000 bytes', send_failed: false });
+    for (let n = 0; n < 100; n += 1) {
+      const socket = connect({ host: '127.0.0.1', port: mesh.port('answer') }, () => {
+        socket.write('half a word', () => socket.resetAndDestroy());
+      });
+      await new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
+    }
+    await waitUntil('the target is rid of them', () => target.sockets.size === 0);
+    await expectNothingLeaked(mesh, baseline);
+  });
+});

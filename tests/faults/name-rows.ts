@@ -1,0 +1,68 @@
+import { writeFileSync } from 'node:fs';
+import { createServer, connect as dial, type Server } from 'node:net';
+import { join } from 'node:path';
+import type { FaultRow } from './row.ts';
+import type { Stage, StageOptions } from './stage.ts';
+
+const NAME = 'coulombcore.fleet-mesh.test';
+
+/** The daemon alone sees this instead of /etc/hosts, and no name server: a mount namespace of its own. */
+const hostsFile = (directory: string) => join(directory, 'hosts');
+
+function resolveTo({ sshd }: Stage, address: string | undefined): void {
+  writeFileSync(hostsFile(sshd.directory), address === undefined ? '\n' : `${address} ${NAME}\n`);
+}
+
+const NAMED: StageOptions = {
+  host: { address: NAME },
+  wrapper: (directory) => {
+    writeFileSync(hostsFile(directory), `127.0.0.1 ${NAME}\n`);
+    writeFileSync(join(directory, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+    const mounts = 'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" /etc/resolv.conf';
+    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `${mounts} && exec "$@"`, directory];
+  },
+};
+
+const newHomes = new WeakMap<Stage, Server>();
+
+export const NAME_ROWS: readonly FaultRow[] = [
+  {
+    fault: 'the name cannot be resolved for a while',
+    needs: ['root'],
+    stage: NAMED,
+    inject: (stage) => {
+      resolveTo(stage, undefined);
+      stage.proxy.reset();
+    },
+    during: { tunnel: 'down', linkCode: 'dns_failed', reason: /cannot be resolved|was not resolved/, withinMs: 5_000 },
+    heal: (stage) => resolveTo(stage, '127.0.0.1'),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'is reset',
+  },
+  {
+    fault: 'the address behind the name changes, and the old one is dead',
+    needs: ['root'],
+    stage: NAMED,
+    inject: async (stage) => {
+      const { proxy, sshd } = stage;
+      const server = createServer((socket) => {
+        const far = dial({ host: '127.0.0.1', port: sshd.port });
+        socket.on('error', () => far.destroy()).once('close', () => far.destroy());
+        far.on('error', () => socket.destroy()).once('close', () => socket.destroy());
+        socket.pipe(far).pipe(socket);
+      });
+      newHomes.set(stage, server);
+      await new Promise<void>((resolve) => server.listen({ host: '127.0.0.2', port: proxy.port }, resolve));
+      await proxy.refuse(true);
+      proxy.reset();
+    },
+    during: { tunnel: 'down', linkCode: 'connect_refused', withinMs: 5_000 },
+    heal: (stage) => resolveTo(stage, '127.0.0.2'),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'is reset',
+    // Its connections end with the daemon; nothing new shall come.
+    cleanUp: (stage) => void newHomes.get(stage)?.close(),
+  },
+];

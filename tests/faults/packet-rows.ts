@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { requireProgram } from '../support/find-program.ts';
+import type { FaultRow } from './row.ts';
+import type { Stage } from './stage.ts';
+
+/** Rules of the network namespace that this process is in: never the machine's own. */
+function nft(...rules: readonly string[]): void {
+  const table = `table inet faults { chain input { type filter hook input priority 0; ${rules.join('; ')}; }; }`;
+  execFileSync(requireProgram('nft'), ['-f', '-'], { input: `flush ruleset\n${table}\n` });
+}
+
+const heal = () => nft('accept');
+
+function activeSession({ proxy }: Stage): { readonly toServer: string; readonly toUs: string } {
+  const port = proxy.connections()[0]?.clientPort;
+  if (port === undefined) throw new Error('there is no session');
+  return {
+    toServer: `tcp dport ${proxy.port} tcp sport ${port} drop`,
+    toUs: `tcp sport ${proxy.port} tcp dport ${port} drop`,
+  };
+}
+
+const SWITCHED = {
+  during: { linkCode: 'keepalive_lost', withinMs: 10_000 },
+  heal,
+  recoversWithinMs: 10_000,
+  requests: 'are all served',
+  slowestBelowMs: 1_000,
+  stream: 'is reset',
+} as const;
+
+/** The kernel itself drops packets: no proxy acknowledges what it does not pass on. */
+export const PACKET_ROWS: readonly FaultRow[] = [
+  {
+    fault: 'packets of the active session are dropped both ways',
+    inject: (stage) => nft(activeSession(stage).toServer, activeSession(stage).toUs),
+    ...SWITCHED,
+  },
+  {
+    fault: 'packets of the active session are dropped towards the server',
+    inject: (stage) => nft(activeSession(stage).toServer),
+    ...SWITCHED,
+  },
+  {
+    fault: 'packets of the active session are dropped towards us',
+    inject: (stage) => nft(activeSession(stage).toUs),
+    ...SWITCHED,
+  },
+  {
+    fault: 'all packets of the host are dropped',
+    inject: ({ proxy }) => nft(`tcp dport ${proxy.port} drop`, `tcp sport ${proxy.port} drop`),
+    during: { tunnel: 'down', linkCode: 'connect_timeout', reason: /did not answer/, withinMs: 10_000 },
+    heal,
+    recoversWithinMs: 10_000,
+    requests: 'may fail',
+    stream: 'is reset',
+  },
+  {
+    fault: 'every fiftieth packet is lost',
+    inject: ({ proxy }) => nft(`tcp dport ${proxy.port} numgen random mod 50 == 0 drop`),
+    during: { link: 'up', tunnel: 'up', withinMs: 2_000 },
+    whileBroken: () => pause(4_000),
+    heal,
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'the target is black-holed',
+    inject: ({ echo }) => nft(`tcp dport ${echo.port} drop`),
+    during: { link: 'up', tunnel: 'degraded', tunnelCode: 'target_unreachable', withinMs: 10_000 },
+    heal,
+    recoversWithinMs: 10_000,
+    requests: 'may fail',
+    stream: 'survives',
+  },
+  {
+    fault: 'the target is slow to accept',
+    // Its first SYN is lost: the kernel repeats it after a second.
+    stage: { host: { connect_timeout: '5s' }, echo: { probe: undefined } },
+    client: { everyMs: 500, timeoutMs: 10_000 },
+    inject: ({ echo }) => nft(`tcp dport ${echo.port} tcp flags syn / syn,ack numgen inc mod 2 == 0 drop`),
+    during: { link: 'up', tunnel: 'up', withinMs: 2_000 },
+    whileBroken: () => pause(4_000),
+    heal,
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+];

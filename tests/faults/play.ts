@@ -1,0 +1,72 @@
+import { expect } from 'vitest';
+import { type DaemonHoldings, daemonHoldings, expectNothingLeaked } from '../support/daemon-holdings.ts';
+import { hasSessions } from '../support/mesh.ts';
+import { pacedPrefixDigest } from '../support/paced-source.ts';
+import { type PythonClient, startPythonClient } from '../support/python-client.ts';
+import { startRequestLoop } from '../support/request-loop.ts';
+import { within } from '../support/wait-until.ts';
+import { type FaultRow, shows } from './row.ts';
+import { type Stage, startStage } from './stage.ts';
+
+/** Every row is played alike: at rest, under load, fault, healed, and then nothing may be missing or left over. */
+export async function play(row: FaultRow): Promise<void> {
+  await using stage = await startStage(row.stage);
+  const { mesh } = stage;
+  const baseline = await leastHoldings(stage);
+  await using stream = startPythonClient({ port: mesh.port('stream'), timeoutMs: 120_000 });
+  await stream.received(1);
+  const { everyMs, timeoutMs } = row.client ?? { everyMs: 20, timeoutMs: 3_000 };
+  const loop = startRequestLoop(mesh.port('echo'), everyMs, timeoutMs);
+  try {
+    const injectedAt = performance.now();
+    await loop.atRest(() => row.inject(stage, loop.atRest));
+    if (row.during) await mesh.waitFor(shows(row.during), row.during.withinMs);
+    const seenMs = performance.now() - injectedAt;
+    await row.whileBroken?.(stage);
+    await row.heal?.(stage);
+    const healedAt = performance.now();
+    await mesh.waitFor(
+      (status) =>
+        hasSessions(stage.sessions)(status) &&
+        status.tunnels.every(({ state }) => state === 'up') &&
+        loop.lastServedAt() > healedAt,
+      row.recoversWithinMs,
+    );
+    const recoveredMs = performance.now() - healedAt;
+    await expectStream(row, stage, stream);
+    const { served, failures, slowestMs } = await loop.stop();
+    process.stderr.write(
+      `matrix: ${row.fault} | seen ${ms(row.during ? seenMs : undefined)} | recovered ${ms(recoveredMs)} | ` +
+        `${served} served, ${failures.length} failed, slowest ${ms(slowestMs)} | stream ${row.stream}\n`,
+    );
+    if (row.requests === 'are all served') expect(failures, 'failed requests').toEqual([]);
+    if (row.slowestBelowMs !== undefined) expect(slowestMs).toBeLessThan(row.slowestBelowMs);
+    await expectNothingLeaked(mesh, baseline);
+  } finally {
+    await loop.stop();
+    row.cleanUp?.(stage);
+  }
+}
+
+/** A stream is whole, or it is a reset prefix: never altered, never short with a clean end. */
+async function expectStream({ stream: fate }: FaultRow, stage: Stage, client: PythonClient): Promise<void> {
+  stage.source.finish();
+  const result = await within('the stream ends', client.result, 20_000);
+  expect(result.sha256, 'what arrived is what was sent').toBe(pacedPrefixDigest(result.bytes));
+  if (fate === 'survives') expect(result).toMatchObject({ end: 'fin', ...(await stage.source.sent) });
+  else expect(result.end).toBe('rst');
+}
+
+/** The least over a while: the request that asks is itself among the descriptors for a moment. */
+async function leastHoldings({ mesh }: Stage): Promise<DaemonHoldings> {
+  let least = await daemonHoldings(mesh);
+  for (let round = 0; round < 5; round += 1) {
+    const now = await daemonHoldings(mesh);
+    if (now.fds < least.fds) least = now;
+  }
+  return least;
+}
+
+function ms(value: number | undefined): string {
+  return value === undefined ? '-' : `${Math.round(value)} ms`;
+}

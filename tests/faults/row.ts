@@ -1,0 +1,64 @@
+import type { ErrorCode } from '../../src/errors.ts';
+import type { LinkState, Status, TunnelStateName } from '../../src/health/status.ts';
+import type { Capability } from '../support/capabilities.ts';
+import { linkOf, tunnelOf } from '../support/mesh.ts';
+import type { RequestLoop } from '../support/request-loop.ts';
+import type { Stage, StageOptions } from './stage.ts';
+
+/** What `/status` must show while the fault lasts. What is not given may be anything. */
+export interface Sight {
+  readonly link?: LinkState;
+  /** Code of the link's last error. */
+  readonly linkCode?: ErrorCode;
+  /** State of the tunnel `echo`. */
+  readonly tunnel?: TunnelStateName;
+  readonly tunnelCode?: ErrorCode;
+  /** The sentence that a tired operator reads at the tunnel. */
+  readonly reason?: RegExp;
+  /** Another sentence about it: the hint of the link's last error. */
+  readonly hint?: RegExp;
+  /** Whether the last reload was applied. */
+  readonly reloaded?: boolean;
+}
+
+/** One row of the fault matrix: a fault, and what must hold. */
+export interface FaultRow {
+  readonly fault: string;
+  /** Without them the row is skipped, loudly. */
+  readonly needs?: readonly Capability[];
+  readonly stage?: StageOptions;
+  /** The steady client: how often it asks and how patient it is, in milliseconds. */
+  readonly client?: { readonly everyMs: number; readonly timeoutMs: number };
+  /** Strikes. Called when no request is under way; one that strikes again has to wait for the next such moment itself. */
+  inject(stage: Stage, atRest: RequestLoop['atRest']): void | Promise<void>;
+  readonly during?: Sight & { readonly withinMs: number };
+  /** More that must hold before it is healed. */
+  whileBroken?(stage: Stage): Promise<void>;
+  heal?(stage: Stage): void | Promise<void>;
+  /** Once all is judged. */
+  cleanUp?(stage: Stage): void;
+  /** Until all sessions are there, all tunnels up, and requests served again. */
+  readonly recoversWithinMs: number;
+  readonly requests: 'are all served' | 'may fail';
+  /** Of those that are served. */
+  readonly slowestBelowMs?: number;
+  /** The stream that is open on the active session when the fault strikes: whole to its end, or cut with a reset. */
+  readonly stream: 'survives' | 'is reset';
+}
+
+export function shows(sight: Sight): (status: Status) => boolean {
+  return (status) => {
+    const link = linkOf(status);
+    const tunnel = tunnelOf(status, 'echo');
+    const same = (wanted: unknown, seen: unknown) => wanted === undefined || wanted === seen;
+    return (
+      same(sight.link, link.state) &&
+      same(sight.linkCode, link.last_error?.code) &&
+      same(sight.tunnel, tunnel.state) &&
+      same(sight.tunnelCode, tunnel.last_error?.code) &&
+      same(sight.reloaded, status.config.last_reload?.ok) &&
+      (sight.reason === undefined || sight.reason.test(tunnel.reason ?? '')) &&
+      (sight.hint === undefined || sight.hint.test(link.last_error?.hint ?? ''))
+    );
+  };
+}

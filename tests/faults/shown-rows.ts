@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { hasSessions, linkOf } from '../support/mesh.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { signalSession } from './link-rows.ts';
+import type { FaultRow } from './row.ts';
+
+const DOWN_MS = 8_000;
+
+/** Issue 3, "Shown by", where it says more than one of two sessions failing. */
+export const SHOWN_ROWS: readonly FaultRow[] = [
+  {
+    fault: 'a rolling restart of the sessions, one at a time',
+    inject: async (stage, atRest) => {
+      for (let n = 0; n < stage.sessions; n += 1) {
+        const before = new Set(linkOf(await stage.mesh.daemon.status()).sessions.map(({ id }) => id));
+        await atRest(() => signalSession(stage, 0, 'SIGTERM'));
+        await stage.mesh.waitFor(
+          (status) => hasSessions(stage.sessions)(status) && linkOf(status).sessions.some(({ id }) => !before.has(id)),
+          5_000,
+        );
+      }
+    },
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    slowestBelowMs: 1_000,
+    stream: 'is reset',
+  },
+  {
+    fault: 'the only sshd is down for 8 s, connections are held',
+    client: { everyMs: 20, timeoutMs: 15_000 },
+    inject: ({ sshd }) => sshd.stop(),
+    whileBroken: () => pause(DOWN_MS),
+    heal: ({ sshd }) => sshd.restart(),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'is reset',
+  },
+  {
+    fault: 'the only sshd is down for 8 s, while_down: refuse',
+    stage: { echo: { while_down: 'refuse' } },
+    inject: ({ sshd }) => sshd.stop(),
+    during: { tunnel: 'down', withinMs: 3_000 },
+    whileBroken: async ({ mesh }) => {
+      await pause(DOWN_MS);
+      const from = performance.now();
+      const refused = await echoOnce(mesh.port('echo')).then(
+        () => false,
+        () => true,
+      );
+      const tookMs = performance.now() - from;
+      if (!refused || tookMs > 200) throw new Error(`it was ${refused ? 'refused' : 'served'} after ${tookMs} ms`);
+    },
+    heal: ({ sshd }) => sshd.restart(),
+    // One step of the backoff after so long: the ceiling of the sixth retry is 16 s.
+    recoversWithinMs: 18_000,
+    requests: 'may fail',
+    stream: 'is reset',
+  },
+  {
+    fault: 'a link that nobody asks for anything is black-holed, keepalive as it comes',
+    stage: { host: { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' }, echo: { probe: undefined } },
+    // Requests would make the link look sooner: the second one comes when all is over.
+    client: { everyMs: 20_000, timeoutMs: 3_000 },
+    inject: ({ proxy }) => proxy.pause(),
+    during: { linkCode: 'keepalive_lost', withinMs: 15_500 },
+    heal: ({ proxy }) => proxy.resume(),
+    recoversWithinMs: 30_000,
+    requests: 'may fail',
+    stream: 'is reset',
+  },
+];

@@ -1,0 +1,113 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import type { LoopbackServer } from '../support/loopback.ts';
+import { hasSessions, type Mesh, type MeshTunnel, startMesh } from '../support/mesh.ts';
+import { type PacedSource, startPacedSource } from '../support/paced-source.ts';
+import { childrenOf, descendantsOf } from '../support/proc.ts';
+import { type Sshd, type SshdOptions, startSshd } from '../support/real-sshd.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { startEcho } from '../support/targets.ts';
+
+export interface StageOptions {
+  readonly sshd?: SshdOptions;
+  /** Fields of the host that differ. */
+  readonly host?: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly sessions?: number;
+    readonly keepalive?: { readonly every: string; readonly lost_after: number };
+    readonly connect_timeout?: string;
+  };
+  /** Fields of the tunnel to the echo that differ. */
+  readonly echo?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly env?: Record<string, string | undefined>;
+  readonly wrapper?: (directory: string) => readonly string[];
+}
+
+/** Where a fault strikes: the built daemon, its link to a real sshd through a fault proxy, and two targets behind that. */
+export interface Stage extends AsyncDisposable {
+  readonly sshd: Sshd;
+  readonly proxy: FaultProxy;
+  readonly mesh: Mesh;
+  /** Target of the tunnel `echo`; replaced when a row restarts it. */
+  echo: LoopbackServer;
+  /** Target of the tunnel `stream`. */
+  readonly source: PacedSource;
+  readonly sessions: number;
+  readonly tunnels: Readonly<Record<'echo' | 'stream', MeshTunnel>>;
+  /** The sshd processes of each session, oldest session first: the first one is the active one. */
+  sessionPids(): number[][];
+  /** Writes sshd's present host keys into the daemon's known_hosts. */
+  trustHostKeys(): void;
+}
+
+/** Faster than the defaults, where those are not the point: a ring of hundreds of waits has to end. */
+const FAST_HOST = { sessions: 2, keepalive: { every: '500ms', lost_after: 3 }, connect_timeout: '1s' };
+const FAST_PROBE = { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 };
+
+/** Started, warmed up, and at rest. */
+export async function startStage(options: StageOptions = {}): Promise<Stage> {
+  const started: AsyncDisposable[] = [];
+  const use = <T extends AsyncDisposable>(resource: T): T => {
+    started.push(resource);
+    return resource;
+  };
+  const dispose = async () => {
+    for (const resource of started.splice(0).reverse()) await resource[Symbol.asyncDispose]();
+  };
+  try {
+    const sshd = use(await startSshd(options.sshd));
+    const proxy = use(await FaultProxy.start(sshd.port));
+    const echo = use(await startEcho());
+    const source = use(await startPacedSource());
+    const knownHosts = join(sshd.directory, 'known_hosts_of_the_daemon');
+    const address = options.host?.address ?? '127.0.0.1';
+    const port = options.host?.port ?? proxy.port;
+    const trustHostKeys = () =>
+      writeFileSync(
+        knownHosts,
+        sshd
+          .hostKeys()
+          .map(({ publicKey }) => `[${address}]:${port} ${publicKey}\n`)
+          .join(''),
+      );
+    trustHostKeys();
+    const host = { port, known_hosts: knownHosts, ...FAST_HOST, ...options.host };
+    const { sessions } = host;
+    const tunnels = {
+      echo: {
+        target: echo.port,
+        production: true,
+        probe: FAST_PROBE,
+        while_down: { hold: '10s', limit: 2_000 },
+        ...options.echo,
+      },
+      stream: { target: source.port },
+    };
+    const { extra = {}, env = {}, wrapper = () => [] } = options;
+    const mesh = use(await startMesh({ sshd, tunnels, host, extra, env, wrapper: wrapper(sshd.directory) }));
+    const stage: Stage = {
+      sshd,
+      proxy,
+      mesh,
+      echo,
+      source,
+      sessions,
+      tunnels,
+      sessionPids: () => childrenOf(sshd.pid()).map((pid) => [pid, ...descendantsOf(pid)]),
+      trustHostKeys,
+      [Symbol.asyncDispose]: dispose,
+    };
+    // The one that a row may have put into the first one's place.
+    use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
+    await mesh.waitFor(hasSessions(sessions));
+    await mesh.waitForTunnel('up', 'echo');
+    await echoOnce(mesh.port('echo'));
+    return stage;
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}

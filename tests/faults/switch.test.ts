@@ -1,0 +1,6 @@
+import { describe } from 'vitest';
+import { SWITCH_ROWS } from './link-rows.ts';
+import { playAll } from './play-all.ts';
+
+/** One after the other: these bound how slow a request may be, and must not starve each other. */
+describe('one of two sessions fails', () => playAll(SWITCH_ROWS));
