@@ -59,7 +59,7 @@ export class Tunnel {
   #lastError: TunnelError | undefined;
   #state: TunnelStateName = 'down';
   #since = new Date();
-  /** Of the last line about the state: the same state for another reason is news as well. */
+  /** Of the last line about the state: the same state for another reason is news as well, unless the link tells it. */
   #toldCode: ErrorCode | undefined;
 
   constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
@@ -277,7 +277,7 @@ export class Tunnel {
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
-    else if (to === 'up' || error?.code === this.#toldCode) return;
+    else if (to === 'up' || error?.code === this.#toldCode || error === this.#link.lastError) return;
     this.#state = to;
     this.#toldCode = error?.code;
     const level = to === 'down' || to === 'degraded' ? 'warn' : 'info';

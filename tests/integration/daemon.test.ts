@@ -94,6 +94,23 @@ it('an endpoint that cannot move stays where it is, and nothing else changes', a
   expect(daemon.snapshot().tunnels.map(({ name }) => name)).toEqual(['hub']);
 });
 
+it('an endpoint moves onto an address that overlaps its own', async () => {
+  const endpoint = { listen: `0.0.0.0:${fleet.endpointPort}`, allow_remote: true };
+  writeFleetConfig(sshd.directory, { ...fleet, extra: { endpoint } });
+  await daemon.reload();
+  expect(daemon.snapshot().config.last_reload).toMatchObject({ ok: true, error: null });
+  expect(await serves(fleet.endpointPort)).toBe(true);
+});
+
+it('a node that is renamed answers to its new name', async () => {
+  const named = (name: string) =>
+    httpGet(`http://127.0.0.1:${fleet.endpointPort}/livez`, { headers: { host: name } }).then(({ status }) => status);
+  expect([await named('railiance01'), await named('coulombcore')]).toEqual([200, 403]);
+  writeFleetConfig(sshd.directory, { ...fleet, extra: { node: 'coulombcore' } });
+  await daemon.reload();
+  expect([await named('railiance01'), await named('coulombcore')]).toEqual([403, 200]);
+});
+
 it('allow_remote alone is applied without a move', async () => {
   const endpoint = { listen: `127.0.0.1:${fleet.endpointPort}`, allow_remote: true };
   writeFleetConfig(sshd.directory, { ...fleet, extra: { endpoint } });

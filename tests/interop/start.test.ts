@@ -80,6 +80,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     try {
       const taken = await mesh.waitForTunnel('down', 'taken');
       expect(taken.last_error).toMatchObject({ code: 'listen_in_use' });
+      expect(mesh.daemon.records()).toContainEqual(
+        expect.objectContaining({ event: 'tunnel.state', tunnel: 'taken', to: 'down', code: 'listen_in_use' }),
+      );
       expect(taken.reason).toContain(`127.0.0.1:${squatter.port}`);
       await mesh.waitForTunnel('up', 'free');
       await echoOnce(mesh.port('free'));

@@ -102,7 +102,12 @@ describe('a connection', () => {
       'the target has finished',
       () => target.sockets.size === 1 && [...target.sockets][0]?.writableFinished,
     );
-    await waitUntil('most of it has arrived', () => tunnel.usage.status().bytes_from_target >= all.bytes);
+    await waitUntil('all of it has arrived', () => tunnel.usage.status().bytes_from_target >= all.bytes);
+    // So has the word that it was all, once another connection after it has come to its own end.
+    expect(await pythonClient({ port: tunnel.port, endAfterSend: true })).toMatchObject({
+      end: 'fin',
+      bytes: all.bytes,
+    });
     const [connection] = sshd.connections;
     expect(connection).toBeDefined();
     sshd.killSessions();
