@@ -22,6 +22,9 @@ export interface ChaosResult {
 /** Growth beyond this in one run is a leak: a heap that was not collected yet is less. */
 const MEMORY_BOUND_BYTES = 80_000_000;
 
+/** The keepalive of the run gives a silent session up well within this: who learns it later was left hanging. */
+const CUT_WITHIN_MS = 5_000;
+
 /**
  * The report, and whether all held. A request that was under way when a fault struck may be lost with its session: SSH
  * cannot say it again, and whether the target has seen it is unknown. It is counted apart, as cut in flight. Any other
@@ -29,7 +32,9 @@ const MEMORY_BOUND_BYTES = 80_000_000;
  */
 export function report(result: ChaosResult): { readonly text: string; readonly passed: boolean } {
   const { load, struck, leaks } = result;
-  const inFlight = load.failures.filter(({ from, to }) => struck.some(({ at }) => from <= at && at <= to));
+  const inFlight = load.failures.filter(({ from, to }) =>
+    struck.some(({ at }) => from <= at && at <= to && to - at <= CUT_WITHIN_MS),
+  );
   const failed = load.failures.filter((failure) => !inFlight.includes(failure));
   const grown = result.memoryGrownBytes / 1e6;
   const wrong = [
