@@ -62,7 +62,7 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
     // Requests would make the link look sooner: the second one comes when all is over.
     client: { everyMs: 20_000, timeoutMs: 3_000 },
     inject: ({ proxy }) => proxy.pause(),
-    during: { linkCode: 'keepalive_lost', withinMs: 15_500 },
+    during: { tunnel: 'down', linkCode: 'keepalive_lost', withinMs: 15_500 },
     heal: ({ proxy }) => proxy.resume(),
     recoversWithinMs: 30_000,
     requests: 'may fail',
