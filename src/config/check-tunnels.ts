@@ -15,7 +15,7 @@ export function checkTunnels(outline: Outline): Finding[] {
 
 function checkDirection(
   path: ConfigPath,
-  { direction = 'local', listen, target, allow, probe, while_down }: OutlineTunnel,
+  { direction = 'local', target, allow, probe, while_down }: OutlineTunnel,
 ): Finding[] {
   const isDynamic = direction === 'dynamic';
   const findings: Finding[] = [];
@@ -30,8 +30,6 @@ function checkDirection(
     report('probe', 'does not go with direction dynamic, which has no target of its own to check; expected none');
   if (direction === 'remote' && while_down !== undefined)
     report('while_down', 'does not go with direction remote: while the link is down, nothing listens on the host');
-  if (direction === 'remote' && listen?.startsWith('unix:'))
-    report('listen', 'a Unix socket on the far side is not supported yet by this version; expected host:port');
   return findings;
 }
 

@@ -16,6 +16,9 @@ export interface Refusal {
 const CLIENT_ALIVE =
   'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then lets go of a dead session within a minute instead of hours.';
 
+const STALE_SOCKET =
+  'sshd leaves the socket of an ended session behind, and it is in the way of the next one: set StreamLocalBindUnlink yes in sshd_config on the host. Else check AllowStreamLocalForwarding there, and the directory.';
+
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
 /** Where the address cannot be looked at, it may as well be that the server has changed its mind meanwhile. */
@@ -37,7 +40,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
   if (isGhost(refusal))
     return new TunnelError('remote_listen_in_use', `${where} is still held, as it seems by our own lost session`, {
       cause,
-      hint: `It is waited for. ${CLIENT_ALIVE}`,
+      hint: listen.kind === 'unix' ? STALE_SOCKET : `It is waited for. ${CLIENT_ALIVE}`,
     });
   switch (look) {
     case 'answers':
@@ -65,7 +68,10 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server refused to listen on ${where}, and nothing is known of who does`,
         {
           cause,
-          hint: 'Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and `ss -ltnp` there.',
+          hint:
+            listen.kind === 'unix'
+              ? STALE_SOCKET
+              : 'Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and `ss -ltnp` there.',
         },
       );
   }

@@ -1,7 +1,8 @@
-import type { Client, ClientChannel, TcpConnectionDetails } from 'ssh2';
-import { type Address, formatAddress, type TcpAddress } from '../address.ts';
+import type { Client, ClientChannel } from 'ssh2';
+import { type Address, formatAddress } from '../address.ts';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { TunnelError } from '../errors.ts';
+import type { Originator } from '../forward/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
 import type { SessionChannel } from './channel.ts';
 
@@ -22,6 +23,9 @@ interface RemoteListenersDependencies {
 /** A reload or a stop waits for a listener to be given up, but not for a server that does not answer. */
 const CANCEL_MS = 2_000;
 
+/** Who comes to a Unix socket is on the host itself, and has no address (OpenSSH PROTOCOL, section 2.4). */
+const SOCKET_CLIENT: Originator = { address: '127.0.0.1', port: 0 };
+
 /** What one session listens on at the far side, and where the connections from there go. */
 export class RemoteListeners {
   readonly #client: Client;
@@ -32,7 +36,16 @@ export class RemoteListeners {
   constructor(client: Client, deps: RemoteListenersDependencies) {
     this.#client = client;
     this.#deps = deps;
-    client.on('tcp connection', (details, accept, reject) => this.#arrived(details, accept, reject));
+    // OpenSSH echoes the address as it was requested.
+    client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+      const key = formatAddress({ kind: 'tcp', host: destIP, port: destPort });
+      this.#arrived(key, { address: srcIP, port: srcPort }, accept, reject);
+    });
+    client.on('unix connection', ({ socketPath }, accept, reject) => {
+      const key = formatAddress({ kind: 'unix', path: socketPath });
+      // Its types share this event with the server's side; a client gets a client's channel.
+      this.#arrived(key, SOCKET_CLIENT, () => accept() as ClientChannel, reject);
+    });
   }
 
   /** Listeners that are not released. */
@@ -41,9 +54,7 @@ export class RemoteListeners {
   }
 
   create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
-    if (address.kind === 'unix')
-      throw new TunnelError('internal', `${formatAddress(address)}: a Unix socket on the far side is not supported`);
-    const key = keyOf(address.host, address.port);
+    const key = formatAddress(address);
     const listener: FarListener = {
       bind: async (signal) => {
         this.#receivers.set(key, onConnection);
@@ -64,29 +75,35 @@ export class RemoteListeners {
     return listener;
   }
 
-  async #bind({ host, port }: TcpAddress, signal: AbortSignal): Promise<void> {
-    const where = formatAddress({ kind: 'tcp', host, port });
+  async #bind(address: Address, signal: AbortSignal): Promise<void> {
+    const where = formatAddress(address);
     const refused = (cause: Error) =>
       new TunnelError('remote_listen_denied', `the server refused to listen on ${where}`, { cause });
     await this.#answer(
       this.#deps.timeoutMs,
       signal,
       // Without a callback ssh2 would not remember the forward, and reject every connection of it.
-      (callback) => this.#client.forwardIn(host, port, callback),
+      (callback) =>
+        address.kind === 'unix'
+          ? this.#client.openssh_forwardInStreamLocal(address.path, callback)
+          : this.#client.forwardIn(address.host, address.port, callback),
       refused,
       `to listen on ${where}`,
     );
   }
 
-  async #cancel({ host, port }: TcpAddress): Promise<boolean> {
-    const where = formatAddress({ kind: 'tcp', host, port });
+  async #cancel(address: Address): Promise<boolean> {
+    const where = formatAddress(address);
     // Cancelling what the server does not know of is an error there: nothing to be done about it here.
     const refused = (cause: Error) => new TunnelError('internal', `the server did not listen on ${where}`, { cause });
     try {
       await this.#answer(
         CANCEL_MS,
         undefined,
-        (callback) => this.#client.unforwardIn(host, port, callback),
+        (callback) =>
+          address.kind === 'unix'
+            ? this.#client.openssh_unforwardInStreamLocal(address.path, callback)
+            : this.#client.unforwardIn(address.host, address.port, callback),
         refused,
         `to stop listening on ${where}`,
       );
@@ -129,14 +146,12 @@ export class RemoteListeners {
     });
   }
 
-  #arrived(details: TcpConnectionDetails, accept: () => ClientChannel, reject: () => void): void {
-    // OpenSSH echoes the address as it was requested.
-    const receiver = this.#receivers.get(keyOf(details.destIP, details.destPort));
+  #arrived(key: string, originator: Originator, accept: () => ClientChannel, reject: () => void): void {
+    const receiver = this.#receivers.get(key);
     if (!receiver) {
       reject();
       return;
     }
-    const originator = { address: details.srcIP, port: details.srcPort };
     const channel = this.#deps.adopt({ kind: 'tcp', host: originator.address, port: originator.port });
     let answered = false;
     receiver({
@@ -154,8 +169,4 @@ export class RemoteListeners {
       },
     });
   }
-}
-
-function keyOf(host: string, port: number): string {
-  return `${host}:${port}`;
 }
