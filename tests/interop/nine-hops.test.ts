@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
+import { bulkBytes, bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
 import { has } from '../support/capabilities.ts';
+import { requireProgram } from '../support/find-program.ts';
 import { freePort } from '../support/loopback.ts';
 import { startMesh } from '../support/mesh.ts';
 import { startSshd } from '../support/real-sshd.ts';
+import { within } from '../support/wait-until.ts';
 
 const HOPS = 9;
 const PLAN = { seed: 9, bytes: 50_000_000 };
@@ -69,3 +74,47 @@ it.skipIf(!possible)('50 MB each way over nine tunnels, each through the one bef
   expect(received).toEqual({ ...bulkDigest(PLAN), end: 'fin' });
   expect(sent).toEqual({ ...bulkDigest(BACK), end: 'fin' });
 });
+
+it.skipIf(!possible || !has('ssh'))(
+  'a login and a 50 MB copy through nine local and remote forwards, in a chain',
+  async () => {
+    await using sshd = await startSshd();
+    const ports = await Promise.all(Array.from({ length: HOPS }, () => freePort()));
+    // Each leads to the one before it, the first to sshd; every second one listens on the far side, which is here as well.
+    const tunnels = ports.map((port, hop) => [
+      `hop${hop + 1}`,
+      {
+        direction: hop % 2 === 0 ? 'local' : 'remote',
+        listen: `127.0.0.1:${port}`,
+        target: hop === 0 ? sshd.port : (ports[hop - 1] ?? 0),
+      },
+    ]);
+    await using mesh = await startMesh({ sshd, tunnels: Object.fromEntries(tunnels) });
+    for (const [name] of tunnels) await mesh.waitForTunnel('up', String(name), 30_000);
+
+    const sent = Buffer.concat([...bulkBytes(PLAN)]);
+    const options = ['StrictHostKeyChecking=yes', `UserKnownHostsFile=${sshd.knownHostsFile}`, 'IdentitiesOnly=yes'];
+    const login = [
+      ...[...options, `HostKeyAlias=[127.0.0.1]:${sshd.port}`, 'BatchMode=yes', 'ConnectTimeout=10'].flatMap((o) => [
+        '-o',
+        o,
+      ]),
+      ...['-F', 'none', '-i', sshd.clientKeyFile, '-p', String(ports[HOPS - 1]), `${sshd.user}@127.0.0.1`],
+    ];
+    const copy = spawn(requireProgram('ssh'), [...login, 'cat'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const hash = createHash('sha256');
+    let bytes = 0;
+    let complaint = '';
+    copy.stderr.on('data', (chunk: Buffer) => {
+      complaint += String(chunk);
+    });
+    copy.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      hash.update(chunk);
+    });
+    copy.stdin.end(sent);
+    const [code] = await within('the copy ends', once(copy, 'close'), 45_000);
+    expect({ code, complaint, bytes }).toEqual({ code: 0, complaint: '', bytes: PLAN.bytes });
+    expect(hash.digest('hex')).toBe(bulkDigest(PLAN).sha256);
+  },
+);

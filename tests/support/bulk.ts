@@ -15,7 +15,7 @@ export interface BulkPlan {
 }
 
 /** Reproducible bytes that no compressor or accident can imitate: the AES-CTR key stream of the seed. */
-function* bulkBytes({ seed, bytes }: BulkPlan, chunk = 256 * 1024): Generator<Buffer> {
+export function* bulkBytes({ seed, bytes }: BulkPlan, chunk = 256 * 1024): Generator<Buffer> {
   const key = Buffer.alloc(16);
   key.writeUInt32BE(seed);
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
