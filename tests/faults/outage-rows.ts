@@ -39,6 +39,17 @@ const strangers = new WeakMap<Stage, Socket[]>();
 /** No session is left: requests wait for the link. */
 export const OUTAGE_ROWS: readonly FaultRow[] = [
   {
+    ...behindImpostor('this address is penalised', () => startRefusal('Not allowed at this time'), {
+      link: 'backoff',
+      linkCode: 'penalised',
+      reason: /refuses this address for a while/,
+      withinMs: 5_000,
+    }),
+    // Nothing is tried for a minute, on purpose: a lock-out must not be prolonged by us.
+    client: { everyMs: 500, timeoutMs: 3_000 },
+    recoversWithinMs: 80_000,
+  },
+  {
     fault: 'all sessions are killed at once',
     inject: ({ sshd }) => void sshd.killSessions(),
     recoversWithinMs: 5_000,
@@ -115,17 +126,6 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
     reason: /does not speak SSH/,
     withinMs: 5_000,
   }),
-  {
-    ...behindImpostor('this address is penalised', () => startRefusal('Not allowed at this time'), {
-      link: 'backoff',
-      linkCode: 'penalised',
-      reason: /refuses this address for a while/,
-      withinMs: 5_000,
-    }),
-    // Nothing is tried for a minute, on purpose: a lock-out must not be prolonged by us.
-    client: { everyMs: 500, timeoutMs: 3_000 },
-    recoversWithinMs: 80_000,
-  },
   {
     fault: 'MaxStartups refuses',
     stage: { sshd: { extraConfig: ['MaxStartups 2:100:2'] } },

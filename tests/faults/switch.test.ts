@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { SWITCH_ROWS } from './link-rows.ts';
 import { playAll } from './play-all.ts';
+import { ROLLING_ROW } from './shown-rows.ts';
 
 /** One after the other: these bound how slow a request may be, and must not starve each other. */
-describe('one of two sessions fails', () => playAll(SWITCH_ROWS));
+describe('one of two sessions fails', () => playAll([...SWITCH_ROWS, ROLLING_ROW]));
