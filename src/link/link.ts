@@ -6,8 +6,6 @@ import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
-import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import { type Activity, nextAttemptAt, stateWithoutSession, type Waiting } from './activity.ts';
 import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { Carriers } from './carriers.ts';
@@ -15,34 +13,12 @@ import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import { type Carrier, type JumpLink, strandedError } from './jump.ts';
 import { openOn } from './open.ts';
-import type { Pacer } from './pacer.ts';
+import type { LinkDependencies, LinkOptions } from './options.ts';
 import { prepareInTime } from './prepare-in-time.ts';
 import { Rejection } from './rejection.ts';
 import { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
-import type { CredentialFacts, Held, Prepare } from './session.ts';
-
-export interface LinkOptions {
-  readonly host: HostConfig;
-  readonly actor: ActorConfig;
-  /** The link that this one's sessions run over; undefined for a host that is dialled directly. */
-  readonly jump?: JumpLink | undefined;
-}
-
-export interface LinkDependencies {
-  readonly prepare: Prepare;
-  /** Shared by all links to this host. */
-  readonly pacer: Pacer;
-  readonly metrics: Pick<
-    Metrics,
-    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
-  >;
-  readonly log: Logger;
-  /** Uniform in [0, 1). */
-  random(): number;
-  /** Readiness, state or the reason behind it has changed. */
-  onChange(): void;
-}
+import type { CredentialFacts, Held } from './session.ts';
 
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:

@@ -1,0 +1,28 @@
+import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { JumpLink } from './jump.ts';
+import type { Pacer } from './pacer.ts';
+import type { Prepare } from './session.ts';
+
+export interface LinkOptions {
+  readonly host: HostConfig;
+  readonly actor: ActorConfig;
+  /** The link that this one's sessions run over; undefined for a host that is dialled directly. */
+  readonly jump?: JumpLink | undefined;
+}
+
+export interface LinkDependencies {
+  readonly prepare: Prepare;
+  /** Shared by all links to this host. */
+  readonly pacer: Pacer;
+  readonly metrics: Pick<
+    Metrics,
+    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
+  >;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Readiness, state or the reason behind it has changed. */
+  onChange(): void;
+}
