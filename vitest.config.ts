@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** One project per ring (README, "Development"): what a ring may touch is what tells it apart. */
@@ -10,6 +11,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     restoreMocks: true,
+    // Most of what the rings do is wait: a few more files at a time than there are cores.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       ring('unit', { testTimeout: 5_000 }),
       ring('integration', { testTimeout: 15_000 }),

@@ -311,7 +311,7 @@ export class Link implements ChannelSource, JumpLink {
 
   #fail(error: TunnelError): void {
     if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
-    const news = this.#lastError?.code !== error.code || this.#attempts === 0;
+    const news = this.#lastError?.message !== error.message || this.#attempts === 0;
     this.#lastError = error;
     const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
     this.#failures++;
