@@ -3,7 +3,7 @@ import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
 /**
  * Writes what `scripts/test` ends with to the file named in FLEET_MESH_TEST_COUNTS, one `kind<TAB>value` a line: how many
- * tests passed, failed and were skipped, and the names of the skipped ones. A file that could not be loaded, a failed
+ * tests passed, failed and were skipped, and the names of the skipped ones and of those that passed only when repeated. A file that could not be loaded, a failed
  * hook and an error outside of any test count as failed: none of them may look like success.
  */
 export default class CountReporter implements Reporter {
@@ -11,6 +11,7 @@ export default class CountReporter implements Reporter {
     const { FLEET_MESH_TEST_COUNTS: file } = process.env;
     if (file === undefined) return;
     const skipped: string[] = [];
+    const flaky: string[] = [];
     let passed = 0;
     let failed = unhandled.length;
     for (const module of modules) {
@@ -18,6 +19,7 @@ export default class CountReporter implements Reporter {
       for (const suite of module.children.allSuites()) failed += suite.errors().length;
       for (const test of module.children.allTests()) {
         const { state } = test.result();
+        if (test.diagnostic()?.flaky) flaky.push(`${module.relativeModuleId} > ${test.fullName}`);
         if (state === 'passed') passed += 1;
         // 'pending' at the end of a run: it never came to an end.
         else if (state === 'skipped') skipped.push(`${module.relativeModuleId} > ${test.fullName}`);
@@ -25,6 +27,7 @@ export default class CountReporter implements Reporter {
       }
     }
     const counts = [`passed\t${passed}`, `failed\t${failed}`, `skipped\t${skipped.length}`];
-    writeFileSync(file, `${[...counts, ...skipped.map((name) => `skipped-name\t${name}`)].join('\n')}\n`);
+    const names = [...skipped.map((name) => `skipped-name\t${name}`), ...flaky.map((name) => `flaky-name\t${name}`)];
+    writeFileSync(file, `${[...counts, ...names].join('\n')}\n`);
   }
 }
