@@ -129,7 +129,15 @@ export class Daemon {
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
-    await this.#supervisor.apply(this.#config, diff);
+    try {
+      await this.#supervisor.apply(this.#config, diff);
+    } catch (error) {
+      // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
+      const reason = `applied in part: ${error instanceof Error ? error.message : String(error)}`;
+      this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+      this.#log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
+      return;
+    }
     this.#loadedAt = at;
     this.#lastReload = { ok: true, at: at.toISOString(), error: null };
     this.#log.info({ event: 'config.reloaded', changes: summarizeDiff(diff) }, `reloaded: ${summarizeDiff(diff)}`);
