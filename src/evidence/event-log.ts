@@ -1,0 +1,257 @@
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Wake } from '../async/wake.ts';
+import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
+import { type Entry, formatEntry, hashLine, type NewEntry } from './entry.ts';
+import { CURRENT, readLines, rotatedName } from './files.ts';
+import { readHead, writeHead } from './head.ts';
+
+/** Entries that wait for the disk: more than this, and the oldest routine ones are dropped and counted. */
+const MOST_WAITING = 10_000;
+
+export interface EventLogOptions {
+  readonly directory: string;
+  /** A file that has grown beyond this many bytes is put aside, and the next one begun. */
+  readonly rotateBytes: number;
+  /** Pause between attempts while the disk refuses, in milliseconds. */
+  readonly retryMs: number;
+}
+
+/** What was found and done when an existing log was opened. */
+export interface Recovery {
+  /** Bytes of a torn last line that were cut off; 0 where there was none. */
+  readonly tornBytes: number;
+  readonly problems: readonly ChainProblem[];
+}
+
+/** Whether what happens can be written down. */
+export type LogCondition =
+  | { readonly kind: 'ok' }
+  /** Forwarding goes on; what happens waits in memory until the disk takes it. */
+  | { readonly kind: 'failing'; readonly since: Date; readonly error: Error; readonly waiting: number };
+
+interface Waiting {
+  readonly entry: NewEntry;
+  readonly durable: boolean;
+  readonly written: () => void;
+}
+
+/**
+ * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in the order they were
+ * given, together as far as they have gathered, and flushed to the disk when one of them is a transition.
+ */
+export class EventLog {
+  readonly #options: EventLogOptions;
+  readonly #onCondition: (condition: LogCondition) => void;
+  readonly #wake = new Wake();
+  #waiting: Waiting[] = [];
+  /** Of these the disk is being told. */
+  #writing = 0;
+  #dropped = 0;
+  #file: FileHandle;
+  #size: number;
+  /** Number of the first entry of the current file. */
+  #fileStart: number;
+  #head: Head;
+  #failing: { readonly since: Date; readonly error: Error } | undefined;
+  /** Whether the file may end with a part of what could not be written. */
+  #torn = false;
+  #closing = false;
+  readonly #loop: Promise<void>;
+
+  private constructor(
+    options: EventLogOptions,
+    opened: { readonly file: FileHandle; readonly size: number; readonly fileStart: number; readonly head: Head },
+    onCondition: (condition: LogCondition) => void,
+  ) {
+    this.#options = options;
+    this.#file = opened.file;
+    this.#size = opened.size;
+    this.#fileStart = opened.fileStart;
+    this.#head = opened.head;
+    this.#onCondition = onCondition;
+    this.#loop = this.#run();
+  }
+
+  /**
+   * Opens the log of a directory that exists, or begins one. A torn last line is cut off; any other damage is reported and
+   * left as it is: the chain goes on from the last line. `onEntry` sees every entry that is there.
+   */
+  static async open(
+    options: EventLogOptions,
+    onEntry: (entry: Entry) => void,
+    onCondition: (condition: LogCondition) => void,
+  ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
+    const { directory } = options;
+    const known = await readHead(directory);
+    const check = new ChainCheck(known);
+    let tornBytes = 0;
+    let size = 0;
+    let fileStart = 1;
+    for await (const { file, line, text, whole } of readLines(directory)) {
+      if (!whole && file === CURRENT) {
+        tornBytes = text.length;
+        break;
+      }
+      if (file === CURRENT) {
+        if (line === 1) fileStart = check.last.seq + 1;
+        size += text.length + 1;
+      }
+      const entry = check.next(text, { file, line });
+      if (entry) onEntry(entry);
+    }
+    const problems = check.finish();
+    const file = await open(join(directory, CURRENT), 'a', 0o600);
+    if (tornBytes > 0) {
+      await file.truncate(size);
+      await file.datasync();
+    }
+    // Numbers of entries that are gone are never given again: the gap they leave stays visible for good.
+    const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
+    if (size === 0) fileStart = head.seq + 1;
+    const log = new EventLog(options, { file, size, fileStart, head }, onCondition);
+    return { log, recovery: { tornBytes, problems } };
+  }
+
+  /** The last entry on the disk. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  get condition(): LogCondition {
+    return this.#failing
+      ? { kind: 'failing', ...this.#failing, waiting: this.#waiting.length + this.#writing }
+      : { kind: 'ok' };
+  }
+
+  /**
+   * Settles once the entry is written, and flushed if it is `durable`; while the disk refuses that may be late, or, for
+   * what was dropped, never. Nobody has to wait for it.
+   */
+  append(entry: NewEntry, durable: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ entry, durable, written: resolve });
+      if (this.#waiting.length > MOST_WAITING) this.#drop();
+      this.#wake.call();
+    });
+  }
+
+  /** Writes what waits, once, and closes. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#wake.call();
+    await this.#loop;
+    await this.#file.close();
+  }
+
+  #drop(): void {
+    const routine = this.#waiting.findIndex(({ durable }) => !durable);
+    this.#waiting.splice(Math.max(routine, 0), 1);
+    this.#dropped++;
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      if (this.#waiting.length > 0) await this.#writeAll();
+      else if (!this.#closing) await this.#wake.sleep();
+      if (this.#closing && (this.#waiting.length === 0 || this.#failing)) return;
+      if (this.#failing) await this.#pause();
+    }
+  }
+
+  /** New entries gather meanwhile: they must not make us hammer a disk that has just refused. */
+  async #pause(): Promise<void> {
+    const until = performance.now() + this.#options.retryMs;
+    for (let left = this.#options.retryMs; left > 0 && !this.#closing; left = until - performance.now())
+      await this.#wake.sleep(left);
+  }
+
+  async #writeAll(): Promise<void> {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#writing = batch.length;
+    try {
+      await this.#rotate();
+      await this.#write(this.#withResumption(batch));
+    } catch (thrown) {
+      this.#waiting = [...batch, ...this.#waiting];
+      this.#writing = 0;
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#failing = { since: this.#failing?.since ?? new Date(), error };
+      this.#onCondition(this.condition);
+      return;
+    }
+    this.#dropped = 0;
+    this.#writing = 0;
+    for (const { written } of batch) written();
+    if (!this.#failing) return;
+    this.#failing = undefined;
+    this.#onCondition(this.condition);
+  }
+
+  /** The first lines after the disk refused say so themselves: what is missing must not pass for quiet. */
+  #withResumption(batch: readonly Waiting[]): readonly Waiting[] {
+    const last = batch.at(-1);
+    if (!this.#failing || !last) return batch;
+    const { since, error } = this.#failing;
+    const { at, uptimeMs } = last.entry;
+    const fields = { since: since.toISOString(), error: error.message, dropped: this.#dropped };
+    const resumed: NewEntry = { at, uptimeMs, event: 'log.resumed', ...fields };
+    return [...batch, { entry: resumed, durable: true, written: () => {} }];
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    let head = this.#head;
+    const lines: string[] = [];
+    for (const { entry } of batch) {
+      const line = formatEntry(entry, head.seq + 1, head.hash);
+      head = { seq: head.seq + 1, hash: hashLine(line) };
+      lines.push(`${line}\n`);
+    }
+    const bytes = Buffer.from(lines.join(''));
+    await this.#mend();
+    await this.#refuseOtherWriters();
+    const durable = batch.some((waiting) => waiting.durable);
+    this.#torn = true;
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, done);
+      done += bytesWritten;
+    }
+    if (durable) await this.#file.datasync();
+    this.#torn = false;
+    this.#size += bytes.length;
+    this.#head = head;
+    // A head that is behind its log proves less, and is no reason to write the same entries again.
+    if (durable) await writeHead(this.#options.directory, head).catch(() => {});
+  }
+
+  /** What was half written must not become the beginning of a line. */
+  async #mend(): Promise<void> {
+    if (!this.#torn) return;
+    await this.#file.truncate(this.#size);
+    this.#torn = false;
+  }
+
+  /** A second daemon on the same state directory would break the chain of both. */
+  async #refuseOtherWriters(): Promise<void> {
+    const { size } = await this.#file.stat();
+    if (size !== this.#size)
+      throw new Error(`${CURRENT} was changed by another process (${size} instead of ${this.#size} bytes)`);
+  }
+
+  async #rotate(): Promise<void> {
+    if (this.#size < this.#options.rotateBytes) return;
+    const { directory } = this.#options;
+    await this.#mend();
+    await this.#file.datasync();
+    // Made first: when there is no room for it, the present file serves on.
+    const prepared = join(directory, `${CURRENT}.next`);
+    const next = await open(prepared, 'a', 0o600);
+    await rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));
+    await rename(prepared, join(directory, CURRENT));
+    await this.#file.close();
+    this.#file = next;
+    this.#size = 0;
+    this.#fileStart = this.#head.seq + 1;
+  }
+}
