@@ -35,9 +35,13 @@ export class ChainCheck {
   #broken = false;
   #headSeen: string | undefined;
   readonly #head: Head | undefined;
+  /** Whether {@link last} is known to be what the next line follows. */
+  #begun: boolean;
 
-  constructor(head: Head | undefined) {
+  /** `from`: whether the first line has to be the first of all. */
+  constructor(head: Head | undefined, from: 'beginning' | 'anywhere') {
     this.#head = head;
+    this.#begun = from === 'beginning';
   }
 
   get last(): Head {
@@ -74,6 +78,10 @@ export class ChainCheck {
   }
 
   #compare(entry: Entry, place: Place): void {
+    if (!this.#begun) {
+      this.#begun = true;
+      return;
+    }
     const { seq, hash } = this.#last;
     const before = this.#lastPlace;
     if (entry.seq > seq + 1)

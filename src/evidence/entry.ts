@@ -33,9 +33,10 @@ export function hashLine(line: string | Buffer): string {
   return createHash('sha256').update(line).digest('hex');
 }
 
-export function formatEntry(entry: NewEntry, seq: number, prev: string): string {
+/** As it is written: one line of JSON. */
+export function chainEntry(entry: NewEntry, seq: number, prev: string): Entry {
   const { at, uptimeMs, event, ...fields } = entry;
-  return JSON.stringify({ seq, at: at.toISOString(), uptime_ms: Math.round(uptimeMs), event, ...fields, prev });
+  return { seq, at: at.toISOString(), uptime_ms: Math.round(uptimeMs), event, ...fields, prev };
 }
 
 /** Undefined for what is no whole line of this log. */

@@ -2,8 +2,8 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Wake } from '../async/wake.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
-import { type Entry, formatEntry, hashLine, type NewEntry } from './entry.ts';
-import { CURRENT, readLines, rotatedName } from './files.ts';
+import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
+import { CURRENT, filesSince, readLines, rotatedName } from './files.ts';
 import { readHead, writeHead } from './head.ts';
 
 /** Entries that wait for the disk: more than this, and the oldest routine ones are dropped and counted. */
@@ -13,6 +13,8 @@ export interface EventLogOptions {
   readonly directory: string;
   /** A file that has grown beyond this many bytes is put aside, and the next one begun. */
   readonly rotateBytes: number;
+  /** How far back {@link EventLog.open} reads, in milliseconds. */
+  readonly rememberMs: number;
   /** Pause between attempts while the disk refuses, in milliseconds. */
   readonly retryMs: number;
 }
@@ -33,7 +35,7 @@ export type LogCondition =
 interface Waiting {
   readonly entry: NewEntry;
   readonly durable: boolean;
-  readonly written: () => void;
+  readonly written: (entry: Entry) => void;
 }
 
 /**
@@ -75,7 +77,7 @@ export class EventLog {
 
   /**
    * Opens the log of a directory that exists, or begins one. A torn last line is cut off; any other damage is reported and
-   * left as it is: the chain goes on from the last line. `onEntry` sees every entry that is there.
+   * left as it is: the chain goes on from the last line. `onEntry` sees the entries of the last `rememberMs`, and some before.
    */
   static async open(
     options: EventLogOptions,
@@ -84,11 +86,13 @@ export class EventLog {
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
     const { directory } = options;
     const known = await readHead(directory);
-    const check = new ChainCheck(known);
+    const files = await filesSince(directory, new Date(Date.now() - options.rememberMs));
+    // The files before these are for `verifyLog` to check.
+    const check = new ChainCheck(known, 'anywhere');
     let tornBytes = 0;
     let size = 0;
     let fileStart = 1;
-    for await (const { file, line, text, whole } of readLines(directory)) {
+    for await (const { file, line, text, whole } of readLines(directory, files)) {
       if (!whole && file === CURRENT) {
         tornBytes = text.length;
         break;
@@ -125,10 +129,10 @@ export class EventLog {
   }
 
   /**
-   * Settles once the entry is written, and flushed if it is `durable`; while the disk refuses that may be late, or, for
+   * Settles with the entry as it was written, once it is, and flushed if it is `durable`; while the disk refuses that may be late, or, for
    * what was dropped, never. Nobody has to wait for it.
    */
-  append(entry: NewEntry, durable: boolean): Promise<void> {
+  append(entry: NewEntry, durable: boolean): Promise<Entry> {
     return new Promise((resolve) => {
       this.#waiting.push({ entry, durable, written: resolve });
       if (this.#waiting.length > MOST_WAITING) this.#drop();
@@ -170,9 +174,11 @@ export class EventLog {
     const batch = this.#waiting;
     this.#waiting = [];
     this.#writing = batch.length;
+    const resumed = this.#resumption(batch);
+    let entries: readonly Entry[];
     try {
       await this.#rotate();
-      await this.#write(this.#withResumption(batch));
+      entries = await this.#write([...batch, ...resumed]);
     } catch (thrown) {
       this.#waiting = [...batch, ...this.#waiting];
       this.#writing = 0;
@@ -183,29 +189,35 @@ export class EventLog {
     }
     this.#dropped = 0;
     this.#writing = 0;
-    for (const { written } of batch) written();
+    for (const [index, { written }] of batch.entries()) {
+      const entry = entries[index];
+      if (entry) written(entry);
+    }
     if (!this.#failing) return;
     this.#failing = undefined;
     this.#onCondition(this.condition);
   }
 
-  /** The first lines after the disk refused say so themselves: what is missing must not pass for quiet. */
-  #withResumption(batch: readonly Waiting[]): readonly Waiting[] {
+  /** Once the disk takes them again, the entries that waited say so themselves: what is missing must not pass for quiet. */
+  #resumption(batch: readonly Waiting[]): Waiting[] {
     const last = batch.at(-1);
-    if (!this.#failing || !last) return batch;
+    if (!this.#failing || !last) return [];
     const { since, error } = this.#failing;
     const { at, uptimeMs } = last.entry;
     const fields = { since: since.toISOString(), error: error.message, dropped: this.#dropped };
-    const resumed: NewEntry = { at, uptimeMs, event: 'log.resumed', ...fields };
-    return [...batch, { entry: resumed, durable: true, written: () => {} }];
+    return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true, written: () => {} }];
   }
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
+  /** The entries as written, one for each that waited. */
+  async #write(batch: readonly Waiting[]): Promise<readonly Entry[]> {
     let head = this.#head;
+    const entries: Entry[] = [];
     const lines: string[] = [];
     for (const { entry } of batch) {
-      const line = formatEntry(entry, head.seq + 1, head.hash);
+      const chained = chainEntry(entry, head.seq + 1, head.hash);
+      const line = JSON.stringify(chained);
       head = { seq: head.seq + 1, hash: hashLine(line) };
+      entries.push(chained);
       lines.push(`${line}\n`);
     }
     const bytes = Buffer.from(lines.join(''));
@@ -223,6 +235,7 @@ export class EventLog {
     this.#head = head;
     // A head that is behind its log proves less, and is no reason to write the same entries again.
     if (durable) await writeHead(this.#options.directory, head).catch(() => {});
+    return entries;
   }
 
   /** What was half written must not become the beginning of a line. */

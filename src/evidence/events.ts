@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { TUNNEL_STATES } from '../health/status.ts';
-import type { Entry } from './entry.ts';
 
 const time = z.iso.datetime();
 
@@ -37,7 +36,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
 export type EvidenceEvent = z.infer<typeof evidenceEvent>;
 
 /** Undefined for events that history is not made of. */
-export function readEvent(entry: Entry): EvidenceEvent | undefined {
+export function readEvent(entry: unknown): EvidenceEvent | undefined {
   const parsed = evidenceEvent.safeParse(entry);
   return parsed.success ? parsed.data : undefined;
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseEntry } from './entry.ts';
 
 export const CURRENT = 'events.jsonl';
 export const HEAD = 'events.head';
@@ -34,9 +35,27 @@ export interface LogLine {
 
 const NEWLINE = 0x0a;
 
-/** Every line of the log, oldest first. One file is open at a time, and never read as a whole. */
-export async function* readLines(directory: string): AsyncGenerator<LogLine> {
-  for (const file of await logFiles(directory)) {
+/** The files that hold what happened since `time`, and perhaps some before it. */
+export async function filesSince(directory: string, time: Date): Promise<string[]> {
+  const files = await logFiles(directory);
+  for (let index = files.length - 1; index > 0; index--) {
+    const file = files[index];
+    if (file === undefined) break;
+    const begins = await firstTime(directory, file);
+    // Without a line of its own it says nothing of what is before it.
+    if (begins !== undefined && begins < time.toISOString()) return files.slice(index);
+  }
+  return files;
+}
+
+async function firstTime(directory: string, file: string): Promise<string | undefined> {
+  for await (const { text } of readLines(directory, [file])) return parseEntry(text.toString('utf8'))?.at;
+  return undefined;
+}
+
+/** Every line of these files of the log, by default of all, oldest first. One file is open at a time, and never read as a whole. */
+export async function* readLines(directory: string, files?: readonly string[]): AsyncGenerator<LogLine> {
+  for (const file of files ?? (await logFiles(directory))) {
     let line = 0;
     let rest: Buffer = Buffer.alloc(0);
     // Node's readline would also split at the separators of Unicode, which JSON leaves as they are.

@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeAtomically } from '../state/write-atomically.ts';
 import type { Head } from './chain.ts';
 import { HEAD } from './files.ts';
 
@@ -17,7 +18,5 @@ export async function readHead(directory: string): Promise<Head | undefined> {
 
 /** After the entry itself is on the disk, never before: a crash in between leaves a head that is behind, and true. */
 export async function writeHead(directory: string, head: Head): Promise<void> {
-  const path = join(directory, HEAD);
-  await writeFile(`${path}.next`, `${JSON.stringify(head)}\n`, { mode: 0o600 });
-  await rename(`${path}.next`, path);
+  await writeAtomically(join(directory, HEAD), `${JSON.stringify(head)}\n`);
 }

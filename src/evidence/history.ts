@@ -1,6 +1,5 @@
 import type { TunnelStateName } from '../health/status.ts';
-import type { Entry } from './entry.ts';
-import { type EvidenceEvent, readEvent } from './events.ts';
+import type { EvidenceEvent } from './events.ts';
 
 /** Without a line for this long nobody was watching: two heartbeats may be late, three are a gap. */
 export const LONGEST_SILENCE_MS = 180_000;
@@ -50,12 +49,11 @@ export class History {
     return this.#tunnels.get(tunnel) ?? NOTHING;
   }
 
-  /** The next line of the log. */
-  read(entry: Entry): void {
-    const event = readEvent(entry);
+  /** What happened next, out of the log or as it happens; undefined for what is no matter of history. */
+  tell(event: EvidenceEvent | undefined, moment: Moment): void {
     if (event?.event === 'daemon.started') this.#end();
-    this.watched({ at: new Date(entry.at), uptimeMs: entry.uptime_ms });
-    if (event) this.#apply(event, Date.parse(entry.at));
+    this.watched(moment);
+    if (event) this.#apply(event, moment.at.getTime());
   }
 
   /** The daemon watched until `moment`, and nothing has changed since the last line. */

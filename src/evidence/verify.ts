@@ -14,7 +14,7 @@ export interface Verification {
 
 /** Reads the whole log once. It may be written meanwhile: a last line without its newline is not there yet. */
 export async function verifyLog(directory: string): Promise<Verification> {
-  const check = new ChainCheck(await readHead(directory));
+  const check = new ChainCheck(await readHead(directory), 'beginning');
   let entries = 0;
   let first: string | undefined;
   let last: string | undefined;

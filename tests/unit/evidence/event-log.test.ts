@@ -22,7 +22,7 @@ async function openLog(rotateBytes = 1_000_000) {
   const entries: Entry[] = [];
   const conditions: LogCondition[] = [];
   const { log, recovery } = await EventLog.open(
-    { directory: directory.path, rotateBytes, retryMs: 5 },
+    { directory: directory.path, rotateBytes, rememberMs: Date.now() - START + 86_400_000, retryMs: 5 },
     (found) => entries.push(found),
     (condition) => conditions.push(condition),
   );

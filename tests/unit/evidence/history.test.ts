@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseEntry } from '../../../src/evidence/entry.ts';
+import { readEvent } from '../../../src/evidence/events.ts';
 import { History, LONGEST_SILENCE_MS } from '../../../src/evidence/history.ts';
 import { availability, gaps, outages, watchedSince } from '../../../src/evidence/watch.ts';
 
@@ -18,7 +19,7 @@ class Story {
     const line = JSON.stringify({ seq: 1, at, uptime_ms: uptime, event, ...fields, prev: '0'.repeat(64) });
     const entry = parseEntry(line);
     if (!entry) throw new Error(`no entry: ${line}`);
-    this.history.read(entry);
+    this.history.tell(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
     return this;
   }
 
