@@ -73,6 +73,8 @@ program
     ends(async (name: string | undefined, options: StatusFlags) => {
       const interrupted = new AbortController();
       process.once('SIGINT', () => interrupted.abort());
+      // Whoever read it is gone (`status --watch | head -1`): the system says so at the next line.
+      process.stdout.once('error', () => interrupted.abort());
       const { isTTY, columns } = process.stdout;
       const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
       return statusCommand(
