@@ -94,6 +94,14 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
+  /** Whether the host forbids, over the sessions that are there, what this tunnel needs to work. */
+  get forbidden(): boolean {
+    if (this.#link.state !== 'up') return false;
+    if (this.#config.direction === 'remote')
+      return this.condition.kind === 'unbound' && this.condition.error?.code === 'remote_listen_denied';
+    return tunnelState(this.#facts()).error?.code === 'forward_denied';
+  }
+
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
@@ -127,6 +135,11 @@ export class Tunnel {
   linkChanged(): void {
     this.#forward.forward.linkChanged?.();
     this.#readinessChanged();
+  }
+
+  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  retry(): void {
+    this.#forward.forward.retry?.();
   }
 
   #readinessChanged(): void {
