@@ -76,7 +76,8 @@ function explain(tunnel: TunnelStatus, status: Status): string[] {
   const link = status.links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
   const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
   const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
-  const error = intended ? tunnel.last_error : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
+  // Whatever failed before explains nothing then, and is not to be mended.
+  const error = intended ? null : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
   const why = tunnel.reason ?? error?.message ?? (intended ? undefined : 'no reason is known yet');
   const next = intended || link === undefined ? undefined : nextAttempt(link, status.now);
   return [
@@ -108,7 +109,7 @@ function nextAttempt(link: LinkStatus, now: string): string | undefined {
 function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.links.length === 0) return [];
   const columns: Column<LinkStatus>[] = [
-    { title: 'LINK', cell: ({ host, actor }) => ({ text: `${printable(host)} as ${printable(actor)}` }) },
+    { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
     { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
   ];
@@ -120,6 +121,10 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
       ...link.sessions.map((session) => sessionLine(session, status.now)),
     ]),
   ];
+}
+
+function linkText({ host, actor, jump }: LinkStatus): string {
+  return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
 }
 
 function sessionLine(session: SessionStatus, now: string): string {

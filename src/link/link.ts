@@ -171,6 +171,7 @@ export class Link implements ChannelSource, JumpLink {
     return describeLink({
       host: this.#host.name,
       actor: this.#actor,
+      jump: this.#jump?.hostName,
       state: this.state,
       attempts: this.#attempts,
       nextAttemptAt: this.nextAttemptAt,

@@ -94,12 +94,10 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
-  /** Whether the host forbids, over the sessions that are there, what this tunnel needs to work. */
+  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
   get forbidden(): boolean {
-    if (this.#link.state !== 'up') return false;
-    if (this.#config.direction === 'remote')
-      return this.condition.kind === 'unbound' && this.condition.error?.code === 'remote_listen_denied';
-    return tunnelState(this.#facts()).error?.code === 'forward_denied';
+    const { code } = tunnelState(this.#facts()).error ?? {};
+    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */

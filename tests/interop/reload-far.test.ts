@@ -83,6 +83,32 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await waitUntil('the old sessions have ended', async () => hasSessions(2)(await mesh.daemon.status()));
   });
 
+  it('makes new sessions to a jump host that forbade the way to the host behind it', async () => {
+    await using bastion = await startSshd({ extraConfig: ['AllowTcpForwarding no'] });
+    await using inner = await startSshd();
+    await using echo = await startEcho();
+    bastion.authorize(inner.clientKey.publicKey);
+    await using mesh = await startMesh({
+      sshd: inner,
+      host: { jump: 'bastion' },
+      hosts: {
+        bastion: {
+          address: '127.0.0.1',
+          port: bastion.port,
+          user: bastion.user,
+          known_hosts: bastion.knownHostsFile,
+        },
+      },
+      tunnels: { there: { target: echo.port } },
+    });
+    await mesh.waitFor((status) => findTunnel(status, 'there')?.last_error?.code === 'forward_denied');
+    await bastion.stop({ keepSessions: true });
+    await bastion.restart({ extraConfig: [] });
+    await mesh.reload();
+    await mesh.waitForTunnel('up', 'there');
+    await echoOnce(mesh.port('there'));
+  });
+
   it('asks at once for an address that was taken', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
