@@ -76,8 +76,7 @@ function explain(tunnel: TunnelStatus, status: Status): string[] {
   const link = status.links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
   const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
   const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
-  // Whatever failed before explains nothing then, and is not to be mended.
-  const error = intended ? null : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
+  const error = intended ? tunnel.last_error : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
   const why = tunnel.reason ?? error?.message ?? (intended ? undefined : 'no reason is known yet');
   const next = intended || link === undefined ? undefined : nextAttempt(link, status.now);
   return [

@@ -98,6 +98,11 @@ export class Supervisor {
     }
   }
 
+  /** No peer is waited for any more, be it by a reload or by {@link stop}. */
+  cut(): void {
+    for (const { link } of this.#links.values()) link.cut();
+  }
+
   links(): LinkStatus[] {
     return [...this.#links.values()].map(({ link }) => link.status());
   }

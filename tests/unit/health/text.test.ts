@@ -140,14 +140,6 @@ describe('statusText', () => {
     expect(text).not.toMatch(/why:|fix:|next:/);
   });
 
-  test('what failed before a tunnel was taken out does not pass for the reason that it drains', () => {
-    const reason = 'removed from the configuration; 1 connection still open';
-    const earlier = tunnelFixture({ state: 'draining', reason, last_error: refused });
-    const text = statusText(statusFixture({ tunnels: [earlier] }));
-    expect(text).toContain(`  why:  ${reason}\n`);
-    expect(text).not.toMatch(/target_refused|fix:|next:/);
-  });
-
   test('a host behind another says so', () => {
     const text = statusText(statusFixture({ links: [linkFixture({ jump: 'bastion' })] }));
     expect(text).toContain('coulombcore as atm-fleet-mesh via bastion');
