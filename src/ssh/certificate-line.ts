@@ -33,7 +33,7 @@ function describe(line: string, type: string, more: readonly string[]): string {
   if (/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(line)) return 'a private key';
   if (/^-----BEGIN CERTIFICATE-----/.test(line)) return 'an X.509 certificate';
   if (more.length > 0) return `${more.length + 1} lines`;
-  if (/-cert-v0\d@openssh\.com$/.test(type)) return `a certificate of a type that is not supported`;
+  if (/^[a-z0-9-]+-cert-v0\d@openssh\.com$/.test(type)) return `a certificate of a type that is not supported`;
   if (KEY_TYPE.test(type)) return 'a plain public key without a certificate';
   return 'something else';
 }
