@@ -89,11 +89,12 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     });
 
     it.each<[string, string, string | RegExp]>([
-      ['prints 1 GB', 'exec head -c 1000000000 /dev/zero', 'cert_command printed more than 64 KiB'],
+      ['prints 1 GB', 'exec head -c 1000000000 /dev/zero', /^cert_command printed more than 64 KiB/],
       [
         'prints 1 GB from a child, and ends',
         'head -c 1000000000 /dev/zero & exit 0',
-        'cert_command printed more than 64 KiB',
+        // The child may have a word about its lost output.
+        /^cert_command printed more than 64 KiB/,
       ],
       [
         'writes 1 GB to standard error',
@@ -203,6 +204,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     });
 
     it('sees nothing of what is the daemon’s own', async () => {
+      const { PATH } = process.env;
       const own = {
         NOTIFY_SOCKET: '/n',
         LISTEN_FDS: '1',
@@ -210,7 +212,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
         SSH_AUTH_SOCK: '/a',
         NODE_OPTIONS: '',
       };
-      const env = { PATH: process.env['PATH'], VAULT_ADDR: 'https://vault.example', ...own };
+      const env = { PATH, VAULT_ADDR: 'https://vault.example', ...own };
       const output = await runCertCommand(commandOf(['sh', '-c', `env; echo ${CERTIFICATE}`], { env }), never);
       const names = output.split('\n').flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
       expect(names.filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)).sort()).toEqual([
