@@ -15,12 +15,6 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['plan'] },
   { path: ['actors', '*', 'cert_command'] },
   { path: ['actors', '*', 'cert_timeout'] },
-  { path: ['actors', '*', 'ca_fingerprints'] },
-  { path: ['actors', '*', 'principals'] },
-  { path: ['actors', '*', 'renew_after'] },
-  { path: ['actors', '*', 'drain_timeout'] },
-  { path: ['actors', '*', 'on_expiry'] },
-  { path: ['actors', '*', 'fallback'] },
   { path: ['tunnels', '*', 'drain'] },
 ];
 

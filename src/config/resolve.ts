@@ -17,6 +17,8 @@ import type { ParsedConfig } from './schema.ts';
 /** Default of `probe.timeout`, unless `every` is shorter. */
 const PROBE_TIMEOUT_MS = 3_000;
 
+const DEFAULT_RENEW_AFTER = 0.5;
+
 /**
  * The file as the daemon uses it. Only for what passed every check: what the checks rule out is a bug here, and throws.
  */
@@ -61,7 +63,19 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
   const passphraseFile = actor.passphrase_file === undefined ? undefined : absolute(actor.passphrase_file, places);
   const key: KeySource =
     actor.key === 'agent' ? { kind: 'agent' } : { kind: 'file', path: absolute(actor.key, places), passphraseFile };
-  return { name, key };
+  return {
+    name,
+    key,
+    caFingerprints: actor.ca_fingerprints,
+    principals: actor.principals,
+    renewAfter: actor.renew_after ?? DEFAULT_RENEW_AFTER,
+    drainTimeoutMs: actor.drain_timeout === 'none' ? undefined : actor.drain_timeout,
+    onExpiry: actor.on_expiry ?? 'keep',
+    fallback: actor.fallback && {
+      key: { kind: 'file', path: absolute(actor.fallback.key, places), passphraseFile: undefined },
+      exception: actor.fallback.exception,
+    },
+  };
 }
 
 function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {

@@ -1,4 +1,4 @@
-import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
+import type { ActorConfig, ActorPolicy, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
 import type { FarListener } from '../../src/forward/far-side.ts';
@@ -22,7 +22,17 @@ export const hostConfig: HostConfig = {
   jump: undefined,
 };
 
-export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' } };
+/** What an actor that says nothing of it has. */
+export const actorPolicy: ActorPolicy = {
+  caFingerprints: undefined,
+  principals: undefined,
+  renewAfter: 0.5,
+  drainTimeoutMs: undefined,
+  onExpiry: 'keep',
+  fallback: undefined,
+};
+
+export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' }, ...actorPolicy };
 
 /** An SSH session of which the test decides everything. */
 export class FakeSession implements LinkSession {
