@@ -1,3 +1,4 @@
+import type { CredentialFacts } from '../credential/offer.ts';
 import { abortable } from '../async/deadline.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
@@ -7,7 +8,7 @@ import { proveAgainst } from './prove.ts';
 import type { Rejection } from './rejection.ts';
 import type { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
-import type { CredentialFacts, Held } from './session.ts';
+import type { Held } from './session.ts';
 
 /** What one attempt works with; the settings are those of its beginning. */
 export interface AttemptOptions {
@@ -36,8 +37,12 @@ export async function attemptSession(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { generation } = roster;
-  const need = { refused: rejection.refused(host, performance.now()), serving: roster.choose() !== undefined };
-  const { credential, connect } = await abortable(deps.prepare(host, actor, need, signal), signal);
+  const need = {
+    refused: rejection.refused(host, performance.now()),
+    serving: roster.choose() !== undefined,
+    attemptMs: host.connectTimeoutMs,
+  };
+  const { credential, connect } = await abortable(deps.prepare(host, actor, need), signal);
   onCredential(credential);
   const held = rejection.holds(host, credential, performance.now());
   if (held) return { kind: 'held-back', ...held };

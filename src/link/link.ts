@@ -1,3 +1,4 @@
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { Address, TcpAddress } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
 import { Wake } from '../async/wake.ts';
@@ -19,7 +20,7 @@ import { Rejection } from './rejection.ts';
 import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
 import { Rotation } from './rotation.ts';
-import type { CredentialFacts, Held } from './session.ts';
+import type { Held } from './session.ts';
 
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:

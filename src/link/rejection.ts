@@ -1,6 +1,7 @@
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { HostConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
-import type { CredentialFacts } from './session.ts';
+
 
 /** The same credential is not offered again sooner after the server has rejected it. */
 const RETRY_MS = 60_000;

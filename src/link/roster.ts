@@ -1,4 +1,5 @@
-import type { CredentialFacts, Held, LinkSession, Route } from './session.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
+import type { Held, LinkSession, Route } from './session.ts';
 
 /** The sessions of a link, and which of them serves. */
 export class Roster {

@@ -1,3 +1,4 @@
+import type { CredentialFacts } from '../../src/credential/offer.ts';
 import type { ActorConfig, ActorPolicy, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
@@ -5,7 +6,7 @@ import type { FarListener } from '../../src/forward/far-side.ts';
 import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
-import type { Attempt, CredentialFacts, LinkSession } from '../../src/link/session.ts';
+import type { Attempt, LinkSession } from '../../src/link/session.ts';
 import type { LogFields, Logger } from '../../src/log.ts';
 import type { SessionEnd } from '../../src/ssh/session.ts';
 
