@@ -1,5 +1,7 @@
+import { splitCommand } from './command-line.ts';
 import type {
   ActorConfig,
+  CertCommandConfig,
   Config,
   HostConfig,
   JumpConfig,
@@ -19,6 +21,9 @@ const PROBE_TIMEOUT_MS = 3_000;
 
 const DEFAULT_RENEW_AFTER = 0.5;
 
+/** Default of `cert_timeout`. */
+const CERT_TIMEOUT_MS = 30_000;
+
 /**
  * The file as the daemon uses it. Only for what passed every check: what the checks rule out is a bug here, and throws.
  */
@@ -31,6 +36,7 @@ export function resolveConfig(
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
+    stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
@@ -66,6 +72,7 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
   return {
     name,
     key,
+    certCommand: resolveCertCommand(name, actor, places),
     caFingerprints: actor.ca_fingerprints,
     principals: actor.principals,
     renewAfter: actor.renew_after ?? DEFAULT_RENEW_AFTER,
@@ -75,6 +82,23 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
       key: { kind: 'file', path: absolute(actor.fallback.key, places), passphraseFile: undefined },
       exception: actor.fallback.exception,
     },
+  };
+}
+
+function resolveCertCommand(
+  name: string,
+  { cert_command: command, cert_timeout }: ParsedConfig['actors'][string],
+  places: Places,
+): CertCommandConfig | undefined {
+  if (command === undefined) return undefined;
+  const argv = typeof command === 'string' ? splitCommand(command, places.home) : command;
+  if ('fault' in argv) throw new Error(`cert_command of ${name} passed unchecked`);
+  const [program, ...rest] = argv;
+  if (program === undefined) throw new Error(`cert_command of ${name} passed unchecked`);
+  return {
+    argv: [program, ...rest],
+    timeoutMs: cert_timeout ?? CERT_TIMEOUT_MS,
+    workingDirectory: places.base,
   };
 }
 

@@ -97,7 +97,8 @@ export class Rotator implements CredentialSource {
     await this.#beReady(need);
     const held = this.#alive;
     const refused = held !== undefined && need.refused.includes(held.id);
-    if (held && !(refused && fallback && !need.serving)) return offerCertificate(held, pathOf(this.#actor), this.#version);
+    if (held && !(refused && fallback && !need.serving))
+      return offerCertificate(held, pathOf(this.#actor), this.#version);
     const why = refused ? refusedError(held.certificate) : (this.#error ?? missing(this.#actor));
     if (!fallback) throw why;
     return this.#offerFallback(fallback, why);
@@ -265,12 +266,18 @@ export class Rotator implements CredentialSource {
     this.#deps.metrics.certificateRenewals.inc({ actor: this.#actor.name, result: 'failed' });
     const until = held ? `; the one in use ends at ${endOf(held)}` : '; there is none to log in with';
     const fields = { event: 'certificate.renewal_failed', failures: this.#failures, retry_in_ms: Math.round(delayMs) };
-    this.#deps.log[news ? 'warn' : 'debug']({ ...fields, err: error }, `certificate not renewed: ${error.message}${until}`);
+    this.#deps.log[news ? 'warn' : 'debug'](
+      { ...fields, err: error },
+      `certificate not renewed: ${error.message}${until}`,
+    );
   }
 
   #notKept(error: TunnelError): void {
     this.#error = error;
-    this.#deps.log.warn({ event: 'certificate.not_kept', err: error }, `a restart will need a new one: ${error.message}`);
+    this.#deps.log.warn(
+      { event: 'certificate.not_kept', err: error },
+      `a restart will need a new one: ${error.message}`,
+    );
   }
 
   #tellExpiry(): void {
@@ -295,11 +302,17 @@ export class Rotator implements CredentialSource {
       const key = await this.#loadKey(this.#actor);
       const objection = this.#objection(certificate, key);
       if (objection) throw objection;
-      this.#deps.log.info({ event: 'certificate.loaded', ...shown(this.#plan(certificate, key)) }, 'certificate loaded');
+      this.#deps.log.info(
+        { event: 'certificate.loaded', ...shown(this.#plan(certificate, key)) },
+        'certificate loaded',
+      );
       this.#supersede();
     } catch (error) {
       const { message } = TunnelError.from(error);
-      this.#deps.log.info({ event: 'certificate.kept_unusable', err: error }, `the kept certificate is no use: ${message}`);
+      this.#deps.log.info(
+        { event: 'certificate.kept_unusable', err: error },
+        `the kept certificate is no use: ${message}`,
+      );
     }
   }
 

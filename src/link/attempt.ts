@@ -1,6 +1,6 @@
-import type { CredentialFacts } from '../credential/offer.ts';
 import { abortable } from '../async/deadline.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { TunnelError } from '../errors.ts';
 import type { JumpLink } from './jump.ts';
 import type { LinkDependencies } from './options.ts';

@@ -21,6 +21,7 @@ export function verdictOn(
   now: Date,
   monotonicMs: number,
 ): 'keep' | 'drain' | 'cut' {
-  if (leftSince !== undefined && drainTimeoutMs !== undefined && monotonicMs - leftSince >= drainTimeoutMs) return 'cut';
+  if (leftSince !== undefined && drainTimeoutMs !== undefined && monotonicMs - leftSince >= drainTimeoutMs)
+    return 'cut';
   return validBefore !== undefined && now >= validBefore ? onExpiry : 'keep';
 }

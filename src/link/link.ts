@@ -1,8 +1,8 @@
-import type { CredentialFacts } from '../credential/offer.ts';
 import type { Address, TcpAddress } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
 import { Wake } from '../async/wake.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
@@ -172,7 +172,10 @@ export class Link implements ChannelSource, JumpLink {
       const verdict = verdictOn({ validBefore, leftSince }, this.#actor, now, monotonicMs);
       if (verdict === 'keep' || (verdict === 'drain' && this.#roster.isRetired(held))) continue;
       const fields = { event: 'session.overdue', session: held.id, verdict, connections: held.session.channels };
-      this.#deps.log.info(fields, verdict === 'cut' ? 'SSH session cut: its time is up' : 'certificate expired: draining');
+      this.#deps.log.info(
+        fields,
+        verdict === 'cut' ? 'SSH session cut: its time is up' : 'certificate expired: draining',
+      );
       this.#roster.retire(held, monotonicMs);
       if (verdict === 'cut') void held.session.end();
       this.#wake.call();

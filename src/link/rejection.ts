@@ -1,7 +1,6 @@
-import type { CredentialFacts } from '../credential/offer.ts';
 import type { HostConfig } from '../config/config.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { TunnelError } from '../errors.ts';
-
 
 /** The same credential is not offered again sooner after the server has rejected it. */
 const RETRY_MS = 60_000;

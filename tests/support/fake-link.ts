@@ -1,5 +1,5 @@
+import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import type { CredentialFacts } from '../../src/credential/offer.ts';
-import type { ActorConfig, ActorPolicy, HostConfig } from '../../src/config/config.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
 import type { FarListener } from '../../src/forward/far-side.ts';
@@ -24,7 +24,8 @@ export const hostConfig: HostConfig = {
 };
 
 /** What an actor that says nothing of it has. */
-export const actorPolicy: ActorPolicy = {
+export const actorPolicy: Omit<ActorConfig, 'name' | 'key'> = {
+  certCommand: undefined,
   caFingerprints: undefined,
   principals: undefined,
   renewAfter: 0.5,

@@ -19,8 +19,7 @@ export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}
 }
 
 export function actorOf(sshd: EmbeddedSshd): ActorConfig {
-  const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
-  return { ...actorConfig, key };
+  return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
 /** A session by the road that the daemon takes. */
