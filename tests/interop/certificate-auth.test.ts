@@ -1,24 +1,24 @@
-import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkUserCertificate } from '../../src/credential/certificate-gate.ts';
+import { authMethods } from '../../src/credential/credential.ts';
 import { parseCertificate } from '../../src/ssh/certificate.ts';
-import { dial } from '../../src/ssh/dial.ts';
-import { parsePrivateKey } from '../../src/ssh/private-key.ts';
-import { openSession, type Session } from '../../src/ssh/session.ts';
-import { certificateAuth, type UserAuth } from '../../src/ssh/user-auth.ts';
+import { agentAuth } from '../../src/ssh/user-auth.ts';
 import { has } from '../support/capabilities.ts';
 import {
   type CertificateAuthority,
   makeCertificateAuthority,
   type SigningOptions,
 } from '../support/certificate-authority.ts';
+import { certified, echoed, login } from '../support/certified-login.ts';
 import { generateKey, type KeyFile, type KeyOptions } from '../support/keys.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
+import { startSshAgent } from '../support/ssh-agent.ts';
 import { loopback, never, originator } from '../support/ssh-session.ts';
 import { startEcho } from '../support/targets.ts';
 import { type TempDir, tempDir } from '../support/temp-dir.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const USER_KEYS: Record<string, KeyOptions> = {
   ed25519: {},
@@ -34,31 +34,6 @@ const AUTHORITIES: Record<string, { key: KeyOptions; algorithm?: string }> = {
   'rsa-sha2-256': { key: { type: 'rsa' }, algorithm: 'rsa-sha2-256' },
 };
 const matrix = Object.keys(USER_KEYS).flatMap((key) => Object.keys(AUTHORITIES).map((ca) => [key, ca] as const));
-
-function privateKey(file: KeyFile) {
-  const parsed = parsePrivateKey(readFileSync(file.path), undefined);
-  if (parsed === undefined) throw new Error(`${file.path} cannot be read`);
-  return parsed.key;
-}
-
-function auth(user: string, file: KeyFile, line: string): UserAuth {
-  return certificateAuth(user, privateKey(file), parseCertificate(line));
-}
-
-async function login(sshd: Sshd, authMethods: UserAuth): Promise<Session> {
-  const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 5_000 }, never);
-  const options = { peer: 'sshd', username: sshd.user, credential: 'a certificate', stepTimeoutMs: 10_000 };
-  const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
-  const keepalive = { everyMs: 5_000, lostAfter: 3 };
-  return openSession(socket, { ...options, authMethods, hostKey, keepalive }, never);
-}
-
-async function echoed(session: Session, port: number): Promise<string> {
-  const { stream } = await session.open(loopback(port), originator, never);
-  stream.end('through the certificate');
-  const [answer] = await once(stream, 'data');
-  return String(answer);
-}
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent: true }, () => {
   let temp: TempDir;
@@ -99,8 +74,151 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     const line = sign({ by: authority }, name);
     const certificate = parseCertificate(line);
     expect(checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now())).toBeUndefined();
-    const session = await login(sshd, auth(sshd.user, key(name), line));
+    const session = await login(sshd, certified(sshd.user, key(name), line));
     expect(await echoed(session, echo.port)).toBe('through the certificate');
     await session.end();
   });
+
+  const yes = 'atm-fleet-mesh';
+  interface Refusal {
+    sign: SigningOptions;
+    /** What the local check says beforehand; undefined: it cannot know. */
+    gate?: { code: string; message: RegExp };
+    /** What sshd logs. */
+    log: RegExp;
+  }
+  const refusals: Record<string, Refusal> = {
+    expired: {
+      sign: { validity: '-2h:-1h', keyId: 'expired' },
+      gate: { code: 'cert_expired', message: /expired at/ },
+      log: /Certificate invalid: expired/,
+    },
+    future: {
+      sign: { validity: '+1h:+2h', keyId: 'future' },
+      gate: { code: 'cert_not_yet_valid', message: /valid only from/ },
+      log: /Certificate invalid: not yet valid/,
+    },
+    'for another principal': {
+      sign: { principals: ['agt-operator'], keyId: 'principal' },
+      gate: { code: 'cert_wrong_principal', message: /carries \[agt-operator\], the server wants \[atm-fleet-mesh\]/ },
+      log: /Certificate does not contain an authorized principal/,
+    },
+    'for no principal': {
+      sign: { principals: [], keyId: 'none' },
+      gate: { code: 'cert_invalid', message: /no principal/ },
+      log: /Certificate lacks principal list|does not contain an authorized principal/,
+    },
+    'bound to another address': {
+      sign: { options: ['source-address=192.0.2.1/32'], keyId: 'address' },
+      log: /Authentication tried for .* with valid certificate but not from a permitted source address/,
+    },
+    'with an unknown critical option': {
+      sign: { options: ['critical:weird@example.com=x'], keyId: 'critical' },
+      gate: { code: 'cert_invalid', message: /critical option weird@example.com/ },
+      log: /critical option "weird@example.com" is not supported/i,
+    },
+    'for a host': {
+      sign: { role: 'host', keyId: 'host' },
+      gate: { code: 'cert_invalid', message: /for a host/ },
+      log: /Certificate invalid: not a user certificate/,
+    },
+  };
+  it.each(Object.entries(refusals))('one that is %s is refused by sshd, and here before it', async (_, refusal) => {
+    const line = sign(refusal.sign);
+    const certificate = parseCertificate(line);
+    const error = checkUserCertificate(
+      certificate,
+      { publicKey: certificate.keyBlob, principals: [yes], caFingerprints: [ca().key.fingerprint] },
+      Date.now(),
+    );
+    expect(error?.code).toBe(refusal.gate?.code);
+    expect(error?.message ?? '').toMatch(refusal.gate?.message ?? /^$/);
+    await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
+      code: 'auth_rejected',
+    });
+    await waitUntil('sshd says why', () => refusal.log.test(sshd.log()), 5_000, sshd.log);
+  });
+
+  it('one by another CA is refused by sshd, and here where CAs are pinned', async () => {
+    const stranger = makeCertificateAuthority(temp.path, 'ca-stranger');
+    const line = stranger.sign(key('ed25519'));
+    const certificate = parseCertificate(line);
+    const expected = { publicKey: certificate.keyBlob, caFingerprints: [ca().key.fingerprint] };
+    expect(checkUserCertificate(certificate, expected, Date.now())?.message).toContain(stranger.key.fingerprint);
+    await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
+      code: 'auth_rejected',
+    });
+  });
+
+  it('one without permit-port-forwarding logs in and carries nothing, which is why it is refused here', async () => {
+    const line = sign({ options: ['clear', 'permit-pty'] });
+    const certificate = parseCertificate(line);
+    expect(checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now())?.message).toContain(
+      'permit-port-forwarding',
+    );
+    const session = await login(sshd, certified(sshd.user, key('ed25519'), line));
+    await expect(session.open(loopback(echo.port), originator, never)).rejects.toMatchObject({
+      code: 'forward_denied',
+    });
+    await session.end();
+  });
+
+  it('a server that takes RSA certificates with SHA-256 only is offered that in the second place', async () => {
+    await using narrow = await startSshd({
+      extraConfig: [...trust, 'PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com'],
+    });
+    const session = await login(narrow, certified(narrow.user, key('rsa'), sign({}, 'rsa')));
+    expect(await echoed(session, echo.port)).toBe('through the certificate');
+    await session.end();
+  });
+
+  describe.skipIf(!has('ssh-agent'))('in an ssh-agent', { concurrent: true }, () => {
+    const everything = () => true;
+    const logins = (log: string) =>
+      [...log.matchAll(/Accepted publickey for \S+ from .* ssh2: (\S+)/g)].map(([, type]) => type);
+
+    it.each(Object.keys(USER_KEYS))('a %s certificate logs in, signed by the agent', async (name) => {
+      await using agent = await startSshAgent();
+      const line = sign({}, name);
+      await agent.add(withCertificate(temp.path, key(name), line));
+      await using own = await startSshd({ extraConfig: trust });
+      writeFileSync(own.authorizedKeysFile, '');
+      const session = await login(own, agentAuth(own.user, agent.socket, everything));
+      expect(await echoed(session, echo.port)).toBe('through the certificate');
+      await session.end();
+      expect(logins(own.log())).toEqual([expect.stringMatching(/-CERT$/)]);
+    });
+
+    it('plain keys still work: beside a certificate that the server does not take, and alone', async () => {
+      await using agent = await startSshAgent();
+      await using own = await startSshd({ clientKey: { type: 'rsa' } });
+      await agent.add(withCertificate(temp.path, key('ed25519'), sign()));
+      await agent.add(own.clientKeyFile);
+      for (const wanted of [everything, () => false]) {
+        const session = await login(own, agentAuth(own.user, agent.socket, wanted));
+        expect(await echoed(session, echo.port)).toBe('through the certificate');
+        await session.end();
+      }
+      expect(logins(own.log())).toEqual(['RSA', 'RSA']);
+    });
+
+    it('what the daemon knows to be useless is not offered', async () => {
+      await using agent = await startSshAgent();
+      await agent.add(withCertificate(temp.path, key('ed25519'), sign({ validity: '-2h:-1h', keyId: 'in the agent' })));
+      const credential = { type: 'agent', socket: agent.socket } as const;
+      await using own = await startSshd({ extraConfig: trust });
+      await expect(login(own, authMethods(credential, own.user))).rejects.toMatchObject({ code: 'auth_rejected' });
+      expect(own.log()).not.toContain('ED25519-CERT');
+      expect(own.log()).toContain('Failed publickey');
+    });
+  });
 });
+
+/** Where ssh-add finds both: a copy of the key, with the certificate beside it. */
+function withCertificate(directory: string, key: KeyFile, line: string): string {
+  const path = join(directory, `held-${++held}`);
+  copyFileSync(key.path, path);
+  writeFileSync(`${path}-cert.pub`, line);
+  return path;
+}
+let held = 0;
