@@ -91,7 +91,6 @@ function describeFallback({ actor, held, need, now }: CredentialDescription): Cr
     : `has not been needed since ${watchedSince.toISOString()}`;
   const then = removable ? 'it can be removed' : 'it is still needed for when no certificate can be had';
   return {
-    fingerprint: null,
     exception: actor.fallback.exception,
     last_needed_at: lastNeededAt?.toISOString() ?? null,
     removable: removable && watchedSince <= now,

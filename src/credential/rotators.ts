@@ -1,12 +1,14 @@
 import type { ActorConfig, Config } from '../config/config.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { CommandIssuer } from './issuer.ts';
 import { NeedRecord } from './need-record.ts';
 import type { CredentialSource } from './offer.ts';
 import { Rotator, type RotatorDependencies } from './rotator.ts';
 
-interface RotatorsDependencies extends Pick<RotatorDependencies, 'env' | 'metrics' | 'random'> {
+interface RotatorsDependencies extends Pick<RotatorDependencies, 'env' | 'random'> {
+  readonly metrics: Pick<Metrics, 'certificateRenewals' | 'forgetActor'>;
   readonly log: Logger;
   /** Sessions of the actor with a credential of an older version than this are to be replaced. */
   onChange(actor: string, version: number): void;
@@ -56,6 +58,7 @@ export class Rotators {
     const unused = [...this.#rotators].filter(([name]) => !actors.has(name));
     for (const [name] of unused) this.#rotators.delete(name);
     await Promise.all(unused.map(([, rotator]) => rotator.stop()));
+    for (const [name] of unused) if (!this.#rotators.has(name)) this.#deps.metrics.forgetActor(name);
   }
 
   async stop(): Promise<void> {

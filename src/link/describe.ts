@@ -12,6 +12,7 @@ interface LinkFacts {
   readonly attempts: number;
   readonly nextAttemptAt: Date | undefined;
   readonly lastError: TunnelError | undefined;
+  readonly standIn: TunnelError | undefined;
   readonly credential: CredentialStatus;
   readonly roster: Roster;
 }
@@ -26,6 +27,7 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     attempts: facts.state === 'up' ? 0 : facts.attempts,
     next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,
     last_error: facts.lastError?.report() ?? null,
+    degraded: facts.standIn?.message ?? null,
     credential: facts.credential,
     sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
   };

@@ -72,6 +72,11 @@ export class Link implements ChannelSource, JumpLink {
     return this.#retry.lastError;
   }
 
+  /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
+  get standIn(): TunnelError | undefined {
+    return this.#roster.choose()?.credential.standIn;
+  }
+
   get nextAttemptAt(): Date | undefined {
     return this.#retry.nextAttemptAt;
   }
@@ -206,7 +211,8 @@ export class Link implements ChannelSource, JumpLink {
       attempts: this.#retry.attempts,
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
-      credential: this.#deps.credential(),
+      standIn: this.standIn,
+      credential: this.#deps.credential(this.#actor),
       roster: this.#roster,
     });
   }

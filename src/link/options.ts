@@ -26,7 +26,7 @@ export interface LinkDependencies {
   /** What its tunnels lead to from the host, to prove a new credential by. */
   targets(): readonly Address[];
   /** As shown in `/status`. */
-  credential(): CredentialStatus;
+  credential(actor: ActorConfig): CredentialStatus;
   /** Uniform in [0, 1). */
   random(): number;
   /** Readiness, state or the reason behind it has changed. */
