@@ -4,18 +4,31 @@ import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
 import { ConfigError, formatProblem } from './config/problem.ts';
+import { Rotators } from './credential/rotators.ts';
+import { type ErrorReport, TunnelError } from './errors.ts';
+import { staticKeyAdvisories } from './health/advisories.ts';
 import { overallState } from './health/overall.ts';
-import type { ConfigStatus, Status } from './health/status.ts';
+import type { ConfigStatus, CredentialStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { LinkRotation } from './tunnel/rotation-outcome.ts';
 import { Supervisor } from './tunnel/supervisor.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
+}
+
+/** What `rotate` came to. */
+export interface RotationOutcome {
+  readonly actor: string;
+  /** Why there is no other credential; null when there is. */
+  readonly error: ErrorReport | null;
+  readonly credential: CredentialStatus;
+  readonly links: readonly LinkRotation[];
 }
 
 /** The supervisor's heartbeat. */
@@ -28,6 +41,7 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #startedAt = new Date();
   readonly #stopped = new AbortController();
@@ -46,8 +60,17 @@ export class Daemon {
     this.#log = log;
     this.#metrics = createMetrics();
     const knownHosts = new KnownHostsReport(log);
+    this.#rotators = new Rotators(options.config.stateDir, {
+      env: process.env,
+      metrics: this.#metrics,
+      log,
+      random: Math.random,
+      onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+    });
     this.#supervisor = new Supervisor({
-      prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
+      prepare: (host, actor, need) =>
+        prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
+      credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
       random: Math.random,
@@ -61,7 +84,10 @@ export class Daemon {
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
-        await this.#supervisor.tick(new Date());
+        const now = new Date();
+        await this.#supervisor.tick(now);
+        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+        await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
       this.#stopped.signal,
@@ -81,6 +107,21 @@ export class Daemon {
     return this.#reloading;
   }
 
+  /**
+   * Another credential for the actor, now: a new certificate, or the key taken up anew; and new sessions in the place of
+   * all present ones, make before break. Undefined for an actor that is none. Never rejects; bounded.
+   */
+  async rotate(name: string): Promise<RotationOutcome | undefined> {
+    const actor = this.#config.actors.get(name);
+    if (!actor) return undefined;
+    const error = await this.#rotators.rotate(actor).then(
+      () => null,
+      (thrown: unknown) => TunnelError.from(thrown).report(),
+    );
+    const links = error ? [] : await this.#supervisor.rotations(name);
+    return { actor: name, error, credential: this.#rotators.status(actor), links };
+  }
+
   /** `force`, once aborted, ends what still runs at once. */
   async stop(force: AbortSignal): Promise<void> {
     if (this.#stopped.signal.aborted) return;
@@ -89,12 +130,14 @@ export class Daemon {
     this.#stopped.abort();
     await Promise.all([this.#reloading, this.#heartbeat?.done]);
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    await this.#rotators.stop();
     await this.#endpoint.stop();
     this.#log.info({ event: 'daemon.stopped' }, 'stopped');
   }
 
   snapshot(): Status {
     const tunnels = this.#supervisor.tunnels();
+    const links = this.#supervisor.links();
     return {
       schema: 1,
       node: this.#config.node,
@@ -108,9 +151,9 @@ export class Daemon {
         loaded_at: this.#loadedAt.toISOString(),
         last_reload: this.#lastReload,
       },
-      links: this.#supervisor.links(),
+      links,
       tunnels,
-      advisories: [],
+      advisories: staticKeyAdvisories(links),
     };
   }
 
@@ -130,6 +173,7 @@ export class Daemon {
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     try {
+      this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".

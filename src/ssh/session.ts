@@ -169,7 +169,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       client.connect({
         sock: socket,
         username: options.username,
-        authHandler: [...options.authMethods],
+        authHandler: options.authMethods(client),
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
         // The server's answer decides what it can do, not the name that it gives itself.

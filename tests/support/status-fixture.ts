@@ -33,6 +33,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
     attempts: 0,
     next_attempt_at: null,
     last_error: null,
+    degraded: null,
     credential: {
       type: 'static_key',
       fingerprint: 'SHA256:key',
@@ -43,6 +44,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
       valid_before: null,
       renew_at: null,
       renewal: null,
+      static_key: null,
     },
     sessions: [sessionFixture()],
     ...changes,

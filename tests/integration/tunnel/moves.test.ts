@@ -3,7 +3,6 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
-import { prepare } from '../../../src/link/prepare.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
@@ -11,7 +10,8 @@ import { recordingLogger } from '../../support/fake-link.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort, type LoopbackServer } from '../../support/loopback.ts';
 import { pythonClient } from '../../support/python-client.ts';
-import { actorOf, hostOf, loopback, never } from '../../support/ssh-session.ts';
+import { actorOf, hostOf, loopback, never, prepareByKey } from '../../support/ssh-session.ts';
+import { linkFixture } from '../../support/status-fixture.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -26,7 +26,8 @@ beforeEach(async () => {
   sshd = await startEmbeddedSshd();
   target = await startEcho();
   supervisor = new Supervisor({
-    prepare,
+    prepare: prepareByKey,
+    credential: () => linkFixture().credential,
     metrics: createMetrics(),
     log: recordingLogger([]),
     random: () => 0.5,
