@@ -7,6 +7,7 @@ import { type Daemon, runCli, startDaemon } from '../support/daemon.ts';
 import { writeFleetConfig } from '../support/fleet-config.ts';
 import { generateKey, keygen } from '../support/keys.ts';
 import { freePort } from '../support/loopback.ts';
+import { childrenOf, nameOf } from '../support/proc.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
 import { type SshAgent, startSshAgent } from '../support/ssh-agent.ts';
 import { type TempDir, tempDir } from '../support/temp-dir.ts';
@@ -29,7 +30,10 @@ describe('what the canaries are looked for with', () => {
 describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has('procfs'))('secrets', () => {
   const PASSPHRASE = 'canary-passphrase-Zq7';
   const WRONG = 'canary-wrong-passphrase-Xw3';
+  /** For the commands, which get it. */
   const ENVIRONMENT = 'canary-environment-Rt5';
+  /** In a variable that is the daemon's alone. */
+  const OWN = 'canary-daemons-own-Bd8';
   const PRINTED = 'canary-printed-Lk9';
   const COMPLAINED = 'canary-complained-Mn2';
 
@@ -43,6 +47,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     canary('the passphrase', PASSPHRASE),
     canary('the wrong passphrase', WRONG),
     canary('the environment', ENVIRONMENT),
+    canary("the daemon's own variable", OWN),
     canary('what cert_command printed', PRINTED),
     canary('what cert_command complained of', COMPLAINED),
   ];
@@ -55,7 +60,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
 
   beforeAll(async () => {
     dir = tempDir('secrets');
-    sshd = await startSshd();
+    const ca = generateKey(path('ca'));
+    canaries.push(...keyCanaries('key ca', readFileSync(ca.path, 'utf8')));
+    sshd = await startSshd({ extraConfig: [`TrustedUserCAKeys ${ca.publicPath}`] });
     agent = await startSshAgent();
 
     const key = (name: string, passphrase = '') => {
@@ -64,6 +71,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
       if (passphrase !== '') keygen('-q', '-p', '-P', '', '-N', passphrase, '-f', made.path);
       return made;
     };
+    write('right.passphrase', `${PASSPHRASE}\n`);
     const opened = key('opened', PASSPHRASE);
     const held = key('held');
     sshd.authorize(opened.publicKey);
@@ -86,9 +94,15 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
       exposed: { key: exposed.path },
       damaged: { key: path('damaged') },
       pkcs8: { key: path('pkcs8') },
-      signed: { key: key('signed').path, cert_command: ['sh', '-c', script, 'sh', '{pubkey}'] },
+      certified: {
+        key: key('certified', PASSPHRASE).path,
+        passphrase_file: path('right.passphrase'),
+        cert_command: ['ssh-keygen', '-s', ca.path, '-I', 'certified', '-n', sshd.user, '-V', '+5m', '{pubkey}'],
+      },
+      complaining: { key: key('complaining').path, cert_command: ['sh', '-c', script, 'sh', '{pubkey}'] },
       garbage: { key: key('garbage').path, cert_command: ['echo', PRINTED] },
-      endless: { key: key('endless').path, cert_command: ['sh', '-c', `yes ${PRINTED}`] },
+      endless: { key: key('endless').path, cert_command: ['yes', PRINTED] },
+      waiting: { key: key('waiting').path, cert_command: ['sleep', '60'], cert_timeout: '2s' },
     };
     mkdirSync(path('state'), { mode: 0o700 });
     endpointPort = await freePort();
@@ -101,12 +115,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     configFile = writeFleetConfig(dir.path, {
       endpointPort,
       host: { port: sshd.port, user: sshd.user, known_hosts: sshd.knownHostsFile, sessions: 1 },
-      actor: { key: opened.path, passphrase_file: write('right.passphrase', `${PASSPHRASE}\n`) },
+      actor: { key: opened.path, passphrase_file: path('right.passphrase') },
       actors,
       tunnels: Object.fromEntries(tunnels),
       extra: { log: { level: 'trace' }, state_dir: path('state') },
     });
-    env = { ...agent.env, VAULT_TOKEN: ENVIRONMENT, CREDENTIALS_DIRECTORY: `/nonexistent/${ENVIRONMENT}` };
+    env = { ...agent.env, VAULT_TOKEN: ENVIRONMENT, CREDENTIALS_DIRECTORY: `/nonexistent/${OWN}` };
   });
 
   afterAll(async () => {
@@ -119,11 +133,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
   async function settle(daemon: Daemon): Promise<void> {
     const status = await daemon.waitFor(
       ({ links }) =>
-        links.length === 10 && links.every(({ state, last_error }) => state === 'up' || last_error !== null),
+        links.length === 12 && links.every(({ state, last_error }) => state === 'up' || last_error !== null),
       30_000,
     );
     const up = status.links.filter(({ state }) => state === 'up').map(({ actor }) => actor);
-    expect(up).toEqual(expect.arrayContaining(['atm-fleet-mesh', 'held']));
+    expect(up).toEqual(expect.arrayContaining(['atm-fleet-mesh', 'held', 'certified']));
     const failed = new Map(status.links.map(({ actor, last_error }) => [actor, last_error?.code]));
     expect(Object.fromEntries(failed)).toMatchObject({
       closed: 'key_unreadable',
@@ -131,6 +145,10 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
       pkcs8: 'key_unreadable',
       exposed: 'key_permissions',
       rejected: 'auth_rejected',
+      complaining: 'cert_command_failed',
+      garbage: 'cert_invalid',
+      endless: 'cert_command_failed',
+      waiting: 'cert_command_timeout',
     });
   }
 
@@ -158,6 +176,13 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
 
   test('are in nothing that a whole run shows, keeps or passes on', async () => {
     await using daemon = start();
+    // By the name of its program: the first moments of a child are those of its parent.
+    const child = await waitUntil(
+      'a cert_command runs',
+      () => childrenOf(daemon.pid).find((pid) => nameOf(pid) === 'sleep'),
+      20_000,
+    );
+    const [argv, environ] = ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${child}/${name}`, 'latin1'));
     await settle(daemon);
     const text = { accept: 'text/plain' };
     expectClean(daemon, {
@@ -166,10 +191,15 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
       one: (await daemon.get('/status/closed')).body,
       readiness: (await daemon.get('/readyz?production=true')).body,
       metrics: (await daemon.get('/metrics')).body,
+      "a child's arguments": argv ?? '',
+      "a child's environment": (environ ?? '').replace(`VAULT_TOKEN=${ENVIRONMENT}`, ''),
       arguments: readFileSync(`/proc/${daemon.pid}/cmdline`, 'latin1'),
       'fleet-mesh check': JSON.stringify(await runCli(['check', '--config', configFile], env)),
       'fleet-mesh status': JSON.stringify(await runCli(['status', '--config', configFile, '--json'], env)),
     });
+    expect(environ).toContain(`VAULT_TOKEN=${ENVIRONMENT}`);
+    expect(environ).not.toMatch(/SSH_AUTH_SOCK|CREDENTIALS_DIRECTORY/);
+    expect(readdirSync(path('state/certificates/certified')).sort()).toContain('current.pub');
     daemon.signal('SIGHUP');
     await daemon.waitFor(({ config }) => config.last_reload !== null);
     await daemon.stop();
