@@ -77,7 +77,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       ],
       [
         'forks and ignores SIGTERM',
-        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & while :; do sleep 1; done",
+        "trap '' TERM; sh -c \"trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done\" & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done",
         'cert_command did not end within 0.4 s',
       ],
       ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not end within 0.4 s'],
@@ -176,7 +176,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       ['leaves a child that holds its output', `sleep 60 & echo ${CERTIFICATE}`, `${CERTIFICATE}\n`],
       [
         'leaves a child that ignores SIGTERM',
-        `sh -c "trap '' TERM; while :; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
+        `sh -c "trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
         `${CERTIFICATE}\n`,
       ],
       ['has a child that is a little later', `(sleep 0.1; echo ${CERTIFICATE}) &`, `${CERTIFICATE}\n`],
