@@ -25,7 +25,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   ],
   [/\b(bearer|basic)\s+\S+/gi, `$1 ${REDACTED}`],
   // Tokens that say what they are: Vault and OpenBao (also of old), JSON web tokens, GitHub, AWS.
-  [/\b(?:hv[sbr]|[sbr])\.[\w-]{8,}/g, REDACTED],
+  [/\b(?:hv[sbr]\.[\w-]+|[sbr]\.[\w-]{8,})/g, REDACTED],
   [/\beyJ[\w-]+(?:\.[\w-]*)*/g, REDACTED],
   [/\b(?:gh[a-z]_|github_pat_|AKIA|ASIA|xox[a-z]-|sk-)[\w-]{8,}/g, REDACTED],
 ];
