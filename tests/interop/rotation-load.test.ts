@@ -42,7 +42,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     const short = await mesh.metric('remote_listen_gap_seconds_bucket', { le: '0.05' });
 
     expect(there.failures).toEqual([]);
-    expect(here.failures).toEqual([]);
+    // A server lets nobody listen where another session does: who comes in the gap itself is refused, and nobody else.
+    expect(here.failures.filter(({ why }) => !why.includes('ECONNREFUSED'))).toEqual([]);
+    expect(here.failures.length).toBeLessThanOrEqual(gaps);
     expect(there.served).toBeGreaterThan(1_000);
     expect((await rotated()) - before).toBeGreaterThanOrEqual(ROTATIONS);
     expect(gaps).toBeGreaterThanOrEqual(ROTATIONS);
@@ -66,7 +68,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     ];
     process.stderr.write(
       `${gaps} moves of the listener, gap ${((sum / gaps) * 1000).toFixed(1)} ms on average; ` +
-        `${there.served} + ${here.served} requests, slowest ${there.slowestMs.toFixed(0)} ms; ` +
+        `${there.served} + ${here.served} requests (${here.failures.length} in a gap), slowest ${there.slowestMs.toFixed(0)} ms; ` +
         `rotation ${(seconds / (await rotated())).toFixed(3)} s on average\n`,
     );
   });
