@@ -50,7 +50,7 @@ const CATALOGUE = {
   keepalive_lost: { retryable: true, hint: 'The peer stopped answering: the network or the host is gone.' },
   forward_denied: {
     retryable: false,
-    hint: 'The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options.',
+    hint: 'The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options there, then reload this daemon: sshd holds a session to what it began with.',
   },
   target_refused: {
     retryable: true,

@@ -84,11 +84,6 @@ function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): b
   return tunnels.get(name)?.direction === direction;
 }
 
-/** Whether there is nothing to do. */
-export function isUnchanged({ added, removed, changed, links, daemon }: ConfigDiff): boolean {
-  return added.length + removed.length + changed.size + links.length + daemon.size === 0;
-}
-
 /** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */
 export function summarizeDiff(diff: ConfigDiff): string {
   const parts: string[] = [];

@@ -37,7 +37,8 @@ const actor = z.object({
 const tunnel = z.object({
   host: text,
   actor: text,
-  direction: z.enum(['local', 'remote', 'dynamic']).optional().catch(undefined),
+  // What goes with a direction that there is not, nobody can say.
+  direction: z.enum(['local', 'remote', 'dynamic', 'mistaken']).optional().catch('mistaken'),
   listen: text,
   target: z.unknown().optional(),
   allow: z.unknown().optional(),

@@ -31,6 +31,14 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
   };
 }
 
+/** Where systemd keeps the credentials of the daemon's unit, for nobody else to look at (systemd.exec(5), CREDENTIALS). */
+export const CREDENTIALS_OF_THE_UNIT = '/run/credentials/fleet-mesh.service';
+
+/** For who reads the configuration without being the daemon: that its credentials are out of reach is no mistake then. */
+export function outsideOfUnit(env: ConfigEnvironment): ConfigEnvironment {
+  return { ...env, CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT };
+}
+
 /** An absolute path, or the sentence that says why there is none. */
 export type ResolvedPath = { readonly path: string } | { readonly fault: string };
 

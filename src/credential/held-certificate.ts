@@ -12,6 +12,8 @@ export interface HeldCertificate {
   readonly id: string;
   readonly lifetime: Lifetime;
   readonly received: Moment;
+  /** What was left of it then. */
+  readonly lifeMs: number;
   /** After its receipt it is to be renewed. */
   readonly renewAfterMs: number;
 }

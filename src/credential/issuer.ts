@@ -7,6 +7,7 @@ import { type Certificate, parseCertificate } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { runCertCommand } from './cert-command.ts';
 import { CertificateStore } from './certificate-store.ts';
+import { inTime, READ_MS } from './key-offer.ts';
 import { writePublicKeyFile } from './public-key-file.ts';
 
 /** A certificate that has just come from its command; not checked yet. */
@@ -72,7 +73,7 @@ export class CommandIssuer implements Issuer {
    */
   async #place(): Promise<{ readonly directory: string; readonly unwritable: TunnelError | undefined }> {
     try {
-      await this.#store.checkWritable();
+      await inTime(this.#store.directory, this.#store.checkWritable(), READ_MS, 'state_dir_unusable');
       return { directory: this.#store.directory, unwritable: undefined };
     } catch (thrown) {
       const unwritable = TunnelError.from(thrown);

@@ -1,11 +1,11 @@
 import { abortable, withDeadline } from '../async/deadline.ts';
 import type { KeySource } from '../config/config.ts';
-import { TunnelError } from '../errors.ts';
+import { type ErrorCode, TunnelError } from '../errors.ts';
 import { loadCredential } from './credential.ts';
 import type { Offer } from './offer.ts';
 
 /** A key on a file system that hangs must hold up neither a link nor its stop; in milliseconds. */
-const READ_MS = 10_000;
+export const READ_MS = 10_000;
 
 /**
  * The key alone, read anew: a mended file or a restarted agent needs no reload. Rejects with a TunnelError.
@@ -28,8 +28,13 @@ export async function offerKey(
   };
 }
 
-/** Bounds the reading of local files; `what` names them. */
-export function inTime<T>(what: string, reading: Promise<T>, ms = READ_MS): Promise<T> {
-  const unread = () => new TunnelError('key_unreadable', `${what} was not read within ${ms} ms`);
+/** Bounds work on local files; `what` names them. Rejects with `code` when it takes too long. */
+export function inTime<T>(
+  what: string,
+  reading: Promise<T>,
+  ms = READ_MS,
+  code: ErrorCode = 'key_unreadable',
+): Promise<T> {
+  const unread = () => new TunnelError(code, `${what} did not answer within ${ms} ms`);
   return withDeadline(ms, undefined, unread, (signal) => abortable(reading, signal));
 }

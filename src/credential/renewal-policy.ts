@@ -68,11 +68,12 @@ export function renewalRetryMs(failures: number, leftMs: number, random: number)
 
 /**
  * Whether a certificate would end while somebody logs in with it: better to have another first. Of a short-lived one the
- * last quarter counts as such at most, or it would never be good enough.
+ * last quarter counts as such at most, and by what was left at its receipt: a CA dates back, and a fresh certificate that
+ * is never good enough would be replaced for ever.
  *
+ * @param lifeMs that it had left when it was received
  * @param attemptMs how long the login may take
  */
-export function endsWithin(lifetime: Lifetime, wallMs: number, attemptMs: number): boolean {
-  const { validAfterMs, validBeforeMs } = lifetime;
-  return validBeforeMs - wallMs < Math.min(attemptMs, (validBeforeMs - validAfterMs) / 4);
+export function endsWithin(lifetime: Lifetime, lifeMs: number, wallMs: number, attemptMs: number): boolean {
+  return lifetime.validBeforeMs - wallMs < Math.min(attemptMs, lifeMs / 4);
 }

@@ -17,7 +17,7 @@ import { loadKeyFile } from './key-file.ts';
 import { inTime, offerKey } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
-import { endsWithin, isDue, type Moment, renewalDelayMs, renewalRetryMs } from './renewal-policy.ts';
+import { endsWithin, isDue, type Moment, remainingMs, renewalDelayMs, renewalRetryMs } from './renewal-policy.ts';
 
 export interface RotatorDependencies {
   readonly issuer: Issuer;
@@ -76,7 +76,10 @@ export class Rotator implements CredentialSource {
 
   /** Begins to look after it: loads what was kept, renews in time, watches the key file. */
   start(): void {
-    this.#loop ??= repeat(
+    if (this.#loop) return;
+    // Before anybody reads the key: what is written from then on is a change.
+    void this.#watch.hasChanged();
+    this.#loop = repeat(
       () => this.#look(),
       () => this.#pauseMs(),
       this.#stop.signal,
@@ -124,6 +127,7 @@ export class Rotator implements CredentialSource {
     this.#actor = actor;
     if (isDeepStrictEqual(before, actor)) return;
     this.#watch = new FileWatch(pathOf(actor));
+    void this.#watch.hasChanged();
     if (!actor.certCommand) {
       if (before.certCommand || !isDeepStrictEqual(before.key, actor.key)) this.#forgetCertificate();
       return;
@@ -199,7 +203,7 @@ export class Rotator implements CredentialSource {
       await this.#renew();
       return;
     }
-    if (held && !endsWithin(held.lifetime, Date.now(), need.attemptMs)) return;
+    if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
     if (!this.#renewing && !this.#retryIsOver) return;
     const renewed = this.#renew();
     // While there is something to log in with, a command that hangs is not waited for until there is not.
@@ -251,7 +255,15 @@ export class Rotator implements CredentialSource {
     const lifetime = lifetimeOf(certificate);
     const received = now();
     const renewAfterMs = renewalDelayMs(lifetime, received.wallMs, this.#actor.renewAfter, this.#deps.random());
-    this.#held = { certificate, key, id: idOf(certificate), lifetime, received, renewAfterMs };
+    this.#held = {
+      certificate,
+      key,
+      id: idOf(certificate),
+      lifetime,
+      received,
+      lifeMs: remainingMs(lifetime, received.wallMs),
+      renewAfterMs,
+    };
     return this.#held;
   }
 

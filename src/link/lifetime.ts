@@ -1,4 +1,6 @@
 import type { ActorConfig } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import type { Roster } from './roster.ts';
 
 /** What a session's end depends on. */
 export interface Tenure {
@@ -24,4 +26,24 @@ export function verdictOn(
   if (leftSince !== undefined && drainTimeoutMs !== undefined && monotonicMs - leftSince >= drainTimeoutMs)
     return 'cut';
   return validBefore !== undefined && now >= validBefore ? onExpiry : 'keep';
+}
+
+/** Carries the verdicts on a link's sessions out; whether any of them has taken one out of service. */
+export function endOverdue(roster: Roster, actor: ActorConfig, now: Date, log: Pick<Logger, 'info'>): boolean {
+  const monotonicMs = performance.now();
+  let ended = false;
+  for (const held of roster.all) {
+    const { id, session, credential } = held;
+    const tenure = { validBefore: credential.validBefore, leftSince: roster.leftSince(held) };
+    const verdict = verdictOn(tenure, actor, now, monotonicMs);
+    if (verdict === 'keep' || !session.usable || (verdict === 'drain' && roster.isRetired(held))) continue;
+    const what =
+      verdict === 'cut' ? 'is cut: its time is up' : 'takes no more connections: its certificate has expired';
+    const fields = { event: 'session.overdue', session: id, verdict, connections: session.channels };
+    log.info(fields, `the SSH session ${what}`);
+    roster.retire(held, monotonicMs);
+    if (verdict === 'cut') void session.end();
+    ended = true;
+  }
+  return ended;
 }

@@ -13,7 +13,7 @@ import { Carriers } from './carriers.ts';
 import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
-import { verdictOn } from './lifetime.ts';
+import { endOverdue } from './lifetime.ts';
 import { openOn } from './open.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Rejection } from './rejection.ts';
@@ -21,6 +21,9 @@ import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
 import { Rotation } from './rotation.ts';
 import type { Held } from './session.ts';
+
+/** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
+const CUT_MS = 50;
 
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
@@ -170,22 +173,9 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
   tick(now: Date): void {
-    const monotonicMs = performance.now();
-    for (const held of this.#roster.all) {
-      const { validBefore } = held.credential;
-      const leftSince = this.#roster.leftSince(held);
-      const verdict = verdictOn({ validBefore, leftSince }, this.#actor, now, monotonicMs);
-      if (verdict === 'keep' || (verdict === 'drain' && this.#roster.isRetired(held))) continue;
-      const fields = { event: 'session.overdue', session: held.id, verdict, connections: held.session.channels };
-      this.#deps.log.info(
-        fields,
-        verdict === 'cut' ? 'SSH session cut: its time is up' : 'certificate expired: draining',
-      );
-      this.#roster.retire(held, monotonicMs);
-      if (verdict === 'cut') void held.session.end();
-      this.#wake.call();
-      this.#deps.onChange();
-    }
+    if (!endOverdue(this.#roster, this.#actor, now, this.#deps.log)) return;
+    this.#wake.call();
+    this.#deps.onChange();
   }
 
   /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
@@ -194,6 +184,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#shed();
     this.#wake.call();
     this.#deps.onChange();
+  }
+
+  /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
+  cut(): void {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
+    for (const { session } of this.#roster.all) void session.end(CUT_MS);
   }
 
   /** Ends the loop and every session. */
@@ -207,6 +203,7 @@ export class Link implements ChannelSource, JumpLink {
     return describeLink({
       host: this.#host.name,
       actor: this.#actor,
+      jump: this.#jump?.hostName,
       state: this.state,
       attempts: this.#retry.attempts,
       nextAttemptAt: this.nextAttemptAt,

@@ -1,6 +1,6 @@
 import type { TunnelError } from '../errors.ts';
 import type { LinkState } from '../health/status.ts';
-import { type Activity, nextAttemptAt, stateWithoutSession, type Waiting } from './activity.ts';
+import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
 import { demandedDelayMs, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
@@ -74,18 +74,20 @@ export class Retry {
   /** A wait that counts as no failure. */
   holdBack(delayMs: number, because: TunnelError): void {
     this.#lastError = because;
-    this.#wait(delayMs, because);
+    this.#wait(delayMs, because, 'attempt');
   }
 
   /** A session is lost that had lasted so long. */
   lost(error: TunnelError, lastedMs: number): void {
-    if (lastedMs >= STABLE_MS) this.#failures = 0;
+    const wasStable = lastedMs >= STABLE_MS;
+    if (wasStable) this.#failures = 0;
     if (this.#activity.kind === 'stranded') return;
     // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
     this.#lastError = error;
+    if (owesWaitForLoss(this.#activity) && !wasStable) return;
     const attempting = this.#activity.kind === 'connecting';
-    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#random()), error);
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#random()), error, 'loss');
     if (attempting) this.#activity = { kind: 'connecting', owed: wait };
     this.#failures++;
   }
@@ -123,8 +125,8 @@ export class Retry {
     return since + effective - performance.now();
   }
 
-  #wait(delayMs: number, because: TunnelError): Waiting {
-    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because } as const;
+  #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {
+    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because, after } as const;
     this.#activity = waiting;
     return waiting;
   }

@@ -18,7 +18,8 @@ export interface LinkSession extends FarSession {
   readonly address?: string | undefined;
   check(): void;
   drain(): void;
-  end(): Promise<SessionEnd>;
+  /** `patienceMs` bounds the wait for the peer, in milliseconds. */
+  end(patienceMs?: number): Promise<SessionEnd>;
 }
 
 /** One attempt, after everything local was read and checked and before anything touched the network. */

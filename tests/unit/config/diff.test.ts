@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
-import { diffConfig, isUnchanged, summarizeDiff } from '../../../src/config/diff.ts';
+import { diffConfig, summarizeDiff } from '../../../src/config/diff.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 
 const BASE = `version: 1
@@ -104,7 +104,8 @@ describe(diffConfig, () => {
     ['the order of the keys', 'host: a, actor: x', 'actor: x, host: a'],
   ])('has nothing to do for %s', (_, from, to) => {
     const diff = diffConfig(load(BASE), edited(from, to));
-    expect(isUnchanged(diff)).toBe(true);
+    const nothing = { added: [], removed: [], changed: new Map(), links: [], daemon: new Set() };
+    expect(diff).toEqual(nothing);
     expect(summarizeDiff(diff)).toBe('nothing changed');
   });
 

@@ -96,13 +96,24 @@ describe(renewalRetryMs, () => {
 
 describe(endsWithin, () => {
   test.each([
-    ['fresh', life(0, HOUR), false],
-    ['ends during the attempt', life(-HOUR, 9_000), true],
-    ['has ended', life(-HOUR, -1), true],
-    ['a short one in its middle', life(-10_000, 10_000), false],
-    ['a short one at its end', life(-17_000, 3_000), true],
-    ['no end', { validAfterMs: 0, validBeforeMs: Number.POSITIVE_INFINITY }, false],
-  ])('%s: %s', (_, lifetime, ends) => {
-    expect(endsWithin(lifetime, NOW, 10_000)).toBe(ends);
+    ['fresh', life(0, HOUR), HOUR, false],
+    ['ends during the attempt', life(-HOUR, 9_000), HOUR, true],
+    ['has ended', life(-HOUR, -1), HOUR, true],
+    ['a short one in its middle', life(-10_000, 10_000), 20_000, false],
+    ['a short one at its end', life(-17_000, 3_000), 20_000, true],
+    ['a short one, fresh, by a CA that dates back', life(-2 * MINUTE, 7_000), 7_000, false],
+    ['no end', { validAfterMs: 0, validBeforeMs: Number.POSITIVE_INFINITY }, Number.POSITIVE_INFINITY, false],
+  ])('%s', (_, lifetime, lifeMs, ends) => {
+    expect(endsWithin(lifetime, lifeMs, NOW, 10_000)).toBe(ends);
+  });
+
+  test('is never so of one that was received just now and is alive', () => {
+    fc.assert(
+      fc.property(lifetime, fc.integer({ min: 0, max: HOUR }), (each, attemptMs) => {
+        const left = remainingMs(each, NOW);
+        fc.pre(left > 0);
+        expect(endsWithin(each, left, NOW, attemptMs)).toBe(false);
+      }),
+    );
   });
 });
