@@ -36,16 +36,16 @@ export function has(capability: Capability): boolean {
   return missing(capability, `apt-get install ${debian}`);
 }
 
-/** In a mount namespace of its own, which goes with the process. */
-function canMount(): boolean {
-  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
-  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
-}
-
 function missing(capability: Capability, remedy: string): false {
   if (!told.has(capability)) {
     told.add(capability);
     process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
   }
   return false;
+}
+
+/** In a mount namespace of its own, which goes with the process. */
+function canMount(): boolean {
+  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
+  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
 }
