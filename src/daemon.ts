@@ -104,6 +104,8 @@ export class Daemon {
     this.#applied = false;
     this.#stopped.abort();
     this.#unit.stopping(this.#config.stopGraceMs);
+    force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
+    if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#reloading, this.#heartbeat?.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
