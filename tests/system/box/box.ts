@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireProgram } from '../../support/find-program.ts';
 import { type OwnedProcess, spawnOwned } from '../../support/owned-process.ts';
-import { childrenOf, nameOf } from '../../support/proc.ts';
+import { childrenOf, descendantsOf, nameOf } from '../../support/proc.ts';
 import { type TempDir, tempDir } from '../../support/temp-dir.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -54,6 +54,15 @@ export class Box implements AsyncDisposable {
   write(path: string, text: string, mode = 0o644): void {
     mkdirSync(dirname(this.path(path)), { recursive: true });
     writeFileSync(this.path(path), text, { mode });
+  }
+
+  /** The pid out here of a process of the box, by its pid in there (proc(5), `NSpid`). */
+  outerPid(inner: string): number {
+    const found = descendantsOf(this.#pid).find((pid) =>
+      new RegExp(`^NSpid:.*\\t${inner}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8')),
+    );
+    if (found === undefined) throw new Error(`there is no process ${inner} in the box`);
+    return found;
   }
 
   /** Runs a program as root in the box. */
