@@ -29,6 +29,8 @@ const host = z.object({
 const actor = z.object({
   key: text,
   passphrase_file: text,
+  cert_command: z.unknown().optional(),
+  cert_timeout: z.unknown().optional(),
   fallback: z.object({ key: text }).optional().catch(undefined),
 });
 
