@@ -1,18 +1,27 @@
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
+import { down, reload, rotate, up } from './commands/control.ts';
+import { doctor } from './commands/doctor.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
+import { wait } from './commands/wait.ts';
+import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
 import { version } from './version.ts';
 
-interface StatusFlags {
+interface AskFlags {
   config: string;
   endpoint?: string;
   json: boolean;
-  watch: boolean;
+}
+
+interface ControlFlags {
+  config: string;
+  socket?: string;
+  json: boolean;
 }
 
 const io: CommandIo = {
@@ -61,26 +70,112 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
 
+const endpointOption = () =>
+  new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)");
+const socketOption = () =>
+  new Option(
+    '--socket <path>',
+    "the daemon's control socket (default: the one that --config names, else the usual ones)",
+  );
+const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
+
+/** Aborts with Ctrl-C. */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+  return interrupted.signal;
+}
+
+const interruptible = () => ({ ...io, signal: interruption(), env: process.env });
+
 program
   .command('status')
   .description('what is: tunnels, links, sessions, and the reasons')
   .argument('[name]', 'one tunnel instead of all')
   .addOption(configOption())
-  .option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)")
+  .addOption(endpointOption())
   .option('--json', 'print the snapshot as JSON', false)
   .option('--watch', 'go on, until Ctrl-C', false)
   .action(
-    ends(async (name: string | undefined, options: StatusFlags) => {
-      const interrupted = new AbortController();
-      process.once('SIGINT', () => interrupted.abort());
+    ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
       const { isTTY, columns } = process.stdout;
-      const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
       return statusCommand(
         { name, ...options, endpointOf },
-        { ...io, isTty: isTTY === true, columns, signal: interrupted.signal },
+        { ...io, isTty: isTTY === true, columns, signal: interruption() },
       );
     }),
   );
+
+program
+  .command('why')
+  .description('explains one tunnel: since when, because of what, what happens next, what would fix it')
+  .argument('<name>', 'the tunnel')
+  .addOption(configOption())
+  .addOption(endpointOption())
+  .option('--json', 'print the explanation as JSON', false)
+  .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible())));
+
+program
+  .command('wait')
+  .description('blocks until tunnels are up, or may be retired')
+  .argument('[name...]', 'the tunnels (default: those of production, or all where none is)')
+  .addOption(configOption())
+  .addOption(endpointOption())
+  .option('--for <condition>', 'up or retirable', 'up')
+  .option('--timeout <duration>', 'how long, as in 500ms, 60s, 5m', '60s')
+  .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
+  .action(
+    ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
+      wait({ names, ...options, endpointOf }, interruptible()),
+    ),
+  );
+
+program
+  .command('doctor')
+  .description('walks DNS, TCP, banner, host key, authentication, forward, target, by itself, and says what to mend')
+  .argument('[name]', 'a host or a tunnel instead of all')
+  .addOption(configOption())
+  .option('--json', 'print what was found as JSON', false)
+  .action(
+    ends((name: string | undefined, options: { config: string; json: boolean }) =>
+      doctor({ name, ...options }, interruptible()),
+    ),
+  );
+
+program
+  .command('reload')
+  .description('has the daemon read its configuration again, and waits for the outcome')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((options: ControlFlags) => reload(options, interruptible())));
+
+program
+  .command('up')
+  .description('takes tunnels back into service')
+  .argument('<name...>', 'the tunnels')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((names: string[], options: ControlFlags) => up(names, options, interruptible())));
+
+program
+  .command('down')
+  .description('takes tunnels out of service: nothing listens, open connections get stop_grace')
+  .argument('<name...>', 'the tunnels')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((names: string[], options: ControlFlags) => down(names, options, interruptible())));
+
+program
+  .command('rotate')
+  .description('has an actor take on a new credential now, make before break')
+  .argument('<actor>', 'the actor')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {

@@ -12,6 +12,8 @@ export interface Config {
   readonly sha256: string;
   readonly node: string;
   readonly endpoint: EndpointConfig;
+  /** Path of the unix socket that commands reach the daemon at; undefined where the environment gives no place for it. */
+  readonly controlSocket: string | undefined;
   /** On SIGTERM: how long open connections may finish. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;

@@ -22,7 +22,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -137,7 +137,13 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
 }
 
 function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
-  return { node: config.node, endpoint: config.endpoint, stop_grace: config.stopGraceMs, log: config.logLevel };
+  return {
+    node: config.node,
+    endpoint: config.endpoint,
+    control: config.controlSocket,
+    stop_grace: config.stopGraceMs,
+    log: config.logLevel,
+  };
 }
 
 function differences<Aspect extends string>(

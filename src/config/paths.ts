@@ -8,12 +8,16 @@ export interface Places {
   readonly base: string;
   /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
   readonly credentials: string | undefined;
+  /** The runtime directory of this program, for what lives as long as the daemon; undefined where there is none. */
+  readonly runtime: string | undefined;
 }
 
 /** The environment variables that the configuration depends on; `process.env` is one. */
 export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
+  readonly RUNTIME_DIRECTORY?: string | undefined;
+  readonly XDG_RUNTIME_DIR?: string | undefined;
 }
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
@@ -21,7 +25,18 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
     home: resolve(env.HOME || homedir()),
     base: dirname(resolve(file)),
     credentials: env.CREDENTIALS_DIRECTORY || undefined,
+    runtime: runtimeDirectory(env),
   };
+}
+
+/**
+ * systemd's RuntimeDirectory= (systemd.exec(5); the first, where a unit has several), else a directory of our own in that
+ * of the user. Nothing else would do: a directory that everybody may write to is no place for a control socket.
+ */
+function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironment): string | undefined {
+  const [first] = (RUNTIME_DIRECTORY ?? '').split(':');
+  if (first?.startsWith('/')) return first;
+  return XDG_RUNTIME_DIR?.startsWith('/') ? join(XDG_RUNTIME_DIR, 'fleet-mesh') : undefined;
 }
 
 /** An absolute path, or the sentence that says why there is none. */

@@ -54,8 +54,8 @@ export class Supervisor {
    * this daemon.
    */
   get unbound(): string[] {
-    return [...this.#tunnels.values()].flatMap(({ config, condition }) =>
-      condition.kind === 'unbound' && config.direction !== 'remote'
+    return [...this.#tunnels.values()].flatMap(({ config, condition, suspended }) =>
+      condition.kind === 'unbound' && config.direction !== 'remote' && !suspended
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
@@ -71,15 +71,30 @@ export class Supervisor {
     // Addresses are freed before any is bound, so that tunnels may swap theirs.
     const moving = [...diff.changed].filter(([, aspects]) => aspects.has('listen')).map(([name]) => name);
     await Promise.all(moving.map((name) => this.#tunnels.get(name)?.stopAccepting()));
+    // One that turns its direction is another tunnel of the same name, and that name was taken out of service.
+    const suspended = diff.removed.filter((name) => this.#tunnels.get(name)?.suspended);
     await Promise.all(diff.removed.map((name) => this.#remove(name)));
     for (const name of diff.changed.keys()) {
       const tunnel = config.tunnels.get(name);
-      if (tunnel) await this.#tunnels.get(name)?.reconfigure(tunnel, this.#linkOf(config, tunnel));
+      const present = this.#tunnels.get(name);
+      if (tunnel && present)
+        await present.reconfigure(tunnel, present.outOfUse ? undefined : this.#linkOf(config, tunnel));
     }
     const added = diff.added.map((name) => config.tunnels.get(name)).filter((tunnel) => tunnel !== undefined);
-    await Promise.all(added.map((tunnel) => this.#add(config, tunnel)));
+    await Promise.all(added.map((tunnel) => this.#add(config, tunnel, suspended.includes(tunnel.name))));
     // Whoever reloads has changed something, perhaps outside the file: nobody waits for a backoff then.
     for (const { link } of this.#links.values()) link.kick();
+  }
+
+  /** The tunnels of those names; undefined stands for a name that is none. */
+  named(names: readonly string[]): (Tunnel | undefined)[] {
+    return names.map((name) => this.#tunnels.get(name));
+  }
+
+  /** Back into service, over links that are made anew where they were let go. */
+  async resume(config: Config, tunnels: readonly Tunnel[]): Promise<void> {
+    const suspended = tunnels.filter((tunnel) => tunnel.suspended);
+    await Promise.all(suspended.map((tunnel) => tunnel.resume(this.#linkOf(config, tunnel.config))));
   }
 
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
@@ -112,7 +127,7 @@ export class Supervisor {
     return [...this.#tunnels.values(), ...this.#departing];
   }
 
-  async #add(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
+  async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
     const { metrics, log, random } = this.#deps;
     const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
       metrics,
@@ -120,7 +135,9 @@ export class Supervisor {
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);
-    await tunnel.start();
+    if (!suspended) return tunnel.start();
+    await tunnel.suspend();
+    await tunnel.settle(0);
   }
 
   /** Frees the address at once; the tunnel itself goes when its last connection ends. */
@@ -216,7 +233,8 @@ export class Supervisor {
   /** The links that tunnels of the configuration go over, and those that these run over. */
   #wanted(): ReadonlySet<Link> {
     const wanted = new Set<Link>();
-    for (const { config } of this.#tunnels.values()) {
+    for (const { config, outOfUse } of this.#tunnels.values()) {
+      if (outOfUse) continue;
       for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
         wanted.add(entry.link);
     }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
-import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
@@ -15,6 +14,7 @@ import { Prober } from '../probe/prober.ts';
 import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
+import { idleWithin } from './idle-within.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -54,6 +54,9 @@ export class Tunnel {
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
+  /** Out of service; aborts when it is taken back into it. */
+  #suspended: AbortController | undefined;
+  #outOfUse = false;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -94,6 +97,16 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
+  /** Whether it is out of service by an operator's will. */
+  get suspended(): boolean {
+    return this.#suspended !== undefined;
+  }
+
+  /** Whether it needs no link: it is out of service, and nothing is open any more. */
+  get outOfUse(): boolean {
+    return this.#outOfUse;
+  }
+
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
@@ -101,8 +114,43 @@ export class Tunnel {
     await this.#forward.forward.start();
   }
 
-  /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink): Promise<void> {
+  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  async suspend(): Promise<void> {
+    this.#suspended ??= new AbortController();
+    this.#setProbe();
+    await this.stopAccepting();
+    this.#evaluate();
+  }
+
+  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  async settle(graceMs: number): Promise<void> {
+    const suspended = this.#suspended;
+    if (!suspended) return;
+    await idleWithin(this.#forward.forward, graceMs, suspended.signal);
+    if (suspended.signal.aborted || this.#stopping) return;
+    this.#forward.forward.resetAll();
+    await this.#forward.forward.whenIdle();
+    this.#outOfUse = this.#suspended === suspended;
+  }
+
+  /** Back into service over `link`. */
+  async resume(link: TunnelLink): Promise<void> {
+    if (!this.#suspended) return;
+    this.#suspended.abort();
+    this.#suspended = undefined;
+    this.#outOfUse = false;
+    this.#link = link;
+    this.#source.move(link);
+    this.#targetError = undefined;
+    this.#probeWasReady = false;
+    await this.start();
+  }
+
+  /**
+   * New settings, a semantic diff: connections that are open or waiting are not touched by any of them. A tunnel that is
+   * out of use may stay on the link that it has.
+   */
+  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
@@ -115,7 +163,7 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config);
+    await this.#forward.reconfigure(config, !this.suspended);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
@@ -152,16 +200,9 @@ export class Tunnel {
     this.#probing?.stop.abort();
     this.#evaluate();
     await this.stopAccepting();
-    const patience = new AbortController();
-    const enough = () => patience.abort();
-    force.addEventListener('abort', enough, { once: true });
-    if (force.aborted) enough();
-    const idle = this.#forward.forward.whenIdle();
-    await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
-    patience.abort();
-    force.removeEventListener('abort', enough);
+    await idleWithin(this.#forward.forward, graceMs, force);
     this.#forward.forward.resetAll();
-    await idle;
+    await this.#forward.forward.whenIdle();
   }
 
   /** Once a second: dates the clients' last activity. */
@@ -210,7 +251,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed) {
+    if (!probe || !target || this.#removed || this.#suspended) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       return;
@@ -273,7 +314,7 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && this.#state !== 'down') return;
+    if (binding && !this.#removed && !this.#stopping && !this.#suspended && this.#state !== 'down') return;
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
@@ -292,6 +333,7 @@ export class Tunnel {
     const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
+      suspended: this.suspended,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
