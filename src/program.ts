@@ -3,6 +3,7 @@ import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
+import { importHosts, importUnits } from './commands/import.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
@@ -176,6 +177,29 @@ program
   .addOption(socketOption())
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
+
+const importing = program
+  .command('import')
+  .description('turns what ssh does today into tunnel YAML, on standard output');
+
+importing
+  .command('ssh-unit')
+  .description('systemd units that run ssh -N -L, -R or -D')
+  .argument('<file...>', 'unit files')
+  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+  .action(ends((files: string[], options: { json: boolean }) => importUnits(files, options, interruptible())));
+
+importing
+  .command('ssh-config')
+  .description('hosts of ssh_config, resolved by `ssh -G`')
+  .argument('<host...>', 'host names as ssh takes them')
+  .option('--ssh-config <file>', "another file than the user's and the system's")
+  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+  .action(
+    ends((hosts: string[], options: { json: boolean; sshConfig?: string }) =>
+      importHosts(hosts, options, interruptible()),
+    ),
+  );
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
