@@ -41,7 +41,7 @@ function ask(args: readonly string[]): Promise<string> {
 
 /** The entry of one host: everything that its configuration sets. Pure. */
 export function entryOf(host: string, { configured, builtin }: Resolved): SshEntry {
-  const defaults = new Set(builtin.split('\n'));
+  const defaults = new Set(optionsOf(builtin).map(({ keyword, value }) => `${keyword} ${value}`));
   const sockets = new Set(valuesOf(configured, 'localforward').map((value) => value.split(/\s/)[0]));
   const options = optionsOf(configured).filter(({ keyword, value }) => {
     if (keyword === 'host') return false;

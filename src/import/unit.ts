@@ -97,7 +97,9 @@ function variablesOf(directives: readonly Directive[], names: UnitNames): Readon
 }
 
 function leftovers(directives: readonly Directive[]): string[] {
-  const shown = ({ key, value }: Directive) => `${key}=${value}`;
+  // Of variables only the names: people put secrets into them.
+  const shown = ({ key, value }: Directive) =>
+    `${key}=${key === 'Environment' ? value.replace(/=("[^"]*"|'[^']*'|[^\s"']*)/g, '=…') : value}`;
   const ending = directives.filter(({ key }) => SUPERSEDED.test(key) && !/^(ExecStart|Description)$/.test(key));
   const others = directives.filter(({ key }) => !SUPERSEDED.test(key));
   return [
