@@ -11,6 +11,7 @@ import { wait } from './commands/wait.ts';
 import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
+import { outsideOfUnit } from './config/paths.ts';
 import { version } from './version.ts';
 
 interface AskFlags {
@@ -62,7 +63,7 @@ program
   .command('check')
   .description('validates the configuration: all problems at once; touches no network')
   .addOption(configOption())
-  .option('--json', 'print {ok, problems} as JSON', false)
+  .option('--json', 'print {ok, problems, warnings} as JSON', false)
   .action(ends((options: { config: string; json: boolean }) => check(options, io)));
 
 program
@@ -78,12 +79,13 @@ const socketOption = () =>
     '--socket <path>',
     "the daemon's control socket (default: the one that --config names, else the usual ones)",
   );
-const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
+const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
 
-/** Aborts with Ctrl-C. */
+/** Aborts with Ctrl-C, and when whoever read the output is gone (`status --watch | head -1`). */
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+  process.stdout.once('error', (error) => interrupted.abort(error));
   return interrupted.signal;
 }
 

@@ -2,6 +2,7 @@ import { closest } from '../closest.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
+import { outsideOfUnit } from '../config/paths.ts';
 import { linksOf } from '../config/way.ts';
 import type { LinkFindings } from '../doctor/finding.ts';
 import { linkText, sumText } from '../doctor/text.ts';
@@ -28,7 +29,7 @@ export async function doctor(
 ): Promise<ExitCode> {
   let config: Config;
   try {
-    config = await loadConfig(options.config, io.env);
+    config = await loadConfig(options.config, outsideOfUnit(io.env));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);

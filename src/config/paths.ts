@@ -10,6 +10,8 @@ export interface Places {
   readonly credentials: string | undefined;
   /** The runtime directory of this program, for what lives as long as the daemon; undefined where there is none. */
   readonly runtime: string | undefined;
+  /** Where what the daemon has to remember is, unless the file says otherwise. */
+  readonly state: string;
 }
 
 /** The environment variables that the configuration depends on; `process.env` is one. */
@@ -18,14 +20,19 @@ export interface ConfigEnvironment {
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
   readonly RUNTIME_DIRECTORY?: string | undefined;
   readonly XDG_RUNTIME_DIR?: string | undefined;
+  readonly STATE_DIRECTORY?: string | undefined;
 }
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
+  const home = resolve(env.HOME || homedir());
+  // systemd.exec(5): a list with colons when the unit has several; the first one is for this.
+  const [state] = (env.STATE_DIRECTORY ?? '').split(':');
   return {
-    home: resolve(env.HOME || homedir()),
+    home,
     base: dirname(resolve(file)),
     credentials: env.CREDENTIALS_DIRECTORY || undefined,
     runtime: runtimeDirectory(env),
+    state: state ? resolve(state) : join(home, '.local/state/fleet-mesh'),
   };
 }
 
@@ -37,6 +44,14 @@ function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironm
   const [first] = (RUNTIME_DIRECTORY ?? '').split(':');
   if (first?.startsWith('/')) return first;
   return XDG_RUNTIME_DIR?.startsWith('/') ? join(XDG_RUNTIME_DIR, 'fleet-mesh') : undefined;
+}
+
+/** Where systemd keeps the credentials of the daemon's unit, for nobody else to look at (systemd.exec(5), CREDENTIALS). */
+export const CREDENTIALS_OF_THE_UNIT = '/run/credentials/fleet-mesh.service';
+
+/** For who reads the configuration without being the daemon: that its credentials are out of reach is no mistake then. */
+export function outsideOfUnit(env: ConfigEnvironment): ConfigEnvironment {
+  return { ...env, CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT };
 }
 
 /** An absolute path, or the sentence that says why there is none. */

@@ -48,9 +48,8 @@ class Translation {
     for (const { direction, keyword, value, spec } of forwards) {
       const way = spec && this.#way(direction, spec, entry);
       if (!way) {
-        remark(
-          `not translated: ${keyword}=${value}${/\[socks\]:0$/.test(value) || direction === 'remote' ? ' (a listener on the host that leads anywhere?)' : ''}`,
-        );
+        const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
+        remark(`not translated: ${keyword}=${value}${anywhere ? ': a listener on the host that leads anywhere' : ''}`);
         continue;
       }
       const taken = this.#holderOf(direction, host, way.listen);

@@ -55,8 +55,7 @@ export class Tunnel {
   #probeWasReady = false;
   #removed = false;
   /** Out of service; aborts when it is taken back into it. */
-  #suspended: AbortController | undefined;
-  #outOfUse = false;
+  #suspension: { readonly end: AbortController; settled: boolean } | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -97,14 +96,15 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
-  /** Whether it is out of service by an operator's will. */
-  get suspended(): boolean {
-    return this.#suspended !== undefined;
+  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  get outOfService(): { readonly settled: boolean } | undefined {
+    return this.#suspension;
   }
 
-  /** Whether it needs no link: it is out of service, and nothing is open any more. */
-  get outOfUse(): boolean {
-    return this.#outOfUse;
+  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
+  get forbidden(): boolean {
+    const { code } = tunnelState(this.#facts()).error ?? {};
+    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
@@ -116,7 +116,7 @@ export class Tunnel {
 
   /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
   async suspend(): Promise<void> {
-    this.#suspended ??= new AbortController();
+    this.#suspension ??= { end: new AbortController(), settled: false };
     this.#setProbe();
     await this.stopAccepting();
     this.#evaluate();
@@ -124,21 +124,19 @@ export class Tunnel {
 
   /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
   async settle(graceMs: number): Promise<void> {
-    const suspended = this.#suspended;
-    if (!suspended) return;
-    await idleWithin(this.#forward.forward, graceMs, suspended.signal);
-    if (suspended.signal.aborted || this.#stopping) return;
+    const suspension = this.#suspension;
+    if (!suspension) return;
+    await idleWithin(this.#forward.forward, graceMs, suspension.end.signal);
+    if (suspension.end.signal.aborted || this.#stopping) return;
     this.#forward.forward.resetAll();
     await this.#forward.forward.whenIdle();
-    this.#outOfUse = this.#suspended === suspended;
+    suspension.settled = true;
   }
 
   /** Back into service over `link`. */
   async resume(link: TunnelLink): Promise<void> {
-    if (!this.#suspended) return;
-    this.#suspended.abort();
-    this.#suspended = undefined;
-    this.#outOfUse = false;
+    this.#suspension?.end.abort();
+    this.#suspension = undefined;
     this.#link = link;
     this.#source.move(link);
     this.#targetError = undefined;
@@ -146,10 +144,7 @@ export class Tunnel {
     await this.start();
   }
 
-  /**
-   * New settings, a semantic diff: connections that are open or waiting are not touched by any of them. A tunnel that is
-   * out of use may stay on the link that it has.
-   */
+  /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
   async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
     const before = this.#config;
     this.#config = config;
@@ -163,7 +158,7 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config, !this.suspended);
+    await this.#forward.reconfigure(config, !this.#suspension);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
@@ -175,6 +170,11 @@ export class Tunnel {
   linkChanged(): void {
     this.#forward.forward.linkChanged?.();
     this.#readinessChanged();
+  }
+
+  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  retry(): void {
+    this.#forward.forward.retry?.();
   }
 
   #readinessChanged(): void {
@@ -251,7 +251,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed || this.#suspended) {
+    if (!probe || !target || this.#removed || this.#suspension) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       return;
@@ -314,7 +314,7 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && !this.#suspended && this.#state !== 'down') return;
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#state !== 'down') return;
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
@@ -333,7 +333,7 @@ export class Tunnel {
     const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
-      suspended: this.suspended,
+      suspended: this.#suspension !== undefined,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
