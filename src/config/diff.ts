@@ -22,7 +22,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'state_dir' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -153,6 +153,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
   return {
     node: config.node,
     endpoint: config.endpoint,
+    control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,
     log: config.logLevel,

@@ -9,7 +9,7 @@ interface NotYet {
 }
 
 /** One line for each: who builds the behaviour deletes the line. */
-const NOT_YET: readonly NotYet[] = [{ path: ['control'] }, { path: ['plan'] }, { path: ['tunnels', '*', 'drain'] }];
+const NOT_YET: readonly NotYet[] = [{ path: ['plan'] }, { path: ['tunnels', '*', 'drain'] }];
 
 /** Valid settings that would do nothing are refused: silently ignoring one would be a promise broken in the night. */
 export function checkNotYet(data: unknown): Finding[] {

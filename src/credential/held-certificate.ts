@@ -2,7 +2,7 @@ import { type Certificate, certificateTime } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import type { Offer } from './offer.ts';
-import type { Lifetime, Moment } from './renewal-policy.ts';
+import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
 
 /** A certificate that has passed the gate, with its key and what is planned for it. */
 export interface HeldCertificate {
@@ -23,7 +23,7 @@ export function idOf(certificate: Certificate): string {
 }
 
 /** The dates of a certificate in milliseconds. */
-export function lifetimeOf({ validAfter, validBefore }: Certificate): Lifetime {
+function lifetimeOf({ validAfter, validBefore }: Certificate): Lifetime {
   return {
     validAfterMs: Number(validAfter) * 1000,
     validBeforeMs: certificateTime(validBefore)?.getTime() ?? Number.POSITIVE_INFINITY,
@@ -37,6 +37,26 @@ export function now(): Moment {
 /** Whether it has not ended yet. */
 export function isAlive({ lifetime }: HeldCertificate): boolean {
   return Date.now() < lifetime.validBeforeMs;
+}
+
+/**
+ * One that was received just now, with its renewal planned.
+ *
+ * @param renewAfter fraction of what is left of it
+ * @param random uniform in [0, 1)
+ */
+export function hold(certificate: Certificate, key: PrivateKey, renewAfter: number, random: number): HeldCertificate {
+  const lifetime = lifetimeOf(certificate);
+  const received = now();
+  return {
+    certificate,
+    key,
+    id: idOf(certificate),
+    lifetime,
+    received,
+    lifeMs: remainingMs(lifetime, received.wallMs),
+    renewAfterMs: renewalDelayMs(lifetime, received.wallMs, renewAfter, random),
+  };
 }
 
 export function offerCertificate({ certificate, key, id }: HeldCertificate, path: string, version: number): Offer {

@@ -11,13 +11,13 @@ import type { PrivateKey } from '../ssh/private-key.ts';
 import { checkUserCertificate } from './certificate-gate.ts';
 import { describeCredential } from './describe-credential.ts';
 import { FileWatch } from './file-watch.ts';
-import { type HeldCertificate, idOf, isAlive, lifetimeOf, now, offerCertificate } from './held-certificate.ts';
+import { type HeldCertificate, hold, idOf, isAlive, now, offerCertificate } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { loadKeyFile } from './key-file.ts';
 import { inTime, offerKey } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
-import { endsWithin, isDue, type Moment, remainingMs, renewalDelayMs, renewalRetryMs } from './renewal-policy.ts';
+import { endsWithin, isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
 
 export interface RotatorDependencies {
   readonly issuer: Issuer;
@@ -252,18 +252,7 @@ export class Rotator implements CredentialSource {
   }
 
   #plan(certificate: Certificate, key: PrivateKey): HeldCertificate {
-    const lifetime = lifetimeOf(certificate);
-    const received = now();
-    const renewAfterMs = renewalDelayMs(lifetime, received.wallMs, this.#actor.renewAfter, this.#deps.random());
-    this.#held = {
-      certificate,
-      key,
-      id: idOf(certificate),
-      lifetime,
-      received,
-      lifeMs: remainingMs(lifetime, received.wallMs),
-      renewAfterMs,
-    };
+    this.#held = hold(certificate, key, this.#actor.renewAfter, this.#deps.random());
     return this.#held;
   }
 

@@ -8,7 +8,7 @@ import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
-import type { Attempt, Route } from './session.ts';
+import type { Attempt, ConnectStep, Route } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
@@ -32,9 +32,10 @@ export async function prepare(
   const { credential, facts, label } = await credentials.current(need);
   return {
     credential: facts,
-    connect: async (signal, route) => {
+    connect: async (signal, route, onStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
-      const transport = await reach(host, route, signal);
+      const transport = await reach(host, route, signal, onStep);
+      onStep({ name: 'banner' });
       return openSession(
         transport,
         {
@@ -45,6 +46,7 @@ export async function prepare(
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
           keepalive,
+          onStep: (name) => onStep({ name }),
         },
         signal,
       );
@@ -52,7 +54,12 @@ export async function prepare(
   };
 }
 
-async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {
+async function reach(
+  host: HostConfig,
+  route: Route,
+  signal: AbortSignal,
+  onStep: (step: ConnectStep) => void,
+): Promise<Transport> {
   if (route.kind === 'jump') {
     const lost = () =>
       new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
@@ -61,5 +68,7 @@ async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promi
     return new ChannelTransport(route.carrier.channel, lost);
   }
   const { address, port, connectTimeoutMs } = host;
-  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse }, signal);
+  onStep({ name: 'dns' });
+  const onResolved = (addresses: readonly string[]) => onStep({ name: 'tcp', addresses });
+  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse, onResolved }, signal);
 }

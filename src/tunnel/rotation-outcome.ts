@@ -1,12 +1,12 @@
 import { withDeadline } from '../async/deadline.ts';
-import { type ErrorReport, TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
 
 /** What became of one link when its actor's credential was replaced. */
 export interface LinkRotation {
   readonly host: string;
-  /** Why its sessions were not replaced; null when they were. The old ones serve on then, and it goes on being tried. */
-  readonly error: ErrorReport | null;
+  /** Why its sessions were not replaced; undefined when they were. The old ones serve on then, and it goes on being tried. */
+  readonly error: TunnelError | undefined;
 }
 
 /** A rotation of healthy links takes well under a second; a login that hangs takes its own time-out. In milliseconds. */
@@ -16,8 +16,6 @@ const PATIENCE_MS = 30_000;
 export async function rotationOf(link: Link): Promise<LinkRotation> {
   const late = () =>
     new TunnelError('connect_timeout', `the sessions were not replaced within ${PATIENCE_MS / 1000} s`);
-  const error = await withDeadline(PATIENCE_MS, undefined, late, (signal) => link.rotated(signal)).catch(
-    TunnelError.from,
-  );
-  return { host: link.hostName, error: error?.report() ?? null };
+  const outcome = withDeadline(PATIENCE_MS, undefined, late, (signal) => link.rotated(signal));
+  return { host: link.hostName, error: await outcome.catch(TunnelError.from) };
 }
