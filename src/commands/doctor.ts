@@ -1,8 +1,8 @@
 import { closest } from '../closest.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
 import { outsideOfUnit } from '../config/paths.ts';
+import { ConfigError, formatProblem } from '../config/problem.ts';
 import { linksOf } from '../config/way.ts';
 import type { LinkFindings } from '../doctor/finding.ts';
 import { linkText, sumText } from '../doctor/text.ts';
