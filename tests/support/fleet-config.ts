@@ -22,14 +22,14 @@ export interface FleetConfig {
 }
 
 /** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
-function fleetYaml(config: FleetConfig, controlSocket: string): string {
+export function fleetYaml(config: FleetConfig, controlSocket?: string): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,
     node: 'railiance01',
     endpoint: { listen: `127.0.0.1:${config.endpointPort}` },
-    // Not the default: daemons of other tests may be running in the same environment.
-    control: { socket: controlSocket },
+    // Not the default, where daemons of other tests may be running in the same environment.
+    ...(controlSocket === undefined ? {} : { control: { socket: controlSocket } }),
     ...config.extra,
     hosts: {
       railiance01: { address: '127.0.0.1', role: 'production' },
