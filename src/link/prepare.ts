@@ -1,8 +1,10 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { authMethods, type Credential, loadCredential } from '../credential/credential.ts';
 import { TunnelError } from '../errors.ts';
+import { CertifiedHosts } from '../ssh/certified-host.ts';
 import { dial } from '../ssh/dial.ts';
-import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
+import { fetchHostKey } from '../ssh/fetch-host-key.ts';
+import { type HostKeyPolicy, type HostTrust, hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
@@ -23,7 +25,7 @@ export async function prepare(
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
   const known = await loadKnownHosts(host.knownHosts, host.address, host.port);
   onKnownHosts(host.knownHosts, known.problems);
-  const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
+  const trust = hostTrust(known.entries, host.address, host.port);
   const credential = await loadCredential(actor, process.env);
   return {
     credential: {
@@ -32,11 +34,13 @@ export async function prepare(
     },
     connect: async (signal, route) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
+      const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
+      const hostKey = await policyOf(trust, host, peer, route, signal);
       const transport = await reach(host, route, signal);
       return openSession(
         transport,
         {
-          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
+          peer,
           username,
           credential: describeCredential(actor, credential),
           authMethods: authMethods(credential, username),
@@ -60,6 +64,31 @@ function describeCredential({ key }: ActorConfig, credential: Credential): strin
       return `a certificate for ${file} (${credential.fingerprint})`;
     case 'agent':
       return 'the keys of ssh-agent';
+  }
+}
+
+/** One for the process: links to the same host share what they learn of it. */
+const certifiedHosts = new CertifiedHosts();
+
+async function policyOf(
+  trust: HostTrust,
+  host: HostConfig,
+  peer: string,
+  route: Route,
+  signal: AbortSignal,
+): Promise<HostKeyPolicy> {
+  if (trust.kind === 'keys') return trust.policy;
+  const { name, address, port, connectTimeoutMs: timeoutMs } = host;
+  const fetch = async (algorithms: readonly string[]) => {
+    const way = route.kind === 'jump' ? { ...route, carrier: await route.another(signal) } : route;
+    return fetchHostKey(await reach(host, way, signal), algorithms, { peer, timeoutMs }, signal);
+  };
+  try {
+    return await certifiedHosts.policy(`${name} ${address} ${port}`, trust.trusted, fetch, Date.now);
+  } catch (error) {
+    // Nothing runs over it yet that would close it.
+    if (route.kind === 'jump') route.carrier.channel.close();
+    throw error;
   }
 }
 
