@@ -41,7 +41,7 @@ async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 /** Loads afresh at each attempt, so that a mended file or a restarted agent needs no reload. `env` is the daemon's. */
-export async function loadCredential(actor: ActorConfig, env: NodeJS.ProcessEnv): Promise<Credential> {
+export async function loadCredential(actor: Pick<ActorConfig, 'key'>, env: NodeJS.ProcessEnv): Promise<Credential> {
   if (actor.key.kind === 'agent') return { type: 'agent', socket: await agentSocket(env) };
   const { CREDENTIALS_DIRECTORY: credentialsDirectory } = env;
   const { path, passphraseFile } = actor.key;

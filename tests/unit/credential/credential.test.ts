@@ -13,12 +13,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const agentActor = { name: 'agt', key: { kind: 'agent' } } as const;
+const agentActor = { key: { kind: 'agent' } } as const;
 
 test('a key file becomes one publickey method and nothing else', async () => {
   const path = join(directory, 'key');
   await writeFile(path, generatedKey().private, { mode: 0o600 });
-  const credential = await loadCredential({ name: 'a', key: { kind: 'file', path, passphraseFile: undefined } }, {});
+  const credential = await loadCredential({ key: { kind: 'file', path, passphraseFile: undefined } }, {});
   expect(credential).toMatchObject({ type: 'static_key', fingerprint: expect.stringMatching(/^SHA256:/) });
   expect(authMethods(credential, 'me')(new ssh2.Client())).toEqual([
     { type: 'publickey', username: 'me', key: expect.anything() },
