@@ -46,7 +46,7 @@ async function connect(sshd: Sshd): Promise<LinkSession> {
   const { port, user, knownHostsFile: knownHosts } = sshd;
   const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 5_000 };
   const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
-  const attempt = await prepare(host, { name: 'atm-fleet-mesh', key });
+  const attempt = await prepare(host, { name: 'atm-fleet-mesh', key, certCommand: undefined });
   return attempt.connect(never, { kind: 'direct', inUse: [] });
 }
 
