@@ -42,6 +42,16 @@ function header(status: Status, paint: Paint): string[] {
           `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
             `in force: ${printable(reload.error ?? 'no reason given')}`,
         ]),
+    ...systemdLines(status.systemd),
+  ];
+}
+
+/** Only what somebody should mend. */
+function systemdLines({ notify, sockets }: Status['systemd']): string[] {
+  const problems = sockets.flatMap(({ problem }) => problem ?? []);
+  return [
+    ...(notify === 'none' ? ['systemd: there is no way to tell it how this daemon is'] : []),
+    ...problems.map((problem) => `systemd: ${printable(problem)}`),
   ];
 }
 

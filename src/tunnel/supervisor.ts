@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
+import type { Listen } from '../forward/listener.ts';
 import type { LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
@@ -15,6 +16,8 @@ export interface SupervisorDependencies {
   readonly prepare: Prepare;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** How the listener of that tunnel is made, if it is on this node. */
+  listenFor(tunnel: string): Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -61,6 +64,12 @@ export class Supervisor {
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
+  }
+
+  /** One sentence for each tunnel whose data path seems to have hung. */
+  get stuck(): string[] {
+    const now = performance.now();
+    return this.#everyTunnel().flatMap((tunnel) => tunnel.stuck(now) ?? []);
   }
 
   async start(config: Config): Promise<void> {
@@ -116,10 +125,11 @@ export class Supervisor {
   }
 
   async #add(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
-    const { metrics, log, random } = this.#deps;
+    const { metrics, log, random, listenFor } = this.#deps;
     const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
+      listen: listenFor(tunnelConfig.name),
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, HostConfig, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { prepare } from '../../../src/link/prepare.ts';
 import { createLogger } from '../../../src/log.ts';
 import { createMetrics } from '../../../src/metrics.ts';
@@ -97,6 +98,7 @@ beforeEach(async () => {
   supervisor = new Supervisor({
     prepare,
     metrics: createMetrics(),
+    listenFor: () => listen,
     log,
     random: Math.random,
   });
