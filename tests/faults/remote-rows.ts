@@ -9,8 +9,16 @@ import { REMOTE } from './way.ts';
 
 const strangers = new WeakMap<Stage, LoopbackServer>();
 
+/** Its road is twice as long as others'. */
+const THERE_AND_BACK = { tcp: {}, every: '1500ms', timeout: '1500ms', fall: 2, rise: 1 };
+
 /** The clients are sshd's: while nothing listens on the host they are refused there, and nobody can hold them. */
-const FAR = { stage: { way: REMOTE }, recoversWithinMs: 10_000, requests: 'may fail', stream: 'is cut' } as const;
+const FAR = {
+  stage: { way: REMOTE, echo: { probe: THERE_AND_BACK } },
+  recoversWithinMs: 10_000,
+  requests: 'may fail',
+  stream: 'is cut',
+} as const;
 
 /** sshd learns nothing of our giving up: it goes on listening for a session that is gone. */
 const GHOST = {

@@ -134,7 +134,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     // The one that a row may have put into the first one's place.
     use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
     await mesh.waitFor(hasSessions(sessions));
-    await mesh.waitForTunnel('up', 'echo');
+    await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'));
     await echoOnce(stage.entrance('echo'));
     return stage;
   } catch (error) {
