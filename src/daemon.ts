@@ -11,6 +11,10 @@ import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { listenFor } from './systemd/listen.ts';
+import { statusLine } from './systemd/status-line.ts';
+import { connectSystemd, type Systemd, systemdStatus } from './systemd/systemd.ts';
+import { Unit } from './systemd/unit.ts';
 import { Supervisor } from './tunnel/supervisor.ts';
 
 export interface DaemonOptions {
@@ -29,6 +33,8 @@ export class Daemon {
   readonly #version: string;
   readonly #metrics: Metrics;
   readonly #supervisor: Supervisor;
+  readonly #systemd: Systemd;
+  readonly #unit: Unit;
   readonly #startedAt = new Date();
   readonly #stopped = new AbortController();
   #config: Config;
@@ -40,17 +46,25 @@ export class Daemon {
   #applied = false;
   #reloading: Promise<void> = Promise.resolve();
 
-  constructor(options: DaemonOptions, log: RootLogger) {
+  constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
     this.#config = options.config;
     this.#version = options.version;
     this.#log = log;
+    this.#systemd = systemd;
     this.#metrics = createMetrics();
     const knownHosts = new KnownHostsReport(log);
     this.#supervisor = new Supervisor({
       prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
       metrics: this.#metrics,
       log,
+      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
       random: Math.random,
+    });
+    this.#unit = new Unit(systemd, {
+      notifier: systemd.notifier,
+      log,
+      statusLine: () => statusLine(this.snapshot()),
+      vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
     this.#endpoint = this.#createEndpoint(options.config);
   }
@@ -67,17 +81,19 @@ export class Daemon {
       this.#stopped.signal,
     );
     await this.#supervisor.start(this.#config);
+    this.#systemd.sockets.settle();
     this.#applied = true;
     const { node, path, tunnels } = this.#config;
     this.#log.info(
       { event: 'daemon.started', version: this.#version, node, config: path, tunnels: tunnels.size },
       'fleet-mesh started',
     );
+    this.#unit.started();
   }
 
   /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reloadOnce());
+    this.#reloading = this.#reloading.then(() => this.#unit.reloading(() => this.#reloadOnce()));
     return this.#reloading;
   }
 
@@ -87,9 +103,14 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
+    this.#unit.stopping(this.#config.stopGraceMs);
+    force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
+    if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#reloading, this.#heartbeat?.done]);
+    this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#endpoint.stop();
+    await this.#unit.stopped();
     this.#log.info({ event: 'daemon.stopped' }, 'stopped');
   }
 
@@ -108,6 +129,7 @@ export class Daemon {
         loaded_at: this.#loadedAt.toISOString(),
         last_reload: this.#lastReload,
       },
+      systemd: systemdStatus(this.#systemd),
       links: this.#supervisor.links(),
       tunnels,
       advisories: [],
@@ -197,6 +219,7 @@ export class Daemon {
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),
+        adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },
     );
   }

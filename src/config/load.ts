@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
+import { checkCommands } from './check-commands.ts';
 import { checkFiles } from './check-files.ts';
 import { checkJumps } from './check-jumps.ts';
 import { checkListeners } from './check-listeners.ts';
@@ -66,6 +67,7 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkListeners(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
+    ...checkCommands(outline),
     ...checkNotYet(data),
   ];
 }

@@ -8,19 +8,26 @@ export interface Places {
   readonly base: string;
   /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
   readonly credentials: string | undefined;
+  /** Where what the daemon has to remember is, unless the file says otherwise. */
+  readonly state: string;
 }
 
 /** The environment variables that the configuration depends on; `process.env` is one. */
 export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
+  readonly STATE_DIRECTORY?: string | undefined;
 }
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
+  const home = resolve(env.HOME || homedir());
+  // systemd.exec(5): a list with colons when the unit has several; the first one is for this.
+  const [state] = (env.STATE_DIRECTORY ?? '').split(':');
   return {
-    home: resolve(env.HOME || homedir()),
+    home,
     base: dirname(resolve(file)),
     credentials: env.CREDENTIALS_DIRECTORY || undefined,
+    state: state ? resolve(state) : join(home, '.local/state/fleet-mesh'),
   };
 }
 

@@ -42,6 +42,16 @@ function header(status: Status, paint: Paint): string[] {
           `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
             `in force: ${printable(reload.error ?? 'no reason given')}`,
         ]),
+    ...systemdLines(status.systemd),
+  ];
+}
+
+/** Only what somebody should mend. */
+function systemdLines({ notify, sockets }: Status['systemd']): string[] {
+  const problems = sockets.flatMap(({ problem }) => problem ?? []);
+  return [
+    ...(notify === 'none' ? ['systemd: there is no way to tell it how this daemon is'] : []),
+    ...problems.map((problem) => `systemd: ${printable(problem)}`),
   ];
 }
 
@@ -108,7 +118,7 @@ function nextAttempt(link: LinkStatus, now: string): string | undefined {
 function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.links.length === 0) return [];
   const columns: Column<LinkStatus>[] = [
-    { title: 'LINK', cell: ({ host, actor }) => ({ text: `${printable(host)} as ${printable(actor)}` }) },
+    { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
     { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
   ];
@@ -120,6 +130,10 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
       ...link.sessions.map((session) => sessionLine(session, status.now)),
     ]),
   ];
+}
+
+function linkText({ host, actor, jump }: LinkStatus): string {
+  return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
 }
 
 function sessionLine(session: SessionStatus, now: string): string {

@@ -20,6 +20,9 @@ import { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
 import type { CredentialFacts, Held } from './session.ts';
 
+/** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
+const CUT_MS = 50;
+
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
  * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
@@ -160,6 +163,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps.onChange();
   }
 
+  /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
+  cut(): void {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
+    for (const { session } of this.#roster.all) void session.end(CUT_MS);
+  }
+
   /** Ends the loop and every session. */
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
@@ -171,6 +180,7 @@ export class Link implements ChannelSource, JumpLink {
     return describeLink({
       host: this.#host.name,
       actor: this.#actor,
+      jump: this.#jump?.hostName,
       state: this.state,
       attempts: this.#attempts,
       nextAttemptAt: this.nextAttemptAt,

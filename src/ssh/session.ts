@@ -169,7 +169,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       client.connect({
         sock: socket,
         username: options.username,
-        authHandler: [...options.authMethods],
+        authHandler: options.authMethods(client),
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
         // The server's answer decides what it can do, not the name that it gives itself.
@@ -280,13 +280,13 @@ export class Session {
     this.#endIfDrained();
   }
 
-  /** Ends it with SSH_MSG_DISCONNECT, "disconnected by user" (RFC 4253 section 11.1), whatever is still open. */
-  end(): Promise<SessionEnd> {
+  /** Ends it with SSH_MSG_DISCONNECT (RFC 4253 section 11.1), whatever is still open; once more, with less patience. */
+  end(patienceMs = GOODBYE_MS): Promise<SessionEnd> {
     if (this.#state === 'open' || this.#state === 'draining') {
       this.#state = 'ending';
       this.#client.end();
-      this.#destroyAfter(GOODBYE_MS);
     }
+    if (this.#state === 'ending') this.#destroyAfter(patienceMs);
     return this.closed;
   }
 

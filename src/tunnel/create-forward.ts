@@ -1,7 +1,7 @@
 import type { TunnelConfig } from '../config/config.ts';
 import { socksTarget } from '../forward/dynamic.ts';
 import type { Forward } from '../forward/forward.ts';
-import { ListenForward, type ListenForwardOptions } from '../forward/listen-forward.ts';
+import { ListenForward, type ListenForwardDependencies, type ListenForwardOptions } from '../forward/listen-forward.ts';
 import { fixedTarget } from '../forward/local.ts';
 import { RemoteForward, type RemoteForwardDependencies, type RemoteForwardOptions } from '../forward/remote.ts';
 
@@ -13,7 +13,10 @@ export interface ConfiguredForward {
 }
 
 /** The one place that knows which direction is which class. */
-export function createForward(config: TunnelConfig, deps: RemoteForwardDependencies): ConfiguredForward {
+export function createForward(
+  config: TunnelConfig,
+  deps: RemoteForwardDependencies & ListenForwardDependencies,
+): ConfiguredForward {
   switch (config.direction) {
     case 'local':
     case 'dynamic': {

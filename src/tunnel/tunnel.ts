@@ -6,6 +6,7 @@ import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
+import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
 import { FirstTime } from '../log/first-time.ts';
@@ -34,12 +35,17 @@ export interface TunnelDependencies {
     'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
   >;
   readonly log: Logger;
+  /** How a listener on this node is made. */
+  readonly listen: Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
 /** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
 const MOST_REASONS_LOGGED = 100;
+
+/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
+const STUCK_MS = 30_000;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
@@ -72,6 +78,7 @@ export class Tunnel {
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
+      listen: deps.listen,
       sessions: () => this.#link.farSessions,
       random: deps.random,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
@@ -92,6 +99,12 @@ export class Tunnel {
 
   get condition(): ForwardCondition {
     return this.#forward.forward.condition;
+  }
+
+  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
+  get forbidden(): boolean {
+    const { code } = tunnelState(this.#facts()).error ?? {};
+    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
@@ -127,6 +140,11 @@ export class Tunnel {
   linkChanged(): void {
     this.#forward.forward.linkChanged?.();
     this.#readinessChanged();
+  }
+
+  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  retry(): void {
+    this.#forward.forward.retry?.();
   }
 
   #readinessChanged(): void {
@@ -169,8 +187,16 @@ export class Tunnel {
     this.#usage.sample(now);
   }
 
+  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  stuck(now: number): string | undefined {
+    const overdueMs = this.#probing?.prober.overdueMs(now) ?? 0;
+    if (overdueMs < STUCK_MS) return undefined;
+    return `a probe of ${this.#config.name} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
+  }
+
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
+    const { condition } = this;
     const { state, reason, error } = tunnelState(this.#facts());
     return {
       name,
@@ -178,6 +204,7 @@ export class Tunnel {
       actor,
       direction,
       listen: formatAddress(listen),
+      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
       target: targetText(this.#config),
       production,
       note: note ?? null,

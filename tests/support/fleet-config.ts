@@ -22,7 +22,7 @@ export interface FleetConfig {
 }
 
 /** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
-function fleetYaml(config: FleetConfig): string {
+export function fleetYaml(config: FleetConfig): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,

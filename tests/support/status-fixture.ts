@@ -29,6 +29,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
   return {
     host: 'coulombcore',
     actor: 'atm-fleet-mesh',
+    jump: null,
     state: 'up',
     attempts: 0,
     next_attempt_at: null,
@@ -56,6 +57,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
     actor: 'atm-fleet-mesh',
     direction: 'local',
     listen: '127.0.0.1:18000',
+    listen_by: 'daemon',
     target: '10.43.170.94:8000',
     production: true,
     note: 'State Hub',
@@ -92,6 +94,7 @@ export function statusFixture(changes: Partial<Status> = {}): Status {
     state: 'up',
     reason: null,
     config: { path: '/etc/fleet-mesh/tunnels.yaml', sha256: 'c0ffee', loaded_at: ago(300), last_reload: null },
+    systemd: { notify: null, watchdog_ms: null, sockets: [] },
     links: [linkFixture()],
     tunnels: [tunnelFixture()],
     advisories: [],
