@@ -15,6 +15,7 @@ const THERE_AND_BACK = { tcp: {}, every: '1500ms', timeout: '1500ms', fall: 2, r
 /** The clients are sshd's: while nothing listens on the host they are refused there, and nobody can hold them. */
 const FAR = {
   stage: { way: REMOTE, echo: { probe: THERE_AND_BACK } },
+  client: { everyMs: 50, timeoutMs: 3_000 },
   recoversWithinMs: 10_000,
   requests: 'may fail',
   stream: 'is cut',
