@@ -106,8 +106,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       echo: {
         ...own,
         production: true,
-        ...(own['direction'] === 'dynamic' ? {} : { probe: FAST_PROBE }),
-        ...(own['direction'] === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
+        ...(own.direction === 'dynamic' ? {} : { probe: FAST_PROBE }),
+        ...(own.direction === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
         ...options.echo,
       },
       stream: way.tunnel(places.stream),
