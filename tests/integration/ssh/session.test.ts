@@ -116,7 +116,7 @@ describe('a session', () => {
   it('whose peer has closed its side is over although what we still send is taken by nobody', async () => {
     const host = hostOf(sshd);
     const credential = await loadCredential(actorOf(sshd), process.env);
-    const socket = await dial({ host: host.address, port: host.port, timeoutMs: 2_000 }, never);
+    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
     const session = await openSession(
       socket,
       {
@@ -134,7 +134,7 @@ describe('a session', () => {
     Object.assign(socket, { _write: () => {}, _writev: undefined });
     session.check();
     expect(socket.writableLength).toBeGreaterThan(0);
-    sshd.killSessions('fin');
+    proxy.cut();
     const { error } = await within('the session is closed', session.closed, 3_000);
     expect(error?.code).toBe('connection_reset');
   });
