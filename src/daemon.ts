@@ -101,11 +101,12 @@ export class Daemon {
    * away is no reason to fail.
    */
   async start(): Promise<void> {
-    await this.#endpoint.start();
+    // First: from the endpoint's first answer on, what it tells is to be whole.
+    await this.#control.listen(this.#config.controlSocket);
     try {
-      await this.#control.listen(this.#config.controlSocket);
+      await this.#endpoint.start();
     } catch (error) {
-      await this.#endpoint.stop();
+      this.#control.stop();
       throw error;
     }
     this.#heartbeat = repeat(
