@@ -17,6 +17,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** Whether it is neither starting nor stopping. */
   applied(): boolean;
   reload(): Promise<ReloadOutcome>;
+  /** Swaps the credential of an actor that is configured; settles with one line for people. Missing: not supported yet. */
+  rotate?(actor: string): Promise<string>;
   /** Runs a change when those before it are done. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   readonly supervisor: {
@@ -70,6 +72,7 @@ export function createActions<Controlled extends ControlledTunnel>(
       refuseUnlessApplied();
       const known = [...daemon.config().actors.keys()];
       if (!known.includes(actor)) throw unknownActor(actor, known);
+      if (daemon.rotate) return daemon.rotate(actor);
       throw new ControlRefused('not_supported', 'this version cannot rotate a credential on command', {
         hint: 'Give the actor another key file and reload: new sessions are then made before the old ones end.',
       });
