@@ -7,6 +7,8 @@ import { ConfigError, formatProblem } from './config/problem.ts';
 import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
+import { Rotators } from './credential/rotators.ts';
+import { staticKeyAdvisories } from './health/advisories.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -14,6 +16,7 @@ import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
 import { connectSystemd, type Systemd, systemdStatus } from './systemd/systemd.ts';
@@ -35,6 +38,7 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
@@ -58,8 +62,17 @@ export class Daemon {
     this.#systemd = systemd;
     this.#metrics = createMetrics();
     const knownHosts = new KnownHostsReport(log);
+    this.#rotators = new Rotators(options.config.stateDir, {
+      env: process.env,
+      metrics: this.#metrics,
+      log,
+      random: Math.random,
+      onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+    });
     this.#supervisor = new Supervisor({
-      prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
+      prepare: (host, actor, need) =>
+        prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
+      credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
@@ -78,6 +91,7 @@ export class Daemon {
       reload: () => this.reload(),
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
+      rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -98,7 +112,10 @@ export class Daemon {
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
-        await this.#supervisor.tick(new Date());
+        const now = new Date();
+        await this.#supervisor.tick(now);
+        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+        await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
       this.#stopped.signal,
@@ -131,6 +148,7 @@ export class Daemon {
     await Promise.all([this.#changing, this.#heartbeat?.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    await this.#rotators.stop();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -139,6 +157,7 @@ export class Daemon {
 
   snapshot(): Status {
     const tunnels = this.#supervisor.tunnels();
+    const links = this.#supervisor.links();
     return {
       schema: 1,
       node: this.#config.node,
@@ -153,9 +172,9 @@ export class Daemon {
         last_reload: this.#lastReload,
       },
       systemd: systemdStatus(this.#systemd),
-      links: this.#supervisor.links(),
+      links,
       tunnels,
-      advisories: this.#advisories(),
+      advisories: [...this.#advisories(), ...staticKeyAdvisories(links)],
     };
   }
 
@@ -186,6 +205,7 @@ export class Daemon {
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     try {
+      this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".

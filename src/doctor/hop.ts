@@ -1,7 +1,7 @@
+import { abortable } from '../async/deadline.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import { carryError } from '../link/jump.ts';
-import { prepareInTime } from '../link/prepare-in-time.ts';
 import type { Attempt, ConnectStep, LinkSession, Prepare, Route } from '../link/session.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
@@ -25,7 +25,8 @@ export interface HopOptions {
 export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepare, signal: AbortSignal): Promise<Hop> {
   let attempt: Attempt;
   try {
-    attempt = await prepareInTime(prepare, host, actor, signal);
+    const need = { refused: [], serving: false, attemptMs: host.connectTimeoutMs };
+    attempt = await abortable(prepare(host, actor, need), signal);
   } catch (thrown) {
     const error = TunnelError.from(thrown);
     return {

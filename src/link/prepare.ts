@@ -1,5 +1,7 @@
-import type { ActorConfig, HostConfig } from '../config/config.ts';
-import { authMethods, type Credential, loadCredential } from '../credential/credential.ts';
+import type { HostConfig } from '../config/config.ts';
+import { authMethods } from '../credential/credential.ts';
+import { inTime } from '../credential/key-offer.ts';
+import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
 import { dial } from '../ssh/dial.ts';
 import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
@@ -12,24 +14,24 @@ import type { Attempt, ConnectStep, Route } from './session.ts';
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
  * server nothing and counts against us nowhere.
  *
+ * @param credentials of the actor
  * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
  */
 export async function prepare(
   host: HostConfig,
-  actor: ActorConfig,
+  credentials: CredentialSource,
+  need: Need,
   onKnownHosts: (path: string, problems: readonly string[]) => void = () => {},
 ): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
-  const known = await loadKnownHosts(host.knownHosts, host.address, host.port);
+  const reading = loadKnownHosts(host.knownHosts, host.address, host.port);
+  const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
   onKnownHosts(host.knownHosts, known.problems);
   const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
-  const credential = await loadCredential(actor, process.env);
+  const { credential, facts, label } = await credentials.current(need);
   return {
-    credential: {
-      type: credential.type,
-      fingerprint: credential.type === 'agent' ? undefined : credential.fingerprint,
-    },
+    credential: facts,
     connect: async (signal, route, onStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
       const transport = await reach(host, route, signal, onStep);
@@ -39,7 +41,7 @@ export async function prepare(
         {
           peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
           username,
-          credential: describeCredential(actor, credential),
+          credential: label,
           authMethods: authMethods(credential, username),
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
@@ -50,19 +52,6 @@ export async function prepare(
       );
     },
   };
-}
-
-/** As shown to the operator: which of our credentials it is that a server rejects. */
-function describeCredential({ key }: ActorConfig, credential: Credential): string {
-  const file = key.kind === 'file' ? key.path : 'the key';
-  switch (credential.type) {
-    case 'static_key':
-      return `${file} (${credential.fingerprint})`;
-    case 'certificate':
-      return `a certificate for ${file} (${credential.fingerprint})`;
-    case 'agent':
-      return 'the keys of ssh-agent';
-  }
 }
 
 async function reach(

@@ -22,6 +22,8 @@ import { isVerdict, targetText } from './target.ts';
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+  readonly standIn?: TunnelError | undefined;
   /** Sessions that a listener on the far side may live on, best first. */
   readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
@@ -87,7 +89,10 @@ export class Tunnel {
       },
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) => this.#onAcceptError(error),
+      onAcceptError: (error) => {
+        deps.metrics.acceptErrors.inc(labels);
+        this.#clientTrouble.notAccepted(error);
+      },
     });
   }
 
@@ -165,8 +170,8 @@ export class Tunnel {
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
-  async stopAccepting(): Promise<void> {
-    await this.#forward.forward.stopAccepting();
+  stopAccepting(): Promise<void> {
+    return this.#forward.forward.stopAccepting();
   }
 
   /** The link's readiness, state or error has changed. */
@@ -303,11 +308,6 @@ export class Tunnel {
     else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
   }
 
-  #onAcceptError(error: Error): void {
-    this.#deps.metrics.acceptErrors.inc({ tunnel: this.#config.name });
-    this.#clientTrouble.notAccepted(error);
-  }
-
   #judgeTarget(error: TunnelError | undefined): void {
     this.#targetError = error;
     this.#evaluate();
@@ -340,7 +340,7 @@ export class Tunnel {
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError },
+      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
       probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,

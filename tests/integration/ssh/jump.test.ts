@@ -7,7 +7,16 @@ import type { LinkSession } from '../../../src/link/session.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
-import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../support/ssh-session.ts';
+import {
+  actorOf,
+  connectSession,
+  hostOf,
+  keyOf,
+  loopback,
+  NEED,
+  never,
+  originator,
+} from '../../support/ssh-session.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
@@ -38,7 +47,7 @@ async function connectOuter(): Promise<LinkSession> {
 async function connectOver(session: LinkSession, differently: Partial<HostConfig> = {}): Promise<LinkSession> {
   const channel = await session.open(loopback(inner.port), originator, never);
   const carrier = { channel, leaving: false, check: () => session.check() };
-  const attempt = await prepare(hostOf(inner, differently), actorOf(inner));
+  const attempt = await prepare(hostOf(inner, differently), keyOf(actorOf(inner)), NEED);
   return attempt.connect(never, { kind: 'jump', host: 'bastion', carrier });
 }
 
