@@ -20,7 +20,7 @@ export function isCredentialRejection(error: TunnelError): boolean {
 
 /** Whether the next attempt must keep its distance, whoever waits for it. */
 export function isRejection(error: TunnelError): boolean {
-  return isCredentialRejection(error) || error.code === 'host_key_changed';
+  return isCredentialRejection(error) || error.code === 'host_key_changed' || error.code === 'host_cert_invalid';
 }
 
 /**

@@ -3,8 +3,10 @@ import { authMethods } from '../credential/credential.ts';
 import { inTime } from '../credential/key-offer.ts';
 import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
+import { CertifiedHosts } from '../ssh/certified-host.ts';
 import { dial } from '../ssh/dial.ts';
-import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
+import { fetchHostKey } from '../ssh/fetch-host-key.ts';
+import { type HostKeyPolicy, type HostTrust, hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
@@ -28,18 +30,20 @@ export async function prepare(
   const reading = loadKnownHosts(host.knownHosts, host.address, host.port);
   const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
   onKnownHosts(host.knownHosts, known.problems);
-  const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
+  const trust = hostTrust(known.entries, host.address, host.port);
   const { credential, facts, label } = await credentials.current(need);
   return {
     credential: facts,
     connect: async (signal, route, onStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
+      const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
+      const hostKey = await policyOf(trust, host, peer, route, signal);
       const transport = await reach(host, route, signal, onStep);
       onStep({ name: 'banner' });
       return openSession(
         transport,
         {
-          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
+          peer,
           username,
           credential: label,
           authMethods: authMethods(credential, username),
@@ -52,6 +56,31 @@ export async function prepare(
       );
     },
   };
+}
+
+/** One for the process: links to the same host share what they learn of it. */
+const certifiedHosts = new CertifiedHosts();
+
+async function policyOf(
+  trust: HostTrust,
+  host: HostConfig,
+  peer: string,
+  route: Route,
+  signal: AbortSignal,
+): Promise<HostKeyPolicy> {
+  if (trust.kind === 'keys') return trust.policy;
+  const { name, address, port, connectTimeoutMs: timeoutMs } = host;
+  const fetch = async (algorithms: readonly string[]) => {
+    const way = route.kind === 'jump' ? { ...route, carrier: await route.another(signal) } : route;
+    return fetchHostKey(await reach(host, way, signal, () => {}), algorithms, { peer, timeoutMs }, signal);
+  };
+  try {
+    return await certifiedHosts.policy(`${name} ${address} ${port}`, trust.trusted, fetch, Date.now);
+  } catch (error) {
+    // Nothing runs over it yet that would close it.
+    if (route.kind === 'jump') route.carrier.channel.close();
+    throw error;
+  }
 }
 
 async function reach(

@@ -40,7 +40,13 @@ export type ConnectStep =
 export type Route =
   /** `inUse`: addresses of the link's other sessions. */
   | { readonly kind: 'direct'; readonly inUse: readonly string[] }
-  | { readonly kind: 'jump'; readonly host: string; readonly carrier: Carrier };
+  | {
+      readonly kind: 'jump';
+      readonly host: string;
+      readonly carrier: Carrier;
+      /** One more channel to the same host, for what is not the session itself. */
+      another(signal: AbortSignal): Promise<Carrier>;
+    };
 
 /** Reads what is needed anew, so that a mended file is seen by the next attempt. Bounded; rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;

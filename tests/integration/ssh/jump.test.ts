@@ -45,10 +45,13 @@ async function connectOuter(): Promise<LinkSession> {
 
 /** One to the second, over a channel of that. */
 async function connectOver(session: LinkSession, differently: Partial<HostConfig> = {}): Promise<LinkSession> {
-  const channel = await session.open(loopback(inner.port), originator, never);
-  const carrier = { channel, leaving: false, check: () => session.check() };
+  const another = async (signal: AbortSignal) => {
+    const channel = await session.open(loopback(inner.port), originator, signal);
+    return { channel, leaving: false, check: () => session.check() };
+  };
+  const carrier = await another(never);
   const attempt = await prepare(hostOf(inner, differently), keyOf(actorOf(inner)), NEED);
-  return attempt.connect(never, { kind: 'jump', host: 'bastion', carrier });
+  return attempt.connect(never, { kind: 'jump', host: 'bastion', carrier, another });
 }
 
 describe('a session over a channel of another', () => {

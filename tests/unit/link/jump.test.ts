@@ -77,7 +77,8 @@ describe('the session that carries another', () => {
       },
       check() {},
     };
-    const held = roster.add(new FakeSession(), credential, roster.generation, { kind: 'jump', host: 'b', carrier });
+    const route = { kind: 'jump', host: 'b', carrier, another: async () => carrier } as const;
+    const held = roster.add(new FakeSession(), credential, roster.generation, route);
     expect(roster.current).toEqual([held]);
     leaving = true;
     expect(roster.current).toEqual([]);
