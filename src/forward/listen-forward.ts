@@ -86,12 +86,13 @@ export class ListenForward implements Forward {
     await listener?.close();
   }
 
-  async reconfigure(options: ListenForwardOptions): Promise<void> {
+  /** `serve`: whether a moved listener is bound at its new place. */
+  async reconfigure(options: ListenForwardOptions, serve = true): Promise<void> {
     const moved = formatAddress(options.listen) !== formatAddress(this.#options.listen);
     this.#options = options;
     if (!moved) return;
     await this.stopAccepting();
-    await this.start();
+    if (serve) await this.start();
   }
 
   /** Settles when no connection is open or waiting. */

@@ -50,11 +50,11 @@ export class Unit {
   }
 
   /** Whatever comes of it: a reload that is refused leaves the daemon as ready as it was. */
-  async reloading(task: () => Promise<void>): Promise<void> {
+  async reloading<T>(task: () => Promise<T>): Promise<T> {
     const { notifier } = this.#deps;
     notifier.reloading();
     try {
-      await task();
+      return await task();
     } finally {
       if (!this.#over.signal.aborted) this.#tellStatus();
       notifier.ready();

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
-import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
@@ -16,6 +15,7 @@ import { Prober } from '../probe/prober.ts';
 import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
+import { idleWithin } from './idle-within.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -23,6 +23,8 @@ import { isVerdict, targetText } from './target.ts';
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+  readonly standIn?: TunnelError | undefined;
   /** Sessions that a listener on the far side may live on, best first. */
   readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
@@ -60,6 +62,8 @@ export class Tunnel {
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
+  /** Out of service; aborts when it is taken back into it. */
+  #suspension: { readonly end: AbortController; settled: boolean } | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -101,6 +105,11 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
+  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  get outOfService(): { readonly settled: boolean } | undefined {
+    return this.#suspension;
+  }
+
   /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
@@ -114,8 +123,38 @@ export class Tunnel {
     await this.#forward.forward.start();
   }
 
+  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  async suspend(): Promise<void> {
+    this.#suspension ??= { end: new AbortController(), settled: false };
+    this.#setProbe();
+    await this.stopAccepting();
+    this.#evaluate();
+  }
+
+  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  async settle(graceMs: number): Promise<void> {
+    const suspension = this.#suspension;
+    if (!suspension) return;
+    await idleWithin(this.#forward.forward, graceMs, suspension.end.signal);
+    if (suspension.end.signal.aborted || this.#stopping) return;
+    this.#forward.forward.resetAll();
+    await this.#forward.forward.whenIdle();
+    suspension.settled = true;
+  }
+
+  /** Back into service over `link`. */
+  async resume(link: TunnelLink): Promise<void> {
+    this.#suspension?.end.abort();
+    this.#suspension = undefined;
+    this.#link = link;
+    this.#source.move(link);
+    this.#targetError = undefined;
+    this.#probeWasReady = false;
+    await this.start();
+  }
+
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink): Promise<void> {
+  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
@@ -128,7 +167,7 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config);
+    await this.#forward.reconfigure(config, !this.#suspension);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
@@ -170,16 +209,9 @@ export class Tunnel {
     this.#probing?.stop.abort();
     this.#evaluate();
     await this.stopAccepting();
-    const patience = new AbortController();
-    const enough = () => patience.abort();
-    force.addEventListener('abort', enough, { once: true });
-    if (force.aborted) enough();
-    const idle = this.#forward.forward.whenIdle();
-    await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
-    patience.abort();
-    force.removeEventListener('abort', enough);
+    await idleWithin(this.#forward.forward, graceMs, force);
     this.#forward.forward.resetAll();
-    await idle;
+    await this.#forward.forward.whenIdle();
   }
 
   /** Once a second: dates the clients' last activity. */
@@ -237,7 +269,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed) {
+    if (!probe || !target || this.#removed || this.#suspension) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       return;
@@ -300,7 +332,7 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && this.#state !== 'down') return;
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#state !== 'down') return;
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
@@ -319,10 +351,11 @@ export class Tunnel {
     const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
+      suspended: this.#suspension !== undefined,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError },
+      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
       probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,

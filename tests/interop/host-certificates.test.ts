@@ -13,7 +13,7 @@ import { hostConfig } from '../support/fake-link.ts';
 import type { KeyFile, KeyType } from '../support/keys.ts';
 import { hasSessions, linkOf, startMesh } from '../support/mesh.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
-import { never } from '../support/ssh-session.ts';
+import { actorOf, keyOf, NEED, never } from '../support/ssh-session.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
 
@@ -45,8 +45,7 @@ async function startCertified(signing: SigningOptions = {}, type: KeyType = 'ed2
 async function connect(sshd: Sshd): Promise<LinkSession> {
   const { port, user, knownHostsFile: knownHosts } = sshd;
   const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 5_000 };
-  const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
-  const attempt = await prepare(host, { name: 'atm-fleet-mesh', key, certCommand: undefined });
+  const attempt = await prepare(host, keyOf(actorOf(sshd)), NEED);
   return attempt.connect(never, { kind: 'direct', inUse: [] });
 }
 
