@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { prepare } from '../../src/link/prepare.ts';
 import type { LinkSession } from '../../src/link/session.ts';
 import { has } from '../support/capabilities.ts';
 import {
@@ -9,11 +8,11 @@ import {
   makeCertificateAuthority,
   type SigningOptions,
 } from '../support/certificate-authority.ts';
-import { hostConfig } from '../support/fake-link.ts';
+import { actorConfig, hostConfig } from '../support/fake-link.ts';
 import type { KeyFile, KeyType } from '../support/keys.ts';
 import { hasSessions, linkOf, startMesh } from '../support/mesh.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
-import { actorOf, keyOf, NEED, never } from '../support/ssh-session.ts';
+import { NEED, never, prepareByKey } from '../support/ssh-session.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
 
@@ -45,7 +44,8 @@ async function startCertified(signing: SigningOptions = {}, type: KeyType = 'ed2
 async function connect(sshd: Sshd): Promise<LinkSession> {
   const { port, user, knownHostsFile: knownHosts } = sshd;
   const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 5_000 };
-  const attempt = await prepare(host, keyOf(actorOf(sshd)), NEED);
+  const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
+  const attempt = await prepareByKey(host, { ...actorConfig, key }, NEED);
   return attempt.connect(never, { kind: 'direct', inUse: [] });
 }
 

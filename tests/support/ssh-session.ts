@@ -20,7 +20,7 @@ export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}
   return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 2_000, ...differently };
 }
 
-export function actorOf(sshd: Pick<EmbeddedSshd, 'clientKeyFile'>): ActorConfig {
+export function actorOf(sshd: EmbeddedSshd): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
