@@ -190,7 +190,8 @@ describe('a reload', () => {
     await reload({ ...next, actors: new Map([['atm-fleet-mesh', actorOf(moved)]]) });
     await waitUntil('the new server is connected', () => moved.connections.size === 2);
     await client(b);
-    expect(moved.channelRequests()).toHaveLength(1);
+    // Besides those that proved its sessions before the old ones were left.
+    expect(moved.channelRequests().filter(({ srcPort }) => srcPort !== 0)).toHaveLength(1);
     expect(await last.say('still')).toBe('still');
   });
 
