@@ -22,7 +22,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'state_dir' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -50,6 +50,14 @@ const LINK_ASPECTS = {
   sessions: false,
   // Another way to the same host.
   jump: true,
+  // Whether a credential in use still holds is its owner's to say; whoever replaces it says so by itself.
+  ca_fingerprints: false,
+  principals: false,
+  renew_after: false,
+  fallback: false,
+  // A session is judged by the rule of the moment.
+  drain_timeout: false,
+  on_expiry: false,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;
 
@@ -107,7 +115,8 @@ function linkChanges(before: Config, after: Config): LinkChange[] {
 
 function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
   const host = hosts.get(hostName);
-  const { key, certCommand } = actors.get(actorName) ?? {};
+  const actor = actors.get(actorName);
+  const { key, certCommand } = actor ?? {};
   return {
     address: host?.address,
     port: host?.port,
@@ -120,6 +129,12 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     keepalive: host?.keepalive,
     sessions: host?.sessions,
     jump: jumpOf(host, actorName),
+    ca_fingerprints: actor?.caFingerprints,
+    principals: actor?.principals,
+    renew_after: actor?.renewAfter,
+    fallback: actor?.fallback,
+    drain_timeout: actor?.drainTimeoutMs,
+    on_expiry: actor?.onExpiry,
   };
 }
 
@@ -138,6 +153,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
   return {
     node: config.node,
     endpoint: config.endpoint,
+    control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,
     log: config.logLevel,

@@ -12,12 +12,15 @@ import type {
   TunnelDestination,
   WhileDown,
 } from './config.ts';
+import { controlSocket } from './control-socket.ts';
 import { type Places, resolvePath } from './paths.ts';
 import type { ParsedProbe } from './schema/probe.ts';
 import type { ParsedConfig } from './schema.ts';
 
 /** Default of `probe.timeout`, unless `every` is shorter. */
 const PROBE_TIMEOUT_MS = 3_000;
+
+const DEFAULT_RENEW_AFTER = 0.5;
 
 /** Default of `cert_timeout`. */
 const CERT_TIMEOUT_MS = 30_000;
@@ -34,6 +37,7 @@ export function resolveConfig(
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
+    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
     stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
@@ -67,7 +71,20 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
   const passphraseFile = actor.passphrase_file === undefined ? undefined : absolute(actor.passphrase_file, places);
   const key: KeySource =
     actor.key === 'agent' ? { kind: 'agent' } : { kind: 'file', path: absolute(actor.key, places), passphraseFile };
-  return { name, key, certCommand: resolveCertCommand(name, actor, places) };
+  return {
+    name,
+    key,
+    certCommand: resolveCertCommand(name, actor, places),
+    caFingerprints: actor.ca_fingerprints,
+    principals: actor.principals,
+    renewAfter: actor.renew_after ?? DEFAULT_RENEW_AFTER,
+    drainTimeoutMs: actor.drain_timeout === 'none' ? undefined : actor.drain_timeout,
+    onExpiry: actor.on_expiry ?? 'keep',
+    fallback: actor.fallback && {
+      key: { kind: 'file', path: absolute(actor.fallback.key, places), passphraseFile: undefined },
+      exception: actor.fallback.exception,
+    },
+  };
 }
 
 function resolveCertCommand(

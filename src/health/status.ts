@@ -40,6 +40,15 @@ const credentialStatus = z.strictObject({
   valid_before: instant.nullable(),
   renew_at: instant.nullable(),
   renewal: z.strictObject({ state: z.string(), last_error: errorReport.nullable() }).nullable(),
+  /** The fallback, and whether it can go; null where none is configured. */
+  static_key: z
+    .strictObject({
+      exception: z.string(),
+      last_needed_at: instant.nullable(),
+      removable: z.boolean(),
+      verdict: z.string(),
+    })
+    .nullable(),
 });
 export type CredentialStatus = z.infer<typeof credentialStatus>;
 
@@ -52,6 +61,8 @@ const linkStatus = z.strictObject({
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),
   last_error: errorReport.nullable(),
+  /** Why it serves with less than it should; null when it does not. */
+  degraded: z.string().nullable(),
   credential: credentialStatus,
   sessions: z.array(sessionStatus),
 });
@@ -89,6 +100,8 @@ export const tunnelStatus = z.strictObject({
   actor: z.string(),
   direction: z.enum(['local', 'remote', 'dynamic']),
   listen: z.string(),
+  /** Who has bound `listen` on this node: what systemd has bound stays open while the daemon restarts. */
+  listen_by: z.enum(['systemd', 'daemon']).nullable(),
   target: z.string(),
   production: z.boolean(),
   note: z.string().nullable(),
@@ -112,6 +125,26 @@ const configStatus = z.strictObject({
 });
 export type ConfigStatus = z.infer<typeof configStatus>;
 
+/** A socket that systemd passed (sd_listen_fds(3)). */
+const socketStatus = z.strictObject({
+  /** `FileDescriptorName=` of its unit. */
+  name: z.string(),
+  address: z.string().nullable(),
+  used_by: z.string().nullable(),
+  /** Why nothing uses it. */
+  problem: z.string().nullable(),
+});
+export type SocketStatus = z.infer<typeof socketStatus>;
+
+const systemdStatus = z.strictObject({
+  /** The way to the service manager; null when none waits for word of this daemon. */
+  notify: z.enum(['sd-notify', 'systemd-notify', 'none']).nullable(),
+  /** Silence after which systemd restarts the daemon; null when it does not watch. */
+  watchdog_ms: z.number().positive().nullable(),
+  sockets: z.array(socketStatus),
+});
+export type SystemdStatus = z.infer<typeof systemdStatus>;
+
 export const status = z.strictObject({
   schema: z.literal(1),
   node: z.string(),
@@ -121,6 +154,7 @@ export const status = z.strictObject({
   state: z.enum(['up', 'degraded', 'down']),
   reason: z.string().nullable(),
   config: configStatus,
+  systemd: systemdStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
   advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),

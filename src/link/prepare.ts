@@ -1,48 +1,55 @@
-import type { ActorConfig, HostConfig } from '../config/config.ts';
-import { authMethods, type Credential, loadCredential } from '../credential/credential.ts';
+import type { HostConfig } from '../config/config.ts';
+import { authMethods } from '../credential/credential.ts';
+import { inTime } from '../credential/key-offer.ts';
+import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
-import { dial } from '../ssh/dial.ts';
-import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
+import { hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
-import { ChannelTransport, type Transport } from '../ssh/transport.ts';
-import type { Attempt, Route } from './session.ts';
+import { sessionHostKey } from './host-key.ts';
+import { reach } from './reach.ts';
+import type { Attempt, ConnectStep } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
  * server nothing and counts against us nowhere.
  *
+ * @param credentials of the actor
  * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
  */
 export async function prepare(
   host: HostConfig,
-  actor: ActorConfig,
+  credentials: CredentialSource,
+  need: Need,
   onKnownHosts: (path: string, problems: readonly string[]) => void = () => {},
 ): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
-  const known = await loadKnownHosts(host.knownHosts, host.address, host.port);
+  const reading = loadKnownHosts(host.knownHosts, host.address, host.port);
+  const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
   onKnownHosts(host.knownHosts, known.problems);
-  const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
-  const credential = await loadCredential(actor, process.env);
+  const trust = hostTrust(known.entries, host.address, host.port);
+  const { credential, facts, label } = await credentials.current(need);
   return {
-    credential: {
-      type: credential.type,
-      fingerprint: credential.type === 'agent' ? undefined : credential.fingerprint,
-    },
-    connect: async (signal, route) => {
+    credential: facts,
+    connect: async (signal, route, onAnyStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
-      const transport = await reach(host, route, signal);
+      const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
+      const onStep = once(onAnyStep);
+      const hostKey = await sessionHostKey(trust, host, peer, route, signal, onStep);
+      const transport = await reach(host, route, signal, onStep);
+      onStep({ name: 'banner' });
       return openSession(
         transport,
         {
-          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
+          peer,
           username,
-          credential: describeCredential(actor, credential),
+          credential: label,
           authMethods: authMethods(credential, username),
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
           keepalive,
+          onStep: (name) => onStep({ name }),
         },
         signal,
       );
@@ -50,27 +57,12 @@ export async function prepare(
   };
 }
 
-/** As shown to the operator: which of our credentials it is that a server rejects. */
-function describeCredential({ key }: ActorConfig, credential: Credential): string {
-  const file = key.kind === 'file' ? key.path : 'the key';
-  switch (credential.type) {
-    case 'static_key':
-      return `${file} (${credential.fingerprint})`;
-    case 'certificate':
-      return `a certificate for ${file} (${credential.fingerprint})`;
-    case 'agent':
-      return 'the keys of ssh-agent';
-  }
-}
-
-async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {
-  if (route.kind === 'jump') {
-    const lost = () =>
-      new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
-        hint: 'Look at the link to the jump host: what ended that session ended this one.',
-      });
-    return new ChannelTransport(route.carrier.channel, lost);
-  }
-  const { address, port, connectTimeoutMs } = host;
-  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse }, signal);
+/** A step that was taken on the way to the host key is not told again. */
+function once(onStep: (step: ConnectStep) => void): (step: ConnectStep) => void {
+  const told = new Set<ConnectStep['name']>();
+  return (step) => {
+    if (told.has(step.name)) return;
+    told.add(step.name);
+    onStep(step);
+  };
 }

@@ -106,6 +106,25 @@ export const FAMILIES: readonly Family[] = [
       status.links.map(({ actor, credential }) => ({ labels: { actor, type: credential.type }, value: 1 })),
   },
   {
+    name: 'certificate_valid_before_timestamp_seconds',
+    help: 'When the certificate of the actor ends; absent without one, and for one without an end.',
+    type: 'gauge',
+    labels: ['actor'],
+    samples: (status) =>
+      status.links.flatMap(({ actor, credential }) => sample({ actor }, seconds(credential.valid_before))),
+  },
+  {
+    name: 'advisories',
+    help: 'Advisories that hold now, by code; absent where none does.',
+    type: 'gauge',
+    labels: ['code'],
+    samples: ({ advisories }) =>
+      [...new Set(advisories.map(({ code }) => code))].map((code) => ({
+        labels: { code },
+        value: advisories.filter((advisory) => advisory.code === code).length,
+      })),
+  },
+  {
     name: 'config_reload_success',
     help: 'Whether the configuration file was accepted the last time it was read.',
     type: 'gauge',

@@ -6,11 +6,18 @@ import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.t
 export interface TunnelFacts {
   /** Taken out of the configuration: it lives on only for its open connections. */
   readonly removed: boolean;
+  /** An operator has taken it out of service (`down`). */
+  readonly suspended: boolean;
   /** The daemon ends: so does everything else as soon as it may. */
   readonly stopping: boolean;
   readonly host: string;
   readonly forward: ForwardCondition;
-  readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
+  readonly link: {
+    readonly state: LinkState;
+    readonly lastError: TunnelError | undefined;
+    /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+    readonly standIn?: TunnelError | undefined;
+  };
   /** Undefined for a tunnel without a probe. */
   readonly probe: { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined;
   /** The peer's verdict on the last connection, if it was a refusal and nothing has succeeded since. */
@@ -42,6 +49,14 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
       reason: `removed from the configuration; ${connections(facts.open)} still open`,
       error: undefined,
     };
+  if (facts.suspended)
+    return {
+      state: 'stopped',
+      reason:
+        'taken out of service with `fleet-mesh down`, until `fleet-mesh up` or a restart of the daemon' +
+        (facts.open > 0 ? `; ${connections(facts.open)} still open` : ''),
+      error: undefined,
+    };
   // Without a session nothing can listen on the far side: then the link is what must be mended.
   if (facts.forward.kind === 'unbound' && (facts.forward.error || link.state === 'up'))
     return {
@@ -62,6 +77,8 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
       reason: `the last connection failed: ${facts.targetError.message}`,
       error: facts.targetError,
     };
+  if (link.standIn)
+    return { state: 'degraded', reason: `the link goes by its ${link.standIn.message}`, error: link.standIn };
   if (facts.forward.kind === 'unverified')
     return {
       state: 'unverified',

@@ -1,20 +1,27 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, TunnelConfig } from '../config/config.ts';
+import type { ActorConfig, Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
-import type { LinkStatus, TunnelStatus } from '../health/status.ts';
+import type { Listen } from '../forward/listener.ts';
+import type { CredentialStatus, LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
+import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
 
 export interface SupervisorDependencies {
   readonly prepare: Prepare;
+  /** As shown in `/status`. */
+  credential(actor: ActorConfig): CredentialStatus;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** How the listener of that tunnel is made, if it is on this node. */
+  listenFor(tunnel: string): Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -56,11 +63,17 @@ export class Supervisor {
    * this daemon.
    */
   get unbound(): string[] {
-    return [...this.#tunnels.values()].flatMap(({ config, condition }) =>
-      condition.kind === 'unbound' && config.direction !== 'remote'
+    return [...this.#tunnels.values()].flatMap(({ config, condition, outOfService }) =>
+      condition.kind === 'unbound' && config.direction !== 'remote' && !outOfService
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
+  }
+
+  /** One sentence for each tunnel whose data path seems to have hung. */
+  get stuck(): string[] {
+    const now = performance.now();
+    return this.#everyTunnel().flatMap((tunnel) => tunnel.stuck(now) ?? []);
   }
 
   async start(config: Config): Promise<void> {
@@ -80,10 +93,43 @@ export class Supervisor {
     await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
   }
 
+  /** The tunnels of those names; undefined stands for a name that is none. */
+  named(names: readonly string[]): (Tunnel | undefined)[] {
+    return names.map((name) => this.#tunnels.get(name));
+  }
+
+  /** Back into service, over links that are made anew where they were let go. */
+  async resume(config: Config, tunnels: readonly Tunnel[]): Promise<void> {
+    const suspended = tunnels.filter(({ outOfService }) => outOfService);
+    await Promise.all(suspended.map((tunnel) => tunnel.resume(this.#linkOf(config, tunnel.config))));
+  }
+
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
   async tick(now: Date): Promise<void> {
     for (const tunnel of this.#everyTunnel()) tunnel.sample(now);
+    for (const { link } of this.#links.values()) link.tick(now);
     await this.#releaseLinks();
+  }
+
+  /** The actors that links go by. */
+  get actors(): ReadonlySet<string> {
+    return new Set([...this.#links.values()].map(({ actor }) => actor));
+  }
+
+  /** Those of them that have a session with a stand-in for the credential that they should have. */
+  get actorsStandingIn(): ReadonlySet<string> {
+    return new Set([...this.#links.values()].filter(({ link }) => link.standIn).map(({ actor }) => actor));
+  }
+
+  /** Another credential of the actor is to be used: its links replace their sessions. */
+  supersede(actor: string, version: number): void {
+    for (const entry of this.#links.values()) if (entry.actor === actor) entry.link.supersede(version);
+  }
+
+  /** What becomes of the actor's links while that goes on. Never rejects; bounded. */
+  rotations(actor: string): Promise<LinkRotation[]> {
+    const links = [...this.#links.values()].filter((entry) => entry.actor === actor);
+    return Promise.all(links.map(({ link }) => rotationOf(link)));
   }
 
   /** Listeners close, connections get `graceMs` to finish (none once `force` aborts), sessions say goodbye. */
@@ -115,15 +161,18 @@ export class Supervisor {
     return [...this.#tunnels.values(), ...this.#departing];
   }
 
-  async #add(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
-    const { metrics, log, random } = this.#deps;
+  async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
+    const { metrics, log, random, listenFor } = this.#deps;
     const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
+      listen: listenFor(tunnelConfig.name),
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);
-    await tunnel.start();
+    if (!suspended) return tunnel.start();
+    await tunnel.suspend();
+    await tunnel.settle(0);
   }
 
   async #applyWhere(
@@ -144,9 +193,21 @@ export class Supervisor {
     ]);
     for (const tunnel of leaving) this.#letGo(tunnel);
     await Promise.all([
-      ...changed.map((tunnel) => this.#tunnels.get(tunnel.name)?.reconfigure(tunnel, this.#linkOf(config, tunnel))),
-      ...named(diff.added).map((tunnel) => this.#add(config, tunnel)),
+      ...changed.map((tunnel) => this.#reconfigure(config, tunnel)),
+      // One that turns its direction is another tunnel of the same name, and that name was taken out of service.
+      ...named(diff.added).map((tunnel) => {
+        const suspended = removed.some((before) => before.config.name === tunnel.name && before.outOfService);
+        return this.#add(config, tunnel, suspended);
+      }),
     ]);
+  }
+
+  async #reconfigure(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
+    const tunnel = this.#tunnels.get(tunnelConfig.name);
+    await tunnel?.reconfigure(
+      tunnelConfig,
+      tunnel.outOfService?.settled ? undefined : this.#linkOf(config, tunnelConfig),
+    );
   }
 
   /** Out of the configuration. A tunnel of the same name may take its place from now on. */
@@ -225,11 +286,18 @@ export class Supervisor {
   }
 
   #linkDependencies(host: string, actor: string): LinkDependencies {
-    const { prepare, metrics, log, random } = this.#deps;
+    const { prepare, credential, metrics, log, random } = this.#deps;
     const pacer = this.#pacers.get(host) ?? new Pacer(ATTEMPT_SPACING_MS);
     this.#pacers.set(host, pacer);
     return {
       prepare,
+      credential,
+      targets: () => {
+        const own = [...this.#tunnels.values()].filter(({ config }) => config.host === host && config.actor === actor);
+        const link = this.#links.get(linkKey({ host, actor }))?.link;
+        const behind = [...this.#links.values()].filter(({ settings }) => link && settings.jump === link);
+        return targetsOf(own, behind);
+      },
       pacer,
       metrics,
       log: log.child({ link: `${actor}@${host}` }),
@@ -266,7 +334,8 @@ export class Supervisor {
   /** The links that tunnels of the configuration go over, and those that these run over. */
   #wanted(): ReadonlySet<Link> {
     const wanted = new Set<Link>();
-    for (const { config } of this.#tunnels.values()) {
+    for (const { config, outOfService } of this.#tunnels.values()) {
+      if (outOfService?.settled) continue;
       for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
         wanted.add(entry.link);
     }

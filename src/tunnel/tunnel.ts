@@ -1,20 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
-import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
+import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
-import { FirstTime } from '../log/first-time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
-import { AcceptTrouble } from './accept-trouble.ts';
+import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
+import { idleWithin } from './idle-within.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -22,6 +22,8 @@ import { isVerdict, targetText } from './target.ts';
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+  readonly standIn?: TunnelError | undefined;
   /** Sessions that a listener on the far side may live on, best first. */
   readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
@@ -34,26 +36,29 @@ export interface TunnelDependencies {
     'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
   >;
   readonly log: Logger;
+  /** How a listener on this node is made. */
+  readonly listen: Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
-const MOST_REASONS_LOGGED = 100;
+/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
+const STUCK_MS = 30_000;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
-  readonly #acceptTrouble = new AcceptTrouble();
+  readonly #clientTrouble: ClientTrouble;
   readonly #forward: ConfiguredForward;
-  readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
   readonly #source: CurrentLink;
   #config: TunnelConfig;
   #link: TunnelLink;
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
+  /** Out of service; aborts when it is taken back into it. */
+  #suspension: { readonly end: AbortController; settled: boolean } | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -67,11 +72,13 @@ export class Tunnel {
     this.#link = link;
     this.#deps = deps;
     this.#source = new CurrentLink(link);
+    this.#clientTrouble = new ClientTrouble(deps.log);
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
+      listen: deps.listen,
       sessions: () => this.#link.farSessions,
       random: deps.random,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
@@ -82,7 +89,10 @@ export class Tunnel {
       },
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) => this.#onAcceptError(error),
+      onAcceptError: (error) => {
+        deps.metrics.acceptErrors.inc(labels);
+        this.#clientTrouble.notAccepted(error);
+      },
     });
   }
 
@@ -92,6 +102,11 @@ export class Tunnel {
 
   get condition(): ForwardCondition {
     return this.#forward.forward.condition;
+  }
+
+  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  get outOfService(): { readonly settled: boolean } | undefined {
+    return this.#suspension;
   }
 
   /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
@@ -107,8 +122,38 @@ export class Tunnel {
     await this.#forward.forward.start();
   }
 
+  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  async suspend(): Promise<void> {
+    this.#suspension ??= { end: new AbortController(), settled: false };
+    this.#setProbe();
+    await this.stopAccepting();
+    this.#evaluate();
+  }
+
+  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  async settle(graceMs: number): Promise<void> {
+    const suspension = this.#suspension;
+    if (!suspension) return;
+    await idleWithin(this.#forward.forward, graceMs, suspension.end.signal);
+    if (suspension.end.signal.aborted || this.#stopping) return;
+    this.#forward.forward.resetAll();
+    await this.#forward.forward.whenIdle();
+    suspension.settled = true;
+  }
+
+  /** Back into service over `link`. */
+  async resume(link: TunnelLink): Promise<void> {
+    this.#suspension?.end.abort();
+    this.#suspension = undefined;
+    this.#link = link;
+    this.#source.move(link);
+    this.#targetError = undefined;
+    this.#probeWasReady = false;
+    await this.start();
+  }
+
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink): Promise<void> {
+  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
@@ -116,17 +161,17 @@ export class Tunnel {
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
-    if (target) this.#turnedAway.clear();
+    if (target) this.#clientTrouble.forgetReasons();
     // What is known of the target was learned from another host.
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config);
+    await this.#forward.reconfigure(config, !this.#suspension);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
-  async stopAccepting(): Promise<void> {
-    await this.#forward.forward.stopAccepting();
+  stopAccepting(): Promise<void> {
+    return this.#forward.forward.stopAccepting();
   }
 
   /** The link's readiness, state or error has changed. */
@@ -163,16 +208,9 @@ export class Tunnel {
     this.#probing?.stop.abort();
     this.#evaluate();
     await this.stopAccepting();
-    const patience = new AbortController();
-    const enough = () => patience.abort();
-    force.addEventListener('abort', enough, { once: true });
-    if (force.aborted) enough();
-    const idle = this.#forward.forward.whenIdle();
-    await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
-    patience.abort();
-    force.removeEventListener('abort', enough);
+    await idleWithin(this.#forward.forward, graceMs, force);
     this.#forward.forward.resetAll();
-    await idle;
+    await this.#forward.forward.whenIdle();
   }
 
   /** Once a second: dates the clients' last activity. */
@@ -180,8 +218,16 @@ export class Tunnel {
     this.#usage.sample(now);
   }
 
+  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  stuck(now: number): string | undefined {
+    const overdueMs = this.#probing?.prober.overdueMs(now) ?? 0;
+    if (overdueMs < STUCK_MS) return undefined;
+    return `a probe of ${this.#config.name} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
+  }
+
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
+    const { condition } = this;
     const { state, reason, error } = tunnelState(this.#facts());
     return {
       name,
@@ -189,6 +235,7 @@ export class Tunnel {
       actor,
       direction,
       listen: formatAddress(listen),
+      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
       target: targetText(this.#config),
       production,
       note: note ?? null,
@@ -221,7 +268,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed) {
+    if (!probe || !target || this.#removed || this.#suspension) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       return;
@@ -257,22 +304,8 @@ export class Tunnel {
   #onConnectionFailed(error: TunnelError): void {
     this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
     this.#lastError = error;
-    if (error instanceof TurnedAway) this.#reportTurnedAway(error);
+    if (error instanceof TurnedAway) this.#clientTrouble.turnedAway(error);
     else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
-  }
-
-  #reportTurnedAway(error: TurnedAway): void {
-    if (!this.#turnedAway.of(error.message)) return;
-    this.#deps.log.warn({ event: 'client.turned_away', err: error }, error.message);
-  }
-
-  #onAcceptError(error: Error): void {
-    this.#deps.metrics.acceptErrors.inc({ tunnel: this.#config.name });
-    if (!this.#acceptTrouble.isNews(performance.now())) return;
-    this.#deps.log.error(
-      { event: 'tunnel.accept_failed', err: error },
-      `a connection was not accepted: ${error.message}`,
-    );
   }
 
   #judgeTarget(error: TunnelError | undefined): void {
@@ -284,7 +317,7 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && this.#state !== 'down') return;
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#state !== 'down') return;
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
@@ -303,10 +336,11 @@ export class Tunnel {
     const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
+      suspended: this.#suspension !== undefined,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError },
+      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
       probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,

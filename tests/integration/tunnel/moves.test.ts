@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
-import { prepare } from '../../../src/link/prepare.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
@@ -11,7 +11,8 @@ import { recordingLogger } from '../../support/fake-link.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort, type LoopbackServer } from '../../support/loopback.ts';
 import { pythonClient } from '../../support/python-client.ts';
-import { actorOf, hostOf, loopback, never } from '../../support/ssh-session.ts';
+import { actorOf, hostOf, loopback, never, prepareByKey } from '../../support/ssh-session.ts';
+import { linkFixture } from '../../support/status-fixture.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -26,8 +27,10 @@ beforeEach(async () => {
   sshd = await startEmbeddedSshd();
   target = await startEcho();
   supervisor = new Supervisor({
-    prepare,
+    prepare: prepareByKey,
+    credential: () => linkFixture().credential,
     metrics: createMetrics(),
+    listenFor: () => listen,
     log: recordingLogger([]),
     random: () => 0.5,
   });
@@ -60,6 +63,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 1 }, allowRemote: false },
+    controlSocket: undefined,
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',

@@ -3,14 +3,15 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, HostConfig, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
-import { prepare } from '../../../src/link/prepare.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { createLogger } from '../../../src/log.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort, type LoopbackServer } from '../../support/loopback.ts';
-import { actorOf, hostOf, loopback } from '../../support/ssh-session.ts';
+import { actorOf, hostOf, loopback, prepareByKey } from '../../support/ssh-session.ts';
+import { linkFixture } from '../../support/status-fixture.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
@@ -51,6 +52,7 @@ function configOf(tunnels: readonly TunnelConfig[], hosts: readonly HostConfig[]
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
+    controlSocket: undefined,
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'fatal',
@@ -95,8 +97,10 @@ beforeEach(async () => {
   sshd = await startEmbeddedSshd();
   echo = await startEcho();
   supervisor = new Supervisor({
-    prepare,
+    prepare: prepareByKey,
+    credential: () => linkFixture().credential,
     metrics: createMetrics(),
+    listenFor: () => listen,
     log,
     random: Math.random,
   });
@@ -186,7 +190,9 @@ describe('a reload', () => {
     await reload({ ...next, actors: new Map([['atm-fleet-mesh', actorOf(moved)]]) });
     await waitUntil('the new server is connected', () => moved.connections.size === 2);
     await client(b);
-    expect(moved.channelRequests()).toHaveLength(1);
+    // The server before has its first client only; a new session may prove itself with a channel as well.
+    expect(sshd.channelRequests()).toHaveLength(1);
+    expect(moved.channelRequests().length).toBeGreaterThan(0);
     expect(await last.say('still')).toBe('still');
   });
 
