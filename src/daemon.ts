@@ -8,6 +8,9 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
+import type { TakeNote } from './evidence/happening.ts';
+import { Recorder } from './evidence/recorder.ts';
 import { staticKeyAdvisories } from './health/advisories.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
@@ -38,6 +41,8 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #recorder: Recorder;
+  readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #systemd: Systemd;
@@ -62,10 +67,13 @@ export class Daemon {
     this.#systemd = systemd;
     this.#metrics = createMetrics();
     const knownHosts = new KnownHostsReport(log);
-    this.#rotators = new Rotators(options.config.stateDir, {
+    const { stateDir } = options.config;
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
+    this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
       log,
+      note: this.#note,
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
@@ -75,6 +83,7 @@ export class Daemon {
       credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
+      note: this.#note,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
       random: Math.random,
     });
@@ -92,6 +101,7 @@ export class Daemon {
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      note: this.#note,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -109,11 +119,14 @@ export class Daemon {
       this.#control.stop();
       throw error;
     }
+    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    void this.#recorder.start(this.#config.sha256);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
         await this.#supervisor.tick(now);
+        this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -149,6 +162,7 @@ export class Daemon {
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
+    await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -156,13 +170,16 @@ export class Daemon {
   }
 
   snapshot(): Status {
-    const tunnels = this.#supervisor.tunnels();
+    const now = new Date();
+    const known = (name: string) => this.#recorder.historyOf(name);
+    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
     const links = this.#supervisor.links();
+    const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
       schema: 1,
       node: this.#config.node,
       version: this.#version,
-      now: new Date().toISOString(),
+      now: now.toISOString(),
       started_at: this.#startedAt.toISOString(),
       ...overallState(tunnels),
       config: {
@@ -172,9 +189,10 @@ export class Daemon {
         last_reload: this.#lastReload,
       },
       systemd: systemdStatus(this.#systemd),
+      evidence,
       links,
       tunnels,
-      advisories: [...this.#advisories(), ...staticKeyAdvisories(links)],
+      advisories: [...this.#advisories(), ...evidenceAdvisories(evidence), ...staticKeyAdvisories(links)],
     };
   }
 
@@ -218,6 +236,7 @@ export class Daemon {
     this.#lastReload = { ok: true, at: at.toISOString(), error: null };
     const changes = summarizeDiff(diff);
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
+    this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
   }
 
@@ -225,6 +244,7 @@ export class Daemon {
   #refuseReload(error: unknown, at: Date): ReloadOutcome {
     const reason = error instanceof Error ? error.message : String(error);
     this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+    this.#note({ event: 'config.reload_refused', reason });
     const what = 'reload refused, nothing was changed';
     if (!(error instanceof ConfigError)) {
       this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
@@ -273,6 +293,7 @@ export class Daemon {
       {
         snapshot: () => this.snapshot(),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),

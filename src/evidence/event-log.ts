@@ -1,13 +1,12 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Wake } from '../async/wake.ts';
+import { Backlog, type Waiting } from './backlog.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
 import { CURRENT, filesSince, readLines, rotatedName } from './files.ts';
 import { readHead, writeHead } from './head.ts';
-
-/** Entries that wait for the disk: more than this, and the oldest routine ones are dropped and counted. */
-const MOST_WAITING = 10_000;
+import { takeLock } from './lock.ts';
 
 export interface EventLogOptions {
   readonly directory: string;
@@ -32,9 +31,16 @@ export type LogCondition =
   /** Forwarding goes on; what happens waits in memory until the disk takes it. */
   | { readonly kind: 'failing'; readonly since: Date; readonly error: Error; readonly waiting: number };
 
-interface Waiting {
-  readonly entry: NewEntry;
-  readonly durable: boolean;
+/** Who is told of what. */
+export interface EventLogListeners {
+  /** An entry of the last `rememberMs`, or somewhat older, as it was found at the start. */
+  onFound(entry: Entry): void;
+  /** It is on the disk now. */
+  onWritten(entry: Entry): void;
+  onCondition(condition: LogCondition): void;
+}
+
+interface Appended extends Waiting {
   readonly written: (entry: Entry) => void;
 }
 
@@ -44,12 +50,12 @@ interface Waiting {
  */
 export class EventLog {
   readonly #options: EventLogOptions;
-  readonly #onCondition: (condition: LogCondition) => void;
+  readonly #listeners: EventLogListeners;
+  readonly #unlock: () => Promise<void>;
   readonly #wake = new Wake();
-  #waiting: Waiting[] = [];
+  readonly #backlog = new Backlog<Appended>();
   /** Of these the disk is being told. */
   #writing = 0;
-  #dropped = 0;
   #file: FileHandle;
   #size: number;
   /** Number of the first entry of the current file. */
@@ -63,27 +69,43 @@ export class EventLog {
 
   private constructor(
     options: EventLogOptions,
-    opened: { readonly file: FileHandle; readonly size: number; readonly fileStart: number; readonly head: Head },
-    onCondition: (condition: LogCondition) => void,
+    opened: {
+      readonly file: FileHandle;
+      readonly size: number;
+      readonly fileStart: number;
+      readonly head: Head;
+      readonly unlock: () => Promise<void>;
+    },
+    listeners: EventLogListeners,
   ) {
     this.#options = options;
     this.#file = opened.file;
     this.#size = opened.size;
     this.#fileStart = opened.fileStart;
     this.#head = opened.head;
-    this.#onCondition = onCondition;
+    this.#unlock = opened.unlock;
+    this.#listeners = listeners;
     this.#loop = this.#run();
   }
 
   /**
    * Opens the log of a directory that exists, or begins one. A torn last line is cut off; any other damage is reported and
-   * left as it is: the chain goes on from the last line. `onEntry` sees the entries of the last `rememberMs`, and some before.
+   * left as it is: the chain goes on from the last line. Rejects when it cannot be read or written, or another process has it.
    */
   static async open(
     options: EventLogOptions,
-    onEntry: (entry: Entry) => void,
-    onCondition: (condition: LogCondition) => void,
+    listeners: EventLogListeners,
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
+    const unlock = await takeLock(options.directory);
+    try {
+      return await EventLog.#openLocked(options, listeners, unlock);
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  static async #openLocked(options: EventLogOptions, listeners: EventLogListeners, unlock: () => Promise<void>) {
     const { directory } = options;
     const known = await readHead(directory);
     const files = await filesSince(directory, new Date(Date.now() - options.rememberMs));
@@ -102,7 +124,7 @@ export class EventLog {
         size += text.length + 1;
       }
       const entry = check.next(text, { file, line });
-      if (entry) onEntry(entry);
+      if (entry) listeners.onFound(entry);
     }
     const problems = check.finish();
     const file = await open(join(directory, CURRENT), 'a', 0o600);
@@ -113,7 +135,7 @@ export class EventLog {
     // Numbers of entries that are gone are never given again: the gap they leave stays visible for good.
     const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
     if (size === 0) fileStart = head.seq + 1;
-    const log = new EventLog(options, { file, size, fileStart, head }, onCondition);
+    const log = new EventLog(options, { file, size, fileStart, head, unlock }, listeners);
     return { log, recovery: { tornBytes, problems } };
   }
 
@@ -124,7 +146,7 @@ export class EventLog {
 
   get condition(): LogCondition {
     return this.#failing
-      ? { kind: 'failing', ...this.#failing, waiting: this.#waiting.length + this.#writing }
+      ? { kind: 'failing', ...this.#failing, waiting: this.#backlog.size + this.#writing }
       : { kind: 'ok' };
   }
 
@@ -134,8 +156,7 @@ export class EventLog {
    */
   append(entry: NewEntry, durable: boolean): Promise<Entry> {
     return new Promise((resolve) => {
-      this.#waiting.push({ entry, durable, written: resolve });
-      if (this.#waiting.length > MOST_WAITING) this.#drop();
+      this.#backlog.add({ entry, durable, written: resolve });
       this.#wake.call();
     });
   }
@@ -146,19 +167,14 @@ export class EventLog {
     this.#wake.call();
     await this.#loop;
     await this.#file.close();
-  }
-
-  #drop(): void {
-    const routine = this.#waiting.findIndex(({ durable }) => !durable);
-    this.#waiting.splice(Math.max(routine, 0), 1);
-    this.#dropped++;
+    await this.#unlock();
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      if (this.#waiting.length > 0) await this.#writeAll();
+      if (this.#backlog.size > 0) await this.#writeAll();
       else if (!this.#closing) await this.#wake.sleep();
-      if (this.#closing && (this.#waiting.length === 0 || this.#failing)) return;
+      if (this.#closing && (this.#backlog.size === 0 || this.#failing)) return;
       if (this.#failing) await this.#pause();
     }
   }
@@ -171,41 +187,40 @@ export class EventLog {
   }
 
   async #writeAll(): Promise<void> {
-    const batch = this.#waiting;
-    this.#waiting = [];
+    const taken = this.#backlog.take();
+    const batch = taken.waiting;
     this.#writing = batch.length;
-    const resumed = this.#resumption(batch);
+    const resumed = this.#resumption(batch, taken.dropped);
     let entries: readonly Entry[];
     try {
       await this.#rotate();
       entries = await this.#write([...batch, ...resumed]);
     } catch (thrown) {
-      this.#waiting = [...batch, ...this.#waiting];
+      this.#backlog.giveBack(taken);
       this.#writing = 0;
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#failing = { since: this.#failing?.since ?? new Date(), error };
-      this.#onCondition(this.condition);
+      this.#listeners.onCondition(this.condition);
       return;
     }
-    this.#dropped = 0;
     this.#writing = 0;
-    for (const [index, { written }] of batch.entries()) {
-      const entry = entries[index];
-      if (entry) written(entry);
+    for (const [index, entry] of entries.entries()) {
+      this.#listeners.onWritten(entry);
+      batch[index]?.written(entry);
     }
     if (!this.#failing) return;
     this.#failing = undefined;
-    this.#onCondition(this.condition);
+    this.#listeners.onCondition(this.condition);
   }
 
   /** Once the disk takes them again, the entries that waited say so themselves: what is missing must not pass for quiet. */
-  #resumption(batch: readonly Waiting[]): Waiting[] {
+  #resumption(batch: readonly Waiting[], dropped: number): Waiting[] {
     const last = batch.at(-1);
     if (!this.#failing || !last) return [];
     const { since, error } = this.#failing;
     const { at, uptimeMs } = last.entry;
-    const fields = { since: since.toISOString(), error: error.message, dropped: this.#dropped };
-    return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true, written: () => {} }];
+    const fields = { since: since.toISOString(), error: error.message, dropped };
+    return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true }];
   }
 
   /** The entries as written, one for each that waited. */

@@ -6,8 +6,12 @@ const time = z.iso.datetime();
 /** What a heartbeat tells of one tunnel. */
 const pulse = z.object({
   state: z.enum(TUNNEL_STATES),
+  /** Whether clients were served: also over a link that goes by a stand-in for its credential, which is `degraded`. */
+  serving: z.boolean(),
   /** Client connections open or held. */
   open: z.int().min(0),
+  /** Since the daemon started. */
+  opened_total: z.int().min(0),
   last_activity_at: time.nullable(),
 });
 export type Pulse = z.infer<typeof pulse>;
@@ -27,9 +31,12 @@ export const evidenceEvent = z.discriminatedUnion('event', [
     /** Null where the tunnel was not known before. */
     from: z.enum(TUNNEL_STATES).nullable(),
     to: z.enum(TUNNEL_STATES),
+    serving: z.boolean(),
     reason: z.string().nullable(),
     code: z.string().nullable(),
   }),
+  /** A client is there, after a time without. */
+  z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** Out of the configuration: nothing is said of it any more. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
 ]);

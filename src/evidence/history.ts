@@ -12,6 +12,8 @@ export interface Span {
   readonly from: number;
   readonly until: number;
   readonly state: TunnelStateName;
+  /** Whether clients were served, as far as is known. */
+  readonly serving: boolean;
 }
 
 /** What the evidence says of one tunnel. Between two spans that do not touch, nobody watched. */
@@ -22,7 +24,7 @@ export interface TunnelHistory {
 }
 
 interface Building {
-  spans: { from: number; until: number; state: TunnelStateName }[];
+  spans: { from: number; until: number; state: TunnelStateName; serving: boolean }[];
   lastActivityAt: number | undefined;
   /** Whether the last span still grows. */
   open: boolean;
@@ -67,8 +69,8 @@ export class History {
 
   /** A client came, or its bytes moved. */
   used(tunnel: string, at: Date): void {
-    const building = this.#tunnels.get(tunnel);
-    if (building) building.lastActivityAt = Math.max(building.lastActivityAt ?? 0, at.getTime());
+    const building = this.#building(tunnel);
+    building.lastActivityAt = Math.max(building.lastActivityAt ?? 0, at.getTime());
   }
 
   /** Forgets what ended before `time` (milliseconds since the epoch), so that months of running stay small. */
@@ -84,13 +86,16 @@ export class History {
         this.#end();
         return;
       case 'heartbeat':
-        for (const [tunnel, { state, last_activity_at: usedAt }] of Object.entries(event.tunnels)) {
-          this.#enter(tunnel, state, wall);
+        for (const [tunnel, { state, serving, last_activity_at: usedAt }] of Object.entries(event.tunnels)) {
+          this.#enter(tunnel, { state, serving }, wall);
           if (usedAt !== null) this.used(tunnel, new Date(usedAt));
         }
         return;
       case 'tunnel.state':
-        this.#enter(event.tunnel, event.to, wall);
+        this.#enter(event.tunnel, { state: event.to, serving: event.serving }, wall);
+        return;
+      case 'tunnel.used':
+        this.used(event.tunnel, new Date(wall));
         return;
       case 'tunnel.removed': {
         const building = this.#tunnels.get(event.tunnel);
@@ -99,12 +104,18 @@ export class History {
     }
   }
 
-  #enter(tunnel: string, state: TunnelStateName, wall: number): void {
+  #building(tunnel: string): Building {
     const known = this.#tunnels.get(tunnel);
     const building: Building = known ?? { spans: [], lastActivityAt: undefined, open: false };
     if (!known) this.#tunnels.set(tunnel, building);
-    if (building.open && building.spans.at(-1)?.state === state) return;
-    building.spans.push({ from: wall, until: wall, state });
+    return building;
+  }
+
+  #enter(tunnel: string, { state, serving }: Pick<Span, 'state' | 'serving'>, wall: number): void {
+    const building = this.#building(tunnel);
+    const last = building.spans.at(-1);
+    if (building.open && last?.state === state && last.serving === serving) return;
+    building.spans.push({ from: wall, until: wall, state, serving });
     building.open = true;
   }
 
@@ -119,7 +130,7 @@ export class History {
   #resume(wall: number): void {
     for (const { open, spans } of this.#tunnels.values()) {
       const span = spans.at(-1);
-      if (open && span) spans.push({ from: wall, until: wall, state: span.state });
+      if (open && span) spans.push({ ...span, from: wall, until: wall });
     }
   }
 

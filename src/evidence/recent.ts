@@ -17,6 +17,10 @@ export class Recent {
     for (const follower of this.#followers) follower(entry);
   }
 
+  clear(): void {
+    this.#entries.length = 0;
+  }
+
   /** Oldest first. */
   get entries(): readonly Entry[] {
     return this.#entries;

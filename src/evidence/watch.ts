@@ -1,8 +1,4 @@
-import type { TunnelStateName } from '../health/status.ts';
 import type { Span, TunnelHistory } from './history.ts';
-
-/** Clients are served. What is `unverified` is not known to be. */
-const SERVING: readonly TunnelStateName[] = ['up'];
 
 /** A time, in milliseconds since the epoch. */
 export interface Period {
@@ -29,7 +25,7 @@ export function watchedSince({ spans }: TunnelHistory, now: number, slackMs: num
 export function outages({ spans }: TunnelHistory, window: Period, toleranceMs: number): Period[] {
   const merged: Period[] = [];
   for (const { from, until } of clip(
-    spans.filter(({ state }) => !SERVING.includes(state)),
+    spans.filter(({ serving }) => !serving),
     window,
   )) {
     const last = merged.at(-1);
@@ -53,12 +49,13 @@ export function gaps({ spans }: TunnelHistory, window: Period): Period[] {
 /**
  * The share of `window` in which clients were served, from 0 to 1, counted from when the tunnel was first known. What
  * nobody watched counts against it: the daemon's absence is the clients' outage. What was `unverified` is left out.
- * Undefined where nothing can be said.
+ * Undefined where nobody watched at all.
  */
 export function availability(history: TunnelHistory, window: Period): number | undefined {
   const [first] = history.spans;
   if (!first || first.from >= window.until) return undefined;
   const counted = { from: Math.max(first.from, window.from), until: window.until };
+  if (clip(history.spans, counted).length === 0) return undefined;
   const unverified = duration(
     clip(
       history.spans.filter(({ state }) => state === 'unverified'),
@@ -67,7 +64,7 @@ export function availability(history: TunnelHistory, window: Period): number | u
   );
   const serving = duration(
     clip(
-      history.spans.filter(({ state }) => SERVING.includes(state)),
+      history.spans.filter(({ serving }) => serving),
       counted,
     ),
   );

@@ -10,6 +10,8 @@ export interface Readiness {
 /** What the routes read. None of it changes anything. */
 export interface Sources {
   snapshot(): Status;
+  /** Settles when what has happened so far is kept as evidence, or cannot be: what is told is not to be forgotten. Bounded. */
+  recorded(): Promise<void>;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;

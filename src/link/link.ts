@@ -10,7 +10,7 @@ import type { LinkState, LinkStatus } from '../health/status.ts';
 import { attemptSession } from './attempt.ts';
 import { isCredentialRejection } from './backoff.ts';
 import { Carriers } from './carriers.ts';
-import { describeLink, sessionFields } from './describe.ts';
+import { describeLink, sessionFields, told } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
@@ -292,6 +292,7 @@ export class Link implements ChannelSource, JumpLink {
       this.#downSince = undefined;
     }
     this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
+    this.#deps.note({ event: 'session.up', ...sessionFields(held) });
     const upSince = performance.now();
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
@@ -309,6 +310,7 @@ export class Link implements ChannelSource, JumpLink {
     // Without a session it has become a reconnect, which is measured as such.
     if (seconds === undefined || this.#roster.current.length === 0) return;
     this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+    this.#deps.note({ event: 'link.rotated', seconds });
     this.#deps.log.info({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
   }
 
@@ -320,9 +322,11 @@ export class Link implements ChannelSource, JumpLink {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
+      this.#deps.note({ event: 'session.lost', session: held.id, ...told(error) });
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retry.lost(error, lastedMs);
     } else {
+      this.#deps.note({ event: 'session.ended', session: held.id });
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
     this.#shed();
@@ -336,6 +340,7 @@ export class Link implements ChannelSource, JumpLink {
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
+    if (news) this.#deps.note({ event: 'link.attempt_failed', ...told(error) });
     if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
   }

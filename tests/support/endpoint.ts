@@ -34,6 +34,7 @@ export async function startEndpoint(
       snapshot: () => state.snapshot,
       alive: () => state.alive,
       readiness: () => state.readiness,
+      recorded: async () => {},
       metrics: createMetrics(),
       log,
       ...changes.dependencies,

@@ -9,6 +9,7 @@ import { startEndpoint } from '../../support/endpoint.ts';
 import { statusFixture } from '../../support/status-fixture.ts';
 
 const sources = {
+  recorded: async () => {},
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),

@@ -17,7 +17,7 @@ const RETIRABLE: VerdictFacts = {
   step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [] },
   successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince: ago(2 * HOUR), lastError: undefined },
   usage: { open: 0, held: 0, clients: [] },
-  history: { spans: [{ from: ago(3 * DAY), until: NOW, state: 'up' }], lastActivityAt: ago(2 * DAY) },
+  history: { spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true }], lastActivityAt: ago(2 * DAY) },
   quietForMs: DAY,
   holdMs: 10_000,
   slackMs: 5_000,
@@ -30,7 +30,10 @@ const step = (fields: Partial<Exclude<VerdictFacts['step'], string>>) => ({
   step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [], ...fields },
 });
 const history = (...spans: [number, number, TunnelStateName][]) => ({
-  history: { spans: spans.map(([from, until, state]) => ({ from, until, state })), lastActivityAt: undefined },
+  history: {
+    spans: spans.map(([from, until, state]) => ({ from, until, state, serving: state === 'up' })),
+    lastActivityAt: undefined,
+  },
 });
 const successor = (healthySince: number | undefined, lastError?: string) => ({
   successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince, lastError },
@@ -180,9 +183,7 @@ describe('retirable', () => {
   const spans = fc.uniqueArray(moment, { minLength: 0, maxLength: 6 }).chain((times) => {
     const sorted = times.toSorted((a, b) => a - b);
     const pairs = sorted.slice(1).map((until, index) => ({ from: sorted[index] ?? 0, until }));
-    return fc.tuple(
-      ...pairs.map((pair) => fc.record({ from: fc.constant(pair.from), until: fc.constant(pair.until), state })),
-    );
+    return fc.tuple(...pairs.map((pair) => state.map((each) => ({ ...pair, state: each, serving: each === 'up' }))));
   });
   const facts: fc.Arbitrary<VerdictFacts> = fc.record({
     now: fc.constant(NOW),
@@ -215,7 +216,7 @@ describe('retirable', () => {
       clients: fc.constant([]),
     }),
     history: fc.record({
-      spans: fc.oneof(spans, fc.constant([{ from: ago(3 * DAY), until: NOW, state: 'up' as const }])),
+      spans: fc.oneof(spans, fc.constant([{ from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true }])),
       lastActivityAt: fc.option(moment, { nil: undefined }),
     }),
     quietForMs: fc.constantFrom(HOUR, DAY),

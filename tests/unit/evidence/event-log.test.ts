@@ -23,8 +23,11 @@ async function openLog(rotateBytes = 1_000_000) {
   const conditions: LogCondition[] = [];
   const { log, recovery } = await EventLog.open(
     { directory: directory.path, rotateBytes, rememberMs: Date.now() - START + 86_400_000, retryMs: 5 },
-    (found) => entries.push(found),
-    (condition) => conditions.push(condition),
+    {
+      onFound: (found) => entries.push(found),
+      onWritten: () => {},
+      onCondition: (condition) => conditions.push(condition),
+    },
   );
   return { log, recovery, entries, conditions };
 }

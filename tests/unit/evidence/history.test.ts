@@ -28,7 +28,12 @@ class Story {
   }
 
   state(minute: number, to: string, clockOffMs = 0): this {
-    return this.line(minute, 'tunnel.state', { tunnel: 'hub', from: null, to, reason: null, code: null }, clockOffMs);
+    return this.line(
+      minute,
+      'tunnel.state',
+      { tunnel: 'hub', from: null, to, serving: to === 'up', reason: null, code: null },
+      clockOffMs,
+    );
   }
 
   beats(from: number, until: number, clockOffMs = 0): this {
@@ -70,7 +75,7 @@ describe('history', () => {
     const { history, spans } = new Story().started(0).state(0, 'up');
     expect(spans).toEqual([[0, 0, 'up']]);
     history.watched({ at: new Date(START + MINUTE), uptimeMs: MINUTE });
-    expect(history.of('hub').spans).toEqual([{ from: START, until: START + MINUTE, state: 'up' }]);
+    expect(history.of('hub').spans).toEqual([{ from: START, until: START + MINUTE, state: 'up', serving: true }]);
   });
 
   it('has a gap from the last line of a killed daemon to the start of the next', () => {
@@ -120,7 +125,9 @@ describe('history', () => {
   });
 
   it('keeps the latest use that it heard of', () => {
-    const pulse = (at: string | null) => ({ tunnels: { hub: { state: 'up', open: 0, last_activity_at: at } } });
+    const pulse = (at: string | null) => ({
+      tunnels: { hub: { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: at } },
+    });
     const story = new Story()
       .started(0)
       .line(1, 'heartbeat', pulse('2026-07-20T09:00:00.000Z'))
