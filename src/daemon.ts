@@ -293,6 +293,7 @@ export class Daemon {
       {
         snapshot: () => this.snapshot(),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        events: this.#recorder.recent,
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -16,7 +16,7 @@ export interface ChainProblem {
 }
 
 /** Before the first line. */
-export const BEFORE_ALL: Head = { seq: 0, hash: GENESIS };
+const BEFORE_ALL: Head = { seq: 0, hash: GENESIS };
 
 interface Place {
   readonly file: string;

@@ -15,7 +15,7 @@ export function withHistory(tunnel: TunnelStatus, history: TunnelHistory | undef
   const last = usedAt === 0 ? null : new Date(usedAt).toISOString();
   const shares = Object.entries(WINDOWS).map(([name, ms]) => {
     const share = availability(history, { from: now - ms, until: now });
-    return [name, share === undefined ? null : Number(share.toFixed(6))];
+    return [name, share === undefined ? null : Math.floor(share * 1_000_000) / 1_000_000];
   });
   return {
     ...tunnel,

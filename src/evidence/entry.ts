@@ -5,7 +5,7 @@ import { z } from 'zod';
 export const GENESIS = '0'.repeat(64);
 
 /** What every line of `events.jsonl` carries besides what it tells. */
-const envelope = z.looseObject({
+export const entry = z.looseObject({
   /** Counts the lines over all files, from 1. */
   seq: z.int().min(1),
   /** RFC 3339, UTC. */
@@ -18,7 +18,7 @@ const envelope = z.looseObject({
 });
 
 /** One line of the evidence log as it was read. What it tells beside the envelope is read by the schemas in events.ts. */
-export type Entry = z.infer<typeof envelope>;
+export type Entry = z.infer<typeof entry>;
 
 /** What is to be written: everything but what the log itself adds. */
 export interface NewEntry {
@@ -34,8 +34,8 @@ export function hashLine(line: string | Buffer): string {
 }
 
 /** As it is written: one line of JSON. */
-export function chainEntry(entry: NewEntry, seq: number, prev: string): Entry {
-  const { at, uptimeMs, event, ...fields } = entry;
+export function chainEntry(content: NewEntry, seq: number, prev: string): Entry {
+  const { at, uptimeMs, event, ...fields } = content;
   return { seq, at: at.toISOString(), uptime_ms: Math.round(uptimeMs), event, ...fields, prev };
 }
 
@@ -47,6 +47,6 @@ export function parseEntry(line: string): Entry | undefined {
   } catch {
     return undefined;
   }
-  const parsed = envelope.safeParse(value);
+  const parsed = entry.safeParse(value);
   return parsed.success ? parsed.data : undefined;
 }

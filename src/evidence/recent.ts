@@ -1,9 +1,11 @@
 import type { Entry } from './entry.ts';
 
-/** The last entries of the log, for whoever asks what happened and for whoever follows. */
+/** The last entries of the log, for whoever asks what happened and for whoever follows. Heartbeats are not among them. */
 export class Recent {
   readonly #most: number;
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
+  /** The last one that is not here any more. */
+  #forgotten: Pick<Entry, 'seq' | 'at'> | undefined;
   readonly #followers = new Set<(entry: Entry) => void>();
 
   /** `most`: entries that are kept. */
@@ -11,19 +13,36 @@ export class Recent {
     this.#most = most;
   }
 
-  add(entry: Entry): void {
-    this.#entries.push(entry);
-    if (this.#entries.length > this.#most) this.#entries.shift();
-    for (const follower of this.#followers) follower(entry);
+  /** The log is read anew. */
+  clear(): void {
+    this.#entries = [];
+    this.#forgotten = undefined;
   }
 
-  clear(): void {
-    this.#entries.length = 0;
+  add(entry: Entry): void {
+    // What was before the first one that was read is in older files, if anywhere.
+    if (this.#entries.length === 0 && !this.#forgotten && entry.seq > 1)
+      this.#forgotten = { seq: entry.seq - 1, at: entry.at };
+    if (entry.event === 'heartbeat') return;
+    this.#entries.push(entry);
+    if (this.#entries.length > this.#most) this.#forgotten = this.#entries.shift();
+    for (const follower of this.#followers) follower(entry);
   }
 
   /** Oldest first. */
   get entries(): readonly Entry[] {
     return this.#entries;
+  }
+
+  /** Whether all that came after entry number `seq` is here. */
+  reachesEntry(seq: number): boolean {
+    return (this.#forgotten?.seq ?? 0) <= seq;
+  }
+
+  /** Whether all that happened since `time` is here; without a time, all that ever happened. */
+  reachesTime(time: Date | undefined): boolean {
+    if (!this.#forgotten) return true;
+    return time !== undefined && this.#forgotten.at < time.toISOString();
   }
 
   /** Calls `follower` with each entry from now on, until the returned function is called. */

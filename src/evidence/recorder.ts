@@ -3,7 +3,7 @@ import type { Logger } from '../log.ts';
 import { privateDirectory } from '../state/private-directory.ts';
 import { Backlog } from './backlog.ts';
 import type { Head } from './chain.ts';
-import type { Entry, NewEntry } from './entry.ts';
+import type { NewEntry } from './entry.ts';
 import { EventLog, type LogCondition, type Recovery } from './event-log.ts';
 import { type Pulse, readEvent } from './events.ts';
 import type { Happening } from './happening.ts';
@@ -14,7 +14,7 @@ import { Recent } from './recent.ts';
 const HEARTBEAT_MS = 60_000;
 
 /** A disk that has refused is asked again this often. */
-const RETRY_MS = 5_000;
+const RETRY_MS = 2_000;
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
 
@@ -176,9 +176,9 @@ export class Recorder {
         {
           onFound: (entry) => {
             history.tell(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
-            this.#remember(entry);
+            this.#recent.add(entry);
           },
-          onWritten: (entry) => this.#remember(entry),
+          onWritten: (entry) => this.#recent.add(entry),
           onCondition: (condition) => this.#onCondition(condition),
         },
       );
@@ -197,10 +197,6 @@ export class Recorder {
       this.#nextTryAt = performance.now() + RETRY_MS;
       this.#onCondition(this.condition);
     }
-  }
-
-  #remember(entry: Entry): void {
-    if (entry.event !== 'heartbeat') this.#recent.add(entry);
   }
 
   #onCondition(condition: EvidenceCondition): void {

@@ -1,3 +1,4 @@
+import type { Entry } from '../evidence/entry.ts';
 import type { Status } from '../health/status.ts';
 
 /** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
@@ -5,6 +6,14 @@ export interface Readiness {
   readonly applied: boolean;
   /** One sentence for each listener of this node that is not bound. */
   readonly unbound: readonly string[];
+}
+
+/** What happened lately: see `Recent` of the evidence. */
+export interface EventFeed {
+  readonly entries: readonly Entry[];
+  reachesEntry(seq: number): boolean;
+  reachesTime(time: Date | undefined): boolean;
+  follow(follower: (entry: Entry) => void): () => void;
 }
 
 /** What the routes read. None of it changes anything. */
@@ -15,5 +24,6 @@ export interface Sources {
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;
+  readonly events: EventFeed;
   readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
 }

@@ -52,7 +52,7 @@ export class Standing {
     const change = { from: first ? null : from, to, serving: this.#serving };
     this.#deps.note(
       { event: 'tunnel.state', tunnel: this.#tunnel, ...change, ...told },
-      from === to ? undefined : this.#since,
+      from === to && !first ? undefined : this.#since,
     );
     if (!news) return;
     const level = to === 'down' || to === 'degraded' ? 'warn' : 'info';

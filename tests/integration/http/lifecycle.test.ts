@@ -3,6 +3,7 @@ import { Agent, get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { TunnelError } from '../../../src/errors.ts';
+import { Recent } from '../../../src/evidence/recent.ts';
 import { createEndpoint } from '../../../src/http/server.ts';
 import { createLogger } from '../../../src/log.ts';
 import { startEndpoint } from '../../support/endpoint.ts';
@@ -10,6 +11,7 @@ import { statusFixture } from '../../support/status-fixture.ts';
 
 const sources = {
   recorded: async () => {},
+  events: new Recent(1),
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),
