@@ -55,21 +55,19 @@ export function availability(history: TunnelHistory, window: Period): number | u
   const [first] = history.spans;
   if (!first || first.from >= window.until) return undefined;
   const counted = { from: Math.max(first.from, window.from), until: window.until };
-  if (clip(history.spans, counted).length === 0) return undefined;
-  const unverified = duration(
-    clip(
-      history.spans.filter(({ state }) => state === 'unverified'),
-      counted,
-    ),
-  );
-  const serving = duration(
-    clip(
-      history.spans.filter(({ serving }) => serving),
-      counted,
-    ),
-  );
+  let watched = 0;
+  let serving = 0;
+  let unverified = 0;
+  // One pass without copies: a snapshot asks for every tunnel and window.
+  for (const span of history.spans) {
+    const ms = Math.min(span.until, counted.until) - Math.max(span.from, counted.from);
+    if (ms <= 0) continue;
+    watched += ms;
+    if (span.serving) serving += ms;
+    if (span.state === 'unverified') unverified += ms;
+  }
   const total = counted.until - counted.from - unverified;
-  return total > 0 ? serving / total : undefined;
+  return watched > 0 && total > 0 ? serving / total : undefined;
 }
 
 export function duration(periods: readonly Period[]): number {
