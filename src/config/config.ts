@@ -12,6 +12,8 @@ export interface Config {
   readonly sha256: string;
   readonly node: string;
   readonly endpoint: EndpointConfig;
+  /** Absolute path of the drain plan; undefined: there is none. */
+  readonly plan?: string | undefined;
   /** On SIGTERM: how long open connections may finish. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -91,6 +93,13 @@ export interface TunnelSettings {
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;
+  /** How it goes out of service; undefined: it stays. */
+  readonly drain?: DrainConfig | undefined;
+}
+
+export interface DrainConfig {
+  /** Step of the plan that retires the tunnel. */
+  readonly step: string;
 }
 
 /** What new connections meet while the link is down. */

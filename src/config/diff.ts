@@ -18,11 +18,11 @@ export interface ConfigDiff {
 
 /**
  * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
- * production) and `limits` (while_down, max_connections) touch no connection.
+ * production, drain.step) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'plan' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -131,13 +131,14 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
     target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
-    label: [tunnel.note, tunnel.production],
+    label: [tunnel.note, tunnel.production, tunnel.drain?.step],
     limits: [tunnel.whileDown, tunnel.maxConnections],
   };
 }
 
 function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
-  return { node: config.node, endpoint: config.endpoint, stop_grace: config.stopGraceMs, log: config.logLevel };
+  const { node, endpoint, plan, stopGraceMs, logLevel } = config;
+  return { node, endpoint, plan, stop_grace: stopGraceMs, log: logLevel };
 }
 
 function differences<Aspect extends string>(

@@ -12,7 +12,6 @@ interface NotYet {
 const NOT_YET: readonly NotYet[] = [
   { path: ['control'] },
   { path: ['state_dir'] },
-  { path: ['plan'] },
   { path: ['actors', '*', 'cert_command'] },
   { path: ['actors', '*', 'cert_timeout'] },
   { path: ['actors', '*', 'ca_fingerprints'] },
@@ -21,7 +20,9 @@ const NOT_YET: readonly NotYet[] = [
   { path: ['actors', '*', 'drain_timeout'] },
   { path: ['actors', '*', 'on_expiry'] },
   { path: ['actors', '*', 'fallback'] },
-  { path: ['tunnels', '*', 'drain'] },
+  { path: ['tunnels', '*', 'drain', 'quiet_for'] },
+  { path: ['tunnels', '*', 'drain', 'rollback'] },
+  { path: ['tunnels', '*', 'drain', 'successor'] },
 ];
 
 /** Valid settings that would do nothing are refused: silently ignoring one would be a promise broken in the night. */

@@ -29,6 +29,7 @@ export function resolveConfig(
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
+    plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
@@ -76,6 +77,7 @@ function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): T
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
     probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
+    drain: tunnel.drain && { step: tunnel.drain.step },
   };
 }
 

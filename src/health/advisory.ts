@@ -1,0 +1,23 @@
+/** What a tired operator should know though no tunnel is down. The codes are public: `/status`, metrics, `check --json`. */
+export const ADVISORY_CODES = [
+  'wireguard_threshold',
+  'exception_expiring',
+  'exception_expired',
+  'exception_unknown',
+  'frozen_host',
+  'static_key',
+  'workstation_route',
+  'workload_incomplete',
+  'identity_not_last',
+  'step_unknown',
+  'step_done',
+  'plan_unusable',
+] as const;
+
+export type AdvisoryCode = (typeof ADVISORY_CODES)[number];
+
+export interface Advisory {
+  readonly code: AdvisoryCode;
+  /** One line; the same as long as what it says is the same, so that it can be told once. */
+  readonly message: string;
+}
