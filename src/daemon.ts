@@ -4,6 +4,8 @@ import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
 import { ConfigError, formatProblem } from './config/problem.ts';
+import type { Advisory } from './health/advisory.ts';
+import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -11,6 +13,10 @@ import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { advisoriesOf } from './plan/advisories.ts';
+import { planStatus } from './plan/status.ts';
+import { viewPlan } from './plan/view.ts';
+import { PlanWatch } from './plan/watch.ts';
 import { Supervisor } from './tunnel/supervisor.ts';
 
 export interface DaemonOptions {
@@ -29,6 +35,8 @@ export class Daemon {
   readonly #version: string;
   readonly #metrics: Metrics;
   readonly #supervisor: Supervisor;
+  readonly #plan: PlanWatch;
+  readonly #advisoryLog: AdvisoryLog;
   readonly #startedAt = new Date();
   readonly #stopped = new AbortController();
   #config: Config;
@@ -45,6 +53,8 @@ export class Daemon {
     this.#version = options.version;
     this.#log = log;
     this.#metrics = createMetrics();
+    this.#plan = new PlanWatch(log);
+    this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     this.#supervisor = new Supervisor({
       prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
@@ -57,10 +67,13 @@ export class Daemon {
 
   /** Rejects with a TunnelError when the endpoint cannot be bound; a peer that is away is no reason to fail. */
   async start(): Promise<void> {
+    await this.#plan.follow(this.#config.plan);
+    this.#plan.start(this.#stopped.signal);
     await this.#endpoint.start();
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
+        this.#advisoryLog.update(this.#advisories());
         await this.#supervisor.tick(new Date());
       },
       () => TICK_MS,
@@ -87,7 +100,7 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
-    await Promise.all([this.#reloading, this.#heartbeat?.done]);
+    await Promise.all([this.#reloading, this.#heartbeat?.done, this.#plan.done]);
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#endpoint.stop();
     this.#log.info({ event: 'daemon.stopped' }, 'stopped');
@@ -108,10 +121,15 @@ export class Daemon {
         loaded_at: this.#loadedAt.toISOString(),
         last_reload: this.#lastReload,
       },
+      plan: planStatus(this.#plan.watched),
       links: this.#supervisor.links(),
       tunnels,
-      advisories: [],
+      advisories: this.#advisories(),
     };
+  }
+
+  #advisories(): Advisory[] {
+    return advisoriesOf(this.#config, this.#plan.watched, new Date());
   }
 
   async #reloadOnce(): Promise<void> {
@@ -129,6 +147,7 @@ export class Daemon {
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
+    await this.#plan.follow(this.#config.plan);
     try {
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
@@ -193,6 +212,10 @@ export class Daemon {
       { listen: config.endpoint.listen, allowedHosts: () => this.#ownNames() },
       {
         snapshot: () => this.snapshot(),
+        plan: () => {
+          const { plan } = this.#plan.watched ?? {};
+          return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
+        },
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

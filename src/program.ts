@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
+import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
@@ -81,6 +82,8 @@ program
       );
     }),
   );
+
+addPlanCommands(program, configOption, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {

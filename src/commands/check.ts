@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import type { ConfigEnvironment } from '../config/paths.ts';
-import { ConfigError, formatProblem, type Problem } from '../config/problem.ts';
+import { formatProblem, type Problem } from '../config/problem.ts';
+import { inspect } from '../plan/inspect.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isWaveComplete } from '../plan/progress.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface CheckOptions {
@@ -10,27 +12,23 @@ export interface CheckOptions {
   readonly json: boolean;
 }
 
-/** `fleet-mesh check`: every problem of the configuration at once. Touches no network. */
+/** `fleet-mesh check`: every problem of the configuration, the plan and the policy at once. Touches no network. */
 export async function check(
   options: CheckOptions,
   io: CommandIo,
   env: ConfigEnvironment = process.env,
+  now: Date = new Date(),
 ): Promise<ExitCode> {
-  const result = await load(options.config, env);
-  const problems = Array.isArray(result) ? result : [];
-  if (options.json) io.out(`${JSON.stringify({ ok: problems.length === 0, problems }, null, 2)}\n`);
-  else if (Array.isArray(result)) io.err(describeProblems(result));
-  else io.out(`${describeConfig(options.config, result)}\n`);
-  return problems.length === 0 ? EXIT.ok : EXIT.configuration;
-}
-
-async function load(path: string, env: ConfigEnvironment): Promise<Config | Problem[]> {
-  try {
-    return await loadConfig(path, env);
-  } catch (error) {
-    if (error instanceof ConfigError) return [...error.problems];
-    throw error;
+  const { config, plan, problems, warnings } = await inspect(options.config, env, now);
+  const ok = problems.length === 0;
+  if (options.json) {
+    io.out(`${JSON.stringify({ ok, problems, warnings }, null, 2)}\n`);
+  } else {
+    io.err(warnings.map((warning) => `${formatProblem(warning)} (warning)\n`).join(''));
+    if (!ok) io.err(describeProblems(problems));
+    else if (config !== undefined) io.out(`${describeConfig(options.config, config)}${describePlan(plan)}\n`);
   }
+  return ok ? EXIT.ok : EXIT.configuration;
 }
 
 function describeProblems(problems: readonly Problem[]): string {
@@ -46,4 +44,10 @@ function describeConfig(path: string, { node, tunnels }: Config): string {
       ? 'no tunnels yet'
       : `${tunnels.size} ${tunnels.size === 1 ? 'tunnel' : 'tunnels'} (${production} production) to ${[...links].join(', ')}`;
   return `${path}: ok, node ${node}, ${counts}`;
+}
+
+function describePlan(plan: Plan | undefined): string {
+  if (plan === undefined) return '';
+  const complete = plan.waves.filter(({ id }) => isWaveComplete(plan, id)).length;
+  return `; plan: ${complete} of ${plan.waves.length} waves complete`;
 }

@@ -65,7 +65,7 @@ function waveLines(wave: WaveView, view: PlanView, paint: Painter): string[] {
   const state = wave.complete
     ? paint('up')('COMPLETE')
     : wave.blocked_by.length > 0
-      ? paint('stopped')(`WAITS for wave ${wave.blocked_by.join(', ')}`)
+      ? paint('stopped')(`WAITS for ${listed(wave.blocked_by.map(String), 'wave')}`)
       : paint('degraded')('OPEN');
   const count = `${done} of ${wave.steps.length} done`;
   const gates = view.gates.filter(({ blocks }) => wave.steps.some(({ id }) => blocks.includes(id)));
@@ -81,28 +81,48 @@ function waveLines(wave: WaveView, view: PlanView, paint: Painter): string[] {
 function gateLine({ id, title, owner, approved, blocks }: GateView, paint: Painter): string {
   const what = `gate ${printable(id)} (${printable(title)})`;
   if (approved === null)
-    return `  ${paint('down')('closed')} ${what}: ${printable(owner)} has to approve it before ${blocks.join(', ')}`;
+    return `  ${paint('down')('closed')} ${what}: ${printable(owner)} has to approve it before ${listed(
+      blocks.map((step) => printable(step)),
+      'step',
+    )}`;
   return `  ${paint('up')('open  ')} ${what}: approved by ${printable(approved.by)} at ${approved.at}, ${printable(approved.evidence)}`;
 }
 
+/** That a step waits for the wave and the steps before it goes without saying; what a tunnel hangs on is spelt out. */
 function stepLines(step: StepView, paint: Painter): string[] {
   const mark = { done: paint('up')('[x]'), ready: paint('degraded')('[ ]'), blocked: '[ ]' }[step.state];
-  const { waves, steps, gates } = step.blocked_by;
-  const waits = [
-    ...waves.map((wave) => `wave ${wave}`),
-    ...(steps.length === 0
-      ? []
-      : [`${steps.length === 1 ? 'step' : 'steps'} ${steps.map((id) => printable(id)).join(', ')}`]),
-    ...gates.map((gate) => `gate ${printable(gate)}`),
-  ];
+  const gates = step.blocked_by.gates.map((id) => printable(id));
   const detail = [
     ...(step.done === null ? [] : [`done at ${step.done.at}: ${printable(step.done.evidence)}`]),
     ...(step.done === null && step.done_when !== null ? [`done when: ${printable(step.done_when)}`] : []),
-    ...(step.state === 'blocked' ? [`waits for ${waits.join('; ')}`] : []),
     ...(step.state === 'ready' ? [paint('degraded')('nothing blocks it')] : []),
-    ...step.tunnels.map((tunnel) => `tunnel ${printable(tunnel)} hangs on it`),
+    ...(gates.length === 0 ? [] : [`waits for ${listed(gates, 'gate')}`]),
+    ...step.tunnels.map((tunnel) => `tunnel ${printable(tunnel)} hangs on it${waits(step)}`),
   ];
   return [`  ${mark} ${printable(step.id)}  ${printable(step.action)}`, ...detail.map((line) => `           ${line}`)];
+}
+
+function waits({ state, blocked_by }: StepView): string {
+  if (state !== 'blocked') return state === 'done' ? ', and can go' : '';
+  const { waves, steps, gates, gates_before } = blocked_by;
+  const parts = [
+    listed(waves.map(String), 'wave'),
+    listed(
+      steps.map((id) => printable(id)),
+      'step',
+    ),
+    listed(
+      [...gates_before, ...gates].map((id) => printable(id)),
+      'gate',
+    ),
+  ];
+  return `, and waits for ${parts.filter((part) => part !== '').join('; ')}`;
+}
+
+/** `wave 1`, `waves 1, 2 and 3`; nothing for none. */
+function listed(names: readonly string[], noun: string): string {
+  if (names.length < 2) return names.length === 0 ? '' : `${noun} ${names[0]}`;
+  return `${noun}s ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function exceptionLines({ exceptions }: PlanView, paint: Painter): string[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exceptionState } from './exception-state.ts';
 import type { Plan } from './plan.ts';
-import { blockingOf, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
+import { blockingOf, closedGatesUpTo, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
 
 /** The plan with what follows from it: `GET /plan` and `fleet-mesh plan --json`. Its shape is public: changes are additive. */
 const text = z.string();
@@ -16,7 +16,13 @@ const stepView = z.strictObject({
   /** `blocked`: something of `blocked_by` has to happen first. */
   state: z.enum(['done', 'ready', 'blocked']),
   done: completion.nullable(),
-  blocked_by: z.strictObject({ waves: numbers, steps: strings, gates: strings }),
+  blocked_by: z.strictObject({
+    waves: numbers,
+    steps: strings,
+    gates: strings,
+    /** Closed gates on the open steps before it. */
+    gates_before: strings,
+  }),
   /** Tunnels of this node that the step retires. */
   tunnels: strings,
 });
@@ -124,6 +130,9 @@ export function viewPlan(plan: Plan, tunnels: Iterable<DrainingTunnel>, now: Dat
             waves: waves.map(({ id }) => id),
             steps: steps.map(({ id }) => id),
             gates: gates.map(({ id }) => id),
+            gates_before: closedGatesUpTo(plan, { wave, step })
+              .filter((gate) => !gates.includes(gate))
+              .map(({ id }) => id),
           },
           tunnels: hanging.filter(({ drain }) => drain?.step === step.id).map(({ name }) => name),
         };

@@ -92,6 +92,7 @@ export function statusFixture(changes: Partial<Status> = {}): Status {
     state: 'up',
     reason: null,
     config: { path: '/etc/fleet-mesh/tunnels.yaml', sha256: 'c0ffee', loaded_at: ago(300), last_reload: null },
+    plan: null,
     links: [linkFixture()],
     tunnels: [tunnelFixture()],
     advisories: [],
