@@ -100,6 +100,8 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
+    force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
+    if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#reloading, this.#heartbeat?.done, this.#plan.done]);
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#endpoint.stop();

@@ -43,10 +43,14 @@ const CATALOGUE = {
   cert_invalid: { retryable: false, hint: 'cert_command must print one OpenSSH user certificate for the key.' },
   key_unreadable: { retryable: false, hint: 'Check the path, the owner and the format of the private key.' },
   key_permissions: { retryable: false, hint: 'Private key files must be readable by the daemon user only: chmod 600.' },
+  state_dir_unusable: {
+    retryable: true,
+    hint: 'Check that state_dir belongs to the daemon user, who may write there.',
+  },
   keepalive_lost: { retryable: true, hint: 'The peer stopped answering: the network or the host is gone.' },
   forward_denied: {
     retryable: false,
-    hint: 'The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options.',
+    hint: 'The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options there, then reload this daemon: sshd holds a session to what it began with.',
   },
   target_refused: {
     retryable: true,

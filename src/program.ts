@@ -7,6 +7,7 @@ import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
 import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
+import { outsideOfUnit } from './config/paths.ts';
 import { version } from './version.ts';
 
 interface StatusFlags {
@@ -53,7 +54,7 @@ program
   .command('check')
   .description('validates the configuration: all problems at once; touches no network')
   .addOption(configOption())
-  .option('--json', 'print {ok, problems} as JSON', false)
+  .option('--json', 'print {ok, problems, warnings} as JSON', false)
   .action(ends((options: { config: string; json: boolean }) => check(options, io)));
 
 program
@@ -74,8 +75,10 @@ program
     ends(async (name: string | undefined, options: StatusFlags) => {
       const interrupted = new AbortController();
       process.once('SIGINT', () => interrupted.abort());
+      // Whoever read it is gone (`status --watch | head -1`): the system says so at the next line.
+      process.stdout.once('error', () => interrupted.abort());
       const { isTTY, columns } = process.stdout;
-      const endpointOf = async (path: string) => (await loadConfig(path, process.env)).endpoint.listen;
+      const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
       return statusCommand(
         { name, ...options, endpointOf },
         { ...io, isTty: isTTY === true, columns, signal: interrupted.signal },

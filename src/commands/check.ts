@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
-import type { ConfigEnvironment } from '../config/paths.ts';
+import { type MissingFile, missingFiles } from '../config/missing-files.ts';
+import { type ConfigEnvironment, outsideOfUnit } from '../config/paths.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { inspect } from '../plan/inspect.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -12,19 +13,24 @@ export interface CheckOptions {
   readonly json: boolean;
 }
 
-/** `fleet-mesh check`: every problem of the configuration, the plan and the policy at once. Touches no network. */
+/**
+ * `fleet-mesh check`: every problem of the configuration, the plan and the policy at once, and what alone does not fail: which
+ * files that it names are not there, and what the policy only warns of. Touches no network.
+ */
 export async function check(
   options: CheckOptions,
   io: CommandIo,
   env: ConfigEnvironment = process.env,
   now: Date = new Date(),
 ): Promise<ExitCode> {
-  const { config, plan, problems, warnings } = await inspect(options.config, env, now);
+  const { config, plan, problems, warnings } = await inspect(options.config, outsideOfUnit(env), now);
   const ok = problems.length === 0;
+  const missing = config === undefined ? [] : await missingFiles(config);
   if (options.json) {
-    io.out(`${JSON.stringify({ ok, problems, warnings }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ ok, problems, warnings: [...missing, ...warnings] }, null, 2)}\n`);
   } else {
-    io.err(warnings.map((warning) => `${formatProblem(warning)} (warning)\n`).join(''));
+    io.err(missing.map((warning) => describeMissing(options.config, warning)).join(''));
+    io.err(warnings.map(describeWarning).join(''));
     if (!ok) io.err(describeProblems(problems));
     else if (config !== undefined) io.out(`${describeConfig(options.config, config)}${describePlan(plan)}\n`);
   }
@@ -34,6 +40,14 @@ export async function check(
 function describeProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
+}
+
+function describeMissing(file: string, { path, message }: MissingFile): string {
+  return `${file}: warning: ${path}: ${message}\n`;
+}
+
+function describeWarning({ file, line, column, path, message }: Problem): string {
+  return `${file}:${line}:${column}: warning: ${path}: ${message}\n`;
 }
 
 function describeConfig(path: string, { node, tunnels }: Config): string {

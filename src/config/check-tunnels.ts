@@ -17,6 +17,7 @@ function checkDirection(
   path: ConfigPath,
   { direction = 'local', target, allow, probe, while_down }: OutlineTunnel,
 ): Finding[] {
+  if (direction === 'mistaken') return [];
   const isDynamic = direction === 'dynamic';
   const findings: Finding[] = [];
   const report = (field: string, message: string) => findings.push({ path: [...path, field], message, at: 'key' });

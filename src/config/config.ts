@@ -14,6 +14,8 @@ export interface Config {
   readonly endpoint: EndpointConfig;
   /** Absolute path of the drain plan; undefined: there is none. */
   readonly plan?: string | undefined;
+  /** Where what has to survive a restart is kept; made when it is first needed. */
+  readonly stateDir: string;
   /** On SIGTERM: how long open connections may finish. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
@@ -65,6 +67,16 @@ export interface KeepaliveConfig {
 export interface ActorConfig {
   readonly name: string;
   readonly key: KeySource;
+  /** How its certificate is obtained; undefined for one that has none. */
+  readonly certCommand: CertCommandConfig | undefined;
+}
+
+export interface CertCommandConfig {
+  /** Program and arguments; `{pubkey}` in them stands for the path of the public key. */
+  readonly argv: readonly [string, ...string[]];
+  readonly timeoutMs: number;
+  /** The directory of the configuration file: what relative paths in the command start from. */
+  readonly workingDirectory: string;
 }
 
 /** Where an actor's private key comes from. */

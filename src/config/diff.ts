@@ -22,7 +22,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'plan' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -42,6 +42,8 @@ const LINK_ASPECTS = {
   key: true,
   // How the same key is opened next time.
   passphrase_file: false,
+  // How the next certificate is obtained, and in what time.
+  cert_command: false,
   // Both are a session's from its birth: until it is replaced it would go by the old values, and nobody would know.
   connect_timeout: true,
   keepalive: true,
@@ -72,11 +74,6 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
 
 function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): boolean {
   return tunnels.get(name)?.direction === direction;
-}
-
-/** Whether there is nothing to do. */
-export function isUnchanged({ added, removed, changed, links, daemon }: ConfigDiff): boolean {
-  return added.length + removed.length + changed.size + links.length + daemon.size === 0;
 }
 
 /** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */
@@ -110,7 +107,7 @@ function linkChanges(before: Config, after: Config): LinkChange[] {
 
 function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
   const host = hosts.get(hostName);
-  const key = actors.get(actorName)?.key;
+  const { key, certCommand } = actors.get(actorName) ?? {};
   return {
     address: host?.address,
     port: host?.port,
@@ -118,6 +115,7 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     known_hosts: host?.knownHosts,
     key: key?.kind === 'file' ? key.path : key?.kind,
     passphrase_file: key?.kind === 'file' ? key.passphraseFile : undefined,
+    cert_command: certCommand,
     connect_timeout: host?.connectTimeoutMs,
     keepalive: host?.keepalive,
     sessions: host?.sessions,
@@ -137,8 +135,14 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
 }
 
 function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
-  const { node, endpoint, plan, stopGraceMs, logLevel } = config;
-  return { node, endpoint, plan, stop_grace: stopGraceMs, log: logLevel };
+  return {
+    node: config.node,
+    endpoint: config.endpoint,
+    plan: config.plan,
+    state_dir: config.stateDir,
+    stop_grace: config.stopGraceMs,
+    log: config.logLevel,
+  };
 }
 
 function differences<Aspect extends string>(

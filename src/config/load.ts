@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { resolve } from 'node:path';
+import { checkCommands } from './check-commands.ts';
 import { checkFiles } from './check-files.ts';
 import { checkJumps } from './check-jumps.ts';
 import { checkListeners } from './check-listeners.ts';
@@ -61,6 +62,7 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkListeners(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
+    ...checkCommands(outline),
     ...checkNotYet(data),
   ];
 }

@@ -29,13 +29,16 @@ const host = z.object({
 const actor = z.object({
   key: text,
   passphrase_file: text,
+  cert_command: z.unknown().optional(),
+  cert_timeout: z.unknown().optional(),
   fallback: z.object({ key: text }).optional().catch(undefined),
 });
 
 const tunnel = z.object({
   host: text,
   actor: text,
-  direction: z.enum(['local', 'remote', 'dynamic']).optional().catch(undefined),
+  // What goes with a direction that there is not, nobody can say.
+  direction: z.enum(['local', 'remote', 'dynamic', 'mistaken']).optional().catch('mistaken'),
   listen: text,
   target: z.unknown().optional(),
   allow: z.unknown().optional(),

@@ -8,20 +8,35 @@ export interface Places {
   readonly base: string;
   /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
   readonly credentials: string | undefined;
+  /** Where what the daemon has to remember is, unless the file says otherwise. */
+  readonly state: string;
 }
 
 /** The environment variables that the configuration depends on; `process.env` is one. */
 export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
+  readonly STATE_DIRECTORY?: string | undefined;
 }
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
+  const home = resolve(env.HOME || homedir());
+  // systemd.exec(5): a list with colons when the unit has several; the first one is for this.
+  const [state] = (env.STATE_DIRECTORY ?? '').split(':');
   return {
-    home: resolve(env.HOME || homedir()),
+    home,
     base: dirname(resolve(file)),
     credentials: env.CREDENTIALS_DIRECTORY || undefined,
+    state: state ? resolve(state) : join(home, '.local/state/fleet-mesh'),
   };
+}
+
+/** Where systemd keeps the credentials of the daemon's unit, for nobody else to look at (systemd.exec(5), CREDENTIALS). */
+export const CREDENTIALS_OF_THE_UNIT = '/run/credentials/fleet-mesh.service';
+
+/** For who reads the configuration without being the daemon: that its credentials are out of reach is no mistake then. */
+export function outsideOfUnit(env: ConfigEnvironment): ConfigEnvironment {
+  return { ...env, CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT };
 }
 
 /** An absolute path, or the sentence that says why there is none. */

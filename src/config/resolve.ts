@@ -1,5 +1,7 @@
+import { splitCommand } from './command-line.ts';
 import type {
   ActorConfig,
+  CertCommandConfig,
   Config,
   HostConfig,
   JumpConfig,
@@ -17,6 +19,9 @@ import type { ParsedConfig } from './schema.ts';
 /** Default of `probe.timeout`, unless `every` is shorter. */
 const PROBE_TIMEOUT_MS = 3_000;
 
+/** Default of `cert_timeout`. */
+const CERT_TIMEOUT_MS = 30_000;
+
 /**
  * The file as the daemon uses it. Only for what passed every check: what the checks rule out is a bug here, and throws.
  */
@@ -30,6 +35,7 @@ export function resolveConfig(
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
     plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
+    stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
@@ -62,7 +68,24 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
   const passphraseFile = actor.passphrase_file === undefined ? undefined : absolute(actor.passphrase_file, places);
   const key: KeySource =
     actor.key === 'agent' ? { kind: 'agent' } : { kind: 'file', path: absolute(actor.key, places), passphraseFile };
-  return { name, key };
+  return { name, key, certCommand: resolveCertCommand(name, actor, places) };
+}
+
+function resolveCertCommand(
+  name: string,
+  { cert_command: command, cert_timeout }: ParsedConfig['actors'][string],
+  places: Places,
+): CertCommandConfig | undefined {
+  if (command === undefined) return undefined;
+  const argv = typeof command === 'string' ? splitCommand(command, places.home) : command;
+  if ('fault' in argv) throw new Error(`cert_command of ${name} passed unchecked`);
+  const [program, ...rest] = argv;
+  if (program === undefined) throw new Error(`cert_command of ${name} passed unchecked`);
+  return {
+    argv: [program, ...rest],
+    timeoutMs: cert_timeout ?? CERT_TIMEOUT_MS,
+    workingDirectory: places.base,
+  };
 }
 
 function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {

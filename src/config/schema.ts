@@ -32,7 +32,9 @@ export const configSchema = mapping({
     ),
   state_dir: path
     .optional()
-    .describe('Directory of the evidence. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.'),
+    .describe(
+      'Directory of what has to survive a restart; nobody else may write there. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.',
+    ),
   plan: path.optional().describe('The drain plan, a YAML file. Default: none.'),
   stop_grace: duration(0, 3_600_000)
     .prefault('10s')

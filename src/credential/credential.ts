@@ -1,13 +1,22 @@
 import { stat } from 'node:fs/promises';
 import type { ActorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
+import type { Certificate } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
-import { agentAuth, publicKeyAuth, type UserAuth } from '../ssh/user-auth.ts';
+import { agentAuth, certificateAuth, publicKeyAuth, type UserAuth } from '../ssh/user-auth.ts';
+import { checkUserCertificate } from './certificate-gate.ts';
 import { loadKeyFile } from './key-file.ts';
 
 /** What an actor authenticates with. */
 export type Credential =
   | { readonly type: 'static_key'; readonly fingerprint: string; readonly key: PrivateKey['key'] }
+  | {
+      readonly type: 'certificate';
+      /** Of the key, not of the certificate. */
+      readonly fingerprint: string;
+      readonly key: PrivateKey['key'];
+      readonly certificate: Certificate;
+    }
   | { readonly type: 'agent'; readonly socket: string };
 
 async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
@@ -32,7 +41,7 @@ async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 /** Loads afresh at each attempt, so that a mended file or a restarted agent needs no reload. `env` is the daemon's. */
-export async function loadCredential(actor: ActorConfig, env: NodeJS.ProcessEnv): Promise<Credential> {
+export async function loadCredential(actor: Pick<ActorConfig, 'key'>, env: NodeJS.ProcessEnv): Promise<Credential> {
   if (actor.key.kind === 'agent') return { type: 'agent', socket: await agentSocket(env) };
   const { CREDENTIALS_DIRECTORY: credentialsDirectory } = env;
   const { path, passphraseFile } = actor.key;
@@ -40,7 +49,19 @@ export async function loadCredential(actor: ActorConfig, env: NodeJS.ProcessEnv)
   return { type: 'static_key', fingerprint, key };
 }
 
-/** For ssh2's `authHandler`: exactly this credential and nothing else. */
+/** For ssh2's `authHandler`: exactly this credential and nothing else. A certificate is not checked here. */
 export function authMethods(credential: Credential, username: string): UserAuth {
-  return credential.type === 'agent' ? agentAuth(username, credential.socket) : publicKeyAuth(username, credential.key);
+  switch (credential.type) {
+    case 'static_key':
+      return publicKeyAuth(username, credential.key);
+    case 'certificate':
+      return certificateAuth(username, credential.key, credential.certificate);
+    case 'agent':
+      return agentAuth(
+        username,
+        credential.socket,
+        (certificate) =>
+          checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now()) === undefined,
+      );
+  }
 }

@@ -98,6 +98,11 @@ export class FarHolder {
     if (!same) this.#wake.abort();
   }
 
+  /** Somebody has changed something: an address that could not be had is asked for again now. */
+  retry(): void {
+    if (this.#bound === undefined) this.#wake.abort();
+  }
+
   /** Ends it for good, and the listener with it. */
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', 'the tunnel stops listening'));

@@ -80,7 +80,7 @@ export async function prove(
         `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that would prove it`,
         {
           cause: identity,
-          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}.`,
+          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}, then reload this daemon.`,
         },
       );
       return { kind: 'unproven', error, final: true };
@@ -97,7 +97,7 @@ export async function prove(
       : { kind: 'proven' };
   if (wide !== true) return { kind: 'proven' };
   const error = new TunnelError('remote_listen_denied', `the server listens on every address instead of ${where}`, {
-    hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or say 0.0.0.0 if that is wanted.',
+    hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified and reload this daemon, or say 0.0.0.0 if that is wanted.',
   });
   return { kind: 'unproven', error, final: true };
 }

@@ -19,6 +19,9 @@ const CLIENT_ALIVE =
 const STALE_SOCKET =
   'sshd leaves the socket of an ended session behind, and it is in the way of the next one: set StreamLocalBindUnlink yes in sshd_config on the host. Else check AllowStreamLocalForwarding there, and the directory.';
 
+/** A reload makes new sessions where the host forbids something. */
+const THEN_RELOAD = 'Then reload this daemon: sshd holds a session to the configuration that it began with.';
+
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
 /** Where the address cannot be looked at, it may as well be that the server has changed its mind meanwhile. */
@@ -37,11 +40,18 @@ export function isGhost({ look, lostMs }: Pick<Refusal, 'look' | 'lostMs'>): boo
 export function explainRefusal(refusal: Refusal): TunnelError {
   const { listen, host, look, cause } = refusal;
   const where = `${formatAddress(listen)} on ${host}`;
-  if (isGhost(refusal))
+  if (isGhost(refusal)) {
+    if (listen.kind === 'tcp' && look !== 'answers')
+      return new TunnelError(
+        'remote_listen_denied',
+        `the server refused to listen on ${where}: our own lost session may still hold it, or it is forbidden`,
+        { cause, hint: `It is asked again soon. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}` },
+      );
     return new TunnelError('remote_listen_in_use', `${where} is still held, as it seems by our own lost session`, {
       cause,
       hint: listen.kind === 'unix' ? STALE_SOCKET : `It is waited for. ${CLIENT_ALIVE}`,
     });
+  }
   switch (look) {
     case 'answers':
       return new TunnelError('remote_listen_in_use', `another listener holds ${where}`, {
@@ -51,7 +61,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
     case 'refused':
       return new TunnelError('remote_listen_denied', `the server forbids to listen on ${where}: nothing else does`, {
         cause,
-        hint: 'Check AllowTcpForwarding and PermitListen in sshd_config, the options of the key or certificate, and that only root may listen below port 1024.',
+        hint: `Check AllowTcpForwarding and PermitListen in sshd_config, the options of the key or certificate, and that only root may listen below port 1024. ${THEN_RELOAD}`,
       });
     case 'forbidden':
       return new TunnelError(
@@ -59,7 +69,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server refused to listen on ${where}, and forbids to look whether the address is free`,
         {
           cause,
-          hint: 'It is not known which: forwarding is forbidden (AllowTcpForwarding no or a key option), or the address is taken (`ss -ltnp` on the host).',
+          hint: `It is not known which: forwarding is forbidden (AllowTcpForwarding no or a key option), or the address is taken (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
         },
       );
     case 'unknown':
@@ -71,7 +81,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
           hint:
             listen.kind === 'unix'
               ? STALE_SOCKET
-              : 'Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and `ss -ltnp` there.',
+              : `Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and \`ss -ltnp\` there. ${THEN_RELOAD}`,
         },
       );
   }
@@ -82,7 +92,7 @@ export function tooNarrow(listen: Address, host: string): TunnelError {
   return new TunnelError(
     'remote_listen_denied',
     `the server listens on loopback only instead of ${formatAddress(listen)} on ${host}`,
-    { hint: 'Set GatewayPorts clientspecified in sshd_config on the host, or listen on 127.0.0.1.' },
+    { hint: `Set GatewayPorts clientspecified in sshd_config on the host, or listen on 127.0.0.1. ${THEN_RELOAD}` },
   );
 }
 
@@ -100,7 +110,7 @@ const DENIED_MS = 60_000;
  */
 export function rebindDelayMs(error: TunnelError, ghost: boolean, failures: number, random: number): number {
   const jitter = 1 - random / 4;
-  if (error.code === 'remote_listen_denied') return DENIED_MS * jitter;
-  if (error.code === 'remote_listen_in_use' && !ghost) return TAKEN_MS * jitter;
+  if (!ghost && error.code === 'remote_listen_denied') return DENIED_MS * jitter;
+  if (!ghost && error.code === 'remote_listen_in_use') return TAKEN_MS * jitter;
   return Math.min(SOON_CAP_MS, SOON_MS * 2 ** Math.min(failures, 10)) * jitter;
 }

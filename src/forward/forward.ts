@@ -23,6 +23,8 @@ export interface Forward {
   whenIdle(): Promise<void>;
   /** Resets every connection, open or waiting. */
   resetAll(): void;
+  /** Somebody has changed something: a listener that could not be made is tried again now. */
+  retry?(): void;
   /** Sessions of the link have come or gone. */
   linkChanged?(): void;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../address.ts';
+import { abortable, withDeadline } from '../async/deadline.ts';
 import { Waiters } from '../async/waiters.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource } from './channel-source.ts';
@@ -30,6 +31,9 @@ export interface RemoteForwardDependencies extends ForwardDependencies {
   /** Uniform in [0, 1). */
   random(): number;
 }
+
+/** Who starts a tunnel waits so many milliseconds for the far side's first answer, and no longer. */
+const SETTLE_MS = 1_000;
 
 const NEVER = new AbortController().signal;
 
@@ -81,7 +85,14 @@ export class RemoteForward implements Forward {
         random,
       },
     );
-    await this.#holder.start();
+    const settled = this.#holder.start();
+    // Late is no failure: it goes on by itself.
+    const late = () => new TunnelError('connection_reset', 'the far side takes its time');
+    await withDeadline(SETTLE_MS, undefined, late, (bounded) => abortable(settled, bounded)).catch(() => {});
+  }
+
+  retry(): void {
+    this.#holder?.retry();
   }
 
   async stopAccepting(): Promise<void> {

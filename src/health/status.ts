@@ -46,6 +46,8 @@ export type CredentialStatus = z.infer<typeof credentialStatus>;
 const linkStatus = z.strictObject({
   host: z.string(),
   actor: z.string(),
+  /** The host that it is reached through. */
+  jump: z.string().nullable(),
   state: z.enum(LINK_STATES),
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),

@@ -108,7 +108,7 @@ function nextAttempt(link: LinkStatus, now: string): string | undefined {
 function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.links.length === 0) return [];
   const columns: Column<LinkStatus>[] = [
-    { title: 'LINK', cell: ({ host, actor }) => ({ text: `${printable(host)} as ${printable(actor)}` }) },
+    { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
     { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
   ];
@@ -120,6 +120,10 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
       ...link.sessions.map((session) => sessionLine(session, status.now)),
     ]),
   ];
+}
+
+function linkText({ host, actor, jump }: LinkStatus): string {
+  return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
 }
 
 function sessionLine(session: SessionStatus, now: string): string {

@@ -7,6 +7,8 @@ export interface Waiting {
   readonly since: number;
   readonly delayMs: number;
   readonly because: TunnelError;
+  /** What came before it: an attempt in vain, or the loss of a session. */
+  readonly after: 'attempt' | 'loss';
 }
 
 /**
@@ -18,6 +20,15 @@ export type Activity =
   | { readonly kind: 'connecting'; readonly owed: Waiting | undefined }
   | { readonly kind: 'stranded'; readonly jump: JumpLink; readonly error: TunnelError | undefined }
   | Waiting;
+
+/**
+ * Whether a wait for a lost session is owed already: sessions that are lost before anything was tried again are lost by
+ * one event, which counts once. Pure.
+ */
+export function owesWaitForLoss(activity: Activity): boolean {
+  const wait = activity.kind === 'connecting' ? activity.owed : activity;
+  return wait?.kind === 'waiting' && wait.after === 'loss';
+}
 
 /** The state of a link without a session, as `/status` shows it. Pure. */
 export function stateWithoutSession(activity: Activity): LinkState {

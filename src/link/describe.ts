@@ -7,6 +7,8 @@ import type { CredentialFacts, Held } from './session.ts';
 interface LinkFacts {
   readonly host: string;
   readonly actor: ActorConfig;
+  /** Name of the jump host. */
+  readonly jump: string | undefined;
   readonly state: LinkState;
   /** That failed since the last success. */
   readonly attempts: number;
@@ -22,6 +24,7 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
   return {
     host: facts.host,
     actor: facts.actor.name,
+    jump: facts.jump ?? null,
     state: facts.state,
     attempts: facts.state === 'up' ? 0 : facts.attempts,
     next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,

@@ -6,7 +6,7 @@ import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
-import { type Activity, nextAttemptAt, stateWithoutSession, type Waiting } from './activity.ts';
+import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
 import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { Carriers } from './carriers.ts';
 import { describeLink, sessionFields } from './describe.ts';
@@ -19,6 +19,9 @@ import { Rejection } from './rejection.ts';
 import { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
 import type { CredentialFacts, Held } from './session.ts';
+
+/** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
+const CUT_MS = 50;
 
 /**
  * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
@@ -160,6 +163,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps.onChange();
   }
 
+  /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
+  cut(): void {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
+    for (const { session } of this.#roster.all) void session.end(CUT_MS);
+  }
+
   /** Ends the loop and every session. */
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
@@ -171,6 +180,7 @@ export class Link implements ChannelSource, JumpLink {
     return describeLink({
       host: this.#host.name,
       actor: this.#actor,
+      jump: this.#jump?.hostName,
       state: this.state,
       attempts: this.#attempts,
       nextAttemptAt: this.nextAttemptAt,
@@ -256,7 +266,7 @@ export class Link implements ChannelSource, JumpLink {
     const rejection = this.#rejection.holds(this.#host, credential, performance.now());
     if (!rejection) return false;
     this.#lastError = rejection.error;
-    this.#wait(rejection.waitMs, rejection.error);
+    this.#wait(rejection.waitMs, rejection.error, 'attempt');
     this.#deps.onChange();
     return true;
   }
@@ -298,13 +308,15 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   #retryAfterLoss(error: TunnelError, lastedMs: number): void {
-    if (lastedMs >= STABLE_MS) this.#failures = 0;
+    const wasStable = lastedMs >= STABLE_MS;
+    if (wasStable) this.#failures = 0;
     if (this.#activity.kind === 'stranded') return;
     // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
     this.#lastError = error;
+    if (owesWaitForLoss(this.#activity) && !wasStable) return;
     const attempting = this.#activity.kind === 'connecting';
-    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error);
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error, 'loss');
     if (attempting) this.#activity = { kind: 'connecting', owed: wait };
     this.#failures++;
   }
@@ -319,12 +331,12 @@ export class Link implements ChannelSource, JumpLink {
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
-    this.#wait(delayMs, error);
+    this.#wait(delayMs, error, 'attempt');
     this.#deps.onChange();
   }
 
-  #wait(delayMs: number, because: TunnelError): Waiting {
-    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because } as const;
+  #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {
+    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because, after } as const;
     this.#activity = waiting;
     return waiting;
   }

@@ -28,7 +28,7 @@ export async function prepare(
   return {
     credential: {
       type: credential.type,
-      fingerprint: credential.type === 'static_key' ? credential.fingerprint : undefined,
+      fingerprint: credential.type === 'agent' ? undefined : credential.fingerprint,
     },
     connect: async (signal, route) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
@@ -53,7 +53,14 @@ export async function prepare(
 /** As shown to the operator: which of our credentials it is that a server rejects. */
 function describeCredential({ key }: ActorConfig, credential: Credential): string {
   const file = key.kind === 'file' ? key.path : 'the key';
-  return credential.type === 'static_key' ? `${file} (${credential.fingerprint})` : 'the keys of ssh-agent';
+  switch (credential.type) {
+    case 'static_key':
+      return `${file} (${credential.fingerprint})`;
+    case 'certificate':
+      return `a certificate for ${file} (${credential.fingerprint})`;
+    case 'agent':
+      return 'the keys of ssh-agent';
+  }
 }
 
 async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {

@@ -17,7 +17,8 @@ export interface LinkSession extends FarSession {
   readonly address?: string | undefined;
   check(): void;
   drain(): void;
-  end(): Promise<SessionEnd>;
+  /** `patienceMs` bounds the wait for the peer, in milliseconds. */
+  end(patienceMs?: number): Promise<SessionEnd>;
 }
 
 /** The credential of an attempt, as far as it may be shown. */

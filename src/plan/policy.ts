@@ -7,9 +7,8 @@ import type { PolicyFinding } from './policy-finding.ts';
 import { findStep } from './progress.ts';
 import { checkRegister } from './register.ts';
 
-/** What of an actor tells whether it uses a static key, where this version knows of more than the key. */
+/** What of an actor tells whether it uses a static key or has one in reserve. */
 type Actor = ActorConfig & {
-  readonly certCommand?: unknown;
   readonly fallback?: { readonly exception: string } | undefined;
 };
 

@@ -20,8 +20,8 @@ export interface KeepaliveDependencies {
   lifesigns(): Lifesigns;
   /** Sends `keepalive@openssh.com` (OpenSSH PROTOCOL, section 2.2) and calls back with the reply, whatever it says. */
   request(onReply: () => void): void;
-  /** The peer has been silent for `silentMs` and is given up. */
-  onLost(silentMs: number): void;
+  /** The peer is given up: it has sent nothing for `sinceMs`, or goes on sending but has answered nothing for so long. */
+  onLost(sinceMs: number, what: 'silent' | 'deaf'): void;
   /** Monotonic milliseconds. */
   now(): number;
 }
@@ -31,8 +31,17 @@ const SUSPECT_FLOOR_MS = 250;
 const SUSPECT_ROUND_TRIPS = 4;
 
 /**
+ * Where something still comes from the peer, an answer may take so many times as long as silence may, and on top of that
+ * as long as what was carried since the last one takes on the slowest link that is waited for.
+ */
+const ANSWER_PATIENCES = 4;
+const SLOWEST_BYTES_PER_MS = 2;
+
+/**
  * Finds a half-open session. Unlike ssh2's own keepalive, every byte from the peer counts as life, and so does a full
- * send queue that goes on draining: a slow link under bulk load is alive although its replies queue for seconds.
+ * send queue that goes on draining: a slow link under bulk load is alive although its replies queue for seconds. But answers
+ * come in order, behind no more than what was sent before them: a peer whose answers stay out for longer than that can take
+ * does not hear us, whatever trickles in.
  */
 export class Keepalive {
   readonly #options: KeepaliveOptions;
@@ -42,6 +51,8 @@ export class Keepalive {
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
+  /** When the last answer came, and what had been carried both ways when it was asked for: the rest may be on its way yet. */
+  #answered: { readonly at: number; readonly carried: number };
   #tickAt: number;
   #requestedAt = 0;
   #checkedAt: number | undefined;
@@ -54,6 +65,7 @@ export class Keepalive {
     this.#deps = deps;
     this.#last = deps.lifesigns();
     this.#lifeAt = this.#tickAt = deps.now();
+    this.#answered = { at: this.#lifeAt, carried: carried(this.#last) };
     this.#tickMs = options.everyMs / 5;
     // Where one interval of silence is the end, the question must come early enough in it to be answered.
     this.#askEveryMs = options.lostAfter === 1 ? 2 * this.#tickMs : options.everyMs;
@@ -102,16 +114,22 @@ export class Keepalive {
     if (late) {
       // This process itself was stopped or starved: the silence says nothing about the peer.
       this.#alive(now);
-      this.#doubtedAt = undefined;
+      this.#heard(now, this.#answered.carried);
     }
     // A sign of life is dated by the tick that saw it, up to one tick late: give up one tick early to keep the promise.
     // Half a tick more, because a tick may come a moment before its time, and the next one would be too late.
     const silentMs = now - this.#lifeAt;
-    const budgetMs = this.#options.everyMs * this.#options.lostAfter - 1.5 * this.#tickMs;
+    const patienceMs = this.#options.everyMs * this.#options.lostAfter;
+    const budgetMs = patienceMs - 1.5 * this.#tickMs;
     const checkFailed = this.#checkedAt !== undefined && now - this.#checkedAt >= this.#options.everyMs;
     if (silentMs >= budgetMs || checkFailed) {
-      this.stop();
-      this.#deps.onLost(silentMs);
+      this.#giveUp(silentMs, 'silent');
+      return;
+    }
+    const unansweredMs = now - this.#answered.at;
+    const onTheWayMs = (carried(this.#last) - this.#answered.carried) / SLOWEST_BYTES_PER_MS;
+    if (unansweredMs >= ANSWER_PATIENCES * patienceMs + onTheWayMs) {
+      this.#giveUp(unansweredMs, 'deaf');
       return;
     }
     if (stalled && !late) this.check();
@@ -135,15 +153,31 @@ export class Keepalive {
     clearTimeout(this.#checkTimer);
   }
 
+  /** The peer hears us, or at least nothing is known to the contrary. */
+  #heard(now: number, carriedBefore: number): void {
+    this.#doubtedAt = undefined;
+    this.#answered = { at: now, carried: carriedBefore };
+  }
+
+  #giveUp(sinceMs: number, what: 'silent' | 'deaf'): void {
+    this.stop();
+    this.#deps.onLost(sinceMs, what);
+  }
+
   #request(): void {
     const sentAt = this.#deps.now();
     this.#requestedAt = sentAt;
+    const carriedBefore = carried(this.#deps.lifesigns());
     this.#deps.request(() => {
       const now = this.#deps.now();
       this.#rttMs = now - sentAt;
-      this.#doubtedAt = undefined;
       this.#alive(now);
+      this.#heard(now, carriedBefore);
       this.#last = this.#deps.lifesigns();
     });
   }
+}
+
+function carried({ received, flushed }: Lifesigns): number {
+  return received + flushed;
 }

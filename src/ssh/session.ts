@@ -169,7 +169,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       client.connect({
         sock: socket,
         username: options.username,
-        authHandler: [...options.authMethods],
+        authHandler: options.authMethods(client),
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
         // The server's answer decides what it can do, not the name that it gives itself.
@@ -217,7 +217,7 @@ export class Session {
         backlog: socket.writableLength,
       }),
       request: (onReply) => requestKeepalive(client, onReply),
-      onLost: (silentMs) => this.#lost(silentMs),
+      onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
     this.#listeners = new RemoteListeners(client, {
@@ -280,13 +280,13 @@ export class Session {
     this.#endIfDrained();
   }
 
-  /** Ends it with SSH_MSG_DISCONNECT, "disconnected by user" (RFC 4253 section 11.1), whatever is still open. */
-  end(): Promise<SessionEnd> {
+  /** Ends it with SSH_MSG_DISCONNECT (RFC 4253 section 11.1), whatever is still open; once more, with less patience. */
+  end(patienceMs = GOODBYE_MS): Promise<SessionEnd> {
     if (this.#state === 'open' || this.#state === 'draining') {
       this.#state = 'ending';
       this.#client.end();
-      this.#destroyAfter(GOODBYE_MS);
     }
+    if (this.#state === 'ending') this.#destroyAfter(patienceMs);
     return this.closed;
   }
 
@@ -308,11 +308,12 @@ export class Session {
     if (this.#state === 'draining' && this.#channels.size === 0 && this.#listeners.size === 0) void this.end();
   }
 
-  #lost(silentMs: number): void {
-    this.#silentMs = silentMs;
+  #lost(sinceMs: number, what: 'silent' | 'deaf'): void {
+    this.#silentMs = sinceMs;
+    const did = what === 'silent' ? 'has been silent' : 'still sends, but has answered nothing';
     this.#error ??= new TunnelError(
       'keepalive_lost',
-      `${this.#options.peer} has been silent for ${(silentMs / 1000).toFixed(1)} s`,
+      `${this.#options.peer} ${did} for ${(sinceMs / 1000).toFixed(1)} s`,
     );
     this.#socket.destroy();
   }

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-
 import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
@@ -30,6 +29,9 @@ interface Entry extends LinkName {
   /** What the link was last told. */
   settings: LinkSettings;
 }
+
+/** Its listener is this machine's: no peer can delay it. */
+const isHere = ({ direction }: TunnelConfig) => direction !== 'remote';
 
 /**
  * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
@@ -67,19 +69,15 @@ export class Supervisor {
 
   /** A reload: what the diff does not name is not touched. */
   async apply(config: Config, diff: ConfigDiff): Promise<void> {
+    this.#renewForbidden();
     this.#reconfigureLinks(config, diff);
-    // Addresses are freed before any is bound, so that tunnels may swap theirs.
-    const moving = [...diff.changed].filter(([, aspects]) => aspects.has('listen')).map(([name]) => name);
-    await Promise.all(moving.map((name) => this.#tunnels.get(name)?.stopAccepting()));
-    await Promise.all(diff.removed.map((name) => this.#remove(name)));
-    for (const name of diff.changed.keys()) {
-      const tunnel = config.tunnels.get(name);
-      if (tunnel) await this.#tunnels.get(name)?.reconfigure(tunnel, this.#linkOf(config, tunnel));
-    }
-    const added = diff.added.map((name) => config.tunnels.get(name)).filter((tunnel) => tunnel !== undefined);
-    await Promise.all(added.map((tunnel) => this.#add(config, tunnel)));
+    const removed = diff.removed.flatMap((name) => this.#depart(name) ?? []);
+    await this.#applyWhere(isHere, config, diff, removed);
     // Whoever reloads has changed something, perhaps outside the file: nobody waits for a backoff then.
     for (const { link } of this.#links.values()) link.kick();
+    for (const tunnel of this.#tunnels.values()) tunnel.retry();
+    // Last, because it takes as long as the peers take: a host that does not answer holds up nobody else.
+    await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
   }
 
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
@@ -98,6 +96,11 @@ export class Supervisor {
       await Promise.all(outermost.map(({ link }) => link.stop()));
       left = left.filter((entry) => !outermost.includes(entry));
     }
+  }
+
+  /** No peer is waited for any more, be it by a reload or by {@link stop}. */
+  cut(): void {
+    for (const { link } of this.#links.values()) link.cut();
   }
 
   links(): LinkStatus[] {
@@ -123,13 +126,41 @@ export class Supervisor {
     await tunnel.start();
   }
 
-  /** Frees the address at once; the tunnel itself goes when its last connection ends. */
-  async #remove(name: string): Promise<void> {
+  async #applyWhere(
+    concerned: (tunnel: TunnelConfig) => boolean,
+    config: Config,
+    diff: ConfigDiff,
+    removed: readonly Tunnel[],
+  ): Promise<void> {
+    const named = (names: Iterable<string>) =>
+      [...names].flatMap((name) => config.tunnels.get(name) ?? []).filter(concerned);
+    const changed = named(diff.changed.keys());
+    const leaving = removed.filter((tunnel) => concerned(tunnel.config));
+    // Addresses are freed before any is bound, so that tunnels may swap theirs.
+    const moving = changed.filter(({ name }) => diff.changed.get(name)?.has('listen'));
+    await Promise.all([
+      ...moving.map(({ name }) => this.#tunnels.get(name)?.stopAccepting()),
+      ...leaving.map((tunnel) => tunnel.stopAccepting()),
+    ]);
+    for (const tunnel of leaving) this.#letGo(tunnel);
+    await Promise.all([
+      ...changed.map((tunnel) => this.#tunnels.get(tunnel.name)?.reconfigure(tunnel, this.#linkOf(config, tunnel))),
+      ...named(diff.added).map((tunnel) => this.#add(config, tunnel)),
+    ]);
+  }
+
+  /** Out of the configuration. A tunnel of the same name may take its place from now on. */
+  #depart(name: string): Tunnel | undefined {
     const tunnel = this.#tunnels.get(name);
-    if (!tunnel) return;
+    if (!tunnel) return undefined;
     this.#tunnels.delete(name);
     this.#departing.add(tunnel);
-    await tunnel.stopAccepting();
+    return tunnel;
+  }
+
+  /** The tunnel goes when its last connection ends. */
+  #letGo(tunnel: Tunnel): void {
+    const { name } = tunnel.config;
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
       if (!this.#tunnels.has(name)) this.#deps.metrics.forgetTunnel(name);
@@ -138,6 +169,25 @@ export class Supervisor {
         'the last connection of a removed tunnel has ended',
       );
     });
+  }
+
+  /**
+   * sshd holds a session to the configuration that it began with. Where that forbids something, only new sessions can
+   * find it mended: they are made first, and the present ones end with their last connection.
+   */
+  #renewForbidden(): void {
+    const entries = [...this.#links.values()];
+    const forbidding = new Set([
+      ...[...this.#tunnels.values()].filter(({ forbidden }) => forbidden).map(({ config }) => linkKey(config)),
+      ...entries.flatMap(({ link, settings }) => {
+        const barred = !link.ready && link.lastError?.code === 'forward_denied';
+        const jump = barred ? this.#entryOf(settings.jump) : undefined;
+        return jump ? [linkKey(jump)] : [];
+      }),
+    ]);
+    for (const entry of entries) {
+      if (forbidding.has(linkKey(entry))) entry.link.reconfigure(entry.settings, true);
+    }
   }
 
   #reconfigureLinks(config: Config, diff: ConfigDiff): void {

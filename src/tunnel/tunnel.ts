@@ -94,6 +94,12 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
+  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
+  get forbidden(): boolean {
+    const { code } = tunnelState(this.#facts()).error ?? {};
+    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
+  }
+
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
@@ -127,6 +133,11 @@ export class Tunnel {
   linkChanged(): void {
     this.#forward.forward.linkChanged?.();
     this.#readinessChanged();
+  }
+
+  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  retry(): void {
+    this.#forward.forward.retry?.();
   }
 
   #readinessChanged(): void {

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tempDir } from '../support/temp-dir.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
@@ -56,11 +58,56 @@ describe('fleet-mesh check', () => {
     });
   });
 
+  const SUMMARY =
+    'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh\n';
+
   it('sums a good configuration up, found through the environment', async () => {
-    expect(await cli(['check'], { FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' })).toEqual({
+    using home = tempDir('home');
+    mkdirSync(join(home.path, '.ssh'));
+    for (const name of ['known_hosts', 'id_ops']) writeFileSync(join(home.path, '.ssh', name), '');
+    const env = { HOME: home.path, FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' };
+    expect(await cli(['check'], env)).toEqual({ code: 0, out: SUMMARY, err: '' });
+  });
+
+  it('warns of a key and a known_hosts that are not there, which is no mistake of the file', async () => {
+    using home = tempDir('home');
+    const [env, config] = [{ HOME: home.path }, 'config/railiance01-tunnels.yaml'];
+    const warnings = [
+      { path: 'hosts.coulombcore.known_hosts', message: `${home.path}/.ssh/known_hosts does not exist` },
+      { path: 'actors.atm-fleet-mesh.key', message: `${home.path}/.ssh/id_ops does not exist` },
+    ];
+    expect(await cli(['check', '--config', config], env)).toEqual({
       code: 0,
-      out: 'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh\n',
-      err: '',
+      out: SUMMARY,
+      err: warnings.map(({ path, message }) => `${config}: warning: ${path}: ${message}\n`).join(''),
+    });
+    const json = await cli(['check', '--json', '--config', config], env);
+    expect({ code: json.code, result: JSON.parse(json.out) }).toEqual({
+      code: 0,
+      result: { ok: true, problems: [], warnings },
+    });
+  });
+
+  it('takes credential:NAME as it is outside of the unit, where alone it can be looked at', async () => {
+    using home = tempDir('home');
+    mkdirSync(join(home.path, '.ssh'));
+    writeFileSync(join(home.path, '.ssh/known_hosts'), '');
+    const config = join(home.path, 'tunnels.yaml');
+    const yaml = readFileSync(`${ROOT}config/railiance01-tunnels.yaml`, 'utf8');
+    writeFileSync(config, yaml.replace('key: ~/.ssh/id_ops', 'key: credential:ops').replace(':9780', ':1'));
+    const outside = { HOME: home.path, CREDENTIALS_DIRECTORY: undefined };
+    expect(await cli(['check', '--config', config], outside)).toMatchObject({ code: 0, err: '' });
+    const status = await cli(['status', '--config', config], outside);
+    expect(status).toMatchObject({ code: 2, err: expect.stringMatching(/^fleet-mesh: .*127\.0\.0\.1:1/) });
+    // The daemon itself cannot do without.
+    expect(await cli(['run', '--config', config], outside)).toMatchObject({
+      code: 78,
+      err: expect.stringContaining('$CREDENTIALS_DIRECTORY is not set'),
+    });
+    const inside = { HOME: home.path, CREDENTIALS_DIRECTORY: home.path };
+    expect(await cli(['check', '--config', config], inside)).toMatchObject({
+      code: 0,
+      err: expect.stringContaining(`${home.path}/ops does not exist`),
     });
   });
 });

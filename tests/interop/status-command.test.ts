@@ -90,6 +90,19 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(watch.stdout()).not.toContain('\x1b');
   });
 
+  it('--watch ends by itself once nobody reads it any more', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    await using watch = spawnCli(['status', '--watch', '--config', mesh.configFile]);
+    await waitUntil('the first line', () => watch.stdout().includes('echo up'));
+    watch.child.stdout?.destroy();
+    await sshd.stop();
+    expect(await within('it ends', watch.exit)).toMatchObject({ signal: null });
+    expect(watch.stderr()).toBe('');
+  });
+
   it.skipIf(!has('python3'))('--watch draws a table in colour on a terminal, again and again', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();

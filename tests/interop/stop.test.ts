@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
 import { openChatter } from '../support/chatter.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { listenLoopback } from '../support/loopback.ts';
+import { freePort, listenLoopback } from '../support/loopback.ts';
 import { hasSessions, knownBehind, linkOf, type Mesh, startMesh } from '../support/mesh.ts';
-import { catches } from '../support/proc.ts';
+import { catches, signal } from '../support/proc.ts';
 import { pythonClient, startPythonClient } from '../support/python-client.ts';
 import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
@@ -37,8 +37,8 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
     await expect(echoOnce(mesh.port('slow'))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect((await mesh.daemon.get('/livez')).status).toBe(200);
-    const { code, signal, ms } = await ended;
-    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    const { code, signal: by, ms } = await ended;
+    expect({ code, by }).toEqual({ code: 0, by: null });
     expect(ms).toBeGreaterThan(1_900);
     expect(ms).toBeLessThan(4_500);
     expect(await client.result).toMatchObject({ end: 'rst' });
@@ -97,6 +97,35 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect(second.ms).toBeLessThan(2_500);
     await first;
     expect(await client.result).toMatchObject({ end: 'rst' });
+  });
+
+  it('twice ends at once, also where the host has fallen silent and a reload waits for it', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const back = { direction: 'remote', target: echo.port };
+    await using mesh = await startMesh({
+      sshd,
+      host: { keepalive: { every: '1m', lost_after: 3 } },
+      tunnels: { back },
+      extra: { stop_grace: '1h' },
+    });
+    await mesh.waitForTunnel('up');
+    await mesh.waitFor(hasSessions(2));
+    const stopped = sshd.sessionPids();
+    for (const pid of stopped) signal(pid, 'SIGSTOP');
+    try {
+      await mesh.write({ tunnels: { back: { ...back, listen: await freePort() } } });
+      mesh.daemon.signal('SIGHUP');
+      await mesh.waitForTunnel('down');
+      const first = terminate(mesh);
+      await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
+      const second = await terminate(mesh);
+      expect(second).toMatchObject({ code: 0, signal: null });
+      expect(second.ms).toBeLessThan(700);
+      await first;
+    } finally {
+      for (const pid of stopped) signal(pid, 'SIGCONT');
+    }
   });
 
   it('ends an attempt to connect that hangs', async () => {

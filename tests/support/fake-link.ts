@@ -22,7 +22,7 @@ export const hostConfig: HostConfig = {
   jump: undefined,
 };
 
-export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' } };
+export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' }, certCommand: undefined };
 
 /** An SSH session of which the test decides everything. */
 export class FakeSession implements LinkSession {

@@ -5,7 +5,7 @@ import type { Channel, ChannelSource, Originator } from '../../src/forward/chann
 import { prepare } from '../../src/link/prepare.ts';
 import type { LinkSession } from '../../src/link/session.ts';
 import type { EmbeddedSshd } from './embedded-sshd.ts';
-import { hostConfig } from './fake-link.ts';
+import { actorConfig, hostConfig } from './fake-link.ts';
 
 export const originator: Originator = { address: '127.0.0.1', port: 40_000 };
 export const never = new AbortController().signal;
@@ -19,7 +19,7 @@ export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}
 }
 
 export function actorOf(sshd: EmbeddedSshd): ActorConfig {
-  return { name: 'atm-fleet-mesh', key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
+  return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
 /** A session by the road that the daemon takes. */

@@ -29,6 +29,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
   return {
     host: 'coulombcore',
     actor: 'atm-fleet-mesh',
+    jump: null,
     state: 'up',
     attempts: 0,
     next_attempt_at: null,

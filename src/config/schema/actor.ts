@@ -4,7 +4,11 @@ import { duration, mapping, path, text, word } from './scalars.ts';
 
 const DAY_MS = 86_400_000;
 
-const argument = text('a command argument', 4_096);
+/** Any text but NUL, which execve(2) cannot carry: also an empty one, or a script of several lines for `sh -c`. */
+const argument = z
+  .string({ error: wants('a command argument, in quotes') })
+  .regex(/^[^\0]*$/, { error: wants('a command argument without NUL') })
+  .max(4_096, { error: wants('a command argument of at most 4096 characters') });
 
 /** One SSH identity of ours. */
 export const actor = mapping({
@@ -22,7 +26,7 @@ export const actor = mapping({
     )
     .optional()
     .describe(
-      'Command that prints a user certificate: a string (split like a shell, no shell run) or a list; {pubkey} becomes the path of the public key.',
+      'Command that prints a user certificate: a string (split like a shell, no shell run) or a list; {pubkey} becomes the path of the public key. It runs in the directory of this file.',
     ),
   cert_timeout: duration(100, 600_000).optional().describe('How long cert_command may run. Default 30s.'),
   ca_fingerprints: z

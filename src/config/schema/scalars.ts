@@ -14,7 +14,7 @@ export const NAME_EXPECTED =
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
 const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
-const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/path`;
+const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
 
 /** In bytes: what sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
 const LONGEST_SOCKET_PATH = 107;

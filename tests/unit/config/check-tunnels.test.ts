@@ -15,6 +15,8 @@ describe(checkTunnels, () => {
     ['a dynamic tunnel with allow', { direction: 'dynamic', allow: ['a:1'] }, []],
     ['a dynamic tunnel with a target', { direction: 'dynamic', allow: ['a:1'], target: 'a:1' }, ['target']],
     ['a dynamic tunnel without allow', { direction: 'dynamic' }, ['allow']],
+    ['a direction that there is not, which the schema reports', { direction: 'socks', allow: ['a:1'] }, []],
+    ['a direction of another type', { direction: 7 }, []],
   ])('judges %s', (_, tunnel, expected) => {
     expect(findings(tunnel)).toEqual(expected);
   });

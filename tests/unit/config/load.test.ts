@@ -66,6 +66,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       node: 'here',
       endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
+      stateDir: '/home/fleet/.local/state/fleet-mesh',
       stopGraceMs: 10_000,
       logLevel: 'info',
       hosts: new Map([
@@ -111,6 +112,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
   it('takes every setting over', async () => {
     const config = await loadConfig(join(FIXTURES, 'valid/full.yaml'), ENV);
     expect(config.endpoint).toEqual({ listen: { kind: 'tcp', host: '::1', port: 9790 }, allowRemote: true });
+    expect(config.stateDir).toBe('/home/fleet/state');
     expect(config.stopGraceMs).toBe(0);
     expect(config.logLevel).toBe('debug');
     expect(config.hosts.get('there')).toEqual({
@@ -132,6 +134,24 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       {
         name: 'atm-credential',
         key: { kind: 'file', path: '/run/credentials/fleet-mesh/atm.key', passphraseFile: undefined },
+      },
+      {
+        name: 'atm-line',
+        key: { kind: 'file', path: '/keys/line', passphraseFile: undefined },
+        certCommand: {
+          argv: ['/home/fleet/bin/sign', '--role', 'a b', '--key={pubkey}'],
+          timeoutMs: 500,
+          workingDirectory: join(FIXTURES, 'valid'),
+        },
+      },
+      {
+        name: 'atm-list',
+        key: { kind: 'file', path: '/keys/list', passphraseFile: undefined },
+        certCommand: {
+          argv: ['sh', '-c', 'sign "$1" |\n tail -1', '', '{pubkey}'],
+          timeoutMs: 30_000,
+          workingDirectory: join(FIXTURES, 'valid'),
+        },
       },
       { name: 'agt-agent', key: { kind: 'agent' } },
     ]);

@@ -28,3 +28,14 @@ describe(resolvePath, () => {
     });
   });
 });
+
+describe(placesFor, () => {
+  it.each([
+    [{}, '/home/fleet/.local/state/fleet-mesh'],
+    [{ STATE_DIRECTORY: '' }, '/home/fleet/.local/state/fleet-mesh'],
+    [{ STATE_DIRECTORY: '/var/lib/fleet-mesh' }, '/var/lib/fleet-mesh'],
+    [{ STATE_DIRECTORY: '/var/lib/fleet-mesh:/var/lib/other' }, '/var/lib/fleet-mesh'],
+  ])('finds the state directory in %j', (env, state) => {
+    expect(placesFor('/f', { HOME: '/home/fleet', ...env })).toMatchObject({ state });
+  });
+});

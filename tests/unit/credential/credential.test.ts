@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authMethods, loadCredential } from '../../../src/credential/credential.ts';
 import { generatedKey } from '../../support/generated-key.ts';
@@ -12,14 +13,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const agentActor = { name: 'agt', key: { kind: 'agent' } } as const;
+const agentActor = { key: { kind: 'agent' } } as const;
 
 test('a key file becomes one publickey method and nothing else', async () => {
   const path = join(directory, 'key');
   await writeFile(path, generatedKey().private, { mode: 0o600 });
-  const credential = await loadCredential({ name: 'a', key: { kind: 'file', path, passphraseFile: undefined } }, {});
+  const credential = await loadCredential({ key: { kind: 'file', path, passphraseFile: undefined } }, {});
   expect(credential).toMatchObject({ type: 'static_key', fingerprint: expect.stringMatching(/^SHA256:/) });
-  expect(authMethods(credential, 'me')).toEqual([{ type: 'publickey', username: 'me', key: expect.anything() }]);
+  expect(authMethods(credential, 'me')(new ssh2.Client())).toEqual([
+    { type: 'publickey', username: 'me', key: expect.anything() },
+  ]);
 });
 
 test('an agent becomes one agent method and nothing else', async () => {
@@ -28,7 +31,9 @@ test('an agent becomes one agent method and nothing else', async () => {
   try {
     const credential = await loadCredential(agentActor, { SSH_AUTH_SOCK: socket });
     expect(credential).toEqual({ type: 'agent', socket });
-    expect(authMethods(credential, 'me')).toEqual([{ type: 'agent', username: 'me', agent: expect.anything() }]);
+    expect(authMethods(credential, 'me')(new ssh2.Client())).toEqual([
+      { type: 'agent', username: 'me', agent: expect.anything() },
+    ]);
   } finally {
     server.close();
   }

@@ -29,8 +29,8 @@ describe(explainRefusal, () => {
     [
       'forbidden',
       10_000,
-      'remote_listen_in_use',
-      '127.0.0.1:8000 on hub is still held, as it seems by our own lost session',
+      'remote_listen_denied',
+      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold it, or it is forbidden',
     ],
   ])('%s, lost %s ms ago: %s', (look, lostMs, code, message) => {
     expect(explain(look, lostMs)).toMatchObject({ code, message });
@@ -53,6 +53,7 @@ describe(rebindDelayMs, () => {
     for (let failures = 0; failures < 100; failures++) {
       expect(rebindDelayMs(taken, true, failures, random)).toBeLessThanOrEqual(3_000);
       expect(rebindDelayMs(taken, true, failures, random)).toBeGreaterThan(14);
+      expect(rebindDelayMs(explain('forbidden', 1), true, failures, random)).toBeLessThanOrEqual(3_000);
     }
     expect(rebindDelayMs(taken, false, 0, random)).toBeGreaterThan(20_000);
     expect(rebindDelayMs(explain('refused'), false, 0, random)).toBeGreaterThan(40_000);

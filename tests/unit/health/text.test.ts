@@ -140,6 +140,11 @@ describe('statusText', () => {
     expect(text).not.toMatch(/why:|fix:|next:/);
   });
 
+  test('a host behind another says so', () => {
+    const text = statusText(statusFixture({ links: [linkFixture({ jump: 'bastion' })] }));
+    expect(text).toContain('coulombcore as atm-fleet-mesh via bastion');
+  });
+
   test('no tunnels, no links, an advisory', () => {
     const advisories = [{ code: 'wireguard_threshold', message: 'six tunnels' }];
     const text = statusText(statusFixture({ tunnels: [], links: [], advisories }));

@@ -66,6 +66,53 @@ describe('backoff', () => {
     expect(net.attempts.length).toBeLessThan(20);
   });
 
+  test('sessions that are lost together count as one failure, not as one each', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
+    net.outcome = 'ok';
+    net.last.succeed();
+    await pass(2_000);
+    net.outcome = 'wait';
+    expect(net.kept).toHaveLength(3);
+    for (const wait of [400, 800]) {
+      for (const session of net.kept) {
+        session.lose('connection_reset');
+        await pass(1);
+      }
+      expect(waitMs()).toBe(wait - 3);
+      net.outcome = 'ok';
+      await pass(wait + 2_000);
+      net.outcome = 'wait';
+      expect(net.kept).toHaveLength(3);
+    }
+  });
+
+  test('but the loss of one that was stable starts anew, whatever was lost just before', async () => {
+    const stable = net.last.succeed();
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    await pass(250);
+    for (let i = 0; i < 7; i++) await pass(await fail('connect_refused'));
+    net.last.succeed().lose();
+    await pass(0);
+    expect(waitMs()).toBe(24_000);
+    stable.lose();
+    await pass(0);
+    expect(waitMs()).toBe(400);
+  });
+
+  test('nor do those that are lost together while the next one is being made', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
+    net.last.succeed();
+    await pass(1_000);
+    net.last.succeed();
+    await pass(1_000);
+    expect(net.connecting).toBe(1);
+    for (const session of net.kept) session.lose('connection_reset');
+    await pass(0);
+    net.last.succeed();
+    await pass(0);
+    expect(waitMs()).toBe(400);
+  });
+
   test('one log line when the reason changes, none for repetitions', async () => {
     for (const code of ['connect_refused', 'connect_refused', 'dns_failed', 'dns_failed'] as const) {
       await pass(await fail(code));
@@ -167,6 +214,17 @@ describe('a rejected credential', () => {
     expect(net.attempts).toHaveLength(3);
     expect(net.link.state).toBe('blocked');
   });
+});
+
+test('a changed host key of a standby keeps its minute and its name although the session that was up is lost', async () => {
+  const session = net.last.succeed();
+  net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+  await pass(250);
+  expect(await fail('host_key_changed')).toBe(72_000);
+  session.lose();
+  await pass(0);
+  expect(waitMs()).toBe(72_000);
+  expect(net.link.status()).toMatchObject({ state: 'blocked', last_error: { code: 'host_key_changed' } });
 });
 
 test('a kick after a host key error retries at once', async () => {

@@ -59,6 +59,7 @@ describe('a link behind a jump host', () => {
     expect([net.prepared, jump.carried, jump.demands]).toEqual([0, 0, 0]);
     expect(net.events).toEqual(['link.stranded']);
     expect(net.link.state).toBe('backoff');
+    expect(net.link.status().jump).toBe('bastion');
     expect(net.link.nextAttemptAt).toEqual(new Date(5_000));
     expect(net.link.lastError).toMatchObject({
       code: 'connect_refused',

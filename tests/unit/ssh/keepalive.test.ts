@@ -11,6 +11,7 @@ class FakeConnection {
   requests = 0;
   lostAt: number | undefined;
   silentMs: number | undefined;
+  lostHow: string | undefined;
   /** A process that was stopped finds the clock further on than its timers. */
   stoppedMs = 0;
   readonly keepalive: Keepalive;
@@ -27,9 +28,10 @@ class FakeConnection {
           onReply();
         }, asked);
       },
-      onLost: (silentMs) => {
+      onLost: (sinceMs, how) => {
         this.lostAt = this.now();
-        this.silentMs = silentMs;
+        this.silentMs = sinceMs;
+        this.lostHow = how;
       },
       now: () => this.now(),
     });
@@ -103,7 +105,7 @@ describe('a peer that falls silent', () => {
           // Its last byte comes at any moment between two looks.
           for (let left = chatMs; left > 0; left -= 700) {
             await pass(Math.min(left, 700));
-            if (connection.lostAt === undefined) connection.received++;
+            if (connection.lostAt === undefined) connection.received += 2_000;
           }
           if (connection.lostAt !== undefined) return;
           connection.received++;
@@ -147,9 +149,9 @@ describe('other signs of life', () => {
   });
 
   test('traffic without replies: they queue behind bulk data', async () => {
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 3_600; i++) {
       await pass(1_000);
-      connection.received += 1_000;
+      connection.received += 2_000;
     }
     expect(connection.lostAt).toBeUndefined();
   });
@@ -183,6 +185,72 @@ describe('other signs of life', () => {
     expect(connection.lostAt).toBeUndefined();
     await pass(6_000);
     expect(connection.lostAt).toBeDefined();
+  });
+});
+
+describe('a peer that sends but does not hear us', () => {
+  /** Some bytes every second, for so long. */
+  const trickle = async (seconds: number, bytes = 50) => {
+    for (let i = 0; i < seconds && connection.lostAt === undefined; i++) {
+      await pass(1_000);
+      connection.received += bytes;
+    }
+  };
+
+  test('is given up after four times the patience with a silent one, as deaf', async () => {
+    connect();
+    const deafAt = await silence();
+    await trickle(50);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
+    expect((connection.lostAt ?? 0) - deafAt).toBeLessThan(64_000);
+    expect(connection.silentMs).toBeGreaterThanOrEqual(60_000);
+  });
+
+  test('may take longer the more it sends, but a stream that it cannot go on with ends the wait', async () => {
+    connect();
+    await silence();
+    connection.received += 200_000;
+    await trickle(150);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
+  });
+
+  test('is not one whose answers wait behind what we have sent: the kernel takes more at once than a slow link', async () => {
+    connect();
+    await pass(5_500);
+    // Before the next request, and before the answer to the last one: that one says nothing of these bytes.
+    connection.rttMs = 2_000;
+    await pass(4_600);
+    connection.flushed += 4_000_000;
+    connection.rttMs = undefined;
+    await trickle(600);
+    expect(connection.lostAt).toBeUndefined();
+  });
+
+  test('is one again after it had answered', async () => {
+    connect();
+    await silence();
+    await trickle(55);
+    connection.rttMs = 1;
+    await pass(5_000);
+    await silence();
+    await trickle(55);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(10);
+    expect(connection.lostHow).toBe('deaf');
+  });
+
+  test('is not blamed for the time that this process was stopped', async () => {
+    connect();
+    await silence();
+    connection.stoppedMs = 3_600_000;
+    await trickle(50);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
   });
 });
 

@@ -1,0 +1,33 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { parseCertificate } from '../../src/ssh/certificate.ts';
+import { dial } from '../../src/ssh/dial.ts';
+import { parsePrivateKey } from '../../src/ssh/private-key.ts';
+import { openSession, type Session } from '../../src/ssh/session.ts';
+import { certificateAuth, type UserAuth } from '../../src/ssh/user-auth.ts';
+import type { KeyFile } from './keys.ts';
+import type { Sshd } from './real-sshd.ts';
+import { loopback, never, originator } from './ssh-session.ts';
+
+/** A login with the certificate in a line, whatever the check before it would say. */
+export function certified(user: string, key: KeyFile, line: string): UserAuth {
+  const parsed = parsePrivateKey(readFileSync(key.path), undefined);
+  if (parsed === undefined) throw new Error(`${key.path} cannot be read`);
+  return certificateAuth(user, parsed.key, parseCertificate(line));
+}
+
+export async function login(sshd: Sshd, authMethods: UserAuth): Promise<Session> {
+  const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 5_000 }, never);
+  const options = { peer: 'sshd', username: sshd.user, credential: 'a certificate', stepTimeoutMs: 10_000 };
+  const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
+  const keepalive = { everyMs: 5_000, lostAfter: 3 };
+  return openSession(socket, { ...options, authMethods, hostKey, keepalive }, never);
+}
+
+/** What an echo service says through the session. */
+export async function echoed(session: Session, port: number): Promise<string> {
+  const { stream } = await session.open(loopback(port), originator, never);
+  stream.end('through the certificate');
+  const [answer] = await once(stream, 'data');
+  return String(answer);
+}

@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { isAlive, nameOf } from './proc.ts';
+
+/** Marks processes by their environment, which children inherit, so that orphans are found as well. Needs /proc. */
+export class Mark {
+  readonly env = { FLEET_MESH_TEST_MARK: randomUUID() };
+
+  /** Those that live, as `name (pid)`. */
+  living(): string[] {
+    const mark = `FLEET_MESH_TEST_MARK=${this.env.FLEET_MESH_TEST_MARK}`;
+    return readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && environOf(pid).includes(mark) && isAlive(Number(pid)))
+      .map((pid) => `${nameOf(Number(pid))} (${pid})`);
+  }
+}
+
+function environOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { splitCommand } from '../../../src/config/command-line.ts';
+
+const split = (line: string) => splitCommand(line, '/home/fleet');
+
+describe(splitCommand, () => {
+  it.each([
+    ['warden sign atm --pubkey {pubkey}', ['warden', 'sign', 'atm', '--pubkey', '{pubkey}']],
+    ['  a \t b  ', ['a', 'b']],
+    [`a 'b c' "d e" f\\ g`, ['a', 'b c', 'd e', 'f g']],
+    [`a'b'"c"\\d`, ['abcd']],
+    [`a '' ""`, ['a', '', '']],
+    [`'$x | \`y\`' \\$ "\\$\\"\\\\\\n"`, ['$x | `y`', '$', '$"\\\\n']],
+    ['~/bin/sign ~ ~root a~/b', ['/home/fleet/bin/sign', '/home/fleet', '~root', 'a~/b']],
+    [`'~/a' "~/b" \\~/c`, ['~/a', '~/b', '~/c']],
+    ['a # b', ['a', '#', 'b']],
+  ])('splits %j', (line, words) => {
+    expect(split(line)).toEqual(words);
+  });
+
+  it.each(['', '   ', `a 'b`, `a "b`, 'a \\', 'a | b', 'a; b', 'a && b', 'a > b', 'a $B', 'a "$B"', 'a `b`', '(a)'])(
+    'refuses %j',
+    (line) => {
+      expect(split(line)).toEqual({ fault: expect.stringContaining('; expected ') });
+    },
+  );
+
+  it('splits whatever it accepts as sh does', () => {
+    const pieces = fc.constantFrom('a', 'b c', ' ', "'", '"', '\\', '$', '|', '~', '/', 'é', '-', '=', '{pubkey}');
+    const lines = fc.sample(
+      fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join('')),
+      3_000,
+    );
+    const accepted = lines.flatMap((line) => {
+      const words = splitCommand(line, '/home/fleet');
+      return 'fault' in words ? [] : [{ line, words }];
+    });
+    const script = accepted.map(({ line }) => `printf '%s\\0' ${line}; printf '\\n\\0'`).join('\n');
+    const { stdout } = spawnSync('sh', ['-f'], { input: script, env: { HOME: '/home/fleet' }, encoding: 'utf8' });
+    expect(accepted.length).toBeGreaterThan(500);
+    expect(stdout).toBe(accepted.map(({ words }) => [...words, '\n'].map((word) => `${word}\0`).join('')).join(''));
+  });
+});
