@@ -1,5 +1,5 @@
 import { readDocument } from '../config/document.ts';
-import type { ConfigEnvironment } from '../config/paths.ts';
+import { type ConfigEnvironment, outsideOfUnit } from '../config/paths.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { findPlan } from '../plan/find.ts';
 import { loadPlan } from '../plan/load.ts';
@@ -94,7 +94,7 @@ async function locate(
   env: ConfigEnvironment,
 ): Promise<{ readonly path: string; readonly tunnels: readonly DrainingTunnel[] } | undefined> {
   if (options.plan !== undefined) return { path: options.plan, tunnels: [] };
-  const { path, tunnels } = await findPlan(options.config, env);
+  const { path, tunnels } = await findPlan(options.config, outsideOfUnit(env));
   if (path === undefined) {
     io.err(`fleet-mesh: ${options.config} names no plan; write plan: FILE at its top, or give --plan FILE\n`);
     return undefined;

@@ -1,7 +1,9 @@
 import { didYouMean } from '../closest.ts';
-import { oneOf } from '../config/expectation.ts';
+import { describeValue, oneOf } from '../config/expectation.ts';
 import type { ConfigPath, Finding } from '../config/problem.ts';
+import { NAME_EXPECTED, NAME_PATTERN } from '../config/schema/scalars.ts';
 import { type PlanOutline, planOutlineOf } from './outline.ts';
+import { RANGE_PATTERN } from './schema.ts';
 
 type Id = string | number;
 
@@ -17,15 +19,36 @@ export function checkReferences(data: unknown): Finding[] {
   const waves = idsOf('waves', outline.waves);
   const workloads = idsOf('workloads', outline.workloads);
   return [
+    ...checkFrozenNames(outline),
     ...duplicates(waves, 'wave'),
     ...duplicates(steps, 'step'),
     ...duplicates(idsOf('gates', outline.gates), 'gate'),
     ...duplicates(workloads, 'workload'),
     ...duplicates(idsOf('exceptions', outline.exceptions), 'exception'),
     ...references(outline).flatMap(({ path, id, kind }) => dangling(path, id, kind, { steps, waves, workloads }[kind])),
+    ...(outline.workloads ?? []).flatMap((workload, index) => checkRange(['workloads', index, 'wave'], workload?.wave)),
     ...circles(outline),
     ...(outline.exceptions ?? []).flatMap((exception, index) => checkException(['exceptions', index], exception)),
   ];
+}
+
+/** A host by another name than the tunnel YAML can have would be frozen to no effect. */
+function checkFrozenNames({ frozen }: PlanOutline): Finding[] {
+  return Object.keys(frozen ?? {})
+    .filter((name) => !NAME_PATTERN.test(name))
+    .map((name) => ({
+      path: ['frozen', name],
+      message: `${describeValue(name)}; expected ${NAME_EXPECTED}${didYouMean(name, [name.toLowerCase()])}`,
+      at: 'key',
+    }));
+}
+
+function checkRange(path: ConfigPath, wave: Id | undefined): Finding[] {
+  if (typeof wave !== 'string' || !RANGE_PATTERN.test(wave)) return [];
+  const [first = 0, last = 0] = wave.split('-').map(Number);
+  if (first < last) return [];
+  const message = `got ${JSON.stringify(wave)}; expected a range from a lower to a higher wave`;
+  return [{ path, message, at: 'value' }];
 }
 
 type Kind = 'steps' | 'waves' | 'workloads';
@@ -55,12 +78,12 @@ function one(path: ConfigPath, id: Id | undefined, kind: Kind): Reference[] {
 /** A range names its two ends. */
 function workloadWaves(path: ConfigPath, wave: Id | undefined): Reference[] {
   if (typeof wave !== 'string') return one(path, wave, 'waves');
-  return /^\d{1,3}-\d{1,3}$/.test(wave) ? wave.split('-').map((end) => ({ path, id: Number(end), kind: 'waves' })) : [];
+  return RANGE_PATTERN.test(wave) ? wave.split('-').map((end) => ({ path, id: Number(end), kind: 'waves' })) : [];
 }
 
 function dangling(path: ConfigPath, id: Id, kind: Kind, known: readonly Named[]): Finding[] {
   if (known.some((candidate) => candidate.id === id)) return [];
-  const names = known.map((candidate) => String(candidate.id));
+  const names = [...new Set(known.map((candidate) => String(candidate.id)))];
   const expected = names.length === 0 ? `one of ${kind}, where there is none yet` : oneOf(names.slice(0, 12));
   const what = `there is no ${kind.slice(0, -1)} ${JSON.stringify(id)}`;
   return [{ path, message: `${what}; expected ${expected}${didYouMean(String(id), names)}`, at: 'value' }];
@@ -70,14 +93,21 @@ function duplicates(named: readonly Named[], kind: string): Finding[] {
   return named.flatMap(({ path, id }, index): Finding[] => {
     const taken = named.slice(0, index).some((earlier) => earlier.id === id);
     return taken
-      ? [{ path, message: `there is a ${kind} ${JSON.stringify(id)} already; expected an id of its own`, at: 'value' }]
+      ? [
+          {
+            path,
+            message: `the ${kind} ${JSON.stringify(id)} is there already; expected an id of its own`,
+            at: 'value',
+          },
+        ]
       : [];
   });
 }
 
 /** Each circle once, at its first wave in the file. */
 function circles(outline: PlanOutline): Finding[] {
-  const requires = new Map((outline.waves ?? []).map((wave) => [wave?.id, wave?.requires ?? []]));
+  const requires = new Map<Id | undefined, readonly (Id | undefined)[]>();
+  for (const wave of outline.waves ?? []) if (!requires.has(wave?.id)) requires.set(wave?.id, wave?.requires ?? []);
   const told = new Set<Id>();
   return (outline.waves ?? []).flatMap((wave, index): Finding[] => {
     if (wave?.id === undefined || told.has(wave.id)) return [];

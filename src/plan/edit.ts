@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isNode, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
 
 /** Where a record goes: the mapping with this `id` in the list at the end of one of these ways. `*` is every item of a list. */
 export interface EditTarget {
@@ -70,7 +70,7 @@ function idOf(map: YAMLMap): unknown {
 
 /** The offset after a pair, without the comment that may follow on its line. */
 function endOf({ key, value }: Pair): number {
-  const last = isScalar(value) || isMap(value) || isSeq(value) ? value : key;
+  const last = isNode(value) ? value : key;
   return endOfNode(last as Node);
 }
 

@@ -14,14 +14,18 @@ function items<Item extends z.ZodType>(item: Item) {
 
 const outlineSchema = z
   .object({
+    frozen: z.record(z.string(), z.unknown()).optional().catch(undefined),
     gates: items(z.object({ id, blocks: ids })),
     waves: items(z.object({ id, requires: ids, steps: items(z.object({ id })) })),
     workloads: items(z.object({ id, wave: id })),
     exceptions: items(
       z.object({
         id,
-        covers: z.object({ workloads: ids, actor: z.unknown(), tunnels: z.unknown() }).optional().catch(undefined),
-        until: z.object({ waves: ids, step: id, condition: z.unknown() }).optional().catch(undefined),
+        covers: z
+          .object({ workloads: ids, actor: z.unknown().optional(), tunnels: z.unknown().optional() })
+          .optional()
+          .catch(undefined),
+        until: z.object({ waves: ids, step: id, condition: z.unknown().optional() }).optional().catch(undefined),
       }),
     ),
   })

@@ -79,6 +79,8 @@ export const WORKLOAD_STATUSES = [
   'retired',
 ] as const;
 
+/** How a range of waves is written. */
+export const RANGE_PATTERN = /^\d{1,3}-\d{1,3}$/;
 const WAVES_EXPECTED = 'the number of a wave, or a range such as 2-4';
 const workload = mapping({
   id: wholeNumber(1, 9_999).describe('Its row in the placement register.'),
@@ -95,7 +97,9 @@ const workload = mapping({
     .prefault([])
     .describe('Who moves it. The policy wants one, unless nothing moves.'),
   wave: z
-    .union([waveId, z.string().regex(/^\d{1,3}-\d{1,3}$/)], { error: wants(WAVES_EXPECTED) })
+    .union([waveId, z.string().regex(RANGE_PATTERN, { error: wants(WAVES_EXPECTED) })], {
+      error: wants(WAVES_EXPECTED),
+    })
     .optional()
     .describe('The wave in which it moves, or a range such as 2-4. Absent: it does not move.'),
   status: word(WORKLOAD_STATUSES).describe('How far it is.'),
