@@ -22,6 +22,8 @@ export default defineConfig({
       ring('unit', { testTimeout: 5_000 }),
       ring('integration', { testTimeout: 15_000 }),
       ring('interop', { testTimeout: 60_000 }),
+      // Each file boots a systemd of its own.
+      ring('system', { testTimeout: 60_000, hookTimeout: 60_000 }),
       // Last and file by file: it measures, and must neither starve the other rings nor be starved by them.
       ring('faults', { testTimeout: 120_000, maxWorkers: 1, maxConcurrency: 6, sequence: { groupOrder: 1 } }),
     ],

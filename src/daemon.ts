@@ -4,6 +4,9 @@ import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
 import { ConfigError, formatProblem } from './config/problem.ts';
+import { createActions } from './control/actions.ts';
+import type { ReloadOutcome } from './control/answer.ts';
+import { ControlPoint } from './control/point.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
@@ -17,6 +20,10 @@ import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
+import { listenFor } from './systemd/listen.ts';
+import { statusLine } from './systemd/status-line.ts';
+import { connectSystemd, type Systemd, systemdStatus } from './systemd/systemd.ts';
+import { Unit } from './systemd/unit.ts';
 import { Supervisor } from './tunnel/supervisor.ts';
 
 export interface DaemonOptions {
@@ -37,6 +44,8 @@ export class Daemon {
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
+  readonly #systemd: Systemd;
+  readonly #unit: Unit;
   readonly #startedAt = new Date();
   readonly #stopped = new AbortController();
   #config: Config;
@@ -46,12 +55,15 @@ export class Daemon {
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
-  #reloading: Promise<void> = Promise.resolve();
+  readonly #control: ControlPoint;
+  /** Changes of what runs are made one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
-  constructor(options: DaemonOptions, log: RootLogger) {
+  constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
     this.#config = options.config;
     this.#version = options.version;
     this.#log = log;
+    this.#systemd = systemd;
     this.#metrics = createMetrics();
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
@@ -60,16 +72,40 @@ export class Daemon {
       prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
       metrics: this.#metrics,
       log,
+      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
       random: Math.random,
     });
+    this.#unit = new Unit(systemd, {
+      notifier: systemd.notifier,
+      log,
+      statusLine: () => statusLine(this.snapshot()),
+      vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
+    });
     this.#endpoint = this.#createEndpoint(options.config);
+    const actions = createActions({
+      config: () => this.#config,
+      applied: () => this.#applied,
+      reload: () => this.reload(),
+      inTurn: (change) => this.#inTurn(change),
+      supervisor: this.#supervisor,
+    });
+    this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
 
-  /** Rejects with a TunnelError when the endpoint cannot be bound; a peer that is away is no reason to fail. */
+  /**
+   * Rejects with a TunnelError when the endpoint cannot be bound, or another daemon has the control socket; a peer that is
+   * away is no reason to fail.
+   */
   async start(): Promise<void> {
     await this.#plan.follow(this.#config.plan);
-    this.#plan.start(this.#stopped.signal);
     await this.#endpoint.start();
+    try {
+      await this.#control.listen(this.#config.controlSocket);
+    } catch (error) {
+      await this.#endpoint.stop();
+      throw error;
+    }
+    this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -80,18 +116,19 @@ export class Daemon {
       this.#stopped.signal,
     );
     await this.#supervisor.start(this.#config);
+    this.#systemd.sockets.settle();
     this.#applied = true;
     const { node, path, tunnels } = this.#config;
     this.#log.info(
       { event: 'daemon.started', version: this.#version, node, config: path, tunnels: tunnels.size },
       'fleet-mesh started',
     );
+    this.#unit.started();
   }
 
   /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
-  reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reloadOnce());
-    return this.#reloading;
+  reload(): Promise<ReloadOutcome> {
+    return this.#inTurn(() => this.#unit.reloading(() => this.#reloadOnce()));
   }
 
   /** `force`, once aborted, ends what still runs at once. */
@@ -100,11 +137,15 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
+    this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#reloading, this.#heartbeat?.done, this.#plan.done]);
+    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
+    this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    this.#control.stop();
     await this.#endpoint.stop();
+    await this.#unit.stopped();
     this.#log.info({ event: 'daemon.stopped' }, 'stopped');
   }
 
@@ -124,28 +165,38 @@ export class Daemon {
         last_reload: this.#lastReload,
       },
       plan: planStatus(this.#plan.watched),
+      systemd: systemdStatus(this.#systemd),
       links: this.#supervisor.links(),
       tunnels,
       advisories: this.#advisories(),
     };
   }
 
-  #advisories(): Advisory[] {
-    return advisoriesOf(this.#config, this.#plan.watched, new Date());
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#changing.then(task);
+    this.#changing = run.catch(() => {});
+    return run;
   }
 
-  async #reloadOnce(): Promise<void> {
-    if (this.#stopped.signal.aborted) return;
+  #advisories(): Advisory[] {
+    const { trouble } = this.#control;
+    const own: Advisory[] =
+      trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
+    return [...own, ...advisoriesOf(this.#config, this.#plan.watched, new Date())];
+  }
+
+  async #reloadOnce(): Promise<ReloadOutcome> {
+    if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
     const at = new Date();
     const before = this.#config;
     try {
       const next = await loadConfig(before.path, process.env);
       // Only another address: the endpoint itself still holds the one that it has.
       if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen)) await this.#moveEndpoint(next);
+      if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
-      this.#refuseReload(error, at);
-      return;
+      return this.#refuseReload(error, at);
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
@@ -157,21 +208,23 @@ export class Daemon {
       const reason = `applied in part: ${error instanceof Error ? error.message : String(error)}`;
       this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
       this.#log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
-      return;
+      return { ok: false, error: reason, problems: [], config: before.path };
     }
     this.#loadedAt = at;
     this.#lastReload = { ok: true, at: at.toISOString(), error: null };
-    this.#log.info({ event: 'config.reloaded', changes: summarizeDiff(diff) }, `reloaded: ${summarizeDiff(diff)}`);
+    const changes = summarizeDiff(diff);
+    this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
+    return { ok: true, changes };
   }
 
   /** A typing error is the operator's, not ours: the log names the places, and where all of them are listed. */
-  #refuseReload(error: unknown, at: Date): void {
+  #refuseReload(error: unknown, at: Date): ReloadOutcome {
     const reason = error instanceof Error ? error.message : String(error);
     this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
     const what = 'reload refused, nothing was changed';
     if (!(error instanceof ConfigError)) {
       this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
-      return;
+      return { ok: false, error: reason, problems: [], config: this.#config.path };
     }
     const problems = error.problems.map(formatProblem);
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
@@ -179,6 +232,7 @@ export class Daemon {
       { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${this.#config.path}\`.` },
       `${what}: ${problems[0]}${more}`,
     );
+    return { ok: false, error: reason, problems, config: this.#config.path };
   }
 
   /**
@@ -222,6 +276,7 @@ export class Daemon {
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),
+        adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },
     );
   }

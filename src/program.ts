@@ -1,20 +1,30 @@
 import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
+import { down, reload, rotate, up } from './commands/control.ts';
+import { doctor } from './commands/doctor.ts';
+import { importHosts, importUnits } from './commands/import.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
+import { wait } from './commands/wait.ts';
+import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
 import { outsideOfUnit } from './config/paths.ts';
 import { version } from './version.ts';
 
-interface StatusFlags {
+interface AskFlags {
   config: string;
   endpoint?: string;
   json: boolean;
-  watch: boolean;
+}
+
+interface ControlFlags {
+  config: string;
+  socket?: string;
+  json: boolean;
 }
 
 const io: CommandIo = {
@@ -63,27 +73,135 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
 
+const endpointOption = () =>
+  new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)");
+const socketOption = () =>
+  new Option(
+    '--socket <path>',
+    "the daemon's control socket (default: the one that --config names, else the usual ones)",
+  );
+const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
+
+/** Aborts with Ctrl-C, and when whoever read the output is gone (`status --watch | head -1`). */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+  process.stdout.once('error', (error) => interrupted.abort(error));
+  return interrupted.signal;
+}
+
+const interruptible = () => ({ ...io, signal: interruption(), env: process.env });
+
 program
   .command('status')
   .description('what is: tunnels, links, sessions, and the reasons')
   .argument('[name]', 'one tunnel instead of all')
   .addOption(configOption())
-  .option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)")
+  .addOption(endpointOption())
   .option('--json', 'print the snapshot as JSON', false)
   .option('--watch', 'go on, until Ctrl-C', false)
   .action(
-    ends(async (name: string | undefined, options: StatusFlags) => {
-      const interrupted = new AbortController();
-      process.once('SIGINT', () => interrupted.abort());
-      // Whoever read it is gone (`status --watch | head -1`): the system says so at the next line.
-      process.stdout.once('error', () => interrupted.abort());
+    ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
       const { isTTY, columns } = process.stdout;
-      const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
       return statusCommand(
         { name, ...options, endpointOf },
-        { ...io, isTty: isTTY === true, columns, signal: interrupted.signal },
+        { ...io, isTty: isTTY === true, columns, signal: interruption() },
       );
     }),
+  );
+
+program
+  .command('why')
+  .description('explains one tunnel: since when, because of what, what happens next, what would fix it')
+  .argument('<name>', 'the tunnel')
+  .addOption(configOption())
+  .addOption(endpointOption())
+  .option('--json', 'print the explanation as JSON', false)
+  .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible())));
+
+program
+  .command('wait')
+  .description('blocks until tunnels are up, or may be retired')
+  .argument('[name...]', 'the tunnels (default: those of production, or all where none is)')
+  .addOption(configOption())
+  .addOption(endpointOption())
+  .option('--for <condition>', 'up or retirable', 'up')
+  .option('--timeout <duration>', 'how long, as in 500ms, 60s, 5m', '60s')
+  .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
+  .action(
+    ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
+      wait({ names, ...options, endpointOf }, interruptible()),
+    ),
+  );
+
+program
+  .command('doctor')
+  .description('walks DNS, TCP, banner, host key, authentication, forward, target, by itself, and says what to mend')
+  .argument('[name]', 'a host or a tunnel instead of all')
+  .addOption(configOption())
+  .option('--json', 'print what was found as JSON', false)
+  .action(
+    ends((name: string | undefined, options: { config: string; json: boolean }) =>
+      doctor({ name, ...options }, interruptible()),
+    ),
+  );
+
+program
+  .command('reload')
+  .description('has the daemon read its configuration again, and waits for the outcome')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((options: ControlFlags) => reload(options, interruptible())));
+
+program
+  .command('up')
+  .description('takes tunnels back into service')
+  .argument('<name...>', 'the tunnels')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((names: string[], options: ControlFlags) => up(names, options, interruptible())));
+
+program
+  .command('down')
+  .description('takes tunnels out of service: nothing listens, open connections get stop_grace')
+  .argument('<name...>', 'the tunnels')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((names: string[], options: ControlFlags) => down(names, options, interruptible())));
+
+program
+  .command('rotate')
+  .description('has an actor take on a new credential now, make before break')
+  .argument('<actor>', 'the actor')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
+
+const importing = program
+  .command('import')
+  .description('turns what ssh does today into tunnel YAML, on standard output');
+
+importing
+  .command('ssh-unit')
+  .description('systemd units that run ssh -N -L, -R or -D')
+  .argument('<file...>', 'unit files')
+  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+  .action(ends((files: string[], options: { json: boolean }) => importUnits(files, options, interruptible())));
+
+importing
+  .command('ssh-config')
+  .description('hosts of ssh_config, resolved by `ssh -G`')
+  .argument('<host...>', 'host names as ssh takes them')
+  .option('--ssh-config <file>', "another file than the user's and the system's")
+  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+  .action(
+    ends((hosts: string[], options: { json: boolean; sshConfig?: string }) =>
+      importHosts(hosts, options, interruptible()),
+    ),
   );
 
 addPlanCommands(program, configOption, ends, io);

@@ -17,8 +17,13 @@ require_node() {
   fi
 }
 
-# Programs of the system directories count too: /usr/sbin is on few users' PATH.
-has_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+# Programs of the system directories count too: /usr/sbin is on few users' PATH. A path, or a pattern of paths, is a file.
+has_program() {
+  case $1 in
+    /*) compgen -G "$1" >/dev/null ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
+  esac
+}
 
 # ensure_programs PROGRAM:PACKAGE... — installs the Debian packages of the programs that are missing, when root.
 # Never fails: what is still missing costs tests (they say so) or turns the demo to its fallback.

@@ -4,6 +4,7 @@ import { Daemon } from '../daemon.ts';
 import { releaseSignals } from '../early-signals.ts';
 import { TunnelError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import { connectSystemd } from '../systemd/systemd.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface RunOptions {
@@ -31,7 +32,11 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
   try {
     const config = await loadConfig(options.config, process.env);
     const log = createLogger({ level: config.logLevel });
-    const started = new Daemon({ config, version: options.version }, log);
+    const started = new Daemon(
+      { config, version: options.version },
+      log,
+      connectSystemd(process.env, process.pid, log),
+    );
     try {
       await started.start();
     } catch (error) {

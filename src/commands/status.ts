@@ -1,24 +1,18 @@
-import { formatAddress, type TcpAddress } from '../address.ts';
+import type { TcpAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
-import { closest } from '../closest.ts';
 import type { Status } from '../health/status.ts';
 import { statusText } from '../health/text.ts';
 import { EXIT, type ExitCode } from './command.ts';
-import { parseEndpoint } from './endpoint-address.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { unknownTunnel } from './unknown-tunnel.ts';
 
 /** Arguments of `fleet-mesh status`. */
-export interface StatusOptions {
+export interface StatusOptions extends EndpointOptions {
   /** One tunnel instead of all. */
   readonly name?: string | undefined;
   readonly json?: boolean | undefined;
   readonly watch?: boolean | undefined;
-  /** URL or host:port of the daemon's endpoint. */
-  readonly endpoint?: string | undefined;
-  /** Configuration file whose endpoint is asked when `endpoint` is not given. */
-  readonly config?: string | undefined;
-  /** The endpoint that a configuration file names; undefined, or a rejection, when it cannot be read. */
-  readonly endpointOf?: ((configPath: string) => Promise<TcpAddress | undefined> | TcpAddress | undefined) | undefined;
 }
 
 /** What the command touches of the process. */
@@ -35,7 +29,6 @@ export interface StatusIo {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 const WATCH_MS = 2_000;
 
 /** Home and erase: a shorter table must not leave the rest of a longer one behind. */
@@ -51,9 +44,9 @@ interface Look {
 
 /** `fleet-mesh status [NAME] [--json] [--watch]`. Settles with the exit code; never rejects. */
 export async function statusCommand(options: StatusOptions, io: StatusIo): Promise<ExitCode> {
-  const endpoint = await endpointFor(options, io);
+  const endpoint = await findEndpoint(options, io.err);
   if (endpoint === undefined) {
-    io.err(`fleet-mesh: "${options.endpoint}" is not an endpoint: give host:port or http://host:port\n`);
+    io.err(notAnEndpoint(options));
     return EXIT.usage;
   }
   return options.watch === true ? watch(endpoint, options, io) : once(endpoint, options, io);
@@ -94,8 +87,7 @@ async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
   } catch (error) {
     if (io.signal.aborted) return undefined;
     if (!(error instanceof StatusUnavailable)) throw error;
-    const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another address: --endpoint or --config.';
-    const text = `fleet-mesh: ${error.message}\n${hint}\n`;
+    const text = `fleet-mesh: ${error.message}\n${UNREACHABLE_HINT}\n`;
     return { text, change: error.message, code: EXIT.unknown, failed: true };
   }
 }
@@ -138,40 +130,10 @@ function only(status: Status, name: string): Status | undefined {
   return { ...status, tunnels: [tunnel], links };
 }
 
-function unknownTunnel(name: string, status: Status): string {
-  const names = status.tunnels.map((tunnel) => tunnel.name);
-  const near = closest(name, names);
-  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
-  return `no tunnel is named "${name}".${guess} Tunnels: ${names.join(', ') || 'none is configured'}`;
-}
-
 /** States only: numbers change all the time. */
 function changeOf(status: Status, options: StatusOptions): string {
   const tunnels = status.tunnels.map(
     ({ name, state, reason }) => `${name} ${state}${reason === null ? '' : ` (${reason})`}`,
   );
   return [...(options.name === undefined ? [status.state] : []), ...tunnels].join(', ');
-}
-
-async function endpointFor(options: StatusOptions, io: StatusIo): Promise<TcpAddress | undefined> {
-  if (options.endpoint !== undefined) return parseEndpoint(options.endpoint);
-  if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
-  const configured = await configuredEndpoint(options.config, options.endpointOf);
-  if (configured !== undefined) return reachable(configured);
-  io.err(`fleet-mesh: no endpoint can be read from ${options.config}: asking ${formatAddress(DEFAULT_ENDPOINT)}\n`);
-  return DEFAULT_ENDPOINT;
-}
-
-async function configuredEndpoint(path: string, endpointOf: NonNullable<StatusOptions['endpointOf']>) {
-  try {
-    return await endpointOf(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where one connects to for what listens on every address. */
-function reachable(listen: TcpAddress): TcpAddress {
-  if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
-  return listen.host === '::' ? { ...listen, host: '::1' } : listen;
 }

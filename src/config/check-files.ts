@@ -1,6 +1,7 @@
 import { bodies, type Outline, type OutlineActor } from './outline.ts';
 import { type Places, resolvePath } from './paths.ts';
 import type { ConfigPath, Finding } from './problem.ts';
+import { LONGEST_SOCKET_PATH } from './schema/scalars.ts';
 
 /** Every path can be made absolute. Whether a file is there and may be read is found out by those who use it. */
 export function checkFiles(outline: Outline, places: Places): Finding[] {
@@ -22,7 +23,21 @@ export function checkFiles(outline: Outline, places: Places): Finding[] {
     const resolved = text === undefined ? undefined : resolvePath(text, places);
     return resolved !== undefined && 'fault' in resolved ? [{ path, message: resolved.fault, at: 'value' }] : [];
   });
-  return [...unresolvable, ...bodies(outline.actors).flatMap(([name, actor]) => checkAgent(name, actor))];
+  return [
+    ...unresolvable,
+    ...checkSocket(outline, places),
+    ...bodies(outline.actors).flatMap(([name, actor]) => checkAgent(name, actor)),
+  ];
+}
+
+/** It can be bound by way of its directory whatever its length, but connect(2) takes no more. */
+function checkSocket({ control }: Outline, places: Places): Finding[] {
+  const resolved = control?.socket === undefined ? undefined : resolvePath(control.socket, places);
+  if (resolved === undefined || 'fault' in resolved) return [];
+  const length = Buffer.byteLength(resolved.path);
+  if (length <= LONGEST_SOCKET_PATH) return [];
+  const message = `${resolved.path} is ${length} bytes long; expected at most ${LONGEST_SOCKET_PATH}, as unix(7) has it`;
+  return [{ path: ['control', 'socket'], message, at: 'value' }];
 }
 
 function checkAgent(name: string, actor: OutlineActor): Finding[] {

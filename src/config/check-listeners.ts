@@ -43,6 +43,7 @@ function listenersOf(outline: Outline): Listener[] {
   };
   return [
     ...listener(['endpoint', 'listen'], outline.endpoint?.listen ?? DEFAULT_ENDPOINT, undefined),
+    ...listener(['control', 'socket'], `unix:${outline.control?.socket ?? ''}`, undefined),
     ...bodies(outline.tunnels).flatMap(([name, { listen, direction, host }]) =>
       listener(['tunnels', name, 'listen'], listen, direction === 'remote' ? (host ?? '') : undefined),
     ),

@@ -14,6 +14,8 @@ export interface Config {
   readonly endpoint: EndpointConfig;
   /** Absolute path of the drain plan; undefined: there is none. */
   readonly plan?: string | undefined;
+  /** Path of the unix socket that commands reach the daemon at; undefined where the environment gives no place for it. */
+  readonly controlSocket: string | undefined;
   /** Where what has to survive a restart is kept; made when it is first needed. */
   readonly stateDir: string;
   /** On SIGTERM: how long open connections may finish. */

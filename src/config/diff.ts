@@ -22,7 +22,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -139,6 +139,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
     node: config.node,
     endpoint: config.endpoint,
     plan: config.plan,
+    control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,
     log: config.logLevel,

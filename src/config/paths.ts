@@ -8,6 +8,8 @@ export interface Places {
   readonly base: string;
   /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
   readonly credentials: string | undefined;
+  /** The runtime directory of this program, for what lives as long as the daemon; undefined where there is none. */
+  readonly runtime: string | undefined;
   /** Where what the daemon has to remember is, unless the file says otherwise. */
   readonly state: string;
 }
@@ -16,6 +18,8 @@ export interface Places {
 export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
+  readonly RUNTIME_DIRECTORY?: string | undefined;
+  readonly XDG_RUNTIME_DIR?: string | undefined;
   readonly STATE_DIRECTORY?: string | undefined;
 }
 
@@ -27,8 +31,19 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
     home,
     base: dirname(resolve(file)),
     credentials: env.CREDENTIALS_DIRECTORY || undefined,
+    runtime: runtimeDirectory(env),
     state: state ? resolve(state) : join(home, '.local/state/fleet-mesh'),
   };
+}
+
+/**
+ * systemd's RuntimeDirectory= (systemd.exec(5); the first, where a unit has several), else a directory of our own in that
+ * of the user. Nothing else would do: a directory that everybody may write to is no place for a control socket.
+ */
+function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironment): string | undefined {
+  const [first] = (RUNTIME_DIRECTORY ?? '').split(':');
+  if (first?.startsWith('/')) return first;
+  return XDG_RUNTIME_DIR?.startsWith('/') ? join(XDG_RUNTIME_DIR, 'fleet-mesh') : undefined;
 }
 
 /** Where systemd keeps the credentials of the daemon's unit, for nobody else to look at (systemd.exec(5), CREDENTIALS). */

@@ -12,6 +12,7 @@ import type {
   TunnelDestination,
   WhileDown,
 } from './config.ts';
+import { controlSocket } from './control-socket.ts';
 import { type Places, resolvePath } from './paths.ts';
 import type { ParsedProbe } from './schema/probe.ts';
 import type { ParsedConfig } from './schema.ts';
@@ -35,6 +36,7 @@ export function resolveConfig(
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
     plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
+    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
     stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,

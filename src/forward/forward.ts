@@ -1,10 +1,12 @@
 import type { TunnelError } from '../errors.ts';
 import type { ChannelSource } from './channel-source.ts';
+import type { Listener } from './listener.ts';
 import type { Usage } from './usage.ts';
 
 /** What a forward itself has to say about being up. */
 export type ForwardCondition =
-  | { readonly kind: 'serving' }
+  /** Its listener is there; on this node, bound by systemd or by this daemon. */
+  | { readonly kind: 'serving'; readonly listenBy?: Listener['by'] }
   /** Its listener is not there: being bound, or why not. */
   | { readonly kind: 'unbound'; readonly error: TunnelError | undefined }
   /** Its listener is there, but that what comes to it comes to us is not proven: yet, or for this reason. */

@@ -6,7 +6,7 @@ import type { WhileDown } from '../config/config.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
 import type { Channel, Originator } from './channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
-import { type Listener, listen } from './listener.ts';
+import type { Listen, Listener } from './listener.ts';
 import { relay } from './relay.ts';
 import { resetClient } from './reset.ts';
 
@@ -33,6 +33,11 @@ export interface ListenForwardOptions {
   readonly maxConnections: number;
 }
 
+export interface ListenForwardDependencies extends ForwardDependencies {
+  /** How the listener is made. */
+  readonly listen: Listen;
+}
+
 /** With `refuse` nobody waits for a link, but an open that a lost session swallowed may be tried on another for this long. */
 const REFUSE_RETRY_MS = 1_000;
 
@@ -48,7 +53,7 @@ const RETRY_LISTEN_MS = 5_000;
  */
 export class ListenForward implements Forward {
   #options: ListenForwardOptions;
-  readonly #deps: ForwardDependencies;
+  readonly #deps: ListenForwardDependencies;
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
@@ -56,13 +61,13 @@ export class ListenForward implements Forward {
   readonly #serving = new Set<AbortController>();
   readonly #idleWaiters = new Set<() => void>();
 
-  constructor(options: ListenForwardOptions, deps: ForwardDependencies) {
+  constructor(options: ListenForwardOptions, deps: ListenForwardDependencies) {
     this.#options = options;
     this.#deps = deps;
   }
 
   get condition(): ForwardCondition {
-    if (this.#listener) return { kind: 'serving' };
+    if (this.#listener) return { kind: 'serving', listenBy: this.#listener.by };
     return { kind: 'unbound', error: this.#listenError };
   }
 
@@ -81,12 +86,13 @@ export class ListenForward implements Forward {
     await listener?.close();
   }
 
-  async reconfigure(options: ListenForwardOptions): Promise<void> {
+  /** `serve`: whether a moved listener is bound at its new place. */
+  async reconfigure(options: ListenForwardOptions, serve = true): Promise<void> {
     const moved = formatAddress(options.listen) !== formatAddress(this.#options.listen);
     this.#options = options;
     if (!moved) return;
     await this.stopAccepting();
-    await this.start();
+    if (serve) await this.start();
   }
 
   /** Settles when no connection is open or waiting. */
@@ -104,7 +110,7 @@ export class ListenForward implements Forward {
   async #bind(signal: AbortSignal): Promise<boolean> {
     try {
       const { listen: address } = this.#options;
-      const listener = await listen(address, (socket) => this.#accept(socket), this.#deps.onAcceptError);
+      const listener = await this.#deps.listen(address, (socket) => this.#accept(socket), this.#deps.onAcceptError);
       if (signal.aborted) {
         await listener.close();
         return false;

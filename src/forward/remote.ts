@@ -105,13 +105,14 @@ export class RemoteForward implements Forward {
     this.#holder?.sessionsChanged();
   }
 
-  async reconfigure(options: RemoteForwardOptions): Promise<void> {
+  /** `serve`: whether a moved listener is bound at its new place. */
+  async reconfigure(options: RemoteForwardOptions, serve = true): Promise<void> {
     const place = ({ host, actor, listen }: RemoteForwardOptions) => `${actor}@${host} ${formatAddress(listen)}`;
     const moved = place(options) !== place(this.#options);
     this.#options = options;
     if (!moved) return;
     await this.stopAccepting();
-    await this.start();
+    if (serve) await this.start();
   }
 
   whenIdle(): Promise<void> {

@@ -11,17 +11,17 @@ const HINT = 'Choose another path, or move it away: only a socket of our own tha
 
 /**
  * What stands where a socket is to be bound: nothing (undefined), or a socket of ours that nobody listens on any more,
- * as kill -9 leaves it. Rejects with `listen_in_use` for everything else. Symbolic links are not followed.
+ * as kill -9 leaves it. `who` is for messages, as in "the tunnel". Rejects with `listen_in_use` for everything else. Symbolic links are not followed.
  */
-export async function findStaleSocket(path: string): Promise<Stats | undefined> {
+export async function findStaleSocket(path: string, who: string): Promise<Stats | undefined> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (found === undefined) return undefined;
-  if (!found.isSocket()) throw taken(path, `${kindOf(found)} is there, which is never replaced`);
-  if (found.uid !== process.geteuid?.()) throw taken(path, 'a socket of another user is there');
-  if (await answers(path)) throw taken(path, 'another program listens there');
+  if (!found.isSocket()) throw taken(who, path, `${kindOf(found)} is there, which is never replaced`);
+  if (found.uid !== process.geteuid?.()) throw taken(who, path, 'a socket of another user is there');
+  if (await answers(path)) throw taken(who, path, 'another program listens there');
   return found;
 }
 
@@ -29,19 +29,19 @@ export async function findStaleSocket(path: string): Promise<Stats | undefined> 
  * Takes the stale socket away, by way of a private directory on the same file system: if it is another file by now,
  * that one gets its name back.
  */
-export async function removeStaleSocket(path: string, stale: Stats, privately: string): Promise<void> {
+export async function removeStaleSocket(path: string, stale: Stats, privately: string, who: string): Promise<void> {
   const aside = join(privately, 'stale');
   await rename(path, aside);
   if (!isSameFile(await lstat(aside), stale)) {
     await link(aside, path);
     await unlink(aside);
-    throw taken(path, 'another program has just begun to listen there');
+    throw taken(who, path, 'another program has just begun to listen there');
   }
   await unlink(aside);
 }
 
-export function taken(path: string, why: string, cause?: unknown): TunnelError {
-  return new TunnelError('listen_in_use', `the tunnel cannot listen on unix:${path}: ${why}`, { cause, hint: HINT });
+export function taken(who: string, path: string, why: string, cause?: unknown): TunnelError {
+  return new TunnelError('listen_in_use', `${who} cannot listen on unix:${path}: ${why}`, { cause, hint: HINT });
 }
 
 export function isSameFile(a: Stats, b: Stats): boolean {

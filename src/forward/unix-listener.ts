@@ -4,17 +4,26 @@ import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { findStaleSocket, isSameFile, removeStaleSocket, taken } from './stale-socket.ts';
 
-/** Only the daemon's own user may connect: connect(2) needs write permission on the socket file. */
-const SOCKET_MODE = 0o600;
+/** Whose socket it is, and who may use it. */
+export interface SocketOwner {
+  /** As in "the tunnel"; messages start with it. */
+  readonly who: string;
+  /** Permission bits of the socket file: connect(2) needs write permission. */
+  readonly mode: number;
+}
+
+/** Only the daemon's own user may connect. */
+const TUNNEL: SocketOwner = { who: 'the tunnel', mode: 0o600 };
 
 /**
- * Makes the server listen at `path`, mode 0600, and returns what closes it. It is bound in a private directory (0700)
+ * Makes the server listen at `path` and returns what closes it. It is bound in a private directory (0700)
  * beside the path, gets its mode there, and only then its name, by link(2). So there is no moment at which others could
  * connect, whatever the umask (which belongs to the whole process, its threads included), none at which a socket of that
  * name does not answer, and whatever bears the name already is never written over.
  */
-export async function listenUnix(server: Server, path: string): Promise<() => void> {
-  const stale = await findStaleSocket(path);
+export async function listenUnix(server: Server, path: string, owner: SocketOwner = TUNNEL): Promise<() => void> {
+  const { who, mode } = owner;
+  const stale = await findStaleSocket(path, who);
   const privately = await mkdtemp(join(dirname(path), '.fleet-mesh-'));
   const directory = openSync(privately, 'r');
   try {
@@ -22,11 +31,13 @@ export async function listenUnix(server: Server, path: string): Promise<() => vo
     const bound = `/proc/self/fd/${directory}/s`;
     await listening(server, bound);
     try {
-      chmodSync(bound, SOCKET_MODE);
+      chmodSync(bound, mode);
       const own = lstatSync(bound);
-      if (stale !== undefined) await removeStaleSocket(path, stale, privately);
+      if (stale !== undefined) await removeStaleSocket(path, stale, privately, who);
       await link(bound, path).catch((error: NodeJS.ErrnoException) => {
-        throw error.code === 'EEXIST' ? taken(path, 'another program has just begun to listen there', error) : error;
+        throw error.code === 'EEXIST'
+          ? taken(who, path, 'another program has just begun to listen there', error)
+          : error;
       });
       let closed = false;
       return () => {

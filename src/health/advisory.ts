@@ -12,6 +12,7 @@ export const ADVISORY_CODES = [
   'step_unknown',
   'step_done',
   'plan_unusable',
+  'control_unavailable',
 ] as const;
 
 export type AdvisoryCode = (typeof ADVISORY_CODES)[number];

@@ -89,6 +89,8 @@ export const tunnelStatus = z.strictObject({
   actor: z.string(),
   direction: z.enum(['local', 'remote', 'dynamic']),
   listen: z.string(),
+  /** Who has bound `listen` on this node: what systemd has bound stays open while the daemon restarts. */
+  listen_by: z.enum(['systemd', 'daemon']).nullable(),
   target: z.string(),
   production: z.boolean(),
   note: z.string().nullable(),
@@ -123,6 +125,26 @@ const planStatus = z.strictObject({
 });
 export type PlanStatus = z.infer<typeof planStatus>;
 
+/** A socket that systemd passed (sd_listen_fds(3)). */
+const socketStatus = z.strictObject({
+  /** `FileDescriptorName=` of its unit. */
+  name: z.string(),
+  address: z.string().nullable(),
+  used_by: z.string().nullable(),
+  /** Why nothing uses it. */
+  problem: z.string().nullable(),
+});
+export type SocketStatus = z.infer<typeof socketStatus>;
+
+const systemdStatus = z.strictObject({
+  /** The way to the service manager; null when none waits for word of this daemon. */
+  notify: z.enum(['sd-notify', 'systemd-notify', 'none']).nullable(),
+  /** Silence after which systemd restarts the daemon; null when it does not watch. */
+  watchdog_ms: z.number().positive().nullable(),
+  sockets: z.array(socketStatus),
+});
+export type SystemdStatus = z.infer<typeof systemdStatus>;
+
 export const status = z.strictObject({
   schema: z.literal(1),
   node: z.string(),
@@ -133,6 +155,7 @@ export const status = z.strictObject({
   reason: z.string().nullable(),
   config: configStatus,
   plan: planStatus.nullable(),
+  systemd: systemdStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
   advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),

@@ -1,7 +1,8 @@
 import { printable } from '../printable.ts';
 import { type Column, table } from './columns.ts';
+import { explain } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
-import { formatSpan, spanBetween } from './span.ts';
+import { spanBetween } from './span.ts';
 import type { LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
 
 export interface TextOptions {
@@ -42,13 +43,23 @@ function header(status: Status, paint: Paint): string[] {
           `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
             `in force: ${printable(reload.error ?? 'no reason given')}`,
         ]),
+    ...systemdLines(status.systemd),
+  ];
+}
+
+/** Only what somebody should mend. */
+function systemdLines({ notify, sockets }: Status['systemd']): string[] {
+  const problems = sockets.flatMap(({ problem }) => problem ?? []);
+  return [
+    ...(notify === 'none' ? ['systemd: there is no way to tell it how this daemon is'] : []),
+    ...problems.map((problem) => `systemd: ${printable(problem)}`),
   ];
 }
 
 function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.tunnels.length === 0) return ['No tunnels are configured.'];
   const [title = '', ...rows] = table(tunnelColumns(status.now, paint), status.tunnels, width);
-  return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explain(tunnel, status)])];
+  return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explainLines(tunnel, status)])];
 }
 
 function tunnelColumns(now: string, paint: Paint): Column<TunnelStatus>[] {
@@ -71,38 +82,14 @@ function tunnelColumns(now: string, paint: Paint): Column<TunnelStatus>[] {
 }
 
 /** Under a tunnel that is not up: why, what would fix it, what happens next. */
-function explain(tunnel: TunnelStatus, status: Status): string[] {
+function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   if (tunnel.state === 'up') return [];
-  const link = status.links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
-  const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
-  const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
-  const error = intended ? tunnel.last_error : (tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null);
-  const why = tunnel.reason ?? error?.message ?? (intended ? undefined : 'no reason is known yet');
-  const next = intended || link === undefined ? undefined : nextAttempt(link, status.now);
+  const { why, error, next } = explain(tunnel, status);
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
   ];
-}
-
-function nextAttempt(link: LinkStatus, now: string): string | undefined {
-  const wait = link.next_attempt_at === null ? 0 : Date.parse(link.next_attempt_at) - Date.parse(now);
-  const when = wait < 1_000 ? 'now' : `in ${formatSpan(wait)}`;
-  const failed = link.attempts === 1 ? ' (1 attempt failed)' : ` (${link.attempts} attempts failed)`;
-  const tried = link.attempts === 0 ? '' : failed;
-  switch (link.state) {
-    case 'up':
-      return undefined;
-    case 'connecting':
-      return `connecting to ${printable(link.host)}${tried}`;
-    case 'backoff':
-      return `connects again ${when}${tried}`;
-    case 'blocked':
-      return link.next_attempt_at === null
-        ? 'nothing by itself: somebody must fix this first'
-        : `checks again ${when}, but somebody must fix this first${tried}`;
-  }
 }
 
 function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {

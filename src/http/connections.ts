@@ -19,12 +19,16 @@ export class Connections {
       socket.once('close', () => this.#requests.delete(socket));
     });
     server.on('request', ({ socket }, response) => {
-      this.#count(socket, 1);
-      response.once('close', () => this.#count(socket, -1));
+      this.#answering(socket, 1);
+      response.once('close', () => this.#answering(socket, -1));
     });
   }
 
-  #count(socket: Socket, change: 1 | -1): void {
+  get count(): number {
+    return this.#requests.size;
+  }
+
+  #answering(socket: Socket, change: 1 | -1): void {
     const requests = this.#requests.get(socket);
     if (requests === undefined) return;
     this.#requests.set(socket, requests + change);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { TcpAddress } from '../address.ts';
@@ -24,7 +25,19 @@ export interface EndpointOptions {
   readonly allowedHosts: () => readonly string[];
 }
 
-export type EndpointDependencies = Sources & { readonly log: Logger };
+export type EndpointDependencies = Sources & {
+  readonly log: Logger;
+  /**
+   * Takes over a socket that somebody else has bound to the address; what it returns gives it back. Undefined when there is
+   * none. Its connections come paused.
+   */
+  adopt?(address: TcpAddress, taker: ConnectionTaker): (() => void) | undefined;
+};
+
+interface ConnectionTaker {
+  onConnection(socket: Socket): void;
+  onError(error: Error): void;
+}
 
 /** The read-only HTTP endpoint (SPEC section 4). */
 export interface Endpoint {
@@ -56,16 +69,26 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   server.maxConnections = LIMITS.maxConnections;
   const connections = new Connections(server);
   answerOutsideFastify(server);
+  const onError = (err: Error) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint has a problem');
+  let giveBack: (() => void) | undefined;
 
   return {
     start: async () => {
       await app.ready();
+      const onConnection = (socket: Socket) => inject(server, connections, socket);
+      giveBack = dependencies.adopt?.(options.listen, { onConnection, onError });
+      if (giveBack !== undefined) {
+        // What Node begins to watch over slow requests with.
+        server.emit('listening');
+        return options.listen;
+      }
       // Not app.listen: for `localhost` it opens a second server, which would know none of the limits above.
       const bound = await listen(server, options.listen);
-      server.on('error', (err) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint has a problem'));
+      server.on('error', onError);
       return bound;
     },
     stop: async () => {
+      giveBack?.();
       const giveUp = setTimeout(() => connections.destroy(), STOP_MS);
       const closed = app.close();
       connections.close();
@@ -78,6 +101,16 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
       }
     },
   };
+}
+
+/** A connection that was accepted elsewhere; `server.maxConnections` does not see it. */
+function inject(server: Server, connections: Connections, socket: Socket): void {
+  if (connections.count >= LIMITS.maxConnections) {
+    socket.destroy();
+    return;
+  }
+  server.emit('connection', socket);
+  socket.resume();
 }
 
 function createApp(options: EndpointOptions, dependencies: EndpointDependencies): FastifyInstance {

@@ -6,7 +6,7 @@ import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
-import type { Attempt, Route } from './session.ts';
+import type { Attempt, ConnectStep, Route } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
@@ -30,9 +30,10 @@ export async function prepare(
       type: credential.type,
       fingerprint: credential.type === 'agent' ? undefined : credential.fingerprint,
     },
-    connect: async (signal, route) => {
+    connect: async (signal, route, onStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
-      const transport = await reach(host, route, signal);
+      const transport = await reach(host, route, signal, onStep);
+      onStep({ name: 'banner' });
       return openSession(
         transport,
         {
@@ -43,6 +44,7 @@ export async function prepare(
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
           keepalive,
+          onStep: (name) => onStep({ name }),
         },
         signal,
       );
@@ -63,7 +65,12 @@ function describeCredential({ key }: ActorConfig, credential: Credential): strin
   }
 }
 
-async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promise<Transport> {
+async function reach(
+  host: HostConfig,
+  route: Route,
+  signal: AbortSignal,
+  onStep: (step: ConnectStep) => void,
+): Promise<Transport> {
   if (route.kind === 'jump') {
     const lost = () =>
       new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
@@ -72,5 +79,7 @@ async function reach(host: HostConfig, route: Route, signal: AbortSignal): Promi
     return new ChannelTransport(route.carrier.channel, lost);
   }
   const { address, port, connectTimeoutMs } = host;
-  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse }, signal);
+  onStep({ name: 'dns' });
+  const onResolved = (addresses: readonly string[]) => onStep({ name: 'tcp', addresses });
+  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse, onResolved }, signal);
 }

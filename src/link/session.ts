@@ -1,5 +1,6 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import type { FarSession } from '../forward/far-side.ts';
+import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
 import type { Carrier } from './jump.ts';
 
@@ -31,8 +32,15 @@ export interface CredentialFacts {
 /** One attempt, after everything local was read and checked and before anything touched the network. */
 export interface Attempt {
   readonly credential: CredentialFacts;
-  connect(signal: AbortSignal, route: Route): Promise<LinkSession>;
+  /** Rejects with a TunnelError. `onStep` is told of each step as it begins, in their order. */
+  connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
 }
+
+/** A step on the way to a session; over a jump host the first two are missing. */
+export type ConnectStep =
+  | { readonly name: 'dns' }
+  | { readonly name: 'tcp'; readonly addresses: readonly string[] }
+  | { readonly name: HandshakeStep };
 
 /** How a session gets to its host. */
 export type Route =

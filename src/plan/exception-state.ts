@@ -3,7 +3,7 @@ import type { Plan, PlanException } from './plan.ts';
 import { findStep, isWaveComplete } from './progress.ts';
 
 /** An exception that is about to run out is told of so long before. */
-export const EXPIRES_SOON_MS = 14 * 86_400_000;
+const EXPIRES_SOON_MS = 14 * 86_400_000;
 
 export type ExceptionState =
   /** `until`: in words. `expiresAt` only where a date was written down. */

@@ -19,7 +19,7 @@ export interface Place {
   readonly step: Step;
 }
 
-export function waveOf({ waves }: Steps, id: number): Wave | undefined {
+function waveOf({ waves }: Steps, id: number): Wave | undefined {
   return waves.find((wave) => wave.id === id);
 }
 
@@ -57,7 +57,7 @@ export function openRequirements(plan: Steps, { requires }: Pick<Wave, 'requires
 }
 
 /** The open steps of its wave that come before a step. */
-export function earlierOpenSteps({ wave, step }: Place): Step[] {
+function earlierOpenSteps({ wave, step }: Place): Step[] {
   return wave.steps.slice(0, wave.steps.indexOf(step)).filter(({ done }) => done === undefined);
 }
 

@@ -69,7 +69,7 @@ const wave = mapping({
     .describe('Its steps, in the order in which they are done.'),
 });
 
-export const WORKLOAD_STATUSES = [
+const WORKLOAD_STATUSES = [
   'grandfathered',
   'planned',
   'observed',

@@ -132,7 +132,7 @@ async function look(path: string): Promise<string> {
 }
 
 /** One line for the log: what is newly approved and done. */
-export function describeChange(before: Plan | undefined, after: Plan): string {
+function describeChange(before: Plan | undefined, after: Plan): string {
   const approved = ({ gates }: Plan) => gates.filter((gate) => gate.approved !== undefined).map(({ id }) => id);
   const done = ({ waves }: Plan) =>
     waves.flatMap(({ steps }) => steps.filter((step) => step.done !== undefined).map(({ id }) => id));

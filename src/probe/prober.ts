@@ -48,6 +48,8 @@ export class Prober {
   #last: { readonly at: Date; readonly latencyMs: number | null; readonly error: TunnelError | null } | undefined;
   #soon = false;
   #run: AbortController | undefined;
+  /** When the probe under way has to be over, by performance.now(). */
+  #due: number | undefined;
   #repeating: Repeating | undefined;
 
   constructor(options: ProberOptions, dependencies: ProberDependencies) {
@@ -91,6 +93,11 @@ export class Prober {
     return this.#last?.error ?? undefined;
   }
 
+  /** How long ago the probe under way should have been over, in milliseconds; 0 when none is late. */
+  overdueMs(now: number): number {
+    return this.#due === undefined ? 0 : Math.max(0, now - this.#due);
+  }
+
   status(): ProbeStatus {
     return {
       state: this.#verdict.state,
@@ -121,11 +128,13 @@ export class Prober {
     const run = new AbortController();
     this.#run = run;
     const startedAt = performance.now();
+    this.#due = startedAt + config.timeoutMs;
     const expired = () => unanswered(config.check, config.timeoutMs);
     const error = await withDeadline(config.timeoutMs, run.signal, expired, (signal) =>
       runCheck(config.check, source, target, signal),
     ).then(() => undefined, TunnelError.from);
     this.#run = undefined;
+    this.#due = undefined;
     // Stopped, forgotten or about something else by now: whatever came of it is not a verdict.
     if (run.signal.aborted) return;
     if (error !== undefined && isSessionLoss(error)) {

@@ -11,6 +11,8 @@ export interface DialOptions {
   readonly timeoutMs: number;
   /** Addresses that other sessions to this host run over: others are tried first. */
   readonly inUse?: readonly string[];
+  /** The name is resolved, and the addresses are tried in this order. */
+  readonly onResolved?: ((addresses: readonly string[]) => void) | undefined;
 }
 
 /** One for the process, as its threads are. */
@@ -23,6 +25,7 @@ const resolver = new Resolver();
 export async function dial(options: DialOptions, signal: AbortSignal): Promise<Socket> {
   const resolved = await resolver.resolve(options.host, options.timeoutMs, signal);
   const addresses = preferUnused(resolved, options.inUse ?? []);
+  options.onResolved?.(addresses);
   const failures: TunnelError[] = [];
   const sliceMs = options.timeoutMs / addresses.length;
   for (const address of addresses) {

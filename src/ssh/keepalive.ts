@@ -32,10 +32,11 @@ const SUSPECT_ROUND_TRIPS = 4;
 
 /**
  * Where something still comes from the peer, an answer may take so many times as long as silence may, and on top of that
- * as long as what was carried since the last one takes on the slowest link that is waited for.
+ * as long as what was carried since the last one takes on the slowest link that is waited for; but no queue is so long.
  */
 const ANSWER_PATIENCES = 4;
 const SLOWEST_BYTES_PER_MS = 2;
+const MOST_PATIENCES = 16;
 
 /**
  * Finds a half-open session. Unlike ssh2's own keepalive, every byte from the peer counts as life, and so does a full
@@ -128,7 +129,7 @@ export class Keepalive {
     }
     const unansweredMs = now - this.#answered.at;
     const onTheWayMs = (carried(this.#last) - this.#answered.carried) / SLOWEST_BYTES_PER_MS;
-    if (unansweredMs >= ANSWER_PATIENCES * patienceMs + onTheWayMs) {
+    if (unansweredMs >= Math.min(ANSWER_PATIENCES * patienceMs + onTheWayMs, MOST_PATIENCES * patienceMs)) {
       this.#giveUp(unansweredMs, 'deaf');
       return;
     }

@@ -30,6 +30,8 @@ export interface SessionOptions {
   /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
   readonly stepTimeoutMs: number;
   readonly keepalive: KeepaliveConfig;
+  /** A step begins. */
+  readonly onStep?: ((step: HandshakeStep) => void) | undefined;
 }
 
 /** What the two sides agreed on; shown in `/status`. */
@@ -79,6 +81,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
 
     const nextStep = (next: HandshakeStep) => {
       step = next;
+      options.onStep?.(next);
       timer.refresh();
     };
     const timer = setTimeout(() => {

@@ -1,28 +1,34 @@
 import type { TunnelConfig } from '../config/config.ts';
 import { socksTarget } from '../forward/dynamic.ts';
 import type { Forward } from '../forward/forward.ts';
-import { ListenForward, type ListenForwardOptions } from '../forward/listen-forward.ts';
+import { ListenForward, type ListenForwardDependencies, type ListenForwardOptions } from '../forward/listen-forward.ts';
 import { fixedTarget } from '../forward/local.ts';
 import { RemoteForward, type RemoteForwardDependencies, type RemoteForwardOptions } from '../forward/remote.ts';
 
 /** A tunnel's forward, and how it takes on new settings of the same direction. */
 export interface ConfiguredForward {
   readonly forward: Forward;
-  /** For connections from now on; settles when a moved listener was bound or has failed for the first time. */
-  reconfigure(config: TunnelConfig): Promise<void>;
+  /**
+   * For connections from now on; settles when a moved listener was bound or has failed for the first time. Without `serve`
+   * it is not bound: the forward is out of service.
+   */
+  reconfigure(config: TunnelConfig, serve: boolean): Promise<void>;
 }
 
 /** The one place that knows which direction is which class. */
-export function createForward(config: TunnelConfig, deps: RemoteForwardDependencies): ConfiguredForward {
+export function createForward(
+  config: TunnelConfig,
+  deps: RemoteForwardDependencies & ListenForwardDependencies,
+): ConfiguredForward {
   switch (config.direction) {
     case 'local':
     case 'dynamic': {
       const forward = new ListenForward(listenOptions(config), deps);
-      return { forward, reconfigure: (next) => forward.reconfigure(listenOptions(next)) };
+      return { forward, reconfigure: (next, serve) => forward.reconfigure(listenOptions(next), serve) };
     }
     case 'remote': {
       const forward = new RemoteForward(remoteOptions(config), deps);
-      return { forward, reconfigure: (next) => forward.reconfigure(remoteOptions(next)) };
+      return { forward, reconfigure: (next, serve) => forward.reconfigure(remoteOptions(next), serve) };
     }
   }
 }

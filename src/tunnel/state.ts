@@ -6,6 +6,8 @@ import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.t
 export interface TunnelFacts {
   /** Taken out of the configuration: it lives on only for its open connections. */
   readonly removed: boolean;
+  /** An operator has taken it out of service (`down`). */
+  readonly suspended: boolean;
   /** The daemon ends: so does everything else as soon as it may. */
   readonly stopping: boolean;
   readonly host: string;
@@ -40,6 +42,14 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'draining',
       reason: `removed from the configuration; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
+  if (facts.suspended)
+    return {
+      state: 'stopped',
+      reason:
+        'taken out of service with `fleet-mesh down`, until `fleet-mesh up` or a restart of the daemon' +
+        (facts.open > 0 ? `; ${connections(facts.open)} still open` : ''),
       error: undefined,
     };
   // Without a session nothing can listen on the far side: then the link is what must be mended.

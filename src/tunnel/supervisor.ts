@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
+import type { Listen } from '../forward/listener.ts';
 import type { LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
@@ -15,6 +16,8 @@ export interface SupervisorDependencies {
   readonly prepare: Prepare;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** How the listener of that tunnel is made, if it is on this node. */
+  listenFor(tunnel: string): Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -56,11 +59,17 @@ export class Supervisor {
    * this daemon.
    */
   get unbound(): string[] {
-    return [...this.#tunnels.values()].flatMap(({ config, condition }) =>
-      condition.kind === 'unbound' && config.direction !== 'remote'
+    return [...this.#tunnels.values()].flatMap(({ config, condition, outOfService }) =>
+      condition.kind === 'unbound' && config.direction !== 'remote' && !outOfService
         ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
         : [],
     );
+  }
+
+  /** One sentence for each tunnel whose data path seems to have hung. */
+  get stuck(): string[] {
+    const now = performance.now();
+    return this.#everyTunnel().flatMap((tunnel) => tunnel.stuck(now) ?? []);
   }
 
   async start(config: Config): Promise<void> {
@@ -78,6 +87,17 @@ export class Supervisor {
     for (const tunnel of this.#tunnels.values()) tunnel.retry();
     // Last, because it takes as long as the peers take: a host that does not answer holds up nobody else.
     await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
+  }
+
+  /** The tunnels of those names; undefined stands for a name that is none. */
+  named(names: readonly string[]): (Tunnel | undefined)[] {
+    return names.map((name) => this.#tunnels.get(name));
+  }
+
+  /** Back into service, over links that are made anew where they were let go. */
+  async resume(config: Config, tunnels: readonly Tunnel[]): Promise<void> {
+    const suspended = tunnels.filter(({ outOfService }) => outOfService);
+    await Promise.all(suspended.map((tunnel) => tunnel.resume(this.#linkOf(config, tunnel.config))));
   }
 
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
@@ -115,15 +135,18 @@ export class Supervisor {
     return [...this.#tunnels.values(), ...this.#departing];
   }
 
-  async #add(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
-    const { metrics, log, random } = this.#deps;
+  async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
+    const { metrics, log, random, listenFor } = this.#deps;
     const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
+      listen: listenFor(tunnelConfig.name),
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);
-    await tunnel.start();
+    if (!suspended) return tunnel.start();
+    await tunnel.suspend();
+    await tunnel.settle(0);
   }
 
   async #applyWhere(
@@ -144,9 +167,21 @@ export class Supervisor {
     ]);
     for (const tunnel of leaving) this.#letGo(tunnel);
     await Promise.all([
-      ...changed.map((tunnel) => this.#tunnels.get(tunnel.name)?.reconfigure(tunnel, this.#linkOf(config, tunnel))),
-      ...named(diff.added).map((tunnel) => this.#add(config, tunnel)),
+      ...changed.map((tunnel) => this.#reconfigure(config, tunnel)),
+      // One that turns its direction is another tunnel of the same name, and that name was taken out of service.
+      ...named(diff.added).map((tunnel) => {
+        const suspended = removed.some((before) => before.config.name === tunnel.name && before.outOfService);
+        return this.#add(config, tunnel, suspended);
+      }),
     ]);
+  }
+
+  async #reconfigure(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
+    const tunnel = this.#tunnels.get(tunnelConfig.name);
+    await tunnel?.reconfigure(
+      tunnelConfig,
+      tunnel.outOfService?.settled ? undefined : this.#linkOf(config, tunnelConfig),
+    );
   }
 
   /** Out of the configuration. A tunnel of the same name may take its place from now on. */
@@ -266,7 +301,8 @@ export class Supervisor {
   /** The links that tunnels of the configuration go over, and those that these run over. */
   #wanted(): ReadonlySet<Link> {
     const wanted = new Set<Link>();
-    for (const { config } of this.#tunnels.values()) {
+    for (const { config, outOfService } of this.#tunnels.values()) {
+      if (outOfService?.settled) continue;
       for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
         wanted.add(entry.link);
     }

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
-import { sleep } from '../async/sleep.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
+import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
 import { FirstTime } from '../log/first-time.ts';
@@ -15,6 +15,7 @@ import { Prober } from '../probe/prober.ts';
 import { AcceptTrouble } from './accept-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
+import { idleWithin } from './idle-within.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -34,12 +35,17 @@ export interface TunnelDependencies {
     'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
   >;
   readonly log: Logger;
+  /** How a listener on this node is made. */
+  readonly listen: Listen;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
 /** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
 const MOST_REASONS_LOGGED = 100;
+
+/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
+const STUCK_MS = 30_000;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
@@ -54,6 +60,8 @@ export class Tunnel {
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
+  /** Out of service; aborts when it is taken back into it. */
+  #suspension: { readonly end: AbortController; settled: boolean } | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -72,6 +80,7 @@ export class Tunnel {
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
+      listen: deps.listen,
       sessions: () => this.#link.farSessions,
       random: deps.random,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
@@ -94,6 +103,11 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
+  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  get outOfService(): { readonly settled: boolean } | undefined {
+    return this.#suspension;
+  }
+
   /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
@@ -107,8 +121,38 @@ export class Tunnel {
     await this.#forward.forward.start();
   }
 
+  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  async suspend(): Promise<void> {
+    this.#suspension ??= { end: new AbortController(), settled: false };
+    this.#setProbe();
+    await this.stopAccepting();
+    this.#evaluate();
+  }
+
+  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  async settle(graceMs: number): Promise<void> {
+    const suspension = this.#suspension;
+    if (!suspension) return;
+    await idleWithin(this.#forward.forward, graceMs, suspension.end.signal);
+    if (suspension.end.signal.aborted || this.#stopping) return;
+    this.#forward.forward.resetAll();
+    await this.#forward.forward.whenIdle();
+    suspension.settled = true;
+  }
+
+  /** Back into service over `link`. */
+  async resume(link: TunnelLink): Promise<void> {
+    this.#suspension?.end.abort();
+    this.#suspension = undefined;
+    this.#link = link;
+    this.#source.move(link);
+    this.#targetError = undefined;
+    this.#probeWasReady = false;
+    await this.start();
+  }
+
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink): Promise<void> {
+  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
     const before = this.#config;
     this.#config = config;
     this.#link = link;
@@ -121,7 +165,7 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config);
+    await this.#forward.reconfigure(config, !this.#suspension);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
@@ -163,16 +207,9 @@ export class Tunnel {
     this.#probing?.stop.abort();
     this.#evaluate();
     await this.stopAccepting();
-    const patience = new AbortController();
-    const enough = () => patience.abort();
-    force.addEventListener('abort', enough, { once: true });
-    if (force.aborted) enough();
-    const idle = this.#forward.forward.whenIdle();
-    await Promise.race([idle, sleep(graceMs, patience.signal).catch(() => {})]);
-    patience.abort();
-    force.removeEventListener('abort', enough);
+    await idleWithin(this.#forward.forward, graceMs, force);
     this.#forward.forward.resetAll();
-    await idle;
+    await this.#forward.forward.whenIdle();
   }
 
   /** Once a second: dates the clients' last activity. */
@@ -180,8 +217,16 @@ export class Tunnel {
     this.#usage.sample(now);
   }
 
+  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  stuck(now: number): string | undefined {
+    const overdueMs = this.#probing?.prober.overdueMs(now) ?? 0;
+    if (overdueMs < STUCK_MS) return undefined;
+    return `a probe of ${this.#config.name} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
+  }
+
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
+    const { condition } = this;
     const { state, reason, error } = tunnelState(this.#facts());
     return {
       name,
@@ -189,6 +234,7 @@ export class Tunnel {
       actor,
       direction,
       listen: formatAddress(listen),
+      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
       target: targetText(this.#config),
       production,
       note: note ?? null,
@@ -221,7 +267,7 @@ export class Tunnel {
 
   #setProbe(): void {
     const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed) {
+    if (!probe || !target || this.#removed || this.#suspension) {
       this.#probing?.stop.abort();
       this.#probing = undefined;
       return;
@@ -284,7 +330,7 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && this.#state !== 'down') return;
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#state !== 'down') return;
     const { state: to, reason, error } = tunnelState(this.#facts());
     const from = this.#state;
     if (from !== to) this.#since = new Date();
@@ -303,6 +349,7 @@ export class Tunnel {
     const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
+      suspended: this.#suspension !== undefined,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,

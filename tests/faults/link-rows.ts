@@ -12,7 +12,7 @@ export function signalSession(stage: Stage, session: number, name: NodeJS.Signal
   for (const pid of pids) signal(pid, name);
 }
 
-function activeConnection({ proxy }: Stage) {
+export function activeConnection({ proxy }: Stage) {
   const [first] = proxy.connections();
   if (first === undefined) throw new Error('there is no connection');
   return first;

@@ -1,13 +1,15 @@
 import type { ErrorCode } from '../../src/errors.ts';
 import type { LinkState, Status, TunnelStateName } from '../../src/health/status.ts';
 import type { Capability } from '../support/capabilities.ts';
-import { linkOf, tunnelOf } from '../support/mesh.ts';
+import { tunnelOf } from '../support/mesh.ts';
 import type { RequestLoop } from '../support/request-loop.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 /** What `/status` must show while the fault lasts. What is not given may be anything. */
 export interface Sight {
   readonly link?: LinkState;
+  /** Which link that is, where there are several. Default: coulombcore. */
+  readonly to?: string;
   /** Code of the link's last error. */
   readonly linkCode?: ErrorCode;
   /** State of the tunnel `echo`. */
@@ -42,13 +44,17 @@ export interface FaultRow {
   readonly requests: 'are all served' | 'may fail';
   /** Of those that are served. */
   readonly slowestBelowMs?: number;
-  /** The stream that is open on the active session when the fault strikes: whole to its end, or cut with a reset. */
-  readonly stream: 'survives' | 'is reset';
+  /**
+   * The stream that is open on the active session when the fault strikes: whole to its end, or cut with a reset. Merely cut
+   * where nothing of ours decides how: a Unix socket has no reset, and the client of a remote tunnel is sshd's.
+   */
+  readonly stream: 'survives' | 'is reset' | 'is cut';
 }
 
 export function shows(sight: Sight): (status: Status) => boolean {
   return (status) => {
-    const link = linkOf(status);
+    const link = status.links.find(({ host }) => host === (sight.to ?? 'coulombcore'));
+    if (!link) throw new Error(`there is no link to ${sight.to ?? 'coulombcore'}`);
     const tunnel = tunnelOf(status, 'echo');
     const same = (wanted: unknown, seen: unknown) => wanted === undefined || wanted === seen;
     return (

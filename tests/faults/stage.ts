@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Entrance } from '../support/entrance.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import type { LoopbackServer } from '../support/loopback.ts';
 import { hasSessions, type Mesh, type MeshTunnel, startMesh } from '../support/mesh.ts';
@@ -8,6 +9,7 @@ import { childrenOf, descendantsOf } from '../support/proc.ts';
 import { type Sshd, type SshdOptions, startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
+import { LOCAL, targetSocket, type Way } from './way.ts';
 
 export interface StageOptions {
   readonly sshd?: SshdOptions;
@@ -24,11 +26,16 @@ export interface StageOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
   readonly wrapper?: (directory: string) => readonly string[];
+  /** What kind of tunnel it is. Default: a local one. */
+  readonly way?: Way;
 }
 
 /** Where a fault strikes: the built daemon, its link to a real sshd through a fault proxy, and two targets behind that. */
 export interface Stage extends AsyncDisposable {
+  /** The sshd that the faults strike, behind the fault proxy: the jump host where there is one. */
   readonly sshd: Sshd;
+  /** The sshd that the tunnels end at. */
+  readonly lastHop: Sshd;
   readonly proxy: FaultProxy;
   readonly mesh: Mesh;
   /** Target of the tunnel `echo`; replaced when a row restarts it. */
@@ -37,6 +44,7 @@ export interface Stage extends AsyncDisposable {
   readonly source: PacedSource;
   readonly sessions: number;
   readonly tunnels: Readonly<Record<'echo' | 'stream', MeshTunnel>>;
+  entrance(tunnel: 'echo' | 'stream'): Entrance;
   /** The sshd processes of each session, oldest session first: the first one is the active one. */
   sessionPids(): number[][];
   /** Writes sshd's present host keys into the daemon's known_hosts. */
@@ -46,6 +54,15 @@ export interface Stage extends AsyncDisposable {
 /** Faster than the defaults, where those are not the point: a ring of hundreds of waits has to end. */
 const FAST_HOST = { sessions: 2, keepalive: { every: '500ms', lost_after: 3 }, connect_timeout: '1s' };
 const FAST_PROBE = { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 };
+
+/** The host behind a jump host: the one is healthy, and the other is what the faults strike. */
+function behind(jump: Sshd, struck: Readonly<Record<string, unknown>>) {
+  return {
+    host: { ...FAST_HOST, jump: { host: 'bastion', actor: 'agt-bastion' } },
+    hosts: { bastion: { address: '127.0.0.1', user: jump.user, ...struck } },
+    actors: { 'agt-bastion': { key: jump.clientKeyFile } },
+  };
+}
 
 /** Started, warmed up, and at rest. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
@@ -58,10 +75,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     for (const resource of started.splice(0).reverse()) await resource[Symbol.asyncDispose]();
   };
   try {
+    const { way = LOCAL } = options;
     const sshd = use(await startSshd(options.sshd));
+    const lastHop = way.jump ? use(await startSshd()) : sshd;
     const proxy = use(await FaultProxy.start(sshd.port));
-    const echo = use(await startEcho());
-    const source = use(await startPacedSource());
+    const { directory } = lastHop;
+    const socket = (tunnel: string) => (way.unixTargets ? { path: targetSocket(directory, tunnel) } : undefined);
+    const echo = use(await startEcho(socket('echo')));
+    const source = use(await startPacedSource(socket('stream')));
     const knownHosts = join(sshd.directory, 'known_hosts_of_the_daemon');
     const address = options.host?.address ?? '127.0.0.1';
     const port = options.host?.port ?? proxy.port;
@@ -74,28 +95,38 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
           .join(''),
       );
     trustHostKeys();
-    const host = { port, known_hosts: knownHosts, ...FAST_HOST, ...options.host };
-    const { sessions } = host;
+    const struck = { port, known_hosts: knownHosts, ...FAST_HOST, ...options.host };
+    const { sessions } = struck;
+    const places = {
+      echo: { tunnel: 'echo', directory, port: echo.port },
+      stream: { tunnel: 'stream', directory, port: source.port },
+    };
+    const own = way.tunnel(places.echo);
     const tunnels = {
       echo: {
-        target: echo.port,
+        ...own,
         production: true,
-        probe: FAST_PROBE,
-        while_down: { hold: '10s', limit: 2_000 },
+        ...(own['direction'] === 'dynamic' ? {} : { probe: FAST_PROBE }),
+        ...(own['direction'] === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
         ...options.echo,
       },
-      stream: { target: source.port },
+      stream: way.tunnel(places.stream),
     };
+    const hosts = way.jump ? behind(sshd, struck) : { host: struck };
     const { extra = {}, env = {}, wrapper = () => [] } = options;
-    const mesh = use(await startMesh({ sshd, tunnels, host, extra, env, wrapper: wrapper(sshd.directory) }));
+    const mesh = use(
+      await startMesh({ sshd: lastHop, tunnels, ...hosts, extra, env, wrapper: wrapper(sshd.directory) }),
+    );
     const stage: Stage = {
       sshd,
+      lastHop,
       proxy,
       mesh,
       echo,
       source,
       sessions,
       tunnels,
+      entrance: (tunnel) => way.entrance(places[tunnel], mesh.port(tunnel)),
       sessionPids: () => childrenOf(sshd.pid()).map((pid) => [pid, ...descendantsOf(pid)]),
       trustHostKeys,
       [Symbol.asyncDispose]: dispose,
@@ -104,7 +135,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
     await mesh.waitFor(hasSessions(sessions));
     await mesh.waitForTunnel('up', 'echo');
-    await echoOnce(mesh.port('echo'));
+    await echoOnce(stage.entrance('echo'));
     return stage;
   } catch (error) {
     await dispose();

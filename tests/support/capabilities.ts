@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { whyNoBox } from '../system/box/box.ts';
 import { findProgram } from './find-program.ts';
 
 /** What tests may need of the machine, and the Debian package that brings it. */
@@ -11,6 +12,10 @@ const CAPABILITIES = {
   curl: { program: 'curl', debian: 'curl' },
   faketime: { program: 'faketime', debian: 'faketime' },
   nft: { program: 'nft', debian: 'nftables' },
+  systemctl: { program: 'systemctl', debian: 'systemd' },
+  'systemd-analyze': { program: 'systemd-analyze', debian: 'systemd' },
+  'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
+  nsenter: { program: 'nsenter', debian: 'util-linux' },
   ip: { program: 'ip', debian: 'iproute2' },
 } as const;
 
@@ -32,6 +37,26 @@ export function has(capability: Capability): boolean {
     throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
   }
   return missing(capability, `apt-get install ${debian}`);
+}
+
+let boxTried: boolean | undefined;
+
+/**
+ * Whether a real systemd can be booted here (tests/system/box). Root and the packages are asked for like everything else;
+ * what a kernel or a container forbids is nobody's omission, and is said loudly in CI as well.
+ */
+export function hasBox(): boolean {
+  boxTried ??= (['root', 'systemctl', 'dbus-daemon', 'nsenter', 'sshd'] as const).every(has) && canBoot();
+  return boxTried;
+}
+
+function canBoot(): boolean {
+  const why = whyNoBox();
+  if (why === undefined) return true;
+  process.stderr.write(
+    `\n*** SKIPPING the tests under a real systemd: this machine does not let us boot one (${why}) ***\n\n`,
+  );
+  return false;
 }
 
 function missing(capability: Capability, remedy: string): false {

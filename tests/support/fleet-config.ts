@@ -22,12 +22,14 @@ export interface FleetConfig {
 }
 
 /** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
-function fleetYaml(config: FleetConfig): string {
+export function fleetYaml(config: FleetConfig, controlSocket?: string): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,
     node: 'railiance01',
     endpoint: { listen: `127.0.0.1:${config.endpointPort}` },
+    // Not the default, where daemons of other tests may be running in the same environment.
+    ...(controlSocket === undefined ? {} : { control: { socket: controlSocket } }),
     ...config.extra,
     hosts: {
       railiance01: { address: '127.0.0.1', role: 'production' },
@@ -39,9 +41,14 @@ function fleetYaml(config: FleetConfig): string {
   });
 }
 
+/** Where the daemon of a directory's tunnel YAML listens for commands. */
+export function controlSocketIn(directory: string): string {
+  return join(directory, 'run', 'control.sock');
+}
+
 /** Writes it (again) and returns the path. */
 export function writeFleetConfig(directory: string, config: FleetConfig): string {
   const path = join(directory, 'railiance01-tunnels.yaml');
-  writeFileSync(path, fleetYaml(config));
+  writeFileSync(path, fleetYaml(config, controlSocketIn(directory)));
   return path;
 }

@@ -1,5 +1,6 @@
 import type { TunnelError } from '../../src/errors.ts';
 import { ListenForward, type ListenForwardOptions } from '../../src/forward/listen-forward.ts';
+import { listen } from '../../src/forward/listener.ts';
 import { fixedTarget } from '../../src/forward/local.ts';
 import { Usage } from '../../src/forward/usage.ts';
 import { freePort } from './loopback.ts';
@@ -19,6 +20,7 @@ export class Forwarding implements AsyncDisposable {
     this.forward = new ListenForward(options, {
       source: this.source,
       usage: this.usage,
+      listen,
       onChange: () => {},
       onOpened: () => {},
       onFailed: (error) => this.failures.push(error),

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 
 export interface LoopbackServer extends AsyncDisposable {
+  /** 0 on a Unix socket. */
   readonly port: number;
   /** Open connections. */
   readonly sockets: ReadonlySet<Socket>;
@@ -10,10 +12,10 @@ export interface LoopbackServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A TCP server on 127.0.0.1 that owns its connections: none outlives it, none can crash the test with an 'error'. */
+/** A TCP server on 127.0.0.1, or one on the Unix socket `path`, that owns its connections: none outlives it, none can crash the test with an 'error'. */
 export async function listenLoopback(
   onConnection: (socket: Socket) => void,
-  options: ServerOpts & { port?: number } = {},
+  options: ServerOpts & { port?: number; path?: string } = {},
 ): Promise<LoopbackServer> {
   const sockets = new Set<Socket>();
   let accepted = 0;
@@ -24,13 +26,19 @@ export async function listenLoopback(
     socket.once('close', () => sockets.delete(socket));
     onConnection(socket);
   });
-  const port = await listen(server, options.port ?? 0);
+  const port = options.path === undefined ? await listen(server, options.port) : await listenAt(server, options.path);
   const stop = async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of sockets) socket.destroy();
     await closed;
   };
   return { port, sockets, accepted: () => accepted, stop, [Symbol.asyncDispose]: stop };
+}
+
+async function listenAt(server: Server, path: string): Promise<0> {
+  server.listen(path);
+  await once(server, 'listening');
+  return 0;
 }
 
 /** Binds a server on loopback and says which port it got. */

@@ -1,4 +1,5 @@
 import { type Cipher, createCipheriv, createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type LoopbackServer, listenLoopback } from './loopback.ts';
 
@@ -9,17 +10,20 @@ export interface PacedSource extends LoopbackServer {
   readonly sent: Promise<{ readonly bytes: number; readonly sha256: string }>;
 }
 
+const CHUNK_BYTES = 16_384;
+const EVERY_MS = 20;
+
 /** Sends bytes that nothing imitates to every client, a chunk every so often, until told to finish: a stream to cut. */
-export async function startPacedSource(chunkBytes = 16_384, everyMs = 20): Promise<PacedSource> {
+export async function startPacedSource(at: { readonly path?: string } = {}): Promise<PacedSource> {
   let finished = false;
   let settle: (sent: { bytes: number; sha256: string }) => void = () => {};
   const sent = new Promise<{ bytes: number; sha256: string }>((resolve) => {
     settle = resolve;
   });
-  const server = await listenLoopback(async (socket) => {
+  const serve = async (socket: Socket) => {
     socket.resume();
     const cipher = keyStream();
-    const zeros = Buffer.alloc(chunkBytes);
+    const zeros = Buffer.alloc(CHUNK_BYTES);
     const hash = createHash('sha256');
     let bytes = 0;
     while (!finished && !socket.destroyed) {
@@ -27,11 +31,12 @@ export async function startPacedSource(chunkBytes = 16_384, everyMs = 20): Promi
       hash.update(chunk);
       bytes += chunk.length;
       if (!socket.write(chunk) && !socket.destroyed) await drained(socket);
-      await pause(everyMs);
+      await pause(EVERY_MS);
     }
     socket.end();
     settle({ bytes, sha256: hash.digest('hex') });
-  });
+  };
+  const server = await listenLoopback((socket) => void serve(socket), at);
   return {
     ...server,
     finish: () => {
@@ -41,9 +46,10 @@ export async function startPacedSource(chunkBytes = 16_384, everyMs = 20): Promi
   };
 }
 
-/** SHA-256 of the first so many bytes of any such stream: what a client must have that got no further. */
-export function pacedPrefixDigest(bytes: number): string {
+/** SHA-256 of the first so many bytes of any such stream, after a preface: what a client must have that got no further. */
+export function pacedPrefixDigest(bytes: number, preface: Buffer = Buffer.alloc(0)): string {
   return createHash('sha256')
+    .update(preface)
     .update(keyStream().update(Buffer.alloc(bytes)))
     .digest('hex');
 }

@@ -13,7 +13,7 @@ export function realPlan(): Plan {
 }
 
 /** A step by its id; `done` as it is written. */
-export const step = (id: string, done = false) => ({
+const step = (id: string, done = false) => ({
   id,
   action: `do ${id}`,
   ...(done ? { done: { at: '2026-07-04', evidence: 'seen' } } : {}),

@@ -14,7 +14,10 @@ export interface StreamEnd {
 }
 
 export interface PythonClientOptions {
-  readonly port: number;
+  /** Ignored with `path`. */
+  readonly port?: number;
+  /** A Unix socket. */
+  readonly path?: string;
   readonly host?: string;
   readonly send?: string | Buffer;
   /** Half-close once everything is sent. Default: no. */
@@ -35,8 +38,8 @@ export interface PythonClient extends AsyncDisposable {
  * partial read), so only this one can prove that a cut stream is a reset and not a quiet truncation.
  */
 export function startPythonClient(options: PythonClientOptions): PythonClient {
-  const { port, host = '127.0.0.1', send = '', endAfterSend = false, timeoutMs = 30_000 } = options;
-  const args = ['-I', '-u', '-c', SCRIPT, host, `${port}`, `${timeoutMs / 1000}`, endAfterSend ? 'end' : 'keep'];
+  const { port = 0, path = '', host = '127.0.0.1', send = '', endAfterSend = false, timeoutMs = 30_000 } = options;
+  const args = ['-I', '-u', '-c', SCRIPT, host, `${port}`, `${timeoutMs / 1000}`, endAfterSend ? 'end' : 'keep', path];
   const python = spawnOwned(requireProgram('python3'), args, { stdio: ['pipe', 'pipe', 'pipe'] });
   python.child.stdin?.on('error', () => {});
   python.child.stdin?.end(send);
@@ -76,7 +79,7 @@ export async function pythonClient(options: PythonClientOptions): Promise<Stream
 
 const SCRIPT = `
 import hashlib, json, socket, sys, threading, time
-host, port, limit, ending = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+host, port, limit, ending, path = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], sys.argv[5]
 payload = sys.stdin.buffer.read()
 digest, count, head, failed, reset = hashlib.sha256(), 0, b'', False, False
 def say(**what): print(json.dumps(what), flush=True)
@@ -84,7 +87,11 @@ def over(how):
     say(end=how, bytes=count, sha256=digest.hexdigest(), head=head.decode('latin-1'), send_failed=failed)
     sys.exit(0)
 deadline = time.monotonic() + limit
-try: peer = socket.create_connection((host, port), timeout=limit)
+try:
+    if path:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(path)
+    else: peer = socket.create_connection((host, port), timeout=limit)
 except ConnectionRefusedError: over('refused')
 except ConnectionResetError: over('rst')
 except TimeoutError: over('timeout')

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Entrance } from './entrance.ts';
 import { echoOnce } from './steady-client.ts';
 
 export interface RequestFailure {
@@ -32,7 +33,7 @@ export interface RequestLoop {
  * Asks an echo every so often, whatever became of the earlier requests: an open loop, because one that waits for each
  * answer asks nothing during an outage and so measures none. Each request has a connection and a deadline of its own.
  */
-export function startRequestLoop(port: number, everyMs = 20, timeoutMs = 3_000): RequestLoop {
+export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs = 3_000): RequestLoop {
   const failures: RequestFailure[] = [];
   const underWay = new Set<Promise<void>>();
   const atRest: (() => void)[] = [];
@@ -45,7 +46,7 @@ export function startRequestLoop(port: number, everyMs = 20, timeoutMs = 3_000):
   const ask = async () => {
     const from = performance.now();
     try {
-      await echoOnce(port, `request ${asked++}`, timeoutMs);
+      await echoOnce(to, `request ${asked++}`, timeoutMs);
       served += 1;
       lastServedAt = from;
       slowestMs = Math.max(slowestMs, performance.now() - from);

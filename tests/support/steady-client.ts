@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Entrance } from './entrance.ts';
 
 interface Failure {
   /** performance.now() of its beginning and its end. */
@@ -63,22 +64,28 @@ export function startSteadyClient(port: number, everyMs: number): SteadyClient {
   };
 }
 
-/** One request to an echo on a connection of its own, with both ends of stream; rejects on anything but its echo. */
-export function echoOnce(port: number, text = 'hello', timeoutMs = 15_000): Promise<number> {
+/**
+ * One request to an echo on a connection of its own, with both ends of stream; rejects on anything but its echo. The
+ * text is ASCII.
+ */
+export function echoOnce(to: number | Entrance, text = 'hello', timeoutMs = 15_000): Promise<number> {
+  const { at, preface } = typeof to === 'number' ? { at: { port: to } } : to;
+  const wanted = `${preface?.heard.toString('latin1') ?? ''}${text}`;
   const from = performance.now();
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+    const socket = connect({ ...('path' in at ? at : { host: '127.0.0.1', ...at }), allowHalfOpen: true });
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`silent for ${timeoutMs} ms`)));
     socket.once('error', reject);
     socket.on('data', (chunk: Buffer) => {
-      received += chunk.toString();
+      received += chunk.toString('latin1');
     });
     socket.once('close', () => reject(new Error(`closed after ${JSON.stringify(received)}`)));
     socket.once('end', () => {
-      if (received === text) resolve(performance.now() - from);
+      if (received === wanted) resolve(performance.now() - from);
       socket.end();
     });
+    if (preface) socket.write(preface.said);
     socket.end(text);
   });
 }

@@ -1,8 +1,8 @@
 import { type LoopbackServer, listenLoopback } from './loopback.ts';
 
 /** Sends back what it gets; answers the end of stream with its own. */
-export function startEcho(port?: number): Promise<LoopbackServer> {
-  return listenLoopback((socket) => socket.pipe(socket), port === undefined ? {} : { port });
+export function startEcho(at: number | { readonly path: string } = 0): Promise<LoopbackServer> {
+  return listenLoopback((socket) => socket.pipe(socket), typeof at === 'number' ? { port: at } : at);
 }
 
 /** Speaks first, as SSH, SMTP or MySQL do, then ignores its client until that one ends. */

@@ -17,7 +17,7 @@ const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
 
 /** In bytes: what sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
-const LONGEST_SOCKET_PATH = 107;
+export const LONGEST_SOCKET_PATH = 107;
 
 /** A mapping with exactly these keys. */
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

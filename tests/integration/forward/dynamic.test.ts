@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TunnelError, TurnedAway } from '../../../src/errors.ts';
 import { socksTarget } from '../../../src/forward/dynamic.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../src/forward/listen-forward.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { Usage } from '../../../src/forward/usage.ts';
 import { expectNoLeaks, takeBaseline } from '../../support/leaks.ts';
 import { freePort } from '../../support/loopback.ts';
@@ -28,6 +29,7 @@ beforeEach(async () => {
   forward = new ListenForward(options(), {
     source,
     usage,
+    listen,
     onChange: () => {},
     onOpened: () => {},
     onFailed: (error) => errors.push(error),

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { prepare } from '../../../src/link/prepare.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
@@ -28,6 +29,7 @@ beforeEach(async () => {
   supervisor = new Supervisor({
     prepare,
     metrics: createMetrics(),
+    listenFor: () => listen,
     log: recordingLogger([]),
     random: () => 0.5,
   });
@@ -60,6 +62,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 1 }, allowRemote: false },
+    controlSocket: undefined,
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, HostConfig, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { prepare } from '../../../src/link/prepare.ts';
 import { createLogger } from '../../../src/log.ts';
 import { createMetrics } from '../../../src/metrics.ts';
@@ -51,6 +52,7 @@ function configOf(tunnels: readonly TunnelConfig[], hosts: readonly HostConfig[]
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
+    controlSocket: undefined,
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'fatal',
@@ -97,6 +99,7 @@ beforeEach(async () => {
   supervisor = new Supervisor({
     prepare,
     metrics: createMetrics(),
+    listenFor: () => listen,
     log,
     random: Math.random,
   });

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { TunnelConfig } from '../../../src/config/config.ts';
 import { TunnelError } from '../../../src/errors.ts';
+import { listen } from '../../../src/forward/listener.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Tunnel, type TunnelLink } from '../../../src/tunnel/tunnel.ts';
 import { recordingLogger } from '../../support/fake-link.ts';
@@ -35,7 +36,7 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     probe: { check: { kind: 'tcp' }, everyMs: 60_000, timeoutMs: 1_000, fall: 3, rise: 2 },
   };
   const metrics = createMetrics();
-  const tunnel = new Tunnel(config, link, { metrics, log: recordingLogger([]), random: () => 0.5 });
+  const tunnel = new Tunnel(config, link, { metrics, log: recordingLogger([]), listen, random: () => 0.5 });
   await tunnel.start();
   await waitUntil('it was probed', () => tunnel.status().probe?.consecutive_failures === 1);
   expect(checks).toBe(1);

@@ -186,4 +186,16 @@ describe('statusText', () => {
       expect(lines[1]).toMatch(/^state-hub {2}up/);
     },
   );
+
+  test('names what systemd passed in vain', () => {
+    const problem = 'forward-18001 is bound to 127.0.0.1:18001, but no listener of that name';
+    const sockets = [
+      { name: 'endpoint', address: '127.0.0.1:9780', used_by: 'the endpoint', problem: null },
+      { name: 'forward-18001', address: '127.0.0.1:18001', used_by: null, problem },
+    ];
+    const text = statusText(statusFixture({ systemd: { notify: 'none', watchdog_ms: null, sockets } }));
+    expect(text).toContain(`systemd: ${problem}\n`);
+    expect(text).toContain('systemd: there is no way to tell it');
+    expect(text).not.toContain('endpoint');
+  });
 });

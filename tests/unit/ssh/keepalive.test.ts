@@ -148,12 +148,16 @@ describe('other signs of life', () => {
     await silence();
   });
 
-  test('traffic without replies: they queue behind bulk data', async () => {
+  test('traffic without replies for minutes: they queue behind bulk data', async () => {
+    connection.rttMs = 200_000;
     for (let i = 0; i < 3_600; i++) {
       await pass(1_000);
       connection.received += 2_000;
     }
     expect(connection.lostAt).toBeUndefined();
+    connection.keepalive.stop();
+    // What is still on its way.
+    await pass(200_000);
   });
 
   test('a full send queue that goes on draining', async () => {
@@ -208,6 +212,16 @@ describe('a peer that sends but does not hear us', () => {
     expect(connection.silentMs).toBeGreaterThanOrEqual(60_000);
   });
 
+  test('is given up in bounded time whatever it sends: no answer queues for so long', async () => {
+    connect();
+    const deafAt = await silence();
+    await trickle(235, 1_000_000);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(10, 1_000_000);
+    expect(connection.lostHow).toBe('deaf');
+    expect((connection.lostAt ?? 0) - deafAt).toBeLessThan(242_000);
+  });
+
   test('may take longer the more it sends, but a stream that it cannot go on with ends the wait', async () => {
     connect();
     await silence();
@@ -226,7 +240,7 @@ describe('a peer that sends but does not hear us', () => {
     await pass(4_600);
     connection.flushed += 4_000_000;
     connection.rttMs = undefined;
-    await trickle(600);
+    await trickle(230);
     expect(connection.lostAt).toBeUndefined();
   });
 

@@ -5,6 +5,7 @@ import { type TunnelFacts, tunnelState } from '../../../src/tunnel/state.ts';
 
 const well: TunnelFacts = {
   removed: false,
+  suspended: false,
   stopping: false,
   host: 'coulombcore',
   forward: { kind: 'serving' },
@@ -141,6 +142,7 @@ test('whatever the facts, there is a reason exactly when the tunnel is not up', 
   );
   const facts: fc.Arbitrary<TunnelFacts> = fc.record({
     removed: fc.boolean(),
+    suspended: fc.boolean(),
     stopping: fc.boolean(),
     host: fc.constant('coulombcore'),
     forward: fc.oneof(

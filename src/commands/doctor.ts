@@ -1,0 +1,60 @@
+import { closest } from '../closest.ts';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { outsideOfUnit } from '../config/paths.ts';
+import { ConfigError, formatProblem } from '../config/problem.ts';
+import { linksOf } from '../config/way.ts';
+import type { LinkFindings } from '../doctor/finding.ts';
+import { linkText, sumText } from '../doctor/text.ts';
+import { Doctor, wardsFor } from '../doctor/walk.ts';
+import { prepare } from '../link/prepare.ts';
+import { printable } from '../printable.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+
+export interface DoctorOptions {
+  /** A host or a tunnel; undefined: everything. */
+  readonly name: string | undefined;
+  /** Path of the tunnel YAML. */
+  readonly config: string;
+  readonly json: boolean;
+}
+
+/**
+ * `fleet-mesh doctor [HOST|NAME]`: goes the way of every link itself, as whoever runs it, without the daemon. Logs in once
+ * for each (host, actor); makes no change anywhere.
+ */
+export async function doctor(
+  options: DoctorOptions,
+  io: CommandIo & { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
+): Promise<ExitCode> {
+  let config: Config;
+  try {
+    config = await loadConfig(options.config, outsideOfUnit(io.env));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);
+    else io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    return EXIT.configuration;
+  }
+  const wards = wardsFor(config, options.name);
+  if (wards === undefined) {
+    io.err(`fleet-mesh: ${unknownName(options.name ?? '', config)}\n`);
+    return EXIT.noSuchTunnel;
+  }
+  const links: LinkFindings[] = [];
+  await new Doctor(config, prepare, io.signal).examine(wards, (findings) => {
+    links.push(findings);
+    if (!options.json) io.out(linkText(findings));
+  });
+  const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
+  io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+function unknownName(name: string, config: Config): string {
+  const hosts = [...linksOf(config).values()].map(({ host }) => host);
+  const known = [...new Set([...config.tunnels.keys(), ...hosts])];
+  const near = closest(name, known);
+  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
+  return `no tunnel, and no host that a tunnel goes to, is named "${printable(name, 80)}".${guess} There are ${known.join(', ') || 'none'}`;
+}

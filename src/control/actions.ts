@@ -1,0 +1,78 @@
+import type { Config } from '../config/config.ts';
+import type { TunnelStatus } from '../health/status.ts';
+import type { ControlActions, ReloadOutcome } from './answer.ts';
+import { ControlRefused } from './protocol.ts';
+import { unknownActor, unknownTunnels } from './unknown-name.ts';
+
+/** What can be done to one tunnel. */
+interface ControlledTunnel {
+  suspend(): Promise<void>;
+  settle(graceMs: number): Promise<void>;
+}
+
+/** What the commands need of the daemon. */
+export interface ControlledDaemon<Controlled extends ControlledTunnel> {
+  /** The configuration in force. */
+  config(): Config;
+  /** Whether it is neither starting nor stopping. */
+  applied(): boolean;
+  reload(): Promise<ReloadOutcome>;
+  /** Runs a change when those before it are done. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>;
+  readonly supervisor: {
+    named(names: readonly string[]): (Controlled | undefined)[];
+    resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
+    tunnels(): TunnelStatus[];
+  };
+}
+
+/** The commands of the control socket, each of which does all that it was asked for or nothing. */
+export function createActions<Controlled extends ControlledTunnel>(
+  daemon: ControlledDaemon<Controlled>,
+): ControlActions {
+  const { supervisor } = daemon;
+  const refuseUnlessApplied = () => {
+    if (daemon.applied()) return;
+    throw new ControlRefused('not_ready', 'the daemon is starting or stopping', { hint: 'Try again in a moment.' });
+  };
+  const named = (names: readonly string[]): Controlled[] => {
+    refuseUnlessApplied();
+    const found = supervisor.named(names);
+    const tunnels = found.filter((tunnel) => tunnel !== undefined);
+    if (tunnels.length === names.length) return tunnels;
+    const missing = names.filter((_, index) => found[index] === undefined);
+    throw unknownTunnels(missing, [...daemon.config().tunnels.keys()]);
+  };
+  // The same name may still be there once more, on its way out.
+  const statusOf = (names: readonly string[]) =>
+    supervisor.tunnels().filter(({ name, state }) => names.includes(name) && state !== 'draining');
+
+  return {
+    reload: async () => {
+      refuseUnlessApplied();
+      return daemon.reload();
+    },
+    up: async (names) => {
+      await daemon.inTurn(async () => supervisor.resume(daemon.config(), named(names)));
+      return statusOf(names);
+    },
+    down: async (names) => {
+      const tunnels = await daemon.inTurn(async () => {
+        const found = named(names);
+        await Promise.all(found.map((tunnel) => tunnel.suspend()));
+        return found;
+      });
+      // Out of turn: nobody else waits for these connections.
+      await Promise.all(tunnels.map((tunnel) => tunnel.settle(daemon.config().stopGraceMs)));
+      return statusOf(names);
+    },
+    rotate: async (actor) => {
+      refuseUnlessApplied();
+      const known = [...daemon.config().actors.keys()];
+      if (!known.includes(actor)) throw unknownActor(actor, known);
+      throw new ControlRefused('not_supported', 'this version cannot rotate a credential on command', {
+        hint: 'Give the actor another key file and reload: new sessions are then made before the old ones end.',
+      });
+    },
+  };
+}

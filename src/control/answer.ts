@@ -1,0 +1,102 @@
+import { closest } from '../closest.ts';
+import { TunnelError } from '../errors.ts';
+import type { TunnelStatus } from '../health/status.ts';
+import { printable } from '../printable.ts';
+import { ControlRefused, type ControlReply, type ControlRequest, type Refusal, request } from './protocol.ts';
+
+/** What a reload came to. */
+export type ReloadOutcome =
+  | { readonly ok: true; readonly changes: string }
+  /** `problems`: what is wrong with the file, each with its place; empty when the file is not to blame. */
+  | { readonly ok: false; readonly error: string; readonly problems: readonly string[]; readonly config: string };
+
+/** What the commands do to the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
+export interface ControlActions {
+  reload(): Promise<ReloadOutcome>;
+  /** Back into service. Settles once each has tried to listen. */
+  up(names: readonly string[]): Promise<readonly TunnelStatus[]>;
+  /** Out of service. Settles when no connection of theirs is open any more, which takes `stop_grace` at most. */
+  down(names: readonly string[]): Promise<readonly TunnelStatus[]>;
+  /** Settles with one line for people when the actor's sessions run on a new credential. */
+  rotate(actor: string): Promise<string>;
+}
+
+const COMMANDS = request.options.map(({ shape }) => shape.command.value);
+
+/** Carries out what the line asks for. Never rejects: whatever goes wrong is a reply. */
+export async function answer(
+  line: string,
+  actions: ControlActions,
+  onBug: (error: unknown) => void,
+): Promise<ControlReply> {
+  try {
+    return { ok: true, result: await carryOut(parseRequest(line), actions) };
+  } catch (error) {
+    return { ok: false, error: refusalOf(error, onBug) };
+  }
+}
+
+export function parseRequest(line: string): ControlRequest {
+  const data = jsonOf(line);
+  const parsed = request.safeParse(data);
+  if (parsed.success) return parsed.data;
+  const command = typeof data === 'object' && data !== null && 'command' in data ? data.command : undefined;
+  if (typeof command === 'string' && !COMMANDS.some((known) => known === command)) {
+    const near = closest(command, COMMANDS);
+    throw new ControlRefused('unknown_command', `this daemon knows no command "${printable(command, 40)}"`, {
+      hint: near ? `Did you mean ${near}?` : `It knows ${COMMANDS.join(', ')}. After an upgrade, restart the daemon.`,
+    });
+  }
+  throw malformed(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`));
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw malformed(['it is not JSON']);
+  }
+}
+
+function malformed(details: readonly string[]): ControlRefused {
+  return new ControlRefused('bad_request', 'the request cannot be understood', {
+    hint: 'Use the commands of fleet-mesh; the protocol is one line of JSON, as in {"command":"reload"}.',
+    details,
+  });
+}
+
+async function carryOut(asked: ControlRequest, actions: ControlActions): Promise<unknown> {
+  switch (asked.command) {
+    case 'reload':
+      return { changes: changesOf(await actions.reload()) };
+    case 'up':
+      return { tunnels: (await actions.up(asked.names)).map(summary) };
+    case 'down':
+      return { tunnels: (await actions.down(asked.names)).map(summary) };
+    case 'rotate':
+      return { outcome: await actions.rotate(asked.actor) };
+  }
+}
+
+function changesOf(outcome: ReloadOutcome): string {
+  if (outcome.ok) return outcome.changes;
+  if (outcome.problems.length === 0)
+    throw new ControlRefused('reload_failed', `the reload failed: ${outcome.error}`, {
+      hint: 'The log of the daemon has the details; the configuration that `fleet-mesh status` names is in force.',
+    });
+  throw new ControlRefused('config_invalid', 'the reload was refused, nothing was changed', {
+    hint: `Mend the file and reload again; \`fleet-mesh check --config ${outcome.config}\` looks at it without the daemon.`,
+    details: outcome.problems,
+  });
+}
+
+function summary({ name, state, reason, usage }: TunnelStatus) {
+  return { name, state, reason, open: usage.open };
+}
+
+function refusalOf(error: unknown, onBug: (error: unknown) => void): Refusal {
+  if (error instanceof ControlRefused) return error.report();
+  if (!(error instanceof TunnelError)) onBug(error);
+  const { code, message, hint } = TunnelError.from(error);
+  return { code, message, hint, details: [] };
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+/**
+ * What goes over the control socket: one line of JSON with a request, one with its reply, and the connection ends. Empty
+ * lines before the reply say that the daemon is still at it. Additive: a daemon refuses a command that it does not know by
+ * name, and a client ignores fields that it does not know.
+ */
+export const request = z.discriminatedUnion('command', [
+  z.object({ command: z.literal('reload') }),
+  z.object({ command: z.literal('up'), names: z.array(z.string()).min(1) }),
+  z.object({ command: z.literal('down'), names: z.array(z.string()).min(1) }),
+  z.object({ command: z.literal('rotate'), actor: z.string() }),
+]);
+export type ControlRequest = z.infer<typeof request>;
+
+/** What became of a reload; `changes` is one line for people. */
+export const reloadResult = z.object({ changes: z.string() });
+
+/** The tunnels that were named, as they are now. */
+export const tunnelsResult = z.object({
+  tunnels: z.array(
+    z.object({ name: z.string(), state: z.string(), reason: z.string().nullable(), open: z.int().nonnegative() }),
+  ),
+});
+export type TunnelsResult = z.infer<typeof tunnelsResult>;
+
+/** What became of a rotation; `outcome` is one line for people. */
+export const rotateResult = z.object({ outcome: z.string() });
+
+/** Why a command was not carried out. */
+export const refusal = z.object({
+  /** Stable: one of {@link RefusalCode}, or an error code of SPEC section 3. */
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  /** One line each, where the message is only the sum of them. */
+  details: z.array(z.string()),
+});
+export type Refusal = z.infer<typeof refusal>;
+
+export const reply = z.union([
+  z.object({ ok: z.literal(true), result: z.unknown() }),
+  z.object({ ok: z.literal(false), error: refusal }),
+]);
+export type ControlReply = z.infer<typeof reply>;
+
+/** Reasons of the control socket itself. `bad_request` and `too_large` are mistakes of the client program. */
+export type RefusalCode =
+  | 'bad_request'
+  | 'too_large'
+  | 'request_timeout'
+  | 'unknown_command'
+  | 'not_ready'
+  | 'not_supported'
+  | 'unknown_tunnel'
+  | 'unknown_actor'
+  | 'config_invalid'
+  | 'reload_failed'
+  | 'internal';
+
+/** A command that is refused, in words. */
+export class ControlRefused extends Error {
+  override readonly name = 'ControlRefused';
+  readonly code: string;
+  readonly hint: string;
+  readonly details: readonly string[];
+
+  constructor(code: RefusalCode, message: string, options: { hint: string; details?: readonly string[] }) {
+    super(message);
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? [];
+  }
+
+  report(): Refusal {
+    return { code: this.code, message: this.message, hint: this.hint, details: [...this.details] };
+  }
+}

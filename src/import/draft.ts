@@ -1,0 +1,51 @@
+/** What is to become a tunnel YAML: the settings that were said, and what could not be. */
+export interface Draft {
+  readonly node: string;
+  readonly hosts: ReadonlyMap<string, HostDraft>;
+  readonly actors: ReadonlyMap<string, ActorDraft>;
+  readonly tunnels: ReadonlyMap<string, TunnelDraft>;
+  /** Comments on the whole, one line each. */
+  readonly remarks: readonly string[];
+}
+
+/** Keys as in the YAML, in its order; undefined ones are left out. */
+export interface HostDraft {
+  readonly address: string;
+  readonly port: number | undefined;
+  readonly user: string;
+  readonly known_hosts: string | undefined;
+  readonly keepalive: { readonly every: string; readonly lost_after: number | undefined } | undefined;
+  readonly connect_timeout: string | undefined;
+  readonly jump: string | undefined;
+}
+
+export interface ActorDraft {
+  readonly key: string;
+}
+
+export interface TunnelDraft {
+  readonly host: string;
+  readonly actor: string;
+  readonly direction: 'local' | 'remote' | 'dynamic';
+  readonly listen: string;
+  readonly target: string | undefined;
+  readonly allow: readonly string[] | undefined;
+  readonly note: string | undefined;
+}
+
+/** A name that check accepts, made of any text: "Foo Bar" is foo-bar. */
+export function nameOf(text: string, fallback: string): string {
+  const plain = text.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
+  return plain.replace(/^[^a-z0-9]+/, '').slice(0, 60) || fallback;
+}
+
+/** Adds under the name, or under name-2, name-3 … if another thing has that; the same thing is there only once. */
+export function add<Value>(into: Map<string, Value>, name: string, value: Value): string {
+  const same = (other: Value | undefined) => JSON.stringify(other) === JSON.stringify(value);
+  for (let count = 1; ; count++) {
+    const candidate = count === 1 ? name : `${name}-${count}`;
+    if (into.has(candidate) && !same(into.get(candidate))) continue;
+    into.set(candidate, value);
+    return candidate;
+  }
+}

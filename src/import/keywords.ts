@@ -1,0 +1,41 @@
+import type { SshOption } from './entry.ts';
+
+/** Keywords that `translate.ts` makes settings of. */
+const TRANSLATED = new Set(
+  [
+    'hostname user port identityfile proxyjump userknownhostsfile serveraliveinterval serveralivecountmax connecttimeout',
+    'localforward remoteforward dynamicforward gatewayports',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** What a daemon that only forwards, with one key and no terminal, is always or never: whatever the value, nothing is lost. */
+const NEEDLESS = new Set(
+  [
+    'addkeystoagent batchmode checkhostip clearallforwardings connectionattempts controlmaster controlpath controlpersist',
+    'enableescapecommandline escapechar exitonforwardfailure forkafterauthentication forwardagent forwardx11',
+    'forwardx11timeout forwardx11trusted gssapiauthentication gssapidelegatecredentials hashknownhosts identitiesonly',
+    'kbdinteractiveauthentication challengeresponseauthentication loglevel numberofpasswordprompts passwordauthentication',
+    'permitlocalcommand preferredauthentications pubkeyauthentication requesttty sendenv sessiontype setenv stdinnull',
+    'tcpkeepalive updatehostkeys visualhostkey xauthlocation',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** Comments on the settings that have no counterpart. */
+export function remarksOn(options: readonly SshOption[]): string[] {
+  const needless = options.filter(({ keyword }) => NEEDLESS.has(keyword));
+  const others = options.filter(({ keyword }) => !TRANSLATED.has(keyword) && !NEEDLESS.has(keyword));
+  return [
+    ...(needless.length === 0
+      ? []
+      : [`needs no setting here: ${needless.map(({ keyword, value }) => `${keyword}=${value}`).join(' ')}`]),
+    ...others.flatMap(remarkOn),
+  ];
+}
+
+function remarkOn({ keyword, value }: SshOption): string[] {
+  if (keyword === 'stricthostkeychecking') {
+    if (value === 'yes' || value === 'true' || value === 'ask') return [];
+    return [`stricthostkeychecking=${value}: no host key is accepted by itself here; known_hosts must have it first`];
+  }
+  return [`not translated: ${keyword}=${value}`];
+}

@@ -1,0 +1,111 @@
+import { NotTranslatable, type SshOption } from './entry.ts';
+
+/** What the arguments of ssh(1) say. */
+export interface SshArguments {
+  readonly destination: string;
+  readonly options: readonly SshOption[];
+  /** Flags and words that have no counterpart, as written. */
+  readonly untranslated: readonly string[];
+  /** Flags that say what is always so here, as written. */
+  readonly needless: readonly string[];
+}
+
+/** Flags with a value, and the keyword of ssh_config(5) that each stands for, if it does. */
+const VALUED: Readonly<Record<string, string | undefined>> = {
+  b: 'bindaddress',
+  c: 'ciphers',
+  e: 'escapechar',
+  i: 'identityfile',
+  l: 'user',
+  m: 'macs',
+  p: 'port',
+  B: 'bindinterface',
+  D: 'dynamicforward',
+  F: undefined,
+  E: undefined,
+  I: 'pkcs11provider',
+  J: 'proxyjump',
+  L: 'localforward',
+  O: undefined,
+  P: undefined,
+  Q: undefined,
+  R: 'remoteforward',
+  S: 'controlpath',
+  W: undefined,
+  w: 'tunneldevice',
+};
+
+const SIMPLE: Readonly<Record<string, SshOption>> = {
+  '4': { keyword: 'addressfamily', value: 'inet' },
+  '6': { keyword: 'addressfamily', value: 'inet6' },
+  A: { keyword: 'forwardagent', value: 'yes' },
+  C: { keyword: 'compression', value: 'yes' },
+  g: { keyword: 'gatewayports', value: 'yes' },
+  M: { keyword: 'controlmaster', value: 'yes' },
+  X: { keyword: 'forwardx11', value: 'yes' },
+  Y: { keyword: 'forwardx11trusted', value: 'yes' },
+};
+
+/** No shell, no terminal, no background, no chatter: a daemon that only forwards is never otherwise. */
+const NEEDLESS = 'NTnfqvxakyst';
+
+/** Reads the arguments of ssh(1), or of autossh(1), as getopt(3) would. Throws {@link NotTranslatable}. */
+export function parseSshArguments(words: readonly string[], program: 'ssh' | 'autossh'): SshArguments {
+  const options: SshOption[] = [];
+  const untranslated: string[] = [];
+  const needless: string[] = [];
+  let destination: string | undefined;
+  const queue = [...words];
+  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+    if (word === '--') continue;
+    if (!word.startsWith('-') || word === '-') {
+      // After the destination come more options, or the first word of a command, which takes all the rest.
+      if (destination !== undefined) {
+        untranslated.push(`the command ${[word, ...queue].join(' ')}`);
+        break;
+      }
+      destination = word;
+      continue;
+    }
+    for (let rest = word.slice(1); rest !== ''; ) {
+      const flag = rest[0] ?? '';
+      rest = rest.slice(1);
+      const monitored = flag === 'M' && program === 'autossh';
+      if (flag === 'o' || monitored || Object.hasOwn(VALUED, flag)) {
+        const value = rest === '' ? queue.shift() : rest;
+        if (value === undefined) throw new NotTranslatable(`-${flag} has no value`);
+        rest = '';
+        if (monitored) needless.push(`-M ${value}`);
+        else if (flag === 'o') options.push(parseOption(value));
+        else {
+          const keyword = VALUED[flag];
+          if (keyword === undefined) untranslated.push(`-${flag} ${value}`);
+          else options.push({ keyword, value });
+        }
+      } else if (SIMPLE[flag]) options.push(SIMPLE[flag]);
+      else if (NEEDLESS.includes(flag)) needless.push(`-${flag}`);
+      else untranslated.push(`-${flag}`);
+    }
+  }
+  if (destination === undefined) throw new NotTranslatable('it names no host');
+  return { ...splitDestination(destination, options), untranslated, needless };
+}
+
+/** `Keyword=value` or `Keyword value` (ssh_config(5)); quotes around the value are the file's. */
+export function parseOption(text: string): SshOption {
+  const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
+  if (keyword === '') throw new NotTranslatable(`-o ${text} is no setting`);
+  return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
+}
+
+/** `[user@]host` or `ssh://[user@]host[:port]`; what it says of user and port comes before the flags. */
+function splitDestination(written: string, flags: readonly SshOption[]) {
+  const uri = written.startsWith('ssh://');
+  const text = uri ? written.slice('ssh://'.length).replace(/\/$/, '') : written;
+  const at = text.lastIndexOf('@');
+  const user = at === -1 ? [] : [{ keyword: 'user', value: text.slice(0, at) }];
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(uri ? text.slice(at + 1) : '') ?? [];
+  const destination = uri ? (bracketed ?? plain ?? text.slice(at + 1)) : text.slice(at + 1);
+  const ports = port === undefined ? [] : [{ keyword: 'port', value: port }];
+  return { destination, options: [...user, ...ports, ...flags] };
+}

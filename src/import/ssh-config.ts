@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { NotTranslatable, type SshEntry, type SshOption } from './entry.ts';
+
+/** ssh(1) answers at once, unless a `Match exec` of its configuration hangs. */
+const ANSWER_MS = 10_000;
+const MAX_BYTES = 1024 * 1024;
+
+/** What `ssh -G` printed for one host. */
+export interface Resolved {
+  /** With the configuration files. */
+  readonly configured: string;
+  /** Without any: what is the same in both was set by nobody. */
+  readonly builtin: string;
+}
+
+/**
+ * Has ssh(1) itself resolve a host of ssh_config(5) (`ssh -G`), which knows Match, Include and the system's file. `file`:
+ * another configuration file. Rejects with {@link NotTranslatable}.
+ */
+export async function resolveHost(host: string, file: string | undefined): Promise<Resolved> {
+  if (host.startsWith('-')) throw new NotTranslatable(`${host} is no host`);
+  const chosen = file === undefined ? [] : ['-F', file];
+  const [configured, builtin] = await Promise.all([ask([...chosen, '-G', host]), ask(['-F', 'none', '-G', host])]);
+  return { configured, builtin };
+}
+
+function ask(args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile('ssh', args, { timeout: ANSWER_MS, maxBuffer: MAX_BYTES, killSignal: 'SIGKILL' }, (error, out, err) => {
+      if (!error) return resolve(out);
+      const missing = error.code === 'ENOENT';
+      const said = err.trim().split('\n').at(-1) ?? '';
+      reject(
+        new NotTranslatable(missing ? 'ssh is not installed: `ssh -G` reads ssh_config' : `ssh -G failed: ${said}`, {
+          cause: error,
+        }),
+      );
+    });
+  });
+}
+
+/** The entry of one host: everything that its configuration sets. Pure. */
+export function entryOf(host: string, { configured, builtin }: Resolved): SshEntry {
+  const defaults = new Set(optionsOf(builtin).map(({ keyword, value }) => `${keyword} ${value}`));
+  const sockets = new Set(valuesOf(configured, 'localforward').map((value) => value.split(/\s/)[0]));
+  const options = optionsOf(configured).filter(({ keyword, value }) => {
+    if (keyword === 'host') return false;
+    // Of a LocalForward that listens on a socket, ssh -G prints a DynamicForward as well.
+    if (keyword === 'dynamicforward' && value.startsWith('/') && sockets.has(value)) return false;
+    return keyword === 'user' || keyword === 'hostname' || !defaults.has(`${keyword} ${value}`);
+  });
+  return { source: `ssh_config, host ${host}`, label: host, note: undefined, destination: host, options, remarks: [] };
+}
+
+function optionsOf(text: string): SshOption[] {
+  return text.split('\n').flatMap((line): SshOption[] => {
+    const space = line.indexOf(' ');
+    return space === -1 ? [] : [{ keyword: line.slice(0, space).toLowerCase(), value: line.slice(space + 1).trim() }];
+  });
+}
+
+function valuesOf(text: string, keyword: string): string[] {
+  return optionsOf(text).flatMap((option) => (option.keyword === keyword ? [option.value] : []));
+}

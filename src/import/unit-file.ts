@@ -1,0 +1,34 @@
+/** One `Key=value` of a unit file, in its section. */
+export interface Directive {
+  readonly section: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Reads a unit file (systemd.syntax(7)): comments, continuation lines with comments between them, repeated keys. */
+export function parseUnitFile(text: string): Directive[] {
+  const directives: Directive[] = [];
+  let section = '';
+  let pending = '';
+  for (const raw of text.split(/\r?\n/)) {
+    const line = raw.trim();
+    if (line.startsWith('#') || line.startsWith(';')) continue;
+    if (line.endsWith('\\')) {
+      pending += `${line.slice(0, -1)} `;
+      continue;
+    }
+    const whole = `${pending}${line}`;
+    pending = '';
+    const [, name] = /^\[(.+)\]$/.exec(whole) ?? [];
+    if (name !== undefined) section = name;
+    const [, key, value] = /^([A-Za-z0-9-]+)\s*=\s*(.*)$/s.exec(whole) ?? [];
+    if (key !== undefined && value !== undefined) directives.push({ section, key, value: value.trim() });
+  }
+  return directives;
+}
+
+/** All values of a list setting: an empty one takes back those before it. */
+export function valuesOf(directives: readonly Directive[], section: string, key: string): string[] {
+  const values = directives.flatMap((each) => (each.section === section && each.key === key ? [each.value] : []));
+  return values.slice(values.lastIndexOf('') + 1);
+}

@@ -1,0 +1,31 @@
+import { NotTranslatable } from './entry.ts';
+
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', s: ' ', r: '\r', '\\': '\\', '"': '"', "'": "'" };
+
+/**
+ * The words of a command line as systemd splits it (systemd.syntax(7), "Quoting"): quotes, C escapes. No shell is involved
+ * there, and so none of its syntax means anything here. Throws {@link NotTranslatable} for a quote that is not closed.
+ */
+export function splitWords(line: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = '';
+  for (let index = 0; index < line.length; index++) {
+    const char = line[index] ?? '';
+    if (char === '\\') {
+      const next = line[++index] ?? '';
+      word = `${word ?? ''}${ESCAPES[next] ?? `\\${next}`}`;
+    } else if (quote !== '') {
+      if (char === quote) quote = '';
+      else word += char;
+    } else if ((char === '"' || char === "'") && word === undefined) {
+      quote = char;
+      word = '';
+    } else if (/\s/.test(char)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else word = `${word ?? ''}${char}`;
+  }
+  if (quote !== '') throw new NotTranslatable(`a quote is not closed: ${line}`);
+  return word === undefined ? words : [...words, word];
+}

@@ -1,0 +1,43 @@
+import type { Draft } from './draft.ts';
+
+/** Plain where YAML 1.2 reads it as the same string for sure, else in double quotes, of which JSON's are a part. */
+function scalar(value: string | number): string {
+  if (typeof value === 'number') return String(value);
+  const plain = /^[A-Za-z~/][\w./~@-]*$/.test(value) && !/^(true|false|null|yes|no|on|off|~)$/i.test(value);
+  return plain ? value : JSON.stringify(value);
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((each) => valueText(each)).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return scalar(typeof value === 'number' ? value : String(value));
+  const fields = Object.entries(value).filter(([, each]) => each !== undefined && each !== '');
+  return `{ ${fields.map(([key, each]) => `${key}: ${valueText(each)}`).join(', ')} }`;
+}
+
+function section(name: string, entries: ReadonlyMap<string, object>): string[] {
+  if (entries.size === 0) return [`${name}: {}`];
+  const body = [...entries].flatMap(([key, fields]) => {
+    const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
+    return [`  ${scalar(key)}:`, ...kept.map(([field, value]) => `    ${field}: ${valueText(value)}`)];
+  });
+  return [`${name}:`, ...body];
+}
+
+/** The draft as a tunnel YAML with what could not be translated as comments. `how`: the command that made it. */
+export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: string): string {
+  const comment = (text: string) => `# ${text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
+  const lines = [
+    comment(`Made by \`${how}\`. To be looked through before it is used:`),
+    comment(
+      'production: true belongs to each tunnel that production depends on, and a probe to each that has a target.',
+    ),
+    comment('Where ssh listens on localhost it takes ::1 as well; here it is 127.0.0.1.'),
+    ...remarks.map(comment),
+    'version: 1',
+    `node: ${scalar(node)}`,
+    ...section('hosts', hosts),
+    ...section('actors', actors),
+    ...section('tunnels', tunnels),
+  ];
+  return `${lines.join('\n')}\n`;
+}

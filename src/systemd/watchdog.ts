@@ -1,0 +1,39 @@
+/** What shows that this daemon makes progress. Times are durations of the monotonic clock, in milliseconds. */
+export interface Vitals {
+  /** Since the supervisor last finished a round. */
+  readonly heartbeatAgeMs: number;
+  /** One sentence for each part of the data path that should have finished something long ago. */
+  readonly stuck: readonly string[];
+}
+
+/** Whether the watchdog may be told that all is well. */
+export type WatchdogVerdict = { readonly pet: true } | { readonly pet: false; readonly reason: string };
+
+/** A supervisor that is late by more than this has hung; below it, the machine may just be busy. */
+const LATE_MS = 10_000;
+
+/**
+ * The event loop proves itself by asking; the supervisor and the data path are looked at here. Pure.
+ *
+ * @param limitMs WatchdogSec: a hung supervisor must be noticed within half of it, however short it is
+ */
+export function watchdogVerdict({ heartbeatAgeMs, stuck }: Vitals, limitMs: number): WatchdogVerdict {
+  if (heartbeatAgeMs > Math.min(LATE_MS, Math.max(limitMs / 2, 2_000))) {
+    return { pet: false, reason: `the supervisor has made no progress for ${Math.round(heartbeatAgeMs / 1_000)} s` };
+  }
+  const [first] = stuck;
+  return first === undefined ? { pet: true } : { pet: false, reason: first };
+}
+
+/** The environment that systemd gives a unit with WatchdogSec= (sd_watchdog_enabled(3)). */
+interface WatchdogEnvironment {
+  readonly WATCHDOG_USEC?: string | undefined;
+  readonly WATCHDOG_PID?: string | undefined;
+}
+
+/** After how many milliseconds of silence systemd ends this process; undefined when it does not watch it. Pure. */
+export function watchdogLimitMs({ WATCHDOG_USEC, WATCHDOG_PID }: WatchdogEnvironment, pid: number): number | undefined {
+  if (WATCHDOG_USEC === undefined || !/^[1-9]\d*$/.test(WATCHDOG_USEC)) return undefined;
+  if (WATCHDOG_PID !== undefined && WATCHDOG_PID !== String(pid)) return undefined;
+  return Number(WATCHDOG_USEC) / 1_000;
+}

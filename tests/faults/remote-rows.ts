@@ -1,0 +1,118 @@
+import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
+import { listenersOn } from '../support/port-owner.ts';
+import { signal } from '../support/proc.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { activeConnection, signalSession } from './link-rows.ts';
+import type { FaultRow } from './row.ts';
+import type { Stage } from './stage.ts';
+import { REMOTE } from './way.ts';
+
+const strangers = new WeakMap<Stage, LoopbackServer>();
+
+/** The clients are sshd's: while nothing listens on the host they are refused there, and nobody can hold them. */
+const FAR = { stage: { way: REMOTE }, recoversWithinMs: 10_000, requests: 'may fail', stream: 'is cut' } as const;
+
+/** sshd learns nothing of our giving up: it goes on listening for a session that is gone. */
+const GHOST = {
+  link: 'up',
+  tunnel: 'down',
+  tunnelCode: 'remote_listen_in_use',
+  reason: /is still held, as it seems by our own lost session/,
+  withinMs: 10_000,
+} as const;
+
+/** As ClientAliveInterval does on the host, in its time. */
+function endGhost({ sshd, mesh }: Stage): void {
+  for (const pid of new Set(['echo', 'stream'].flatMap((name) => listenersOn(mesh.port(name), sshd.sessionPids()))))
+    signal(pid, 'SIGKILL');
+}
+
+async function startStranger(stage: Stage, port: number): Promise<LoopbackServer> {
+  const stranger = await listenLoopback((socket) => socket.destroy(), { port });
+  strangers.set(stage, stranger);
+  return stranger;
+}
+
+const late = ({ echo }: Stage, listen: number) => ({ direction: 'remote', target: echo.port, listen });
+
+/** Remote tunnels (RFC 4254 section 7): one session holds the listener, and only the host can say who else does. */
+export const REMOTE_ROWS: readonly FaultRow[] = [
+  {
+    ...FAR,
+    fault: 'remote: the port is taken by a stranger',
+    inject: async (stage) => {
+      const { port } = await startStranger(stage, 0);
+      await stage.mesh.write({ tunnels: { ...stage.tunnels, late: late(stage, port) } });
+      await stage.mesh.reload();
+    },
+    during: { link: 'up', tunnel: 'up', reloaded: true, withinMs: 3_000 },
+    whileBroken: async ({ mesh }) => {
+      const { last_error, reason } = await mesh.waitForTunnel('down', 'late');
+      if (last_error?.code !== 'remote_listen_in_use' || !/^another listener holds/.test(reason ?? ''))
+        throw new Error(`it says ${last_error?.code}: ${reason}`);
+    },
+    heal: async (stage) => {
+      await strangers.get(stage)?.stop();
+      // Nobody tells us that it is free: what people must mend is asked for again after half a minute at most.
+      await stage.mesh.waitForTunnel('up', 'late', 32_000);
+      await echoOnce(stage.mesh.port('late'));
+      await stage.mesh.write({ tunnels: stage.tunnels });
+      await stage.mesh.reload();
+    },
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    ...FAR,
+    fault: 'remote: the port is taken by a stranger while sshd is away',
+    inject: async (stage) => {
+      await stage.sshd.stop();
+      await startStranger(stage, stage.mesh.port('echo'));
+      await stage.sshd.restart();
+    },
+    during: { link: 'up', tunnel: 'down', tunnelCode: 'remote_listen_in_use', withinMs: 8_000 },
+    heal: async (stage) => strangers.get(stage)?.stop(),
+  },
+  {
+    ...FAR,
+    fault: 'remote: the session that listens is killed (kill -9)',
+    inject: (stage) => signalSession(stage, 0, 'SIGKILL'),
+    during: { linkCode: 'connection_reset', withinMs: 3_000 },
+  },
+  {
+    ...FAR,
+    fault: 'remote: the other session is killed (kill -9)',
+    inject: (stage) => signalSession(stage, 1, 'SIGKILL'),
+    during: { link: 'up', linkCode: 'connection_reset', tunnel: 'up', withinMs: 3_000 },
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    ...FAR,
+    fault: 'remote: the session that listens is black-holed both ways, and its ghost holds the port',
+    inject: (stage) => activeConnection(stage).pause(),
+    during: GHOST,
+    heal: endGhost,
+  },
+  {
+    ...FAR,
+    fault: 'remote: the session that listens is black-holed towards the server, and its ghost holds the port',
+    inject: (stage) => activeConnection(stage).pause('to-server'),
+    // It goes on telling us of its clients, and only hears no answer.
+    during: { ...GHOST, withinMs: 35_000 },
+    heal: endGhost,
+  },
+  {
+    ...FAR,
+    fault: 'remote: the session that listens is black-holed towards us',
+    inject: (stage) => activeConnection(stage).pause('to-client'),
+    during: { linkCode: 'keepalive_lost', withinMs: 10_000 },
+  },
+  {
+    ...FAR,
+    fault: 'remote: sshd is stopped and started',
+    inject: ({ sshd }) => sshd.stop(),
+    during: { linkCode: 'connection_reset', tunnel: 'down', reason: /no SSH session to coulombcore/, withinMs: 5_000 },
+    heal: ({ sshd }) => sshd.restart(),
+  },
+];

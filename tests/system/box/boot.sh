@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Boots a real systemd as PID 1 of namespaces of its own, over a scratch copy of this machine's file system (an overlay on
+# a tmpfs): nothing that it does or that happens in it is left on the machine. The network is the machine's own, so that
+# tests reach its loopback ports.
+#
+#   boot.sh probe  DIR CGROUP            whether the kernel lets us, ending with 0 or a message
+#   boot.sh enter  DIR CGROUP PROGRAM NODE   the box; lives until it is killed, and with whoever started it
+#
+# DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, PROGRAM the checkout whose build is shown
+# as /usr/lib/fleet-mesh, NODE the node that runs it.
+set -euo pipefail
+
+stage=$1
+dir=$2
+
+# Of the new mount namespace: / as an overlay, with what systemd needs of the kernel.
+make_root() {
+  local root=$dir/root
+  mount --make-rprivate /
+  mount -t tmpfs -o mode=0755 tmpfs "$dir"
+  mkdir "$dir/upper" "$dir/work" "$root"
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$root"
+  mount --rbind /dev "$root/dev"
+  mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+  mount --rbind /sys "$root/sys"
+  umount -R "$root/sys/fs/cgroup" 2>/dev/null || umount -l "$root/sys/fs/cgroup"
+  mount -t cgroup2 -o nsdelegate cgroup2 "$root/sys/fs/cgroup" 2>/dev/null || mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+  mount -t proc proc "$root/proc"
+  local path mode
+  for path in /run /tmp /var/tmp /var/log /var/lib/private /var/cache/private; do
+    case $path in *tmp) mode=1777 ;; */private) mode=0700 ;; *) mode=0755 ;; esac
+    mkdir -p "$root$path"
+    mount -t tmpfs -o "mode=$mode" tmpfs "$root$path"
+  done
+}
+
+show_program() {
+  local root=$dir/root program=$1 node=$2 each
+  mkdir -p "$root/usr/lib/fleet-mesh" "$root/usr/local/bin"
+  for each in dist node_modules; do
+    mkdir "$root/usr/lib/fleet-mesh/$each"
+    mount --rbind "$program/$each" "$root/usr/lib/fleet-mesh/$each"
+  done
+  cp "$program/package.json" "$root/usr/lib/fleet-mesh/"
+  # The first place where systemd looks for a program without a path.
+  rm -f "$root/usr/local/sbin/node" "$root/usr/local/bin/node"
+  : >"$root/usr/local/bin/node"
+  chmod 755 "$root/usr/local/bin/node"
+  mount --bind "$node" "$root/usr/local/bin/node"
+  cp "$program"/systemd/system/* "$root/run/systemd/system/"
+}
+
+# What a machine's boot does and a box must not: it would touch the kernel, or take seconds.
+keep_boot_small() {
+  local units=$dir/root/run/systemd/system unit
+  for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service systemd-tmpfiles-clean.timer \
+    systemd-journald-audit.socket systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket \
+    systemd-modules-load.service systemd-sysctl.service systemd-random-seed.service systemd-journal-flush.service \
+    systemd-update-utmp.service systemd-binfmt.service systemd-sysusers.service proc-sys-fs-binfmt_misc.automount \
+    sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount dev-hugepages.mount dev-mqueue.mount \
+    modprobe@.service; do
+    ln -s /dev/null "$units/$unit"
+  done
+  for unit in sysinit basic network-online; do
+    printf '[Unit]\nDescription=stub\nDefaultDependencies=no\n' >"$units/$unit.target"
+  done
+  cat >"$units/box.target" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+Wants=systemd-journald.socket systemd-journald.service dbus.socket dbus.service systemd-logind.service
+After=systemd-journald.service dbus.service systemd-logind.service
+UNIT
+  cat >"$dir/root/run/systemd/journald.conf.d/box.conf" <<'CONF'
+[Journal]
+Storage=volatile
+RateLimitIntervalSec=0
+ReadKMsg=no
+CONF
+}
+
+case $stage in
+  probe | enter)
+    # First a cgroup of its own: PID 1 makes its slices at the root of what it sees.
+    mkdir -p "$3/outer"
+    echo 0 >"$3/outer/cgroup.procs"
+    next=$([[ $stage == probe ]] && echo probe-inside || echo boot)
+    exec unshare --pid --mount --uts --ipc --cgroup --fork --kill-child=KILL "$BASH" "$0" "$next" "$dir" "${@:4}"
+    ;;
+  probe-inside)
+    make_root
+    ;;
+  boot)
+    make_root
+    root=$dir/root
+    mkdir -p "$root/run/systemd/system" "$root/run/systemd/journald.conf.d" "$root/run/lock"
+    show_program "$3" "$4"
+    keep_boot_small
+    cd "$root"
+    mkdir run/old-root
+    pivot_root . run/old-root
+    umount -l /run/old-root
+    rmdir /run/old-root
+    # In a container systemd leaves / as it is, and the file system of LoadCredential= would never reach its service.
+    mount --make-rshared /
+    exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=box \
+      /lib/systemd/systemd --system --unit=box.target --log-target=journal-or-kmsg --show-status=0
+    ;;
+esac

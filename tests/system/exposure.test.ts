@@ -1,0 +1,21 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { has } from '../support/capabilities.ts';
+import { requireProgram } from '../support/find-program.ts';
+
+/** systemd's own measure, from 0 (confined) to 10; the units say in comments what they leave open, and why. */
+describe.skipIf(!has('systemd-analyze'))('exposure, as systemd-analyze sees it', () => {
+  it.each([
+    ['system', 1.3],
+    ['user', 1.8],
+  ])('the %s unit is at most at %d', (kind, most) => {
+    const { stdout, stderr } = spawnSync(
+      requireProgram('systemd-analyze'),
+      ['security', '--offline=yes', '--no-pager', `systemd/${kind}/fleet-mesh.service`],
+      { encoding: 'utf8', timeout: 20_000 },
+    );
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+    expect(exposure, `${stdout}${stderr}`).toBeGreaterThan(0);
+    expect(exposure, stdout).toBeLessThanOrEqual(most);
+  });
+});

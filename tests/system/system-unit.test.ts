@@ -1,0 +1,232 @@
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBox } from '../support/capabilities.ts';
+import { freePort } from '../support/loopback.ts';
+import { tunnelOf } from '../support/mesh.ts';
+import { isAlive } from '../support/proc.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { BoxedMesh, HAS_NATIVE, PATIENCE_MS } from './box/mesh.ts';
+
+const SERVICE = 'fleet-mesh.service';
+const UNIX = '/run/fleet-mesh/echo.sock';
+/** Several hundred clients arrive at once where a restart took seconds. */
+const while_down = { hold: '15s', limit: 5_000 };
+
+describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
+  let mesh: BoxedMesh;
+  let held: number;
+  let own: number;
+  let tunnels: Record<string, Record<string, unknown>>;
+
+  beforeAll(async () => {
+    mesh = await BoxedMesh.install('system');
+    [held, own] = [await freePort(), await freePort()];
+    tunnels = {
+      held: { listen: `127.0.0.1:${held}`, while_down, max_connections: 5_000, production: true },
+      own: { listen: `127.0.0.1:${own}` },
+      unix: { listen: `unix:${UNIX}` },
+    };
+    await mesh.write(tunnels);
+    mesh.unit(
+      'fleet-mesh-tunnel-unix.socket',
+      `[Socket]\nListenStream=${UNIX}\nFileDescriptorName=tunnel-unix\nService=${SERVICE}\n`,
+    );
+    await mesh.must('daemon-reload');
+    await mesh.must(
+      'start',
+      'fleet-mesh-endpoint.socket',
+      `fleet-mesh-forward@${held}.socket`,
+      'fleet-mesh-tunnel-unix.socket',
+    );
+    await mesh.must('start', SERVICE);
+  }, 60_000);
+  afterAll(() => mesh?.[Symbol.asyncDispose](), 30_000);
+
+  const journal = () => mesh.box.must('journalctl', '-u', SERVICE, '-o', 'cat', '--no-pager', '-a');
+  const setting = async (text: string) => {
+    mesh.dropIn(SERVICE, `[Service]\n${text}\n`);
+    await mesh.must('daemon-reload');
+  };
+  const start = async () => {
+    await mesh.must('restart', SERVICE);
+    await mesh.allUp();
+  };
+
+  it('is ready once it serves, and tells systemd in one line how it is', async () => {
+    expect(await mesh.show('ActiveState')).toBe('active');
+    const { systemd } = await mesh.allUp();
+    expect(systemd).toMatchObject({ notify: HAS_NATIVE ? 'sd-notify' : 'systemd-notify', watchdog_ms: 30_000 });
+    await waitUntil('STATUS is told', async () => (await mesh.show('StatusText')) === '3/3 up');
+  });
+
+  it('listens on what systemd passed, binds the rest itself, and says which is which', async () => {
+    const status = await mesh.allUp();
+    expect(status.tunnels.map(({ name, listen_by }) => [name, listen_by])).toEqual([
+      ['held', 'systemd'],
+      ['own', 'daemon'],
+      ['unix', 'systemd'],
+    ]);
+    expect(status.systemd.sockets.map(({ name, used_by, problem }) => [name, used_by, problem]).sort()).toEqual([
+      ['endpoint', 'the endpoint', null],
+      [`forward-${held}`, 'tunnel held', null],
+      ['tunnel-unix', 'tunnel unix', null],
+    ]);
+    expect(await journal()).toContain(`systemd passed no socket for tunnel own at 127.0.0.1:${own}`);
+    await echoOnce(held);
+    await echoOnce(own);
+    expect(await overUnix(mesh.box.path(UNIX))).toBe('hello');
+  });
+
+  it('fails a reload of a broken file with line and column, and nothing has changed', async () => {
+    const before = await mesh.status();
+    const yaml = await mesh.write(tunnels);
+    await mesh.writeRaw(yaml.replace('production: true', 'productoin: true'));
+    const { code } = await mesh.systemctl('reload', SERVICE);
+    expect(code).not.toBe(0);
+    expect(await journal()).toMatch(/tunnels\.yaml:\d+:\d+: .*productoin/);
+    const after = await mesh.status();
+    expect([after.config.sha256, await mesh.show('ActiveState')]).toEqual([before.config.sha256, 'active']);
+    await echoOnce(held);
+  });
+
+  it('reloads: a port that comes is bound by the daemon, one that goes and comes back is still held by systemd', async () => {
+    const added = await freePort();
+    const { held: kept, ...others } = tunnels;
+    await mesh.write({ ...others, added: { listen: `127.0.0.1:${added}` } });
+    await mesh.must('reload', SERVICE);
+    const without = await mesh.waitFor('the reload is done', (status) =>
+      status.tunnels.some(({ name }) => name === 'added'),
+    );
+    expect(tunnelOf(without, 'added').listen_by).toBe('daemon');
+    await expect(echoOnce(held), 'nobody lets a client wait for a tunnel that is gone').rejects.toThrow(/ECONNRESET/);
+
+    await mesh.write({ held: kept ?? {}, ...others });
+    await mesh.must('reload', SERVICE);
+    const back = await mesh.waitFor('it is back', ({ tunnels: all }) =>
+      all.some(({ name, state }) => name === 'held' && state === 'up'),
+    );
+    expect(tunnelOf(back, 'held').listen_by).toBe('systemd');
+    await echoOnce(held);
+  });
+
+  it('refuses and loses no connection while it is restarted', async () => {
+    const { failures, served } = await mesh.underLoad(held, () => mesh.must('restart', SERVICE));
+    expect(failures).toEqual([]);
+    expect(served).toBeGreaterThan(50);
+  });
+
+  it('refuses and loses no connection when it is killed, except those that it had', async () => {
+    const pid = await mesh.outerPid();
+    const { failures, idle } = await mesh.underLoad(held, () => process.kill(pid, 'SIGKILL'));
+    expect(failures).toEqual([]);
+    expect(idle).toMatch(/closed|ECONNRESET/);
+  });
+
+  it('is restarted within WatchdogSec and 5 s when it hangs, and the clients have waited', async () => {
+    await setting('WatchdogSec=3');
+    await start();
+    const pid = await mesh.outerPid();
+    let hungAt = 0;
+    let tookMs: Promise<number> | undefined;
+    const { failures } = await mesh.underLoad(held, () => {
+      process.kill(pid, 'SIGSTOP');
+      hungAt = performance.now();
+      tookMs = waitUntil('systemd has ended it', () => !isAlive(pid)).then(() => performance.now() - hungAt);
+    });
+    expect(await tookMs).toBeLessThan(8_000);
+    expect(failures).toEqual([]);
+    expect(await mesh.box.must('journalctl', '--no-pager', '-n', '400', '-o', 'cat')).toContain('Watchdog timeout');
+  });
+
+  it('keeps speaking to the watchdog by way of systemd-notify where the module is not there', async () => {
+    const module = '/usr/lib/fleet-mesh/node_modules/sd-notify';
+    await mesh.box.must('mkdir', '-p', module);
+    await mesh.box.must('mount', '-t', 'tmpfs', 'tmpfs', module);
+    try {
+      await setting('NotifyAccess=all\nWatchdogSec=3');
+      await start();
+      const { systemd } = await mesh.status();
+      expect(systemd.notify).toBe('systemd-notify');
+      await waitUntil('STATUS is told', async () => (await mesh.show('StatusText')) === '3/3 up');
+      const pid = await mesh.mainPid();
+      await pause(4_500);
+      expect(await mesh.mainPid(), 'longer than WatchdogSec').toBe(pid);
+      expect(await journal()).toContain('10-notify-fallback.conf');
+    } finally {
+      await mesh.box.must('umount', module);
+      await setting(HAS_NATIVE ? 'NotifyAccess=main' : 'NotifyAccess=all');
+    }
+  });
+
+  it('resets the clients of a socket that nothing uses, and says what is wrong with it', async () => {
+    const [nameless, elsewhere] = [await freePort(), await freePort()];
+    const socket = (port: number, name: string) =>
+      `[Socket]\nListenStream=127.0.0.1:${port}\nFileDescriptorName=${name}\nService=${SERVICE}\n`;
+    mesh.unit('stray-a.socket', socket(nameless, 'whatever'));
+    mesh.unit('stray-b.socket', socket(elsewhere, `forward-${own}`));
+    await mesh.must('daemon-reload');
+    await mesh.must('stop', SERVICE);
+    try {
+      await mesh.must('start', 'stray-a.socket', 'stray-b.socket', SERVICE);
+      const { systemd, tunnels: all } = await mesh.allUp();
+      const problemOf = (name: string) => systemd.sockets.find((each) => each.name === name)?.problem;
+      expect(problemOf('whatever')).toMatch(/whatever is bound to 127\.0\.0\.1:\d+, but no listener of that name/);
+      expect(problemOf(`forward-${own}`)).toContain(`but tunnel own listens on 127.0.0.1:${own}`);
+      expect(all.find(({ name }) => name === 'own')?.listen_by).toBe('daemon');
+      await expect(echoOnce(nameless)).rejects.toThrow(/ECONNRESET/);
+      await echoOnce(own);
+    } finally {
+      await mesh.must('stop', 'stray-a.socket', 'stray-b.socket');
+    }
+  });
+
+  it('gives open connections their stop_grace, longer than TimeoutStopSec', async () => {
+    await mesh.write(tunnels, { stop_grace: '20s' });
+    await setting('TimeoutStopSec=1');
+    await start();
+    const client = connect({ host: '127.0.0.1', port: held, allowHalfOpen: true });
+    const answer = new Promise<string>((resolve) => {
+      client.on('error', (error) => resolve(String(error)));
+      client.on('data', (chunk: Buffer) => chunk.toString() === 'late' && resolve('late'));
+    });
+    client.write('early');
+    await new Promise((resolve) => client.once('data', resolve));
+    const stopping = mesh.systemctl('restart', SERVICE);
+    await pause(2_500);
+    client.end('late');
+    expect(await answer).toBe('late');
+    expect((await stopping).code).toBe(0);
+    expect(await mesh.show('Result')).toBe('success');
+    await setting('');
+  });
+
+  it('is not restarted over a broken file, though clients wait, and serves them once it is mended', async () => {
+    const yaml = await mesh.write(tunnels);
+    await mesh.writeRaw(`${yaml}nonsense: [\n`);
+    expect((await mesh.systemctl('restart', SERVICE)).code).not.toBe(0);
+    const [restarts, status] = [await mesh.show('NRestarts'), await mesh.show('ExecMainStatus')];
+    expect([restarts, status]).toEqual(['0', '78']);
+    const waiting = echoOnce(held, 'patient', PATIENCE_MS);
+    await pause(4_000);
+    const starts = (await journal())
+      .split('\n')
+      .filter((line) => line.includes('main process exited') && line.includes('78'));
+    expect(starts.length, 'its starts are paced').toBeLessThanOrEqual(4);
+    await mesh.writeRaw(yaml);
+    await waiting;
+  });
+});
+
+function overUnix(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    socket.once('data', (chunk: Buffer) => {
+      resolve(chunk.toString());
+      socket.destroy();
+    });
+    socket.once('error', reject);
+    socket.write('hello');
+  });
+}
