@@ -62,10 +62,11 @@ program
 
 program
   .command('check')
-  .description('validates the configuration: all problems at once; touches no network')
+  .description('validates configuration, plan and policy: all problems at once; touches no network')
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
-  .action(ends((options: { config: string; json: boolean }) => check(options, io)));
+  .option('--no-plan', 'only what the daemon needs to start: neither the plan nor the policy')
+  .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
 program
   .command('schema')

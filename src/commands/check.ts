@@ -11,6 +11,8 @@ export interface CheckOptions {
   /** Path of the tunnel YAML. */
   readonly config: string;
   readonly json: boolean;
+  /** False: neither the plan nor the policy is looked at, only what keeps the daemon from starting. */
+  readonly plan?: boolean | undefined;
 }
 
 /**
@@ -23,7 +25,12 @@ export async function check(
   env: ConfigEnvironment = process.env,
   now: Date = new Date(),
 ): Promise<ExitCode> {
-  const { config, plan, problems, warnings } = await inspect(options.config, outsideOfUnit(env), now);
+  const { config, plan, problems, warnings } = await inspect(
+    options.config,
+    outsideOfUnit(env),
+    now,
+    options.plan ?? true,
+  );
   const ok = problems.length === 0;
   const missing = config === undefined ? [] : await missingFiles(config);
   if (options.json) {

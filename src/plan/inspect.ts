@@ -19,8 +19,11 @@ export interface Inspection {
   readonly warnings: readonly Problem[];
 }
 
-/** Reads both files and holds them against each other. A mistake in one does not hide those of the other. */
-export async function inspect(path: string, env: ConfigEnvironment, now: Date): Promise<Inspection> {
+/**
+ * Reads both files and holds them against each other. A mistake in one does not hide those of the other. Without the plan, the
+ * tunnel YAML alone is read, and no policy is asked.
+ */
+export async function inspect(path: string, env: ConfigEnvironment, now: Date, withPlan: boolean): Promise<Inspection> {
   const problems: Problem[] = [];
   const attempt = async <T>(task: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -34,6 +37,7 @@ export async function inspect(path: string, env: ConfigEnvironment, now: Date): 
   const bytes = await attempt(() => readDocument(path));
   if (bytes === undefined) return { config: undefined, plan: undefined, problems, warnings: [] };
   const config = await attempt(() => parseLocatedConfig(bytes, path, env));
+  if (!withPlan) return { config: config?.config, plan: undefined, problems, warnings: [] };
   const planPath = config === undefined ? namedPlan(bytes, path, env) : config.config.plan;
   const named = planPath === undefined ? undefined : asNamed(planPath, path);
   const plan = named === undefined ? undefined : await attempt(async () => parsePlan(await readDocument(named), named));

@@ -173,6 +173,15 @@ describe(check, () => {
     ]);
   });
 
+  it('leaves the plan and the policy alone when told to', async () => {
+    change(plan, 'until: { waves: [2, 4] }', 'until: 2026-10-01');
+    const alone = await run((streams) => check({ config, json: false, plan: false }, streams, env, NOW));
+    expect(alone).toMatchObject({ code: 0, out: expect.not.stringContaining('; plan') });
+    expect(await look()).toMatchObject({ code: 78 });
+    change(config, 'direction: local', 'direction: locale');
+    expect((await run((streams) => check({ config, json: false, plan: false }, streams, env, NOW))).code).toBe(78);
+  });
+
   it('warns of what is no mistake yet', async () => {
     change(plan, 'until: { step: "3.2" }', 'until: 2026-11-30');
     const { code, err } = await look();
