@@ -7,6 +7,8 @@ import { ConfigError, formatProblem } from './config/problem.ts';
 import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
+import { Rotators } from './credential/rotators.ts';
+import { staticKeyAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
@@ -20,6 +22,7 @@ import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
+import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
 import { connectSystemd, type Systemd, systemdStatus } from './systemd/systemd.ts';
@@ -41,6 +44,7 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
@@ -68,8 +72,17 @@ export class Daemon {
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
+    this.#rotators = new Rotators(options.config.stateDir, {
+      env: process.env,
+      metrics: this.#metrics,
+      log,
+      random: Math.random,
+      onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+    });
     this.#supervisor = new Supervisor({
-      prepare: (host, actor) => prepare(host, actor, (path, problems) => knownHosts.report(path, problems)),
+      prepare: (host, actor, need) =>
+        prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
+      credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
@@ -88,6 +101,7 @@ export class Daemon {
       reload: () => this.reload(),
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
+      rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -98,19 +112,23 @@ export class Daemon {
    */
   async start(): Promise<void> {
     await this.#plan.follow(this.#config.plan);
-    await this.#endpoint.start();
+    // First: from the endpoint's first answer on, what it tells is to be whole.
+    await this.#control.listen(this.#config.controlSocket);
     try {
-      await this.#control.listen(this.#config.controlSocket);
+      await this.#endpoint.start();
     } catch (error) {
-      await this.#endpoint.stop();
+      this.#control.stop();
       throw error;
     }
     this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
-        this.#advisoryLog.update(this.#advisories());
-        await this.#supervisor.tick(new Date());
+        const now = new Date();
+        this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
+        await this.#supervisor.tick(now);
+        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+        await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
       this.#stopped.signal,
@@ -143,6 +161,7 @@ export class Daemon {
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    await this.#rotators.stop();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -151,6 +170,7 @@ export class Daemon {
 
   snapshot(): Status {
     const tunnels = this.#supervisor.tunnels();
+    const links = this.#supervisor.links();
     return {
       schema: 1,
       node: this.#config.node,
@@ -166,9 +186,9 @@ export class Daemon {
       },
       plan: planStatus(this.#plan.watched),
       systemd: systemdStatus(this.#systemd),
-      links: this.#supervisor.links(),
+      links,
       tunnels,
-      advisories: this.#advisories(),
+      advisories: this.#advisories(links),
     };
   }
 
@@ -178,11 +198,12 @@ export class Daemon {
     return run;
   }
 
-  #advisories(): Advisory[] {
+  #advisories(links: Status['links']): Advisory[] {
     const { trouble } = this.#control;
     const own: Advisory[] =
       trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
-    return [...own, ...advisoriesOf(this.#config, this.#plan.watched, new Date())];
+    const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
+    return [...own, ...policy, ...staticKeyAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -202,6 +223,7 @@ export class Daemon {
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     await this.#plan.follow(this.#config.plan);
     try {
+      this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".

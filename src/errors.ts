@@ -24,6 +24,10 @@ const CATALOGUE = {
     retryable: false,
     hint: 'Find out why the host key changed before touching known_hosts: this is what an attack looks like.',
   },
+  host_cert_invalid: {
+    retryable: false,
+    hint: 'The host must present a certificate for its name by the CA in known_hosts: see `ssh-keygen -Lf` on the host.',
+  },
   kex_failed: {
     retryable: true,
     hint: 'The two sides share no key exchange, cipher or MAC, or the exchange was cut: compare with `sshd -T` on the host.',

@@ -23,12 +23,18 @@ export interface Metrics {
   readonly linkDetectSeconds: Histogram<'host' | 'actor'>;
   /** From the loss of a link to serving again. */
   readonly linkRecoverSeconds: Histogram<'host' | 'actor'>;
+  /** From the news of another credential to the last session that was replaced for it. */
+  readonly rotationSeconds: Histogram<'host' | 'actor'>;
+  /** `result` is `ok`, `unchanged` (the same certificate again) or `failed`. */
+  readonly certificateRenewals: Counter<'actor' | 'result'>;
   /** Channel opens that were tried on a second session because the first was late; `won` if that was faster, else `lost`. */
   readonly linkHedgedOpens: Counter<'host' | 'actor' | 'result'>;
   /** Drops what was counted for a tunnel that left the configuration. */
   forgetTunnel(name: string): void;
   /** Drops what was counted for a link that no tunnel needs any more. */
   forgetLink(host: string, actor: string): void;
+  /** Drops what was counted for an actor that no link goes by any more. */
+  forgetActor(name: string): void;
   /** Ours and Node's, in the text format 0.0.4. */
   render(snapshot: Status): Promise<string>;
   /** Only ours: lint-clean, which Node's default metrics are not. */
@@ -48,6 +54,9 @@ const LISTEN_GAP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /** Keepalive notices within 15 s by default, a failing probe within seconds. */
 const DETECT_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 30, 60];
 /** Up to a host that is away for an hour. */
+/** A login takes tens of milliseconds, and the sessions of a link come one after the other. */
+const ROTATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
+const RENEWAL_RESULTS = ['ok', 'unchanged', 'failed'] as const;
 const RECOVER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 
 /** The typed instruments over registries of their own, so that two of them in one process never meet. */
@@ -83,11 +92,19 @@ export function createMetrics(): Metrics {
   const perLink = {
     linkDetectSeconds: histogram('link_detect_seconds', 'Loss of a session to noticing it.', link, DETECT_BUCKETS),
     linkRecoverSeconds: histogram('link_recover_seconds', 'Loss of a link to serving again.', link, RECOVER_BUCKETS),
+    rotationSeconds: histogram('rotation_seconds', 'New credential to all sessions replaced.', link, ROTATION_BUCKETS),
   };
   const linkConnectAttempts = new Counter<'host' | 'actor' | 'code'>({
     name: `${PREFIX}link_connect_attempts_total`,
     help: 'Attempts to open an SSH session by outcome: ok or an error code.',
     labelNames: ['host', 'actor', 'code'],
+    registers,
+  });
+
+  const certificateRenewals = new Counter<'actor' | 'result'>({
+    name: `${PREFIX}certificate_renewals_total`,
+    help: 'Runs of cert_command by outcome: ok, unchanged (the same certificate again) or failed.',
+    labelNames: ['actor', 'result'],
     registers,
   });
 
@@ -101,7 +118,10 @@ export function createMetrics(): Metrics {
   const update = (snapshot: Status) => {
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // A rate over a series that appears with its first increment misses that increment.
-    for (const { host, actor } of snapshot.links) linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+    for (const { host, actor, credential } of snapshot.links) {
+      linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
+      if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
+    }
     for (const { name } of snapshot.tunnels) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
   };
 
@@ -110,6 +130,7 @@ export function createMetrics(): Metrics {
     ...perLink,
     linkConnectAttempts,
     linkHedgedOpens,
+    certificateRenewals,
     forgetTunnel: (tunnel) => {
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },
@@ -118,6 +139,9 @@ export function createMetrics(): Metrics {
       const codes: readonly ('ok' | ErrorCode)[] = ['ok', ...ERROR_CODES];
       for (const code of codes) linkConnectAttempts.remove({ host, actor, code });
       for (const result of ['won', 'lost']) linkHedgedOpens.remove({ host, actor, result });
+    },
+    forgetActor: (actor) => {
+      for (const result of RENEWAL_RESULTS) certificateRenewals.remove({ actor, result });
     },
     render: async (snapshot) => {
       update(snapshot);

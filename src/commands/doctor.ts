@@ -4,10 +4,13 @@ import { loadConfig } from '../config/load.ts';
 import { outsideOfUnit } from '../config/paths.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { linksOf } from '../config/way.ts';
+import { CommandIssuer } from '../credential/issuer.ts';
+import { keptSource } from '../credential/kept-source.ts';
 import type { LinkFindings } from '../doctor/finding.ts';
 import { linkText, sumText } from '../doctor/text.ts';
 import { Doctor, wardsFor } from '../doctor/walk.ts';
 import { prepare } from '../link/prepare.ts';
+import type { Prepare } from '../link/session.ts';
 import { printable } from '../printable.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
@@ -42,7 +45,11 @@ export async function doctor(
     return EXIT.noSuchTunnel;
   }
   const links: LinkFindings[] = [];
-  await new Doctor(config, prepare, io.signal).examine(wards, (findings) => {
+  const look: Prepare = (host, actor, need) => {
+    const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
+    return prepare(host, keptSource(actor, issuer, io.env), need);
+  };
+  await new Doctor(config, look, io.signal).examine(wards, (findings) => {
     links.push(findings);
     if (!options.json) io.out(linkText(findings));
   });

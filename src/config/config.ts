@@ -66,7 +66,7 @@ export interface KeepaliveConfig {
   readonly lostAfter: number;
 }
 
-export interface ActorConfig {
+export interface ActorConfig extends ActorPolicy {
   readonly name: string;
   readonly key: KeySource;
   /** How its certificate is obtained; undefined for one that has none. */
@@ -79,6 +79,30 @@ export interface CertCommandConfig {
   readonly timeoutMs: number;
   /** The directory of the configuration file: what relative paths in the command start from. */
   readonly workingDirectory: string;
+}
+
+/** What is asked of an actor's certificates, and what becomes of sessions whose credential is no longer the one to use. */
+export interface ActorPolicy {
+  /** Accepted signing CAs; undefined: any. */
+  readonly caFingerprints: readonly string[] | undefined;
+  /** What a certificate must carry; undefined: not checked. */
+  readonly principals: readonly string[] | undefined;
+  /** Fraction of a certificate's lifetime after which it is renewed. */
+  readonly renewAfter: number;
+  /** How long a replaced session may live on for its open connections; undefined: no limit. */
+  readonly drainTimeoutMs: number | undefined;
+  readonly onExpiry: OnExpiry;
+  /** The static key for when no certificate can be had. */
+  readonly fallback: FallbackConfig | undefined;
+}
+
+/** What happens to a live session whose certificate has expired. */
+export type OnExpiry = 'keep' | 'drain' | 'cut';
+
+export interface FallbackConfig {
+  readonly key: Extract<KeySource, { kind: 'file' }>;
+  /** Id of the documented exception that allows it. */
+  readonly exception: string;
 }
 
 /** Where an actor's private key comes from. */

@@ -50,6 +50,14 @@ const LINK_ASPECTS = {
   sessions: false,
   // Another way to the same host.
   jump: true,
+  // Whether a credential in use still holds is its owner's to say; whoever replaces it says so by itself.
+  ca_fingerprints: false,
+  principals: false,
+  renew_after: false,
+  fallback: false,
+  // A session is judged by the rule of the moment.
+  drain_timeout: false,
+  on_expiry: false,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;
 
@@ -107,7 +115,8 @@ function linkChanges(before: Config, after: Config): LinkChange[] {
 
 function linkAspects({ hosts, actors }: Config, hostName: string, actorName: string): Record<LinkAspect, unknown> {
   const host = hosts.get(hostName);
-  const { key, certCommand } = actors.get(actorName) ?? {};
+  const actor = actors.get(actorName);
+  const { key, certCommand } = actor ?? {};
   return {
     address: host?.address,
     port: host?.port,
@@ -120,6 +129,12 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     keepalive: host?.keepalive,
     sessions: host?.sessions,
     jump: jumpOf(host, actorName),
+    ca_fingerprints: actor?.caFingerprints,
+    principals: actor?.principals,
+    renew_after: actor?.renewAfter,
+    fallback: actor?.fallback,
+    drain_timeout: actor?.drainTimeoutMs,
+    on_expiry: actor?.onExpiry,
   };
 }
 

@@ -20,6 +20,8 @@ import type { ParsedConfig } from './schema.ts';
 /** Default of `probe.timeout`, unless `every` is shorter. */
 const PROBE_TIMEOUT_MS = 3_000;
 
+const DEFAULT_RENEW_AFTER = 0.5;
+
 /** Default of `cert_timeout`. */
 const CERT_TIMEOUT_MS = 30_000;
 
@@ -70,7 +72,20 @@ function resolveActor(name: string, actor: ParsedConfig['actors'][string], place
   const passphraseFile = actor.passphrase_file === undefined ? undefined : absolute(actor.passphrase_file, places);
   const key: KeySource =
     actor.key === 'agent' ? { kind: 'agent' } : { kind: 'file', path: absolute(actor.key, places), passphraseFile };
-  return { name, key, certCommand: resolveCertCommand(name, actor, places) };
+  return {
+    name,
+    key,
+    certCommand: resolveCertCommand(name, actor, places),
+    caFingerprints: actor.ca_fingerprints,
+    principals: actor.principals,
+    renewAfter: actor.renew_after ?? DEFAULT_RENEW_AFTER,
+    drainTimeoutMs: actor.drain_timeout === 'none' ? undefined : actor.drain_timeout,
+    onExpiry: actor.on_expiry ?? 'keep',
+    fallback: actor.fallback && {
+      key: { kind: 'file', path: absolute(actor.fallback.key, places), passphraseFile: undefined },
+      exception: actor.fallback.exception,
+    },
+  };
 }
 
 function resolveCertCommand(

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { ActorConfig, Config } from '../config/config.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { ControlRefused } from './protocol.ts';
@@ -19,6 +19,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   reload(): Promise<ReloadOutcome>;
   /** Runs a change when those before it are done. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** Rejects with a TunnelError. Returns one line for people. */
+  rotate(actor: ActorConfig): Promise<string>;
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
@@ -68,11 +70,10 @@ export function createActions<Controlled extends ControlledTunnel>(
     },
     rotate: async (actor) => {
       refuseUnlessApplied();
-      const known = [...daemon.config().actors.keys()];
-      if (!known.includes(actor)) throw unknownActor(actor, known);
-      throw new ControlRefused('not_supported', 'this version cannot rotate a credential on command', {
-        hint: 'Give the actor another key file and reload: new sessions are then made before the old ones end.',
-      });
+      const { actors } = daemon.config();
+      const config = actors.get(actor);
+      if (!config) throw unknownActor(actor, [...actors.keys()]);
+      return daemon.rotate(config);
     },
   };
 }

@@ -36,7 +36,7 @@ export async function answer(
   }
 }
 
-export function parseRequest(line: string): ControlRequest {
+function parseRequest(line: string): ControlRequest {
   const data = jsonOf(line);
   const parsed = request.safeParse(data);
   if (parsed.success) return parsed.data;

@@ -3,7 +3,7 @@ import { sleep } from '../async/sleep.ts';
 import { ControlRefused, type ControlReply } from './protocol.ts';
 
 /** The longest line either side sends: far above a command with hundreds of names. */
-export const MAX_LINE_BYTES = 64 * 1024;
+const MAX_LINE_BYTES = 64 * 1024;
 
 export interface ConversationLimits {
   /** Within this time the request has to be there, and the reply to be taken, in milliseconds. */

@@ -1,7 +1,7 @@
+import { abortable } from '../async/deadline.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
-import { carryError } from '../link/jump.ts';
-import { prepareInTime } from '../link/prepare-in-time.ts';
+import { type Carrier, carryError } from '../link/jump.ts';
 import type { Attempt, ConnectStep, LinkSession, Prepare, Route } from '../link/session.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
@@ -25,7 +25,8 @@ export interface HopOptions {
 export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepare, signal: AbortSignal): Promise<Hop> {
   let attempt: Attempt;
   try {
-    attempt = await prepareInTime(prepare, host, actor, signal);
+    const need = { refused: [], serving: false, attemptMs: host.connectTimeoutMs };
+    attempt = await abortable(prepare(host, actor, need), signal);
   } catch (thrown) {
     const error = TunnelError.from(thrown);
     return {
@@ -59,10 +60,13 @@ async function routeTo(host: HostConfig, over: HopOptions['over'], signal: Abort
   if (!over || !session) return { kind: 'direct', inUse: [] };
   walk.beginJump(over.host);
   const target = { kind: 'tcp', host: host.address, port: host.port } as const;
-  const channel = await session.open(target, { address: '127.0.0.1', port: 0 }, signal).catch((error: unknown) => {
-    throw carryError(target, over.host, TunnelError.from(error));
-  });
-  return { kind: 'jump', host: over.host, carrier: { channel, leaving: false, check: () => session.check() } };
+  const another = async (bounded: AbortSignal): Promise<Carrier> => {
+    const channel = await session.open(target, { address: '127.0.0.1', port: 0 }, bounded).catch((error: unknown) => {
+      throw carryError(target, over.host, TunnelError.from(error));
+    });
+    return { channel, leaving: false, check: () => session.check() };
+  };
+  return { kind: 'jump', host: over.host, carrier: await another(signal), another };
 }
 
 /** The steps as they are taken: one is well when the next one begins. */

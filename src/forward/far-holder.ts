@@ -137,6 +137,8 @@ export class FarHolder {
     const place = nextPlace(bound?.session, this.#seen);
     if (place === undefined) {
       if (bound === undefined) this.#error = undefined;
+      // Its session is not lost, but nothing may live on it any more.
+      else if (this.#seen.length === 0 && bound.session.usable) await this.#leave(bound);
       return undefined;
     }
     try {
@@ -270,6 +272,12 @@ export class FarHolder {
     this.#gapSince = undefined;
     await bound.listener.cancel();
     bound.listener.release();
+  }
+
+  async #leave(bound: Bound): Promise<void> {
+    await this.#giveUp(bound);
+    this.#gapSince = performance.now();
+    this.#deps.onChange();
   }
 
   async #proveUntilKnown(bound: Bound): Promise<void> {

@@ -13,6 +13,8 @@ export const ADVISORY_CODES = [
   'step_done',
   'plan_unusable',
   'control_unavailable',
+  'static_key_in_use',
+  'static_key_removable',
 ] as const;
 
 export type AdvisoryCode = (typeof ADVISORY_CODES)[number];

@@ -40,6 +40,15 @@ const credentialStatus = z.strictObject({
   valid_before: instant.nullable(),
   renew_at: instant.nullable(),
   renewal: z.strictObject({ state: z.string(), last_error: errorReport.nullable() }).nullable(),
+  /** The fallback, and whether it can go; null where none is configured. */
+  static_key: z
+    .strictObject({
+      exception: z.string(),
+      last_needed_at: instant.nullable(),
+      removable: z.boolean(),
+      verdict: z.string(),
+    })
+    .nullable(),
 });
 export type CredentialStatus = z.infer<typeof credentialStatus>;
 
@@ -52,6 +61,8 @@ const linkStatus = z.strictObject({
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),
   last_error: errorReport.nullable(),
+  /** Why it serves with less than it should; null when it does not. */
+  degraded: z.string().nullable(),
   credential: credentialStatus,
   sessions: z.array(sessionStatus),
 });

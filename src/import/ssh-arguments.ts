@@ -92,7 +92,7 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
 }
 
 /** `Keyword=value` or `Keyword value` (ssh_config(5)); quotes around the value are the file's. */
-export function parseOption(text: string): SshOption {
+function parseOption(text: string): SshOption {
   const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
   if (keyword === '') throw new NotTranslatable(`-o ${text} is no setting`);
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };

@@ -18,9 +18,9 @@ export function splitWords(line: string): string[] {
     } else if (quote !== '') {
       if (char === quote) quote = '';
       else word += char;
-    } else if ((char === '"' || char === "'") && word === undefined) {
+    } else if (char === '"' || char === "'") {
       quote = char;
-      word = '';
+      word ??= '';
     } else if (/\s/.test(char)) {
       if (word !== undefined) words.push(word);
       word = undefined;

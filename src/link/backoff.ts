@@ -1,4 +1,5 @@
 import type { TunnelError } from '../errors.ts';
+import { UselessCredential } from './prove.ts';
 
 /** The first retry waits up to this, each further one up to twice as long as the one before, in milliseconds. */
 const BASE_MS = 500;
@@ -14,12 +15,12 @@ export const STABLE_MS = 30_000;
 
 /** Whether the server said no to our credential: offering it again unchanged only does harm. */
 export function isCredentialRejection(error: TunnelError): boolean {
-  return error.code === 'auth_rejected' || error.code === 'penalised';
+  return error.code === 'auth_rejected' || error.code === 'penalised' || error instanceof UselessCredential;
 }
 
 /** Whether the next attempt must keep its distance, whoever waits for it. */
 export function isRejection(error: TunnelError): boolean {
-  return isCredentialRejection(error) || error.code === 'host_key_changed';
+  return isCredentialRejection(error) || error.code === 'host_key_changed' || error.code === 'host_cert_invalid';
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ActorConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
 import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
 import type { Roster } from './roster.ts';
-import type { CredentialFacts, Held } from './session.ts';
+import type { Held } from './session.ts';
 
 interface LinkFacts {
   readonly host: string;
@@ -14,7 +14,8 @@ interface LinkFacts {
   readonly attempts: number;
   readonly nextAttemptAt: Date | undefined;
   readonly lastError: TunnelError | undefined;
-  readonly credential: CredentialFacts | undefined;
+  readonly standIn: TunnelError | undefined;
+  readonly credential: CredentialStatus;
   readonly roster: Roster;
 }
 
@@ -29,7 +30,8 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     attempts: facts.state === 'up' ? 0 : facts.attempts,
     next_attempt_at: facts.nextAttemptAt?.toISOString() ?? null,
     last_error: facts.lastError?.report() ?? null,
-    credential: describeCredential(facts.credential, facts.actor),
+    degraded: facts.standIn?.message ?? null,
+    credential: facts.credential,
     sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
   };
 }
@@ -46,27 +48,13 @@ function describeSession({ id, session, credential }: Held, role: SessionRole): 
     role,
     since: session.since.toISOString(),
     credential_type: credential.type,
-    authenticated_until: null,
+    authenticated_until: credential.validBefore?.toISOString() ?? null,
     connections: session.channels,
     rtt_ms: session.rttMs === undefined ? null : Math.round(session.rttMs * 100) / 100,
     server,
     host_key: hostKey,
     kex,
     cipher,
-  };
-}
-
-function describeCredential(credential: CredentialFacts | undefined, actor: ActorConfig): CredentialStatus {
-  return {
-    type: credential?.type ?? (actor.key.kind === 'agent' ? 'agent' : 'static_key'),
-    fingerprint: credential?.fingerprint ?? null,
-    key_id: null,
-    serial: null,
-    principals: null,
-    valid_after: null,
-    valid_before: null,
-    renew_at: null,
-    renewal: null,
   };
 }
 

@@ -2,23 +2,25 @@ import type { Address, TcpAddress } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
 import { Wake } from '../async/wake.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { LinkState, LinkStatus } from '../health/status.ts';
-import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
-import { demandedDelayMs, isCredentialRejection, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { attemptSession } from './attempt.ts';
+import { isCredentialRejection } from './backoff.ts';
 import { Carriers } from './carriers.ts';
 import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
-import { type Carrier, type JumpLink, strandedError } from './jump.ts';
+import type { Carrier, JumpLink } from './jump.ts';
+import { endOverdue } from './lifetime.ts';
 import { openOn } from './open.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
-import { prepareInTime } from './prepare-in-time.ts';
 import { Rejection } from './rejection.ts';
+import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
-import { findRoute } from './route.ts';
-import type { CredentialFacts, Held } from './session.ts';
+import { Rotation } from './rotation.ts';
+import type { Held } from './session.ts';
 
 /** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
 const CUT_MS = 50;
@@ -35,16 +37,11 @@ export class Link implements ChannelSource, JumpLink {
   readonly #roster = new Roster();
   readonly #carriers = new Carriers();
   readonly #rejection = new Rejection();
+  readonly #rotation = new Rotation();
+  readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
-  /** What the next delay grows with: failed attempts, and sessions lost before they were stable. */
-  #failures = 0;
-  /** Attempts that failed since the last one that did not. */
-  #attempts = 0;
-  #lastError: TunnelError | undefined;
-  #credential: CredentialFacts | undefined;
-  #activity: Activity = { kind: 'idle' };
   #downSince: number | undefined;
   readonly #wake = new Wake();
   #loop: Promise<void> | undefined;
@@ -54,6 +51,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#actor = options.actor;
     this.#jump = options.jump;
     this.#deps = deps;
+    this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
@@ -70,15 +68,20 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   get state(): LinkState {
-    return this.ready ? 'up' : stateWithoutSession(this.#activity);
+    return this.ready ? 'up' : this.#retry.state;
   }
 
   get lastError(): TunnelError | undefined {
-    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
+    return this.#retry.lastError;
+  }
+
+  /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
+  get standIn(): TunnelError | undefined {
+    return this.#roster.choose()?.credential.standIn;
   }
 
   get nextAttemptAt(): Date | undefined {
-    return nextAttemptAt(this.#activity, performance.now());
+    return this.#retry.nextAttemptAt;
   }
 
   /** Channels open on any session. */
@@ -95,8 +98,9 @@ export class Link implements ChannelSource, JumpLink {
     if (this.ready) return Promise.resolve();
     const woken = this.#waiting.wait(signal);
     // Somebody waits: the pause under way may be longer than a waiting client should see.
-    if (this.#activity.kind === 'waiting') this.#wake.call();
-    if (this.#activity.kind === 'stranded') this.#activity.jump.whenReady(signal).catch(() => {});
+    const { activity } = this.#retry;
+    if (activity.kind === 'waiting') this.#wake.call();
+    if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
     return woken;
   }
 
@@ -130,9 +134,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
   kick(): void {
-    if (this.#activity.kind !== 'waiting') return;
-    this.#activity = { ...this.#activity, delayMs: 0 };
-    this.#wake.call();
+    if (this.#retry.skip()) this.#wake.call();
   }
 
   /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
@@ -140,25 +142,46 @@ export class Link implements ChannelSource, JumpLink {
     this.#host = options.host;
     this.#actor = options.actor;
     this.#jump = options.jump;
-    if (this.#activity.kind === 'stranded') this.#activity = { kind: 'idle' };
+    if (this.#retry.activity.kind === 'stranded') this.#retry.rest();
     if (replace) {
       this.#roster.nextGeneration();
-      this.#failures = 0;
+      this.#retry.startOver();
     }
-    this.#roster.shed(this.#host.sessions);
+    this.#shed();
     this.kick();
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
+  /** Another credential is to be used: sessions with an older one are replaced, one by one, each by a proven one. */
+  supersede(version: number): void {
+    this.#roster.supersede(version);
+    if (this.#roster.superseded.length > 0) {
+      this.#rotation.begin(performance.now());
+      this.#retry.startOver();
+      this.#shed();
+    }
+    this.kick();
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
+  /** Settles when no session is left to replace, or with the reason why the first attempt failed. */
+  rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
+    return this.#rotation.outcome(signal);
+  }
+
+  /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
+  tick(now: Date): void {
+    if (!endOverdue(this.#roster, this.#actor, now, this.#deps.log)) return;
     this.#wake.call();
     this.#deps.onChange();
   }
 
   /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
   jumpChanged(): void {
-    if (this.#activity.kind === 'stranded') {
-      const { jump, error } = this.#activity;
-      if (jump.ready) this.#activity = { kind: 'idle' };
-      else if (jump.lastError !== error?.cause) this.#strand(jump);
-    }
-    this.#roster.shed(this.#host.sessions);
+    this.#retry.jumpChanged();
+    this.#shed();
     this.#wake.call();
     this.#deps.onChange();
   }
@@ -182,10 +205,11 @@ export class Link implements ChannelSource, JumpLink {
       actor: this.#actor,
       jump: this.#jump?.hostName,
       state: this.state,
-      attempts: this.#attempts,
+      attempts: this.#retry.attempts,
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
-      credential: this.#credential,
+      standIn: this.standIn,
+      credential: this.#deps.credential(this.#actor),
       roster: this.#roster,
     });
   }
@@ -193,7 +217,7 @@ export class Link implements ChannelSource, JumpLink {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#roster.current.length >= this.#host.sessions) {
-        this.#activity = { kind: 'idle' };
+        this.#retry.rest();
         await this.#wake.sleep();
         continue;
       }
@@ -206,8 +230,8 @@ export class Link implements ChannelSource, JumpLink {
   #isStranded(): boolean {
     const jump = this.#jump;
     if (!jump || jump.ready) return false;
-    if (this.#activity.kind === 'stranded') return true;
-    this.#strand(jump);
+    if (this.#retry.activity.kind === 'stranded') return true;
+    this.#retry.strand(jump);
     const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
     this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
     for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
@@ -215,21 +239,12 @@ export class Link implements ChannelSource, JumpLink {
     return true;
   }
 
-  #strand(jump: JumpLink): void {
-    this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };
-  }
-
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    if (this.#activity.kind === 'waiting') {
-      const { since, delayMs, because } = this.#activity;
-      const demanded = this.#waiting.size > 0 && !this.ready;
-      const effective = demanded ? demandedDelayMs(delayMs, because, this.#deps.random()) : delayMs;
-      const remaining = since + effective - performance.now();
-      if (remaining > 0) {
-        await this.#wake.sleep(remaining);
-        return false;
-      }
+    const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
+    if (remaining > 0) {
+      await this.#wake.sleep(remaining);
+      return false;
     }
     try {
       await this.#deps.pacer.turn(signal);
@@ -241,40 +256,36 @@ export class Link implements ChannelSource, JumpLink {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
-    const { generation } = this.#roster;
+    const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
     const labels = { host: host.name, actor: actor.name };
-    this.#activity = { kind: 'connecting', owed: undefined };
+    let credential: CredentialFacts | undefined;
+    this.#retry.begin();
     this.#deps.onChange();
     try {
-      const attempt = await prepareInTime(this.#deps.prepare, host, actor, signal);
-      this.#credential = attempt.credential;
-      if (this.#wasJustRejected(attempt.credential)) return;
-      const route = await findRoute(host, this.#jump, this.#roster.all, signal);
-      const session = await attempt.connect(signal, route);
+      const outcome = await attemptSession(options, this.#deps, (offered) => (credential = offered), signal);
+      if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
-      this.#add(this.#roster.add(session, attempt.credential, generation, route));
+      this.#add(outcome.held);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: error.code });
-      this.#fail(error);
+      const rejected = isCredentialRejection(error);
+      if (rejected) this.#rejection.note(host, credential, error, performance.now());
+      // Whoever hands out certificates may have another one; what is offered then is never the same at once.
+      this.#fail(error, rejected && credential?.type === 'certificate' && error.code !== 'penalised');
     }
   }
 
-  /** Whether the server has rejected this very credential less than a minute ago; waits for the rest of it then. */
-  #wasJustRejected(credential: CredentialFacts): boolean {
-    const rejection = this.#rejection.holds(this.#host, credential, performance.now());
-    if (!rejection) return false;
-    this.#lastError = rejection.error;
-    this.#wait(rejection.waitMs, rejection.error, 'attempt');
+  /** There is nothing to offer but what the server has rejected less than a minute ago: the rest of it is waited out. */
+  #holdBack(waitMs: number, error: TunnelError): void {
+    this.#retry.holdBack(waitMs, error);
+    this.#rotation.fail(error);
     this.#deps.onChange();
-    return true;
   }
 
   #add(held: Held): void {
-    this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
-    this.#rejection.forget();
-    this.#attempts = 0;
+    this.#retry.succeeded();
     if (this.#downSince !== undefined) {
       const labels = { host: this.#host.name, actor: this.#actor.name };
       this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
@@ -285,9 +296,20 @@ export class Link implements ChannelSource, JumpLink {
     void held.session.closed.then(({ error, silentMs }) =>
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
-    this.#roster.shed(this.#host.sessions);
+    this.#shed();
     this.#waiting.wake();
     this.#deps.onChange();
+  }
+
+  /** Ends what is no longer wanted, as far as there is something in its place. */
+  #shed(): void {
+    this.#roster.shed(this.#host.sessions, performance.now());
+    if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
+    const seconds = this.#rotation.finish(performance.now());
+    // Without a session it has become a reconnect, which is measured as such.
+    if (seconds === undefined || this.#roster.current.length === 0) return;
+    this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+    this.#deps.log.info({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
@@ -299,45 +321,22 @@ export class Link implements ChannelSource, JumpLink {
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
-      if (!leaving) this.#retryAfterLoss(error, lastedMs);
+      if (!leaving) this.#retry.lost(error, lastedMs);
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
+    this.#shed();
     this.#wake.call();
     this.#deps.onChange();
   }
 
-  #retryAfterLoss(error: TunnelError, lastedMs: number): void {
-    const wasStable = lastedMs >= STABLE_MS;
-    if (wasStable) this.#failures = 0;
-    if (this.#activity.kind === 'stranded') return;
-    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
-    if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
-    this.#lastError = error;
-    if (owesWaitForLoss(this.#activity) && !wasStable) return;
-    const attempting = this.#activity.kind === 'connecting';
-    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#deps.random()), error, 'loss');
-    if (attempting) this.#activity = { kind: 'connecting', owed: wait };
-    this.#failures++;
-  }
-
-  #fail(error: TunnelError): void {
-    if (isCredentialRejection(error)) this.#rejection.note(this.#host, this.#credential, error, performance.now());
-    const news = this.#lastError?.message !== error.message || this.#attempts === 0;
-    this.#lastError = error;
-    const delayMs = retryDelayMs(this.#failures, error, this.#deps.random());
-    this.#failures++;
-    const attempt = ++this.#attempts;
+  /** @param again whether there may be something else to offer at once */
+  #fail(error: TunnelError, again: boolean): void {
+    const { attempt, delayMs, news } = this.#retry.failed(error, again);
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
-    this.#wait(delayMs, error, 'attempt');
+    if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
-  }
-
-  #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {
-    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because, after } as const;
-    this.#activity = waiting;
-    return waiting;
   }
 }

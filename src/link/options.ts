@@ -1,4 +1,6 @@
+import type { Address } from '../address.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { JumpLink } from './jump.ts';
@@ -18,9 +20,13 @@ export interface LinkDependencies {
   readonly pacer: Pacer;
   readonly metrics: Pick<
     Metrics,
-    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens'
+    'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens' | 'rotationSeconds'
   >;
   readonly log: Logger;
+  /** What its tunnels lead to from the host, to prove a new credential by. */
+  targets(): readonly Address[];
+  /** As shown in `/status`. */
+  credential(actor: ActorConfig): CredentialStatus;
   /** Uniform in [0, 1). */
   random(): number;
   /** Readiness, state or the reason behind it has changed. */

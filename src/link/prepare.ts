@@ -1,8 +1,12 @@
-import type { ActorConfig, HostConfig } from '../config/config.ts';
-import { authMethods, type Credential, loadCredential } from '../credential/credential.ts';
+import type { HostConfig } from '../config/config.ts';
+import { authMethods } from '../credential/credential.ts';
+import { inTime } from '../credential/key-offer.ts';
+import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
+import { CertifiedHosts } from '../ssh/certified-host.ts';
 import { dial } from '../ssh/dial.ts';
-import { hostKeyPolicy } from '../ssh/host-key-policy.ts';
+import { fetchHostKey } from '../ssh/fetch-host-key.ts';
+import { type HostKeyPolicy, type HostTrust, hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
@@ -12,34 +16,36 @@ import type { Attempt, ConnectStep, Route } from './session.ts';
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
  * server nothing and counts against us nowhere.
  *
+ * @param credentials of the actor
  * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
  */
 export async function prepare(
   host: HostConfig,
-  actor: ActorConfig,
+  credentials: CredentialSource,
+  need: Need,
   onKnownHosts: (path: string, problems: readonly string[]) => void = () => {},
 ): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
-  const known = await loadKnownHosts(host.knownHosts, host.address, host.port);
+  const reading = loadKnownHosts(host.knownHosts, host.address, host.port);
+  const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
   onKnownHosts(host.knownHosts, known.problems);
-  const hostKey = hostKeyPolicy(known.entries, host.address, host.port);
-  const credential = await loadCredential(actor, process.env);
+  const trust = hostTrust(known.entries, host.address, host.port);
+  const { credential, facts, label } = await credentials.current(need);
   return {
-    credential: {
-      type: credential.type,
-      fingerprint: credential.type === 'agent' ? undefined : credential.fingerprint,
-    },
+    credential: facts,
     connect: async (signal, route, onStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
+      const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
+      const hostKey = await policyOf(trust, host, peer, route, signal);
       const transport = await reach(host, route, signal, onStep);
       onStep({ name: 'banner' });
       return openSession(
         transport,
         {
-          peer: `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`,
+          peer,
           username,
-          credential: describeCredential(actor, credential),
+          credential: label,
           authMethods: authMethods(credential, username),
           hostKey,
           stepTimeoutMs: connectTimeoutMs,
@@ -52,16 +58,28 @@ export async function prepare(
   };
 }
 
-/** As shown to the operator: which of our credentials it is that a server rejects. */
-function describeCredential({ key }: ActorConfig, credential: Credential): string {
-  const file = key.kind === 'file' ? key.path : 'the key';
-  switch (credential.type) {
-    case 'static_key':
-      return `${file} (${credential.fingerprint})`;
-    case 'certificate':
-      return `a certificate for ${file} (${credential.fingerprint})`;
-    case 'agent':
-      return 'the keys of ssh-agent';
+/** One for the process: links to the same host share what they learn of it. */
+const certifiedHosts = new CertifiedHosts();
+
+async function policyOf(
+  trust: HostTrust,
+  host: HostConfig,
+  peer: string,
+  route: Route,
+  signal: AbortSignal,
+): Promise<HostKeyPolicy> {
+  if (trust.kind === 'keys') return trust.policy;
+  const { name, address, port, connectTimeoutMs: timeoutMs } = host;
+  const fetch = async (algorithms: readonly string[]) => {
+    const way = route.kind === 'jump' ? { ...route, carrier: await route.another(signal) } : route;
+    return fetchHostKey(await reach(host, way, signal, () => {}), algorithms, { peer, timeoutMs }, signal);
+  };
+  try {
+    return await certifiedHosts.policy(`${name} ${address} ${port}`, trust.trusted, fetch, Date.now);
+  } catch (error) {
+    // Nothing runs over it yet that would close it.
+    if (route.kind === 'jump') route.carrier.channel.close();
+    throw error;
   }
 }
 

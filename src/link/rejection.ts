@@ -1,20 +1,37 @@
 import type { HostConfig } from '../config/config.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { TunnelError } from '../errors.ts';
-import type { CredentialFacts } from './session.ts';
 
 /** The same credential is not offered again sooner after the server has rejected it. */
 const RETRY_MS = 60_000;
 
-/** The credential that a server rejected last. Times as of performance.now(). */
+interface Refused {
+  readonly id: string;
+  readonly at: number;
+  readonly error: TunnelError;
+}
+
+/** The credentials that a server has rejected in the last minute, and whether it shuts this address out. Times as of performance.now(). */
 export class Rejection {
-  #last: { readonly what: string; readonly at: number; readonly error: TunnelError } | undefined;
+  readonly #refused = new Map<string, Refused>();
+  readonly #penalties = new Map<string, Omit<Refused, 'id'>>();
 
   note(host: HostConfig, credential: CredentialFacts | undefined, error: TunnelError, now: number): void {
-    this.#last = { what: identityOf(host, credential), at: now, error };
+    if (error.code === 'penalised') this.#penalties.set(serverOf(host), { at: now, error });
+    else if (credential) this.#refused.set(offerOf(host, credential), { id: credential.id, at: now, error });
   }
 
-  forget(): void {
-    this.#last = undefined;
+  /** The server has let this one in: it is a good one, and the address is welcome. */
+  forget(host: HostConfig, credential: CredentialFacts): void {
+    this.#refused.delete(offerOf(host, credential));
+    this.#penalties.delete(serverOf(host));
+  }
+
+  /** What need not be offered there now, by {@link CredentialFacts.id}. */
+  refused(host: HostConfig, now: number): string[] {
+    this.#expire(now);
+    const there = offerOf(host, undefined);
+    return [...this.#refused].filter(([offer]) => offer.startsWith(there)).map(([, { id }]) => id);
   }
 
   /** How much longer this may not be offered there, and why; undefined when it may. */
@@ -23,13 +40,23 @@ export class Rejection {
     credential: CredentialFacts,
     now: number,
   ): { readonly waitMs: number; readonly error: TunnelError } | undefined {
-    if (!this.#last || this.#last.what !== identityOf(host, credential)) return undefined;
-    const waitMs = this.#last.at + RETRY_MS - now;
-    return waitMs > 0 ? { waitMs, error: this.#last.error } : undefined;
+    this.#expire(now);
+    // A penalty is the address's, whatever it offers next (sshd_config(5), PerSourcePenalties).
+    const last = this.#penalties.get(serverOf(host)) ?? this.#refused.get(offerOf(host, credential));
+    return last && { waitMs: last.at + RETRY_MS - now, error: last.error };
+  }
+
+  #expire(now: number): void {
+    for (const map of [this.#refused, this.#penalties])
+      for (const [key, { at }] of map) if (at + RETRY_MS <= now) map.delete(key);
   }
 }
 
+function serverOf({ address, port }: HostConfig): string {
+  return JSON.stringify([address, port]);
+}
+
 /** Another user or another server has not rejected anything yet. */
-function identityOf({ address, port, user }: HostConfig, credential: CredentialFacts | undefined): string {
-  return JSON.stringify([address, port, user, credential?.fingerprint]);
+function offerOf({ address, port, user }: HostConfig, credential: CredentialFacts | undefined): string {
+  return `${JSON.stringify([address, port, user])} ${credential?.id ?? ''}`;
 }

@@ -1,12 +1,17 @@
-import type { CredentialFacts, Held, LinkSession, Route } from './session.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
+import type { Held, LinkSession, Route } from './session.ts';
 
 /** The sessions of a link, and which of them serves. */
 export class Roster {
   #held: readonly Held[] = [];
   #generation = 1;
+  /** Sessions with a credential of an older version are to be replaced. */
+  #version = 0;
   #lastId = 0;
-  /** No longer wanted: they end with their last channel, and nothing depends on them. */
-  readonly #leaving = new WeakSet<Held>();
+  /** No longer wanted: they end with their last channel, and nothing depends on them. Since when, as of performance.now(). */
+  readonly #leaving = new WeakMap<Held, number>();
+  /** Leaving, and not even to be used for want of another. */
+  readonly #retired = new WeakSet<Held>();
 
   get all(): readonly Held[] {
     return this.#held;
@@ -27,6 +32,21 @@ export class Roster {
     this.#generation++;
   }
 
+  /** The credential of that version is out: those with an older one are to be replaced before they end. */
+  supersede(version: number): void {
+    this.#version = Math.max(this.#version, version);
+  }
+
+  /** Sessions that serve until somebody takes their place. */
+  get superseded(): readonly Held[] {
+    return this.#held.filter((held) => this.isLeaving(held) && !this.#leaving.has(held) && held.session.usable);
+  }
+
+  /** What a session made under this generation and version would replace first; undefined when it would only join others. */
+  predecessor(generation: number, version: number): Held | undefined {
+    return this.superseded.find((held) => held.generation !== generation || held.credential.version !== version);
+  }
+
   add(session: LinkSession, credential: CredentialFacts, generation: number, route?: Route): Held {
     const carrier = route?.kind === 'jump' ? route.carrier : undefined;
     const held: Held = { id: ++this.#lastId, generation, credential, session, carrier };
@@ -40,7 +60,23 @@ export class Roster {
 
   /** Whether it is to give way: its settings no longer hold, it is one too many, or what it runs over is going away. */
   isLeaving(held: Held): boolean {
-    return held.generation !== this.#generation || this.#leaving.has(held) || held.carrier?.leaving === true;
+    const outdated = held.generation !== this.#generation || held.credential.version < this.#version;
+    return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
+  }
+
+  isRetired(held: Held): boolean {
+    return this.#retired.has(held);
+  }
+
+  /** Since when it is left to its open connections, as of performance.now(); undefined while it serves. */
+  leftSince(held: Held): number | undefined {
+    return this.#leaving.get(held);
+  }
+
+  /** It takes no new connections from here on, not even while there is no other. */
+  retire(held: Held, now: number): void {
+    this.#retired.add(held);
+    this.#leave(held, now);
   }
 
   /** Whether its place is taken already, so that what runs over it is to move as well. */
@@ -53,7 +89,7 @@ export class Roster {
    * might answer.
    */
   choose(except?: Held): Held | undefined {
-    const usable = this.#held.filter((held) => held !== except && held.session.usable);
+    const usable = this.#serving.filter((held) => held !== except);
     const current = usable.filter((held) => !this.isLeaving(held));
     const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
@@ -65,7 +101,7 @@ export class Roster {
    */
   get homes(): readonly Held[] {
     const { current } = this;
-    const candidates = current.length > 0 ? current : this.#held.filter(({ session }) => session.usable);
+    const candidates = current.length > 0 ? current : this.#serving;
     const suspects = candidates.filter(({ session }) => session.suspect);
     return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
   }
@@ -82,15 +118,26 @@ export class Roster {
     return usable.toSorted((a, b) => rank(a) - rank(b) || carried(a) - carried(b))[0];
   }
 
-  /** Once a current session serves, those of older generations may end, and those beyond the number wanted. */
-  shed(wanted: number): void {
+  /**
+   * Ends what is no longer wanted, with its last channel: of the sessions that were replaced as many as there are new ones, so
+   * that the link has its number at every moment, and those beyond that number.
+   *
+   * @param now as of performance.now()
+   */
+  shed(wanted: number, now: number): void {
     const { current } = this;
     if (current.length === 0) return;
-    const surplus = current.slice(wanted);
-    for (const held of this.#held) {
-      if (!this.isLeaving(held) && !surplus.includes(held)) continue;
-      this.#leaving.add(held);
-      held.session.drain();
-    }
+    const { superseded } = this;
+    const replaced = superseded.slice(0, Math.max(0, superseded.length + current.length - wanted));
+    for (const held of [...replaced, ...current.slice(wanted)]) this.#leave(held, now);
+  }
+
+  get #serving(): readonly Held[] {
+    return this.#held.filter((held) => held.session.usable && !this.#retired.has(held));
+  }
+
+  #leave(held: Held, now: number): void {
+    if (!this.#leaving.has(held)) this.#leaving.set(held, now);
+    held.session.drain();
   }
 }

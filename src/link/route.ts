@@ -19,13 +19,13 @@ export async function findRoute(
   if (!jump) return { kind: 'direct', inUse: held.flatMap(({ session }) => session.address ?? []) };
   const target = { kind: 'tcp', host: host.address, port: host.port } as const;
   const expired = () => new TunnelError('target_unreachable', `no answer within ${host.connectTimeoutMs} ms`);
-  try {
-    const carrier = await withDeadline(host.connectTimeoutMs, signal, expired, (bounded) =>
-      jump.carry(target, bounded),
-    );
-    return { kind: 'jump', host: jump.hostName, carrier };
-  } catch (error) {
-    signal.throwIfAborted();
-    throw carryError(target, jump.hostName, TunnelError.from(error));
-  }
+  const carry = async (wanted: AbortSignal) => {
+    try {
+      return await withDeadline(host.connectTimeoutMs, wanted, expired, (bounded) => jump.carry(target, bounded));
+    } catch (error) {
+      wanted.throwIfAborted();
+      throw carryError(target, jump.hostName, TunnelError.from(error));
+    }
+  };
+  return { kind: 'jump', host: jump.hostName, carrier: await carry(signal), another: carry };
 }

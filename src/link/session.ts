@@ -1,4 +1,5 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { CredentialFacts, Need } from '../credential/offer.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
@@ -22,13 +23,6 @@ export interface LinkSession extends FarSession {
   end(patienceMs?: number): Promise<SessionEnd>;
 }
 
-/** The credential of an attempt, as far as it may be shown. */
-export interface CredentialFacts {
-  readonly type: 'static_key' | 'agent' | 'certificate';
-  /** SHA-256 fingerprint of the public key; undefined where an agent decides. */
-  readonly fingerprint: string | undefined;
-}
-
 /** One attempt, after everything local was read and checked and before anything touched the network. */
 export interface Attempt {
   readonly credential: CredentialFacts;
@@ -46,10 +40,16 @@ export type ConnectStep =
 export type Route =
   /** `inUse`: addresses of the link's other sessions. */
   | { readonly kind: 'direct'; readonly inUse: readonly string[] }
-  | { readonly kind: 'jump'; readonly host: string; readonly carrier: Carrier };
+  | {
+      readonly kind: 'jump';
+      readonly host: string;
+      readonly carrier: Carrier;
+      /** One more channel to the same host, for what is not the session itself. */
+      another(signal: AbortSignal): Promise<Carrier>;
+    };
 
-/** Reads key and known hosts anew, so that a mended file is seen by the next attempt. Rejects with a TunnelError. */
-export type Prepare = (host: HostConfig, actor: ActorConfig) => Promise<Attempt>;
+/** Reads what is needed anew, so that a mended file is seen by the next attempt. Bounded; rejects with a TunnelError. */
+export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;
 
 /** One of the link's sessions. */
 export interface Held {

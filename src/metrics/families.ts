@@ -107,6 +107,14 @@ export const FAMILIES: readonly Family[] = [
       status.links.map(({ actor, credential }) => ({ labels: { actor, type: credential.type }, value: 1 })),
   },
   {
+    name: 'certificate_valid_before_timestamp_seconds',
+    help: 'When the certificate of the actor ends; absent without one, and for one without an end.',
+    type: 'gauge',
+    labels: ['actor'],
+    samples: (status) =>
+      status.links.flatMap(({ actor, credential }) => sample({ actor }, seconds(credential.valid_before))),
+  },
+  {
     name: 'config_reload_success',
     help: 'Whether the configuration file was accepted the last time it was read.',
     type: 'gauge',

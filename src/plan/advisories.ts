@@ -9,7 +9,7 @@ import type { WatchedPlan } from './watch.ts';
 export function advisoriesOf(node: PolicyNode, watched: WatchedPlan | undefined, now: Date): Advisory[] {
   const findings = checkPolicy(node, watched?.plan, now)
     // Without a plan in force nobody knows what it would say.
-    .filter(({ code }) => watched === undefined || watched.plan !== undefined || !PLAN_CODES.has(code));
+    .filter(({ code }) => watched?.plan !== undefined || !PLAN_CODES.has(code));
   return [...unusable(watched), ...findings.map(({ code, message }) => ({ code, message: firstHalf(message) }))];
 }
 

@@ -7,12 +7,7 @@ import type { PolicyFinding } from './policy-finding.ts';
 import { findStep } from './progress.ts';
 import { checkRegister } from './register.ts';
 
-/** What of an actor tells whether it uses a static key or has one in reserve. */
-type Actor = ActorConfig & {
-  readonly fallback?: { readonly exception: string } | undefined;
-};
-
-export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels'> & { readonly actors: ReadonlyMap<string, Actor> };
+export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors'>;
 
 /** Above so many tunnels a node is better served by WireGuard (fleet architecture, "Evaluate WireGuard mesh"). */
 const MOST_TUNNELS = 5;
@@ -115,7 +110,7 @@ function checkFrozen(node: PolicyNode, plan: Plan, tunnel: TunnelConfig, now: Da
   ];
 }
 
-function checkStaticKey(plan: Plan, actor: Actor, now: Date): PolicyFinding[] {
+function checkStaticKey(plan: Plan, actor: ActorConfig, now: Date): PolicyFinding[] {
   if (!actor.name.startsWith('atm-') || actor.certCommand !== undefined) return [];
   const covering = plan.exceptions.filter(({ covers }) => covers.actor === actor.name);
   const what = `automation ${actor.name} uses a static key instead of a certificate`;
@@ -124,7 +119,7 @@ function checkStaticKey(plan: Plan, actor: Actor, now: Date): PolicyFinding[] {
 }
 
 /** A static key in reserve needs the very exception that it names. */
-function checkFallback(plan: Plan | undefined, actor: Actor, now: Date): PolicyFinding[] {
+function checkFallback(plan: Plan | undefined, actor: ActorConfig, now: Date): PolicyFinding[] {
   if (actor.fallback === undefined) return [];
   const { exception: id } = actor.fallback;
   const at = { file: 'config', path: ['actors', actor.name, 'fallback', 'exception'], at: 'value' } as const;
@@ -141,8 +136,9 @@ function checkFallback(plan: Plan | undefined, actor: Actor, now: Date): PolicyF
   }
   if (named.covers.actor !== actor.name)
     return error(`exception ${id} does not cover ${actor.name}; expected one that does`);
+  // While the exception holds there is nothing to say: that the key is in use is told where it is.
   const permitted = permission(plan, [named], `${actor.name} has a static key in reserve`, now);
-  return [{ ...at, code: 'static_key', ...permitted }];
+  return permitted.severity === 'error' ? [{ ...at, code: 'static_key', ...permitted }] : [];
 }
 
 function checkException(plan: Plan, index: number, now: Date): PolicyFinding[] {

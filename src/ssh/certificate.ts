@@ -49,6 +49,22 @@ const MAX_PRINCIPALS = 256;
 /** What a Date can hold (ECMA-262, Time Values), in seconds. */
 const LAST_SECOND = 8_640_000_000_000n;
 
+type OptionKind = 'flag' | 'text';
+
+const CRITICAL: ReadonlyMap<string, OptionKind> = new Map([
+  ['force-command', 'text'],
+  ['source-address', 'text'],
+  ['verify-required', 'flag'],
+]);
+const EXTENSIONS: ReadonlyMap<string, OptionKind> = new Map([
+  ['no-touch-required', 'flag'],
+  ['permit-X11-forwarding', 'flag'],
+  ['permit-agent-forwarding', 'flag'],
+  ['permit-port-forwarding', 'flag'],
+  ['permit-pty', 'flag'],
+  ['permit-user-rc', 'flag'],
+]);
+
 const USER = 1;
 const HOST = 2;
 
@@ -87,8 +103,8 @@ function read(blob: Buffer): Certificate {
   const principals = readPrincipals(reader.string());
   const validAfter = reader.uint64();
   const validBefore = reader.uint64();
-  const criticalOptions = readOptions(reader.string());
-  const extensions = readOptions(reader.string());
+  const criticalOptions = readOptions(reader.string(), CRITICAL);
+  const extensions = readOptions(reader.string(), EXTENSIONS);
   reader.string(); // Reserved.
   const caKeyBlob = reader.string();
   const signed = blob.subarray(0, reader.position);
@@ -132,15 +148,25 @@ function readPrincipals(bytes: Buffer): string[] {
 }
 
 /** PROTOCOL.certkeys wants them sorted; neither sshd nor ssh checks that, so that CAs exist which do not. */
-function readOptions(bytes: Buffer): Map<string, Buffer> {
+function readOptions(bytes: Buffer, known: ReadonlyMap<string, OptionKind>): Map<string, Buffer> {
   const reader = new WireReader(bytes);
   const options = new Map<string, Buffer>();
   while (reader.left > 0) {
     const name = reader.text();
     if (options.has(name)) throw new WireError('an option stands in it twice');
-    options.set(name, reader.string());
+    const data = reader.string();
+    checkOption(data, known.get(name));
+    options.set(name, data);
   }
   return options;
+}
+
+/** What the option is for is decided elsewhere; data of another kind than its name says makes OpenSSH refuse it. */
+function checkOption(data: Buffer, kind: OptionKind | undefined): void {
+  if (kind === undefined) return;
+  const reader = new WireReader(data);
+  if (kind === 'text') reader.text();
+  reader.end();
 }
 
 function readSignature(bytes: Buffer): CertificateSignature {

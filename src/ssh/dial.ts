@@ -22,8 +22,12 @@ const resolver = new Resolver();
  * A TCP connection to an SSH server. The socket is ours from the start, because Nagle's algorithm costs the handshake
  * half of its time, and because only the socket's owner can end a session whose peer has stopped answering.
  */
-export async function dial(options: DialOptions, signal: AbortSignal): Promise<Socket> {
-  const resolved = await resolver.resolve(options.host, options.timeoutMs, signal);
+export async function dial(
+  options: DialOptions,
+  signal: AbortSignal,
+  names: Pick<Resolver, 'resolve'> = resolver,
+): Promise<Socket> {
+  const resolved = await names.resolve(options.host, options.timeoutMs, signal);
   const addresses = preferUnused(resolved, options.inUse ?? []);
   options.onResolved?.(addresses);
   const failures: TunnelError[] = [];

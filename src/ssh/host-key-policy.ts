@@ -1,6 +1,7 @@
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { TunnelError } from '../errors.ts';
 import { fingerprint } from './fingerprint.ts';
+import { type HostAuthorities, revokedKey } from './host-certificate.ts';
 import { hostsMatch, lookupName } from './host-pattern.ts';
 import { type KnownHost, keyscanHint } from './known-hosts.ts';
 
@@ -12,7 +13,7 @@ export type HostKeyVerdict =
   | { readonly kind: 'unknown' };
 
 /** The signature algorithms to ask for, by known key type, in our order of preference. SHA-1 `ssh-rsa` is never asked for. */
-const ALGORITHMS: ReadonlyMap<string, readonly ServerHostKeyAlgorithm[]> = new Map([
+export const HOST_KEY_ALGORITHMS: ReadonlyMap<string, readonly ServerHostKeyAlgorithm[]> = new Map([
   ['ssh-ed25519', ['ssh-ed25519']],
   ['ecdsa-sha2-nistp256', ['ecdsa-sha2-nistp256']],
   ['ecdsa-sha2-nistp384', ['ecdsa-sha2-nistp384']],
@@ -36,13 +37,14 @@ interface Relevant {
 function relevant(entries: readonly KnownHost[], host: string, port: number): Relevant {
   const exactly = entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)));
   const plainly = port === 22 ? [] : entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, 22)));
+  const either = [...new Set([...exactly, ...plainly])];
   const marked = (list: readonly KnownHost[], marker: KnownHost['marker']) => list.filter((e) => e.marker === marker);
   const exactKeys = marked(exactly, undefined);
   const exact = port === 22 || exactKeys.length > 0;
   return {
     plainKeys: exact ? exactKeys : marked(plainly, undefined),
-    authorities: marked([...exactly, ...plainly], 'cert-authority'),
-    revoked: marked([...exactly, ...plainly], 'revoked'),
+    authorities: marked(either, 'cert-authority'),
+    revoked: marked(either, 'revoked'),
     exact,
   };
 }
@@ -66,7 +68,7 @@ export function checkHostKey(entries: readonly KnownHost[], host: string, port: 
  */
 export function hostKeyAlgorithms(entries: readonly KnownHost[], host: string, port: number): ServerHostKeyAlgorithm[] {
   const types = new Set(relevant(entries, host, port).plainKeys.map((entry) => entry.type));
-  return [...ALGORITHMS].flatMap(([type, algorithms]) => (types.has(type) ? algorithms : []));
+  return [...HOST_KEY_ALGORITHMS].flatMap(([type, algorithms]) => (types.has(type) ? algorithms : []));
 }
 
 /** What a session needs to know a host by its key; fixed for the life of the session, so that it holds at every rekey. */
@@ -78,7 +80,7 @@ export interface HostKeyPolicy {
 }
 
 function nothingKnown(entries: readonly KnownHost[], host: string, port: number): TunnelError {
-  const { plainKeys, authorities } = relevant(entries, host, port);
+  const { plainKeys } = relevant(entries, host, port);
   const name = lookupName(host, port);
   const file = entries[0]?.place.replace(/:\d+$/, '') ?? 'known_hosts';
   const hint = keyscanHint(host, port, file);
@@ -86,11 +88,6 @@ function nothingKnown(entries: readonly KnownHost[], host: string, port: number)
   if (unsupported !== undefined) {
     const message = `${name} is known only by a key of type ${unsupported.type}, which is not supported (${unsupported.place})`;
     return new TunnelError('host_key_unknown', message, { hint });
-  }
-  const [authority] = authorities;
-  if (authority !== undefined) {
-    const message = `${name} is known only by a certificate authority, and host certificates are not supported (${authority.place})`;
-    return new TunnelError('host_key_unknown', message, { hint: `Add the host's plain key as well. ${hint}` });
   }
   return new TunnelError('host_key_unknown', `no host key is known for ${name} in ${file}`, { hint });
 }
@@ -101,13 +98,7 @@ function refusal(verdict: HostKeyVerdict, name: string, blob: Buffer, hint: stri
     case 'ok':
       return undefined;
     case 'revoked':
-      return new TunnelError(
-        'host_key_changed',
-        `${name} presented ${presented}, which is revoked (${verdict.entry.place})`,
-        {
-          hint: `${verdict.entry.place} marks this key @revoked: whoever holds it must not be trusted. The host needs a new key.`,
-        },
-      );
+      return revokedKey(name, presented, verdict.entry);
     case 'changed':
       return new TunnelError(
         'host_key_changed',
@@ -136,4 +127,20 @@ export function hostKeyPolicy(entries: readonly KnownHost[], host: string, port:
     algorithms,
     verify: (blob) => refusal(checkHostKey(entries, host, port, blob), name, blob, hint),
   };
+}
+
+/** How a host is known: by keys of its own, or else by who may certify them. */
+export type HostTrust =
+  | { readonly kind: 'keys'; readonly policy: HostKeyPolicy }
+  | { readonly kind: 'authorities'; readonly trusted: HostAuthorities };
+
+/**
+ * Plain keys come first: they need nobody's word. Throws `host_key_unknown`, before anything is dialled, when neither is
+ * known.
+ */
+export function hostTrust(entries: readonly KnownHost[], host: string, port: number): HostTrust {
+  const { authorities, revoked } = relevant(entries, host, port);
+  if (hostKeyAlgorithms(entries, host, port).length > 0 || authorities.length === 0)
+    return { kind: 'keys', policy: hostKeyPolicy(entries, host, port) };
+  return { kind: 'authorities', trusted: { host, authorities, revoked } };
 }

@@ -7,7 +7,7 @@ export function lookupName(host: string, port: number): string {
 }
 
 /** Wildcards as in ssh_config(5), PATTERNS: `*` and `?` only, brackets mean themselves. */
-function matchPattern(pattern: string, text: string): boolean {
+export function matchPattern(pattern: string, text: string): boolean {
   let p = 0;
   let t = 0;
   let star = -1;

@@ -12,7 +12,12 @@ export interface TunnelFacts {
   readonly stopping: boolean;
   readonly host: string;
   readonly forward: ForwardCondition;
-  readonly link: { readonly state: LinkState; readonly lastError: TunnelError | undefined };
+  readonly link: {
+    readonly state: LinkState;
+    readonly lastError: TunnelError | undefined;
+    /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+    readonly standIn?: TunnelError | undefined;
+  };
   /** Undefined for a tunnel without a probe. */
   readonly probe: { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined;
   /** The peer's verdict on the last connection, if it was a refusal and nothing has succeeded since. */
@@ -72,6 +77,8 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
       reason: `the last connection failed: ${facts.targetError.message}`,
       error: facts.targetError,
     };
+  if (link.standIn)
+    return { state: 'degraded', reason: `the link goes by its ${link.standIn.message}`, error: link.standIn };
   if (facts.forward.kind === 'unverified')
     return {
       state: 'unverified',

@@ -1,19 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, TunnelConfig } from '../config/config.ts';
+
+import type { Address } from '../address.ts';
+import type { ActorConfig, Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
 import type { Listen } from '../forward/listener.ts';
-import type { LinkStatus, TunnelStatus } from '../health/status.ts';
+import type { CredentialStatus, LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { Tunnel } from './tunnel.ts';
 
 export interface SupervisorDependencies {
   readonly prepare: Prepare;
+  /** As shown in `/status`. */
+  credential(actor: ActorConfig): CredentialStatus;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** How the listener of that tunnel is made, if it is on this node. */
@@ -21,6 +26,9 @@ export interface SupervisorDependencies {
   /** Uniform in [0, 1). */
   random(): number;
 }
+
+/** Nobody listens on it, so that it proves forwarding by a refusal: for links whose tunnels name no target there. */
+const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
@@ -103,7 +111,29 @@ export class Supervisor {
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
   async tick(now: Date): Promise<void> {
     for (const tunnel of this.#everyTunnel()) tunnel.sample(now);
+    for (const { link } of this.#links.values()) link.tick(now);
     await this.#releaseLinks();
+  }
+
+  /** The actors that links go by. */
+  get actors(): ReadonlySet<string> {
+    return new Set([...this.#links.values()].map(({ actor }) => actor));
+  }
+
+  /** Those of them that have a session with a stand-in for the credential that they should have. */
+  get actorsStandingIn(): ReadonlySet<string> {
+    return new Set([...this.#links.values()].filter(({ link }) => link.standIn).map(({ actor }) => actor));
+  }
+
+  /** Another credential of the actor is to be used: its links replace their sessions. */
+  supersede(actor: string, version: number): void {
+    for (const entry of this.#links.values()) if (entry.actor === actor) entry.link.supersede(version);
+  }
+
+  /** What becomes of the actor's links while that goes on. Never rejects; bounded. */
+  rotations(actor: string): Promise<LinkRotation[]> {
+    const links = [...this.#links.values()].filter((entry) => entry.actor === actor);
+    return Promise.all(links.map(({ link }) => rotationOf(link)));
   }
 
   /** Listeners close, connections get `graceMs` to finish (none once `force` aborts), sessions say goodbye. */
@@ -260,11 +290,13 @@ export class Supervisor {
   }
 
   #linkDependencies(host: string, actor: string): LinkDependencies {
-    const { prepare, metrics, log, random } = this.#deps;
+    const { prepare, credential, metrics, log, random } = this.#deps;
     const pacer = this.#pacers.get(host) ?? new Pacer(ATTEMPT_SPACING_MS);
     this.#pacers.set(host, pacer);
     return {
       prepare,
+      credential,
+      targets: () => this.#targetsOf({ host, actor }),
       pacer,
       metrics,
       log: log.child({ link: `${actor}@${host}` }),
@@ -278,6 +310,18 @@ export class Supervisor {
           if (changed && settings.jump === changed) link.jumpChanged();
       },
     };
+  }
+
+  /** What a link's channels lead to: the targets of its tunnels, and the hosts behind it. */
+  #targetsOf(name: LinkName): Address[] {
+    const own = [...this.#tunnels.values()].flatMap(({ config }) =>
+      linkKey(config) === linkKey(name) && config.direction === 'local' ? config.target : [],
+    );
+    const link = this.#links.get(linkKey(name))?.link;
+    const behind = [...this.#links.values()].flatMap(({ settings: { jump, host } }): Address[] =>
+      link && jump === link ? [{ kind: 'tcp', host: host.address, port: host.port }] : [],
+    );
+    return [...own, ...behind, NOWHERE];
   }
 
   async #releaseLinks(): Promise<void> {

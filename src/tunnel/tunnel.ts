@@ -23,6 +23,8 @@ import { isVerdict, targetText } from './target.ts';
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
+  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
+  readonly standIn?: TunnelError | undefined;
   /** Sessions that a listener on the far side may live on, best first. */
   readonly farSessions: readonly FarSession[];
   /** Something behind the link did not answer: is the link itself alive? */
@@ -353,7 +355,7 @@ export class Tunnel {
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError },
+      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
       probe: prober && { state: prober.status().state, lastError: prober.lastError },
       targetError: this.#targetError,
       open: this.#usage.open,

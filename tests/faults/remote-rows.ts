@@ -9,8 +9,17 @@ import { REMOTE } from './way.ts';
 
 const strangers = new WeakMap<Stage, LoopbackServer>();
 
+/** Its road is twice as long as others'. */
+const THERE_AND_BACK = { tcp: {}, every: '1500ms', timeout: '1500ms', fall: 2, rise: 1 };
+
 /** The clients are sshd's: while nothing listens on the host they are refused there, and nobody can hold them. */
-const FAR = { stage: { way: REMOTE }, recoversWithinMs: 10_000, requests: 'may fail', stream: 'is cut' } as const;
+const FAR = {
+  stage: { way: REMOTE, echo: { probe: THERE_AND_BACK } },
+  client: { everyMs: 50, timeoutMs: 3_000 },
+  recoversWithinMs: 10_000,
+  requests: 'may fail',
+  stream: 'is cut',
+} as const;
 
 /** sshd learns nothing of our giving up: it goes on listening for a session that is gone. */
 const GHOST = {
@@ -53,8 +62,9 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     },
     heal: async (stage) => {
       await strangers.get(stage)?.stop();
-      // Nobody tells us that it is free: what people must mend is asked for again after half a minute at most.
-      await stage.mesh.waitForTunnel('up', 'late', 32_000);
+      // By itself it asks again after half a minute; who has mended something says so.
+      await stage.mesh.reload();
+      await stage.mesh.waitForTunnel('up', 'late', 5_000);
       await echoOnce(stage.mesh.port('late'));
       await stage.mesh.write({ tunnels: stage.tunnels });
       await stage.mesh.reload();

@@ -106,8 +106,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       echo: {
         ...own,
         production: true,
-        ...(own['direction'] === 'dynamic' ? {} : { probe: FAST_PROBE }),
-        ...(own['direction'] === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
+        ...(own.direction === 'dynamic' ? {} : { probe: FAST_PROBE }),
+        ...(own.direction === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
         ...options.echo,
       },
       stream: way.tunnel(places.stream),
@@ -134,7 +134,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     // The one that a row may have put into the first one's place.
     use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
     await mesh.waitFor(hasSessions(sessions));
-    await mesh.waitForTunnel('up', 'echo');
+    await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'));
     await echoOnce(stage.entrance('echo'));
     return stage;
   } catch (error) {

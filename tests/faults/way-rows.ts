@@ -2,12 +2,23 @@ import { activeConnection, signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 import { DYNAMIC, JUMP, UNIX, type Way } from './way.ts';
 
+/** Often enough to meet every gap that matters, and the rows share two processors. */
+const CLIENT = { everyMs: 50, timeoutMs: 3_000 };
+/** Waits for as long as it is held. */
+const PATIENT = { everyMs: 50, timeoutMs: 12_000 };
+
 /**
  * The faults that no kind of tunnel is spared. One session of two is a switch whatever goes over it; without any, what is
  * held is served later.
  */
 function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coulombcore'): FaultRow[] {
-  const common = { stage: { way }, recoversWithinMs: 10_000, requests: 'are all served', stream } as const;
+  const common = {
+    stage: { way },
+    client: CLIENT,
+    recoversWithinMs: 10_000,
+    requests: 'are all served',
+    stream,
+  } as const;
   const blackHoled = (where: string, direction?: 'to-server' | 'to-client'): FaultRow => ({
     ...common,
     fault: `${kind}: the active session is black-holed ${where}`,
@@ -27,8 +38,7 @@ function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coul
     {
       ...common,
       fault: `${kind}: sshd is stopped and started`,
-      // A request waits for what it is held.
-      client: { everyMs: 20, timeoutMs: 12_000 },
+      client: PATIENT,
       inject: ({ sshd }) => sshd.stop(),
       during: {
         to,
@@ -52,7 +62,7 @@ export const WAY_ROWS: readonly FaultRow[] = [
   {
     fault: 'jump host: the sshd behind it is stopped and started',
     stage: { way: JUMP },
-    client: { everyMs: 20, timeoutMs: 12_000 },
+    client: PATIENT,
     inject: ({ lastHop }) => lastHop.stop(),
     during: {
       linkCode: 'connect_refused',

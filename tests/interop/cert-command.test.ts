@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { splitCommand } from '../../src/config/command-line.ts';
 import { type CertCommand, runCertCommand } from '../../src/credential/cert-command.ts';
 import { has } from '../support/capabilities.ts';
 import { generateKey, type KeyFile, keygen } from '../support/keys.ts';
@@ -76,7 +77,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       ],
       [
         'forks and ignores SIGTERM',
-        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & while :; do sleep 1; done",
+        "trap '' TERM; sh -c \"trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done\" & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done",
         'cert_command did not end within 0.4 s',
       ],
       ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not end within 0.4 s'],
@@ -175,7 +176,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       ['leaves a child that holds its output', `sleep 60 & echo ${CERTIFICATE}`, `${CERTIFICATE}\n`],
       [
         'leaves a child that ignores SIGTERM',
-        `sh -c "trap '' TERM; while :; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
+        `sh -c "trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
         `${CERTIFICATE}\n`,
       ],
       ['has a child that is a little later', `(sleep 0.1; echo ${CERTIFICATE}) &`, `${CERTIFICATE}\n`],
@@ -274,6 +275,16 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     it('leaves its certificate beside the public key, run after run', async () => {
       expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
       expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
+    });
+
+    it('signs as the README has it', async () => {
+      const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+      const lines = [...readme.matchAll(/^cert_command: (.*)$/gm)].map(([, line = '']) => splitCommand(line, dir.path));
+      expect(lines).toHaveLength(5);
+      const argv = lines.find((words): words is string[] => 'length' in words && words[0] === 'ssh-keygen') ?? [];
+      mkdirSync(join(dir.path, '.ssh'), { mode: 0o700 });
+      generateKey(join(dir.path, '.ssh', 'user_ca'));
+      expectSigned(await run(argv, { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
     });
 
     it('behind a wrapper that prints it', async () => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
@@ -59,7 +59,10 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     await using sshd = await startSshd();
     await using first = await startMesh({ sshd, tunnels: { echo: { target: sshd.port } } });
     await first.waitFor(hasSessions(2));
-    const { code, stderr } = await runCli(['run', '--config', first.configFile]);
+    const config = join(sshd.directory, 'second-tunnels.yaml');
+    // Else the control socket would be what is taken.
+    writeFileSync(config, readFileSync(first.configFile, 'utf8').replace('.sock', '.second'));
+    const { code, stderr } = await runCli(['run', '--config', config]);
     expect(code).toBe(1);
     const last = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     expect(last).toMatchObject({ level: 'fatal', event: 'daemon.start_failed' });

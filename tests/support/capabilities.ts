@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { whyNoBox } from '../system/box/box.ts';
 import { findProgram } from './find-program.ts';
@@ -19,7 +20,7 @@ const CAPABILITIES = {
   ip: { program: 'ip', debian: 'iproute2' },
 } as const;
 
-export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs';
+export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';
 
 const told = new Set<Capability>();
 
@@ -30,6 +31,7 @@ const told = new Set<Capability>();
 export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
   if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
+  if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
   const { program, debian } = CAPABILITIES[capability];
   const { CI } = process.env;
   if (findProgram(program) !== undefined) return true;
@@ -65,4 +67,10 @@ function missing(capability: Capability, remedy: string): false {
     process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
   }
   return false;
+}
+
+/** In a mount namespace of its own, which goes with the process. */
+function canMount(): boolean {
+  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
+  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
 }

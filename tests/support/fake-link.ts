@@ -1,13 +1,15 @@
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
+import type { CredentialFacts, Need } from '../../src/credential/offer.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
 import type { Channel } from '../../src/forward/channel-source.ts';
 import type { FarListener } from '../../src/forward/far-side.ts';
 import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
-import type { Attempt, CredentialFacts, LinkSession } from '../../src/link/session.ts';
+import type { Attempt, LinkSession } from '../../src/link/session.ts';
 import type { LogFields, Logger } from '../../src/log.ts';
 import type { SessionEnd } from '../../src/ssh/session.ts';
+import { linkFixture } from './status-fixture.ts';
 
 export const hostConfig: HostConfig = {
   name: 'coulombcore',
@@ -22,7 +24,24 @@ export const hostConfig: HostConfig = {
   jump: undefined,
 };
 
-export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' }, certCommand: undefined };
+/** What an actor that says nothing of it has. */
+export const actorPolicy: Omit<ActorConfig, 'name' | 'key'> = {
+  certCommand: undefined,
+  caFingerprints: undefined,
+  principals: undefined,
+  renewAfter: 0.5,
+  drainTimeoutMs: undefined,
+  onExpiry: 'keep',
+  fallback: undefined,
+};
+
+export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' }, ...actorPolicy };
+
+/** Of a static key; `differently` for anything else. */
+export function credentialFacts(id: string, differently: Partial<CredentialFacts> = {}): CredentialFacts {
+  const nothing = { version: 1, validBefore: undefined, standIn: undefined };
+  return { type: 'static_key', fingerprint: id, id, ...nothing, ...differently };
+}
 
 /** An SSH session of which the test decides everything. */
 export class FakeSession implements LinkSession {
@@ -36,6 +55,8 @@ export class FakeSession implements LinkSession {
   channels = 0;
   received = 0;
   opens = 0;
+  /** How opens are refused, if they are. */
+  refusal: ErrorCode | undefined;
   checks = 0;
   /** Opens that were asked of it after it was gone. */
   opensAfterClose = 0;
@@ -50,6 +71,7 @@ export class FakeSession implements LinkSession {
   async open(): Promise<Channel> {
     this.opens++;
     if (!this.usable) this.opensAfterClose++;
+    if (this.refusal) throw new TunnelError(this.refusal, this.refusal);
     return { stream: undefined, onLost() {}, close() {} } as unknown as Channel;
   }
 
@@ -105,14 +127,18 @@ export class FakeNetwork {
   readonly sessions: FakeSession[] = [];
   readonly events: string[] = [];
   readonly recoverSeconds: number[] = [];
+  readonly rotationSeconds: number[] = [];
+  readonly needs: Need[] = [];
   readonly link: Link;
-  credential: CredentialFacts = { type: 'static_key', fingerprint: 'SHA256:one' };
+  credential: CredentialFacts = credentialFacts('SHA256:one');
   outcome: 'wait' | 'ok' | ErrorCode = 'wait';
   random = 0.5;
   prepared = 0;
   connecting = 0;
   mostConnecting = 0;
   changes = 0;
+  /** What those who hand out credentials do when they are asked. */
+  onPrepare: ((need: Need) => void | Promise<void>) | undefined;
   /** If set, nothing local can be read, and nothing says so. */
   stuck = false;
 
@@ -120,11 +146,14 @@ export class FakeNetwork {
     this.link = new Link(
       { host: { ...hostConfig, ...host }, actor: actorConfig, jump },
       {
-        prepare: (config) => this.#prepare(config),
+        prepare: (config, _, need) => this.#prepare(config, need),
+        targets: () => [{ kind: 'tcp', host: '10.43.170.94', port: 8000 }],
+        credential: () => linkFixture().credential,
         pacer: new Pacer(250),
         metrics: {
           linkConnectAttempts: { inc() {} },
           linkDetectSeconds: { observe() {} },
+          rotationSeconds: { observe: (_: unknown, seconds: number) => this.rotationSeconds.push(seconds) },
           linkRecoverSeconds: { observe: (_: unknown, seconds: number) => this.recoverSeconds.push(seconds) },
         } as never,
         log: recordingLogger(this.events),
@@ -145,8 +174,10 @@ export class FakeNetwork {
     return this.sessions.filter(({ usable, draining }) => usable && !draining);
   }
 
-  async #prepare(host: HostConfig): Promise<Attempt> {
+  async #prepare(host: HostConfig, need: Need): Promise<Attempt> {
     this.prepared++;
+    this.needs.push(need);
+    await this.onPrepare?.(need);
     if (this.stuck) await new Promise(() => {});
     return { credential: this.credential, connect: (signal) => this.#connect(host, signal) };
   }

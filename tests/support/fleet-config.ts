@@ -41,14 +41,14 @@ export function fleetYaml(config: FleetConfig, controlSocket?: string): string {
   });
 }
 
-/** Where the daemon of a directory's tunnel YAML listens for commands. */
-export function controlSocketIn(directory: string): string {
-  return join(directory, 'run', 'control.sock');
+/** Where the daemon with that endpoint listens for commands. */
+export function controlSocketIn(directory: string, endpointPort: number): string {
+  return join(directory, 'run', `${endpointPort}.sock`);
 }
 
 /** Writes it (again) and returns the path. */
 export function writeFleetConfig(directory: string, config: FleetConfig): string {
   const path = join(directory, 'railiance01-tunnels.yaml');
-  writeFileSync(path, fleetYaml(config, controlSocketIn(directory)));
+  writeFileSync(path, fleetYaml(config, controlSocketIn(directory, config.endpointPort)));
   return path;
 }

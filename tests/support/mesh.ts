@@ -9,7 +9,7 @@ import type { Sshd } from './real-sshd.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one if not given. */
-export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string };
+export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string; readonly direction?: string };
 
 export interface MeshOptions {
   readonly sshd: Sshd;

@@ -1,9 +1,11 @@
 import type { Address } from '../../src/address.ts';
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
+import { offerKey } from '../../src/credential/key-offer.ts';
+import type { CredentialSource, Need } from '../../src/credential/offer.ts';
 import { TunnelError } from '../../src/errors.ts';
 import type { Channel, ChannelSource, Originator } from '../../src/forward/channel-source.ts';
 import { prepare } from '../../src/link/prepare.ts';
-import type { LinkSession } from '../../src/link/session.ts';
+import type { LinkSession, Prepare } from '../../src/link/session.ts';
 import type { EmbeddedSshd } from './embedded-sshd.ts';
 import { actorConfig, hostConfig } from './fake-link.ts';
 
@@ -22,13 +24,24 @@ export function actorOf(sshd: EmbeddedSshd): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
+/** What a first login asks for. */
+export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
+
+/** The actor's key alone, as it is. */
+export function keyOf({ key }: ActorConfig): CredentialSource {
+  return { current: () => offerKey(key, 1, undefined, process.env) };
+}
+
+/** What the daemon does for a link whose actor has a key and nothing else. */
+export const prepareByKey: Prepare = (host, actor, need) => prepare(host, keyOf(actor), need);
+
 /** A session by the road that the daemon takes. */
 export async function connectSession(
   sshd: EmbeddedSshd,
   differently: Partial<HostConfig> = {},
   signal: AbortSignal = never,
 ): Promise<LinkSession> {
-  const attempt = await prepare(hostOf(sshd, differently), actorOf(sshd));
+  const attempt = await prepare(hostOf(sshd, differently), keyOf(actorOf(sshd)), NEED);
   return attempt.connect(signal, { kind: 'direct', inUse: [] });
 }
 

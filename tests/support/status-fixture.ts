@@ -34,6 +34,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
     attempts: 0,
     next_attempt_at: null,
     last_error: null,
+    degraded: null,
     credential: {
       type: 'static_key',
       fingerprint: 'SHA256:key',
@@ -44,6 +45,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
       valid_before: null,
       renew_at: null,
       renewal: null,
+      static_key: null,
     },
     sessions: [sessionFixture()],
     ...changes,

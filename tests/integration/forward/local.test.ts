@@ -146,6 +146,8 @@ describe('while there is no session', () => {
     await using tunnel = await Forwarding.to(target.port);
     await using client = startPythonClient({ port: tunnel.port, send: 'hello', endAfterSend: true });
     await waitUntil('it is held', () => tunnel.usage.held === 1);
+    // Somebody wants this tunnel, whatever becomes of it.
+    expect(tunnel.usage.status().last_activity_at).not.toBeNull();
     tunnel.source.add(await connectSession(sshd));
     expect(await client.result).toMatchObject({ end: 'fin', head: 'hello' });
     expect(tunnel.heldSeconds).toHaveLength(1);
@@ -255,6 +257,8 @@ describe('max_connections', () => {
     await using held = startPythonClient({ port: tunnel.port });
     await waitUntil('one is held', () => tunnel.usage.held === 1);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
+    expect(tunnel.failures.map(({ message }) => message)).toEqual([expect.stringContaining('max_connections (1)')]);
+    expect(tunnel.usage.held).toBe(1);
     tunnel.forward.resetAll();
     await held.result;
   });

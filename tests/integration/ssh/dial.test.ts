@@ -1,5 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dial } from '../../../src/ssh/dial.ts';
+import { startBlackHole } from '../../support/black-hole.ts';
+import { has } from '../../support/capabilities.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort } from '../../support/loopback.ts';
 import { never } from '../../support/ssh-session.ts';
@@ -25,6 +30,35 @@ it('tries every address of a name', async () => {
   const socket = await dial({ host: 'localhost', port: server.port, timeoutMs: 2_000 }, never);
   expect(socket.remotePort).toBe(server.port);
   socket.destroy();
+});
+
+it.skipIf(!has('python3'))(
+  'gives each address of a name its share of the time: a dead one leaves some to the next',
+  async () => {
+    await using dead = await startBlackHole();
+    const server = createServer((socket) => socket.end()).listen({ host: '127.0.0.2', port: dead.port });
+    await once(server, 'listening');
+    const names = { resolve: async () => ['127.0.0.1', '127.0.0.2'] };
+    const from = performance.now();
+    const socket = await dial({ host: 'two', port: dead.port, timeoutMs: 2_000 }, never, names);
+    expect(socket.remoteAddress).toBe('127.0.0.2');
+    expect(performance.now() - from).toBeLessThan(2_000);
+    socket.destroy();
+    server.close();
+    await once(server, 'close');
+  },
+);
+
+it('is not surprised by what becomes of a socket that it has given up', async () => {
+  const sockets: Socket[] = [];
+  const onSocket = (message: unknown) => sockets.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', onSocket);
+  const port = await freePort();
+  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 1_000 }, never)).rejects.toThrow('refused');
+  unsubscribe('net.client.socket', onSocket);
+  const given = sockets.find((socket) => socket.destroyed);
+  // Without a listener this throws.
+  expect(given?.emit('error', new Error('late'))).toBe(true);
 });
 
 it('names a refusal', async () => {

@@ -7,7 +7,16 @@ import type { LinkSession } from '../../../src/link/session.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
-import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../support/ssh-session.ts';
+import {
+  actorOf,
+  connectSession,
+  hostOf,
+  keyOf,
+  loopback,
+  NEED,
+  never,
+  originator,
+} from '../../support/ssh-session.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
@@ -36,10 +45,13 @@ async function connectOuter(): Promise<LinkSession> {
 
 /** One to the second, over a channel of that. */
 async function connectOver(session: LinkSession, differently: Partial<HostConfig> = {}): Promise<LinkSession> {
-  const channel = await session.open(loopback(inner.port), originator, never);
-  const carrier = { channel, leaving: false, check: () => session.check() };
-  const attempt = await prepare(hostOf(inner, differently), actorOf(inner));
-  return attempt.connect(never, { kind: 'jump', host: 'bastion', carrier });
+  const another = async (signal: AbortSignal) => {
+    const channel = await session.open(loopback(inner.port), originator, signal);
+    return { channel, leaving: false, check: () => session.check() };
+  };
+  const carrier = await another(never);
+  const attempt = await prepare(hostOf(inner, differently), keyOf(actorOf(inner)), NEED);
+  return attempt.connect(never, { kind: 'jump', host: 'bastion', carrier, another });
 }
 
 describe('a session over a channel of another', () => {

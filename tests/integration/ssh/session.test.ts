@@ -113,6 +113,32 @@ describe('a session', () => {
     expect(performance.now() - startedAt).toBeLessThan(2_500);
   });
 
+  it('whose peer has closed its side is over although what we still send is taken by nobody', async () => {
+    const host = hostOf(sshd);
+    const credential = await loadCredential(actorOf(sshd), process.env);
+    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
+    const session = await openSession(
+      socket,
+      {
+        peer: 'test',
+        username: sshd.user,
+        credential: 'a key',
+        authMethods: authMethods(credential, sshd.user),
+        hostKey: { algorithms: ['ssh-ed25519'], verify: () => undefined },
+        stepTimeoutMs: 2_000,
+        keepalive: host.keepalive,
+      },
+      never,
+    );
+    // As with a full send buffer: no write ever ends.
+    Object.assign(socket, { _write: () => {}, _writev: undefined });
+    session.check();
+    expect(socket.writableLength).toBeGreaterThan(0);
+    proxy.cut();
+    const { error } = await within('the session is closed', session.closed, 3_000);
+    expect(error?.code).toBe('connection_reset');
+  });
+
   it('that drains ends when its last channel is closed', async () => {
     await using echo = await startEcho();
     const session = await connectSession(sshd);

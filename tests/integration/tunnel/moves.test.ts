@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
 import { listen } from '../../../src/forward/listener.ts';
-import { prepare } from '../../../src/link/prepare.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
@@ -12,7 +11,8 @@ import { recordingLogger } from '../../support/fake-link.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort, type LoopbackServer } from '../../support/loopback.ts';
 import { pythonClient } from '../../support/python-client.ts';
-import { actorOf, hostOf, loopback, never } from '../../support/ssh-session.ts';
+import { actorOf, hostOf, loopback, never, prepareByKey } from '../../support/ssh-session.ts';
+import { linkFixture } from '../../support/status-fixture.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -27,7 +27,8 @@ beforeEach(async () => {
   sshd = await startEmbeddedSshd();
   target = await startEcho();
   supervisor = new Supervisor({
-    prepare,
+    prepare: prepareByKey,
+    credential: () => linkFixture().credential,
     metrics: createMetrics(),
     listenFor: () => listen,
     log: recordingLogger([]),

@@ -4,14 +4,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, HostConfig, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
 import { listen } from '../../../src/forward/listener.ts';
-import { prepare } from '../../../src/link/prepare.ts';
 import { createLogger } from '../../../src/log.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../support/leaks.ts';
 import { freePort, type LoopbackServer } from '../../support/loopback.ts';
-import { actorOf, hostOf, loopback } from '../../support/ssh-session.ts';
+import { actorOf, hostOf, loopback, prepareByKey } from '../../support/ssh-session.ts';
+import { linkFixture } from '../../support/status-fixture.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
@@ -97,7 +97,8 @@ beforeEach(async () => {
   sshd = await startEmbeddedSshd();
   echo = await startEcho();
   supervisor = new Supervisor({
-    prepare,
+    prepare: prepareByKey,
+    credential: () => linkFixture().credential,
     metrics: createMetrics(),
     listenFor: () => listen,
     log,

@@ -60,6 +60,12 @@ describe(diffConfig, () => {
     ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', true],
     ['sessions', 'user: fleet', 'user: fleet, sessions: 1', false],
     ['jump', 'user: fleet', 'user: fleet, jump: b', true],
+    ['ca_fingerprints', 'key: /keys/x', `key: /keys/x, ca_fingerprints: ['SHA256:${'A'.repeat(43)}']`, false],
+    ['principals', 'key: /keys/x', 'key: /keys/x, principals: [x]', false],
+    ['renew_after', 'key: /keys/x', 'key: /keys/x, renew_after: 0.6', false],
+    ['drain_timeout', 'key: /keys/x', 'key: /keys/x, drain_timeout: 5m', false],
+    ['on_expiry', 'key: /keys/x', 'key: /keys/x, on_expiry: cut', false],
+    ['fallback', 'key: /keys/x', 'key: /keys/x, fallback: { key: /keys/z, exception: e }', false],
   ])('sees a change of a link: %s', (aspect, from, to, needsNewSessions) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff.changed.size).toBe(0);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { ConfigError, formatProblem } from '../../../src/config/problem.ts';
+import { actorPolicy } from '../../support/fake-link.ts';
 
 const FIXTURES = new URL('../../fixtures/config/', import.meta.url).pathname;
 const ENV = { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/credentials/fleet-mesh' };
@@ -86,7 +87,10 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
         ],
       ]),
       actors: new Map([
-        ['a', { name: 'a', key: { kind: 'file', path: join(dir, 'keys/a'), passphraseFile: undefined } }],
+        [
+          'a',
+          { name: 'a', key: { kind: 'file', path: join(dir, 'keys/a'), passphraseFile: undefined }, ...actorPolicy },
+        ],
       ]),
       tunnels: new Map([
         [
@@ -130,14 +134,25 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       {
         name: 'atm-file',
         key: { kind: 'file', path: '/keys/atm', passphraseFile: '/run/credentials/fleet-mesh/passphrase' },
+        caFingerprints: [`SHA256:${'A'.repeat(43)}`],
+        principals: ['atm-file'],
+        renewAfter: 0.25,
+        drainTimeoutMs: 300_000,
+        onExpiry: 'cut',
+        fallback: {
+          key: { kind: 'file', path: join(FIXTURES, 'valid/static'), passphraseFile: undefined },
+          exception: 'static-key',
+        },
       },
       {
         name: 'atm-credential',
         key: { kind: 'file', path: '/run/credentials/fleet-mesh/atm.key', passphraseFile: undefined },
+        ...actorPolicy,
       },
       {
         name: 'atm-line',
         key: { kind: 'file', path: '/keys/line', passphraseFile: undefined },
+        ...actorPolicy,
         certCommand: {
           argv: ['/home/fleet/bin/sign', '--role', 'a b', '--key={pubkey}'],
           timeoutMs: 500,
@@ -147,13 +162,14 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       {
         name: 'atm-list',
         key: { kind: 'file', path: '/keys/list', passphraseFile: undefined },
+        ...actorPolicy,
         certCommand: {
           argv: ['sh', '-c', 'sign "$1" |\n tail -1', '', '{pubkey}'],
           timeoutMs: 30_000,
           workingDirectory: join(FIXTURES, 'valid'),
         },
       },
-      { name: 'agt-agent', key: { kind: 'agent' } },
+      { name: 'agt-agent', key: { kind: 'agent' }, ...actorPolicy },
     ]);
     expect(config.tunnels.get('web')).toMatchObject({
       target: { kind: 'tcp', host: '2001:db8::2', port: 8000 },

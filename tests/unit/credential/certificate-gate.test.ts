@@ -4,6 +4,7 @@ import { checkUserCertificate, type Expectation } from '../../../src/credential/
 import type { ErrorCode } from '../../../src/errors.ts';
 import { FOREVER, parseCertificateBlob } from '../../../src/ssh/certificate.ts';
 import { fingerprint } from '../../../src/ssh/fingerprint.ts';
+import { wireString } from '../../../src/ssh/wire.ts';
 import { buildCertificate, type CertificateFields, goodFields, signingKey } from '../../support/built-certificate.ts';
 
 const { subject: publicKey, validAfter, validBefore } = goodFields;
@@ -27,8 +28,8 @@ describe('a good one passes', () => {
       'bound to addresses and to a command',
       {
         criticalOptions: [
-          ['force-command', flag],
-          ['source-address', flag],
+          ['force-command', wireString('ls')],
+          ['source-address', wireString('192.0.2.0/24')],
         ],
       },
       {},

@@ -35,6 +35,25 @@ describe('an open that is not answered', () => {
     expect(await opened).toBe(other);
   });
 
+  test('the slower one is withdrawn, and what opens all the same is closed', async () => {
+    const [slow, quick] = [channel(), channel()];
+    let withdrawn: AbortSignal | undefined;
+    let answer: (channel: Channel) => void = () => {};
+    const first: Opener = (signal) => {
+      withdrawn = signal;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const opened = open(() => async () => quick, first);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(await opened).toBe(quick);
+    expect(withdrawn?.aborted).toBe(true);
+    answer(slow);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([slow.closed, quick.closed]).toEqual([true, false]);
+  });
+
   test('and where there is no elsewhere yet, that is asked again: its session may be a suspect by then', async () => {
     const other = channel();
     const asked: number[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../src/errors.ts';
 import { carryError, strandedError } from '../../../src/link/jump.ts';
 import { Roster } from '../../../src/link/roster.ts';
-import { FakeSession } from '../../support/fake-link.ts';
+import { credentialFacts, FakeSession } from '../../support/fake-link.ts';
 
 const target = { kind: 'tcp', host: '192.0.2.7', port: 22 } as const;
 
@@ -32,7 +32,7 @@ describe(carryError, () => {
 });
 
 describe('the session that carries another', () => {
-  const credential = { type: 'agent', fingerprint: undefined } as const;
+  const credential = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
   const rosterOf = (count: number) => {
     const roster = new Roster();
     const sessions = Array.from({ length: count }, () => new FakeSession());
@@ -61,7 +61,7 @@ describe('the session that carries another', () => {
     roster.nextGeneration();
     expect(roster.chooseCarrier(() => 0)).toBe(held[0]);
     const fresh = roster.add(new FakeSession(), credential, roster.generation);
-    roster.shed(2);
+    roster.shed(1, 0);
     expect(roster.chooseCarrier((each) => (each === fresh ? 5 : 0))).toBe(fresh);
     Object.assign(fresh.session, { usable: false });
     expect(roster.chooseCarrier(() => 0)).toBeUndefined();
@@ -77,7 +77,8 @@ describe('the session that carries another', () => {
       },
       check() {},
     };
-    const held = roster.add(new FakeSession(), credential, roster.generation, { kind: 'jump', host: 'b', carrier });
+    const route = { kind: 'jump', host: 'b', carrier, another: async () => carrier } as const;
+    const held = roster.add(new FakeSession(), credential, roster.generation, route);
     expect(roster.current).toEqual([held]);
     leaving = true;
     expect(roster.current).toEqual([]);

@@ -120,10 +120,14 @@ describe('new settings', () => {
     expect(first).toMatchObject({ opens: 1, draining: false });
     const fresh = net.last.succeed();
     await pass(0);
-    expect([first?.draining, second?.draining]).toEqual([true, true]);
-    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'active']);
+    expect([first?.draining, second?.draining]).toEqual([true, false]);
+    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'draining', 'active']);
     await open();
-    expect(fresh.opens).toBe(1);
+    // The one that proved it, and the client's.
+    expect(fresh.opens).toBe(2);
+    net.last.succeed();
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([true, true]);
   });
 
   test('when no new session can be made, the old ones serve on', async () => {

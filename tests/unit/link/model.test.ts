@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ErrorCode } from '../../../src/errors.ts';
-import { actorConfig, FakeNetwork, hostConfig } from '../../support/fake-link.ts';
+import { actorConfig, credentialFacts, FakeNetwork, hostConfig } from '../../support/fake-link.ts';
 
 /** What the world and the operator do to a link. */
 type Event =
@@ -63,7 +63,7 @@ class World {
         net.link.kick();
         break;
       case 'new-key':
-        net.credential = { type: 'static_key', fingerprint: `SHA256:${++this.keys}` };
+        net.credential = credentialFacts(`SHA256:${++this.keys}`);
         break;
       case 'open':
         await net.link

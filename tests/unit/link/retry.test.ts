@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { actorConfig, FakeNetwork, hostConfig } from '../../support/fake-link.ts';
+import { actorConfig, credentialFacts, FakeNetwork, hostConfig } from '../../support/fake-link.ts';
 
 let net: FakeNetwork;
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -187,7 +187,7 @@ describe('a rejected credential', () => {
   });
 
   test('is offered at once when it has changed', async () => {
-    net.credential = { type: 'static_key', fingerprint: 'SHA256:two' };
+    net.credential = credentialFacts('SHA256:two');
     net.link.kick();
     await pass(250);
     expect(net.attempts).toHaveLength(2);

@@ -131,7 +131,7 @@ describe(checkPolicy, () => {
   });
 
   it.each([
-    ['the one that it names', 'x', [exception({ actor: 'atm-x' }, '2026-12-31')], ['notice static_key']],
+    ['the one that it names', 'x', [exception({ actor: 'atm-x' }, '2026-12-31')], []],
     [
       'one that has expired',
       'x',

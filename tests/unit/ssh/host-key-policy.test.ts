@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprint } from '../../../src/ssh/fingerprint.ts';
-import { checkHostKey, hostKeyAlgorithms, hostKeyPolicy } from '../../../src/ssh/host-key-policy.ts';
+import { checkHostKey, hostKeyAlgorithms, hostKeyPolicy, hostTrust } from '../../../src/ssh/host-key-policy.ts';
 import { parseKnownHosts } from '../../../src/ssh/known-hosts.ts';
 import { blobOf, keyLine } from './key-line.ts';
 
@@ -82,13 +82,6 @@ describe('the policy of a session', () => {
     });
   });
 
-  test('says when only a certificate authority is known', () => {
-    expect(policyError(`@cert-authority ${keyLine('*', ED, 'a')}`)).toMatchObject({
-      code: 'host_key_unknown',
-      message: expect.stringMatching(/only by a certificate authority.*kh:1/),
-    });
-  });
-
   test('says when only a type is known that ssh2 cannot use', () => {
     expect(policyError(keyLine('host', 'sk-ssh-ed25519@openssh.com', 'a'))).toMatchObject({
       code: 'host_key_unknown',
@@ -125,5 +118,27 @@ describe('the policy of a session', () => {
       code: 'host_key_unknown',
       message: expect.stringContaining(fingerprint(blobOf(ED, 'b'))),
     });
+  });
+});
+
+describe('how a host is known', () => {
+  const authority = `@cert-authority ${keyLine('*.example,host', ED, 'ca')}`;
+  const trust = (...lines: string[]) => hostTrust(entriesOf(...lines), 'host', 2222);
+
+  test('by its own keys first, whoever may certify it besides', () => {
+    expect(trust(authority, keyLine('host', ED, 'a'))).toMatchObject({ kind: 'keys', policy: { algorithms: [ED] } });
+  });
+
+  test('by an authority, with the port or without, and with all that is revoked', () => {
+    const ported = `@cert-authority ${keyLine('[host]:2222', ED, 'other')}`;
+    const found = trust(authority, ported, `@revoked ${keyLine('*', ED, 'lost')}`, keyLine('elsewhere', ED, 'a'));
+    expect(found).toMatchObject({
+      kind: 'authorities',
+      trusted: { host: 'host', authorities: [{ place: 'kh:2' }, { place: 'kh:1' }], revoked: [{ place: 'kh:3' }] },
+    });
+  });
+
+  test('not at all: refused before any dial', () => {
+    expect(() => trust(`@cert-authority ${keyLine('elsewhere', ED, 'ca')}`)).toThrow(/no host key is known/);
   });
 });

@@ -1,0 +1,393 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Repeating, repeat } from '../async/repeat.ts';
+import { sleep } from '../async/sleep.ts';
+import type { ActorConfig, FallbackConfig } from '../config/config.ts';
+import { TunnelError } from '../errors.ts';
+import type { CredentialStatus } from '../health/status.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Certificate } from '../ssh/certificate.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import { checkUserCertificate } from './certificate-gate.ts';
+import { describeCredential } from './describe-credential.ts';
+import { FileWatch } from './file-watch.ts';
+import { type HeldCertificate, hold, idOf, isAlive, now, offerCertificate } from './held-certificate.ts';
+import type { Issuer } from './issuer.ts';
+import { loadKeyFile } from './key-file.ts';
+import { inTime, offerKey } from './key-offer.ts';
+import type { NeedRecord } from './need-record.ts';
+import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
+import { endsWithin, isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
+
+export interface RotatorDependencies {
+  readonly issuer: Issuer;
+  /** When the fallback was needed. */
+  readonly record: NeedRecord;
+  /** The daemon's. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly metrics: Pick<Metrics, 'certificateRenewals'>;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Sessions with a credential of an older version than this are to be replaced. */
+  onChange(version: number): void;
+}
+
+/** Between two looks at the key file and the clock, in milliseconds. */
+const LOOK_MS = 5_000;
+/** A certificate that a server has rejected is replaced before its time, but no more often than this. */
+const REFUSED_MS = 600_000;
+
+interface Retry {
+  readonly since: Moment;
+  readonly delayMs: number;
+}
+
+/**
+ * What one actor authenticates with, now and from now on; its links share it. Keeps a certificate that works until there is
+ * another one, and says when one takes the place of another. A key alone is read anew each time, and its change is told
+ * like that of a certificate.
+ */
+export class Rotator implements CredentialSource {
+  readonly #deps: RotatorDependencies;
+  readonly #stop = new AbortController();
+  #actor: ActorConfig;
+  #version = 1;
+  #held: HeldCertificate | undefined;
+  /** What was handed out last that was no certificate. */
+  #plain: CredentialFacts | undefined;
+  #failures = 0;
+  #error: TunnelError | undefined;
+  #retry: Retry | undefined;
+  #renewing: Promise<void> | undefined;
+  /** Something has changed that the certificate in use knows nothing of. */
+  #overdue = false;
+  #refusedAt: number | undefined;
+  #toldExpired: string | undefined;
+  #kept: Promise<void> | undefined;
+  #watch: FileWatch;
+  #loop: Repeating | undefined;
+
+  constructor(actor: ActorConfig, deps: RotatorDependencies) {
+    this.#actor = actor;
+    this.#deps = deps;
+    this.#watch = new FileWatch(pathOf(actor));
+  }
+
+  /** Begins to look after it: loads what was kept, renews in time, watches the key file. */
+  start(): void {
+    if (this.#loop) return;
+    // Before anybody reads the key: what is written from then on is a change.
+    void this.#watch.hasChanged();
+    this.#loop = repeat(
+      () => this.#look(),
+      () => this.#pauseMs(),
+      this.#stop.signal,
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new TunnelError('internal', `actor ${this.#actor.name} is stopping`));
+    await this.#loop?.done;
+    await this.#renewing;
+    await this.#deps.record.flush();
+  }
+
+  async current(need: Need): Promise<Offer> {
+    this.start();
+    const { certCommand, fallback } = this.#actor;
+    if (!certCommand) return this.#offerKey();
+    await this.#beReady(need);
+    const held = this.#alive;
+    const refused = held !== undefined && need.refused.includes(held.id);
+    if (held && !(refused && fallback && !need.serving))
+      return offerCertificate(held, pathOf(this.#actor), this.#version);
+    const why = refused ? refusedError(held.certificate) : (this.#error ?? missing(this.#actor));
+    if (!fallback) throw why;
+    return this.#offerFallback(fallback, why);
+  }
+
+  /** A new one now, whatever the time: obtained, or the same key taken up anew. Rejects with a TunnelError. */
+  async rotate(): Promise<void> {
+    this.start();
+    const before = this.#version;
+    if (this.#actor.certCommand) {
+      await this.#loadKept();
+      await this.#renew();
+      if (this.#failures > 0 && this.#error) throw this.#error;
+    } else {
+      await this.#offerKey();
+    }
+    if (this.#version === before) this.#supersede();
+  }
+
+  /** New settings. What is in use goes on being used while it passes them, and until there is something else. */
+  reconfigure(actor: ActorConfig): void {
+    const before = this.#actor;
+    this.#actor = actor;
+    if (isDeepStrictEqual(before, actor)) return;
+    this.#watch = new FileWatch(pathOf(actor));
+    void this.#watch.hasChanged();
+    if (!actor.certCommand) {
+      if (before.certCommand || !isDeepStrictEqual(before.key, actor.key)) this.#forgetCertificate();
+      return;
+    }
+    const held = this.#held;
+    if (held && (!isDeepStrictEqual(before.key, actor.key) || this.#objection(held.certificate, held.key)))
+      this.#held = undefined;
+    if (held && before.renewAfter !== actor.renewAfter) this.#plan(held.certificate, held.key);
+    this.#failures = 0;
+    this.#retry = undefined;
+    this.#overdue = !this.#held || !isDeepStrictEqual(before.certCommand, actor.certCommand);
+    this.#loop?.runNow();
+  }
+
+  /** A session serves with the fallback. */
+  noteNeeded(at: Date): void {
+    this.#deps.record.needed(at);
+  }
+
+  status(): CredentialStatus {
+    return describeCredential({
+      actor: this.#actor,
+      held: this.#held,
+      plain: this.#plain,
+      renewing: this.#renewing !== undefined,
+      failures: this.#failures,
+      error: this.#error,
+      retryAt: this.#retry && new Date(this.#retry.since.wallMs + this.#retry.delayMs),
+      need: this.#deps.record,
+      now: new Date(),
+    });
+  }
+
+  get #alive(): HeldCertificate | undefined {
+    return this.#held && isAlive(this.#held) ? this.#held : undefined;
+  }
+
+  get #retryIsOver(): boolean {
+    return !this.#retry || isDue(this.#retry.since, this.#retry.delayMs, now());
+  }
+
+  #pauseMs(): number {
+    const { monotonicMs } = now();
+    const dues = [this.#retry, this.#held && { since: this.#held.received, delayMs: this.#held.renewAfterMs }];
+    // While a retry is due later, the time of renewal is long over.
+    const next = dues.find((due) => due !== undefined);
+    const leftMs = next && this.#actor.certCommand ? next.since.monotonicMs + next.delayMs - monotonicMs : LOOK_MS;
+    return Math.min(LOOK_MS, Math.max(0, leftMs));
+  }
+
+  async #look(): Promise<void> {
+    const changed = await inTime('the key', this.#watch.hasChanged()).catch(() => false);
+    if (!this.#actor.certCommand) {
+      // Who reads it next says what is wrong with it.
+      if (changed) await this.#offerKey().catch(() => {});
+      return;
+    }
+    await this.#loadKept();
+    this.#tellExpiry();
+    const held = this.#held;
+    const due = !held || changed || this.#overdue || isDue(held.received, held.renewAfterMs, now());
+    if (due && (this.#retryIsOver || changed)) await this.#renew();
+  }
+
+  /** As good a certificate as can be had before the login. Never rejects. */
+  async #beReady(need: Need): Promise<void> {
+    await this.#loadKept();
+    const held = this.#alive;
+    if (held && need.refused.includes(held.id)) {
+      const { monotonicMs } = now();
+      if (this.#refusedAt !== undefined && monotonicMs - this.#refusedAt < REFUSED_MS) return;
+      this.#refusedAt = monotonicMs;
+      await this.#renew();
+      return;
+    }
+    if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
+    if (!this.#renewing && !this.#retryIsOver) return;
+    const renewed = this.#renew();
+    // While there is something to log in with, a command that hangs is not waited for until there is not.
+    if (held) await settledWithin(renewed, (held.lifetime.validBeforeMs - Date.now()) / 2);
+    else if (!this.#actor.fallback || this.#failures === 0) await renewed;
+  }
+
+  /** One at a time. Never rejects: what came of it is in the state. */
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#renewOnce().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renewOnce(): Promise<void> {
+    const actor = this.#actor;
+    this.#overdue = false;
+    try {
+      const key = await this.#loadKey(actor);
+      const issued = await this.#deps.issuer.issue(actor, key, this.#stop.signal);
+      // A reload has come in between: the loop asks again.
+      if (!isDeepStrictEqual(actor.key, this.#actor.key) || !this.#actor.certCommand) return;
+      const objection = this.#objection(issued.certificate, key);
+      if (objection) throw objection;
+      this.#take(issued.certificate, key);
+      await issued.save().catch((error: unknown) => this.#notKept(TunnelError.from(error)));
+    } catch (thrown) {
+      if (this.#stop.signal.aborted) return;
+      this.#failed(TunnelError.from(thrown));
+    }
+  }
+
+  #take(certificate: Certificate, key: PrivateKey): void {
+    const changed = this.#held?.id !== idOf(certificate);
+    this.#failures = 0;
+    this.#error = undefined;
+    this.#retry = undefined;
+    const held = this.#plan(certificate, key);
+    this.#deps.metrics.certificateRenewals.inc({ actor: this.#actor.name, result: changed ? 'ok' : 'unchanged' });
+    this.#deps.log.info(
+      { event: 'certificate.renewed', ...shown(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
+      changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
+    );
+    if (changed) this.#supersede();
+  }
+
+  #plan(certificate: Certificate, key: PrivateKey): HeldCertificate {
+    this.#held = hold(certificate, key, this.#actor.renewAfter, this.#deps.random());
+    return this.#held;
+  }
+
+  #failed(error: TunnelError): void {
+    const news = this.#error?.message !== error.message;
+    this.#error = error;
+    this.#failures++;
+    const held = this.#alive;
+    const leftMs = held ? held.lifetime.validBeforeMs - Date.now() : 0;
+    const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
+    this.#retry = { since: now(), delayMs };
+    this.#deps.metrics.certificateRenewals.inc({ actor: this.#actor.name, result: 'failed' });
+    const until = held ? `; the one in use ends at ${endOf(held)}` : '; there is none to log in with';
+    const fields = { event: 'certificate.renewal_failed', failures: this.#failures, retry_in_ms: Math.round(delayMs) };
+    this.#deps.log[news ? 'warn' : 'debug'](
+      { ...fields, err: error },
+      `certificate not renewed: ${error.message}${until}`,
+    );
+  }
+
+  #notKept(error: TunnelError): void {
+    this.#error = error;
+    this.#deps.log.warn(
+      { event: 'certificate.not_kept', err: error },
+      `a restart will need a new one: ${error.message}`,
+    );
+  }
+
+  #tellExpiry(): void {
+    const held = this.#held;
+    if (!held || isAlive(held) || this.#toldExpired === held.id) return;
+    this.#toldExpired = held.id;
+    const why = this.#error ? `: ${this.#error.message}` : '';
+    this.#deps.log.error({ event: 'certificate.expired', ...shown(held) }, `the certificate has expired${why}`);
+  }
+
+  /** Once: what an earlier run has kept, if it still passes. */
+  #loadKept(): Promise<void> {
+    this.#kept ??= this.#loadOnce();
+    return this.#kept;
+  }
+
+  async #loadOnce(): Promise<void> {
+    await this.#deps.record.load();
+    try {
+      const certificate = await inTime('the kept certificate', this.#deps.issuer.kept());
+      if (!certificate) return;
+      const key = await this.#loadKey(this.#actor);
+      const objection = this.#objection(certificate, key);
+      if (objection) throw objection;
+      this.#deps.log.info(
+        { event: 'certificate.loaded', ...shown(this.#plan(certificate, key)) },
+        'certificate loaded',
+      );
+      this.#supersede();
+    } catch (error) {
+      const { message } = TunnelError.from(error);
+      this.#deps.log.info(
+        { event: 'certificate.kept_unusable', err: error },
+        `the kept certificate is no use: ${message}`,
+      );
+    }
+  }
+
+  #objection(certificate: Certificate, { key }: PrivateKey): TunnelError | undefined {
+    const { principals, caFingerprints } = this.#actor;
+    return checkUserCertificate(certificate, { publicKey: key.getPublicSSH(), principals, caFingerprints }, Date.now());
+  }
+
+  #loadKey({ name, key }: ActorConfig): Promise<PrivateKey> {
+    if (key.kind === 'agent') throw new TunnelError('internal', `actor ${name} has no key file to certify`);
+    const { CREDENTIALS_DIRECTORY: directory } = this.#deps.env;
+    return inTime('the key', loadKeyFile(key.path, key.passphraseFile, directory));
+  }
+
+  async #offerKey(): Promise<Offer> {
+    return this.#handOut(await offerKey(this.#actor.key, this.#version, undefined, this.#deps.env));
+  }
+
+  async #offerFallback({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
+    const standIn = new TunnelError(why.code, `static key under exception ${exception}: ${why.message}`, {
+      cause: why,
+      hint: why.hint,
+    });
+    const offer = await offerKey(key, this.#version, standIn, this.#deps.env);
+    this.#deps.record.needed(new Date());
+    return this.#handOut(offer);
+  }
+
+  /** Another key than the last one takes its place. */
+  #handOut(offer: Offer): Offer {
+    if (this.#plain && this.#plain.id !== offer.facts.id) this.#supersede();
+    this.#plain = { ...offer.facts, version: this.#version };
+    return { ...offer, facts: this.#plain };
+  }
+
+  #forgetCertificate(): void {
+    this.#held = undefined;
+    this.#error = undefined;
+    this.#retry = undefined;
+    this.#failures = 0;
+    this.#supersede();
+  }
+
+  #supersede(): void {
+    this.#version++;
+    this.#deps.onChange(this.#version);
+  }
+}
+
+function pathOf({ key }: ActorConfig): string {
+  return key.kind === 'file' ? key.path : 'ssh-agent';
+}
+
+function missing({ name }: ActorConfig): TunnelError {
+  return new TunnelError('cert_command_failed', `there is no certificate for ${name} yet`);
+}
+
+function refusedError({ serial }: Certificate): TunnelError {
+  return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${serial})`, {
+    hint: 'Compare the CA with TrustedUserCAKeys on the host, and the principals with AuthorizedPrincipalsFile.',
+  });
+}
+
+function endOf({ lifetime }: HeldCertificate): string {
+  return Number.isFinite(lifetime.validBeforeMs) ? new Date(lifetime.validBeforeMs).toISOString() : 'no time';
+}
+
+function shown(held: HeldCertificate): Readonly<Record<string, unknown>> {
+  const { keyId, serial, principals } = held.certificate;
+  return { key_id: keyId, serial: `${serial}`, principals, valid_before: endOf(held) };
+}
+
+async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([promise, sleep(Math.max(0, ms), enough.signal).catch(() => {})]);
+  enough.abort();
+}

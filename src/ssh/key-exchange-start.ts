@@ -1,0 +1,71 @@
+import { createECDH, generateKeyPairSync, getDiffieHellman, randomBytes } from 'node:crypto';
+import { offer } from './algorithms.ts';
+import { WireReader, wireString } from './wire.ts';
+
+/** Message numbers (RFC 4253 section 12, RFC 5656 section 7.1). */
+export const MESSAGE = { disconnect: 1, kexInit: 20, exchangeInit: 30, exchangeReply: 31 } as const;
+
+const COOKIE_BYTES = 16;
+
+function x25519(): Buffer {
+  const { x = '' } = generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' });
+  return Buffer.from(x, 'base64url');
+}
+
+/** Our half of each exchange, as the string or mpint that goes into the first message. */
+const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
+  ['curve25519-sha256', x25519],
+  ['curve25519-sha256@libssh.org', x25519],
+  ['ecdh-sha2-nistp256', () => createECDH('prime256v1').generateKeys()],
+  ['ecdh-sha2-nistp384', () => createECDH('secp384r1').generateKeys()],
+  ['ecdh-sha2-nistp521', () => createECDH('secp521r1').generateKeys()],
+  // A zero byte in front keeps it positive.
+  ['diffie-hellman-group16-sha512', () => Buffer.concat([Buffer.of(0), getDiffieHellman('modp16').generateKeys()])],
+]);
+
+/** SSH_MSG_KEXINIT (RFC 4253 section 7.1) for a key exchange that is never finished. */
+export function kexInit(hostKeyAlgorithms: readonly string[]): Buffer {
+  const { cipher, hmac, compress } = offer([]);
+  const both = (names: unknown) => [names, names] as readonly string[][];
+  const lists: readonly (readonly string[])[] = [
+    [...EXCHANGES.keys()],
+    hostKeyAlgorithms,
+    ...both(cipher),
+    ...both(hmac),
+    ...both(compress),
+    ...both([]),
+  ];
+  return Buffer.concat([
+    Buffer.of(MESSAGE.kexInit),
+    randomBytes(COOKIE_BYTES),
+    ...lists.map((names) => wireString(names.join(','))),
+    Buffer.alloc(5), // No guess follows; reserved.
+  ]);
+}
+
+/** What a server's SSH_MSG_KEXINIT says, as far as the host key is concerned. */
+export interface ServerOffer {
+  readonly exchanges: readonly string[];
+  readonly hostKeys: readonly string[];
+}
+
+export function parseKexInit(payload: Buffer): ServerOffer {
+  const reader = new WireReader(payload);
+  reader.bytes(1 + COOKIE_BYTES);
+  return { exchanges: reader.text().split(','), hostKeys: reader.text().split(',') };
+}
+
+/** The first message of the exchange that both sides prefer (ours counts); undefined when there is none. */
+export function exchangeInit(server: ServerOffer): Buffer | undefined {
+  for (const [name, half] of EXCHANGES) {
+    if (server.exchanges.includes(name)) return Buffer.concat([Buffer.of(MESSAGE.exchangeInit), wireString(half())]);
+  }
+  return undefined;
+}
+
+/** The server's host key blob out of its answer (RFC 4253 section 8, RFC 5656 section 4): the first field in each. */
+export function parseExchangeReply(payload: Buffer): Buffer {
+  const reader = new WireReader(payload);
+  reader.byte();
+  return reader.string();
+}

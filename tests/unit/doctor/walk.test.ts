@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load.ts';
+import { wardsFor } from '../../../src/doctor/walk.ts';
+
+const CONFIG = parseConfig(
+  Buffer.from(`version: 1
+node: a
+hosts:
+  a: { address: 192.0.2.1, user: fleet }
+  b: { address: 192.0.2.2, user: fleet, jump: bastion }
+  bastion: { address: 192.0.2.3, user: fleet }
+  idle: { address: 192.0.2.4, user: fleet }
+actors:
+  x: { key: /keys/x }
+tunnels:
+  one: { host: a, actor: x, listen: 127.0.0.1:1, target: 10.0.0.1:1 }
+  two: { host: a, actor: x, listen: 127.0.0.1:2, target: 10.0.0.1:2 }
+  far: { host: b, actor: x, listen: 127.0.0.1:3, target: 10.0.0.1:3 }
+`),
+  'f.yaml',
+  { HOME: '/home/fleet' },
+);
+
+describe(wardsFor, () => {
+  it.each([
+    [undefined, [['a', 'one', 'two'], ['bastion'], ['b', 'far']]],
+    ['one', [['a', 'one']]],
+    ['a', [['a', 'one', 'two']]],
+    ['far', [['bastion'], ['b', 'far']]],
+    ['bastion', [['bastion']]],
+  ])('of %s', (name, expected) => {
+    const wards = wardsFor(CONFIG, name);
+    expect(wards?.map(({ host, tunnels }) => [host, ...tunnels.map((tunnel) => tunnel.name)])).toEqual(expected);
+  });
+
+  it.each(['idle', 'nobody'])('knows no way to %s', (name) => {
+    expect(wardsFor(CONFIG, name)).toBeUndefined();
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { whyJson, whyText } from '../../../src/health/why.ts';
+import { ago, linkFixture, statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
+
+const refused = { code: 'connect_refused', message: 'core port 22 refused', hint: 'Check sshd.', at: ago(20) } as const;
+
+describe(whyText, () => {
+  it('of one that is down begins with the cause, the remedy and what comes next', () => {
+    const link = linkFixture({
+      state: 'backoff',
+      attempts: 4,
+      next_attempt_at: ago(-12),
+      last_error: refused,
+      sessions: [],
+    });
+    const tunnel = tunnelFixture({
+      state: 'down',
+      since: ago(3_600),
+      reason: 'no SSH session: refused',
+      last_error: refused,
+    });
+    const lines = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [link] })).split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'state-hub (production) is down since 2026-11-21T11:00:00Z (1h)',
+      '  why:        no SSH session: refused [connect_refused]',
+      '  fix:        Check sshd.',
+      '  next:       connects again in 12s (4 attempts failed)',
+    ]);
+    expect(lines.join('\n')).toContain('coulombcore as atm-fleet-mesh is backoff, no session, static key SHA256:key');
+  });
+
+  it('of one that is up says what that rests on, and of old errors when they were', () => {
+    const tunnel = tunnelFixture({ last_error: refused });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
+    expect(text).toContain('nothing is wrong: the probe reached the target 4s ago');
+    expect(text).toContain('last error: 20s ago: core port 22 refused [connect_refused]');
+  });
+
+  it('of one that an operator stopped names the way back, and no error that has nothing to do with it', () => {
+    const tunnel = tunnelFixture({ state: 'stopped', reason: 'taken out of service', last_error: refused });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [] }));
+    expect(text).toContain('why:        taken out of service\n  fix:        `fleet-mesh up state-hub`');
+    expect(text).toContain('link:       none');
+  });
+
+  it('tells of a refused reload, and lets no peer write on the terminal', () => {
+    const tunnel = tunnelFixture({ state: 'down', reason: 'said \x1b[2J', last_error: null });
+    const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(60), error: 'f.yaml:3:1: no' } };
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], config }));
+    expect(text).toContain('REFUSED 1m ago');
+    expect(text).not.toContain('\x1b');
+  });
+});
+
+describe(whyJson, () => {
+  it('has the same for programs', () => {
+    const link = linkFixture({ state: 'backoff', next_attempt_at: ago(-12), last_error: refused });
+    const tunnel = tunnelFixture({ state: 'down', reason: 'no session', last_error: refused });
+    expect(whyJson(tunnel, statusFixture({ tunnels: [tunnel], links: [link] }))).toMatchObject({
+      name: 'state-hub',
+      state: 'down',
+      reason: 'no session',
+      error: refused,
+      fix: 'Check sshd.',
+      next_attempt_at: ago(-12),
+      link: { state: 'backoff' },
+    });
+  });
+});
