@@ -51,7 +51,6 @@ export type RefusalCode =
   | 'request_timeout'
   | 'unknown_command'
   | 'not_ready'
-  | 'not_supported'
   | 'unknown_tunnel'
   | 'unknown_actor'
   | 'config_invalid'

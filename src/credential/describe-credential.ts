@@ -1,21 +1,17 @@
 import type { ActorConfig } from '../config/config.ts';
-import type { TunnelError } from '../errors.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import { certificateTime } from '../ssh/certificate.ts';
 import { type HeldCertificate, isAlive } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';
+import type { Renewal } from './renewal.ts';
 
 interface CredentialDescription {
   readonly actor: ActorConfig;
   readonly held: HeldCertificate | undefined;
   /** What was handed out last that was no certificate. */
   readonly plain: CredentialFacts | undefined;
-  readonly renewing: boolean;
-  /** Renewals that failed in a row. */
-  readonly failures: number;
-  readonly error: TunnelError | undefined;
-  readonly retryAt: Date | undefined;
+  readonly renewal: Pick<Renewal, 'running' | 'failures' | 'error' | 'retryAt'>;
   readonly need: Pick<NeedRecord, 'lastNeededAt' | 'watchedSince'>;
   readonly now: Date;
 }
@@ -29,7 +25,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
       type: actor.key.kind === 'agent' ? 'agent' : 'static_key',
       fingerprint: plain?.fingerprint ?? null,
     };
-  const renewal = { state: renewalState(facts), last_error: facts.error?.report() ?? null };
+  const renewal = { state: renewalState(facts), last_error: facts.renewal.error?.report() ?? null };
   const static_key = describeFallback(facts);
   if (!held || !isAlive(held)) {
     const standing = plain?.standIn ? plain : undefined;
@@ -38,7 +34,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
         ...NO_CERTIFICATE,
         type: standing ? 'static_key' : 'certificate',
         fingerprint: standing?.fingerprint ?? null,
-        renew_at: facts.retryAt?.toISOString() ?? null,
+        renew_at: facts.renewal.retryAt?.toISOString() ?? null,
         renewal,
         static_key,
       };
@@ -53,7 +49,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
     principals: [...principals],
     valid_after: validAfter === 0n ? null : (certificateTime(validAfter)?.toISOString() ?? null),
     valid_before: certificateTime(validBefore)?.toISOString() ?? null,
-    renew_at: (facts.retryAt ?? new Date(received.wallMs + renewAfterMs)).toISOString(),
+    renew_at: (facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs)).toISOString(),
     renewal,
     static_key,
   };
@@ -70,10 +66,10 @@ const NO_CERTIFICATE = {
   static_key: null,
 } as const;
 
-function renewalState({ held, failures, renewing }: CredentialDescription): string {
+function renewalState({ held, renewal: { failures, running } }: CredentialDescription): string {
   if (held && !isAlive(held)) return 'expired';
   if (failures > 0) return 'failing';
-  if (renewing) return 'renewing';
+  if (running) return 'renewing';
   return held ? 'ok' : 'pending';
 }
 

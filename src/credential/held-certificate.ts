@@ -34,6 +34,11 @@ export function now(): Moment {
   return { wallMs: Date.now(), monotonicMs: performance.now() };
 }
 
+/** When it ends, in words. */
+export function endOf({ lifetime }: HeldCertificate): string {
+  return Number.isFinite(lifetime.validBeforeMs) ? new Date(lifetime.validBeforeMs).toISOString() : 'no time';
+}
+
 /** Whether it has not ended yet. */
 export function isAlive({ lifetime }: HeldCertificate): boolean {
   return Date.now() < lifetime.validBeforeMs;

@@ -21,6 +21,7 @@ export class NeedRecord {
   #writtenAt: number | undefined;
   #writing: Promise<void> = Promise.resolve();
   #told = false;
+  #begun: Promise<void> | undefined;
 
   /** @param stateDirectory absolute; nothing is touched yet */
   constructor(stateDirectory: string, actor: string, log: Pick<Logger, 'warn'>) {
@@ -38,14 +39,19 @@ export class NeedRecord {
     return this.#lastNeededAt;
   }
 
-  /** What an earlier run has written. One that cannot be read is as good as none. */
-  async load(): Promise<void> {
+  /** Takes up what an earlier run has written, or begins to watch. One that cannot be read is as good as none. */
+  begin(): Promise<void> {
+    this.#begun ??= this.#load();
+    return this.#begun;
+  }
+
+  async #load(): Promise<void> {
     try {
       const { watched_since, last_needed_at } = stored.parse(JSON.parse(await readFile(this.#path, 'utf8')));
       this.#watchedSince = new Date(watched_since);
       if (last_needed_at !== null) this.#lastNeededAt ??= new Date(last_needed_at);
     } catch {
-      // Then it is watched from now on.
+      void this.flush();
     }
   }
 
@@ -56,7 +62,7 @@ export class NeedRecord {
 
   /** Settles when the record is on disk, or it is known that it cannot be. */
   flush(): Promise<void> {
-    if (!this.#lastNeededAt) return this.#writing;
+    if (!this.#begun) return this.#writing;
     this.#writtenAt = performance.now();
     this.#writing = this.#writing.then(() => this.#write());
     return this.#writing;

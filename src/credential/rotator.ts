@@ -4,31 +4,26 @@ import { sleep } from '../async/sleep.ts';
 import type { ActorConfig, FallbackConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { CredentialStatus } from '../health/status.ts';
-import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Certificate } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { checkUserCertificate } from './certificate-gate.ts';
 import { describeCredential } from './describe-credential.ts';
 import { FileWatch } from './file-watch.ts';
-import { type HeldCertificate, hold, idOf, isAlive, now, offerCertificate } from './held-certificate.ts';
+import { endOf, type HeldCertificate, hold, idOf, isAlive, now, offerCertificate } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { loadKeyFile } from './key-file.ts';
 import { inTime, offerKey } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
-import { endsWithin, isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
+import { noneYet, Renewal, type RenewalDependencies } from './renewal.ts';
+import { endsWithin, isDue } from './renewal-policy.ts';
 
-export interface RotatorDependencies {
+export interface RotatorDependencies extends RenewalDependencies {
   readonly issuer: Issuer;
   /** When the fallback was needed. */
   readonly record: NeedRecord;
   /** The daemon's. */
   readonly env: NodeJS.ProcessEnv;
-  readonly metrics: Pick<Metrics, 'certificateRenewals'>;
-  readonly log: Logger;
-  /** Uniform in [0, 1). */
-  random(): number;
   /** Sessions with a credential of an older version than this are to be replaced. */
   onChange(version: number): void;
 }
@@ -38,11 +33,6 @@ const LOOK_MS = 5_000;
 /** A certificate that a server has rejected is replaced before its time, but no more often than this. */
 const REFUSED_MS = 600_000;
 
-interface Retry {
-  readonly since: Moment;
-  readonly delayMs: number;
-}
-
 /**
  * What one actor authenticates with, now and from now on; its links share it. Keeps a certificate that works until there is
  * another one, and says when one takes the place of another. A key alone is read anew each time, and its change is told
@@ -51,15 +41,12 @@ interface Retry {
 export class Rotator implements CredentialSource {
   readonly #deps: RotatorDependencies;
   readonly #stop = new AbortController();
+  readonly #renewal: Renewal;
   #actor: ActorConfig;
   #version = 1;
   #held: HeldCertificate | undefined;
   /** What was handed out last that was no certificate. */
   #plain: CredentialFacts | undefined;
-  #failures = 0;
-  #error: TunnelError | undefined;
-  #retry: Retry | undefined;
-  #renewing: Promise<void> | undefined;
   /** Something has changed that the certificate in use knows nothing of. */
   #overdue = false;
   #refusedAt: number | undefined;
@@ -71,7 +58,8 @@ export class Rotator implements CredentialSource {
   constructor(actor: ActorConfig, deps: RotatorDependencies) {
     this.#actor = actor;
     this.#deps = deps;
-    this.#watch = new FileWatch(pathOf(actor));
+    this.#renewal = new Renewal(deps);
+    this.#watch = new FileWatch(fileOf(actor));
   }
 
   /** Begins to look after it: loads what was kept, renews in time, watches the key file. */
@@ -89,7 +77,7 @@ export class Rotator implements CredentialSource {
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('internal', `actor ${this.#actor.name} is stopping`));
     await this.#loop?.done;
-    await this.#renewing;
+    await this.#renewal.running;
     await this.#deps.record.flush();
   }
 
@@ -102,7 +90,7 @@ export class Rotator implements CredentialSource {
     const refused = held !== undefined && need.refused.includes(held.id);
     if (held && !(refused && fallback && !need.serving))
       return offerCertificate(held, pathOf(this.#actor), this.#version);
-    const why = refused ? refusedError(held.certificate) : (this.#error ?? missing(this.#actor));
+    const why = refused ? refusedError(held.certificate) : (this.#renewal.error ?? noneYet(this.#actor));
     if (!fallback) throw why;
     return this.#offerFallback(fallback, why);
   }
@@ -114,7 +102,8 @@ export class Rotator implements CredentialSource {
     if (this.#actor.certCommand) {
       await this.#loadKept();
       await this.#renew();
-      if (this.#failures > 0 && this.#error) throw this.#error;
+      const { failures, error } = this.#renewal;
+      if (failures > 0 && error) throw error;
     } else {
       await this.#offerKey();
     }
@@ -126,18 +115,20 @@ export class Rotator implements CredentialSource {
     const before = this.#actor;
     this.#actor = actor;
     if (isDeepStrictEqual(before, actor)) return;
-    this.#watch = new FileWatch(pathOf(actor));
+    this.#watch = new FileWatch(fileOf(actor));
     void this.#watch.hasChanged();
     if (!actor.certCommand) {
       if (before.certCommand || !isDeepStrictEqual(before.key, actor.key)) this.#forgetCertificate();
       return;
     }
+    if (actor.fallback) void this.#deps.record.begin();
+    const standsIn = this.#plain?.standIn && !this.#alive;
+    if (standsIn && !isDeepStrictEqual(before.fallback, actor.fallback)) this.#supersede();
     const held = this.#held;
     if (held && (!isDeepStrictEqual(before.key, actor.key) || this.#objection(held.certificate, held.key)))
       this.#held = undefined;
     if (held && before.renewAfter !== actor.renewAfter) this.#plan(held.certificate, held.key);
-    this.#failures = 0;
-    this.#retry = undefined;
+    this.#renewal.reset();
     this.#overdue = !this.#held || !isDeepStrictEqual(before.certCommand, actor.certCommand);
     this.#loop?.runNow();
   }
@@ -152,10 +143,7 @@ export class Rotator implements CredentialSource {
       actor: this.#actor,
       held: this.#held,
       plain: this.#plain,
-      renewing: this.#renewing !== undefined,
-      failures: this.#failures,
-      error: this.#error,
-      retryAt: this.#retry && new Date(this.#retry.since.wallMs + this.#retry.delayMs),
+      renewal: this.#renewal,
       need: this.#deps.record,
       now: new Date(),
     });
@@ -165,16 +153,11 @@ export class Rotator implements CredentialSource {
     return this.#held && isAlive(this.#held) ? this.#held : undefined;
   }
 
-  get #retryIsOver(): boolean {
-    return !this.#retry || isDue(this.#retry.since, this.#retry.delayMs, now());
-  }
-
   #pauseMs(): number {
-    const { monotonicMs } = now();
-    const dues = [this.#retry, this.#held && { since: this.#held.received, delayMs: this.#held.renewAfterMs }];
+    const held = this.#held;
+    const dueMs = held && held.received.monotonicMs + held.renewAfterMs - performance.now();
     // While a retry is due later, the time of renewal is long over.
-    const next = dues.find((due) => due !== undefined);
-    const leftMs = next && this.#actor.certCommand ? next.since.monotonicMs + next.delayMs - monotonicMs : LOOK_MS;
+    const leftMs = (this.#actor.certCommand && (this.#renewal.retryLeftMs ?? dueMs)) ?? LOOK_MS;
     return Math.min(LOOK_MS, Math.max(0, leftMs));
   }
 
@@ -189,7 +172,7 @@ export class Rotator implements CredentialSource {
     this.#tellExpiry();
     const held = this.#held;
     const due = !held || changed || this.#overdue || isDue(held.received, held.renewAfterMs, now());
-    if (due && (this.#retryIsOver || changed)) await this.#renew();
+    if (due && (this.#renewal.mayRun || changed)) await this.#renew();
   }
 
   /** As good a certificate as can be had before the login. Never rejects. */
@@ -204,19 +187,16 @@ export class Rotator implements CredentialSource {
       return;
     }
     if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
-    if (!this.#renewing && !this.#retryIsOver) return;
+    if (!this.#renewal.running && !this.#renewal.mayRun) return;
     const renewed = this.#renew();
     // While there is something to log in with, a command that hangs is not waited for until there is not.
     if (held) await settledWithin(renewed, (held.lifetime.validBeforeMs - Date.now()) / 2);
-    else if (!this.#actor.fallback || this.#failures === 0) await renewed;
+    else if (!this.#actor.fallback || this.#renewal.failures === 0) await renewed;
   }
 
   /** One at a time. Never rejects: what came of it is in the state. */
   #renew(): Promise<void> {
-    this.#renewing ??= this.#renewOnce().finally(() => {
-      this.#renewing = undefined;
-    });
-    return this.#renewing;
+    return this.#renewal.run(() => this.#renewOnce());
   }
 
   async #renewOnce(): Promise<void> {
@@ -230,20 +210,17 @@ export class Rotator implements CredentialSource {
       const objection = this.#objection(issued.certificate, key);
       if (objection) throw objection;
       this.#take(issued.certificate, key);
-      await issued.save().catch((error: unknown) => this.#notKept(TunnelError.from(error)));
+      await issued.save().catch((error: unknown) => this.#renewal.notKept(TunnelError.from(error)));
     } catch (thrown) {
       if (this.#stop.signal.aborted) return;
-      this.#failed(TunnelError.from(thrown));
+      this.#renewal.failed(this.#actor, TunnelError.from(thrown), this.#alive);
     }
   }
 
   #take(certificate: Certificate, key: PrivateKey): void {
     const changed = this.#held?.id !== idOf(certificate);
-    this.#failures = 0;
-    this.#error = undefined;
-    this.#retry = undefined;
     const held = this.#plan(certificate, key);
-    this.#deps.metrics.certificateRenewals.inc({ actor: this.#actor.name, result: changed ? 'ok' : 'unchanged' });
+    this.#renewal.succeeded(this.#actor, changed);
     this.#deps.log.info(
       { event: 'certificate.renewed', ...shown(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
       changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
@@ -256,36 +233,12 @@ export class Rotator implements CredentialSource {
     return this.#held;
   }
 
-  #failed(error: TunnelError): void {
-    const news = this.#error?.message !== error.message;
-    this.#error = error;
-    this.#failures++;
-    const held = this.#alive;
-    const leftMs = held ? held.lifetime.validBeforeMs - Date.now() : 0;
-    const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
-    this.#retry = { since: now(), delayMs };
-    this.#deps.metrics.certificateRenewals.inc({ actor: this.#actor.name, result: 'failed' });
-    const until = held ? `; the one in use ends at ${endOf(held)}` : '; there is none to log in with';
-    const fields = { event: 'certificate.renewal_failed', failures: this.#failures, retry_in_ms: Math.round(delayMs) };
-    this.#deps.log[news ? 'warn' : 'debug'](
-      { ...fields, err: error },
-      `certificate not renewed: ${error.message}${until}`,
-    );
-  }
-
-  #notKept(error: TunnelError): void {
-    this.#error = error;
-    this.#deps.log.warn(
-      { event: 'certificate.not_kept', err: error },
-      `a restart will need a new one: ${error.message}`,
-    );
-  }
-
   #tellExpiry(): void {
     const held = this.#held;
     if (!held || isAlive(held) || this.#toldExpired === held.id) return;
     this.#toldExpired = held.id;
-    const why = this.#error ? `: ${this.#error.message}` : '';
+    const { error } = this.#renewal;
+    const why = error ? `: ${error.message}` : '';
     this.#deps.log.error({ event: 'certificate.expired', ...shown(held) }, `the certificate has expired${why}`);
   }
 
@@ -296,7 +249,7 @@ export class Rotator implements CredentialSource {
   }
 
   async #loadOnce(): Promise<void> {
-    await this.#deps.record.load();
+    if (this.#actor.fallback) await this.#deps.record.begin();
     try {
       const certificate = await inTime('the kept certificate', this.#deps.issuer.kept());
       if (!certificate) return;
@@ -351,9 +304,7 @@ export class Rotator implements CredentialSource {
 
   #forgetCertificate(): void {
     this.#held = undefined;
-    this.#error = undefined;
-    this.#retry = undefined;
-    this.#failures = 0;
+    this.#renewal.reset();
     this.#supersede();
   }
 
@@ -363,22 +314,18 @@ export class Rotator implements CredentialSource {
   }
 }
 
-function pathOf({ key }: ActorConfig): string {
-  return key.kind === 'file' ? key.path : 'ssh-agent';
+function fileOf({ key }: ActorConfig): string | undefined {
+  return key.kind === 'file' ? key.path : undefined;
 }
 
-function missing({ name }: ActorConfig): TunnelError {
-  return new TunnelError('cert_command_failed', `there is no certificate for ${name} yet`);
+function pathOf({ key }: ActorConfig): string {
+  return key.kind === 'file' ? key.path : 'ssh-agent';
 }
 
 function refusedError({ serial }: Certificate): TunnelError {
   return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${serial})`, {
     hint: 'Compare the CA with TrustedUserCAKeys on the host, and the principals with AuthorizedPrincipalsFile.',
   });
-}
-
-function endOf({ lifetime }: HeldCertificate): string {
-  return Number.isFinite(lifetime.validBeforeMs) ? new Date(lifetime.validBeforeMs).toISOString() : 'no time';
 }
 
 function shown(held: HeldCertificate): Readonly<Record<string, unknown>> {

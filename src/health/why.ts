@@ -42,6 +42,7 @@ export function whyText(tunnel: TunnelStatus, status: Status): string {
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
     ['link', link === undefined ? 'none: nothing needs it now' : linkText(link, ago)],
+    ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
     ['last error', lastError(tunnel, error?.message, ago)],
@@ -69,13 +70,33 @@ function wayBack({ state, name }: TunnelStatus): string | undefined {
 
 function linkText(link: LinkStatus, ago: Ago): string {
   const sessions = link.sessions.map(({ id, role, since }) => `session ${id} ${role} since ${ago(since)}`);
-  const { type, fingerprint } = link.credential;
-  const credential = `${type.replaceAll('_', ' ')}${fingerprint === null ? '' : ` ${printable(fingerprint)}`}`;
   return [
     `${printable(link.host)} as ${printable(link.actor)} is ${link.state}`,
     ...(sessions.length === 0 ? ['no session'] : sessions),
-    credential,
   ].join(', ');
+}
+
+/** What it logs in with, until when, and whether the static key that stands in for it can go. */
+function credentialText({ credential }: LinkStatus, now: string): string {
+  const { type, fingerprint, serial, valid_before, renewal, static_key } = credential;
+  const until =
+    valid_before === null
+      ? undefined
+      : Date.parse(valid_before) > Date.parse(now)
+        ? `valid for ${spanBetween(now, valid_before)}`
+        : `expired ${spanBetween(valid_before, now)} ago`;
+  const trouble = renewal?.last_error;
+  return [
+    [type.replaceAll('_', ' '), serial, fingerprint]
+      .filter((part) => part !== null)
+      .map((part) => printable(part))
+      .join(' '),
+    until,
+    trouble ? `renewal ${renewal.state}: ${printable(trouble.message)}` : undefined,
+    static_key?.verdict,
+  ]
+    .filter((part) => part !== undefined)
+    .join('; ');
 }
 
 function probeText(probe: ProbeStatus | null, ago: Ago): string {

@@ -48,7 +48,7 @@ export async function attemptSession(
   if (held) return { kind: 'held-back', ...held };
   const route = await findRoute(host, jump, roster.all, signal);
   const session = await connect(signal, route);
-  const predecessor = roster.predecessor(generation, credential.version);
+  const predecessor = roster.predecessor(credential.version);
   if (predecessor) {
     try {
       await proveAgainst(predecessor.session, session, deps.targets(), signal);

@@ -3,14 +3,12 @@ import { authMethods } from '../credential/credential.ts';
 import { inTime } from '../credential/key-offer.ts';
 import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
-import { CertifiedHosts } from '../ssh/certified-host.ts';
-import { dial } from '../ssh/dial.ts';
-import { fetchHostKey } from '../ssh/fetch-host-key.ts';
-import { type HostKeyPolicy, type HostTrust, hostTrust } from '../ssh/host-key-policy.ts';
+import { hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
 import { openSession } from '../ssh/session.ts';
-import { ChannelTransport, type Transport } from '../ssh/transport.ts';
-import type { Attempt, ConnectStep, Route } from './session.ts';
+import { sessionHostKey } from './host-key.ts';
+import { reach } from './reach.ts';
+import type { Attempt, ConnectStep } from './session.ts';
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
@@ -34,10 +32,11 @@ export async function prepare(
   const { credential, facts, label } = await credentials.current(need);
   return {
     credential: facts,
-    connect: async (signal, route, onStep = () => {}) => {
+    connect: async (signal, route, onAnyStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
       const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
-      const hostKey = await policyOf(trust, host, peer, route, signal);
+      const onStep = once(onAnyStep);
+      const hostKey = await sessionHostKey(trust, host, peer, route, signal, onStep);
       const transport = await reach(host, route, signal, onStep);
       onStep({ name: 'banner' });
       return openSession(
@@ -58,46 +57,12 @@ export async function prepare(
   };
 }
 
-/** One for the process: links to the same host share what they learn of it. */
-const certifiedHosts = new CertifiedHosts();
-
-async function policyOf(
-  trust: HostTrust,
-  host: HostConfig,
-  peer: string,
-  route: Route,
-  signal: AbortSignal,
-): Promise<HostKeyPolicy> {
-  if (trust.kind === 'keys') return trust.policy;
-  const { name, address, port, connectTimeoutMs: timeoutMs } = host;
-  const fetch = async (algorithms: readonly string[]) => {
-    const way = route.kind === 'jump' ? { ...route, carrier: await route.another(signal) } : route;
-    return fetchHostKey(await reach(host, way, signal, () => {}), algorithms, { peer, timeoutMs }, signal);
+/** A step that was taken on the way to the host key is not told again. */
+function once(onStep: (step: ConnectStep) => void): (step: ConnectStep) => void {
+  const told = new Set<ConnectStep['name']>();
+  return (step) => {
+    if (told.has(step.name)) return;
+    told.add(step.name);
+    onStep(step);
   };
-  try {
-    return await certifiedHosts.policy(`${name} ${address} ${port}`, trust.trusted, fetch, Date.now);
-  } catch (error) {
-    // Nothing runs over it yet that would close it.
-    if (route.kind === 'jump') route.carrier.channel.close();
-    throw error;
-  }
-}
-
-async function reach(
-  host: HostConfig,
-  route: Route,
-  signal: AbortSignal,
-  onStep: (step: ConnectStep) => void,
-): Promise<Transport> {
-  if (route.kind === 'jump') {
-    const lost = () =>
-      new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
-        hint: 'Look at the link to the jump host: what ended that session ended this one.',
-      });
-    return new ChannelTransport(route.carrier.channel, lost);
-  }
-  const { address, port, connectTimeoutMs } = host;
-  onStep({ name: 'dns' });
-  const onResolved = (addresses: readonly string[]) => onStep({ name: 'tcp', addresses });
-  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse, onResolved }, signal);
 }

@@ -42,9 +42,9 @@ export class Roster {
     return this.#held.filter((held) => this.isLeaving(held) && !this.#leaving.has(held) && held.session.usable);
   }
 
-  /** What a session made under this generation and version would replace first; undefined when it would only join others. */
-  predecessor(generation: number, version: number): Held | undefined {
-    return this.superseded.find((held) => held.generation !== generation || held.credential.version !== version);
+  /** A session that serves by another credential, and that one of this version is to replace; undefined if there is none. */
+  predecessor(version: number): Held | undefined {
+    return this.superseded.find(({ credential }) => credential.version !== version);
   }
 
   add(session: LinkSession, credential: CredentialFacts, generation: number, route?: Route): Held {

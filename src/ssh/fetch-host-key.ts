@@ -9,21 +9,28 @@ import { WireError } from './wire.ts';
 /** A software version has no hyphen (RFC 4253 section 4.2). */
 const IDENTIFICATION = 'SSH-2.0-fleet_mesh\r\n';
 
+export interface FetchOptions {
+  /** As shown in errors. */
+  readonly peer: string;
+  /** Bound of the whole, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Is told of each step as it begins. */
+  readonly onStep?: (step: HandshakeStep) => void;
+}
+
 /**
  * The host key, or host certificate, that a server presents for one of the algorithms; nobody has proved to have its
  * private half. The connection goes no further than the server's half of the key exchange, and is gone afterwards.
  * Undefined when the server has none of the algorithms. Rejects with a TunnelError that names the step, or with the
  * signal's reason.
- *
- * @param peer as shown in errors
- * @param timeoutMs bound of the whole, in milliseconds
  */
 export async function fetchHostKey(
   transport: Transport,
   algorithms: readonly string[],
-  { peer, timeoutMs }: { readonly peer: string; readonly timeoutMs: number },
+  options: FetchOptions,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
+  const { peer, timeoutMs, onStep = () => {} } = options;
   const reader = new PlainReader(transport);
   let step: HandshakeStep = 'banner';
   let timedOut = false;
@@ -46,6 +53,7 @@ export async function fetchHostKey(
   };
   // It may fail again on its way out.
   transport.on('error', () => {});
+  onStep(step);
   try {
     return await withDeadline(timeoutMs, signal, expired, async (bounded) => {
       bounded.addEventListener('abort', () => transport.destroy());
@@ -53,6 +61,7 @@ export async function fetchHostKey(
       transport.write(plainPacket(kexInit(algorithms)));
       await reader.identification();
       step = 'kex';
+      onStep(step);
       const server = parseKexInit(await next(reader, MESSAGE.kexInit, peer));
       if (!algorithms.some((each) => server.hostKeys.includes(each))) return undefined;
       const init = exchangeInit(server);

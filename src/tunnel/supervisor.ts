@@ -1,6 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-
-import type { Address } from '../address.ts';
 import type { ActorConfig, Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
@@ -13,6 +11,7 @@ import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
+import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
 
 export interface SupervisorDependencies {
@@ -26,9 +25,6 @@ export interface SupervisorDependencies {
   /** Uniform in [0, 1). */
   random(): number;
 }
-
-/** Nobody listens on it, so that it proves forwarding by a refusal: for links whose tunnels name no target there. */
-const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
@@ -296,7 +292,12 @@ export class Supervisor {
     return {
       prepare,
       credential,
-      targets: () => this.#targetsOf({ host, actor }),
+      targets: () => {
+        const own = [...this.#tunnels.values()].filter(({ config }) => config.host === host && config.actor === actor);
+        const link = this.#links.get(linkKey({ host, actor }))?.link;
+        const behind = [...this.#links.values()].filter(({ settings }) => link && settings.jump === link);
+        return targetsOf(own, behind);
+      },
       pacer,
       metrics,
       log: log.child({ link: `${actor}@${host}` }),
@@ -310,18 +311,6 @@ export class Supervisor {
           if (changed && settings.jump === changed) link.jumpChanged();
       },
     };
-  }
-
-  /** What a link's channels lead to: the targets of its tunnels, and the hosts behind it. */
-  #targetsOf(name: LinkName): Address[] {
-    const own = [...this.#tunnels.values()].flatMap(({ config }) =>
-      linkKey(config) === linkKey(name) && config.direction === 'local' ? config.target : [],
-    );
-    const link = this.#links.get(linkKey(name))?.link;
-    const behind = [...this.#links.values()].flatMap(({ settings: { jump, host } }): Address[] =>
-      link && jump === link ? [{ kind: 'tcp', host: host.address, port: host.port }] : [],
-    );
-    return [...own, ...behind, NOWHERE];
   }
 
   async #releaseLinks(): Promise<void> {

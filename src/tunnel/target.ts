@@ -1,6 +1,6 @@
-import { formatAddress } from '../address.ts';
+import { type Address, formatAddress } from '../address.ts';
 import { summarizeAllow } from '../allow/summary.ts';
-import type { TunnelDestination } from '../config/config.ts';
+import type { HostConfig, TunnelDestination } from '../config/config.ts';
 import type { ErrorCode, TunnelError } from '../errors.ts';
 
 /** Where a tunnel leads, as `/status` shows it: its target, or in short where its clients may go. */
@@ -18,4 +18,17 @@ const VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unre
  */
 export function isVerdict(direction: TunnelDestination['direction'], error: TunnelError): boolean {
   return direction === 'dynamic' ? error.code === 'forward_denied' : VERDICTS.has(error.code);
+}
+
+/** Nobody listens on it, so that it proves forwarding by a refusal: for links whose tunnels name no target there. */
+const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
+
+/** What a link's channels lead to: the targets of its tunnels, and the hosts behind it. Pure. */
+export function targetsOf(
+  tunnels: readonly { readonly config: TunnelDestination }[],
+  behind: readonly { readonly settings: { readonly host: Pick<HostConfig, 'address' | 'port'> } }[],
+): Address[] {
+  const own = tunnels.flatMap(({ config }) => (config.direction === 'local' ? config.target : []));
+  const hosts = behind.map(({ settings: { host } }): Address => ({ kind: 'tcp', host: host.address, port: host.port }));
+  return [...own, ...hosts, NOWHERE];
 }

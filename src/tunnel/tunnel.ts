@@ -8,11 +8,10 @@ import type { ForwardCondition } from '../forward/forward.ts';
 import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
 import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
-import { FirstTime } from '../log/first-time.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
-import { AcceptTrouble } from './accept-trouble.ts';
+import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
 import { idleWithin } from './idle-within.ts';
@@ -43,9 +42,6 @@ export interface TunnelDependencies {
   random(): number;
 }
 
-/** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
-const MOST_REASONS_LOGGED = 100;
-
 /** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
 const STUCK_MS = 30_000;
 
@@ -53,9 +49,8 @@ const STUCK_MS = 30_000;
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage = new Usage();
-  readonly #acceptTrouble = new AcceptTrouble();
+  readonly #clientTrouble: ClientTrouble;
   readonly #forward: ConfiguredForward;
-  readonly #turnedAway = new FirstTime(MOST_REASONS_LOGGED);
   readonly #source: CurrentLink;
   #config: TunnelConfig;
   #link: TunnelLink;
@@ -77,6 +72,7 @@ export class Tunnel {
     this.#link = link;
     this.#deps = deps;
     this.#source = new CurrentLink(link);
+    this.#clientTrouble = new ClientTrouble(deps.log);
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = createForward(config, {
@@ -93,7 +89,10 @@ export class Tunnel {
       },
       onFailed: (error) => this.#onConnectionFailed(error),
       onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) => this.#onAcceptError(error),
+      onAcceptError: (error) => {
+        deps.metrics.acceptErrors.inc(labels);
+        this.#clientTrouble.notAccepted(error);
+      },
     });
   }
 
@@ -162,7 +161,7 @@ export class Tunnel {
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
-    if (target) this.#turnedAway.clear();
+    if (target) this.#clientTrouble.forgetReasons();
     // What is known of the target was learned from another host.
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -171,8 +170,8 @@ export class Tunnel {
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
-  async stopAccepting(): Promise<void> {
-    await this.#forward.forward.stopAccepting();
+  stopAccepting(): Promise<void> {
+    return this.#forward.forward.stopAccepting();
   }
 
   /** The link's readiness, state or error has changed. */
@@ -305,22 +304,8 @@ export class Tunnel {
   #onConnectionFailed(error: TunnelError): void {
     this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
     this.#lastError = error;
-    if (error instanceof TurnedAway) this.#reportTurnedAway(error);
+    if (error instanceof TurnedAway) this.#clientTrouble.turnedAway(error);
     else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
-  }
-
-  #reportTurnedAway(error: TurnedAway): void {
-    if (!this.#turnedAway.of(error.message)) return;
-    this.#deps.log.warn({ event: 'client.turned_away', err: error }, error.message);
-  }
-
-  #onAcceptError(error: Error): void {
-    this.#deps.metrics.acceptErrors.inc({ tunnel: this.#config.name });
-    if (!this.#acceptTrouble.isNews(performance.now())) return;
-    this.#deps.log.error(
-      { event: 'tunnel.accept_failed', err: error },
-      `a connection was not accepted: ${error.message}`,
-    );
   }
 
   #judgeTarget(error: TunnelError | undefined): void {

@@ -176,7 +176,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     });
 
     await using waiting = spawnCli(['wait', 'echo', '--timeout', '30s', '--json', ...config]);
-    await waitUntil('it waits', () => waiting.stderr().includes('waiting: '));
+    await waitUntil('it waits', () => waiting.stderr().includes('waiting: '), 20_000, waiting.stderr);
     await sshd.restart();
     expect(await waiting.exit).toMatchObject({ code: 0 });
     expect(JSON.parse(waiting.stdout())).toMatchObject({ ok: true, for: 'up', reasons: [] });

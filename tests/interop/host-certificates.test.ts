@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LinkSession } from '../../src/link/session.ts';
+import type { ConnectStep, LinkSession } from '../../src/link/session.ts';
 import { has } from '../support/capabilities.ts';
 import {
   type CertificateAuthority,
@@ -41,12 +41,12 @@ async function startCertified(signing: SigningOptions = {}, type: KeyType = 'ed2
   return { sshd, ca, certify, know, [Symbol.asyncDispose]: () => sshd[Symbol.asyncDispose]() };
 }
 
-async function connect(sshd: Sshd): Promise<LinkSession> {
+async function connect(sshd: Sshd, onStep?: (step: ConnectStep) => void): Promise<LinkSession> {
   const { port, user, knownHostsFile: knownHosts } = sshd;
   const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 5_000 };
   const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
   const attempt = await prepareByKey(host, { ...actorConfig, key }, NEED);
-  return attempt.connect(never, { kind: 'direct', inUse: [] });
+  return attempt.connect(never, { kind: 'direct', inUse: [] }, onStep);
 }
 
 const logins = (sshd: Sshd) => sshd.log().split('Accepted publickey').length - 1;
@@ -56,7 +56,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
   it.each(['ed25519', 'ecdsa', 'rsa'] as const)('is reached with a certified %s key, asked for once', async (type) => {
     await using host = await startCertified({}, type);
     for (const _ of [1, 2]) {
-      const session = await connect(host.sshd);
+      const steps: string[] = [];
+      const session = await connect(host.sshd, ({ name }) => steps.push(name));
+      expect(steps).toEqual(['dns', 'tcp', 'banner', 'kex', 'auth']);
       expect(session.facts.hostKey).toBe(host.sshd.hostKeys()[0]?.fingerprint);
       await session.end();
     }

@@ -5,6 +5,7 @@ import type { Status } from '../../src/health/status.ts';
 import { has } from '../support/capabilities.ts';
 import { startCertifiedLab } from '../support/certified-mesh.ts';
 import { openChatter } from '../support/chatter.ts';
+import { runCli } from '../support/daemon.ts';
 import { generateKey } from '../support/keys.ts';
 import { hasSessions, linkOf, startMesh, tunnelOf } from '../support/mesh.ts';
 import { startSshd } from '../support/real-sshd.ts';
@@ -53,6 +54,22 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(await mesh.metric('credential_info', { type: 'certificate' })).toBe(1);
     expect(await mesh.metric('certificate_valid_before_timestamp_seconds')).toBeGreaterThan(Date.now() / 1000 + 3_000);
     expect(await mesh.metric('certificate_renewals_total', { result: 'ok' })).toBe(1);
+  });
+
+  it('`rotate` obtains a certificate now and replaces the sessions, or says why not', async () => {
+    await using lab = await startCertifiedLab();
+    await using echo = await startEcho();
+    await using mesh = await lab.mesh({ tunnels: { echo: { target: echo.port } } });
+    const before = linkOf(await mesh.waitFor(byCertificate)).sessions.map(({ id }) => id);
+    const done = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining('links replaced: coulombcore') });
+    const after = await mesh.waitFor(byCertificate);
+    for (const { id } of linkOf(after).sessions) expect(before).not.toContain(id);
+    expect(done.stdout).toContain(`certificate ${serials(after)}`);
+    lab.signing.set({ down: 'no route to the CA' });
+    const failed = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('no route to the CA') });
+    await echoOnce(mesh.port('echo'));
   });
 
   it('a key file that is replaced is taken up without a reload', async () => {

@@ -190,7 +190,9 @@ describe('a reload', () => {
     await reload({ ...next, actors: new Map([['atm-fleet-mesh', actorOf(moved)]]) });
     await waitUntil('the new server is connected', () => moved.connections.size === 2);
     await client(b);
-    expect(moved.channelRequests()).toHaveLength(1);
+    // The server before has its first client only; a new session may prove itself with a channel as well.
+    expect(sshd.channelRequests()).toHaveLength(1);
+    expect(moved.channelRequests().length).toBeGreaterThan(0);
     expect(await last.say('still')).toBe('still');
   });
 

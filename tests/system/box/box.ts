@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireProgram } from '../../support/find-program.ts';
@@ -91,7 +91,11 @@ export class Box implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop('SIGKILL').catch(() => {});
     await waitUntil('the cgroup of the box is empty', () => isUnpopulated(this.#cgroup), 10_000);
-    removeTree(this.#cgroup);
+    // A process that has just ended may keep its cgroup for a moment.
+    await waitUntil('the cgroup of the box is gone', () => {
+      removeTree(this.#cgroup);
+      return !existsSync(this.#cgroup);
+    });
     this.#temp[Symbol.dispose]();
   }
 

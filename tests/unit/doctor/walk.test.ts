@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
-import { wardsFor } from '../../../src/doctor/walk.ts';
+import { Doctor, wardsFor } from '../../../src/doctor/walk.ts';
+import { TunnelError } from '../../../src/errors.ts';
 
 const CONFIG = parseConfig(
   Buffer.from(`version: 1
@@ -35,5 +36,21 @@ describe(wardsFor, () => {
 
   it.each(['idle', 'nobody'])('knows no way to %s', (name) => {
     expect(wardsFor(CONFIG, name)).toBeUndefined();
+  });
+});
+
+describe(Doctor, () => {
+  it('walks a jump host once, however many links lead over it, and offers nothing behind one that is not reached', async () => {
+    const asked: string[] = [];
+    const prepare = async ({ name }: { readonly name: string }) => {
+      asked.push(name);
+      throw new TunnelError('key_unreadable', 'no key');
+    };
+    const shown: string[] = [];
+    await new Doctor(CONFIG, prepare, new AbortController().signal).examine(wardsFor(CONFIG, 'far') ?? [], ({ host }) =>
+      shown.push(host),
+    );
+    expect(asked.sort()).toEqual(['b', 'bastion']);
+    expect(shown).toEqual(['bastion', 'b']);
   });
 });

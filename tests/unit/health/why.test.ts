@@ -26,7 +26,8 @@ describe(whyText, () => {
       '  fix:        Check sshd.',
       '  next:       connects again in 12s (4 attempts failed)',
     ]);
-    expect(lines.join('\n')).toContain('coulombcore as atm-fleet-mesh is backoff, no session, static key SHA256:key');
+    expect(lines.join('\n')).toContain('coulombcore as atm-fleet-mesh is backoff, no session');
+    expect(lines).toContain('  credential: static key SHA256:key');
   });
 
   it('of one that is up says what that rests on, and of old errors when they were', () => {

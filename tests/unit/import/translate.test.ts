@@ -120,6 +120,8 @@ describe(translate, () => {
           expect(String(error)).not.toContain('unknown key');
         }
       }),
+      // Each run reads a whole configuration.
+      { numRuns: 30 },
     );
   });
 });
