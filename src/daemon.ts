@@ -8,7 +8,7 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
-import { staticKeyAdvisories } from './health/advisories.ts';
+import { credentialAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
@@ -203,7 +203,7 @@ export class Daemon {
     const own: Advisory[] =
       trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
     const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
-    return [...own, ...policy, ...staticKeyAdvisories(links)];
+    return [...own, ...policy, ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {

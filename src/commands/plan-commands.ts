@@ -20,7 +20,7 @@ export function addPlanCommands(program: Command, configOption: () => Option, en
     .option('--plan <file>', 'the plan itself, instead of the one that --config names')
     .option('--json', 'print the plan and what follows from it as JSON', false)
     .option('--wave <number>', 'one wave instead of all')
-    .action(ends((options: PlanOptions & { wave?: string }) => showPlan(options, { ...io, colour: wantsColour() })));
+    .action(ends((options: PlanOptions & { wave?: string }) => showPlan(options, { ...io, ...terminal() })));
 
   plan
     .command('approve')
@@ -46,8 +46,12 @@ export function addPlanCommands(program: Command, configOption: () => Option, en
     );
 }
 
-/** A terminal, and nobody who wants none (no-color.org: set and not empty). */
-function wantsColour(): boolean {
+/** Colours on a terminal where nobody wants none (no-color.org: set and not empty), and how wide it is. */
+function terminal(): { colour: boolean; width: number | undefined } {
   const { NO_COLOR } = process.env;
-  return process.stdout.isTTY === true && (NO_COLOR === undefined || NO_COLOR === '');
+  const isTerminal = process.stdout.isTTY === true;
+  return {
+    colour: isTerminal && (NO_COLOR === undefined || NO_COLOR === ''),
+    width: isTerminal ? process.stdout.columns : undefined,
+  };
 }

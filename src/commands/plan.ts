@@ -20,6 +20,8 @@ export interface PlanOptions {
 
 export type PlanIo = CommandIo & {
   readonly colour?: boolean | undefined;
+  /** Columns of the terminal; undefined: it is none. */
+  readonly width?: number | undefined;
 };
 
 interface Surroundings {
@@ -44,7 +46,7 @@ export function showPlan(
       return EXIT.usage;
     }
     if (options.json === true) io.out(`${JSON.stringify(wave ?? view, null, 2)}\n`);
-    else io.out(planText(view, { colour: io.colour === true, wave: wave?.id }));
+    else io.out(planText(view, { colour: io.colour === true, width: io.width, wave: wave?.id }));
     return EXIT.ok;
   });
 }

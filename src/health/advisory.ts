@@ -11,8 +11,10 @@ export const ADVISORY_CODES = [
   'identity_not_last',
   'step_unknown',
   'step_done',
+  'gate_bypassed',
   'plan_unusable',
   'control_unavailable',
+  'certificate_without_renewal',
   'static_key_in_use',
   'static_key_removable',
 ] as const;

@@ -1,6 +1,7 @@
 import { didYouMean } from '../closest.ts';
 import type { ActorConfig, Config, TunnelConfig } from '../config/config.ts';
 import { wayTo } from '../config/way.ts';
+import { checkBypassedGates } from './bypassed-gates.ts';
 import { exceptionState } from './exception-state.ts';
 import type { Plan, PlanException } from './plan.ts';
 import type { PolicyFinding } from './policy-finding.ts';
@@ -25,6 +26,7 @@ export function checkPolicy(node: PolicyNode, plan: Plan | undefined, now: Date)
       : [
           ...tunnels.flatMap((tunnel) => checkFrozen(node, plan, tunnel, now)),
           ...[...node.actors.values()].flatMap((actor) => checkStaticKey(plan, actor, now)),
+          ...checkBypassedGates(plan),
           ...checkRegister(plan),
           ...plan.exceptions.flatMap((_, index) => checkException(plan, index, now)),
         ]),

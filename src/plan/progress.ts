@@ -57,7 +57,7 @@ export function openRequirements(plan: Steps, { requires }: Pick<Wave, 'requires
 }
 
 /** The open steps of its wave that come before a step. */
-function earlierOpenSteps({ wave, step }: Place): Step[] {
+export function earlierOpenSteps({ wave, step }: Place): Step[] {
   return wave.steps.slice(0, wave.steps.indexOf(step)).filter(({ done }) => done === undefined);
 }
 
@@ -66,10 +66,10 @@ export function closedGates({ gates }: Pick<Plan, 'gates'>, stepId: string): Gat
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.includes(stepId));
 }
 
-/** The gates that somebody has yet to approve before a step can be done: its own, and those of open steps before it. */
-export function closedGatesUpTo(plan: Gated, place: Place): Gate[] {
-  const ahead = new Set([...earlierOpenSteps(place), place.step].map(({ id }) => id));
-  return plan.gates.filter(({ blocks, approved }) => approved === undefined && blocks.some((id) => ahead.has(id)));
+/** The gates on a step and on all before it in its wave that are not approved. */
+export function closedGatesOnTheWay({ gates }: Pick<Plan, 'gates'>, { wave, step }: Place): Gate[] {
+  const way = new Set(wave.steps.slice(0, wave.steps.indexOf(step) + 1).map(({ id }) => id));
+  return gates.filter(({ blocks, approved }) => approved === undefined && blocks.some((id) => way.has(id)));
 }
 
 export function blockingOf(plan: Gated, place: Place): Blocking {

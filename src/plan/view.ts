@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exceptionState } from './exception-state.ts';
 import type { Plan } from './plan.ts';
-import { blockingOf, closedGatesUpTo, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
+import { blockingOf, closedGatesOnTheWay, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
 
 /** The plan with what follows from it: `GET /plan` and `fleet-mesh plan --json`. Its shape is public: changes are additive. */
 const text = z.string();
@@ -20,7 +20,7 @@ const stepView = z.strictObject({
     waves: numbers,
     steps: strings,
     gates: strings,
-    /** Closed gates on the open steps before it. */
+    /** Closed gates on the steps before it. */
     gates_before: strings,
   }),
   /** Tunnels of this node that the step retires. */
@@ -119,7 +119,8 @@ export function viewPlan(plan: Plan, tunnels: Iterable<DrainingTunnel>, now: Dat
       blocked_by: openRequirements(plan, wave).map(({ id }) => id),
       steps: wave.steps.map((step): StepView => {
         const { waves, steps, gates } = blockingOf(plan, { wave, step });
-        const free = waves.length + steps.length + gates.length === 0;
+        const before = closedGatesOnTheWay(plan, { wave, step }).filter((gate) => !gates.includes(gate));
+        const free = [waves, steps, gates, before].every((open) => open.length === 0);
         return {
           id: step.id,
           action: step.action,
@@ -130,9 +131,7 @@ export function viewPlan(plan: Plan, tunnels: Iterable<DrainingTunnel>, now: Dat
             waves: waves.map(({ id }) => id),
             steps: steps.map(({ id }) => id),
             gates: gates.map(({ id }) => id),
-            gates_before: closedGatesUpTo(plan, { wave, step })
-              .filter((gate) => !gates.includes(gate))
-              .map(({ id }) => id),
+            gates_before: before.map(({ id }) => id),
           },
           tunnels: hanging.filter(({ drain }) => drain?.step === step.id).map(({ name }) => name),
         };

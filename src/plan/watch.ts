@@ -32,6 +32,7 @@ const POLL_MS = 1_000;
  */
 export class PlanWatch {
   readonly #log: Logger;
+  readonly #pauseMs: () => number;
   #watched: WatchedPlan | undefined;
   /** What the file looked like when it was read, and at the last look. */
   #read = '';
@@ -39,8 +40,10 @@ export class PlanWatch {
   #turn: Promise<void> = Promise.resolve();
   #polling: Repeating | undefined;
 
-  constructor(log: Logger) {
+  /** @param pauseMs between two looks at the file */
+  constructor(log: Logger, pauseMs = () => POLL_MS) {
     this.#log = log;
+    this.#pauseMs = pauseMs;
   }
 
   /** Undefined: the configuration names no plan. */
@@ -50,11 +53,7 @@ export class PlanWatch {
 
   /** Looks at the file from time to time until the signal aborts; see {@link done}. */
   start(signal: AbortSignal): void {
-    this.#polling = repeat(
-      () => this.#inTurn(() => this.#poll()),
-      () => POLL_MS,
-      signal,
-    );
+    this.#polling = repeat(() => this.#inTurn(() => this.#poll()), this.#pauseMs, signal);
   }
 
   /** Settles when the signal of {@link start} has aborted and the last look is over. */

@@ -53,7 +53,7 @@ describe(showPlan, () => {
   it('prints the plan and the tunnels that hang on it', async () => {
     const { code, out, err } = await show();
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(out).toContain('tunnel fleet-issue-core-coulombcore hangs on it');
+    expect(out).toContain('fleet-issue-core-coulombcore hangs on step 4.3');
   });
 
   it('prints one wave, or JSON', async () => {

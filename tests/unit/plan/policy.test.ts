@@ -225,6 +225,25 @@ describe('the register', () => {
   });
 });
 
+it('a step that is done past its gate is told at the gate', () => {
+  const gate = { title: 't', owner: 'o', blocks: ['1.1', '1.2'] };
+  const approved = { by: 'worsch', at: '2026-07-04', evidence: 'decision' };
+  const waves = [wave(1, [], 2, 1)];
+  expect(
+    found(
+      config(),
+      planOf({
+        waves,
+        gates: [
+          { id: 'g', ...gate, approved },
+          { id: 'h', ...gate },
+        ],
+      }),
+    ),
+  ).toEqual(['error gate_bypassed plan:gates.1.id']);
+  expect(found(config(), planOf({ waves: [wave(1, [], 2)], gates: [{ id: 'h', ...gate }] }))).toEqual([]);
+});
+
 describe(exceptionState, () => {
   const waves = [wave(1, [], 1, 1), wave(2, [], 2, 1)] as Plan['waves'];
   it.each([

@@ -4,7 +4,7 @@ import type { Plan, Wave } from '../../../src/plan/plan.ts';
 import {
   blockingOf,
   closedGates,
-  closedGatesUpTo,
+  closedGatesOnTheWay,
   findStep,
   isWaveComplete,
   nextSteps,
@@ -52,8 +52,8 @@ describe('what blocks a step', () => {
     const { waves, steps, gates } = blockingOf(plan, place(plan, '2.4'));
     expect([ids(waves), ids(steps), ids(gates)]).toEqual([[1], ['2.2', '2.3'], []]);
     expect(ids(closedGates(plan, '2.2'))).toEqual(['cutover']);
-    expect(ids(closedGatesUpTo(plan, place(plan, '2.4')))).toEqual(['cutover']);
-    expect(ids(closedGatesUpTo(plan, place(plan, '2.1')))).toEqual([]);
+    expect(ids(closedGatesOnTheWay(plan, place(plan, '2.4')))).toEqual(['cutover']);
+    expect(ids(closedGatesOnTheWay(plan, place(plan, '2.1')))).toEqual([]);
   });
 
   it('offers what only a human holds up, and nothing of a wave that waits', () => {

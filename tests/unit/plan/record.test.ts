@@ -74,7 +74,7 @@ describe('in the real plan', () => {
     expect(refusal(REAL_PLAN, done('2.40'))).toMatch(
       /^usage: the plan has no step "2.40"; there are 0.1, .*did you mean "2\.4"\?$/,
     );
-    expect(refusal(REAL_PLAN, done('0.1'))).toMatch(/^refused: step 0.1 is done already: at 2026-07-03, effective/);
+    expect(refusal(REAL_PLAN, done('0.1'))).toMatch(/^refused: step 0.1 is done already: at 2026-07-03, canon/);
     expect(refusal(REAL_PLAN, done('2.2'))).toMatch(
       /^refused: step 2.2 is blocked by the gate state-hub-cutover .* operator has to approve/,
     );

@@ -55,7 +55,9 @@ describe(planText, () => {
     'WAVE 0  Freeze policy  COMPLETE, 1 of 1 done',
     'WAVE 7  OpenBao + identity stack (LAST)  WAITS for waves 1, 2, 3, 4, 5 and 6, 0 of 4 done',
     'closed gate state-hub-cutover (State Hub railiance01 cutover approval): operator has to approve it before step 2.2',
-    'tunnel fleet-state-hub-coulombcore hangs on it, and waits for wave 1; steps 2.1, 2.2 and 2.3; gate state-hub-cutover',
+    '  fleet-state-hub-coulombcore hangs on step 2.4, and waits for wave 1; steps 2.1, 2.2 and 2.3; gate state-hub-cutover\n',
+    'retires tunnel fleet-issue-core-coulombcore\n',
+    'operator + custody has to approve it before anything of this wave',
     'live    static-id-ops-railiance01 (Static id_ops SSH key on railiance01 fleet units)',
   ])('says %j', (line) => expect(text).toContain(line));
 
@@ -66,17 +68,32 @@ describe(planText, () => {
 
   it('shows one wave alone', () => {
     expect(planText(viewPlan(realPlan(), TUNNELS, NOW), { wave: 4 }).match(/^\S+ /gm)).toEqual(['WAVE ']);
+    expect(planText(viewPlan(realPlan(), TUNNELS, NOW), { wave: 4 })).toMatch(
+      /\n\nTUNNELS\n {2}fleet-issue-core-coulombcore .*\n$/,
+    );
   });
 
   it('says of a step that is done that its tunnel can go, and of a plan that is done that nothing is next', () => {
     const done = planText(
       viewPlan(planOf({ waves: [wave(1, [], 1, 1)] }), [{ name: 't', drain: { step: '1.1' } }], NOW),
     );
-    expect(done).toContain(
-      '[x] 1.1  do 1.1\n           done at 2026-07-04: seen\n           tunnel t hangs on it, and can go',
-    );
+    expect(done).toContain('[x] 1.1  do 1.1\n           done at 2026-07-04: seen\n           retires tunnel t');
+    expect(done).toContain('TUNNELS\n  t hangs on step 1.1, which is done: it can be taken out\n');
     expect(done).toContain('NEXT  nothing: every wave is complete');
     expect(done).toContain('EXCEPTIONS  none');
+  });
+
+  it('never calls a step free that lies behind a gate', () => {
+    const gates = [{ id: 'g', title: 't', owner: 'o', blocks: ['1.1'] }];
+    const past = viewPlan(planOf({ gates, waves: [wave(1, [], 2, 1)] }), [{ name: 't', drain: { step: '1.2' } }], NOW);
+    expect(past.waves[0]?.steps[1]).toMatchObject({ state: 'blocked', blocked_by: { gates: [], gates_before: ['g'] } });
+    expect(planText(past)).toContain('NEXT  1.2 do 1.2, once o approves g\n');
+    expect(planText(past)).toContain('t hangs on step 1.2, and waits for gate g\n');
+  });
+
+  it('breaks lines where a terminal would', () => {
+    const lines = planText(viewPlan(realPlan(), TUNNELS, NOW), { width: 80 }).split('\n');
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
 
   it('lets nobody move the cursor', () => {
