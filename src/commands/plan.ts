@@ -3,8 +3,10 @@ import { type ConfigEnvironment, outsideOfUnit } from '../config/paths.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { findPlan } from '../plan/find.ts';
 import { loadPlan } from '../plan/load.ts';
+import type { Plan } from '../plan/plan.ts';
 import { type PlanEntry, recordIn } from '../plan/record.ts';
 import { NotReplaced, replaceFile } from '../plan/replace-file.ts';
+import { stepFacts } from '../plan/step-facts.ts';
 import { planText } from '../plan/text.ts';
 import { type DrainingTunnel, viewPlan } from '../plan/view.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
@@ -76,6 +78,7 @@ export function editPlan(
       return EXIT.failed;
     }
     const view = viewPlan(result.plan, found.tunnels, now);
+    io.err(notDue(result.plan, entry));
     if (options.json === true) io.out(`${JSON.stringify({ ok: true, path: found.path, next: view.next }, null, 2)}\n`);
     else
       io.out(
@@ -88,6 +91,14 @@ export function editPlan(
 function describe(entry: PlanEntry): string {
   if (entry.kind === 'approve') return `gate ${entry.gate} is approved by ${entry.by}`;
   return `step ${entry.step} is done`;
+}
+
+/** Steps may be done out of their order; whoever does one by mistake is to see it at once. */
+function notDue(plan: Plan, entry: PlanEntry): string {
+  const facts = entry.kind === 'done' ? stepFacts(plan, entry.step) : '';
+  if (typeof facts === 'string' || facts.openWaves.length + facts.openSteps.length === 0) return '';
+  const open = [...facts.openWaves.map((id) => `wave ${id}`), ...facts.openSteps.map((id) => `step ${id}`)];
+  return `fleet-mesh: note: step ${facts.id} was not due: still open before it: ${open.join(', ')}\n`;
 }
 
 async function locate(

@@ -118,6 +118,7 @@ describe('fleet-mesh', () => {
     ['an unknown command', ['chek'], /unknown command 'chek'/],
     ['an unknown option', ['check', '--jason'], /unknown option '--jason'/],
     ['a missing argument', ['schema'], /missing required argument/],
+    ['a missing option', ['plan', 'done', '2.4'], /required option '--evidence <text>' not specified/],
     ['an argument too many', ['check', 'extra'], /too many arguments/],
     ['an unknown schema', ['schema', 'confg'], /no schema "confg"/],
     ['no command', [], /Usage: fleet-mesh/],

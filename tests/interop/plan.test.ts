@@ -5,7 +5,7 @@ import { planView } from '../../src/plan/view.ts';
 import { has } from '../support/capabilities.ts';
 import { runCli } from '../support/daemon.ts';
 import { startMesh } from '../support/mesh.ts';
-import { planYaml, REAL_PLAN, wave } from '../support/plan-fixture.ts';
+import { planYaml, REAL_PLAN, recorded, wave } from '../support/plan-fixture.ts';
 import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
@@ -35,9 +35,8 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     const approval = ['approve', 'forgejo-production-decisions', '--by', 'worsch', '--evidence', 'decision 1'];
     expect(await cli(...approval)).toMatchObject({ code: 0 });
     expect(await cli(...approval)).toMatchObject({ code: 1, stderr: expect.stringContaining('approved already') });
-    for (const step of ['1.1', '1.2', '1.3', '1.4', '1.5']) {
-      expect(await cli('done', step, '--evidence', `seen ${step}`)).toMatchObject({ code: 0, stderr: '' });
-    }
+    expect(await cli('done', '1.1', '--evidence', 'the document')).toMatchObject({ code: 0, stderr: '' });
+    writeFileSync(plan, recorded(readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
     await mesh.waitFor((status) => status.plan?.waves[1]?.complete === true);
     expect(await mesh.metric('drain_wave_complete', { wave: '1' })).toBe(1);
     expect((await view()).gates[0]?.approved).toMatchObject({ by: 'worsch', evidence: 'decision 1' });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { parsePlan } from '../../src/plan/load.ts';
 import type { Plan } from '../../src/plan/plan.ts';
+import { type PlanEntry, recordIn } from '../../src/plan/record.ts';
 
 const REAL = new URL('../../config/drain-plan.yaml', import.meta.url).pathname;
 
@@ -10,6 +11,18 @@ export const REAL_PLAN: Buffer = readFileSync(REAL);
 
 export function realPlan(): Plan {
   return parsePlan(REAL_PLAN, REAL).plan;
+}
+
+/** The text of a plan after `plan approve` of these gates and `plan done` of these steps, one after the other. */
+export function recorded(text: Buffer, ...ids: readonly string[]): Buffer {
+  return ids.reduce((before, id) => {
+    const entry: PlanEntry = /^\d/.test(id)
+      ? { kind: 'done', step: id, evidence: 'seen' }
+      : { kind: 'approve', gate: id, by: 'worsch', evidence: 'decision' };
+    const result = recordIn(before, 'plan.yaml', entry, new Date('2026-11-21T12:00:00Z'));
+    if ('kind' in result) throw new Error(result.message);
+    return Buffer.from(result.text);
+  }, text);
 }
 
 /** A step by its id; `done` as it is written. */

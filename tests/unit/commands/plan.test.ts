@@ -120,6 +120,13 @@ describe(editPlan, () => {
     expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is approved already') });
   });
 
+  it('says of a step that was done out of its order that it was', async () => {
+    expect(await edit({ kind: 'done', step: '2.3', evidence: 'x' })).toMatchObject({
+      code: 0,
+      err: 'fleet-mesh: note: step 2.3 was not due: still open before it: wave 1, step 2.1, step 2.2\n',
+    });
+  });
+
   it('changes nothing that it does not know or cannot read', async () => {
     const before = readFileSync(plan);
     expect(await edit({ ...approve, gate: 'forgejo' })).toMatchObject({

@@ -1,26 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { parsePlan } from '../../../src/plan/load.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
-import { type PlanEntry, recordIn } from '../../../src/plan/record.ts';
 import { stepFacts } from '../../../src/plan/step-facts.ts';
-import { planOf, REAL_PLAN, realPlan, wave } from '../../support/plan-fixture.ts';
-
-const NOW = new Date('2026-11-21T12:00:00Z');
-
-/** The real plan after so many `plan approve` and `plan done`. */
-function realPlanAfter(...entries: readonly string[]): Plan {
-  let text: Buffer = REAL_PLAN;
-  let plan = realPlan();
-  for (const id of entries) {
-    const entry: PlanEntry = /^\d/.test(id)
-      ? { kind: 'done', step: id, evidence: 'seen' }
-      : { kind: 'approve', gate: id, by: 'worsch', evidence: 'decision' };
-    const result = recordIn(text, 'f', entry, NOW);
-    if ('kind' in result) throw new Error(result.message);
-    text = Buffer.from(result.text);
-    plan = result.plan;
-  }
-  return plan;
-}
+import { planOf, REAL_PLAN, realPlan, recorded, wave } from '../../support/plan-fixture.ts';
 
 const WAVE_1 = ['forgejo-production-decisions', '1.1', '1.2', '1.3', '1.4', '1.5'];
 const facts = (plan: Plan, id: string) => {
@@ -41,7 +23,10 @@ describe('of the real plan', () => {
     ['the other one is due', '4.3', [...WAVE_1, '4.1', '4.2'], [[], [], []]],
     ['a wave that waits for all', '7.1', [], [['1', '2', '3', '4', '5', '6'], [], ['identity-migration']]],
     ['the first step of all', '6.1', [], [[], [], []]],
-  ])('%s', (_, step, entries, expected) => expect(facts(realPlanAfter(...entries), step)).toEqual(expected));
+  ])('%s', (_, step, entries, expected) => {
+    const { plan } = parsePlan(recorded(REAL_PLAN, ...entries), 'plan.yaml');
+    expect(facts(plan, step)).toEqual(expected);
+  });
 
   it('names gates with who has to approve them', () => {
     expect(stepFacts(realPlan(), '2.4')).toMatchObject({
