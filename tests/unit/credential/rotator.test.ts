@@ -104,6 +104,12 @@ async function pass(ms: number, stepMs = 1_000): Promise<void> {
   }
 }
 
+/** What the clock has set off may go on in real time. */
+async function toCount(result: string): Promise<void> {
+  for (let turn = 0; turn < 500 && !counted.includes(result); turn++) await settle();
+  expect(counted).toContain(result);
+}
+
 const serial = async (need: Partial<Need> = {}) => {
   const { credential } = await rotator.current({ ...NEED, ...need });
   return credential.type === 'certificate' ? Number(credential.certificate.serial) : credential.type;
@@ -180,9 +186,9 @@ describe('a certificate', () => {
     issuer.validFor = validFor;
     await pass(29 * MINUTE, MINUTE);
     await pass(2 * MINUTE, 5_000);
+    await toCount('failed');
     expect(await serial()).toBe(1);
     expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
-    expect(counted).toContain('failed');
   });
 
   test('that a CA dates back is no reason to ask again at once', async () => {
@@ -219,6 +225,7 @@ describe('a certificate', () => {
     issuer.issue = async () => ({ certificate: same, save: async () => {} });
     await pass(29 * MINUTE, MINUTE);
     await pass(2 * MINUTE, 5_000);
+    await toCount('unchanged');
     expect(versions).toEqual([2]);
     expect(counted).toEqual(['ok', 'unchanged']);
   });
