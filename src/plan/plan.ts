@@ -17,13 +17,9 @@ export type Step = Wave['steps'][number];
 export type Workload = Parsed['workloads'][number];
 export type PlanException = Parsed['exceptions'][number];
 
-/** The waves in which a workload moves: none where it stays. */
-export function wavesOf(
-  workload: Pick<Workload, 'wave'>,
-): { readonly first: number; readonly last: number } | undefined {
-  const { wave } = workload;
-  if (wave === undefined) return undefined;
-  if (typeof wave === 'number') return { first: wave, last: wave };
+/** Whether a workload moves in this wave. */
+export function movesIn({ wave }: { readonly wave?: Workload['wave'] | null }, id: number): boolean {
+  if (typeof wave !== 'string') return wave === id;
   const [first = 0, last = 0] = wave.split('-').map(Number);
-  return { first, last };
+  return first <= id && id <= last;
 }

@@ -1,4 +1,4 @@
-import { type Plan, type Workload, wavesOf } from './plan.ts';
+import { movesIn, type Plan, type Workload } from './plan.ts';
 import type { PolicyFinding } from './policy-finding.ts';
 import { requiredBefore } from './progress.ts';
 
@@ -39,7 +39,7 @@ function checkWorkload(workload: Workload, index: number): PolicyFinding[] {
  */
 function checkIdentityLast(plan: Pick<Plan, 'waves' | 'workloads'>): PolicyFinding[] {
   const isOf = (kind: Workload['kind'], wave: number) =>
-    plan.workloads.some((workload) => workload.kind === kind && moves(workload, wave));
+    plan.workloads.some((workload) => workload.kind === kind && movesIn(workload, wave));
   const identity = plan.waves.filter(({ id }) => isOf('identity', id));
   return identity.flatMap((last) => {
     const before = requiredBefore(plan, last.id);
@@ -56,9 +56,4 @@ function checkIdentityLast(plan: Pick<Plan, 'waves' | 'workloads'>): PolicyFindi
       return [{ file: 'plan', severity: 'error', code: 'identity_not_last', path: at, message, at: 'key' }];
     });
   });
-}
-
-function moves(workload: Workload, wave: number): boolean {
-  const waves = wavesOf(workload);
-  return waves !== undefined && waves.first <= wave && wave <= waves.last;
 }

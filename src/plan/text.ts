@@ -1,5 +1,6 @@
 import { PLAIN, paintFor } from '../health/paint.ts';
 import { printable } from '../printable.ts';
+import { movesIn } from './plan.ts';
 import type { GateView, PlanView, StepView, WaveView } from './view.ts';
 import { wrapped } from './wrap.ts';
 
@@ -20,7 +21,7 @@ export function planText(view: PlanView, options: PlanTextOptions = {}): string 
   const sections =
     options.wave === undefined
       ? [summary(view), nextLines(view), tunnelLines(waves), ...detail, exceptionLines(view, paint)]
-      : [...detail, tunnelLines(waves)];
+      : [...detail, tunnelLines(waves), workloadLines(view, options.wave)];
   return `${sections
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.flatMap((line) => wrapped(line, options.width)).join('\n'))
@@ -115,6 +116,19 @@ function tunnelLines(waves: readonly WaveView[]): string[] {
     ),
   );
   return hanging.length === 0 ? [] : ['TUNNELS', ...hanging];
+}
+
+/** What moves in a wave: from where, to where, and who does it. */
+function workloadLines({ workloads }: PlanView, wave: number): string[] {
+  const moving = workloads.filter((workload) => movesIn(workload, wave));
+  if (moving.length === 0) return [];
+  return [
+    'WORKLOADS',
+    ...moving.map(({ id, name, status, current, target, owners }) => {
+      const way = `now ${printable(current)}; then ${printable(target ?? 'nobody knows where')}`;
+      return `  ${String(id).padStart(2)}  ${printable(name)} (${status}): ${way}; moved by ${owners.map(printed).join(', ') || 'nobody'}`;
+    }),
+  ];
 }
 
 function waits({ state, blocked_by }: StepView): string {

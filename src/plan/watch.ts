@@ -136,7 +136,7 @@ function describeChange(before: Plan | undefined, after: Plan): string {
   const done = ({ waves }: Plan) =>
     waves.flatMap(({ steps }) => steps.filter((step) => step.done !== undefined).map(({ id }) => id));
   if (before === undefined)
-    return `plan loaded: ${done(after).length} steps done, ${approved(after).length} gates approved`;
+    return `plan loaded: steps done: ${done(after).length}, gates approved: ${approved(after).length}`;
   const news = (now: string[], then: string[]) => now.filter((id) => !then.includes(id));
   const parts = [
     ['gates approved', news(approved(after), approved(before))],

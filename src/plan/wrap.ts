@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /** What a line begins with: what follows from a broken one is as far in. */
-const HEAD = /^ *(?:\[.\] \S+ {2}|NEXT {2}|(?:live {3}|EXPIRED|closed|open {2}) )?/;
+const HEAD = /^ *(?:\[.\] \S+ {2}|NEXT {2}|(?:live {3}|EXPIRED|closed|open {2}) |\d+ {2})?/;
 
 /** The line, broken between words where it is longer than so many columns; escape sequences have no width. */
 export function wrapped(line: string, width = Number.POSITIVE_INFINITY): string[] {

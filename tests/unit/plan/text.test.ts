@@ -68,8 +68,13 @@ describe(planText, () => {
 
   it('shows one wave alone', () => {
     expect(planText(viewPlan(realPlan(), TUNNELS, NOW), { wave: 4 }).match(/^\S+ /gm)).toEqual(['WAVE ']);
+    const lines = planText(viewPlan(realPlan(), TUNNELS, NOW), { wave: 3 });
+    expect(lines).toContain(
+      'WORKLOADS\n   7  Core Hub (grandfathered): now coulombcore core-hub-staging; public hub.coulomb.social; then railiance01; moved by CORE-WP-0005\n   8  Inter-Hub',
+    );
+    expect(lines).toContain('  24  Fleet mesh transit tunnels (interim active): ');
     expect(planText(viewPlan(realPlan(), TUNNELS, NOW), { wave: 4 })).toMatch(
-      /\n\nTUNNELS\n {2}fleet-issue-core-coulombcore .*\n$/,
+      /\n\nTUNNELS\n {2}fleet-issue-core-coulombcore .*\n\n/,
     );
   });
 

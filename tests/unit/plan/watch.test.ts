@@ -45,7 +45,7 @@ describe(PlanWatch, () => {
     writeFileSync(path, plan(1));
     await watch.follow(path);
     expect(watch.watched).toMatchObject({ path, lastLoad: { ok: true, error: null } });
-    expect(said()).toEqual(['plan.loaded: plan loaded: 1 steps done, 0 gates approved']);
+    expect(said()).toEqual(['plan.loaded: plan loaded: steps done: 1, gates approved: 0']);
   });
 
   it.each<[string, () => void]>([
