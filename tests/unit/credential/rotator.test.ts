@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ActorConfig } from '../../../src/config/config.ts';
@@ -18,9 +19,12 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
-/** Reading a file takes real time, which the fake clock knows nothing of. */
+/** Reading a file takes real time, which the fake clock knows nothing of: as much as so many other looks at the disk. */
 const really = globalThis.setTimeout;
-const settle = () => new Promise<void>((resolve) => really(resolve, 3));
+const settle = async () => {
+  for (let look = 0; look < 5; look++) await stat(temp.path);
+  await new Promise<void>((resolve) => really(resolve, 1));
+};
 
 /** A CA of which the test decides everything. */
 class FakeIssuer implements Issuer {
@@ -159,7 +163,7 @@ describe('a certificate', () => {
     make();
     await serial();
     issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
-    await pass(58 * MINUTE, 5_000);
+    await pass(58 * MINUTE, 10_000);
     expect(await serial()).toBe(1);
     expect(rotator.status()).toMatchObject({
       serial: '1',
@@ -175,7 +179,7 @@ describe('a certificate', () => {
     await pass(35_000);
     expect(await serial()).toBeGreaterThan(8);
     expect(versions).toEqual([2, 3]);
-  });
+  }, 20_000);
 
   test.each([
     ['ahead', [10 * MINUTE, 70 * MINUTE], 'cert_not_yet_valid'],
