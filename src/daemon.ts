@@ -11,7 +11,9 @@ import { Rotators } from './credential/rotators.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
-import { staticKeyAdvisories } from './health/advisories.ts';
+import { credentialAdvisories } from './health/advisories.ts';
+import type { Advisory } from './health/advisory.ts';
+import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -19,6 +21,10 @@ import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { advisoriesOf } from './plan/advisories.ts';
+import { planStatus } from './plan/status.ts';
+import { viewPlan } from './plan/view.ts';
+import { PlanWatch } from './plan/watch.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
@@ -45,6 +51,8 @@ export class Daemon {
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
+  readonly #plan: PlanWatch;
+  readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #startedAt = new Date();
@@ -66,6 +74,8 @@ export class Daemon {
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
+    this.#plan = new PlanWatch(log);
+    this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     const { stateDir } = options.config;
     this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
@@ -111,6 +121,7 @@ export class Daemon {
    * away is no reason to fail.
    */
   async start(): Promise<void> {
+    await this.#plan.follow(this.#config.plan);
     // First: from the endpoint's first answer on, what it tells is to be whole.
     await this.#control.listen(this.#config.controlSocket);
     try {
@@ -121,10 +132,12 @@ export class Daemon {
     }
     // Nobody waits for what happened before: the tunnels are up meanwhile.
     void this.#recorder.start(this.#config.sha256);
+    this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
+        this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
         this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
@@ -158,7 +171,7 @@ export class Daemon {
     this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changing, this.#heartbeat?.done]);
+    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
@@ -188,11 +201,12 @@ export class Daemon {
         loaded_at: this.#loadedAt.toISOString(),
         last_reload: this.#lastReload,
       },
+      plan: planStatus(this.#plan.watched),
       systemd: systemdStatus(this.#systemd),
       evidence,
       links,
       tunnels,
-      advisories: [...this.#advisories(), ...evidenceAdvisories(evidence), ...staticKeyAdvisories(links)],
+      advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
     };
   }
 
@@ -202,9 +216,12 @@ export class Daemon {
     return run;
   }
 
-  #advisories(): Status['advisories'] {
+  #advisories(links: Status['links']): Advisory[] {
     const { trouble } = this.#control;
-    return trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
+    const own: Advisory[] =
+      trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
+    const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
+    return [...own, ...policy, ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -222,6 +239,7 @@ export class Daemon {
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
+    await this.#plan.follow(this.#config.plan);
     try {
       this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
@@ -292,6 +310,10 @@ export class Daemon {
       { listen: config.endpoint.listen, allowedHosts: () => this.#ownNames() },
       {
         snapshot: () => this.snapshot(),
+        plan: () => {
+          const { plan } = this.#plan.watched ?? {};
+          return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
+        },
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         recorded: () => this.#recorder.settled(),

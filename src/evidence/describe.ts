@@ -1,3 +1,4 @@
+import type { Advisory } from '../health/advisory.ts';
 import type { EvidenceStatus, TunnelStatus } from '../health/status.ts';
 import type { Head } from './chain.ts';
 import type { TunnelHistory } from './history.ts';
@@ -35,8 +36,12 @@ export function describeEvidence(condition: EvidenceCondition, head: Head | unde
 }
 
 /** What an operator should know of it (SPEC section 6): a disk that refuses it hurts nobody yet. */
-export function evidenceAdvisories({ error, waiting }: EvidenceStatus): { code: string; message: string }[] {
+export function evidenceAdvisories({ error }: EvidenceStatus): Advisory[] {
   if (error === null) return [];
-  const message = `the evidence is not being written: ${error}; ${waiting} entries wait in memory, tunnels are not affected`;
-  return [{ code: 'evidence_unavailable', message }];
+  return [
+    {
+      code: 'evidence_unavailable',
+      message: `the evidence is not being written, what happens waits in memory, tunnels are not affected: ${error}`,
+    },
+  ];
 }

@@ -13,6 +13,7 @@ import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
 import { livezRoute } from './livez-route.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { sendNotFound } from './not-found.ts';
+import { planRoute } from './plan-route.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
 import { readyzRoute } from './readyz-route.ts';
 import type { Sources } from './sources.ts';
@@ -156,7 +157,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
-  for (const route of [statusRoute, tunnelRoute, livezRoute, readyzRoute, eventsRoute, metricsRoute])
+  for (const route of [statusRoute, tunnelRoute, livezRoute, readyzRoute, eventsRoute, metricsRoute, planRoute])
     route(app, dependencies);
   return app;
 }

@@ -1,5 +1,6 @@
 import type { Entry } from '../evidence/entry.ts';
 import type { Status } from '../health/status.ts';
+import type { PlanView } from '../plan/view.ts';
 
 /** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
 export interface Readiness {
@@ -21,6 +22,8 @@ export interface Sources {
   snapshot(): Status;
   /** Settles when what has happened so far is kept as evidence, or cannot be: what is told is not to be forgotten. Bounded. */
   recorded(): Promise<void>;
+  /** The drain plan in force; undefined when there is none. */
+  plan(): PlanView | undefined;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;

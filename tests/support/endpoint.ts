@@ -39,6 +39,7 @@ export async function startEndpoint(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
     {
       snapshot: () => state.snapshot,
+      plan: () => undefined,
       alive: () => state.alive,
       readiness: () => state.readiness,
       recorded: async () => {},

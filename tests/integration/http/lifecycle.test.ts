@@ -12,6 +12,7 @@ import { statusFixture } from '../../support/status-fixture.ts';
 const sources = {
   recorded: async () => {},
   events: new Recent(1),
+  plan: () => undefined,
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),

@@ -110,6 +110,25 @@ describe('history', () => {
     expect(watchedSince(story.history.of('hub'), START + 100 * MINUTE, 1_000)).toBeUndefined();
   });
 
+  it('tells a tunnel that is degraded and serves from one that does not', () => {
+    const degraded = (serving: boolean) => ({
+      tunnel: 'hub',
+      from: 'up',
+      to: 'degraded',
+      serving,
+      reason: 'x',
+      code: null,
+    });
+    const { history } = new Story()
+      .started(0)
+      .line(0, 'tunnel.state', degraded(true))
+      .beats(1, 3)
+      .line(4, 'tunnel.state', degraded(false))
+      .beats(5, 8);
+    expect(history.of('hub').spans.map(({ serving }) => serving)).toEqual([true, false]);
+    expect(availability(history.of('hub'), window(0, 8))).toBe(0.5);
+  });
+
   it('ends with the tunnel, and goes on when it comes back', () => {
     const story = new Story()
       .started(0)
@@ -200,6 +219,7 @@ describe('what history says', () => {
     ['the unverified time left out', 30, 40, 1],
     ['nothing but unverified', 30, 35, undefined],
     ['before everything', -10, 0, undefined],
+    ['nobody watched at all', 21, 29, undefined],
   ])('its availability: %s', (_, from, until, expected) => {
     expect(availability(hub, window(from, until))).toEqual(
       expected === undefined ? undefined : expect.closeTo(expected),

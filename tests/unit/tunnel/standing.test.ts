@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { TunnelError } from '../../../src/errors.ts';
+import type { Happening } from '../../../src/evidence/happening.ts';
+import { Standing } from '../../../src/tunnel/standing.ts';
+import { recordingLogger } from '../../support/fake-link.ts';
+
+function standing() {
+  const noted: Happening[] = [];
+  const logged: string[] = [];
+  const made = new Standing('hub', { log: recordingLogger(logged), note: (happening) => void noted.push(happening) });
+  return { made, noted, logged };
+}
+
+const link = { lastError: undefined };
+const up = { state: 'up', reason: null, error: undefined } as const;
+const down = { state: 'down', reason: 'connecting', error: undefined } as const;
+const refused = new TunnelError('target_refused', 'refused');
+const degraded = { state: 'degraded', reason: 'the target refuses', error: refused } as const;
+
+test('the first state is noted as one without a before, also where it is no news for the log', () => {
+  const { made, noted, logged } = standing();
+  made.is(down, link);
+  made.is(down, link);
+  expect(noted).toEqual([
+    { event: 'tunnel.state', tunnel: 'hub', from: null, to: 'down', serving: false, reason: 'connecting', code: null },
+  ]);
+  expect(logged).toEqual([]);
+});
+
+test('each change is noted with its cause, and the same state again when the cause is another one', () => {
+  const { made, noted, logged } = standing();
+  made.is(up, link);
+  made.is(degraded, link);
+  made.is(degraded, link);
+  made.is({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link);
+  expect(noted.map(({ from, to, code }) => [from, to, code])).toEqual([
+    [null, 'up', null],
+    ['up', 'degraded', 'target_refused'],
+    ['degraded', 'degraded', 'target_unreachable'],
+  ]);
+  expect(logged).toHaveLength(3);
+});
+
+test('a link that goes by a stand-in serves', () => {
+  const { made } = standing();
+  made.is(degraded, { ...link, standIn: refused });
+  expect([made.state, made.serving]).toEqual(['degraded', true]);
+  made.is({ ...degraded, error: new TunnelError('target_refused', 'another') }, { ...link, standIn: refused });
+  made.is({ state: 'unverified', reason: 'not yet', error: undefined }, link);
+  expect([made.state, made.serving]).toEqual(['unverified', false]);
+});
