@@ -6,6 +6,7 @@ export class Recent {
   #entries: Entry[] = [];
   /** The last one that is not here any more. */
   #forgotten: Pick<Entry, 'seq' | 'at'> | undefined;
+  #begun = false;
   readonly #followers = new Set<(entry: Entry) => void>();
 
   /** `most`: entries that are kept. */
@@ -13,10 +14,11 @@ export class Recent {
     this.#most = most;
   }
 
-  /** The log is read anew. */
-  clear(): void {
-    this.#entries = [];
-    this.#forgotten = undefined;
+  /** With what was found in the files. Until then nothing is known; followers hear only of what comes afterwards. */
+  begin(found: Recent): void {
+    this.#entries = [...found.#entries];
+    this.#forgotten = found.#forgotten;
+    this.#begun = true;
   }
 
   add(entry: Entry): void {
@@ -36,12 +38,12 @@ export class Recent {
 
   /** Whether all that came after entry number `seq` is here. */
   reachesEntry(seq: number): boolean {
-    return (this.#forgotten?.seq ?? 0) <= seq;
+    return this.#begun && (this.#forgotten?.seq ?? 0) <= seq;
   }
 
   /** Whether all that happened since `time` is here; without a time, all that ever happened. */
   reachesTime(time: Date | undefined): boolean {
-    if (!this.#forgotten) return true;
+    if (!this.#begun || !this.#forgotten) return this.#begun;
     return time !== undefined && this.#forgotten.at < time.toISOString();
   }
 

@@ -31,6 +31,7 @@ const MOST_PROBLEMS = 10;
 
 /** Whoever waits for the disk waits no longer: what it refuses must not stop anything else. */
 const WAIT_MS = 1_000;
+const OPEN_MS = 10_000;
 
 export interface RecorderOptions {
   /** The state directory. */
@@ -110,6 +111,11 @@ export class Recorder {
     this.#append(happening, at, true);
   }
 
+  /** Settles when what was there is read, or cannot be. Bounded. */
+  async opened(): Promise<void> {
+    await inTime(OPEN_MS, Promise.resolve(this.#opening));
+  }
+
   /** Settles when what was noted so far is on the disk; at once while that refuses, and in any case in a second. */
   async settled(): Promise<void> {
     if (this.condition.kind === 'failing') return;
@@ -168,7 +174,7 @@ export class Recorder {
   async #openOnce(): Promise<void> {
     const { directory } = this.#options;
     const history = new History();
-    this.#recent.clear();
+    const found = new Recent(MOST_RECENT);
     try {
       await privateDirectory(directory);
       const { log, recovery } = await EventLog.open(
@@ -176,13 +182,14 @@ export class Recorder {
         {
           onFound: (entry) => {
             history.tell(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
-            this.#recent.add(entry);
+            found.add(entry);
           },
           onWritten: (entry) => this.#recent.add(entry),
           onCondition: (condition) => this.#onCondition(condition),
         },
       );
       this.#history = history;
+      this.#recent.begin(found);
       const { waiting, dropped } = this.#backlog.take();
       for (const { entry, durable } of waiting) {
         history.tell(readEvent(entry), entry);

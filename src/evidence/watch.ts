@@ -58,10 +58,13 @@ export function availability(history: TunnelHistory, window: Period): number | u
   let watched = 0;
   let serving = 0;
   let unverified = 0;
-  // One pass without copies: a snapshot asks for every tunnel and window.
+  let reached = counted.from;
+  // One pass without copies: a snapshot asks for every tunnel and window. No time counts twice: spans overlap where a clock
+  // was put back, and where a second daemon had waited for the log of the first.
   for (const span of history.spans) {
-    const ms = Math.min(span.until, counted.until) - Math.max(span.from, counted.from);
+    const ms = Math.min(span.until, counted.until) - Math.max(span.from, reached);
     if (ms <= 0) continue;
+    reached = span.until;
     watched += ms;
     if (span.serving) serving += ms;
     if (span.state === 'unverified') unverified += ms;

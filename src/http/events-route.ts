@@ -13,7 +13,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
   const streams = new EventStreams();
   app.addHook('preClose', async () => streams.close());
 
-  app.get('/events', (request, reply) => {
+  app.get('/events', async (request, reply) => {
     reply.header('vary', 'accept');
     const query = someOf(request.query, ['since', 'tunnel']);
     if ('problem' in query) return sendProblem(reply, query.problem);
@@ -21,6 +21,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
     const since = asked === undefined ? undefined : parseSince(asked, new Date());
     if (asked !== undefined && since === undefined)
       return sendProblem(reply, invalid(`"since" must be ${SINCE_EXPECTED}.`));
+    await sources.opened();
     const { tunnels, evidence } = sources.snapshot();
     // One that was removed still has a past.
     const known = new Set([...tunnels.map(({ name }) => name), ...sources.events.entries.flatMap(tunnelsOf)]);

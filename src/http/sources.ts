@@ -28,5 +28,7 @@ export interface Sources {
   alive(): boolean;
   readiness(): Readiness;
   readonly events: EventFeed;
+  /** Settles when the events that were there at the start are read, or cannot be. Bounded. */
+  opened(): Promise<void>;
   readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
 }

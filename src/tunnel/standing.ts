@@ -38,18 +38,19 @@ export class Standing {
     return this.#serving;
   }
 
-  is({ state: to, reason, error }: TunnelState, link: Pick<TunnelFacts['link'], 'lastError' | 'standIn'>): void {
+  become({ state: to, reason, error }: TunnelState, link: Pick<TunnelFacts['link'], 'lastError' | 'standIn'>): void {
     const from = this.#state;
     if (from !== to) this.#since = new Date();
     const news = from !== to || !(to === 'up' || error?.code === this.#toldCode || error === link.lastError);
+    const serving = to === 'up' || (to === 'degraded' && error !== undefined && error === link.standIn);
     const first = !this.#noted;
-    if (!news && !first) return;
+    if (!news && !first && serving === this.#serving) return;
     this.#state = to;
     this.#toldCode = error?.code;
-    this.#serving = to === 'up' || (to === 'degraded' && error !== undefined && error === link.standIn);
+    this.#serving = serving;
     this.#noted = true;
     const told = { reason, code: error?.code ?? null };
-    const change = { from: first ? null : from, to, serving: this.#serving };
+    const change = { from: first ? null : from, to, serving };
     this.#deps.note(
       { event: 'tunnel.state', tunnel: this.#tunnel, ...change, ...told },
       from === to && !first ? undefined : this.#since,

@@ -328,7 +328,7 @@ export class Tunnel {
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
     if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
-    this.#standing.is(tunnelState(this.#facts()), this.#link);
+    this.#standing.become(tunnelState(this.#facts()), this.#link);
   }
 
   #facts(): TunnelFacts {

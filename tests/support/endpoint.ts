@@ -44,11 +44,13 @@ export async function startEndpoint(
       readiness: () => state.readiness,
       recorded: async () => {},
       events: state.events,
+      opened: async () => {},
       metrics: createMetrics(),
       log,
       ...changes.dependencies,
     },
   );
+  state.events.begin(new Recent(0));
   const { host, port } = await endpoint.start();
   const stop = () => endpoint.stop();
   return Object.assign(state, {

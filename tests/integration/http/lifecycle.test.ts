@@ -12,6 +12,7 @@ import { statusFixture } from '../../support/status-fixture.ts';
 const sources = {
   recorded: async () => {},
   events: new Recent(1),
+  opened: async () => {},
   plan: () => undefined,
   snapshot: () => statusFixture(),
   alive: () => true,

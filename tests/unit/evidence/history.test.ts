@@ -211,6 +211,17 @@ describe('what history says', () => {
     expect(periods(gaps(hub, window(31, 40)))).toEqual([]);
   });
 
+  it('its availability where the clock was put back: never more than all', () => {
+    const story = new Story()
+      .started(0)
+      .state(0, 'up')
+      .beats(1, 10)
+      .state(11, 'up', -5 * MINUTE)
+      .beats(12, 15, -5 * MINUTE);
+    const { history } = story;
+    expect(availability(history.of('hub'), window(0, 10))).toBe(1);
+  });
+
   it.each<[string, number, number, number | undefined]>([
     ['all of it', 0, 10, 1],
     ['an outage', 0, 20, 17 / 20],
