@@ -1,0 +1,49 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/** A few lines at the bottom of a terminal that are drawn again in place; nothing where the output is no terminal. */
+export class Panel {
+  readonly #out: NodeJS.WriteStream;
+  #drawn = 0;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  get shows(): boolean {
+    const { TERM } = process.env;
+    return this.#out.isTTY === true && TERM !== 'dumb';
+  }
+
+  get columns(): number {
+    return this.#out.columns;
+  }
+
+  /** no-color.org: `NO_COLOR` set and not empty. */
+  get colour(): boolean {
+    const { NO_COLOR } = process.env;
+    return this.shows && (NO_COLOR === undefined || NO_COLOR === '');
+  }
+
+  /** In the place of what it showed. A line that is too long is cut: one that wraps could not be taken back. */
+  draw(lines: readonly string[]): void {
+    if (!this.shows) return;
+    const fitting = ['', ...lines].slice(0, Math.max(1, this.#out.rows - 1)).map((line) => cut(line, this.columns));
+    this.#out.write(`${this.#erasure()}${fitting.join('\n')}\n`);
+    this.#drawn = fitting.length;
+  }
+
+  /** Before anything else is printed. */
+  erase(): void {
+    if (this.#drawn > 0) this.#out.write(this.#erasure());
+    this.#drawn = 0;
+  }
+
+  #erasure(): string {
+    return this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\x1b[J`;
+  }
+}
+
+function cut(line: string, width: number): string {
+  const plain = stripVTControlCharacters(line);
+  return plain.length < width ? line : `${plain.slice(0, Math.max(0, width - 2))}…`;
+}
