@@ -38,8 +38,9 @@ export class Panel {
     this.#drawn = 0;
   }
 
+  /** From the beginning of the line: the terminal may have written ^C there. */
   #erasure(): string {
-    return this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\x1b[J`;
+    return this.#drawn === 0 ? '' : `\r\x1b[${this.#drawn}A\x1b[J`;
   }
 }
 

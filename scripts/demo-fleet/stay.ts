@@ -36,7 +36,7 @@ export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<
   const { failures } = await load.stop();
   const seconds = Math.round((performance.now() - from) / 1_000);
   const first = failures[0] === undefined ? '' : `\n   The first one that failed: ${failures[0].why}`;
-  return `${story.rotations} rotations in ${seconds} s; ${loadText(load)}${first}`;
+  return `${story.rotations} in ${seconds} s; ${loadText(load)}${first}`;
 }
 
 function show(
@@ -74,7 +74,7 @@ function tableLines({ coulombcore }: DemoFleet, text: string): string[] {
 }
 
 function loadLine(load: string, { rotations, waitsFor }: Story): string {
-  return [`${REQUESTS_PER_SECOND} a second: ${load}`, waitsFor ?? `${rotations} rotations`].join('; ');
+  return [`${REQUESTS_PER_SECOND} a second: ${load}`, waitsFor ?? rotations].join('; ');
 }
 
 /** What a person wants to see a new table for where there is no live one; counters and times change all the while. */

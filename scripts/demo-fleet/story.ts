@@ -28,8 +28,9 @@ export class Story {
     this.#loadText = loadText;
   }
 
-  get rotations(): number {
-    return this.#rotations;
+  /** How many there were, in words; the first certificate is none. */
+  get rotations(): string {
+    return this.#rotations === 1 ? '1 rotation' : `${this.#rotations} rotations`;
   }
 
   /** What is waited for, for whoever looks at the screen. */
@@ -63,9 +64,10 @@ export class Story {
     return {
       headline: `${this.#caIsUp ? 'No certificate any more' : '1. No CA yet'}: the static key stands in`,
       lines: [
-        `cert_command fails ("${excuse}"), so the daemon logs in with the static key, as the`,
-        `exception "${exception}" allows. Everything works, under load as well,`,
-        'but both tunnels are DEGRADED and say why: /readyz?production=true is 503, a static key is no place to stay.',
+        `cert_command fails ("${excuse}"), so the daemon logs in with the static key: the`,
+        `exception "${exception}" of its configuration allows it.`,
+        'Requests are served, but both tunnels are DEGRADED and say why, and production must not rely on them:',
+        '/readyz?production=true is 503.',
       ],
     };
   }
@@ -76,7 +78,8 @@ export class Story {
     return {
       headline: '2. The CA comes up',
       lines: [
-        `From now on cert_command gets certificates that live for ${this.#pace.lifeSeconds} s. Nobody tells the daemon: its next try finds out.`,
+        `From now on cert_command gets certificates, which live for ${this.#pace.lifeSeconds} s.`,
+        'Nobody tells the daemon: its next try finds out (below: RENEWAL).',
       ],
     };
   }
@@ -89,7 +92,8 @@ export class Story {
         `Sessions ${now.sessions.join(' and ')} have logged in with ${certificate(now)}. Each was`,
         'proven before it took the new connections; the old ones ended with their last.',
         `Both tunnels are UP; ${this.#loadText()}.`,
-        `From here on there is another certificate every ${everySeconds} s or so, in the same way. Stay as long as you like.`,
+        `There is another certificate every ${everySeconds} s or so, in the same way: stay as long as you like, and see whether`,
+        'a request fails. Kill the SSH sessions (the command is in the table), or rotate by hand (above).',
       ],
     };
   }

@@ -16,7 +16,7 @@ export function whatToTry({ daemon, configFile, coulombcore, options: { ports } 
     [`kill -HUP ${daemon.pid}`, 'reload, after editing that file'],
   ];
   const lines = suggestions.map(([command = '', purpose]) =>
-    purpose === undefined ? `   ${command}` : `   ${command.padEnd(56)} # ${purpose}`,
+    purpose === undefined ? `   ${command}` : `   ${command.padEnd(59)} # ${purpose}`,
   );
   return [
     '',
