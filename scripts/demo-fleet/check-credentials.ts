@@ -11,7 +11,7 @@ const WITHIN_MS = 30_000;
 /** The story of the credentials, proven: first the static key, then certificates, then others, and no request lost. */
 export async function checkCredentials(fleet: DemoFleet, ca: DemoCa, step: Step): Promise<void> {
   await step('No CA yet: the static key stands in', () => checkStandIn(fleet, ca));
-  const load = startLoad(fleet.options.ports);
+  const load = startLoad(fleet);
   let serving = servingOf(await fleet.daemon.status());
   const turn = async (wanted: Turn) => {
     serving = await turnFrom(fleet, serving, wanted);

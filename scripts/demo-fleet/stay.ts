@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 500;
 export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<string> {
   const from = performance.now();
   print(whatToTry(fleet));
-  const load = startLoad(fleet.options.ports);
+  const load = startLoad(fleet);
   const story = new Story(fleet.options, fleet.coulombcore.ca, () => loadText(load));
   const panel = new Panel(process.stdout);
   let ended: string | undefined;

@@ -92,8 +92,9 @@ export class Story {
         `Sessions ${now.sessions.join(' and ')} have logged in with ${certificate(now)}. Each was`,
         'proven before it took the new connections; the old ones ended with their last.',
         `Both tunnels are UP; ${this.#loadText()}.`,
-        `There is another certificate every ${everySeconds} s or so, in the same way: stay as long as you like, and see whether`,
-        'a request fails. Kill the SSH sessions (the command is in the table), or rotate by hand (above).',
+        `There is another certificate every ${everySeconds} s or so, in the same way: stay as long as you like, and see whether a`,
+        'request fails. Rotate by hand (above). Kill the SSH sessions (the command is in the table): that cuts the',
+        'requests that are under way on them, and no other.',
       ],
     };
   }
