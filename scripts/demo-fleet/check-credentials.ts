@@ -9,12 +9,17 @@ const ROTATIONS = 2;
 const WITHIN_MS = 30_000;
 
 /** The story of the credentials, proven: first the static key, then certificates, then others, and no request lost. */
-export async function checkCredentials(fleet: DemoFleet, ca: DemoCa, step: Step): Promise<void> {
+export async function checkCredentials(
+  fleet: DemoFleet,
+  ca: DemoCa,
+  step: Step,
+  interrupted: AbortSignal,
+): Promise<void> {
   await step('No CA yet: the static key stands in', () => checkStandIn(fleet, ca));
   const load = startLoad(fleet);
   let serving = servingOf(await fleet.daemon.status());
   const turn = async (wanted: Turn) => {
-    serving = await turnFrom(fleet, serving, wanted);
+    serving = await turnFrom(fleet, serving, wanted, interrupted);
     expectThat(load.failed() === 0, loadText(load));
     return serving;
   };
@@ -69,8 +74,14 @@ async function checkNoStandIn({ daemon }: DemoFleet): Promise<string> {
 }
 
 /** What serves once it has taken that turn; its sessions may have been replaced before by such with the same credential. */
-async function turnFrom(fleet: DemoFleet, before: Serving | undefined, wanted: Turn): Promise<Serving> {
+async function turnFrom(
+  fleet: DemoFleet,
+  before: Serving | undefined,
+  wanted: Turn,
+  interrupted: AbortSignal,
+): Promise<Serving> {
   const found = await fleet.daemon.waitFor((status) => {
+    interrupted.throwIfAborted();
     const now = servingOf(status);
     return now !== undefined && turnBetween(before, now) === wanted;
   }, WITHIN_MS);

@@ -24,8 +24,10 @@ export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal, pass
 
   print(await fleet.table());
   if (fleet.coulombcore.ca === undefined) passed.push('SKIP  Certificates: there is no sshd here that could take them');
-  else await checkCredentials(fleet, fleet.coulombcore.ca, step);
-  print(await fleet.table());
+  else {
+    await checkCredentials(fleet, fleet.coulombcore.ca, step, interrupted);
+    print(await fleet.table());
+  }
   await step('Requests through both tunnels', async () => {
     await both();
     return 'the answers are those of the stand-ins behind them, byte for byte';

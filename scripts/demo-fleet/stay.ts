@@ -36,7 +36,7 @@ export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<
   const { failures } = await load.stop();
   const seconds = Math.round((performance.now() - from) / 1_000);
   const first = failures[0] === undefined ? '' : `\n   The first one that failed: ${failures[0].why}`;
-  return `${story.rotations} in ${seconds} s; ${loadText(load)}${first}`;
+  return `${loadText(load)} in ${seconds} s; ${story.rotations}${first}`;
 }
 
 function show(

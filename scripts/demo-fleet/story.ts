@@ -30,6 +30,7 @@ export class Story {
 
   /** How many there were, in words; the first certificate is none. */
   get rotations(): string {
+    if (this.#ca === undefined) return 'no certificates here';
     return this.#rotations === 1 ? '1 rotation' : `${this.#rotations} rotations`;
   }
 
