@@ -1,3 +1,5 @@
+import { sleep } from '../../src/async/sleep.ts';
+import { waitUntil } from '../../tests/support/wait-until.ts';
 import type { DemoCa } from './coulombcore.ts';
 import { expectThat } from './expect-that.ts';
 import { loadText, startLoad } from './load.ts';
@@ -7,6 +9,7 @@ import type { Step } from './step.ts';
 
 const ROTATIONS = 2;
 const WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 100;
 
 /** The story of the credentials, proven: first the static key, then certificates, then others, and no request lost. */
 export async function checkCredentials(
@@ -74,18 +77,17 @@ async function checkNoStandIn({ daemon }: DemoFleet): Promise<string> {
 }
 
 /** What serves once it has taken that turn; its sessions may have been replaced before by such with the same credential. */
-async function turnFrom(
-  fleet: DemoFleet,
+function turnFrom(
+  { daemon }: DemoFleet,
   before: Serving | undefined,
   wanted: Turn,
   interrupted: AbortSignal,
 ): Promise<Serving> {
-  const found = await fleet.daemon.waitFor((status) => {
-    interrupted.throwIfAborted();
-    const now = servingOf(status);
-    return now !== undefined && turnBetween(before, now) === wanted;
-  }, WITHIN_MS);
-  const serving = servingOf(found);
-  expectThat(serving !== undefined, 'nothing serves');
-  return serving;
+  const look = async () => {
+    await sleep(LOOK_EVERY_MS, interrupted);
+    const now = servingOf(await daemon.status());
+    return now !== undefined && turnBetween(before, now) === wanted && now;
+  };
+  const explain = () => `log of the daemon:\n${daemon.log().trimEnd().split('\n').slice(-20).join('\n')}`;
+  return waitUntil(`${wanted} of what serves`, look, WITHIN_MS, explain);
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Daemon, runCli, startDaemon } from '../../tests/support/daemon.ts';
+import { type Daemon, startDaemon } from '../../tests/support/daemon.ts';
 import { writeFleetConfig } from '../../tests/support/fleet-config.ts';
 import { type StandIn, startIssueCore, startStateHub } from '../../tests/support/stand-ins.ts';
 import { tempDir } from '../../tests/support/temp-dir.ts';
@@ -92,10 +92,7 @@ async function start(options: DemoOptions, started: Started, interrupted: AbortS
     issueCore,
     configFile,
     daemon,
-    table: async () => {
-      const { stdout, stderr } = await runCli(['status', '--endpoint', `127.0.0.1:${ports.endpoint}`]);
-      return stdout === '' ? stderr : stdout;
-    },
+    table: async () => (await daemon.get('/status?format=text')).body,
     [Symbol.asyncDispose]: () => started.disposeAll(),
   };
 }
