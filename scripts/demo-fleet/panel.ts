@@ -9,9 +9,11 @@ export class Panel {
     this.#out = out;
   }
 
+  /** Not on a terminal that does not say how large it is either: what wraps or scrolls could not be taken back. */
   get shows(): boolean {
     const { TERM } = process.env;
-    return this.#out.isTTY === true && TERM !== 'dumb';
+    const { isTTY, columns, rows } = this.#out;
+    return isTTY === true && TERM !== 'dumb' && columns > 0 && rows > 1;
   }
 
   get columns(): number {
