@@ -140,6 +140,35 @@ describe('another credential', () => {
   });
 });
 
+describe('another credential, while no session is up,', () => {
+  beforeEach(async () => {
+    net.credential = certificate('one', 1);
+    net.link.start();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(100);
+  });
+
+  test('that is rejected as well is not told as a success', async () => {
+    publish();
+    const outcome = net.link.rotated(never);
+    await pass(300);
+    net.last.fail('auth_rejected');
+    await pass(100);
+    expect(await outcome).toMatchObject({ code: 'auth_rejected' });
+  });
+
+  test('is told as one once a session is up, and not measured as a replacement', async () => {
+    publish();
+    const outcome = net.link.rotated(never);
+    await pass(300);
+    net.last.succeed();
+    await pass(0);
+    expect(await outcome).toBeUndefined();
+    expect(net.rotationSeconds).toEqual([]);
+  });
+});
+
 describe('a rejected certificate', () => {
   beforeEach(async () => {
     net.credential = certificate('one', 1);
