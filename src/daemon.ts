@@ -8,7 +8,7 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
-import { staticKeyAdvisories } from './health/advisories.ts';
+import { credentialAdvisories } from './health/advisories.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -174,7 +174,7 @@ export class Daemon {
       systemd: systemdStatus(this.#systemd),
       links,
       tunnels,
-      advisories: [...this.#advisories(), ...staticKeyAdvisories(links)],
+      advisories: [...this.#advisories(), ...credentialAdvisories(links)],
     };
   }
 

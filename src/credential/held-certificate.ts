@@ -2,6 +2,7 @@ import { type Certificate, certificateTime } from '../ssh/certificate.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import type { Offer } from './offer.ts';
+import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
 
 /** A certificate that has passed the gate, with its key and what is planned for it. */
@@ -76,5 +77,6 @@ export function offerCertificate({ certificate, key, id }: HeldCertificate, path
       standIn: undefined,
     },
     label: `the certificate (serial ${certificate.serial}) of ${path} (${key.fingerprint})`,
+    ifRejected: certificateRejectedHint(certificate),
   };
 }

@@ -5,6 +5,7 @@ import type { ActorConfig, FallbackConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import type { Certificate } from '../ssh/certificate.ts';
+import { restrictions } from '../ssh/certificate-options.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { checkUserCertificate } from './certificate-gate.ts';
 import { describeCredential } from './describe-credential.ts';
@@ -15,6 +16,7 @@ import { loadKeyFile } from './key-file.ts';
 import { inTime, offerKey } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
+import { certificateRejectedHint } from './rejected-hint.ts';
 import { noneYet, Renewal, type RenewalDependencies } from './renewal.ts';
 import { endsWithin, isDue } from './renewal-policy.ts';
 
@@ -322,15 +324,22 @@ function pathOf({ key }: ActorConfig): string {
   return key.kind === 'file' ? key.path : 'ssh-agent';
 }
 
-function refusedError({ serial }: Certificate): TunnelError {
-  return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${serial})`, {
-    hint: 'Compare the CA with TrustedUserCAKeys on the host, and the principals with AuthorizedPrincipalsFile.',
+function refusedError(certificate: Certificate): TunnelError {
+  return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${certificate.serial})`, {
+    hint: certificateRejectedHint(certificate),
   });
 }
 
 function shown(held: HeldCertificate): Readonly<Record<string, unknown>> {
   const { keyId, serial, principals } = held.certificate;
-  return { key_id: keyId, serial: `${serial}`, principals, valid_before: endOf(held) };
+  const restricted = restrictions(held.certificate);
+  return {
+    key_id: keyId,
+    serial: `${serial}`,
+    principals,
+    valid_before: endOf(held),
+    ...(restricted.length > 0 ? { restrictions: restricted } : {}),
+  };
 }
 
 async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {

@@ -307,7 +307,10 @@ export class Link implements ChannelSource, JumpLink {
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
     if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
-    if (this.#roster.current.length === 0) return this.#rotation.becomesReconnect();
+    if (this.#roster.current.length === 0) {
+      this.#rotation.becomesReconnect();
+      return;
+    }
     const seconds = this.#rotation.finish(performance.now());
     if (seconds === undefined) return;
     this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);

@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import ssh2, { type Client, type NegotiatedAlgorithms } from 'ssh2';
 import type { Address } from '../address.ts';
-import type { KeepaliveConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { Channel, Originator } from '../forward/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
@@ -11,28 +10,11 @@ import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
 import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
-import type { HostKeyPolicy } from './host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { requestKeepalive } from './keepalive-request.ts';
 import { RemoteListeners } from './remote-listeners.ts';
+import type { SessionOptions } from './session-options.ts';
 import type { Transport } from './transport.ts';
-import type { UserAuth } from './user-auth.ts';
-
-export interface SessionOptions {
-  /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
-  readonly peer: string;
-  readonly username: string;
-  /** What is offered, as shown in errors; nothing secret. */
-  readonly credential: string;
-  /** Exactly what is offered, in order; nothing else ever is. */
-  readonly authMethods: UserAuth;
-  readonly hostKey: HostKeyPolicy;
-  /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
-  readonly stepTimeoutMs: number;
-  readonly keepalive: KeepaliveConfig;
-  /** A step begins. */
-  readonly onStep?: ((step: HandshakeStep) => void) | undefined;
-}
 
 /** What the two sides agreed on; shown in `/status`. */
 export interface SessionFacts {
@@ -139,7 +121,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     const onClose = () => {
       settle();
-      const { peer, stepTimeoutMs, username, credential } = options;
+      const { peer, stepTimeoutMs, username, credential, ifRejected } = options;
       reject(
         signal.aborted
           ? signal.reason
@@ -156,6 +138,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 greeting,
                 username,
                 credential,
+                ifRejected,
               }),
       );
     };

@@ -9,7 +9,8 @@ import { Rotator } from '../../../src/credential/rotator.ts';
 import { TunnelError } from '../../../src/errors.ts';
 import { type Certificate, parseCertificate } from '../../../src/ssh/certificate.ts';
 import type { PrivateKey } from '../../../src/ssh/private-key.ts';
-import { buildCertificate, lineOf } from '../../support/built-certificate.ts';
+import { wireString } from '../../../src/ssh/wire.ts';
+import { buildCertificate, type CertificateFields, lineOf } from '../../support/built-certificate.ts';
 import { actorPolicy, recordingLogger } from '../../support/fake-link.ts';
 import { generatedKey } from '../../support/generated-key.ts';
 import { type TempDir, tempDir } from '../../support/temp-dir.ts';
@@ -33,6 +34,7 @@ class FakeIssuer implements Issuer {
   before: Certificate | undefined;
   unreadable: TunnelError | undefined;
   saved: Certificate | undefined;
+  criticalOptions: CertificateFields['criticalOptions'] = [];
 
   async issue(_: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
     this.runs++;
@@ -56,7 +58,13 @@ class FakeIssuer implements Issuer {
 
   certify(subject: Buffer, [from, to] = this.validFor): Certificate {
     const at = (ms: number) => BigInt(Math.round((Date.now() + ms) / 1000));
-    const fields = { subject, serial: BigInt(this.runs), validAfter: at(from), validBefore: at(to) };
+    const fields = {
+      subject,
+      serial: BigInt(this.runs),
+      validAfter: at(from),
+      validBefore: at(to),
+      criticalOptions: this.criticalOptions,
+    };
     return parseCertificate(lineOf(buildCertificate(fields)));
   }
 }
@@ -130,6 +138,14 @@ afterEach(async () => {
 });
 
 describe('a certificate', () => {
+  test('that a server rejects has another remedy than a key, and its status tells how it is restricted', async () => {
+    make();
+    issuer.criticalOptions = [['source-address', wireString('192.0.2.0/24')]];
+    const { ifRejected } = await rotator.current(NEED);
+    expect(ifRejected).toMatch(/192\.0\.2\.0\/24.*TrustedUserCAKeys/);
+    expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
+  });
+
   test('is asked for once by all who want the first', async () => {
     make();
     expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
