@@ -13,7 +13,7 @@ import type { CredentialSource, Offer } from './offer.ts';
  */
 export function keptSource(actor: ActorConfig, issuer: Pick<Issuer, 'kept'>, env: NodeJS.ProcessEnv): CredentialSource {
   return {
-    current: () => (actor.certCommand ? offerKept(actor, issuer, env) : offerKey(actor.key, 1, undefined, env)),
+    current: () => (actor.certCommand ? offerKept(actor, issuer, env) : offerKey(actor, 1, undefined, env)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { TunnelError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Certificate } from '../ssh/certificate.ts';
 import { sourceAddresses } from '../ssh/certificate-options.ts';
@@ -16,4 +17,11 @@ export function certificateRejectedHint(certificate: Certificate): string {
     `AuthorizedPrincipalsFile (without it the user name) with [${principals}],`,
     'RevokedKeys, and its clock.',
   ].join(' ');
+}
+
+/** Why a certificate that a server rejects is not offered again. */
+export function rejectedError(certificate: Certificate): TunnelError {
+  return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${certificate.serial})`, {
+    hint: certificateRejectedHint(certificate),
+  });
 }
