@@ -65,6 +65,18 @@ describe('another credential', () => {
     expect([fresh.opens, first.opens]).toEqual([1, 0]);
   });
 
+  test('serves once the channel of its proof is closed on both sides, or a quarter of a second later', async () => {
+    const [first] = await up();
+    publish();
+    await pass(0);
+    const fresh = net.last.succeed();
+    fresh.closesChannels = false;
+    await pass(249);
+    expect([fresh.opens, first.draining]).toEqual([1, false]);
+    await pass(1);
+    expect(first.draining).toBe(true);
+  });
+
   test.each(['target_refused', 'target_unreachable'] as const)('is as good when the target says %s', async (code) => {
     const [first] = await up();
     publish();
