@@ -13,10 +13,14 @@ export async function rotateActor(actor: ActorConfig, rotators: Rotators, superv
   const links = await supervisor.rotations(actor.name);
   const failed = links.find(({ error }) => error !== undefined);
   if (failed?.error)
-    throw new TunnelError(failed.error.code, `there is no new session to ${failed.host}: ${failed.error.message}`, {
-      cause: failed.error,
-      hint: `${failed.error.hint} It goes on being tried; sessions that were there serve on.`,
-    });
+    throw new TunnelError(
+      failed.error.code,
+      `the new credential is not in use at ${failed.host}: ${failed.error.message}`,
+      {
+        cause: failed.error,
+        hint: `${failed.error.hint} It goes on being tried; sessions that were there serve on.`,
+      },
+    );
   const { type, serial, valid_before } = rotators.status(actor);
   const what =
     type === 'certificate'

@@ -298,11 +298,12 @@ export class Rotator implements CredentialSource {
   }
 
   async #offerFallback({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
-    const standIn = new TunnelError(why.code, `static key under exception ${exception}: ${why.message}`, {
-      cause: why,
-      hint: why.hint,
+    const reason = `static key under exception ${exception}: ${why.message}`;
+    const standIn = new TunnelError(why.code, reason, { cause: why, hint: why.hint });
+    const offer = await offerKey({ key }, this.#version, standIn, this.#deps.env).catch((thrown: unknown) => {
+      const { code, message, hint } = TunnelError.from(thrown);
+      throw new TunnelError(code, `${why.message}; nor can the fallback be used: ${message}`, { cause: thrown, hint });
     });
-    const offer = await offerKey({ key }, this.#version, standIn, this.#deps.env);
     this.#deps.record.needed(new Date());
     return this.#handOut(offer);
   }

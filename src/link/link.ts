@@ -327,6 +327,9 @@ export class Link implements ChannelSource, JumpLink {
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retry.lost(error, lastedMs);
+      // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
+      const { activity } = this.#retry;
+      if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }

@@ -304,6 +304,18 @@ describe('a certificate that a server rejects', () => {
 });
 
 describe('the fallback', () => {
+  test('that cannot be used says so after what it was wanted for', async () => {
+    const path = join(temp.path, 'absent');
+    issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
+    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
+    await expect(rotator.current(NEED)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringMatching(
+        /^no route to the CA; nor can the fallback be used: private key .* does not exist$/,
+      ),
+    });
+  });
+
   beforeEach(() => {
     const path = writeKey('fallback');
     issuer.failure = new TunnelError('cert_command_failed', 'away');

@@ -141,6 +141,53 @@ describe('another credential', () => {
     expect(net.rotationSeconds).toEqual([]);
   });
 
+  test('that was rejected does not keep the fallback from serving once the old sessions are lost', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    net.onPrepare = ({ serving }) => {
+      if (!serving) net.credential = credentialFacts('static', { version: 2 });
+    };
+    first.lose('connection_reset');
+    second.lose('connection_reset');
+    await pass(300);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.ready).toBe(true);
+  });
+
+  test('that was rejected does not keep the fallback waiting where the old sessions are lost while it is asked for', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.onPrepare = ({ serving }) => {
+      if (!serving) net.credential = credentialFacts('static', { version: 2 });
+      else if (net.needs.length > 3) for (const session of [first, second]) session.lose('connection_reset');
+    };
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.ready).toBe(true);
+  });
+
+  test('that was rejected, and that nothing stands in for, is not offered sooner because the old sessions are lost', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    first.lose('connection_reset');
+    second.lose('connection_reset');
+    await pass(55_000);
+    expect(net.attempts).toHaveLength(3);
+    expect(net.link.lastError?.code).toBe('auth_rejected');
+    await pass(10_000);
+    expect(net.attempts).toHaveLength(4);
+  });
+
   test('that is rejected leaves the old sessions, and they serve', async () => {
     const [first, second] = await up();
     publish();
