@@ -47,6 +47,12 @@ export async function offerKey(
 const AGENT_REJECTED =
   'Compare `ssh-add -L` with authorized_keys on the host, certificates with TrustedUserCAKeys and AuthorizedPrincipalsFile; a host takes few tries (MaxAuthTries).';
 
+/** Why the static key of an actor is offered: for want of something better, under the exception that allows it. */
+export function standInFor(why: TunnelError, exception: string): TunnelError {
+  const reason = `static key under exception ${exception}: ${why.message}`;
+  return new TunnelError(why.code, reason, { cause: why, hint: why.hint });
+}
+
 /** Bounds work on local files; `what` names them. Rejects with `code` when it takes too long. */
 export function inTime<T>(
   what: string,

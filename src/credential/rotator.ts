@@ -20,7 +20,7 @@ import {
 } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { loadKeyFile } from './key-file.ts';
-import { inTime, offerKey } from './key-offer.ts';
+import { inTime, offerKey, standInFor } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
 import { rejectedError } from './rejected-hint.ts';
@@ -298,8 +298,7 @@ export class Rotator implements CredentialSource {
   }
 
   async #offerFallback({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
-    const reason = `static key under exception ${exception}: ${why.message}`;
-    const standIn = new TunnelError(why.code, reason, { cause: why, hint: why.hint });
+    const standIn = standInFor(why, exception);
     const offer = await offerKey({ key }, this.#version, standIn, this.#deps.env).catch((thrown: unknown) => {
       const { code, message, hint } = TunnelError.from(thrown);
       throw new TunnelError(code, `${why.message}; nor can the fallback be used: ${message}`, { cause: thrown, hint });
