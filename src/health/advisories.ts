@@ -1,32 +1,38 @@
-import type { LinkStatus, Status } from './status.ts';
+import type { Advisory } from './advisory.ts';
+import type { LinkStatus } from './status.ts';
 
-/** What an operator should know of credentials while everything still works (SPEC section 3, "Credentials"). Pure. */
-export function credentialAdvisories(links: readonly LinkStatus[]): Status['advisories'] {
-  const inUse = links.flatMap(({ host, actor, degraded }) =>
-    degraded === null ? [] : [{ code: 'static_key_in_use', message: `${actor} goes to ${host} by its ${degraded}` }],
-  );
-  // An actor's credential is told once, however many links share it.
-  const credentials = new Map(links.map(({ actor, credential }) => [actor, credential]));
-  return [...inUse, ...[...credentials].flatMap(([actor, credential]) => adviceOn(actor, credential))];
+/** What an operator should know of the credentials in use (SPEC section 3, "Credentials"). Pure. */
+export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
+  return [...withoutRenewal(links), ...staticKeys(links)];
 }
 
-function adviceOn(actor: string, { serial, valid_before, renewal, static_key }: LinkStatus['credential']) {
-  const advice: Status['advisories'] = [];
-  const trouble = renewal?.last_error;
-  // Without a certificate there is no session either, and each tunnel says why.
-  if (trouble && serial !== null) {
-    const why = `${trouble.message}. ${trouble.hint}`;
-    const expired = renewal.state === 'expired';
-    if (expired || renewal.state === 'failing') {
-      const end = expired ? `expired at ${valid_before}` : `is good until ${valid_before ?? 'the end of time'}`;
-      advice.push({
-        code: 'certificate_not_renewed',
-        message: `${actor}: the certificate ${end}, and there is no new one: ${why}`,
-      });
-    } else {
-      advice.push({ code: 'certificate_not_kept', message: `${actor}: a restart will need a new certificate: ${why}` });
-    }
-  }
-  if (static_key?.removable) advice.push({ code: 'static_key_removable', message: `${actor}: ${static_key.verdict}` });
-  return advice;
+/** It works, and will not for long: once for each actor, in the same words until that changes. */
+function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
+  const ending = new Map(
+    links.flatMap(({ actor, credential: { type, valid_before, renewal } }) => {
+      if (type !== 'certificate' || valid_before === null) return [];
+      if (renewal?.state !== 'failing' && renewal?.state !== 'expired') return [];
+      const end = renewal.state === 'expired' ? `expired at ${valid_before}` : `ends at ${valid_before}`;
+      return [
+        [
+          actor,
+          `the certificate of ${actor} ${end}, and renewing it fails: fleet-mesh why says what comes of it`,
+        ] as const,
+      ];
+    }),
+  );
+  return [...ending.values()].map((message) => ({ code: 'certificate_without_renewal', message }));
+}
+
+/** Static keys that stand in for certificates. */
+function staticKeys(links: readonly LinkStatus[]): Advisory[] {
+  const inUse = links.flatMap(({ host, actor, degraded }): Advisory[] =>
+    degraded === null ? [] : [{ code: 'static_key_in_use', message: `${actor} goes to ${host} by its ${degraded}` }],
+  );
+  const removable = new Map(
+    links.flatMap(({ actor, credential: { static_key } }) =>
+      static_key?.removable ? [[actor, `${actor}: ${static_key.verdict}`] as const] : [],
+    ),
+  );
+  return [...inUse, ...[...removable.values()].map((message): Advisory => ({ code: 'static_key_removable', message }))];
 }

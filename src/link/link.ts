@@ -109,9 +109,9 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#roster.chooseCarrier((held) => this.#carriers.on(held));
+    const first = this.#roster.chooseCarrier((held) => this.#carriers.load(held, target));
     const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, held, () => this.#roster.isReplaced(held));
+    return this.#carriers.add(channel, target, held, () => this.#roster.isReplaced(held));
   }
 
   async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
@@ -299,6 +299,7 @@ export class Link implements ChannelSource, JumpLink {
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
     this.#shed();
+    this.#carriers.spread(this.#roster.carriers);
     this.#waiting.wake();
     this.#deps.onChange();
   }
@@ -307,11 +308,8 @@ export class Link implements ChannelSource, JumpLink {
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
     if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
-    if (this.#roster.current.length === 0) {
-      this.#rotation.becomesReconnect();
-      return;
-    }
-    const seconds = this.#rotation.finish(performance.now());
+    const reconnects = this.#roster.current.length === 0;
+    const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
     if (seconds === undefined) return;
     this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
     this.#deps.log.info({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);

@@ -27,7 +27,7 @@ export class Rotation {
   }
 
   /** The sessions that were to be replaced are gone, and nothing is in their place yet. */
-  becomesReconnect(): void {
+  becomesReconnect(): undefined {
     this.#since = undefined;
   }
 

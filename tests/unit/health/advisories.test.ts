@@ -1,50 +1,36 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { credentialAdvisories } from '../../../src/health/advisories.ts';
 import type { CredentialStatus } from '../../../src/health/status.ts';
 import { ago, linkFixture } from '../../support/status-fixture.ts';
 
-const trouble = { code: 'cert_command_failed', message: 'exit code 2', hint: 'Run it.', at: ago(20) } as const;
-const certificate = (changes: Partial<CredentialStatus>): CredentialStatus => ({
+const certificate = (state: string, changes: Partial<CredentialStatus> = {}): CredentialStatus => ({
   ...linkFixture().credential,
   type: 'certificate',
-  serial: '7',
-  valid_before: ago(-60),
+  valid_before: ago(-600),
+  renewal: { state, last_error: null },
   ...changes,
 });
 
-describe(credentialAdvisories, () => {
-  it('has nothing to say while certificates are renewed', () => {
-    const credential = certificate({ renewal: { state: 'ok', last_error: null } });
-    expect(credentialAdvisories([linkFixture({ credential })])).toEqual([]);
-  });
+it.each([
+  ['ok', ago(-600), []],
+  ['renewing', ago(-600), []],
+  ['failing', ago(-600), [`the certificate of atm-fleet-mesh ends at ${ago(-600)}, and renewing it fails`]],
+  ['expired', ago(60), [`the certificate of atm-fleet-mesh expired at ${ago(60)}, and renewing it fails`]],
+  // Without a certificate at all the link says what is wrong.
+  ['failing', null, []],
+])('a certificate whose renewal is %s, until %s', (state, valid_before, expected) => {
+  const link = linkFixture({ credential: certificate(state, { valid_before }) });
+  const told = credentialAdvisories([link, { ...link, host: 'another' }]);
+  expect(told.map(({ message }) => message.replace(/: .*why.*/, ''))).toEqual(expected);
+  for (const { code } of told) expect(code).toBe('certificate_without_renewal');
+});
 
-  it.each([
-    ['failing', ago(-60), 'certificate_not_renewed', `good until ${ago(-60)}`],
-    ['failing', null, 'certificate_not_renewed', 'good until the end of time'],
-    ['expired', ago(60), 'certificate_not_renewed', `expired at ${ago(60)}`],
-    ['ok', ago(-60), 'certificate_not_kept', 'a restart will need a new'],
-  ])('warns once an actor while renewal is %s and the tunnels are up', (state, valid_before, code, says) => {
-    const credential = certificate({ valid_before, renewal: { state, last_error: trouble } });
-    const links = [linkFixture({ credential }), linkFixture({ host: 'other', credential })];
-    const message = expect.stringMatching(new RegExp(`${says}.*exit code 2\\. Run it\\.`));
-    expect(credentialAdvisories(links)).toEqual([{ code, message }]);
-  });
-
-  it('leaves it to the tunnels where there is no certificate at all', () => {
-    const credential = certificate({ serial: null, renewal: { state: 'failing', last_error: trouble } });
-    expect(credentialAdvisories([linkFixture({ credential, state: 'blocked' })])).toEqual([]);
-  });
-
-  it('says when the static key serves, link by link, and once when it can go', () => {
-    const static_key = { exception: 'x', last_needed_at: null, removable: true, verdict: 'it can be removed' };
-    const credential = certificate({ static_key, renewal: { state: 'ok', last_error: null } });
-    const links = [
-      linkFixture({ credential }),
-      linkFixture({ host: 'other', credential, degraded: 'static key: away' }),
-    ];
-    expect(credentialAdvisories(links)).toEqual([
-      { code: 'static_key_in_use', message: 'atm-fleet-mesh goes to other by its static key: away' },
-      { code: 'static_key_removable', message: 'atm-fleet-mesh: it can be removed' },
-    ]);
-  });
+it('a static key in the place of a certificate, on each link; one that can go, once', () => {
+  const static_key = { exception: 'x', last_needed_at: null, removable: true, verdict: 'it can be removed' };
+  const link = linkFixture({ degraded: 'static key: no certificate', credential: certificate('ok', { static_key }) });
+  expect(credentialAdvisories([link, { ...link, host: 'another' }])).toEqual([
+    { code: 'static_key_in_use', message: 'atm-fleet-mesh goes to coulombcore by its static key: no certificate' },
+    { code: 'static_key_in_use', message: 'atm-fleet-mesh goes to another by its static key: no certificate' },
+    { code: 'static_key_removable', message: 'atm-fleet-mesh: it can be removed' },
+  ]);
 });
