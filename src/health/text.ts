@@ -97,7 +97,7 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
   const columns: Column<LinkStatus>[] = [
     { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
-    { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
+    { title: 'CREDENTIAL', cell: (link) => ({ text: credentialsInUse(link) }), dropped: 1 },
   ];
   const [title = '', ...rows] = table(columns, status.links, width);
   return [
@@ -107,6 +107,12 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
       ...link.sessions.map((session) => sessionLine(session, status.now)),
     ]),
   ];
+}
+
+/** What the sessions have logged in with; what the next one would, while there is none. */
+function credentialsInUse({ credential, sessions }: LinkStatus): string {
+  const used = new Set(sessions.map(({ credential_type }) => credential_type));
+  return [...(used.size > 0 ? used : [credential.type])].map((type) => type.replaceAll('_', ' ')).join(', ');
 }
 
 function linkText({ host, actor, jump }: LinkStatus): string {

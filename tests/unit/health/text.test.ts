@@ -187,6 +187,12 @@ describe('statusText', () => {
     },
   );
 
+  test('names the credential that the sessions go by, not the one that they should', () => {
+    const credential = { ...linkFixture().credential, type: 'certificate' } as const;
+    const links = [linkFixture({ credential })];
+    expect(statusText(statusFixture({ links }))).toMatch(/as atm-fleet-mesh +up +static key\n/);
+  });
+
   test('names what systemd passed in vain', () => {
     const problem = 'forward-18001 is bound to 127.0.0.1:18001, but no listener of that name';
     const sockets = [
