@@ -15,7 +15,7 @@ export function checkTunnels(outline: Outline): Finding[] {
 
 function checkDirection(
   path: ConfigPath,
-  { direction = 'local', target, allow, probe, while_down }: OutlineTunnel,
+  { direction = 'local', target, allow, probe, while_down, drain }: OutlineTunnel,
 ): Finding[] {
   if (direction === 'mistaken') return [];
   const isDynamic = direction === 'dynamic';
@@ -31,6 +31,10 @@ function checkDirection(
     report('probe', 'does not go with direction dynamic, which has no target of its own to check; expected none');
   if (direction === 'remote' && while_down !== undefined)
     report('while_down', 'does not go with direction remote: while the link is down, nothing listens on the host');
+  if (direction !== 'local' && drain?.successor !== undefined) {
+    const message = `does not go with direction ${direction}: only the port of a local tunnel can be handed to another`;
+    findings.push({ path: [...path, 'drain', 'successor'], message, at: 'key' });
+  }
   return findings;
 }
 

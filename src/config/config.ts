@@ -138,6 +138,32 @@ export interface TunnelSettings {
 export interface DrainConfig {
   /** Step of the plan that retires the tunnel. */
   readonly step: string;
+  /** How long nobody may have used the tunnel before it can be retired. */
+  readonly quietForMs: number;
+  /** The way back, in words or as a command; undefined: none is written down, and the tunnel is never retirable. */
+  readonly rollback: string | undefined;
+  /** What serves the local port once the tunnel is gone; undefined: nothing does. */
+  readonly successor: SuccessorConfig | undefined;
+}
+
+export interface SuccessorConfig {
+  /** As reached from this node. */
+  readonly target: Address;
+  readonly probe: ProbeConfig;
+  /** How long the probe must have passed without a break. */
+  readonly healthyForMs: number;
+  /** What must be equal on both sides before a cut-over. */
+  readonly compare: readonly Comparison[];
+  /** Longest pause of new connections during the switch. */
+  readonly holdMs: number;
+  /** How long after the switch a failing probe leads back by itself. */
+  readonly verifyForMs: number;
+}
+
+/** A GET of `path`, whose answer is JSON, and the fields of it that count. */
+export interface Comparison {
+  readonly path: string;
+  readonly fields: readonly string[];
 }
 
 /** What new connections meet while the link is down. */

@@ -18,7 +18,7 @@ export interface ConfigDiff {
 
 /**
  * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
- * production, drain.step) and `limits` (while_down, max_connections) touch no connection.
+ * production, drain) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
@@ -144,7 +144,7 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
     target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
-    label: [tunnel.note, tunnel.production, tunnel.drain?.step],
+    label: [tunnel.note, tunnel.production, tunnel.drain],
     limits: [tunnel.whileDown, tunnel.maxConnections],
   };
 }

@@ -8,7 +8,6 @@ import { checkNames } from './check-names.ts';
 import { checkTunnels } from './check-tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
-import { checkNotYet } from './not-yet.ts';
 import { outlineOf } from './outline.ts';
 import { type ConfigEnvironment, type Places, placesFor, resolvePath } from './paths.ts';
 import type { Finding } from './problem.ts';
@@ -63,6 +62,5 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
     ...checkCommands(outline),
-    ...checkNotYet(data),
   ];
 }

@@ -3,6 +3,7 @@ import type {
   ActorConfig,
   CertCommandConfig,
   Config,
+  DrainConfig,
   HostConfig,
   JumpConfig,
   KeySource,
@@ -117,7 +118,7 @@ function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): T
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
     probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
-    drain: tunnel.drain && { step: tunnel.drain.step },
+    drain: tunnel.drain && resolveDrain(tunnel.drain),
   };
 }
 
@@ -133,6 +134,24 @@ function resolveDestination(
 function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {
   if (whileDown === 'refuse') return { kind: 'refuse' };
   return { kind: 'hold', holdMs: whileDown.hold, limit: whileDown.limit };
+}
+
+type ParsedDrain = NonNullable<ParsedConfig['tunnels'][string]['drain']>;
+
+function resolveDrain({ step, quiet_for, rollback, successor }: ParsedDrain): DrainConfig {
+  return {
+    step,
+    quietForMs: quiet_for,
+    rollback,
+    successor: successor && {
+      target: successor.target,
+      probe: resolveProbe(successor.probe),
+      healthyForMs: successor.healthy_for,
+      compare: successor.compare,
+      holdMs: successor.hold,
+      verifyForMs: successor.verify_for,
+    },
+  };
 }
 
 function resolveProbe(probe: ParsedProbe): ProbeConfig {

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 export const drain = mapping({
   step: text('a step id such as "2.4"').describe('Step of the plan that retires this tunnel, quoted: "2.4".'),
   quiet_for: duration(1_000, 365 * DAY_MS)
-    .optional()
+    .prefault('24h')
     .describe('How long nobody may have used the tunnel before it can be retired. Default 24h.'),
   rollback: text('the command or the words of the way back', 1_000)
     .optional()
@@ -18,7 +18,7 @@ export const drain = mapping({
     target: address.describe('Where the service is now: host:port or unix:/path on this node.'),
     probe: probe.describe('Check of the successor, written like the probe of a tunnel.'),
     healthy_for: duration(1_000, 365 * DAY_MS)
-      .optional()
+      .prefault('1h')
       .describe('How long its probe must have passed without a break. Default 1h.'),
     compare: z
       .array(
@@ -33,11 +33,13 @@ export const drain = mapping({
         }),
         { error: wants('a list of { path, fields }') },
       )
-      .optional()
+      .default([])
       .describe('What must be equal on both sides before a cut-over. Default: nothing.'),
-    hold: duration(100, 300_000).optional().describe('Longest pause of new connections during the switch. Default 5s.'),
+    hold: duration(100, 300_000)
+      .prefault('5s')
+      .describe('Longest pause of new connections during the switch. Default 5s.'),
     verify_for: duration(1_000, DAY_MS)
-      .optional()
+      .prefault('30s')
       .describe('Afterwards: a failing probe in this time rolls back by itself. Default 30s.'),
   })
     .optional()

@@ -3,15 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { loadConfig, parseConfig } from '../../../src/config/load.ts';
-import { ConfigError } from '../../../src/config/problem.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { configJsonSchema } from '../../../src/config/schema.ts';
 
 const CONFIG = new URL('../../../config/', import.meta.url);
 const ENV = { HOME: '/home/fleet' };
 const EXAMPLE = readFileSync(new URL('example-tunnels.yaml', CONFIG), 'utf8');
-/** The example with the settings that are not supported yet made active. */
-const WHOLE_EXAMPLE = EXAMPLE.replaceAll('#~ ', '');
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -84,22 +81,7 @@ describe('example-tunnels.yaml', () => {
 
   // The probe of the successor is "written like the probe above": explained once.
   it.each(fields.filter((field) => !field.startsWith('.tunnels.*.drain.successor.probe.')))('shows %s', (field) => {
-    expect(isPresent(parse(WHOLE_EXAMPLE), field.split('.').slice(1))).toBe(true);
-  });
-
-  it('marks exactly the settings that are not supported yet', () => {
-    const problems = () => parseConfig(Buffer.from(WHOLE_EXAMPLE), 'f.yaml', ENV);
-    expect(problems).toThrow(ConfigError);
-    try {
-      problems();
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      expect(error.problems.filter(({ message }) => !message.endsWith('is not supported yet by this version'))).toEqual(
-        [],
-      );
-      const marked = new Set(EXAMPLE.split('\n').flatMap((line, index) => (line.includes('#~ ') ? [index + 1] : [])));
-      expect(error.problems.filter(({ line }) => !marked.has(line))).toEqual([]);
-    }
+    expect(isPresent(parse(EXAMPLE), field.split('.').slice(1))).toBe(true);
   });
 });
 
