@@ -8,6 +8,8 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { Cutovers } from './cutover/cutovers.ts';
+import { CutoverStore } from './cutover/store.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
@@ -23,6 +25,7 @@ import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
+import { stepFacts } from './plan/step-facts.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
 import { rotateActor } from './rotate.ts';
@@ -50,6 +53,7 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
+  readonly #cutovers: Cutovers;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
@@ -87,6 +91,13 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    this.#cutovers = new Cutovers({
+      store: new CutoverStore(stateDir),
+      tunnel: (name) => this.#supervisor.named([name])[0],
+      gates: (step) => stepFacts(this.#plan.watched?.plan, step),
+      note: this.#note,
+      log,
+    });
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
@@ -95,6 +106,7 @@ export class Daemon {
       log,
       note: this.#note,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
       random: Math.random,
     });
     this.#unit = new Unit(systemd, {
@@ -112,6 +124,7 @@ export class Daemon {
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
       note: this.#note,
+      cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -139,6 +152,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#cutovers.sample(now);
         this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
@@ -146,6 +160,8 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
     await this.#supervisor.start(this.#config);
     this.#systemd.sockets.settle();
     this.#applied = true;
@@ -173,6 +189,7 @@ export class Daemon {
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
+    await this.#cutovers.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
     await this.#recorder.stop();
@@ -185,7 +202,9 @@ export class Daemon {
   snapshot(): Status {
     const now = new Date();
     const known = (name: string) => this.#recorder.historyOf(name);
-    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
+    const tunnels = this.#supervisor
+      .tunnels()
+      .map((tunnel) => withHistory(this.#cutovers.withRoute(tunnel), known(tunnel.name), now.getTime()));
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -241,6 +260,7 @@ export class Daemon {
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     await this.#plan.follow(this.#config.plan);
     try {
+      await this.#cutovers.apply(before, this.#config);
       this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {

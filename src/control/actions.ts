@@ -2,6 +2,7 @@ import type { ActorConfig, Config } from '../config/config.ts';
 import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
+import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
 import { ControlRefused } from './protocol.ts';
 import { unknownActor, unknownTunnels } from './unknown-name.ts';
 
@@ -23,6 +24,7 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
   readonly note: TakeNote;
+  readonly cutovers: RoutedDaemon;
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
@@ -83,5 +85,6 @@ export function createActions<Controlled extends ControlledTunnel>(
       daemon.note({ event: 'operator.rotate', actor });
       return daemon.rotate(config);
     },
+    ...cutoverActions(daemon.cutovers, daemon.note, (name) => void named([name])),
   };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * What goes over the control socket: one line of JSON with a request, one with its reply, and the connection ends. Empty
- * lines before the reply say that the daemon is still at it. Additive: a daemon refuses a command that it does not know by
+ * lines before the reply say that the daemon is still at it, {@link progress} how far it is. Additive: a daemon refuses a command that it does not know by
  * name, and a client ignores fields that it does not know.
  */
 export const request = z.discriminatedUnion('command', [
@@ -10,6 +10,8 @@ export const request = z.discriminatedUnion('command', [
   z.object({ command: z.literal('up'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('down'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('rotate'), actor: z.string() }),
+  z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
+  z.object({ command: z.literal('rollback'), name: z.string() }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -26,6 +28,20 @@ export type TunnelsResult = z.infer<typeof tunnelsResult>;
 
 /** What became of a rotation; `outcome` is one line for people. */
 export const rotateResult = z.object({ outcome: z.string() });
+
+/** What a cut-over, its rehearsal or the way back came to. */
+export const cutoverResult = z.object({
+  /** `possible`: of a rehearsal to which nothing was against; `unchanged`: it was so already. */
+  outcome: z.enum(['committed', 'blocked', 'rolled_back', 'unchanged', 'possible']),
+  reason: z.string().nullable(),
+  /** What is done, in words: of a rehearsal only. */
+  steps: z.array(z.string()),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
+});
+export type CutoverResult = z.infer<typeof cutoverResult>;
+
+/** A line before the reply to a command that takes its time: how far it is, in words. */
+export const progress = z.object({ progress: z.string() });
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -55,6 +71,7 @@ export type RefusalCode =
   | 'unknown_actor'
   | 'config_invalid'
   | 'reload_failed'
+  | 'cutover_impossible'
   | 'internal';
 
 /** A command that is refused, in words. */

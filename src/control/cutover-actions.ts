@@ -1,0 +1,52 @@
+import type { Outcome, Tell } from '../cutover/cutover.ts';
+import { CutoverImpossible, type Rehearsal } from '../cutover/cutovers.ts';
+import type { TakeNote } from '../evidence/happening.ts';
+import type { ControlActions } from './answer.ts';
+import { ControlRefused, type CutoverResult } from './protocol.ts';
+
+/** What moves the local port of a tunnel. All reject with {@link CutoverImpossible}. */
+export interface RoutedDaemon {
+  start(name: string, tell: Tell): Promise<Outcome>;
+  rehearse(name: string): Promise<Rehearsal>;
+  rollback(name: string, reason: string, tell: Tell): Promise<Outcome>;
+}
+
+/** The commands that move the local port of a tunnel. `known` throws unless there is a tunnel of that name. */
+export function cutoverActions(
+  cutovers: RoutedDaemon,
+  note: TakeNote,
+  known: (name: string) => void,
+): Pick<ControlActions, 'cutover' | 'rehearseCutover' | 'rollback'> {
+  return {
+    cutover: async (name, tell) => {
+      known(name);
+      note({ event: 'operator.cutover', tunnel: name });
+      return resultOf(await refusing(() => cutovers.start(name, tell)));
+    },
+    rehearseCutover: async (name) => {
+      known(name);
+      const { steps, checks } = await refusing(() => cutovers.rehearse(name));
+      const outcome = checks.every(({ ok }) => ok) ? 'possible' : 'blocked';
+      return { ...resultOf({ outcome: 'unchanged', reason: null, checks }), outcome, steps: [...steps] };
+    },
+    rollback: async (name, tell) => {
+      known(name);
+      note({ event: 'operator.rollback', tunnel: name });
+      return resultOf(await refusing(() => cutovers.rollback(name, 'an operator wants it back', tell)));
+    },
+  };
+}
+
+function resultOf({ outcome, reason, checks }: Outcome): CutoverResult {
+  const shown = checks.map(({ details, ...check }) => ({ ...check, details: [...details] }));
+  return { outcome, reason, steps: [], checks: shown };
+}
+
+async function refusing<Result>(task: () => Promise<Result>): Promise<Result> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!(error instanceof CutoverImpossible)) throw error;
+    throw new ControlRefused('cutover_impossible', error.message, { hint: error.hint });
+  }
+}
