@@ -20,6 +20,8 @@ export interface CutoverDependencies {
   readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
   readonly note: TakeNote;
   readonly log: Logger;
+  /** How long a disk that does not answer may keep somebody from going back, in milliseconds. Default 2000. */
+  readonly patienceMs?: number;
 }
 
 /** What became of a cut-over or of the way back. */
@@ -38,7 +40,6 @@ export interface CutoverTask {
   preflight(signal: AbortSignal): Promise<Check[]>;
 }
 
-/** A disk that does not answer within this time, in milliseconds, does not keep anybody from going back. */
 const PATIENCE_MS = 2_000;
 
 const START: Position = { phase: 'idle', since: new Date(0), reason: null };
@@ -259,7 +260,7 @@ export class Cutover {
 
   /** Not given up half way: what the disk says is what a restart goes by. */
   async #commit(tell: Tell): Promise<void> {
-    await bounded(this.#advance.bind(this, { kind: 'verified' }, tell));
+    await this.#inTime((signal) => this.#advance({ kind: 'verified' }, tell, signal));
     this.#settle();
   }
 
@@ -285,11 +286,17 @@ export class Cutover {
   async #note(event: CutoverEvent, tell: Tell): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) return;
-    await bounded((signal) => abortable(this.#write(position), signal)).catch((err: unknown) => {
+    await this.#inTime((signal) => abortable(this.#write(position), signal)).catch((err: unknown) => {
       this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
       tell(`could not be kept on the disk: ${err instanceof Error ? err.message : String(err)}`);
     });
     this.#enter(position, tell);
+  }
+
+  #inTime(write: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { patienceMs = PATIENCE_MS } = this.#deps;
+    const expired = () => new Error(`the disk did not answer within ${patienceMs} ms`);
+    return withDeadline(patienceMs, undefined, expired, write);
   }
 
   #enter(position: Position, tell: Tell): void {
@@ -321,11 +328,6 @@ export class Cutover {
     this.#writing = writing.catch(() => {});
     return writing;
   }
-}
-
-function bounded(write: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const expired = () => new Error(`the disk did not answer within ${PATIENCE_MS} ms`);
-  return withDeadline(PATIENCE_MS, undefined, expired, write);
 }
 
 function targetOf(successor: SuccessorConfig | undefined): string | null {

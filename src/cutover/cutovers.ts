@@ -85,7 +85,9 @@ export class Cutovers {
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
   async apply(before: Config, after: Config): Promise<void> {
     await Promise.all([...this.#cutovers].map(([name, cutover]) => this.#applyTo(name, cutover, before, after)));
-    for (const { name, drain } of after.tunnels.values()) if (drain) this.#of(name).reconfigure(drain.successor);
+    for (const { name, drain } of after.tunnels.values()) {
+      if (drain || this.#cutovers.has(name)) this.#of(name).reconfigure(drain?.successor);
+    }
   }
 
   /** Rejects with {@link CutoverImpossible}, `state_dir_unusable`, and whatever a bug throws. */
