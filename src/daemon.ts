@@ -1,5 +1,7 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Clients } from './clients/clients.ts';
+import { ClientResolver } from './clients/resolver.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
@@ -45,6 +47,7 @@ export class Daemon {
   readonly #version: string;
   readonly #metrics: Metrics;
   readonly #rotators: Rotators;
+  readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
@@ -79,13 +82,21 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    const resolver = new ClientResolver(
+      {
+        onAnswered: (result) => this.#metrics.clientLookups.inc({ result }),
+        onLooked: (seconds) => this.#metrics.clientLookupSeconds.observe(seconds),
+      },
+      this.#stopped.signal,
+    );
+    this.#clients = new Clients(resolver);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
       credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
-      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
       random: Math.random,
     });
     this.#unit = new Unit(systemd, {
@@ -127,6 +138,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#clients.keepOnly(this.#config.tunnels);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -169,13 +181,14 @@ export class Daemon {
   }
 
   snapshot(): Status {
-    const tunnels = this.#supervisor.tunnels();
+    const now = new Date();
+    const tunnels = this.#supervisor.tunnels().map((tunnel) => this.#clients.describe(tunnel, now));
     const links = this.#supervisor.links();
     return {
       schema: 1,
       node: this.#config.node,
       version: this.#version,
-      now: new Date().toISOString(),
+      now: now.toISOString(),
       started_at: this.#startedAt.toISOString(),
       ...overallState(tunnels),
       config: {

@@ -1,0 +1,121 @@
+import { type Dir, opendirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { printable } from '../printable.ts';
+import { type Membership, membershipOf } from './cgroup.ts';
+
+/** A process that holds a socket. */
+export interface Holder extends Membership {
+  readonly pid: number;
+  readonly process: string;
+}
+
+/** What this process may see of others (ptrace(2), "Ptrace access mode checking"). */
+export interface Sight {
+  /** CAP_SYS_PTRACE: the descriptors of everybody. */
+  readonly everybody: boolean;
+  readonly uid: number;
+}
+
+/** CAP_SYS_PTRACE of capabilities(7). */
+const SYS_PTRACE = 19n;
+
+/** Of this process, by the text of /proc/self/status. Pure. */
+export function sightOf(status: string, uid: number): Sight {
+  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return { everybody: ((BigInt(`0x${capabilities}`) >> SYS_PTRACE) & 1n) === 1n, uid };
+}
+
+/**
+ * Looks for the processes that hold those sockets, inode by uid, the likeliest first. Each step is a system call or two of
+ * some microseconds, done at once: through the thread pool each would cost this thread more. Ends when all are found or
+ * nobody is left.
+ */
+export function* findHolders(
+  sockets: ReadonlyMap<string, number>,
+  known: ReadonlySet<number>,
+  sight: Sight,
+): Generator<void, Map<string, Holder>> {
+  const found = new Map<string, Holder>();
+  const left = new Set(sockets.keys());
+  for (const pid of yield* candidates(new Set(sockets.values()), known, sight)) {
+    for (const fd of descriptorsOf(pid)) {
+      const inode = socketAt(pid, fd);
+      if (inode !== undefined && left.has(inode)) {
+        const holder = describe(pid);
+        // Another process may have got the pid meanwhile.
+        if (holder !== undefined && socketAt(pid, fd) === inode) {
+          found.set(inode, holder);
+          left.delete(inode);
+          if (left.size === 0) return found;
+        }
+      }
+      yield;
+    }
+    yield;
+  }
+  return found;
+}
+
+/** Who has called before, then the users that made the sockets, then the youngest; this process, with all its sockets, last. */
+function* candidates(
+  uids: ReadonlySet<number>,
+  known: ReadonlySet<number>,
+  sight: Sight,
+): Generator<void, readonly number[]> {
+  const ranked: { readonly pid: number; readonly rank: number }[] = [];
+  for (const name of listProcesses()) {
+    const pid = Number(name);
+    const uid = ownerOf(pid);
+    if (uid !== undefined && (sight.everybody || uid === sight.uid)) {
+      const rank = pid === process.pid ? 3 : known.has(pid) ? 0 : uids.has(uid) ? 1 : 2;
+      ranked.push({ pid, rank });
+    }
+    yield;
+  }
+  return ranked.sort((a, b) => a.rank - b.rank || b.pid - a.pid).map(({ pid }) => pid);
+}
+
+function listProcesses(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function ownerOf(pid: number): number | undefined {
+  try {
+    return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One by one: a process may have a million of them. */
+function* descriptorsOf(pid: number): Generator<string> {
+  let directory: Dir | undefined;
+  try {
+    directory = opendirSync(`/proc/${pid}/fd`);
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
+  } catch {
+    // Not ours to see, or gone.
+  } finally {
+    directory?.closeSync();
+  }
+}
+
+function socketAt(pid: number, fd: string): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(pid: number): Holder | undefined {
+  try {
+    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+    return { pid, process: printable(name, 64), ...membershipOf(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) };
+  } catch {
+    return undefined;
+  }
+}
