@@ -24,35 +24,38 @@ export function sightOf(status: string, uid: number): Sight {
   return { everybody: ((BigInt(`0x${capabilities}`) >> SYS_PTRACE) & 1n) === 1n, uid };
 }
 
-/**
- * Looks for the processes that hold those sockets, inode by uid, the likeliest first. Each step is a system call or two of
- * some microseconds, done at once: through the thread pool each would cost this thread more. Ends when all are found or
- * nobody is left.
- */
-export function* findHolders(
-  sockets: ReadonlyMap<string, number>,
-  known: ReadonlySet<number>,
-  sight: Sight,
-): Generator<void, Map<string, Holder>> {
-  const found = new Map<string, Holder>();
-  const left = new Set(sockets.keys());
-  for (const pid of yield* candidates(new Set(sockets.values()), known, sight)) {
+/** What is looked for: sockets, inode by uid. What is found is taken out of it. */
+export type Wanted = Map<string, number>;
+export type OnFound = (inode: string, holder: Holder) => void;
+
+/** Looks for the holders of those sockets among these processes. Each step is a system call or two of some microseconds. */
+export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: OnFound): Generator<void, void> {
+  for (const pid of pids) {
     for (const fd of descriptorsOf(pid)) {
       const inode = socketAt(pid, fd);
-      if (inode !== undefined && left.has(inode)) {
+      if (inode !== undefined && wanted.has(inode)) {
         const holder = describe(pid);
         // Another process may have got the pid meanwhile.
         if (holder !== undefined && socketAt(pid, fd) === inode) {
-          found.set(inode, holder);
-          left.delete(inode);
-          if (left.size === 0) return found;
+          wanted.delete(inode);
+          onFound(inode, holder);
+          if (wanted.size === 0) return;
         }
       }
       yield;
     }
     yield;
   }
-  return found;
+}
+
+/** The same among all that may be looked at, the likeliest first. */
+export function* searchAll(
+  known: ReadonlySet<number>,
+  sight: Sight,
+  wanted: Wanted,
+  onFound: OnFound,
+): Generator<void, void> {
+  yield* searchAmong(yield* candidates(new Set(wanted.values()), known, sight), wanted, onFound);
 }
 
 /** Who has called before, then the users that made the sockets, then the youngest; this process, with all its sockets, last. */

@@ -3,9 +3,9 @@ import { sleep } from '../async/sleep.ts';
 import { parseIp } from '../ip.ts';
 import { Budget } from './budget.ts';
 import { type Client, UNKNOWN } from './client.ts';
-import { findHolders, type Holder, type Sight, sightOf } from './processes.ts';
-import { readRows } from './read-table.ts';
-import { type Family, type Peer, rowKey, type SocketRow } from './socket-table.ts';
+import { type Holder, type OnFound, type Sight, searchAll, searchAmong, sightOf, type Wanted } from './processes.ts';
+import { readTable } from './read-table.ts';
+import { type Family, type Peer, parseRow, portsIn, portsOf, rowKey, type SocketRow } from './socket-table.ts';
 import { isRealUid } from './uid-map.ts';
 
 /** A connection whose client is asked for. */
@@ -28,6 +28,8 @@ export interface ResolverDependencies {
 const MOST_WAITING = 4_096;
 /** Clients that will call again, mostly. */
 const MOST_KNOWN = 64;
+/** With so few waiting there is time to look for each at once, before it is gone. */
+const FEW = 4;
 
 /** Of this thread, on which all connections are served. */
 const LOOP = { share: 0.02, burstMs: 10 };
@@ -54,9 +56,10 @@ export class ClientResolver {
   readonly #reading = new Budget(READING, performance.now());
   /** Processes that were found, the latest last. */
   readonly #known = new Set<number>();
-  #waiting: Question[] = [];
+  /** By {@link portsOf}. A line of the table is held against those that wait at that moment: many live for milliseconds. */
+  readonly #waiting = new Map<number, Question>();
   #running = false;
-  /** By the search that is under way, in milliseconds. */
+  /** By the look that is under way, in milliseconds. */
   #spentMs = 0;
 
   /** @param signal ends it: what is asked from then on is not looked up */
@@ -68,8 +71,12 @@ export class ClientResolver {
   }
 
   ask(question: Question): void {
-    if (this.#waiting.length >= MOST_WAITING || this.#signal.aborted) return this.#answer(question, undefined);
-    this.#waiting.push(question);
+    const ports = portsOf(question.peer);
+    if (this.#waiting.size >= MOST_WAITING || this.#waiting.has(ports) || this.#signal.aborted) {
+      this.#answer(question, undefined);
+      return;
+    }
+    this.#waiting.set(ports, question);
     if (this.#running) return;
     this.#running = true;
     // The connection itself goes first.
@@ -77,79 +84,102 @@ export class ClientResolver {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.size > 0) {
       const pauseMs = this.#reading.waitMs(performance.now());
       if (pauseMs > 0) await sleep(pauseMs, this.#signal).catch(() => {});
-      const questions = this.#waiting;
-      this.#waiting = [];
-      const open = this.#signal.aborted ? [] : questions.filter((question) => question.isOpen());
-      const clients = open.length === 0 ? new Map<Question, Client>() : await this.#look(open);
-      for (const question of questions) this.#answer(question, clients.get(question));
+      const questions = [...this.#waiting];
+      if (!this.#signal.aborted && questions.some(([, question]) => question.isOpen())) {
+        this.#spentMs = 0;
+        await this.#look(questions.map(([, question]) => question));
+        this.#deps.onLooked(this.#spentMs / 1_000);
+      }
+      for (const [ports, question] of questions) {
+        if (this.#waiting.get(ports) !== question) continue;
+        this.#waiting.delete(ports);
+        const looked = question.isOpen() && !this.#signal.aborted;
+        this.#answer(question, looked ? { ...UNKNOWN, address: foreign(question.peer.address) } : undefined);
+      }
     }
     this.#running = false;
   }
 
-  async #look(questions: readonly Question[]): Promise<Map<Question, Client>> {
-    this.#spentMs = 0;
-    const rows = await this.#rowsOf(questions);
-    const holders = await this.#holdersOf(new Map([...rows.values()].map(({ inode, uid }) => [inode, uid])));
-    this.#deps.onLooked(this.#spentMs / 1_000);
-    return new Map(questions.map((question) => [question, this.#describe(question, rows, holders)]));
-  }
-
-  #describe(question: Question, rows: ReadonlyMap<Question, SocketRow>, holders: ReadonlyMap<string, Holder>): Client {
-    const row = rows.get(question);
-    if (row === undefined) return { ...UNKNOWN, address: foreign(question.peer.address) };
-    const uid = isRealUid(row.uid, this.#uidMap) ? row.uid : null;
-    return { ...UNKNOWN, uid, ...holders.get(row.inode) };
-  }
-
-  async #rowsOf(questions: readonly Question[]): Promise<Map<Question, SocketRow>> {
-    const found = new Map<Question, SocketRow>();
+  /** Reads the tables once, until these have been recognized or are gone. Whoever comes meanwhile may be as well. */
+  async #look(questions: readonly Question[]): Promise<void> {
+    const late: Sighting[] = [];
+    const areLeft = () => questions.some((each) => this.#waiting.get(portsOf(each.peer)) === each && each.isOpen());
     for (const family of FAMILIES) {
-      const asked = new Map<string, Question>();
-      for (const question of questions) {
-        const key = found.has(question) || !question.isOpen() ? undefined : rowKey(question.peer, family);
-        if (key !== undefined) asked.set(key, question);
-      }
-      if (asked.size === 0) continue;
-      const from = performance.now();
-      const rows = await readRows(family, new Set(asked.keys()), this.#signal);
-      this.#spend(this.#reading, from);
-      for (const [key, question] of asked) {
-        const row = rows.get(key);
-        if (row) found.set(question, row);
+      if (!areLeft()) break;
+      let from = performance.now();
+      for await (const lines of readTable(family)) {
+        const sightings = this.#recognize(lines, family);
+        this.#spend(this.#reading, from);
+        if (sightings.length > 0) late.push(...(await this.#nameAtOnce(sightings)));
+        if (this.#signal.aborted || !areLeft()) break;
+        from = performance.now();
       }
     }
-    return found;
+    await this.#name(late);
   }
 
-  async #holdersOf(sockets: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, Holder>> {
-    if (sockets.size === 0) return new Map();
-    const holders = await this.#inSlices(findHolders(sockets, this.#known, this.#sight));
-    for (const { pid } of holders?.values() ?? []) this.#remember(pid);
-    return holders ?? new Map();
+  /** Those whose sockets these lines are; they wait no longer. */
+  #recognize(lines: readonly string[], family: Family): Sighting[] {
+    return lines.flatMap((line) => {
+      const ports = portsIn(line);
+      const question = this.#waiting.get(ports);
+      if (question === undefined) return [];
+      const row = parseRow(line);
+      if (row === undefined || row.key !== rowKey(question.peer, family)) return [];
+      this.#waiting.delete(ports);
+      return [{ question, row }];
+    });
   }
 
-  /** Undefined when there was not the time for it. */
-  async #inSlices<T>(steps: Generator<void, T>): Promise<T | undefined> {
-    const deadline = performance.now() + SEARCH_MS;
+  /** Before they are gone, as far as there is the time. Returns those who are still to be named. */
+  async #nameAtOnce(sightings: readonly Sighting[]): Promise<readonly Sighting[]> {
+    if (this.#loop.waitMs(performance.now()) > 0) return sightings;
+    const latest = [...this.#known].reverse();
+    const left = await this.#search(sightings, 0, (wanted, onFound) => searchAmong(latest, wanted, onFound));
+    if (left.length === 0 || this.#waiting.size > FEW) return left;
+    await this.#name(left);
+    return [];
+  }
+
+  /** Whoever is not found is known by the socket's user alone. */
+  async #name(sightings: readonly Sighting[]): Promise<void> {
+    if (sightings.length === 0) return;
+    const search: Search = (wanted, onFound) => searchAll(this.#known, this.#sight, wanted, onFound);
+    for (const sighting of await this.#search(sightings, SEARCH_MS, search)) this.#tell(sighting, undefined);
+  }
+
+  /** Returns those who were not found. */
+  async #search(sightings: readonly Sighting[], withinMs: number, search: Search): Promise<Sighting[]> {
+    const left = new Map(sightings.map((sighting) => [sighting.row.inode, sighting]));
+    const wanted = new Map(sightings.map(({ row }) => [row.inode, row.uid]));
+    const steps = search(wanted, (inode, holder) => {
+      const sighting = left.get(inode);
+      left.delete(inode);
+      this.#remember(holder.pid);
+      if (sighting !== undefined) this.#tell(sighting, holder);
+    });
+    await this.#inSlices(steps, withinMs);
+    return [...left.values()];
+  }
+
+  async #inSlices(steps: Generator<void, void>, withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
     try {
       for (;;) {
         const from = performance.now();
-        let step = steps.next();
-        while (step.done !== true && performance.now() - from < SLICE_MS) step = steps.next();
+        let { done } = steps.next();
+        while (done !== true && performance.now() - from < SLICE_MS) ({ done } = steps.next());
         const to = this.#spend(this.#loop, from);
-        if (step.done === true) return step.value;
-        if (to > deadline) return undefined;
-        await sleep(Math.max(1, this.#loop.waitMs(to)), this.#signal);
+        if (done === true || to >= deadline) return;
+        await sleep(Math.max(1, this.#loop.waitMs(to)), this.#signal).catch(() => {});
+        if (this.#signal.aborted) return;
       }
-    } catch (error) {
-      if (this.#signal.aborted) return undefined;
-      throw error;
     } finally {
       // Whatever it has open.
-      steps.return(undefined as T);
+      steps.return();
     }
   }
 
@@ -170,16 +200,28 @@ export class ClientResolver {
     }
   }
 
+  #tell({ question, row }: Sighting, holder: Holder | undefined): void {
+    const uid = isRealUid(row.uid, this.#uidMap) ? row.uid : null;
+    this.#answer(question, { ...UNKNOWN, uid, ...holder });
+  }
+
   #answer(question: Question, client: Client | undefined): void {
     this.#deps.onAnswered(client === undefined ? 'skipped' : client.process === null ? 'unknown' : 'found');
     question.answer(client);
   }
 }
 
+interface Sighting {
+  readonly question: Question;
+  readonly row: SocketRow;
+}
+
+type Search = (wanted: Wanted, onFound: OnFound) => Generator<void, void>;
+
 /** The address of somebody who is not on this machine's own loopback. */
 function foreign(address: string): string | null {
   const ip = parseIp(address);
-  if (ip === undefined) return address === '' ? null : address;
+  if (ip === undefined) return address;
   const loopback = ip.length === 4 ? ip[0] === 127 : ip.every((byte, index) => byte === (index === 15 ? 1 : 0));
   return loopback ? null : address;
 }

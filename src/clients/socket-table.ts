@@ -45,11 +45,16 @@ export function parseRow(line: string): (SocketRow & { readonly key: string }) |
 /** sl, both ends, st, the queues, tr and when, retrnsmt, uid, timeout, inode. */
 const ROW = /^ *\d+: ([0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4}) [0-9A-F]{2} \S+ \S+ \S+ +(\d+) +\d+ (\d+)(?: |$)/;
 
-/** The part of a line that {@link rowKey} is about, to pass over the others cheaply. */
-export function keyIn(line: string): string {
-  const from = line.indexOf(': ') + 2;
-  const to = line.indexOf(' ', line.indexOf(' ', from) + 1);
-  return line.slice(from, to);
+/** A connection by its ports alone, as a number: what is compared first, in every line. */
+export function portsOf({ port, localPort }: Pick<Peer, 'port' | 'localPort'>): number {
+  return port * 65_536 + localPort;
+}
+
+/** The same of a line of the table; not a number for its title. Pure. */
+export function portsIn(line: string): number {
+  const first = line.indexOf(':', line.indexOf(':') + 1);
+  const second = line.indexOf(':', first + 1);
+  return Number.parseInt(`${line.slice(first + 1, first + 5)}${line.slice(second + 1, second + 5)}`, 16);
 }
 
 function inFamily(ip: Ip, family: Family): Ip | undefined {
