@@ -10,18 +10,26 @@ export interface Holder extends Membership {
 
 /** What this process may see of others (ptrace(2), "Ptrace access mode checking"). */
 export interface Sight {
-  /** CAP_SYS_PTRACE: the descriptors of everybody. */
+  /** The descriptors of everybody: to trace them, and to open directories of others. */
   readonly everybody: boolean;
   readonly uid: number;
 }
 
-/** CAP_SYS_PTRACE of capabilities(7). */
+/** By their bits in capabilities(7). */
+const DAC_OVERRIDE = 1n;
+const DAC_READ_SEARCH = 2n;
 const SYS_PTRACE = 19n;
 
 /** Of this process, by the text of /proc/self/status. Pure. */
 export function sightOf(status: string, uid: number): Sight {
-  const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
-  return { everybody: ((BigInt(`0x${capabilities}`) >> SYS_PTRACE) & 1n) === 1n, uid };
+  const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  const has = (bit: bigint) => ((capabilities >> bit) & 1n) === 1n;
+  return { everybody: has(SYS_PTRACE) && (has(DAC_READ_SEARCH) || has(DAC_OVERRIDE)), uid };
+}
+
+/** By the text of /proc/PID/comm, which the process itself may have set to anything. Pure. */
+export function processName(comm: string): string {
+  return printable(comm.replace(/\n$/, ''), 64);
 }
 
 /** What is looked for: sockets, inode by uid. What is found is taken out of it. */
@@ -116,8 +124,11 @@ function socketAt(pid: number, fd: string): string | undefined {
 
 function describe(pid: number): Holder | undefined {
   try {
-    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
-    return { pid, process: printable(name, 64), ...membershipOf(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) };
+    return {
+      pid,
+      process: processName(readFileSync(`/proc/${pid}/comm`, 'utf8')),
+      ...membershipOf(readFileSync(`/proc/${pid}/cgroup`, 'utf8')),
+    };
   } catch {
     return undefined;
   }

@@ -42,7 +42,7 @@ describe.skipIf(!has('procfs'))(ClientResolver, () => {
     new Promise<Client | undefined>((answer) => resolver.ask({ peer, isOpen, answer }));
 
   it('finds the process, whatever it calls itself', async () => {
-    await using child = startNamedClient(port, 'a) 1\n\x1b[2J(b');
+    await using child = startNamedClient(port, 'a) 1 \x1b[2J(b');
     using socket = disposing(await accepted());
     const client = await ask(peerOf(socket.it));
     expect(client).toMatchObject({ pid: child.pid, uid: process.getuid?.(), pod: null, address: null });
