@@ -11,6 +11,11 @@ interface Part {
   readonly terms: string;
 }
 
+/** Texts that every Debian system has, and that a package does not repeat (Debian Policy 12.5). */
+const COMMON: Readonly<Record<string, string>> = {
+  'Apache-2.0': 'On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.',
+};
+
 /**
  * debian/copyright (machine-readable, version 1.0): our licence, and the very text of each dependency's, whose own file
  * is left out of the program directory.
@@ -33,8 +38,7 @@ function partOf(checkout: string, { path, name, version, license, author, homepa
     title: [`${name} ${version}`, ...(homepage === undefined ? [] : [homepage])].join(', '),
     license,
     holders: holdersIn(terms) || author || `the ${name} authors`,
-    // Apache and the like are in /usr/share/common-licenses; which text a package means is still its own to say.
-    terms: terms || `Its package.json says ${license}, and it has no text of that.`,
+    terms: COMMON[license] ?? (terms || `Its package.json says ${license}, and it has no text of that.`),
   };
 }
 
@@ -59,7 +63,7 @@ function continued(text: string): string {
 function holdersIn(text: string): string {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   return lines
-    .filter((line) => /^copyright( \(c\)| ©)? .*\w{3}/i.test(line) && !/owner|holder|notice/i.test(line))
+    .filter((line) => /^copyright( \(c\)| ©)? .*\w{3}/i.test(line) && !/owner|holder|notice|\[yyyy\]/i.test(line))
     .join('\n');
 }
 

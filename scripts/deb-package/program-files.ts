@@ -5,9 +5,11 @@ import type { Dependency } from './dependencies.ts';
 
 /** Folders of a package that no program runs from; further down the same names may be part of a library. */
 const TOP_FOLDERS =
-  /^(?:\..*|test|tests|__tests__|bench|benchmark|benchmarks|example|examples|docs?|coverage|browser|types|integration|bin)$/;
+  /^(?:\..*|test|tests|__tests__|bench|benchmark|benchmarks|example|examples|docs?|coverage|browser|types|integration|scripts|bin)$/;
 /** Of a compiled module: made for one machine, or what it is made from. */
 const NATIVE = /^(?:build|src|binding\.gyp)$/;
+/** Commands of its own, which nobody calls here. */
+const COMMANDS = /^bin\.m?js$/;
 /** What node does not read. */
 const NOT_RUN =
   /^\.|\.(?:md|markdown|map|ts|cts|mts|flow|c|cc|h|node|gypi?|yml|yaml|sh|html|css|png|tgz|lock|bnf|tap|log|txt)$/i;
@@ -36,7 +38,7 @@ function installDependency(from: string, into: string): void {
       if (name === 'node_modules' || (isNative && NATIVE.test(name))) continue;
       if (entry.isDirectory()) {
         if (depth > 0 || !TOP_FOLDERS.test(name)) below(path, depth + 1);
-      } else if (!NOT_RUN.test(name) && !isLicenseFile(name)) {
+      } else if (!NOT_RUN.test(name) && !COMMANDS.test(name) && !isLicenseFile(name)) {
         install(join(from, path), join(into, path));
       }
     }

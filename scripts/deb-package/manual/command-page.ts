@@ -81,10 +81,10 @@ function synopsis(words: readonly string[], command: CommandOutline): string {
 function about(name: string, command: CommandOutline): string {
   return subsection(
     [name, ...command.arguments.map(({ usage }) => usage)].join(' '),
-    prose(sentence(command.description)),
+    prose(command.description),
     ...command.arguments
       .filter(({ description }) => description !== '')
-      .map((argument) => entry(argumentUsage(argument), prose(sentence(argument.description)))),
+      .map((argument) => entry(argumentUsage(argument), prose(argument.description))),
     ...command.options.map(optionEntry),
   );
 }
@@ -96,11 +96,5 @@ function argumentUsage({ name, usage }: ArgumentOutline): string {
 function optionEntry({ short, long, value, description, default: otherwise }: OptionOutline): string {
   const names = [short, long].flatMap((name) => (name === undefined ? [] : [bold(name)])).join(', ');
   const tag = value === undefined ? names : `${names} ${italic(value)}`;
-  return entry(tag, prose(sentence(otherwise === undefined ? description : `${description} (default: ${otherwise})`)));
-}
-
-/** Help texts are fragments; a manual is written in sentences. */
-function sentence(fragment: string): string {
-  const begun = /^[a-z]+\b/.test(fragment) ? fragment.charAt(0).toUpperCase() + fragment.slice(1) : fragment;
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+  return entry(tag, prose(otherwise === undefined ? description : `${description} (default: ${otherwise})`));
 }
