@@ -36,6 +36,8 @@ export interface BuildOptions {
   readonly maintainer: string;
   /** The time of everything in it, in seconds since 1970 (SOURCE_DATE_EPOCH). */
   readonly epoch: number;
+  /** xz makes it a third smaller, and takes seconds. Default xz. */
+  readonly compression?: 'xz' | 'gzip';
 }
 
 interface Manifest {
@@ -49,7 +51,7 @@ interface Manifest {
  * path. Needs dpkg-deb(1) and nothing of the network.
  */
 export function buildPackage(options: BuildOptions): string {
-  const { checkout, out, revision, maintainer, epoch } = options;
+  const { checkout, out, revision, maintainer, epoch, compression = 'xz' } = options;
   const manifest = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as Manifest;
   const version = debianVersion({ upstream: manifest.version, revision });
   const temp = mkdtempSync(join(tmpdir(), 'fleet-mesh-deb-'));
@@ -70,7 +72,7 @@ export function buildPackage(options: BuildOptions): string {
     mkdirSync(out, { recursive: true });
     const file = join(out, `fleet-mesh_${version}_all.deb`);
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
-    execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', root, file], {
+    execFileSync('dpkg-deb', ['--root-owner-group', `-Z${compression}`, '--build', root, file], {
       env,
       stdio: ['ignore', 'ignore', 'inherit'],
     });

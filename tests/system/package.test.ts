@@ -33,6 +33,8 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     for (const file of built) copyFileSync(file, mesh.box.path(deb(file.split('_')[1] ?? '')));
     // A container's way to keep package scripts from starting services: the box is a whole machine.
     await mesh.box.must('rm', '-f', '/usr/sbin/policy-rc.d');
+    // The index of manual pages takes seconds, after each run of dpkg.
+    await mesh.box.must('rm', '-f', '/var/lib/man-db/auto-update');
     port = await freePort();
     socket = `fleet-mesh-forward@${port}.socket`;
     await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000, production: true } });
