@@ -56,7 +56,9 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
       await mesh.box.must('env', 'DEBIAN_FRONTEND=noninteractive', ...apt);
     } else {
       // Node is here, but by another way than a package: what Depends: is for cannot be shown.
-      process.stderr.write('\n*** No Debian package nodejs >= 20.19 here: the package is installed with --force-depends ***\n');
+      process.stderr.write(
+        '\n*** No Debian package nodejs >= 20.19 here: the package is installed with --force-depends ***\n',
+      );
       await dpkg('--force-depends', '-i', deb('0.1.0-1'));
     }
     for (const unit of [SERVICE, ENDPOINT]) {
@@ -166,6 +168,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
 
 /** Whether Node comes from a package that fulfils ours: Debian's own, or one of the same name. */
 async function hasDebianNode({ box }: BoxedMesh): Promise<boolean> {
-  const { code, stdout } = await box.run('dpkg-query', '-W', '-f', '${Version}', 'nodejs');
-  return code === 0 && (await box.run('dpkg', '--compare-versions', stdout, 'ge', '20.19')).code === 0;
+  const { code, stdout } = await box.run('dpkg-query', '--show', 'nodejs');
+  const version = stdout.trim().split('\t')[1] ?? '';
+  return code === 0 && (await box.run('dpkg', '--compare-versions', version, 'ge', '20.19')).code === 0;
 }
