@@ -50,6 +50,14 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     return `${stdout}${stderr}`;
   };
 
+  it('refuses a place that scripts/install-node has taken', async () => {
+    mesh.box.write('/usr/lib/fleet-mesh/install.json', '{}');
+    const { code, stderr } = await mesh.box.run('dpkg', '-i', deb('0.1.0-1'));
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('scripts/install-node has installed it here');
+    await mesh.box.must('rm', '-r', '/usr/lib/fleet-mesh');
+  });
+
   it('is installed by apt, and enables and starts nothing', async () => {
     if (await hasDebianNode(mesh)) {
       const apt = ['apt-get', '-qy', '--no-install-recommends', 'install', deb('0.1.0-1')];
@@ -121,9 +129,17 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect((await mesh.allUp()).version).toBe('0.1.0');
   });
 
+  it('knows what runs also when an upgrade broke off, and was begun again', async () => {
+    const pid = await mesh.mainPid();
+    for (const _attempt of [1, 2]) await dpkg('--unpack', deb(`${NEXT}-1`));
+    expect(await mesh.mainPid()).toBe(pid);
+    await dpkg('--configure', 'fleet-mesh');
+    expect((await mesh.allUp()).version).toBe(NEXT);
+  });
+
   it('leaves a daemon that was stopped as it is', async () => {
     await mesh.must('stop', ENDPOINT, socket, SERVICE);
-    await dpkg('-i', deb(`${NEXT}-1`));
+    await dpkg('-i', deb('0.1.0-1'));
     expect([await isActive(SERVICE), await isActive(socket)]).toEqual([false, false]);
     await mesh.must('start', ENDPOINT, socket, SERVICE);
     await mesh.allUp();
