@@ -1,15 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -68,7 +58,7 @@ export function buildPackage(options: BuildOptions): string {
     for (const name of ['preinst', 'postinst', 'prerm', 'postrm']) {
       write(join(root, 'DEBIAN', name), readFileSync(new URL(`maintainer/${name}`, import.meta.url)), 0o755);
     }
-    normalize(root, epoch);
+    openDirectories(root);
     mkdirSync(out, { recursive: true });
     const file = join(out, `fleet-mesh_${version}_all.deb`);
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
@@ -155,11 +145,10 @@ function filesBelow(root: string, directory = ''): string[] {
     });
 }
 
-/** Everything of one time, and directories that everybody may read. */
-function normalize(path: string, epoch: number): void {
-  if (lstatSync(path).isDirectory()) {
-    chmodSync(path, 0o755);
-    for (const name of readdirSync(path)) normalize(join(path, name), epoch);
+/** Directories that everybody may read, whatever the umask. Times are dpkg-deb's to set, from SOURCE_DATE_EPOCH. */
+function openDirectories(path: string): void {
+  chmodSync(path, 0o755);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) openDirectories(join(path, entry.name));
   }
-  lutimesSync(path, epoch, epoch);
 }
