@@ -4,6 +4,7 @@ import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
 import { importHosts, importUnits } from './commands/import.ts';
+import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
@@ -62,10 +63,11 @@ program
 
 program
   .command('check')
-  .description('validates the configuration: all problems at once; touches no network')
+  .description('validates configuration, plan and policy: all problems at once; touches no network')
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
-  .action(ends((options: { config: string; json: boolean }) => check(options, io)));
+  .option('--no-plan', 'only what the daemon needs to start: neither the plan nor the policy')
+  .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
 program
   .command('schema')
@@ -203,6 +205,8 @@ importing
       importHosts(hosts, options, interruptible()),
     ),
   );
+
+addPlanCommands(program, configOption, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
