@@ -92,8 +92,10 @@ function installContent(
   symlinkSync('../lib/fleet-mesh/dist/cli.js', join(root, 'usr/bin/fleet-mesh'));
   installUnits(checkout, root);
 
-  put('etc/fleet-mesh/example-tunnels.yaml', exampleFrom(source('config/example-tunnels.yaml')));
-  put('usr/share/fleet-mesh/tunnels.schema.json', `${JSON.stringify(schema, null, 2)}\n`);
+  for (const name of readdirSync(join(checkout, 'config'))) {
+    if (/^example-.*\.yaml$/.test(name)) put(`etc/fleet-mesh/${name}`, exampleFrom(source(`config/${name}`)));
+    if (name.endsWith('.schema.json')) put(`usr/share/fleet-mesh/${name}`, source(`config/${name}`));
+  }
   zipped('usr/share/man/man1/fleet-mesh.1.gz', commandPage(outline, upstream, date));
   zipped('usr/share/man/man5/fleet-mesh-tunnels.5.gz', tunnelsPage(schema, upstream, date));
   put('usr/share/bash-completion/completions/fleet-mesh', bashCompletion(outline));
@@ -126,7 +128,7 @@ function installUnits(checkout: string, root: string): void {
 
 /** Editors find the schema where the package has it. */
 function exampleFrom(text: string): string {
-  return text.replace('$schema=tunnels.schema.json', '$schema=/usr/share/fleet-mesh/tunnels.schema.json');
+  return text.replace(/\$schema=(?=[\w-]+\.schema\.json)/, '$$schema=/usr/share/fleet-mesh/');
 }
 
 /** A synopsis of deb-control(5) has no article, no full stop and fewer than 80 characters: its first part will do. */

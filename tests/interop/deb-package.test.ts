@@ -66,9 +66,18 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(wanted.filter((path) => !there.has(path))).toEqual([]);
   });
 
-  it('has no configuration but an example, which a running daemon does not read', () => {
-    expect(text('DEBIAN/conffiles')).toBe('/etc/fleet-mesh/example-tunnels.yaml\n');
-    expect(files().filter((path) => path.startsWith('etc/'))).toEqual(['etc/fleet-mesh/example-tunnels.yaml']);
+  it('has no configuration but examples, which a running daemon does not read', () => {
+    const examples = ['etc/fleet-mesh/example-plan.yaml', 'etc/fleet-mesh/example-tunnels.yaml'];
+    expect(text('DEBIAN/conffiles')).toBe(examples.map((path) => `/${path}\n`).join(''));
+    expect(
+      files()
+        .filter((path) => path.startsWith('etc/'))
+        .sort(),
+    ).toEqual(examples);
+    for (const path of examples) {
+      const schema = /\$schema=\/(\S+)/.exec(text(path))?.[1] ?? '';
+      expect(JSON.parse(text(schema)), path).toHaveProperty('properties');
+    }
   });
 
   it("belongs to root, is nobody's to write, and is of one time", () => {
@@ -124,7 +133,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(complete('st')).toBe('status');
     expect(complete('--config', 'run', 'check', '--j')).toBe('--json');
     expect(complete('import', 'ssh-c')).toBe('ssh-config');
-    expect(complete('check', '--config', join(root, 'etc/fleet-mesh/ex'))).toBe(
+    expect(complete('check', '--config', join(root, 'etc/fleet-mesh/example-t'))).toBe(
       join(root, 'etc/fleet-mesh/example-tunnels.yaml'),
     );
   });

@@ -99,6 +99,11 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   });
 
   it('refuses and loses no connection in an upgrade, except those that the replaced process had', async () => {
+    // A plan that cannot be used keeps no daemon from starting, and so none from being replaced.
+    await mesh.write(
+      { held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000 } },
+      { plan: 'none.yaml' },
+    );
     const [endpointSince, socketSince] = [await since(ENDPOINT), await since(socket)];
     let upgrade: Promise<string> | undefined;
     const { failures, served, idle } = await mesh.underLoad(port, () => {

@@ -14,7 +14,7 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
 
 const FILES: readonly (readonly [string, string])[] = [
   ['/etc/fleet-mesh/tunnels.yaml', 'The configuration of the system unit; see fleet-mesh-tunnels(5).'],
-  ['/etc/fleet-mesh/example-tunnels.yaml', 'Every field explained; nothing reads it.'],
+  ['/etc/fleet-mesh/example-tunnels.yaml, example-plan.yaml', 'Every field explained; nothing reads them.'],
   [
     '/etc/fleet-mesh/keys/',
     "Private keys, root's alone. The system unit reads FILE in there as `credential:key_FILE`, whoever owns it.",
