@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { version } from '../../src/version.ts';
 import { has, hasBox } from '../support/capabilities.ts';
 import { buildDeb } from '../support/deb-package.ts';
 import { freePort } from '../support/loopback.ts';
@@ -17,9 +18,10 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   let mesh: BoxedMesh;
   let port: number;
   let socket: string;
+  let hasNode: boolean;
 
   /** As a file of the box. */
-  const deb = (version: string) => `/srv/fleet-mesh_${version}_all.deb`;
+  const deb = (debianVersion: string) => `/srv/fleet-mesh_${debianVersion}_all.deb`;
 
   beforeAll(async () => {
     using temp = tempDir('deb');
@@ -35,6 +37,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.box.must('rm', '-f', '/usr/sbin/policy-rc.d');
     // The index of manual pages takes seconds, after each run of dpkg.
     await mesh.box.must('rm', '-f', '/var/lib/man-db/auto-update');
+    hasNode = await hasDebianNode(mesh);
     port = await freePort();
     socket = `fleet-mesh-forward@${port}.socket`;
     await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000, production: true } });
@@ -45,29 +48,33 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   const since = (unit: string) => mesh.must('show', '--value', '-p', 'ActiveEnterTimestampMonotonic', unit);
   /** What dpkg and the package's scripts say. */
   const dpkg = async (...args: readonly string[]) => {
-    const { code, stdout, stderr } = await mesh.box.run('env', 'DEBIAN_FRONTEND=noninteractive', 'dpkg', ...args);
+    const forced = hasNode ? [] : ['--force-depends'];
+    const { code, stdout, stderr } = await mesh.box.run(
+      ...['env', 'DEBIAN_FRONTEND=noninteractive', 'dpkg', ...forced],
+      ...args,
+    );
     expect(code, `${stdout}${stderr}`).toBe(0);
     return `${stdout}${stderr}`;
   };
 
   it('refuses a place that scripts/install-node has taken', async () => {
     mesh.box.write('/usr/lib/fleet-mesh/install.json', '{}');
-    const { code, stderr } = await mesh.box.run('dpkg', '-i', deb('0.1.0-1'));
+    const { code, stderr } = await mesh.box.run('dpkg', '-i', deb(`${version}-1`));
     expect(code).not.toBe(0);
     expect(stderr).toContain('scripts/install-node has installed it here');
     await mesh.box.must('rm', '-r', '/usr/lib/fleet-mesh');
   });
 
   it('is installed by apt, and enables and starts nothing', async () => {
-    if (await hasDebianNode(mesh)) {
-      const apt = ['apt-get', '-qy', '--no-install-recommends', 'install', deb('0.1.0-1')];
+    if (hasNode) {
+      const apt = ['apt-get', '-qy', '--no-install-recommends', 'install', deb(`${version}-1`)];
       await mesh.box.must('env', 'DEBIAN_FRONTEND=noninteractive', ...apt);
     } else {
       // Node is here, but by another way than a package: what Depends: is for cannot be shown.
       process.stderr.write(
         '\n*** No Debian package nodejs >= 20.19 here: the package is installed with --force-depends ***\n',
       );
-      await dpkg('--force-depends', '-i', deb('0.1.0-1'));
+      await dpkg('-i', deb(`${version}-1`));
     }
     for (const unit of [SERVICE, ENDPOINT]) {
       expect((await mesh.systemctl('is-active', unit)).stdout.trim()).toBe('inactive');
@@ -81,8 +88,8 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
 
   it('serves after `systemctl enable --now`, without a compiled module', async () => {
     await mesh.must('enable', '--now', ENDPOINT, socket, SERVICE);
-    const { tunnels, systemd, version } = await mesh.allUp();
-    expect(version).toBe('0.1.0');
+    const { tunnels, systemd, version: running } = await mesh.allUp();
+    expect(running).toBe(version);
     expect(tunnels.map(({ listen_by }) => listen_by)).toEqual(['systemd']);
     expect(systemd).toMatchObject({ notify: 'systemd-notify', watchdog_ms: 30_000 });
     expect(await mesh.box.must('find', '/usr/lib/fleet-mesh', '-name', '*.node')).toBe('');
@@ -92,7 +99,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   it('does not restart the daemon for a package with the same program', async () => {
     const pid = await mesh.mainPid();
     const loop = startRequestLoop(port, 10, PATIENCE_MS);
-    expect(await dpkg('-i', deb('0.1.0-2'))).toContain('the daemon runs on');
+    expect(await dpkg('-i', deb(`${version}-2`))).toContain('the daemon runs on');
     const { failures } = await loop.stop();
     expect(failures).toEqual([]);
     expect(await mesh.mainPid()).toBe(pid);
@@ -124,14 +131,14 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     const yaml = await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down } });
     await mesh.writeRaw(`${yaml}nonsense: true\n`);
     const pid = await mesh.mainPid();
-    const said = await dpkg('-i', deb('0.1.0-1'));
+    const said = await dpkg('-i', deb(`${version}-1`));
     expect(said).toMatch(/tunnels\.yaml:\d+:\d+: .*nonsense/);
     expect(said).toContain('the old one runs on');
     expect(await mesh.mainPid()).toBe(pid);
     expect((await mesh.status()).version).toBe(NEXT);
     await mesh.writeRaw(yaml);
     await mesh.must('restart', SERVICE);
-    expect((await mesh.allUp()).version).toBe('0.1.0');
+    expect((await mesh.allUp()).version).toBe(version);
   });
 
   it('knows what runs also when an upgrade broke off, and was begun again', async () => {
@@ -144,7 +151,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
 
   it('leaves a daemon that was stopped as it is', async () => {
     await mesh.must('stop', ENDPOINT, socket, SERVICE);
-    await dpkg('-i', deb('0.1.0-1'));
+    await dpkg('-i', deb(`${version}-1`));
     expect([await isActive(SERVICE), await isActive(socket)]).toEqual([false, false]);
     await mesh.must('start', ENDPOINT, socket, SERVICE);
     await mesh.allUp();
@@ -167,7 +174,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   });
 
   it('is as it was when it is installed again: enabled, but not started', async () => {
-    await dpkg('--force-depends', '-i', deb('0.1.0-1'));
+    await dpkg('-i', deb(`${version}-1`));
     expect((await mesh.systemctl('is-enabled', SERVICE, socket)).stdout.trim().split('\n')).toEqual([
       'enabled',
       'enabled',
@@ -190,6 +197,6 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
 /** Whether Node comes from a package that fulfils ours: Debian's own, or one of the same name. */
 async function hasDebianNode({ box }: BoxedMesh): Promise<boolean> {
   const { code, stdout } = await box.run('dpkg-query', '--show', 'nodejs');
-  const version = stdout.trim().split('\t')[1] ?? '';
-  return code === 0 && (await box.run('dpkg', '--compare-versions', version, 'ge', '20.19')).code === 0;
+  const installed = stdout.trim().split('\t')[1] ?? '';
+  return code === 0 && (await box.run('dpkg', '--compare-versions', installed, 'ge', '20.19')).code === 0;
 }
