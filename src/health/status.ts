@@ -36,6 +36,8 @@ const credentialStatus = z.strictObject({
   key_id: z.string().nullable(),
   serial: z.string().nullable(),
   principals: z.array(z.string()).nullable(),
+  /** Of the certificate, by its CA: `force-command`, `source-address=…`. */
+  restrictions: z.array(z.string()).nullable(),
   valid_after: instant.nullable(),
   valid_before: instant.nullable(),
   renew_at: instant.nullable(),

@@ -41,6 +41,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
       key_id: null,
       serial: null,
       principals: null,
+      restrictions: null,
       valid_after: null,
       valid_before: null,
       renew_at: null,
