@@ -161,6 +161,7 @@ export class FakeNetwork {
           linkRecoverSeconds: { observe: (_: unknown, seconds: number) => this.recoverSeconds.push(seconds) },
         } as never,
         log: recordingLogger(this.events),
+        note: () => {},
         random: () => this.random,
         onChange: () => this.changes++,
       },

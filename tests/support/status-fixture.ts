@@ -99,6 +99,7 @@ export function statusFixture(changes: Partial<Status> = {}): Status {
     config: { path: '/etc/fleet-mesh/tunnels.yaml', sha256: 'c0ffee', loaded_at: ago(300), last_reload: null },
     plan: null,
     systemd: { notify: null, watchdog_ms: null, sockets: [] },
+    evidence: { state: 'ok', since: null, error: null, waiting: 0, head: { seq: 1, hash: '0'.repeat(64) } },
     links: [linkFixture()],
     tunnels: [tunnelFixture()],
     advisories: [],

@@ -97,6 +97,7 @@ function make(differently: Partial<ActorConfig> = {}): Rotator {
     metrics: { certificateRenewals: { inc: ({ result }: { result: string }) => counted.push(result) } as never },
     log,
     random: () => 0.5,
+    note: () => {},
     onChange: (version) => versions.push(version),
   });
   return rotator;
