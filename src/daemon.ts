@@ -1,7 +1,6 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
 import { Clients } from './clients/clients.ts';
-import { ClientResolver } from './clients/resolver.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
@@ -10,6 +9,9 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
+import type { TakeNote } from './evidence/happening.ts';
+import { Recorder } from './evidence/recorder.ts';
 import { credentialAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
@@ -46,6 +48,8 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #recorder: Recorder;
+  readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
   readonly #clients: Clients;
   readonly #supervisor: Supervisor;
@@ -75,27 +79,24 @@ export class Daemon {
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
-    this.#rotators = new Rotators(options.config.stateDir, {
+    const { stateDir } = options.config;
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
+    this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
       log,
+      note: this.#note,
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
-    const resolver = new ClientResolver(
-      {
-        onAnswered: (result) => this.#metrics.clientLookups.inc({ result }),
-        onLooked: (seconds) => this.#metrics.clientLookupSeconds.observe(seconds),
-      },
-      this.#stopped.signal,
-    );
-    this.#clients = new Clients(resolver);
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
       credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
+      note: this.#note,
       listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
       random: Math.random,
     });
@@ -113,6 +114,7 @@ export class Daemon {
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      note: this.#note,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -131,6 +133,8 @@ export class Daemon {
       this.#control.stop();
       throw error;
     }
+    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    void this.#recorder.start(this.#config.sha256);
     this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
@@ -139,6 +143,7 @@ export class Daemon {
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
         this.#clients.keepOnly(this.#config.tunnels);
+        this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -174,6 +179,7 @@ export class Daemon {
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
+    await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -182,8 +188,13 @@ export class Daemon {
 
   snapshot(): Status {
     const now = new Date();
-    const tunnels = this.#supervisor.tunnels().map((tunnel) => this.#clients.describe(tunnel, now));
+    const known = (name: string) => this.#recorder.historyOf(name);
+    const tunnels = this.#supervisor
+      .tunnels()
+      .map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()))
+      .map((tunnel) => this.#clients.describe(tunnel, now));
     const links = this.#supervisor.links();
+    const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
       schema: 1,
       node: this.#config.node,
@@ -199,9 +210,10 @@ export class Daemon {
       },
       plan: planStatus(this.#plan.watched),
       systemd: systemdStatus(this.#systemd),
+      evidence,
       links,
       tunnels,
-      advisories: this.#advisories(links),
+      advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
     };
   }
 
@@ -249,6 +261,7 @@ export class Daemon {
     this.#lastReload = { ok: true, at: at.toISOString(), error: null };
     const changes = summarizeDiff(diff);
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
+    this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
   }
 
@@ -256,6 +269,7 @@ export class Daemon {
   #refuseReload(error: unknown, at: Date): ReloadOutcome {
     const reason = error instanceof Error ? error.message : String(error);
     this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+    this.#note({ event: 'config.reload_refused', reason });
     const what = 'reload refused, nothing was changed';
     if (!(error instanceof ConfigError)) {
       this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
@@ -308,6 +322,9 @@ export class Daemon {
           return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
         },
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        events: this.#recorder.recent,
+        opened: () => this.#recorder.opened(),
+        recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),

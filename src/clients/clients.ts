@@ -1,22 +1,25 @@
 import type { Socket } from 'node:net';
 import type { Listen } from '../forward/listener.ts';
 import type { TunnelStatus } from '../health/status.ts';
+import type { Metrics } from '../metrics.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type Stay } from './ledger.ts';
-import type { Question } from './resolver.ts';
-
-export interface ClientsDependencies {
-  /** Finds out who it is, some time; see {@link Question}. */
-  ask(question: Question): void;
-}
+import { ClientResolver } from './resolver.ts';
 
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
 export class Clients {
-  readonly #deps: ClientsDependencies;
+  readonly #resolver: ClientResolver;
   readonly #ledgers = new Map<string, Ledger>();
 
-  constructor(deps: ClientsDependencies) {
-    this.#deps = deps;
+  /** @param signal ends looking for them */
+  constructor(metrics: Pick<Metrics, 'clientLookups' | 'clientLookupSeconds'>, signal: AbortSignal) {
+    this.#resolver = new ClientResolver(
+      {
+        onAnswered: (result) => metrics.clientLookups.inc({ result }),
+        onLooked: (seconds) => metrics.clientLookupSeconds.observe(seconds),
+      },
+      signal,
+    );
   }
 
   /** The same listeners, but who comes to them is noted. A tunnel of that name has no clients yet. */
@@ -53,7 +56,7 @@ export class Clients {
       ledger.count(stay, UNKNOWN);
       return;
     }
-    this.#deps.ask({
+    this.#resolver.ask({
       peer: { address: remoteAddress, port: remotePort ?? 0, localAddress, localPort: localPort ?? 0 },
       isOpen: () => stay.until === undefined,
       answer: (client) => ledger.count(stay, client),
