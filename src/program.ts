@@ -4,9 +4,11 @@ import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
 import { importHosts, importUnits } from './commands/import.ts';
+import { type InstallCommandOptions, install } from './commands/install.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
+import { uninstall } from './commands/uninstall.ts';
 import { wait } from './commands/wait.ts';
 import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
@@ -202,6 +204,31 @@ importing
       importHosts(hosts, options, interruptible()),
     ),
   );
+
+/** Ctrl-C has an installation undone. A login that ends does not: the node may be reached through its own tunnels. */
+const installing = () => {
+  process.on('SIGHUP', () => {});
+  return interruptible();
+};
+
+program
+  .command('install')
+  .description('makes this node run this release; scripts/install-node packs one and calls this')
+  .option('--user', 'for whoever runs it, instead of the system', false)
+  .option('-c, --config <file>', 'a tunnel YAML, for a node that has none yet')
+  .option('--dry-run', 'show every file, unit and command, and change nothing', false)
+  .option('--rollback', 'bring back what was there before the last installation', false)
+  .option('--skip-doctor', 'go on though hosts are away; a port of an ssh unit is never taken over like that', false)
+  .option('--timeout <duration>', 'how long the tunnels may take to be up', '60s')
+  .action(ends((options: InstallCommandOptions) => install(options, installing())));
+
+program
+  .command('uninstall')
+  .description('removes what install has brought; configuration, keys and state stay')
+  .option('--user', 'of whoever runs it, instead of the system', false)
+  .option('--dry-run', 'show every file, unit and command, and change nothing', false)
+  .option('--purge', 'configuration, keys and state as well', false)
+  .action(ends((options: { user: boolean; dryRun: boolean; purge: boolean }) => uninstall(options, installing())));
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
