@@ -45,7 +45,7 @@ async function main(): Promise<number> {
   }
   const tree = await mkdtemp(join(tmpdir(), 'fleet-mesh-release-'));
   try {
-    await packRelease(checkout, tree);
+    packRelease(checkout, tree);
     return await (args.host === undefined ? here(tree, args) : there(tree, args.host, args));
   } finally {
     await rm(tree, { recursive: true, force: true });

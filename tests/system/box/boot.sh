@@ -7,7 +7,7 @@
 #   boot.sh enter  DIR CGROUP PROGRAM NODE   the box; lives until it is killed, and with whoever started it
 #
 # DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, PROGRAM the checkout whose build is shown
-# as /usr/lib/fleet-mesh, NODE the node that runs it.
+# as /usr/lib/fleet-mesh with its units, or `none`; NODE the node that runs it.
 set -euo pipefail
 
 stage=$1
@@ -34,19 +34,24 @@ make_root() {
   done
 }
 
+show_node() {
+  local root=$dir/root node=$1
+  # The first place where systemd looks for a program without a path.
+  mkdir -p "$root/usr/local/bin"
+  rm -f "$root/usr/local/sbin/node" "$root/usr/local/bin/node"
+  : >"$root/usr/local/bin/node"
+  chmod 755 "$root/usr/local/bin/node"
+  mount --bind "$node" "$root/usr/local/bin/node"
+}
+
 show_program() {
-  local root=$dir/root program=$1 node=$2 each
-  mkdir -p "$root/usr/lib/fleet-mesh" "$root/usr/local/bin"
+  local root=$dir/root program=$1 each
+  mkdir -p "$root/usr/lib/fleet-mesh"
   for each in dist node_modules; do
     mkdir "$root/usr/lib/fleet-mesh/$each"
     mount --rbind "$program/$each" "$root/usr/lib/fleet-mesh/$each"
   done
   cp "$program/package.json" "$root/usr/lib/fleet-mesh/"
-  # The first place where systemd looks for a program without a path.
-  rm -f "$root/usr/local/sbin/node" "$root/usr/local/bin/node"
-  : >"$root/usr/local/bin/node"
-  chmod 755 "$root/usr/local/bin/node"
-  mount --bind "$node" "$root/usr/local/bin/node"
   cp "$program"/systemd/system/* "$root/run/systemd/system/"
 }
 
@@ -93,7 +98,8 @@ case $stage in
     make_root
     root=$dir/root
     mkdir -p "$root/run/systemd/system" "$root/run/systemd/journald.conf.d" "$root/run/lock"
-    show_program "$3" "$4"
+    show_node "$4"
+    [[ $3 == none ]] || show_program "$3"
     keep_boot_small
     cd "$root"
     mkdir run/old-root
