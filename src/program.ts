@@ -205,10 +205,16 @@ importing
     ),
   );
 
-/** Ctrl-C has an installation undone. A login that ends does not: the node may be reached through its own tunnels. */
+/**
+ * Ctrl-C has an installation undone. A login that ends has not, and takes both streams with it: the node may be reached
+ * through its own tunnels.
+ */
 const installing = () => {
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort(new Error(name)));
   process.on('SIGHUP', () => {});
-  return interruptible();
+  process.stderr.on('error', () => {});
+  return { ...io, signal: interrupted.signal, env: process.env };
 };
 
 program

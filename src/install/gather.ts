@@ -131,7 +131,7 @@ export class Surveyor {
       const forwards = text === undefined ? [] : forwardsOf(unit, text, hostname(), this.#user);
       found.push({ unit, active, enabled, forwards });
     }
-    return found;
+    return found.sort((a, b) => a.unit.localeCompare(b.unit));
   }
 
   async #show(properties: string, ...units: readonly string[]): Promise<ReadonlyMap<string, string>[]> {

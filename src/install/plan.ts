@@ -208,6 +208,7 @@ class Planner {
       .map(({ name }) => name);
     const watched = this.#watched(config);
     const passing = this.#passingFiles();
+    const retired = this.#replacements.filter(({ old }) => old.enabled).map(({ old }) => old.unit);
     return [
       ...(this.#goneUnits.length > 0 ? [this.#systemctl('disable', ...this.#goneUnits)] : []),
       ...this.#stop([...this.#goneUnits, ...moved].filter((unit) => stateOf(this.#facts, unit).active)),
@@ -233,7 +234,7 @@ class Planner {
               timeoutMs: this.#options.timeoutMs + WAIT_GRACE_MS,
             } as const,
           ]),
-      ...this.#replacements.filter(({ old }) => old.enabled).map(({ old }) => this.#systemctl('disable', old.unit)),
+      ...(retired.length > 0 ? [this.#systemctl('disable', ...retired)] : []),
     ];
   }
 

@@ -47,9 +47,13 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
         ([path, to]): Step => (to === null ? { kind: 'remove', path } : { kind: 'link', path, to }),
       ),
       ...(options.dropConfig && before.wrote_config ? [{ kind: 'remove', path: places.config } as const] : []),
-      restored(places.record, before.record),
       ...(before.added_release === null ? [] : [{ kind: 'remove-tree', path: before.added_release } as const]),
       { kind: 'remove', path: join(places.library, 'releases') },
+      restored(places.record, before.record),
+      // Where nothing was before, they go if they are empty.
+      ...(before.record === null && !before.running
+        ? [...places.state, places.runtime].map((path): Step => ({ kind: 'remove', path }))
+        : []),
       systemctl('daemon-reload'),
     ],
     start: [

@@ -42,7 +42,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     await node.state('fleet-issues'),
     await node.state(SERVICE),
   ];
-  const BEFORE = ['active enabled', 'active enabled', 'inactive '];
+  const BEFORE = ['active enabled', 'active enabled', 'inactive'];
   const AFTER = ['inactive disabled', 'inactive disabled', 'active enabled'];
 
   it('shows with --dry-run every file, unit and command, and changes nothing', async () => {
@@ -54,7 +54,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
       'write  /etc/fleet-mesh/tunnels.yaml (as given)',
       `Conflicts=fleet-hub.service fleet-issues.service`,
       `run    systemctl enable fleet-mesh-endpoint.socket fleet-mesh-forward@${hub}.socket`,
-      'run    systemctl disable fleet-hub.service',
+      'run    systemctl disable fleet-hub.service fleet-issues.service',
     ]) {
       expect(stdout).toContain(part);
     }
@@ -158,7 +158,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await states()).toEqual(BEFORE);
     await echoOnce(hub);
     await echoOnce(issues);
-    expect(await node.traces()).toEqual(['/etc/fleet-mesh', '/var/lib/fleet-mesh', '/run/fleet-mesh'].sort());
+    expect(await node.traces()).toEqual(['/etc/fleet-mesh']);
     expect((await node.mesh('install', '--rollback')).stdout).toBe('nothing to roll back\n');
   });
 
@@ -187,7 +187,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(stdout).toContain('kept: /etc/fleet-mesh/');
     expect(stdout).toContain('systemctl enable --now fleet-hub.service');
     expect(await node.traces()).toEqual(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
-    expect(await node.state(SERVICE)).toBe('inactive ');
+    expect(await node.state(SERVICE)).toBe('inactive');
     await expect(echoOnce(hub)).rejects.toThrow(/ECONNREFUSED/);
     expect((await node.mesh('uninstall', '--purge')).stdout).toContain('nothing to do');
 

@@ -1,8 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packRelease } from '../../../scripts/install-node-run/pack.ts';
 import { type Status, status as statusSchema } from '../../../src/health/status.ts';
 import { Cleanup } from '../../support/cleanup.ts';
+import { requireProgram } from '../../support/find-program.ts';
 import { fleetYaml } from '../../support/fleet-config.ts';
 import { httpGet } from '../../support/http-get.ts';
 import { freePort } from '../../support/loopback.ts';
@@ -119,6 +122,36 @@ WantedBy=${this.#as === 'user' ? 'default' : 'multi-user'}.target
   async bringKeys(): Promise<void> {
     await this.box.must('install', '-D', '-m', '600', this.#file('id'), '/etc/fleet-mesh/keys/id');
     await this.box.must('install', '-m', '644', this.#file('known_hosts'), '/etc/fleet-mesh/known_hosts');
+  }
+
+  /** Has the box's own sshd let its user in. Returns an ssh_config with the host `node`. */
+  async letIn(): Promise<string> {
+    const port = await freePort();
+    const [directory, { clientKey, clientKeyFile }] = ['/etc/ssh/box', this.sshd];
+    const owner = this.#as === 'user' ? USER.home : '/root';
+    this.box.write(`${directory}/host`, readFileSync(this.sshd.hostKeyFile, 'utf8'), 0o600);
+    this.box.write(`${owner}/.ssh/authorized_keys`, `${clientKey.publicKey}\n`, 0o600);
+    await this.#own();
+    const lines = [`Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${directory}/host`, 'UsePAM no', 'PidFile none'];
+    this.box.write(`${directory}/config`, `${lines.join('\n')}\n`);
+    await this.box.must('mkdir', '-p', '/run/sshd');
+    await this.box.must('systemd-run', '--unit=box-sshd', requireProgram('sshd'), '-D', '-f', `${directory}/config`);
+    const config = join(this.sshd.directory, 'config-of-the-node');
+    const known = join(this.sshd.directory, 'known-node');
+    writeFileSync(known, `[127.0.0.1]:${port} ${this.sshd.hostKeys()[0]?.publicKey}\n`);
+    const user = this.#as === 'user' ? USER.name : 'root';
+    const settings = {
+      HostName: '127.0.0.1',
+      Port: port,
+      User: user,
+      IdentityFile: clientKeyFile,
+      UserKnownHostsFile: known,
+    };
+    const body = Object.entries(settings).map(([key, value]) => `  ${key} ${value}\n`);
+    writeFileSync(config, `Host node\n${body.join('')}  IdentitiesOnly yes\n`);
+    const probe = () => spawnSync('ssh', ['-o', 'BatchMode=yes', '-F', config, 'node', 'true']).status === 0;
+    await waitUntil('the sshd of the box lets us in', probe, 10_000);
+    return config;
   }
 
   async status(): Promise<Status> {
