@@ -8,7 +8,9 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
-import { staticKeyAdvisories } from './health/advisories.ts';
+import { credentialAdvisories } from './health/advisories.ts';
+import type { Advisory } from './health/advisory.ts';
+import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
@@ -16,6 +18,10 @@ import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { advisoriesOf } from './plan/advisories.ts';
+import { planStatus } from './plan/status.ts';
+import { viewPlan } from './plan/view.ts';
+import { PlanWatch } from './plan/watch.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
@@ -40,6 +46,8 @@ export class Daemon {
   readonly #metrics: Metrics;
   readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
+  readonly #plan: PlanWatch;
+  readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #startedAt = new Date();
@@ -61,6 +69,8 @@ export class Daemon {
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
+    this.#plan = new PlanWatch(log);
+    this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     this.#rotators = new Rotators(options.config.stateDir, {
       env: process.env,
@@ -101,6 +111,7 @@ export class Daemon {
    * away is no reason to fail.
    */
   async start(): Promise<void> {
+    await this.#plan.follow(this.#config.plan);
     // First: from the endpoint's first answer on, what it tells is to be whole.
     await this.#control.listen(this.#config.controlSocket);
     try {
@@ -109,10 +120,12 @@ export class Daemon {
       this.#control.stop();
       throw error;
     }
+    this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
+        this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
@@ -145,7 +158,7 @@ export class Daemon {
     this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changing, this.#heartbeat?.done]);
+    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
@@ -171,10 +184,11 @@ export class Daemon {
         loaded_at: this.#loadedAt.toISOString(),
         last_reload: this.#lastReload,
       },
+      plan: planStatus(this.#plan.watched),
       systemd: systemdStatus(this.#systemd),
       links,
       tunnels,
-      advisories: [...this.#advisories(), ...staticKeyAdvisories(links)],
+      advisories: this.#advisories(links),
     };
   }
 
@@ -184,9 +198,12 @@ export class Daemon {
     return run;
   }
 
-  #advisories(): Status['advisories'] {
+  #advisories(links: Status['links']): Advisory[] {
     const { trouble } = this.#control;
-    return trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
+    const own: Advisory[] =
+      trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
+    const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
+    return [...own, ...policy, ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -204,6 +221,7 @@ export class Daemon {
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
+    await this.#plan.follow(this.#config.plan);
     try {
       this.#rotators.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
@@ -272,6 +290,10 @@ export class Daemon {
       { listen: config.endpoint.listen, allowedHosts: () => this.#ownNames() },
       {
         snapshot: () => this.snapshot(),
+        plan: () => {
+          const { plan } = this.#plan.watched ?? {};
+          return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
+        },
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -4,11 +4,11 @@ import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
 import { importHosts, importUnits } from './commands/import.ts';
-import { type InstallCommandOptions, install } from './commands/install.ts';
+import { addInstallCommands } from './commands/install-commands.ts';
+import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
-import { uninstall } from './commands/uninstall.ts';
 import { wait } from './commands/wait.ts';
 import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
@@ -63,10 +63,11 @@ program
 
 program
   .command('check')
-  .description('validates the configuration: all problems at once; touches no network')
+  .description('validates configuration, plan and policy: all problems at once; touches no network')
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
-  .action(ends((options: { config: string; json: boolean }) => check(options, io)));
+  .option('--no-plan', 'only what the daemon needs to start: neither the plan nor the policy')
+  .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
 program
   .command('schema')
@@ -205,36 +206,8 @@ importing
     ),
   );
 
-/**
- * Ctrl-C has an installation undone. A login that ends has not, and takes both streams with it: the node may be reached
- * through its own tunnels.
- */
-const installing = () => {
-  const interrupted = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort(new Error(name)));
-  process.on('SIGHUP', () => {});
-  process.stderr.on('error', () => {});
-  return { ...io, signal: interrupted.signal, env: process.env };
-};
-
-program
-  .command('install')
-  .description('makes this node run this release; scripts/install-node packs one and calls this')
-  .option('--user', 'for whoever runs it, instead of the system', false)
-  .option('-c, --config <file>', 'a tunnel YAML, for a node that has none yet')
-  .option('--dry-run', 'show every file, unit and command, and change nothing', false)
-  .option('--rollback', 'bring back what was there before the last installation', false)
-  .option('--skip-doctor', 'go on though hosts are away; a port of an ssh unit is never taken over like that', false)
-  .option('--timeout <duration>', 'how long the tunnels may take to be up', '60s')
-  .action(ends((options: InstallCommandOptions) => install(options, installing())));
-
-program
-  .command('uninstall')
-  .description('removes what install has brought; configuration, keys and state stay')
-  .option('--user', 'of whoever runs it, instead of the system', false)
-  .option('--dry-run', 'show every file, unit and command, and change nothing', false)
-  .option('--purge', 'configuration, keys and state as well', false)
-  .action(ends((options: { user: boolean; dryRun: boolean; purge: boolean }) => uninstall(options, installing())));
+addPlanCommands(program, configOption, ends, io);
+addInstallCommands(program, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {

@@ -1,63 +1,90 @@
 import { sleep } from '../../src/async/sleep.ts';
 import type { Status } from '../../src/health/status.ts';
+import { statusText } from '../../src/health/text.ts';
+import { loadText, REQUESTS_PER_SECOND, startLoad } from './load.ts';
+import { Panel } from './panel.ts';
 import { print, say } from './say.ts';
-import { DEMO_PORTS, type DemoFleet } from './start.ts';
+import type { DemoFleet } from './start.ts';
+import { type Chapter, Story } from './story.ts';
+import { whatToTry } from './what-to-try.ts';
 
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
 
-/** Shows the fleet and what to try, then again whenever its state changes, until interrupted or the daemon ends. */
-export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<void> {
-  await show(fleet);
+/** Tells the story of the fleet and shows how it is, until interrupted or the daemon ends. Returns what it came to. */
+export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<string> {
+  const from = performance.now();
   print(whatToTry(fleet));
+  const load = startLoad(fleet);
+  const story = new Story(fleet.options, fleet.coulombcore.ca, () => loadText(load));
+  const panel = new Panel(process.stdout);
   let ended: string | undefined;
   void fleet.daemon.exit.then(({ code, signal }) => {
     ended = `the daemon has ended by itself (${signal ?? `exit code ${code}`})`;
   });
-  let shown = signature(await fleet.daemon.status());
-  while (!interrupted.aborted) {
-    await sleep(LOOK_EVERY_MS, interrupted).catch(() => {});
-    if (interrupted.aborted) return;
-    if (ended !== undefined) throw new Error(ended);
-    const status = await fleet.daemon.status().catch(() => undefined);
-    if (status === undefined || signature(status) === shown) continue;
-    shown = signature(status);
-    say(`${new Date().toLocaleTimeString('en-GB')} something changed`);
-    await show(fleet);
+  const look = { shown: '' };
+  try {
+    while (!interrupted.aborted) {
+      if (ended !== undefined) throw new Error(ended);
+      const status = await fleet.daemon.status().catch(() => undefined);
+      if (status !== undefined) show(fleet, status, story, panel, look, loadText(load));
+      await sleep(LOOK_EVERY_MS, interrupted).catch(() => {});
+    }
+  } finally {
+    panel.erase();
+    await load.stop();
+  }
+  const { failures } = await load.stop();
+  const seconds = Math.round((performance.now() - from) / 1_000);
+  const first = failures[0] === undefined ? '' : `\n   The first one that failed: ${failures[0].why}`;
+  return `${loadText(load)} in ${seconds} s; ${story.rotations}${first}`;
+}
+
+function show(
+  fleet: DemoFleet,
+  status: Status,
+  story: Story,
+  panel: Panel,
+  look: { shown: string },
+  load: string,
+): void {
+  const chapter = story.next(status);
+  const now = signature(status);
+  const changed = look.shown !== now;
+  look.shown = now;
+  if (chapter !== undefined) {
+    panel.erase();
+    tell(chapter);
+  }
+  if (panel.shows) {
+    const { colour, columns } = panel;
+    panel.draw([...tableLines(fleet, statusText(status, { colour, columns })), '', loadLine(load, story)]);
+  } else if (changed) {
+    print(['', ...tableLines(fleet, statusText(status)), loadLine(load, story)].join('\n'));
   }
 }
 
-async function show({ table, coulombcore }: DemoFleet): Promise<void> {
-  print(await table());
+function tell({ headline, lines }: Chapter): void {
+  if (headline !== undefined) say(headline);
+  print(lines.map((line) => `   ${line}`).join('\n'));
+}
+
+function tableLines({ coulombcore }: DemoFleet, text: string): string[] {
   const kill = coulombcore.killCommand();
-  if (kill !== undefined) print(`\nTo kill these SSH sessions: ${kill}`);
+  return [...text.trimEnd().split('\n'), ...(kill === undefined ? [] : ['', `To kill these SSH sessions: ${kill}`])];
 }
 
-/** What a person wants to see a new table for; counters and times change all the while. */
-function signature(status: Status): string {
+function loadLine(load: string, { rotations, waitsFor }: Story): string {
+  return [`${REQUESTS_PER_SECOND} a second: ${load}`, waitsFor ?? rotations].join('; ');
+}
+
+/** What a person wants to see a new table for where there is no live one; counters and times change all the while. */
+function signature({ state, links, tunnels, config, advisories }: Status): string {
   return JSON.stringify([
-    status.state,
-    status.links.map(({ state, sessions }) => [state, sessions.map(({ id, role }) => [id, role])]),
-    status.tunnels.map(({ name, state, route }) => [name, state, route]),
-    status.config.sha256,
-    status.config.last_reload?.at,
+    state,
+    links.map((link) => [link.state, link.credential.type]),
+    tunnels.map(({ name, state: own, route }) => [name, own, route]),
+    advisories.map(({ code }) => code),
+    config.sha256,
+    config.last_reload?.at,
   ]);
-}
-
-function whatToTry({ daemon, configFile }: DemoFleet): string {
-  const endpoint = `http://127.0.0.1:${DEMO_PORTS.endpoint}`;
-  const suggestions = [
-    [`curl -s http://127.0.0.1:${DEMO_PORTS.stateHub}/state/health`, 'State Hub, through its tunnel'],
-    [`curl -s http://127.0.0.1:${DEMO_PORTS.issueCore}/healthz`, 'issue-core, through its tunnel'],
-    [`curl -s ${endpoint}/status`, 'everything as JSON (?format=text for the table)'],
-    [`curl -s '${endpoint}/readyz?production=true'`, 'may production rely on it?'],
-    [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'what Prometheus gets'],
-    ['node dist/cli.js status --watch', 'the table, live'],
-    [`kill -HUP ${daemon.pid}`, `reload, after editing ${configFile}`],
-  ];
-  const lines = suggestions.map(([command, purpose]) => `   ${command?.padEnd(58)} # ${purpose}`);
-  return [
-    `\nTry, in another terminal, in ${process.cwd()}:`,
-    ...lines,
-    '\nCtrl-C ends it and cleans everything up. The table comes again when something changes.',
-  ].join('\n');
 }

@@ -34,7 +34,10 @@ async function there(tree: string, host: string, args: InstallNodeArguments): Pr
   // A far side that has had enough says why by its exit code.
   ssh.child.stdin?.on('error', () => {});
   if (ssh.child.stdin) tar.stdout.pipe(ssh.child.stdin);
-  return ssh.ended;
+  const code = await ssh.ended;
+  // What nobody reads any more it would wait for ever to write.
+  tar.stdout.destroy();
+  return code;
 }
 
 async function main(): Promise<number> {

@@ -1,44 +1,47 @@
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import { type MissingFile, missingFiles } from '../config/missing-files.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../config/paths.ts';
-import { ConfigError, formatProblem, type Problem } from '../config/problem.ts';
+import { formatProblem, type Problem } from '../config/problem.ts';
+import { inspect } from '../plan/inspect.ts';
+import type { Plan } from '../plan/plan.ts';
+import { isWaveComplete } from '../plan/progress.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface CheckOptions {
   /** Path of the tunnel YAML. */
   readonly config: string;
   readonly json: boolean;
+  /** False: neither the plan nor the policy is looked at, only what keeps the daemon from starting. */
+  readonly plan?: boolean | undefined;
 }
 
 /**
- * `fleet-mesh check`: every problem of the configuration at once, and which files that it names are not there, which alone
- * does not fail. Touches no network.
+ * `fleet-mesh check`: every problem of the configuration, the plan and the policy at once, and what alone does not fail: which
+ * files that it names are not there, and what the policy only warns of. Touches no network.
  */
 export async function check(
   options: CheckOptions,
   io: CommandIo,
   env: ConfigEnvironment = process.env,
+  now: Date = new Date(),
 ): Promise<ExitCode> {
-  const result = await load(options.config, outsideOfUnit(env));
-  const problems = Array.isArray(result) ? result : [];
-  const warnings = Array.isArray(result) ? [] : await missingFiles(result);
-  if (options.json) io.out(`${JSON.stringify({ ok: problems.length === 0, problems, warnings }, null, 2)}\n`);
-  else if (Array.isArray(result)) io.err(describeProblems(result));
-  else {
-    io.err(warnings.map((warning) => describeWarning(options.config, warning)).join(''));
-    io.out(`${describeConfig(options.config, result)}\n`);
+  const { config, plan, problems, warnings } = await inspect(
+    options.config,
+    outsideOfUnit(env),
+    now,
+    options.plan ?? true,
+  );
+  const ok = problems.length === 0;
+  const missing = config === undefined ? [] : await missingFiles(config);
+  if (options.json) {
+    io.out(`${JSON.stringify({ ok, problems, warnings: [...missing, ...warnings] }, null, 2)}\n`);
+  } else {
+    io.err(missing.map((warning) => describeMissing(options.config, warning)).join(''));
+    io.err(warnings.map(describeWarning).join(''));
+    if (!ok) io.err(describeProblems(problems));
+    else if (config !== undefined) io.out(`${describeConfig(options.config, config)}${describePlan(plan)}\n`);
   }
-  return problems.length === 0 ? EXIT.ok : EXIT.configuration;
-}
-
-async function load(path: string, env: ConfigEnvironment): Promise<Config | Problem[]> {
-  try {
-    return await loadConfig(path, env);
-  } catch (error) {
-    if (error instanceof ConfigError) return [...error.problems];
-    throw error;
-  }
+  return ok ? EXIT.ok : EXIT.configuration;
 }
 
 function describeProblems(problems: readonly Problem[]): string {
@@ -46,8 +49,12 @@ function describeProblems(problems: readonly Problem[]): string {
   return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
 }
 
-function describeWarning(file: string, { path, message }: MissingFile): string {
+function describeMissing(file: string, { path, message }: MissingFile): string {
   return `${file}: warning: ${path}: ${message}\n`;
+}
+
+function describeWarning({ file, line, column, path, message }: Problem): string {
+  return `${file}:${line}:${column}: warning: ${path}: ${message}\n`;
 }
 
 function describeConfig(path: string, { node, tunnels }: Config): string {
@@ -58,4 +65,10 @@ function describeConfig(path: string, { node, tunnels }: Config): string {
       ? 'no tunnels yet'
       : `${tunnels.size} ${tunnels.size === 1 ? 'tunnel' : 'tunnels'} (${production} production) to ${[...links].join(', ')}`;
   return `${path}: ok, node ${node}, ${counts}`;
+}
+
+function describePlan(plan: Plan | undefined): string {
+  if (plan === undefined) return '';
+  const complete = plan.waves.filter(({ id }) => isWaveComplete(plan, id)).length;
+  return `; plan: ${complete} of ${plan.waves.length} waves complete`;
 }

@@ -6,16 +6,17 @@ import { carryOut, goBack } from '../install/carry-out.ts';
 import { NodeExecutor } from '../install/execute.ts';
 import { Surveyor } from '../install/gather.ts';
 import { type Places, systemPlaces, userPlaces } from '../install/places.ts';
-import { type InstallPlan, planInstall } from '../install/plan.ts';
-import { describeStep, type Step } from '../install/step.ts';
-import { type WayBack, wayBack } from '../install/way-back.ts';
+import { planInstall } from '../install/plan.ts';
+import { wayBack } from '../install/way-back.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { InstallReport } from './install-report.ts';
 
 export interface PlaceOptions {
   /** For whoever runs it, instead of the system. */
   readonly user: boolean;
   /** Shows what would be done. */
   readonly dryRun: boolean;
+  readonly json: boolean;
 }
 
 export interface InstallCommandOptions extends PlaceOptions {
@@ -59,79 +60,76 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
   // Others than the installing user have to read it.
   process.umask(0o022);
   const subject = subjectOf(options, io.env);
-  if (options.rollback) return rollback(subject, options, io);
-  const surveyor = new Surveyor(subject);
-  const say = (line: string) => io.out(`${line}\n`);
+  const report = new InstallReport(io, options.json);
   try {
-    const tree = fileURLToPath(new URL('../..', import.meta.url));
-    const facts = await surveyor.survey({ ...subject, tree, configFile: options.config });
-    if ('problems' in facts) return refuse(facts.problems, io);
-    const plan = planInstall(facts, { timeoutMs, skipDoctor: options.skipDoctor });
-    if ('problems' in plan) return refuse(plan.problems, io);
-    if (options.config !== undefined && facts.newConfig === undefined) {
-      say(`${subject.places.config} is there already and stays as it is`);
-    }
-    const steps = [...plan.files, ...plan.doctor, ...plan.switch, ...plan.tidy];
-    if (steps.length === 0) {
-      say('nothing to do');
-      return EXIT.ok;
-    }
-    if (options.dryRun) {
-      show(steps, say);
-      tellNotes(plan, say);
-      return EXIT.ok;
-    }
-    const otherSockets = facts.record?.units.filter((unit) => unit.endsWith('.socket')) ?? [];
-    const back = wayBack(subject.places, plan.before, { dropConfig: true, otherSockets });
-    const carried = await carryOut(plan, back, new NodeExecutor(subject.env), say, io.signal);
-    if (!carried.ok) {
-      io.err(`fleet-mesh: not installed: ${carried.why}\n`);
-      for (const left of carried.left) io.err(`fleet-mesh: could not be undone: ${left}\n`);
-      return EXIT.failed;
-    }
-    tellNotes(plan, say);
-    say(`${facts.release.id} is installed`);
-    return EXIT.ok;
+    if (options.rollback) return await rollback(subject, options.dryRun, report);
+    return await installRelease(subject, { ...options, timeoutMs }, report, io.signal);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
-    return EXIT.configuration;
+    for (const problem of error.problems) report.problem(formatProblem(problem));
+    return report.end(EXIT.configuration, false);
   }
+}
+
+async function installRelease(
+  subject: Subject,
+  options: InstallCommandOptions & { readonly timeoutMs: number },
+  report: InstallReport,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { places, env } = subject;
+  const tree = fileURLToPath(new URL('../..', import.meta.url));
+  const facts = await new Surveyor(subject).survey({ tree, configFile: options.config });
+  if ('problems' in facts) return refuse(facts.problems, report);
+  const plan = planInstall(facts, options);
+  if ('problems' in plan) return refuse(plan.problems, report);
+  if (options.config !== undefined && facts.newConfig === undefined) {
+    report.note(`${places.config} is there already and stays as it is`);
+  }
+  const steps = [...plan.files, ...plan.doctor, ...plan.switch, ...plan.tidy];
+  if (steps.length === 0) {
+    report.note('nothing to do');
+    return report.end(EXIT.ok, false);
+  }
+  if (options.dryRun) return report.shown(steps, plan.notes);
+  const otherSockets = socketsOf(facts.record?.units ?? []);
+  const back = wayBack(places, plan.before, { dropConfig: true, otherSockets });
+  const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
+  if (!carried.ok) {
+    report.problem(`not installed: ${carried.why}`);
+    for (const left of carried.left) report.problem(`could not be undone: ${left}`);
+    return report.end(EXIT.failed, carried.left.length > 0);
+  }
+  for (const note of plan.notes) report.note(note);
+  report.note(`${facts.release.id} is installed`);
+  return report.end(EXIT.ok, true);
 }
 
 /** Brings back what was there before the last installation: program, units, and the ssh units that it took over from. */
-async function rollback(subject: Subject, options: InstallCommandOptions, io: InstallIo): Promise<ExitCode> {
-  const say = (line: string) => io.out(`${line}\n`);
+async function rollback(subject: Subject, dryRun: boolean, report: InstallReport): Promise<ExitCode> {
+  const { places, env } = subject;
   const record = await new Surveyor(subject).record();
   if (record?.before == null) {
-    say('nothing to roll back');
-    return EXIT.ok;
+    report.note('nothing to roll back');
+    return report.end(EXIT.ok, false);
   }
-  const otherSockets = record.units.filter((unit) => unit.endsWith('.socket'));
-  const back: WayBack = wayBack(subject.places, record.before, { dropConfig: false, otherSockets });
-  const steps = [...back.stop, ...back.files, ...back.start];
-  if (options.dryRun) {
-    show(steps, say);
-    return EXIT.ok;
-  }
-  const failures = await goBack(steps, new NodeExecutor(subject.env), say);
-  for (const failure of failures) io.err(`fleet-mesh: ${failure}\n`);
-  if (failures.length > 0) return EXIT.failed;
-  say(`${record.release} is rolled back`);
-  return EXIT.ok;
+  const otherSockets = socketsOf(record.units);
+  const { stop, files, start } = wayBack(places, record.before, { dropConfig: false, otherSockets });
+  const steps = [...stop, ...files, ...start];
+  if (dryRun) return report.shown(steps, []);
+  const failures = await goBack(steps, new NodeExecutor(env), report.step);
+  for (const failure of failures) report.problem(failure);
+  if (failures.length > 0) return report.end(EXIT.failed, true);
+  report.note(`${record.release} is rolled back`);
+  return report.end(EXIT.ok, true);
 }
 
-function refuse(problems: readonly string[], io: CommandIo): ExitCode {
-  for (const problem of problems) io.err(`fleet-mesh: ${problem}\n`);
-  io.err('fleet-mesh: nothing was changed\n');
-  return EXIT.failed;
+function socketsOf(units: readonly string[]): string[] {
+  return units.filter((unit) => unit.endsWith('.socket'));
 }
 
-export function show(steps: readonly Step[], say: (line: string) => void): void {
-  for (const step of steps) for (const line of describeStep(step)) say(line);
-  say('(--dry-run: nothing was changed)');
-}
-
-function tellNotes({ notes }: InstallPlan, say: (line: string) => void): void {
-  for (const note of notes) say(`note: ${note}`);
+function refuse(problems: readonly string[], report: InstallReport): ExitCode {
+  for (const problem of problems) report.problem(problem);
+  report.problem('nothing was changed');
+  return report.end(EXIT.failed, false);
 }

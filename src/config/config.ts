@@ -12,6 +12,8 @@ export interface Config {
   readonly sha256: string;
   readonly node: string;
   readonly endpoint: EndpointConfig;
+  /** Absolute path of the drain plan; undefined: there is none. */
+  readonly plan?: string | undefined;
   /** Path of the unix socket that commands reach the daemon at; undefined where the environment gives no place for it. */
   readonly controlSocket: string | undefined;
   /** Where what has to survive a restart is kept; made when it is first needed. */
@@ -129,6 +131,13 @@ export interface TunnelSettings {
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;
+  /** How it goes out of service; undefined: it stays. */
+  readonly drain?: DrainConfig | undefined;
+}
+
+export interface DrainConfig {
+  /** Step of the plan that retires the tunnel. */
+  readonly step: string;
 }
 
 /** What new connections meet while the link is down. */

@@ -18,11 +18,11 @@ export interface ConfigDiff {
 
 /**
  * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
- * production) and `limits` (while_down, max_connections) touch no connection.
+ * production, drain.step) and `limits` (while_down, max_connections) touch no connection.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -144,7 +144,7 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
     target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
-    label: [tunnel.note, tunnel.production],
+    label: [tunnel.note, tunnel.production, tunnel.drain?.step],
     limits: [tunnel.whileDown, tunnel.maxConnections],
   };
 }
@@ -153,6 +153,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
   return {
     node: config.node,
     endpoint: config.endpoint,
+    plan: config.plan,
     control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,

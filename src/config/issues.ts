@@ -2,14 +2,12 @@ import type { z } from 'zod';
 import { didYouMean } from '../closest.ts';
 import { quoted } from './expectation.ts';
 import type { ConfigPath, Finding } from './problem.ts';
-import { configJsonSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** What zod found, one finding for each single mistake, with the suggestions that need the value or the schema. */
-export function findingsOf(issues: readonly Issue[], data: unknown): Finding[] {
-  const schema = configJsonSchema();
+export function findingsOf(issues: readonly Issue[], data: unknown, schema: JsonSchema): Finding[] {
   return issues.flatMap((issue) => findingsOfIssue(issue, [], data, schema));
 }
 

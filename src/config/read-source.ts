@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
-/** A fleet's configuration is a few kilobytes; a file of this size is something else. */
+/** What a fleet writes by hand is a few kilobytes; a file of this size is something else. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
 
 /** The bytes of a regular file, or the sentence that says why there are none. */
@@ -23,7 +23,7 @@ export async function readSource(path: string): Promise<Buffer | string> {
   }
 }
 
-const tooLarge = 'is larger than 1 MiB; expected a tunnel configuration of a few kilobytes';
+const tooLarge = 'is larger than 1 MiB; expected a YAML file of a few kilobytes';
 
 function describeSystemError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

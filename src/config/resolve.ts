@@ -37,6 +37,7 @@ export function resolveConfig(
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
+    plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
     controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
     stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
@@ -116,6 +117,7 @@ function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): T
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
     probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
+    drain: tunnel.drain && { step: tunnel.drain.step },
   };
 }
 

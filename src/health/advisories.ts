@@ -1,8 +1,32 @@
-import type { LinkStatus, Status } from './status.ts';
+import type { Advisory } from './advisory.ts';
+import type { LinkStatus } from './status.ts';
 
-/** What an operator should know of static keys that stand in for certificates (SPEC section 3, "Credentials"). Pure. */
-export function staticKeyAdvisories(links: readonly LinkStatus[]): Status['advisories'] {
-  const inUse = links.flatMap(({ host, actor, degraded }) =>
+/** What an operator should know of the credentials in use (SPEC section 3, "Credentials"). Pure. */
+export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
+  return [...withoutRenewal(links), ...staticKeys(links)];
+}
+
+/** It works, and will not for long: once for each actor, in the same words until that changes. */
+function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
+  const ending = new Map(
+    links.flatMap(({ actor, credential: { type, valid_before, renewal } }) => {
+      if (type !== 'certificate' || valid_before === null) return [];
+      if (renewal?.state !== 'failing' && renewal?.state !== 'expired') return [];
+      const end = renewal.state === 'expired' ? `expired at ${valid_before}` : `ends at ${valid_before}`;
+      return [
+        [
+          actor,
+          `the certificate of ${actor} ${end}, and renewing it fails: fleet-mesh why says what comes of it`,
+        ] as const,
+      ];
+    }),
+  );
+  return [...ending.values()].map((message) => ({ code: 'certificate_without_renewal', message }));
+}
+
+/** Static keys that stand in for certificates. */
+function staticKeys(links: readonly LinkStatus[]): Advisory[] {
+  const inUse = links.flatMap(({ host, actor, degraded }): Advisory[] =>
     degraded === null ? [] : [{ code: 'static_key_in_use', message: `${actor} goes to ${host} by its ${degraded}` }],
   );
   const removable = new Map(
@@ -10,5 +34,5 @@ export function staticKeyAdvisories(links: readonly LinkStatus[]): Status['advis
       static_key?.removable ? [[actor, `${actor}: ${static_key.verdict}`] as const] : [],
     ),
   );
-  return [...inUse, ...[...removable.values()].map((message) => ({ code: 'static_key_removable', message }))];
+  return [...inUse, ...[...removable.values()].map((message): Advisory => ({ code: 'static_key_removable', message }))];
 }

@@ -125,6 +125,17 @@ const configStatus = z.strictObject({
 });
 export type ConfigStatus = z.infer<typeof configStatus>;
 
+/** The drain plan that the configuration names. */
+const planStatus = z.strictObject({
+  path: z.string(),
+  /** Of the plan in force, like all but `last_load`; null while none is. */
+  sha256: z.string().nullable(),
+  loaded_at: instant.nullable(),
+  last_load: z.strictObject({ ok: z.boolean(), at: instant, error: z.string().nullable() }),
+  waves: z.array(z.strictObject({ id: z.int(), title: z.string(), complete: z.boolean() })),
+});
+export type PlanStatus = z.infer<typeof planStatus>;
+
 /** A socket that systemd passed (sd_listen_fds(3)). */
 const socketStatus = z.strictObject({
   /** `FileDescriptorName=` of its unit. */
@@ -154,6 +165,7 @@ export const status = z.strictObject({
   state: z.enum(['up', 'degraded', 'down']),
   reason: z.string().nullable(),
   config: configStatus,
+  plan: planStatus.nullable(),
   systemd: systemdStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),

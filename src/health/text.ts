@@ -3,7 +3,7 @@ import { type Column, table } from './columns.ts';
 import { explain } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
 import { spanBetween } from './span.ts';
-import type { LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
+import type { CredentialStatus, LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
 
 export interface TextOptions {
   /** ANSI colours. */
@@ -98,13 +98,14 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
     { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
     { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
+    ...(status.links.some(({ credential }) => credential.renewal !== null) ? renewalColumns(status.now) : []),
   ];
   const [title = '', ...rows] = table(columns, status.links, width);
   return [
     title,
     ...status.links.flatMap((link, index) => [
       rows[index] ?? '',
-      ...link.sessions.map((session) => sessionLine(session, status.now)),
+      ...link.sessions.map((session) => sessionLine(session, link, status.now)),
     ]),
   ];
 }
@@ -113,10 +114,47 @@ function linkText({ host, actor, jump }: LinkStatus): string {
   return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
 }
 
-function sessionLine(session: SessionStatus, now: string): string {
+/** Only where there are certificates from a command. */
+function renewalColumns(now: string): Column<LinkStatus>[] {
+  const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
+    serial === null ? renewal && 'none yet' : leftText(valid_before, now);
+  const renewed = ({ renewal, renew_at }: CredentialStatus) => {
+    if (renewal === null || renew_at === null) return null;
+    const next = `in ${spanBetween(now, renew_at)}`;
+    return renewal.state === 'failing' ? `failing, again ${next}` : next;
+  };
+  return [
+    { title: 'CERTIFICATE', cell: ({ credential }) => ({ text: validFor(credential) ?? '' }), dropped: 2 },
+    { title: 'RENEWAL', cell: ({ credential }) => ({ text: renewed(credential) ?? '' }), dropped: 3 },
+  ];
+}
+
+function leftText(validBefore: string | null, now: string): string {
+  if (validBefore === null) return 'without an end';
+  return validBefore <= now ? 'expired' : `${spanBetween(now, validBefore)} left`;
+}
+
+/** What it has logged in with, where that is not what the link shows: another kind, or a certificate with another end. */
+function sessionCredential(
+  { credential_type: type, authenticated_until: until }: SessionStatus,
+  link: LinkStatus,
+  now: string,
+): string[] {
+  const { credential } = link;
+  if (type === credential.type && until === credential.valid_before) return [];
+  return [`by ${type.replaceAll('_', ' ')}`, ...(until === null ? [] : [leftText(until, now)])];
+}
+
+function sessionLine(session: SessionStatus, link: LinkStatus, now: string): string {
   const connections = session.connections === 1 ? '1 connection' : `${session.connections} connections`;
   const trip = session.rtt_ms === null ? [] : [`rtt ${milliseconds(session.rtt_ms)}`];
-  const parts = [`up ${spanBetween(session.since, now)}`, connections, ...trip, printable(session.server)];
+  const parts = [
+    ...sessionCredential(session, link, now),
+    `up ${spanBetween(session.since, now)}`,
+    connections,
+    ...trip,
+    printable(session.server),
+  ];
   return `  session ${session.id} ${session.role}: ${parts.join(', ')}`;
 }
 

@@ -12,6 +12,7 @@ import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
 import { livezRoute } from './livez-route.ts';
 import { metricsRoute } from './metrics-route.ts';
 import { sendNotFound } from './not-found.ts';
+import { planRoute } from './plan-route.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
 import { readyzRoute } from './readyz-route.ts';
 import type { Sources } from './sources.ts';
@@ -155,7 +156,8 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
-  for (const route of [statusRoute, tunnelRoute, livezRoute, readyzRoute, metricsRoute]) route(app, dependencies);
+  for (const route of [statusRoute, tunnelRoute, livezRoute, readyzRoute, metricsRoute, planRoute])
+    route(app, dependencies);
   return app;
 }
 

@@ -1,4 +1,5 @@
 import type { Status } from '../health/status.ts';
+import type { PlanView } from '../plan/view.ts';
 
 /** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
 export interface Readiness {
@@ -10,6 +11,8 @@ export interface Readiness {
 /** What the routes read. None of it changes anything. */
 export interface Sources {
   snapshot(): Status;
+  /** The drain plan in force; undefined when there is none. */
+  plan(): PlanView | undefined;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;

@@ -4,7 +4,7 @@ import { describeStep, type Step } from './step.ts';
 import type { WayBack } from './way-back.ts';
 
 /** Told what happens, a line at a time. */
-export type Say = (line: string) => void;
+type Say = (line: string) => void;
 
 /** How an installation ended: as planned, or as if it had never begun, or (with `left`) neither. */
 export type Carried =

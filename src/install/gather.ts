@@ -17,12 +17,15 @@ import { isActive, isEnabled, parseShow } from './systemctl-show.ts';
 import { portsInUse } from './taken-ports.ts';
 import { SERVICE, wantedFiles } from './wanted-files.ts';
 
-export interface GatherOptions {
-  readonly places: Places;
+export interface SurveyOptions {
   /** Where the release is unpacked. */
   readonly tree: string;
   /** The configuration that was given; undefined: none. */
   readonly configFile: string | undefined;
+}
+
+export interface SurveyorDependencies {
+  readonly places: Places;
   readonly user: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -30,20 +33,20 @@ export interface GatherOptions {
 const ASK_MS = 20_000;
 const MOST_OUTPUT = 8 * 1024 * 1024;
 
-/** Looks at a node, changing nothing. Rejects with a ConfigError, or with what `systemctl` complained of. */
+/** Looks at a node, changing nothing. */
 export class Surveyor {
   readonly #places: Places;
   readonly #env: NodeJS.ProcessEnv;
   readonly #user: string;
 
-  constructor({ places, env, user }: Pick<GatherOptions, 'places' | 'env' | 'user'>) {
+  constructor({ places, env, user }: SurveyorDependencies) {
     this.#places = places;
     this.#env = env;
     this.#user = user;
   }
 
-  /** What is missing, or what was found. */
-  async survey(options: GatherOptions): Promise<Facts | { problems: readonly string[] }> {
+  /** What is missing, or what was found. Rejects with a ConfigError, or when systemd does not answer. */
+  async survey(options: SurveyOptions): Promise<Facts | { problems: readonly string[] }> {
     const places = this.#places;
     const nodePath = SYSTEMD_PATH.map((directory) => join(directory, 'node')).find((path) => existsSync(path));
     const systemd = await this.#ask('systemctl', '--version');

@@ -78,6 +78,6 @@ function takerOf({ direction, listen }: OldForward, config: Config): TunnelConfi
   });
 }
 
-export function placeText(place: Place): string {
+function placeText(place: Place): string {
   return place.kind === 'unix' ? place.path : `port ${place.port}`;
 }

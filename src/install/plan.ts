@@ -60,7 +60,7 @@ function takenBySomebody(facts: Facts, config: Config | undefined, replacements:
   });
 }
 
-export function portsOf({ forwards }: OldUnit): number[] {
+function portsOf({ forwards }: OldUnit): number[] {
   return forwards.flatMap(({ direction, listen }) =>
     direction !== 'remote' && listen.kind === 'tcp' ? [listen.port] : [],
   );

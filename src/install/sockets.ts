@@ -12,7 +12,7 @@ export interface SocketUnit {
   readonly tunnel: string | undefined;
 }
 
-export const ENDPOINT_SOCKET = 'fleet-mesh-endpoint.socket';
+const ENDPOINT_SOCKET = 'fleet-mesh-endpoint.socket';
 /** As in the shipped unit. */
 const SHIPPED_ENDPOINT = '127.0.0.1:9780';
 const MADE = '# Made by `fleet-mesh install` of the tunnel YAML; its next run makes it anew.';

@@ -1,28 +1,57 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TcpAddress } from '../address.ts';
 import type { Channel } from '../forward/channel-source.ts';
 import type { Carrier } from './jump.ts';
 import type { Held } from './session.ts';
 
+interface Carrying {
+  readonly held: Held;
+  readonly target: TcpAddress;
+  /** What runs over it is to be made anew over another session. */
+  moving: boolean;
+}
+
 /** The channels of a link that carry sessions to hosts behind its own. */
 export class Carriers {
-  readonly #carrying = new Map<Channel, Held>();
+  /** Oldest first. */
+  readonly #carrying = new Map<Channel, Carrying>();
 
-  /** How many sessions run over this one. */
-  on(held: Held): number {
-    return [...this.#carrying.values()].filter((other) => other === held).length;
+  /** How many sessions run over this one, those to `target` first of all. */
+  load(held: Held, target: TcpAddress): { readonly toTarget: number; readonly all: number } {
+    const all = [...this.#carrying.values()].filter((each) => each.held === held);
+    return { toTarget: all.filter((each) => isDeepStrictEqual(each.target, target)).length, all: all.length };
   }
 
   /** Counts the channel until it closes. `isLeaving` says whether the session under it is on its way out. */
-  add(channel: Channel, held: Held, isLeaving: () => boolean): Carrier {
-    this.#carrying.set(channel, held);
+  add(channel: Channel, target: TcpAddress, held: Held, isLeaving: () => boolean): Carrier {
+    const carrying: Carrying = { held, target, moving: false };
+    this.#carrying.set(channel, carrying);
     const remove = () => this.#carrying.delete(channel);
     channel.stream.once('close', remove);
     void held.session.closed.then(remove);
     return {
       channel,
       get leaving() {
-        return isLeaving();
+        return carrying.moving || isLeaving();
       },
       check: () => held.session.check(),
     };
+  }
+
+  /**
+   * While there was but one session, all that a link behind this one has went over it, and would be lost with it: where
+   * another session is there that carries none of them, the younger one is to move.
+   *
+   * @param usable sessions that can carry
+   */
+  spread(usable: readonly Held[]): void {
+    const seen: Carrying[] = [];
+    for (const each of this.#carrying.values()) {
+      const sameTarget = seen.filter(({ target }) => isDeepStrictEqual(target, each.target));
+      const crowded = sameTarget.some(({ held }) => held === each.held);
+      const free = usable.filter((held) => this.load(held, each.target).toTarget === 0);
+      if (crowded && sameTarget.filter(({ moving }) => moving).length < free.length) each.moving = true;
+      seen.push(each);
+    }
   }
 }

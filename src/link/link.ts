@@ -109,9 +109,9 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#roster.chooseCarrier((held) => this.#carriers.on(held));
+    const first = this.#roster.chooseCarrier((held) => this.#carriers.load(held, target));
     const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, held, () => this.#roster.isReplaced(held));
+    return this.#carriers.add(channel, target, held, () => this.#roster.isReplaced(held));
   }
 
   async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
@@ -297,6 +297,7 @@ export class Link implements ChannelSource, JumpLink {
       this.#remove(held, error, silentMs, performance.now() - upSince),
     );
     this.#shed();
+    this.#carriers.spread(this.#roster.carriers);
     this.#waiting.wake();
     this.#deps.onChange();
   }

@@ -5,7 +5,7 @@ import type { CredentialSource, Need } from '../credential/offer.ts';
 import { TunnelError } from '../errors.ts';
 import { hostTrust } from '../ssh/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/known-hosts.ts';
-import { openSession } from '../ssh/session.ts';
+import { openSession } from '../ssh/open-session.ts';
 import { sessionHostKey } from './host-key.ts';
 import { reach } from './reach.ts';
 import type { Attempt, ConnectStep } from './session.ts';

@@ -106,16 +106,21 @@ export class Roster {
     return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
   }
 
+  /** Those that may carry a session to a host behind this one: what runs over one that is replaced would have to move at once. */
+  get carriers(): readonly Held[] {
+    return this.#held.filter((held) => held.session.usable && !this.isReplaced(held));
+  }
+
   /**
-   * Where a session to a host behind this one goes: the one that carries the fewest, so that the sessions of one link do
-   * not all hang on one of another. Never one that is replaced: what runs over it would have to move at once.
+   * Where a session to a host behind this one goes: the one that carries the fewest to that host, so that the sessions of one
+   * link do not all hang on one of another, and of those the one that carries the fewest.
    *
-   * @param carried how many run over one already
+   * @param load how many run over one already
    */
-  chooseCarrier(carried: (held: Held) => number): Held | undefined {
-    const usable = this.#held.filter((held) => held.session.usable && !this.isReplaced(held));
+  chooseCarrier(load: (held: Held) => { readonly toTarget: number; readonly all: number }): Held | undefined {
     const rank = (held: Held) => (this.isLeaving(held) ? 2 : 0) + (held.session.suspect ? 1 : 0);
-    return usable.toSorted((a, b) => rank(a) - rank(b) || carried(a) - carried(b))[0];
+    const ranked = this.carriers.map((held) => ({ held, rank: rank(held), ...load(held) }));
+    return ranked.toSorted((a, b) => a.rank - b.rank || a.toTarget - b.toTarget || a.all - b.all)[0]?.held;
   }
 
   /**

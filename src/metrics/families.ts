@@ -1,3 +1,4 @@
+import { ADVISORY_CODES } from '../health/advisory.ts';
 import {
   type LinkStatus,
   SESSION_ROLES,
@@ -114,17 +115,6 @@ export const FAMILIES: readonly Family[] = [
       status.links.flatMap(({ actor, credential }) => sample({ actor }, seconds(credential.valid_before))),
   },
   {
-    name: 'advisories',
-    help: 'Advisories that hold now, by code; absent where none does.',
-    type: 'gauge',
-    labels: ['code'],
-    samples: ({ advisories }) =>
-      [...new Set(advisories.map(({ code }) => code))].map((code) => ({
-        labels: { code },
-        value: advisories.filter((advisory) => advisory.code === code).length,
-      })),
-  },
-  {
     name: 'config_reload_success',
     help: 'Whether the configuration file was accepted the last time it was read.',
     type: 'gauge',
@@ -137,6 +127,39 @@ export const FAMILIES: readonly Family[] = [
     type: 'gauge',
     labels: [],
     samples: ({ config }) => [{ labels: {}, value: seconds(config.loaded_at) ?? 0 }],
+  },
+  {
+    name: 'plan_load_success',
+    help: 'Whether the drain plan could be used the last time it was read; absent without one.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ plan }) => sample({}, plan === null ? undefined : flag(plan.last_load.ok)),
+  },
+  {
+    name: 'plan_load_timestamp_seconds',
+    help: 'When the drain plan in force was read.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ plan }) => sample({}, seconds(plan?.loaded_at ?? null)),
+  },
+  {
+    name: 'drain_wave_complete',
+    help: 'Whether all steps of the wave, and the waves that it requires, are done.',
+    type: 'gauge',
+    labels: ['wave'],
+    samples: ({ plan }) =>
+      (plan?.waves ?? []).map(({ id, complete }) => ({ labels: { wave: String(id) }, value: flag(complete) })),
+  },
+  {
+    name: 'advisories',
+    help: 'How many advisories of each kind there are; /status has their words.',
+    type: 'gauge',
+    labels: ['code'],
+    samples: ({ advisories }) =>
+      [...new Set<string>([...ADVISORY_CODES, ...advisories.map(({ code }) => code)])].map((code) => ({
+        labels: { code },
+        value: advisories.filter((advisory) => advisory.code === code).length,
+      })),
   },
 ];
 

@@ -7,6 +7,8 @@ import { explainOpenFailure } from './open-failure.ts';
 export interface ChannelDependencies {
   /** Why the session under the channel is gone. */
   gone(): TunnelError;
+  /** Why an open without an answer says nothing about its target: the peer answers nothing else either. */
+  deaf(): TunnelError | undefined;
   /** Before anybody uses the stream. */
   onOpened(stream: ClientChannel): void;
   /** The channel is closed, or was never opened: it no longer counts. */
@@ -88,13 +90,9 @@ export class SessionChannel {
         signal.removeEventListener('abort', onAbort);
       };
       const timer = setTimeout(() => {
-        abandon(
-          new TunnelError(
-            'target_unreachable',
-            `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`,
-            { cause: new DOMException('no answer', 'TimeoutError') },
-          ),
-        );
+        const message = `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`;
+        const cause = new DOMException('no answer', 'TimeoutError');
+        abandon(this.#deps.deaf() ?? new TunnelError('target_unreachable', message, { cause }));
       }, timeoutMs);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();

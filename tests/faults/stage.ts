@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LinkStatus } from '../../src/health/status.ts';
 import type { Entrance } from '../support/entrance.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import type { LoopbackServer } from '../support/loopback.ts';
@@ -63,6 +64,9 @@ function behind(jump: Sshd, struck: Readonly<Record<string, unknown>>) {
     actors: { 'agt-bastion': { key: jump.clientKeyFile } },
   };
 }
+
+const carrying = ({ host, sessions }: LinkStatus) =>
+  host === 'bastion' ? sessions.map(({ connections }) => connections) : [];
 
 /** Started, warmed up, and at rest. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
@@ -135,6 +139,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
     await mesh.waitFor(hasSessions(sessions));
     await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'));
+    // At rest a jump host's sessions carry one each.
+    if (way.jump) await mesh.waitFor(({ links }) => links.flatMap(carrying).every((connections) => connections === 1));
     await echoOnce(stage.entrance('echo'));
     return stage;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../support/temp-dir.ts';
@@ -59,7 +59,7 @@ describe('fleet-mesh check', () => {
   });
 
   const SUMMARY =
-    'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh\n';
+    'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh; plan: 1 of 9 waves complete\n';
 
   it('sums a good configuration up, found through the environment', async () => {
     using home = tempDir('home');
@@ -94,6 +94,7 @@ describe('fleet-mesh check', () => {
     writeFileSync(join(home.path, '.ssh/known_hosts'), '');
     const config = join(home.path, 'tunnels.yaml');
     const yaml = readFileSync(`${ROOT}config/railiance01-tunnels.yaml`, 'utf8');
+    copyFileSync(`${ROOT}config/drain-plan.yaml`, join(home.path, 'drain-plan.yaml'));
     writeFileSync(config, yaml.replace('key: ~/.ssh/id_ops', 'key: credential:ops').replace(':9780', ':1'));
     const outside = { HOME: home.path, CREDENTIALS_DIRECTORY: undefined };
     expect(await cli(['check', '--config', config], outside)).toMatchObject({ code: 0, err: '' });
@@ -117,6 +118,7 @@ describe('fleet-mesh', () => {
     ['an unknown command', ['chek'], /unknown command 'chek'/],
     ['an unknown option', ['check', '--jason'], /unknown option '--jason'/],
     ['a missing argument', ['schema'], /missing required argument/],
+    ['a missing option', ['plan', 'done', '2.4'], /required option '--evidence <text>' not specified/],
     ['an argument too many', ['check', 'extra'], /too many arguments/],
     ['an unknown schema', ['schema', 'confg'], /no schema "confg"/],
     ['no command', [], /Usage: fleet-mesh/],

@@ -71,14 +71,25 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
         ['coulombcore', 'atm-fleet-mesh', 'up'],
       ]),
     );
-    // The two sessions of a link run over sessions of the next: over different ones, if those were there in time.
-    for (const host of ['outer', 'middle'])
-      expect(link(status, host).sessions.reduce((sum, { connections }) => sum + connections, 0)).toBe(2);
     expect(link(status, 'coulombcore').sessions.map(({ host_key }) => host_key)).toEqual(
       Array(2).fill(inner.hostKeys()[0]?.fingerprint),
     );
     // Every hop sees the one before it, the target's sshd only the last jump host.
     expect(middle.log()).toContain('Accepted publickey');
+  });
+
+  it('never leaves both sessions of a link on one session of the next, neither at first nor after a loss', async () => {
+    const echo = cleanup.use(await startEcho());
+    const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port } } });
+    const spread = (status: Status) =>
+      ['outer', 'middle'].every((host) => link(status, host).sessions.every(({ connections }) => connections === 1)) &&
+      ['coulombcore', 'middle', 'outer'].every((host) => serving(status, host) === 2);
+    await mesh.waitFor(spread);
+    const [victim] = outer.sessionPids();
+    if (victim === undefined) throw new Error('no session to kill');
+    process.kill(victim, 'SIGKILL');
+    await mesh.waitFor((status) => link(status, 'outer').sessions.length < 2);
+    await mesh.waitFor(spread);
   });
 
   it('carries 50 MB each way unaltered', async () => {

@@ -125,6 +125,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     lab.signing.set(trouble);
     const failing = await mesh.waitFor((status) => linkOf(status).credential.renewal?.state === 'failing');
     expect(linkOf(failing).credential.renewal?.last_error?.code).toBe(code);
+    expect(failing.advisories).toMatchObject([{ code: 'certificate_without_renewal' }]);
     await mesh.waitFor((status) => linkOf(status).credential.renewal?.state === 'expired');
     expect(linkOf(await mesh.waitFor(hasSessions(2))).state).toBe('up');
     lab.signing.set({ validity: '+1h' });
@@ -132,6 +133,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
       (status) => linkOf(status).credential.renewal?.state === 'ok' && byCertificate(status),
       40_000,
     );
+    expect(mended.advisories).toEqual([]);
     expect(serials(mended)).not.toBe(first);
     expect((await requests.stop()).failures).toEqual([]);
     expect(await mesh.metric('certificate_renewals_total', { result: 'failed' })).toBeGreaterThan(0);

@@ -32,6 +32,7 @@ export async function startEndpoint(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
     {
       snapshot: () => state.snapshot,
+      plan: () => undefined,
       alive: () => state.alive,
       readiness: () => state.readiness,
       metrics: createMetrics(),

@@ -29,11 +29,16 @@ export interface RequestLoop {
   stop(): Promise<LoopResult>;
 }
 
-/**
- * Asks an echo every so often, whatever became of the earlier requests: an open loop, because one that waits for each
- * answer asks nothing during an outage and so measures none. Each request has a connection and a deadline of its own.
- */
+/** Asks an echo every so often, each time on a connection and with a deadline of its own. */
 export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs = 3_000): RequestLoop {
+  return startLoop((number) => echoOnce(to, `request ${number}`, timeoutMs), everyMs);
+}
+
+/**
+ * Asks every so often, whatever became of the earlier requests: an open loop, because one that waits for each answer asks
+ * nothing during an outage and so measures none. `request` bounds its own time, and rejects unless it was served.
+ */
+export function startLoop(request: (number: number) => Promise<unknown>, everyMs: number): RequestLoop {
   const failures: RequestFailure[] = [];
   const underWay = new Set<Promise<void>>();
   const atRest: (() => void)[] = [];
@@ -46,7 +51,7 @@ export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs 
   const ask = async () => {
     const from = performance.now();
     try {
-      await echoOnce(to, `request ${asked++}`, timeoutMs);
+      await request(asked++);
       served += 1;
       lastServedAt = from;
       slowestMs = Math.max(slowestMs, performance.now() - from);
@@ -59,11 +64,11 @@ export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs 
   };
   const run = async () => {
     while (!stopped) {
-      const request: Promise<void> = ask().finally(() => {
-        underWay.delete(request);
+      const asking: Promise<void> = ask().finally(() => {
+        underWay.delete(asking);
         rest();
       });
-      underWay.add(request);
+      underWay.add(asking);
       await pause(everyMs);
     }
     await Promise.all(underWay);

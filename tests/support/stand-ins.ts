@@ -4,6 +4,8 @@ import { listen } from './loopback.ts';
 export interface Answer {
   status?: number;
   body: unknown;
+  /** How long it lets the client wait. */
+  delayMs?: number;
 }
 
 export interface StandIn extends AsyncDisposable {
@@ -24,8 +26,12 @@ async function startStandIn(answers: Record<string, Answer>, port = 0): Promise<
     requests.push(`${request.method} ${path}`);
     const answer = paths.get(path) ?? { status: 404, body: { error: `no ${path} here` } };
     if (answer === 'silence') return;
-    response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify(answer.body)}\n`);
+    const give = () => {
+      response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });
+      response.end(`${JSON.stringify(answer.body)}\n`);
+    };
+    if (answer.delayMs === undefined) give();
+    else setTimeout(give, answer.delayMs);
   });
   const bound = await listen(server, port);
   const stop = async () => {

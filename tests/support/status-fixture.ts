@@ -96,6 +96,7 @@ export function statusFixture(changes: Partial<Status> = {}): Status {
     state: 'up',
     reason: null,
     config: { path: '/etc/fleet-mesh/tunnels.yaml', sha256: 'c0ffee', loaded_at: ago(300), last_reload: null },
+    plan: null,
     systemd: { notify: null, watchdog_ms: null, sockets: [] },
     links: [linkFixture()],
     tunnels: [tunnelFixture()],

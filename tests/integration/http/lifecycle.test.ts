@@ -9,6 +9,7 @@ import { startEndpoint } from '../../support/endpoint.ts';
 import { statusFixture } from '../../support/status-fixture.ts';
 
 const sources = {
+  plan: () => undefined,
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),

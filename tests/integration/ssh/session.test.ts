@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authMethods, loadCredential } from '../../../src/credential/credential.ts';
 import { dial } from '../../../src/ssh/dial.ts';
-import { openSession } from '../../../src/ssh/session.ts';
+import { openSession } from '../../../src/ssh/open-session.ts';
 import { embeddedKey } from '../../support/embedded-key.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
@@ -193,6 +193,13 @@ describe('a channel', () => {
     expect(message).not.toMatch(/\p{Cc}/u);
     expect(message.length).toBeLessThan(300);
     await session.end();
+  });
+
+  it('that answers nothing at all is no verdict on the target of an open', async () => {
+    const session = await connectSession(sshd, { ...throughProxy(), connectTimeoutMs: 600 });
+    proxy.pause('to-server');
+    session.check();
+    await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'keepalive_lost' });
   });
 
   it('that opens after its asker has gone is closed', async () => {

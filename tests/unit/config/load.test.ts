@@ -197,7 +197,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
     ['a missing file', 'missing.yaml', 'does not exist; expected a YAML file'],
     ['a directory', 'directory', 'is a directory; expected a YAML file'],
     ['a device', '/dev/null', 'is not a regular file; expected a YAML file'],
-    ['a huge file', 'huge.yaml', 'is larger than 1 MiB; expected a tunnel configuration of a few kilobytes'],
+    ['a huge file', 'huge.yaml', 'is larger than 1 MiB; expected a YAML file of a few kilobytes'],
     ['an empty file', 'empty.yaml', 'is empty; expected version, node, hosts, actors and tunnels'],
   ])('explains %s', async (_, name, message) => {
     mkdirSync(join(dir, 'directory'));

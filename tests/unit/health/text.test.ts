@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorReport } from '../../../src/errors.ts';
+import type { LinkStatus } from '../../../src/health/status.ts';
 import { statusText } from '../../../src/health/text.ts';
 import { ago, linkFixture, sessionFixture, statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
 
@@ -143,6 +144,53 @@ describe('statusText', () => {
   test('a host behind another says so', () => {
     const text = statusText(statusFixture({ links: [linkFixture({ jump: 'bastion' })] }));
     expect(text).toContain('coulombcore as atm-fleet-mesh via bastion');
+  });
+
+  describe('an actor with cert_command', () => {
+    const ok = { state: 'ok', last_error: null };
+    const base = { ...linkFixture().credential, type: 'certificate', renewal: ok, renew_at: ago(-20) } as const;
+    const held = { ...base, serial: '7', valid_before: ago(-50) } as const;
+    const lines = (...credentials: Partial<LinkStatus['credential']>[]) => {
+      const links = credentials.map((own) => linkFixture({ credential: { ...base, ...own }, sessions: [] }));
+      return statusText(statusFixture({ links })).split('\n').slice(6, -1);
+    };
+
+    test('shows how long its certificate is valid and when there is another', () => {
+      const failing = { ...ok, state: 'failing' };
+      const expired = { ...ok, state: 'expired' };
+      const cells = [
+        held,
+        { ...held, valid_before: null },
+        { ...held, renewal: failing },
+        { ...held, valid_before: ago(3), renewal: expired },
+        { renew_at: null, renewal: { ...ok, state: 'renewing' } },
+        { type: 'static_key', renewal: failing },
+        linkFixture().credential,
+      ] as const;
+      expect(lines(...cells).map((line) => line.slice(31))).toEqual([
+        'STATE  CREDENTIAL   CERTIFICATE     RENEWAL',
+        'up     certificate  50s left        in 20s',
+        'up     certificate  without an end  in 20s',
+        'up     certificate  50s left        failing, again in 20s',
+        'up     certificate  expired         in 20s',
+        'up     certificate  none yet',
+        'up     static key   none yet        failing, again in 20s',
+        'up     static key',
+      ]);
+    });
+
+    test('a session says what it has logged in with where that is not what the link has now', () => {
+      const certified = { credential_type: 'certificate', connections: 1 } as const;
+      const sessions = [
+        sessionFixture({ id: 1, role: 'draining', connections: 1 }),
+        sessionFixture({ id: 2, role: 'draining', ...certified, authenticated_until: ago(-5) }),
+        sessionFixture({ id: 3, ...certified, authenticated_until: held.valid_before }),
+      ];
+      const text = statusText(statusFixture({ links: [linkFixture({ credential: held, sessions })] }));
+      expect(text).toContain('session 1 draining: by static key, up 2h,');
+      expect(text).toContain('session 2 draining: by certificate, 5s left, up 2h,');
+      expect(text).toContain('session 3 active: up 2h,');
+    });
   });
 
   test('no tunnels, no links, an advisory', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeExecutor, StepFailed } from '../../../src/install/execute.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
-const executor = new NodeExecutor({ PATH: process.env['PATH'] });
+const executor = new NodeExecutor(process.env);
 
 describe(NodeExecutor, () => {
   it('does each step, and does it again without complaint', async () => {

@@ -33,6 +33,7 @@ describe(carryError, () => {
 
 describe('the session that carries another', () => {
   const credential = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
+  const load = (all: number) => ({ toTarget: 0, all });
   const rosterOf = (count: number) => {
     const roster = new Roster();
     const sessions = Array.from({ length: count }, () => new FakeSession());
@@ -47,24 +48,31 @@ describe('the session that carries another', () => {
       [held[1], 1],
       [held[2], 1],
     ]);
-    expect(roster.chooseCarrier((each) => carried.get(each) ?? 0)).toBe(held[1]);
+    expect(roster.chooseCarrier((each) => load(carried.get(each) ?? 0))).toBe(held[1]);
+  });
+
+  it('is before all the one that carries the fewest to that host', () => {
+    const { roster, held } = rosterOf(2);
+    expect(roster.chooseCarrier((each) => (each === held[0] ? { toTarget: 1, all: 1 } : { toTarget: 0, all: 9 }))).toBe(
+      held[1],
+    );
   });
 
   it('is not suspect if another one is not', () => {
     const { roster, sessions, held } = rosterOf(2);
     Object.assign(sessions[0] ?? {}, { suspect: true });
-    expect(roster.chooseCarrier((each) => (each === held[1] ? 9 : 0))).toBe(held[1]);
+    expect(roster.chooseCarrier((each) => load(each === held[1] ? 9 : 0))).toBe(held[1]);
   });
 
   it('may be of old settings while there is no other, and never one whose place is taken', () => {
     const { roster, held } = rosterOf(1);
     roster.nextGeneration();
-    expect(roster.chooseCarrier(() => 0)).toBe(held[0]);
+    expect(roster.chooseCarrier(() => load(0))).toBe(held[0]);
     const fresh = roster.add(new FakeSession(), credential, roster.generation);
     roster.shed(1, 0);
-    expect(roster.chooseCarrier((each) => (each === fresh ? 5 : 0))).toBe(fresh);
+    expect(roster.chooseCarrier((each) => load(each === fresh ? 5 : 0))).toBe(fresh);
     Object.assign(fresh.session, { usable: false });
-    expect(roster.chooseCarrier(() => 0)).toBeUndefined();
+    expect(roster.chooseCarrier(() => load(0))).toBeUndefined();
   });
 
   it('takes what it carries with it: that is leaving as soon as it is replaced itself', () => {

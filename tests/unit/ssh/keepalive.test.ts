@@ -113,7 +113,8 @@ describe('a peer that falls silent', () => {
           await pass(20_000);
           const silentMs = (connection.lostAt ?? Number.POSITIVE_INFINITY) - lastByteAt;
           expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter);
-          expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 500);
+          // Two and a half looks; and a timer of whole milliseconds may come one early.
+          expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 501);
         },
       ),
       { numRuns: 60 },

@@ -1,0 +1,33 @@
+import type { SessionStatus, Status } from '../../src/health/status.ts';
+
+/** Sessions of the demo's link. */
+const SESSIONS = 2;
+
+/** What all sessions of the demo's link have logged in with. */
+export interface Serving {
+  readonly type: SessionStatus['credential_type'];
+  readonly serial: string | null;
+  readonly validBefore: string | null;
+  /** Their ids. */
+  readonly sessions: readonly number[];
+}
+
+/** Undefined while sessions are missing, or are being replaced by such with another credential. Pure. */
+export function servingOf({ links: [link] }: Status): Serving | undefined {
+  if (link === undefined || link.state !== 'up') return undefined;
+  const { type, serial, valid_before: validBefore } = link.credential;
+  const serving = link.sessions.filter(({ role }) => role !== 'draining');
+  const same = serving.every((each) => each.credential_type === type && each.authenticated_until === validBefore);
+  if (serving.length !== SESSIONS || !same) return undefined;
+  return { type, serial, validBefore, sessions: serving.map(({ id }) => id) };
+}
+
+/** What has become of what served before. */
+export type Turn = 'static key' | 'first certificate' | 'rotation' | 'other sessions';
+
+/** What is to be told of it; undefined when nothing has changed. Pure. */
+export function turnBetween(before: Serving | undefined, now: Serving): Turn | undefined {
+  if (before?.type !== now.type) return now.type === 'certificate' ? 'first certificate' : 'static key';
+  if (before.serial !== now.serial) return 'rotation';
+  return before.sessions.join() === now.sessions.join() ? undefined : 'other sessions';
+}

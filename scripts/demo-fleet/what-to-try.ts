@@ -1,0 +1,28 @@
+import type { DemoFleet } from './start.ts';
+
+/** Commands for another terminal, each with its purpose. */
+export function whatToTry({ daemon, configFile, coulombcore, options: { ports } }: DemoFleet): string {
+  const endpoint = `http://127.0.0.1:${ports.endpoint}`;
+  const suggestions = [
+    [`export FLEET_MESH_CONFIG=${configFile}`],
+    ['node dist/cli.js status --watch', 'the table, live'],
+    ['node dist/cli.js why fleet-state-hub-coulombcore', 'one tunnel, explained'],
+    ...(coulombcore.ca === undefined ? [] : [['node dist/cli.js rotate atm-fleet-mesh', 'another certificate, now']]),
+    [`curl -s http://127.0.0.1:${ports.stateHub}/state/health`, 'State Hub, through its tunnel'],
+    [`curl -s http://127.0.0.1:${ports.issueCore}/healthz`, 'issue-core, through its tunnel'],
+    [`curl -s ${endpoint}/status`, 'everything as JSON (?format=text for the table)'],
+    [`curl -s '${endpoint}/readyz?production=true'`, 'may production rely on it?'],
+    [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'what Prometheus gets'],
+    [`kill -HUP ${daemon.pid}`, 'reload, after editing that file'],
+  ];
+  const lines = suggestions.map(([command = '', purpose]) =>
+    purpose === undefined ? `   ${command}` : `   ${command.padEnd(59)} # ${purpose}`,
+  );
+  return [
+    '',
+    `Try, in another terminal, in ${process.cwd()}:`,
+    ...lines,
+    '',
+    'Ctrl-C ends it and cleans everything up.',
+  ].join('\n');
+}

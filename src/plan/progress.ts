@@ -1,0 +1,107 @@
+import type { Gate, Plan, Step, Wave } from './plan.ts';
+
+type Steps = Pick<Plan, 'waves'>;
+type Gated = Pick<Plan, 'waves' | 'gates'>;
+
+/** What stands between a step and its beginning. All empty: it can be done now. */
+export interface Blocking {
+  /** Waves that its wave requires and that are not complete. */
+  readonly waves: readonly Wave[];
+  /** Open steps of its own wave that come before it. */
+  readonly steps: readonly Step[];
+  /** Human gates on the step itself that are not approved. */
+  readonly gates: readonly Gate[];
+}
+
+/** A step, and the wave that it is of. */
+export interface Place {
+  readonly wave: Wave;
+  readonly step: Step;
+}
+
+function waveOf({ waves }: Steps, id: number): Wave | undefined {
+  return waves.find((wave) => wave.id === id);
+}
+
+export function findStep({ waves }: Steps, id: string): Place | undefined {
+  for (const wave of waves) {
+    const step = wave.steps.find((candidate) => candidate.id === id);
+    if (step !== undefined) return { wave, step };
+  }
+  return undefined;
+}
+
+/** Whether all steps of the wave are done and every wave that it requires is complete (SPEC section 7). No such wave: no. */
+export function isWaveComplete(plan: Steps, id: number): boolean {
+  return isComplete(plan, id, new Map());
+}
+
+/** `known` also holds what is being asked: waves that wait for each other are never complete. */
+function isComplete(plan: Steps, id: number, known: Map<number, boolean>): boolean {
+  const answer = known.get(id);
+  if (answer !== undefined) return answer;
+  known.set(id, false);
+  const wave = waveOf(plan, id);
+  const complete =
+    wave !== undefined &&
+    wave.steps.length > 0 &&
+    wave.steps.every(({ done }) => done !== undefined) &&
+    wave.requires.every((required) => isComplete(plan, required, known));
+  known.set(id, complete);
+  return complete;
+}
+
+/** The waves that a wave requires and that are not complete. */
+export function openRequirements(plan: Steps, { requires }: Pick<Wave, 'requires'>): Wave[] {
+  return requires.flatMap((id) => (isWaveComplete(plan, id) ? [] : (waveOf(plan, id) ?? [])));
+}
+
+/** The open steps of its wave that come before a step. */
+export function earlierOpenSteps({ wave, step }: Place): Step[] {
+  return wave.steps.slice(0, wave.steps.indexOf(step)).filter(({ done }) => done === undefined);
+}
+
+/** The gates on this very step that are not approved. */
+export function closedGates({ gates }: Pick<Plan, 'gates'>, stepId: string): Gate[] {
+  return gates.filter(({ blocks, approved }) => approved === undefined && blocks.includes(stepId));
+}
+
+/** The gates on a step and on all before it in its wave that are not approved. */
+export function closedGatesOnTheWay({ gates }: Pick<Plan, 'gates'>, { wave, step }: Place): Gate[] {
+  const way = new Set(wave.steps.slice(0, wave.steps.indexOf(step) + 1).map(({ id }) => id));
+  return gates.filter(({ blocks, approved }) => approved === undefined && blocks.some((id) => way.has(id)));
+}
+
+export function blockingOf(plan: Gated, place: Place): Blocking {
+  return {
+    waves: openRequirements(plan, place.wave),
+    steps: earlierOpenSteps(place),
+    gates: closedGates(plan, place.step.id),
+  };
+}
+
+/** The open steps that could be done now but for a human's approval, in the order of the plan. */
+export function nextSteps(plan: Gated): Place[] {
+  return plan.waves.flatMap((wave) =>
+    openRequirements(plan, wave).length > 0
+      ? []
+      : wave.steps
+          .filter(({ done }) => done === undefined)
+          .slice(0, 1)
+          .map((step) => ({ wave, step })),
+  );
+}
+
+/** Every wave that has to be complete before this one, over all hops; a wave of a circle is among its own. */
+export function requiredBefore(plan: Steps, id: number): ReadonlySet<number> {
+  const before = new Set<number>();
+  const queue = [id];
+  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+    for (const required of waveOf(plan, at)?.requires ?? []) {
+      if (before.has(required)) continue;
+      before.add(required);
+      queue.push(required);
+    }
+  }
+  return before;
+}
