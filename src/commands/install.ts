@@ -7,6 +7,7 @@ import { NodeExecutor } from '../install/execute.ts';
 import { Surveyor } from '../install/gather.ts';
 import { type Places, systemPlaces, userPlaces } from '../install/places.ts';
 import { planInstall } from '../install/plan.ts';
+import { NotPacked } from '../install/release.ts';
 import { wayBack } from '../install/way-back.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { InstallReport } from './install-report.ts';
@@ -65,6 +66,7 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
     if (options.rollback) return await rollback(subject, options.dryRun, report);
     return await installRelease(subject, { ...options, timeoutMs }, report, io.signal);
   } catch (error) {
+    if (error instanceof NotPacked) return refuse([error.message], report);
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) report.problem(formatProblem(problem));
     return report.end(EXIT.configuration, false);

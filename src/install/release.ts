@@ -23,11 +23,16 @@ export interface Release {
   readonly example: string;
 }
 
-/** Reads the release that is unpacked in `tree`; rejects with a sentence where it is none. */
+/** There is no packed program where one should be. */
+export class NotPacked extends Error {
+  override readonly name = 'NotPacked';
+}
+
+/** Reads the release that is unpacked in `tree`; rejects with {@link NotPacked} where it is none. */
 export async function readRelease(tree: string, scope: Scope): Promise<Release> {
   const text = (path: string) => readFile(join(tree, path), 'utf8');
   const manifest = await text('release.json').catch(() => {
-    throw new Error(`${tree} is no packed program: scripts/install-node makes one and calls this command with it`);
+    throw new NotPacked(`${tree} is no packed program: scripts/install-node makes one, and calls this command in it`);
   });
   const units = join('systemd', scope);
   const names = await readdir(join(tree, units));

@@ -156,7 +156,13 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     await echoOnce(hub);
     await echoOnce(issues);
     expect(await node.traces()).toEqual(['/etc/fleet-mesh']);
-    expect((await node.mesh('install', '--rollback')).stdout).toBe('nothing to roll back\n');
+    expect(JSON.parse((await node.mesh('install', '--rollback', '--json')).stdout)).toEqual({
+      ok: true,
+      changed: false,
+      steps: [],
+      notes: ['nothing to roll back'],
+      problems: [],
+    });
   });
 
   it('upgrades and rolls back without a connection being refused or lost', async () => {
@@ -176,6 +182,28 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     const { failures } = await loop.stop();
     expect(failures).toEqual([]);
     expect(await node.state(SERVICE)).toBe('active enabled');
+  });
+
+  it('undoes an upgrade that does not start, and the clients have waited', async () => {
+    const [current, program] = ['/usr/lib/fleet-mesh/current', '/opt/release/dist/cli.js'];
+    const before = await node.box.must('readlink', current);
+    const whole = await node.box.must('cat', program);
+    node.box.write('/opt/release/release.json', '{"id":"9.9.9-broken"}');
+    node.box.write(
+      program,
+      `if (process.argv[2] === 'run') process.exit(1);\n${whole.replace('#!/usr/bin/env node', '')}`,
+    );
+    const loop = startRequestLoop(hub, 20, 20_000);
+    await waitUntil('requests are served', () => loop.served() > 10);
+    const { code, stderr } = await node.mesh('install');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('not installed: systemctl restart fleet-mesh.service')]);
+    const served = loop.served();
+    await waitUntil('requests are served again', () => loop.served() > served + 20, 20_000);
+    const { failures } = await loop.stop();
+    expect(failures).toEqual([]);
+    expect(await node.box.must('readlink', current)).toBe(before);
+    expect(await node.box.must('ls', '/usr/lib/fleet-mesh/releases')).not.toContain('broken');
+    node.box.write(program, whole);
   });
 
   it('takes another port over while it runs, and keeps those that it has open', async () => {
