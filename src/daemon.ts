@@ -8,6 +8,9 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
+import type { TakeNote } from './evidence/happening.ts';
+import { Recorder } from './evidence/recorder.ts';
 import { credentialAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
@@ -44,6 +47,8 @@ export class Daemon {
   readonly #log: RootLogger;
   readonly #version: string;
   readonly #metrics: Metrics;
+  readonly #recorder: Recorder;
+  readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
@@ -72,10 +77,13 @@ export class Daemon {
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
-    this.#rotators = new Rotators(options.config.stateDir, {
+    const { stateDir } = options.config;
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
+    this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
       log,
+      note: this.#note,
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
@@ -85,6 +93,7 @@ export class Daemon {
       credential: (actor) => this.#rotators.status(actor),
       metrics: this.#metrics,
       log,
+      note: this.#note,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
       random: Math.random,
     });
@@ -102,6 +111,7 @@ export class Daemon {
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      note: this.#note,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -120,6 +130,8 @@ export class Daemon {
       this.#control.stop();
       throw error;
     }
+    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    void this.#recorder.start(this.#config.sha256);
     this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
@@ -127,6 +139,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -162,6 +175,7 @@ export class Daemon {
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
+    await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -169,13 +183,16 @@ export class Daemon {
   }
 
   snapshot(): Status {
-    const tunnels = this.#supervisor.tunnels();
+    const now = new Date();
+    const known = (name: string) => this.#recorder.historyOf(name);
+    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
     const links = this.#supervisor.links();
+    const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
       schema: 1,
       node: this.#config.node,
       version: this.#version,
-      now: new Date().toISOString(),
+      now: now.toISOString(),
       started_at: this.#startedAt.toISOString(),
       ...overallState(tunnels),
       config: {
@@ -186,9 +203,10 @@ export class Daemon {
       },
       plan: planStatus(this.#plan.watched),
       systemd: systemdStatus(this.#systemd),
+      evidence,
       links,
       tunnels,
-      advisories: this.#advisories(links),
+      advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
     };
   }
 
@@ -236,6 +254,7 @@ export class Daemon {
     this.#lastReload = { ok: true, at: at.toISOString(), error: null };
     const changes = summarizeDiff(diff);
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
+    this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
   }
 
@@ -243,6 +262,7 @@ export class Daemon {
   #refuseReload(error: unknown, at: Date): ReloadOutcome {
     const reason = error instanceof Error ? error.message : String(error);
     this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+    this.#note({ event: 'config.reload_refused', reason });
     const what = 'reload refused, nothing was changed';
     if (!(error instanceof ConfigError)) {
       this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
@@ -295,6 +315,9 @@ export class Daemon {
           return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
         },
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        events: this.#recorder.recent,
+        opened: () => this.#recorder.opened(),
+        recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
         log: this.#log.child({ component: 'endpoint' }),

@@ -3,12 +3,14 @@ import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
+import { type EventsOptions, events } from './commands/events.ts';
 import { importHosts, importUnits } from './commands/import.ts';
 import { addInstallCommands } from './commands/install-commands.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyEvents } from './commands/verify-events.ts';
 import { wait } from './commands/wait.ts';
 import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
@@ -120,6 +122,23 @@ program
   .addOption(endpointOption())
   .option('--json', 'print the explanation as JSON', false)
   .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible())));
+
+program
+  .command('events')
+  .description('what has happened, out of the evidence; --verify: whether that is as it was written')
+  .addOption(configOption())
+  .addOption(endpointOption())
+  .option('--follow', 'go on with what happens, until Ctrl-C', false)
+  .option('--tunnel <name>', 'only what is said of this one')
+  .option('--since <when>', 'a time, or a span before now as in 30m, 24h, 7d')
+  .option('--verify', 'check the chain of the files, without the daemon: 0 intact, 1 not, 2 there is none', false)
+  .option('--dir <directory>', 'for --verify: the state directory (default: the one that --config names)')
+  .option('--json', 'print JSON; with --follow one entry a line', false)
+  .action(
+    ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
+      options.verify ? verifyEvents(options, interruptible()) : events({ ...options, endpointOf }, interruptible()),
+    ),
+  );
 
 program
   .command('wait')

@@ -15,10 +15,10 @@ export async function rotateActor(actor: ActorConfig, rotators: Rotators, superv
   if (failed?.error)
     throw new TunnelError(
       failed.error.code,
-      `the sessions to ${failed.host} are not replaced: ${failed.error.message}`,
+      `the new credential is not in use at ${failed.host}: ${failed.error.message}`,
       {
         cause: failed.error,
-        hint: `${failed.error.hint} What was there serves on, and it goes on being tried.`,
+        hint: `${failed.error.hint} It goes on being tried; sessions that were there serve on.`,
       },
     );
   const { type, serial, valid_before } = rotators.status(actor);

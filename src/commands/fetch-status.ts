@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { z } from 'zod';
 import { formatAddress, type TcpAddress } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { type Status, status as statusSchema } from '../health/status.ts';
@@ -13,22 +14,34 @@ const DEADLINE_MS = 3_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** Asks the daemon at `endpoint` for its snapshot. Rejects with {@link StatusUnavailable}, or the signal's reason. */
-export async function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<Status> {
+export function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<Status> {
+  return fetchParsed(endpoint, '/status', signal, parse);
+}
+
+/** The same for another path, whose answer `parseBody` reads, or rejects with {@link StatusUnavailable}. */
+export async function fetchParsed<T>(
+  endpoint: TcpAddress,
+  path: string,
+  signal: AbortSignal,
+  parseBody: (body: string, where: string) => T,
+): Promise<T> {
   const where = formatAddress(endpoint);
   const expired = () => new StatusUnavailable(`no answer from ${where} within ${DEADLINE_MS / 1_000} s`);
   try {
-    const body = await withDeadline(DEADLINE_MS, signal, expired, (deadline) => get(endpoint, deadline));
-    return parse(body, where);
+    const body = await withDeadline(DEADLINE_MS, signal, expired, (deadline) => get(endpoint, path, deadline));
+    return parseBody(body, where);
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof StatusUnavailable ? error : new StatusUnavailable(explain(error, where), { cause: error });
+    throw error instanceof StatusUnavailable
+      ? error
+      : new StatusUnavailable(explainFailure(error, where), { cause: error });
   }
 }
 
-function get(endpoint: TcpAddress, signal: AbortSignal): Promise<string> {
+function get(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const { host, port } = endpoint;
-    const asked = request({ host, port, path: '/status', agent: false, headers: { accept: 'application/json' } });
+    const asked = request({ host, port, path, agent: false, headers: { accept: 'application/json' } });
     // The request's own `signal` option would replace the reason by a plain AbortError.
     const onAbort = () => asked.destroy(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -44,21 +57,44 @@ function get(endpoint: TcpAddress, signal: AbortSignal): Promise<string> {
       });
       response.on('end', () => {
         if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
-        else
-          reject(new StatusUnavailable(`${formatAddress(endpoint)} answered ${response.statusCode}: not fleet-mesh?`));
+        else reject(refusedBy(endpoint, response.statusCode, Buffer.concat(chunks).toString('utf8')));
       });
     });
     asked.end();
   });
 }
 
-function parse(body: string, where: string): Status {
-  let value: unknown;
+/** What was asked for is not there, or cannot be had: the answer says why. */
+export class Refused extends StatusUnavailable {
+  readonly code: string;
+
+  constructor(code: string, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+const problemSchema = z.object({ type: z.string().startsWith('urn:fleet-mesh:problem:'), detail: z.string() });
+
+function refusedBy(endpoint: TcpAddress, status: number | undefined, body: string): StatusUnavailable {
   try {
-    value = JSON.parse(body);
+    const { type, detail } = problemSchema.parse(JSON.parse(body));
+    return new Refused(type.slice(type.lastIndexOf(':') + 1), detail);
+  } catch {
+    return new StatusUnavailable(`${formatAddress(endpoint)} answered ${status}: not fleet-mesh?`);
+  }
+}
+
+export function parseJson(body: string, where: string): unknown {
+  try {
+    return JSON.parse(body);
   } catch (cause) {
     throw new StatusUnavailable(`what ${where} answered is not JSON: not fleet-mesh?`, { cause });
   }
+}
+
+function parse(body: string, where: string): Status {
+  const value = parseJson(body, where);
   const parsed = statusSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   // Changes of the snapshot are additive (SPEC section 4): a newer daemon's further fields are none of our business.
@@ -68,7 +104,8 @@ function parse(body: string, where: string): Status {
   });
 }
 
-function explain(error: unknown, where: string): string {
+/** Why nothing was answered, in one sentence. */
+export function explainFailure(error: unknown, where: string): string {
   const errno = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (errno) {
     case 'ECONNREFUSED':

@@ -1,4 +1,5 @@
 import type { ActorConfig, Config } from '../config/config.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { ControlRefused } from './protocol.ts';
@@ -21,6 +22,7 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
+  readonly note: TakeNote;
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
@@ -55,12 +57,17 @@ export function createActions<Controlled extends ControlledTunnel>(
       return daemon.reload();
     },
     up: async (names) => {
-      await daemon.inTurn(async () => supervisor.resume(daemon.config(), named(names)));
+      await daemon.inTurn(async () => {
+        const tunnels = named(names);
+        daemon.note({ event: 'operator.up', tunnels: names });
+        await supervisor.resume(daemon.config(), tunnels);
+      });
       return statusOf(names);
     },
     down: async (names) => {
       const tunnels = await daemon.inTurn(async () => {
         const found = named(names);
+        daemon.note({ event: 'operator.down', tunnels: names });
         await Promise.all(found.map((tunnel) => tunnel.suspend()));
         return found;
       });
@@ -73,6 +80,7 @@ export function createActions<Controlled extends ControlledTunnel>(
       const { actors } = daemon.config();
       const config = actors.get(actor);
       if (!config) throw unknownActor(actor, [...actors.keys()]);
+      daemon.note({ event: 'operator.rotate', actor });
       return daemon.rotate(config);
     },
   };

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import type { ActorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
+import { printable } from '../printable.ts';
+import { listIdentities } from '../ssh/agent-client.ts';
 import type { Certificate } from '../ssh/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { agentAuth, certificateAuth, publicKeyAuth, type UserAuth } from '../ssh/user-auth.ts';
-import { checkUserCertificate } from './certificate-gate.ts';
+import { type Demands, usableIdentities } from './agent-identities.ts';
 import { loadKeyFile } from './key-file.ts';
 
 /** What an actor authenticates with. */
@@ -17,7 +19,8 @@ export type Credential =
       readonly key: PrivateKey['key'];
       readonly certificate: Certificate;
     }
-  | { readonly type: 'agent'; readonly socket: string };
+  /** `identities`: blobs of the keys and certificates that may be offered, in this order. */
+  | { readonly type: 'agent'; readonly socket: string; readonly identities: readonly Buffer[] };
 
 async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
   const { SSH_AUTH_SOCK: socket } = env;
@@ -40,9 +43,28 @@ async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
   return socket;
 }
 
+function unlisted(socket: string, error: unknown): TunnelError {
+  const said = printable(error instanceof Error ? error.message : String(error), 120);
+  return new TunnelError('key_unreadable', `the ssh-agent at ${socket} does not tell its keys: ${said}`, {
+    cause: error,
+    hint: 'Check that ssh-agent runs, is not locked, and that SSH_AUTH_SOCK names its socket (`ssh-add -l`).',
+  });
+}
+
 /** Loads afresh at each attempt, so that a mended file or a restarted agent needs no reload. `env` is the daemon's. */
-export async function loadCredential(actor: Pick<ActorConfig, 'key'>, env: NodeJS.ProcessEnv): Promise<Credential> {
-  if (actor.key.kind === 'agent') return { type: 'agent', socket: await agentSocket(env) };
+export async function loadCredential(
+  actor: Pick<ActorConfig, 'key'> & Demands,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Credential> {
+  if (actor.key.kind === 'agent') {
+    const socket = await agentSocket(env);
+    const held = await listIdentities(socket, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw unlisted(socket, error);
+    });
+    return { type: 'agent', socket, identities: usableIdentities(held, actor, Date.now()) };
+  }
   const { CREDENTIALS_DIRECTORY: credentialsDirectory } = env;
   const { path, passphraseFile } = actor.key;
   const { key, fingerprint } = await loadKeyFile(path, passphraseFile, credentialsDirectory);
@@ -57,11 +79,6 @@ export function authMethods(credential: Credential, username: string): UserAuth 
     case 'certificate':
       return certificateAuth(username, credential.key, credential.certificate);
     case 'agent':
-      return agentAuth(
-        username,
-        credential.socket,
-        (certificate) =>
-          checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now()) === undefined,
-      );
+      return agentAuth(username, credential.socket, credential.identities);
   }
 }

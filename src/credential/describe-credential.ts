@@ -1,6 +1,7 @@
 import type { ActorConfig } from '../config/config.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import { certificateTime } from '../ssh/certificate.ts';
+import { restrictions } from '../ssh/certificate-options.ts';
 import { type HeldCertificate, isAlive } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';
@@ -47,6 +48,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
     key_id: keyId,
     serial: `${serial}`,
     principals: [...principals],
+    restrictions: restrictions(certificate),
     valid_after: validAfter === 0n ? null : (certificateTime(validAfter)?.toISOString() ?? null),
     valid_before: certificateTime(validBefore)?.toISOString() ?? null,
     renew_at: (facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs)).toISOString(),
@@ -59,6 +61,7 @@ const NO_CERTIFICATE = {
   key_id: null,
   serial: null,
   principals: null,
+  restrictions: null,
   valid_after: null,
   valid_before: null,
   renew_at: null,

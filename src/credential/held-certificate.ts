@@ -1,7 +1,9 @@
 import { type Certificate, certificateTime } from '../ssh/certificate.ts';
+import { restrictions } from '../ssh/certificate-options.ts';
 import { fingerprint } from '../ssh/fingerprint.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import type { Offer } from './offer.ts';
+import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
 
 /** A certificate that has passed the gate, with its key and what is planned for it. */
@@ -37,6 +39,19 @@ export function now(): Moment {
 /** When it ends, in words. */
 export function endOf({ lifetime }: HeldCertificate): string {
   return Number.isFinite(lifetime.validBeforeMs) ? new Date(lifetime.validBeforeMs).toISOString() : 'no time';
+}
+
+/** What a log line says of it. */
+export function certificateFields(held: HeldCertificate): Readonly<Record<string, unknown>> {
+  const { keyId, serial, principals } = held.certificate;
+  const restricted = restrictions(held.certificate);
+  return {
+    key_id: keyId,
+    serial: `${serial}`,
+    principals,
+    valid_before: endOf(held),
+    ...(restricted.length > 0 ? { restrictions: restricted } : {}),
+  };
 }
 
 /** Whether it has not ended yet. */
@@ -76,5 +91,6 @@ export function offerCertificate({ certificate, key, id }: HeldCertificate, path
       standIn: undefined,
     },
     label: `the certificate (serial ${certificate.serial}) of ${path} (${key.fingerprint})`,
+    ifRejected: certificateRejectedHint(certificate),
   };
 }

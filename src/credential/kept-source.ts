@@ -4,16 +4,25 @@ import { checkUserCertificate } from './certificate-gate.ts';
 import { hold, offerCertificate } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { loadKeyFile } from './key-file.ts';
-import { inTime, offerKey } from './key-offer.ts';
+import { inTime, offerKey, standInFor } from './key-offer.ts';
 import type { CredentialSource, Offer } from './offer.ts';
 
 /**
- * An actor's credential as it lies there, for who only looks: the key, or the certificate that the daemon has kept. No
- * command is run and nothing is written.
+ * An actor's credential as it lies there, for who only looks: the key, or the certificate that the daemon has kept, or the
+ * fallback where that is no use. No command is run and nothing is written.
  */
 export function keptSource(actor: ActorConfig, issuer: Pick<Issuer, 'kept'>, env: NodeJS.ProcessEnv): CredentialSource {
   return {
-    current: () => (actor.certCommand ? offerKept(actor, issuer, env) : offerKey(actor.key, 1, undefined, env)),
+    current: async () => {
+      if (!actor.certCommand) return offerKey(actor, 1, undefined, env);
+      try {
+        return await offerKept(actor, issuer, env);
+      } catch (error) {
+        if (!actor.fallback) throw error;
+        const { key, exception } = actor.fallback;
+        return offerKey({ key }, 1, standInFor(TunnelError.from(error), exception), env);
+      }
+    },
   };
 }
 
@@ -29,6 +38,10 @@ async function offerKept(actor: ActorConfig, issuer: Pick<Issuer, 'kept'>, env: 
     });
   const expected = { publicKey: key.key.getPublicSSH(), principals, caFingerprints };
   const objection = checkUserCertificate(certificate, expected, Date.now());
-  if (objection) throw objection;
+  if (objection)
+    throw new TunnelError(objection.code, `the certificate that is kept is no use: ${objection.message}`, {
+      cause: objection,
+      hint: `${objection.hint} The daemon renews it while it runs; \`fleet-mesh why\` and its log say what keeps it from that.`,
+    });
   return offerCertificate(hold(certificate, key, renewAfter, 0), source.path, 1);
 }

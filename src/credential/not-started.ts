@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { delimiter, resolve } from 'node:path';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 import { TunnelError } from '../errors.ts';
 import { printable } from '../printable.ts';
 
@@ -25,12 +25,15 @@ export async function notStarted(
   }
   const path = await find(program, workingDirectory, env);
   if (path === undefined) {
-    return failed(
-      program.includes('/')
-        ? `the program of cert_command, ${shown}, does not exist`
-        : `the program of cert_command, ${shown}, is not on the PATH`,
-      'Install it, or give its absolute path: the PATH of a service is not that of your shell.',
-    );
+    return program.includes('/')
+      ? failed(
+          `the program of cert_command, ${shown}, does not exist`,
+          `Install it there${relativeTo(workingDirectory, program)}.`,
+        )
+      : failed(
+          `the program of cert_command, ${shown}, is not on the PATH`,
+          'Install it, or give its absolute path: the PATH of a service is not that of your shell.',
+        );
   }
   if ((await statOf(path))?.isDirectory()) return failed(`the program of cert_command, ${shown}, is a directory`);
   if (!(await isExecutable(path))) {
@@ -46,6 +49,12 @@ export async function notStarted(
     );
   }
   return failed(`the program of cert_command, ${shown}, cannot be started (${codeOf(error)})`);
+}
+
+function relativeTo(directory: string | undefined, program: string): string {
+  return isAbsolute(program)
+    ? ''
+    : `, or mend the path: it is taken from ${directory ?? 'where the daemon was started'}`;
 }
 
 /** The file that the program's name leads to: executable or not, as long as one is there. */

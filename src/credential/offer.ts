@@ -22,6 +22,8 @@ export interface Offer {
   readonly facts: CredentialFacts;
   /** In errors: which of our credentials it is that a server rejects. */
   readonly label: string;
+  /** What would help when a server rejects it; undefined where the usual is right. */
+  readonly ifRejected?: string | undefined;
 }
 
 /** What those who hand out credentials should know of whoever asks for one. */

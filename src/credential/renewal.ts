@@ -1,5 +1,6 @@
 import type { ActorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endOf, type HeldCertificate, now } from './held-certificate.ts';
@@ -8,6 +9,7 @@ import { isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
 export interface RenewalDependencies {
   readonly metrics: Pick<Metrics, 'certificateRenewals'>;
   readonly log: Logger;
+  readonly note: TakeNote;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -77,6 +79,7 @@ export class Renewal {
     this.#deps.metrics.certificateRenewals.inc({ actor: actor.name, result: 'failed' });
     const until = inUse ? `the one in use ends at ${endOf(inUse)}` : 'there is none to log in with';
     const fields = { failures: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
+    if (news) this.#deps.note({ event: 'certificate.renewal_failed', code: error.code, reason: error.message });
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#deps.log[news ? 'warn' : 'debug'](
       { event: 'certificate.renewal_failed', ...fields },

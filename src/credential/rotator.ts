@@ -9,12 +9,21 @@ import type { PrivateKey } from '../ssh/private-key.ts';
 import { checkUserCertificate } from './certificate-gate.ts';
 import { describeCredential } from './describe-credential.ts';
 import { FileWatch } from './file-watch.ts';
-import { endOf, type HeldCertificate, hold, idOf, isAlive, now, offerCertificate } from './held-certificate.ts';
+import {
+  certificateFields,
+  type HeldCertificate,
+  hold,
+  idOf,
+  isAlive,
+  now,
+  offerCertificate,
+} from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { loadKeyFile } from './key-file.ts';
-import { inTime, offerKey } from './key-offer.ts';
+import { inTime, offerKey, standInFor } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts, CredentialSource, Need, Offer } from './offer.ts';
+import { rejectedError } from './rejected-hint.ts';
 import { noneYet, Renewal, type RenewalDependencies } from './renewal.ts';
 import { endsWithin, isDue } from './renewal-policy.ts';
 
@@ -90,7 +99,7 @@ export class Rotator implements CredentialSource {
     const refused = held !== undefined && need.refused.includes(held.id);
     if (held && !(refused && fallback && !need.serving))
       return offerCertificate(held, pathOf(this.#actor), this.#version);
-    const why = refused ? refusedError(held.certificate) : (this.#renewal.error ?? noneYet(this.#actor));
+    const why = refused ? rejectedError(held.certificate) : (this.#renewal.error ?? noneYet(this.#actor));
     if (!fallback) throw why;
     return this.#offerFallback(fallback, why);
   }
@@ -118,7 +127,7 @@ export class Rotator implements CredentialSource {
     this.#watch = new FileWatch(fileOf(actor));
     void this.#watch.hasChanged();
     if (!actor.certCommand) {
-      if (before.certCommand || !isDeepStrictEqual(before.key, actor.key)) this.#forgetCertificate();
+      if (before.certCommand || !isDeepStrictEqual(sourceOf(before), sourceOf(actor))) this.#forgetCertificate();
       return;
     }
     if (actor.fallback) void this.#deps.record.begin();
@@ -222,7 +231,7 @@ export class Rotator implements CredentialSource {
     const held = this.#plan(certificate, key);
     this.#renewal.succeeded(this.#actor, changed);
     this.#deps.log.info(
-      { event: 'certificate.renewed', ...shown(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
+      { event: 'certificate.renewed', ...certificateFields(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
       changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
     );
     if (changed) this.#supersede();
@@ -239,7 +248,10 @@ export class Rotator implements CredentialSource {
     this.#toldExpired = held.id;
     const { error } = this.#renewal;
     const why = error ? `: ${error.message}` : '';
-    this.#deps.log.error({ event: 'certificate.expired', ...shown(held) }, `the certificate has expired${why}`);
+    this.#deps.log.error(
+      { event: 'certificate.expired', ...certificateFields(held) },
+      `the certificate has expired${why}`,
+    );
   }
 
   /** Once: what an earlier run has kept, if it still passes. */
@@ -257,7 +269,7 @@ export class Rotator implements CredentialSource {
       const objection = this.#objection(certificate, key);
       if (objection) throw objection;
       this.#deps.log.info(
-        { event: 'certificate.loaded', ...shown(this.#plan(certificate, key)) },
+        { event: 'certificate.loaded', ...certificateFields(this.#plan(certificate, key)) },
         'certificate loaded',
       );
       this.#supersede();
@@ -282,22 +294,24 @@ export class Rotator implements CredentialSource {
   }
 
   async #offerKey(): Promise<Offer> {
-    return this.#handOut(await offerKey(this.#actor.key, this.#version, undefined, this.#deps.env));
+    return this.#handOut(await offerKey(this.#actor, this.#version, undefined, this.#deps.env));
   }
 
   async #offerFallback({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
-    const standIn = new TunnelError(why.code, `static key under exception ${exception}: ${why.message}`, {
-      cause: why,
-      hint: why.hint,
+    const standIn = standInFor(why, exception);
+    const offer = await offerKey({ key }, this.#version, standIn, this.#deps.env).catch((thrown: unknown) => {
+      const { code, message, hint } = TunnelError.from(thrown);
+      throw new TunnelError(code, `${why.message}; nor can the fallback be used: ${message}`, { cause: thrown, hint });
     });
-    const offer = await offerKey(key, this.#version, standIn, this.#deps.env);
     this.#deps.record.needed(new Date());
     return this.#handOut(offer);
   }
 
   /** Another key than the last one takes its place. */
   #handOut(offer: Offer): Offer {
-    if (this.#plain && this.#plain.id !== offer.facts.id) this.#supersede();
+    // Which of an agent's keys a session goes by is not known: one more in there is no reason to replace it.
+    const stays = this.#plain?.type === 'agent' && offer.facts.type === 'agent';
+    if (this.#plain && this.#plain.id !== offer.facts.id && !stays) this.#supersede();
     this.#plain = { ...offer.facts, version: this.#version };
     return { ...offer, facts: this.#plain };
   }
@@ -314,23 +328,17 @@ export class Rotator implements CredentialSource {
   }
 }
 
+/** What of the settings decides which key is offered. */
+function sourceOf({ key, principals, caFingerprints }: ActorConfig): unknown {
+  return key.kind === 'agent' ? { key, principals, caFingerprints } : key;
+}
+
 function fileOf({ key }: ActorConfig): string | undefined {
   return key.kind === 'file' ? key.path : undefined;
 }
 
 function pathOf({ key }: ActorConfig): string {
   return key.kind === 'file' ? key.path : 'ssh-agent';
-}
-
-function refusedError({ serial }: Certificate): TunnelError {
-  return new TunnelError('auth_rejected', `the server rejects the certificate (serial ${serial})`, {
-    hint: 'Compare the CA with TrustedUserCAKeys on the host, and the principals with AuthorizedPrincipalsFile.',
-  });
-}
-
-function shown(held: HeldCertificate): Readonly<Record<string, unknown>> {
-  const { keyId, serial, principals } = held.certificate;
-  return { key_id: keyId, serial: `${serial}`, principals, valid_before: endOf(held) };
 }
 
 async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ActorConfig, Config } from '../config/config.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -10,6 +11,7 @@ import { Rotator, type RotatorDependencies } from './rotator.ts';
 interface RotatorsDependencies extends Pick<RotatorDependencies, 'env' | 'random'> {
   readonly metrics: Pick<Metrics, 'certificateRenewals' | 'forgetActor'>;
   readonly log: Logger;
+  readonly note: TakeNote;
   /** Sessions of the actor with a credential of an older version than this are to be replaced. */
   onChange(actor: string, version: number): void;
 }
@@ -69,16 +71,21 @@ export class Rotators {
     const { name } = actor;
     const existing = this.#rotators.get(name);
     if (existing) return existing;
-    const { env, metrics, random } = this.#deps;
+    const { env, metrics, note, random } = this.#deps;
     const log = this.#deps.log.child({ actor: name });
-    const rotator = new Rotator(actor, {
+    const rotator: Rotator = new Rotator(actor, {
       issuer: new CommandIssuer(this.#stateDirectory, name, env),
       record: new NeedRecord(this.#stateDirectory, name, log),
       env,
       metrics,
       log,
+      note: (happening) => note({ ...happening, actor: name }),
       random,
-      onChange: (version) => this.#deps.onChange(name, version),
+      onChange: (version) => {
+        const { type, fingerprint, serial, valid_before } = rotator.status();
+        note({ event: 'credential.changed', actor: name, type, fingerprint, serial, valid_before });
+        this.#deps.onChange(name, version);
+      },
     });
     this.#rotators.set(name, rotator);
     return rotator;

@@ -34,10 +34,17 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
       session: undefined,
     };
   }
-  const { type, fingerprint } = attempt.credential;
+  const { type, fingerprint, standIn } = attempt.credential;
   const local: Finding[] = [
     { step: 'known hosts', verdict: 'ok', detail: `${host.knownHosts} has keys of ${host.address}` },
-    { step: 'credential', verdict: 'ok', detail: [type.replaceAll('_', ' '), fingerprint].filter(Boolean).join(' ') },
+    // The way is gone all the same, as the daemon goes it.
+    standIn
+      ? failed('credential', standIn)
+      : {
+          step: 'credential',
+          verdict: 'ok',
+          detail: [type.replaceAll('_', ' '), fingerprint].filter(Boolean).join(' '),
+        },
   ];
   if (over && !over.hop.session) {
     const detail = `its jump host ${over.host} is not reached`;

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
 import type { UsageStatus } from '../health/status.ts';
 
+/** A tunnel without a sign of a client for this long, in milliseconds, was idle: its next use is news. */
+const IDLE_MS = 60_000;
+
 /** How a socket is counted. */
 interface Counted {
   /** What is at its other end. */
@@ -24,6 +27,12 @@ export class Usage {
   #closedFromTarget = 0;
   #bytesSeen = 0;
   #lastActivityAt: Date | undefined;
+  readonly #onUsed: ((at: Date) => void) | undefined;
+
+  /** @param onUsed a client is there, after a time without */
+  constructor(onUsed?: (at: Date) => void) {
+    this.#onUsed = onUsed;
+  }
 
   get open(): number {
     return this.#open.size;
@@ -33,9 +42,12 @@ export class Usage {
     return this.#held;
   }
 
-  /** A client connected: it counts as activity whatever becomes of it. */
+  /** A client connected, or did something: it counts as activity whatever becomes of it. */
   arrived(now: Date): void {
+    const idleMs = now.getTime() - (this.#lastActivityAt?.getTime() ?? 0);
     this.#lastActivityAt = now;
+    // With a clock that was put back nobody knows how long it was.
+    if (idleMs > IDLE_MS || idleMs < 0) this.#onUsed?.(now);
   }
 
   /**
@@ -51,7 +63,7 @@ export class Usage {
       const moved = bytesOf(socket, counted);
       this.#closedToTarget += moved.toTarget;
       this.#closedFromTarget += moved.fromTarget;
-      this.#lastActivityAt = new Date();
+      this.arrived(new Date());
     });
   }
 
@@ -73,7 +85,7 @@ export class Usage {
   /** Looks for bytes that moved since the last look. Called once a second, which dates activity that precisely. */
   sample(now: Date): void {
     const { toTarget, fromTarget } = this.#bytes();
-    if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.#lastActivityAt = now;
+    if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.arrived(now);
     this.#bytesSeen = toTarget + fromTarget;
   }
 

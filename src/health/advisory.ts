@@ -14,6 +14,7 @@ export const ADVISORY_CODES = [
   'gate_bypassed',
   'plan_unusable',
   'control_unavailable',
+  'evidence_unavailable',
   'certificate_without_renewal',
   'static_key_in_use',
   'static_key_removable',

@@ -36,6 +36,8 @@ const credentialStatus = z.strictObject({
   key_id: z.string().nullable(),
   serial: z.string().nullable(),
   principals: z.array(z.string()).nullable(),
+  /** Of the certificate, by its CA: `force-command`, `source-address=…`. */
+  restrictions: z.array(z.string()).nullable(),
   valid_after: instant.nullable(),
   valid_before: instant.nullable(),
   renew_at: instant.nullable(),
@@ -112,7 +114,8 @@ export const tunnelStatus = z.strictObject({
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
   usage: usageStatus,
-  availability: z.record(z.string(), z.number()).nullable(),
+  /** Share of the last 1h, 24h, 7d, 30d in which clients were served, from 0 to 1; null where nobody watched. */
+  availability: z.record(z.string(), z.number().min(0).max(1).nullable()).nullable(),
   retirement: z.strictObject({ verdict: z.string(), blockers: z.array(z.string()) }).nullable(),
 });
 export type TunnelStatus = z.infer<typeof tunnelStatus>;
@@ -156,6 +159,19 @@ const systemdStatus = z.strictObject({
 });
 export type SystemdStatus = z.infer<typeof systemdStatus>;
 
+/** Whether what happens is written down (SPEC section 6). */
+const evidenceStatus = z.strictObject({
+  state: z.enum(['opening', 'ok', 'failing']),
+  /** Since when, and why, it is not; null while it is. */
+  since: instant.nullable(),
+  error: z.string().nullable(),
+  /** Entries that wait for the disk. */
+  waiting: z.int().nonnegative(),
+  /** The last entry on the disk, that everything before hangs on; null while the log is not open. */
+  head: z.strictObject({ seq: z.int().nonnegative(), hash: z.string() }).nullable(),
+});
+export type EvidenceStatus = z.infer<typeof evidenceStatus>;
+
 export const status = z.strictObject({
   schema: z.literal(1),
   node: z.string(),
@@ -167,6 +183,7 @@ export const status = z.strictObject({
   config: configStatus,
   plan: planStatus.nullable(),
   systemd: systemdStatus,
+  evidence: evidenceStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
   advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),

@@ -58,11 +58,18 @@ function systemdLines({ notify, sockets }: Status['systemd']): string[] {
 
 function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.tunnels.length === 0) return ['No tunnels are configured.'];
-  const [title = '', ...rows] = table(tunnelColumns(status.now, paint), status.tunnels, width);
+  const [title = '', ...rows] = table(tunnelColumns(status, paint), status.tunnels, width);
   return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explainLines(tunnel, status)])];
 }
 
-function tunnelColumns(now: string, paint: Paint): Column<TunnelStatus>[] {
+const AVAILABILITY: Column<TunnelStatus> = {
+  title: 'UP 24H',
+  cell: ({ availability }) => ({ text: percent(availability?.['24h'] ?? null) }),
+  align: 'right',
+  dropped: 5,
+};
+
+function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelStatus>[] {
   return [
     { title: 'TUNNEL', cell: ({ name }) => ({ text: printable(name) }) },
     { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
@@ -77,6 +84,7 @@ function tunnelColumns(now: string, paint: Paint): Column<TunnelStatus>[] {
     { title: 'HELD', cell: ({ usage }) => ({ text: String(usage.held) }), align: 'right', dropped: 4 },
     { title: 'SENT', cell: ({ usage }) => ({ text: bytes(usage.bytes_to_target) }), align: 'right', dropped: 5 },
     { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
+    ...(tunnels.some(({ availability }) => availability !== null) ? [AVAILABILITY] : []),
     { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
   ];
 }
@@ -177,6 +185,11 @@ function noteText(tunnel: TunnelStatus): string {
 
 function milliseconds(ms: number): string {
   return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
+}
+
+/** Cut, not rounded: what was away for a moment was not there all the time. */
+function percent(share: number | null): string {
+  return share === null ? '-' : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 }
 
 function bytes(count: number): string {

@@ -78,7 +78,7 @@ function linkText(link: LinkStatus, ago: Ago): string {
 
 /** What it logs in with, until when, and whether the static key that stands in for it can go. */
 function credentialText({ credential }: LinkStatus, now: string): string {
-  const { type, fingerprint, serial, valid_before, renewal, static_key } = credential;
+  const { type, fingerprint, serial, valid_before, restrictions, renewal, static_key } = credential;
   const until =
     valid_before === null
       ? undefined
@@ -92,7 +92,8 @@ function credentialText({ credential }: LinkStatus, now: string): string {
       .map((part) => printable(part))
       .join(' '),
     until,
-    trouble ? `renewal ${renewal.state}: ${printable(trouble.message)}` : undefined,
+    restrictions?.length ? `restricted: ${restrictions.map((each) => printable(each)).join(', ')}` : undefined,
+    trouble ? `not renewed: ${printable(trouble.message)} (${printable(trouble.hint)})` : undefined,
     static_key?.verdict,
   ]
     .filter((part) => part !== undefined)

@@ -1,8 +1,17 @@
 /** Whether an Accept header ranks plain text above JSON (RFC 9110 section 12.5.1). Ties, and no header, mean JSON. */
 export function prefersText(accept: string | undefined): boolean {
+  return prefersOverJson(accept, 'text', 'plain');
+}
+
+/** The same for a stream of events; what takes anything takes the answer that ends. */
+export function prefersEvents(accept: string | undefined): boolean {
+  return prefersOverJson(accept, 'text', 'event-stream');
+}
+
+function prefersOverJson(accept: string | undefined, type: string, subtype: string): boolean {
   if (accept === undefined) return false;
   const ranges = accept.split(',').map(parseRange);
-  return quality(ranges, 'text', 'plain') > quality(ranges, 'application', 'json');
+  return quality(ranges, type, subtype) > quality(ranges, 'application', 'json');
 }
 
 interface Range {

@@ -20,6 +20,21 @@ export function oneOf<Value extends string>(
   return { value };
 }
 
-function invalid(detail: string): Problem {
+/** The query parameters of those names, each at most once; anything else is a problem. */
+export function someOf<Name extends string>(
+  query: unknown,
+  names: readonly Name[],
+): { readonly values: { readonly [name in Name]?: string } } | { readonly problem: Problem } {
+  const values: { [name in Name]?: string } = {};
+  for (const [key, value] of Object.entries(query ?? {})) {
+    const name = names.find((known) => known === key);
+    if (name === undefined) return { problem: invalid(`The query parameters here are: ${names.join(', ')}.`) };
+    if (typeof value !== 'string') return { problem: invalid(`"${name}" may be given once.`) };
+    values[name] = value;
+  }
+  return { values };
+}
+
+export function invalid(detail: string): Problem {
   return { status: 400, code: 'bad_query', title: 'Bad Request', detail };
 }

@@ -1,3 +1,4 @@
+import type { Entry } from '../evidence/entry.ts';
 import type { Status } from '../health/status.ts';
 import type { PlanView } from '../plan/view.ts';
 
@@ -8,13 +9,26 @@ export interface Readiness {
   readonly unbound: readonly string[];
 }
 
+/** What happened lately: see `Recent` of the evidence. */
+export interface EventFeed {
+  readonly entries: readonly Entry[];
+  reachesEntry(seq: number): boolean;
+  reachesTime(time: Date | undefined): boolean;
+  follow(follower: (entry: Entry) => void): () => void;
+}
+
 /** What the routes read. None of it changes anything. */
 export interface Sources {
   snapshot(): Status;
+  /** Settles when what has happened so far is kept as evidence, or cannot be: what is told is not to be forgotten. Bounded. */
+  recorded(): Promise<void>;
   /** The drain plan in force; undefined when there is none. */
   plan(): PlanView | undefined;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;
+  readonly events: EventFeed;
+  /** Settles when the events that were there at the start are read, or cannot be. Bounded. */
+  opened(): Promise<void>;
   readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
 }

@@ -4,8 +4,9 @@ import type { Sources } from './sources.ts';
 
 /** `GET /status/{tunnel}`: one tunnel out of the snapshot. */
 export function tunnelRoute(app: FastifyInstance, sources: Sources): void {
-  app.get<{ Params: { tunnel: string } }>('/status/:tunnel', (request, reply) => {
+  app.get<{ Params: { tunnel: string } }>('/status/:tunnel', async (request, reply) => {
     const { tunnels } = sources.snapshot();
+    await sources.recorded();
     const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
     return tunnel === undefined
       ? sendNoSuchTunnel(

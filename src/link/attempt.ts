@@ -45,7 +45,11 @@ export async function attemptSession(
   const { credential, connect } = await abortable(deps.prepare(host, actor, need), signal);
   onCredential(credential);
   const held = rejection.holds(host, credential, performance.now());
-  if (held) return { kind: 'held-back', ...held };
+  if (held) {
+    // What served has been lost meanwhile: there may be something less than what was asked for.
+    const outdated = need.serving && roster.choose() === undefined;
+    return { kind: 'held-back', error: held.error, waitMs: outdated ? 0 : held.waitMs };
+  }
   const route = await findRoute(host, jump, roster.all, signal);
   const session = await connect(signal, route);
   const predecessor = roster.predecessor(credential.version);

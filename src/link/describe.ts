@@ -1,5 +1,5 @@
 import type { ActorConfig } from '../config/config.ts';
-import type { TunnelError } from '../errors.ts';
+import type { ErrorCode, TunnelError } from '../errors.ts';
 import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';
@@ -56,6 +56,11 @@ function describeSession({ id, session, credential }: Held, role: SessionRole): 
     kex,
     cipher,
   };
+}
+
+/** What the evidence says of an error. */
+export function told(error: TunnelError | undefined): { readonly code?: ErrorCode; readonly reason?: string } {
+  return error ? { code: error.code, reason: error.message } : {};
 }
 
 /** What a log line says of a session. */

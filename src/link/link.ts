@@ -10,7 +10,7 @@ import type { LinkState, LinkStatus } from '../health/status.ts';
 import { attemptSession } from './attempt.ts';
 import { isCredentialRejection } from './backoff.ts';
 import { Carriers } from './carriers.ts';
-import { describeLink, sessionFields } from './describe.ts';
+import { describeLink, sessionFields, told } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
@@ -160,13 +160,15 @@ export class Link implements ChannelSource, JumpLink {
       this.#rotation.begin(performance.now());
       this.#retry.startOver();
       this.#shed();
+    } else if (this.#roster.current.length === 0) {
+      this.#rotation.begin(undefined);
     }
     this.kick();
     this.#wake.call();
     this.#deps.onChange();
   }
 
-  /** Settles when no session is left to replace, or with the reason why the first attempt failed. */
+  /** Settles when the new credential serves alone, or with the reason why the first attempt failed. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
     return this.#rotation.outcome(signal);
   }
@@ -292,10 +294,9 @@ export class Link implements ChannelSource, JumpLink {
       this.#downSince = undefined;
     }
     this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
-    const upSince = performance.now();
-    void held.session.closed.then(({ error, silentMs }) =>
-      this.#remove(held, error, silentMs, performance.now() - upSince),
-    );
+    this.#deps.note({ event: 'session.up', ...sessionFields(held) });
+    const from = performance.now();
+    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
     this.#carriers.spread(this.#roster.carriers);
     this.#waiting.wake();
@@ -306,10 +307,11 @@ export class Link implements ChannelSource, JumpLink {
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
     if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
-    const seconds = this.#rotation.finish(performance.now());
-    // Without a session it has become a reconnect, which is measured as such.
-    if (seconds === undefined || this.#roster.current.length === 0) return;
+    const reconnects = this.#roster.current.length === 0;
+    const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
+    if (seconds === undefined) return;
     this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
+    this.#deps.note({ event: 'link.rotated', seconds });
     this.#deps.log.info({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
   }
 
@@ -317,12 +319,16 @@ export class Link implements ChannelSource, JumpLink {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
+    this.#deps.note({ event: error ? 'session.lost' : 'session.ended', session: held.id, ...told(error) });
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retry.lost(error, lastedMs);
+      // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
+      const { activity } = this.#retry;
+      if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
     } else {
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
@@ -337,6 +343,7 @@ export class Link implements ChannelSource, JumpLink {
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
+    if (news) this.#deps.note({ event: 'link.attempt_failed', ...told(error) });
     if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
   }

@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -23,6 +24,7 @@ export interface LinkDependencies {
     'linkConnectAttempts' | 'linkDetectSeconds' | 'linkRecoverSeconds' | 'linkHedgedOpens' | 'rotationSeconds'
   >;
   readonly log: Logger;
+  readonly note: TakeNote;
   /** What its tunnels lead to from the host, to prove a new credential by. */
   targets(): readonly Address[];
   /** As shown in `/status`. */

@@ -29,7 +29,7 @@ export async function prepare(
   const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
   onKnownHosts(host.knownHosts, known.problems);
   const trust = hostTrust(known.entries, host.address, host.port);
-  const { credential, facts, label } = await credentials.current(need);
+  const { credential, facts, label, ifRejected } = await credentials.current(need);
   return {
     credential: facts,
     connect: async (signal, route, onAnyStep = () => {}) => {
@@ -45,6 +45,7 @@ export async function prepare(
           peer,
           username,
           credential: label,
+          ifRejected,
           authMethods: authMethods(credential, username),
           hostKey,
           stepTimeoutMs: connectTimeoutMs,

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import type { Address } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
-import type { Originator } from '../forward/channel-source.ts';
+import type { Channel, Originator } from '../forward/channel-source.ts';
 import type { LinkSession } from './session.ts';
 
 /** Nobody's connection: it comes from this daemon. */
@@ -11,6 +12,8 @@ const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 const ANSWER_MS = 2_000;
 /** Each costs a round trip at least; what the first few say of the credential, the others would say as well. */
 const MOST_ASKED = 3;
+/** Not worth more: a target's end may take its time. */
+const CLOSE_MS = 250;
 
 /** The server took a credential and then forbade what it is for. */
 export class UselessCredential extends TunnelError {}
@@ -40,12 +43,27 @@ export async function proveAgainst(
   }
 }
 
+/**
+ * Waits for the server's close as well. sshd has Nagle's algorithm on: while that close is on its way unacknowledged, its next
+ * answer waits up to 40 ms for our kernel's delayed acknowledgement, and the next question is how long a listener is gone.
+ */
+async function closed(channel: Channel, parent: AbortSignal): Promise<void> {
+  const late = () => new TunnelError('target_unreachable', 'no end');
+  const close = (signal: AbortSignal) => {
+    const over = once(channel.stream, 'close', { signal });
+    channel.close();
+    return over;
+  };
+  await withDeadline(CLOSE_MS, parent, late, close).catch(() => {});
+  parent.throwIfAborted();
+}
+
 /** The server's word that it forbids a channel; undefined when it does not. Rejects when the session is lost. */
 async function refusalOf(session: LinkSession, target: Address, parent: AbortSignal): Promise<TunnelError | undefined> {
   const silent = () => new TunnelError('target_unreachable', 'no answer');
   try {
     const channel = await withDeadline(ANSWER_MS, parent, silent, (signal) => session.open(target, ORIGINATOR, signal));
-    channel.close();
+    await closed(channel, parent);
     return undefined;
   } catch (thrown) {
     parent.throwIfAborted();

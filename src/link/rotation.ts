@@ -1,26 +1,41 @@
 import { Waiters } from '../async/waiters.ts';
 import type { TunnelError } from '../errors.ts';
 
-/** The replacement of a link's sessions by such with a newer credential: how long it takes, and who waits for it. */
+/**
+ * A link's way to sessions with a newer credential: how long it takes, and who waits for it. Where there is no session to
+ * replace it is over with the first one that comes up, and is not measured: that is a reconnect.
+ */
 export class Rotation {
+  #underWay = false;
   #since: number | undefined;
   #failure: TunnelError | undefined;
   readonly #over = new Waiters();
 
   get underWay(): boolean {
-    return this.#since !== undefined;
+    return this.#underWay;
   }
 
-  /** Begins, or begins anew when yet another credential has come. `now` as of performance.now(). */
-  begin(now: number): void {
+  /**
+   * Begins, or begins anew when yet another credential has come.
+   *
+   * @param now as of performance.now(); undefined where there is no session to replace
+   */
+  begin(now: number | undefined): void {
+    this.#underWay = true;
     this.#since = now;
     this.#failure = undefined;
   }
 
-  /** Every session is replaced, or there is none left to replace. Returns how long it took, in seconds. */
+  /** The sessions that were to be replaced are gone, and nothing is in their place yet. */
+  becomesReconnect(): undefined {
+    this.#since = undefined;
+  }
+
+  /** The new credential serves alone. Returns how long the replacement took, in seconds. */
   finish(now: number): number | undefined {
     const since = this.#since;
     this.#since = undefined;
+    this.#underWay = false;
     this.#over.wake();
     return since === undefined ? undefined : (now - since) / 1000;
   }

@@ -115,6 +115,13 @@ export const FAMILIES: readonly Family[] = [
       status.links.flatMap(({ actor, credential }) => sample({ actor }, seconds(credential.valid_before))),
   },
   {
+    name: 'evidence_writable',
+    help: 'Whether what happens is written into the evidence log.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ evidence }) => [{ labels: {}, value: flag(evidence.state === 'ok') }],
+  },
+  {
     name: 'config_reload_success',
     help: 'Whether the configuration file was accepted the last time it was read.',
     type: 'gauge',

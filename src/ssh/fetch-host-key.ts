@@ -46,6 +46,7 @@ export async function fetchHostKey(
       greeting: reader.greeting,
       username: '',
       credential: '',
+      ifRejected: undefined,
     });
   const expired = () => {
     timedOut = true;

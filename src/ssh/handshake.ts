@@ -21,6 +21,8 @@ export interface HandshakeEnd {
   readonly username: string;
   /** What was offered, as shown to the operator. */
   readonly credential: string;
+  /** What would help when that is rejected; undefined where the usual is right. */
+  readonly ifRejected: string | undefined;
 }
 
 /** ssh2 labels its errors with a level; a server's SSH_MSG_DISCONNECT has none, but a numeric code. */
@@ -89,7 +91,7 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     return new TunnelError(
       'auth_rejected',
       `${end.peer} rejected the login of ${end.username} with ${end.credential}${why}`,
-      cause,
+      { ...cause, hint: end.ifRejected },
     );
   }
   return new TunnelError('connection_reset', `${end.peer} cut the connection during authentication`, {

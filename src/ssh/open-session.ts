@@ -93,7 +93,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     const onClose = () => {
       settle();
-      const { peer, stepTimeoutMs, username, credential } = options;
+      const { peer, stepTimeoutMs, username, credential, ifRejected } = options;
       reject(
         signal.aborted
           ? signal.reason
@@ -110,6 +110,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 greeting,
                 username,
                 credential,
+                ifRejected,
               }),
       );
     };

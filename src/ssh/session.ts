@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly username: string;
   /** What is offered, as shown in errors; nothing secret. */
   readonly credential: string;
+  /** What would help when the server rejects it; undefined where the usual is right. */
+  readonly ifRejected?: string | undefined;
   /** Exactly what is offered, in order; nothing else ever is. */
   readonly authMethods: UserAuth;
   readonly hostKey: HostKeyPolicy;

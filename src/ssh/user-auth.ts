@@ -1,6 +1,5 @@
 import type { AnyAuthMethod, Client, ParsedKey } from 'ssh2';
-import { TunnelError } from '../errors.ts';
-import { listIdentities, signInAgent } from './agent-client.ts';
+import { signInAgent } from './agent-client.ts';
 import { type Certificate, parseCertificateBlob } from './certificate.ts';
 import { isCertificateBlob } from './certificate-type.ts';
 import { assertCertified, certificateIdentities, type Identity, publicKeyForSsh2 } from './identity.ts';
@@ -29,40 +28,27 @@ export function certificateAuth(username: string, key: ParsedKey, certificate: C
 }
 
 /**
- * Each identity that the agent holds, until one is accepted: certificates first, each kind in the agent's order.
+ * Identities that an agent holds, one after the other until one is accepted.
  *
  * @param socket the agent's Unix socket
- * @param wanted whether to offer a certificate: one that cannot work costs a try
+ * @param blobs what is offered, in this order: keys, and certificates that were checked
  */
-export function agentAuth(username: string, socket: string, wanted: (certificate: Certificate) => boolean): UserAuth {
+export function agentAuth(username: string, socket: string, blobs: readonly Buffer[]): UserAuth {
   const keyring: Keyring = {
-    async identities(signal) {
-      const blobs = await listIdentities(socket, signal);
-      const [certified, plain] = [blobs.filter(isCertificateBlob), blobs.filter((blob) => !isCertificateBlob(blob))];
-      return [...certified.flatMap((blob) => certifiedInAgent(blob, wanted)), ...plain.flatMap(plainInAgent)];
-    },
+    identities: async () =>
+      blobs.flatMap((blob) => (isCertificateBlob(blob) ? certifiedInAgent(blob) : plainInAgent(blob))),
     sign: (offered, algorithm, data, signal) => signInAgent(socket, offered.getPublicSSH(), algorithm, data, signal),
   };
   return (client) => [{ type: 'agent', username, agent: new RequestSigner(client, keyring) }];
 }
 
-function certifiedInAgent(blob: Buffer, wanted: (certificate: Certificate) => boolean): Identity[] {
-  const certificate = readable(blob);
-  const key = certificate && publicKeyForSsh2(certificate.keyBlob);
-  return certificate && key && wanted(certificate) ? certificateIdentities(certificate, key) : [];
+function certifiedInAgent(blob: Buffer): Identity[] {
+  const certificate = parseCertificateBlob(blob);
+  const key = publicKeyForSsh2(certificate.keyBlob);
+  return key ? certificateIdentities(certificate, key) : [];
 }
 
 function plainInAgent(blob: Buffer): Identity[] {
   const offered = publicKeyForSsh2(blob);
   return offered ? [{ offered, algorithm: undefined }] : [];
-}
-
-/** An agent may hold what is of no use here; that must not keep the rest from being tried. */
-function readable(blob: Buffer): Certificate | undefined {
-  try {
-    return parseCertificateBlob(blob);
-  } catch (error) {
-    if (error instanceof TunnelError) return undefined;
-    throw error;
-  }
 }

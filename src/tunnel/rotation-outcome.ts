@@ -17,5 +17,7 @@ export async function rotationOf(link: Link): Promise<LinkRotation> {
   const late = () =>
     new TunnelError('connect_timeout', `the sessions were not replaced within ${PATIENCE_MS / 1000} s`);
   const outcome = withDeadline(PATIENCE_MS, undefined, late, (signal) => link.rotated(signal));
-  return { host: link.hostName, error: await outcome.catch(TunnelError.from) };
+  const error = await outcome.catch(TunnelError.from);
+  // Replaced, but by what stands in for the new credential.
+  return { host: link.hostName, error: error ?? link.standIn };
 }

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ActorConfig, Config, TunnelConfig } from '../config/config.ts';
 import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
+import type { Pulse } from '../evidence/events.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { Listen } from '../forward/listener.ts';
 import type { CredentialStatus, LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
@@ -10,9 +12,11 @@ import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { endLinks } from './end-links.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
+import { unboundListeners } from './unbound.ts';
 
 export interface SupervisorDependencies {
   readonly prepare: Prepare;
@@ -20,6 +24,7 @@ export interface SupervisorDependencies {
   credential(actor: ActorConfig): CredentialStatus;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly note: TakeNote;
   /** How the listener of that tunnel is made, if it is on this node. */
   listenFor(tunnel: string): Listen;
   /** Uniform in [0, 1). */
@@ -58,16 +63,9 @@ export class Supervisor {
     this.#deps = deps;
   }
 
-  /**
-   * The listeners that are not bound, and why. One on the far side is the peer's: a dead peer is no reason to restart
-   * this daemon.
-   */
+  /** One sentence for each listener of this node that is not bound. */
   get unbound(): string[] {
-    return [...this.#tunnels.values()].flatMap(({ config, condition, outOfService }) =>
-      condition.kind === 'unbound' && config.direction !== 'remote' && !outOfService
-        ? [`${config.name}: ${condition.error?.message ?? 'the listen address is not bound yet'}`]
-        : [],
-    );
+    return unboundListeners(this.#tunnels.values());
   }
 
   /** One sentence for each tunnel whose data path seems to have hung. */
@@ -136,12 +134,7 @@ export class Supervisor {
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
-    // Those that others run over come after them: every session is to say goodbye.
-    for (let left = [...this.#links.values()]; left.length > 0; ) {
-      const outermost = left.filter(({ link }) => !left.some(({ settings }) => settings.jump === link));
-      await Promise.all(outermost.map(({ link }) => link.stop()));
-      left = left.filter((entry) => !outermost.includes(entry));
-    }
+    await endLinks([...this.#links.values()].map(({ link, settings }) => ({ link, jump: settings.jump })));
   }
 
   /** No peer is waited for any more, be it by a reload or by {@link stop}. */
@@ -153,6 +146,12 @@ export class Supervisor {
     return [...this.#links.values()].map(({ link }) => link.status());
   }
 
+  /** Of each tunnel; one of the configuration speaks for its name. */
+  pulses(): Record<string, Pulse> {
+    const named = [...this.#departing, ...this.#tunnels.values()];
+    return Object.fromEntries(named.map((tunnel) => [tunnel.config.name, tunnel.pulse()]));
+  }
+
   tunnels(): TunnelStatus[] {
     return this.#everyTunnel().map((tunnel) => tunnel.status());
   }
@@ -162,10 +161,11 @@ export class Supervisor {
   }
 
   async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
-    const { metrics, log, random, listenFor } = this.#deps;
+    const { metrics, log, note, random, listenFor } = this.#deps;
     const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
+      note,
       listen: listenFor(tunnelConfig.name),
       random,
     });
@@ -224,7 +224,10 @@ export class Supervisor {
     const { name } = tunnel.config;
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
-      if (!this.#tunnels.has(name)) this.#deps.metrics.forgetTunnel(name);
+      if (!this.#tunnels.has(name)) {
+        this.#deps.metrics.forgetTunnel(name);
+        this.#deps.note({ event: 'tunnel.removed', tunnel: name });
+      }
       this.#deps.log.info(
         { event: 'tunnel.removed', tunnel: name },
         'the last connection of a removed tunnel has ended',
@@ -246,9 +249,7 @@ export class Supervisor {
         return jump ? [linkKey(jump)] : [];
       }),
     ]);
-    for (const entry of entries) {
-      if (forbidding.has(linkKey(entry))) entry.link.reconfigure(entry.settings, true);
-    }
+    for (const entry of entries) if (forbidding.has(linkKey(entry))) entry.link.reconfigure(entry.settings, true);
   }
 
   #reconfigureLinks(config: Config, diff: ConfigDiff): void {
@@ -286,7 +287,7 @@ export class Supervisor {
   }
 
   #linkDependencies(host: string, actor: string): LinkDependencies {
-    const { prepare, credential, metrics, log, random } = this.#deps;
+    const { prepare, credential, metrics, log, note, random } = this.#deps;
     const pacer = this.#pacers.get(host) ?? new Pacer(ATTEMPT_SPACING_MS);
     this.#pacers.set(host, pacer);
     return {
@@ -301,11 +302,11 @@ export class Supervisor {
       pacer,
       metrics,
       log: log.child({ link: `${actor}@${host}` }),
+      note: (happening) => note({ ...happening, host, actor }),
       random,
       onChange: () => {
-        for (const tunnel of this.#tunnels.values()) {
+        for (const tunnel of this.#tunnels.values())
           if (tunnel.config.host === host && tunnel.config.actor === actor) tunnel.linkChanged();
-        }
         const changed = this.#links.get(linkKey({ host, actor }))?.link;
         for (const { link, settings } of this.#links.values())
           if (changed && settings.jump === changed) link.jumpChanged();

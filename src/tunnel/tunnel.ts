@@ -1,13 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import { type ErrorCode, type TunnelError, TurnedAway } from '../errors.ts';
+import { type TunnelError, TurnedAway } from '../errors.ts';
+import type { Pulse } from '../evidence/events.ts';
+import type { TakeNote } from '../evidence/happening.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
-import type { LinkState, TunnelStateName, TunnelStatus } from '../health/status.ts';
+import type { LinkState, TunnelStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
@@ -15,6 +17,7 @@ import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
 import { idleWithin } from './idle-within.ts';
+import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { isVerdict, targetText } from './target.ts';
 
@@ -36,6 +39,7 @@ export interface TunnelDependencies {
     'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
   >;
   readonly log: Logger;
+  readonly note: TakeNote;
   /** How a listener on this node is made. */
   readonly listen: Listen;
   /** Uniform in [0, 1). */
@@ -48,7 +52,8 @@ const STUCK_MS = 30_000;
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
   readonly #deps: TunnelDependencies;
-  readonly #usage = new Usage();
+  readonly #usage: Usage;
+  readonly #standing: Standing;
   readonly #clientTrouble: ClientTrouble;
   readonly #forward: ConfiguredForward;
   readonly #source: CurrentLink;
@@ -62,10 +67,6 @@ export class Tunnel {
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
-  #state: TunnelStateName = 'down';
-  #since = new Date();
-  /** Of the last line about the state: the same state for another reason is news as well, unless the link tells it. */
-  #toldCode: ErrorCode | undefined;
 
   constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
     this.#config = config;
@@ -73,6 +74,8 @@ export class Tunnel {
     this.#deps = deps;
     this.#source = new CurrentLink(link);
     this.#clientTrouble = new ClientTrouble(deps.log);
+    this.#standing = new Standing(config.name, deps);
+    this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
     this.#forward = createForward(config, {
@@ -225,6 +228,13 @@ export class Tunnel {
     return `a probe of ${this.#config.name} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
   }
 
+  /** What a heartbeat of the evidence tells of it. */
+  pulse(): Pulse {
+    const { open, held, opened_total, last_activity_at } = this.#usage.status();
+    const { state, serving } = this.#standing;
+    return { state, serving, open: open + held, opened_total, last_activity_at };
+  }
+
   status(): TunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
     const { condition } = this;
@@ -241,7 +251,7 @@ export class Tunnel {
       note: note ?? null,
       state,
       reason,
-      since: this.#since.toISOString(),
+      since: this.#standing.since.toISOString(),
       route: 'tunnel',
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
@@ -317,19 +327,8 @@ export class Tunnel {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
-    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#state !== 'down') return;
-    const { state: to, reason, error } = tunnelState(this.#facts());
-    const from = this.#state;
-    if (from !== to) this.#since = new Date();
-    else if (to === 'up' || error?.code === this.#toldCode || error === this.#link.lastError) return;
-    this.#state = to;
-    this.#toldCode = error?.code;
-    const level = to === 'down' || to === 'degraded' ? 'warn' : 'info';
-    const change = from === to ? to : `${from} -> ${to}`;
-    this.#deps.log[level](
-      { event: 'tunnel.state', from, to, reason, code: error?.code },
-      `${change}${reason ? `: ${reason}` : ''}`,
-    );
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
+    this.#standing.become(tunnelState(this.#facts()), this.#link);
   }
 
   #facts(): TunnelFacts {

@@ -1,9 +1,12 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { usableIdentities } from '../../src/credential/agent-identities.ts';
 import { checkUserCertificate } from '../../src/credential/certificate-gate.ts';
-import { authMethods } from '../../src/credential/credential.ts';
+import { authMethods, loadCredential } from '../../src/credential/credential.ts';
+import { listIdentities } from '../../src/ssh/agent-client.ts';
 import { parseCertificate } from '../../src/ssh/certificate.ts';
+import { isCertificateBlob } from '../../src/ssh/certificate-type.ts';
 import { agentAuth } from '../../src/ssh/user-auth.ts';
 import { has } from '../support/capabilities.ts';
 import {
@@ -14,7 +17,7 @@ import {
 import { certified, echoed, login } from '../support/certified-login.ts';
 import { generateKey, type KeyFile, type KeyOptions } from '../support/keys.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
-import { startSshAgent } from '../support/ssh-agent.ts';
+import { type SshAgent, startSshAgent } from '../support/ssh-agent.ts';
 import { loopback, never, originator } from '../support/ssh-session.ts';
 import { startEcho } from '../support/targets.ts';
 import { type TempDir, tempDir } from '../support/temp-dir.ts';
@@ -173,7 +176,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
   });
 
   describe.skipIf(!has('ssh-agent'))('in an ssh-agent', { concurrent: true }, () => {
-    const everything = () => true;
+    const held = (agent: SshAgent) => listIdentities(agent.socket, never);
     const logins = (log: string) =>
       [...log.matchAll(/Accepted publickey for \S+ from .* ssh2: (\S+)/g)].map(([, type]) => type);
 
@@ -183,7 +186,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       await agent.add(withCertificate(temp.path, key(name), line));
       await using own = await startSshd({ extraConfig: trust });
       writeFileSync(own.authorizedKeysFile, '');
-      const session = await login(own, agentAuth(own.user, agent.socket, everything));
+      const session = await login(own, agentAuth(own.user, agent.socket, await held(agent)));
       expect(await echoed(session, echo.port)).toBe('through the certificate');
       await session.end();
       expect(logins(own.log())).toEqual([expect.stringMatching(/-CERT$/)]);
@@ -194,8 +197,10 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       await using own = await startSshd({ clientKey: { type: 'rsa' } });
       await agent.add(withCertificate(temp.path, key('ed25519'), sign()));
       await agent.add(own.clientKeyFile);
-      for (const wanted of [everything, () => false]) {
-        const session = await login(own, agentAuth(own.user, agent.socket, wanted));
+      const all = usableIdentities(await held(agent), {}, Date.now());
+      expect(all.map(isCertificateBlob)).toEqual([true, false, false]);
+      for (const offered of [all, all.filter((blob) => !isCertificateBlob(blob))]) {
+        const session = await login(own, agentAuth(own.user, agent.socket, offered));
         expect(await echoed(session, echo.port)).toBe('through the certificate');
         await session.end();
       }
@@ -205,7 +210,8 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     it('what the daemon knows to be useless is not offered', async () => {
       await using agent = await startSshAgent();
       await agent.add(withCertificate(temp.path, key('ed25519'), sign({ validity: '-2h:-1h', keyId: 'in the agent' })));
-      const credential = { type: 'agent', socket: agent.socket } as const;
+      const env = { SSH_AUTH_SOCK: agent.socket };
+      const credential = await loadCredential({ key: { kind: 'agent' } }, env, never);
       await using own = await startSshd({ extraConfig: trust });
       await expect(login(own, authMethods(credential, own.user))).rejects.toMatchObject({ code: 'auth_rejected' });
       expect(own.log()).not.toContain('ED25519-CERT');

@@ -72,6 +72,22 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await echoOnce(mesh.port('echo'));
   });
 
+  it('a certificate that the host does not take from here says so with what to compare, and `rotate` calls it no success', async () => {
+    await using lab = await startCertifiedLab();
+    await using echo = await startEcho();
+    lab.signing.set({ options: ['source-address=192.0.2.1/32'] });
+    await using mesh = await lab.mesh({ tunnels: { echo: { target: echo.port } } });
+    const { last_error, credential } = linkOf(await mesh.waitFor((status) => linkOf(status).state === 'blocked'));
+    expect(last_error?.code).toBe('auth_rejected');
+    expect(last_error?.hint).toMatch(/192\.0\.2\.1\/32 \(source-address\).*TrustedUserCAKeys/);
+    expect(credential.restrictions).toEqual(['source-address=192.0.2.1/32']);
+    const rotate = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
+    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not in use at coulombcore') });
+    lab.signing.set({ options: ['force-command=/bin/false'] });
+    expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+    await echoOnce(mesh.port('echo'));
+  });
+
   it('a key file that is replaced is taken up without a reload', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();

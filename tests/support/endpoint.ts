@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { Recent } from '../../src/evidence/recent.ts';
 import type { Status } from '../../src/health/status.ts';
 import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../src/http/server.ts';
 import type { Readiness } from '../../src/http/sources.ts';
@@ -16,6 +17,7 @@ export interface RunningEndpoint extends AsyncDisposable {
   snapshot: Status;
   alive: boolean;
   readiness: Readiness;
+  readonly events: Recent;
   stop(): Promise<void>;
   /** Sends bytes as they are over a connection of their own and collects everything until the server ends it. */
   raw(request: string): Promise<string>;
@@ -27,7 +29,12 @@ export async function startEndpoint(
 ): Promise<RunningEndpoint> {
   const lines: string[] = [];
   const log = createLogger({ level: 'debug', stream: { write: (line) => void lines.push(line) } });
-  const state = { snapshot: statusFixture(), alive: true, readiness: { applied: true, unbound: [] } as Readiness };
+  const state = {
+    snapshot: statusFixture(),
+    alive: true,
+    readiness: { applied: true, unbound: [] } as Readiness,
+    events: new Recent(100),
+  };
   const endpoint = createEndpoint(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
     {
@@ -35,11 +42,15 @@ export async function startEndpoint(
       plan: () => undefined,
       alive: () => state.alive,
       readiness: () => state.readiness,
+      recorded: async () => {},
+      events: state.events,
+      opened: async () => {},
       metrics: createMetrics(),
       log,
       ...changes.dependencies,
     },
   );
+  state.events.begin(new Recent(0));
   const { host, port } = await endpoint.start();
   const stop = () => endpoint.stop();
   return Object.assign(state, {

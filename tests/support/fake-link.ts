@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import type { CredentialFacts, Need } from '../../src/credential/offer.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
@@ -55,6 +56,8 @@ export class FakeSession implements LinkSession {
   channels = 0;
   received = 0;
   opens = 0;
+  /** Whether the peer answers the close of a channel. */
+  closesChannels = true;
   /** How opens are refused, if they are. */
   refusal: ErrorCode | undefined;
   checks = 0;
@@ -72,7 +75,8 @@ export class FakeSession implements LinkSession {
     this.opens++;
     if (!this.usable) this.opensAfterClose++;
     if (this.refusal) throw new TunnelError(this.refusal, this.refusal);
-    return { stream: undefined, onLost() {}, close() {} } as unknown as Channel;
+    const stream = new PassThrough();
+    return { stream, onLost() {}, close: () => this.closesChannels && stream.destroy() } as unknown as Channel;
   }
 
   listener(): FarListener {
@@ -157,6 +161,7 @@ export class FakeNetwork {
           linkRecoverSeconds: { observe: (_: unknown, seconds: number) => this.recoverSeconds.push(seconds) },
         } as never,
         log: recordingLogger(this.events),
+        note: () => {},
         random: () => this.random,
         onChange: () => this.changes++,
       },

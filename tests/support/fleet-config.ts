@@ -22,14 +22,14 @@ export interface FleetConfig {
 }
 
 /** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
-export function fleetYaml(config: FleetConfig, controlSocket?: string): string {
+export function fleetYaml(config: FleetConfig, places?: { controlSocket: string; stateDir: string }): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,
     node: 'railiance01',
     endpoint: { listen: `127.0.0.1:${config.endpointPort}` },
     // Not the default, where daemons of other tests may be running in the same environment.
-    ...(controlSocket === undefined ? {} : { control: { socket: controlSocket } }),
+    ...(places && { control: { socket: places.controlSocket }, state_dir: places.stateDir }),
     ...config.extra,
     hosts: {
       railiance01: { address: '127.0.0.1', role: 'production' },
@@ -46,9 +46,16 @@ export function controlSocketIn(directory: string, endpointPort: number): string
   return join(directory, 'run', `${endpointPort}.sock`);
 }
 
+/** What that daemon has to remember. */
+export function stateDirIn(directory: string, endpointPort: number): string {
+  return join(directory, 'state', String(endpointPort));
+}
+
 /** Writes it (again) and returns the path. */
 export function writeFleetConfig(directory: string, config: FleetConfig): string {
   const path = join(directory, 'railiance01-tunnels.yaml');
-  writeFileSync(path, fleetYaml(config, controlSocketIn(directory, config.endpointPort)));
+  const { endpointPort } = config;
+  const controlSocket = controlSocketIn(directory, endpointPort);
+  writeFileSync(path, fleetYaml(config, { controlSocket, stateDir: stateDirIn(directory, endpointPort) }));
   return path;
 }

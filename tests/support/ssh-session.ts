@@ -29,7 +29,7 @@ export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
 /** The actor's key alone, as it is. */
 export function keyOf({ key }: ActorConfig): CredentialSource {
-  return { current: () => offerKey(key, 1, undefined, process.env) };
+  return { current: () => offerKey({ key }, 1, undefined, process.env) };
 }
 
 /** What the daemon does for a link whose actor has a key and nothing else. */

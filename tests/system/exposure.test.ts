@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
 import { requireProgram } from '../support/find-program.ts';
+
+it.each(['system', 'user'])('the %s unit leaves no core with keys in it', (kind) => {
+  expect(readFileSync(`systemd/${kind}/fleet-mesh.service`, 'utf8')).toMatch(/^LimitCORE=0$/m);
+});
 
 /** systemd's own measure, from 0 (confined) to 10; the units say in comments what they leave open, and why. */
 describe.skipIf(!has('systemd-analyze'))('exposure, as systemd-analyze sees it', () => {

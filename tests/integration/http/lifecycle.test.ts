@@ -3,12 +3,16 @@ import { Agent, get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { TunnelError } from '../../../src/errors.ts';
+import { Recent } from '../../../src/evidence/recent.ts';
 import { createEndpoint } from '../../../src/http/server.ts';
 import { createLogger } from '../../../src/log.ts';
 import { startEndpoint } from '../../support/endpoint.ts';
 import { statusFixture } from '../../support/status-fixture.ts';
 
 const sources = {
+  recorded: async () => {},
+  events: new Recent(1),
+  opened: async () => {},
   plan: () => undefined,
   snapshot: () => statusFixture(),
   alive: () => true,

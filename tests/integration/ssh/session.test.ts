@@ -55,7 +55,7 @@ describe('a session', () => {
 
   it('keeps the host key of its first key exchange through a rekey, whatever the policy says by then', async () => {
     const host = hostOf(sshd);
-    const credential = await loadCredential(actorOf(sshd), process.env);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
     let asked = 0;
     const socket = await dial({ host: host.address, port: host.port, timeoutMs: 2_000 }, never);
     const verify = () => {
@@ -115,7 +115,7 @@ describe('a session', () => {
 
   it('whose peer has closed its side is over although what we still send is taken by nobody', async () => {
     const host = hostOf(sshd);
-    const credential = await loadCredential(actorOf(sshd), process.env);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
     const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
     const session = await openSession(
       socket,
@@ -306,7 +306,7 @@ describe('no session', () => {
 
   it('with a host key check that fails itself: a no', async () => {
     const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
-    const credential = await loadCredential(actorOf(sshd), process.env);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
     const verify = () => {
       throw new Error('a bug');
     };
@@ -340,7 +340,7 @@ describe('no session', () => {
     const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
     const options = { peer: '', username: '', stepTimeoutMs: 1_000, keepalive: hostOf(sshd).keepalive };
     const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
-    const credential = await loadCredential(actorOf(sshd), process.env);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
     const opening = openSession(
       socket,
       { ...options, credential: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },

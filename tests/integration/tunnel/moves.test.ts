@@ -30,6 +30,7 @@ beforeEach(async () => {
     prepare: prepareByKey,
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
+    note: () => {},
     listenFor: () => listen,
     log: recordingLogger([]),
     random: () => 0.5,

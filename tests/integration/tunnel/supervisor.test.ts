@@ -100,6 +100,7 @@ beforeEach(async () => {
     prepare: prepareByKey,
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
+    note: () => {},
     listenFor: () => listen,
     log,
     random: Math.random,

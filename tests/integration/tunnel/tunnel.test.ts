@@ -36,7 +36,13 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     probe: { check: { kind: 'tcp' }, everyMs: 60_000, timeoutMs: 1_000, fall: 3, rise: 2 },
   };
   const metrics = createMetrics();
-  const tunnel = new Tunnel(config, link, { metrics, log: recordingLogger([]), listen, random: () => 0.5 });
+  const tunnel = new Tunnel(config, link, {
+    metrics,
+    log: recordingLogger([]),
+    note: () => {},
+    listen,
+    random: () => 0.5,
+  });
   await tunnel.start();
   await waitUntil('it was probed', () => tunnel.status().probe?.consecutive_failures === 1);
   expect(checks).toBe(1);

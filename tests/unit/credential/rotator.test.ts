@@ -10,7 +10,8 @@ import { Rotator } from '../../../src/credential/rotator.ts';
 import { TunnelError } from '../../../src/errors.ts';
 import { type Certificate, parseCertificate } from '../../../src/ssh/certificate.ts';
 import type { PrivateKey } from '../../../src/ssh/private-key.ts';
-import { buildCertificate, lineOf } from '../../support/built-certificate.ts';
+import { wireString } from '../../../src/ssh/wire.ts';
+import { buildCertificate, type CertificateFields, lineOf } from '../../support/built-certificate.ts';
 import { actorPolicy, recordingLogger } from '../../support/fake-link.ts';
 import { generatedKey } from '../../support/generated-key.ts';
 import { type TempDir, tempDir } from '../../support/temp-dir.ts';
@@ -37,6 +38,7 @@ class FakeIssuer implements Issuer {
   before: Certificate | undefined;
   unreadable: TunnelError | undefined;
   saved: Certificate | undefined;
+  criticalOptions: CertificateFields['criticalOptions'] = [];
 
   async issue(_: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
     this.runs++;
@@ -60,7 +62,13 @@ class FakeIssuer implements Issuer {
 
   certify(subject: Buffer, [from, to] = this.validFor): Certificate {
     const at = (ms: number) => BigInt(Math.round((Date.now() + ms) / 1000));
-    const fields = { subject, serial: BigInt(this.runs), validAfter: at(from), validBefore: at(to) };
+    const fields = {
+      subject,
+      serial: BigInt(this.runs),
+      validAfter: at(from),
+      validBefore: at(to),
+      criticalOptions: this.criticalOptions,
+    };
     return parseCertificate(lineOf(buildCertificate(fields)));
   }
 }
@@ -89,6 +97,7 @@ function make(differently: Partial<ActorConfig> = {}): Rotator {
     metrics: { certificateRenewals: { inc: ({ result }: { result: string }) => counted.push(result) } as never },
     log,
     random: () => 0.5,
+    note: () => {},
     onChange: (version) => versions.push(version),
   });
   return rotator;
@@ -139,7 +148,23 @@ afterEach(async () => {
   temp[Symbol.dispose]();
 });
 
+test('an agent is held to another principal at once, and replaced for nothing else that speaks of certificates', () => {
+  make({ key: { kind: 'agent' }, certCommand: undefined });
+  rotator.reconfigure({ ...actor, renewAfter: 0.9 });
+  expect(versions).toEqual([]);
+  rotator.reconfigure({ ...actor, principals: ['other'] });
+  expect(versions).toEqual([2]);
+});
+
 describe('a certificate', () => {
+  test('that a server rejects has another remedy than a key, and its status tells how it is restricted', async () => {
+    make();
+    issuer.criticalOptions = [['source-address', wireString('192.0.2.0/24')]];
+    const { ifRejected } = await rotator.current(NEED);
+    expect(ifRejected).toMatch(/192\.0\.2\.0\/24.*TrustedUserCAKeys/);
+    expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
+  });
+
   test('is asked for once by all who want the first', async () => {
     make();
     expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
@@ -174,7 +199,7 @@ describe('a certificate', () => {
     expect(rotator.status().renewal?.state).toBe('expired');
     // Backoff: no storm, and never silence.
     expect(issuer.runs).toBeGreaterThan(8);
-    expect(issuer.runs).toBeLessThan(60);
+    expect(issuer.runs).toBeLessThan(80);
     issuer.failure = undefined;
     await pass(35_000);
     expect(await serial()).toBeGreaterThan(8);
@@ -285,6 +310,18 @@ describe('a certificate that a server rejects', () => {
 });
 
 describe('the fallback', () => {
+  test('that cannot be used says so after what it was wanted for', async () => {
+    const path = join(temp.path, 'absent');
+    issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
+    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
+    await expect(rotator.current(NEED)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringMatching(
+        /^no route to the CA; nor can the fallback be used: private key .* does not exist$/,
+      ),
+    });
+  });
+
   beforeEach(() => {
     const path = writeKey('fallback');
     issuer.failure = new TunnelError('cert_command_failed', 'away');

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
+import { walkHop } from '../../../src/doctor/hop.ts';
 import { Doctor, wardsFor } from '../../../src/doctor/walk.ts';
 import { TunnelError } from '../../../src/errors.ts';
+import { credentialFacts, FakeSession } from '../../support/fake-link.ts';
 
 const CONFIG = parseConfig(
   Buffer.from(`version: 1
@@ -36,6 +38,23 @@ describe(wardsFor, () => {
 
   it.each(['idle', 'nobody'])('knows no way to %s', (name) => {
     expect(wardsFor(CONFIG, name)).toBeUndefined();
+  });
+});
+
+describe(walkHop, () => {
+  it('goes on with what stands in for a certificate, and counts the want of one as a failure', async () => {
+    const standIn = new TunnelError('cert_command_failed', 'static key under exception x: none', { hint: 'Run it.' });
+    const [host] = CONFIG.hosts.values();
+    const [actor] = CONFIG.actors.values();
+    if (!host || !actor) throw new Error('not configured');
+    const session = new FakeSession();
+    const prepare = async () => ({ credential: credentialFacts('key', { standIn }), connect: async () => session });
+    const hop = await walkHop({ host, actor, over: undefined }, prepare, new AbortController().signal);
+    expect(hop.session).toBe(session);
+    expect(hop.findings.find(({ step }) => step === 'credential')).toMatchObject({
+      verdict: 'failed',
+      error: { message: standIn.message, hint: 'Run it.' },
+    });
   });
 });
 

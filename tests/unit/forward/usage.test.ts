@@ -99,3 +99,14 @@ test.each(['resolve', 'reject'] as const)('a wait counts as held until it ends (
   await holding.catch(() => {});
   expect(usage.held).toBe(0);
 });
+
+test('the first use after a minute without is told, and no other', () => {
+  const uses: number[] = [];
+  usage = new Usage((when) => uses.push((when.getTime() - T0.getTime()) / 1_000));
+  for (const seconds of [0, 1, 50, 111, 150, 200]) usage.arrived(at(seconds));
+  const socket = opened();
+  socket.bytesRead = 5;
+  usage.sample(at(300));
+  usage.sample(at(301));
+  expect(uses).toEqual([0, 111, 300]);
+});

@@ -44,6 +44,24 @@ describe(whyText, () => {
     expect(text).toContain('link:       none');
   });
 
+  it('of one that is up says why its certificate is not renewed, with the remedy, and how the CA restricts it', () => {
+    const last_error = { code: 'cert_command_failed', message: 'exit code 2', hint: 'Run it.', at: ago(20) } as const;
+    const credential = {
+      ...linkFixture().credential,
+      type: 'certificate',
+      serial: '7',
+      valid_before: ago(60),
+      restrictions: ['force-command', 'source-address=192.0.2.0/24'],
+      renewal: { state: 'expired', last_error },
+    } as const;
+    const status = statusFixture({
+      links: [linkFixture({ credential: { ...credential, restrictions: [...credential.restrictions] } })],
+    });
+    expect(whyText(tunnelFixture(), status)).toContain(
+      'expired 1m ago; restricted: force-command, source-address=192.0.2.0/24; not renewed: exit code 2 (Run it.)',
+    );
+  });
+
   it('tells of a refused reload, and lets no peer write on the terminal', () => {
     const tunnel = tunnelFixture({ state: 'down', reason: 'said \x1b[2J', last_error: null });
     const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(60), error: 'f.yaml:3:1: no' } };

@@ -65,6 +65,18 @@ describe('another credential', () => {
     expect([fresh.opens, first.opens]).toEqual([1, 0]);
   });
 
+  test('serves once the channel of its proof is closed on both sides, or a quarter of a second later', async () => {
+    const [first] = await up();
+    publish();
+    await pass(0);
+    const fresh = net.last.succeed();
+    fresh.closesChannels = false;
+    await pass(249);
+    expect([fresh.opens, first.draining]).toEqual([1, false]);
+    await pass(1);
+    expect(first.draining).toBe(true);
+  });
+
   test.each(['target_refused', 'target_unreachable'] as const)('is as good when the target says %s', async (code) => {
     const [first] = await up();
     publish();
@@ -129,6 +141,53 @@ describe('another credential', () => {
     expect(net.rotationSeconds).toEqual([]);
   });
 
+  test('that was rejected does not keep the fallback from serving once the old sessions are lost', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    net.onPrepare = ({ serving }) => {
+      if (!serving) net.credential = credentialFacts('static', { version: 2 });
+    };
+    first.lose('connection_reset');
+    second.lose('connection_reset');
+    await pass(300);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.ready).toBe(true);
+  });
+
+  test('that was rejected does not keep the fallback waiting where the old sessions are lost while it is asked for', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.onPrepare = ({ serving }) => {
+      if (!serving) net.credential = credentialFacts('static', { version: 2 });
+      else if (net.needs.length > 3) for (const session of [first, second]) session.lose('connection_reset');
+    };
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.ready).toBe(true);
+  });
+
+  test('that was rejected, and that nothing stands in for, is not offered sooner because the old sessions are lost', async () => {
+    const [first, second] = await up();
+    publish();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(1_000);
+    first.lose('connection_reset');
+    second.lose('connection_reset');
+    await pass(55_000);
+    expect(net.attempts).toHaveLength(3);
+    expect(net.link.lastError?.code).toBe('auth_rejected');
+    await pass(10_000);
+    expect(net.attempts).toHaveLength(4);
+  });
+
   test('that is rejected leaves the old sessions, and they serve', async () => {
     const [first, second] = await up();
     publish();
@@ -137,6 +196,35 @@ describe('another credential', () => {
     await pass(70_000);
     expect([first.draining, second.draining]).toEqual([false, false]);
     expect(net.link.status()).toMatchObject({ state: 'up', last_error: { code: 'auth_rejected' } });
+  });
+});
+
+describe('another credential, while no session is up,', () => {
+  beforeEach(async () => {
+    net.credential = certificate('one', 1);
+    net.link.start();
+    await pass(0);
+    net.last.fail('auth_rejected');
+    await pass(100);
+  });
+
+  test('that is rejected as well is not told as a success', async () => {
+    publish();
+    const outcome = net.link.rotated(never);
+    await pass(300);
+    net.last.fail('auth_rejected');
+    await pass(100);
+    expect(await outcome).toMatchObject({ code: 'auth_rejected' });
+  });
+
+  test('is told as one once a session is up, and not measured as a replacement', async () => {
+    publish();
+    const outcome = net.link.rotated(never);
+    await pass(300);
+    net.last.succeed();
+    await pass(0);
+    expect(await outcome).toBeUndefined();
+    expect(net.rotationSeconds).toEqual([]);
   });
 });
 

@@ -13,6 +13,7 @@ const plain: HandshakeEnd = {
   greeting: '',
   username: 'tegwick',
   credential: 'a key',
+  ifRejected: undefined,
 };
 
 /** As ssh2 labels its errors. */
@@ -107,6 +108,12 @@ test.each(table)('%s', (_, end, code, says) => {
   expect(error.message).toMatch(says);
   expect(error.message).toContain('coulombcore port 22');
   expect(error.cause).toBe(end.error);
+});
+
+test('a rejected credential brings its own remedy', () => {
+  const end = { ...plain, step: 'auth', error: ssh2Error('client-authentication') } as const;
+  expect(explainHandshake({ ...end, ifRejected: 'Compare the CA.' }).hint).toBe('Compare the CA.');
+  expect(explainHandshake(end).hint).toContain('authorized_keys');
 });
 
 describe('our own verdict on the host key', () => {

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { TUNNEL_STATES } from '../health/status.ts';
+
+const time = z.iso.datetime();
+
+/** What a heartbeat tells of one tunnel. */
+const pulse = z.object({
+  state: z.enum(TUNNEL_STATES),
+  /** Whether clients were served: also over a link that goes by a stand-in for its credential, which is `degraded`. */
+  serving: z.boolean(),
+  /** Client connections open or held. */
+  open: z.int().min(0),
+  /** Since the daemon started. */
+  opened_total: z.int().min(0),
+  last_activity_at: time.nullable(),
+});
+export type Pulse = z.infer<typeof pulse>;
+
+/**
+ * What the evidence is made of (SPEC section 6). Lines of other events belong to the chain all the same: this is what
+ * history, availability and verdicts are computed from.
+ */
+export const evidenceEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('daemon.started'), version: z.string(), config_sha256: z.string() }),
+  z.object({ event: z.literal('daemon.stopped') }),
+  /** Once a minute: from its absence follows the daemon's. */
+  z.object({ event: z.literal('heartbeat'), tunnels: z.record(z.string(), pulse) }),
+  z.object({
+    event: z.literal('tunnel.state'),
+    tunnel: z.string(),
+    /** Null where the tunnel was not known before. */
+    from: z.enum(TUNNEL_STATES).nullable(),
+    to: z.enum(TUNNEL_STATES),
+    serving: z.boolean(),
+    reason: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+  /** A client is there, after a time without. */
+  z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
+  /** Out of the configuration: nothing is said of it any more. */
+  z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
+]);
+export type EvidenceEvent = z.infer<typeof evidenceEvent>;
+
+/** Undefined for events that history is not made of. */
+export function readEvent(entry: unknown): EvidenceEvent | undefined {
+  const parsed = evidenceEvent.safeParse(entry);
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,37 @@
+import { printable } from '../printable.ts';
+import type { Entry } from './entry.ts';
+import { tunnelsOf } from './selection.ts';
+
+/** One entry for people, on one line: when, of what, what, and why. Everything in it is stripped of controls. */
+export function entryText(entry: Entry): string {
+  const text = [`${when(entry.at)}  ${subject(entry)}: ${what(entry)}`, ...why(entry)].join(': ');
+  return printable(text);
+}
+
+/** RFC 3339 without the letters, to the second. */
+function when(at: string): string {
+  return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
+}
+
+function subject(entry: Entry): string {
+  const { host, actor, event } = entry;
+  const tunnels = tunnelsOf(entry);
+  if (tunnels.length > 0) return tunnels.join(', ');
+  if (typeof host === 'string') return `link to ${host}`;
+  if (typeof actor === 'string') return actor;
+  return event.startsWith('log.') ? 'evidence' : 'daemon';
+}
+
+function what({ event, from, to, version }: Entry): string {
+  if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
+  if (event === 'tunnel.used') return 'used again';
+  if (event === 'daemon.started') return `started (${String(version)})`;
+  const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
+  return (['daemon', 'tunnel', 'log'].includes(about) ? rest : [about, ...rest]).join(' ');
+}
+
+function why({ reason, code, changes, error, problems }: Entry): string[] {
+  const texts = [reason, changes, error, Array.isArray(problems) ? problems[0] : undefined];
+  const said = texts.filter((text) => typeof text === 'string');
+  return typeof code === 'string' ? [`${said.join(': ')} [${code}]`] : said;
+}

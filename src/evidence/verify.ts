@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
+import { CURRENT, logFiles, readLines } from './files.ts';
+import { readHead } from './head.ts';
+
+/** What `events --verify` says of a log. */
+export interface Verification {
+  readonly files: readonly string[];
+  readonly entries: number;
+  readonly first: string | undefined;
+  readonly last: string | undefined;
+  /** The entry that everything before hangs on. */
+  readonly head: Head;
+  /** Whether it was known which entry had to be there at the end. */
+  readonly endKnown: boolean;
+  readonly problems: readonly ChainProblem[];
+}
+
+/** Reads the whole log. It may be written meanwhile: a last line without its newline is not there yet. */
+export async function verifyLog(directory: string): Promise<Verification> {
+  for (;;) {
+    const files = await logFiles(directory);
+    const found = await verifyFiles(directory, files);
+    // A file that was put aside meanwhile would be missing.
+    if (isDeepStrictEqual(files, await logFiles(directory))) return found;
+  }
+}
+
+async function verifyFiles(directory: string, files: readonly string[]): Promise<Verification> {
+  const known = await readHead(directory);
+  const check = new ChainCheck(known, 'beginning');
+  let entries = 0;
+  let first: string | undefined;
+  let last: string | undefined;
+  for await (const { file, line, text, whole } of readLines(directory, files)) {
+    if (!whole && file === CURRENT) break;
+    const entry = check.next(text, { file, line });
+    entries++;
+    first ??= entry?.at;
+    last = entry?.at ?? last;
+  }
+  return { files, entries, first, last, problems: check.finish(), head: check.last, endKnown: known !== undefined };
+}
