@@ -59,7 +59,7 @@ export class Surveyor {
           : { path: nodePath, version: (await this.#ask(nodePath, '--version'))?.trim() ?? '' },
       systemd,
       answers: (await this.#ask(...places.systemctl, 'show', '--property=Version')) !== undefined,
-      packaged: existsSync('/var/lib/dpkg/info/fleet-mesh.list'),
+      packaged: /^Status: .* installed$/m.test((await this.#ask('dpkg-query', '--status', 'fleet-mesh')) ?? ''),
       user: this.#user,
     });
     if (problems.length > 0 || nodePath === undefined) return { problems };

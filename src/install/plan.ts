@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { type Facts, stateOf } from './facts.ts';
-import { type OldUnit, type Replacement, replacementsFor } from './old-units.ts';
+import { type Replacement, replacementsFor } from './old-units.ts';
 import { programPath, releasePath } from './places.ts';
 import type { Before, InstallRecord } from './record.ts';
 import { recordText } from './record.ts';
 import { type SocketUnit, socketsFor } from './sockets.ts';
 import type { Step } from './step.ts';
+import { portsOf, takenBySomebody } from './taken.ts';
 import { SERVICE, type WantedFile, wantedFiles } from './wanted-files.ts';
 
 export interface InstallOptions {
@@ -41,29 +42,6 @@ export function planInstall(facts: Facts, options: InstallOptions): InstallPlan 
   const all = [...problems, ...takenBySomebody(facts, config, replacements)];
   if (all.length > 0) return { problems: all };
   return new Planner(facts, options, sockets, replacements).plan(without);
-}
-
-/** What listens where a tunnel wants to, and is neither ours nor replaced. A running daemon sees to its ports itself. */
-function takenBySomebody(facts: Facts, config: Config | undefined, replacements: readonly Replacement[]): string[] {
-  if (config === undefined || stateOf(facts, SERVICE).active) return [];
-  const freed = new Set(replacements.flatMap(({ old }) => portsOf(old)));
-  const { sockets } = socketsFor(config, facts.places.scope);
-  const ours = new Set(sockets.filter(({ name }) => stateOf(facts, name).active).map(({ tunnel }) => tunnel));
-  const listeners = [...config.tunnels.values()].filter(({ direction }) => direction !== 'remote');
-  return [{ name: undefined, listen: config.endpoint.listen }, ...listeners].flatMap(({ name, listen }) => {
-    if (listen.kind === 'unix' || ours.has(name) || freed.has(listen.port) || !facts.takenPorts.has(listen.port))
-      return [];
-    const who = name === undefined ? 'the endpoint' : `tunnel ${name}`;
-    return [
-      `port ${listen.port}, which ${who} is to have, is held by something that is no ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}: \`ss -ltnp\` names it`,
-    ];
-  });
-}
-
-function portsOf({ forwards }: OldUnit): number[] {
-  return forwards.flatMap(({ direction, listen }) =>
-    direction !== 'remote' && listen.kind === 'tcp' ? [listen.port] : [],
-  );
 }
 
 class Planner {
