@@ -99,7 +99,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect([code, stderr], stdout).toEqual([1, expect.stringMatching(/not installed: .* wait .*not within/s)]);
     expect(await states()).toEqual(BEFORE);
     await echoOnce(hub);
-    expect(await node.traces()).toEqual(traces);
+    // The daemon has run, and remembers that.
+    expect(await node.traces()).toEqual([...traces, '/var/lib/fleet-mesh']);
   });
 
   it('takes the ports over from ssh within a second', async () => {
@@ -155,7 +156,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await states()).toEqual(BEFORE);
     await echoOnce(hub);
     await echoOnce(issues);
-    expect(await node.traces()).toEqual(['/etc/fleet-mesh']);
+    expect(await node.traces()).toEqual(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
     expect(JSON.parse((await node.mesh('install', '--rollback', '--json')).stdout)).toEqual({
       ok: true,
       changed: false,
