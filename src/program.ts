@@ -35,7 +35,8 @@ const io: CommandIo = {
   err: (text) => process.stderr.write(text),
 };
 
-const program = new Command('fleet-mesh')
+/** Every command, as commander knows it: manual pages and completions are made from it. */
+export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()

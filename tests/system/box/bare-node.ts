@@ -45,7 +45,7 @@ export class BareNode implements AsyncDisposable {
   static async boot(as: 'system' | 'user'): Promise<BareNode> {
     const owned = new Cleanup();
     try {
-      const [box, sshd] = [owned.use(await Box.boot({ bare: true })), owned.use(await startSshd())];
+      const [box, sshd] = [owned.use(await Box.boot(false)), owned.use(await startSshd())];
       const node = new BareNode(box, sshd, await freePort(), as, owned);
       if (as === 'user') await makeUser(box);
       box.write(node.#file('id'), readFileSync(sshd.clientKeyFile, 'utf8'), 0o600);

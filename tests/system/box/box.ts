@@ -30,12 +30,12 @@ export class Box implements AsyncDisposable {
     this.#cgroup = cgroup;
   }
 
-  /** `bare`: without program and units, as a machine is before anything is installed. */
-  static async boot({ bare = false } = {}): Promise<Box> {
+  /** `withProgram`: as if it were installed. */
+  static async boot(withProgram = true): Promise<Box> {
     const temp = tempDir('box');
     const cgroup = cgroupFor(temp);
     mkdirSync(cgroup);
-    const args = [BOOT, 'enter', temp.path, cgroup, bare ? 'none' : CHECKOUT, process.execPath];
+    const args = [BOOT, 'enter', temp.path, cgroup, withProgram ? CHECKOUT : '', process.execPath];
     const box = new Box(spawnOwned(requireProgram('bash'), args), temp, cgroup);
     try {
       await box.#booted();
