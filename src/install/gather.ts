@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { parseConfig } from '../config/load.ts';
+import { ConfigError } from '../config/problem.ts';
 import { runBounded } from '../process/run-bounded.ts';
 import type { Facts, UnitState } from './facts.ts';
 import { forwardsOf, type OldUnit, runsSsh } from './old-units.ts';
@@ -118,7 +119,10 @@ export class Surveyor {
     });
     if (present !== undefined) return { config: parseConfig(present, path, daemonEnvironment), newConfig: undefined };
     if (given === undefined) return { config: undefined, newConfig: undefined };
-    const bytes = await readFile(given);
+    const bytes = await readFile(given).catch((error: NodeJS.ErrnoException) => {
+      const message = `cannot be read (${error.code})`;
+      throw new ConfigError([{ file: given, line: 1, column: 1, path: '', message }]);
+    });
     return { config: parseConfig(bytes, path, daemonEnvironment), newConfig: bytes.toString() };
   }
 

@@ -67,6 +67,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     node.box.write('/root/broken.yaml', 'version: 1\nnode: [\n');
     const broken = await node.mesh('install', '--config', '/root/broken.yaml');
     expect([broken.code, broken.stderr]).toEqual([78, expect.stringMatching(/tunnels\.yaml:\d+:\d+: /)]);
+    const nowhere = await node.mesh('install', '--config', '/root/nowhere.yaml');
+    expect([nowhere.code, nowhere.stderr]).toEqual([78, expect.stringContaining('nowhere.yaml:1:1: cannot be read')]);
     const held = await node.writeYaml({ other: { listen: `127.0.0.1:${echo.port}`, target: '127.0.0.1:1' } });
     const taken = await node.mesh('install', '--config', held);
     expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining(`port ${echo.port}, which tunnel other`)]);
