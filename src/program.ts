@@ -5,6 +5,7 @@ import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
 import { type EventsOptions, events } from './commands/events.ts';
 import { importHosts, importUnits } from './commands/import.ts';
+import { addInstallCommands } from './commands/install-commands.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
 import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
@@ -226,6 +227,7 @@ importing
   );
 
 addPlanCommands(program, configOption, ends, io);
+addInstallCommands(program, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
