@@ -58,6 +58,7 @@ describe(membershipOf, () => {
       `0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod${ESCAPED}.slice/x`,
       { unit: null, pod: UID },
     ],
+    ['a pod of no cluster', `0::/kubepods/tripod${UID}/0123\n`, none],
     [
       'a service that is called like one',
       `0::/system.slice/pod${UID}.service\n`,
