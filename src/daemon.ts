@@ -1,9 +1,9 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
-import { ConfigError, formatProblem } from './config/problem.ts';
 import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
@@ -28,6 +28,7 @@ import { planStatus } from './plan/status.ts';
 import { stepFacts } from './plan/step-facts.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
+import { refuseReload } from './refuse-reload.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
@@ -54,6 +55,7 @@ export class Daemon {
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
   readonly #cutovers: Cutovers;
+  readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
@@ -94,10 +96,12 @@ export class Daemon {
     this.#cutovers = new Cutovers({
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
+      retired: () => false,
       gates: (step) => stepFacts(this.#plan.watched?.plan, step),
       note: this.#note,
       log,
     });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
@@ -105,7 +109,12 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      listenFor: (tunnel) =>
+        this.#clients.watching(
+          tunnel,
+          listenFor(tunnel, systemd.sockets),
+          () => this.#cutovers.junctionOf(tunnel).mayLeadThrough,
+        ),
       junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
       random: Math.random,
     });
@@ -153,6 +162,7 @@ export class Daemon {
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
+        this.#clients.keepOnly(this.#config.tunnels);
         this.#recorder.tick(this.#supervisor.pulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
@@ -204,7 +214,8 @@ export class Daemon {
     const known = (name: string) => this.#recorder.historyOf(name);
     const tunnels = this.#supervisor
       .tunnels()
-      .map((tunnel) => withHistory(this.#cutovers.withRoute(tunnel), known(tunnel.name), now.getTime()));
+      .map((tunnel) => withHistory(this.#cutovers.describe(tunnel), known(tunnel.name), now.getTime()))
+      .map((tunnel) => this.#clients.describe(tunnel, now));
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -254,7 +265,9 @@ export class Daemon {
       if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
-      return this.#refuseReload(error, at);
+      const refused = refuseReload(error, before.path, { log: this.#log, note: this.#note });
+      this.#lastReload = { ok: false, at: at.toISOString(), error: refused.error };
+      return refused;
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
@@ -276,25 +289,6 @@ export class Daemon {
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
     this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
-  }
-
-  /** A typing error is the operator's, not ours: the log names the places, and where all of them are listed. */
-  #refuseReload(error: unknown, at: Date): ReloadOutcome {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
-    this.#note({ event: 'config.reload_refused', reason });
-    const what = 'reload refused, nothing was changed';
-    if (!(error instanceof ConfigError)) {
-      this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
-      return { ok: false, error: reason, problems: [], config: this.#config.path };
-    }
-    const problems = error.problems.map(formatProblem);
-    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    this.#log.error(
-      { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${this.#config.path}\`.` },
-      `${what}: ${problems[0]}${more}`,
-    );
-    return { ok: false, error: reason, problems, config: this.#config.path };
   }
 
   /**

@@ -57,7 +57,6 @@ export class Cutover {
   readonly #asking = new DirectSource('probe');
   #position = START;
   #successor: SuccessorConfig | undefined;
-  #retiredAt: Date | undefined;
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
   /** Records are written one after the other. */
   #writing: Promise<unknown> = Promise.resolve();
@@ -75,31 +74,23 @@ export class Cutover {
     return this.junction.detour ? 'successor' : 'tunnel';
   }
 
-  /** Since when the SSH forward is ended for good; undefined while it is not. */
-  get retiredAt(): Date | undefined {
-    return this.#retiredAt;
-  }
-
   get running(): boolean {
     return this.#running !== undefined;
   }
 
-  /** The successor that it is about now, by its target. */
-  get successor(): SuccessorConfig | undefined {
-    return this.#successor;
-  }
-
-  /** At the start of the daemon: on the side where it was, or on that of the tunnel. Never rejects. */
-  async restore(successor: SuccessorConfig | undefined): Promise<void> {
+  /**
+   * At the start of the daemon: on the side where it was, or on that of the tunnel; a tunnel that is retired has none. Never
+   * rejects.
+   */
+  async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
     const now = new Date();
     try {
       const record = await this.#deps.store.read(this.#tunnel);
       if (!record) return;
-      this.#retiredAt = record.retired_at === null ? undefined : new Date(record.retired_at);
       this.#position = resume({ phase: record.phase, since: new Date(record.since), reason: record.reason }, now);
       const elsewhere = record.successor !== null && record.successor !== targetOf(successor);
-      if (this.#position.phase === 'committed' && !this.#retiredAt && elsewhere) {
+      if (this.#position.phase === 'committed' && elsewhere && !retired) {
         const reason = `the successor that it was made to, ${record.successor}, is not in the configuration any more`;
         this.#position = { phase: 'rolled_back', since: now, reason };
       }
@@ -147,22 +138,6 @@ export class Cutover {
     if (!this.running && this.route === 'successor') this.#settle();
   }
 
-  /**
-   * The SSH forward is ended for good, or taken back: then clients go where they went before. Rejects with
-   * `state_dir_unusable`; nothing is changed then.
-   */
-  async setRetired(at: Date | undefined): Promise<void> {
-    const before = this.#retiredAt;
-    this.#retiredAt = at;
-    try {
-      await this.#write(this.#position);
-    } catch (error) {
-      this.#retiredAt = before;
-      throw error;
-    }
-    this.#settle();
-  }
-
   /** Out of the configuration: nothing of it is remembered. */
   async forget(): Promise<void> {
     await this.#writing;
@@ -194,7 +169,7 @@ export class Cutover {
 
   /** Where it leads while nothing is under way. */
   #settle(): void {
-    const away = restingRoute(this.#position) === 'successor' || this.#retiredAt !== undefined;
+    const away = restingRoute(this.#position) === 'successor';
     this.junction.release(away ? this.#detour('reset', () => {}) : undefined);
   }
 
@@ -322,7 +297,6 @@ export class Cutover {
       since: since.toISOString(),
       reason,
       successor: targetOf(this.#successor),
-      retired_at: this.#retiredAt?.toISOString() ?? null,
     };
     const writing = this.#writing.then(() => this.#deps.store.write(record));
     this.#writing = writing.catch(() => {});

@@ -20,6 +20,8 @@ export interface CutoverTunnel {
 
 export interface CutoversDependencies extends CutoverDependencies {
   tunnel(name: string): CutoverTunnel | undefined;
+  /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
+  retired(name: string): boolean;
   /** What the plan in force says of a step, or why it says nothing. */
   gates(step: string): Gates | string;
 }
@@ -62,24 +64,11 @@ export class Cutovers {
     return position && isUnderWay(position) ? position.since.getTime() : undefined;
   }
 
-  /** Since when its SSH forward is ended for good; undefined while it is not. Known from {@link restore} on. */
-  retiredAt(tunnel: string): Date | undefined {
-    return this.#cutovers.get(tunnel)?.retiredAt;
-  }
-
-  /**
-   * Remembers that the tunnel is retired, over restarts, and gives its port to the successor where there is one; undefined
-   * takes that back. Rejects with `state_dir_unusable`, having changed nothing.
-   */
-  async setRetired(tunnel: string, at: Date | undefined): Promise<void> {
-    await this.#of(tunnel).abandon('the tunnel is being retired');
-    await this.#of(tunnel).setRetired(at);
-  }
-
   /** Before any listener is bound: each is to come up on the right side. */
   async restore(config: Config): Promise<void> {
     const draining = [...config.tunnels.values()].filter(({ drain }) => drain !== undefined);
-    await Promise.all(draining.map(({ name, drain }) => this.#of(name).restore(drain?.successor)));
+    const { retired } = this.#deps;
+    await Promise.all(draining.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
   }
 
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
@@ -114,7 +103,7 @@ export class Cutovers {
   /** Rejects with {@link CutoverImpossible}. */
   async rollback(name: string, reason: string, tell: Tell): Promise<Outcome> {
     const cutover = this.#of(name);
-    if (cutover.retiredAt) throw retired(name);
+    if (this.#deps.retired(name)) throw noTunnel(name);
     return cutover.rollback(reason, tell);
   }
 
@@ -128,10 +117,10 @@ export class Cutovers {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
 
-  /** The tunnel's status with what is to be said of its route. */
-  withRoute(tunnel: TunnelStatus): TunnelStatus {
+  /** The tunnel's status with what is to be said of its cut-over. */
+  describe(tunnel: TunnelStatus): TunnelStatus {
     const cutover = this.#cutovers.get(tunnel.name);
-    return cutover ? { ...tunnel, route: cutover.route, cutover: cutover.status() } : tunnel;
+    return cutover ? { ...tunnel, cutover: cutover.status() } : tunnel;
   }
 
   #of(name: string): Cutover {
@@ -152,7 +141,7 @@ export class Cutovers {
         `${name} has no successor`,
         'Say in drain.successor of the tunnel YAML who it is, and reload.',
       );
-    if (cutover.retiredAt) throw retired(name);
+    if (this.#deps.retired(name)) throw noTunnel(name);
     if (cutover.running || isUnderWay(cutover.position))
       throw new CutoverImpossible(
         `a cut-over of ${name} is under way already: ${cutover.position.phase}`,
@@ -181,7 +170,7 @@ export class Cutovers {
     if (cutover.running && was && !isDeepStrictEqual(concerns(was), concerns(is)))
       await cutover.abandon('the tunnel or its successor was changed by a reload');
     const other = !isDeepStrictEqual(was?.drain?.successor?.target, is.drain?.successor?.target);
-    if (cutover.position.phase !== 'committed' || cutover.retiredAt || !other) return;
+    if (cutover.position.phase !== 'committed' || this.#deps.retired(name) || !other) return;
     const what = is.drain?.successor ? 'is another one now' : 'was taken out of the configuration';
     await cutover.rollback(`the successor that it was made to ${what}`, () => {});
   }
@@ -197,6 +186,6 @@ function whyOutOfService({ outOfService, condition }: CutoverTunnel): string | u
   return condition.kind === 'serving' ? undefined : 'the listen address of the tunnel is not bound';
 }
 
-function retired(name: string): CutoverImpossible {
+function noTunnel(name: string): CutoverImpossible {
   return new CutoverImpossible(`${name} is retired`, `\`fleet-mesh up ${name}\` takes the tunnel back into service.`);
 }

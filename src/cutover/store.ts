@@ -16,8 +16,6 @@ const record = z.object({
   reason: z.string().nullable(),
   /** The successor's target that this is about; null for a tunnel without one. */
   successor: z.string().nullable(),
-  /** Since when the SSH forward is ended for good; null while it is not. */
-  retired_at: z.iso.datetime().nullable(),
 });
 /** What has to be known of a tunnel's cut-over after a crash at any instant. */
 export type CutoverRecord = z.infer<typeof record>;

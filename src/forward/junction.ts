@@ -38,6 +38,11 @@ export class Junction {
     return this.#holding;
   }
 
+  /** Whether somebody who comes now can get into the tunnel. */
+  get mayLeadThrough(): boolean {
+    return this.#holding || this.#detour?.otherwise !== 'reset';
+  }
+
   /** Connections that are on their way through the tunnel, or want to be. */
   get through(): number {
     return this.#through;

@@ -251,7 +251,7 @@ export class Tunnel {
       state,
       reason,
       since: this.#standing.since.toISOString(),
-      route: 'tunnel',
+      route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
       cutover: null,
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,

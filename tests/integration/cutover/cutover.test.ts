@@ -197,31 +197,18 @@ describe('a cut-over', () => {
     expect(again.position.reason).toContain('is not in the configuration');
   });
 
+  test('of a tunnel that is retired by now stays with whoever the successor is', async () => {
+    await create().start(task(), tell);
+    successor = { ...successor, target: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
+    const again = create();
+    await again.restore(successor, true);
+    expect([again.position.phase, again.junction.detour?.target]).toEqual(['committed', successor.target]);
+  });
+
   test('whose record cannot be read leaves its clients on the tunnel, and says so', async () => {
     disk.read = () => Promise.reject(new TunnelError('state_dir_unusable', 'it is no JSON'));
     const again = await restarted();
     expect([again.route, again.status()?.reason]).toEqual(['tunnel', expect.stringContaining('it is no JSON')]);
     expect(events).toEqual(['cutover.unreadable undefined']);
-  });
-});
-
-describe('a retired tunnel', () => {
-  test('gives its port to the successor, over restarts, until that is taken back', async () => {
-    const at = new Date('2026-11-21T12:00:00Z');
-    const cutover = create();
-    await cutover.restore(successor);
-    await cutover.setRetired(at);
-    const again = await restarted();
-    expect([cutover.route, again.route, again.retiredAt]).toEqual(['successor', 'successor', at]);
-    await again.setRetired(undefined);
-    expect([again.route, (await restarted()).route]).toEqual(['tunnel', 'tunnel']);
-  });
-
-  test('is not retired where the disk refuses to remember it', async () => {
-    const cutover = create();
-    await cutover.restore(successor);
-    disk.before = () => Promise.reject(FULL);
-    await expect(cutover.setRetired(new Date())).rejects.toBe(FULL);
-    expect([cutover.route, cutover.retiredAt]).toEqual(['tunnel', undefined]);
   });
 });
