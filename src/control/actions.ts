@@ -85,6 +85,6 @@ export function createActions<Controlled extends ControlledTunnel>(
       daemon.note({ event: 'operator.rotate', actor });
       return daemon.rotate(config);
     },
-    ...cutoverActions(daemon.cutovers, daemon.note, (name) => void named([name])),
+    ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
   };
 }

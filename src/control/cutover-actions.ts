@@ -11,17 +11,31 @@ export interface RoutedDaemon {
   rollback(name: string, reason: string, tell: Tell): Promise<Outcome>;
 }
 
-/** The commands that move the local port of a tunnel. `known` throws unless there is a tunnel of that name. */
-export function cutoverActions(
-  cutovers: RoutedDaemon,
-  note: TakeNote,
-  known: (name: string) => void,
-): Pick<ControlActions, 'cutover' | 'rehearseCutover' | 'rollback'> {
+export interface CutoverActionsDependencies {
+  readonly cutovers: RoutedDaemon;
+  readonly note: TakeNote;
+  /** Throws unless there is a tunnel of that name. */
+  known(name: string): void;
+  /** Runs a change when those before it are done. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>;
+}
+
+/** The commands that move the local port of a tunnel. */
+export function cutoverActions({
+  cutovers,
+  note,
+  known,
+  inTurn,
+}: CutoverActionsDependencies): Pick<ControlActions, 'cutover' | 'rehearseCutover' | 'rollback'> {
   return {
     cutover: async (name, tell) => {
-      known(name);
-      note({ event: 'operator.cutover', tunnel: name });
-      return resultOf(await refusing(() => cutovers.start(name, tell)));
+      // Begun in turn, with a configuration that nobody is changing; then nobody else waits for it.
+      const { done } = await inTurn(async () => {
+        known(name);
+        note({ event: 'operator.cutover', tunnel: name });
+        return { done: refusing(() => cutovers.start(name, tell)) };
+      });
+      return resultOf(await done);
     },
     rehearseCutover: async (name) => {
       known(name);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { formatAddress } from '../address.ts';
 import type { Config, TunnelConfig } from '../config/config.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import { DirectSource } from '../forward/direct-source.ts';
@@ -140,6 +141,11 @@ export class Cutovers {
       throw new CutoverImpossible(
         `${name} has no successor`,
         'Say in drain.successor of the tunnel YAML who it is, and reload.',
+      );
+    if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
+      throw new CutoverImpossible(
+        `the successor of ${name} is its own local port`,
+        'Say in drain.successor where the service itself is.',
       );
     if (this.#deps.retired(name)) throw noTunnel(name);
     if (cutover.running || isUnderWay(cutover.position))

@@ -44,6 +44,9 @@ const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
 
+/** Where the tunnel is there as well, a detour has this long to take a client, in milliseconds. */
+const DETOUR_MS = 1_000;
+
 /** An address that cannot be bound is tried again this often, in milliseconds. */
 const RETRY_LISTEN_MS = 5_000;
 
@@ -203,7 +206,7 @@ export class ListenForward implements Forward {
   /** Undefined where the detour does not take the client and the tunnel shall. */
   async #divert(detour: Detour, originator: Originator, signal: AbortSignal): Promise<Channel | undefined> {
     try {
-      const channel = await detour.source.open(detour.target, originator, signal);
+      const channel = await this.#openDetour(detour, originator, signal);
       detour.onTaken(undefined);
       return channel;
     } catch (thrown) {
@@ -212,6 +215,12 @@ export class ListenForward implements Forward {
       if (detour.otherwise === 'reset') throw thrown;
       return undefined;
     }
+  }
+
+  #openDetour({ source, target, otherwise }: Detour, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    if (otherwise === 'reset') return source.open(target, originator, signal);
+    const expired = () => new TunnelError('target_unreachable', `no answer within ${DETOUR_MS} ms`);
+    return withDeadline(DETOUR_MS, signal, expired, (bounded) => source.open(target, originator, bounded));
   }
 
   async #whilePending(socket: Socket, cut: AbortController, task: () => Promise<Channel>): Promise<Channel> {
