@@ -59,8 +59,8 @@ function describeSession({ id, session, credential }: Held, role: SessionRole): 
 }
 
 /** What the evidence says of an error. */
-export function told({ code, message }: TunnelError): { readonly code: ErrorCode; readonly reason: string } {
-  return { code, reason: message };
+export function told(error: TunnelError | undefined): { readonly code?: ErrorCode; readonly reason?: string } {
+  return error ? { code: error.code, reason: error.message } : {};
 }
 
 /** What a log line says of a session. */

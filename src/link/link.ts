@@ -295,10 +295,8 @@ export class Link implements ChannelSource, JumpLink {
     }
     this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
     this.#deps.note({ event: 'session.up', ...sessionFields(held) });
-    const upSince = performance.now();
-    void held.session.closed.then(({ error, silentMs }) =>
-      this.#remove(held, error, silentMs, performance.now() - upSince),
-    );
+    const from = performance.now();
+    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
     this.#carriers.spread(this.#roster.carriers);
     this.#waiting.wake();
@@ -321,18 +319,17 @@ export class Link implements ChannelSource, JumpLink {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
+    this.#deps.note({ event: error ? 'session.lost' : 'session.ended', session: held.id, ...told(error) });
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
-      this.#deps.note({ event: 'session.lost', session: held.id, ...told(error) });
       this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
       if (!leaving) this.#retry.lost(error, lastedMs);
       // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
       const { activity } = this.#retry;
       if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
     } else {
-      this.#deps.note({ event: 'session.ended', session: held.id });
       this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
     this.#shed();
