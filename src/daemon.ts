@@ -8,9 +8,11 @@ import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { Drain } from './drain/drain.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
+import { DirectSource } from './forward/direct-source.ts';
 import { credentialAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
@@ -25,6 +27,7 @@ import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
+import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
@@ -52,6 +55,7 @@ export class Daemon {
   readonly #rotators: Rotators;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
+  readonly #drain: Drain;
   readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
@@ -95,6 +99,22 @@ export class Daemon {
       log,
       note: this.#note,
       listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      retired: (tunnel) => {
+        const retired = this.#drain.retired.of(tunnel);
+        return retired && { keepsPort: retired.keeps_port };
+      },
+      random: Math.random,
+    });
+    this.#drain = new Drain(options.config, {
+      config: () => this.#config,
+      plan: () => this.#plan.watched,
+      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      tunnels: () => this.#supervisor.tunnels(),
+      clientsOf: () => [],
+      cutoverSince: () => undefined,
+      source: new DirectSource('probe'),
+      note: this.#note,
+      log,
       random: Math.random,
     });
     this.#unit = new Unit(systemd, {
@@ -111,6 +131,18 @@ export class Daemon {
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      retire: (request) =>
+        retireTunnel(request, {
+          config: () => this.#config,
+          supervisor: this.#supervisor,
+          drain: this.#drain,
+          plan: this.#plan,
+          metrics: this.#metrics,
+          sockets: () => systemd.sockets.status(),
+          inTurn: (change) => this.#inTurn(change),
+          note: this.#note,
+        }),
+      unretire: (names) => this.#drain.retired.remove(names),
       note: this.#note,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
@@ -133,13 +165,15 @@ export class Daemon {
     // Nobody waits for what happened before: the tunnels are up meanwhile.
     void this.#recorder.start(this.#config.sha256);
     this.#plan.start(this.#stopped.signal);
+    await this.#drain.start();
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
-        this.#recorder.tick(this.#supervisor.pulses());
+        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()));
+        this.#drain.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -173,6 +207,7 @@ export class Daemon {
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
+    this.#drain.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
     await this.#recorder.stop();
@@ -185,7 +220,8 @@ export class Daemon {
   snapshot(): Status {
     const now = new Date();
     const known = (name: string) => this.#recorder.historyOf(name);
-    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
+    const past = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
+    const tunnels = this.#drain.describe(past, now);
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -221,7 +257,7 @@ export class Daemon {
     const own: Advisory[] =
       trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
     const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
-    return [...own, ...policy, ...credentialAdvisories(links)];
+    return [...own, ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -242,6 +278,7 @@ export class Daemon {
     await this.#plan.follow(this.#config.plan);
     try {
       this.#rotators.apply(this.#config);
+      await this.#drain.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
@@ -314,6 +351,8 @@ export class Daemon {
           const { plan } = this.#plan.watched ?? {};
           return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
         },
+        tunnelNames: () => [...this.#config.tunnels.keys()],
+        drain: (tunnel, now) => this.#drain.answer(tunnel, now),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),

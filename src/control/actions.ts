@@ -3,6 +3,7 @@ import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { ControlRefused } from './protocol.ts';
+import type { RetireOutcome, RetireRequest } from './retire.ts';
 import { unknownActor, unknownTunnels } from './unknown-name.ts';
 
 /** What can be done to one tunnel. */
@@ -22,6 +23,9 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
+  retire(request: RetireRequest): Promise<RetireOutcome>;
+  /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
+  unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
@@ -60,6 +64,7 @@ export function createActions<Controlled extends ControlledTunnel>(
       await daemon.inTurn(async () => {
         const tunnels = named(names);
         daemon.note({ event: 'operator.up', tunnels: names });
+        await daemon.unretire(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
       return statusOf(names);
@@ -82,6 +87,10 @@ export function createActions<Controlled extends ControlledTunnel>(
       if (!config) throw unknownActor(actor, [...actors.keys()]);
       daemon.note({ event: 'operator.rotate', actor });
       return daemon.rotate(config);
+    },
+    retire: async (request) => {
+      refuseUnlessApplied();
+      return daemon.retire(request);
     },
   };
 }

@@ -3,6 +3,7 @@ import { TunnelError } from '../errors.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import { printable } from '../printable.ts';
 import { ControlRefused, type ControlReply, type ControlRequest, type Refusal, request } from './protocol.ts';
+import type { RetireOutcome, RetireRequest } from './retire.ts';
 
 /** What a reload came to. */
 export type ReloadOutcome =
@@ -19,6 +20,8 @@ export interface ControlActions {
   down(names: readonly string[]): Promise<readonly TunnelStatus[]>;
   /** Settles with one line for people when the actor's sessions run on a new credential. */
   rotate(actor: string): Promise<string>;
+  /** Out of service for good. Settles when its SSH forward has ended. */
+  retire(request: RetireRequest): Promise<RetireOutcome>;
 }
 
 const COMMANDS = request.options.map(({ shape }) => shape.command.value);
@@ -75,6 +78,8 @@ async function carryOut(asked: ControlRequest, actions: ControlActions): Promise
       return { tunnels: (await actions.down(asked.names)).map(summary) };
     case 'rotate':
       return { outcome: await actions.rotate(asked.actor) };
+    case 'retire':
+      return actions.retire({ name: asked.name, dryRun: asked.dry_run, overrides: asked.overrides });
   }
 }
 

@@ -10,6 +10,12 @@ export const request = z.discriminatedUnion('command', [
   z.object({ command: z.literal('up'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('down'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('rotate'), actor: z.string() }),
+  z.object({
+    command: z.literal('retire'),
+    name: z.string(),
+    dry_run: z.boolean(),
+    overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
+  }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -26,6 +32,21 @@ export type TunnelsResult = z.infer<typeof tunnelsResult>;
 
 /** What became of a rotation; `outcome` is one line for people. */
 export const rotateResult = z.object({ outcome: z.string() });
+
+/** What became of a retirement, or would become of it. */
+export const retireResult = z.object({
+  tunnel: z.string(),
+  /** Whether it is retired now. */
+  done: z.boolean(),
+  /** Null where there was nothing left to judge. */
+  verdict: z.string().nullable(),
+  /** What keeps it from being retired, overrides taken into account. */
+  left: z.array(z.object({ code: z.string(), message: z.string(), clears_when: z.string() })),
+  overridden: z.array(z.object({ code: z.string(), reason: z.string() })),
+  /** What was done, or would be, in words. */
+  steps: z.array(z.string()),
+});
+export type RetireResult = z.infer<typeof retireResult>;
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -55,6 +76,11 @@ export type RefusalCode =
   | 'unknown_actor'
   | 'config_invalid'
   | 'reload_failed'
+  | 'not_retirable'
+  | 'verdict_unknown'
+  /** Not carried out, and waiting does not help. */
+  | 'needs_somebody'
+  | 'cannot_override'
   | 'internal';
 
 /** A command that is refused, in words. */

@@ -21,6 +21,8 @@ export interface Channel {
   onLost(callback: (complete: boolean) => void): void;
   /** Closes the channel whatever its state (SSH_MSG_CHANNEL_CLOSE), dropping what was not read. Idempotent. */
   close(): void;
+  /** Closes it as a connection that was reset, where the way can tell that: SSH cannot. */
+  reset?(): void;
 }
 
 /** What a forward needs of its link. The link decides which of its sessions serves. */

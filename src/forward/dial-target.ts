@@ -6,7 +6,7 @@ import { TunnelError } from '../errors.ts';
 const DIAL_MS = 10_000;
 
 /**
- * Connects to what a remote forward leads to, or to a successor, from this machine. Rejects with `target_refused`, `target_unreachable`, or
+ * Connects to a target from this machine: that of a remote forward, or the successor of a tunnel. Rejects with `target_refused`, `target_unreachable`, or
  * the signal's reason; the socket is gone then. A socket that comes back has an owner for its errors already.
  */
 export function dialTarget(target: Address, signal: AbortSignal): Promise<Socket> {
@@ -52,7 +52,7 @@ export function dialTarget(target: Address, signal: AbortSignal): Promise<Socket
   });
 }
 
-const HINT = 'It is reached from this node, without SSH: check that the service runs, and its address.';
+const HINT = 'It is reached from this node, without SSH: check that the service runs and its address.';
 
 function explain(target: Address, error: Error): TunnelError {
   const code = 'code' in error ? error.code : undefined;

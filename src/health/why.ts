@@ -1,10 +1,11 @@
+import type { DrainAnswer } from '../drain/answer.ts';
 import { printable } from '../printable.ts';
 import { explain } from './explain.ts';
 import { spanBetween } from './span.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
-export function whyJson(tunnel: TunnelStatus, status: Status) {
+export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {
   const { why, error, next, link } = explain(tunnel, status);
   return {
     name: tunnel.name,
@@ -22,6 +23,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status) {
     probe: tunnel.probe,
     usage: tunnel.usage,
     last_error: tunnel.last_error,
+    drain: drain ?? null,
   };
 }
 
@@ -29,7 +31,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status) {
  * One tunnel explained, for somebody who was woken up: first what is wrong and what to do about it, then what is known.
  * Everything remote in it is stripped of controls.
  */
-export function whyText(tunnel: TunnelStatus, status: Status): string {
+export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer): string {
   const { why, error, next, link } = explain(tunnel, status);
   const { now } = status;
   const ago = (instant: string) => `${spanBetween(instant, now)} ago`;
@@ -45,14 +47,28 @@ export function whyText(tunnel: TunnelStatus, status: Status): string {
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
+    ...drainLines(drain, now),
     ['last error', lastError(tunnel, error?.message, ago)],
     ['note', tunnel.note === null ? undefined : printable(tunnel.note)],
     ['reload', refusedReload(status, ago)],
   ];
-  const shown = lines.flatMap(([label, text]) => (text === undefined ? [] : [`  ${`${label}:`.padEnd(12)}${text}`]));
+  const shown = lines.flatMap(([label, text]) =>
+    text === undefined ? [] : [`  ${(label === '' ? '' : `${label}:`).padEnd(12)}${text}`],
+  );
   const rank = tunnel.production ? ' (production)' : '';
   const since = `since ${tunnel.since.replace(/\.\d+Z$/, 'Z')} (${spanBetween(tunnel.since, now)})`;
   return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;
+}
+
+/** Whether it may be retired, and each reason why not with what would clear it. */
+function drainLines(drain: DrainAnswer | undefined, now: string): [label: string, text: string][] {
+  if (drain === undefined || drain.verdict === null) return [];
+  const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
+    const left = clears_at === null ? '' : ` (in ${spanBetween(now, clears_at)} at the earliest)`;
+    return `${code}: ${printable(message)}; clears when ${printable(clears_when)}${left}`;
+  });
+  const texts = [printable(drain.message), ...reasons];
+  return texts.map((text, index) => [index === 0 ? 'drain' : '', text]);
 }
 
 type Ago = (instant: string) => string;
@@ -65,7 +81,7 @@ function wellBecause({ probe, state }: TunnelStatus, ago: Ago): string {
 }
 
 function wayBack({ state, name }: TunnelStatus): string | undefined {
-  return state === 'stopped' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
+  return state === 'stopped' || state === 'retired' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
 }
 
 function linkText(link: LinkStatus, ago: Ago): string {

@@ -36,6 +36,7 @@ beforeEach(async () => {
     up: async () => [],
     down: async () => [],
     rotate: async () => 'rotated',
+    retire: async () => ({ tunnel: 'hub', done: true, verdict: null, left: [], overridden: [], steps: [] }),
   };
 });
 afterEach(async () => {
