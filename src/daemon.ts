@@ -1,5 +1,6 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
@@ -53,6 +54,7 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
+  readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
   readonly #drain: Drain;
@@ -91,6 +93,7 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
@@ -98,7 +101,7 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
       retired: (tunnel) => {
         const retired = this.#drain.retired.of(tunnel);
         return retired && { keepsPort: retired.keeps_port };
@@ -109,8 +112,7 @@ export class Daemon {
       config: () => this.#config,
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
-      tunnels: () => this.#supervisor.tunnels(),
-      clientsOf: () => [],
+      tunnels: () => this.#known(new Date()),
       cutoverSince: () => undefined,
       source: new DirectSource('probe'),
       note: this.#note,
@@ -172,6 +174,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#clients.keepOnly(this.#config.tunnels);
         this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()));
         this.#drain.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
@@ -219,9 +222,7 @@ export class Daemon {
 
   snapshot(): Status {
     const now = new Date();
-    const known = (name: string) => this.#recorder.historyOf(name);
-    const past = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
-    const tunnels = this.#drain.describe(past, now);
+    const tunnels = this.#drain.describe(this.#known(now), now);
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -244,6 +245,14 @@ export class Daemon {
       tunnels,
       advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
     };
+  }
+
+  /** The tunnels with all that is known of them but their verdicts. */
+  #known(now: Date): Status['tunnels'] {
+    return this.#supervisor
+      .tunnels()
+      .map((tunnel) => withHistory(tunnel, this.#recorder.historyOf(tunnel.name), now.getTime()))
+      .map((tunnel) => this.#clients.describe(tunnel, now));
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import { down, reload, rotate, up } from './commands/control.ts';
 import { doctor } from './commands/doctor.ts';
 import { type EventsOptions, events } from './commands/events.ts';
 import { importHosts, importUnits } from './commands/import.ts';
+import { addInstallCommands } from './commands/install-commands.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
 import { type RetireOptions, retire } from './commands/retire.ts';
 import { run } from './commands/run.ts';
@@ -35,7 +36,8 @@ const io: CommandIo = {
   err: (text) => process.stderr.write(text),
 };
 
-const program = new Command('fleet-mesh')
+/** Every command, as commander knows it: manual pages and completions are made from it. */
+export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
@@ -241,6 +243,7 @@ importing
   );
 
 addPlanCommands(program, configOption, ends, io);
+addInstallCommands(program, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
 export async function main(argv: readonly string[]): Promise<ExitCode> {

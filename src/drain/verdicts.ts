@@ -1,3 +1,4 @@
+import { clientText } from '../clients/words.ts';
 import type { Config, DrainConfig, TunnelConfig } from '../config/config.ts';
 import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
@@ -14,8 +15,6 @@ export interface VerdictsDependencies {
   plan(): WatchedPlan | undefined;
   /** Undefined while the evidence is not read. */
   historyOf(tunnel: string): TunnelHistory | undefined;
-  /** Who uses it, by name. */
-  clientsOf(tunnel: TunnelStatus): readonly string[];
   /** Since when a cut-over of the tunnel is under way, in milliseconds since the epoch; undefined while none is. */
   cutoverSince(tunnel: string): number | undefined;
   readonly successors: Pick<Successors, 'factsOf'>;
@@ -55,7 +54,7 @@ export class Verdicts {
       },
       history,
       successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
-      clients: [...new Set(own.flatMap((status) => this.#deps.clientsOf(status)))],
+      clients: [...new Set(own.flatMap(({ usage }) => clientsSince(usage, now.getTime() - tunnel.drain.quietForMs)))],
       cutoverSince: this.#deps.cutoverSince(name),
     });
     return judge(facts);
@@ -134,6 +133,13 @@ function sentence({ verdict, blockers, unknowns }: Verdict): string {
   if (verdict === 'retirable') return 'nothing speaks against retiring it, and nothing is unknown';
   const codes = [...blockers, ...unknowns].map(({ code }) => code).join(', ');
   return verdict === 'blocked' ? `blocked: ${codes}` : `it cannot be told whether it may go: ${codes}`;
+}
+
+/** By name, those that are there or were since that time (milliseconds since the epoch). */
+function clientsSince({ clients }: TunnelStatus['usage'], time: number): string[] {
+  return (clients ?? [])
+    .filter(({ open, last_seen_at }) => open > 0 || Date.parse(last_seen_at) >= time)
+    .map(clientText);
 }
 
 function sum(numbers: readonly number[]): number {

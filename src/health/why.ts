@@ -1,5 +1,6 @@
 import type { DrainAnswer } from '../drain/answer.ts';
 import { printable } from '../printable.ts';
+import { clientLines } from './clients-text.ts';
 import { explain } from './explain.ts';
 import { spanBetween } from './span.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
@@ -47,6 +48,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
+    ...clientLines(tunnel, now).map((text, index): [string, string] => [index === 0 ? 'clients' : '', text]),
     ...drainLines(drain, now),
     ['last error', lastError(tunnel, error?.message, ago)],
     ['note', tunnel.note === null ? undefined : printable(tunnel.note)],

@@ -7,7 +7,7 @@ import { has } from '../support/capabilities.ts';
 import { curl } from '../support/curl.ts';
 import { type Daemon, runCli, startDaemon } from '../support/daemon.ts';
 import { freePort, type LoopbackServer } from '../support/loopback.ts';
-import { type Mesh, startMesh, tunnelOf } from '../support/mesh.ts';
+import { knownBehind, type Mesh, startMesh, tunnelOf } from '../support/mesh.ts';
 import { planYaml, recorded, wave } from '../support/plan-fixture.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
@@ -58,7 +58,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     };
     const drain = { step: '1.2', quiet_for: SHORT.quiet_for, successor };
     const hub = { target: sshd.port, listen, drain };
-    const behind = { address: '127.0.0.1', port: listen, user: sshd.user, known_hosts: sshd.knownHostsFile };
+    const behind = { address: '127.0.0.1', port: listen, user: sshd.user, known_hosts: knownBehind(sshd, listen) };
     const plan = planFile(PLAN, 'drain-plan.yaml');
     const plain = { target: echo.port };
     await using mesh = await startMesh({
@@ -68,17 +68,8 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
       tunnels: { hub, plain, inner: { host: 'behind', target: echo.port } },
       extra: { plan },
     });
-    // It is known by another port there, so that the session itself is refused; that it asks is enough.
-    await mesh.waitForTunnel('up');
-    await waitUntil(
-      'it was used',
-      async () => codesOf(await verdictOf(mesh.daemon)).includes('recent_use') || undefined,
-    );
+    await mesh.waitForTunnel('up', 'inner');
     const connection = connect(listen, '127.0.0.1');
-    await waitUntil(
-      'it is used',
-      async () => codesOf(await verdictOf(mesh.daemon)).includes('still_open') || undefined,
-    );
     const first = await verdictOf(mesh.daemon);
     expect(first.verdict).toBe('blocked');
     expect(first.blockers.map(({ code }) => code)).toEqual([
