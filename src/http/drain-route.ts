@@ -21,9 +21,10 @@ const USUAL_S = 10;
 
 /** A verdict is an answer, always 200; with `require=retirable` it is a gate for `curl -fsS --retry`. */
 export function drainRoute(app: FastifyInstance, sources: Sources): void {
-  const stopping = new AbortController();
-  let waiting = 0;
-  app.addHook('preClose', async () => stopping.abort());
+  const waiting = new Set<AbortController>();
+  app.addHook('preClose', async () => {
+    for (const over of waiting) over.abort();
+  });
 
   app.get('/drain', async (request, reply) => {
     const query = someOf(request.query, []);
@@ -39,45 +40,43 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
     const asked = gateOf(request.query);
     if ('problem' in asked) return sendProblem(reply, asked.problem);
     const { tunnel } = request.params;
-    const deadline = performance.now() + (waiting < MOST_WAITING ? asked.waitMs : 0);
-    waiting++;
+    const deadline = performance.now() + (waiting.size < MOST_WAITING ? asked.waitMs : 0);
+    const over = new AbortController();
+    waiting.add(over);
     try {
-      const answer = await untilPassed(() => sources.drain(tunnel, new Date()), deadline, request, stopping.signal);
+      const answer = await untilPassed(() => sources.drain(tunnel, new Date()), deadline, request, over);
       if (answer === undefined) return sendNoSuchTunnel(reply, sources.tunnelNames());
       await sources.recorded();
       return asked.isGate && !isPassed(answer) ? shut(reply, answer) : reply.send(answer);
     } finally {
-      waiting--;
+      waiting.delete(over);
     }
   });
 }
 
-/** The last answer before the deadline, or the first one that opens the gate. Ends with the client and the daemon, too. */
+/** The last answer before the deadline, or the first one that opens the gate. Ends with the client, and with `over`. */
 async function untilPassed(
   look: () => DrainAnswer | undefined,
   deadline: number,
-  { raw }: FastifyRequest,
-  stopping: AbortSignal,
+  { raw: { socket } }: FastifyRequest,
+  over: AbortController,
 ): Promise<DrainAnswer | undefined> {
-  const over = new AbortController();
   const end = () => over.abort();
-  raw.socket.once('close', end);
-  stopping.addEventListener('abort', end, { once: true });
-  const { timeout } = raw.socket;
+  socket.once('close', end);
+  const { timeout = 0 } = socket;
   // The server ends connections that move nothing: this one is waited on.
-  raw.socket.setTimeout(LONGEST_WAIT_MS + (timeout ?? 0));
+  socket.setTimeout(timeout + LONGEST_WAIT_MS);
   try {
     for (;;) {
       const answer = look();
       const leftMs = deadline - performance.now();
-      const ended = over.signal.aborted || stopping.aborted || raw.socket.destroyed;
+      const ended = over.signal.aborted || socket.destroyed;
       if (answer === undefined || isPassed(answer) || leftMs <= 0 || ended) return answer;
       await sleep(Math.min(LOOK_MS, leftMs), over.signal).catch(() => {});
     }
   } finally {
-    raw.socket.setTimeout(timeout ?? 0);
-    raw.socket.off('close', end);
-    stopping.removeEventListener('abort', end);
+    socket.setTimeout(timeout);
+    socket.off('close', end);
   }
 }
 
