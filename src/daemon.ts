@@ -10,9 +10,11 @@ import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
 import { Cutovers } from './cutover/cutovers.ts';
 import { CutoverStore } from './cutover/store.ts';
+import { Drain } from './drain/drain.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
+import { DirectSource } from './forward/direct-source.ts';
 import { credentialAdvisories } from './health/advisories.ts';
 import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
@@ -29,6 +31,7 @@ import { stepFacts } from './plan/step-facts.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
 import { refuseReload } from './refuse-reload.ts';
+import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
@@ -58,6 +61,7 @@ export class Daemon {
   readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
+  readonly #drain: Drain;
   readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
@@ -96,7 +100,7 @@ export class Daemon {
     this.#cutovers = new Cutovers({
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
-      retired: () => false,
+      retired: (name) => this.#drain.retired.of(name) !== undefined,
       gates: (step) => stepFacts(this.#plan.watched?.plan, step),
       note: this.#note,
       log,
@@ -116,6 +120,21 @@ export class Daemon {
           () => this.#cutovers.junctionOf(tunnel).mayLeadThrough,
         ),
       junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
+      retired: (tunnel) => {
+        const retired = this.#drain.retired.of(tunnel);
+        return retired && { keepsPort: retired.keeps_port };
+      },
+      random: Math.random,
+    });
+    this.#drain = new Drain(options.config, {
+      config: () => this.#config,
+      plan: () => this.#plan.watched,
+      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      tunnels: () => this.#known(new Date()),
+      cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
+      source: new DirectSource('probe'),
+      note: this.#note,
+      log,
       random: Math.random,
     });
     this.#unit = new Unit(systemd, {
@@ -132,6 +151,18 @@ export class Daemon {
       inTurn: (change) => this.#inTurn(change),
       supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      retire: (request) =>
+        retireTunnel(request, {
+          config: () => this.#config,
+          supervisor: this.#supervisor,
+          drain: this.#drain,
+          plan: this.#plan,
+          metrics: this.#metrics,
+          sockets: () => systemd.sockets.status(),
+          inTurn: (change) => this.#inTurn(change),
+          note: this.#note,
+        }),
+      unretire: (names) => this.#drain.retired.remove(names),
       note: this.#note,
       cutovers: this.#cutovers,
     });
@@ -155,6 +186,9 @@ export class Daemon {
     // Nobody waits for what happened before: the tunnels are up meanwhile.
     void this.#recorder.start(this.#config.sha256);
     this.#plan.start(this.#stopped.signal);
+    await this.#drain.start();
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -163,15 +197,14 @@ export class Daemon {
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#config.tunnels);
-        this.#recorder.tick(this.#supervisor.pulses());
+        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()));
+        this.#drain.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
       this.#stopped.signal,
     );
-    // No listener comes up before it is known where it leads.
-    await this.#cutovers.restore(this.#config);
     await this.#supervisor.start(this.#config);
     this.#systemd.sockets.settle();
     this.#applied = true;
@@ -200,6 +233,7 @@ export class Daemon {
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
+    this.#drain.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
     await this.#recorder.stop();
@@ -211,11 +245,7 @@ export class Daemon {
 
   snapshot(): Status {
     const now = new Date();
-    const known = (name: string) => this.#recorder.historyOf(name);
-    const tunnels = this.#supervisor
-      .tunnels()
-      .map((tunnel) => withHistory(this.#cutovers.describe(tunnel), known(tunnel.name), now.getTime()))
-      .map((tunnel) => this.#clients.describe(tunnel, now));
+    const tunnels = this.#drain.describe(this.#known(now), now);
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -240,6 +270,16 @@ export class Daemon {
     };
   }
 
+  /** The tunnels with all that is known of them but their verdicts. */
+  #known(now: Date): Status['tunnels'] {
+    return this.#supervisor
+      .tunnels()
+      .map((tunnel) =>
+        withHistory(this.#cutovers.describe(tunnel), this.#recorder.historyOf(tunnel.name), now.getTime()),
+      )
+      .map((tunnel) => this.#clients.describe(tunnel, now));
+  }
+
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#changing.then(task);
     this.#changing = run.catch(() => {});
@@ -251,7 +291,7 @@ export class Daemon {
     const own: Advisory[] =
       trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
     const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
-    return [...own, ...policy, ...credentialAdvisories(links)];
+    return [...own, ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -275,6 +315,7 @@ export class Daemon {
     try {
       await this.#cutovers.apply(before, this.#config);
       this.#rotators.apply(this.#config);
+      await this.#drain.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
@@ -328,6 +369,8 @@ export class Daemon {
           const { plan } = this.#plan.watched ?? {};
           return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
         },
+        tunnelNames: () => [...this.#config.tunnels.keys()],
+        drain: (tunnel, now) => this.#drain.answer(tunnel, now),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { BLOCKER_CODES } from './drain/finding.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import type { Status } from './health/status.ts';
 import { FAMILIES } from './metrics/families.ts';
@@ -29,6 +30,8 @@ export interface Metrics {
   readonly certificateRenewals: Counter<'actor' | 'result'>;
   /** Channel opens that were tried on a second session because the first was late; `won` if that was faster, else `lost`. */
   readonly linkHedgedOpens: Counter<'host' | 'actor' | 'result'>;
+  /** Blockers that somebody took on themselves to retire a tunnel. */
+  readonly retireOverrides: Counter<'tunnel' | 'code'>;
   /** Connections whose client was asked for; `skipped` were not looked at, for they had ended or there were too many. */
   readonly clientLookups: Counter<'result'>;
   /** Time that one search for clients took, pauses excluded. */
@@ -115,6 +118,13 @@ export function createMetrics(): Metrics {
     registers,
   });
 
+  const retireOverrides = new Counter<'tunnel' | 'code'>({
+    name: `${PREFIX}retire_overrides_total`,
+    help: 'Blockers that were overridden when the tunnel was retired.',
+    labelNames: ['tunnel', 'code'],
+    registers,
+  });
+
   const linkHedgedOpens = new Counter<'host' | 'actor' | 'result'>({
     name: `${PREFIX}link_hedged_opens_total`,
     help: 'Channel opens raced on a second session, by whether that was faster (won) or not (lost).',
@@ -143,7 +153,10 @@ export function createMetrics(): Metrics {
       linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
       if (credential.renewal) for (const result of RENEWAL_RESULTS) certificateRenewals.inc({ actor, result }, 0);
     }
-    for (const { name } of snapshot.tunnels) perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+    for (const { name, retirement } of snapshot.tunnels) {
+      perTunnel.acceptErrors.inc({ tunnel: name }, 0);
+      for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
+    }
   };
 
   return {
@@ -152,9 +165,11 @@ export function createMetrics(): Metrics {
     linkConnectAttempts,
     linkHedgedOpens,
     certificateRenewals,
+    retireOverrides,
     clientLookups,
     clientLookupSeconds,
     forgetTunnel: (tunnel) => {
+      for (const code of BLOCKER_CODES) retireOverrides.remove({ tunnel, code });
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },
     forgetLink: (host, actor) => {

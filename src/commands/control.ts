@@ -69,12 +69,7 @@ export async function carryOut<Result>(
 ): Promise<ExitCode> {
   const found = await findSocket(options, io.env);
   if ('problem' in found) {
-    return refuse(options, io, EXIT.configuration, {
-      code: 'config_invalid',
-      message: `the control socket cannot be found: ${options.config} may name it, but cannot be read`,
-      hint: 'Mend the file, or name the socket with --socket.',
-      details: [found.problem],
-    });
+    return socketUnknown(options, io, found.problem);
   }
   try {
     const tell = (line: string) => void (options.json || io.out(`${printable(line, 4_000)}\n`));
@@ -87,12 +82,27 @@ export async function carryOut<Result>(
     if (io.signal.aborted) return EXIT.failed;
     if (error instanceof CommandRefused) return refuse(options, io, exitCodeOf(error.refusal), error.refusal);
     if (!(error instanceof ControlUnavailable)) throw error;
-    const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another socket: --socket or --config.';
-    return refuse(options, io, EXIT.unknown, { code: 'unreachable', message: error.message, hint, details: [] });
+    return unreachable(options, io, error.message);
   }
 }
 
-function refuse(options: ControlOptions, io: ControlIo, code: ExitCode, refusal: Refusal): ExitCode {
+/** The configuration may say where the socket is, and cannot be read. */
+export function socketUnknown(options: ControlOptions, io: ControlIo, problem: string): ExitCode {
+  return refuse(options, io, EXIT.configuration, {
+    code: 'config_invalid',
+    message: `the control socket cannot be found: ${options.config} may name it, but cannot be read`,
+    hint: 'Mend the file, or name the socket with --socket.',
+    details: [problem],
+  });
+}
+
+export function unreachable(options: ControlOptions, io: ControlIo, message: string): ExitCode {
+  const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another socket: --socket or --config.';
+  return refuse(options, io, EXIT.unknown, { code: 'unreachable', message, hint, details: [] });
+}
+
+/** Says why a command was not carried out; returns `code`. */
+export function refuse(options: ControlOptions, io: ControlIo, code: ExitCode, refusal: Refusal): ExitCode {
   if (options.json) {
     io.out(`${JSON.stringify({ ok: false, error: refusal }, null, 2)}\n`);
     return code;
@@ -103,7 +113,7 @@ function refuse(options: ControlOptions, io: ControlIo, code: ExitCode, refusal:
   return code;
 }
 
-function exitCodeOf({ code }: Refusal): ExitCode {
+export function exitCodeOf({ code }: Refusal): ExitCode {
   switch (code) {
     case 'unknown_tunnel':
     case 'unknown_actor':
@@ -111,7 +121,10 @@ function exitCodeOf({ code }: Refusal): ExitCode {
     case 'config_invalid':
       return EXIT.configuration;
     case 'not_ready':
+    case 'verdict_unknown':
       return EXIT.unknown;
+    case 'cannot_override':
+      return EXIT.usage;
     default:
       return EXIT.failed;
   }

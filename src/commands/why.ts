@@ -1,7 +1,9 @@
+import type { TcpAddress } from '../address.ts';
+import { type DrainAnswer, drainAnswer } from '../drain/answer.ts';
 import type { Status } from '../health/status.ts';
 import { whyJson, whyText } from '../health/why.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
-import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
+import { fetchParsed, fetchStatus, parseJson, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
 
@@ -31,6 +33,20 @@ export async function why(options: WhyOptions, io: CommandIo & { readonly signal
     io.err(`fleet-mesh: ${unknownTunnel(options.name, status)}\n`);
     return EXIT.noSuchTunnel;
   }
-  io.out(options.json ? `${JSON.stringify(whyJson(tunnel, status), null, 2)}\n` : whyText(tunnel, status));
+  const drain = tunnel.retirement === null ? undefined : await fetchDrain(endpoint, options.name, io.signal);
+  io.out(
+    options.json ? `${JSON.stringify(whyJson(tunnel, status, drain), null, 2)}\n` : whyText(tunnel, status, drain),
+  );
   return tunnel.state === 'up' ? EXIT.ok : EXIT.failed;
+}
+
+/** The verdict with its reasons; undefined where it cannot be had: the rest is worth telling all the same. */
+async function fetchDrain(endpoint: TcpAddress, name: string, signal: AbortSignal): Promise<DrainAnswer | undefined> {
+  const parsed = await fetchParsed(endpoint, `/drain/${encodeURIComponent(name)}`, signal, (body, where) =>
+    drainAnswer.safeParse(parseJson(body, where)),
+  ).catch((error: unknown) => {
+    if (error instanceof StatusUnavailable || signal.aborted) return undefined;
+    throw error;
+  });
+  return parsed?.data;
 }

@@ -4,6 +4,7 @@ import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
 import { ControlRefused } from './protocol.ts';
+import type { RetireOutcome, RetireRequest } from './retire.ts';
 import { unknownActor, unknownTunnels } from './unknown-name.ts';
 
 /** What can be done to one tunnel. */
@@ -23,6 +24,9 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
+  retire(request: RetireRequest): Promise<RetireOutcome>;
+  /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
+  unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
   readonly cutovers: RoutedDaemon;
   readonly supervisor: {
@@ -62,6 +66,7 @@ export function createActions<Controlled extends ControlledTunnel>(
       await daemon.inTurn(async () => {
         const tunnels = named(names);
         daemon.note({ event: 'operator.up', tunnels: names });
+        await daemon.unretire(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
       return statusOf(names);
@@ -86,5 +91,9 @@ export function createActions<Controlled extends ControlledTunnel>(
       return daemon.rotate(config);
     },
     ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
+    retire: async (request) => {
+      refuseUnlessApplied();
+      return daemon.retire(request);
+    },
   };
 }

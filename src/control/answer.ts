@@ -10,6 +10,7 @@ import {
   type Refusal,
   request,
 } from './protocol.ts';
+import type { RetireOutcome, RetireRequest } from './retire.ts';
 
 /** What a reload came to. */
 export type ReloadOutcome =
@@ -32,6 +33,8 @@ export interface ControlActions {
   rehearseCutover(name: string): Promise<CutoverResult>;
   /** The way back of a cut-over, at once. */
   rollback(name: string, tell: Tell): Promise<CutoverResult>;
+  /** Out of service for good. Settles when its SSH forward has ended. */
+  retire(request: RetireRequest): Promise<RetireOutcome>;
 }
 
 /** Tells the client how far its command is. */
@@ -96,6 +99,8 @@ async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Te
       return asked.dry_run ? actions.rehearseCutover(asked.name) : actions.cutover(asked.name, tell);
     case 'rollback':
       return actions.rollback(asked.name, tell);
+    case 'retire':
+      return actions.retire({ name: asked.name, dryRun: asked.dry_run, overrides: asked.overrides });
   }
 }
 

@@ -12,6 +12,12 @@ export const request = z.discriminatedUnion('command', [
   z.object({ command: z.literal('rotate'), actor: z.string() }),
   z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
   z.object({ command: z.literal('rollback'), name: z.string() }),
+  z.object({
+    command: z.literal('retire'),
+    name: z.string(),
+    dry_run: z.boolean(),
+    overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
+  }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -42,6 +48,20 @@ export type CutoverResult = z.infer<typeof cutoverResult>;
 
 /** A line before the reply to a command that takes its time: how far it is, in words. */
 export const progress = z.object({ progress: z.string() });
+/** What became of a retirement, or would become of it. */
+export const retireResult = z.object({
+  tunnel: z.string(),
+  /** Whether it is retired now. */
+  done: z.boolean(),
+  /** Null where there was nothing left to judge. */
+  verdict: z.string().nullable(),
+  /** What keeps it from being retired, overrides taken into account. */
+  left: z.array(z.object({ code: z.string(), message: z.string(), clears_when: z.string() })),
+  overridden: z.array(z.object({ code: z.string(), reason: z.string() })),
+  /** What was done, or would be, in words. */
+  steps: z.array(z.string()),
+});
+export type RetireResult = z.infer<typeof retireResult>;
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -72,6 +92,11 @@ export type RefusalCode =
   | 'config_invalid'
   | 'reload_failed'
   | 'cutover_impossible'
+  | 'not_retirable'
+  | 'verdict_unknown'
+  /** Not carried out, and waiting does not help. */
+  | 'needs_somebody'
+  | 'cannot_override'
   | 'internal';
 
 /** A command that is refused, in words. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TUNNEL_STATES } from '../health/status.ts';
+import { successorRecord } from './successor-record.ts';
 
 const time = z.iso.datetime();
 
@@ -13,6 +14,8 @@ const pulse = z.object({
   /** Since the daemon started. */
   opened_total: z.int().min(0),
   last_activity_at: time.nullable(),
+  /** Where one is configured. */
+  successor: successorRecord.optional(),
 });
 export type Pulse = z.infer<typeof pulse>;
 
@@ -37,6 +40,8 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   }),
   /** A client is there, after a time without. */
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
+  /** The checks of its successor begin to pass or to fail, or end with the daemon. */
+  successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
   /** Out of the configuration: nothing is said of it any more. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
 ]);

@@ -1,5 +1,6 @@
 import type { TunnelStateName } from '../health/status.ts';
 import type { EvidenceEvent } from './events.ts';
+import { type SuccessorHistory, type SuccessorRecord, withRecord } from './successor-record.ts';
 
 /** Without a line for this long nobody was watching: two heartbeats may be late, three are a gap. */
 export const LONGEST_SILENCE_MS = 180_000;
@@ -21,11 +22,14 @@ export interface TunnelHistory {
   /** Oldest first. */
   readonly spans: readonly Span[];
   readonly lastActivityAt: number | undefined;
+  /** Undefined where none was ever asked. */
+  readonly successor?: SuccessorHistory | undefined;
 }
 
 interface Building {
   spans: { from: number; until: number; state: TunnelStateName; serving: boolean }[];
   lastActivityAt: number | undefined;
+  successor: SuccessorHistory | undefined;
   /** Whether the last span still grows. */
   open: boolean;
 }
@@ -86,9 +90,10 @@ export class History {
         this.#end();
         return;
       case 'heartbeat':
-        for (const [tunnel, { state, serving, last_activity_at: usedAt }] of Object.entries(event.tunnels)) {
+        for (const [tunnel, { state, serving, last_activity_at: usedAt, successor }] of Object.entries(event.tunnels)) {
           this.#enter(tunnel, { state, serving }, wall);
           if (usedAt !== null) this.used(tunnel, new Date(usedAt));
+          if (successor) this.#checked(tunnel, successor);
         }
         return;
       case 'tunnel.state':
@@ -97,6 +102,9 @@ export class History {
       case 'tunnel.used':
         this.used(event.tunnel, new Date(wall));
         return;
+      case 'successor.checked':
+        this.#checked(event.tunnel, event);
+        return;
       case 'tunnel.removed': {
         const building = this.#tunnels.get(event.tunnel);
         if (building) building.open = false;
@@ -104,9 +112,14 @@ export class History {
     }
   }
 
+  #checked(tunnel: string, record: SuccessorRecord): void {
+    const building = this.#building(tunnel);
+    building.successor = withRecord(building.successor, record);
+  }
+
   #building(tunnel: string): Building {
     const known = this.#tunnels.get(tunnel);
-    const building: Building = known ?? { spans: [], lastActivityAt: undefined, open: false };
+    const building: Building = known ?? { spans: [], lastActivityAt: undefined, successor: undefined, open: false };
     if (!known) this.#tunnels.set(tunnel, building);
     return building;
   }

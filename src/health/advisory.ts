@@ -18,6 +18,8 @@ export const ADVISORY_CODES = [
   'certificate_without_renewal',
   'static_key_in_use',
   'static_key_removable',
+  'tunnel_retired',
+  'retirement_unreadable',
 ] as const;
 
 export type AdvisoryCode = (typeof ADVISORY_CODES)[number];

@@ -34,11 +34,16 @@ function isUp({ name, state, reason }: TunnelStatus): Holding {
   }
 }
 
-function isRetirable({ name, retirement }: TunnelStatus): Holding {
-  if (retirement === null) return { kind: 'unknown', reason: `the daemon has no retirement verdict on ${name}` };
-  if (retirement.verdict === 'retirable') return { kind: 'holds' };
-  const blockers = retirement.blockers.join(', ');
-  return { kind: 'not_yet', reason: `${name} is ${retirement.verdict}${blockers === '' ? '' : `: ${blockers}`}` };
+function isRetirable({ name, state, retirement }: TunnelStatus): Holding {
+  // What was asked for is done.
+  if (state === 'retired') return { kind: 'holds' };
+  if (retirement === null)
+    return { kind: 'unknown', reason: `there is no verdict on ${name}: it has no drain section, or is on its way out` };
+  const { verdict, blockers, unknowns, waiting_helps } = retirement;
+  if (verdict === 'retirable') return { kind: 'holds' };
+  const reason = `${name} is ${verdict}: ${[...blockers, ...unknowns].join(', ')}`;
+  if (!waiting_helps) return { kind: 'never', reason: `${reason}; not all of it clears by waiting` };
+  return { kind: 'not_yet', reason };
 }
 
 /**

@@ -174,7 +174,16 @@ export const tunnelStatus = z.strictObject({
   usage: usageStatus,
   /** Share of the last 1h, 24h, 7d, 30d in which clients were served, from 0 to 1; null where nobody watched. */
   availability: z.record(z.string(), z.number().min(0).max(1).nullable()).nullable(),
-  retirement: z.strictObject({ verdict: z.string(), blockers: z.array(z.string()) }).nullable(),
+  /** Whether it may be retired; null without a `drain:` section, and once it is. `/drain/{tunnel}` has the reasons. */
+  retirement: z
+    .strictObject({
+      verdict: z.enum(['retirable', 'blocked', 'unknown']),
+      blockers: z.array(z.string()),
+      unknowns: z.array(z.string()),
+      /** False where somebody has to do something first. */
+      waiting_helps: z.boolean(),
+    })
+    .nullable(),
 });
 export type TunnelStatus = z.infer<typeof tunnelStatus>;
 

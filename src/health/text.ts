@@ -74,6 +74,19 @@ const AVAILABILITY: Column<TunnelStatus> = {
   dropped: 5,
 };
 
+/** Only where there are verdicts. */
+const DRAIN: Column<TunnelStatus> = {
+  title: 'DRAIN',
+  cell: ({ retirement }) => ({ text: drainText(retirement) }),
+  dropped: 5,
+};
+
+function drainText(retirement: TunnelStatus['retirement']): string {
+  if (retirement === null) return '';
+  const { verdict, blockers, unknowns } = retirement;
+  return verdict === 'retirable' ? verdict : `${verdict} (${blockers.length + unknowns.length})`;
+}
+
 function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelStatus>[] {
   return [
     { title: 'TUNNEL', cell: ({ name }) => ({ text: printable(name) }) },
@@ -90,6 +103,7 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
     { title: 'SENT', cell: ({ usage }) => ({ text: bytes(usage.bytes_to_target) }), align: 'right', dropped: 5 },
     { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
     ...(tunnels.some(({ availability }) => availability !== null) ? [AVAILABILITY] : []),
+    ...(tunnels.some(({ retirement }) => retirement !== null) ? [DRAIN] : []),
     { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
   ];
 }

@@ -1,3 +1,4 @@
+import type { DrainAnswer } from '../drain/answer.ts';
 import { printable } from '../printable.ts';
 import { clientLines } from './clients-text.ts';
 import { explain } from './explain.ts';
@@ -6,7 +7,7 @@ import { spanBetween } from './span.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
-export function whyJson(tunnel: TunnelStatus, status: Status) {
+export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {
   const { why, error, next, link } = explain(tunnel, status);
   return {
     name: tunnel.name,
@@ -26,6 +27,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status) {
     probe: tunnel.probe,
     usage: tunnel.usage,
     last_error: tunnel.last_error,
+    drain: drain ?? null,
   };
 }
 
@@ -33,7 +35,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status) {
  * One tunnel explained, for somebody who was woken up: first what is wrong and what to do about it, then what is known.
  * Everything remote in it is stripped of controls.
  */
-export function whyText(tunnel: TunnelStatus, status: Status): string {
+export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer): string {
   const { why, error, next, link } = explain(tunnel, status);
   const { now } = status;
   const ago = (instant: string) => `${spanBetween(instant, now)} ago`;
@@ -51,6 +53,7 @@ export function whyText(tunnel: TunnelStatus, status: Status): string {
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
     ...clientLines(tunnel, now).map((text, index): [string, string] => [index === 0 ? 'clients' : '', text]),
+    ...drainLines(drain, now),
     ['last error', lastError(tunnel, error?.message, ago)],
     ['note', tunnel.note === null ? undefined : printable(tunnel.note)],
     ['reload', refusedReload(status, ago)],
@@ -63,6 +66,17 @@ export function whyText(tunnel: TunnelStatus, status: Status): string {
   return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;
 }
 
+/** Whether it may be retired, and each reason why not with what would clear it. */
+function drainLines(drain: DrainAnswer | undefined, now: string): [label: string, text: string][] {
+  if (drain === undefined || drain.verdict === null) return [];
+  const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
+    const left = clears_at === null ? '' : ` (in ${spanBetween(now, clears_at)} at the earliest)`;
+    return `${code}: ${printable(message)}; clears when ${printable(clears_when)}${left}`;
+  });
+  const texts = [printable(drain.message), ...reasons];
+  return texts.map((text, index) => [index === 0 ? 'drain' : '', text]);
+}
+
 type Ago = (instant: string) => string;
 
 /** What it rests on that all is well. */
@@ -73,7 +87,7 @@ function wellBecause({ probe, state }: TunnelStatus, ago: Ago): string {
 }
 
 function wayBack({ state, name }: TunnelStatus): string | undefined {
-  return state === 'stopped' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
+  return state === 'stopped' || state === 'retired' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
 }
 
 function linkText(link: LinkStatus, ago: Ago): string {

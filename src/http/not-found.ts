@@ -1,7 +1,18 @@
 import type { FastifyReply } from 'fastify';
 import { sendProblem } from './problem.ts';
 
-const PATHS = ['/status', '/status/{tunnel}', '/livez', '/readyz', '/readyz/{tunnel}', '/events', '/metrics', '/plan'];
+const PATHS = [
+  '/status',
+  '/status/{tunnel}',
+  '/livez',
+  '/readyz',
+  '/readyz/{tunnel}',
+  '/drain',
+  '/drain/{tunnel}',
+  '/events',
+  '/metrics',
+  '/plan',
+];
 
 /** Every path that is not one of ours lists those that are. */
 export function sendNotFound(reply: FastifyReply): FastifyReply {

@@ -8,6 +8,7 @@ import { listenError } from '../listen-error.ts';
 import type { Logger } from '../log.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
+import { drainRoute } from './drain-route.ts';
 import { eventsRoute } from './events-route.ts';
 import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
 import { livezRoute } from './livez-route.ts';
@@ -157,8 +158,8 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
-  for (const route of [statusRoute, tunnelRoute, livezRoute, readyzRoute, eventsRoute, metricsRoute, planRoute])
-    route(app, dependencies);
+  const routes = [statusRoute, tunnelRoute, livezRoute, readyzRoute, drainRoute, eventsRoute, metricsRoute, planRoute];
+  for (const route of routes) route(app, dependencies);
   return app;
 }
 

@@ -1,3 +1,4 @@
+import type { DrainAnswer } from '../drain/answer.ts';
 import type { Entry } from '../evidence/entry.ts';
 import type { Status } from '../health/status.ts';
 import type { PlanView } from '../plan/view.ts';
@@ -24,6 +25,10 @@ export interface Sources {
   recorded(): Promise<void>;
   /** The drain plan in force; undefined when there is none. */
   plan(): PlanView | undefined;
+  /** The configured tunnels. */
+  tunnelNames(): readonly string[];
+  /** The retirement verdict on a tunnel, as of `now`; undefined for a name that is not configured. */
+  drain(tunnel: string, now: Date): DrainAnswer | undefined;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;

@@ -1,3 +1,4 @@
+import { BLOCKER_CODES, UNKNOWN_CODES } from '../drain/finding.ts';
 import { ADVISORY_CODES } from '../health/advisory.ts';
 import {
   type LinkStatus,
@@ -91,6 +92,26 @@ export const FAMILIES: readonly Family[] = [
     'When a client last used the tunnel; absent while none has.',
     (tunnel) => seconds(tunnel.usage.last_activity_at),
   ),
+  tunnels(
+    'tunnel_retirable',
+    'Whether the tunnel may be retired: 1 only when all is proved; absent where there is nothing to judge.',
+    ({ retirement }) => (retirement === null ? undefined : flag(retirement.verdict === 'retirable')),
+  ),
+  {
+    name: 'tunnel_retirement_finding',
+    help: 'What speaks against retiring the tunnel, or is unknown: 1 while it does; absent where there is nothing to judge.',
+    type: 'gauge',
+    labels: ['tunnel', 'code'],
+    samples: (status) =>
+      tunnelsOf(status).flatMap(({ name, retirement }) =>
+        retirement === null
+          ? []
+          : [...BLOCKER_CODES, ...UNKNOWN_CODES].map((code) => ({
+              labels: { tunnel: name, code },
+              value: flag([...retirement.blockers, ...retirement.unknowns].includes(code)),
+            })),
+      ),
+  },
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
   ),

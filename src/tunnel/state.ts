@@ -8,6 +8,8 @@ export interface TunnelFacts {
   readonly removed: boolean;
   /** An operator has taken it out of service (`down`). */
   readonly suspended: boolean;
+  /** It is so for good, and whether its local port stays open for its successor. */
+  readonly retired?: { readonly keepsPort: boolean } | undefined;
   /** The daemon ends: so does everything else as soon as it may. */
   readonly stopping: boolean;
   readonly host: string;
@@ -47,6 +49,14 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'draining',
       reason: `removed from the configuration; ${connections(facts.open)} still open`,
+      error: undefined,
+    };
+  if (facts.retired)
+    return {
+      state: 'retired',
+      reason:
+        `retired: its SSH forward has ended for good, ${facts.retired.keepsPort ? 'its local port is with the successor' : 'nothing listens'}; ` +
+        `\`fleet-mesh up\` brings it back${facts.open > 0 ? `; ${connections(facts.open)} still open` : ''}`,
       error: undefined,
     };
   if (facts.suspended)

@@ -14,6 +14,7 @@ import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endLinks } from './end-links.ts';
+import { NO_LINK } from './no-link.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
@@ -26,6 +27,8 @@ export interface SupervisorDependencies {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly note: TakeNote;
+  /** Whether the tunnel is retired, and then whether its local port is its successor's. */
+  retired?(tunnel: string): { readonly keepsPort: boolean } | undefined;
   /** How the listener of that tunnel is made, if it is on this node. */
   listenFor(tunnel: string): Listen;
   /** Where its clients go; undefined: through it, always. */
@@ -162,7 +165,8 @@ export class Supervisor {
 
   async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
     const { metrics, log, note, random, listenFor } = this.#deps;
-    const tunnel = new Tunnel(tunnelConfig, this.#linkOf(config, tunnelConfig), {
+    const retired = this.#deps.retired?.(tunnelConfig.name);
+    const tunnel = new Tunnel(tunnelConfig, retired ? NO_LINK : this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
@@ -171,8 +175,9 @@ export class Supervisor {
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);
-    if (!suspended) return tunnel.start();
-    await tunnel.suspend();
+    if (!suspended && !retired) return tunnel.start();
+    if (retired) await tunnel.startRetired(retired.keepsPort);
+    else await tunnel.suspend();
     await tunnel.settle(0);
   }
 

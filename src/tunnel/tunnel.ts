@@ -5,12 +5,11 @@ import { type TunnelError, TurnedAway } from '../errors.ts';
 import type { Pulse } from '../evidence/events.ts';
 import type { TakeNote } from '../evidence/happening.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
-import type { FarSession } from '../forward/far-side.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import type { Junction } from '../forward/junction.ts';
 import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
-import type { LinkState, TunnelStatus } from '../health/status.ts';
+import type { TunnelStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { Prober } from '../probe/prober.ts';
@@ -21,19 +20,9 @@ import { idleWithin } from './idle-within.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { stuckProbe } from './stuck.ts';
+import { Suspension } from './suspension.ts';
 import { isVerdict, targetText } from './target.ts';
-
-/** What a tunnel needs of its link. */
-export interface TunnelLink extends ChannelSource {
-  readonly state: LinkState;
-  readonly lastError: TunnelError | undefined;
-  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
-  readonly standIn?: TunnelError | undefined;
-  /** Sessions that a listener on the far side may live on, best first. */
-  readonly farSessions: readonly FarSession[];
-  /** Something behind the link did not answer: is the link itself alive? */
-  check(): void;
-}
+import type { TunnelLink } from './tunnel-link.ts';
 
 export interface TunnelDependencies {
   readonly metrics: Pick<
@@ -62,8 +51,8 @@ export class Tunnel {
   #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
   #probeWasReady = false;
   #removed = false;
-  /** Out of service; aborts when it is taken back into it. */
-  #suspension: { readonly end: AbortController; settled: boolean } | undefined;
+  /** Out of service, for a while or for good; aborts when it is taken back into it. */
+  #suspension: Suspension | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
@@ -127,33 +116,45 @@ export class Tunnel {
   }
 
   /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
-  async suspend(): Promise<void> {
-    this.#suspension ??= { end: new AbortController(), settled: false };
+  suspend(): Promise<void> {
+    return this.#suspend(this.#suspension ?? new Suspension('stopped', false));
+  }
+
+  /** As {@link suspend}, for good; with `keepsPort` it listens on, for the successor. */
+  retire(keepsPort: boolean): Promise<void> {
+    return this.#suspend(new Suspension('retired', keepsPort));
+  }
+
+  /** In the place of {@link start}, for one that was retired before. */
+  async startRetired(keepsPort: boolean): Promise<void> {
+    await this.retire(keepsPort);
+    if (keepsPort) await this.#forward.forward.start();
+  }
+
+  async #suspend(suspension: Suspension): Promise<void> {
+    this.#suspension = suspension;
     this.#setProbe();
-    await this.stopAccepting();
+    if (!suspension.keepsPort) await this.stopAccepting();
     this.#evaluate();
   }
 
   /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
   async settle(graceMs: number): Promise<void> {
-    const suspension = this.#suspension;
-    if (!suspension) return;
-    await idleWithin(this.#forward.forward, graceMs, suspension.end.signal);
-    if (suspension.end.signal.aborted || this.#stopping) return;
-    this.#forward.forward.resetAll();
-    await this.#forward.forward.whenIdle();
-    suspension.settled = true;
+    await this.#suspension?.settle(this.#forward.forward, graceMs, () => this.#stopping);
   }
 
   /** Back into service over `link`. */
   async resume(link: TunnelLink): Promise<void> {
-    this.#suspension?.end.abort();
+    const keptPort = this.#suspension?.keepsPort === true;
+    this.#suspension?.over();
     this.#suspension = undefined;
     this.#link = link;
     this.#source.move(link);
     this.#targetError = undefined;
     this.#probeWasReady = false;
-    await this.start();
+    this.#setProbe();
+    this.linkChanged();
+    if (!keptPort) await this.#forward.forward.start();
   }
 
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
@@ -170,7 +171,7 @@ export class Tunnel {
     if (elsewhere) this.#probing?.prober.linkLost();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
-    await this.#forward.reconfigure(config, !this.#suspension);
+    await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
   }
 
   /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
@@ -336,6 +337,7 @@ export class Tunnel {
     return {
       removed: this.#removed,
       suspended: this.#suspension !== undefined,
+      retired: this.#suspension?.as === 'retired' ? this.#suspension : undefined,
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,

@@ -43,6 +43,8 @@ export async function startEndpoint(
       alive: () => state.alive,
       readiness: () => state.readiness,
       recorded: async () => {},
+      tunnelNames: () => state.snapshot.tunnels.map(({ name }) => name),
+      drain: () => undefined,
       events: state.events,
       opened: async () => {},
       metrics: createMetrics(),

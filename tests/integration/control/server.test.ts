@@ -39,6 +39,7 @@ beforeEach(async () => {
     rehearseCutover: () => Promise.reject(new Error('not asked for')),
     rollback: () => Promise.reject(new Error('not asked for')),
     rotate: async () => 'rotated',
+    retire: async () => ({ tunnel: 'hub', done: true, verdict: null, left: [], overridden: [], steps: [] }),
   };
 });
 afterEach(async () => {

@@ -14,6 +14,8 @@ const sources = {
   events: new Recent(1),
   opened: async () => {},
   plan: () => undefined,
+  tunnelNames: () => [],
+  drain: () => undefined,
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),

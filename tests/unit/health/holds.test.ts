@@ -9,12 +9,24 @@ describe(holds, () => {
     expect(holds('up', tunnelFixture({ state, reason: 'because' })).kind).toBe(expected[state] ?? 'not_yet');
   });
 
+  const retirement = (verdict: 'retirable' | 'blocked' | 'unknown', code?: string, waiting_helps = true) => {
+    const codes = code === undefined ? [] : [code];
+    const [blockers, unknowns] = verdict === 'blocked' ? [codes, []] : [[], codes];
+    return { verdict, blockers, unknowns, waiting_helps };
+  };
+
   it.each([
-    [null, 'unknown'],
-    [{ verdict: 'retirable', blockers: [] }, 'holds'],
-    [{ verdict: 'blocked', blockers: ['recent_use'] }, 'not_yet'],
-  ])('retirable, of the verdict %j', (retirement, kind) => {
-    expect(holds('retirable', tunnelFixture({ retirement })).kind).toBe(kind);
+    ['no verdict', null, 'unknown'],
+    ['retirable', retirement('retirable'), 'holds'],
+    ['blocked by what time clears', retirement('blocked', 'recent_use'), 'not_yet'],
+    ['blocked by what somebody has to do', retirement('blocked', 'gate_closed', false), 'never'],
+    ['not known yet', retirement('unknown', 'observation_gap'), 'not_yet'],
+  ])('retirable, of one with %s', (_, given, kind) => {
+    expect(holds('retirable', tunnelFixture({ retirement: given })).kind).toBe(kind);
+  });
+
+  it('retirable, of one that is retired', () => {
+    expect(holds('retirable', tunnelFixture({ state: 'retired' })).kind).toBe('holds');
   });
 });
 
