@@ -4,12 +4,14 @@ import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
-import { ConfigError, formatProblem } from './config/problem.ts';
 import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
 import { Rotators } from './credential/rotators.ts';
+import { Cutovers } from './cutover/cutovers.ts';
+import { CutoverStore } from './cutover/store.ts';
 import { Drain } from './drain/drain.ts';
+import { dueFacts } from './drain/due.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
@@ -28,6 +30,7 @@ import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
+import { refuseReload } from './refuse-reload.ts';
 import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
 import { listenFor } from './systemd/listen.ts';
@@ -54,6 +57,7 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
+  readonly #cutovers: Cutovers;
   readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #plan: PlanWatch;
@@ -93,6 +97,14 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    this.#cutovers = new Cutovers({
+      store: new CutoverStore(stateDir),
+      tunnel: (name) => this.#supervisor.named([name])[0],
+      retired: (name) => this.#drain.retired.of(name) !== undefined,
+      gates: (step) => dueFacts(this.#plan.watched, step),
+      note: this.#note,
+      log,
+    });
     this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
@@ -101,7 +113,13 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
+      listenFor: (tunnel) =>
+        this.#clients.watching(
+          tunnel,
+          listenFor(tunnel, systemd.sockets),
+          () => this.#cutovers.junctionOf(tunnel).mayLeadThrough,
+        ),
+      junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
       retired: (tunnel) => {
         const retired = this.#drain.retired.of(tunnel);
         return retired && { keepsPort: retired.keeps_port };
@@ -113,7 +131,7 @@ export class Daemon {
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
       tunnels: () => this.#known(new Date()),
-      cutoverSince: () => undefined,
+      cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -146,6 +164,7 @@ export class Daemon {
         }),
       unretire: (names) => this.#drain.retired.remove(names),
       note: this.#note,
+      cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
   }
@@ -174,6 +193,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#config.tunnels);
         this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()));
         this.#drain.tick(now);
@@ -183,6 +203,8 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
     await this.#supervisor.start(this.#config);
     this.#systemd.sockets.settle();
     this.#applied = true;
@@ -210,6 +232,7 @@ export class Daemon {
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
+    await this.#cutovers.stop();
     this.#drain.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
@@ -251,7 +274,9 @@ export class Daemon {
   #known(now: Date): Status['tunnels'] {
     return this.#supervisor
       .tunnels()
-      .map((tunnel) => withHistory(tunnel, this.#recorder.historyOf(tunnel.name), now.getTime()))
+      .map((tunnel) =>
+        withHistory(this.#cutovers.describe(tunnel), this.#recorder.historyOf(tunnel.name), now.getTime()),
+      )
       .map((tunnel) => this.#clients.describe(tunnel, now));
   }
 
@@ -280,12 +305,15 @@ export class Daemon {
       if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
-      return this.#refuseReload(error, at);
+      const refused = refuseReload(error, before.path, { log: this.#log, note: this.#note });
+      this.#lastReload = { ok: false, at: at.toISOString(), error: refused.error };
+      return refused;
     }
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     await this.#plan.follow(this.#config.plan);
     try {
+      await this.#cutovers.apply(before, this.#config);
       this.#rotators.apply(this.#config);
       await this.#drain.apply(this.#config);
       await this.#supervisor.apply(this.#config, diff);
@@ -302,25 +330,6 @@ export class Daemon {
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
     this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
-  }
-
-  /** A typing error is the operator's, not ours: the log names the places, and where all of them are listed. */
-  #refuseReload(error: unknown, at: Date): ReloadOutcome {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
-    this.#note({ event: 'config.reload_refused', reason });
-    const what = 'reload refused, nothing was changed';
-    if (!(error instanceof ConfigError)) {
-      this.#log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
-      return { ok: false, error: reason, problems: [], config: this.#config.path };
-    }
-    const problems = error.problems.map(formatProblem);
-    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    this.#log.error(
-      { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${this.#config.path}\`.` },
-      `${what}: ${problems[0]}${more}`,
-    );
-    return { ok: false, error: reason, problems, config: this.#config.path };
   }
 
   /**

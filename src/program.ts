@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
+import { cutover, rollback } from './commands/cutover.ts';
 import { type EventsOptions, events } from './commands/events.ts';
 import { addInstallCommands } from './commands/install-commands.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
@@ -221,6 +222,25 @@ program
   .option('--reason <text>', 'why it is overridden: kept as evidence', collect, [])
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((name: string, options: ControlFlags & RetireOptions) => retire(name, options, interruptible())));
+
+program
+  .command('cutover')
+  .description('moves the local port of a tunnel to its successor, without its clients noticing')
+  .argument('<name>', 'the tunnel')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--dry-run', 'only say what would be done, and what is against it now', false)
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((name: string, options: ControlFlags & { dryRun: boolean }) => cutover(name, options, interruptible())));
+
+program
+  .command('rollback')
+  .description('the way back of a cut-over: new connections go through the tunnel again, at once')
+  .argument('<name>', 'the tunnel')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((name: string, options: ControlFlags) => rollback(name, options, interruptible())));
 
 const importing = program
   .command('import')

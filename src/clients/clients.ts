@@ -22,14 +22,18 @@ export class Clients {
     );
   }
 
-  /** The same listeners, but who comes to them is noted. A tunnel of that name has no clients yet. */
-  watching(tunnel: string, listen: Listen): Listen {
+  /**
+   * The same listeners, but who comes to them is noted, while `counts` says that it goes through the tunnel. A tunnel of
+   * that name has no clients yet.
+   */
+  watching(tunnel: string, listen: Listen, counts: () => boolean = () => true): Listen {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
     return (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
+        const counted = counts();
         onConnection(socket);
-        this.#note(ledger, socket);
+        if (counted) this.#note(ledger, socket);
       };
       return listen(address, accept, onError);
     };

@@ -58,21 +58,26 @@ function describeTunnels({ tunnels }: TunnelsResult): string {
     .join('\n');
 }
 
-async function carryOut<Result>(
+/** Has the daemon carry out a command, and prints what came of it: `codeOf` says whether that is what was wanted. */
+export async function carryOut<Result>(
   options: ControlOptions,
   io: ControlIo,
   request: ControlRequest,
   schema: z.ZodType<Result>,
   describe: (result: Result) => string,
+  codeOf: (result: Result) => ExitCode = () => EXIT.ok,
 ): Promise<ExitCode> {
   const found = await findSocket(options, io.env);
   if ('problem' in found) {
     return socketUnknown(options, io, found.problem);
   }
   try {
-    const result = await command(found.path, request, schema, io.signal);
-    io.out(options.json ? `${JSON.stringify({ ok: true, result }, null, 2)}\n` : `${describe(result)}\n`);
-    return EXIT.ok;
+    const tell = (line: string) => void (options.json || io.out(`${printable(line, 4_000)}\n`));
+    const result = await command(found.path, request, schema, io.signal, undefined, tell);
+    const code = codeOf(result);
+    const ok = code === EXIT.ok;
+    io.out(options.json ? `${JSON.stringify({ ok, result }, null, 2)}\n` : `${describe(result)}\n`);
+    return code;
   } catch (error) {
     if (io.signal.aborted) return EXIT.failed;
     if (error instanceof CommandRefused) return refuse(options, io, exitCodeOf(error.refusal), error.refusal);

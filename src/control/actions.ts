@@ -2,6 +2,7 @@ import type { ActorConfig, Config } from '../config/config.ts';
 import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
+import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
 import { ControlRefused } from './protocol.ts';
 import type { RetireOutcome, RetireRequest } from './retire.ts';
 import { unknownActor, unknownTunnels } from './unknown-name.ts';
@@ -27,6 +28,7 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
+  readonly cutovers: RoutedDaemon;
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
@@ -92,5 +94,6 @@ export function createActions<Controlled extends ControlledTunnel>(
       refuseUnlessApplied();
       return daemon.retire(request);
     },
+    ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
   };
 }

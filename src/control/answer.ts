@@ -2,7 +2,14 @@ import { closest } from '../closest.ts';
 import { TunnelError } from '../errors.ts';
 import type { TunnelStatus } from '../health/status.ts';
 import { printable } from '../printable.ts';
-import { ControlRefused, type ControlReply, type ControlRequest, type Refusal, request } from './protocol.ts';
+import {
+  ControlRefused,
+  type ControlReply,
+  type ControlRequest,
+  type CutoverResult,
+  type Refusal,
+  request,
+} from './protocol.ts';
 import type { RetireOutcome, RetireRequest } from './retire.ts';
 
 /** What a reload came to. */
@@ -22,7 +29,16 @@ export interface ControlActions {
   rotate(actor: string): Promise<string>;
   /** Out of service for good. Settles when its SSH forward has ended. */
   retire(request: RetireRequest): Promise<RetireOutcome>;
+  /** Moves the local port of a tunnel to its successor. Settles when that is done, or undone. */
+  cutover(name: string, tell: Tell): Promise<CutoverResult>;
+  /** What a cut-over would do, and what would be said to it now. Changes nothing. */
+  rehearseCutover(name: string): Promise<CutoverResult>;
+  /** The way back of a cut-over, at once. */
+  rollback(name: string, tell: Tell): Promise<CutoverResult>;
 }
+
+/** Tells the client how far its command is. */
+type Tell = (progress: string) => void;
 
 const COMMANDS = request.options.map(({ shape }) => shape.command.value);
 
@@ -31,9 +47,10 @@ export async function answer(
   line: string,
   actions: ControlActions,
   onBug: (error: unknown) => void,
+  tell: Tell = () => {},
 ): Promise<ControlReply> {
   try {
-    return { ok: true, result: await carryOut(parseRequest(line), actions) };
+    return { ok: true, result: await carryOut(parseRequest(line), actions, tell) };
   } catch (error) {
     return { ok: false, error: refusalOf(error, onBug) };
   }
@@ -68,7 +85,7 @@ function malformed(details: readonly string[]): ControlRefused {
   });
 }
 
-async function carryOut(asked: ControlRequest, actions: ControlActions): Promise<unknown> {
+async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Tell): Promise<unknown> {
   switch (asked.command) {
     case 'reload':
       return { changes: changesOf(await actions.reload()) };
@@ -80,6 +97,10 @@ async function carryOut(asked: ControlRequest, actions: ControlActions): Promise
       return { outcome: await actions.rotate(asked.actor) };
     case 'retire':
       return actions.retire({ name: asked.name, dryRun: asked.dry_run, overrides: asked.overrides });
+    case 'cutover':
+      return asked.dry_run ? actions.rehearseCutover(asked.name) : actions.cutover(asked.name, tell);
+    case 'rollback':
+      return actions.rollback(asked.name, tell);
   }
 }
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { z } from 'zod';
 import { printable } from '../printable.ts';
-import { type ControlRequest, type Refusal, reply } from './protocol.ts';
+import { type ControlRequest, progress, type Refusal, reply } from './protocol.ts';
 
 /** No reply came, in one sentence for people. */
 export class ControlUnavailable extends Error {
@@ -23,6 +23,7 @@ export class CommandRefused extends Error {
 const SILENCE_MS = 10_000;
 /** Hundreds of problems of a configuration are some tens of kilobytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 0x0a;
 
 /**
  * Has the daemon at `path` carry out a command. Rejects with {@link ControlUnavailable} or {@link CommandRefused}, or with
@@ -34,8 +35,9 @@ export async function command<Result>(
   result: z.ZodType<Result>,
   signal: AbortSignal,
   silenceMs = SILENCE_MS,
+  onProgress: (line: string) => void = () => {},
 ): Promise<Result> {
-  const text = await exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs);
+  const text = await exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress);
   const foreign = (cause: unknown) =>
     new ControlUnavailable(`what answers at ${path} does not speak like this version of fleet-mesh`, { cause });
   let data: unknown;
@@ -54,10 +56,18 @@ export async function command<Result>(
   return outcome.data;
 }
 
-function exchange(path: string, line: string, signal: AbortSignal, silenceMs: number): Promise<string> {
+/** Settles with what came but for the lines of progress, which are told as they come. */
+function exchange(
+  path: string,
+  line: string,
+  signal: AbortSignal,
+  silenceMs: number,
+  onProgress: (line: string) => void,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const chunks: Buffer[] = [];
+    let unread = Buffer.alloc(0);
+    let text = '';
     let size = 0;
     const socket = connect({ path });
     const onAbort = () => give(signal.reason);
@@ -73,16 +83,32 @@ function exchange(path: string, line: string, signal: AbortSignal, silenceMs: nu
     socket.on('error', (error: NodeJS.ErrnoException) => give(explain(path, error)));
     socket.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      chunks.push(chunk);
-      if (size > MAX_BYTES) give(new ControlUnavailable(`the answer from ${path} is far too long`));
+      if (size > MAX_BYTES) return give(new ControlUnavailable(`the answer from ${path} is far too long`));
+      unread = Buffer.concat([unread, chunk]);
+      for (let end = unread.indexOf(NEWLINE); end !== -1; end = unread.indexOf(NEWLINE)) {
+        const whole = unread.toString('utf8', 0, end);
+        unread = unread.subarray(end + 1);
+        const step = progressIn(whole);
+        if (step === undefined) text += `${whole}\n`;
+        else onProgress(step);
+      }
     });
     socket.once('end', () => {
       signal.removeEventListener('abort', onAbort);
       socket.destroy();
-      resolve(Buffer.concat(chunks).toString('utf8'));
+      resolve(text + unread.toString('utf8'));
     });
     socket.write(line);
   });
+}
+
+function progressIn(line: string): string | undefined {
+  if (!line.startsWith('{"progress"')) return undefined;
+  try {
+    return progress.safeParse(JSON.parse(line)).data?.progress;
+  } catch {
+    return undefined;
+  }
 }
 
 function explain(path: string, error: NodeJS.ErrnoException): ControlUnavailable {

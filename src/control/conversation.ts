@@ -5,6 +5,9 @@ import { ControlRefused, type ControlReply } from './protocol.ts';
 /** The longest line either side sends: far above a command with hundreds of names. */
 const MAX_LINE_BYTES = 64 * 1024;
 
+/** Of progress that a client has not read, it gets no more beyond this. */
+const MOST_UNREAD_BYTES = 16 * 1024;
+
 export interface ConversationLimits {
   /** Within this time the request has to be there, and the reply to be taken, in milliseconds. */
   readonly patienceMs: number;
@@ -19,7 +22,7 @@ export interface ConversationLimits {
 export async function converse(
   socket: Socket,
   limits: ConversationLimits,
-  answer: (line: string) => Promise<ControlReply>,
+  answer: (line: string, tell: (progress: string) => void) => Promise<ControlReply>,
 ): Promise<void> {
   const gone = new AbortController();
   // From birth: a client may reset at any time.
@@ -28,7 +31,8 @@ export async function converse(
   const reply = await readLine(socket, limits.patienceMs).then(
     async (line) => {
       const beating = beat(socket, limits.beatMs, gone.signal);
-      return answer(line).finally(beating.stop);
+      const tell = (progress: string) => say(socket, `${JSON.stringify({ progress })}\n`, MOST_UNREAD_BYTES);
+      return answer(line, tell).finally(beating.stop);
     },
     (error: unknown): ControlReply | undefined =>
       error instanceof ControlRefused ? { ok: false, error: error.report() } : undefined,
@@ -46,10 +50,14 @@ export async function converse(
 
 function beat(socket: Socket, everyMs: number, gone: AbortSignal): { stop(): void } {
   const timer = setInterval(() => {
-    // One that does not read them gets no more: they must not pile up.
-    if (!gone.aborted && socket.writable && socket.writableLength === 0) socket.write('\n');
+    if (!gone.aborted) say(socket, '\n', 0);
   }, everyMs);
   return { stop: () => clearInterval(timer) };
+}
+
+/** A client that does not read gets no more of it: lines must not pile up. */
+function say(socket: Socket, line: string, mostUnreadBytes: number): void {
+  if (socket.writable && socket.writableLength <= mostUnreadBytes) socket.write(line);
 }
 
 /** Rejects with {@link ControlRefused}, or with undefined when the client went away without a request. */

@@ -56,14 +56,13 @@ export class ControlPoint {
         hint: 'Set control.socket, or run the daemon with $RUNTIME_DIRECTORY (systemd: RuntimeDirectory=fleet-mesh) or $XDG_RUNTIME_DIR.',
       });
     return startControlServer(path, {
-      answer: (line) => {
+      answer: (line, tell) => {
         this.#log.info(
           { event: 'control.command', command: line.slice(0, 200) },
           'a command came over the control socket',
         );
-        return answer(line, this.#actions, (err) =>
-          this.#log.error({ event: 'control.failed', err }, 'a command failed'),
-        );
+        const onBug = (err: unknown) => this.#log.error({ event: 'control.failed', err }, 'a command failed');
+        return answer(line, this.#actions, onBug, tell);
       },
       onError: (err) =>
         this.#log.error({ event: 'control.failed', err }, `the control socket has a problem: ${err.message}`),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * What goes over the control socket: one line of JSON with a request, one with its reply, and the connection ends. Empty
- * lines before the reply say that the daemon is still at it. Additive: a daemon refuses a command that it does not know by
+ * lines before the reply say that the daemon is still at it, {@link progress} how far it is. Additive: a daemon refuses a command that it does not know by
  * name, and a client ignores fields that it does not know.
  */
 export const request = z.discriminatedUnion('command', [
@@ -16,6 +16,8 @@ export const request = z.discriminatedUnion('command', [
     dry_run: z.boolean(),
     overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
   }),
+  z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
+  z.object({ command: z.literal('rollback'), name: z.string() }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -47,6 +49,20 @@ export const retireResult = z.object({
   steps: z.array(z.string()),
 });
 export type RetireResult = z.infer<typeof retireResult>;
+
+/** What a cut-over, its rehearsal or the way back came to. */
+export const cutoverResult = z.object({
+  /** `possible`: of a rehearsal to which nothing was against; `unchanged`: it was so already. */
+  outcome: z.enum(['committed', 'blocked', 'rolled_back', 'unchanged', 'possible']),
+  reason: z.string().nullable(),
+  /** What is done, in words: of a rehearsal only. */
+  steps: z.array(z.string()),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
+});
+export type CutoverResult = z.infer<typeof cutoverResult>;
+
+/** A line before the reply to a command that takes its time: how far it is, in words. */
+export const progress = z.object({ progress: z.string() });
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -81,6 +97,7 @@ export type RefusalCode =
   /** Not carried out, and waiting does not help. */
   | 'needs_somebody'
   | 'cannot_override'
+  | 'cutover_impossible'
   | 'internal';
 
 /** A command that is refused, in words. */

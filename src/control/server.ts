@@ -16,7 +16,7 @@ const LIMITS: ConversationLimits = { patienceMs: 5_000, beatMs: 2_000 };
 
 export interface ControlServerDependencies {
   /** Carries out one request line; never rejects. */
-  answer(line: string): Promise<ControlReply>;
+  answer(line: string, tell: (progress: string) => void): Promise<ControlReply>;
   /** An accept failed; the server lives. */
   onError(error: Error): void;
   readonly limits?: ConversationLimits;

@@ -1,5 +1,6 @@
 import type { TunnelError } from '../errors.ts';
 import type { ChannelSource } from './channel-source.ts';
+import type { Junction } from './junction.ts';
 import type { Listener } from './listener.ts';
 import type { Usage } from './usage.ts';
 
@@ -34,6 +35,8 @@ export interface Forward {
 export interface ForwardDependencies {
   readonly source: ChannelSource;
   readonly usage: Usage;
+  /** Where connections go that come on this node; without one all go through the tunnel. */
+  readonly junction?: Junction | undefined;
   /** {@link Forward.condition} has changed. */
   onChange(): void;
   /** A connection was given its channel, so many seconds after it came. */

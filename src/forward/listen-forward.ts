@@ -6,6 +6,7 @@ import type { WhileDown } from '../config/config.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
 import type { Channel, Originator } from './channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
+import { type Detour, Junction } from './junction.ts';
 import type { Listen, Listener } from './listener.ts';
 import { relay } from './relay.ts';
 import { resetClient } from './reset.ts';
@@ -43,6 +44,9 @@ const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
 
+/** Where the tunnel is there as well, a detour has this long to take a client, in milliseconds. */
+const DETOUR_MS = 1_000;
+
 /** An address that cannot be bound is tried again this often, in milliseconds. */
 const RETRY_LISTEN_MS = 5_000;
 
@@ -54,6 +58,7 @@ const RETRY_LISTEN_MS = 5_000;
 export class ListenForward implements Forward {
   #options: ListenForwardOptions;
   readonly #deps: ListenForwardDependencies;
+  readonly #junction: Junction;
   #listener: Listener | undefined;
   #listenError: TunnelError | undefined;
   #binding = new AbortController();
@@ -64,6 +69,7 @@ export class ListenForward implements Forward {
   constructor(options: ListenForwardOptions, deps: ListenForwardDependencies) {
     this.#options = options;
     this.#deps = deps;
+    this.#junction = deps.junction ?? new Junction();
   }
 
   get condition(): ForwardCondition {
@@ -137,8 +143,14 @@ export class ListenForward implements Forward {
     socket.on('error', () => {});
     // One buffer is read ahead, for nothing but this: a client that resets while it waits is noticed only by reading.
     socket.read(0);
-    this.#deps.usage.arrived(new Date());
+    // Whoever is held may yet go through the tunnel: what is not proved counts as use of it.
+    (this.#wayNow?.usage ?? this.#deps.usage).arrived(new Date());
     void this.#serve(socket);
+  }
+
+  /** Undefined: through the tunnel, be it after a wait. */
+  get #wayNow(): Detour | undefined {
+    return this.#junction.holding ? undefined : this.#junction.detour;
   }
 
   async #serve(socket: Socket): Promise<void> {
@@ -147,26 +159,68 @@ export class ListenForward implements Forward {
     const cut = new AbortController();
     this.#serving.add(cut);
     let negotiation: Negotiation | undefined;
+    let leave: (() => void) | undefined;
+    let detour: Detour | undefined;
     try {
       const channel = await this.#whilePending(socket, cut, async () => {
+        if (this.#junction.holding) await this.#waitForPassage(cut.signal);
+        detour = this.#junction.detour;
+        if (detour) {
+          const diverted = await this.#divert(detour, originatorOf(socket), cut.signal);
+          if (diverted) return diverted;
+          detour = undefined;
+          usage.arrived(new Date());
+        }
+        leave = this.#junction.enter();
         const { negotiate, whileDown } = this.#options;
         negotiation = await negotiate(socket, cut.signal);
         return this.#obtainChannel(negotiation.target, whileDown, originatorOf(socket), cut.signal);
       });
-      onOpened((performance.now() - acceptedAt) / 1000);
+      if (!detour) onOpened((performance.now() - acceptedAt) / 1000);
       negotiation?.granted();
-      usage.opened(socket);
+      (detour?.usage ?? usage).opened(socket);
       await relay(socket, channel, cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
-      usage.failed();
-      if (!socket.destroyed) onFailed(error);
+      (detour?.usage ?? usage).failed();
+      if (!socket.destroyed && !detour) onFailed(error);
       negotiation?.refused(error);
       if (!socket.writableEnded) resetClient(socket);
     } finally {
+      leave?.();
       this.#serving.delete(cut);
       if (this.#serving.size === 0) this.#wakeIdleWaiters();
     }
+  }
+
+  async #waitForPassage(signal: AbortSignal): Promise<void> {
+    const { usage, onHeld } = this.#deps;
+    const since = performance.now();
+    try {
+      await usage.holding(this.#junction.passage(signal));
+    } finally {
+      onHeld((performance.now() - since) / 1000);
+    }
+  }
+
+  /** Undefined where the detour does not take the client and the tunnel shall. */
+  async #divert(detour: Detour, originator: Originator, signal: AbortSignal): Promise<Channel | undefined> {
+    try {
+      const channel = await this.#openDetour(detour, originator, signal);
+      detour.onTaken(undefined);
+      return channel;
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      detour.onTaken(TunnelError.from(thrown));
+      if (detour.otherwise === 'reset') throw thrown;
+      return undefined;
+    }
+  }
+
+  #openDetour({ source, target, otherwise }: Detour, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    if (otherwise === 'reset') return source.open(target, originator, signal);
+    const expired = () => new TunnelError('target_unreachable', `no answer within ${DETOUR_MS} ms`);
+    return withDeadline(DETOUR_MS, signal, expired, (bounded) => source.open(target, originator, bounded));
   }
 
   async #whilePending(socket: Socket, cut: AbortController, task: () => Promise<Channel>): Promise<Channel> {

@@ -27,8 +27,9 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       if (finished) return;
       finished = true;
       signal.removeEventListener('abort', cut);
-      // A reset cannot be passed on through SSH: closing the channel is all there is.
-      channel.close();
+      // A reset cannot be passed on through SSH: there, closing the channel is all there is.
+      if (end === 'client_reset' && channel.reset) channel.reset();
+      else channel.close();
       resolve(end);
     };
     const cut = () => {

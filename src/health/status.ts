@@ -126,6 +126,32 @@ const usageStatus = z.strictObject({
 });
 export type UsageStatus = z.infer<typeof usageStatus>;
 
+export const CUTOVER_PHASES = [
+  'idle',
+  'preflight',
+  'holding',
+  'switching',
+  'verifying',
+  'committed',
+  'rolling_back',
+  'rolled_back',
+] as const;
+export type CutoverPhase = (typeof CUTOVER_PHASES)[number];
+
+const cutoverStatus = z.strictObject({
+  phase: z.enum(CUTOVER_PHASES),
+  since: instant,
+  reason: z.string().nullable(),
+  /** Who has the local port, or is to have it. */
+  successor: z.string(),
+  /** What went to the successor: none of it is use of the tunnel. */
+  usage: usageStatus,
+});
+export type CutoverStatus = z.infer<typeof cutoverStatus>;
+
+export const ROUTES = ['tunnel', 'successor'] as const;
+export type Route = (typeof ROUTES)[number];
+
 export const tunnelStatus = z.strictObject({
   name: z.string(),
   host: z.string(),
@@ -140,7 +166,9 @@ export const tunnelStatus = z.strictObject({
   state: z.enum(TUNNEL_STATES),
   reason: z.string().nullable(),
   since: instant,
-  route: z.enum(['tunnel', 'successor']),
+  route: z.enum(ROUTES),
+  /** Null where no successor is configured. */
+  cutover: cutoverStatus.nullable(),
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
   usage: usageStatus,

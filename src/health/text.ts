@@ -3,6 +3,7 @@ import { clientLines } from './clients-text.ts';
 import { type Column, table } from './columns.ts';
 import { explain } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
+import { routeText } from './route.ts';
 import { spanBetween } from './span.ts';
 import type { CredentialStatus, LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
 
@@ -109,12 +110,15 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
 
 /** Under a tunnel that is not up: why, what would fix it, what happens next. */
 function explainLines(tunnel: TunnelStatus, status: Status): string[] {
-  if (tunnel.state === 'up') return [];
+  const route = routeText(tunnel, status.now);
+  const told = route === undefined ? [] : [`  route: ${route}`];
+  if (tunnel.state === 'up') return told;
   const { why, error, next } = explain(tunnel, status);
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
+    ...told,
   ];
 }
 

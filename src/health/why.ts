@@ -2,6 +2,7 @@ import type { DrainAnswer } from '../drain/answer.ts';
 import { printable } from '../printable.ts';
 import { clientLines } from './clients-text.ts';
 import { explain } from './explain.ts';
+import { routeText } from './route.ts';
 import { spanBetween } from './span.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
 
@@ -20,6 +21,8 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
     listen: tunnel.listen,
     target: tunnel.target,
     production: tunnel.production,
+    route: tunnel.route,
+    cutover: tunnel.cutover,
     link: link ?? null,
     probe: tunnel.probe,
     usage: tunnel.usage,
@@ -44,6 +47,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
     ['fix', error === null ? wayBack(tunnel) : printable(error.hint)],
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
+    ['route', routeText(tunnel, now)],
     ['link', link === undefined ? 'none: nothing needs it now' : linkText(link, ago)],
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],

@@ -2,6 +2,7 @@ import { BLOCKER_CODES, UNKNOWN_CODES } from '../drain/finding.ts';
 import { ADVISORY_CODES } from '../health/advisory.ts';
 import {
   type LinkStatus,
+  ROUTES,
   SESSION_ROLES,
   type Status,
   TUNNEL_STATES,
@@ -46,6 +47,16 @@ export const FAMILIES: readonly Family[] = [
           labels: { tunnel: tunnel.name, state },
           value: flag(tunnel.state === state),
         })),
+      ),
+  },
+  {
+    name: 'tunnel_route',
+    help: 'Where new connections to the local port go: exactly one of its series is 1.',
+    type: 'gauge',
+    labels: ['tunnel', 'route'],
+    samples: (status) =>
+      tunnelsOf(status).flatMap((tunnel) =>
+        ROUTES.map((route) => ({ labels: { tunnel: tunnel.name, route }, value: flag(tunnel.route === route) })),
       ),
   },
   tunnels('tunnel_connections_open', 'Client connections open now.', (tunnel) => tunnel.usage.open),

@@ -11,16 +11,19 @@ import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
 
 export type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 
+/** What of a check its request is made of. */
+type Asked = Pick<HttpCheck, 'path'>;
+
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** How the request is called in messages. */
-function nameOf(check: HttpCheck): string {
+function nameOf(check: Asked): string {
   return `GET ${printable(check.path, QUOTED_LIMIT)}`;
 }
 
 /** What went wrong below the answer, by the code that node:http gives it (`HPE_…`: its parser). */
-function failure(check: HttpCheck, error: Error): TunnelError {
+function failure(check: Asked, error: Error): TunnelError {
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'HPE_HEADER_OVERFLOW') {
     return wrongAnswer(`${nameOf(check)} answered with more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, error);
@@ -29,32 +32,37 @@ function failure(check: HttpCheck, error: Error): TunnelError {
   return wrongAnswer(`${nameOf(check)}: the target closed the connection before its answer was complete`, error);
 }
 
-async function readBody(check: HttpCheck, response: IncomingMessage): Promise<Buffer> {
+async function readBody(check: Asked, response: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) {
-      throw wrongAnswer(`${nameOf(check)} answered more than ${MAX_BODY_BYTES / 1024} KiB`);
+    if (length > maxBytes) {
+      throw wrongAnswer(`${nameOf(check)} answered more than ${maxBytes / 1024} KiB`);
     }
   }
   return Buffer.concat(chunks, length);
 }
 
-function judgeBody(check: HttpCheck, expected: JsonValue, body: Buffer): void {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body.toString());
-  } catch (error) {
-    throw wrongAnswer(`${nameOf(check)} answered no JSON`, error);
-  }
+function judgeBody(check: HttpCheck, expected: JsonValue, answer: unknown): void {
   const found = difference(expected, answer);
   if (found !== undefined) throw wrongAnswer(`${nameOf(check)}: ${found}`);
 }
 
+async function readJson(check: Asked, response: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const body = await readBody(check, response, maxBytes).catch((error: Error) => {
+    throw error instanceof TunnelError ? error : failure(check, error);
+  });
+  try {
+    return JSON.parse(body.toString());
+  } catch (error) {
+    throw wrongAnswer(`${nameOf(check)} answered no JSON`, error);
+  }
+}
+
 /** The answer's head; rejects when the connection ends or breaks before it. */
-function send(stream: Duplex, target: Address, check: HttpCheck, over: AbortSignal): Promise<IncomingMessage> {
+function send(stream: Duplex, target: Address, check: Asked, over: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // With a connection of its own and no agent, node:http sends `Connection: close` and keeps nothing afterwards.
     const outgoing = request({
@@ -80,16 +88,23 @@ function send(stream: Duplex, target: Address, check: HttpCheck, over: AbortSign
   });
 }
 
-async function exchange(stream: Duplex, target: Address, check: HttpCheck, over: AbortSignal): Promise<void> {
+async function answered(
+  stream: Duplex,
+  target: Address,
+  check: Asked & Pick<HttpCheck, 'status'>,
+  over: AbortSignal,
+): Promise<IncomingMessage> {
   const response = await send(stream, target, check, over);
   if (response.statusCode !== check.status) {
     throw wrongAnswer(`${nameOf(check)} answered ${response.statusCode}, expected ${check.status}`);
   }
+  return response;
+}
+
+async function exchange(stream: Duplex, target: Address, check: HttpCheck, over: AbortSignal): Promise<void> {
+  const response = await answered(stream, target, check, over);
   if (check.json === undefined) return;
-  const body = await readBody(check, response).catch((error: Error) => {
-    throw error instanceof TunnelError ? error : failure(check, error);
-  });
-  judgeBody(check, check.json, body);
+  judgeBody(check, check.json, await readJson(check, response, MAX_BODY_BYTES));
 }
 
 /**
@@ -103,4 +118,16 @@ export async function probeHttp(
   signal: AbortSignal,
 ): Promise<void> {
   await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over));
+}
+
+/** The JSON that a GET is answered with, 200 and up to so many bytes, over a channel of its own. Rejects like a probe. */
+export async function fetchJson(
+  source: ChannelSource,
+  target: Address,
+  { path, maxBytes }: { readonly path: string; readonly maxBytes: number },
+  signal: AbortSignal,
+): Promise<unknown> {
+  return throughChannel(source, target, signal, async (stream, over) =>
+    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes),
+  );
 }

@@ -20,12 +20,12 @@ function own(channel: Channel): Channel {
  * Rejects with the signal's reason when that aborts, and with `connection_reset` when the SSH session is lost meanwhile,
  * before the end of the stream can be taken for the target's doing. `over` aborts once the check is done with.
  */
-export async function throughChannel(
+export async function throughChannel<Result>(
   source: ChannelSource,
   target: Address,
   signal: AbortSignal,
-  use: (stream: Duplex, over: AbortSignal) => Promise<void>,
-): Promise<void> {
+  use: (stream: Duplex, over: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const opening = source.open(target, ORIGINATOR, signal);
   const channel = await abortable(opening, signal).then(own, (error: unknown) => {
     opening.then(
@@ -39,7 +39,7 @@ export async function throughChannel(
     const lost = new Promise<never>((_, reject) => {
       channel.onLost(() => reject(new TunnelError('connection_reset', 'the SSH session was lost during the probe')));
     });
-    await abortable(Promise.race([use(channel.stream, over.signal), lost]), signal);
+    return await abortable(Promise.race([use(channel.stream, over.signal), lost]), signal);
   } finally {
     over.abort();
     channel.close();

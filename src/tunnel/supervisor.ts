@@ -4,6 +4,7 @@ import type { ConfigDiff } from '../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../config/way.ts';
 import type { Pulse } from '../evidence/events.ts';
 import type { TakeNote } from '../evidence/happening.ts';
+import type { Junction } from '../forward/junction.ts';
 import type { Listen } from '../forward/listener.ts';
 import type { CredentialStatus, LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
@@ -17,7 +18,7 @@ import { NO_LINK } from './no-link.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
-import { unboundListeners } from './unbound.ts';
+import { isHere, unboundListeners } from './unbound.ts';
 
 export interface SupervisorDependencies {
   readonly prepare: Prepare;
@@ -30,6 +31,8 @@ export interface SupervisorDependencies {
   retired?(tunnel: string): { readonly keepsPort: boolean } | undefined;
   /** How the listener of that tunnel is made, if it is on this node. */
   listenFor(tunnel: string): Listen;
+  /** Where its clients go; undefined: through it, always. */
+  junctionOf?(tunnel: string): Junction;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -44,9 +47,6 @@ interface Entry extends LinkName {
   /** What the link was last told. */
   settings: LinkSettings;
 }
-
-/** Its listener is this machine's: no peer can delay it. */
-const isHere = ({ direction }: TunnelConfig) => direction !== 'remote';
 
 /**
  * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
@@ -171,6 +171,7 @@ export class Supervisor {
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
       listen: listenFor(tunnelConfig.name),
+      junction: this.#deps.junctionOf?.(tunnelConfig.name),
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);

@@ -6,6 +6,7 @@ import type { Pulse } from '../evidence/events.ts';
 import type { TakeNote } from '../evidence/happening.ts';
 import type { ChannelSource } from '../forward/channel-source.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
+import type { Junction } from '../forward/junction.ts';
 import type { Listen } from '../forward/listener.ts';
 import { Usage } from '../forward/usage.ts';
 import type { TunnelStatus } from '../health/status.ts';
@@ -18,6 +19,7 @@ import { CurrentLink } from './current-link.ts';
 import { idleWithin } from './idle-within.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
+import { stuckProbe } from './stuck.ts';
 import { Suspension } from './suspension.ts';
 import { isVerdict, targetText } from './target.ts';
 import type { TunnelLink } from './tunnel-link.ts';
@@ -29,14 +31,12 @@ export interface TunnelDependencies {
   >;
   readonly log: Logger;
   readonly note: TakeNote;
-  /** How a listener on this node is made. */
+  /** How a listener on this node is made, and where those go who come there. */
   readonly listen: Listen;
+  readonly junction?: Junction | undefined;
   /** Uniform in [0, 1). */
   random(): number;
 }
-
-/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
-const STUCK_MS = 30_000;
 
 /** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
 export class Tunnel {
@@ -71,6 +71,7 @@ export class Tunnel {
       source: this.#source,
       usage: this.#usage,
       listen: deps.listen,
+      junction: deps.junction,
       sessions: () => this.#link.farSessions,
       random: deps.random,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
@@ -190,7 +191,7 @@ export class Tunnel {
   }
 
   #readinessChanged(): void {
-    const { ready } = this.#probeSource;
+    const { ready } = this.probeSource;
     if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
     if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
     this.#probeWasReady = ready;
@@ -224,9 +225,7 @@ export class Tunnel {
 
   /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
   stuck(now: number): string | undefined {
-    const overdueMs = this.#probing?.prober.overdueMs(now) ?? 0;
-    if (overdueMs < STUCK_MS) return undefined;
-    return `a probe of ${this.#config.name} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
+    return stuckProbe(this.#config.name, this.#probing?.prober.overdueMs(now) ?? 0);
   }
 
   /** What a heartbeat of the evidence tells of it. */
@@ -253,7 +252,8 @@ export class Tunnel {
       state,
       reason,
       since: this.#standing.since.toISOString(),
-      route: 'tunnel',
+      route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
+      cutover: null,
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
       usage: this.#usage.status(),
@@ -263,7 +263,7 @@ export class Tunnel {
   }
 
   /** What a probe goes through: the way of the clients. */
-  get #probeSource(): ChannelSource {
+  get probeSource(): ChannelSource {
     return this.#forward.forward.probeSource ?? this.#source;
   }
 
@@ -292,7 +292,7 @@ export class Tunnel {
     const prober = new Prober(
       { config: probe, target },
       {
-        source: this.#probeSource,
+        source: this.probeSource,
         observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
         random: this.#deps.random,
         onResult: ({ error }) => this.#onProbed(error),

@@ -1,4 +1,5 @@
 import type { TunnelError } from '../../src/errors.ts';
+import { Junction } from '../../src/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../src/forward/listen-forward.ts';
 import { listen } from '../../src/forward/listener.ts';
 import { fixedTarget } from '../../src/forward/local.ts';
@@ -12,6 +13,7 @@ export class Forwarding implements AsyncDisposable {
   readonly forward: ListenForward;
   readonly source = new SessionSource();
   readonly usage = new Usage();
+  readonly junction = new Junction();
   readonly failures: TunnelError[] = [];
   readonly heldSeconds: number[] = [];
 
@@ -20,6 +22,7 @@ export class Forwarding implements AsyncDisposable {
     this.forward = new ListenForward(options, {
       source: this.source,
       usage: this.usage,
+      junction: this.junction,
       listen,
       onChange: () => {},
       onOpened: () => {},

@@ -8,6 +8,8 @@ export interface LoopbackServer extends AsyncDisposable {
   readonly sockets: ReadonlySet<Socket>;
   /** How many connections there ever were. */
   accepted(): number;
+  /** Refuses new connections; the open ones live on. */
+  refuse(): void;
   /** Refuses new connections and cuts the open ones. */
   stop(): Promise<void>;
 }
@@ -32,7 +34,8 @@ export async function listenLoopback(
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  return { port, sockets, accepted: () => accepted, stop, [Symbol.asyncDispose]: stop };
+  const refuse = () => void server.close();
+  return { port, sockets, accepted: () => accepted, refuse, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function listenAt(server: Server, path: string): Promise<0> {

@@ -68,6 +68,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
     reason: null,
     since: ago(7_200),
     route: 'tunnel',
+    cutover: null,
     last_error: null,
     probe: { state: 'passing', last_at: ago(4), latency_ms: 3.14, consecutive_failures: 0, last_error: null },
     usage: {

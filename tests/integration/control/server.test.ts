@@ -35,6 +35,9 @@ beforeEach(async () => {
     reload: async () => ({ ok: true, changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
+    cutover: () => Promise.reject(new Error('not asked for')),
+    rehearseCutover: () => Promise.reject(new Error('not asked for')),
+    rollback: () => Promise.reject(new Error('not asked for')),
     rotate: async () => 'rotated',
     retire: async () => ({ tunnel: 'hub', done: true, verdict: null, left: [], overridden: [], steps: [] }),
   };
