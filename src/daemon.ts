@@ -21,6 +21,7 @@ import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
+import { EndpointPlace } from './http/place.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
@@ -70,7 +71,7 @@ export class Daemon {
   #config: Config;
   #loadedAt = new Date();
   #lastReload: ConfigStatus['last_reload'] = null;
-  #endpoint: Endpoint;
+  readonly #endpoint: EndpointPlace;
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
@@ -143,7 +144,7 @@ export class Daemon {
       statusLine: () => statusLine(this.snapshot()),
       vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
-    this.#endpoint = this.#createEndpoint(options.config);
+    this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const actions = createActions({
       config: () => this.#config,
       applied: () => this.#applied,
@@ -301,7 +302,8 @@ export class Daemon {
     try {
       const next = await loadConfig(before.path, process.env);
       // Only another address: the endpoint itself still holds the one that it has.
-      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen)) await this.#moveEndpoint(next);
+      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen))
+        await this.#endpoint.move(before, next);
       if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
@@ -330,28 +332,6 @@ export class Daemon {
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
     this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
-  }
-
-  /**
-   * Make before break; when the new address cannot be bound, the reload is refused and the old one serves on. On the same
-   * port the two may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
-   */
-  async #moveEndpoint(next: Config): Promise<void> {
-    const old = this.#endpoint;
-    const overlaps = next.endpoint.listen.port === this.#config.endpoint.listen.port;
-    if (overlaps) await old.stop();
-    const endpoint = this.#createEndpoint(next);
-    try {
-      await endpoint.start();
-      this.#endpoint = endpoint;
-    } catch (error) {
-      if (overlaps) {
-        this.#endpoint = this.#createEndpoint(this.#config);
-        await this.#endpoint.start();
-      }
-      throw error;
-    }
-    if (!overlaps) await old.stop();
   }
 
   /** What a request may call this node besides loopback. */
