@@ -11,6 +11,7 @@ import { Rotators } from './credential/rotators.ts';
 import { Cutovers } from './cutover/cutovers.ts';
 import { CutoverStore } from './cutover/store.ts';
 import { Drain } from './drain/drain.ts';
+import { dueFacts } from './drain/due.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
 import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
@@ -20,6 +21,7 @@ import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
 import type { ConfigStatus, Status } from './health/status.ts';
+import { EndpointPlace } from './http/place.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
@@ -27,7 +29,6 @@ import type { RootLogger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
-import { stepFacts } from './plan/step-facts.ts';
 import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
 import { refuseReload } from './refuse-reload.ts';
@@ -70,7 +71,7 @@ export class Daemon {
   #config: Config;
   #loadedAt = new Date();
   #lastReload: ConfigStatus['last_reload'] = null;
-  #endpoint: Endpoint;
+  readonly #endpoint: EndpointPlace;
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
@@ -101,7 +102,7 @@ export class Daemon {
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
       retired: (name) => this.#drain.retired.of(name) !== undefined,
-      gates: (step) => stepFacts(this.#plan.watched?.plan, step),
+      gates: (step) => dueFacts(this.#plan.watched, step),
       note: this.#note,
       log,
     });
@@ -143,7 +144,7 @@ export class Daemon {
       statusLine: () => statusLine(this.snapshot()),
       vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
-    this.#endpoint = this.#createEndpoint(options.config);
+    this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const actions = createActions({
       config: () => this.#config,
       applied: () => this.#applied,
@@ -187,8 +188,6 @@ export class Daemon {
     void this.#recorder.start(this.#config.sha256);
     this.#plan.start(this.#stopped.signal);
     await this.#drain.start();
-    // No listener comes up before it is known where it leads.
-    await this.#cutovers.restore(this.#config);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -205,6 +204,8 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
     await this.#supervisor.start(this.#config);
     this.#systemd.sockets.settle();
     this.#applied = true;
@@ -301,7 +302,8 @@ export class Daemon {
     try {
       const next = await loadConfig(before.path, process.env);
       // Only another address: the endpoint itself still holds the one that it has.
-      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen)) await this.#moveEndpoint(next);
+      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen))
+        await this.#endpoint.move(before, next);
       if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
@@ -330,28 +332,6 @@ export class Daemon {
     this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
     this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
     return { ok: true, changes };
-  }
-
-  /**
-   * Make before break; when the new address cannot be bound, the reload is refused and the old one serves on. On the same
-   * port the two may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
-   */
-  async #moveEndpoint(next: Config): Promise<void> {
-    const old = this.#endpoint;
-    const overlaps = next.endpoint.listen.port === this.#config.endpoint.listen.port;
-    if (overlaps) await old.stop();
-    const endpoint = this.#createEndpoint(next);
-    try {
-      await endpoint.start();
-      this.#endpoint = endpoint;
-    } catch (error) {
-      if (overlaps) {
-        this.#endpoint = this.#createEndpoint(this.#config);
-        await this.#endpoint.start();
-      }
-      throw error;
-    }
-    if (!overlaps) await old.stop();
   }
 
   /** What a request may call this node besides loopback. */

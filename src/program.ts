@@ -208,6 +208,21 @@ program
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
 
+const collect = (value: string, before: string[]) => [...before, value];
+
+program
+  .command('retire')
+  .description('ends the SSH forward of a tunnel for good, once nothing speaks against it (see why NAME)')
+  .argument('<name>', 'the tunnel')
+  .addOption(configOption())
+  .addOption(socketOption())
+  .option('--dry-run', 'only say what would be done, and what speaks against it', false)
+  .option('--wait <duration>', 'try until it may go, as in 24h; ends early where waiting does not help')
+  .option('--override <code>', 'take on a blocker; each with a --reason, in the same order', collect, [])
+  .option('--reason <text>', 'why it is overridden: kept as evidence', collect, [])
+  .option('--json', 'print the outcome as JSON', false)
+  .action(ends((name: string, options: ControlFlags & RetireOptions) => retire(name, options, interruptible())));
+
 program
   .command('cutover')
   .description('moves the local port of a tunnel to its successor, without its clients noticing')
@@ -226,20 +241,6 @@ program
   .addOption(socketOption())
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((name: string, options: ControlFlags) => rollback(name, options, interruptible())));
-const collect = (value: string, before: string[]) => [...before, value];
-
-program
-  .command('retire')
-  .description('ends the SSH forward of a tunnel for good, once nothing speaks against it (see why NAME)')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--dry-run', 'only say what would be done, and what speaks against it', false)
-  .option('--wait <duration>', 'try until it may go, as in 24h; ends early where waiting does not help')
-  .option('--override <code>', 'take on a blocker; each with a --reason, in the same order', collect, [])
-  .option('--reason <text>', 'why it is overridden: kept as evidence', collect, [])
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags & RetireOptions) => retire(name, options, interruptible())));
 
 const importing = program
   .command('import')

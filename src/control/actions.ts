@@ -90,10 +90,10 @@ export function createActions<Controlled extends ControlledTunnel>(
       daemon.note({ event: 'operator.rotate', actor });
       return daemon.rotate(config);
     },
-    ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
     retire: async (request) => {
       refuseUnlessApplied();
       return daemon.retire(request);
     },
+    ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
   };
 }

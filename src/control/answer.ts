@@ -27,14 +27,14 @@ export interface ControlActions {
   down(names: readonly string[]): Promise<readonly TunnelStatus[]>;
   /** Settles with one line for people when the actor's sessions run on a new credential. */
   rotate(actor: string): Promise<string>;
+  /** Out of service for good. Settles when its SSH forward has ended. */
+  retire(request: RetireRequest): Promise<RetireOutcome>;
   /** Moves the local port of a tunnel to its successor. Settles when that is done, or undone. */
   cutover(name: string, tell: Tell): Promise<CutoverResult>;
   /** What a cut-over would do, and what would be said to it now. Changes nothing. */
   rehearseCutover(name: string): Promise<CutoverResult>;
   /** The way back of a cut-over, at once. */
   rollback(name: string, tell: Tell): Promise<CutoverResult>;
-  /** Out of service for good. Settles when its SSH forward has ended. */
-  retire(request: RetireRequest): Promise<RetireOutcome>;
 }
 
 /** Tells the client how far its command is. */
@@ -95,12 +95,12 @@ async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Te
       return { tunnels: (await actions.down(asked.names)).map(summary) };
     case 'rotate':
       return { outcome: await actions.rotate(asked.actor) };
+    case 'retire':
+      return actions.retire({ name: asked.name, dryRun: asked.dry_run, overrides: asked.overrides });
     case 'cutover':
       return asked.dry_run ? actions.rehearseCutover(asked.name) : actions.cutover(asked.name, tell);
     case 'rollback':
       return actions.rollback(asked.name, tell);
-    case 'retire':
-      return actions.retire({ name: asked.name, dryRun: asked.dry_run, overrides: asked.overrides });
   }
 }
 

@@ -10,14 +10,14 @@ export const request = z.discriminatedUnion('command', [
   z.object({ command: z.literal('up'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('down'), names: z.array(z.string()).min(1) }),
   z.object({ command: z.literal('rotate'), actor: z.string() }),
-  z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
-  z.object({ command: z.literal('rollback'), name: z.string() }),
   z.object({
     command: z.literal('retire'),
     name: z.string(),
     dry_run: z.boolean(),
     overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
   }),
+  z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
+  z.object({ command: z.literal('rollback'), name: z.string() }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -35,19 +35,6 @@ export type TunnelsResult = z.infer<typeof tunnelsResult>;
 /** What became of a rotation; `outcome` is one line for people. */
 export const rotateResult = z.object({ outcome: z.string() });
 
-/** What a cut-over, its rehearsal or the way back came to. */
-export const cutoverResult = z.object({
-  /** `possible`: of a rehearsal to which nothing was against; `unchanged`: it was so already. */
-  outcome: z.enum(['committed', 'blocked', 'rolled_back', 'unchanged', 'possible']),
-  reason: z.string().nullable(),
-  /** What is done, in words: of a rehearsal only. */
-  steps: z.array(z.string()),
-  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
-});
-export type CutoverResult = z.infer<typeof cutoverResult>;
-
-/** A line before the reply to a command that takes its time: how far it is, in words. */
-export const progress = z.object({ progress: z.string() });
 /** What became of a retirement, or would become of it. */
 export const retireResult = z.object({
   tunnel: z.string(),
@@ -62,6 +49,20 @@ export const retireResult = z.object({
   steps: z.array(z.string()),
 });
 export type RetireResult = z.infer<typeof retireResult>;
+
+/** What a cut-over, its rehearsal or the way back came to. */
+export const cutoverResult = z.object({
+  /** `possible`: of a rehearsal to which nothing was against; `unchanged`: it was so already. */
+  outcome: z.enum(['committed', 'blocked', 'rolled_back', 'unchanged', 'possible']),
+  reason: z.string().nullable(),
+  /** What is done, in words: of a rehearsal only. */
+  steps: z.array(z.string()),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
+});
+export type CutoverResult = z.infer<typeof cutoverResult>;
+
+/** A line before the reply to a command that takes its time: how far it is, in words. */
+export const progress = z.object({ progress: z.string() });
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -91,12 +92,12 @@ export type RefusalCode =
   | 'unknown_actor'
   | 'config_invalid'
   | 'reload_failed'
-  | 'cutover_impossible'
   | 'not_retirable'
   | 'verdict_unknown'
   /** Not carried out, and waiting does not help. */
   | 'needs_somebody'
   | 'cannot_override'
+  | 'cutover_impossible'
   | 'internal';
 
 /** A command that is refused, in words. */

@@ -55,6 +55,8 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
       target: `127.0.0.1:${successorPort}`,
       probe: { tcp: {}, every: '500ms', timeout: '300ms' },
       healthy_for: '1s',
+      hold: '1s',
+      verify_for: '1s',
     };
     const drain = { step: '1.2', quiet_for: SHORT.quiet_for, successor };
     const hub = { target: sshd.port, listen, drain };
@@ -128,6 +130,23 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     // Its port is still its own: a retirement would close it.
     const early = await runCli(['retire', 'hub', '--config', mesh.configFile]);
     expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('fleet-mesh cutover hub') });
+    expect(await runCli(['cutover', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+    const retired = await runCli(['retire', 'hub', '--wait', '20s', '--config', mesh.configFile]);
+    expect(retired).toMatchObject({ code: 0, stdout: expect.stringContaining('stays with the successor') });
+    const gone = await mesh.waitForTunnel('retired');
+    expect(gone).toMatchObject({ route: 'successor', reason: expect.stringContaining('with the successor') });
+    await echoOnce(listen);
+    await mesh.daemon.stop();
+
+    await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
+    await again.waitFor((status) => tunnelOf(status, 'hub').state === 'retired' && status.state === 'up');
+    await echoOnce(listen);
+    expect(tunnelOf(await again.status(), 'hub').usage.opened_total).toBe(0);
+    expect(await runCli(['up', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+    await again.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
+    // Where its clients go is another question, which `rollback` answers.
+    await echoOnce(listen);
+    expect(tunnelOf(await again.status(), 'hub')).toMatchObject({ route: 'successor', usage: { opened_total: 0 } });
   });
 
   const draining = async (extra: Record<string, unknown> = {}): Promise<Mesh> => {
