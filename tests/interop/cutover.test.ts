@@ -275,7 +275,9 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     await mesh.daemon.exit;
     await using daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
     const { hub } = await waitUntil('the port is served', () => ask(mesh.port('hub'), false).catch(() => undefined));
-    expect([hub, (await hubOf(daemon)).route]).toEqual(['new', 'successor']);
+    const { route, usage } = await hubOf(daemon);
+    expect([hub, route]).toEqual(['new', 'successor']);
+    expect(usage).toMatchObject({ opened_total: 0, clients: [] });
 
     expect(await cli('up', 'hub')).toMatchObject({ code: 0 });
     await daemon.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
