@@ -66,7 +66,7 @@ function judgePlan(plan: PlanFacts, offline: string): Reason[] {
 }
 
 function remarksOnHost({ name, codes, last_seen_before: seen }: HostRecord): string[] {
-  const refused = codes.includes('connect_refused') || codes.includes('connection_reset');
+  const refused = codes.includes('connect_refused');
   return [
     ...(seen === null
       ? [`${name} was never reachable as far as the evidence goes back: nothing shows that it would have been found.`]

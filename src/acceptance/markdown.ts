@@ -7,6 +7,8 @@ import type { AcceptanceReport } from './report.ts';
 /** Of a tunnel that flapped for a day, so many reasons are written out; the JSON has all. */
 const MOST_REASONS = 100;
 
+const HOUR_MS = 3_600_000;
+
 /** The report as a document to be filed. */
 export function acceptanceMarkdown(report: AcceptanceReport): string {
   const { verdict, node, offline, tunnels, host, remarks } = report;
@@ -39,7 +41,7 @@ export function acceptanceMarkdown(report: AcceptanceReport): string {
 }
 
 function proven({ offline, window_ms: ms }: AcceptanceReport): string {
-  return `for ${formatDuration(ms)} every production tunnel served without a break, ${text(offline)} was unreachable throughout, and no route went over it.`;
+  return `for ${hours(ms)} every production tunnel served without a break, ${text(offline)} was unreachable throughout, and no route went over it.`;
 }
 
 function heading(report: AcceptanceReport): string[][] {
@@ -47,7 +49,7 @@ function heading(report: AcceptanceReport): string[][] {
   return [
     ['node', text(report.node)],
     ['away', text(report.offline)],
-    ['window', window ? `${window.from} to ${window.until} (${formatDuration(report.window_ms)})` : 'no evidence'],
+    ['window', window ? `${window.from} to ${window.until} (${hours(report.window_ms)})` : 'no evidence'],
     ['as of', report.as_of],
     ['evidence', evidence.seq === 0 ? 'none' : `entry ${evidence.seq}, SHA-256 ${evidence.sha256}`],
     ['judged by', `fleet-mesh ${text(report.version)}`],
@@ -87,11 +89,16 @@ function hostRows(host: HostRecord): string[][] {
 }
 
 function check({ as_of: asOf, window_ms: ms, offline, evidence }: AcceptanceReport): string {
-  const again = `fleet-mesh acceptance --window ${formatDuration(ms)} --offline ${offline}`;
+  const again = `fleet-mesh acceptance --window ${hours(ms)} --offline ${offline}`;
   return list([
     `The evidence itself: \`fleet-mesh events --verify\`. It is intact up to entry ${evidence.seq} when the SHA-256 of that line of \`events.jsonl\`, without its newline, is the one above.`,
     `This report: \`${again} --until ${asOf}\`.`,
   ]);
+}
+
+/** As the window was asked for: 24h, not 1d. */
+function hours(ms: number): string {
+  return ms % HOUR_MS === 0 ? `${ms / HOUR_MS}h` : formatDuration(ms);
 }
 
 /** Rounded down: less than all must not read as all. */

@@ -88,7 +88,7 @@ function addressChanges(periods: ReturnType<typeof inForce>, offline: string): R
   const last = periods.at(-1)?.routes?.workstations[offline];
   return periods.flatMap(({ period, routes }) => {
     const address = routes?.workstations[offline];
-    if (address === undefined || address === last) return [];
+    if (address === undefined || last === undefined || address === last) return [];
     return [reasonOf('host_address_changed', `${offline} was looked for at ${address}, and later at ${last}`, period)];
   });
 }

@@ -17,7 +17,7 @@ export interface Sighting {
 export type Attempt = { readonly banner: string | undefined } | { readonly error: unknown };
 
 /** Who says no is out of reach; an answer that does not come is none. Anything else went wrong on our own side. */
-const AWAY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH']);
+const AWAY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 const BANNER_LIMIT = 80;
 
@@ -32,6 +32,8 @@ export function sightingOf(attempts: readonly Attempt[]): Sighting {
     else return reached(attempt.banner);
   }
   const explained = failures.map(failure);
+  const there = explained.find(({ state }) => state === 'reachable');
+  if (there) return there;
   // A family that this node has no route for is no way to the host; the other one may be.
   const tried = explained.filter(({ code }) => code !== 'ENETUNREACH');
   const decisive = tried.find(({ state }) => state === 'unknown') ?? tried[0] ?? explained[0];
@@ -47,6 +49,9 @@ function failure(error: unknown): Sighting {
   const known = TunnelError.from(error);
   const reason = printable(known.message);
   const errno = errnoOf(known.cause);
+  // A refusal has an errno of its own: this one had accepted before.
+  if (errno === 'ECONNRESET')
+    return { state: 'reachable', code: null, reason: `it accepted a connection, and reset it` };
   if (known.code === 'dns_failed') {
     // Only the resolver's own no is an answer; that it was not asked, or is silent, says nothing.
     return errno === 'ENOTFOUND'
