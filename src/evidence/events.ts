@@ -18,7 +18,7 @@ const pulse = z.object({
 export type Pulse = z.infer<typeof pulse>;
 
 /** `unknown`: it could not be looked for, so that its absence is not proven. */
-export const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
+const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
 
 /** What a heartbeat tells of a host that is looked for from time to time. */
 const hostPulse = z.object({
