@@ -1,5 +1,6 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
@@ -53,6 +54,7 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
+  readonly #clients: Clients;
   readonly #supervisor: Supervisor;
   readonly #lookout: Lookout;
   readonly #plan: PlanWatch;
@@ -92,6 +94,7 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
@@ -99,7 +102,7 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
       random: Math.random,
     });
     const links = () => this.#supervisor.links();
@@ -147,6 +150,7 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
+        this.#clients.keepOnly(this.#config.tunnels);
         this.#recorder.tick(this.#supervisor.pulses(), () => this.#lookout.takePulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
@@ -193,7 +197,10 @@ export class Daemon {
   snapshot(): Status {
     const now = new Date();
     const known = (name: string) => this.#recorder.historyOf(name);
-    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
+    const tunnels = this.#supervisor
+      .tunnels()
+      .map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()))
+      .map((tunnel) => this.#clients.describe(tunnel, now));
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {

@@ -18,6 +18,12 @@ const CAPABILITIES = {
   'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
   nsenter: { program: 'nsenter', debian: 'util-linux' },
   ip: { program: 'ip', debian: 'iproute2' },
+  'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
+  man: { program: 'man', debian: 'man-db' },
+  bash: { program: 'bash', debian: 'bash' },
+  zsh: { program: 'zsh', debian: 'zsh' },
+  fish: { program: 'fish', debian: 'fish' },
+  lintian: { program: 'lintian', debian: 'lintian' },
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';

@@ -7,7 +7,8 @@
 #   boot.sh enter  DIR CGROUP PROGRAM NODE   the box; lives until it is killed, and with whoever started it
 #
 # DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, PROGRAM the checkout whose build is shown
-# as /usr/lib/fleet-mesh, NODE the node that runs it.
+# as /usr/lib/fleet-mesh, NODE the node that runs it. Without a PROGRAM (an empty one) the machine is one that has a node,
+# and no fleet-mesh yet.
 set -euo pipefail
 
 stage=$1
@@ -35,19 +36,27 @@ make_root() {
 }
 
 show_program() {
-  local root=$dir/root program=$1 node=$2 each
+  local root=$dir/root program=$1 each
   mkdir -p "$root/usr/lib/fleet-mesh" "$root/usr/local/bin"
   for each in dist node_modules; do
     mkdir "$root/usr/lib/fleet-mesh/$each"
     mount --rbind "$program/$each" "$root/usr/lib/fleet-mesh/$each"
   done
   cp "$program/package.json" "$root/usr/lib/fleet-mesh/"
-  # The first place where systemd looks for a program without a path.
-  rm -f "$root/usr/local/sbin/node" "$root/usr/local/bin/node"
-  : >"$root/usr/local/bin/node"
-  chmod 755 "$root/usr/local/bin/node"
-  mount --bind "$node" "$root/usr/local/bin/node"
   cp "$program"/systemd/system/* "$root/run/systemd/system/"
+}
+
+# As the first place where systemd looks for a program without a path, and as where Debian's node is.
+show_node() {
+  local root=$dir/root node=$1 place
+  mkdir -p "$root/usr/local/bin"
+  rm -f "$root/usr/local/sbin/node"
+  for place in /usr/local/bin/node /usr/bin/node; do
+    rm -f "$root$place"
+    : >"$root$place"
+    chmod 755 "$root$place"
+    mount --bind "$node" "$root$place"
+  done
 }
 
 # What a machine's boot does and a box must not: it would touch the kernel, or take seconds.
@@ -93,7 +102,8 @@ case $stage in
     make_root
     root=$dir/root
     mkdir -p "$root/run/systemd/system" "$root/run/systemd/journald.conf.d" "$root/run/lock"
-    show_program "$3" "$4"
+    [[ -z $3 ]] || show_program "$3"
+    show_node "$4"
     keep_boot_small
     cd "$root"
     mkdir run/old-root

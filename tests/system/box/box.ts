@@ -30,11 +30,12 @@ export class Box implements AsyncDisposable {
     this.#cgroup = cgroup;
   }
 
-  static async boot(): Promise<Box> {
+  /** `withProgram`: as if it were installed. */
+  static async boot(withProgram = true): Promise<Box> {
     const temp = tempDir('box');
     const cgroup = cgroupFor(temp);
     mkdirSync(cgroup);
-    const args = [BOOT, 'enter', temp.path, cgroup, CHECKOUT, process.execPath];
+    const args = [BOOT, 'enter', temp.path, cgroup, withProgram ? CHECKOUT : '', process.execPath];
     const box = new Box(spawnOwned(requireProgram('bash'), args), temp, cgroup);
     try {
       await box.#booted();

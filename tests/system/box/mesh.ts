@@ -79,24 +79,26 @@ export class BoxedMesh implements AsyncDisposable {
     this.#cleanup = owned;
   }
 
-  static async install(as: 'system' | 'user'): Promise<BoxedMesh> {
+  /** With `package` nothing is installed yet but what the administrator writes. */
+  static async install(as: 'system' | 'user' | 'package'): Promise<BoxedMesh> {
     const owned = new Cleanup();
     try {
-      const place = as === 'system' ? SYSTEM : AS_USER;
+      const place = as === 'user' ? AS_USER : SYSTEM;
       const [box, sshd, echo] = [
-        owned.use(await Box.boot()),
+        owned.use(await Box.boot(as !== 'package')),
         owned.use(await startSshd()),
         owned.use(await startEcho()),
       ];
       const mesh = new BoxedMesh(box, sshd, echo, await freePort(), place, owned);
-      await (as === 'system' ? makeSystem(box) : makeUser(box));
+      if (as === 'system') await makeSystem(box);
+      if (as === 'user') await makeUser(box);
       box.write(place.key, readFileSync(sshd.clientKeyFile, 'utf8'), 0o600);
       box.write(place.knownHosts, readFileSync(sshd.knownHostsFile, 'utf8'));
       mesh.dropIn(
         'fleet-mesh-endpoint.socket',
         `[Socket]\nListenStream=\nListenStream=127.0.0.1:${mesh.endpointPort}\n`,
       );
-      if (!HAS_NATIVE) mesh.dropIn('fleet-mesh.service', '[Service]\nNotifyAccess=all\n', 'notify');
+      if (!HAS_NATIVE && as !== 'package') mesh.dropIn('fleet-mesh.service', '[Service]\nNotifyAccess=all\n', 'notify');
       await mesh.#own();
       return mesh;
     } catch (error) {

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Dependency {
+  /** Within the checkout and within the package: node_modules/… */
+  readonly path: string;
+  readonly name: string;
+  readonly version: string;
+  /** SPDX expression. */
+  readonly license: string;
+  readonly author: string | undefined;
+  readonly homepage: string | undefined;
+}
+
+interface LockedPackage {
+  readonly version: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly devOptional?: boolean;
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license?: string;
+  readonly licenses?: readonly { readonly type: string }[];
+  readonly author?: string | { readonly name: string };
+  readonly homepage?: string;
+}
+
+/**
+ * What the program needs to run, by the lock file, and as it is installed: no network is asked. The optional ones are
+ * left out: they are compiled for one machine, and the program does without them.
+ * Throws if the checkout has another version than the lock file says.
+ */
+export function productionDependencies(checkout: string): Dependency[] {
+  const lock = readJson<{ packages: Record<string, LockedPackage> }>(join(checkout, 'package-lock.json'));
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, optional, devOptional }]) => path !== '' && !dev && !optional && !devOptional)
+    .map(([path, { version }]) => installed(checkout, path, version))
+    .sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+function installed(checkout: string, path: string, wanted: string): Dependency {
+  const file = join(checkout, path, 'package.json');
+  const manifest = existsSync(file) ? readJson<Manifest>(file) : undefined;
+  if (manifest?.version !== wanted) {
+    throw new Error(`${path} is ${manifest?.version ?? 'missing'}, package-lock.json says ${wanted}: run npm ci`);
+  }
+  const { name, author, homepage } = manifest;
+  const license = manifest.license ?? manifest.licenses?.[0]?.type;
+  if (license === undefined) throw new Error(`${path} does not say under which licence it may be passed on`);
+  return { path, name, version: wanted, license, author: typeof author === 'object' ? author.name : author, homepage };
+}
+
+function readJson<T>(file: string): T {
+  return JSON.parse(readFileSync(file, 'utf8')) as T;
+}

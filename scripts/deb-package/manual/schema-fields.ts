@@ -1,0 +1,77 @@
+/** The part of JSON Schema that the schema of the configuration consists of. */
+export interface SchemaNode {
+  readonly description?: string;
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+export interface Field {
+  /** Keys from the top; NAME stands for a name of the file's own, [] for each item of a list. */
+  readonly path: readonly string[];
+  readonly description: string;
+  /** What is written there, in words. */
+  readonly type: string;
+  readonly isRequired: boolean;
+}
+
+/** Every field that the file may have, in the order of the schema, each once. */
+export function fieldsOf(schema: SchemaNode): Field[] {
+  const seen = new Set<string>();
+  return walk(schema, []).filter(({ path }) => {
+    const key = path.join('.');
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+function walk(node: SchemaNode, path: readonly string[]): Field[] {
+  const own = Object.entries(node.properties ?? {}).flatMap(([key, child]) => [
+    {
+      path: [...path, key],
+      description: child.description ?? '',
+      type: typeOf(child),
+      isRequired: node.required?.includes(key) === true,
+    },
+    ...walk(child, [...path, key]),
+  ]);
+  const { additionalProperties: named, items, anyOf = [] } = node;
+  return [
+    ...own,
+    ...(typeof named === 'object' ? walk(named, [...path, 'NAME']) : []),
+    ...(items === undefined ? [] : walk(items, [...path, '[]'])),
+    ...anyOf.flatMap((variant) => walk(variant, path)),
+  ];
+}
+
+function typeOf(node: SchemaNode): string {
+  if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(typeOf))].join(', or ');
+  if (node.const !== undefined) return String(node.const);
+  if (node.enum !== undefined) return node.enum.join(' | ');
+  switch (node.type) {
+    case 'boolean':
+      return 'true | false';
+    case 'array':
+      return 'list';
+    case 'object':
+      return 'mapping';
+    case 'integer':
+    case 'number':
+      return bounds(node);
+    case 'string':
+      return 'text';
+    default:
+      return 'any value';
+  }
+}
+
+function bounds({ type, minimum, maximum }: SchemaNode): string {
+  const kind = type === 'integer' ? 'whole number' : 'number';
+  return minimum === undefined || maximum === undefined ? kind : `${kind}, ${minimum} to ${maximum}`;
+}

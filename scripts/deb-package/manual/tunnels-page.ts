@@ -1,0 +1,73 @@
+import { checkNotYet } from '../../../src/config/not-yet.ts';
+import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
+import { type Field, fieldsOf, type SchemaNode } from './schema-fields.ts';
+
+/** A whole file; a test loads it. */
+export const EXAMPLE = `version: 1
+node: node-a
+hosts:
+  node-a: { address: 192.0.2.1, role: production }
+  node-b:
+    address: node-b.example.net
+    user: fleet
+    known_hosts: /etc/fleet-mesh/known_hosts
+actors:
+  atm-fleet-mesh: { key: credential:key_id }
+tunnels:
+  state-hub:
+    host: node-b
+    actor: atm-fleet-mesh
+    listen: 127.0.0.1:18000
+    target: 10.0.0.5:8000
+    production: true
+    probe: { http: { path: /state/health, json: { status: ok } }, every: 10s }
+`;
+
+const WRITING = [
+  'It is strict: an unknown key, a wrong type or a dangling name is an error with file, line and column. ' +
+    '`fleet-mesh check` says all of them at once; `fleet-mesh schema config` prints the JSON Schema.',
+  'Durations are a whole number and a unit: 500ms, 10s, 5m, 24h, 7d. Addresses are host:port, [IPv6]:port or ' +
+    'unix:/path. In a path, ~ is the home of the daemon user, a relative path is relative to this file, and ' +
+    'credential:NAME is a file that systemd hands over (`LoadCredential=`).',
+  'Names of hosts, actors and tunnels are a-z, 0-9, ".", "_" and "-", at most 63 long. Below, NAME stands for such a ' +
+    'name, and [] for each item of a list.',
+];
+
+/** fleet-mesh-tunnels(5), from the schema of the configuration. */
+export function tunnelsPage(schema: SchemaNode, version: string, date: string): string {
+  const fields = fieldsOf(schema);
+  const groups = Object.keys(schema.properties ?? {});
+  return page({ name: 'fleet-mesh-tunnels', section: 5, date, version, manual: 'File Formats' }, [
+    section('Name', `fleet\\-mesh\\-tunnels \\- ${prose('configuration of fleet-mesh on one node')}`),
+    section('Synopsis', italic('/etc/fleet-mesh/tunnels.yaml'), '.br', italic('~/.config/fleet-mesh/tunnels.yaml')),
+    section('Description', WRITING.map(prose).join('\n.PP\n')),
+    section('Fields', ...groups.map((group) => groupOf(group, fields))),
+    section('Example', verbatim(EXAMPLE)),
+    section(
+      'Files',
+      entry(italic('/etc/fleet-mesh/example-tunnels.yaml'), prose('Every field with its default, explained.')),
+    ),
+    section('See also', prose('fleet-mesh(1), ssh_config(5), sshd_config(5)')),
+  ]);
+}
+
+function groupOf(group: string, fields: readonly Field[]): string {
+  return subsection(group, ...fields.filter(({ path }) => path[0] === group).map(fieldEntry));
+}
+
+function fieldEntry({ path, type, description, isRequired }: Field): string {
+  const notes = [
+    ...(isRequired ? ['Required.'] : []),
+    // The loader's own word, so that the page cannot promise what the daemon refuses.
+    ...(isNotYet(path) ? ['Not in this version, which refuses it.'] : []),
+  ];
+  return entry(
+    `${bold(path.join('.').replaceAll('.[]', '[]'))} (${prose(type)})`,
+    prose([description, ...notes].join(' ')),
+  );
+}
+
+function isNotYet(path: readonly string[]): boolean {
+  const document = path.reduceRight<unknown>((value, key) => ({ [key]: value }), {});
+  return checkNotYet(document).length > 0;
+}

@@ -1,0 +1,65 @@
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isLicenseFile } from './copyright.ts';
+import type { Dependency } from './dependencies.ts';
+
+/** Folders of a package that no program runs from; further down the same names may be part of a library. */
+const TOP_FOLDERS =
+  /^(?:\..*|test|tests|__tests__|bench|benchmark|benchmarks|example|examples|docs?|coverage|browser|types|integration|scripts|bin)$/;
+/** Of a compiled module: made for one machine, or what it is made from. */
+const NATIVE = /^(?:build|src|binding\.gyp)$/;
+/** Commands of its own, which nobody calls here. */
+const COMMANDS = /^bin\.m?js$/;
+/** What node does not read. */
+const NOT_RUN =
+  /^\.|\.(?:md|markdown|map|ts|cts|mts|flow|c|cc|h|node|gypi?|yml|yaml|sh|html|css|png|tgz|lock|bnf|tap|log|txt)$/i;
+
+/**
+ * The program directory: what runs, and nothing else. The interpreter is the one that the package depends on, whatever
+ * else is on the PATH.
+ */
+export function installProgram(checkout: string, into: string, dependencies: readonly Dependency[]): void {
+  copy(join(checkout, 'dist'), join(into, 'dist'), (name) => !NOT_RUN.test(name));
+  const cli = join(into, 'dist/cli.js');
+  writeFileSync(cli, readFileSync(cli, 'utf8').replace(/^#!.*/, '#!/usr/bin/node'));
+  chmodSync(cli, 0o755);
+  copyFileSync(join(checkout, 'package.json'), join(into, 'package.json'));
+  for (const { path } of dependencies) installDependency(join(checkout, path), join(into, path));
+}
+
+function installDependency(from: string, into: string): void {
+  const below = (directory: string, depth: number): void => {
+    const entries = readdirSync(join(from, directory), { withFileTypes: true });
+    const isNative = entries.some(({ name }) => name === 'binding.gyp');
+    for (const entry of entries) {
+      const { name } = entry;
+      const path = join(directory, name);
+      // Its own dependencies come by themselves: the lock file knows them.
+      if (name === 'node_modules' || (isNative && NATIVE.test(name))) continue;
+      if (entry.isDirectory()) {
+        if (depth > 0 || !TOP_FOLDERS.test(name)) below(path, depth + 1);
+      } else if (!NOT_RUN.test(name) && !COMMANDS.test(name) && !isLicenseFile(name)) {
+        install(join(from, path), join(into, path));
+      }
+    }
+  };
+  below('', 0);
+}
+
+function copy(from: string, into: string, isWanted: (name: string) => boolean): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.isDirectory()) copy(join(from, entry.name), join(into, entry.name), isWanted);
+    else if (isWanted(entry.name)) install(join(from, entry.name), join(into, entry.name));
+  }
+}
+
+/** A file as the package has it: nobody's umask is kept. */
+export function install(from: string, into: string): void {
+  write(into, readFileSync(from));
+}
+
+export function write(into: string, content: string | Uint8Array, mode = 0o644): void {
+  mkdirSync(dirname(into), { recursive: true });
+  writeFileSync(into, content);
+  chmodSync(into, mode);
+}

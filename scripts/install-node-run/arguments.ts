@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+
+export const USAGE = `usage: scripts/install-node HOST|--local [options]
+
+  HOST               as ssh takes it (BatchMode: a key or an agent has to let us in); --local is this machine
+  --user             for the user who logs in, instead of the system (which needs root)
+  --config FILE      a tunnel YAML, for a node that has none yet; what is there is never overwritten
+  --dry-run          show every file, unit and command, and change nothing
+  --rollback         bring back what was there before the last installation
+  --uninstall        remove it; configuration, keys and state stay
+  --purge            with --uninstall: those as well
+  --skip-doctor      go on though hosts are away; a port of an ssh unit is never taken over like that
+  --timeout 60s      how long the tunnels may take to be up
+  --ssh-config FILE  for ssh, instead of the user's
+`;
+
+export interface InstallNodeArguments {
+  /** Undefined: this machine. */
+  readonly host: string | undefined;
+  readonly sshConfig: string | undefined;
+  /** Path on this machine. */
+  readonly config: string | undefined;
+  readonly command: 'install' | 'uninstall';
+  /** For the command, every one from a fixed set: nothing in them means anything to a shell. */
+  readonly flags: readonly string[];
+}
+
+/** Throws an Error with a sentence on what is wrong. Pure. */
+export function parseArguments(argv: readonly string[]): InstallNodeArguments | 'help' {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean' },
+      local: { type: 'boolean' },
+      user: { type: 'boolean' },
+      config: { type: 'string' },
+      'dry-run': { type: 'boolean' },
+      rollback: { type: 'boolean' },
+      uninstall: { type: 'boolean' },
+      purge: { type: 'boolean' },
+      'skip-doctor': { type: 'boolean' },
+      timeout: { type: 'string' },
+      'ssh-config': { type: 'string' },
+    },
+  });
+  if (values.help) return 'help';
+  const [host, ...more] = positionals;
+  if (more.length > 0 || (host === undefined) !== (values.local === true)) throw new Error('one HOST, or --local');
+  if (host?.startsWith('-') || host === '') throw new Error(`${JSON.stringify(host)} is no host`);
+  if (values.purge && !values.uninstall) throw new Error('--purge is for --uninstall');
+  if (values.uninstall && (values.rollback || values.config !== undefined || values['skip-doctor'])) {
+    throw new Error('--uninstall goes with --user, --dry-run and --purge alone');
+  }
+  if (values.timeout !== undefined && !/^\d{1,6}(ms|s|m)$/.test(values.timeout)) throw new Error('--timeout as in 60s');
+  const named = ['user', 'dry-run', 'rollback', 'purge', 'skip-doctor'] as const;
+  return {
+    host,
+    sshConfig: values['ssh-config'],
+    config: values.config,
+    command: values.uninstall ? 'uninstall' : 'install',
+    flags: [
+      ...named.filter((name) => values[name]).map((name) => `--${name}`),
+      ...(values.timeout === undefined ? [] : ['--timeout', values.timeout]),
+    ],
+  };
+}

@@ -1,0 +1,65 @@
+/** The program behind scripts/install-node: packs the release, and has the node install it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type InstallNodeArguments, parseArguments, USAGE } from './arguments.ts';
+import { farCommand, GIVEN_CONFIG } from './far-command.ts';
+import { packRelease } from './pack.ts';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+const { FLEET_MESH_CALLED_FROM = process.cwd() } = process.env;
+
+/** Settles with its exit code; 1 for one that was killed. */
+async function run(program: string, args: readonly string[], input: 'ignore' | 'pipe' = 'ignore') {
+  const child = spawn(program, args, { stdio: [input, 'inherit', 'inherit'] });
+  const ended = once(child, 'exit').then(([code]: (number | null)[]) => code ?? 1);
+  return { child, ended };
+}
+
+async function here(tree: string, { command, flags, config }: InstallNodeArguments): Promise<number> {
+  const given = config === undefined ? [] : ['--config', resolve(FLEET_MESH_CALLED_FROM, config)];
+  return (await run(process.execPath, [join(tree, 'dist/cli.js'), command, ...flags, ...given])).ended;
+}
+
+async function there(tree: string, host: string, args: InstallNodeArguments): Promise<number> {
+  const { command, flags, config, sshConfig } = args;
+  if (config !== undefined) await copyFile(resolve(FLEET_MESH_CALLED_FROM, config), join(tree, GIVEN_CONFIG));
+  const options = ['-o', 'BatchMode=yes', '-T', ...(sshConfig === undefined ? [] : ['-F', sshConfig])];
+  const remote = farCommand(command, flags, config !== undefined);
+  const ssh = await run('ssh', [...options, '--', host, remote], 'pipe');
+  const tar = spawn('tar', ['-czf', '-', '-C', tree, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // A far side that has had enough says why by its exit code.
+  ssh.child.stdin?.on('error', () => {});
+  if (ssh.child.stdin) tar.stdout.pipe(ssh.child.stdin);
+  const code = await ssh.ended;
+  // What nobody reads any more it would wait for ever to write.
+  tar.stdout.destroy();
+  return code;
+}
+
+async function main(): Promise<number> {
+  const args = parseArguments(process.argv.slice(2));
+  if (args === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const tree = await mkdtemp(join(tmpdir(), 'fleet-mesh-release-'));
+  try {
+    packRelease(checkout, tree);
+    return await (args.host === undefined ? here(tree, args) : there(tree, args.host, args));
+  } finally {
+    await rm(tree, { recursive: true, force: true });
+  }
+}
+
+// Ctrl-C reaches the child as well, which undoes what it has done: its end is waited for.
+process.on('SIGINT', () => {});
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`install-node: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  process.exitCode = 64;
+}

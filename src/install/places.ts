@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+
+/** Who runs the daemon: a user of its own under the system's manager, or whoever installs it under their own. */
+export type Scope = 'system' | 'user';
+
+/** Where everything of an installation is; all paths are absolute. */
+export interface Places {
+  readonly scope: Scope;
+  /** `systemctl` with what leads to the right manager. */
+  readonly systemctl: readonly string[];
+  /** Releases, the link to the current one, and the record. */
+  readonly library: string;
+  readonly record: string;
+  /** Unit files. */
+  readonly units: string;
+  /** The same, gone with the next boot: for what holds during a hand-over. */
+  readonly passingUnits: string;
+  readonly configDirectory: string;
+  readonly config: string;
+  /** Private keys that are handed to the unit; undefined for a user, whose daemon reads them where they are. */
+  readonly keys: string | undefined;
+  readonly sysusers: string | undefined;
+  readonly tmpfiles: string | undefined;
+  /** What the daemon remembers: of these, those that are there. */
+  readonly state: readonly string[];
+  /** RuntimeDirectory= of the unit, which outlives it. */
+  readonly runtime: string;
+  /** `HOME` and the directories that the daemon's unit has in its environment (systemd.exec(5)). */
+  readonly daemonEnvironment: {
+    readonly HOME: string;
+    readonly RUNTIME_DIRECTORY: string;
+    readonly CREDENTIALS_DIRECTORY?: string;
+  };
+}
+
+/** For the system unit. Pure. */
+export function systemPlaces(): Places {
+  return {
+    scope: 'system',
+    systemctl: ['systemctl'],
+    library: '/usr/lib/fleet-mesh',
+    record: '/usr/lib/fleet-mesh/install.json',
+    units: '/etc/systemd/system',
+    passingUnits: '/run/systemd/system',
+    configDirectory: '/etc/fleet-mesh',
+    config: '/etc/fleet-mesh/tunnels.yaml',
+    keys: '/etc/fleet-mesh/keys',
+    sysusers: '/etc/sysusers.d/fleet-mesh.conf',
+    tmpfiles: '/etc/tmpfiles.d/fleet-mesh.conf',
+    state: ['/var/lib/fleet-mesh'],
+    runtime: '/run/fleet-mesh',
+    daemonEnvironment: {
+      HOME: '/var/lib/fleet-mesh',
+      RUNTIME_DIRECTORY: '/run/fleet-mesh',
+      CREDENTIALS_DIRECTORY: '/run/credentials/fleet-mesh.service',
+    },
+  };
+}
+
+/** For the user unit: `runtime` is `$XDG_RUNTIME_DIR`. Pure. */
+export function userPlaces(home: string, runtime: string): Places {
+  const library = join(home, '.local/lib/fleet-mesh');
+  const configDirectory = join(home, '.config/fleet-mesh');
+  return {
+    scope: 'user',
+    systemctl: ['systemctl', '--user'],
+    library,
+    record: join(library, 'install.json'),
+    units: join(home, '.config/systemd/user'),
+    passingUnits: join(runtime, 'systemd/user'),
+    configDirectory,
+    config: join(configDirectory, 'tunnels.yaml'),
+    keys: undefined,
+    sysusers: undefined,
+    tmpfiles: undefined,
+    // systemd 252 has a user's StateDirectory= in the directory of the configuration, later ones here.
+    state: [join(home, '.local/state/fleet-mesh')],
+    runtime: join(runtime, 'fleet-mesh'),
+    daemonEnvironment: { HOME: home, RUNTIME_DIRECTORY: join(runtime, 'fleet-mesh') },
+  };
+}
+
+/** Where a release is kept. Pure. */
+export function releasePath({ library }: Places, id: string): string {
+  return join(library, 'releases', id);
+}
+
+/** The program of a release, by the path that no other release ever has. Pure. */
+export function programPath(places: Places, id: string): string {
+  return join(releasePath(places, id), 'dist/cli.js');
+}

@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Scope } from './places.ts';
+
+/** `release.json` at the root of a packed program. */
+const releaseSchema = z.strictObject({
+  /** Version and hash of the content: names a directory. */
+  id: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,99}$/),
+});
+
+/** A packed program: what it is called, and the files of it that belong elsewhere on a node. */
+export interface Release {
+  readonly id: string;
+  /** The packed program's directory. */
+  readonly tree: string;
+  /** Unit files by name. */
+  readonly units: ReadonlyMap<string, string>;
+  readonly sysusers: string;
+  readonly tmpfiles: string;
+  readonly notifyFallback: string;
+  readonly restartSteps: string;
+  readonly example: string;
+}
+
+/** There is no packed program where one should be. */
+export class NotPacked extends Error {
+  override readonly name = 'NotPacked';
+}
+
+/** Reads the release that is unpacked in `tree`; rejects with {@link NotPacked} where it is none. */
+export async function readRelease(tree: string, scope: Scope): Promise<Release> {
+  const text = (path: string) => readFile(join(tree, path), 'utf8');
+  const manifest = await text('release.json').catch(() => {
+    throw new NotPacked(`${tree} is no packed program: scripts/install-node makes one, and calls this command in it`);
+  });
+  const units = join('systemd', scope);
+  const names = await readdir(join(tree, units));
+  return {
+    id: releaseSchema.parse(JSON.parse(manifest)).id,
+    tree,
+    units: new Map(
+      await Promise.all(names.map(async (name): Promise<[string, string]> => [name, await text(join(units, name))])),
+    ),
+    sysusers: await text('systemd/sysusers.d/fleet-mesh.conf'),
+    tmpfiles: await text('systemd/tmpfiles.d/fleet-mesh.conf'),
+    notifyFallback: await text('systemd/drop-in/10-notify-fallback.conf'),
+    restartSteps: await text('systemd/drop-in/20-restart-steps.conf'),
+    example: await text('config/example-tunnels.yaml'),
+  };
+}

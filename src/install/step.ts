@@ -1,0 +1,54 @@
+/** One thing that is done to a node. Data: planned without looking, shown without doing, done without deciding. */
+export type Step =
+  | { readonly kind: 'copy-tree'; readonly from: string; readonly to: string }
+  | { readonly kind: 'remove-tree'; readonly path: string }
+  | {
+      readonly kind: 'write';
+      readonly path: string;
+      readonly text: string;
+      readonly mode: number;
+      /** Where the text comes from, for those who are shown it; undefined: it is shown itself. */
+      readonly source: string | undefined;
+    }
+  /** A file or a link, and the directories that are left empty by that. */
+  | { readonly kind: 'remove'; readonly path: string }
+  /** A symbolic link, replaced in one go. */
+  | { readonly kind: 'link'; readonly path: string; readonly to: string }
+  | {
+      readonly kind: 'command';
+      readonly argv: readonly [string, ...string[]];
+      /** What it is for, where that is not plain. */
+      readonly what?: string;
+      /** In milliseconds. */
+      readonly timeoutMs?: number;
+    }
+  /** Until something listens on each of the TCP ports of this node. */
+  | { readonly kind: 'await-ports'; readonly ports: readonly number[] };
+
+/** What the step does, for `--dry-run` and for the one who watches; whole lines. Pure. */
+export function describeStep(step: Step): string[] {
+  switch (step.kind) {
+    case 'copy-tree':
+      return [`copy   ${step.to}`];
+    case 'remove-tree':
+      return [`remove ${step.path}/`];
+    case 'write':
+      return step.source === undefined
+        ? [
+            `write  ${step.path}:`,
+            ...step.text
+              .trimEnd()
+              .split('\n')
+              .map((line) => `         ${line}`),
+          ]
+        : [`write  ${step.path} (${step.source})`];
+    case 'remove':
+      return [`remove ${step.path}`];
+    case 'link':
+      return [`link   ${step.path} -> ${step.to}`];
+    case 'command':
+      return [`run    ${step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
+    case 'await-ports':
+      return [`wait   until something listens on ${step.ports.join(', ')}`];
+  }
+}

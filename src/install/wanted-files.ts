@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type { Places } from './places.ts';
+import type { Release } from './release.ts';
+import { type SocketUnit, wantsSockets } from './sockets.ts';
+
+/** A file that an installation consists of, beside the program. */
+export interface WantedFile {
+  readonly text: string;
+  /** Where in the release it comes from; undefined for what is made here. */
+  readonly shipped: string | undefined;
+  /** Whether a daemon that runs has to be restarted for it. */
+  readonly restarts: boolean;
+}
+
+export interface NodeTraits {
+  readonly systemdVersion: number;
+  /** Whether the node's own node can load the module that speaks to systemd. */
+  readonly speaksNatively: boolean;
+}
+
+export const SERVICE = 'fleet-mesh.service';
+/** RestartSteps= is known from here on. */
+const RESTART_STEPS_SINCE = 254;
+
+/**
+ * Every file by its path. Of configuration only the example: the real one is the operator's. Without sockets (there is no
+ * configuration yet) nothing is made of it. Pure.
+ */
+export function wantedFiles(
+  places: Places,
+  release: Release,
+  sockets: readonly SocketUnit[],
+  traits: NodeTraits,
+): Map<string, WantedFile> {
+  const files = new Map<string, WantedFile>();
+  const ship = (path: string, from: string, text: string, restarts: boolean) =>
+    files.set(path, { text, shipped: from, restarts });
+  const make = (path: string, text: string) => files.set(path, { text, shipped: undefined, restarts: true });
+  for (const [name, text] of release.units) {
+    ship(join(places.units, name), `systemd/${places.scope}/${name}`, text, name === SERVICE);
+  }
+  if (places.sysusers) ship(places.sysusers, 'systemd/sysusers.d/fleet-mesh.conf', release.sysusers, false);
+  if (places.tmpfiles) ship(places.tmpfiles, 'systemd/tmpfiles.d/fleet-mesh.conf', release.tmpfiles, false);
+  const dropIn = (name: string) => join(places.units, `${SERVICE}.d`, name);
+  if (!traits.speaksNatively) {
+    const name = '10-notify-fallback.conf';
+    ship(dropIn(name), `systemd/drop-in/${name}`, release.notifyFallback, true);
+  }
+  if (traits.systemdVersion >= RESTART_STEPS_SINCE) {
+    const name = '20-restart-steps.conf';
+    ship(dropIn(name), `systemd/drop-in/${name}`, release.restartSteps, true);
+  }
+  for (const socket of sockets) for (const [path, text] of socket.files) make(join(places.units, path), text);
+  if (sockets.length > 0) make(dropIn('50-sockets.conf'), wantsSockets(sockets));
+  ship(join(places.configDirectory, 'example-tunnels.yaml'), 'config/example-tunnels.yaml', release.example, false);
+  return files;
+}

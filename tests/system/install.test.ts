@@ -1,0 +1,268 @@
+import { createServer, type Server } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasBox } from '../support/capabilities.ts';
+import { freePort, type LoopbackServer } from '../support/loopback.ts';
+import { type RequestFailure, startRequestLoop } from '../support/request-loop.ts';
+import { echoOnce } from '../support/steady-client.ts';
+import { startEcho } from '../support/targets.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { BareNode, CHECKOUT } from './box/bare-node.ts';
+
+const SERVICE = 'fleet-mesh.service';
+const while_down = { hold: '15s', limit: 5_000 };
+
+describe.skipIf(!hasBox())('installing a node for the system, under a real systemd', () => {
+  let node: BareNode;
+  let echo: LoopbackServer;
+  let hub: number;
+  let issues: number;
+  let yaml: string;
+
+  beforeAll(async () => {
+    [node, echo] = [await BareNode.boot('system'), await startEcho()];
+    [hub, issues] = [await freePort(), await freePort()];
+    await node.startOldUnit('fleet-hub', { port: hub, target: echo.port });
+    await node.startOldUnit('fleet-issues', { port: issues, target: echo.port });
+    await node.bringKeys();
+    const target = `127.0.0.1:${echo.port}`;
+    yaml = await node.writeYaml({
+      hub: { listen: `127.0.0.1:${hub}`, target, while_down, probe: { tcp: {}, every: '1s' } },
+      issues: { listen: `127.0.0.1:${issues}`, target, while_down, probe: { tcp: {}, every: '1s' } },
+    });
+    const serves = (port: number) => echoOnce(port).catch(() => undefined);
+    await waitUntil('ssh serves', async () => (await serves(hub)) && (await serves(issues)));
+  }, 60_000);
+  afterAll(async () => {
+    await node?.[Symbol.asyncDispose]();
+    await echo?.[Symbol.asyncDispose]();
+  }, 30_000);
+
+  const states = async () => [
+    await node.state('fleet-hub'),
+    await node.state('fleet-issues'),
+    await node.state(SERVICE),
+  ];
+  const BEFORE = ['active enabled', 'active enabled', 'inactive'];
+  const AFTER = ['inactive disabled', 'inactive disabled', 'active enabled'];
+
+  it('shows with --dry-run every file, unit and command, and changes nothing', async () => {
+    const traces = await node.traces();
+    const { code, stdout, stderr } = await node.mesh('install', '--config', yaml, '--dry-run');
+    expect(code, stderr).toBe(0);
+    for (const part of [
+      'write  /etc/systemd/system/fleet-mesh.service (systemd/system/fleet-mesh.service)',
+      'write  /etc/fleet-mesh/tunnels.yaml (as given)',
+      `Conflicts=fleet-hub.service fleet-issues.service`,
+      `run    systemctl enable fleet-mesh-endpoint.socket fleet-mesh-forward@${hub}.socket`,
+      'run    systemctl disable fleet-hub.service fleet-issues.service',
+    ]) {
+      expect(stdout).toContain(part);
+    }
+    expect(await node.traces()).toEqual(traces);
+    expect(await states()).toEqual(BEFORE);
+  });
+
+  it('refuses what is wrong before anything is changed', async () => {
+    const traces = await node.traces();
+    node.box.write('/root/broken.yaml', 'version: 1\nnode: [\n');
+    const broken = await node.mesh('install', '--config', '/root/broken.yaml');
+    expect([broken.code, broken.stderr]).toEqual([78, expect.stringMatching(/tunnels\.yaml:\d+:\d+: /)]);
+    const nowhere = await node.mesh('install', '--config', '/root/nowhere.yaml');
+    expect([nowhere.code, nowhere.stderr]).toEqual([78, expect.stringContaining('nowhere.yaml:1:1: cannot be read')]);
+    const held = await node.writeYaml({ other: { listen: `127.0.0.1:${echo.port}`, target: '127.0.0.1:1' } });
+    const taken = await node.mesh('install', '--config', held);
+    expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining(`port ${echo.port}, which tunnel other`)]);
+    expect(await node.traces()).toEqual(traces);
+    expect(await states()).toEqual(BEFORE);
+  });
+
+  it('asks the doctor before it touches an ssh unit, and leaves no file when that says no', async () => {
+    const traces = await node.traces();
+    const nowhere = await node.writeYaml({
+      hub: { listen: `127.0.0.1:${hub}`, target: `127.0.0.1:${await freePort()}` },
+    });
+    const { code, stderr } = await node.mesh('install', '--config', nowhere);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('[target_refused]')]);
+    expect(await states()).toEqual(BEFORE);
+    expect(await node.traces()).toEqual(traces);
+  });
+
+  it('gives the ports back to ssh when the probe does not pass', async () => {
+    const traces = await node.traces();
+    await using moody = await startMoody(1);
+    const failing = await node.writeYaml({
+      hub: {
+        listen: `127.0.0.1:${hub}`,
+        target: `127.0.0.1:${moody.port}`,
+        probe: { http: { path: '/' }, every: '1s', fall: 1 },
+      },
+    });
+    const { code, stdout, stderr } = await node.mesh('install', '--config', failing, '--timeout', '3s');
+    expect([code, stderr], stdout).toEqual([1, expect.stringMatching(/not installed: .* wait .*not within/s)]);
+    expect(await states()).toEqual(BEFORE);
+    await echoOnce(hub);
+    // The daemon has run, and remembers that.
+    expect(await node.traces()).toEqual([...traces, '/var/lib/fleet-mesh']);
+  });
+
+  it('takes the ports over from ssh within a second', async () => {
+    yaml = await node.writeYaml({
+      hub: {
+        listen: `127.0.0.1:${hub}`,
+        target: `127.0.0.1:${echo.port}`,
+        while_down,
+        probe: { tcp: {}, every: '1s' },
+      },
+      issues: { listen: `127.0.0.1:${issues}`, target: `127.0.0.1:${echo.port}`, while_down },
+    });
+    const loop = startRequestLoop(hub, 20, 20_000);
+    const { code, stdout, stderr } = await node.mesh('install', '--config', yaml);
+    const served = loop.served();
+    await waitUntil('the daemon serves', () => loop.served() > served + 20);
+    const { failures } = await loop.stop();
+    expect(code, `${stdout}${stderr}${await node.box.journal(40)}`).toBe(0);
+    expect(spanOf(failures), JSON.stringify(failures)).toBeLessThan(1_000);
+    expect(await states()).toEqual(AFTER);
+    const { tunnels, systemd } = await node.status();
+    expect(tunnels.map(({ state, listen_by }) => [state, listen_by])).toEqual([
+      ['up', 'systemd'],
+      ['up', 'systemd'],
+    ]);
+    expect(systemd.sockets.map(({ problem }) => problem)).toEqual([null, null, null]);
+    expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
+  });
+
+  it('has nothing to do the second time, whoever packs the release', async () => {
+    const main = `${CHECKOUT}scripts/install-node-run/main.ts`;
+    const again = await node.box.run(
+      'env',
+      '-C',
+      CHECKOUT,
+      'node',
+      '--import',
+      'tsx',
+      main,
+      '--local',
+      '--config',
+      yaml,
+    );
+    expect([again.code, again.stdout], again.stderr).toEqual([
+      0,
+      '/etc/fleet-mesh/tunnels.yaml is there already and stays as it is\nnothing to do\n',
+    ]);
+  });
+
+  it('brings the ssh units back with --rollback, once', async () => {
+    const { code, stdout, stderr } = await node.mesh('install', '--rollback');
+    expect(code, `${stdout}${stderr}`).toBe(0);
+    expect(await states()).toEqual(BEFORE);
+    await echoOnce(hub);
+    await echoOnce(issues);
+    expect(await node.traces()).toEqual(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
+    expect(JSON.parse((await node.mesh('install', '--rollback', '--json')).stdout)).toEqual({
+      ok: true,
+      changed: false,
+      steps: [],
+      notes: ['nothing to roll back'],
+      problems: [],
+    });
+  });
+
+  it('upgrades and rolls back without a connection being refused or lost', async () => {
+    expect((await node.mesh('install')).code).toBe(0);
+    const old = await node.box.must('readlink', '/usr/lib/fleet-mesh/current');
+    node.box.write('/opt/release/release.json', '{"id":"9.9.9-next"}');
+    const loop = startRequestLoop(hub, 20, 20_000);
+    await waitUntil('requests are served', () => loop.served() > 10);
+    const upgraded = await node.mesh('install');
+    expect(upgraded.code, upgraded.stderr).toBe(0);
+    expect(await node.box.must('readlink', '/usr/lib/fleet-mesh/current')).toBe('releases/9.9.9-next\n');
+    const back = await node.mesh('install', '--rollback');
+    expect(back.code, back.stderr).toBe(0);
+    expect(await node.box.must('readlink', '/usr/lib/fleet-mesh/current')).toBe(old);
+    const served = loop.served();
+    await waitUntil('requests are served again', () => loop.served() > served + 20, 20_000);
+    const { failures } = await loop.stop();
+    expect(failures).toEqual([]);
+    expect(await node.state(SERVICE)).toBe('active enabled');
+  });
+
+  it('undoes an upgrade that does not start, and the clients have waited', async () => {
+    const [current, program] = ['/usr/lib/fleet-mesh/current', '/opt/release/dist/cli.js'];
+    const before = await node.box.must('readlink', current);
+    const whole = await node.box.must('cat', program);
+    node.box.write('/opt/release/release.json', '{"id":"9.9.9-broken"}');
+    node.box.write(
+      program,
+      `if (process.argv[2] === 'run') process.exit(1);\n${whole.replace('#!/usr/bin/env node', '')}`,
+    );
+    const loop = startRequestLoop(hub, 20, 20_000);
+    await waitUntil('requests are served', () => loop.served() > 10);
+    const { code, stderr } = await node.mesh('install');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('not installed: systemctl restart fleet-mesh.service')]);
+    const served = loop.served();
+    await waitUntil('requests are served again', () => loop.served() > served + 20, 20_000);
+    const { failures } = await loop.stop();
+    expect(failures).toEqual([]);
+    expect(await node.box.must('readlink', current)).toBe(before);
+    expect(await node.box.must('ls', '/usr/lib/fleet-mesh/releases')).not.toContain('broken');
+    node.box.write(program, whole);
+  });
+
+  it('takes another port over while it runs, and keeps those that it has open', async () => {
+    const late = await freePort();
+    await node.startOldUnit('fleet-late', { port: late, target: echo.port });
+    await waitUntil('ssh serves', () => echoOnce(late).catch(() => undefined));
+    const file = '/etc/fleet-mesh/tunnels.yaml';
+    const before = await node.box.must('cat', file);
+    const tunnel = `{ host: coulombcore, actor: atm-fleet-mesh, listen: "127.0.0.1:${late}", target: "127.0.0.1:${echo.port}" }`;
+    node.box.write(file, before.replace(/^tunnels:$/m, `tunnels:\n  late: ${tunnel}`));
+    const [kept, moved] = [startRequestLoop(hub, 20, 20_000), startRequestLoop(late, 20, 20_000)];
+    const { code, stdout, stderr } = await node.mesh('install');
+    expect(code, `${stdout}${stderr}`).toBe(0);
+    const served = moved.served();
+    await waitUntil('the daemon serves', () => moved.served() > served + 20);
+    const [{ failures }, { failures: lost }] = [await kept.stop(), await moved.stop()];
+    expect(failures).toEqual([]);
+    expect(spanOf(lost), JSON.stringify(lost)).toBeLessThan(1_000);
+    expect((await node.status()).tunnels.map(({ listen_by }) => listen_by)).toEqual(['systemd', 'systemd', 'systemd']);
+  });
+
+  it('leaves nothing but configuration, keys and state behind, and with --purge not even those', async () => {
+    const { code, stdout, stderr } = await node.mesh('uninstall');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('kept: /etc/fleet-mesh/');
+    expect(stdout).toContain('systemctl enable --now fleet-hub.service');
+    expect(await node.traces()).toEqual(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
+    expect(await node.state(SERVICE)).toBe('inactive');
+    await expect(echoOnce(hub)).rejects.toThrow(/ECONNREFUSED/);
+    expect((await node.mesh('uninstall', '--purge')).stdout).toContain('nothing to do');
+
+    expect((await node.mesh('install')).code).toBe(0);
+    await echoOnce(hub);
+    const purged = await node.mesh('uninstall', '--purge');
+    expect(purged.code, purged.stderr).toBe(0);
+    expect(await node.traces()).toEqual([]);
+    expect((await node.box.run('id', 'fleet-mesh')).code).not.toBe(0);
+  });
+});
+
+/** From the first failed request to the last one, in milliseconds. */
+function spanOf(failures: readonly RequestFailure[]): number {
+  const begins = failures.map(({ from }) => from);
+  return begins.length === 0 ? 0 : Math.max(...begins) - Math.min(...begins);
+}
+
+/** An HTTP server that is well for so many requests, and then no longer. */
+async function startMoody(well: number): Promise<AsyncDisposable & { readonly port: number }> {
+  let asked = 0;
+  const server: Server = createServer((_, response) => {
+    response.writeHead(asked++ < well ? 200 : 500, { connection: 'close' }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

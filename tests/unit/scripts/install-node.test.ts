@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../../../scripts/install-node-run/arguments.ts';
+import { farCommand } from '../../../scripts/install-node-run/far-command.ts';
+import { isShipped, productionPackages } from '../../../scripts/install-node-run/production-packages.ts';
+
+describe(parseArguments, () => {
+  it('keeps what is for the node apart from what is for the way there', () => {
+    expect(
+      parseArguments(['node-a', '--user', '--config', 'a b.yaml', '--ssh-config', 'c', '--timeout', '5s']),
+    ).toEqual({
+      host: 'node-a',
+      sshConfig: 'c',
+      config: 'a b.yaml',
+      command: 'install',
+      flags: ['--user', '--timeout', '5s'],
+    });
+    expect(parseArguments(['--local', '--uninstall', '--purge'])).toMatchObject({
+      host: undefined,
+      command: 'uninstall',
+      flags: ['--purge'],
+    });
+  });
+
+  it.each([
+    [[]],
+    [['a', 'b']],
+    [['a', '--local']],
+    [['--', '-oProxyCommand=touch /tmp/x']],
+    [['a', '--purge']],
+    [['a', '--uninstall', '--config', 'f']],
+    [['a', '--timeout', '5s; reboot']],
+    [['a', '--unknown']],
+  ])('refuses %j', (argv) => {
+    expect(() => parseArguments(argv)).toThrow();
+  });
+});
+
+describe(farCommand, () => {
+  it('is one word in single quotes to any shell, whatever is asked for', () => {
+    const command = farCommand('install', ['--user', '--timeout', '5s'], true);
+    expect(command).toMatch(/^sh -c '[^'!]*'$/);
+    expect(command).toContain('cli.js" install --user --timeout 5s --config "$d/given-tunnels.yaml"');
+    expect(() => farCommand('install', ["--user' reboot"], false)).toThrow();
+  });
+});
+
+describe(productionPackages, () => {
+  it('has what the program imports, and nothing of what builds and tests it', () => {
+    const paths = productionPackages(readFileSync('package-lock.json', 'utf8'));
+    expect(paths).toEqual(expect.arrayContaining(['node_modules/ssh2', 'node_modules/pino', 'node_modules/sd-notify']));
+    for (const name of ['typescript', 'vitest', 'tsx']) expect(paths).not.toContain(`node_modules/${name}`);
+  });
+});
+
+describe(isShipped, () => {
+  it.each([
+    ['lib/index.js', true],
+    ['build/Release', true],
+    ['build/Release/notify.node', true],
+    ['LICENSE', true],
+    ['build/Release/obj.target/x.o', false],
+    ['build', true],
+    ['build/Makefile', false],
+    ['node_modules/other/index.js', false],
+    ['index.d.ts', false],
+    ['src/a.cc', false],
+  ])('%s: %s', (path, is) => {
+    expect(isShipped(path)).toBe(is);
+  });
+});
