@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { type AcceptanceOptions, acceptance } from './commands/acceptance.ts';
+import type { AcceptanceOptions } from './commands/acceptance.ts';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
@@ -217,7 +217,12 @@ program
   .option('--dir <directory>', 'the state directory (default: the one that --config names)')
   .option('--out <directory>', 'file the report there, as Markdown and JSON')
   .option('--json', 'print the report as JSON', false)
-  .action(ends((options: AcceptanceOptions) => acceptance(options, { ...io, env: process.env, version })));
+  .action(
+    ends(async (options: AcceptanceOptions) => {
+      const { acceptance } = await import('./commands/acceptance.ts');
+      return acceptance(options, { ...io, env: process.env, version });
+    }),
+  );
 
 const importing = program
   .command('import')

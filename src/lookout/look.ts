@@ -7,6 +7,9 @@ import { type Attempt, type Sighting, sightingOf } from './sighting.ts';
 /** Bound of each step, in milliseconds: the name, the connection, the banner. */
 const STEP_MS = 4_000;
 
+/** Longer than the steps together: it never comes to that. */
+const LOOK_MS = 4 * STEP_MS;
+
 /** More addresses of one name are not tried. */
 const MOST_ADDRESSES = 4;
 
@@ -16,11 +19,23 @@ const MOST_GREETING_BYTES = 1_024;
 /** An address that a name once had proves nothing, so this one remembers none. */
 const resolver = new Resolver(undefined, false);
 
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Looks for the host: a connection, and what it says by itself. Nothing is sent. Rejects only with the signal's reason. */
-export async function look(
-  { address, port }: { readonly address: string; readonly port: number },
-  signal: AbortSignal,
-): Promise<Sighting> {
+export function look(place: Place, signal: AbortSignal): Promise<Sighting> {
+  // With a signal of its own: every step listens to it, and the daemon's would have a listener for each.
+  return withDeadline(
+    LOOK_MS,
+    signal,
+    () => new Error('the look took too long'),
+    (own) => lookOnce(place, own),
+  );
+}
+
+async function lookOnce({ address, port }: Place, signal: AbortSignal): Promise<Sighting> {
   let addresses: readonly string[];
   try {
     addresses = await resolver.resolve(address, STEP_MS, signal);

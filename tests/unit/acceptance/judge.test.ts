@@ -187,7 +187,7 @@ describe('the acceptance', () => {
     fc
       .record({ from: fc.integer({ min: 1, max: 2 * HOUR - shortest }), ms: fc.integer({ min: shortest, max: HOUR }) })
       .map(({ from, ms }) => ({ from: FROM + from, until: Math.min(FROM + from + ms, UNTIL) }));
-  const runs = { numRuns: 60 };
+  const runs = { numRuns: 30 };
 
   it('fails for an outage of any length, with its times', () => {
     fc.assert(
