@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { withDeadline } from '../async/deadline.ts';
+import { TunnelError } from '../errors.ts';
 import { dial } from '../ssh/dial.ts';
 import { Resolver } from '../ssh/resolve.ts';
 import { type Attempt, type Sighting, sightingOf } from './sighting.ts';
@@ -10,8 +11,8 @@ const STEP_MS = 4_000;
 /** Longer than the steps together: it never comes to that. */
 const LOOK_MS = 4 * STEP_MS;
 
-/** More addresses of one name are not tried. */
-const MOST_ADDRESSES = 4;
+/** More addresses of one name are not tried, and then nothing is concluded from silence. */
+const MOST_ADDRESSES = 8;
 
 /** RFC 4253 section 4.2: 255 characters; lines may precede it. */
 const MOST_GREETING_BYTES = 1_024;
@@ -47,7 +48,8 @@ async function lookOnce({ address, port }: Place, signal: AbortSignal): Promise<
     addresses.slice(0, MOST_ADDRESSES).map((host) => attempt({ host, port, timeoutMs: STEP_MS }, signal)),
   );
   signal.throwIfAborted();
-  return sightingOf(attempts);
+  const untried = { error: new TunnelError('internal', `${address} has more than ${MOST_ADDRESSES} addresses`) };
+  return sightingOf(addresses.length > MOST_ADDRESSES ? [...attempts, untried] : attempts);
 }
 
 async function attempt(options: Parameters<typeof dial>[0], signal: AbortSignal): Promise<Attempt> {
