@@ -234,9 +234,9 @@ export class Daemon {
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
-    this.#drain.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
+    this.#drain.stop();
     await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
