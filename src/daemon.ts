@@ -1,9 +1,9 @@
-import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
 import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
+import { ownNames } from './config/own-names.ts';
 import { createActions } from './control/actions.ts';
 import type { ReloadOutcome } from './control/answer.ts';
 import { ControlPoint } from './control/point.ts';
@@ -126,10 +126,7 @@ export class Daemon {
           () => this.#cutovers.junctionOf(tunnel).mayLeadThrough,
         ),
       junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
-      retired: (tunnel) => {
-        const retired = this.#drain.retired.of(tunnel);
-        return retired && { keepsPort: retired.keeps_port };
-      },
+      retired: (tunnel) => this.#drain.retired.of(tunnel),
       random: Math.random,
     });
     this.#drain = new Drain(options.config, {
@@ -152,26 +149,26 @@ export class Daemon {
       vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
-    const actions = createActions({
+    const shared = {
       config: () => this.#config,
+      inTurn: <T>(change: () => Promise<T>) => this.#inTurn(change),
+      supervisor: this.#supervisor,
+      note: this.#note,
+    };
+    const actions = createActions({
+      ...shared,
       applied: () => this.#applied,
       reload: () => this.reload(),
-      inTurn: (change) => this.#inTurn(change),
-      supervisor: this.#supervisor,
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
       retire: (request) =>
         retireTunnel(request, {
-          config: () => this.#config,
-          supervisor: this.#supervisor,
+          ...shared,
           drain: this.#drain,
           plan: this.#plan,
           metrics: this.#metrics,
           sockets: () => systemd.sockets.status(),
-          inTurn: (change) => this.#inTurn(change),
-          note: this.#note,
         }),
       unretire: (names) => this.#drain.retired.remove(names),
-      note: this.#note,
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
@@ -242,9 +239,9 @@ export class Daemon {
     await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
-    this.#drain.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
+    this.#drain.stop();
     await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
@@ -296,11 +293,8 @@ export class Daemon {
   }
 
   #advisories(links: Status['links']): Advisory[] {
-    const { trouble } = this.#control;
-    const own: Advisory[] =
-      trouble === undefined ? [] : [{ code: 'control_unavailable', message: `no commands: ${trouble}` }];
     const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
-    return [...own, ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
+    return [...this.#control.advisories(), ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -309,9 +303,7 @@ export class Daemon {
     const before = this.#config;
     try {
       const next = await loadConfig(before.path, process.env);
-      // Only another address: the endpoint itself still holds the one that it has.
-      if (formatAddress(before.endpoint.listen) !== formatAddress(next.endpoint.listen))
-        await this.#endpoint.move(before, next);
+      await this.#endpoint.move(before, next);
       if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
       this.#config = next;
     } catch (error) {
@@ -343,15 +335,9 @@ export class Daemon {
     return { ok: true, changes };
   }
 
-  /** What a request may call this node besides loopback. */
-  #ownNames(): string[] {
-    const { node, hosts } = this.#config;
-    return [node, hosts.get(node)?.address].filter((name) => name !== undefined);
-  }
-
   #createEndpoint(config: Config): Endpoint {
     return createEndpoint(
-      { listen: config.endpoint.listen, allowedHosts: () => this.#ownNames() },
+      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#config) },
       {
         snapshot: () => this.snapshot(),
         plan: () => {

@@ -1,4 +1,5 @@
 import { TunnelError } from '../errors.ts';
+import type { Advisory } from '../health/advisory.ts';
 import type { Logger } from '../log.ts';
 import { answer, type ControlActions } from './answer.ts';
 import { type ControlServer, startControlServer } from './server.ts';
@@ -6,7 +7,7 @@ import { type ControlServer, startControlServer } from './server.ts';
 /**
  * The daemon's control socket as configured: bound, moved, or missing. A path that something else holds is an error,
  * because two daemons would answer for each other. Anything else that keeps the socket from being made is only said, in
- * the log and as {@link trouble}: tunnels are worth more than commands, and signals still work.
+ * the log and by {@link advisories}: tunnels are worth more than commands, and signals still work.
  */
 export class ControlPoint {
   readonly #actions: ControlActions;
@@ -19,9 +20,10 @@ export class ControlPoint {
     this.#log = log;
   }
 
-  /** Why commands cannot reach this daemon; undefined when they can. */
-  get trouble(): string | undefined {
-    return this.#trouble;
+  /** Why commands cannot reach this daemon, where they cannot. */
+  advisories(): Advisory[] {
+    if (this.#trouble === undefined) return [];
+    return [{ code: 'control_unavailable', message: `no commands: ${this.#trouble}` }];
   }
 
   /** Make before break. Rejects with `listen_in_use`; what was bound before stays then. */

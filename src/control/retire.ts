@@ -85,7 +85,7 @@ export async function retire(request: RetireRequest, daemon: RetiringDaemon): Pr
     return { ...rehearsed, done: true };
   });
   // Out of turn: nobody else waits for these connections.
-  await find(name, daemon).tunnel.settle(daemon.graceMs());
+  await daemon.find(name)?.tunnel.settle(daemon.graceMs());
   return outcome;
 }
 

@@ -22,9 +22,10 @@ function subject(entry: Entry): string {
   return event.startsWith('log.') ? 'evidence' : 'daemon';
 }
 
-function what({ event, from, to, version }: Entry): string {
+function what({ event, from, to, version, passing_since: passing }: Entry): string {
   if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
   if (event === 'tunnel.used') return 'used again';
+  if (event === 'successor.checked') return passing === null ? 'its successor is not well' : 'its successor is well';
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
   return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');

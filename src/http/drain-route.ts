@@ -44,7 +44,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
     const over = new AbortController();
     waiting.add(over);
     try {
-      const answer = await untilPassed(() => sources.drain(tunnel, new Date()), deadline, request, over);
+      const answer = await untilPassed(() => sources.drain(tunnel, new Date()), deadline, request, over.signal);
       if (answer === undefined) return sendNoSuchTunnel(reply, sources.tunnelNames());
       await sources.recorded();
       return asked.isGate && !isPassed(answer) ? shut(reply, answer) : reply.send(answer);
@@ -59,10 +59,8 @@ async function untilPassed(
   look: () => DrainAnswer | undefined,
   deadline: number,
   { raw: { socket } }: FastifyRequest,
-  over: AbortController,
+  over: AbortSignal,
 ): Promise<DrainAnswer | undefined> {
-  const end = () => over.abort();
-  socket.once('close', end);
   const { timeout = 0 } = socket;
   // The server ends connections that move nothing: this one is waited on.
   socket.setTimeout(timeout + LONGEST_WAIT_MS);
@@ -70,13 +68,12 @@ async function untilPassed(
     for (;;) {
       const answer = look();
       const leftMs = deadline - performance.now();
-      const ended = over.signal.aborted || socket.destroyed;
+      const ended = over.aborted || socket.destroyed;
       if (answer === undefined || isPassed(answer) || leftMs <= 0 || ended) return answer;
-      await sleep(Math.min(LOOK_MS, leftMs), over.signal).catch(() => {});
+      await sleep(Math.min(LOOK_MS, leftMs), over).catch(() => {});
     }
   } finally {
     socket.setTimeout(timeout);
-    socket.off('close', end);
   }
 }
 

@@ -1,3 +1,4 @@
+import { formatAddress } from '../address.ts';
 import type { Config } from '../config/config.ts';
 import type { Endpoint } from './server.ts';
 
@@ -17,10 +18,11 @@ export class EndpointPlace {
   }
 
   /**
-   * Make before break; when the new address cannot be bound, this rejects and the old one serves on. On the same port the two
+   * Nothing happens where the address is the same. Make before break; when the new address cannot be bound, this rejects and the old one serves on. On the same port the two
    * may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
    */
   async move(from: Config, to: Config): Promise<void> {
+    if (formatAddress(from.endpoint.listen) === formatAddress(to.endpoint.listen)) return;
     const old = this.#endpoint;
     const overlaps = to.endpoint.listen.port === from.endpoint.listen.port;
     if (overlaps) await old.stop();

@@ -8,12 +8,13 @@ import type { Junction } from '../forward/junction.ts';
 import type { Listen } from '../forward/listener.ts';
 import type { CredentialStatus, LinkStatus, TunnelStatus } from '../health/status.ts';
 import { Link } from '../link/link.ts';
-import type { LinkDependencies, LinkOptions } from '../link/options.ts';
+import type { LinkDependencies } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endLinks } from './end-links.ts';
+import { type Entry, entryOf, type LinkSettings, wantedLinks } from './link-entry.ts';
 import { NO_LINK } from './no-link.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
@@ -28,7 +29,7 @@ export interface SupervisorDependencies {
   readonly log: Logger;
   readonly note: TakeNote;
   /** Whether the tunnel is retired, and then whether its local port is its successor's. */
-  retired?(tunnel: string): { readonly keepsPort: boolean } | undefined;
+  retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
   /** How the listener of that tunnel is made, if it is on this node. */
   listenFor(tunnel: string): Listen;
   /** Where its clients go; undefined: through it, always. */
@@ -39,14 +40,6 @@ export interface SupervisorDependencies {
 
 /** Between the starts of two connection attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
-
-type LinkSettings = LinkOptions & { readonly jump: Link | undefined };
-
-interface Entry extends LinkName {
-  readonly link: Link;
-  /** What the link was last told. */
-  settings: LinkSettings;
-}
 
 /**
  * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
@@ -176,7 +169,7 @@ export class Supervisor {
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);
     if (!suspended && !retired) return tunnel.start();
-    if (retired) await tunnel.startRetired(retired.keepsPort);
+    if (retired) await tunnel.startRetired(retired.keeps_port);
     else await tunnel.suspend();
     await tunnel.settle(0);
   }
@@ -251,7 +244,7 @@ export class Supervisor {
       ...[...this.#tunnels.values()].filter(({ forbidden }) => forbidden).map(({ config }) => linkKey(config)),
       ...entries.flatMap(({ link, settings }) => {
         const barred = !link.ready && link.lastError?.code === 'forward_denied';
-        const jump = barred ? this.#entryOf(settings.jump) : undefined;
+        const jump = barred ? entryOf(this.#links, settings.jump) : undefined;
         return jump ? [linkKey(jump)] : [];
       }),
     ]);
@@ -274,7 +267,9 @@ export class Supervisor {
     const existing = this.#links.get(key);
     if (existing) {
       // While only departing tunnels were on it, no diff has told it of changes.
-      const stale = !this.#wanted().has(existing.link) && !isDeepStrictEqual(existing.settings, settings);
+      const stale =
+        !wantedLinks(this.#tunnels.values(), this.#links).has(existing.link) &&
+        !isDeepStrictEqual(existing.settings, settings);
       if (stale) existing.link.reconfigure(settings, true);
       existing.settings = settings;
       return existing.link;
@@ -322,7 +317,7 @@ export class Supervisor {
 
   async #releaseLinks(): Promise<void> {
     if (this.#stopping) return;
-    const wanted = this.#wanted();
+    const wanted = wantedLinks(this.#tunnels.values(), this.#links);
     const used = new Set([
       ...[...this.#departing].map(({ config }) => this.#links.get(linkKey(config))?.link),
       ...[...this.#links.values()].map(({ settings }) => settings.jump),
@@ -336,20 +331,5 @@ export class Supervisor {
     for (const [key, { host, actor }] of unused) {
       if (!this.#links.has(key)) this.#deps.metrics.forgetLink(host, actor);
     }
-  }
-
-  /** The links that tunnels of the configuration go over, and those that these run over. */
-  #wanted(): ReadonlySet<Link> {
-    const wanted = new Set<Link>();
-    for (const { config, outOfService } of this.#tunnels.values()) {
-      if (outOfService?.settled) continue;
-      for (let entry = this.#links.get(linkKey(config)); entry; entry = this.#entryOf(entry.settings.jump))
-        wanted.add(entry.link);
-    }
-    return wanted;
-  }
-
-  #entryOf(link: Link | undefined): Entry | undefined {
-    return [...this.#links.values()].find((entry) => entry.link === link);
   }
 }

@@ -221,11 +221,11 @@ describe(ControlPoint, () => {
   it('says what keeps it from being made, and goes on', async () => {
     const point = new ControlPoint(actions, log);
     await point.listen(undefined);
-    expect(point.trouble).toContain('RuntimeDirectory=fleet-mesh');
+    expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
     await point.listen('/proc/nowhere/control.sock');
-    expect(point.trouble).toContain('/proc/nowhere');
+    expect(point.advisories()[0]?.message).toContain('/proc/nowhere');
     await point.listen(path);
-    expect(point.trouble).toBeUndefined();
+    expect(point.advisories()).toEqual([]);
     point.stop();
   });
 
