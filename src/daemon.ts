@@ -26,6 +26,7 @@ import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
+import { Lookout } from './lookout/lookout.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
@@ -43,6 +44,8 @@ import { Supervisor } from './tunnel/supervisor.ts';
 export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
+  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
 }
 
 /** The supervisor's heartbeat. */
@@ -61,6 +64,7 @@ export class Daemon {
   readonly #cutovers: Cutovers;
   readonly #clients: Clients;
   readonly #supervisor: Supervisor;
+  readonly #lookout: Lookout;
   readonly #plan: PlanWatch;
   readonly #drain: Drain;
   readonly #advisoryLog: AdvisoryLog;
@@ -89,7 +93,8 @@ export class Daemon {
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     const { stateDir } = options.config;
-    this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
+    const { heartbeat, look } = options.evidenceMs ?? {};
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
@@ -135,6 +140,8 @@ export class Daemon {
       log,
       random: Math.random,
     });
+    const links = () => this.#supervisor.links();
+    this.#lookout = new Lookout({ everyMs: look }, { links, note: this.#note, random: Math.random });
     this.#unit = new Unit(systemd, {
       notifier: systemd.notifier,
       log,
@@ -183,6 +190,7 @@ export class Daemon {
     }
     // Nobody waits for what happened before: the tunnels are up meanwhile.
     void this.#recorder.start(this.#config.sha256);
+    this.#lookout.start(this.#config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
     await this.#drain.start();
     this.#heartbeat = repeat(
@@ -193,7 +201,7 @@ export class Daemon {
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#config.tunnels);
-        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()));
+        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#drain.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
@@ -228,7 +236,7 @@ export class Daemon {
     this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
+    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
@@ -303,6 +311,7 @@ export class Daemon {
       this.#lastReload = { ok: false, at: at.toISOString(), error: refused.error };
       return refused;
     }
+    this.#lookout.follow(this.#config);
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     await this.#plan.follow(this.#config.plan);

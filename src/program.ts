@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { AcceptanceOptions } from './commands/acceptance.ts';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
@@ -241,6 +242,23 @@ program
   .addOption(socketOption())
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((name: string, options: ControlFlags) => rollback(name, options, interruptible())));
+
+program
+  .command('acceptance')
+  .description('whether the evidence proves that production did without a host: a report to be filed, from files alone')
+  .addOption(configOption())
+  .requiredOption('--offline <host>', 'the host that was away')
+  .option('--window <duration>', 'for how long, as in 24h', '24h')
+  .option('--until <when>', 'judge as of a time, or a span before now, instead of now')
+  .option('--dir <directory>', 'the state directory (default: the one that --config names)')
+  .option('--out <directory>', 'file the report there, as Markdown and JSON')
+  .option('--json', 'print the report as JSON', false)
+  .action(
+    ends(async (options: AcceptanceOptions) => {
+      const { acceptance } = await import('./commands/acceptance.ts');
+      return acceptance(options, { ...io, env: process.env, version });
+    }),
+  );
 
 const importing = program
   .command('import')
