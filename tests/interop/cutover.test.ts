@@ -8,7 +8,7 @@ import { type CutoverResult, cutoverResult } from '../../src/control/protocol.ts
 import type { Entry } from '../../src/evidence/entry.ts';
 import { has } from '../support/capabilities.ts';
 import { openChatter } from '../support/chatter.ts';
-import { type Daemon, runCli, spawnCli, startDaemon } from '../support/daemon.ts';
+import { type Daemon, runCli, startDaemon } from '../support/daemon.ts';
 import { controlSocketIn } from '../support/fleet-config.ts';
 import { type Hub, startHub } from '../support/hub.ts';
 import type { LoopbackServer } from '../support/loopback.ts';
@@ -252,14 +252,36 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     }
   });
 
-  test('tells each phase on the command line, and how to come back', async () => {
-    await using mesh = await start({ drain: drain(successor.port) });
-    await using running = spawnCli(['cutover', 'hub', '--config', mesh.configFile]);
-    expect((await running.exit).code).toBe(0);
-    expect(running.stdout()).toMatch(/preflight\nholding\nswitching\nverifying\ncommitted\n.*fleet-mesh rollback hub/);
-    const again = await runCli(['cutover', 'hub', '--config', mesh.configFile]);
-    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('before') });
-    expect(await runCli(['rollback', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
+  test('leads to retirement: the port stays with the successor, over restarts, and there is no way back but up', async () => {
+    const own = { healthy_for: '1s', verify_for: '1s' };
+    const section = { ...drain(successor.port, own), quiet_for: '1s', rollback: 'fleet-mesh rollback hub' };
+    await using mesh = await start({ drain: section });
+    const cli = (...args: string[]) => runCli([...args, '--config', mesh.configFile]);
+    const running = cli('cutover', 'hub');
+    await phase(mesh, 'verifying');
+    expect((await mesh.daemon.get('/drain/hub')).body).toContain('"cutover_in_progress"');
+    const { code, stdout } = await running;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/preflight\nholding\nswitching\nverifying\ncommitted\n.*fleet-mesh rollback hub/);
+
+    expect(await cli('retire', 'hub', '--wait', '20s')).toMatchObject({ code: 0 });
+    const { pid } = mesh.daemon;
+    expect((await ask(mesh.port('hub'), false)).hub).toBe('new');
+    expect(await cli('rollback', 'hub')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('fleet-mesh up hub'),
+    });
+    process.kill(pid, 'SIGKILL');
+    await mesh.daemon.exit;
+    await using daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
+    const { hub } = await waitUntil('the port is served', () => ask(mesh.port('hub'), false).catch(() => undefined));
+    const { route, usage } = await hubOf(daemon);
+    expect([hub, route]).toEqual(['new', 'successor']);
+    expect(usage).toMatchObject({ opened_total: 0, clients: [] });
+
+    expect(await cli('up', 'hub')).toMatchObject({ code: 0 });
+    await daemon.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
+    expect(await cli('rollback', 'hub')).toMatchObject({ code: 0 });
     expect((await ask(mesh.port('hub'), false)).hub).toBe('old');
   });
 });

@@ -178,6 +178,15 @@ describe('a cut-over', () => {
     expect((await restarted()).route).toBe('tunnel');
   });
 
+  test('that was committed goes back once the disk knows, so that a crash meanwhile changes nothing twice', async () => {
+    const cutover = create();
+    await cutover.start(task(), tell);
+    const routes: string[] = [];
+    disk.before = async () => void routes.push(cutover.route);
+    await cutover.rollback('somebody wants it', tell);
+    expect([...routes, cutover.route]).toEqual(['successor', 'tunnel', 'tunnel']);
+  });
+
   test('is rolled back also when the disk refuses, which is told', async () => {
     const cutover = create();
     await cutover.start(task(), tell);
