@@ -62,7 +62,7 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkListeners(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
-    ...checkCommands(outline),
+    ...checkCommands(outline, places),
     ...checkNotYet(data),
   ];
 }

@@ -53,13 +53,13 @@ export class NodeExecutor implements Executor {
       case 'link':
         return replaceLink(step.path, step.to);
       case 'command':
-        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS);
+        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS, step.told);
       case 'await-ports':
         return awaitPorts(step.ports);
     }
   }
 
-  async #run(argv: readonly string[], timeoutMs: number): Promise<void> {
+  async #run(argv: readonly string[], timeoutMs: number, told = argv.join(' ')): Promise<void> {
     const bounds = { timeoutMs, stdoutLimit: OUTPUT_LIMIT, stderrLimit: OUTPUT_LIMIT };
     const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);
     if (outcome.kind === 'exited' && outcome.code === 0) return;
@@ -70,7 +70,7 @@ export class NodeExecutor implements Executor {
         : outcome.kind === 'not_started'
           ? outcome.error.message
           : outcome.kind;
-    throw new StepFailed(`${argv.join(' ')}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
+    throw new StepFailed(`${told}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
   }
 }
 

@@ -85,6 +85,7 @@ export class Surveyor {
       lingering: places.scope === 'user' ? existsSync(`/var/lib/systemd/linger/${this.#user}`) : undefined,
       files: await textsOf(paths),
       links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist')]),
+      dropIns: await this.#dropIns(),
       releases: await this.releases(),
       record,
       config,
@@ -103,6 +104,12 @@ export class Surveyor {
   async releases(): Promise<string[]> {
     const names = await readdir(join(this.#places.library, 'releases')).catch(() => []);
     return names.filter((name) => !name.endsWith('.new'));
+  }
+
+  async #dropIns(): Promise<string[]> {
+    const directory = join(this.#places.units, `${SERVICE}.d`);
+    const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.conf')).sort();
+    return [...(await textsOf(names.map((name) => join(directory, name)))).values()];
   }
 
   async units(names: readonly string[]): Promise<Map<string, UnitState>> {

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { confinementOf } from './confinement.ts';
 import { type Facts, stateOf } from './facts.ts';
 import { type Replacement, replacementsFor } from './old-units.ts';
-import { programPath, releasePath } from './places.ts';
+import { type Places, programPath, releasePath } from './places.ts';
 import type { Before, InstallRecord } from './record.ts';
 import { recordText } from './record.ts';
 import { type SocketUnit, socketsFor } from './sockets.ts';
@@ -155,18 +156,20 @@ class Planner {
     ];
   }
 
-  /** As the daemon's user, with its keys: from the release itself, which nothing runs yet. */
+  /** As the daemon would go its ways: from the release itself, which nothing runs yet. */
   #doctor({ tunnels }: Config): Step[] {
-    const { places, release, node } = this.#facts;
+    const { places, release, node, dropIns } = this.#facts;
+    const bounds = confinementOf([release.units.get(SERVICE) ?? '', ...dropIns]);
     const names = this.#options.skipDoctor ? this.#replacements.flatMap((each) => each.tunnels) : [undefined];
     if (tunnels.size === 0) return [];
     return names.map((name) => {
-      const doctor = [
-        ...[node, programPath(places, release.id), 'doctor', '--config', places.config],
-        ...(name === undefined ? [] : [name]),
-      ] as const;
-      const [program = '', ...rest] = places.scope === 'user' ? doctor : [...asDaemon(places.keys), ...doctor];
-      return { kind: 'command', argv: [program, ...rest], what: 'touches nothing that runs' };
+      const doctor = ['doctor', '--try-cert-command', '--config', places.config, ...(name === undefined ? [] : [name])];
+      return {
+        kind: 'command',
+        argv: [...transientUnit(places, bounds), node, programPath(places, release.id), ...doctor],
+        told: `fleet-mesh ${doctor.join(' ')}`,
+        what: "within the bounds of the daemon's unit (systemd-run); touches nothing that runs",
+      };
     });
   }
 
@@ -298,12 +301,12 @@ class Planner {
   }
 }
 
-/** A transient unit that may and has what the daemon's unit may and has. */
-function asDaemon(keys: string | undefined): string[] {
-  const properties = ['User=fleet-mesh', 'Group=fleet-mesh', 'StateDirectory=fleet-mesh', 'StateDirectoryMode=0700'];
+/** Runs what follows as a unit of its own, with its streams on ours. */
+function transientUnit({ systemctl }: Places, properties: readonly string[]): [string, ...string[]] {
   return [
-    ...['systemd-run', '--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'],
-    ...[...properties, 'UMask=0077', `LoadCredential=key:${keys}`].map((property) => `--property=${property}`),
+    ...(['systemd-run', ...systemctl.slice(1)] as [string, ...string[]]),
+    ...['--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'],
+    ...properties.map((property) => `--property=${property}`),
     '--',
   ];
 }

@@ -17,6 +17,8 @@ export type Step =
   | {
       readonly kind: 'command';
       readonly argv: readonly [string, ...string[]];
+      /** How it is told, where all of it would hide what matters. */
+      readonly told?: string;
       /** What it is for, where that is not plain. */
       readonly what?: string;
       /** In milliseconds. */
@@ -47,7 +49,7 @@ export function describeStep(step: Step): string[] {
     case 'link':
       return [`link   ${step.path} -> ${step.to}`];
     case 'command':
-      return [`run    ${step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
+      return [`run    ${step.told ?? step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
     case 'await-ports':
       return [`wait   until something listens on ${step.ports.join(', ')}`];
   }
