@@ -26,6 +26,8 @@ export function packRelease(checkout: string, tree: string): string {
     const filter = (source: string) => !source.endsWith('/.built-from');
     cpSync(join(checkout, name), join(tree, name), { recursive: true, filter });
   }
+  // The compiler makes it a file like others; people call it by its name.
+  chmodSync(join(tree, 'dist/cli.js'), 0o755);
   mkdirSync(join(tree, dirname(EXAMPLE)));
   copyFileSync(join(checkout, EXAMPLE), join(tree, EXAMPLE));
   for (const path of productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))) {

@@ -50,6 +50,9 @@ export class NodeExecutor implements Executor {
         return writeAtomically(step.path, step.text, step.mode);
       case 'remove':
         return removeFile(step.path);
+      case 'remove-empty':
+        await rmdir(step.path).catch(() => {});
+        return;
       case 'link':
         return replaceLink(step.path, step.to);
       case 'command':
@@ -87,7 +90,7 @@ async function copyTree(from: string, to: string): Promise<void> {
 async function removeFile(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats && !stats.isDirectory()) await unlink(path);
-  const directory = stats?.isDirectory() ? path : dirname(path);
+  const directory = dirname(path);
   // Only what is empty goes (rmdir(2)), and of that only what is ours.
   if (directory.includes('/fleet-mesh')) await rmdir(directory).catch(() => {});
 }

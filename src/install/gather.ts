@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
@@ -84,7 +84,8 @@ export class Surveyor {
       user: this.#user,
       lingering: places.scope === 'user' ? existsSync(`/var/lib/systemd/linger/${this.#user}`) : undefined,
       files: await textsOf(paths),
-      links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist')]),
+      links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist'), places.command]),
+      commandTaken: record?.command == null && (await lstat(places.command).catch(() => undefined)) !== undefined,
       dropIns: await this.#dropIns(),
       releases: await this.releases(),
       record,

@@ -98,9 +98,14 @@ class Planner {
       ...this.#accounts(changed),
       ...(this.#facts.newConfig === undefined ? [] : [write(places.config, this.#facts.newConfig, 'as given')]),
     ];
-    const notes = without.map(
-      (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
-    );
+    const notes = [
+      ...without.map(
+        (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
+      ),
+      ...(this.#facts.commandTaken
+        ? [`${places.command} is not ours and stays: call ${join(places.library, 'dist/cli.js')} instead`]
+        : []),
+    ];
     if (config === undefined) {
       return {
         files: [...files, ...links, this.#systemctl('daemon-reload')],
@@ -110,7 +115,7 @@ class Planner {
         before,
         notes: [
           ...notes,
-          `there is no ${places.config} yet, so nothing is started: write it (${join(places.configDirectory, 'example-tunnels.yaml')} shows how), then run this again`,
+          `there is no ${places.config} yet, so nothing is started: write it (${join(places.configDirectory, 'example-tunnels.yaml')} shows how)${places.keys === undefined ? '' : `, put private keys into ${places.keys} (mode 0600; FILE is \`key: credential:key_FILE\` in the YAML)`}, then run this again`,
         ],
       };
     }
@@ -139,11 +144,13 @@ class Planner {
   }
 
   #links() {
-    const { library } = this.#facts.places;
+    const { commandTaken } = this.#facts;
+    const { library, command } = this.#facts.places;
     return [
       { kind: 'link', path: join(library, CURRENT), to: join('releases', this.#facts.release.id) },
       // What the units run.
       { kind: 'link', path: join(library, 'dist'), to: join(CURRENT, 'dist') },
+      ...(commandTaken ? [] : [{ kind: 'link', path: command, to: join(library, 'dist/cli.js') } as const]),
     ] as const;
   }
 
@@ -274,11 +281,12 @@ class Planner {
       // Not what was before that, or it would grow for ever.
       record: record === undefined ? null : recordText({ ...record, before: null }),
       wrote_config: this.#facts.newConfig !== undefined,
+      turned_lingering_on: this.#facts.lingering === false,
     };
   }
 
   #record(before: Before): InstallRecord {
-    const { record, release, lingering } = this.#facts;
+    const { record, release, lingering, commandTaken, places } = this.#facts;
     const turnedOn = lingering === false || record?.lingering === 'turned on';
     return {
       schema: 1,
@@ -287,6 +295,7 @@ class Planner {
       units: this.#units(),
       replaced: [...new Set([...(record?.replaced ?? []), ...this.#replacements.map(({ old }) => old.unit)])],
       lingering: lingering === undefined ? null : turnedOn ? 'turned on' : 'was on',
+      command: commandTaken ? null : places.command,
       before,
     };
   }

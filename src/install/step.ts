@@ -12,6 +12,8 @@ export type Step =
     }
   /** A file or a link, and the directories that are left empty by that. */
   | { readonly kind: 'remove'; readonly path: string }
+  /** A directory, unless somebody has put something there. */
+  | { readonly kind: 'remove-empty'; readonly path: string }
   /** A symbolic link, replaced in one go. */
   | { readonly kind: 'link'; readonly path: string; readonly to: string }
   | {
@@ -46,6 +48,8 @@ export function describeStep(step: Step): string[] {
         : [`write  ${step.path} (${step.source})`];
     case 'remove':
       return [`remove ${step.path}`];
+    case 'remove-empty':
+      return [`remove ${step.path}/ if it is empty`];
     case 'link':
       return [`link   ${step.path} -> ${step.to}`];
     case 'command':

@@ -43,6 +43,7 @@ export function factsOf(different: Partial<Facts> = {}): Facts {
     lingering: undefined,
     files: new Map(),
     links: new Map(),
+    commandTaken: false,
     dropIns: [],
     releases: [],
     record: undefined,
