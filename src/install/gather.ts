@@ -86,7 +86,7 @@ export class Surveyor {
       files: await textsOf(paths),
       links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist'), places.command]),
       commandTaken: record?.command == null && (await lstat(places.command).catch(() => undefined)) !== undefined,
-      dropIns: await this.#dropIns(),
+      dropIns: [...(await textsOf(await this.dropIns())).values()],
       releases: await this.releases(),
       record,
       config,
@@ -107,10 +107,11 @@ export class Surveyor {
     return names.filter((name) => !name.endsWith('.new'));
   }
 
-  async #dropIns(): Promise<string[]> {
+  /** Paths of the drop-ins of the daemon's unit, in systemd's order. */
+  async dropIns(): Promise<string[]> {
     const directory = join(this.#places.units, `${SERVICE}.d`);
     const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.conf')).sort();
-    return [...(await textsOf(names.map((name) => join(directory, name)))).values()];
+    return names.map((name) => join(directory, name));
   }
 
   async units(names: readonly string[]): Promise<Map<string, UnitState>> {

@@ -142,7 +142,7 @@ describe(planInstall, () => {
     ]);
     const { record, places } = carriedOut(facts, plan);
     if (record === undefined) throw new Error('there is a record');
-    const { steps } = planUninstall({ places, record, user: 'root', present: new Set() }, true);
+    const { steps } = planUninstall({ places, record, user: 'root', present: new Set(), dropIns: [] }, true);
     expect(lines(steps)).not.toContain('remove /usr/local/bin/fleet-mesh');
   });
 
@@ -240,10 +240,12 @@ describe(planUninstall, () => {
   const facts = factsOf({ oldUnits: [OLD] });
   const { record, places } = carriedOut(facts, planned(facts));
   const present = new Set(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
+  const directory = '/etc/systemd/system/fleet-mesh.service.d';
+  const dropIns = [`${directory}/50-sockets.conf`, `${directory}/override.conf`];
 
   it('removes what was installed, and says what stays', () => {
     if (record === undefined) throw new Error('there is a record');
-    const { steps, kept } = planUninstall({ places, record, user: 'root', present }, false);
+    const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, false);
     const told = lines(steps);
     expect(told[0]).toMatch(/^run {4}systemctl stop fleet-mesh-endpoint\.socket .* fleet-mesh\.service /);
     for (const path of record.files) expect(told).toContain(`remove ${path}`);
@@ -253,16 +255,17 @@ describe(planUninstall, () => {
       '/etc/fleet-mesh/',
       '/var/lib/fleet-mesh/',
       'the',
+      `${directory}/override.conf,`,
       'old.service,',
     ]);
   });
 
   it('removes that as well with purge', () => {
     if (record === undefined) throw new Error('there is a record');
-    const { steps, kept } = planUninstall({ places, record, user: 'root', present }, true);
+    const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, true);
     expect(lines(steps)).toEqual(
       expect.arrayContaining(['remove /etc/fleet-mesh/', 'remove /var/lib/fleet-mesh/', 'run    userdel fleet-mesh']),
     );
-    expect(kept).toEqual([expect.stringContaining('old.service')]);
+    expect(kept).toEqual([`${directory}/override.conf, which is yours`, expect.stringContaining('old.service')]);
   });
 });
