@@ -1,5 +1,6 @@
 import { formatAddress } from './address.ts';
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
 import { loadConfig } from './config/load.ts';
@@ -20,6 +21,7 @@ import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
 import { prepare } from './link/prepare.ts';
 import type { RootLogger } from './log.ts';
+import { Lookout } from './lookout/lookout.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
@@ -35,6 +37,8 @@ import { Supervisor } from './tunnel/supervisor.ts';
 export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
+  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
 }
 
 /** The supervisor's heartbeat. */
@@ -50,7 +54,9 @@ export class Daemon {
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
   readonly #rotators: Rotators;
+  readonly #clients: Clients;
   readonly #supervisor: Supervisor;
+  readonly #lookout: Lookout;
   readonly #plan: PlanWatch;
   readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
@@ -78,7 +84,8 @@ export class Daemon {
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     const { stateDir } = options.config;
-    this.#recorder = new Recorder({ directory: stateDir, version: options.version }, { log });
+    const { heartbeat, look } = options.evidenceMs ?? {};
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
@@ -87,6 +94,7 @@ export class Daemon {
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
     this.#supervisor = new Supervisor({
       prepare: (host, actor, need) =>
         prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
@@ -94,9 +102,11 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) => listenFor(tunnel, systemd.sockets),
+      listenFor: (tunnel) => this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets)),
       random: Math.random,
     });
+    const links = () => this.#supervisor.links();
+    this.#lookout = new Lookout({ everyMs: look }, { links, note: this.#note, random: Math.random });
     this.#unit = new Unit(systemd, {
       notifier: systemd.notifier,
       log,
@@ -132,6 +142,7 @@ export class Daemon {
     }
     // Nobody waits for what happened before: the tunnels are up meanwhile.
     void this.#recorder.start(this.#config.sha256);
+    this.#lookout.start(this.#config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
@@ -139,7 +150,8 @@ export class Daemon {
         const now = new Date();
         this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
         await this.#supervisor.tick(now);
-        this.#recorder.tick(this.#supervisor.pulses());
+        this.#clients.keepOnly(this.#config.tunnels);
+        this.#recorder.tick(this.#supervisor.pulses(), () => this.#lookout.takePulses());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -171,7 +183,7 @@ export class Daemon {
     this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done]);
+    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
     this.#systemd.sockets.leave();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
     await this.#rotators.stop();
@@ -185,7 +197,10 @@ export class Daemon {
   snapshot(): Status {
     const now = new Date();
     const known = (name: string) => this.#recorder.historyOf(name);
-    const tunnels = this.#supervisor.tunnels().map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()));
+    const tunnels = this.#supervisor
+      .tunnels()
+      .map((tunnel) => withHistory(tunnel, known(tunnel.name), now.getTime()))
+      .map((tunnel) => this.#clients.describe(tunnel, now));
     const links = this.#supervisor.links();
     const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
     return {
@@ -237,6 +252,7 @@ export class Daemon {
     } catch (error) {
       return this.#refuseReload(error, at);
     }
+    this.#lookout.follow(this.#config);
     const diff = diffConfig(before, this.#config);
     if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
     await this.#plan.follow(this.#config.plan);

@@ -29,6 +29,10 @@ export interface Metrics {
   readonly certificateRenewals: Counter<'actor' | 'result'>;
   /** Channel opens that were tried on a second session because the first was late; `won` if that was faster, else `lost`. */
   readonly linkHedgedOpens: Counter<'host' | 'actor' | 'result'>;
+  /** Connections whose client was asked for; `skipped` were not looked at, for they had ended or there were too many. */
+  readonly clientLookups: Counter<'result'>;
+  /** Time that one search for clients took, pauses excluded. */
+  readonly clientLookupSeconds: Histogram;
   /** Drops what was counted for a tunnel that left the configuration. */
   forgetTunnel(name: string): void;
   /** Drops what was counted for a link that no tunnel needs any more. */
@@ -56,6 +60,9 @@ const DETECT_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 30, 6
 /** Up to a host that is away for an hour. */
 /** A login takes tens of milliseconds, and the sessions of a link come one after the other. */
 const ROTATION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
+/** A table of the kernel takes some milliseconds, a machine with ten thousand open files some tens. */
+const LOOKUP_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+const LOOKUP_RESULTS = ['found', 'unknown', 'skipped'] as const;
 const RENEWAL_RESULTS = ['ok', 'unchanged', 'failed'] as const;
 const RECOVER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 
@@ -115,6 +122,20 @@ export function createMetrics(): Metrics {
     registers,
   });
 
+  const clientLookups = new Counter<'result'>({
+    name: `${PREFIX}client_lookups_total`,
+    help: 'Client connections by whether the process was found, unknown, or not looked for (skipped).',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of LOOKUP_RESULTS) clientLookups.inc({ result }, 0);
+  const clientLookupSeconds = histogram(
+    'client_lookup_seconds',
+    'Work to find the clients of some connections at once.',
+    [],
+    LOOKUP_BUCKETS,
+  );
+
   const update = (snapshot: Status) => {
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // A rate over a series that appears with its first increment misses that increment.
@@ -131,6 +152,8 @@ export function createMetrics(): Metrics {
     linkConnectAttempts,
     linkHedgedOpens,
     certificateRenewals,
+    clientLookups,
+    clientLookupSeconds,
     forgetTunnel: (tunnel) => {
       for (const instrument of Object.values(perTunnel)) instrument.remove({ tunnel });
     },

@@ -1,13 +1,11 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { AcceptanceOptions } from './commands/acceptance.ts';
 import { check } from './commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
 import { down, reload, rotate, up } from './commands/control.ts';
-import { doctor } from './commands/doctor.ts';
 import { type EventsOptions, events } from './commands/events.ts';
-import { importHosts, importUnits } from './commands/import.ts';
 import { addInstallCommands } from './commands/install-commands.ts';
 import { addPlanCommands } from './commands/plan-commands.ts';
-import { run } from './commands/run.ts';
 import { SCHEMA_NAMES, schema } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyEvents } from './commands/verify-events.ts';
@@ -35,7 +33,10 @@ const io: CommandIo = {
   err: (text) => process.stderr.write(text),
 };
 
-/** Every command, as commander knows it: manual pages and completions are made from it. */
+/**
+ * Every command, as commander knows it: manual pages and completions are made from it. Those that need what the daemon is made
+ * of load it when they run: a `status` in a loop should not pay for it.
+ */
 export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
@@ -62,7 +63,9 @@ program
   .command('run')
   .description('the daemon, in the foreground')
   .addOption(configOption())
-  .action(ends((options: { config: string }) => run({ config: options.config, version }, io)));
+  .action(
+    ends(async ({ config }: { config: string }) => (await import('./commands/run.ts')).run({ config, version }, io)),
+  );
 
 program
   .command('check')
@@ -168,9 +171,10 @@ program
   )
   .option('--json', 'print what was found as JSON', false)
   .action(
-    ends((name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) =>
-      doctor({ name, ...options }, interruptible()),
-    ),
+    ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
+      const { doctor } = await import('./commands/doctor.ts');
+      return doctor({ name, ...options }, interruptible());
+    }),
   );
 
 program
@@ -208,6 +212,23 @@ program
   .option('--json', 'print the outcome as JSON', false)
   .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
 
+program
+  .command('acceptance')
+  .description('whether the evidence proves that production did without a host: a report to be filed, from files alone')
+  .addOption(configOption())
+  .requiredOption('--offline <host>', 'the host that was away')
+  .option('--window <duration>', 'for how long, as in 24h', '24h')
+  .option('--until <when>', 'judge as of a time, or a span before now, instead of now')
+  .option('--dir <directory>', 'the state directory (default: the one that --config names)')
+  .option('--out <directory>', 'file the report there, as Markdown and JSON')
+  .option('--json', 'print the report as JSON', false)
+  .action(
+    ends(async (options: AcceptanceOptions) => {
+      const { acceptance } = await import('./commands/acceptance.ts');
+      return acceptance(options, { ...io, env: process.env, version });
+    }),
+  );
+
 const importing = program
   .command('import')
   .description('turns what ssh does today into tunnel YAML, on standard output');
@@ -217,7 +238,12 @@ importing
   .description('systemd units that run ssh -N -L, -R or -D')
   .argument('<file...>', 'unit files')
   .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
-  .action(ends((files: string[], options: { json: boolean }) => importUnits(files, options, interruptible())));
+  .action(
+    ends(async (files: string[], options: { json: boolean }) => {
+      const { importUnits } = await import('./commands/import.ts');
+      return importUnits(files, options, interruptible());
+    }),
+  );
 
 importing
   .command('ssh-config')
@@ -226,9 +252,10 @@ importing
   .option('--ssh-config <file>', "another file than the user's and the system's")
   .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
   .action(
-    ends((hosts: string[], options: { json: boolean; sshConfig?: string }) =>
-      importHosts(hosts, options, interruptible()),
-    ),
+    ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {
+      const { importHosts } = await import('./commands/import.ts');
+      return importHosts(hosts, options, interruptible());
+    }),
   );
 
 addPlanCommands(program, configOption, ends, io);

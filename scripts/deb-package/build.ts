@@ -120,7 +120,7 @@ function installUnits(checkout: string, root: string): void {
   for (const kind of ['sysusers.d', 'tmpfiles.d']) {
     install(join(checkout, 'systemd', kind, 'fleet-mesh.conf'), join(root, 'usr/lib', kind, 'fleet-mesh.conf'));
   }
-  for (const name of ['20-notify-reload.conf', '20-restart-steps.conf']) {
+  for (const name of readdirSync(join(checkout, 'systemd/drop-in')).filter((each) => !each.startsWith('10-'))) {
     const text = readFileSync(join(checkout, 'systemd/drop-in', name), 'utf8');
     write(join(root, 'usr/share/doc/fleet-mesh/examples', name), packagedUnit(text));
   }

@@ -101,7 +101,10 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
   const [tunnel] = chosen.tunnels;
   const subject = options.name === undefined ? chosen : tunnel;
   return {
-    text: options.json === true ? `${jsonOf(subject, options)}\n` : statusText(chosen, textOptions(io)),
+    text:
+      options.json === true
+        ? `${jsonOf(subject, options)}\n`
+        : statusText(chosen, { ...textOptions(io), clients: options.name !== undefined }),
     change: changeOf(chosen, options),
     code: subject?.state === 'up' ? EXIT.ok : EXIT.failed,
     failed: false,

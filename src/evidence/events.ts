@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TUNNEL_STATES } from '../health/status.ts';
+import { routes } from './routes.ts';
 
 const time = z.iso.datetime();
 
@@ -16,6 +17,31 @@ const pulse = z.object({
 });
 export type Pulse = z.infer<typeof pulse>;
 
+/** `unknown`: it could not be looked for, so that its absence is not proven. */
+const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
+
+/** What a heartbeat tells of a host that is looked for from time to time. */
+const hostPulse = z.object({
+  state: z.enum(HOST_STATES),
+  /** Why it was not reached, or could not be looked for; null while it is reachable. */
+  code: z.string().nullable(),
+  /** Where it is looked for, with the port. */
+  address: z.string(),
+  /** When it was looked for since the heartbeat before; another outcome than `state` has a line of its own. */
+  checked: z.array(time),
+});
+export type HostPulse = z.infer<typeof hostPulse>;
+
+/** The host was looked for, and the outcome is another than before. */
+const sighting = {
+  host: z.string(),
+  address: z.string(),
+  /** Null where it was not looked for before. */
+  from: z.enum(HOST_STATES).nullable(),
+  code: z.string().nullable(),
+  reason: z.string(),
+};
+
 /**
  * What the evidence is made of (SPEC section 6). Lines of other events belong to the chain all the same: this is what
  * history, availability and verdicts are computed from.
@@ -24,7 +50,11 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('daemon.started'), version: z.string(), config_sha256: z.string() }),
   z.object({ event: z.literal('daemon.stopped') }),
   /** Once a minute: from its absence follows the daemon's. */
-  z.object({ event: z.literal('heartbeat'), tunnels: z.record(z.string(), pulse) }),
+  z.object({
+    event: z.literal('heartbeat'),
+    tunnels: z.record(z.string(), pulse),
+    hosts: z.record(z.string(), hostPulse).optional(),
+  }),
   z.object({
     event: z.literal('tunnel.state'),
     tunnel: z.string(),
@@ -39,6 +69,11 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** Out of the configuration: nothing is said of it any more. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
+  z.object({ event: z.literal('host.reachable'), ...sighting }),
+  z.object({ event: z.literal('host.unreachable'), ...sighting }),
+  z.object({ event: z.literal('host.unknown'), ...sighting }),
+  /** What the routes are from now on, at the start and after each reload. */
+  z.object({ event: z.literal('config.in_force'), ...routes.shape }),
 ]);
 export type EvidenceEvent = z.infer<typeof evidenceEvent>;
 

@@ -5,7 +5,7 @@ import { Backlog } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { NewEntry } from './entry.ts';
 import { EventLog, type LogCondition, type Recovery } from './event-log.ts';
-import { type Pulse, readEvent } from './events.ts';
+import { type HostPulse, type Pulse, readEvent } from './events.ts';
 import type { Happening } from './happening.ts';
 import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
@@ -37,6 +37,8 @@ export interface RecorderOptions {
   /** The state directory. */
   readonly directory: string;
   readonly version: string;
+  /** By default a minute. */
+  readonly heartbeatMs?: number | undefined;
 }
 
 export interface RecorderDependencies {
@@ -129,17 +131,18 @@ export class Recorder {
    * To be called about once a second, with what is: the time since the last call counts as watched.
    *
    * @param pulses of every configured tunnel, by name
+   * @param hosts what was found since the heartbeat before, by host; asked for each heartbeat only
    */
-  tick(pulses: Readonly<Record<string, Pulse>>): void {
+  tick(pulses: Readonly<Record<string, Pulse>>, hosts: () => Readonly<Record<string, HostPulse>> = () => ({})): void {
     const now = performance.now();
     if (!this.#log && !this.#opening && now >= this.#nextTryAt) void this.#open();
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
     for (const [tunnel, { last_activity_at: usedAt }] of Object.entries(pulses))
       if (usedAt !== null) this.#history.used(tunnel, new Date(usedAt));
     if (now < this.#nextBeatAt) return;
-    this.#nextBeatAt = now + HEARTBEAT_MS;
+    this.#nextBeatAt = now + (this.#options.heartbeatMs ?? HEARTBEAT_MS);
     this.#history.forget(Date.now() - REMEMBER_MS);
-    this.#append({ event: 'heartbeat', tunnels: pulses }, new Date(), false);
+    this.#append({ event: 'heartbeat', tunnels: pulses, hosts: hosts() }, new Date(), false);
   }
 
   /** Ends the run. Bounded: a disk that hangs is left to itself. */

@@ -17,7 +17,7 @@ function subject(entry: Entry): string {
   const { host, actor, event } = entry;
   const tunnels = tunnelsOf(entry);
   if (tunnels.length > 0) return tunnels.join(', ');
-  if (typeof host === 'string') return `link to ${host}`;
+  if (typeof host === 'string') return event.startsWith('host.') ? `host ${host}` : `link to ${host}`;
   if (typeof actor === 'string') return actor;
   return event.startsWith('log.') ? 'evidence' : 'daemon';
 }
@@ -27,7 +27,7 @@ function what({ event, from, to, version }: Entry): string {
   if (event === 'tunnel.used') return 'used again';
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
-  return (['daemon', 'tunnel', 'log'].includes(about) ? rest : [about, ...rest]).join(' ');
+  return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');
 }
 
 function why({ reason, code, changes, error, problems }: Entry): string[] {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
+import type { Entry } from './entry.ts';
 import { CURRENT, logFiles, readLines } from './files.ts';
 import { readHead } from './head.ts';
 
@@ -16,17 +17,23 @@ export interface Verification {
   readonly problems: readonly ChainProblem[];
 }
 
-/** Reads the whole log. It may be written meanwhile: a last line without its newline is not there yet. */
-export async function verifyLog(directory: string): Promise<Verification> {
+/** Is shown each entry as it is read, and the end of the chain with it. */
+export type Reader = (entry: Entry, head: Head) => void;
+
+/**
+ * Reads the whole log. It may be written meanwhile: a last line without its newline is not there yet. `begin` is called for a
+ * reader of the entries, again when the files had to be read again.
+ */
+export async function verifyLog(directory: string, begin: () => Reader = () => () => {}): Promise<Verification> {
   for (;;) {
     const files = await logFiles(directory);
-    const found = await verifyFiles(directory, files);
+    const found = await verifyFiles(directory, files, begin());
     // A file that was put aside meanwhile would be missing.
     if (isDeepStrictEqual(files, await logFiles(directory))) return found;
   }
 }
 
-async function verifyFiles(directory: string, files: readonly string[]): Promise<Verification> {
+async function verifyFiles(directory: string, files: readonly string[], read: Reader): Promise<Verification> {
   const known = await readHead(directory);
   const check = new ChainCheck(known, 'beginning');
   let entries = 0;
@@ -38,6 +45,7 @@ async function verifyFiles(directory: string, files: readonly string[]): Promise
     entries++;
     first ??= entry?.at;
     last = entry?.at ?? last;
+    if (entry) read(entry, check.last);
   }
   return { files, entries, first, last, problems: check.finish(), head: check.last, endKnown: known !== undefined };
 }

@@ -101,6 +101,7 @@ export class Usage {
       last_activity_at: this.#lastActivityAt?.toISOString() ?? null,
       quiet_since: null,
       clients: null,
+      other_clients: null,
     };
   }
 

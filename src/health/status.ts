@@ -83,6 +83,34 @@ const probeStatus = z.strictObject({
 });
 export type ProbeStatus = z.infer<typeof probeStatus>;
 
+/** Who uses a tunnel. What the daemon may not see or has not found is null. */
+const clientStatus = z.strictObject({
+  /** Its name as the kernel has it, never its arguments; `unknown` where that is not known. */
+  process: z.string(),
+  /** Of its latest connection. */
+  pid: z.int().nullable(),
+  uid: z.int().nullable(),
+  /** The systemd unit; one of a user's manager as `user@1000.service/backup.service`. */
+  unit: z.string().nullable(),
+  /** The uid of the Kubernetes pod. */
+  pod: z.string().nullable(),
+  /** Where it called from, if that is no socket of the daemon's network namespace. */
+  address: z.string().nullable(),
+  open: z.int().nonnegative(),
+  /** While a connection is open, now. */
+  last_seen_at: instant,
+  connections_total: z.int().nonnegative(),
+});
+export type ClientStatus = z.infer<typeof clientStatus>;
+
+/** Those that fell off the list, and those that nobody looked at. */
+const otherClientsStatus = z.strictObject({
+  open: z.int().nonnegative(),
+  last_seen_at: instant,
+  connections_total: z.int().nonnegative(),
+});
+export type OtherClientsStatus = z.infer<typeof otherClientsStatus>;
+
 const usageStatus = z.strictObject({
   open: z.int().nonnegative(),
   opened_total: z.int().nonnegative(),
@@ -92,7 +120,9 @@ const usageStatus = z.strictObject({
   bytes_from_target: z.int().nonnegative(),
   last_activity_at: instant.nullable(),
   quiet_since: instant.nullable(),
-  clients: z.array(z.unknown()).nullable(),
+  /** Since the start of the daemon, at most 32, the latest first; null where they are on the far side. */
+  clients: z.array(clientStatus).nullable(),
+  other_clients: otherClientsStatus.nullable(),
 });
 export type UsageStatus = z.infer<typeof usageStatus>;
 

@@ -1,4 +1,5 @@
 import { printable } from '../printable.ts';
+import { clientLines } from './clients-text.ts';
 import { type Column, table } from './columns.ts';
 import { explain } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
@@ -10,6 +11,8 @@ export interface TextOptions {
   readonly colour?: boolean;
   /** Width of the terminal: less important columns are left out rather than broken. Unlimited when absent. */
   readonly columns?: number | undefined;
+  /** Who uses each tunnel, too. */
+  readonly clients?: boolean;
 }
 
 /**
@@ -21,6 +24,7 @@ export function statusText(status: Status, options: TextOptions = {}): string {
   const sections = [
     header(status, paint),
     tunnelLines(status, paint, options.columns),
+    options.clients === true ? clientSection(status) : [],
     linkLines(status, paint, options.columns),
     status.advisories.map(({ code, message }) => `advice: ${printable(message)} [${printable(code)}]`),
   ];
@@ -98,6 +102,11 @@ function explainLines(tunnel: TunnelStatus, status: Status): string[] {
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
   ];
+}
+
+function clientSection({ tunnels, now }: Status): string[] {
+  const lines = tunnels.flatMap((tunnel) => clientLines(tunnel, now));
+  return lines.length === 0 ? [] : ['CLIENTS', ...lines.map((line) => `  ${line}`)];
 }
 
 function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {

@@ -1,4 +1,5 @@
 import { printable } from '../printable.ts';
+import { clientLines } from './clients-text.ts';
 import { explain } from './explain.ts';
 import { spanBetween } from './span.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
@@ -45,11 +46,14 @@ export function whyText(tunnel: TunnelStatus, status: Status): string {
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
+    ...clientLines(tunnel, now).map((text, index): [string, string] => [index === 0 ? 'clients' : '', text]),
     ['last error', lastError(tunnel, error?.message, ago)],
     ['note', tunnel.note === null ? undefined : printable(tunnel.note)],
     ['reload', refusedReload(status, ago)],
   ];
-  const shown = lines.flatMap(([label, text]) => (text === undefined ? [] : [`  ${`${label}:`.padEnd(12)}${text}`]));
+  const shown = lines.flatMap(([label, text]) =>
+    text === undefined ? [] : [`  ${(label === '' ? '' : `${label}:`).padEnd(12)}${text}`],
+  );
   const rank = tunnel.production ? ' (production)' : '';
   const since = `since ${tunnel.since.replace(/\.\d+Z$/, 'Z')} (${spanBetween(tunnel.since, now)})`;
   return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;

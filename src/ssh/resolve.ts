@@ -15,9 +15,12 @@ export class Resolver {
   readonly #lookup: Lookup;
   readonly #asking = new Map<string, Promise<readonly string[]>>();
   readonly #last = new Map<string, readonly string[]>();
+  readonly #remembers: boolean;
 
-  constructor(ask: Lookup = lookupAll) {
+  /** `remembers`: whether a question that is stuck is answered with what the name was last, or not at all. */
+  constructor(ask: Lookup = lookupAll, remembers = true) {
     this.#lookup = ask;
+    this.#remembers = remembers;
   }
 
   /** At least one address. Rejects with `dns_failed`, after `timeoutMs` at the latest, or with the signal's reason. */
@@ -31,7 +34,7 @@ export class Resolver {
       if (!(error instanceof TunnelError))
         throw new TunnelError('dns_failed', `${name} cannot be resolved: ${codeOf(error)}`, { cause: error });
       // No answer says nothing about the name; who answers at an old address still has to prove its host key.
-      const last = this.#last.get(name);
+      const last = this.#remembers ? this.#last.get(name) : undefined;
       if (last) return last;
       throw error;
     }

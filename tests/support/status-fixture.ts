@@ -80,6 +80,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
       last_activity_at: ago(30),
       quiet_since: null,
       clients: null,
+      other_clients: null,
     },
     availability: null,
     retirement: null,

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Status } from '../../src/health/status.ts';
 import { hasBox } from '../support/capabilities.ts';
 import { freePort } from '../support/loopback.ts';
 import { tunnelOf } from '../support/mesh.ts';
@@ -206,6 +208,29 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     expect((await stopping).code).toBe(0);
     expect(await mesh.show('Result')).toBe('success');
     await setting('');
+  });
+
+  it.each([
+    ['root and its own user', undefined, { process: 'unknown', uid: null, unit: null }],
+    ['every user', '30-see-client-users.conf', { process: 'unknown', uid: 65_534, unit: null }],
+    ['every process', '31-see-client-processes.conf', { process: 'bash', uid: 65_534, unit: 'caller.service' }],
+  ])('knows among its clients %s, also of one that came before it', async (_, file, expected) => {
+    const connect = `exec 3<>/dev/tcp/127.0.0.1/${held}; read -r <&3`;
+    mesh.unit('caller.service', `[Service]\nUser=nobody\nExecStart=bash -c '${connect}'\n`);
+    mesh.dropIn(SERVICE, file === undefined ? '' : readFileSync(`systemd/drop-in/${file}`, 'utf8'), 'see');
+    await mesh.must('daemon-reload');
+    await mesh.must('stop', SERVICE);
+    // Waits in the backlog, which starts the daemon.
+    await mesh.must('start', 'caller.service');
+    try {
+      const of = (status: Status) => tunnelOf(status, 'held').usage.clients ?? [];
+      const clients = of(await mesh.waitFor('the client is seen', (status) => of(status).length > 0));
+      expect(clients).toMatchObject([{ ...expected, open: 1, connections_total: 1 }]);
+    } finally {
+      await mesh.must('stop', 'caller.service');
+      mesh.dropIn(SERVICE, '', 'see');
+      await mesh.must('daemon-reload');
+    }
   });
 
   it('is not restarted over a broken file, though clients wait, and serves them once it is mended', async () => {

@@ -32,6 +32,7 @@ test('everything that the snapshot knows is read off it', async () => {
     ['link_rtt_seconds{host="coulombcore",actor="atm-fleet-mesh"}', 0.0008],
     ['link_connect_attempts_total{host="coulombcore",actor="atm-fleet-mesh",code="ok"}', 0],
     ['credential_info{actor="atm-fleet-mesh",type="static_key"}', 1],
+    ['client_lookups_total{result="skipped"}', 0],
     ['config_reload_success', 1],
     ['config_reload_timestamp_seconds', Date.parse(ago(300)) / 1_000],
   ];

@@ -14,7 +14,9 @@ export const host = mapping({
     .describe('User to log in as; required for a host that a tunnel goes to or that is jumped through.'),
   role: word(['production', 'draining', 'workstation', 'experimental'])
     .optional()
-    .describe('Its part in the fleet: production, draining, workstation or experimental.'),
+    .describe(
+      'Its part in the fleet: production, draining, workstation (looked for, so that its absence can be proven) or experimental.',
+    ),
   known_hosts: path
     .prefault('~/.ssh/known_hosts')
     .describe(

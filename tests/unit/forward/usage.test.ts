@@ -37,6 +37,7 @@ test('nothing has happened yet', () => {
     bytes_to_target: 0,
     bytes_from_target: 0,
     last_activity_at: null,
+    other_clients: null,
     quiet_since: null,
     clients: null,
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { statusText } from '../../../src/health/text.ts';
 import { whyJson, whyText } from '../../../src/health/why.ts';
 import { ago, linkFixture, statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
 
@@ -42,6 +43,32 @@ describe(whyText, () => {
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [] }));
     expect(text).toContain('why:        taken out of service\n  fix:        `fleet-mesh up state-hub`');
     expect(text).toContain('link:       none');
+  });
+
+  it('names the clients and when each was last seen, and lets none write on the terminal', () => {
+    const { usage } = tunnelFixture();
+    const known = { process: 'cu\x1brl', pid: 12, uid: 0, unit: 'backup.service', pod: null, address: null };
+    const unknown = { ...known, process: 'unknown', pid: null, uid: 998, unit: null };
+    const tunnel = tunnelFixture({
+      usage: {
+        ...usage,
+        clients: [
+          { ...known, open: 2, last_seen_at: ago(0), connections_total: 3 },
+          { ...unknown, open: 0, last_seen_at: ago(3_600), connections_total: 1 },
+        ],
+        other_clients: { open: 0, last_seen_at: ago(7_200), connections_total: 9 },
+      },
+    });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
+    const lines = [
+      '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
+      '              unknown (uid 998): 1 connection, last seen 1h ago',
+      '              others, not looked at or long ago: 9 connections, last seen 2h ago',
+    ];
+    expect(text).toContain(lines.join('\n'));
+    const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
+    expect(table).toContain('CLIENTS\n  cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
+    expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
   });
 
   it('of one that is up says why its certificate is not renewed, with the remedy, and how the CA restricts it', () => {

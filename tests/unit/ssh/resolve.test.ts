@@ -4,13 +4,14 @@ import { preferUnused, Resolver } from '../../../src/ssh/resolve.ts';
 const never = new AbortController().signal;
 
 /** A resolver whose answers the test gives. */
-function asked() {
+function asked(remembers = true) {
   const questions: { name: string; answer(addresses: string[]): void; fail(code: string): void }[] = [];
   const resolver = new Resolver(
     (name) =>
       new Promise((resolve, reject) => {
         questions.push({ name, answer: resolve, fail: (code) => reject(Object.assign(new Error(code), { code })) });
       }),
+    remembers,
   );
   return { resolver, questions };
 }
@@ -46,6 +47,14 @@ describe(Resolver, () => {
       });
     }
     expect(questions).toHaveLength(1);
+  });
+
+  it('remembers nothing where that is asked of it', async () => {
+    const { resolver, questions } = asked(false);
+    const first = resolver.resolve('a', 1_000, never);
+    questions[0]?.answer(['192.0.2.1']);
+    await first;
+    await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
   });
 
   it('falls back on what the name was when there is no answer, but not when the answer is no', async () => {

@@ -6,13 +6,13 @@ import { tempDir } from '../support/temp-dir.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
-/** Runs the program from its source, as a process of its own. */
+/** Runs the built program. */
 function cli(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+    const child = spawn(process.execPath, ['dist/cli.js', ...args], {
       cwd: ROOT,
       env: { ...process.env, FLEET_MESH_CONFIG: undefined, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,103 @@
+import type { Head } from '../evidence/chain.ts';
+import type { Entry } from '../evidence/entry.ts';
+import { type EvidenceEvent, type HostPulse, readEvent } from '../evidence/events.ts';
+import { History } from '../evidence/history.ts';
+import type { Period } from '../evidence/watch.ts';
+import type { AcceptanceFacts, Mark, RoutesSince } from './facts.ts';
+
+/** What is before the window and still matters: the look before it, with room. */
+const LEAD_MS = 3_600_000;
+
+/** More looks than this, and those before the window are let go. */
+const MOST_CHECKS = 100_000;
+
+type Gathered = Pick<AcceptanceFacts, 'window' | 'head' | 'routes' | 'historyOf' | 'host' | 'daemonVersion'>;
+
+/** Gathers out of the log, entry by entry, what the judgement asks of it. */
+export class Gathering {
+  readonly #options: { readonly host: string; readonly windowMs: number; readonly notAfter: number };
+  readonly #history = new History();
+  readonly #routes: RoutesSince[] = [];
+  readonly #marks: Mark[] = [];
+  #daemonVersion: string | null = null;
+  #checks: number[] = [];
+  #head: Head = { seq: 0, hash: '' };
+  #until: number | undefined;
+
+  /** `notAfter`: entries of a later time are no matter of it. In milliseconds since the epoch. */
+  constructor(options: { readonly host: string; readonly windowMs: number; readonly notAfter: number }) {
+    this.#options = options;
+  }
+
+  read(entry: Entry, head: Head): void {
+    const at = Date.parse(entry.at);
+    if (at > this.#options.notAfter) return;
+    this.#head = head;
+    this.#until = Math.max(this.#until ?? at, at);
+    const event = readEvent(entry);
+    this.#history.tell(event, { at: new Date(at), uptimeMs: entry.uptime_ms });
+    if (event) this.#take(event, at);
+  }
+
+  get gathered(): Gathered {
+    const until = this.#until;
+    const window: Period | undefined =
+      until === undefined ? undefined : { from: until - this.#options.windowMs, until };
+    return {
+      window,
+      head: this.#head,
+      routes: this.#routes,
+      historyOf: (tunnel) => this.#history.of(tunnel),
+      host: { marks: this.#marks, checks: this.#checks.toSorted((a, b) => a - b) },
+      daemonVersion: this.#daemonVersion,
+    };
+  }
+
+  #take(event: EvidenceEvent, at: number): void {
+    switch (event.event) {
+      case 'daemon.started':
+        this.#daemonVersion = event.version;
+        this.#routes.push({ at, routes: undefined });
+        return;
+      case 'config.in_force': {
+        const { event: _, ...routes } = event;
+        this.#routes.push({ at, routes });
+        return;
+      }
+      case 'heartbeat': {
+        const pulse = event.hosts?.[this.#options.host];
+        if (pulse) this.#takePulse(pulse, at);
+        return;
+      }
+      case 'host.reachable':
+      case 'host.unreachable':
+      case 'host.unknown':
+        if (event.host !== this.#options.host) return;
+        this.#marks.push({
+          at,
+          state: stateOf(event.event),
+          code: event.code,
+          address: event.address,
+          reason: event.reason,
+        });
+        this.#checks.push(at);
+    }
+  }
+
+  #takePulse({ state, code, address, checked }: HostPulse, at: number): void {
+    // A line of its own may have told of some of them already.
+    const last = this.#marks.at(-1);
+    const times = checked.map((time) => Date.parse(time));
+    this.#checks.push(...times);
+    if (last?.state !== state || last.code !== code || last.address !== address)
+      this.#marks.push({ at: times.at(-1) ?? at, state, code, address, reason: undefined });
+    if (this.#checks.length > MOST_CHECKS) {
+      const oldest = at - this.#options.windowMs - LEAD_MS;
+      this.#checks = this.#checks.filter((time) => time >= oldest);
+    }
+  }
+}
+
+function stateOf(event: `host.${HostPulse['state']}`): HostPulse['state'] {
+  return event === 'host.reachable' ? 'reachable' : event === 'host.unreachable' ? 'unreachable' : 'unknown';
+}
