@@ -14,12 +14,13 @@ export default defineConfig({
     pool: 'forks',
     restoreMocks: true,
     // Most of what the rings do is wait: a few more files at a time than there are cores.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(4, availableParallelism()),
     // Real time on a machine that others may use as well: a verdict needs two failures there. `scripts/test` names whoever
     // needed the second chance.
     retry: CI === 'true' ? 1 : 0,
     projects: [
-      ring('unit', { testTimeout: 5_000 }),
+      // Pure: nothing is left in the process that another file could meet, and loading the program is most of the work.
+      ring('unit', { testTimeout: 5_000, isolate: false }),
       ring('integration', { testTimeout: 15_000 }),
       ring('interop', { testTimeout: 60_000 }),
       // Each file boots a systemd of its own.

@@ -64,6 +64,7 @@ async function main(): Promise<number> {
 
   // Deadlines longer than what a fault lasts: here the question is what is lost, not how soon an error is given.
   await using stage = await startStage({ host: { connect_timeout: '5s' } });
+  await stage.mesh.waitFor(hasSessions(stage.sessions));
   const baseline = await daemonHoldings(stage.mesh);
   const memory = residentBytes(stage.mesh.daemon.pid);
   const load = startLoad(stage);

@@ -23,7 +23,8 @@ function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coul
     ...common,
     fault: `${kind}: the active session is black-holed ${where}`,
     inject: (stage) => activeConnection(stage).pause(direction),
-    during: { to, linkCode: 'keepalive_lost', withinMs: 10_000 },
+    // A peer that sends and does not hear may be given up late, and is not used meanwhile.
+    during: { to, linkCode: 'keepalive_lost', withinMs: direction === 'to-server' ? 26_000 : 10_000 },
   });
   return [
     {

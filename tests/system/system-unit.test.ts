@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Status } from '../../src/health/status.ts';
 import { hasBox } from '../support/capabilities.ts';
 import { freePort } from '../support/loopback.ts';
-import { tunnelOf } from '../support/mesh.ts';
+import { findTunnel, tunnelOf } from '../support/mesh.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { BoxedMesh, HAS_NATIVE, PATIENCE_MS } from './box/mesh.ts';
@@ -223,7 +223,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     // Waits in the backlog, which starts the daemon.
     await mesh.must('start', 'caller.service');
     try {
-      const of = (status: Status) => tunnelOf(status, 'held').usage.clients ?? [];
+      const of = (status: Status) => findTunnel(status, 'held')?.usage.clients ?? [];
       const clients = of(await mesh.waitFor('the client is seen', (status) => of(status).length > 0));
       expect(clients).toMatchObject([{ ...expected, open: 1, connections_total: 1 }]);
     } finally {

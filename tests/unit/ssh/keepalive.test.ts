@@ -113,11 +113,18 @@ describe('a peer that falls silent', () => {
           await pass(20_000);
           const silentMs = (connection.lostAt ?? Number.POSITIVE_INFINITY) - lastByteAt;
           expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter);
-          // Two and a half looks; and a timer of whole milliseconds may come one early.
-          expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 501);
+          // Having answered nothing for very long while it chatted is a reason of its own.
+          if (connection.lostHow === 'deaf') return;
+          expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 500);
         },
       ),
-      { numRuns: 60 },
+      {
+        numRuns: 30,
+        examples: [
+          [1, 15_651],
+          [1, 15_652],
+        ],
+      },
     );
   });
 
