@@ -120,11 +120,7 @@ export class Daemon {
       log,
       note: this.#note,
       listenFor: (tunnel) =>
-        this.#clients.watching(
-          tunnel,
-          listenFor(tunnel, systemd.sockets),
-          () => this.#cutovers.junctionOf(tunnel).mayLeadThrough,
-        ),
+        this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets), this.#cutovers.junctionOf(tunnel)),
       junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
       retired: (tunnel) => this.#drain.retired.of(tunnel),
       random: Math.random,

@@ -166,9 +166,14 @@ program
   .description('walks DNS, TCP, banner, host key, authentication, forward, target, by itself, and says what to mend')
   .argument('[name]', 'a host or a tunnel instead of all')
   .addOption(configOption())
+  .option(
+    '--try-cert-command',
+    'run cert_command where no certificate is kept that can be used; nothing is kept',
+    false,
+  )
   .option('--json', 'print what was found as JSON', false)
   .action(
-    ends(async (name: string | undefined, options: { config: string; json: boolean }) => {
+    ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
       const { doctor } = await import('./commands/doctor.ts');
       return doctor({ name, ...options }, interruptible());
     }),

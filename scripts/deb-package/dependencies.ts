@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { productionPackages } from '../lib/production-packages.ts';
 
 export interface Dependency {
   /** Within the checkout and within the package: node_modules/… */
@@ -10,13 +11,6 @@ export interface Dependency {
   readonly license: string;
   readonly author: string | undefined;
   readonly homepage: string | undefined;
-}
-
-interface LockedPackage {
-  readonly version: string;
-  readonly dev?: boolean;
-  readonly optional?: boolean;
-  readonly devOptional?: boolean;
 }
 
 interface Manifest {
@@ -34,10 +28,9 @@ interface Manifest {
  * Throws if the checkout has another version than the lock file says.
  */
 export function productionDependencies(checkout: string): Dependency[] {
-  const lock = readJson<{ packages: Record<string, LockedPackage> }>(join(checkout, 'package-lock.json'));
-  return Object.entries(lock.packages)
-    .filter(([path, { dev, optional, devOptional }]) => path !== '' && !dev && !optional && !devOptional)
-    .map(([path, { version }]) => installed(checkout, path, version))
+  return productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))
+    .filter(({ optional }) => !optional)
+    .map(({ path, version }) => installed(checkout, path, version))
     .sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 

@@ -1,7 +1,8 @@
 /** The program behind scripts/install-node: packs the release, and has the node install it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,11 +41,13 @@ async function there(tree: string, host: string, args: InstallNodeArguments): Pr
   return code;
 }
 
-async function main(): Promise<number> {
-  const args = parseArguments(process.argv.slice(2));
-  if (args === 'help') {
-    process.stdout.write(USAGE);
-    return 0;
+async function main(args: InstallNodeArguments): Promise<number> {
+  const { config } = args;
+  // Before anything is packed, and in the same words wherever it is to be read.
+  if (config !== undefined) {
+    await access(resolve(FLEET_MESH_CALLED_FROM, config), constants.R_OK).catch((error: NodeJS.ErrnoException) => {
+      throw new Error(`${config} cannot be read (${error.code})`);
+    });
   }
   const tree = await mkdtemp(join(tmpdir(), 'fleet-mesh-release-'));
   try {
@@ -57,9 +60,21 @@ async function main(): Promise<number> {
 
 // Ctrl-C reaches the child as well, which undoes what it has done: its end is waited for.
 process.on('SIGINT', () => {});
+const messageOf = (error: unknown) => `install-node: ${error instanceof Error ? error.message : String(error)}\n`;
+
+let args: InstallNodeArguments | 'help' | undefined;
 try {
-  process.exitCode = await main();
+  args = parseArguments(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`install-node: ${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  process.stderr.write(`${messageOf(error)}\n${USAGE}`);
   process.exitCode = 64;
+}
+if (args === 'help') process.stdout.write(USAGE);
+else if (args !== undefined) {
+  try {
+    process.exitCode = await main(args);
+  } catch (error) {
+    process.stderr.write(messageOf(error));
+    process.exitCode = 1;
+  }
 }

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
-import { isShipped, productionPackages } from './production-packages.ts';
+import { productionPackages } from '../lib/production-packages.ts';
+import { isShipped } from './shipped.ts';
 
 const manifestSchema = z.object({ version: z.string() });
 
@@ -26,9 +27,11 @@ export function packRelease(checkout: string, tree: string): string {
     const filter = (source: string) => !source.endsWith('/.built-from');
     cpSync(join(checkout, name), join(tree, name), { recursive: true, filter });
   }
+  // The compiler makes it a file like others; people call it by its name.
+  chmodSync(join(tree, 'dist/cli.js'), 0o755);
   mkdirSync(join(tree, dirname(EXAMPLE)));
   copyFileSync(join(checkout, EXAMPLE), join(tree, EXAMPLE));
-  for (const path of productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))) {
+  for (const { path } of productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))) {
     const from = join(checkout, path);
     // An optional one that could not be installed here.
     if (!existsSync(from)) continue;

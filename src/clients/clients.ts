@@ -6,6 +6,9 @@ import { UNKNOWN } from './client.ts';
 import { Ledger, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
 
+/** What is known of the way that clients go. */
+const ALWAYS_THROUGH: { readonly mayLeadThrough: boolean } = { mayLeadThrough: true };
+
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
 export class Clients {
   readonly #resolver: ClientResolver;
@@ -23,15 +26,15 @@ export class Clients {
   }
 
   /**
-   * The same listeners, but who comes to them is noted, while `counts` says that it goes through the tunnel. A tunnel of
+   * The same listeners, but who comes to them is noted, as long as somebody who comes can get into the tunnel. A tunnel of
    * that name has no clients yet.
    */
-  watching(tunnel: string, listen: Listen, counts: () => boolean = () => true): Listen {
+  watching(tunnel: string, listen: Listen, way = ALWAYS_THROUGH): Listen {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
     return (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
-        const counted = counts();
+        const counted = way.mayLeadThrough;
         onConnection(socket);
         if (counted) this.#note(ledger, socket);
       };

@@ -1,17 +1,23 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { closest } from '../closest.ts';
-import type { Config } from '../config/config.ts';
+import type { ActorConfig, Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { outsideOfUnit } from '../config/paths.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import { linksOf } from '../config/way.ts';
 import { CommandIssuer } from '../credential/issuer.ts';
 import { keptSource } from '../credential/kept-source.ts';
+import type { CredentialSource } from '../credential/offer.ts';
 import type { LinkFindings } from '../doctor/finding.ts';
 import { linkText, sumText } from '../doctor/text.ts';
 import { Doctor, wardsFor } from '../doctor/walk.ts';
 import { prepare } from '../link/prepare.ts';
 import type { Prepare } from '../link/session.ts';
 import { printable } from '../printable.ts';
+import type { Certificate } from '../ssh/certificate.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface DoctorOptions {
@@ -19,6 +25,8 @@ export interface DoctorOptions {
   readonly name: string | undefined;
   /** Path of the tunnel YAML. */
   readonly config: string;
+  /** Runs `cert_command` for an actor of which no certificate that can be used is kept, and throws away what it gives. */
+  readonly tryCertCommand: boolean;
   readonly json: boolean;
 }
 
@@ -45,9 +53,16 @@ export async function doctor(
     return EXIT.noSuchTunnel;
   }
   const links: LinkFindings[] = [];
+  const sources = new Map<string, CredentialSource>();
   const look: Prepare = (host, actor, need) => {
     const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
-    return prepare(host, keptSource(actor, issuer, io.env), need);
+    const trial = options.tryCertCommand
+      ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal)
+      : undefined;
+    // One for an actor, whichever of its links is walked first.
+    const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
+    sources.set(actor.name, source);
+    return prepare(host, source, need);
   };
   await new Doctor(config, look, io.signal).examine(wards, (findings) => {
     links.push(findings);
@@ -56,6 +71,21 @@ export async function doctor(
   const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
   io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** Beside the daemon, whose state directory it leaves alone: that belongs to its user, who may be another one. */
+async function tryCertCommand(
+  actor: ActorConfig,
+  key: PrivateKey,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Certificate> {
+  const passing = await mkdtemp(join(tmpdir(), 'fleet-mesh-doctor-'));
+  try {
+    return (await new CommandIssuer(passing, actor.name, env).issue(actor, key, signal)).certificate;
+  } finally {
+    await rm(passing, { recursive: true, force: true });
+  }
 }
 
 function unknownName(name: string, config: Config): string {

@@ -69,6 +69,7 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
     if (error instanceof NotPacked) return refuse([error.message], report);
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) report.problem(formatProblem(problem));
+    report.problem('nothing was changed');
     return report.end(EXIT.configuration, false);
   }
 }
@@ -79,7 +80,7 @@ async function installRelease(
   report: InstallReport,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const { places, env } = subject;
+  const { places, user, env } = subject;
   const tree = fileURLToPath(new URL('../..', import.meta.url));
   const facts = await new Surveyor(subject).survey({ tree, configFile: options.config });
   if ('problems' in facts) return refuse(facts.problems, report);
@@ -95,7 +96,7 @@ async function installRelease(
   }
   if (options.dryRun) return report.shown(steps, plan.notes);
   const otherSockets = socketsOf(facts.record?.units ?? []);
-  const back = wayBack(places, plan.before, { dropConfig: true, otherSockets });
+  const back = wayBack(places, plan.before, { failed: true, user, otherSockets });
   const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
   if (!carried.ok) {
     report.problem(`not installed: ${carried.why}`);
@@ -103,25 +104,31 @@ async function installRelease(
     return report.end(EXIT.failed, carried.left.length > 0);
   }
   for (const note of plan.notes) report.note(note);
-  report.note(`${facts.release.id} is installed`);
+  report.note(
+    `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows how it is'}`,
+  );
   return report.end(EXIT.ok, true);
 }
 
 /** Brings back what was there before the last installation: program, units, and the ssh units that it took over from. */
 async function rollback(subject: Subject, dryRun: boolean, report: InstallReport): Promise<ExitCode> {
-  const { places, env } = subject;
+  const { places, user, env } = subject;
   const record = await new Surveyor(subject).record();
   if (record?.before == null) {
     report.note('nothing to roll back');
     return report.end(EXIT.ok, false);
   }
   const otherSockets = socketsOf(record.units);
-  const { stop, files, start } = wayBack(places, record.before, { dropConfig: false, otherSockets });
+  const { stop, files, start } = wayBack(places, record.before, { failed: false, user, otherSockets });
   const steps = [...stop, ...files, ...start];
-  if (dryRun) return report.shown(steps, []);
+  const kept = record.before.turned_lingering_on
+    ? [`kept: lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]
+    : [];
+  if (dryRun) return report.shown(steps, kept);
   const failures = await goBack(steps, new NodeExecutor(env), report.step);
   for (const failure of failures) report.problem(failure);
   if (failures.length > 0) return report.end(EXIT.failed, true);
+  for (const each of kept) report.note(each);
   report.note(`${record.release} is rolled back`);
   return report.end(EXIT.ok, true);
 }

@@ -17,7 +17,8 @@ export async function uninstall(options: UninstallCommandOptions, io: InstallIo)
   const subject = subjectOf(options, io.env);
   const { places, user, env } = subject;
   const report = new InstallReport(io, options.json);
-  const record = await new Surveyor(subject).record();
+  const surveyor = new Surveyor(subject);
+  const record = await surveyor.record();
   if (record === undefined) {
     report.note('nothing to do: scripts/install-node has installed nothing here');
     return report.end(EXIT.ok, false);
@@ -27,7 +28,8 @@ export async function uninstall(options: UninstallCommandOptions, io: InstallIo)
     return report.end(EXIT.failed, false);
   }
   const present = new Set([places.configDirectory, ...places.state].filter((path) => existsSync(path)));
-  const { steps, kept } = planUninstall({ places, record, user, present }, options.purge);
+  const dropIns = await surveyor.dropIns();
+  const { steps, kept } = planUninstall({ places, record, user, present, dropIns }, options.purge);
   const keeps = kept.map((each) => `kept: ${each}`);
   if (options.dryRun) return report.shown(steps, keeps);
   const failures = await goBack(steps, new NodeExecutor(env), report.step);

@@ -1,6 +1,7 @@
 import { didYouMean } from '../closest.ts';
 import { splitCommand } from './command-line.ts';
 import { bodies, type Outline, type OutlineActor } from './outline.ts';
+import { namesCredential, type Places, resolvePath } from './paths.ts';
 import type { Finding } from './problem.ts';
 
 const EMPTY = 'is empty; expected a command to run';
@@ -14,11 +15,15 @@ const PLACEHOLDER = /(?<![{$])\{[A-Za-z_-]+\}(?!\})/g;
  * is fine: a certificate that something else renews is printed by `cat`. Whether the program is there is found out by
  * running it.
  */
-export function checkCommands(outline: Outline): Finding[] {
-  return bodies(outline.actors).flatMap(([name, actor]) => checkActor(name, actor));
+export function checkCommands(outline: Outline, places: Places): Finding[] {
+  return bodies(outline.actors).flatMap(([name, actor]) => checkActor(name, actor, places));
 }
 
-function checkActor(name: string, { key, cert_command: command, cert_timeout }: OutlineActor): Finding[] {
+function checkActor(
+  name: string,
+  { key, cert_command: command, cert_timeout }: OutlineActor,
+  places: Places,
+): Finding[] {
   const path = ['actors', name, 'cert_command'];
   if (command === undefined) {
     if (cert_timeout === undefined) return [];
@@ -33,14 +38,28 @@ function checkActor(name: string, { key, cert_command: command, cert_timeout }: 
   if (Array.isArray(command)) {
     const [program] = command as unknown[];
     if (program === '') findings.push({ path: [...path, 0], message: EMPTY, at: 'value' });
-    return [...findings, ...command.flatMap((word, index) => checkPlaceholders(word, [...path, index]))];
+    return [
+      ...findings,
+      ...command.flatMap((word, index) => {
+        const at = [...path, index];
+        return [...checkPlaceholders(word, at), ...checkCredential(word, at, places)];
+      }),
+    ];
   }
   if (typeof command !== 'string') return findings;
   // Where the home is makes no difference to what is wrong with it.
   const words = splitCommand(command, '~');
   if ('fault' in words) findings.push({ path, message: words.fault, at: 'value' });
   else if (words[0] === '') findings.push({ path, message: EMPTY, at: 'value' });
-  return [...findings, ...checkPlaceholders(command, path)];
+  const credentials = 'fault' in words ? [] : words.flatMap((word) => checkCredential(word, path, places));
+  return [...findings, ...checkPlaceholders(command, path), ...credentials];
+}
+
+/** A file that systemd hands over has another path in each unit: in a command it is named as everywhere else. */
+function checkCredential(word: unknown, path: Finding['path'], places: Places): Finding[] {
+  if (typeof word !== 'string' || !namesCredential(word)) return [];
+  const resolved = resolvePath(word, places);
+  return 'fault' in resolved ? [{ path, message: resolved.fault, at: 'value' }] : [];
 }
 
 function checkPlaceholders(text: unknown, path: Finding['path']): Finding[] {

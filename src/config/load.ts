@@ -61,6 +61,6 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkListeners(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
-    ...checkCommands(outline),
+    ...checkCommands(outline, places),
   ];
 }

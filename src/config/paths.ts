@@ -59,8 +59,13 @@ export type ResolvedPath = { readonly path: string } | { readonly fault: string 
 
 const CREDENTIAL = 'credential:';
 
+/** Whether it is written as a file that systemd hands over, rather than as a path. Pure. */
+export function namesCredential(written: string): boolean {
+  return written.startsWith(CREDENTIAL);
+}
+
 export function resolvePath(written: string, places: Places): ResolvedPath {
-  if (written.startsWith(CREDENTIAL)) return resolveCredential(written.slice(CREDENTIAL.length), places);
+  if (namesCredential(written)) return resolveCredential(written.slice(CREDENTIAL.length), places);
   if (written === '~' || written.startsWith('~/')) return { path: join(places.home, written.slice(1)) };
   if (written.startsWith('~')) {
     return { fault: `got ${JSON.stringify(written)}; expected ~/… (the home of the daemon user) or an absolute path` };

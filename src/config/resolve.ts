@@ -14,7 +14,7 @@ import type {
   WhileDown,
 } from './config.ts';
 import { controlSocket } from './control-socket.ts';
-import { type Places, resolvePath } from './paths.ts';
+import { namesCredential, type Places, resolvePath } from './paths.ts';
 import type { ParsedProbe } from './schema/probe.ts';
 import type { ParsedConfig } from './schema.ts';
 
@@ -100,7 +100,7 @@ function resolveCertCommand(
   const [program, ...rest] = argv;
   if (program === undefined) throw new Error(`cert_command of ${name} passed unchecked`);
   return {
-    argv: [program, ...rest],
+    argv: [program, ...rest.map((word) => (namesCredential(word) ? absolute(word, places) : word))],
     timeoutMs: cert_timeout ?? CERT_TIMEOUT_MS,
     workingDirectory: places.base,
   };

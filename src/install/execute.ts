@@ -50,16 +50,19 @@ export class NodeExecutor implements Executor {
         return writeAtomically(step.path, step.text, step.mode);
       case 'remove':
         return removeFile(step.path);
+      case 'remove-empty':
+        await rmdir(step.path).catch(() => {});
+        return;
       case 'link':
         return replaceLink(step.path, step.to);
       case 'command':
-        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS);
+        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS, step.told);
       case 'await-ports':
         return awaitPorts(step.ports);
     }
   }
 
-  async #run(argv: readonly string[], timeoutMs: number): Promise<void> {
+  async #run(argv: readonly string[], timeoutMs: number, told = argv.join(' ')): Promise<void> {
     const bounds = { timeoutMs, stdoutLimit: OUTPUT_LIMIT, stderrLimit: OUTPUT_LIMIT };
     const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);
     if (outcome.kind === 'exited' && outcome.code === 0) return;
@@ -70,7 +73,7 @@ export class NodeExecutor implements Executor {
         : outcome.kind === 'not_started'
           ? outcome.error.message
           : outcome.kind;
-    throw new StepFailed(`${argv.join(' ')}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
+    throw new StepFailed(`${told}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
   }
 }
 
@@ -87,7 +90,7 @@ async function copyTree(from: string, to: string): Promise<void> {
 async function removeFile(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats && !stats.isDirectory()) await unlink(path);
-  const directory = stats?.isDirectory() ? path : dirname(path);
+  const directory = dirname(path);
   // Only what is empty goes (rmdir(2)), and of that only what is ours.
   if (directory.includes('/fleet-mesh')) await rmdir(directory).catch(() => {});
 }

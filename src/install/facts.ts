@@ -24,6 +24,10 @@ export interface Facts {
   /** Texts of the files that may be concerned, by path; what is not in there is not there. */
   readonly files: ReadonlyMap<string, string>;
   readonly links: ReadonlyMap<string, string>;
+  /** Whether something that is not ours has the place of the program's name. */
+  readonly commandTaken: boolean;
+  /** Texts of the drop-ins of the daemon's unit that are there already, in systemd's order. */
+  readonly dropIns: readonly string[];
   /** Releases on the node, by id. */
   readonly releases: readonly string[];
   readonly record: InstallRecord | undefined;

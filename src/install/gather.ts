@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
@@ -84,7 +84,9 @@ export class Surveyor {
       user: this.#user,
       lingering: places.scope === 'user' ? existsSync(`/var/lib/systemd/linger/${this.#user}`) : undefined,
       files: await textsOf(paths),
-      links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist')]),
+      links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist'), places.command]),
+      commandTaken: record?.command == null && (await lstat(places.command).catch(() => undefined)) !== undefined,
+      dropIns: [...(await textsOf(await this.dropIns())).values()],
       releases: await this.releases(),
       record,
       config,
@@ -103,6 +105,13 @@ export class Surveyor {
   async releases(): Promise<string[]> {
     const names = await readdir(join(this.#places.library, 'releases')).catch(() => []);
     return names.filter((name) => !name.endsWith('.new'));
+  }
+
+  /** Paths of the drop-ins of the daemon's unit, in systemd's order. */
+  async dropIns(): Promise<string[]> {
+    const directory = join(this.#places.units, `${SERVICE}.d`);
+    const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.conf')).sort();
+    return names.map((name) => join(directory, name));
   }
 
   async units(names: readonly string[]): Promise<Map<string, UnitState>> {

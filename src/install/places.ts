@@ -11,6 +11,8 @@ export interface Places {
   /** Releases, the link to the current one, and the record. */
   readonly library: string;
   readonly record: string;
+  /** Where people call the program: a link. */
+  readonly command: string;
   /** Unit files. */
   readonly units: string;
   /** The same, gone with the next boot: for what holds during a hand-over. */
@@ -40,6 +42,7 @@ export function systemPlaces(): Places {
     systemctl: ['systemctl'],
     library: '/usr/lib/fleet-mesh',
     record: '/usr/lib/fleet-mesh/install.json',
+    command: '/usr/local/bin/fleet-mesh',
     units: '/etc/systemd/system',
     passingUnits: '/run/systemd/system',
     configDirectory: '/etc/fleet-mesh',
@@ -66,6 +69,7 @@ export function userPlaces(home: string, runtime: string): Places {
     systemctl: ['systemctl', '--user'],
     library,
     record: join(library, 'install.json'),
+    command: join(home, '.local/bin/fleet-mesh'),
     units: join(home, '.config/systemd/user'),
     passingUnits: join(runtime, 'systemd/user'),
     configDirectory,

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { confinementOf } from './confinement.ts';
 import { type Facts, stateOf } from './facts.ts';
 import { type Replacement, replacementsFor } from './old-units.ts';
-import { programPath, releasePath } from './places.ts';
+import { type Places, programPath, releasePath } from './places.ts';
 import type { Before, InstallRecord } from './record.ts';
 import { recordText } from './record.ts';
 import { type SocketUnit, socketsFor } from './sockets.ts';
@@ -97,9 +98,14 @@ class Planner {
       ...this.#accounts(changed),
       ...(this.#facts.newConfig === undefined ? [] : [write(places.config, this.#facts.newConfig, 'as given')]),
     ];
-    const notes = without.map(
-      (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
-    );
+    const notes = [
+      ...without.map(
+        (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
+      ),
+      ...(this.#facts.commandTaken
+        ? [`${places.command} is not ours and stays: call ${join(places.library, 'dist/cli.js')} instead`]
+        : []),
+    ];
     if (config === undefined) {
       return {
         files: [...files, ...links, this.#systemctl('daemon-reload')],
@@ -109,7 +115,7 @@ class Planner {
         before,
         notes: [
           ...notes,
-          `there is no ${places.config} yet, so nothing is started: write it (${join(places.configDirectory, 'example-tunnels.yaml')} shows how), then run this again`,
+          `there is no ${places.config} yet, so nothing is started: write it (${join(places.configDirectory, 'example-tunnels.yaml')} shows how)${places.keys === undefined ? '' : `, put private keys into ${places.keys} (mode 0600; FILE is \`key: credential:key_FILE\` in the YAML)`}, then run this again`,
         ],
       };
     }
@@ -138,11 +144,13 @@ class Planner {
   }
 
   #links() {
-    const { library } = this.#facts.places;
+    const { commandTaken } = this.#facts;
+    const { library, command } = this.#facts.places;
     return [
       { kind: 'link', path: join(library, CURRENT), to: join('releases', this.#facts.release.id) },
       // What the units run.
       { kind: 'link', path: join(library, 'dist'), to: join(CURRENT, 'dist') },
+      ...(commandTaken ? [] : [{ kind: 'link', path: command, to: join(library, 'dist/cli.js') } as const]),
     ] as const;
   }
 
@@ -155,18 +163,20 @@ class Planner {
     ];
   }
 
-  /** As the daemon's user, with its keys: from the release itself, which nothing runs yet. */
+  /** As the daemon would go its ways: from the release itself, which nothing runs yet. */
   #doctor({ tunnels }: Config): Step[] {
-    const { places, release, node } = this.#facts;
+    const { places, release, node, dropIns } = this.#facts;
+    const bounds = confinementOf([release.units.get(SERVICE) ?? '', ...dropIns]);
     const names = this.#options.skipDoctor ? this.#replacements.flatMap((each) => each.tunnels) : [undefined];
     if (tunnels.size === 0) return [];
     return names.map((name) => {
-      const doctor = [
-        ...[node, programPath(places, release.id), 'doctor', '--config', places.config],
-        ...(name === undefined ? [] : [name]),
-      ] as const;
-      const [program = '', ...rest] = places.scope === 'user' ? doctor : [...asDaemon(places.keys), ...doctor];
-      return { kind: 'command', argv: [program, ...rest], what: 'touches nothing that runs' };
+      const doctor = ['doctor', '--try-cert-command', '--config', places.config, ...(name === undefined ? [] : [name])];
+      return {
+        kind: 'command',
+        argv: [...transientUnit(places, bounds), node, programPath(places, release.id), ...doctor],
+        told: `fleet-mesh ${doctor.join(' ')}`,
+        what: "within the bounds of the daemon's unit (systemd-run); touches nothing that runs",
+      };
     });
   }
 
@@ -271,11 +281,12 @@ class Planner {
       // Not what was before that, or it would grow for ever.
       record: record === undefined ? null : recordText({ ...record, before: null }),
       wrote_config: this.#facts.newConfig !== undefined,
+      turned_lingering_on: this.#facts.lingering === false,
     };
   }
 
   #record(before: Before): InstallRecord {
-    const { record, release, lingering } = this.#facts;
+    const { record, release, lingering, commandTaken, places } = this.#facts;
     const turnedOn = lingering === false || record?.lingering === 'turned on';
     return {
       schema: 1,
@@ -284,6 +295,7 @@ class Planner {
       units: this.#units(),
       replaced: [...new Set([...(record?.replaced ?? []), ...this.#replacements.map(({ old }) => old.unit)])],
       lingering: lingering === undefined ? null : turnedOn ? 'turned on' : 'was on',
+      command: commandTaken ? null : places.command,
       before,
     };
   }
@@ -298,12 +310,12 @@ class Planner {
   }
 }
 
-/** A transient unit that may and has what the daemon's unit may and has. */
-function asDaemon(keys: string | undefined): string[] {
-  const properties = ['User=fleet-mesh', 'Group=fleet-mesh', 'StateDirectory=fleet-mesh', 'StateDirectoryMode=0700'];
+/** Runs what follows as a unit of its own, with its streams on ours. */
+function transientUnit({ systemctl }: Places, properties: readonly string[]): [string, ...string[]] {
   return [
-    ...['systemd-run', '--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'],
-    ...[...properties, 'UMask=0077', `LoadCredential=key:${keys}`].map((property) => `--property=${property}`),
+    ...(['systemd-run', ...systemctl.slice(1)] as [string, ...string[]]),
+    ...['--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'],
+    ...properties.map((property) => `--property=${property}`),
     '--',
   ];
 }

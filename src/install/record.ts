@@ -28,6 +28,8 @@ const before = z.strictObject({
   record: z.string().nullable(),
   /** Whether the configuration came with it. */
   wrote_config: z.boolean(),
+  /** Whether it has turned lingering on. */
+  turned_lingering_on: z.boolean().default(false),
 });
 
 /** `install.json`, beside the program. */
@@ -41,6 +43,8 @@ export const recordSchema = z.strictObject({
   /** ssh units that were taken over from, ever. */
   replaced: z.array(z.string()),
   lingering: z.enum(['was on', 'turned on']).nullable(),
+  /** The link by which people call the program; null where something of theirs is called so. */
+  command: z.string().nullable().default(null),
   before: before.nullable(),
 });
 

@@ -12,11 +12,15 @@ export type Step =
     }
   /** A file or a link, and the directories that are left empty by that. */
   | { readonly kind: 'remove'; readonly path: string }
+  /** A directory, unless somebody has put something there. */
+  | { readonly kind: 'remove-empty'; readonly path: string }
   /** A symbolic link, replaced in one go. */
   | { readonly kind: 'link'; readonly path: string; readonly to: string }
   | {
       readonly kind: 'command';
       readonly argv: readonly [string, ...string[]];
+      /** How it is told, where all of it would hide what matters. */
+      readonly told?: string;
       /** What it is for, where that is not plain. */
       readonly what?: string;
       /** In milliseconds. */
@@ -44,10 +48,12 @@ export function describeStep(step: Step): string[] {
         : [`write  ${step.path} (${step.source})`];
     case 'remove':
       return [`remove ${step.path}`];
+    case 'remove-empty':
+      return [`remove ${step.path}/ if it is empty`];
     case 'link':
       return [`link   ${step.path} -> ${step.to}`];
     case 'command':
-      return [`run    ${step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
+      return [`run    ${step.told ?? step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
     case 'await-ports':
       return [`wait   until something listens on ${step.ports.join(', ')}`];
   }

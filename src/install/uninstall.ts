@@ -16,10 +16,15 @@ export interface UninstallFacts {
   readonly user: string;
   /** Of what belongs to the operator, or is the daemon's memory: what is there. */
   readonly present: ReadonlySet<string>;
+  /** Paths of all drop-ins of the daemon's unit. */
+  readonly dropIns: readonly string[];
 }
 
 /** What removes an installation, and, when `purge` says so, what the operator and the daemon have written. Pure. */
-export function planUninstall({ places, record, user, present }: UninstallFacts, purge: boolean): UninstallPlan {
+export function planUninstall(
+  { places, record, user, present, dropIns }: UninstallFacts,
+  purge: boolean,
+): UninstallPlan {
   const [program = '', ...prefix] = places.systemctl;
   const systemctl = (...args: readonly string[]): Step => ({ kind: 'command', argv: [program, ...prefix, ...args] });
   const extra = ['fleet-mesh-online.target', 'fleet-mesh-wait-online.service'];
@@ -33,6 +38,7 @@ export function planUninstall({ places, record, user, present }: UninstallFacts,
       ...(record.units.length > 0 ? [systemctl('disable', ...record.units)] : []),
       ...record.files.map((path): Step => ({ kind: 'remove', path })),
       systemctl('daemon-reload'),
+      ...(record.command === null ? [] : [{ kind: 'remove', path: record.command } as const]),
       { kind: 'remove', path: join(places.library, 'dist') },
       { kind: 'remove', path: join(places.library, CURRENT) },
       { kind: 'remove-tree', path: places.library },
@@ -45,6 +51,7 @@ export function planUninstall({ places, record, user, present }: UninstallFacts,
       ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state: --purge removes it)`)),
       ...(purge || !account ? [] : ['the user fleet-mesh, whose state that is (--purge removes it)']),
       ...(purge || !lingers ? [] : [`lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]),
+      ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path}, which is yours`),
       ...record.replaced.map(
         (unit) =>
           `${unit}, stopped and disabled (\`${places.systemctl.join(' ')} enable --now ${unit}\` brings it back)`,

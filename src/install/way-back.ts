@@ -15,8 +15,12 @@ export interface WayBack {
 }
 
 export interface WayBackOptions {
-  /** Whether a configuration that came with the installation goes as well: one that failed leaves none behind. */
-  readonly dropConfig: boolean;
+  /**
+   * Whether the installation has failed, and so leaves no configuration behind that came with it, and no lingering: what
+   * ran meanwhile may live by that.
+   */
+  readonly failed: boolean;
+  readonly user: string;
   /** Sockets that the daemon has beside those that came with the installation. */
   readonly otherSockets: readonly string[];
 }
@@ -46,15 +50,18 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
       ...Object.entries(before.links).map(
         ([path, to]): Step => (to === null ? { kind: 'remove', path } : { kind: 'link', path, to }),
       ),
-      ...(options.dropConfig && before.wrote_config ? [{ kind: 'remove', path: places.config } as const] : []),
+      ...(options.failed && before.wrote_config ? [{ kind: 'remove', path: places.config } as const] : []),
       ...(before.added_release === null ? [] : [{ kind: 'remove-tree', path: before.added_release } as const]),
-      { kind: 'remove', path: join(places.library, 'releases') },
+      { kind: 'remove-empty', path: join(places.library, 'releases') },
       restored(places.record, before.record),
       // Where nothing was before, they go if they are empty.
       ...(before.record === null && !before.running
-        ? [...places.state, places.runtime].map((path): Step => ({ kind: 'remove', path }))
+        ? [...places.state, places.runtime].map((path): Step => ({ kind: 'remove-empty', path }))
         : []),
       systemctl('daemon-reload'),
+      ...(options.failed && before.turned_lingering_on
+        ? [{ kind: 'command', argv: ['loginctl', 'disable-linger', options.user] } as const]
+        : []),
     ],
     start: [
       ...(enabled.length > 0 ? [systemctl('enable', ...enabled)] : []),

@@ -1,9 +1,10 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { doctor } from '../../src/commands/doctor.ts';
 import type { LinkFindings } from '../../src/doctor/finding.ts';
 import { has } from '../support/capabilities.ts';
+import { startCertifiedLab } from '../support/certified-mesh.ts';
 import { runCli } from '../support/daemon.ts';
 import { writeFleetConfig } from '../support/fleet-config.ts';
 import { generateKey } from '../support/keys.ts';
@@ -34,14 +35,20 @@ interface Patient {
   readonly host?: Record<string, unknown>;
   readonly actor?: Record<string, unknown>;
   readonly tunnel?: Record<string, unknown>;
+  readonly tryCertCommand?: boolean;
+  readonly extra?: Record<string, unknown>;
 }
 
-async function examine({ on = sshd, host = {}, actor = {}, tunnel = {} }: Patient, ...args: '--json'[]) {
+async function examine(
+  { on = sshd, host = {}, actor = {}, tunnel = {}, tryCertCommand = false, extra = {} }: Patient,
+  ...args: '--json'[]
+) {
   using temp = tempDir('doctor');
   const config = writeFleetConfig(temp.path, {
     endpointPort: await freePort(),
     host: { port: on.port, user: on.user, known_hosts: on.knownHostsFile, connect_timeout: '2s', ...host },
     actor: { key: on.clientKeyFile, ...actor },
+    extra,
     tunnels: { hub: { listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}`, ...tunnel } },
   });
   if (args.length === 0) return await runCli(['doctor', '--config', config]);
@@ -51,7 +58,7 @@ async function examine({ on = sshd, host = {}, actor = {}, tunnel = {} }: Patien
     stdout += text;
   };
   const io = { out, err: () => {}, signal: new AbortController().signal, env: process.env };
-  const code = await doctor({ name: undefined, config, json: true }, io);
+  const code = await doctor({ name: undefined, config, tryCertCommand, json: true }, io);
   return { code, stdout, stderr: '' };
 }
 
@@ -189,6 +196,23 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       links: [/^bastion/, /^coulombcore/].map((name) => expect.stringMatching(name)),
     });
     expect(stdout).toMatch(/ok +jump: +through bastion/);
+  });
+
+  it('tries cert_command when it is asked to, where no certificate is kept, and keeps nothing', async () => {
+    await using lab = await startCertifiedLab();
+    const stateDir = join(lab.sshd.directory, 'untouched');
+    const patient = { on: lab.sshd, actor: lab.actor, extra: { state_dir: stateDir } };
+    const untried = await examine(patient, '--json');
+    expect([untried.code, untried.stdout]).toEqual([1, expect.stringContaining('--try-cert-command')]);
+    expect(lab.signing.runs()).toBe(0);
+    const { code, stdout } = await examine({ ...patient, tryCertCommand: true }, '--json');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('certificate SHA256:')]);
+    expect(lab.signing.runs()).toBe(1);
+    expect(existsSync(stateDir)).toBe(false);
+
+    lab.signing.set({ down: 'the CA is having lunch' });
+    const down = await examine({ ...patient, tryCertCommand: true }, '--json');
+    expect([down.code, down.stdout]).toEqual([1, expect.stringContaining('the CA is having lunch')]);
   });
 
   it('lists the mistakes of a configuration that cannot be used, and ends with 78', async () => {

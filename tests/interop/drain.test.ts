@@ -7,7 +7,7 @@ import { has } from '../support/capabilities.ts';
 import { curl } from '../support/curl.ts';
 import { type Daemon, runCli, startDaemon } from '../support/daemon.ts';
 import { freePort, type LoopbackServer } from '../support/loopback.ts';
-import { knownBehind, type Mesh, startMesh, tunnelOf } from '../support/mesh.ts';
+import { findTunnel, knownBehind, type Mesh, startMesh, tunnelOf } from '../support/mesh.ts';
 import { planYaml, recorded, wave } from '../support/plan-fixture.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
@@ -139,11 +139,11 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     await mesh.daemon.stop();
 
     await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
-    await again.waitFor((status) => tunnelOf(status, 'hub').state === 'retired' && status.state === 'up');
+    await again.waitFor((status) => findTunnel(status, 'hub')?.state === 'retired' && status.state === 'up');
     await echoOnce(listen);
     expect(tunnelOf(await again.status(), 'hub').usage.opened_total).toBe(0);
     expect(await runCli(['up', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
-    await again.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
+    await again.waitFor((status) => findTunnel(status, 'hub')?.state === 'up');
     // Where its clients go is another question, which `rollback` answers.
     await echoOnce(listen);
     expect(tunnelOf(await again.status(), 'hub')).toMatchObject({ route: 'successor', usage: { opened_total: 0 } });

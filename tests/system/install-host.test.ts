@@ -96,6 +96,11 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     expect(await node.traces()).toEqual(['/home/mesh/.config/fleet-mesh']);
   });
 
+  it('says in one line that the configuration cannot be read, and asks nobody', async () => {
+    const { code, stdout, stderr } = await installNode('--config', '/nowhere/tunnels.yaml');
+    expect([code, stdout, stderr]).toEqual([1, '', 'install-node: /nowhere/tunnels.yaml cannot be read (ENOENT)\n']);
+  });
+
   it('says so when the host cannot be reached', async () => {
     const nowhere = join(node.sshd.directory, 'nowhere');
     writeFileSync(nowhere, `Host node\n  HostName 127.0.0.1\n  Port ${await freePort()}\n`);

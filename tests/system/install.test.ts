@@ -129,6 +129,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
       ['up', 'systemd'],
     ]);
     expect(systemd.sockets.map(({ problem }) => problem)).toEqual([null, null, null]);
+    // By its name, as messages say it.
+    expect(await node.box.must('/usr/local/bin/fleet-mesh', 'status')).toContain('railiance01 is UP');
     expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
   });
 

@@ -26,7 +26,7 @@ export const actor = mapping({
     )
     .optional()
     .describe(
-      'Command that prints a user certificate: a string (split like a shell, no shell run) or a list; {pubkey} becomes the path of the public key. It runs in the directory of this file.',
+      'Command that prints a user certificate: a string (split like a shell, no shell run) or a list; {pubkey} becomes the path of the public key, and an argument credential:NAME that of the file. It runs in the directory of this file.',
     ),
   cert_timeout: duration(100, 600_000).optional().describe('How long cert_command may run. Default 30s.'),
   ca_fingerprints: z

@@ -100,7 +100,10 @@ WantedBy=${this.#as === 'user' ? 'default' : 'multi-user'}.target
   }
 
   /** Writes a tunnel YAML for this node, not where the daemon looks. Returns its path in the box. */
-  async writeYaml(tunnels: Readonly<Record<string, Record<string, unknown>>>): Promise<string> {
+  async writeYaml(
+    tunnels: Readonly<Record<string, Record<string, unknown>>>,
+    actor: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
     const path = this.#file('tunnels-to-come.yaml');
     const yaml = fleetYaml({
       endpointPort: this.endpointPort,
@@ -109,7 +112,7 @@ WantedBy=${this.#as === 'user' ? 'default' : 'multi-user'}.target
         user: this.sshd.user,
         known_hosts: this.#as === 'user' ? this.#file('known_hosts') : '/etc/fleet-mesh/known_hosts',
       },
-      actor: { key: this.#as === 'user' ? this.#file('id') : 'credential:key_id' },
+      actor: { key: this.#as === 'user' ? this.#file('id') : 'credential:key_id', ...actor },
       tunnels,
       extra: { stop_grace: '1s' },
     });

@@ -29,6 +29,19 @@ function problemLines(run: () => unknown): string[] {
   return [];
 }
 
+it('gives a command the path of what systemd hands over, as everywhere else', () => {
+  const text = (command: string) => `version: 1
+node: here
+hosts: { here: { address: 127.0.0.1 } }
+actors: { atm: { key: "credential:key_id", cert_command: ${command} } }
+`;
+  const argv = (command: string) =>
+    parseConfig(Buffer.from(text(command)), '/etc/tunnels.yaml', ENV).actors.get('atm')?.certCommand?.argv;
+  const handed = ['ssh-keygen', '-s', '/run/credentials/fleet-mesh/key_ca', '{pubkey}'];
+  expect(argv('"ssh-keygen -s credential:key_ca {pubkey}"')).toEqual(handed);
+  expect(argv('[ssh-keygen, -s, "credential:key_ca", "{pubkey}"]')).toEqual(handed);
+});
+
 describe('fixtures', async () => {
   it.each(await yamlFiles('valid'))('accepts valid/%s', async (name) => {
     await expect(loadConfig(join(FIXTURES, 'valid', name), ENV)).resolves.toMatchObject({ node: 'here' });

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ActorConfig } from '../../../src/config/config.ts';
+import type { Issuer } from '../../../src/credential/issuer.ts';
 import { keptSource } from '../../../src/credential/kept-source.ts';
-import { parseCertificate } from '../../../src/ssh/certificate.ts';
+import { type Certificate, parseCertificate } from '../../../src/ssh/certificate.ts';
 import { parsePrivateKey } from '../../../src/ssh/private-key.ts';
 import { buildCertificate, lineOf } from '../../support/built-certificate.ts';
 import { actorPolicy } from '../../support/fake-link.ts';
@@ -58,5 +59,32 @@ describe(keptSource, () => {
     const { facts } = await keptSource({ ...actor, fallback }, nothing, {}).current(NEED);
     expect(facts.type).toBe('static_key');
     expect(facts.standIn?.message).toMatch(/^static key under exception documented: no certificate of .* is kept$/);
+  });
+
+  describe('with a trial', () => {
+    const trial = (validForS: number) => {
+      const made = vi.fn(async () => (await kept(validForS).kept()) as Certificate);
+      return { made, of: (lies: Pick<Issuer, 'kept'>) => keptSource(actor, lies, {}, made) };
+    };
+
+    test('has one made where none is kept, and only one', async () => {
+      const { made, of } = trial(600);
+      const source = of(nothing);
+      const both = await Promise.all([source.current(NEED), source.current(NEED)]);
+      expect(both.map(({ facts }) => facts.type)).toEqual(['certificate', 'certificate']);
+      expect(made).toHaveBeenCalledTimes(1);
+    });
+
+    test('has one made where the one that is kept is no use, and none where it is', async () => {
+      const { made, of } = trial(600);
+      expect((await of(kept(-60)).current(NEED)).facts.type).toBe('certificate');
+      expect(made).toHaveBeenCalledTimes(1);
+      await of(kept(600)).current(NEED);
+      expect(made).toHaveBeenCalledTimes(1);
+    });
+
+    test('says what is wrong with what was made', async () => {
+      await expect(trial(-60).of(nothing).current(NEED)).rejects.toMatchObject({ code: 'cert_expired' });
+    });
   });
 });

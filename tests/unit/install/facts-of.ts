@@ -43,6 +43,8 @@ export function factsOf(different: Partial<Facts> = {}): Facts {
     lingering: undefined,
     files: new Map(),
     links: new Map(),
+    commandTaken: false,
+    dropIns: [],
     releases: [],
     record: undefined,
     config: configOf(['hub: { listen: 127.0.0.1:18000, target: 10.0.0.5:8000 }']),

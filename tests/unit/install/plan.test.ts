@@ -62,12 +62,13 @@ describe(planInstall, () => {
     ]);
     expect(lines(plan.doctor)).toEqual([
       expect.stringMatching(
-        /^run {4}systemd-run .*User=fleet-mesh.*LoadCredential=key:\/etc\/fleet-mesh\/keys.* doctor --config/,
+        /^run {4}fleet-mesh doctor --try-cert-command --config \/etc\/fleet-mesh\/tunnels.yaml {3}#/,
       ),
     ]);
     expect(lines(plan.switch)).toEqual([
       'link   /usr/lib/fleet-mesh/current -> releases/1.0.0-aaa',
       'link   /usr/lib/fleet-mesh/dist -> current/dist',
+      'link   /usr/local/bin/fleet-mesh -> /usr/lib/fleet-mesh/dist/cli.js',
       'run    systemctl daemon-reload',
       `run    systemctl enable ${SOCKETS.join(' ')} fleet-mesh.service`,
       'run    systemctl start fleet-mesh.service',
@@ -132,6 +133,19 @@ describe(planInstall, () => {
     expect(plan.notes).toEqual([expect.stringContaining('nothing is started: write it')]);
   });
 
+  it('leaves what is called like the program and is not ours, and does not remove it later', () => {
+    const facts = factsOf({ commandTaken: true });
+    const plan = planned(facts);
+    expect(lines(all(plan)).filter((line) => line.includes('/usr/local/bin'))).toEqual([]);
+    expect(plan.notes).toEqual([
+      '/usr/local/bin/fleet-mesh is not ours and stays: call /usr/lib/fleet-mesh/dist/cli.js instead',
+    ]);
+    const { record, places } = carriedOut(facts, plan);
+    if (record === undefined) throw new Error('there is a record');
+    const { steps } = planUninstall({ places, record, user: 'root', present: new Set(), dropIns: [] }, true);
+    expect(lines(steps)).not.toContain('remove /usr/local/bin/fleet-mesh');
+  });
+
   it('asks and awaits only tunnels that replace something when the doctor is to be skipped', () => {
     const config = configOf([
       'hub: { listen: 127.0.0.1:18000, target: 10.0.0.5:8000 }',
@@ -159,7 +173,7 @@ describe(planInstall, () => {
 });
 
 describe(wayBack, () => {
-  const options = { dropConfig: true, otherSockets: [] };
+  const options = { failed: true, user: 'me', otherSockets: [] };
 
   it('undoes every file, link and unit of a first installation', () => {
     const facts = factsOf({ newConfig: 'yaml', oldUnits: [OLD] });
@@ -187,7 +201,7 @@ describe(wayBack, () => {
       ...first,
       release: { ...RELEASE, id: '2', units: new Map([['fleet-mesh.service', 'new']]) },
     });
-    const back = wayBack(facts.places, plan.before, { dropConfig: false, otherSockets: SOCKETS });
+    const back = wayBack(facts.places, plan.before, { failed: false, user: 'root', otherSockets: SOCKETS });
     expect(back.stop).toEqual([]);
     expect(lines(back.files)).toContain('link   /usr/lib/fleet-mesh/current -> releases/1.0.0-aaa');
     expect(back.files).toContainEqual(
@@ -199,9 +213,26 @@ describe(wayBack, () => {
   it('keeps a configuration that came with the installation unless that has failed', () => {
     const facts = factsOf({ newConfig: 'yaml' });
     const { before } = planned(facts);
-    const paths = (dropConfig: boolean) => lines(wayBack(facts.places, before, { dropConfig, otherSockets: [] }).files);
+    const paths = (failed: boolean) => lines(wayBack(facts.places, before, { ...options, failed }).files);
     expect(paths(true)).toContain('remove /etc/fleet-mesh/tunnels.yaml');
     expect(paths(false)).not.toContain('remove /etc/fleet-mesh/tunnels.yaml');
+  });
+
+  it.each([
+    [false, ['run    loginctl disable-linger me']],
+    [true, []],
+  ])('turns lingering off where a failed installation has turned it on: was on %j', (lingering, told) => {
+    const facts = factsOf({ places: userPlaces('/home/me', '/run/user/1'), user: 'me', lingering });
+    const { before } = planned(facts);
+    const linger = (failed: boolean) =>
+      lines(wayBack(facts.places, before, { ...options, failed }).files).filter((line) => line.includes('linger'));
+    expect(linger(true)).toEqual(told);
+    expect(linger(false), 'ssh units that a rollback brings back may live by it').toEqual([]);
+  });
+
+  it('shows what goes only if it is empty', () => {
+    const { files } = wayBack(factsOf().places, planned(factsOf()).before, options);
+    expect(lines(files)).toContain('remove /var/lib/fleet-mesh/ if it is empty');
   });
 });
 
@@ -209,28 +240,32 @@ describe(planUninstall, () => {
   const facts = factsOf({ oldUnits: [OLD] });
   const { record, places } = carriedOut(facts, planned(facts));
   const present = new Set(['/etc/fleet-mesh', '/var/lib/fleet-mesh']);
+  const directory = '/etc/systemd/system/fleet-mesh.service.d';
+  const dropIns = [`${directory}/50-sockets.conf`, `${directory}/override.conf`];
 
   it('removes what was installed, and says what stays', () => {
     if (record === undefined) throw new Error('there is a record');
-    const { steps, kept } = planUninstall({ places, record, user: 'root', present }, false);
+    const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, false);
     const told = lines(steps);
     expect(told[0]).toMatch(/^run {4}systemctl stop fleet-mesh-endpoint\.socket .* fleet-mesh\.service /);
     for (const path of record.files) expect(told).toContain(`remove ${path}`);
+    expect(told).toContain('remove /usr/local/bin/fleet-mesh');
     expect(told.join('\n')).not.toMatch(/remove \/(etc|var\/lib)\/fleet-mesh\/$/m);
     expect(kept.map((line) => line.split(' ')[0])).toEqual([
       '/etc/fleet-mesh/',
       '/var/lib/fleet-mesh/',
       'the',
+      `${directory}/override.conf,`,
       'old.service,',
     ]);
   });
 
   it('removes that as well with purge', () => {
     if (record === undefined) throw new Error('there is a record');
-    const { steps, kept } = planUninstall({ places, record, user: 'root', present }, true);
+    const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, true);
     expect(lines(steps)).toEqual(
       expect.arrayContaining(['remove /etc/fleet-mesh/', 'remove /var/lib/fleet-mesh/', 'run    userdel fleet-mesh']),
     );
-    expect(kept).toEqual([expect.stringContaining('old.service')]);
+    expect(kept).toEqual([`${directory}/override.conf, which is yours`, expect.stringContaining('old.service')]);
   });
 });

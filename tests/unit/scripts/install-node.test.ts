@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../../scripts/install-node-run/arguments.ts';
 import { farCommand } from '../../../scripts/install-node-run/far-command.ts';
-import { isShipped, productionPackages } from '../../../scripts/install-node-run/production-packages.ts';
+import { isShipped } from '../../../scripts/install-node-run/shipped.ts';
+import { productionPackages } from '../../../scripts/lib/production-packages.ts';
 
 describe(parseArguments, () => {
   it('keeps what is for the node apart from what is for the way there', () => {
@@ -47,9 +48,11 @@ describe(farCommand, () => {
 
 describe(productionPackages, () => {
   it('has what the program imports, and nothing of what builds and tests it', () => {
-    const paths = productionPackages(readFileSync('package-lock.json', 'utf8'));
+    const packages = productionPackages(readFileSync('package-lock.json', 'utf8'));
+    const paths = packages.map(({ path }) => path);
     expect(paths).toEqual(expect.arrayContaining(['node_modules/ssh2', 'node_modules/pino', 'node_modules/sd-notify']));
     for (const name of ['typescript', 'vitest', 'tsx']) expect(paths).not.toContain(`node_modules/${name}`);
+    expect(packages.filter(({ optional }) => optional).map(({ path }) => path)).toContain('node_modules/sd-notify');
   });
 });
 
