@@ -1,5 +1,5 @@
 import { expectThat } from '../expect-that.ts';
-import { STEP, TUNNEL } from './fleet.ts';
+import { HOLD_MS, STEP, TUNNEL } from './fleet.ts';
 import { type Lines, under } from './operator.ts';
 import { answers, codesOf, type Scene, tunnelNow, verdict } from './stage.ts';
 
@@ -56,7 +56,7 @@ export const RETIREMENT: readonly Scene[] = [
       expectThat(served > 0 && failures.length === 0, `${clients.text()}, the first one: ${failures[0]?.why}`);
       const { code, signal } = await fleet.daemon.stop();
       expectThat(code === 0, `the daemon ended with ${signal ?? `exit code ${code}`}`);
-      return `${clients.text()}; the slowest took ${Math.round(slowestMs)} ms`;
+      return `${clients.text()}; the slowest took ${Math.round(slowestMs)} ms (hold: ${HOLD_MS})`;
     },
   },
 ];

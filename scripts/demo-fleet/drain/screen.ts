@@ -1,4 +1,5 @@
 import { sleep } from '../../../src/async/sleep.ts';
+import { wrapped } from '../../../src/plan/wrap.ts';
 import { Panel } from '../panel.ts';
 import { print, say } from '../say.ts';
 
@@ -26,7 +27,8 @@ export class Screen implements Disposable {
   }
 
   print(line: string): void {
-    this.#write(() => print(line));
+    const width = this.#live ? this.#panel.columns : undefined;
+    this.#write(() => print(wrapped(line, width).join('\n')));
   }
 
   /** What is typed. */
