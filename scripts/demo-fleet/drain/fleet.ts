@@ -50,7 +50,9 @@ async function start(ports: DemoPorts, started: Started, interrupted: AbortSigna
   const directory = started.use(tempDir('demo')).path;
   say('Starting "coulombcore", the State Hub on it, and the daemon of railiance01');
   const hub = started.use(await startHub('coulombcore'));
-  const sshd = started.use(await (findProgram('sshd') === undefined ? startEmbeddedSshd() : startSshd()));
+  const real = findProgram('sshd') !== undefined;
+  if (!real) print('   NO sshd ON THIS MACHINE: an SSH server embedded through ssh2 stands in');
+  const sshd = started.use(await (real ? startSshd() : startEmbeddedSshd()));
   interrupted.throwIfAborted();
   const successorPort = await freePort();
   const write = (rollback?: string) =>
