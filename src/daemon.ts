@@ -165,6 +165,7 @@ export class Daemon {
           sockets: () => systemd.sockets.status(),
         }),
       unretire: (names) => this.#drain.retired.remove(names),
+      followPlan: () => this.#plan.follow(this.#config.plan),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
