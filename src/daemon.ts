@@ -107,7 +107,7 @@ export class Daemon {
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
       retired: (name) => this.#drain.retired.of(name) !== undefined,
-      gates: async (step) => dueFacts(await this.#plan.reread(), step),
+      gates: (step) => dueFacts(this.#plan.watched, step),
       note: this.#note,
       log,
     });
@@ -165,6 +165,7 @@ export class Daemon {
           sockets: () => systemd.sockets.status(),
         }),
       unretire: (names) => this.#drain.retired.remove(names),
+      followPlan: () => this.#plan.follow(this.#config.plan),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));

@@ -13,7 +13,7 @@ export interface RetireParts {
   config(): Config;
   readonly supervisor: Supervisor;
   readonly drain: Drain;
-  readonly plan: Pick<PlanWatch, 'reread'>;
+  readonly plan: Pick<PlanWatch, 'follow'>;
   readonly metrics: Pick<Metrics, 'retireOverrides'>;
   /** As systemd has passed them. */
   sockets(): readonly SocketStatus[];
@@ -32,7 +32,8 @@ export function retireTunnel(request: RetireRequest, parts: RetireParts): Promis
       return tunnel && configured && { config: configured, status: tunnel.status(), tunnel };
     },
     judge: async (name) => {
-      await plan.reread();
+      // What somebody has just written into the plan, or taken out of it, counts.
+      await plan.follow(config().plan);
       return drain.judge(name, new Date());
     },
     retired: drain.retired,

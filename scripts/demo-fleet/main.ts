@@ -1,17 +1,21 @@
 import { parseArgs } from 'node:util';
 import { checkDemo } from './check.ts';
 import type { Pace } from './coulombcore.ts';
+import { startDrainFleet } from './drain/fleet.ts';
+import { playDrain } from './drain/play.ts';
 import { requireFreePorts } from './port-owner.ts';
-import { anyPorts, REAL_PORTS } from './ports.ts';
+import { anyPorts, type DemoPorts, REAL_PORTS } from './ports.ts';
 import { print, say } from './say.ts';
-import { type DemoFleet, startDemoFleet } from './start.ts';
+import { startDemoFleet } from './start.ts';
+import { Started } from './started.ts';
 import { stay } from './stay.ts';
 
-const USAGE = `usage: scripts/demo [--check] [--any-ports]
+const USAGE = `usage: scripts/demo [--drain] [--check] [--any-ports]
 
 Starts a small fleet on loopback, tells the story of its credentials, and stays until Ctrl-C.
 
-  --check      proves that story and the fleet, and ends with 0 or 1
+  --drain      another story: wave 2 of the drain plan, from "blocked by seven things" to a retired tunnel; ends by itself
+  --check      proves the story and the fleet, without pauses, and ends with 0 or 1
   --any-ports  free ports instead of the usual ones (18000, 18765, 9780): beside a real daemon or another demo
 `;
 
@@ -32,9 +36,37 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
+interface Run {
+  readonly ports: DemoPorts;
+  readonly check: boolean;
+  readonly interrupted: AbortSignal;
+  /** Ends what was started. */
+  readonly started: Started;
+  /** What holds, one line each. */
+  readonly passed: string[];
+  /** Has the log of the daemon that was started. */
+  keepLog(log: () => string): void;
+}
+
+/** Both return what it came to, in a sentence. */
+async function tellOfCredentials({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
+  const fleet = started.use(await startDemoFleet({ ports, ...(check ? CHECKED : SHOWN) }, interrupted));
+  keepLog(() => fleet.daemon.log());
+  if (!check) return stay(fleet, interrupted);
+  await checkDemo(fleet, interrupted, passed);
+  return '';
+}
+
+async function tellOfDrain({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
+  const fleet = started.use(await startDrainFleet(ports, interrupted));
+  keepLog(() => fleet.daemon.log());
+  return playDrain(fleet, { live: !check, interrupted }, passed);
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      drain: { type: 'boolean' },
       check: { type: 'boolean' },
       'any-ports': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -46,26 +78,27 @@ async function main(): Promise<number> {
   }
   const ports = values['any-ports'] ? await anyPorts() : REAL_PORTS;
   const interrupted = interruption();
-  let fleet: DemoFleet | undefined;
+  const started = new Started();
   const passed: string[] = [];
-  let summary: string | undefined;
+  let logOf = () => '';
+  let summary = '';
   let failure: unknown;
   try {
     await requireFreePorts(Object.values(ports));
-    fleet = await startDemoFleet({ ports, ...(values.check ? CHECKED : SHOWN) }, interrupted);
-    if (values.check) await checkDemo(fleet, interrupted, passed);
-    else summary = await stay(fleet, interrupted);
+    const keepLog = (log: () => string) => {
+      logOf = log;
+    };
+    const run = { ports, check: values.check === true, interrupted, started, passed, keepLog };
+    summary = await (values.drain ? tellOfDrain(run) : tellOfCredentials(run));
   } catch (error) {
     failure = error;
   }
-  const log = fleet?.daemon.log() ?? '';
-  if (fleet !== undefined) {
-    say('Cleaning up: daemon, sshd, stand-ins, temporary files');
-    await fleet[Symbol.asyncDispose]();
-  }
+  const log = logOf();
+  if (!started.isEmpty) say('Cleaning up: daemon, sshd, stand-ins, temporary files');
+  await started[Symbol.asyncDispose]();
   if (interrupted.aborted) {
     say('Ended.');
-    if (summary !== undefined) print(`   ${summary}`);
+    if (summary !== '') print(`   ${summary}`);
     return values.check ? 130 : 0;
   }
   if (failure === undefined) {

@@ -7,6 +7,7 @@ import { type Coulombcore, type Pace, startCoulombcore } from './coulombcore.ts'
 import type { DemoPorts } from './ports.ts';
 import { print, say } from './say.ts';
 import { servingOf } from './serving.ts';
+import { Started } from './started.ts';
 
 export interface DemoOptions extends Pace {
   readonly ports: DemoPorts;
@@ -29,7 +30,7 @@ export async function startDemoFleet(options: DemoOptions, interrupted: AbortSig
   try {
     return await start(options, started, interrupted);
   } catch (error) {
-    await started.disposeAll();
+    await started[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -93,23 +94,6 @@ async function start(options: DemoOptions, started: Started, interrupted: AbortS
     configFile,
     daemon,
     table: async () => (await daemon.get('/status?format=text')).body,
-    [Symbol.asyncDispose]: () => started.disposeAll(),
+    [Symbol.asyncDispose]: () => started[Symbol.asyncDispose](),
   };
-}
-
-/** What runs, ended in reverse order. (Node 20 has no AsyncDisposableStack.) */
-class Started {
-  readonly #resources: (Disposable | AsyncDisposable)[] = [];
-
-  use<T extends Disposable | AsyncDisposable>(resource: T): T {
-    this.#resources.push(resource);
-    return resource;
-  }
-
-  async disposeAll(): Promise<void> {
-    for (let last = this.#resources.pop(); last !== undefined; last = this.#resources.pop()) {
-      if (Symbol.asyncDispose in last) await last[Symbol.asyncDispose]();
-      else last[Symbol.dispose]();
-    }
-  }
 }

@@ -22,6 +22,12 @@ export interface WaitOptions extends EndpointOptions {
 /** Between two looks, in milliseconds. */
 const LOOK_MS = 300;
 
+/**
+ * The daemon follows the plan file within this time, in milliseconds: until then, what it says of a tunnel may be about the plan
+ * of before `fleet-mesh plan done`, and is no reason to give up.
+ */
+const PLAN_LAG_MS = 3_000;
+
 /** What the last look gave. */
 interface Look {
   readonly code: ExitCode;
@@ -48,14 +54,17 @@ export async function wait(options: WaitOptions, io: CommandIo & { readonly sign
     return EXIT.usage;
   }
   const since = performance.now();
-  const last = await lookUntil(since + timeoutMs, () => look(endpoint, options.names, condition, io.signal), io);
+  const givesUpFrom = condition === 'retirable' ? since + PLAN_LAG_MS : since;
+  const once = () => look(endpoint, options.names, condition, io.signal);
+  const last = await lookUntil({ deadline: since + timeoutMs, givesUpFrom }, once, io);
   const code = last.open && last.code === EXIT.failed ? EXIT.timeout : last.code;
   report(code, last, performance.now() - since, options, io);
   return code;
 }
 
+/** `givesUpFrom`: before that (by performance.now(), like `deadline`) nothing counts as hopeless. */
 async function lookUntil(
-  deadline: number,
+  { deadline, givesUpFrom }: { readonly deadline: number; readonly givesUpFrom: number },
   once: () => Promise<Look>,
   io: CommandIo & { readonly signal: AbortSignal },
 ): Promise<Look> {
@@ -63,8 +72,9 @@ async function lookUntil(
   for (;;) {
     const seen = await once();
     const left = deadline - performance.now();
-    if (!seen.open || left <= 0 || io.signal.aborted) return seen;
-    const [first] = seen.reasons;
+    const over = !seen.open && (seen.code !== EXIT.failed || performance.now() >= givesUpFrom);
+    if (over || left <= 0 || io.signal.aborted) return seen;
+    const [first] = seen.open ? seen.reasons : [];
     if (first !== undefined && first !== told) io.err(`waiting: ${printable(first)}\n`);
     told = first ?? told;
     await sleep(Math.min(LOOK_MS, left), io.signal).catch(() => {});

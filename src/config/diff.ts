@@ -18,9 +18,9 @@ export interface ConfigDiff {
 
 /**
  * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
- * production, drain) and `limits` (while_down, max_connections) touch no connection.
+ * production), `drain` and `limits` (while_down, max_connections) touch no connection.
  */
-export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'limits';
+export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'drain' | 'limits';
 
 export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
 
@@ -144,7 +144,8 @@ function tunnelAspects(tunnel: TunnelConfig): Record<TunnelAspect, unknown> {
     target: [tunnel.direction, tunnel.target, tunnel.allow],
     link: [tunnel.host, tunnel.actor],
     probe: tunnel.probe,
-    label: [tunnel.note, tunnel.production, tunnel.drain],
+    label: [tunnel.note, tunnel.production],
+    drain: tunnel.drain,
     limits: [tunnel.whileDown, tunnel.maxConnections],
   };
 }

@@ -25,6 +25,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
   retire(request: RetireRequest): Promise<RetireOutcome>;
+  /** Has the plan file read as it is now. Never rejects. */
+  followPlan(): Promise<void>;
   /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
@@ -94,6 +96,11 @@ export function createActions<Controlled extends ControlledTunnel>(
       refuseUnlessApplied();
       return daemon.retire(request);
     },
-    ...cutoverActions({ ...daemon, inTurn: (change) => daemon.inTurn(change), known: (name) => void named([name]) }),
+    ...cutoverActions({
+      ...daemon,
+      inTurn: (change) => daemon.inTurn(change),
+      followPlan: () => daemon.followPlan(),
+      known: (name) => void named([name]),
+    }),
   };
 }

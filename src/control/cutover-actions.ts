@@ -18,6 +18,8 @@ export interface CutoverActionsDependencies {
   known(name: string): void;
   /** Runs a change when those before it are done. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** Has the plan file read as it is now: an approval that has just been written counts, and one taken out does not. */
+  followPlan(): Promise<void>;
 }
 
 /** The commands that move the local port of a tunnel. */
@@ -26,6 +28,7 @@ export function cutoverActions({
   note,
   known,
   inTurn,
+  followPlan,
 }: CutoverActionsDependencies): Pick<ControlActions, 'cutover' | 'rehearseCutover' | 'rollback'> {
   return {
     cutover: async (name, tell) => {
@@ -33,12 +36,14 @@ export function cutoverActions({
       const { done } = await inTurn(async () => {
         known(name);
         note({ event: 'operator.cutover', tunnel: name });
+        await followPlan();
         return { done: refusing(() => cutovers.start(name, tell)) };
       });
       return resultOf(await done);
     },
     rehearseCutover: async (name) => {
       known(name);
+      await followPlan();
       const { steps, checks } = await refusing(() => cutovers.rehearse(name));
       const outcome = checks.every(({ ok }) => ok) ? 'possible' : 'blocked';
       return { ...resultOf({ outcome: 'unchanged', reason: null, checks }), outcome, steps: [...steps] };

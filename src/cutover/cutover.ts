@@ -187,7 +187,8 @@ export class Cutover {
       const against = checks.filter(({ ok }) => !ok);
       if (against.length > 0) {
         const reason = against.flatMap(({ message, details }) => [message, ...details]).join('; ');
-        await this.#advance({ kind: 'blocked', reason }, tell);
+        // The checks are told with the outcome, one by one.
+        await this.#advance({ kind: 'blocked', reason }, () => {});
         return { outcome: 'blocked', reason, checks };
       }
       await this.#advance({ kind: 'cleared' }, tell, signal);
@@ -225,7 +226,7 @@ export class Cutover {
       });
       const staying = this.junction.through;
       this.junction.release(this.#detour('tunnel', (error) => trial.taken(error)));
-      if (staying > 0) tell(`${staying} running connections go on through the tunnel until they end`);
+      if (staying > 0) tell(staysOn(staying));
       await this.#advance({ kind: 'switched' }, tell, failure.signal);
       await verify(successor, trial, (over) => probeOnce(successor, this.#asking, over), failure.signal);
       await this.#commit(tell);
@@ -287,7 +288,8 @@ export class Cutover {
     this.#deps.note({ ...fields, tunnel: this.#tunnel }, event === 'cutover.phase' ? since : undefined);
     const words = `cut-over: ${from} -> ${phase}${reason === null ? '' : `: ${reason}`}`;
     this.#deps.log[phase === 'rolling_back' ? 'warn' : 'info'](fields, words);
-    tell?.(reason === null ? phase : `${phase}: ${reason}`);
+    // Why it goes back was told when it began to.
+    tell?.(reason === null || phase === 'rolled_back' ? phase : `${phase}: ${reason}`);
   }
 
   #write({ phase, since, reason }: Position): Promise<void> {
@@ -301,6 +303,11 @@ export class Cutover {
     };
     return this.#writes.take(() => this.#deps.store.write(record));
   }
+}
+
+function staysOn(connections: number): string {
+  const these = connections === 1 ? '1 running connection goes' : `${connections} running connections go`;
+  return `${these} on through the tunnel until ${connections === 1 ? 'it ends' : 'they end'}`;
 }
 
 function targetOf(successor: SuccessorConfig | undefined): string | null {

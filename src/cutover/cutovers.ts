@@ -25,8 +25,8 @@ export interface CutoversDependencies extends CutoverDependencies {
   tunnel(name: string): CutoverTunnel | undefined;
   /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
   retired(name: string): boolean;
-  /** What the plan says of a step, as its file is at this moment, or why it says nothing. Never rejects. */
-  gates(step: string): Promise<Gates | string>;
+  /** What the plan in force says of a step, or why it says nothing. */
+  gates(step: string): Gates | string;
 }
 
 /** Why a cut-over is not to be had at all, whatever the successor says. */
@@ -173,7 +173,7 @@ export class Cutovers {
     const subject = {
       outOfService: whyOutOfService(tunnel),
       step: drain.step,
-      gates: () => this.#deps.gates(drain.step),
+      gates: this.#deps.gates(drain.step),
       target,
       successor: drain.successor,
       tunnel: tunnel.probeSource,

@@ -32,8 +32,7 @@ export interface PreflightSubject {
   /** Why the tunnel is not in service; undefined: it is. */
   readonly outOfService: string | undefined;
   readonly step: string;
-  /** With the plan as it is at this moment. */
-  gates(): Promise<Gates | string>;
+  readonly gates: Gates | string;
   readonly target: Address;
   readonly successor: SuccessorConfig;
   /** What leads to the target through the tunnel. */
@@ -45,21 +44,18 @@ export interface PreflightSubject {
 /** Finds out whether a cut-over may be made now, and changes nothing. Rejects with the signal's reason only. */
 export async function preflight(subject: PreflightSubject, signal: AbortSignal): Promise<Check[]> {
   const asked = await Promise.all([
-    gatesOpen(subject),
     probeSuccessor(subject.successor, subject.direct, signal),
     ...subject.successor.compare.map((comparison) => compare(subject, comparison, signal)),
   ]);
   signal.throwIfAborted();
-  return [inService(subject), ...asked];
+  return [inService(subject), gatesOpen(subject), ...asked];
 }
 
 function inService({ outOfService }: PreflightSubject): Check {
   return check('service', outOfService === undefined, outOfService ?? 'the tunnel is in service');
 }
 
-async function gatesOpen(subject: PreflightSubject): Promise<Check> {
-  const { step } = subject;
-  const gates = await subject.gates();
+function gatesOpen({ gates, step }: PreflightSubject): Check {
   if (typeof gates === 'string') return check('gates', false, gates);
   const { closedGates } = gates;
   if (closedGates.length === 0) return check('gates', true, `every approval on the way to step ${step} is given`);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { printable } from '../printable.ts';
 import type { Entry } from './entry.ts';
 import { tunnelsOf } from './selection.ts';
@@ -22,13 +23,23 @@ function subject(entry: Entry): string {
   return event.startsWith('log.') ? 'evidence' : 'daemon';
 }
 
-function what({ event, from, to, version, passing_since: passing }: Entry): string {
+function what({ event, from, to, version, passing_since: passing, overridden }: Entry): string {
   if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
+  if (event === 'cutover.phase') return `cut-over ${String(from)} -> ${String(to)}`;
+  if (event === 'cutover.resumed') return `cut-over resumed: ${String(from)} -> ${String(to)}`;
   if (event === 'tunnel.used') return 'used again';
   if (event === 'successor.checked') return passing === null ? 'its successor is not well' : 'its successor is well';
+  if (event === 'tunnel.retired') return retired(overridden);
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
   return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');
+}
+
+/** With what somebody took on themselves for it. */
+function retired(overridden: unknown): string {
+  const taken = z.array(z.object({ code: z.string(), reason: z.string() })).safeParse(overridden).data ?? [];
+  const words = taken.map(({ code, reason }) => `${code} overridden (${reason})`);
+  return ['retired', ...words].join(', ');
 }
 
 function why({ reason, code, changes, error, problems }: Entry): string[] {

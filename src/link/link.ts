@@ -35,7 +35,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
   readonly #roster = new Roster();
-  readonly #carriers = new Carriers();
+  readonly #carriers = new Carriers(this.#roster);
   readonly #rejection = new Rejection();
   readonly #rotation = new Rotation();
   readonly #retry: Retry;
@@ -109,9 +109,9 @@ export class Link implements ChannelSource, JumpLink {
   }
 
   async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#roster.chooseCarrier((held) => this.#carriers.load(held, target));
+    const first = this.#carriers.choose(target);
     const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, target, held, () => this.#roster.isReplaced(held));
+    return this.#carriers.add(channel, target, held);
   }
 
   async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
@@ -298,7 +298,7 @@ export class Link implements ChannelSource, JumpLink {
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
-    this.#carriers.spread(this.#roster.carriers);
+    this.#carriers.spread();
     this.#waiting.wake();
     this.#deps.onChange();
   }

@@ -78,21 +78,9 @@ export class PlanWatch {
       }
       // A plan of another file says nothing about this one.
       if (this.#watched?.path !== path) this.#watched = undefined;
-      await this.#readNow(path);
+      this.#read = this.#seen = await look(path);
+      await this.#load(path);
     });
-  }
-
-  /** The plan with its file as it is now: what somebody has just written into it, or taken out of it, counts. Never rejects. */
-  reread(): Promise<WatchedPlan | undefined> {
-    return this.#turns.take(async () => {
-      if (this.#watched) await this.#readNow(this.#watched.path);
-      return this.#watched;
-    });
-  }
-
-  async #readNow(path: string): Promise<void> {
-    this.#read = this.#seen = await look(path);
-    await this.#load(path);
   }
 
   async #poll(): Promise<void> {

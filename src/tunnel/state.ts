@@ -55,7 +55,7 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'retired',
       reason:
-        `retired: its SSH forward has ended for good, ${facts.retired.keepsPort ? 'its local port is with the successor' : 'nothing listens'}; ` +
+        `its SSH forward has ended for good, ${facts.retired.keepsPort ? 'its local port is with the successor' : 'nothing listens'}; ` +
         `\`fleet-mesh up\` brings it back${facts.open > 0 ? `; ${connections(facts.open)} still open` : ''}`,
       error: undefined,
     };

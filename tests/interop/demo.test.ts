@@ -8,15 +8,14 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const DEMO = ['--import', 'tsx', 'scripts/demo-fleet/main.ts', '--any-ports'];
 
+const passedIn = (text: string) => text.split('\n').filter((line) => line.startsWith('PASS'));
+
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent: true }, () => {
   it('--check proves the story of the credentials: static key, certificate, rotations, and no request lost', async () => {
     // Not the script itself, which would build the program anew under the tests that are running.
     await using demo = spawnOwned(process.execPath, [...DEMO, '--check']);
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
-    const passed = demo
-      .stdout()
-      .split('\n')
-      .filter((line) => line.startsWith('PASS'));
+    const passed = passedIn(demo.stdout());
     expect(passed).toEqual([
       expect.stringMatching(/^PASS {2}No CA yet: the static key stands in: .*degraded.* 503$/),
       expect.stringMatching(/^PASS {2}The CA comes up: certificates take over: certificate \d+, .* 0 failed$/),
@@ -47,6 +46,54 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     demo.child.kill('SIGINT');
     expect(await demo.exit).toEqual({ code: 0, signal: null });
     expect(demo.stdout()).toMatch(/== Ended\.\n {3}\d+ requests served, 0 failed in \d+ s; 0 rotations\n$/);
+    expect(below.filter(isAlive)).toEqual([]);
+    expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
+  });
+
+  it('--drain --check plays wave 2 from seven reasons against it to a retired tunnel, and leaves nothing behind', async () => {
+    using home = tempDir('demo-test');
+    await using demo = spawnOwned(process.execPath, [...DEMO, '--drain', '--check'], {
+      env: { ...process.env, TMPDIR: home.path },
+    });
+    await waitUntil('the tunnel is used', () => /\$ fleet-mesh why/.test(demo.stdout()), 30_000, demo.stderr);
+    const below = descendantsOf(demo.pid);
+    expect(below.length).toBeGreaterThan(1);
+    expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
+    expect(passedIn(demo.stdout())).toEqual([
+      expect.stringMatching(
+        /^PASS {2}May the tunnel go\?.*: blocked by wave_open, gate_closed, successor_unhealthy, still_open, recent_use, no_rollback, observation_gap$/,
+      ),
+      expect.stringMatching(/^PASS {2}The plan says .*: a cut-over lacks an approval and a successor$/),
+      expect.stringMatching(/^PASS {2}The work before it .*: gate_closed and no_rollback have cleared/),
+      expect.stringMatching(
+        /^PASS {2}The new State Hub is up, .*: the two have 340 and 338 tasks; nothing was changed$/,
+      ),
+      expect.stringMatching(
+        /^PASS {2}Restored: cut-over under load.*: rolled back; .* [1-9]\d* by railiance01\), 0 failed$/,
+      ),
+      expect.stringMatching(/^PASS {2}Mended: the second cut-over stays: committed.*, 0 failed$/),
+      expect.stringMatching(/^PASS {2}What is left: .*: retirable$/),
+      expect.stringMatching(/^PASS {2}Retired: .*: 0 SSH sessions are left; .*, 0 failed$/),
+      expect.stringMatching(/^PASS {2}The evidence: intact; the last entry is \d+, SHA-256 [0-9a-f]{64}$/),
+      expect.stringMatching(
+        /^PASS {2}No request was lost: [1-9]\d* requests served .*, 0 failed; the slowest took \d+ ms \(hold: 2000\)$/,
+      ),
+      expect.stringMatching(/^PASS {2}Clean-up/),
+    ]);
+    expect(below.filter(isAlive)).toEqual([]);
+    expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
+  });
+
+  it('--drain ends on Ctrl-C in the middle of a scene, and leaves nothing behind', async () => {
+    using home = tempDir('demo-test');
+    await using demo = spawnOwned(process.execPath, [...DEMO, '--drain'], {
+      env: { ...process.env, TMPDIR: home.path },
+    });
+    await waitUntil('a cut-over is under way', () => /^ +holding$/m.test(demo.stdout()), 60_000, demo.stderr);
+    const below = descendantsOf(demo.pid);
+    demo.child.kill('SIGINT');
+    expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
+    expect(demo.stdout()).toMatch(/== Ended\.\n {3}\d+ requests served .*, 0 failed\n$/);
     expect(below.filter(isAlive)).toEqual([]);
     expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
   });

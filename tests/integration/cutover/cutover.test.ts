@@ -136,7 +136,7 @@ describe('a cut-over', () => {
     const cutover = create();
     const leave = cutover.junction.enter();
     expect(await cutover.start(task(), tell)).toMatchObject({ outcome: 'committed' });
-    expect(told).toContain('1 running connections go on through the tunnel until they end');
+    expect(told).toContain('1 running connection goes on through the tunnel until it ends');
     leave();
     expect(cutover.junction.through).toBe(0);
   });

@@ -39,7 +39,7 @@ async function start(tunnels: Record<string, object>): Promise<Cutovers> {
     store,
     tunnel: () => undefined,
     retired: () => false,
-    gates: async () => 'there is no plan',
+    gates: () => 'there is no plan',
     note: () => {},
     log: createLogger({ level: 'fatal' }),
   });

@@ -34,6 +34,7 @@ describe(diffConfig, () => {
     ['probe', ', probe: { http: { path: /, json: { ok: true } } }', ''],
     ['label', 'one: {', 'one: { note: hello,'],
     ['label', 'one: {', 'one: { production: true,'],
+    ['drain', 'one: {', 'one: { drain: { step: "1.1" },'],
     ['limits', 'one: {', 'one: { while_down: refuse,'],
     ['limits', 'one: {', 'one: { max_connections: 5,'],
   ])('sees a change of %s: %j -> %j', (aspect, from, to) => {

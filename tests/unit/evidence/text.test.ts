@@ -9,6 +9,19 @@ test.each([
     'hub: up -> down: no SSH session [keepalive_lost]',
   ],
   [{ event: 'tunnel.state', tunnel: 'hub', from: null, to: 'down', reason: null, code: null }, 'hub: down'],
+  [
+    { event: 'cutover.phase', tunnel: 'hub', from: 'verifying', to: 'rolling_back', reason: 'the successor failed' },
+    'hub: cut-over verifying -> rolling_back: the successor failed',
+  ],
+  [
+    { event: 'cutover.resumed', tunnel: 'hub', from: 'holding', to: 'rolled_back', reason: null },
+    'hub: cut-over resumed: holding -> rolled_back',
+  ],
+  [{ event: 'tunnel.retired', tunnel: 'hub', verdict: 'retirable', overridden: [] }, 'hub: retired'],
+  [
+    { event: 'tunnel.retired', tunnel: 'hub', overridden: [{ code: 'no_rollback', reason: 'a test' }] },
+    'hub: retired, no_rollback overridden (a test)',
+  ],
   [{ event: 'tunnel.used', tunnel: 'hub' }, 'hub: used again'],
   [{ event: 'operator.down', tunnels: ['a', 'b'] }, 'a, b: operator down'],
   [{ event: 'session.up', host: 'coulombcore', actor: 'atm' }, 'link to coulombcore: session up'],

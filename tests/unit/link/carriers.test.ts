@@ -14,12 +14,12 @@ const Y = { kind: 'tcp', host: 'y', port: 22 } as const;
 function carrying(sessions: number, on: readonly (readonly [typeof X | typeof Y, number])[]) {
   const roster = new Roster();
   const held = Array.from({ length: sessions }, () => roster.add(new FakeSession(), credential, roster.generation));
-  const carriers = new Carriers();
+  const carriers = new Carriers(roster);
   const all = on.map(([target, index]) => {
     const channel = { stream: new PassThrough(), onLost() {}, close() {} } as unknown as Channel;
-    return carriers.add(channel, target, held[index] as Held, () => false);
+    return carriers.add(channel, target, held[index] as Held);
   });
-  carriers.spread(held);
+  carriers.spread();
   return { held, carriers, moving: all.map(({ leaving }) => leaving), all };
 }
 
@@ -102,8 +102,8 @@ describe('what runs over the sessions of a jump host', () => {
       [X, 0],
     ]);
     const channel = { stream: new PassThrough(), onLost() {}, close() {} } as unknown as Channel;
-    const replacement = carriers.add(channel, X, held[1] as Held, () => false);
-    carriers.spread(held);
+    const replacement = carriers.add(channel, X, held[1] as Held);
+    carriers.spread();
     expect([...all, replacement].map(({ leaving }) => leaving)).toEqual([false, true, false]);
   });
 });

@@ -101,17 +101,6 @@ describe(PlanWatch, () => {
     ]);
   });
 
-  it('reads it again at once when somebody has to know now', async () => {
-    writeFileSync(path, plan(0));
-    await watch.follow(path);
-    writeFileSync(path, plan(1));
-    expect((await watch.reread())?.plan?.waves[0]?.steps[0]?.done).toBeDefined();
-    unlinkSync(path);
-    expect(await watch.reread()).toMatchObject({ lastLoad: { ok: false } });
-    await watch.follow(undefined);
-    expect(await watch.reread()).toBeUndefined();
-  });
-
   it('waits for one that is not there yet', async () => {
     await watch.follow(path);
     expect(watch.watched).toMatchObject({ plan: undefined, lastLoad: { ok: false } });

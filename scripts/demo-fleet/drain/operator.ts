@@ -1,0 +1,62 @@
+import { createInterface } from 'node:readline';
+import { abortable } from '../../../src/async/deadline.ts';
+import { spawnCli } from '../../../tests/support/daemon.ts';
+import { expectThat } from '../expect-that.ts';
+import type { DrainFleet } from './fleet.ts';
+import type { Screen } from './screen.ts';
+
+/** Which lines of an output are shown, asked of one after the other. */
+export type Lines = (line: string) => boolean;
+
+const READ_MS = 1_500;
+
+/** Types the commands of fleet-mesh, and shows what they answer while they run. */
+export class Operator {
+  readonly #fleet: Pick<DrainFleet, 'configFile' | 'directory'>;
+  readonly #screen: Screen;
+  readonly #interrupted: AbortSignal;
+
+  constructor(fleet: Pick<DrainFleet, 'configFile' | 'directory'>, screen: Screen, interrupted: AbortSignal) {
+    this.#fleet = fleet;
+    this.#screen = screen;
+    this.#interrupted = interrupted;
+  }
+
+  /** Rejects unless it ends with that exit code. Returns everything that it has printed. */
+  async types(args: readonly string[], code: number, shown: Lines = () => true): Promise<string> {
+    const typed = `fleet-mesh ${args.map(quoted).join(' ')}`;
+    this.#screen.prompt(typed);
+    const { configFile, directory } = this.#fleet;
+    await using cli = spawnCli(args, { FLEET_MESH_CONFIG: configFile });
+    let left = 0;
+    for (const input of [cli.child.stdout, cli.child.stderr]) {
+      if (!input) continue;
+      createInterface({ input }).on('line', (line) => {
+        if (shown(line)) this.#screen.print(`     ${line.replaceAll(`${directory}/`, '')}`);
+        else left += 1;
+      });
+    }
+    const exit = await abortable(cli.exit, this.#interrupted);
+    if (left > 0) this.#screen.print(`     … (${left === 1 ? '1 more line' : `${left} more lines`})`);
+    if (exit.code !== 0) this.#screen.print(`     (exit code ${exit.code})`);
+    const said = `${cli.stdout()}${cli.stderr()}`;
+    expectThat(exit.code === code, `\`${typed}\` ended with ${exit.code}, not ${code}:\n${said}`);
+    await this.#screen.beat(READ_MS, this.#interrupted);
+    return said;
+  }
+}
+
+/** Of what `why` prints: its headline, and what is under these labels. */
+export function under(...labels: readonly string[]): Lines {
+  let shows = true;
+  return (line) => {
+    const label = /^ {2}(\S[^:]*):/.exec(line)?.[1];
+    if (label !== undefined) shows = labels.includes(label);
+    return shows;
+  };
+}
+
+/** As a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./=:-]+$/.test(word) ? word : `'${word}'`;
+}

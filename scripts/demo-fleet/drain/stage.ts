@@ -1,0 +1,42 @@
+import { type DrainAnswer, drainAnswer } from '../../../src/drain/answer.ts';
+import type { TunnelStatus } from '../../../src/health/status.ts';
+import { expectThat } from '../expect-that.ts';
+import type { HubClients } from './clients.ts';
+import { type DrainFleet, TUNNEL } from './fleet.ts';
+import type { Operator } from './operator.ts';
+import type { Screen } from './screen.ts';
+
+/** What the scenes are played with. */
+export interface Stage {
+  readonly fleet: DrainFleet;
+  readonly operator: Operator;
+  readonly clients: HubClients;
+  readonly screen: Screen;
+}
+
+/** One of them; returns what it has shown. Throws when something is not as it is told. */
+export interface Scene {
+  readonly title: string;
+  play(stage: Stage): Promise<string>;
+}
+
+export async function verdict({ fleet }: Pick<Stage, 'fleet'>): Promise<DrainAnswer> {
+  return drainAnswer.parse(JSON.parse((await fleet.daemon.get(`/drain/${TUNNEL}`)).body));
+}
+
+export function codesOf({ blockers, unknowns }: DrainAnswer): string[] {
+  return [...blockers, ...unknowns].map(({ code }) => code);
+}
+
+export async function tunnelNow({ fleet }: Pick<Stage, 'fleet'>): Promise<TunnelStatus> {
+  const [tunnel] = (await fleet.daemon.status()).tunnels;
+  expectThat(tunnel !== undefined, `the daemon does not know ${TUNNEL}`);
+  return tunnel;
+}
+
+/** Waits until another request was answered by that machine, and none has failed. */
+export async function answers({ clients, fleet }: Pick<Stage, 'clients' | 'fleet'>, machine: string): Promise<void> {
+  const before = clients.servedBy(machine);
+  await fleet.daemon.waitFor(() => clients.servedBy(machine) > before, 10_000);
+  expectThat(clients.failed() === 0, clients.text());
+}
