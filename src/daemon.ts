@@ -1,4 +1,5 @@
 import { type Repeating, repeat } from './async/repeat.ts';
+import { Turns } from './async/turns.ts';
 import { Clients } from './clients/clients.ts';
 import type { Config } from './config/config.ts';
 import { diffConfig, summarizeDiff } from './config/diff.ts';
@@ -30,7 +31,6 @@ import { Lookout } from './lookout/lookout.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { advisoriesOf } from './plan/advisories.ts';
 import { planStatus } from './plan/status.ts';
-import { viewPlan } from './plan/view.ts';
 import { PlanWatch } from './plan/watch.ts';
 import { refuseReload } from './refuse-reload.ts';
 import { retireTunnel } from './retire.ts';
@@ -81,7 +81,7 @@ export class Daemon {
   #applied = false;
   readonly #control: ControlPoint;
   /** Changes of what runs are made one after the other. */
-  #changing: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Turns();
 
   constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
     this.#config = options.config;
@@ -147,7 +147,7 @@ export class Daemon {
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const shared = {
       config: () => this.#config,
-      inTurn: <T>(change: () => Promise<T>) => this.#inTurn(change),
+      inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
       supervisor: this.#supervisor,
       note: this.#note,
     };
@@ -221,7 +221,7 @@ export class Daemon {
 
   /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
   reload(): Promise<ReloadOutcome> {
-    return this.#inTurn(() => this.#unit.reloading(() => this.#reloadOnce()));
+    return this.#changes.take(() => this.#unit.reloading(() => this.#reloadOnce()));
   }
 
   /** `force`, once aborted, ends what still runs at once. */
@@ -233,7 +233,7 @@ export class Daemon {
     this.#unit.stopping(this.#config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changing, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
     await this.#supervisor.stop(this.#config.stopGraceMs, force);
@@ -281,12 +281,6 @@ export class Daemon {
         withHistory(this.#cutovers.describe(tunnel), this.#recorder.historyOf(tunnel.name), now.getTime()),
       )
       .map((tunnel) => this.#clients.describe(tunnel, now));
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#changing.then(task);
-    this.#changing = run.catch(() => {});
-    return run;
   }
 
   #advisories(links: Status['links']): Advisory[] {
@@ -337,10 +331,7 @@ export class Daemon {
       { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#config) },
       {
         snapshot: () => this.snapshot(),
-        plan: () => {
-          const { plan } = this.#plan.watched ?? {};
-          return plan && viewPlan(plan, this.#config.tunnels.values(), new Date());
-        },
+        plan: () => this.#plan.view(this.#config.tunnels.values(), new Date()),
         tunnelNames: () => [...this.#config.tunnels.keys()],
         drain: (tunnel, now) => this.#drain.answer(tunnel, now),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,

@@ -1,5 +1,6 @@
 import { formatAddress } from '../address.ts';
 import { abortable, withDeadline } from '../async/deadline.ts';
+import { Turns } from '../async/turns.ts';
 import type { SuccessorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { TakeNote } from '../evidence/happening.ts';
@@ -59,7 +60,7 @@ export class Cutover {
   #successor: SuccessorConfig | undefined;
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
   /** Records are written one after the other. */
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #writes = new Turns();
 
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
@@ -140,7 +141,7 @@ export class Cutover {
 
   /** Out of the configuration: nothing of it is remembered. */
   async forget(): Promise<void> {
-    await this.#writing;
+    await this.#writes.over;
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
@@ -300,9 +301,7 @@ export class Cutover {
       reason,
       successor: targetOf(this.#successor),
     };
-    const writing = this.#writing.then(() => this.#deps.store.write(record));
-    this.#writing = writing.catch(() => {});
-    return writing;
+    return this.#writes.take(() => this.#deps.store.write(record));
   }
 }
 

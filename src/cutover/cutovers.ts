@@ -9,6 +9,7 @@ import { Cutover, type CutoverDependencies, type Outcome, type Tell } from './cu
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';
 import { type Check, type Gates, type PreflightSubject, preflight } from './preflight.ts';
+import type { CutoverStore } from './store.ts';
 
 /** What a cut-over has to know of a tunnel that runs. */
 export interface CutoverTunnel {
@@ -20,6 +21,7 @@ export interface CutoverTunnel {
 }
 
 export interface CutoversDependencies extends CutoverDependencies {
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
   retired(name: string): boolean;
@@ -65,11 +67,15 @@ export class Cutovers {
     return position && isUnderWay(position) ? position.since.getTime() : undefined;
   }
 
-  /** Before any listener is bound: each is to come up on the right side. */
-  async restore(config: Config): Promise<void> {
-    const draining = [...config.tunnels.values()].filter(({ drain }) => drain !== undefined);
+  /**
+   * Before any listener is bound: each is to come up on the right side. Also those that have no successor any more: what
+   * was committed must not come back by itself with the next one. Never rejects.
+   */
+  async restore({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
+    const local = [...tunnels.values()].filter(({ direction }) => direction === 'local');
     const { retired } = this.#deps;
-    await Promise.all(draining.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
+    await this.#forgetAllBut(new Set(local.map(({ name }) => name)));
+    await Promise.all(local.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
   }
 
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
@@ -122,6 +128,17 @@ export class Cutovers {
   describe(tunnel: TunnelStatus): TunnelStatus {
     const cutover = this.#cutovers.get(tunnel.name);
     return cutover ? { ...tunnel, cutover: cutover.status() } : tunnel;
+  }
+
+  /** As a reload that takes a tunnel out does, for what was taken out while no daemon ran. */
+  async #forgetAllBut(tunnels: ReadonlySet<string>): Promise<void> {
+    const { store, log } = this.#deps;
+    try {
+      const gone = (await store.names()).filter((name) => !tunnels.has(name));
+      await Promise.all(gone.map((name) => store.forget(name)));
+    } catch (err) {
+      log.warn({ event: 'cutover.not_forgotten', err }, 'the records of removed tunnels could not be removed');
+    }
   }
 
   #of(name: string): Cutover {

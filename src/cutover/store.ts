@@ -1,4 +1,4 @@
-import { readFile, unlink } from 'node:fs/promises';
+import { readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CUTOVER_PHASES } from '../health/status.ts';
@@ -7,6 +7,7 @@ import { stateError } from '../state/state-error.ts';
 import { writeAtomically } from '../state/write-atomically.ts';
 
 const DIRECTORY = 'cutover';
+const RECORD = '.json';
 
 const record = z.object({
   version: z.literal(1),
@@ -26,6 +27,16 @@ export class CutoverStore {
 
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
+  }
+
+  /** The tunnels that there is a record of. */
+  async names(): Promise<string[]> {
+    const path = join(this.#stateDir, DIRECTORY);
+    const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw stateError('read', path, error);
+    });
+    return files.filter((name) => name.endsWith(RECORD)).map((name) => name.slice(0, -RECORD.length));
   }
 
   /** Undefined: there is none. A record that cannot be understood is an error, too. */
@@ -55,6 +66,6 @@ export class CutoverStore {
   }
 
   #path(tunnel: string): string {
-    return join(this.#stateDir, DIRECTORY, `${tunnel}.json`);
+    return join(this.#stateDir, DIRECTORY, `${tunnel}${RECORD}`);
   }
 }

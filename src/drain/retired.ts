@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { TunnelError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { privateDirectory } from '../state/private-directory.ts';
 import { writeAtomically } from '../state/write-atomically.ts';
@@ -45,7 +46,10 @@ export class RetiredTunnels {
     return this.#tunnels.get(tunnel);
   }
 
-  /** Reads what is kept. Never rejects: without it every tunnel runs, and everybody who looks is told. */
+  /**
+   * Reads what is kept. Never rejects: without it every tunnel runs, since a forward too many hurts less than one too few, and
+   * everybody who looks is told.
+   */
   async load(): Promise<void> {
     const path = join(this.#directory, FILE);
     try {
@@ -70,10 +74,14 @@ export class RetiredTunnels {
   }
 
   async #keep(tunnels: Map<string, RetiredTunnel>): Promise<void> {
+    // In the place of what could not be read it would be the last that anybody hears of those before.
+    if (this.#trouble !== undefined)
+      throw new TunnelError('state_dir_unusable', this.#trouble, {
+        hint: 'Mend it, or move it away, and restart the daemon.',
+      });
     const directory = await privateDirectory(this.#directory);
     const content = { version: 1, tunnels: Object.fromEntries(tunnels) };
     await writeAtomically(join(directory, FILE), `${JSON.stringify(content, null, 2)}\n`);
     this.#tunnels = tunnels;
-    this.#trouble = undefined;
   }
 }

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { type Repeating, repeat } from '../async/repeat.ts';
+import { Turns } from '../async/turns.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { Logger } from '../log.ts';
 import { loadPlan } from './load.ts';
 import type { Plan } from './plan.ts';
+import { type DrainingTunnel, type PlanView, viewPlan } from './view.ts';
 
 /** How the plan file was found the last time it was read. */
 export interface PlanLoad {
@@ -37,7 +39,7 @@ export class PlanWatch {
   /** What the file looked like when it was read, and at the last look. */
   #read = '';
   #seen = '';
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #polling: Repeating | undefined;
 
   /** @param pauseMs between two looks at the file */
@@ -51,9 +53,15 @@ export class PlanWatch {
     return this.#watched;
   }
 
+  /** The plan in force, with what follows from it for these tunnels; undefined while there is none. */
+  view(tunnels: Iterable<DrainingTunnel>, now: Date): PlanView | undefined {
+    const plan = this.#watched?.plan;
+    return plan && viewPlan(plan, tunnels, now);
+  }
+
   /** Looks at the file from time to time until the signal aborts; see {@link done}. */
   start(signal: AbortSignal): void {
-    this.#polling = repeat(() => this.#inTurn(() => this.#poll()), this.#pauseMs, signal);
+    this.#polling = repeat(() => this.#turns.take(() => this.#poll()), this.#pauseMs, signal);
   }
 
   /** Settles when the signal of {@link start} has aborted and the last look is over. */
@@ -63,7 +71,7 @@ export class PlanWatch {
 
   /** Reads this file now, and follows it from now on; without one, there is no plan any more. Never rejects. */
   follow(path: string | undefined): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (path === undefined) {
         this.#watched = undefined;
         return;
@@ -73,11 +81,6 @@ export class PlanWatch {
       this.#read = this.#seen = await look(path);
       await this.#load(path);
     });
-  }
-
-  #inTurn(task: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(task);
-    return this.#turn;
   }
 
   async #poll(): Promise<void> {
