@@ -24,7 +24,7 @@ export const ROLLING_ROW: FaultRow = {
   stream: 'is reset',
 };
 
-/** Issue 3, "Shown by", where it says more than one of two sessions failing. They wait more than they work. */
+/** More than one of two sessions failing. They wait more than they work. */
 export const SHOWN_ROWS: readonly FaultRow[] = [
   {
     fault: 'the only sshd is down for 8 s, connections are held',
