@@ -179,6 +179,9 @@ export class Daemon {
     await this.#plan.follow(this.#config.plan);
     // First: from the endpoint's first answer on, what it tells is to be whole.
     await this.#control.listen(this.#config.controlSocket);
+    await this.#drain.start();
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
     try {
       await this.#endpoint.start();
     } catch (error) {
@@ -189,7 +192,6 @@ export class Daemon {
     void this.#recorder.start(this.#config.sha256);
     this.#lookout.start(this.#config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
-    await this.#drain.start();
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -206,8 +208,6 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
-    // No listener comes up before it is known where it leads.
-    await this.#cutovers.restore(this.#config);
     await this.#supervisor.start(this.#config);
     this.#systemd.sockets.settle();
     this.#applied = true;
