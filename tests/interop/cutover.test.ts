@@ -21,7 +21,7 @@ import { startEcho } from '../support/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** How often the daemon is killed; by hand more: `CUTOVER_KILLS=200`. */
-const { CUTOVER_KILLS = '4' } = process.env;
+const { CUTOVER_KILLS = '8' } = process.env;
 const KILLS = Number(CUTOVER_KILLS);
 
 describe.skipIf(!has('sshd'))('a cut-over', () => {

@@ -19,7 +19,7 @@ import { startEcho } from '../support/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /** How often the daemon is killed; by hand more: `EVIDENCE_KILLS=200`. */
-const { EVIDENCE_KILLS = '5' } = process.env;
+const { EVIDENCE_KILLS = '12' } = process.env;
 const KILLS = Number(EVIDENCE_KILLS);
 
 describe.skipIf(!has('sshd'))('the evidence', () => {
