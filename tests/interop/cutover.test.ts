@@ -219,7 +219,9 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: null });
   });
 
-  test('that a kill -9 interrupts goes on, on the safe side, from the first moment', async () => {
+  test('that a kill -9 interrupts goes on, on the safe side, from the first moment', {
+    timeout: 40_000 + KILLS * 3_000,
+  }, async () => {
     await using mesh = await start({ drain: drain(successor.port) });
     let daemon = mesh.daemon;
     const port = mesh.port('hub');

@@ -112,7 +112,9 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     expect(seen()).toEqual(await eventsOf(again));
   });
 
-  test(`nothing that was reported is missing after kill -9 (${KILLS} times), and the chain holds`, async () => {
+  test(`nothing that was reported is missing after kill -9 (${KILLS} times), and the chain holds`, {
+    timeout: 40_000 + KILLS * 3_000,
+  }, async () => {
     const mesh = await start();
     await mesh[Symbol.asyncDispose]();
     for (let round = 0; round < KILLS; round++) {
