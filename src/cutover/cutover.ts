@@ -41,6 +41,7 @@ export interface CutoverTask {
   preflight(signal: AbortSignal): Promise<Check[]>;
 }
 
+/** The disk may take so long to keep a phase. */
 const PATIENCE_MS = 2_000;
 
 const START: Position = { phase: 'idle', since: new Date(0), reason: null };
@@ -237,7 +238,7 @@ export class Cutover {
 
   /** Not given up half way: what the disk says is what a restart goes by. */
   async #commit(tell: Tell): Promise<void> {
-    await this.#inTime((signal) => this.#advance({ kind: 'verified' }, tell, signal));
+    await this.#advance({ kind: 'verified' }, tell);
     this.#settle();
   }
 
@@ -250,12 +251,11 @@ export class Cutover {
     await this.#note({ kind: 'returned' }, tell);
   }
 
-  /** The phase after the event, on the disk first. Rejects, with nothing changed, if it cannot be written. */
+  /** The phase after the event, on the disk first. Rejects, with nothing changed, if it cannot be written in time. */
   async #advance(event: CutoverEvent, tell: Tell, signal?: AbortSignal): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) throw new Error(`a cut-over that is ${this.#position.phase} cannot be ${event.kind}`);
-    const writing = this.#write(position);
-    await (signal ? abortable(writing, signal) : writing);
+    await this.#writeInTime(position, signal);
     this.#enter(position, tell);
   }
 
@@ -263,17 +263,18 @@ export class Cutover {
   async #note(event: CutoverEvent, tell: Tell): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) return;
-    await this.#inTime((signal) => abortable(this.#write(position), signal)).catch((err: unknown) => {
+    await this.#writeInTime(position).catch((err: unknown) => {
       this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
       tell(`could not be kept on the disk: ${err instanceof Error ? err.message : String(err)}`);
     });
     this.#enter(position, tell);
   }
 
-  #inTime(write: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  #writeInTime(position: Position, signal?: AbortSignal): Promise<void> {
     const { patienceMs = PATIENCE_MS } = this.#deps;
-    const expired = () => new Error(`the disk did not answer within ${patienceMs} ms`);
-    return withDeadline(patienceMs, undefined, expired, write);
+    const expired = () =>
+      new TunnelError('state_dir_unusable', `the state directory did not answer within ${patienceMs} ms`);
+    return withDeadline(patienceMs, signal, expired, (inTime) => abortable(this.#write(position), inTime));
   }
 
   #enter(position: Position, tell: Tell): void {

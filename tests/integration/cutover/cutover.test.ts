@@ -6,7 +6,7 @@ import { TunnelError } from '../../../src/errors.ts';
 import type { CutoverPhase } from '../../../src/health/status.ts';
 import { createLogger } from '../../../src/log.ts';
 import { type LoopbackServer, listenLoopback } from '../../support/loopback.ts';
-import { waitUntil } from '../../support/wait-until.ts';
+import { waitUntil, within } from '../../support/wait-until.ts';
 
 /** A disk in memory; what is done at each write is the test's to say. */
 class Disk {
@@ -92,7 +92,10 @@ describe('a cut-over', () => {
           await never();
         };
       });
-      void create().start(task(), tell);
+      // Of a process that is gone; this one is told in time.
+      create()
+        .start(task(), tell)
+        .catch(() => {});
       await reached;
       [disk.before, disk.after] = [async () => {}, async () => {}];
       const again = await restarted();
@@ -120,6 +123,18 @@ describe('a cut-over', () => {
     },
   );
 
+  test.each(PHASES)('whose disk hangs over %s ends, and leaves its clients on the tunnel', async (phase) => {
+    disk.before = (written) => (written === phase ? never() : Promise.resolve());
+    const cutover = create();
+    const end = cutover.start(task(), tell).catch((error: TunnelError) => error);
+    const outcome = await within('the cut-over ends', end, 4_000);
+    const words = expect.stringMatching(/did not answer within 200 ms|not done within hold/);
+    expect(outcome).toMatchObject(
+      phase === 'preflight' ? { code: 'state_dir_unusable', message: words } : { reason: words },
+    );
+    expect([cutover.route, cutover.junction.holding]).toEqual(['tunnel', false]);
+  });
+
   test('whose disk hangs holds nobody longer than hold', async () => {
     disk.before = (phase) => (phase === 'switching' ? never() : Promise.resolve());
     const cutover = create();
@@ -129,7 +144,7 @@ describe('a cut-over', () => {
     await cutover.junction.passage(new AbortController().signal);
     expect(performance.now() - since).toBeLessThan(400);
     expect(cutover.route).toBe('tunnel');
-    expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('within hold') });
+    expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('within') });
   });
 
   test('waits for those that are running, but not for long, and does not mind them then', async () => {
