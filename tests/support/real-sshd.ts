@@ -83,7 +83,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   let listener: OwnedProcess | undefined;
   const left = new Set<number>();
   const log = () => earlierLog + (listener?.stderr() ?? '');
-  const sessionPids = () => [...(listener === undefined ? [] : descendantsOf(listener.pid)), ...left].filter(isSshd);
+  // Without root a login forks once more after it has let its client in: listed at each call, not when it was left.
+  const sessionPids = () => {
+    const below = listener === undefined ? [] : descendantsOf(listener.pid);
+    const kept = [...left].flatMap((pid) => [pid, ...descendantsOf(pid)]);
+    return [...new Set([...below, ...kept])].filter(isSshd);
+  };
 
   const trustHostKeys = () =>
     writeFileSync(knownHostsFile, hostKeys.map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`).join(''));
