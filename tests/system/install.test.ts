@@ -6,7 +6,8 @@ import { type RequestFailure, startRequestLoop } from '../support/request-loop.t
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { BareNode, CHECKOUT } from './box/bare-node.ts';
+import { BareNode } from './box/bare-node.ts';
+import { CHECKOUT_INSIDE } from './box/box.ts';
 
 const SERVICE = 'fleet-mesh.service';
 const while_down = { hold: '15s', limit: 5_000 };
@@ -135,11 +136,11 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
   });
 
   it('has nothing to do the second time, whoever packs the release', async () => {
-    const main = `${CHECKOUT}scripts/install-node-run/main.ts`;
+    const main = `${CHECKOUT_INSIDE}scripts/install-node-run/main.ts`;
     const again = await node.box.run(
       'env',
       '-C',
-      CHECKOUT,
+      CHECKOUT_INSIDE,
       'node',
       '--import',
       'tsx',
