@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../src/metrics.ts';
+import { missing } from '../support/capabilities.ts';
 import { linkFixture, statusFixture, tunnelFixture } from '../support/status-fixture.ts';
 
 const CACHED = '.cache/promtool/promtool';
@@ -20,11 +21,7 @@ function check(page: string) {
   return { status, output: stdout + stderr };
 }
 
-if (promtool === undefined) {
-  process.stderr.write(
-    '\nSKIPPED metrics-lint: no promtool here. Run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL.\n\n',
-  );
-}
+if (promtool === undefined) missing('promtool', 'run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL');
 
 test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`', async () => {
   const metrics = createMetrics();
