@@ -85,9 +85,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
       ['outer', 'middle'].every((host) => link(status, host).sessions.every(({ connections }) => connections === 1)) &&
       ['coulombcore', 'middle', 'outer'].every((host) => serving(status, host) === 2);
     await mesh.waitFor(spread);
-    const [victim] = outer.sessionPids();
-    if (victim === undefined) throw new Error('no session to kill');
-    process.kill(victim, 'SIGKILL');
+    outer.killSession();
     await mesh.waitFor((status) => link(status, 'outer').sessions.length < 2);
     // One that failed on the way is not tried again before its backoff, while the other serves.
     await mesh.waitFor(spread, 40_000);
@@ -110,9 +108,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     await mesh.waitFor((status) => ['coulombcore', 'middle', 'outer'].every((h) => serving(status, h) === 2));
     const client = startSteadyClient(mesh.port(ECHO), 20);
     await waitUntil('the client is served', () => client.served() > 10);
-    const [victim] = outer.sessionPids();
-    if (victim === undefined) throw new Error('no session to kill');
-    await client.inTheGap(() => process.kill(victim, 'SIGKILL'));
+    await client.inTheGap(() => outer.killSession());
     await mesh.waitFor((status) => ['coulombcore', 'middle', 'outer'].every((h) => serving(status, h) === 2));
     const { failures, served } = await client.stop();
     expect(failures).toEqual([]);

@@ -93,7 +93,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
 
     let stopped: Promise<void> | undefined;
     await client.inTheGap(() => {
-      for (const pid of sshd.sessionPids()) signal(pid, 'SIGKILL');
+      sshd.killSessions();
       stopped = sshd.stop();
     });
     await stopped;

@@ -5,7 +5,7 @@ import { requireProgram } from './find-program.ts';
 import { generateKey, type KeyFile, type KeyType } from './keys.ts';
 import { freePort } from './loopback.ts';
 import { type OwnedProcess, spawnOwned } from './owned-process.ts';
-import { descendantsOf, isAlive, nameOf, signal } from './proc.ts';
+import { childrenOf, descendantsOf, isAlive, killTrees, nameOf, signal } from './proc.ts';
 import { sshdConfig } from './sshd-config.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
@@ -50,6 +50,8 @@ export interface Sshd extends AsyncDisposable {
   sessionPids(): number[];
   /** Kills every connection; the listener lives on. Returns how many processes were hit. */
   killSessions(name?: NodeJS.Signals): number;
+  /** Kills one connection, the oldest, with all of its processes. */
+  killSession(): void;
   /** Lets another public key (`type base64`) in; `options` as in authorized_keys. */
   authorize(publicKey: string, options?: string): void;
   /** Writes the present host keys into known_hosts. */
@@ -115,7 +117,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       // Not its `exit`: the sessions keep its stderr open.
       await waitUntil('sshd ends', () => !isAlive(process.pid));
     } else {
-      for (const pid of sessions) signal(pid, 'SIGKILL');
+      killTrees(sessions);
       left.clear();
       await process.stop('SIGKILL');
     }
@@ -161,8 +163,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     sessionPids,
     killSessions(name = 'SIGKILL') {
       const pids = sessionPids();
-      for (const pid of pids) signal(pid, name);
+      if (name === 'SIGKILL') killTrees(pids);
+      else for (const pid of pids) signal(pid, name);
       return pids.length;
+    },
+    killSession() {
+      const [oldest] = listener === undefined ? [] : childrenOf(listener.pid);
+      if (oldest === undefined) throw new Error('there is no session to kill');
+      killTrees([oldest]);
     },
     authorize(publicKey, keyOptions) {
       const line = keyOptions === undefined ? publicKey : `${keyOptions} ${publicKey}`;
@@ -177,7 +185,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       await start();
     },
     async [Symbol.asyncDispose]() {
-      for (const pid of sessionPids()) signal(pid, 'SIGKILL');
+      killTrees(sessionPids());
       await stop();
       temp[Symbol.dispose]();
     },

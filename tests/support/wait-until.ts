@@ -1,5 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** Ends what hangs, and measures nothing: the machine may be busy with something else. */
+const PATIENCE_MS = 15_000;
+
 /**
  * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after `ms`. For
  * states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
@@ -7,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function waitUntil<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 5_000,
+  ms = PATIENCE_MS,
   explain: () => string = () => '',
 ): Promise<T> {
   const startedAt = performance.now();
@@ -22,7 +25,7 @@ export async function waitUntil<T>(
 }
 
 /** Settles with `promise`, or fails loudly after `ms`. */
-export async function within<T>(what: string, promise: Promise<T>, ms = 5_000): Promise<T> {
+export async function within<T>(what: string, promise: Promise<T>, ms = PATIENCE_MS): Promise<T> {
   const timer = new AbortController();
   const expired = pause(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`not within ${ms} ms: ${what}`);
