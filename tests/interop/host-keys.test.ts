@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
 import { hashKnownHosts } from '../support/keys.ts';
 import { hasSessions, linkOf, startMesh } from '../support/mesh.ts';
+import { patient } from '../support/patience.ts';
 import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
@@ -32,7 +33,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('host keys', { concurrent: t
     const reloadedAt = performance.now();
     await mesh.reload();
     await mesh.waitForTunnel('up', 'echo', 5_000);
-    expect(performance.now() - reloadedAt).toBeLessThan(3_000);
+    expect(performance.now() - reloadedAt).toBeLessThan(patient(3_000));
     await echoOnce(mesh.port('echo'));
   });
 

@@ -6,6 +6,7 @@ import { has } from '../support/capabilities.ts';
 import { Cleanup } from '../support/cleanup.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { type Mesh, startMesh, tunnelOf } from '../support/mesh.ts';
+import { patient } from '../support/patience.ts';
 import { type Sshd, startSshd } from '../support/real-sshd.ts';
 import { echoOnce, startSteadyClient } from '../support/steady-client.ts';
 import { startEcho } from '../support/targets.ts';
@@ -41,12 +42,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     port: sshd.port,
     user: sshd.user,
     known_hosts: sshd.knownHostsFile,
-    keepalive: { every: '500ms', lost_after: 3 },
+    keepalive: { every: '500ms', lost_after: 6 },
     ...more,
   });
   /** node -> outer -> middle -> inner, an actor for each. */
   const chain = (outerPort = outer.port) => ({
-    host: { jump: { host: 'middle', actor: 'agt-middle' }, keepalive: { every: '500ms', lost_after: 3 } },
+    host: { jump: { host: 'middle', actor: 'agt-middle' }, keepalive: { every: '500ms', lost_after: 6 } },
     hosts: {
       middle: hostOf(middle, { jump: { host: 'outer', actor: 'agt-outer' } }),
       outer: hostOf(outer, { port: outerPort }),
@@ -132,7 +133,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     const waiting = echoOnce(mesh.port(ECHO));
     await outer.restart();
     const ms = await waiting;
-    expect(ms).toBeLessThan(5_000);
+    expect(ms).toBeLessThan(patient(5_000));
     await mesh.waitForTunnel('up');
   });
 

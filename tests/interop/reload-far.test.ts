@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { has } from '../support/capabilities.ts';
 import { freePort } from '../support/loopback.ts';
 import { findTunnel, hasSessions, startMesh, tunnelOf } from '../support/mesh.ts';
+import { patient } from '../support/patience.ts';
 import { signal } from '../support/proc.ts';
 import { startSshd } from '../support/real-sshd.ts';
 import { echoOnce } from '../support/steady-client.ts';
@@ -46,7 +47,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
       const since = performance.now();
       mesh.daemon.signal('SIGHUP');
       await mesh.waitForTunnel('up', 'added');
-      expect(performance.now() - since).toBeLessThan(1_500);
+      expect(performance.now() - since).toBeLessThan(patient(1_500));
       await mesh.waitFor(({ config }) => config.last_reload?.ok === true, 10_000);
     } finally {
       for (const pid of stopped) signal(pid, 'SIGCONT');

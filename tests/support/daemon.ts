@@ -45,7 +45,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
       headers: { accept: 'application/json', ...headers },
-      timeoutMs: 3_000,
+      timeoutMs: 15_000,
     });
   const status = async () => JSON.parse((await get('/status')).body) as Status;
   const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
@@ -56,7 +56,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
     records: () => process.stderr().split('\n').flatMap(parseRecord),
     get,
     status,
-    waitFor: async (predicate, ms = 15_000) => {
+    waitFor: async (predicate, ms = 30_000) => {
       let last: Status | undefined;
       const explain = () => `last status: ${summary(last)}\nlog of the daemon:\n${tail(process.stderr())}`;
       const found = await waitUntil(
@@ -86,7 +86,7 @@ export interface CliResult extends Exit {
 /** Runs one command of the built program to its end. */
 export async function runCli(args: readonly string[], env?: Record<string, string | undefined>): Promise<CliResult> {
   await using process = spawnCli(args, env);
-  const expire = setTimeout(() => process.child.kill('SIGKILL'), 30_000);
+  const expire = setTimeout(() => process.child.kill('SIGKILL'), 120_000);
   const exit = await process.exit.finally(() => clearTimeout(expire));
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }

@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { patient } from './patience.ts';
 
-/** Ends what hangs, and measures nothing: the machine may be busy with something else. */
+/** Ends what hangs, and measures nothing. */
 const PATIENCE_MS = 15_000;
 
 /**
- * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after `ms`. For
- * states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
+ * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after
+ * `ms` where that is longer than the usual patience, and on a busy machine later. Whoever bounds a duration asserts that.
+ * For states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
  */
 export async function waitUntil<T>(
   what: string,
@@ -18,14 +20,16 @@ export async function waitUntil<T>(
     const value = await probe();
     if (value !== undefined && value !== false) return value;
     const waitedMs = performance.now() - startedAt;
-    if (waitedMs > ms) throw new Error(`not within ${ms} ms: ${what}\n${explain()}`.trimEnd());
+    const limitMs = Math.round(patient(Math.max(ms, PATIENCE_MS)));
+    if (waitedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${explain()}`.trimEnd());
     // Who waits for long would keep a processor busy with asking.
     await pause(Math.min(30, 10 + waitedMs / 20));
   }
 }
 
-/** Settles with `promise`, or fails loudly after `ms`. */
-export async function within<T>(what: string, promise: Promise<T>, ms = PATIENCE_MS): Promise<T> {
+/** Settles with `promise`, or fails loudly after `ms`, on a busy machine later. */
+export async function within<T>(what: string, promise: Promise<T>, idleMs = PATIENCE_MS): Promise<T> {
+  const ms = Math.round(patient(idleMs));
   const timer = new AbortController();
   const expired = pause(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`not within ${ms} ms: ${what}`);

@@ -6,6 +6,7 @@ import { TunnelError } from '../../../src/errors.ts';
 import type { CutoverPhase } from '../../../src/health/status.ts';
 import { createLogger } from '../../../src/log.ts';
 import { type LoopbackServer, listenLoopback } from '../../support/loopback.ts';
+import { patient } from '../../support/patience.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
 /** A disk in memory; what is done at each write is the test's to say. */
@@ -142,7 +143,7 @@ describe('a cut-over', () => {
     await waitUntil('clients are held', async () => cutover.junction.holding || undefined);
     const since = performance.now();
     await cutover.junction.passage(new AbortController().signal);
-    expect(performance.now() - since).toBeLessThan(400);
+    expect(performance.now() - since).toBeLessThan(patient(400));
     expect(cutover.route).toBe('tunnel');
     expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('within') });
   });
