@@ -19,8 +19,8 @@ export default defineConfig({
     expect: { poll: { timeout: 10_000 } },
     projects: [
       // Pure: nothing is left in the process that another file could meet, and loading the program is most of the work.
-      ring('unit', { testTimeout: 30_000, isolate: false }),
-      ring('integration', { testTimeout: 60_000 }),
+      ring('unit', { testTimeout: 60_000, isolate: false }),
+      ring('integration', { testTimeout: 120_000 }),
       ring('interop', { testTimeout: 180_000 }),
       // Each file boots a systemd of its own.
       ring('system', { testTimeout: 180_000, hookTimeout: 180_000 }),

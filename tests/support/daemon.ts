@@ -56,7 +56,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
     records: () => process.stderr().split('\n').flatMap(parseRecord),
     get,
     status,
-    waitFor: async (predicate, ms = 30_000) => {
+    waitFor: async (predicate, ms = 15_000) => {
       let last: Status | undefined;
       const explain = () => `last status: ${summary(last)}\nlog of the daemon:\n${tail(process.stderr())}`;
       const found = await waitUntil(
