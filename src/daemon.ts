@@ -14,14 +14,11 @@ import { CutoverStore } from './cutover/store.ts';
 import { Drain } from './drain/drain.ts';
 import { dueFacts } from './drain/due.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from './evidence/describe.ts';
-import type { TakeNote } from './evidence/happening.ts';
 import { Recorder } from './evidence/recorder.ts';
 import { DirectSource } from './forward/direct-source.ts';
 import { credentialAdvisories } from './health/advisories.ts';
-import type { Advisory } from './health/advisory.ts';
 import { AdvisoryLog } from './health/advisory-log.ts';
 import { overallState } from './health/overall.ts';
-import type { ConfigStatus, Status } from './health/status.ts';
 import { EndpointPlace } from './http/place.ts';
 import { createEndpoint, type Endpoint } from './http/server.ts';
 import { KnownHostsReport } from './link/known-hosts-report.ts';
@@ -39,6 +36,9 @@ import { listenFor } from './systemd/listen.ts';
 import { statusLine } from './systemd/status-line.ts';
 import { connectSystemd, type Systemd, systemdStatus } from './systemd/systemd.ts';
 import { Unit } from './systemd/unit.ts';
+import type { TakeNote } from './telemetry/happening.ts';
+import type { Advisory } from './telemetry/status/advisory.ts';
+import type { ConfigStatus, Status } from './telemetry/status/status.ts';
 import { Supervisor } from './tunnel/supervisor.ts';
 
 export interface DaemonOptions {

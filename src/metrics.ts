@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { BLOCKER_CODES } from './drain/finding.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
-import type { Status } from './health/status.ts';
 import { FAMILIES } from './metrics/families.ts';
+import { BLOCKER_CODES } from './telemetry/status/finding-codes.ts';
+import type { Status } from './telemetry/status/status.ts';
 
 /**
  * The metrics of SPEC section 5. What a snapshot knows is read off it at each scrape; only what happens between two

@@ -1,7 +1,7 @@
 import { ConfigError, formatProblem } from './config/problem.ts';
 import type { ReloadOutcome } from './control/answer.ts';
-import type { TakeNote } from './evidence/happening.ts';
 import type { Logger } from './log.ts';
+import type { TakeNote } from './telemetry/happening.ts';
 
 /**
  * A reload of `path` that changes nothing, told to everybody. A typing error is the operator's, not ours: the log names the

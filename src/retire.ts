@@ -1,12 +1,12 @@
 import type { Config } from './config/config.ts';
-import { type RetireOutcome, type RetireRequest, type RetiringDaemon, retire } from './control/retire.ts';
 import type { Drain } from './drain/drain.ts';
 import { closingCommand } from './drain/retire.ts';
-import type { TakeNote } from './evidence/happening.ts';
-import type { SocketStatus } from './health/status.ts';
+import { type RetireOutcome, type RetireRequest, type RetiringDaemon, retire } from './drain/retire-tunnel.ts';
 import type { Metrics } from './metrics.ts';
 import type { PlanWatch } from './plan/watch.ts';
 import { userText } from './systemd/wanted.ts';
+import type { TakeNote } from './telemetry/happening.ts';
+import type { SocketStatus } from './telemetry/status/status.ts';
 import type { Supervisor } from './tunnel/supervisor.ts';
 
 export interface RetireParts {

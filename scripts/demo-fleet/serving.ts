@@ -1,4 +1,4 @@
-import type { SessionStatus, Status } from '../../src/health/status.ts';
+import type { SessionStatus, Status } from '../../src/telemetry/status/status.ts';
 
 /** Sessions of the demo's link. */
 const SESSIONS = 2;

@@ -1,5 +1,5 @@
 import { sleep } from '../../src/async/sleep.ts';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { statusText } from '../../src/health/text.ts';
 import { loadText, REQUESTS_PER_SECOND, startLoad } from './load.ts';
 import { Panel } from './panel.ts';

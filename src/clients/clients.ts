@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { Listen } from '../forward/listener.ts';
-import type { TunnelStatus } from '../health/status.ts';
+import type { Listen } from '../base/net/listener.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';

@@ -1,4 +1,4 @@
-import type { ClientStatus, OtherClientsStatus } from '../health/status.ts';
+import type { ClientStatus, OtherClientsStatus } from '../telemetry/status/status.ts';
 import { type Client, clientKey, UNKNOWN } from './client.ts';
 
 /** More clients than anybody reads about are not kept apart. */

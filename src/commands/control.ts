@@ -1,8 +1,8 @@
 import type { z } from 'zod';
+import type { Refusal } from '../base/refusal.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
 import {
   type ControlRequest,
-  type Refusal,
   reloadResult,
   rotateResult,
   type TunnelsResult,

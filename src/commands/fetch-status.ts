@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { z } from 'zod';
 import { formatAddress, type TcpAddress } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
-import { type Status, status as statusSchema } from '../health/status.ts';
+import { type Status, status as statusSchema } from '../telemetry/status/status.ts';
 
 /** Why the daemon's snapshot could not be had, in one sentence for people. */
 export class StatusUnavailable extends Error {

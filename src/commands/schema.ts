@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { configJsonSchema } from '../config/schema.ts';
-import { status } from '../health/status.ts';
 import { planJsonSchema } from '../plan/schema.ts';
+import { status } from '../telemetry/status/status.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 /** What has a schema, and the JSON Schema (draft 2020-12) of it. */

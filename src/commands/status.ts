@@ -1,7 +1,7 @@
 import type { TcpAddress } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
-import type { Status } from '../health/status.ts';
 import { statusText } from '../health/text.ts';
+import type { Status } from '../telemetry/status/status.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';

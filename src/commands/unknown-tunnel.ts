@@ -1,6 +1,6 @@
 import { closest } from '../closest.ts';
-import type { Status } from '../health/status.ts';
 import { printable } from '../printable.ts';
+import type { Status } from '../telemetry/status/status.ts';
 
 /** What is said of a name that no tunnel has: the nearest one, and all that there are. */
 export function unknownTunnel(name: string, status: Pick<Status, 'tunnels'>): string {

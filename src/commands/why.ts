@@ -1,7 +1,7 @@
 import type { TcpAddress } from '../address.ts';
 import { type DrainAnswer, drainAnswer } from '../drain/answer.ts';
-import type { Status } from '../health/status.ts';
 import { whyJson, whyText } from '../health/why.ts';
+import type { Status } from '../telemetry/status/status.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { fetchParsed, fetchStatus, parseJson, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';

@@ -1,11 +1,10 @@
+import { ControlRefused, unknownActor, unknownTunnels } from '../base/refusal.ts';
 import type { ActorConfig, Config } from '../config/config.ts';
-import type { TakeNote } from '../evidence/happening.ts';
-import type { TunnelStatus } from '../health/status.ts';
+import type { RetireOutcome, RetireRequest } from '../drain/retire-tunnel.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
-import { ControlRefused } from './protocol.ts';
-import type { RetireOutcome, RetireRequest } from './retire.ts';
-import { unknownActor, unknownTunnels } from './unknown-name.ts';
 
 /** What can be done to one tunnel. */
 interface ControlledTunnel {

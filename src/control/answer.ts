@@ -1,16 +1,10 @@
+import { ControlRefused, type Refusal } from '../base/refusal.ts';
 import { closest } from '../closest.ts';
+import type { RetireOutcome, RetireRequest } from '../drain/retire-tunnel.ts';
 import { TunnelError } from '../errors.ts';
-import type { TunnelStatus } from '../health/status.ts';
 import { printable } from '../printable.ts';
-import {
-  ControlRefused,
-  type ControlReply,
-  type ControlRequest,
-  type CutoverResult,
-  type Refusal,
-  request,
-} from './protocol.ts';
-import type { RetireOutcome, RetireRequest } from './retire.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
+import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
 
 /** What a reload came to. */
 export type ReloadOutcome =

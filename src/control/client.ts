@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import type { z } from 'zod';
+import type { Refusal } from '../base/refusal.ts';
 import { printable } from '../printable.ts';
-import { type ControlRequest, progress, type Refusal, reply } from './protocol.ts';
+import { type ControlRequest, progress, reply } from './protocol.ts';
 
 /** No reply came, in one sentence for people. */
 export class ControlUnavailable extends Error {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { sleep } from '../async/sleep.ts';
-import { ControlRefused, type ControlReply } from './protocol.ts';
+import { ControlRefused } from '../base/refusal.ts';
+import type { ControlReply } from './protocol.ts';
 
 /** The longest line either side sends: far above a command with hundreds of names. */
 const MAX_LINE_BYTES = 64 * 1024;

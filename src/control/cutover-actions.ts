@@ -1,8 +1,9 @@
+import { ControlRefused } from '../base/refusal.ts';
 import type { Outcome, Tell } from '../cutover/cutover.ts';
 import { CutoverImpossible, type Rehearsal } from '../cutover/cutovers.ts';
-import type { TakeNote } from '../evidence/happening.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
 import type { ControlActions } from './answer.ts';
-import { ControlRefused, type CutoverResult } from './protocol.ts';
+import type { CutoverResult } from './protocol.ts';
 
 /** What moves the local port of a tunnel. All reject with {@link CutoverImpossible}. */
 export interface RoutedDaemon {

@@ -1,6 +1,6 @@
 import { TunnelError } from '../errors.ts';
-import type { Advisory } from '../health/advisory.ts';
 import type { Logger } from '../log.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
 import { answer, type ControlActions } from './answer.ts';
 import { type ControlServer, startControlServer } from './server.ts';
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { refusal } from '../base/refusal.ts';
 
 /**
  * What goes over the control socket: one line of JSON with a request, one with its reply, and the connection ends. Empty
@@ -64,57 +65,8 @@ export type CutoverResult = z.infer<typeof cutoverResult>;
 /** A line before the reply to a command that takes its time: how far it is, in words. */
 export const progress = z.object({ progress: z.string() });
 
-/** Why a command was not carried out. */
-export const refusal = z.object({
-  /** Stable: one of {@link RefusalCode}, or an error code of SPEC section 3. */
-  code: z.string(),
-  message: z.string(),
-  hint: z.string(),
-  /** One line each, where the message is only the sum of them. */
-  details: z.array(z.string()),
-});
-export type Refusal = z.infer<typeof refusal>;
-
 export const reply = z.union([
   z.object({ ok: z.literal(true), result: z.unknown() }),
   z.object({ ok: z.literal(false), error: refusal }),
 ]);
 export type ControlReply = z.infer<typeof reply>;
-
-/** Reasons of the control socket itself. `bad_request` and `too_large` are mistakes of the client program. */
-export type RefusalCode =
-  | 'bad_request'
-  | 'too_large'
-  | 'request_timeout'
-  | 'unknown_command'
-  | 'not_ready'
-  | 'unknown_tunnel'
-  | 'unknown_actor'
-  | 'config_invalid'
-  | 'reload_failed'
-  | 'not_retirable'
-  | 'verdict_unknown'
-  /** Not carried out, and waiting does not help. */
-  | 'needs_somebody'
-  | 'cannot_override'
-  | 'cutover_impossible'
-  | 'internal';
-
-/** A command that is refused, in words. */
-export class ControlRefused extends Error {
-  override readonly name = 'ControlRefused';
-  readonly code: string;
-  readonly hint: string;
-  readonly details: readonly string[];
-
-  constructor(code: RefusalCode, message: string, options: { hint: string; details?: readonly string[] }) {
-    super(message);
-    this.code = code;
-    this.hint = options.hint;
-    this.details = options.details ?? [];
-  }
-
-  report(): Refusal {
-    return { code: this.code, message: this.message, hint: this.hint, details: [...this.details] };
-  }
-}

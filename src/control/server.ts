@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { listenUnix } from '../base/net/unix-listener.ts';
 import { TunnelError } from '../errors.ts';
-import { listenUnix } from '../forward/unix-listener.ts';
 import { listenError } from '../listen-error.ts';
 import { type ConversationLimits, converse } from './conversation.ts';
 import type { ControlReply } from './protocol.ts';

@@ -1,7 +1,7 @@
 import type { ActorConfig } from '../config/config.ts';
-import type { CredentialStatus } from '../health/status.ts';
 import { certificateTime } from '../ssh/certificate.ts';
 import { restrictions } from '../ssh/certificate-options.ts';
+import type { CredentialStatus } from '../telemetry/status/status.ts';
 import { type HeldCertificate, isAlive } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';

@@ -1,8 +1,8 @@
 import type { ActorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
-import type { TakeNote } from '../evidence/happening.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
 import { endOf, type HeldCertificate, now } from './held-certificate.ts';
 import { isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
 

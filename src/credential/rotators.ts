@@ -1,8 +1,8 @@
 import type { ActorConfig, Config } from '../config/config.ts';
-import type { TakeNote } from '../evidence/happening.ts';
-import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { CredentialStatus } from '../telemetry/status/status.ts';
 import { CommandIssuer } from './issuer.ts';
 import { NeedRecord } from './need-record.ts';
 import type { CredentialSource } from './offer.ts';

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import type { Config, TunnelConfig } from '../config/config.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { DirectSource } from '../forward/direct-source.ts';
 import type { Junction } from '../forward/junction.ts';
-import type { TunnelStatus } from '../health/status.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { Cutover, type CutoverDependencies, type Outcome, type Tell } from './cutover.ts';
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';

@@ -1,4 +1,4 @@
-import type { CutoverPhase, Route } from '../health/status.ts';
+import type { CutoverPhase, Route } from '../telemetry/status/status.ts';
 
 /** Where a cut-over has come to. */
 export interface Position {

@@ -3,9 +3,9 @@ import { formatAddress } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import type { Comparison, SuccessorConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { runCheck, unanswered } from '../probe/check.ts';
 import { fetchJson } from '../probe/http.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { describeDifference, differences } from './compare.ts';
 
 /** Each side answers a comparison within this time, in milliseconds. */

@@ -1,10 +1,10 @@
 import { readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CUTOVER_PHASES } from '../health/status.ts';
 import { privateDirectory } from '../state/private-directory.ts';
 import { stateError } from '../state/state-error.ts';
 import { writeAtomically } from '../state/write-atomically.ts';
+import { CUTOVER_PHASES } from '../telemetry/status/status.ts';
 
 const DIRECTORY = 'cutover';
 const RECORD = '.json';

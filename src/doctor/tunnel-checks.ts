@@ -2,12 +2,12 @@ import { type Address, formatAddress } from '../address.ts';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import type { HostConfig, ProbeConfig, TunnelConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { dialTarget } from '../forward/dial-target.ts';
 import { look } from '../forward/far-proof.ts';
 import { explainRefusal } from '../forward/far-refusal.ts';
 import type { LinkSession } from '../link/session.ts';
 import { runCheck, unanswered } from '../probe/check.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
 /** There is no client behind it. */

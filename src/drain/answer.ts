@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { BLOCKER_CODES, type Finding, type FindingCode, UNKNOWN_CODES } from './finding.ts';
+import { BLOCKER_CODES, type FindingCode, UNKNOWN_CODES } from '../telemetry/status/finding-codes.ts';
+import type { Finding } from './finding.ts';
 
 const instant = z.iso.datetime();
 

@@ -1,7 +1,8 @@
 import { formatDuration } from '../config/duration.ts';
 import { formatSpan } from '../health/span.ts';
+import type { BlockerCode } from '../telemetry/status/finding-codes.ts';
 import type { VerdictFacts } from './facts.ts';
-import { type BlockerCode, type Finding, finding } from './finding.ts';
+import { type Finding, finding } from './finding.ts';
 
 /** What speaks against retiring a tunnel, in the order in which a person would mend it. */
 export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {

@@ -1,9 +1,10 @@
 import type { Config } from '../config/config.ts';
-import type { Pulse } from '../evidence/events.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
-import type { Advisory } from '../health/advisory.ts';
-import type { TunnelStatus } from '../health/status.ts';
+import type { TunnelPulse } from '../evidence/events.ts';
 import type { Logger } from '../log.ts';
+import type { Pulse } from '../telemetry/pulse.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import type { DrainAnswer } from './answer.ts';
 import { RetiredTunnels } from './retired.ts';
 import { Successors } from './successors.ts';
@@ -55,7 +56,7 @@ export class Drain {
   }
 
   /** For the heartbeat of the evidence. */
-  pulses(pulses: Readonly<Record<string, Pulse>>): Record<string, Pulse> {
+  pulses(pulses: Readonly<Record<string, Pulse>>): Record<string, TunnelPulse> {
     return Object.fromEntries(
       Object.entries(pulses).map(([name, pulse]) => {
         const successor = this.#successors.recordOf(name);

@@ -1,7 +1,7 @@
 import type { Config, DrainConfig, TunnelConfig } from '../config/config.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
-import type { TunnelStatus } from '../health/status.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import { dependentsOf } from './dependents.ts';
 import { dueFacts } from './due.ts';
 import type { SuccessorFacts, VerdictFacts } from './facts.ts';

@@ -1,8 +1,9 @@
 import { formatAddress } from '../address.ts';
 import type { TunnelConfig } from '../config/config.ts';
 import { formatDuration } from '../config/duration.ts';
-import type { TunnelStatus } from '../health/status.ts';
-import { BLOCKER_CODES, type BlockerCode, type Finding } from './finding.ts';
+import { BLOCKER_CODES, type BlockerCode } from '../telemetry/status/finding-codes.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
+import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Somebody takes responsibility for a blocker. */

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../address.ts';
 import type { SuccessorConfig, TunnelConfig } from '../config/config.ts';
 import type { TunnelError } from '../errors.ts';
-import type { TakeNote } from '../evidence/happening.ts';
 import type { SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { Prober } from '../probe/prober.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import type { SuccessorFacts } from './facts.ts';
 import { extended, type Streak } from './streak.ts';
 

@@ -1,8 +1,9 @@
 import { formatDuration } from '../config/duration.ts';
 import { duration, outages, watchedSince } from '../evidence/watch.ts';
 import { formatSpan } from '../health/span.ts';
+import type { UnknownCode } from '../telemetry/status/finding-codes.ts';
 import type { VerdictFacts } from './facts.ts';
-import { type Finding, finding, type UnknownCode } from './finding.ts';
+import { type Finding, finding } from './finding.ts';
 
 /** What cannot be concluded from what was watched. */
 export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {

@@ -1,6 +1,7 @@
+import type { BlockerCode, UnknownCode } from '../telemetry/status/finding-codes.ts';
 import { blockers } from './blockers.ts';
 import type { VerdictFacts } from './facts.ts';
-import type { BlockerCode, Finding, UnknownCode } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { unknowns } from './unknowns.ts';
 
 export type VerdictName = 'retirable' | 'blocked' | 'unknown';

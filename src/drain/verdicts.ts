@@ -1,9 +1,9 @@
 import { clientText } from '../clients/words.ts';
 import type { Config, DrainConfig, TunnelConfig } from '../config/config.ts';
-import type { TakeNote } from '../evidence/happening.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
-import type { TunnelStatus } from '../health/status.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import { type DrainAnswer, tellFinding } from './answer.ts';
 import { gather } from './gather.ts';
 import type { RetiredTunnels } from './retired.ts';

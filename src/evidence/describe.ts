@@ -1,5 +1,5 @@
-import type { Advisory } from '../health/advisory.ts';
-import type { EvidenceStatus, TunnelStatus } from '../health/status.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
+import type { EvidenceStatus, TunnelStatus } from '../telemetry/status/status.ts';
 import type { Head } from './chain.ts';
 import type { TunnelHistory } from './history.ts';
 import type { EvidenceCondition } from './recorder.ts';

@@ -1,24 +1,17 @@
 import { z } from 'zod';
-import { TUNNEL_STATES } from '../health/status.ts';
+import { pulse } from '../telemetry/pulse.ts';
+import { TUNNEL_STATES } from '../telemetry/status/status.ts';
 import { routes } from './routes.ts';
 import { successorRecord } from './successor-record.ts';
 
 const time = z.iso.datetime();
 
-/** What a heartbeat tells of one tunnel. */
-const pulse = z.object({
-  state: z.enum(TUNNEL_STATES),
-  /** Whether clients were served: also over a link that goes by a stand-in for its credential, which is `degraded`. */
-  serving: z.boolean(),
-  /** Client connections open or held. */
-  open: z.int().min(0),
-  /** Since the daemon started. */
-  opened_total: z.int().min(0),
-  last_activity_at: time.nullable(),
+/** The pulse of a tunnel as a heartbeat keeps it. */
+const tunnelPulse = pulse.extend({
   /** Where one is configured. */
   successor: successorRecord.optional(),
 });
-export type Pulse = z.infer<typeof pulse>;
+export type TunnelPulse = z.infer<typeof tunnelPulse>;
 
 /** `unknown`: it could not be looked for, so that its absence is not proven. */
 const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
@@ -55,7 +48,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   /** Once a minute: from its absence follows the daemon's. */
   z.object({
     event: z.literal('heartbeat'),
-    tunnels: z.record(z.string(), pulse),
+    tunnels: z.record(z.string(), tunnelPulse),
     hosts: z.record(z.string(), hostPulse).optional(),
   }),
   z.object({

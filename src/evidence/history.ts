@@ -1,4 +1,4 @@
-import type { TunnelStateName } from '../health/status.ts';
+import type { TunnelStateName } from '../telemetry/status/status.ts';
 import type { EvidenceEvent } from './events.ts';
 import { type SuccessorHistory, type SuccessorRecord, withRecord } from './successor-record.ts';
 

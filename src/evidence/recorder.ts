@@ -1,12 +1,12 @@
 import { sleep } from '../async/sleep.ts';
 import type { Logger } from '../log.ts';
 import { privateDirectory } from '../state/private-directory.ts';
+import type { Happening } from '../telemetry/happening.ts';
 import { Backlog } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { NewEntry } from './entry.ts';
 import { EventLog, type LogCondition, type Recovery } from './event-log.ts';
-import { type HostPulse, type Pulse, readEvent } from './events.ts';
-import type { Happening } from './happening.ts';
+import { type HostPulse, readEvent, type TunnelPulse } from './events.ts';
 import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
 
@@ -133,7 +133,10 @@ export class Recorder {
    * @param pulses of every configured tunnel, by name
    * @param hosts what was found since the heartbeat before, by host; asked for each heartbeat only
    */
-  tick(pulses: Readonly<Record<string, Pulse>>, hosts: () => Readonly<Record<string, HostPulse>> = () => ({})): void {
+  tick(
+    pulses: Readonly<Record<string, TunnelPulse>>,
+    hosts: () => Readonly<Record<string, HostPulse>> = () => ({}),
+  ): void {
     const now = performance.now();
     if (!this.#log && !this.#opening && now >= this.#nextTryAt) void this.#open();
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });

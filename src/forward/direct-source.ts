@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../address.ts';
-import type { Channel, ChannelSource, Originator } from './channel-source.ts';
+import type { Channel, ChannelSource, Originator } from '../tunnels/channel/channel-source.ts';
 import { dialTarget } from './dial-target.ts';
 import { resetClient } from './reset.ts';
 

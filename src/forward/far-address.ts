@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import type { Address } from '../address.ts';
-import type { Originator } from './channel-source.ts';
+import type { Originator } from '../tunnels/channel/channel-source.ts';
 
 /** Where the far side's own machine reaches what listens on `listen` there: any address is asked for on loopback. */
 export function reachableAt(listen: Address): Address {

@@ -1,9 +1,9 @@
 import type { Address } from '../address.ts';
 import { sleep } from '../async/sleep.ts';
 import { TunnelError } from '../errors.ts';
+import type { FarListener, FarSession, IncomingConnection } from '../tunnels/channel/far-side.ts';
 import { look, type Proof } from './far-proof.ts';
 import { explainRefusal, isGhost, rebindDelayMs } from './far-refusal.ts';
-import type { FarListener, FarSession, IncomingConnection } from './far-side.ts';
 import type { ForwardCondition } from './forward.ts';
 
 export interface FarHolderOptions {

@@ -1,11 +1,11 @@
 import { type Address, formatAddress } from '../address.ts';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { TunnelError } from '../errors.ts';
-import type { Channel, Originator } from './channel-source.ts';
+import type { Channel, Originator } from '../tunnels/channel/channel-source.ts';
+import type { FarSession } from '../tunnels/channel/far-side.ts';
 import { reachableAt, widthWitness } from './far-address.ts';
 import type { Look } from './far-refusal.ts';
 import { tooNarrow } from './far-refusal.ts';
-import type { FarSession } from './far-side.ts';
 import type { OwnConnections } from './own-connections.ts';
 
 /** No client is behind it; it comes from this daemon. */

@@ -1,7 +1,7 @@
+import type { Listener } from '../base/net/listener.ts';
 import type { TunnelError } from '../errors.ts';
-import type { ChannelSource } from './channel-source.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import type { Junction } from './junction.ts';
-import type { Listener } from './listener.ts';
 import type { Usage } from './usage.ts';
 
 /** What a forward itself has to say about being up. */

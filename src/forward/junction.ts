@@ -1,7 +1,7 @@
 import type { Address } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
 import type { TunnelError } from '../errors.ts';
-import type { ChannelSource } from './channel-source.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import type { Usage } from './usage.ts';
 
 /** Another way for the clients of a forward than through its tunnel. */

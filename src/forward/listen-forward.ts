@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
+import type { Listen, Listener } from '../base/net/listener.ts';
 import type { WhileDown } from '../config/config.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
-import type { Channel, Originator } from './channel-source.ts';
+import type { Channel, Originator } from '../tunnels/channel/channel-source.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from './forward.ts';
 import { type Detour, Junction } from './junction.ts';
-import type { Listen, Listener } from './listener.ts';
 import { relay } from './relay.ts';
 import { resetClient } from './reset.ts';
 

@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Channel } from './channel-source.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 import { type Peeked, peek } from './peek.ts';
 
 const NONCE_BYTES = 32;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Channel } from './channel-source.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 import { resetClient } from './reset.ts';
 
 /** How a connection ended: both sides to the end, the client's reset, or the loss of the session under it. */

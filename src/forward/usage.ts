@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { UsageStatus } from '../health/status.ts';
+import type { UsageStatus } from '../telemetry/status/status.ts';
 
 /** A tunnel without a sign of a client for this long, in milliseconds, was idle: its next use is news. */
 const IDLE_MS = 60_000;

@@ -1,5 +1,5 @@
-import type { Advisory } from './advisory.ts';
-import type { LinkStatus } from './status.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
+import type { LinkStatus } from '../telemetry/status/status.ts';
 
 /** What an operator should know of the credentials in use (SPEC section 3, "Credentials"). Pure. */
 export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {

@@ -1,5 +1,5 @@
 import type { Logger } from '../log.ts';
-import type { Advisory } from './advisory.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
 
 /** Tells each advisory once when it comes, and once when it goes. */
 export class AdvisoryLog {

@@ -1,6 +1,6 @@
 import { clientText } from '../clients/words.ts';
+import type { ClientStatus, OtherClientsStatus, TunnelStatus } from '../telemetry/status/status.ts';
 import { spanBetween } from './span.ts';
-import type { ClientStatus, OtherClientsStatus, TunnelStatus } from './status.ts';
 
 /** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
 export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string): string[] {

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../errors.ts';
 import { printable } from '../printable.ts';
+import type { LinkStatus, Status, TunnelStatus } from '../telemetry/status/status.ts';
 import { formatSpan } from './span.ts';
-import type { LinkStatus, Status, TunnelStatus } from './status.ts';
 
 /** Why a tunnel is as it is. */
 export interface Explanation {

@@ -1,4 +1,4 @@
-import type { Status, TunnelStatus } from './status.ts';
+import type { Status, TunnelStatus } from '../telemetry/status/status.ts';
 
 /** What can be waited for. */
 export const CONDITIONS = ['up', 'retirable'] as const;

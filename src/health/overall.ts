@@ -1,4 +1,4 @@
-import type { Status, TunnelStateName, TunnelStatus } from './status.ts';
+import type { Status, TunnelStateName, TunnelStatus } from '../telemetry/status/status.ts';
 
 type Overall = Pick<Status, 'state' | 'reason'>;
 

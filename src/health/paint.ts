@@ -1,4 +1,4 @@
-import type { LinkState, Status, TunnelStateName } from './status.ts';
+import type { LinkState, Status, TunnelStateName } from '../telemetry/status/status.ts';
 
 type AnyState = TunnelStateName | LinkState | Status['state'];
 

@@ -1,6 +1,6 @@
 import { printable } from '../printable.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import { spanBetween } from './span.ts';
-import type { TunnelStatus } from './status.ts';
 
 /** Where the clients of a tunnel go, where there is something to say about it; undefined: through it, as ever. */
 export function routeText(

@@ -1,11 +1,11 @@
 import { printable } from '../printable.ts';
+import type { CredentialStatus, LinkStatus, SessionStatus, Status, TunnelStatus } from '../telemetry/status/status.ts';
 import { clientLines } from './clients-text.ts';
 import { type Column, table } from './columns.ts';
 import { explain } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
 import { routeText } from './route.ts';
 import { spanBetween } from './span.ts';
-import type { CredentialStatus, LinkStatus, SessionStatus, Status, TunnelStatus } from './status.ts';
 
 export interface TextOptions {
   /** ANSI colours. */

@@ -1,10 +1,10 @@
 import type { DrainAnswer } from '../drain/answer.ts';
 import { printable } from '../printable.ts';
+import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../telemetry/status/status.ts';
 import { clientLines } from './clients-text.ts';
 import { explain } from './explain.ts';
 import { routeText } from './route.ts';
 import { spanBetween } from './span.ts';
-import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from './status.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { TunnelStatus } from '../health/status.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
 import { sendNoSuchTunnel } from './not-found.ts';
 import { sendProblem } from './problem.ts';
 import { oneOf } from './query.ts';

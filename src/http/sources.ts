@@ -1,7 +1,7 @@
 import type { DrainAnswer } from '../drain/answer.ts';
 import type { Entry } from '../evidence/entry.ts';
-import type { Status } from '../health/status.ts';
 import type { PlanView } from '../plan/view.ts';
+import type { Status } from '../telemetry/status/status.ts';
 
 /** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
 export interface Readiness {

@@ -1,5 +1,5 @@
 import type { TunnelError } from '../errors.ts';
-import type { LinkState } from '../health/status.ts';
+import type { LinkState } from '../telemetry/status/status.ts';
 import type { JumpLink } from './jump.ts';
 
 export interface Waiting {

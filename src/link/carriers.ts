@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TcpAddress } from '../address.ts';
-import type { Channel } from '../forward/channel-source.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 import type { Carrier } from './jump.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';

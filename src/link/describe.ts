@@ -1,6 +1,12 @@
 import type { ActorConfig } from '../config/config.ts';
 import type { ErrorCode, TunnelError } from '../errors.ts';
-import type { CredentialStatus, LinkState, LinkStatus, SessionRole, SessionStatus } from '../health/status.ts';
+import type {
+  CredentialStatus,
+  LinkState,
+  LinkStatus,
+  SessionRole,
+  SessionStatus,
+} from '../telemetry/status/status.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';
 

@@ -1,5 +1,5 @@
 import { isSessionLoss, TunnelError } from '../errors.ts';
-import type { Channel } from '../forward/channel-source.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 
 /** An open may take this long before its session is doubted, whatever the round trip time; in milliseconds. */
 const PATIENCE_FLOOR_MS = 250;

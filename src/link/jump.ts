@@ -1,7 +1,7 @@
 import { formatAddress, type TcpAddress } from '../address.ts';
 import { type ErrorCode, TunnelError } from '../errors.ts';
-import type { Channel } from '../forward/channel-source.ts';
-import type { LinkState } from '../health/status.ts';
+import type { LinkState } from '../telemetry/status/status.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 
 /** A channel to a host's sshd, over a session to its jump host. */
 export interface Carrier {

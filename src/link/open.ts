@@ -1,5 +1,5 @@
 import type { Address } from '../address.ts';
-import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { Channel, Originator } from '../tunnels/channel/channel-source.ts';
 import { type HedgeBudget, openHedged, patienceMs } from './hedge.ts';
 import type { Held } from './session.ts';
 

@@ -1,9 +1,9 @@
 import type { Address } from '../address.ts';
 import type { ActorConfig, HostConfig } from '../config/config.ts';
-import type { TakeNote } from '../evidence/happening.ts';
-import type { CredentialStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { CredentialStatus } from '../telemetry/status/status.ts';
 import type { JumpLink } from './jump.ts';
 import type { Pacer } from './pacer.ts';
 import type { Prepare } from './session.ts';

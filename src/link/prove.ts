@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Address } from '../address.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
-import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { Channel, Originator } from '../tunnels/channel/channel-source.ts';
 import type { LinkSession } from './session.ts';
 
 /** Nobody's connection: it comes from this daemon. */

@@ -1,5 +1,5 @@
 import type { TunnelError } from '../errors.ts';
-import type { LinkState } from '../health/status.ts';
+import type { LinkState } from '../telemetry/status/status.ts';
 import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
 import { demandedDelayMs, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';

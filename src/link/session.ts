@@ -1,8 +1,8 @@
 import type { ActorConfig, HostConfig } from '../config/config.ts';
 import type { CredentialFacts, Need } from '../credential/offer.ts';
-import type { FarSession } from '../forward/far-side.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
+import type { FarSession } from '../tunnels/channel/far-side.ts';
 import type { Carrier } from './jump.ts';
 
 /** What a link needs of an SSH session. */

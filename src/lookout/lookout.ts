@@ -2,9 +2,9 @@ import { formatAddress } from '../address.ts';
 import { type Repeating, repeat } from '../async/repeat.ts';
 import type { Config, HostConfig } from '../config/config.ts';
 import type { HostPulse } from '../evidence/events.ts';
-import type { TakeNote } from '../evidence/happening.ts';
 import { routesOf } from '../evidence/routes.ts';
-import type { LinkStatus } from '../health/status.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { LinkStatus } from '../telemetry/status/status.ts';
 import { look } from './look.ts';
 import { reachesProduction, type Sighting, withControl } from './sighting.ts';
 

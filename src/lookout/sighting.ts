@@ -1,8 +1,8 @@
 import type { TunnelConfig } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
 import type { HostPulse } from '../evidence/events.ts';
-import type { LinkStatus } from '../health/status.ts';
 import { printable } from '../printable.ts';
+import type { LinkStatus } from '../telemetry/status/status.ts';
 
 /** What one look for a host found. */
 export interface Sighting {

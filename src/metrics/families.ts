@@ -1,5 +1,5 @@
-import { BLOCKER_CODES, UNKNOWN_CODES } from '../drain/finding.ts';
-import { ADVISORY_CODES } from '../health/advisory.ts';
+import { ADVISORY_CODES } from '../telemetry/status/advisory.ts';
+import { BLOCKER_CODES, UNKNOWN_CODES } from '../telemetry/status/finding-codes.ts';
 import {
   type LinkStatus,
   ROUTES,
@@ -8,7 +8,7 @@ import {
   TUNNEL_STATES,
   type TunnelStatus,
   type UsageStatus,
-} from '../health/status.ts';
+} from '../telemetry/status/status.ts';
 
 /** One time series of a family at the moment of a snapshot. */
 export interface Sample {

@@ -1,4 +1,4 @@
-import type { Advisory } from '../health/advisory.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
 import { checkPolicy, type PolicyNode } from './policy.ts';
 import type { WatchedPlan } from './watch.ts';
 

@@ -1,5 +1,5 @@
 import type { Finding } from '../config/problem.ts';
-import type { AdvisoryCode } from '../health/advisory.ts';
+import type { AdvisoryCode } from '../telemetry/status/advisory.ts';
 
 /** Something that the fleet's policy has to say of a node's configuration or of the plan. */
 export interface PolicyFinding extends Finding {

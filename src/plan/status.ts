@@ -1,4 +1,4 @@
-import type { PlanStatus } from '../health/status.ts';
+import type { PlanStatus } from '../telemetry/status/status.ts';
 import { isWaveComplete } from './progress.ts';
 import type { WatchedPlan } from './watch.ts';
 

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { Address } from '../address.ts';
 import type { ProbeCheck } from '../config/config.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { printable } from '../printable.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { throughChannel } from './through-channel.ts';
 import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
 

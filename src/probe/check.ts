@@ -1,8 +1,8 @@
 import type { Address } from '../address.ts';
 import type { ProbeCheck } from '../config/config.ts';
 import { TunnelError } from '../errors.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
 import { printable } from '../printable.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { probeBanner } from './banner.ts';
 import { probeHttp } from './http.ts';
 import { probeTcp } from './tcp.ts';

@@ -4,8 +4,8 @@ import { withDeadline } from '../async/deadline.ts';
 import { type Repeating, repeat } from '../async/repeat.ts';
 import type { ProbeConfig } from '../config/config.ts';
 import { isSessionLoss, TunnelError } from '../errors.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
-import type { ProbeStatus } from '../health/status.ts';
+import type { ProbeStatus } from '../telemetry/status/status.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { runCheck, unanswered } from './check.ts';
 import { observe, PENDING, type Verdict } from './threshold.ts';
 

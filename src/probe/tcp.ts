@@ -1,5 +1,5 @@
 import type { Address } from '../address.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
 import { throughChannel } from './through-channel.ts';
 
 /** An opened channel proves the connection: the server answers only once it has connected (RFC 4254 section 7.2). */

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Address } from '../address.ts';
 import { abortable } from '../async/deadline.ts';
 import { TunnelError } from '../errors.ts';
-import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { Channel, ChannelSource, Originator } from '../tunnels/channel/channel-source.ts';
 
 /** There is no client connection behind a probe; it comes from this daemon. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };

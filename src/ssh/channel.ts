@@ -1,7 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { type Address, formatAddress } from '../address.ts';
 import { TunnelError } from '../errors.ts';
-import type { Channel, Originator } from '../forward/channel-source.ts';
+import type { Channel, Originator } from '../tunnels/channel/channel-source.ts';
 import { explainOpenFailure } from './open-failure.ts';
 
 export interface ChannelDependencies {

@@ -2,8 +2,8 @@ import type { Client, ClientChannel } from 'ssh2';
 import { type Address, formatAddress } from '../address.ts';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { TunnelError } from '../errors.ts';
-import type { Originator } from '../forward/channel-source.ts';
-import type { FarListener, IncomingConnection } from '../forward/far-side.ts';
+import type { Originator } from '../tunnels/channel/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../tunnels/channel/far-side.ts';
 import type { SessionChannel } from './channel.ts';
 
 interface RemoteListenersDependencies {

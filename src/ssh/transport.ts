@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import type { Channel } from '../forward/channel-source.ts';
+import type { Channel } from '../tunnels/channel/channel-source.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
 
 /** What an SSH session runs over: a TCP socket, or a channel of another session. Counters as those of `net.Socket`. */

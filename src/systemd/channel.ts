@@ -1,4 +1,4 @@
-import type { SystemdStatus } from '../health/status.ts';
+import type { SystemdStatus } from '../telemetry/status/status.ts';
 import type { Assignments } from './message.ts';
 
 /** Which way leads to the service manager; `none` where it waits for word of us and there is no way to give it. */

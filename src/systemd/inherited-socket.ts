@@ -1,7 +1,7 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Address } from '../address.ts';
-import { SERVER_OPTIONS } from '../forward/listener.ts';
+import { SERVER_OPTIONS } from '../base/net/listener.ts';
 import type { PassedFd } from './listen-fds.ts';
 
 /** Who serves the connections of a socket. */

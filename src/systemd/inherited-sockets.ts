@@ -1,6 +1,6 @@
 import { formatAddress } from '../address.ts';
-import type { SocketStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
+import type { SocketStatus } from '../telemetry/status/status.ts';
 import { InheritedSocket, type Taker } from './inherited-socket.ts';
 import type { PassedFd } from './listen-fds.ts';
 import { addressFits, nameFits, userText, type Wanted } from './wanted.ts';

@@ -1,4 +1,4 @@
-import { keepReserve, type Listen, listen } from '../forward/listener.ts';
+import { keepReserve, type Listen, listen } from '../base/net/listener.ts';
 import type { InheritedSockets } from './inherited-sockets.ts';
 
 /** Makes a tunnel's listener of the socket that systemd passed for it, and binds the address where there is none. */

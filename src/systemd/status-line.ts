@@ -1,5 +1,5 @@
 import { formatSpan } from '../health/span.ts';
-import type { LinkStatus, Status } from '../health/status.ts';
+import type { LinkStatus, Status } from '../telemetry/status/status.ts';
 
 /**
  * What `systemctl status` shows of a snapshot: how many tunnels serve, the first thing that is wrong, and when the next

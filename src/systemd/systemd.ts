@@ -1,5 +1,5 @@
-import type { SystemdStatus } from '../health/status.ts';
 import type { Logger } from '../log.ts';
+import type { SystemdStatus } from '../telemetry/status/status.ts';
 import { InheritedSockets } from './inherited-sockets.ts';
 import { passedFds } from './listen-fds.ts';
 import { chooseChannel, Notifier } from './notifier.ts';

@@ -1,6 +1,6 @@
 import type { Address } from '../address.ts';
 import { Waiters } from '../async/waiters.ts';
-import type { Channel, ChannelSource, Originator } from '../forward/channel-source.ts';
+import type { Channel, ChannelSource, Originator } from '../tunnels/channel/channel-source.ts';
 
 /** Whichever link a tunnel goes over at the moment of the question: a reload may move it, and who waits moves along. */
 export class CurrentLink implements ChannelSource {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
-import type { TakeNote } from '../evidence/happening.ts';
-import type { TunnelStateName } from '../health/status.ts';
 import type { Logger } from '../log.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { TunnelStateName } from '../telemetry/status/status.ts';
 import type { TunnelFacts, TunnelState } from './state.ts';
 
 export interface StandingDependencies {

@@ -1,6 +1,6 @@
 import type { TunnelError } from '../errors.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
-import type { LinkState, ProbeStatus, TunnelStateName } from '../health/status.ts';
+import type { LinkState, ProbeStatus, TunnelStateName } from '../telemetry/status/status.ts';
 
 /** Everything a tunnel's state depends on. */
 export interface TunnelFacts {

@@ -1,7 +1,7 @@
 import type { TunnelError } from '../errors.ts';
-import type { ChannelSource } from '../forward/channel-source.ts';
-import type { FarSession } from '../forward/far-side.ts';
-import type { LinkState } from '../health/status.ts';
+import type { LinkState } from '../telemetry/status/status.ts';
+import type { ChannelSource } from '../tunnels/channel/channel-source.ts';
+import type { FarSession } from '../tunnels/channel/far-side.ts';
 
 /** What a tunnel needs of its link. */
 export interface TunnelLink extends ChannelSource {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src/errors.ts';
-import type { LinkState, Status, TunnelStateName } from '../../src/health/status.ts';
+import type { LinkState, Status, TunnelStateName } from '../../src/telemetry/status/status.ts';
 import type { Capability } from '../support/capabilities.ts';
 import { tunnelOf } from '../support/mesh.ts';
 import type { RequestLoop } from '../support/request-loop.ts';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LinkStatus } from '../../src/health/status.ts';
+import type { LinkStatus } from '../../src/telemetry/status/status.ts';
 import type { Entrance } from '../support/entrance.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import type { LoopbackServer } from '../support/loopback.ts';

@@ -5,8 +5,8 @@ import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Address } from '../../src/address.ts';
 import { TunnelError } from '../../src/errors.ts';
-import type { Channel, ChannelSource } from '../../src/forward/channel-source.ts';
 import { runCheck } from '../../src/probe/check.ts';
+import type { Channel, ChannelSource } from '../../src/tunnels/channel/channel-source.ts';
 import { generatedKey } from '../support/generated-key.ts';
 import { TcpServer } from '../support/tcp-server.ts';
 

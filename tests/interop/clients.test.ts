@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClientStatus } from '../../src/health/status.ts';
+import type { ClientStatus } from '../../src/telemetry/status/status.ts';
 import { has } from '../support/capabilities.ts';
 import { Cleanup } from '../support/cleanup.ts';
 import { runCli } from '../support/daemon.ts';

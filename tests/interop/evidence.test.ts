@@ -7,7 +7,7 @@ import { tunnelsResult } from '../../src/control/protocol.ts';
 import { type Entry, parseEntry } from '../../src/evidence/entry.ts';
 import { readLines } from '../../src/evidence/files.ts';
 import { verifyLog } from '../../src/evidence/verify.ts';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { has } from '../support/capabilities.ts';
 import { type Daemon, runCli, spawnCli, startDaemon } from '../support/daemon.ts';
 import { controlSocketIn, stateDirIn } from '../support/fleet-config.ts';

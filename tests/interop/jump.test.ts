@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
 import { has } from '../support/capabilities.ts';
 import { Cleanup } from '../support/cleanup.ts';

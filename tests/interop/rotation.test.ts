@@ -1,7 +1,7 @@
 import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { has } from '../support/capabilities.ts';
 import { startCertifiedLab } from '../support/certified-mesh.ts';
 import { openChatter } from '../support/chatter.ts';

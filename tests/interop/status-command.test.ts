@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { status as statusSchema, tunnelStatus } from '../../src/health/status.ts';
+import { status as statusSchema, tunnelStatus } from '../../src/telemetry/status/status.ts';
 import { has } from '../support/capabilities.ts';
 import { runCli, spawnCli } from '../support/daemon.ts';
 import { requireProgram } from '../support/find-program.ts';

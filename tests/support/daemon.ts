@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { type HttpAnswer, httpGet } from './http-get.ts';
 import { type Exit, type OwnedProcess, spawnOwned } from './owned-process.ts';
 import { waitUntil } from './wait-until.ts';

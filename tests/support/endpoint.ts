@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { Recent } from '../../src/evidence/recent.ts';
-import type { Status } from '../../src/health/status.ts';
 import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../src/http/server.ts';
 import type { Readiness } from '../../src/http/sources.ts';
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { statusFixture } from './status-fixture.ts';
 
 export interface RunningEndpoint extends AsyncDisposable {

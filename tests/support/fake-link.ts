@@ -2,14 +2,14 @@ import { PassThrough } from 'node:stream';
 import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import type { CredentialFacts, Need } from '../../src/credential/offer.ts';
 import { type ErrorCode, TunnelError } from '../../src/errors.ts';
-import type { Channel } from '../../src/forward/channel-source.ts';
-import type { FarListener } from '../../src/forward/far-side.ts';
 import type { JumpLink } from '../../src/link/jump.ts';
 import { Link } from '../../src/link/link.ts';
 import { Pacer } from '../../src/link/pacer.ts';
 import type { Attempt, LinkSession } from '../../src/link/session.ts';
 import type { LogFields, Logger } from '../../src/log.ts';
 import type { SessionEnd } from '../../src/ssh/session.ts';
+import type { Channel } from '../../src/tunnels/channel/channel-source.ts';
+import type { FarListener } from '../../src/tunnels/channel/far-side.ts';
 import { linkFixture } from './status-fixture.ts';
 
 export const hostConfig: HostConfig = {

@@ -1,5 +1,5 @@
 import { TunnelError } from '../../src/errors.ts';
-import type { FarListener, FarSession } from '../../src/forward/far-side.ts';
+import type { FarListener, FarSession } from '../../src/tunnels/channel/far-side.ts';
 
 /** One address of a server, which at most one session can listen on; requests are answered in later turns. */
 export class FarServer {

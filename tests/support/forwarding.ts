@@ -1,7 +1,7 @@
+import { listen } from '../../src/base/net/listener.ts';
 import type { TunnelError } from '../../src/errors.ts';
 import { Junction } from '../../src/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../src/forward/listen-forward.ts';
-import { listen } from '../../src/forward/listener.ts';
 import { fixedTarget } from '../../src/forward/local.ts';
 import { Usage } from '../../src/forward/usage.ts';
 import { freePort } from './loopback.ts';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Status, status as statusSchema, type TunnelStatus } from '../../src/health/status.ts';
+import { type Status, status as statusSchema, type TunnelStatus } from '../../src/telemetry/status/status.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type FleetConfig, writeFleetConfig } from './fleet-config.ts';
 import { type HttpAnswer, httpGet } from './http-get.ts';

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Address } from '../../src/address.ts';
 import { TunnelError } from '../../src/errors.ts';
-import type { Channel, ChannelSource, Originator } from '../../src/forward/channel-source.ts';
+import type { Channel, ChannelSource, Originator } from '../../src/tunnels/channel/channel-source.ts';
 
 /** A channel over a plain socket, with the session under it lost at will. */
 class SocketChannel implements Channel {

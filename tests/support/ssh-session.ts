@@ -3,9 +3,9 @@ import type { ActorConfig, HostConfig } from '../../src/config/config.ts';
 import { offerKey } from '../../src/credential/key-offer.ts';
 import type { CredentialSource, Need } from '../../src/credential/offer.ts';
 import { TunnelError } from '../../src/errors.ts';
-import type { Channel, ChannelSource, Originator } from '../../src/forward/channel-source.ts';
 import { prepare } from '../../src/link/prepare.ts';
 import type { LinkSession, Prepare } from '../../src/link/session.ts';
+import type { Channel, ChannelSource, Originator } from '../../src/tunnels/channel/channel-source.ts';
 import type { EmbeddedSshd } from './embedded-sshd.ts';
 import { actorConfig, hostConfig } from './fake-link.ts';
 

@@ -1,4 +1,4 @@
-import type { LinkStatus, SessionStatus, Status, TunnelStatus } from '../../src/health/status.ts';
+import type { LinkStatus, SessionStatus, Status, TunnelStatus } from '../../src/telemetry/status/status.ts';
 
 /** The instant of all fixtures. */
 const NOW = '2026-11-21T12:00:00.000Z';

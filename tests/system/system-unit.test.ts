@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { hasBox } from '../support/capabilities.ts';
 import { freePort } from '../support/loopback.ts';
 import { findTunnel, tunnelOf } from '../support/mesh.ts';

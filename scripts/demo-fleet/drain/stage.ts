@@ -1,5 +1,5 @@
 import { type DrainAnswer, drainAnswer } from '../../../src/drain/answer.ts';
-import type { TunnelStatus } from '../../../src/health/status.ts';
+import type { TunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { expectThat } from '../expect-that.ts';
 import type { HubClients } from './clients.ts';
 import { type DrainFleet, TUNNEL } from './fleet.ts';

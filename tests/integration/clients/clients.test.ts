@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Listener, listen } from '../../../src/base/net/listener.ts';
 import { Clients } from '../../../src/clients/clients.ts';
-import { type Listener, listen } from '../../../src/forward/listener.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { tunnelFixture } from '../../support/status-fixture.ts';
 import { type TempDir, tempDir } from '../../support/temp-dir.ts';

@@ -3,10 +3,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, wr
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ControlRefused } from '../../../src/base/refusal.ts';
 import { answer, type ControlActions } from '../../../src/control/answer.ts';
 import { CommandRefused, ControlUnavailable, command } from '../../../src/control/client.ts';
 import { ControlPoint } from '../../../src/control/point.ts';
-import { ControlRefused, type ControlRequest, reloadResult } from '../../../src/control/protocol.ts';
+import { type ControlRequest, reloadResult } from '../../../src/control/protocol.ts';
 import { type ControlServer, startControlServer } from '../../../src/control/server.ts';
 import { TunnelError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';

@@ -3,8 +3,8 @@ import type { SuccessorConfig } from '../../../src/config/config.ts';
 import { Cutover, type CutoverTask } from '../../../src/cutover/cutover.ts';
 import type { CutoverRecord } from '../../../src/cutover/store.ts';
 import { TunnelError } from '../../../src/errors.ts';
-import type { CutoverPhase } from '../../../src/health/status.ts';
 import { createLogger } from '../../../src/log.ts';
+import type { CutoverPhase } from '../../../src/telemetry/status/status.ts';
 import { type LoopbackServer, listenLoopback } from '../../support/loopback.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 

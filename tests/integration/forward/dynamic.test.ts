@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { listen } from '../../../src/base/net/listener.ts';
 import { TunnelError, TurnedAway } from '../../../src/errors.ts';
 import { socksTarget } from '../../../src/forward/dynamic.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../src/forward/listen-forward.ts';
-import { listen } from '../../../src/forward/listener.ts';
 import { Usage } from '../../../src/forward/usage.ts';
 import { expectNoLeaks, takeBaseline } from '../../support/leaks.ts';
 import { freePort } from '../../support/loopback.ts';

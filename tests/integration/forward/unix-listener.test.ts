@@ -14,7 +14,7 @@ import {
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Listener, listen } from '../../../src/forward/listener.ts';
+import { type Listener, listen } from '../../../src/base/net/listener.ts';
 import { has } from '../../support/capabilities.ts';
 import { requireProgram } from '../../support/find-program.ts';
 import { expectNoLeaks, takeBaseline } from '../../support/leaks.ts';

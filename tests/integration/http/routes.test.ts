@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { status as statusSchema, tunnelStatus } from '../../../src/health/status.ts';
 import { statusText } from '../../../src/health/text.ts';
+import { status as statusSchema, tunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { type RunningEndpoint, startEndpoint } from '../../support/endpoint.ts';
 import { statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listen } from '../../../src/base/net/listener.ts';
 import type { Config, TunnelConfig } from '../../../src/config/config.ts';
 import { diffConfig } from '../../../src/config/diff.ts';
-import { listen } from '../../../src/forward/listener.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Supervisor } from '../../../src/tunnel/supervisor.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { listen } from '../../../src/base/net/listener.ts';
 import type { TunnelConfig } from '../../../src/config/config.ts';
 import { TunnelError } from '../../../src/errors.ts';
-import { listen } from '../../../src/forward/listener.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { Tunnel } from '../../../src/tunnel/tunnel.ts';
 import type { TunnelLink } from '../../../src/tunnel/tunnel-link.ts';

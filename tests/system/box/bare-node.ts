@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packRelease } from '../../../scripts/install-node-run/pack.ts';
-import { type Status, status as statusSchema } from '../../../src/health/status.ts';
+import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { Cleanup } from '../../support/cleanup.ts';
 import { requireProgram } from '../../support/find-program.ts';
 import { fleetYaml } from '../../support/fleet-config.ts';

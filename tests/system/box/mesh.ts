@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type Status, status as statusSchema } from '../../../src/health/status.ts';
+import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { Cleanup } from '../../support/cleanup.ts';
 import { fleetYaml } from '../../support/fleet-config.ts';
 import { httpGet } from '../../support/http-get.ts';

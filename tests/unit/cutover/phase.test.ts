@@ -8,7 +8,7 @@ import {
   restingRoute,
   resume,
 } from '../../../src/cutover/phase.ts';
-import { CUTOVER_PHASES, type CutoverPhase } from '../../../src/health/status.ts';
+import { CUTOVER_PHASES, type CutoverPhase } from '../../../src/telemetry/status/status.ts';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
 const LATER = new Date('2026-11-21T12:00:05Z');

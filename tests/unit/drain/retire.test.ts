@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { BLOCKER_CODES, finding, UNKNOWN_CODES } from '../../../src/drain/finding.ts';
+import { finding } from '../../../src/drain/finding.ts';
 import { closingCommand, overrideFault, withOverrides } from '../../../src/drain/retire.ts';
+import { BLOCKER_CODES, UNKNOWN_CODES } from '../../../src/telemetry/status/finding-codes.ts';
 
 const override = (code: string, reason = 'I say so') => ({ code, reason });
 

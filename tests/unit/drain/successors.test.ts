@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ProbeConfig, SuccessorConfig } from '../../../src/config/config.ts';
 import { Successors } from '../../../src/drain/successors.ts';
-import type { Happening } from '../../../src/evidence/happening.ts';
 import { type SuccessorHistory, successorRecord, withRecord } from '../../../src/evidence/successor-record.ts';
 import { DirectSource } from '../../../src/forward/direct-source.ts';
+import type { Happening } from '../../../src/telemetry/happening.ts';
 import { freePort } from '../../support/loopback.ts';
 import { startEcho } from '../../support/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';

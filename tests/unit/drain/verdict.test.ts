@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { VerdictFacts } from '../../../src/drain/facts.ts';
 import { judge } from '../../../src/drain/verdict.ts';
-import type { TunnelStateName } from '../../../src/health/status.ts';
+import type { TunnelStateName } from '../../../src/telemetry/status/status.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

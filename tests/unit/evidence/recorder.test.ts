@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseEntry } from '../../../src/evidence/entry.ts';
-import type { Pulse } from '../../../src/evidence/events.ts';
+import type { TunnelPulse } from '../../../src/evidence/events.ts';
 import { readLines } from '../../../src/evidence/files.ts';
 import { Recorder } from '../../../src/evidence/recorder.ts';
 import { verifyLog } from '../../../src/evidence/verify.ts';
@@ -28,7 +28,7 @@ const recorder = () => {
   started.push(made);
   return made;
 };
-const up: Pulse = { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: null };
+const up: TunnelPulse = { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: null };
 const change = (to: string) => ({
   event: 'tunnel.state',
   tunnel: 'hub',

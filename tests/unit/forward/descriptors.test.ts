@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { descriptorCeiling } from '../../../src/forward/descriptors.ts';
+import { descriptorCeiling } from '../../../src/base/net/descriptors.ts';
 
 it.each([
   ['64', 56],

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Listener } from '../../../src/base/net/listener.ts';
 import { TunnelError } from '../../../src/errors.ts';
 import { ListenForward } from '../../../src/forward/listen-forward.ts';
-import type { Listener } from '../../../src/forward/listener.ts';
 import { fixedTarget } from '../../../src/forward/local.ts';
 import { Usage } from '../../../src/forward/usage.ts';
 import { loopback, SessionSource } from '../../support/ssh-session.ts';

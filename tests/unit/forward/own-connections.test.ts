@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { type Duplex, PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../../src/forward/channel-source.ts';
 import { OwnConnections } from '../../../src/forward/own-connections.ts';
+import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
 
 const channelOf = (stream: Duplex): Channel => ({ stream, onLost() {}, close: () => stream.destroy() });
 

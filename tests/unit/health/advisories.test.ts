@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { credentialAdvisories } from '../../../src/health/advisories.ts';
-import type { CredentialStatus } from '../../../src/health/status.ts';
+import type { CredentialStatus } from '../../../src/telemetry/status/status.ts';
 import { ago, linkFixture } from '../../support/status-fixture.ts';
 
 const certificate = (state: string, changes: Partial<CredentialStatus> = {}): CredentialStatus => ({

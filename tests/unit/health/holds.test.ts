@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { holds, waitedFor } from '../../../src/health/holds.ts';
-import { TUNNEL_STATES } from '../../../src/health/status.ts';
+import { TUNNEL_STATES } from '../../../src/telemetry/status/status.ts';
 import { statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
 
 describe(holds, () => {

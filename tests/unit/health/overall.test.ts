@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { overallState } from '../../../src/health/overall.ts';
-import type { TunnelStateName, TunnelStatus } from '../../../src/health/status.ts';
+import type { TunnelStateName, TunnelStatus } from '../../../src/telemetry/status/status.ts';
 
 type Row = readonly [name: string, state: TunnelStateName, production: boolean];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorReport } from '../../../src/errors.ts';
-import type { LinkStatus } from '../../../src/health/status.ts';
 import { statusText } from '../../../src/health/text.ts';
+import type { LinkStatus } from '../../../src/telemetry/status/status.ts';
 import { ago, linkFixture, sessionFixture, statusFixture, tunnelFixture } from '../../support/status-fixture.ts';
 
 const refused: ErrorReport = {

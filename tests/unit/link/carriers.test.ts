@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../../src/forward/channel-source.ts';
 import { Carriers } from '../../../src/link/carriers.ts';
 import { Roster } from '../../../src/link/roster.ts';
 import type { Held } from '../../../src/link/session.ts';
+import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
 import { credentialFacts, FakeSession } from '../../support/fake-link.ts';
 
 const credential = credentialFacts('agent', { type: 'agent', fingerprint: undefined });

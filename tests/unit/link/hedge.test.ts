@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Channel } from '../../../src/forward/channel-source.ts';
 import { HedgeBudget, type Opener, openHedged } from '../../../src/link/hedge.ts';
+import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
 
 const never: Opener = () => new Promise(() => {});
 

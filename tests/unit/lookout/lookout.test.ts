@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Config, HostConfig } from '../../../src/config/config.ts';
-import type { Happening } from '../../../src/evidence/happening.ts';
 import { Lookout } from '../../../src/lookout/lookout.ts';
 import type { Sighting } from '../../../src/lookout/sighting.ts';
+import type { Happening } from '../../../src/telemetry/happening.ts';
 import { hostConfig } from '../../support/fake-link.ts';
 import { linkFixture } from '../../support/status-fixture.ts';
 

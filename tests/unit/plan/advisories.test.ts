@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.ts';
-import type { Advisory } from '../../../src/health/advisory.ts';
 import { AdvisoryLog } from '../../../src/health/advisory-log.ts';
 import { createLogger } from '../../../src/log.ts';
 import { advisoriesOf } from '../../../src/plan/advisories.ts';
 import type { WatchedPlan } from '../../../src/plan/watch.ts';
+import type { Advisory } from '../../../src/telemetry/status/advisory.ts';
 import { realPlan } from '../../support/plan-fixture.ts';
 
 const REAL = new URL('../../../config/railiance01-tunnels.yaml', import.meta.url).pathname;

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { TcpAddress } from '../../../src/address.ts';
 import type { ProbeConfig } from '../../../src/config/config.ts';
 import { TunnelError } from '../../../src/errors.ts';
-import type { Channel } from '../../../src/forward/channel-source.ts';
 import { jittered, type ProbeResult, Prober } from '../../../src/probe/prober.ts';
+import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
 import { SocketChannelSource } from '../../support/socket-channel-source.ts';
 import { TcpServer } from '../../support/tcp-server.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { Channel } from '../../../src/forward/channel-source.ts';
 import { ChannelTransport } from '../../../src/ssh/transport.ts';
+import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
 
 /** A channel of which the test is the far side. */
 function fakeChannel() {

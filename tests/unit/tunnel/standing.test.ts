@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TunnelError } from '../../../src/errors.ts';
-import type { Happening } from '../../../src/evidence/happening.ts';
+import type { Happening } from '../../../src/telemetry/happening.ts';
 import { Standing } from '../../../src/tunnel/standing.ts';
 import { recordingLogger } from '../../support/fake-link.ts';
 

@@ -1,13 +1,12 @@
+import { ControlRefused, unknownTunnels } from '../base/refusal.ts';
 import type { TunnelConfig } from '../config/config.ts';
-import { type DrainAnswer, tellFinding } from '../drain/answer.ts';
-import { UNKNOWN_CODES } from '../drain/finding.ts';
-import { type Override, overrideFault, type Standing, stepsOf, withOverrides } from '../drain/retire.ts';
-import type { RetiredTunnels } from '../drain/retired.ts';
-import type { Verdict } from '../drain/verdict.ts';
-import type { TakeNote } from '../evidence/happening.ts';
-import type { TunnelStatus } from '../health/status.ts';
-import { ControlRefused } from './protocol.ts';
-import { unknownTunnels } from './unknown-name.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import { UNKNOWN_CODES } from '../telemetry/status/finding-codes.ts';
+import type { TunnelStatus } from '../telemetry/status/status.ts';
+import { type DrainAnswer, tellFinding } from './answer.ts';
+import { type Override, overrideFault, type Standing, stepsOf, withOverrides } from './retire.ts';
+import type { RetiredTunnels } from './retired.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface RetireRequest {
   readonly name: string;

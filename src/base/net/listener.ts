@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Address, TcpAddress } from '../address.ts';
-import { TunnelError } from '../errors.ts';
-import { listenError } from '../listen-error.ts';
+import type { Address, TcpAddress } from '../../address.ts';
+import { TunnelError } from '../../errors.ts';
+import { listenError } from '../../listen-error.ts';
 import { isBeyondReserve } from './descriptors.ts';
 import { listenUnix } from './unix-listener.ts';
 
