@@ -1,21 +1,21 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { AcceptanceOptions } from './commands/acceptance.ts';
-import { check } from './commands/check.ts';
-import { type CommandIo, EXIT, type ExitCode } from './commands/command.ts';
-import { down, reload, rotate, up } from './commands/control.ts';
-import { cutover, rollback } from './commands/cutover.ts';
-import { type EventsOptions, events } from './commands/events.ts';
-import { addInstallCommands } from './commands/install-commands.ts';
-import { addPlanCommands } from './commands/plan-commands.ts';
-import { type RetireOptions, retire } from './commands/retire.ts';
-import { SCHEMA_NAMES, schema } from './commands/schema.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyEvents } from './commands/verify-events.ts';
-import { wait } from './commands/wait.ts';
-import { why } from './commands/why.ts';
 import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
 import { outsideOfUnit } from './config/paths.ts';
+import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
+import { check } from './operator/commands/check.ts';
+import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
+import { down, reload, rotate, up } from './operator/commands/control.ts';
+import { cutover, rollback } from './operator/commands/cutover.ts';
+import { type EventsOptions, events } from './operator/commands/events.ts';
+import { addInstallCommands } from './operator/commands/install-commands.ts';
+import { addPlanCommands } from './operator/commands/plan-commands.ts';
+import { type RetireOptions, retire } from './operator/commands/retire.ts';
+import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
+import { statusCommand } from './operator/commands/status.ts';
+import { verifyEvents } from './operator/commands/verify-events.ts';
+import { wait } from './operator/commands/wait.ts';
+import { why } from './operator/commands/why.ts';
 import { version } from './version.ts';
 
 interface AskFlags {
@@ -66,7 +66,7 @@ program
   .description('the daemon, in the foreground')
   .addOption(configOption())
   .action(
-    ends(async ({ config }: { config: string }) => (await import('./commands/run.ts')).run({ config, version }, io)),
+    ends(async ({ config }: { config: string }) => (await import('./daemon/run.ts')).run({ config, version }, io)),
   );
 
 program
@@ -174,7 +174,7 @@ program
   .option('--json', 'print what was found as JSON', false)
   .action(
     ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
-      const { doctor } = await import('./commands/doctor.ts');
+      const { doctor } = await import('./operator/commands/doctor.ts');
       return doctor({ name, ...options }, interruptible());
     }),
   );
@@ -260,7 +260,7 @@ program
   .option('--json', 'print the report as JSON', false)
   .action(
     ends(async (options: AcceptanceOptions) => {
-      const { acceptance } = await import('./commands/acceptance.ts');
+      const { acceptance } = await import('./operator/commands/acceptance.ts');
       return acceptance(options, { ...io, env: process.env, version });
     }),
   );
@@ -276,7 +276,7 @@ importing
   .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
   .action(
     ends(async (files: string[], options: { json: boolean }) => {
-      const { importUnits } = await import('./commands/import.ts');
+      const { importUnits } = await import('./operator/commands/import.ts');
       return importUnits(files, options, interruptible());
     }),
   );
@@ -289,7 +289,7 @@ importing
   .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
   .action(
     ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {
-      const { importHosts } = await import('./commands/import.ts');
+      const { importHosts } = await import('./operator/commands/import.ts');
       return importHosts(hosts, options, interruptible());
     }),
   );

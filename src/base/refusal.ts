@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { closest } from '../closest.ts';
-import { printable } from '../printable.ts';
+import { closest } from './text/closest.ts';
+import { printable } from './text/printable.ts';
 
 /** Why a command was not carried out. */
 export const refusal = z.object({

@@ -1,5 +1,5 @@
-import type { Address, TcpAddress } from '../address.ts';
-import type { AllowRule } from '../allow/rule.ts';
+import type { Address, TcpAddress } from '../base/net/address.ts';
+import type { AllowRule } from './allow/rule.ts';
 
 /**
  * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,

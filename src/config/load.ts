@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { resolve } from 'node:path';
-import { checkCommands } from './check-commands.ts';
-import { checkFiles } from './check-files.ts';
-import { checkJumps } from './check-jumps.ts';
-import { checkListeners } from './check-listeners.ts';
-import { checkNames } from './check-names.ts';
-import { checkTunnels } from './check-tunnels.ts';
+import { checkCommands } from './check/commands.ts';
+import { checkFiles } from './check/files.ts';
+import { checkJumps } from './check/jumps.ts';
+import { checkListeners } from './check/listeners.ts';
+import { checkNames } from './check/names.ts';
+import { checkTunnels } from './check/tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
 import { outlineOf } from './outline.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasSessions, linkOf } from '../support/mesh.ts';
-import { echoOnce } from '../support/steady-client.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { hasSessions, linkOf } from '../support/daemon/mesh.ts';
 import { signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 

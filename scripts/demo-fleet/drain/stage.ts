@@ -1,4 +1,4 @@
-import { type DrainAnswer, drainAnswer } from '../../../src/drain/answer.ts';
+import { type DrainAnswer, drainAnswer } from '../../../src/retirement/drain/answer.ts';
 import type { TunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { expectThat } from '../expect-that.ts';
 import type { HubClients } from './clients.ts';

@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Address, TcpAddress } from '../../address.ts';
-import { TunnelError } from '../../errors.ts';
-import { listenError } from '../../listen-error.ts';
+import { TunnelError } from '../errors.ts';
+import type { Address, TcpAddress } from './address.ts';
 import { isBeyondReserve } from './descriptors.ts';
+import { listenError } from './listen-error.ts';
 import { listenUnix } from './unix-listener.ts';
 
 /** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { link, lstat, rename, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { TunnelError } from '../../errors.ts';
+import { TunnelError } from '../errors.ts';
 
 /** A live listener accepts at once; one that hangs for so many milliseconds is not dead either. */
 const ANSWER_MS = 1_000;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AllowRule, parseRule, RULE_EXPECTED, RULE_PATTERN } from '../../allow/rule.ts';
+import { type AllowRule, parseRule, RULE_EXPECTED, RULE_PATTERN } from '../allow/rule.ts';
 import { describeValue, wants } from '../expectation.ts';
 
 /** One destination that clients of a dynamic tunnel may ask for. The pattern is only for editors. */

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { type Address, parseAddress, type TcpAddress } from '../../address.ts';
+import { type Address, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 import type { JsonValue } from '../config.ts';
 import { DURATION_EXPECTED, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.ts';
 import { describeValue, oneOf, wants } from '../expectation.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ERROR_CODES } from '../../errors.ts';
+import { ERROR_CODES } from '../../base/errors.ts';
 
 /**
  * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read.

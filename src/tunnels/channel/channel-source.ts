@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Address } from '../../address.ts';
+import type { Address } from '../../base/net/address.ts';
 
 /** Who asks for a channel: RFC 4254 section 7.2, "originator IP address" and "originator port". */
 export interface Originator {

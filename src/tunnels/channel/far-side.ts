@@ -1,4 +1,4 @@
-import type { Address } from '../../address.ts';
+import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from './channel-source.ts';
 
 /** A connection that a listener on the far side has taken (RFC 4254 section 7.2, `forwarded-tcpip`), not yet answered. */

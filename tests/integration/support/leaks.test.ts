@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { expectNoLeaks, takeBaseline } from '../../support/leaks.ts';
-import { spawnOwned } from '../../support/owned-process.ts';
-import { startEcho } from '../../support/targets.ts';
+import { expectNoLeaks, takeBaseline } from '../../support/machine/leaks.ts';
+import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 
 describe('expectNoLeaks', () => {
   it('passes when everything is given back', async () => {

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { packRelease } from '../../../scripts/install-node-run/pack.ts';
 import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { Cleanup } from '../../support/cleanup.ts';
-import { requireProgram } from '../../support/find-program.ts';
-import { fleetYaml } from '../../support/fleet-config.ts';
-import { httpGet } from '../../support/http-get.ts';
-import { freePort } from '../../support/loopback.ts';
-import { type Sshd, startSshd } from '../../support/real-sshd.ts';
+import { httpGet } from '../../support/clients/http-get.ts';
+import { fleetYaml } from '../../support/fakes/fleet-config.ts';
+import { requireProgram } from '../../support/machine/find-program.ts';
+import { freePort } from '../../support/peers/loopback.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { Box, type Outcome } from './box.ts';
 

@@ -1,0 +1,348 @@
+import { type Repeating, repeat } from '../base/async/repeat.ts';
+import { Turns } from '../base/async/turns.ts';
+import type { Config } from '../config/config.ts';
+import { diffConfig, summarizeDiff } from '../config/diff.ts';
+import { loadConfig } from '../config/load.ts';
+import { ownNames } from '../config/own-names.ts';
+import { listenFor } from '../machine/systemd/listen.ts';
+import { statusLine } from '../machine/systemd/status-line.ts';
+import { connectSystemd, type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
+import { Unit } from '../machine/systemd/unit.ts';
+import { createActions } from '../operator/control/actions.ts';
+import type { ReloadOutcome } from '../operator/control/answer.ts';
+import { ControlPoint } from '../operator/control/point.ts';
+import { EndpointPlace } from '../operator/http/place.ts';
+import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
+import { Cutovers } from '../retirement/cutover/cutovers.ts';
+import { CutoverStore } from '../retirement/cutover/store.ts';
+import { Drain } from '../retirement/drain/drain.ts';
+import { dueFacts } from '../retirement/drain/due.ts';
+import { describeEvidence, evidenceAdvisories, withHistory } from '../retirement/evidence/describe.ts';
+import { Recorder } from '../retirement/evidence/recorder.ts';
+import { Lookout } from '../retirement/lookout/lookout.ts';
+import { advisoriesOf } from '../retirement/plan/advisories.ts';
+import { planStatus } from '../retirement/plan/status.ts';
+import { PlanWatch } from '../retirement/plan/watch.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { RootLogger } from '../telemetry/log/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
+import type { ConfigStatus, Status } from '../telemetry/status/status.ts';
+import { Clients } from '../tunnels/clients/clients.ts';
+import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import { Rotators } from '../tunnels/credential/rotators.ts';
+import { DirectSource } from '../tunnels/forward/direct-source.ts';
+import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
+import { prepare } from '../tunnels/link/prepare.ts';
+import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
+import { AdvisoryLog } from './advisory-log.ts';
+import { overallState } from './overall.ts';
+import { refuseReload } from './reload.ts';
+import { retireTunnel } from './retire.ts';
+import { rotateActor } from './rotate.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly version: string;
+  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
+}
+
+/** The supervisor's heartbeat. */
+const TICK_MS = 1_000;
+/** A heartbeat older than this, and `/livez` says no. */
+const ALIVE_MS = 10_000;
+
+/** Everything that is running, and the only place that knows all of it. Starts in order, stops in reverse. */
+export class Daemon {
+  readonly #log: RootLogger;
+  readonly #version: string;
+  readonly #metrics: Metrics;
+  readonly #recorder: Recorder;
+  readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
+  readonly #rotators: Rotators;
+  readonly #cutovers: Cutovers;
+  readonly #clients: Clients;
+  readonly #supervisor: Supervisor;
+  readonly #lookout: Lookout;
+  readonly #plan: PlanWatch;
+  readonly #drain: Drain;
+  readonly #advisoryLog: AdvisoryLog;
+  readonly #systemd: Systemd;
+  readonly #unit: Unit;
+  readonly #startedAt = new Date();
+  readonly #stopped = new AbortController();
+  #config: Config;
+  #loadedAt = new Date();
+  #lastReload: ConfigStatus['last_reload'] = null;
+  readonly #endpoint: EndpointPlace;
+  #heartbeat: Repeating | undefined;
+  #heartbeatAt = performance.now();
+  #applied = false;
+  readonly #control: ControlPoint;
+  /** Changes of what runs are made one after the other. */
+  readonly #changes = new Turns();
+
+  constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
+    this.#config = options.config;
+    this.#version = options.version;
+    this.#log = log;
+    this.#systemd = systemd;
+    this.#metrics = createMetrics();
+    this.#plan = new PlanWatch(log);
+    this.#advisoryLog = new AdvisoryLog(log);
+    const knownHosts = new KnownHostsReport(log);
+    const { stateDir } = options.config;
+    const { heartbeat, look } = options.evidenceMs ?? {};
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
+    this.#rotators = new Rotators(stateDir, {
+      env: process.env,
+      metrics: this.#metrics,
+      log,
+      note: this.#note,
+      random: Math.random,
+      onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+    });
+    this.#cutovers = new Cutovers({
+      store: new CutoverStore(stateDir),
+      tunnel: (name) => this.#supervisor.named([name])[0],
+      retired: (name) => this.#drain.retired.of(name) !== undefined,
+      gates: (step) => dueFacts(this.#plan.watched, step),
+      note: this.#note,
+      log,
+    });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
+    this.#supervisor = new Supervisor({
+      prepare: (host, actor, need) =>
+        prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
+      credential: (actor) => this.#rotators.status(actor),
+      metrics: this.#metrics,
+      log,
+      note: this.#note,
+      listenFor: (tunnel) =>
+        this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets), this.#cutovers.junctionOf(tunnel)),
+      junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
+      retired: (tunnel) => this.#drain.retired.of(tunnel),
+      random: Math.random,
+    });
+    this.#drain = new Drain(options.config, {
+      config: () => this.#config,
+      plan: () => this.#plan.watched,
+      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      tunnels: () => this.#known(new Date()),
+      cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
+      source: new DirectSource('probe'),
+      note: this.#note,
+      log,
+      random: Math.random,
+    });
+    const links = () => this.#supervisor.links();
+    this.#lookout = new Lookout({ everyMs: look }, { links, note: this.#note, random: Math.random });
+    this.#unit = new Unit(systemd, {
+      notifier: systemd.notifier,
+      log,
+      statusLine: () => statusLine(this.snapshot()),
+      vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
+    });
+    this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
+    const shared = {
+      config: () => this.#config,
+      inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
+      supervisor: this.#supervisor,
+      note: this.#note,
+    };
+    const actions = createActions({
+      ...shared,
+      applied: () => this.#applied,
+      reload: () => this.reload(),
+      rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      retire: (request) =>
+        retireTunnel(request, {
+          ...shared,
+          drain: this.#drain,
+          plan: this.#plan,
+          metrics: this.#metrics,
+          sockets: () => systemd.sockets.status(),
+        }),
+      unretire: (names) => this.#drain.retired.remove(names),
+      followPlan: () => this.#plan.follow(this.#config.plan),
+      cutovers: this.#cutovers,
+    });
+    this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
+  }
+
+  /**
+   * Rejects with a TunnelError when the endpoint cannot be bound, or another daemon has the control socket; a peer that is
+   * away is no reason to fail.
+   */
+  async start(): Promise<void> {
+    await this.#plan.follow(this.#config.plan);
+    // First: from the endpoint's first answer on, what it tells is to be whole.
+    await this.#control.listen(this.#config.controlSocket);
+    await this.#drain.start();
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#config);
+    try {
+      await this.#endpoint.start();
+    } catch (error) {
+      this.#control.stop();
+      throw error;
+    }
+    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    void this.#recorder.start(this.#config.sha256);
+    this.#lookout.start(this.#config, this.#stopped.signal);
+    this.#plan.start(this.#stopped.signal);
+    this.#heartbeat = repeat(
+      async () => {
+        this.#heartbeatAt = performance.now();
+        const now = new Date();
+        this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
+        await this.#supervisor.tick(now);
+        this.#cutovers.sample(now);
+        this.#clients.keepOnly(this.#config.tunnels);
+        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
+        this.#drain.tick(now);
+        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+        await this.#rotators.keepOnly(this.#supervisor.actors);
+      },
+      () => TICK_MS,
+      this.#stopped.signal,
+    );
+    await this.#supervisor.start(this.#config);
+    this.#systemd.sockets.settle();
+    this.#applied = true;
+    const { node, path, tunnels } = this.#config;
+    this.#log.info(
+      { event: 'daemon.started', version: this.#version, node, config: path, tunnels: tunnels.size },
+      'fleet-mesh started',
+    );
+    this.#unit.started();
+  }
+
+  /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
+  reload(): Promise<ReloadOutcome> {
+    return this.#changes.take(() => this.#unit.reloading(() => this.#reloadOnce()));
+  }
+
+  /** `force`, once aborted, ends what still runs at once. */
+  async stop(force: AbortSignal): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
+    this.#applied = false;
+    this.#stopped.abort();
+    this.#unit.stopping(this.#config.stopGraceMs);
+    force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
+    if (force.aborted) this.#supervisor.cut();
+    await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    this.#systemd.sockets.leave();
+    await this.#cutovers.stop();
+    await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    await this.#rotators.stop();
+    this.#drain.stop();
+    await this.#recorder.stop();
+    this.#control.stop();
+    await this.#endpoint.stop();
+    await this.#unit.stopped();
+    this.#log.info({ event: 'daemon.stopped' }, 'stopped');
+  }
+
+  snapshot(): Status {
+    const now = new Date();
+    const tunnels = this.#drain.describe(this.#known(now), now);
+    const links = this.#supervisor.links();
+    const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
+    return {
+      schema: 1,
+      node: this.#config.node,
+      version: this.#version,
+      now: now.toISOString(),
+      started_at: this.#startedAt.toISOString(),
+      ...overallState(tunnels),
+      config: {
+        path: this.#config.path,
+        sha256: this.#config.sha256,
+        loaded_at: this.#loadedAt.toISOString(),
+        last_reload: this.#lastReload,
+      },
+      plan: planStatus(this.#plan.watched),
+      systemd: systemdStatus(this.#systemd),
+      evidence,
+      links,
+      tunnels,
+      advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
+    };
+  }
+
+  /** The tunnels with all that is known of them but their verdicts. */
+  #known(now: Date): Status['tunnels'] {
+    return this.#supervisor
+      .tunnels()
+      .map((tunnel) =>
+        withHistory(this.#cutovers.describe(tunnel), this.#recorder.historyOf(tunnel.name), now.getTime()),
+      )
+      .map((tunnel) => this.#clients.describe(tunnel, now));
+  }
+
+  #advisories(links: Status['links']): Advisory[] {
+    const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
+    return [...this.#control.advisories(), ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
+  }
+
+  async #reloadOnce(): Promise<ReloadOutcome> {
+    if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
+    const at = new Date();
+    const before = this.#config;
+    try {
+      const next = await loadConfig(before.path, process.env);
+      await this.#endpoint.move(before, next);
+      if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
+      this.#config = next;
+    } catch (error) {
+      const refused = refuseReload(error, before.path, { log: this.#log, note: this.#note });
+      this.#lastReload = { ok: false, at: at.toISOString(), error: refused.error };
+      return refused;
+    }
+    this.#lookout.follow(this.#config);
+    const diff = diffConfig(before, this.#config);
+    if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
+    await this.#plan.follow(this.#config.plan);
+    try {
+      await this.#cutovers.apply(before, this.#config);
+      this.#rotators.apply(this.#config);
+      await this.#drain.apply(this.#config);
+      await this.#supervisor.apply(this.#config, diff);
+    } catch (error) {
+      // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
+      const reason = `applied in part: ${error instanceof Error ? error.message : String(error)}`;
+      this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
+      this.#log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
+      return { ok: false, error: reason, problems: [], config: before.path };
+    }
+    this.#loadedAt = at;
+    this.#lastReload = { ok: true, at: at.toISOString(), error: null };
+    const changes = summarizeDiff(diff);
+    this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
+    this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
+    return { ok: true, changes };
+  }
+
+  #createEndpoint(config: Config): Endpoint {
+    return createEndpoint(
+      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#config) },
+      {
+        snapshot: () => this.snapshot(),
+        plan: () => this.#plan.view(this.#config.tunnels.values(), new Date()),
+        tunnelNames: () => [...this.#config.tunnels.keys()],
+        drain: (tunnel, now) => this.#drain.answer(tunnel, now),
+        alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        events: this.#recorder.recent,
+        opened: () => this.#recorder.opened(),
+        recorded: () => this.#recorder.settled(),
+        readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
+        metrics: this.#metrics,
+        log: this.#log.child({ component: 'endpoint' }),
+        adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
+      },
+    );
+  }
+}

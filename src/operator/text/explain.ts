@@ -1,0 +1,51 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
+import { formatSpan } from '../../base/text/span.ts';
+import type { LinkStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
+
+/** Why a tunnel is as it is. */
+export interface Explanation {
+  /** Undefined where there is nothing to say: it is up, or out of service without a word of why. */
+  readonly why: string | undefined;
+  /** The failure that `why` is about, with its remedy. */
+  readonly error: ErrorReport | null;
+  /** What happens next by itself; undefined when nothing has to. */
+  readonly next: string | undefined;
+  readonly link: LinkStatus | undefined;
+}
+
+/** The cause of a tunnel's state, out of everything that a snapshot has on it. Pure. */
+export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'links' | 'now'>): Explanation {
+  const link = links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
+  if (tunnel.state === 'up') return { why: undefined, error: null, next: undefined, link };
+  // Out of service because somebody wants it so: an error of earlier times has nothing to do with it.
+  const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
+  if (intended) return { why: tunnel.reason ?? undefined, error: null, next: undefined, link };
+  const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
+  const error = tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null;
+  return {
+    why: tunnel.reason ?? error?.message ?? 'no reason is known yet',
+    error,
+    next: link && nextAttempt(link, now),
+    link,
+  };
+}
+
+function nextAttempt(link: LinkStatus, now: string): string | undefined {
+  const wait = link.next_attempt_at === null ? 0 : Date.parse(link.next_attempt_at) - Date.parse(now);
+  const when = wait < 1_000 ? 'now' : `in ${formatSpan(wait)}`;
+  const failed = link.attempts === 1 ? ' (1 attempt failed)' : ` (${link.attempts} attempts failed)`;
+  const tried = link.attempts === 0 ? '' : failed;
+  switch (link.state) {
+    case 'up':
+      return undefined;
+    case 'connecting':
+      return `connecting to ${printable(link.host)}${tried}`;
+    case 'backoff':
+      return `connects again ${when}${tried}`;
+    case 'blocked':
+      return link.next_attempt_at === null
+        ? 'nothing by itself: somebody must fix this first'
+        : `checks again ${when}, but somebody must fix this first${tried}`;
+  }
+}

@@ -1,0 +1,147 @@
+import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
+import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import { clientText } from '../../tunnels/clients/words.ts';
+import type { TunnelHistory } from '../evidence/history.ts';
+import type { WatchedPlan } from '../plan/watch.ts';
+import { type DrainAnswer, tellFinding } from './answer.ts';
+import { gather } from './gather.ts';
+import type { RetiredTunnels } from './retired.ts';
+import type { Successors } from './successors.ts';
+import { judge, type Verdict } from './verdict.ts';
+
+export interface VerdictsDependencies {
+  config(): Config;
+  plan(): WatchedPlan | undefined;
+  /** Undefined while the evidence is not read. */
+  historyOf(tunnel: string): TunnelHistory | undefined;
+  /** Since when a cut-over of the tunnel is under way, in milliseconds since the epoch; undefined while none is. */
+  cutoverSince(tunnel: string): number | undefined;
+  readonly successors: Pick<Successors, 'factsOf'>;
+  readonly retired: Pick<RetiredTunnels, 'of'>;
+  readonly note: TakeNote;
+}
+
+type Draining = TunnelConfig & { readonly drain: DrainConfig };
+
+/** The retirement verdicts on the tunnels of this node, from what everybody here knows. */
+export class Verdicts {
+  readonly #deps: VerdictsDependencies;
+  /** What was told last. */
+  readonly #told = new Map<string, Verdict['verdict']>();
+
+  constructor(deps: VerdictsDependencies) {
+    this.#deps = deps;
+  }
+
+  /** The verdict on a tunnel; undefined for one that has no `drain:`, or is retired. `tunnels` as in the snapshot. */
+  on(name: string, tunnels: readonly TunnelStatus[], now: Date): Verdict | undefined {
+    const tunnel = this.#judged(name);
+    if (!tunnel) return undefined;
+    const config = this.#deps.config();
+    // The same name is there once more while the tunnel of before drains: its connections are through SSH as well.
+    const own = tunnels.filter((status) => status.name === name);
+    const history = this.#deps.historyOf(name);
+    const used = own.flatMap(({ usage }) => usage.last_activity_at ?? []).sort();
+    const facts = gather(tunnel, {
+      now: now.getTime(),
+      config: { hosts: config.hosts, tunnels: this.#inService(config) },
+      plan: this.#deps.plan(),
+      usage: {
+        open: sum(own.map(({ usage }) => usage.open)),
+        held: sum(own.map(({ usage }) => usage.held)),
+        last_activity_at: used.at(-1) ?? null,
+      },
+      history,
+      successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
+      clients: [...new Set(own.flatMap(({ usage }) => clientsSince(usage, now.getTime() - tunnel.drain.quietForMs)))],
+      cutoverSince: this.#deps.cutoverSince(name),
+    });
+    return judge(facts);
+  }
+
+  /** The snapshot's tunnels with what it shows of their verdicts. */
+  describe(tunnels: readonly TunnelStatus[], now: Date): TunnelStatus[] {
+    return tunnels.map((tunnel) => {
+      const verdict = tunnel.state === 'draining' ? undefined : this.on(tunnel.name, tunnels, now);
+      return verdict ? { ...tunnel, retirement: summary(verdict) } : tunnel;
+    });
+  }
+
+  /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
+  answer(name: string, tunnels: readonly TunnelStatus[], now: Date): DrainAnswer | undefined {
+    const tunnel = this.#deps.config().tunnels.get(name);
+    if (!tunnel) return undefined;
+    const verdict = this.on(name, tunnels, now);
+    const retired = this.#deps.retired.of(name);
+    return {
+      tunnel: name,
+      verdict: verdict?.verdict ?? null,
+      message: verdict ? sentence(verdict) : retired ? `retired since ${retired.at}` : NO_DRAIN,
+      retired_at: retired?.at ?? null,
+      checked_at: now.toISOString(),
+      blockers: verdict?.blockers.map(tellFinding) ?? [],
+      unknowns: verdict?.unknowns.map(tellFinding) ?? [],
+      rollback: tunnel.drain?.rollback ?? null,
+    };
+  }
+
+  /** To be called once a second: a verdict that has changed is evidence. */
+  tick(tunnels: readonly TunnelStatus[], now: Date): void {
+    for (const name of this.#told.keys()) if (!this.#judged(name)) this.#told.delete(name);
+    for (const name of this.#deps.config().tunnels.keys()) {
+      // While the evidence is being read nothing can be concluded, and that is no news.
+      if (this.#deps.historyOf(name) === undefined) continue;
+      const found = this.on(name, tunnels, now);
+      if (!found || found.verdict === this.#told.get(name)) continue;
+      this.#told.set(name, found.verdict);
+      this.#deps.note({
+        event: 'drain.verdict',
+        tunnel: name,
+        verdict: found.verdict,
+        blockers: found.blockers.map(({ code }) => code),
+        unknowns: found.unknowns.map(({ code }) => code),
+        reason: sentence(found),
+      });
+    }
+  }
+
+  #judged(name: string): Draining | undefined {
+    const tunnel = this.#deps.config().tunnels.get(name);
+    if (!tunnel?.drain || this.#deps.retired.of(name)) return undefined;
+    return { ...tunnel, drain: tunnel.drain };
+  }
+
+  #inService({ tunnels }: Config): ReadonlyMap<string, TunnelConfig> {
+    return new Map([...tunnels].filter(([name]) => !this.#deps.retired.of(name)));
+  }
+}
+
+const NO_DRAIN = 'no drain section of the configuration says how it goes out of service';
+
+function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelStatus['retirement']> {
+  return {
+    verdict,
+    blockers: blockers.map(({ code }) => code),
+    unknowns: unknowns.map(({ code }) => code),
+    waiting_helps: [...blockers, ...unknowns].every(({ clearsByItself }) => clearsByItself),
+  };
+}
+
+/** One line for people. */
+function sentence({ verdict, blockers, unknowns }: Verdict): string {
+  if (verdict === 'retirable') return 'nothing speaks against retiring it, and nothing is unknown';
+  const codes = [...blockers, ...unknowns].map(({ code }) => code).join(', ');
+  return verdict === 'blocked' ? `blocked: ${codes}` : `it cannot be told whether it may go: ${codes}`;
+}
+
+/** By name, those that are there or were since that time (milliseconds since the epoch). */
+function clientsSince({ clients }: TunnelStatus['usage'], time: number): string[] {
+  return (clients ?? [])
+    .filter(({ open, last_seen_at }) => open > 0 || Date.parse(last_seen_at) >= time)
+    .map(clientText);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

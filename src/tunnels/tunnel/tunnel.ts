@@ -1,0 +1,350 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type TunnelError, TurnedAway } from '../../base/errors.ts';
+import { formatAddress } from '../../base/net/address.ts';
+import type { Listen } from '../../base/net/listener.ts';
+import type { TunnelConfig } from '../../config/config.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import type { Metrics } from '../../telemetry/metrics/metrics.ts';
+import type { Pulse } from '../../telemetry/pulse.ts';
+import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { ChannelSource } from '../channel/channel-source.ts';
+import type { ForwardCondition } from '../forward/forward.ts';
+import type { Junction } from '../forward/junction.ts';
+import { Usage } from '../forward/usage.ts';
+import { Prober } from '../probe/prober.ts';
+import { stuckProbe } from '../probe/stuck.ts';
+import { ClientTrouble } from './client-trouble.ts';
+import { type ConfiguredForward, createForward } from './create-forward.ts';
+import { CurrentLink } from './current-link.ts';
+import { idleWithin } from './idle-within.ts';
+import { Standing } from './standing.ts';
+import { type TunnelFacts, tunnelState } from './state.ts';
+import { Suspension } from './suspension.ts';
+import { isVerdict, targetText } from './target.ts';
+import type { TunnelLink } from './tunnel-link.ts';
+
+export interface TunnelDependencies {
+  readonly metrics: Pick<
+    Metrics,
+    'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
+  >;
+  readonly log: Logger;
+  readonly note: TakeNote;
+  /** How a listener on this node is made, and where those go who come there. */
+  readonly listen: Listen;
+  readonly junction?: Junction | undefined;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
+export class Tunnel {
+  readonly #deps: TunnelDependencies;
+  readonly #usage: Usage;
+  readonly #standing: Standing;
+  readonly #clientTrouble: ClientTrouble;
+  readonly #forward: ConfiguredForward;
+  readonly #source: CurrentLink;
+  #config: TunnelConfig;
+  #link: TunnelLink;
+  #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
+  #probeWasReady = false;
+  #removed = false;
+  /** Out of service, for a while or for good; aborts when it is taken back into it. */
+  #suspension: Suspension | undefined;
+  #stopping = false;
+  #targetError: TunnelError | undefined;
+  #lastError: TunnelError | undefined;
+
+  constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
+    this.#config = config;
+    this.#link = link;
+    this.#deps = deps;
+    this.#source = new CurrentLink(link);
+    this.#clientTrouble = new ClientTrouble(deps.log);
+    this.#standing = new Standing(config.name, deps);
+    this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
+    const { holdSeconds, connectSeconds } = deps.metrics;
+    const labels = { tunnel: config.name };
+    this.#forward = createForward(config, {
+      source: this.#source,
+      usage: this.#usage,
+      listen: deps.listen,
+      junction: deps.junction,
+      sessions: () => this.#link.farSessions,
+      random: deps.random,
+      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
+      onChange: () => this.#readinessChanged(),
+      onOpened: (seconds) => {
+        connectSeconds.observe(labels, seconds);
+        if (this.#targetError) this.#judgeTarget(undefined);
+      },
+      onFailed: (error) => this.#onConnectionFailed(error),
+      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
+      onAcceptError: (error) => {
+        deps.metrics.acceptErrors.inc(labels);
+        this.#clientTrouble.notAccepted(error);
+      },
+    });
+  }
+
+  get config(): TunnelConfig {
+    return this.#config;
+  }
+
+  get condition(): ForwardCondition {
+    return this.#forward.forward.condition;
+  }
+
+  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  get outOfService(): { readonly settled: boolean } | undefined {
+    return this.#suspension;
+  }
+
+  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
+  get forbidden(): boolean {
+    const { code } = tunnelState(this.#facts()).error ?? {};
+    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
+  }
+
+  /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
+  async start(): Promise<void> {
+    this.#setProbe();
+    this.linkChanged();
+    await this.#forward.forward.start();
+  }
+
+  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  suspend(): Promise<void> {
+    return this.#suspend(this.#suspension ?? new Suspension('stopped', false));
+  }
+
+  /** As {@link suspend}, for good; with `keepsPort` it listens on, for the successor. */
+  retire(keepsPort: boolean): Promise<void> {
+    return this.#suspend(new Suspension('retired', keepsPort));
+  }
+
+  /** In the place of {@link start}, for one that was retired before. */
+  async startRetired(keepsPort: boolean): Promise<void> {
+    await this.retire(keepsPort);
+    if (keepsPort) await this.#forward.forward.start();
+  }
+
+  async #suspend(suspension: Suspension): Promise<void> {
+    this.#suspension = suspension;
+    this.#setProbe();
+    if (!suspension.keepsPort) await this.stopAccepting();
+    this.#evaluate();
+  }
+
+  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  async settle(graceMs: number): Promise<void> {
+    await this.#suspension?.settle(this.#forward.forward, graceMs, () => this.#stopping);
+  }
+
+  /** Back into service over `link`. */
+  async resume(link: TunnelLink): Promise<void> {
+    const keptPort = this.#suspension?.keepsPort === true;
+    this.#suspension?.over();
+    this.#suspension = undefined;
+    this.#link = link;
+    this.#source.move(link);
+    this.#targetError = undefined;
+    this.#probeWasReady = false;
+    this.#setProbe();
+    this.linkChanged();
+    if (!keptPort) await this.#forward.forward.start();
+  }
+
+  /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
+  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
+    const before = this.#config;
+    this.#config = config;
+    this.#link = link;
+    this.#source.move(link);
+    const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
+    const elsewhere = before.host !== config.host || before.actor !== config.actor;
+    if (target || elsewhere) this.#targetError = undefined;
+    if (target) this.#clientTrouble.forgetReasons();
+    // What is known of the target was learned from another host.
+    if (elsewhere) this.#probing?.prober.linkLost();
+    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    this.linkChanged();
+    await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
+  }
+
+  /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
+  stopAccepting(): Promise<void> {
+    return this.#forward.forward.stopAccepting();
+  }
+
+  /** The link's readiness, state or error has changed. */
+  linkChanged(): void {
+    this.#forward.forward.linkChanged?.();
+    this.#readinessChanged();
+  }
+
+  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  retry(): void {
+    this.#forward.forward.retry?.();
+  }
+
+  #readinessChanged(): void {
+    const { ready } = this.probeSource;
+    if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
+    if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
+    this.#probeWasReady = ready;
+    this.#evaluate();
+  }
+
+  /** Out of the configuration: no new connections, the open ones live on. Settles when the last one has ended. */
+  async drain(): Promise<void> {
+    this.#removed = true;
+    this.#setProbe();
+    await this.stopAccepting();
+    this.#evaluate();
+    await this.#forward.forward.whenIdle();
+  }
+
+  /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
+  async stop(graceMs: number, force: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    this.#probing?.stop.abort();
+    this.#evaluate();
+    await this.stopAccepting();
+    await idleWithin(this.#forward.forward, graceMs, force);
+    this.#forward.forward.resetAll();
+    await this.#forward.forward.whenIdle();
+  }
+
+  /** Once a second: dates the clients' last activity. */
+  sample(now: Date): void {
+    this.#usage.sample(now);
+  }
+
+  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  stuck(now: number): string | undefined {
+    return stuckProbe(this.#config.name, this.#probing?.prober.overdueMs(now) ?? 0);
+  }
+
+  /** What a heartbeat of the evidence tells of it. */
+  pulse(): Pulse {
+    const { open, held, opened_total, last_activity_at } = this.#usage.status();
+    const { state, serving } = this.#standing;
+    return { state, serving, open: open + held, opened_total, last_activity_at };
+  }
+
+  status(): TunnelStatus {
+    const { name, host, actor, direction, listen, production, note } = this.#config;
+    const { condition } = this;
+    const { state, reason, error } = tunnelState(this.#facts());
+    return {
+      name,
+      host,
+      actor,
+      direction,
+      listen: formatAddress(listen),
+      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
+      target: targetText(this.#config),
+      production,
+      note: note ?? null,
+      state,
+      reason,
+      since: this.#standing.since.toISOString(),
+      route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
+      cutover: null,
+      last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
+      probe: this.#probing?.prober.status() ?? null,
+      usage: this.#usage.status(),
+      availability: null,
+      retirement: null,
+    };
+  }
+
+  /** What a probe goes through: the way of the clients. */
+  get probeSource(): ChannelSource {
+    return this.#forward.forward.probeSource ?? this.#source;
+  }
+
+  #onFarSideBound(gapSeconds: number | undefined): void {
+    const { name, host, listen } = this.#config;
+    if (gapSeconds !== undefined) this.#deps.metrics.remoteListenGapSeconds.observe({ tunnel: name }, gapSeconds);
+    const gap = gapSeconds === undefined ? '' : ` again, after a gap of ${gapSeconds.toFixed(3)} s`;
+    this.#deps.log.info(
+      { event: 'tunnel.listening', gap_seconds: gapSeconds },
+      `${host} listens on ${formatAddress(listen)}${gap}`,
+    );
+  }
+
+  #setProbe(): void {
+    const { probe, target, name } = this.#config;
+    if (!probe || !target || this.#removed || this.#suspension) {
+      this.#probing?.stop.abort();
+      this.#probing = undefined;
+      return;
+    }
+    if (this.#probing) {
+      this.#probing.prober.reconfigure(probe, target);
+      return;
+    }
+    const stop = new AbortController();
+    const prober = new Prober(
+      { config: probe, target },
+      {
+        source: this.probeSource,
+        observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
+        random: this.#deps.random,
+        onResult: ({ error }) => this.#onProbed(error),
+      },
+    );
+    void prober.run(stop.signal);
+    this.#probing = { prober, stop };
+  }
+
+  #onProbed(error: TunnelError | undefined): void {
+    if (error) {
+      this.#lastError = error;
+      this.#link.check();
+    } else {
+      this.#targetError = undefined;
+    }
+    this.#evaluate();
+  }
+
+  #onConnectionFailed(error: TunnelError): void {
+    this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
+    this.#lastError = error;
+    if (error instanceof TurnedAway) this.#clientTrouble.turnedAway(error);
+    else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
+  }
+
+  #judgeTarget(error: TunnelError | undefined): void {
+    this.#targetError = error;
+    this.#evaluate();
+  }
+
+  #evaluate(): void {
+    const { condition } = this;
+    const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
+    // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
+    if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
+    this.#standing.become(tunnelState(this.#facts()), this.#link);
+  }
+
+  #facts(): TunnelFacts {
+    const prober = this.#probing?.prober;
+    return {
+      removed: this.#removed,
+      suspended: this.#suspension !== undefined,
+      retired: this.#suspension?.as === 'retired' ? this.#suspension : undefined,
+      stopping: this.#stopping,
+      host: this.#config.host,
+      forward: this.condition,
+      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
+      probe: prober && { state: prober.status().state, lastError: prober.lastError },
+      targetError: this.#targetError,
+      open: this.#usage.open,
+    };
+  }
+}
