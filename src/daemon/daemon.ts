@@ -17,7 +17,7 @@ import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { Drain } from '../retirement/drain/drain.ts';
-import { dueFacts } from '../retirement/drain/due.ts';
+import { dueFacts } from '../retirement/drain/gather.ts';
 import { describeEvidence, evidenceAdvisories, withHistory } from '../retirement/evidence/describe.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';

@@ -2,7 +2,7 @@ import type { Plan } from './plan.ts';
 import { closedGatesOnTheWay, earlierOpenSteps, findStep, openRequirements } from './progress.ts';
 
 /** What the plan says of the step that retires a tunnel, for its verdict (SPEC section 6). All empty: it is due. */
-interface StepFacts {
+export interface StepFacts {
   readonly id: string;
   /** Waves that its wave requires and that are not complete, by id. */
   readonly openWaves: readonly string[];
