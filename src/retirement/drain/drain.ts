@@ -6,7 +6,7 @@ import type { TunnelStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
 import type { DrainAnswer } from './answer.ts';
-import { RetiredTunnels } from './retired.ts';
+import { RetiredTunnels, retiredFile } from './retired.ts';
 import { Successors } from './successors.ts';
 import type { Verdict } from './verdict.ts';
 import { Verdicts, type VerdictsDependencies } from './verdicts.ts';
@@ -31,7 +31,7 @@ export class Drain {
   constructor({ stateDir }: { readonly stateDir: string }, deps: DrainDependencies) {
     this.#deps = deps;
     this.#successors = new Successors(deps);
-    this.retired = new RetiredTunnels(stateDir, deps.log);
+    this.retired = new RetiredTunnels(retiredFile(stateDir), deps.log);
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 
