@@ -6,7 +6,7 @@ import { Backlog, type Waiting } from './backlog.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
 import { CURRENT, filesSince, readLines, rotatedName } from './files.ts';
-import { readHead, writeHead } from './head.ts';
+import { KnownHead } from './head.ts';
 import { takeLock } from './lock.ts';
 
 export interface EventLogOptions {
@@ -52,6 +52,7 @@ interface Appended extends Waiting {
 export class EventLog {
   readonly #options: EventLogOptions;
   readonly #listeners: EventLogListeners;
+  readonly #knownHead: KnownHead;
   readonly #unlock: () => Promise<void>;
   readonly #wake = new Wake();
   readonly #backlog = new Backlog<Appended>();
@@ -75,6 +76,7 @@ export class EventLog {
       readonly size: number;
       readonly fileStart: number;
       readonly head: Head;
+      readonly knownHead: KnownHead;
       readonly unlock: () => Promise<void>;
     },
     listeners: EventLogListeners,
@@ -84,6 +86,7 @@ export class EventLog {
     this.#size = opened.size;
     this.#fileStart = opened.fileStart;
     this.#head = opened.head;
+    this.#knownHead = opened.knownHead;
     this.#unlock = opened.unlock;
     this.#listeners = listeners;
     this.#loop = this.#run();
@@ -108,7 +111,8 @@ export class EventLog {
 
   static async #openLocked(options: EventLogOptions, listeners: EventLogListeners, unlock: () => Promise<void>) {
     const { directory } = options;
-    const known = await readHead(directory);
+    const knownHead = new KnownHead(directory);
+    const known = await knownHead.read();
     const files = await filesSince(directory, new Date(Date.now() - options.rememberMs));
     // The files before these are for `verifyLog` to check.
     const check = new ChainCheck(known, 'anywhere');
@@ -136,7 +140,7 @@ export class EventLog {
     // Numbers of entries that are gone are never given again: the gap they leave stays visible for good.
     const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
     if (size === 0) fileStart = head.seq + 1;
-    const log = new EventLog(options, { file, size, fileStart, head, unlock }, listeners);
+    const log = new EventLog(options, { file, size, fileStart, head, knownHead, unlock }, listeners);
     return { log, recovery: { tornBytes, problems } };
   }
 
@@ -249,8 +253,7 @@ export class EventLog {
     this.#torn = false;
     this.#size += bytes.length;
     this.#head = head;
-    // A head that is behind its log proves less, and is no reason to write the same entries again.
-    if (durable) await writeHead(this.#options.directory, head).catch(() => {});
+    if (durable) await this.#knownHead.write(head);
     return entries;
   }
 
