@@ -69,7 +69,10 @@ export class StateFile<Content> {
  * The one bound of every change to the state directory: rejects with `state_dir_unusable` when the disk does not answer in
  * time, and leaves the change to itself then.
  */
-export function answered(change: () => Promise<void>, { withinMs = PATIENCE_MS, signal }: WriteOptions): Promise<void> {
+export function answered(
+  change: () => Promise<void>,
+  { withinMs = PATIENCE_MS, signal }: WriteOptions = {},
+): Promise<void> {
   const expired = () =>
     new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
   return withDeadline(withinMs, signal, expired, (inTime) => abortable(change(), inTime));

@@ -1,6 +1,5 @@
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
-import { Turns } from '../../base/async/turns.ts';
 import { messageOf, TunnelError } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
@@ -61,8 +60,6 @@ export class Cutover {
   #position = START;
   #successor: SuccessorConfig | undefined;
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
-  /** Records are written one after the other. */
-  readonly #writes = new Turns();
 
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
@@ -143,7 +140,6 @@ export class Cutover {
 
   /** Out of the configuration: nothing of it is remembered. */
   async forget(): Promise<void> {
-    await this.#writes.over;
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
@@ -254,7 +250,7 @@ export class Cutover {
   async #advance(event: CutoverEvent, tell: Tell, signal?: AbortSignal): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) throw new Error(`a cut-over that is ${this.#position.phase} cannot be ${event.kind}`);
-    await this.#writeInTime(position, signal);
+    await this.#write(position, signal);
     this.#enter(position, tell);
   }
 
@@ -262,18 +258,11 @@ export class Cutover {
   async #note(event: CutoverEvent, tell: Tell): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) return;
-    await this.#writeInTime(position).catch((err: unknown) => {
+    await this.#write(position).catch((err: unknown) => {
       this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
       tell(`could not be kept on the disk: ${messageOf(err)}`);
     });
     this.#enter(position, tell);
-  }
-
-  #writeInTime(position: Position, signal?: AbortSignal): Promise<void> {
-    const { patienceMs = PATIENCE_MS } = this.#deps;
-    const expired = () =>
-      new TunnelError('state_dir_unusable', `the state directory did not answer within ${patienceMs} ms`);
-    return withDeadline(patienceMs, signal, expired, (inTime) => abortable(this.#write(position), inTime));
   }
 
   #enter(position: Position, tell: Tell): void {
@@ -292,7 +281,8 @@ export class Cutover {
     tell?.(reason === null || phase === 'rolled_back' ? phase : `${phase}: ${reason}`);
   }
 
-  #write({ phase, since, reason }: Position): Promise<void> {
+  #write({ phase, since, reason }: Position, signal?: AbortSignal): Promise<void> {
+    const { store, patienceMs = PATIENCE_MS } = this.#deps;
     const record: CutoverRecord = {
       version: 1,
       tunnel: this.#tunnel,
@@ -301,7 +291,7 @@ export class Cutover {
       reason,
       successor: targetOf(this.#successor),
     };
-    return this.#writes.take(() => this.#deps.store.write(record));
+    return store.write(record, { withinMs: patienceMs, signal });
   }
 }
 
