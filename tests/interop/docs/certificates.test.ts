@@ -17,7 +17,7 @@ function block(name: string): string {
   return text;
 }
 
-/** Puts what this machine has in the place of the names of the page; each must be there. */
+/** Replaces the names of the page by those of this machine. Each name must be there. */
 function adapt(text: string, changes: readonly (readonly [string, string])[]): string {
   return changes.reduce((changed, [from, to]) => {
     expect(changed).toContain(from);

@@ -50,7 +50,7 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** The column `ssh -N` of docs/comparison.md: should one of these fail, the page is to be corrected. */
+/** The column `ssh -N` of docs/comparison.md. If a case fails, correct the page. */
 describe.skipIf(!has('sshd') || !has('python3') || !has('ssh'))('ssh -N -L, as docs/comparison.md has it', () => {
   it('ends a cut connection like a finished one, and refuses clients afterwards', async () => {
     await using sshd = await startSshd();
