@@ -3,7 +3,7 @@ import { follow } from '../../base/async/follow.ts';
 import { messageOf, type TunnelError } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
-import type { CutoverStatus, Route } from '../../telemetry/status/status.ts';
+import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
@@ -128,12 +128,12 @@ export class Cutover {
   }
 
   /** Null where there is no successor. */
-  status(): CutoverStatus | null {
+  status(): OwnCutoverStatus | null {
     if (!this.#successor) return null;
     const { phase, since, reason } = this.position;
     return {
       phase,
-      since: since.toISOString(),
+      since,
       reason,
       successor: formatAddress(this.#successor.target),
       usage: this.#usage.status(),
