@@ -2,6 +2,7 @@ import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
 import type { Config } from '../config/config.ts';
 import { ownNames } from '../config/own-names.ts';
+import { closingCommand } from '../machine/systemd/closing-command.ts';
 import { listenFor } from '../machine/systemd/listen.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
@@ -15,6 +16,7 @@ import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { Drain } from '../retirement/drain/drain.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
+import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
@@ -31,7 +33,6 @@ import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { AdvisoryLog } from './advisory-log.ts';
 import { ConfigInForce } from './config-in-force.ts';
 import { type ReloadParts, reload } from './reload.ts';
-import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 
@@ -154,7 +155,7 @@ export class Daemon {
           drain: this.#drain,
           plan: this.#plan,
           metrics: this.#metrics,
-          sockets: () => systemd.sockets.status(),
+          closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
         }),
       unretire: (names) => this.#drain.retired.remove(names),
       followPlan: () => this.#plan.follow(this.#inForce.config.plan),
