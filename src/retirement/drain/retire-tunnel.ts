@@ -5,10 +5,10 @@ import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { PlanWatch } from '../plan/watch.ts';
-import { type DrainAnswer, tellFinding } from './answer.ts';
-import type { Drain } from './drain.ts';
+import { tellFinding, type VerdictAnswer } from './answer.ts';
 import { outline } from './outline.ts';
 import { type Override, overrideFault, type Standing, withOverrides } from './overrides.ts';
+import type { Retirement } from './retirement.ts';
 
 export interface RetireRequest {
   readonly name: string;
@@ -21,7 +21,7 @@ export interface RetireOutcome {
   /** Whether it is retired now. */
   readonly done: boolean;
   /** Undefined where there was nothing left to judge. */
-  readonly verdict: DrainAnswer['verdict'];
+  readonly verdict: VerdictAnswer['verdict'];
   /** What keeps it from being retired, overrides taken into account. */
   readonly left: readonly ReturnType<typeof tellFinding>[];
   readonly overridden: readonly Override[];
@@ -42,7 +42,7 @@ export interface RetireParts {
   /** The configuration in force. */
   config(): Config;
   readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
-  readonly drain: Pick<Drain, 'judge' | 'retired'>;
+  readonly retirement: Pick<Retirement, 'judge' | 'retired'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly metrics: Pick<Metrics, 'retireOverrides'>;
   /** Runs a change when those before it are done. */
@@ -64,7 +64,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
       hint: 'Each blocker is overridden by itself: --override CODE --reason TEXT. What the daemon has not seen, nobody can vouch for.',
     });
   if (dryRun) return rehearse(request, parts);
-  const { drain, metrics, note } = parts;
+  const { retirement, metrics, note } = parts;
   const outcome = await parts.inTurn(async () => {
     const rehearsed = await rehearse(request, parts);
     if (rehearsed.done) return rehearsed;
@@ -73,7 +73,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;
     const { overridden, verdict } = rehearsed;
     // On the disk first: whatever happens from here on, it does not come back by itself.
-    await drain.retired.add(name, {
+    await retirement.retired.add(name, {
       at: new Date().toISOString(),
       keeps_port: keepsPort,
       overrides: [...overridden],
@@ -96,14 +96,14 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
 
 /** What would come of it now; changes nothing. */
 async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
-  const { drain, plan } = parts;
+  const { retirement, plan } = parts;
   const { config, tunnel } = find(name, parts);
   const nothing = { tunnel: name, verdict: null, left: [], overridden: [] };
-  const retired = drain.retired.of(name);
+  const retired = retirement.retired.of(name);
   if (retired) return { ...nothing, done: true, steps: [`it is retired since ${retired.at}`] };
   // What somebody has just written into the plan, or taken out of it, counts.
   await plan.follow(parts.config().plan);
-  const verdict = drain.judge(name, new Date());
+  const verdict = retirement.judge(name, new Date());
   if (!verdict || !config.drain)
     throw new ControlRefused('needs_somebody', `no drain section of the configuration says how ${name} goes`, {
       hint: 'Give it `drain:` with its step of the plan; to stop it for a while there is `fleet-mesh down`.',
