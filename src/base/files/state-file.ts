@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { Turns } from '../async/turns.ts';
-import { TunnelError } from '../errors.ts';
+import { errnoOf, TunnelError } from '../errors.ts';
 import { privateDirectory } from './private-directory.ts';
 import { stateError } from './state-error.ts';
 import { writeAtomically } from './write-atomically.ts';
@@ -40,7 +40,7 @@ export class StateFile<Content> {
     try {
       return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errnoOf(error) === 'ENOENT') return undefined;
       throw stateError('read', this.path, error);
     }
   }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errnoOf } from '../../base/errors.ts';
 import { createNew, fill, moveTo } from '../../base/files/write-atomically.ts';
 
 /** The file could not be replaced, and is what it was. */
@@ -35,7 +36,7 @@ async function lock(temporary: string): Promise<FileHandle> {
   try {
     return await createNew(temporary);
   } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
   const { mtimeMs } = await stat(temporary).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs < STALE_MS) {
@@ -59,8 +60,4 @@ async function fillLike(file: FileHandle, real: string, before: Buffer, after: B
   } finally {
     await old.close();
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
