@@ -1,12 +1,18 @@
 import { formatAddress } from '../../base/net/address.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
-import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
+import type { Route, UsageCounts } from '../../telemetry/status/status.ts';
+
+/** What a tunnel that goes is doing. */
+export interface Going {
+  readonly route: Route;
+  readonly usage: Pick<UsageCounts, 'open' | 'held'>;
+}
 
 /** How a tunnel is retired, in the words that `--dry-run` shows. Pure. */
 export function outline(
   { name, host, listen, drain }: TunnelConfig,
-  { usage, route }: Pick<OwnTunnelStatus, 'usage' | 'route'>,
+  { usage, route }: Going,
   graceMs: number,
   closeSocket: string | undefined,
 ): string[] {

@@ -1,13 +1,12 @@
 import { ControlRefused, unknownTunnels } from '../../base/refusal.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
-import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
-import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { PlanWatch } from '../plan/watch.ts';
 import { tellFinding, type VerdictAnswer } from './answer.ts';
-import { outline } from './outline.ts';
+import { type Going, outline } from './outline.ts';
 import { type Override, overrideFault, type Standing, withOverrides } from './overrides.ts';
+import type { RetiredTunnels } from './retired.ts';
 import type { Retirement } from './retirement.ts';
 
 export interface RetireRequest {
@@ -31,7 +30,7 @@ export interface RetireOutcome {
 
 /** What can be done to a tunnel that goes. */
 interface RetirableTunnel {
-  status(): Pick<OwnTunnelStatus, 'usage' | 'route'>;
+  status(): Going;
   /** Ends its forward for good; with `keepsPort` the local port stays open for the successor. */
   retire(keepsPort: boolean): Promise<void>;
   settle(graceMs: number): Promise<void>;
@@ -42,9 +41,9 @@ export interface RetireParts {
   /** The configuration in force. */
   config(): Config;
   readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
-  readonly retirement: Pick<Retirement, 'judge' | 'retired'>;
+  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
   readonly plan: Pick<PlanWatch, 'follow'>;
-  readonly metrics: Pick<Metrics, 'retireOverrides'>;
+  readonly metrics: { readonly retireOverrides: { inc(labels: { tunnel: string; code: string }): void } };
   /** Runs a change when those before it are done. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
   /** The command that closes the port that systemd holds for it; undefined where systemd holds none. */
