@@ -51,6 +51,6 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
  */
 export function dueFacts(watched: WatchedPlan | undefined, step: string): VerdictFacts['step'] {
   if (watched && !watched.lastLoad.ok)
-    return `the plan cannot be used, so that nobody knows when step ${step} is due: ${watched.lastLoad.error}`;
+    return `the plan cannot be used, so step ${step} cannot be checked: ${watched.lastLoad.error}`;
   return stepFacts(watched?.plan, step);
 }

@@ -20,8 +20,8 @@ export function outline(
   const where = formatAddress(listen);
   const open = usage.open + usage.held;
   return [
-    ...(open > 0 ? [`${open} of its connections get ${formatDuration(graceMs)} to end, and are reset then`] : []),
-    `the SSH forward over ${host} ends for good, across restarts; sessions that no other tunnel needs end with it`,
+    ...(open > 0 ? [`${open} open connections get ${formatDuration(graceMs)} to end; then they are reset`] : []),
+    `the SSH forward over ${host} ends for good, also after a restart; sessions that no other tunnel needs end too`,
     route === 'successor' && successor
       ? `${where} stays with the successor ${formatAddress(successor.target)} until ${name} is taken out of the configuration`
       : `nothing listens on ${where} any more`,

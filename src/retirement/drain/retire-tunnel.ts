@@ -60,7 +60,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
   const fault = overrideFault(overrides);
   if (fault !== undefined)
     throw new ControlRefused('cannot_override', fault, {
-      hint: 'Each blocker is overridden by itself: --override CODE --reason TEXT. What the daemon has not seen, nobody can vouch for.',
+      hint: `Override blockers one at a time: --override CODE --reason TEXT. ${UNKNOWN_CODES.join(' and ')} cannot be overridden.`,
     });
   if (dryRun) return rehearse(request, parts);
   const { retirement, metrics, note } = parts;
@@ -104,14 +104,14 @@ async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts):
   await plan.follow(parts.config().plan);
   const verdict = retirement.judge(name, new Date());
   if (!verdict || !config.drain)
-    throw new ControlRefused('needs_somebody', `no drain section of the configuration says how ${name} goes`, {
-      hint: 'Give it `drain:` with its step of the plan; to stop it for a while there is `fleet-mesh down`.',
+    throw new ControlRefused('needs_somebody', `${name} has no drain section in the configuration`, {
+      hint: 'Add `drain:` with the step of the plan that retires it. To stop the tunnel for a while, use `fleet-mesh down`.',
     });
   const standing = withOverrides(verdict, overrides);
   const status = tunnel.status();
   if (config.drain.successor && status.route !== 'successor')
-    throw new ControlRefused('needs_somebody', `the local port of ${name} is not with its successor yet`, {
-      hint: `Move it first: \`fleet-mesh cutover ${name}\`.`,
+    throw new ControlRefused('needs_somebody', `the local port of ${name} does not lead to its successor yet`, {
+      hint: `Move the port first: \`fleet-mesh cutover ${name}\`.`,
       details: reasonsOf(standing),
     });
   const closeSocket = status.route === 'successor' ? undefined : parts.closingCommand(config);
@@ -135,7 +135,7 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
   const somebody = left.filter(({ clears_by_itself }) => !clears_by_itself).map(({ code }) => code);
   if (somebody.length > 0)
     throw new ControlRefused('needs_somebody', `${tunnel} may not be retired: ${codes.join(', ')}`, {
-      hint: `Waiting does not clear ${somebody.join(', ')}: somebody has to, or overrides it with --override CODE --reason TEXT.`,
+      hint: `Waiting does not clear ${somebody.join(', ')}. Fix the cause, or override each with --override CODE --reason TEXT.`,
       details,
     });
   const unknown = codes.every((code) => UNKNOWN_CODES.some((known) => known === code));
@@ -143,7 +143,7 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
     unknown ? 'verdict_unknown' : 'not_retirable',
     `${tunnel} may not be retired yet: ${codes.join(', ')}`,
     {
-      hint: 'Wait for it: `--wait 24h`.',
+      hint: 'To wait until it may go: `--wait 24h`.',
       details,
     },
   );

@@ -55,7 +55,7 @@ export class RetiredTunnels {
       const found = await this.#file.read();
       if (found) this.#tunnels = new Map(Object.entries(found.tunnels));
     } catch (error) {
-      this.#trouble = `${this.#file.path} cannot be used, so that no tunnel counts as retired`;
+      this.#trouble = `cannot read ${this.#file.path}: no tunnel counts as retired`;
       this.#log.error({ event: 'retired.unreadable', err: error }, this.#trouble);
     }
   }
@@ -75,7 +75,7 @@ export class RetiredTunnels {
     // In the place of what could not be read it would be the last that anybody hears of those before.
     if (this.#trouble !== undefined)
       throw new TunnelError('state_dir_unusable', this.#trouble, {
-        hint: 'Mend it, or move it away, and restart the daemon.',
+        hint: 'Fix the file or move it away, then restart the daemon.',
       });
     try {
       await this.#write(tunnels);

@@ -44,7 +44,10 @@ export class Retirement {
     this.#successors.apply(tunnels);
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
     await this.retired.remove(gone).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'retired.not_kept', err }, 'retired tunnels that are gone could not be forgotten');
+      this.#deps.log.error(
+        { event: 'retired.not_kept', err },
+        'removed tunnels could not be taken off the list of retired ones',
+      );
     });
   }
 
@@ -84,7 +87,7 @@ export class Retirement {
       ...(trouble === undefined ? [] : [{ code: 'retirement_unreadable' as const, message: trouble }]),
       ...names.map((name) => ({
         code: 'tunnel_retired' as const,
-        message: `${name} is retired since ${this.retired.of(name)?.at}: take it out of the configuration once nobody needs its local port`,
+        message: `${name} is retired since ${this.retired.of(name)?.at}: remove it from the configuration once no client needs its local port`,
       })),
     ];
   }

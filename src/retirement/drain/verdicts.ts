@@ -114,7 +114,7 @@ export class Verdicts {
 
 const UNUSED = { open: 0, held: 0, last_activity_at: null };
 
-const NO_DRAIN = 'no drain section of the configuration says how it goes out of service';
+const NO_DRAIN = 'the tunnel has no drain section in the configuration';
 
 function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelStatus['retirement']> {
   return {
@@ -127,9 +127,9 @@ function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelSt
 
 /** One line for people. */
 function sentence({ verdict, blockers, unknowns }: Verdict): string {
-  if (verdict === 'retirable') return 'nothing speaks against retiring it, and nothing is unknown';
+  if (verdict === 'retirable') return 'no blockers and no unknowns: the tunnel may be retired';
   const codes = [...blockers, ...unknowns].map(({ code }) => code).join(', ');
-  return verdict === 'blocked' ? `blocked: ${codes}` : `it cannot be told whether it may go: ${codes}`;
+  return verdict === 'blocked' ? `blocked: ${codes}` : `unknown: ${codes}`;
 }
 
 /** By name, those that are there or were since that time (milliseconds since the epoch). */

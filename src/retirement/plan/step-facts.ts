@@ -14,8 +14,8 @@ export interface StepFacts {
 
 /** The facts of a step, or in one sentence why there are none. Pure. */
 export function stepFacts(plan: Plan | undefined, stepId: string | undefined): StepFacts | string {
-  if (stepId === undefined) return 'drain.step does not say which step of the plan retires it';
-  if (plan === undefined) return `no plan is in force that says when step ${stepId} is due`;
+  if (stepId === undefined) return 'drain.step does not name the step of the plan that retires the tunnel';
+  if (plan === undefined) return `no plan is in force, so step ${stepId} cannot be checked`;
   const place = findStep(plan, stepId);
   if (place === undefined) return `the plan in force has no step ${JSON.stringify(stepId)}`;
   return {
