@@ -1,7 +1,7 @@
+import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
-import { defaultConfigPath } from './config/default-path.ts';
 import { loadConfig } from './config/load.ts';
-import { outsideOfUnit } from './config/paths.ts';
+import { defaultConfigPath, outsideOfUnit } from './config/paths.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
@@ -16,7 +16,11 @@ import { statusCommand } from './operator/commands/status.ts';
 import { verifyEvents } from './operator/commands/verify-events.ts';
 import { wait } from './operator/commands/wait.ts';
 import { why } from './operator/commands/why.ts';
-import { version } from './version.ts';
+
+const manifest: unknown = createRequire(import.meta.url)('../package.json');
+
+/** As in package.json, the one place where it is written. */
+export const version = String((manifest as { version?: unknown }).version);
 
 interface AskFlags {
   config: string;

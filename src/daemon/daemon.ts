@@ -1,11 +1,10 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, ownNames } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
-import { ownNames } from '../config/own-names.ts';
-import { listenFor } from '../machine/systemd/listen.ts';
+import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';

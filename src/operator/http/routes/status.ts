@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { statusText } from '../../text/status.ts';
 import { prefersText } from '../accept.ts';
+import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
 import { oneOf } from '../query.ts';
 import type { Sources } from '../sources.ts';
@@ -16,5 +17,20 @@ export function statusRoute(app: FastifyInstance, sources: Sources): void {
     const text = format.value === undefined ? prefersText(request.headers.accept) : format.value === 'text';
     if (text) return reply.type('text/plain; charset=utf-8').send(statusText(snapshot));
     return reply.send(snapshot);
+  });
+}
+
+/** `GET /status/{tunnel}`: one tunnel out of the snapshot. */
+export function tunnelRoute(app: FastifyInstance, sources: Sources): void {
+  app.get<{ Params: { tunnel: string } }>('/status/:tunnel', async (request, reply) => {
+    const { tunnels } = sources.snapshot();
+    await sources.recorded();
+    const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
+    return tunnel === undefined
+      ? sendNoSuchTunnel(
+          reply,
+          tunnels.map(({ name }) => name),
+        )
+      : reply.send(tunnel);
   });
 }
