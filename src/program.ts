@@ -1,38 +1,21 @@
 import { createRequire } from 'node:module';
-import { Command, CommanderError, Option } from 'commander';
-import { loadConfig } from './config/load.ts';
-import { defaultConfigPath, outsideOfUnit } from './config/paths.ts';
+import { Command, CommanderError } from 'commander';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
-import { down, reload, rotate, up } from './operator/commands/control.ts';
-import { cutover, rollback } from './operator/commands/cutover.ts';
-import { type EventsOptions, events } from './operator/commands/events.ts';
+import { addControlCommands } from './operator/commands/control-commands.ts';
+import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
+import { interruptible } from './operator/commands/interruptible.ts';
+import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
-import { type RetireOptions, retire } from './operator/commands/retire.ts';
 import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
-import { statusCommand } from './operator/commands/status.ts';
-import { verifyEvents } from './operator/commands/verify-events.ts';
-import { wait } from './operator/commands/wait.ts';
-import { why } from './operator/commands/why.ts';
+import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
 /** As in package.json, the one place where it is written. */
 export const version = String((manifest as { version?: unknown }).version);
-
-interface AskFlags {
-  config: string;
-  endpoint?: string;
-  json: boolean;
-}
-
-interface ControlFlags {
-  config: string;
-  socket?: string;
-  json: boolean;
-}
 
 const io: CommandIo = {
   out: (text) => process.stdout.write(text),
@@ -49,12 +32,6 @@ export const program = new Command('fleet-mesh')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help for what there is)');
-
-const configOption = () =>
-  new Option('-c, --config <file>', 'the tunnel YAML').default(
-    defaultConfigPath(process.env),
-    '$FLEET_MESH_CONFIG, else /etc/fleet-mesh/tunnels.yaml, else ~/.config/fleet-mesh/tunnels.yaml',
-  );
 
 let exitCode: ExitCode = EXIT.ok;
 
@@ -87,83 +64,7 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
 
-const endpointOption = () =>
-  new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)");
-const socketOption = () =>
-  new Option(
-    '--socket <path>',
-    "the daemon's control socket (default: the one that --config names, else the usual ones)",
-  );
-const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
-
-/** Aborts with Ctrl-C, and when whoever read the output is gone (`status --watch | head -1`). */
-function interruption(): AbortSignal {
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
-  process.stdout.once('error', (error) => interrupted.abort(error));
-  return interrupted.signal;
-}
-
-const interruptible = () => ({ ...io, signal: interruption(), env: process.env });
-
-program
-  .command('status')
-  .description('what is: tunnels, links, sessions, and the reasons')
-  .argument('[name]', 'one tunnel instead of all')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--json', 'print the snapshot as JSON', false)
-  .option('--watch', 'go on, until Ctrl-C', false)
-  .action(
-    ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
-      const { isTTY, columns } = process.stdout;
-      return statusCommand(
-        { name, ...options, endpointOf },
-        { ...io, isTty: isTTY === true, columns, signal: interruption() },
-      );
-    }),
-  );
-
-program
-  .command('why')
-  .description('explains one tunnel: since when, because of what, what happens next, what would fix it')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--json', 'print the explanation as JSON', false)
-  .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible())));
-
-program
-  .command('events')
-  .description('what has happened, out of the evidence; --verify: whether that is as it was written')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--follow', 'go on with what happens, until Ctrl-C', false)
-  .option('--tunnel <name>', 'only what is said of this one')
-  .option('--since <when>', 'a time, or a span before now as in 30m, 24h, 7d')
-  .option('--verify', 'check the chain of the files, without the daemon: 0 intact, 1 not, 2 there is none', false)
-  .option('--dir <directory>', 'for --verify: the state directory (default: the one that --config names)')
-  .option('--json', 'print JSON; with --follow one entry a line', false)
-  .action(
-    ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-      options.verify ? verifyEvents(options, interruptible()) : events({ ...options, endpointOf }, interruptible()),
-    ),
-  );
-
-program
-  .command('wait')
-  .description('blocks until tunnels are up, or may be retired')
-  .argument('[name...]', 'the tunnels (default: those of production, or all where none is)')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--for <condition>', 'up or retirable', 'up')
-  .option('--timeout <duration>', 'how long, as in 500ms, 60s, 5m', '60s')
-  .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
-  .action(
-    ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-      wait({ names, ...options, endpointOf }, interruptible()),
-    ),
-  );
+addWatchCommands(program, ends, io);
 
 program
   .command('doctor')
@@ -179,78 +80,11 @@ program
   .action(
     ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
       const { doctor } = await import('./operator/commands/doctor.ts');
-      return doctor({ name, ...options }, interruptible());
+      return doctor({ name, ...options }, interruptible(io));
     }),
   );
 
-program
-  .command('reload')
-  .description('has the daemon read its configuration again, and waits for the outcome')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((options: ControlFlags) => reload(options, interruptible())));
-
-program
-  .command('up')
-  .description('takes tunnels back into service')
-  .argument('<name...>', 'the tunnels')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((names: string[], options: ControlFlags) => up(names, options, interruptible())));
-
-program
-  .command('down')
-  .description('takes tunnels out of service: nothing listens, open connections get stop_grace')
-  .argument('<name...>', 'the tunnels')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((names: string[], options: ControlFlags) => down(names, options, interruptible())));
-
-program
-  .command('rotate')
-  .description('has an actor take on a new credential now, make before break')
-  .argument('<actor>', 'the actor')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
-
-const collect = (value: string, before: string[]) => [...before, value];
-
-program
-  .command('retire')
-  .description('ends the SSH forward of a tunnel for good, once nothing speaks against it (see why NAME)')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--dry-run', 'only say what would be done, and what speaks against it', false)
-  .option('--wait <duration>', 'try until it may go, as in 24h; ends early where waiting does not help')
-  .option('--override <code>', 'take on a blocker; each with a --reason, in the same order', collect, [])
-  .option('--reason <text>', 'why it is overridden: kept as evidence', collect, [])
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags & RetireOptions) => retire(name, options, interruptible())));
-
-program
-  .command('cutover')
-  .description('moves the local port of a tunnel to its successor, without its clients noticing')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--dry-run', 'only say what would be done, and what is against it now', false)
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags & { dryRun: boolean }) => cutover(name, options, interruptible())));
-
-program
-  .command('rollback')
-  .description('the way back of a cut-over: new connections go through the tunnel again, at once')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags) => rollback(name, options, interruptible())));
+addControlCommands(program, ends, io);
 
 program
   .command('acceptance')
@@ -269,36 +103,8 @@ program
     }),
   );
 
-const importing = program
-  .command('import')
-  .description('turns what ssh does today into tunnel YAML, on standard output');
-
-importing
-  .command('ssh-unit')
-  .description('systemd units that run ssh -N -L, -R or -D')
-  .argument('<file...>', 'unit files')
-  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
-  .action(
-    ends(async (files: string[], options: { json: boolean }) => {
-      const { importUnits } = await import('./operator/commands/import.ts');
-      return importUnits(files, options, interruptible());
-    }),
-  );
-
-importing
-  .command('ssh-config')
-  .description('hosts of ssh_config, resolved by `ssh -G`')
-  .argument('<host...>', 'host names as ssh takes them')
-  .option('--ssh-config <file>', "another file than the user's and the system's")
-  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
-  .action(
-    ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {
-      const { importHosts } = await import('./operator/commands/import.ts');
-      return importHosts(hosts, options, interruptible());
-    }),
-  );
-
-addPlanCommands(program, configOption, ends, io);
+addImportCommands(program, ends, io);
+addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */

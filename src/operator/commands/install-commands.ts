@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
-import type { CommandIo, ExitCode } from './command.ts';
+import type { CommandIo, Ends } from './command.ts';
 import { type InstallCommandOptions, type InstallIo, install } from './install.ts';
 import { type UninstallCommandOptions, uninstall } from './uninstall.ts';
-
-type Ends = <Args extends unknown[]>(
-  run: (...args: Args) => ExitCode | Promise<ExitCode>,
-) => (...args: Args) => Promise<void>;
 
 /** What scripts/install-node has a node do. */
 export function addInstallCommands(program: Command, ends: Ends, io: CommandIo): void {

@@ -1,10 +1,7 @@
-import type { Command, Option } from 'commander';
-import type { CommandIo, ExitCode } from './command.ts';
+import type { Command } from 'commander';
+import type { CommandIo, Ends } from './command.ts';
+import { configOption } from './options.ts';
 import { editPlan, type PlanOptions, showPlan } from './plan.ts';
-
-type Ends = <Args extends unknown[]>(
-  run: (...args: Args) => ExitCode | Promise<ExitCode>,
-) => (...args: Args) => Promise<void>;
 
 interface Entry {
   by: string;
@@ -12,7 +9,7 @@ interface Entry {
 }
 
 /** Adds `plan`, `plan approve` and `plan done` to the program. */
-export function addPlanCommands(program: Command, configOption: () => Option, ends: Ends, io: CommandIo): void {
+export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): void {
   const plan = program
     .command('plan')
     .description('the drain plan: what is done, what waits for what, which tunnels hang on it')
