@@ -3,18 +3,19 @@ import { statusText } from '../../text/status.ts';
 import { prefersText } from '../accept.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
-import { oneOf } from '../query.ts';
+import { oneOf, readQuery } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
 /** `GET /status`: the snapshot, or the table that `fleet-mesh status` prints. */
 export function statusRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/status', async (request, reply) => {
-    const format = oneOf(request.query, 'format', ['json', 'text']);
-    if ('problem' in format) return sendProblem(reply, format.problem);
+    const query = readQuery(request.query, { format: oneOf(['json', 'text']) });
+    if ('problem' in query) return sendProblem(reply, query.problem);
     reply.header('vary', 'accept');
     const snapshot = sources.snapshot();
     await sources.recorded();
-    const text = format.value === undefined ? prefersText(request.headers.accept) : format.value === 'text';
+    const { format } = query.values;
+    const text = format === undefined ? prefersText(request.headers.accept) : format === 'text';
     if (text) return reply.type('text/plain; charset=utf-8').send(statusText(snapshot));
     return reply.send(snapshot);
   });
