@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { outlineOf } from './outline.ts';
-import { type ConfigEnvironment, type Places, placesFor, resolvePath } from './paths.ts';
+import { absolutePath, type ConfigEnvironment, type Places, placesFor } from './paths.ts';
 import { readSource } from './read-source.ts';
 import { readYaml } from './yaml-document.ts';
 
@@ -30,8 +30,7 @@ export async function findWrittenSocket(path: string, env: ConfigEnvironment): P
   if (data === undefined && first) {
     return { kind: 'unreadable', problem: `${path}:${first.line}:${first.column}: ${first.message}` };
   }
-  const written = outlineOf(data).control?.socket;
-  const resolved = written === undefined ? undefined : resolvePath(written, places);
-  if (resolved && 'path' in resolved) return { kind: 'written', path: resolved.path };
+  const written = absolutePath(outlineOf(data).control?.socket, places);
+  if (written !== undefined) return { kind: 'written', path: written };
   return { kind: 'default', path: controlSocket(undefined, places) };
 }

@@ -74,6 +74,12 @@ export function resolvePath(written: string, places: Places): ResolvedPath {
   return { path: resolve(places.base, written) };
 }
 
+/** The absolute path that is written; undefined where none is written, or none that can be made absolute. */
+export function absolutePath(written: string | undefined, places: Places): string | undefined {
+  const resolved = written === undefined ? undefined : resolvePath(written, places);
+  return resolved !== undefined && 'path' in resolved ? resolved.path : undefined;
+}
+
 function resolveCredential(name: string, { credentials }: Places): ResolvedPath {
   // systemd.exec(5): a credential's name is a plain file name; anything else would lead out of the directory.
   if (!/^[A-Za-z0-9_@:.-]{1,255}$/.test(name) || name === '.' || name === '..') {
