@@ -14,7 +14,7 @@ import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
-/** As in package.json, the one place where it is written. */
+/** The version in package.json, the one place where the version is written. */
 export const version = String((manifest as { version?: unknown }).version);
 
 const io: CommandIo = {
@@ -23,19 +23,19 @@ const io: CommandIo = {
 };
 
 /**
- * Every command, as commander knows it: manual pages and completions are made from it. Those that need what the daemon is made
- * of load it when they run: a `status` in a loop should not pay for it.
+ * Every command, as commander knows it: manual pages and completions are made from this object. Commands that need parts of
+ * the daemon load them when they run: a `status` in a loop should not pay for them.
  */
 export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(add --help for what there is)');
+  .showHelpAfterError('(add --help to list commands and options)');
 
 let exitCode: ExitCode = EXIT.ok;
 
-/** Its result is the exit code; what it throws is a bug. */
+/** The result of a command is the exit code of the program. A throw is a bug. */
 function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise<ExitCode>) {
   return async (...args: Args): Promise<void> => {
     exitCode = await run(...args);
@@ -44,7 +44,7 @@ function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise
 
 program
   .command('run')
-  .description('the daemon, in the foreground')
+  .description('runs the daemon in the foreground')
   .addOption(configOption())
   .action(
     ends(async ({ config }: { config: string }) => (await import('./daemon/run.ts')).run({ config, version }, io)),
@@ -52,10 +52,10 @@ program
 
 program
   .command('check')
-  .description('validates configuration, plan and policy: all problems at once; touches no network')
+  .description('validates configuration, plan and policy; lists all problems; uses no network')
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
-  .option('--no-plan', 'only what the daemon needs to start: neither the plan nor the policy')
+  .option('--no-plan', 'check only the parts that the daemon needs to start: no plan, no policy')
   .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
 program
@@ -68,15 +68,15 @@ addWatchCommands(program, ends, io);
 
 program
   .command('doctor')
-  .description('walks DNS, TCP, banner, host key, authentication, forward, target, by itself, and says what to mend')
-  .argument('[name]', 'a host or a tunnel instead of all')
+  .description('checks each step from DNS to the target, without the daemon, and says how to fix the first failure')
+  .argument('[name]', 'one host or tunnel (default: all)')
   .addOption(configOption())
   .option(
     '--try-cert-command',
-    'run cert_command where no certificate is kept that can be used; nothing is kept',
+    'run cert_command where no usable certificate is stored; the new certificate is not stored',
     false,
   )
-  .option('--json', 'print what was found as JSON', false)
+  .option('--json', 'print the findings as JSON', false)
   .action(
     ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
       const { doctor } = await import('./operator/commands/doctor.ts');
@@ -88,13 +88,13 @@ addControlCommands(program, ends, io);
 
 program
   .command('acceptance')
-  .description('whether the evidence proves that production did without a host: a report to be filed, from files alone')
+  .description('reports whether production ran without a host, according to the evidence; reads only files')
   .addOption(configOption())
-  .requiredOption('--offline <host>', 'the host that was away')
-  .option('--window <duration>', 'for how long, as in 24h', '24h')
-  .option('--until <when>', 'judge as of a time, or a span before now, instead of now')
-  .option('--dir <directory>', 'the state directory (default: the one that --config names)')
-  .option('--out <directory>', 'file the report there, as Markdown and JSON')
+  .requiredOption('--offline <host>', 'the host that was offline')
+  .option('--window <duration>', 'how long the host was offline, e.g. 24h', '24h')
+  .option('--until <when>', 'end of the window: a time, or a span before now (default: now)')
+  .option('--dir <directory>', 'the state directory (default: state_dir in --config)')
+  .option('--out <directory>', 'write the report to this directory, as Markdown and JSON')
   .option('--json', 'print the report as JSON', false)
   .action(
     ends(async (options: AcceptanceOptions) => {

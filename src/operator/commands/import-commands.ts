@@ -6,11 +6,11 @@ import { interruptible } from './interruptible.ts';
 export function addImportCommands(program: Command, ends: Ends, io: CommandIo): void {
   const importing = program
     .command('import')
-    .description('turns what ssh does today into tunnel YAML, on standard output');
+    .description('converts existing ssh forwards to tunnel YAML on standard output');
 
   importing
     .command('ssh-unit')
-    .description('systemd units that run ssh -N -L, -R or -D')
+    .description('reads systemd units that run ssh -N with -L, -R or -D')
     .argument('<file...>', 'unit files')
     .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
     .action(
@@ -22,9 +22,9 @@ export function addImportCommands(program: Command, ends: Ends, io: CommandIo): 
 
   importing
     .command('ssh-config')
-    .description('hosts of ssh_config, resolved by `ssh -G`')
-    .argument('<host...>', 'host names as ssh takes them')
-    .option('--ssh-config <file>', "another file than the user's and the system's")
+    .description('reads hosts of ssh_config, resolved by `ssh -G`')
+    .argument('<host...>', 'host names as given to ssh')
+    .option('--ssh-config <file>', "read this file instead of the user's and the system's")
     .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
     .action(
       ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {

@@ -1,12 +1,12 @@
 import type { CommandIo } from './command.ts';
 
-/** What a command that may take its time touches of the process. */
+/** The parts of the process that a long-running command uses. */
 export interface InterruptibleIo extends CommandIo {
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Aborts with Ctrl-C, and when whoever read the output is gone (`status --watch | head -1`). */
+/** Adds a signal that aborts on Ctrl-C, and when the reader of the output is gone (`status --watch | head -1`). */
 export function interruptible(io: CommandIo): InterruptibleIo {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));

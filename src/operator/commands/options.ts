@@ -9,18 +9,15 @@ export function configOption(): Option {
   );
 }
 
-/** Where a command asks for the snapshot. */
+/** The HTTP endpoint, for commands that ask for the snapshot. */
 export function endpointOption(): Option {
-  return new Option(
-    '--endpoint <address>',
-    "the daemon's endpoint, host:port or URL (default: the one that --config names)",
-  );
+  return new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: endpoint in --config)");
 }
 
-/** Where a command has the daemon do something. */
+/** The control socket, for commands that the daemon carries out. */
 export function socketOption(): Option {
   return new Option(
     '--socket <path>',
-    "the daemon's control socket (default: the one that --config names, else the usual ones)",
+    "the daemon's control socket (default: control.socket in --config, else the usual paths)",
   );
 }

@@ -16,15 +16,15 @@ interface AskFlags {
   json: boolean;
 }
 
-/** Adds `status`, `why`, `events` and `wait`: what asks the endpoint of the daemon and changes nothing. */
+/** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
 
-  watchCommand('status', 'what is: tunnels, links, sessions, and the reasons')
-    .argument('[name]', 'one tunnel instead of all')
+  watchCommand('status', 'shows tunnels, links and sessions, with reasons')
+    .argument('[name]', 'one tunnel (default: all)')
     .option('--json', 'print the snapshot as JSON', false)
-    .option('--watch', 'go on, until Ctrl-C', false)
+    .option('--watch', 'repeat until Ctrl-C', false)
     .action(
       ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
         const { isTTY, columns } = process.stdout;
@@ -35,18 +35,22 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
       }),
     );
 
-  watchCommand('why', 'explains one tunnel: since when, because of what, what happens next, what would fix it')
+  watchCommand('why', 'explains one tunnel: since when, the cause, the next step, the fix')
     .argument('<name>', 'the tunnel')
     .option('--json', 'print the explanation as JSON', false)
     .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible(io))));
 
-  watchCommand('events', 'what has happened, out of the evidence; --verify: whether that is as it was written')
-    .option('--follow', 'go on with what happens, until Ctrl-C', false)
-    .option('--tunnel <name>', 'only what is said of this one')
-    .option('--since <when>', 'a time, or a span before now as in 30m, 24h, 7d')
-    .option('--verify', 'check the chain of the files, without the daemon: 0 intact, 1 not, 2 there is none', false)
-    .option('--dir <directory>', 'for --verify: the state directory (default: the one that --config names)')
-    .option('--json', 'print JSON; with --follow one entry a line', false)
+  watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged')
+    .option('--follow', 'follow new events until Ctrl-C', false)
+    .option('--tunnel <name>', 'only events of this tunnel')
+    .option('--since <when>', 'a time, or a span before now, e.g. 30m, 24h, 7d')
+    .option(
+      '--verify',
+      'check the chain of the files without the daemon; exit code 0: intact, 1: broken, 2: no files',
+      false,
+    )
+    .option('--dir <directory>', 'for --verify: the state directory (default: state_dir in --config)')
+    .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
       ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
         options.verify
@@ -55,10 +59,10 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
       ),
     );
 
-  watchCommand('wait', 'blocks until tunnels are up, or may be retired')
-    .argument('[name...]', 'the tunnels (default: those of production, or all where none is)')
+  watchCommand('wait', 'waits until tunnels are up or retirable')
+    .argument('[name...]', 'the tunnels (default: production tunnels, or all if there are none)')
     .option('--for <condition>', 'up or retirable', 'up')
-    .option('--timeout <duration>', 'how long, as in 500ms, 60s, 5m', '60s')
+    .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(
       ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
