@@ -38,8 +38,8 @@ export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'link
   };
 }
 
-function nextAttempt(link: LinkStatus, now: string): string | undefined {
-  const wait = link.next_attempt_at === null ? 0 : Date.parse(link.next_attempt_at) - Date.parse(now);
+function nextAttempt(link: LinkStatus, now: Date): string | undefined {
+  const wait = link.next_attempt_at === null ? 0 : link.next_attempt_at.getTime() - now.getTime();
   const when = wait < 1_000 ? 'now' : `in ${formatSpan(wait)}`;
   const failed = link.attempts === 1 ? ' (1 attempt failed)' : ` (${link.attempts} attempts failed)`;
   const tried = link.attempts === 0 ? '' : failed;
@@ -58,10 +58,7 @@ function nextAttempt(link: LinkStatus, now: string): string | undefined {
 }
 
 /** Where the clients of a tunnel go, where there is something to say about it; undefined: through it, as ever. */
-export function routeText(
-  { route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>,
-  now: string,
-): string | undefined {
+export function routeText({ route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>, now: Date): string | undefined {
   if (!cutover || (cutover.phase === 'idle' && cutover.reason === null && route === 'tunnel')) return undefined;
   const { phase, since, reason, successor, usage } = cutover;
   const where = route === 'tunnel' ? 'through the tunnel' : `to the successor ${printable(successor)}`;
@@ -71,7 +68,7 @@ export function routeText(
 }
 
 /** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
-export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string): string[] {
+export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: Date): string[] {
   const { clients, other_clients } = usage;
   return [
     ...(clients ?? []).map((client) => `${clientText(client)}: ${use(client, now)}`),
@@ -79,7 +76,7 @@ export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string)
   ];
 }
 
-function use({ open, connections_total, last_seen_at }: ClientStatus | OtherClientsStatus, now: string): string {
+function use({ open, connections_total, last_seen_at }: ClientStatus | OtherClientsStatus, now: Date): string {
   const all = connections_total === 1 ? '1 connection' : `${connections_total} connections`;
   return open > 0 ? `${all}, ${open} open now` : `${all}, last seen ${spanBetween(last_seen_at, now)} ago`;
 }
