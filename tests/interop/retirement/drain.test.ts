@@ -183,7 +183,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     const cli = (...args: string[]) => runCli([...args, '--config', mesh.configFile]);
     expect(await cli('retire', 'hub')).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/no_rollback.*\n.*somebody/),
+      stderr: expect.stringMatching(/no_rollback.*\n.*Waiting does not clear no_rollback/s),
     });
     expect(await cli('retire', 'hub', '--wait', '20s')).toMatchObject({ code: 1 });
     expect(await cli('retire', 'hub', '--dry-run')).toMatchObject({
