@@ -1,7 +1,6 @@
 import type { ActorConfig } from '../../config/config.ts';
 import type { CredentialStatus } from '../../telemetry/status/status.ts';
-import { certificateTime } from '../ssh/certificate/certificate.ts';
-import { restrictions } from '../ssh/certificate/certificate-options.ts';
+import { certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import { type HeldCertificate, isAlive } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';

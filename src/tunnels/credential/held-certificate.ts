@@ -1,7 +1,6 @@
-import { type Certificate, certificateTime } from '../ssh/certificate/certificate.ts';
-import { restrictions } from '../ssh/certificate/certificate-options.ts';
-import { fingerprint } from '../ssh/fingerprint.ts';
+import { type Certificate, certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
+import { fingerprint } from '../ssh/public-key.ts';
 import type { Offer } from './offer.ts';
 import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';

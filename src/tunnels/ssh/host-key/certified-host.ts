@@ -1,7 +1,7 @@
 import { TunnelError } from '../../../base/errors.ts';
 import { type Certificate, parseCertificateBlob } from '../certificate/certificate.ts';
 import { certificateAlgorithm } from '../certificate/certificate-type.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint } from '../public-key.ts';
 import { checkHostCertificate, type HostAuthorities } from './host-certificate.ts';
 import { HOST_KEY_ALGORITHMS, type HostKeyPolicy } from './host-key-policy.ts';
 

@@ -2,7 +2,7 @@ import { TunnelError } from '../../../base/errors.ts';
 import { printable } from '../../../base/text/printable.ts';
 import { type Certificate, certificateTime } from '../certificate/certificate.ts';
 import { verifySignature } from '../certificate/certificate-signature.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint } from '../public-key.ts';
 import { matchPattern } from './host-pattern.ts';
 import type { KnownHost } from './known-hosts.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { usableIdentities } from '../../../../src/tunnels/credential/agent-identities.ts';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { buildCertificate, goodFields, signingKey } from '../../../support/certificates/built-certificate.ts';
 
 const nowMs = Number(goodFields.validAfter + 600n) * 1000;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../../src/base/errors.ts';
 import { checkUserCertificate, type Expectation } from '../../../../src/tunnels/credential/certificate-gate.ts';
 import { FOREVER, parseCertificateBlob } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { wireString } from '../../../../src/tunnels/ssh/wire.ts';
 import {
   buildCertificate,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
 import { keyFormat, parsePrivateKey } from '../../../../src/tunnels/ssh/private-key.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
 
 test.each([

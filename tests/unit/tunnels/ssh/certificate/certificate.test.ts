@@ -6,8 +6,9 @@ import {
   FOREVER,
   parseCertificate,
   parseCertificateBlob,
+  restrictions,
 } from '../../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { wireString } from '../../../../../src/tunnels/ssh/wire.ts';
 import {
   buildCertificate,
@@ -231,3 +232,15 @@ function outcome<T>(work: () => T): { read?: T; error?: TunnelError; code?: stri
     return { error, code: error.code };
   }
 }
+
+test('tells each restriction of a certificate, but not which command is forced', () => {
+  const criticalOptions: [string, Buffer][] = [
+    ['force-command', wireString('login --token canary')],
+    ['source-address', wireString('192.0.2.0/24')],
+  ];
+  expect(restrictions(parseCertificateBlob(buildCertificate()))).toEqual([]);
+  expect(restrictions(parseCertificateBlob(buildCertificate({ criticalOptions })))).toEqual([
+    'force-command',
+    'source-address=192.0.2.0/24',
+  ]);
+});

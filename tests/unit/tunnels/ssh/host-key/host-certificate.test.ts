@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../../../src/base/errors.ts';
 import { FOREVER, parseCertificateBlob } from '../../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
 import { CertifiedHosts, type FetchHostKey } from '../../../../../src/tunnels/ssh/host-key/certified-host.ts';
 import {
   checkHostCertificate,
   type HostAuthorities,
 } from '../../../../../src/tunnels/ssh/host-key/host-certificate.ts';
 import type { KnownHost } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import {
   buildCertificate,
   type CertificateFields,

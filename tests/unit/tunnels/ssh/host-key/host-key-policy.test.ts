@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
 import {
   checkHostKey,
   hostKeyAlgorithms,
@@ -7,6 +6,7 @@ import {
   hostTrust,
 } from '../../../../../src/tunnels/ssh/host-key/host-key-policy.ts';
 import { parseKnownHosts } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { blobOf, keyLine } from '../key-line.ts';
 
 const ED = 'ssh-ed25519';
