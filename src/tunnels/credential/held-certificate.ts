@@ -1,3 +1,4 @@
+import type { ActorConfig } from '../../config/config.ts';
 import { type Certificate, certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { fingerprint } from '../ssh/public-key.ts';
@@ -19,7 +20,7 @@ export interface HeldCertificate {
   readonly renewAfterMs: number;
 }
 
-export function idOf(certificate: Certificate): string {
+function idOf(certificate: Certificate): string {
   return fingerprint(certificate.blob);
 }
 
@@ -78,7 +79,12 @@ export function hold(certificate: Certificate, key: PrivateKey, renewAfter: numb
   };
 }
 
-export function offerCertificate({ certificate, key, id }: HeldCertificate, path: string, version: number): Offer {
+export function offerCertificate(
+  { certificate, key, id }: HeldCertificate,
+  actor: Pick<ActorConfig, 'key'>,
+  version: number,
+): Offer {
+  const path = actor.key.kind === 'file' ? actor.key.path : 'ssh-agent';
   return {
     credential: { type: 'certificate', key: key.key, fingerprint: key.fingerprint, certificate },
     facts: {
