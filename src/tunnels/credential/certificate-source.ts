@@ -103,7 +103,7 @@ export class CertificateSource implements ActorSource {
     const held = this.#held;
     if (held && (!isDeepStrictEqual(before.key, actor.key) || objectionTo(held.certificate, held.key, actor)))
       this.#held = undefined;
-    if (held && before.renewAfter !== actor.renewAfter)
+    else if (held && before.renewAfter !== actor.renewAfter)
       this.#held = hold(held.certificate, held.key, actor.renewAfter, this.#deps.random());
     this.#overdue = !this.#held || !isDeepStrictEqual(before.certCommand, actor.certCommand);
   }
