@@ -4,20 +4,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { ActorConfig } from '../../../../src/config/config.ts';
-import type { Issued, Issuer } from '../../../../src/tunnels/credential/issuer.ts';
 import { NeedRecord } from '../../../../src/tunnels/credential/need-record.ts';
 import type { Need } from '../../../../src/tunnels/credential/offer.ts';
 import { Rotator } from '../../../../src/tunnels/credential/rotator.ts';
-import { type Certificate, parseCertificate } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
-import type { PrivateKey } from '../../../../src/tunnels/ssh/private-key.ts';
+import type { Certificate } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
 import { wireString } from '../../../../src/tunnels/ssh/wire.ts';
-import { buildCertificate, type CertificateFields, lineOf } from '../../../support/certificates/built-certificate.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
+import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
 import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
 /** Reading a file takes real time, which the fake clock knows nothing of: as much as so many other looks at the disk. */
@@ -26,52 +23,6 @@ const settle = async () => {
   for (let look = 0; look < 5; look++) await stat(temp.path);
   await new Promise<void>((resolve) => really(resolve, 1));
 };
-
-/** A CA of which the test decides everything. */
-class FakeIssuer implements Issuer {
-  runs = 0;
-  /** From now, in milliseconds. */
-  validFor: readonly [number, number] = [0, HOUR];
-  failure: TunnelError | undefined;
-  hangs = false;
-  keeping: TunnelError | undefined;
-  before: Certificate | undefined;
-  unreadable: TunnelError | undefined;
-  saved: Certificate | undefined;
-  criticalOptions: CertificateFields['criticalOptions'] = [];
-
-  async issue(_: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
-    this.runs++;
-    if (this.hangs)
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
-    if (this.failure) throw this.failure;
-    const certificate = this.certify(key.key.getPublicSSH());
-    return {
-      certificate,
-      save: async () => {
-        if (this.keeping) throw this.keeping;
-        this.saved = certificate;
-      },
-    };
-  }
-
-  async kept(): Promise<Certificate | undefined> {
-    if (this.unreadable) throw this.unreadable;
-    return this.before;
-  }
-
-  certify(subject: Buffer, [from, to] = this.validFor): Certificate {
-    const at = (ms: number) => BigInt(Math.round((Date.now() + ms) / 1000));
-    const fields = {
-      subject,
-      serial: BigInt(this.runs),
-      validAfter: at(from),
-      validBefore: at(to),
-      criticalOptions: this.criticalOptions,
-    };
-    return parseCertificate(lineOf(buildCertificate(fields)));
-  }
-}
 
 let temp: TempDir;
 let issuer: FakeIssuer;
@@ -165,14 +116,6 @@ describe('a certificate', () => {
     expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
   });
 
-  test('is asked for once by all who want the first', async () => {
-    make();
-    expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
-    expect(issuer.saved?.serial).toBe(1n);
-    expect(versions).toEqual([2]);
-    expect(rotator.status()).toMatchObject({ type: 'certificate', serial: '1', renewal: { state: 'ok' } });
-  });
-
   test('is renewed at half its life, and the news is told', async () => {
     make();
     await serial();
@@ -220,13 +163,6 @@ describe('a certificate', () => {
     expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
   });
 
-  test('that a CA dates back is no reason to ask again at once', async () => {
-    issuer.validFor = [-2 * MINUTE, 7_000];
-    make();
-    for (let i = 0; i < 5; i++) await serial();
-    expect(issuer.runs).toBe(1);
-  });
-
   test('that ends during the login is replaced first, but a command that hangs is not waited for to its end', async () => {
     issuer.validFor = [0, MINUTE];
     make({ renewAfter: 0.99 });
@@ -238,13 +174,6 @@ describe('a certificate', () => {
     const current = serial();
     await pass(5_000, 500);
     expect(await current).toBe(2);
-  });
-
-  test('that cannot be kept is used all the same', async () => {
-    issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
-    make();
-    expect(await serial()).toBe(1);
-    expect(rotator.status().renewal).toMatchObject({ state: 'ok', last_error: { code: 'state_dir_unusable' } });
   });
 
   test('is the same again: nothing is replaced', async () => {
@@ -276,52 +205,9 @@ describe('what an earlier run has kept', () => {
     await pass(2 * MINUTE, 5_000);
     expect(issuer.runs).toBe(1);
   });
-
-  test.each(['expired', 'unreadable', 'of another key'])('is no use: %s', async (what) => {
-    if (what === 'expired') issuer.before = issuer.certify(await keyBlob(), [-HOUR, -MINUTE]);
-    if (what === 'of another key') issuer.before = parseCertificate(lineOf(buildCertificate()));
-    if (what === 'unreadable') issuer.unreadable = new TunnelError('state_dir_unusable', 'permission denied');
-    make();
-    expect(await serial()).toBe(1);
-  });
-});
-
-describe('a certificate that a server rejects', () => {
-  test('is replaced once before its time, and not again for a while', async () => {
-    make();
-    const { facts } = await rotator.current(NEED);
-    expect(await serial({ refused: [facts.id] })).toBe(2);
-    const second = await rotator.current(NEED);
-    expect(await serial({ refused: [facts.id, second.facts.id] })).toBe(2);
-    expect(issuer.runs).toBe(2);
-  });
-
-  test('gives way to the fallback, unless the link serves without', async () => {
-    const path = writeKey('fallback');
-    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
-    const first = await rotator.current(NEED);
-    const second = await rotator.current({ ...NEED, refused: [first.facts.id] });
-    const refused = [first.facts.id, second.facts.id];
-    expect(await serial({ refused, serving: true })).toBe(2);
-    const stand = await rotator.current({ ...NEED, refused });
-    expect(stand.facts).toMatchObject({ type: 'static_key', standIn: { code: 'auth_rejected' } });
-    expect(stand.facts.standIn?.message).toContain('documented');
-  });
 });
 
 describe('the fallback', () => {
-  test('that cannot be used says so after what it was wanted for', async () => {
-    const path = join(temp.path, 'absent');
-    issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
-    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
-    await expect(rotator.current(NEED)).rejects.toMatchObject({
-      code: 'key_unreadable',
-      message: expect.stringMatching(
-        /^no route to the CA; nor can the fallback be used: private key .* does not exist$/,
-      ),
-    });
-  });
-
   beforeEach(() => {
     const path = writeKey('fallback');
     issuer.failure = new TunnelError('cert_command_failed', 'away');
@@ -410,13 +296,6 @@ describe('a reload', () => {
     await pass(50 * MINUTE, MINUTE);
     expect(issuer.runs).toBe(1);
     expect(versions).toEqual([2]);
-  });
-
-  test('that asks for another principal has the certificate replaced', async () => {
-    make();
-    await serial();
-    rotator.reconfigure({ ...actor, principals: ['somebody-else'] });
-    expect(await code(serial())).toBe('cert_wrong_principal');
   });
 
   test('that brings a cert_command obtains the first certificate by itself', async () => {
