@@ -93,7 +93,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     const onClose = () => {
       settle();
-      const { peer, stepTimeoutMs, username, credential, ifRejected } = options;
+      const { peer, stepTimeoutMs, username, offered, ifRejected } = options;
       reject(
         signal.aborted
           ? signal.reason
@@ -109,7 +109,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 error: firstError,
                 greeting,
                 username,
-                credential,
+                offered,
                 ifRejected,
               }),
       );

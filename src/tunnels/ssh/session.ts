@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly peer: string;
   readonly username: string;
   /** What is offered, as shown in errors; nothing secret. */
-  readonly credential: string;
+  readonly offered: string;
   /** What would help when the server rejects it; undefined where the usual is right. */
   readonly ifRejected?: string | undefined;
   /** Exactly what is offered, in order; nothing else ever is. */

@@ -67,7 +67,7 @@ describe('a session', () => {
       {
         peer: 'test',
         username: sshd.user,
-        credential: 'a key',
+        offered: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify },
         stepTimeoutMs: 2_000,
@@ -122,7 +122,7 @@ describe('a session', () => {
       {
         peer: 'test',
         username: sshd.user,
-        credential: 'a key',
+        offered: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify: () => undefined },
         stepTimeoutMs: 2_000,
@@ -315,7 +315,7 @@ describe('no session', () => {
       {
         peer: '',
         username: sshd.user,
-        credential: 'a key',
+        offered: 'a key',
         stepTimeoutMs: 1_000,
         keepalive: hostOf(sshd).keepalive,
         hostKey: { algorithms: ['ssh-ed25519'], verify },
@@ -343,7 +343,7 @@ describe('no session', () => {
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     const opening = openSession(
       socket,
-      { ...options, credential: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },
+      { ...options, offered: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },
       AbortSignal.abort(new Error('stopping')),
     );
     await expect(opening).rejects.toThrow('stopping');

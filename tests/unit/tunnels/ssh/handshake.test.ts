@@ -12,7 +12,7 @@ const plain: HandshakeEnd = {
   error: undefined,
   greeting: '',
   username: 'tegwick',
-  credential: 'a key',
+  offered: 'a key',
   ifRejected: undefined,
 };
 
