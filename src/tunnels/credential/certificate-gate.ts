@@ -1,6 +1,7 @@
 import { TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
-import { type Certificate, certificateTime } from '../ssh/certificate/certificate.ts';
+import { type Certificate, timeText } from '../ssh/certificate/certificate.ts';
+import { type Check, firstObjection } from '../ssh/certificate/certificate-check.ts';
 import { verifySignature } from '../ssh/certificate/certificate-signature.ts';
 
 /** What a certificate is checked against. */
@@ -22,9 +23,6 @@ const FORWARDING = 'permit-port-forwarding';
 /** sshd refuses a certificate with any other (PROTOCOL.certkeys, "Critical options"). */
 const KNOWN_CRITICAL: ReadonlySet<string> = new Set(['force-command', 'source-address', 'verify-required']);
 
-/** Undefined: the check has nothing against it. */
-type Check = (certificate: Certificate, expected: Expectation, nowS: bigint) => TunnelError | undefined;
-
 /**
  * Everything that can be known of a user certificate without asking the server, so that a useless one costs no login: it
  * would count against this address there (sshd_config, PerSourcePenalties). Undefined when it may be used. Pure.
@@ -36,20 +34,15 @@ export function checkUserCertificate(
   expected: Expectation,
   nowMs: number,
 ): TunnelError | undefined {
-  const nowS = BigInt(Math.floor(nowMs / 1000));
-  for (const check of CHECKS) {
-    const error = check(certificate, expected, nowS);
-    if (error) return error;
-  }
-  return undefined;
+  return firstObjection(CHECKS, certificate, expected, nowMs);
 }
 
-const checkRole: Check = ({ role }) =>
+const checkRole: Check<Expectation> = ({ role }) =>
   role === 'user'
     ? undefined
     : invalid('the certificate is for a host, not for a user', 'Have the CA sign without -h, or with its user role.');
 
-const checkKey: Check = (certificate, { publicKey }) =>
+const checkKey: Check<Expectation> = (certificate, { publicKey }) =>
   certificate.keyBlob.equals(publicKey)
     ? undefined
     : invalid(
@@ -57,7 +50,7 @@ const checkKey: Check = (certificate, { publicKey }) =>
         'The CA must sign the public half of the configured key: cert_command finds its path in {pubkey}.',
       );
 
-const checkAuthority: Check = ({ caFingerprint }, { caFingerprints }) =>
+const checkAuthority: Check<Expectation> = ({ caFingerprint }, { caFingerprints }) =>
   caFingerprints === undefined || caFingerprints.includes(caFingerprint)
     ? undefined
     : invalid(
@@ -65,7 +58,7 @@ const checkAuthority: Check = ({ caFingerprint }, { caFingerprints }) =>
         'Find out who signed it; add the fingerprint to ca_fingerprints only if that is your CA.',
       );
 
-const checkSignature: Check = (certificate) => {
+const checkSignature: Check<Expectation> = (certificate) => {
   const { algorithm } = certificate.signature;
   switch (verifySignature(certificate)) {
     case 'valid':
@@ -83,7 +76,7 @@ const checkSignature: Check = (certificate) => {
   }
 };
 
-const checkSpan: Check = ({ validAfter, validBefore }) => {
+const checkSpan: Check<Expectation> = ({ validAfter, validBefore }) => {
   if (validBefore <= validAfter)
     return invalid('the certificate is never valid: it ends before it begins', 'Mend the validity that the CA gives.');
   if (validBefore - validAfter < SHORTEST_S)
@@ -94,19 +87,19 @@ const checkSpan: Check = ({ validAfter, validBefore }) => {
   return undefined;
 };
 
-const checkTime: Check = ({ validAfter, validBefore }, _, nowS) => {
+const checkTime: Check<Expectation> = ({ validAfter, validBefore }, _, nowS) => {
   if (validAfter > nowS + SKEW_S)
-    return new TunnelError('cert_not_yet_valid', `the certificate is valid only from ${shown(validAfter)} on`, {
-      hint: `It is ${shown(nowS)} on this node: if that is wrong, mend the clock (timedatectl), else that of the CA.`,
+    return new TunnelError('cert_not_yet_valid', `the certificate is valid only from ${timeText(validAfter)} on`, {
+      hint: `It is ${timeText(nowS)} on this node: if that is wrong, mend the clock (timedatectl), else that of the CA.`,
     });
   if (validBefore <= nowS)
-    return new TunnelError('cert_expired', `the certificate expired at ${shown(validBefore)}`, {
-      hint: `Obtain a new one; if it is new, compare the clocks: it is ${shown(nowS)} on this node.`,
+    return new TunnelError('cert_expired', `the certificate expired at ${timeText(validBefore)}`, {
+      hint: `Obtain a new one; if it is new, compare the clocks: it is ${timeText(nowS)} on this node.`,
     });
   return undefined;
 };
 
-const checkPrincipals: Check = ({ principals }, { principals: wanted = [] }) => {
+const checkPrincipals: Check<Expectation> = ({ principals }, { principals: wanted = [] }) => {
   if (principals.length === 0)
     return invalid('the certificate carries no principal', 'sshd takes none for nobody: have the CA name one (-n).');
   if (wanted.every((each) => principals.includes(each))) return undefined;
@@ -119,7 +112,7 @@ const checkPrincipals: Check = ({ principals }, { principals: wanted = [] }) => 
   );
 };
 
-const checkForwarding: Check = ({ extensions }) =>
+const checkForwarding: Check<Expectation> = ({ extensions }) =>
   extensions.has(FORWARDING)
     ? undefined
     : invalid(
@@ -127,7 +120,7 @@ const checkForwarding: Check = ({ extensions }) =>
         'Without it the server refuses every tunnel: have the CA permit port forwarding.',
       );
 
-const checkCritical: Check = ({ criticalOptions }) => {
+const checkCritical: Check<Expectation> = ({ criticalOptions }) => {
   for (const name of criticalOptions.keys()) {
     if (!KNOWN_CRITICAL.has(name))
       return invalid(
@@ -144,7 +137,7 @@ const checkCritical: Check = ({ criticalOptions }) => {
 };
 
 /** The first that fails is what the operator sees: nothing that a certificate says counts before its signature does. */
-const CHECKS: readonly Check[] = [
+const CHECKS: readonly Check<Expectation>[] = [
   checkRole,
   checkKey,
   checkAuthority,
@@ -158,10 +151,6 @@ const CHECKS: readonly Check[] = [
 
 function invalid(message: string, hint: string): TunnelError {
   return new TunnelError('cert_invalid', message, { hint });
-}
-
-function shown(seconds: bigint): string {
-  return certificateTime(seconds)?.toISOString() ?? 'the end of time';
 }
 
 function listed(principals: readonly string[]): string {

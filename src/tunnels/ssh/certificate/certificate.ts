@@ -73,6 +73,11 @@ export function certificateTime(seconds: bigint): Date | undefined {
   return seconds > LAST_SECOND ? undefined : new Date(Number(seconds) * 1000);
 }
 
+/** A time of a certificate in words. */
+export function timeText(seconds: bigint): string {
+  return certificateTime(seconds)?.toISOString() ?? 'the end of time';
+}
+
 /** From where a server takes the certificate, as the CA wrote it (PROTOCOL.certkeys); undefined: from anywhere. */
 export function sourceAddresses({ criticalOptions }: Pick<Certificate, 'criticalOptions'>): string | undefined {
   const data = criticalOptions.get('source-address');
