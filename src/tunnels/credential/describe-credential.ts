@@ -56,7 +56,8 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
   };
 }
 
-const NO_CERTIFICATE = {
+/** The fields that only a certificate has, for a credential that is none. */
+export const NO_CERTIFICATE = {
   key_id: null,
   serial: null,
   principals: null,
