@@ -23,7 +23,7 @@ export interface CertificateDependencies extends RenewalDependencies {
 /** A certificate that a server has rejected is replaced before its time, but no more often than this. */
 const REFUSED_MS = 600_000;
 
-/** A certificate that works is kept until there is another one; where there is none, the fallback is offered. */
+/** Keeps a certificate that works until there is another one. Without a certificate it offers the fallback. */
 export class CertificateSource implements ActorSource {
   readonly #context: ActorContext;
   readonly #deps: CertificateDependencies;
@@ -31,7 +31,7 @@ export class CertificateSource implements ActorSource {
   readonly #renewal: Renewal;
   #held: HeldCertificate | undefined;
   #renewing: Promise<TunnelError | undefined> | undefined;
-  /** Something has changed that the certificate in use knows nothing of. */
+  /** A reload has changed something that only the next certificate can have. */
   #overdue = false;
   #refusedAt: number | undefined;
   #toldExpired: string | undefined;
@@ -108,7 +108,7 @@ export class CertificateSource implements ActorSource {
     this.#overdue = !this.#held || !isDeepStrictEqual(before.certCommand, actor.certCommand);
   }
 
-  /** Settles once nothing of it runs any more; after the context's signal has aborted. */
+  /** Settles when nothing runs any more. To be called after the signal of the context has aborted. */
   async stopped(): Promise<void> {
     await this.#renewing;
     await this.#deps.record.flush();
@@ -118,7 +118,7 @@ export class CertificateSource implements ActorSource {
     return this.#held && isAlive(this.#held) ? this.#held : undefined;
   }
 
-  /** As good a certificate as can be had before the login. Never rejects. */
+  /** Renews first where the login needs it. Never rejects. */
   async #beReady(need: Need): Promise<void> {
     await this.#loadKept();
     const held = this.#alive;
@@ -132,12 +132,12 @@ export class CertificateSource implements ActorSource {
     if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
     if (!this.#renewing && !this.#renewal.mayRun) return;
     const renewed = this.#renew();
-    // While there is something to log in with, a command that hangs is not waited for until there is not.
+    // A command that hangs must not use up what is left of the certificate: wait for half of that.
     if (held) await settledWithin(renewed, (held.lifetime.validBeforeMs - Date.now()) / 2);
     else if (!this.#context.actor().fallback || this.#renewal.failures === 0) await renewed;
   }
 
-  /** One at a time: who asks meanwhile waits for the same. Never rejects: returns why there is no new certificate. */
+  /** One run at a time: all who ask meanwhile get its result. Never rejects: returns why there is no new certificate. */
   #renew(): Promise<TunnelError | undefined> {
     this.#renewing ??= this.#renewOnce().finally(() => {
       this.#renewing = undefined;
@@ -167,7 +167,7 @@ export class CertificateSource implements ActorSource {
     );
   }
 
-  /** Once: what an earlier run has kept, if it still passes. */
+  /** Once: the certificate that an earlier run has saved, if it still passes. */
   #loadKept(): Promise<void> {
     this.#kept ??= this.#loadOnce();
     return this.#kept;
@@ -190,7 +190,7 @@ export class CertificateSource implements ActorSource {
       const { message } = TunnelError.from(error);
       this.#deps.log.info(
         { event: 'certificate.kept_unusable', err: error },
-        `the kept certificate is no use: ${message}`,
+        `the saved certificate cannot be used: ${message}`,
       );
     }
   }

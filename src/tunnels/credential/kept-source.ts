@@ -9,10 +9,10 @@ import { inTime, offerKey, standInFor } from './key-offer.ts';
 import type { CredentialSource, Offer } from './offer.ts';
 
 /**
- * An actor's credential as it lies there, for who only looks: the key, or the certificate that the daemon has kept, or the
- * fallback where that is no use. No command is run and nothing is written.
+ * An actor's credential as it lies on disk: the key, or the certificate that the daemon has saved, or else the fallback.
+ * No command runs, and nothing is written.
  *
- * @param trial what has a certificate made where none that is kept is of use; asked for no more than one
+ * @param trial makes a certificate when the saved one cannot be used; called once at most
  */
 export function keptSource(
   actor: ActorConfig,
@@ -54,11 +54,11 @@ async function offerKept(
     return offer(made);
   }
   if (!objection)
-    throw new TunnelError('cert_command_failed', `no certificate of ${actor.name} is kept`, {
-      hint: 'The daemon obtains it when it runs; look at its log, or have cert_command tried: `fleet-mesh doctor --try-cert-command`.',
+    throw new TunnelError('cert_command_failed', `no certificate of ${actor.name} is saved`, {
+      hint: 'The running daemon obtains it: read its log, or try cert_command with `fleet-mesh doctor --try-cert-command`.',
     });
-  throw new TunnelError(objection.code, `the certificate that is kept is no use: ${objection.message}`, {
+  throw new TunnelError(objection.code, `the saved certificate cannot be used: ${objection.message}`, {
     cause: objection,
-    hint: `${objection.hint} The daemon renews it while it runs; \`fleet-mesh why\` and its log say what keeps it from that.`,
+    hint: `${objection.hint} The running daemon renews it; \`fleet-mesh why\` and its log say why a renewal fails.`,
   });
 }

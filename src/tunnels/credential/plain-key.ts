@@ -5,8 +5,8 @@ import { offerKey, standInFor } from './key-offer.ts';
 import type { CredentialFacts, Offer } from './offer.ts';
 
 /**
- * A key alone, read anew each time: as the actor's credential, or as the fallback for its certificate. Another key than the
- * last one supersedes it, as a new certificate does.
+ * A key alone: the actor's credential, or the fallback for its certificate. The key is read again for each offer. Another
+ * key supersedes the last one, as a new certificate does.
  */
 export class PlainKeySource implements ActorSource {
   readonly dueMs = undefined;
@@ -28,7 +28,7 @@ export class PlainKeySource implements ActorSource {
   }
 
   async lookAfter(keyChanged: boolean): Promise<void> {
-    // Who reads it next says what is wrong with it.
+    // The next login says what is wrong with the key.
     if (keyChanged) await this.current().catch(() => {});
   }
 
@@ -46,14 +46,17 @@ export class PlainKeySource implements ActorSource {
     const version = this.#context.version();
     const offer = await offerKey({ key }, version, standIn, this.#context.env).catch((thrown: unknown) => {
       const { code, message, hint } = TunnelError.from(thrown);
-      throw new TunnelError(code, `${why.message}; nor can the fallback be used: ${message}`, { cause: thrown, hint });
+      throw new TunnelError(code, `${why.message}; the fallback cannot be used either: ${message}`, {
+        cause: thrown,
+        hint,
+      });
     });
     return this.#handOut(offer);
   }
 
   #handOut(offer: Offer): Offer {
     const last = this.#last;
-    // Which of an agent's keys a session goes by is not known: one more in there is no reason to replace it.
+    // Nobody knows which of an agent's keys a session uses: one key more is no reason to replace the session.
     const stays = last?.type === 'agent' && offer.facts.type === 'agent';
     if (last && last.id !== offer.facts.id && !stays) this.#context.supersede();
     this.#last = { ...offer.facts, version: this.#context.version() };
@@ -61,7 +64,7 @@ export class PlainKeySource implements ActorSource {
   }
 }
 
-/** What of the settings decides which key is offered. */
+/** The settings that decide which key is offered; to be compared. */
 export function sourceOf({ key, principals, caFingerprints }: ActorConfig): unknown {
   return key.kind === 'agent' ? { key, principals, caFingerprints } : key;
 }

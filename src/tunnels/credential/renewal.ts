@@ -21,16 +21,16 @@ export interface RenewalDependencies {
   random(): number;
 }
 
-/** What a run has brought: a certificate that passed the gate. */
+/** The certificate of a run; it has passed the gate. */
 export interface Renewed {
   readonly held: HeldCertificate;
   /** Whether it is another one than before. */
   readonly changed: boolean;
-  /** Keeps it for the next start. Never rejects: {@link Renewal.error} says why it is not kept. */
+  /** Saves it for the next start. Never rejects: {@link Renewal.error} says why it is not saved. */
   keep(): Promise<void>;
 }
 
-/** The runs of an actor's `cert_command`: spaced after failures, and what came of the last. */
+/** Runs an actor's `cert_command`, spaces the runs after failures, and knows how the last one ended. */
 export class Renewal {
   readonly #context: ActorContext;
   readonly #deps: RenewalDependencies;
@@ -50,7 +50,7 @@ export class Renewal {
     return this.#failures;
   }
 
-  /** Why the last run failed, or what it could not do besides. */
+  /** Why the last run failed, or why its certificate is not saved. */
   get error(): TunnelError | undefined {
     return this.#error;
   }
@@ -70,8 +70,8 @@ export class Renewal {
   }
 
   /**
-   * Runs the command once and returns the certificate, or why there is none; undefined when a reload has come in between,
-   * so that the run says nothing. Never rejects. Not to be called while a run is under way.
+   * Runs the command once and returns the certificate, or the reason why there is none. Undefined: a reload came in
+   * between, so the run counts for nothing. Never rejects. The caller waits for one run before the next.
    *
    * @param inUse the certificate in use when the run ends, expired or not
    */
@@ -82,7 +82,6 @@ export class Renewal {
       const key = await loadCertifiedKey(actor, context.env);
       const issued = await this.#deps.issuer.issue(actor, key, context.signal);
       const wanted = context.actor();
-      // A reload has come in between: the loop asks again.
       if (!isDeepStrictEqual(actor.key, wanted.key) || !wanted.certCommand) return undefined;
       const objection = objectionTo(issued.certificate, key, wanted);
       if (objection) throw objection;
@@ -116,7 +115,9 @@ export class Renewal {
     const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
     this.#retry = { since: now(), delayMs };
     this.#deps.metrics.certificateRenewals.inc({ actor: this.#context.actor().name, result: 'failed' });
-    const until = inUse ? `the one in use ends at ${endOf(inUse)}` : 'there is none to log in with';
+    const until = inUse
+      ? `the certificate in use expires at ${endOf(inUse)}`
+      : 'there is no certificate to log in with';
     const fields = { failures: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
     this.#tell(
@@ -126,12 +127,11 @@ export class Renewal {
     );
   }
 
-  /** It works, but a restart will not find it. */
   #notKept(error: TunnelError): void {
     this.#error = error;
     this.#deps.log.warn(
       { event: 'certificate.not_kept', err: error },
-      `a restart will need a new one: ${error.message}`,
+      `the certificate is not saved, so a restart needs a new one: ${error.message}`,
     );
   }
 

@@ -12,7 +12,7 @@ import type { CredentialSource, Need, Offer } from './offer.ts';
 import { PlainKeySource, sourceOf } from './plain-key.ts';
 
 export interface RotatorDependencies extends CertificateDependencies {
-  /** The daemon's. */
+  /** The environment of the daemon. */
   readonly env: NodeJS.ProcessEnv;
   /** Sessions with a credential of an older version than this are to be replaced. */
   onChange(version: number): void;
@@ -22,8 +22,9 @@ export interface RotatorDependencies extends CertificateDependencies {
 const LOOK_MS = 5_000;
 
 /**
- * What one actor authenticates with, now and from now on; its links share it. Says when one credential takes the place of
- * another: a certificate that was renewed, or a key that was replaced on disk.
+ * The credentials of one actor; its links share them. Each has a version, which grows when a certificate is renewed or a key
+ * is replaced. Links get the version twice: pushed, so that they replace older sessions, and with each offer, so that they
+ * know the version of the new session.
  */
 export class Rotator implements CredentialSource {
   readonly #deps: RotatorDependencies;
@@ -50,10 +51,10 @@ export class Rotator implements CredentialSource {
     this.#watch = new FileWatch(fileOf(actor));
   }
 
-  /** Begins to look after it: loads what was kept, renews in time, watches the key file. */
+  /** Begins to load the saved certificate, to renew in time, and to watch the key file. */
   start(): void {
     if (this.#loop) return;
-    // Before anybody reads the key: what is written from then on is a change.
+    // Before anybody reads the key: every later write is a change.
     void this.#watch.hasChanged();
     this.#loop = repeat(
       () => this.#look(),
@@ -73,7 +74,7 @@ export class Rotator implements CredentialSource {
     return this.#source.current(need);
   }
 
-  /** A new one now, whatever the time: obtained, or the same key taken up anew. Rejects with a TunnelError. */
+  /** Obtains a new certificate now, or reads the key again; sessions are replaced in any case. Rejects with a TunnelError. */
   async rotate(): Promise<void> {
     this.start();
     const before = this.#version;
@@ -81,7 +82,7 @@ export class Rotator implements CredentialSource {
     if (this.#version === before) this.#supersede();
   }
 
-  /** New settings. What is in use goes on being used while it passes them, and until there is something else. */
+  /** A reload. A credential that passes the new settings stays in use until there is another one. */
   reconfigure(actor: ActorConfig): void {
     const before = this.#actor;
     this.#actor = actor;
@@ -93,7 +94,7 @@ export class Rotator implements CredentialSource {
     else if (before.certCommand || !isDeepStrictEqual(sourceOf(before), sourceOf(actor))) this.#supersede();
   }
 
-  /** A session serves with the fallback. */
+  /** A session served clients with the fallback. */
   noteNeeded(at: Date): void {
     this.#deps.record.needed(at);
   }

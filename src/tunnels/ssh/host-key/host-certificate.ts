@@ -83,11 +83,11 @@ const checkSignature: Check<HostAuthorities> = (certificate, { host }) => {
 };
 
 const checkTime: Check<HostAuthorities> = ({ validAfter, validBefore }, { host }, nowS) => {
-  const clock = `It is ${timeText(nowS)} on this node`;
+  const clock = `The clock of this node says ${timeText(nowS)}`;
   if (nowS < validAfter)
     return invalid(
-      `the host certificate of ${host} is valid only from ${timeText(validAfter)} on`,
-      `${clock}: if that is wrong, mend the clock.`,
+      `the host certificate of ${host} is not valid before ${timeText(validAfter)}`,
+      `${clock}: if it is wrong, fix it (timedatectl).`,
     );
   if (nowS >= validBefore)
     return invalid(
@@ -112,8 +112,8 @@ const checkCritical: Check<HostAuthorities> = ({ criticalOptions }, { host }) =>
   criticalOptions.size === 0
     ? undefined
     : invalid(
-        `the host certificate of ${host} has a critical option, and none is known for hosts`,
-        'Have the CA leave it out: ssh refuses it too.',
+        `the host certificate of ${host} has a critical option, and host certificates have none`,
+        'Have the CA remove the option: ssh rejects such a certificate too.',
       );
 
 const CHECKS: readonly Check<HostAuthorities>[] = [
@@ -129,7 +129,7 @@ const CHECKS: readonly Check<HostAuthorities>[] = [
 /** For a plain key, presented or certified. */
 export function revokedKey(name: string, presented: string, line: KnownHost): TunnelError {
   return new TunnelError('host_key_changed', `${name} presented ${presented}, which is revoked (${line.place})`, {
-    hint: `${line.place} marks this key @revoked: whoever holds it must not be trusted. The host needs a new key.`,
+    hint: `${line.place} marks this key @revoked: do not trust a host that has it. The host needs a new key.`,
   });
 }
 

@@ -72,21 +72,21 @@ describe('each fault has its own sentence', () => {
     [{ validBefore: validAfter }, {}, 'cert_invalid', /ends before it begins/],
     [{ validBefore: 0n }, {}, 'cert_invalid', /ends before it begins/],
     [{ validBefore: validAfter + 4n }, {}, 'cert_invalid', /valid for 4 s, which is too short/],
-    [{ principals: [] }, {}, 'cert_invalid', /carries no principal/],
+    [{ principals: [] }, {}, 'cert_invalid', /has no principal/],
     [
       { principals: ['agt-operator'] },
       { principals: ['atm-fleet-mesh'] },
       'cert_wrong_principal',
-      /^the certificate carries \[agt-operator\], the server wants \[atm-fleet-mesh\]$/,
+      /^the certificate has the principals \[agt-operator\], required are \[atm-fleet-mesh\]$/,
     ],
     [
       { principals: ['a', 'b\u001b[31m'] },
       { principals: ['a', 'c'] },
       'cert_wrong_principal',
-      /^the certificate carries \[a, b\uFFFD\[31m\], the server wants \[a, c\]$/,
+      /^the certificate has the principals \[a, b\uFFFD\[31m\], required are \[a, c\]$/,
     ],
-    [{ extensions: [] }, {}, 'cert_invalid', /does not carry permit-port-forwarding/],
-    [{ extensions: [['permit-pty', flag]] }, {}, 'cert_invalid', /does not carry permit-port-forwarding/],
+    [{ extensions: [] }, {}, 'cert_invalid', /lacks permit-port-forwarding/],
+    [{ extensions: [['permit-pty', flag]] }, {}, 'cert_invalid', /lacks permit-port-forwarding/],
     [{ criticalOptions: [['weird@example', flag]] }, {}, 'cert_invalid', /critical option weird@example/],
     [{ criticalOptions: [['verify-required', flag]] }, {}, 'cert_invalid', /verify-required/],
   ])('%#', (fields, expected, code, message) => {
@@ -114,7 +114,7 @@ describe('time', () => {
   test('both say what time it is here', () => {
     const early = check({}, {}, Date.parse('2023-11-14T22:00:00Z'));
     expect(early?.message).toContain('2023-11-14T22:13:20.000Z');
-    expect(early?.hint).toMatch(/It is 2023-11-14T22:00:00.000Z on this node.*mend the clock/);
+    expect(early?.hint).toMatch(/this node says 2023-11-14T22:00:00.000Z.*fix the clock/);
     const late = check({}, {}, Date.parse('2023-11-15T00:00:00Z'));
     expect(late?.message).toContain('expired at 2023-11-14T23:13:20.000Z');
     expect(late?.hint).toContain('2023-11-15T00:00:00.000Z');

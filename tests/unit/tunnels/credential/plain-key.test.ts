@@ -90,7 +90,9 @@ describe('standIn', () => {
     const key = { kind: 'file', path: join(temp.path, 'absent'), passphraseFile: undefined } as const;
     await expect(source.standIn({ key, exception: 'documented' }, why)).rejects.toMatchObject({
       code: 'key_unreadable',
-      message: expect.stringMatching(/^no route to the CA; .*: private key .* does not exist$/),
+      message: expect.stringMatching(
+        /^no route to the CA; the fallback cannot be used either: private key .* does not exist$/,
+      ),
     });
   });
 });

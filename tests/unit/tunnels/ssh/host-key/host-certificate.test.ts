@@ -64,7 +64,7 @@ describe('a host certificate', () => {
       'host_cert_invalid',
       /does not verify/,
     ],
-    ['that is not valid yet', { validAfter: 1_700_000_601n }, {}, 'host_cert_invalid', /valid only from/],
+    ['that is not valid yet', { validAfter: 1_700_000_601n }, {}, 'host_cert_invalid', /not valid before/],
     ['that expired', { validBefore: 1_700_000_600n }, {}, 'host_cert_invalid', /expired at/],
     [
       'for another name',
