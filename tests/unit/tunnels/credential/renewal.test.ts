@@ -9,6 +9,7 @@ import { generatedKey } from '../../../support/certificates/generated-key.ts';
 import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
 import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 let temp: TempDir;
 let issuer: FakeIssuer;
@@ -112,7 +113,8 @@ describe('run', () => {
     issuer.hangs = true;
     const running = renewal.run(none);
     const reason = new TunnelError('internal', 'stopping');
-    setTimeout(() => stop.abort(reason), 20);
+    await waitUntil('a run of the command', () => issuer.runs === 1);
+    stop.abort(reason);
     expect(await running).toBe(reason);
     expect([renewal.failures, counted, noted]).toEqual([0, [], []]);
   });

@@ -99,7 +99,7 @@ afterEach(async () => {
   temp[Symbol.dispose]();
 });
 
-test('an agent is held to another principal at once, and replaced for nothing else that speaks of certificates', () => {
+test('replaces the sessions of an agent when its principals change, and for no other setting of certificates', () => {
   make({ key: { kind: 'agent' }, certCommand: undefined });
   rotator.reconfigure({ ...actor, renewAfter: 0.9 });
   expect(versions).toEqual([]);
@@ -108,7 +108,7 @@ test('an agent is held to another principal at once, and replaced for nothing el
 });
 
 describe('a certificate', () => {
-  test('that a server rejects has another remedy than a key, and its status tells how it is restricted', async () => {
+  test('has its own hint for a rejection, and its restrictions in the status', async () => {
     make();
     issuer.criticalOptions = [['source-address', wireString('192.0.2.0/24')]];
     const { ifRejected } = await rotator.current(NEED);
@@ -116,7 +116,7 @@ describe('a certificate', () => {
     expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
   });
 
-  test('is renewed at half its life, and the news is told', async () => {
+  test('is renewed at half its life, with a new version', async () => {
     make();
     await serial();
     await pass(29 * MINUTE, MINUTE);
@@ -127,7 +127,7 @@ describe('a certificate', () => {
     expect((await rotator.current(NEED)).facts.version).toBe(3);
   });
 
-  test('that works is kept while the CA is down, to its end, and its end is told', async () => {
+  test('stays in use until it expires while the CA is down, and the status says so', async () => {
     make();
     await serial();
     issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
@@ -152,7 +152,7 @@ describe('a certificate', () => {
   test.each([
     ['ahead', [10 * MINUTE, 70 * MINUTE], 'cert_not_yet_valid'],
     ['behind', [-70 * MINUTE, -10 * MINUTE], 'cert_expired'],
-  ] as const)('of a CA whose clock is %s is refused, and the one in use kept', async (_, validFor, expected) => {
+  ] as const)('is refused when the clock of the CA is %s, and the one in use stays', async (_, validFor, expected) => {
     make();
     await serial();
     issuer.validFor = validFor;
@@ -163,7 +163,7 @@ describe('a certificate', () => {
     expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
   });
 
-  test('that ends during the login is replaced first, but a command that hangs is not waited for to its end', async () => {
+  test('is replaced before a login that it would not outlive, unless the command hangs', async () => {
     issuer.validFor = [0, MINUTE];
     make({ renewAfter: 0.99 });
     await serial();
@@ -176,7 +176,7 @@ describe('a certificate', () => {
     expect(await current).toBe(2);
   });
 
-  test('is the same again: nothing is replaced', async () => {
+  test('replaces no session when the command gives the same one again', async () => {
     make();
     await serial();
     const same = issuer.saved as Certificate;
@@ -189,14 +189,14 @@ describe('a certificate', () => {
   });
 });
 
-describe('what an earlier run has kept', () => {
+describe('a saved certificate', () => {
   const keyBlob = async () => {
     const { credential } = await make({ certCommand: undefined }).current(NEED);
     await rotator.stop();
     return credential.type === 'static_key' ? credential.key.getPublicSSH() : Buffer.alloc(0);
   };
 
-  test('is used without asking anybody', async () => {
+  test('is used until its renewal without a run of the command', async () => {
     issuer.before = issuer.certify(await keyBlob(), [-30 * MINUTE, 30 * MINUTE]);
     make();
     expect(await serial()).toBe(0);
@@ -214,7 +214,7 @@ describe('the fallback', () => {
     make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
   });
 
-  test('stands in while there is no certificate, and ends by itself', async () => {
+  test('is offered while there is no certificate, and ends by itself', async () => {
     const { facts } = await rotator.current(NEED);
     expect(facts).toMatchObject({ type: 'static_key', standIn: { code: 'cert_command_failed' } });
     expect(rotator.status()).toMatchObject({ type: 'static_key', static_key: { removable: false } });
@@ -226,14 +226,14 @@ describe('the fallback', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('is not waited for by a command that hangs, once that has failed', async () => {
+  test('is offered at once while the command hangs after a failure', async () => {
     await rotator.current(NEED);
     issuer.hangs = true;
     await pass(31_000);
     expect(await serial()).toBe('static_key');
   });
 
-  test('can go once a certificate was issued after it was last needed, also after a restart', async () => {
+  test('can be removed when a certificate is newer than its last use, also after a restart', async () => {
     await rotator.current(NEED);
     issuer.failure = undefined;
     await pass(35_000);
@@ -251,7 +251,7 @@ describe('the fallback', () => {
 });
 
 describe('a key without a certificate', () => {
-  test('that is replaced on disk is news', async () => {
+  test('gets a new version when it is replaced on disk', async () => {
     make({ certCommand: undefined });
     const before = await rotator.current(NEED);
     writeKey();
@@ -261,7 +261,7 @@ describe('a key without a certificate', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('that is gone for a moment is none', async () => {
+  test('keeps its version while its file is empty for a moment', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
@@ -271,8 +271,8 @@ describe('a key without a certificate', () => {
   });
 });
 
-describe('on command', () => {
-  test('a certificate is obtained whatever the time, and a failure is told', async () => {
+describe('rotate', () => {
+  test('obtains a certificate whatever the time, and rejects when that fails', async () => {
     make();
     await serial();
     await rotator.rotate();
@@ -282,7 +282,7 @@ describe('on command', () => {
     expect(await serial()).toBe(2);
   });
 
-  test('the same key is taken up anew', async () => {
+  test('gives the same key a new version', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     await rotator.rotate();
@@ -291,7 +291,7 @@ describe('on command', () => {
 });
 
 describe('a reload', () => {
-  test('of renew_after replaces nothing', async () => {
+  test('replaces no session when renew_after changes', async () => {
     make();
     await serial();
     rotator.reconfigure({ ...actor, renewAfter: 0.9 });
@@ -300,7 +300,7 @@ describe('a reload', () => {
     expect(versions).toEqual([2]);
   });
 
-  test('that brings a cert_command obtains the first certificate by itself', async () => {
+  test('obtains the first certificate by itself when it brings a cert_command', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     rotator.reconfigure({ ...actor, certCommand: { argv: ['sign'], timeoutMs: 30_000, workingDirectory: '/' } });

@@ -30,8 +30,8 @@ function build(writer: Writer, payload: Buffer): void {
   writer.finalize(packet);
 }
 
-describe('one request', () => {
-  test('goes out as it is wanted, and the next one is nobody else’s business', () => {
+describe(sendInstead, () => {
+  test('sends one packet as wanted, and leaves the next one alone', () => {
     const writer = new Writer();
     sendInstead(clientWith(writer), built, wanted, () => build(writer, built));
     build(writer, built);
@@ -39,7 +39,7 @@ describe('one request', () => {
     expect(Object.hasOwn(writer, 'finalize')).toBe(false);
   });
 
-  test('is left alone once ssh2 builds it so by itself', () => {
+  test('leaves a packet alone that ssh2 has built as wanted', () => {
     const writer = new Writer();
     sendInstead(clientWith(writer), built, wanted, () => build(writer, wanted));
     expect(writer.sent).toEqual([wanted.toString()]);
@@ -50,7 +50,7 @@ describe('one request', () => {
     ['is cut short', (writer) => build(writer, built.subarray(0, -1)), []],
     ['is never built', () => {}, []],
     ['is followed by a second', (writer) => [1, 2].forEach(() => void build(writer, built)), [wanted.toString()]],
-  ])('that %s ends in a clear error, and no such packet leaves', (_, send, sent) => {
+  ])('throws, and sends no such packet, when the request %s', (_, send, sent) => {
     const writer = new Writer();
     expect(() => sendInstead(clientWith(writer), built, wanted, () => send(writer))).toThrow(
       expect.objectContaining({ code: 'internal', message: expect.stringMatching(/^certificate login: .*ssh2/) }),
@@ -59,7 +59,7 @@ describe('one request', () => {
     expect(Object.hasOwn(writer, 'finalize')).toBe(false);
   });
 
-  test('that fails elsewhere fails as that, and nothing stays covered', () => {
+  test('passes on an error from elsewhere, and uncovers the writer', () => {
     const writer = new Writer();
     const work = () => {
       throw new Error('elsewhere');

@@ -81,12 +81,12 @@ describe('a host certificate', () => {
       'host_cert_invalid',
       /critical option/,
     ],
-  ])('%s does not', (_, fields, differently, code, message) => {
+  ])('does not vouch for its host %s', (_, fields, differently, code, message) => {
     expect(check(fields, differently)).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
 
-describe('knowing hosts by them', () => {
+describe(CertifiedHosts, () => {
   const certificate = built();
   const counted = (answer: () => Buffer | undefined): FetchHostKey & { calls: number } => {
     const fetch = Object.assign(
@@ -114,7 +114,7 @@ describe('knowing hosts by them', () => {
     });
   });
 
-  test('asks a host once, as long as what it said is good', async () => {
+  test('asks a host once, as long as its certificate is good', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     let now = nowMs;
@@ -133,7 +133,7 @@ describe('knowing hosts by them', () => {
     expect(fetch.calls).toBe(4);
   });
 
-  test('a key that is another since is a reason to ask again, not yet an alarm', async () => {
+  test('asks again, without an alarm, when the key has changed since', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     const ask = () => hosts.policy('h', trusted, fetch, () => nowMs);
@@ -147,7 +147,7 @@ describe('knowing hosts by them', () => {
     ['nothing', undefined, /presents no host certificate/],
     ['a plain key', goodFields.subject, /cannot be read/],
     ['garbage', Buffer.alloc(3), /cannot be read/],
-  ])('%s is refused as that', async (_, answer, message) => {
+  ])('refuses %s in the place of a host certificate', async (_, answer, message) => {
     await expect(
       new CertifiedHosts().policy(
         'h',
