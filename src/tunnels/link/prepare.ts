@@ -44,7 +44,7 @@ export async function prepare(
         {
           peer,
           username,
-          credential: label,
+          offered: label,
           ifRejected,
           authMethods: authMethods(credential, username),
           hostKey,
