@@ -13,12 +13,11 @@ import { Link } from '../link/link.ts';
 import type { LinkDependencies } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { Prepare } from '../link/session.ts';
-import { endLinks } from './end-links.ts';
-import { type Entry, entryOf, type LinkSettings, wantedLinks } from './link-table.ts';
-import { NO_LINK } from './no-link.ts';
+import { type Entry, endLinks, entryOf, type LinkSettings, wantedLinks } from './link-table.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
 import { Tunnel } from './tunnel.ts';
+import { NO_LINK } from './tunnel-link.ts';
 import { isHere, unboundListeners } from './unbound.ts';
 
 export interface SupervisorDependencies {
