@@ -1,6 +1,6 @@
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
-import { TunnelError } from '../../base/errors.ts';
+import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
@@ -9,7 +9,6 @@ import type { Channel, ChannelSource, Originator } from '../channel/channel-sour
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
-import { isCredentialRejection } from './backoff.ts';
 import { Carriers } from './carriers.ts';
 import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';

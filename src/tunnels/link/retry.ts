@@ -1,7 +1,7 @@
-import type { TunnelError } from '../../base/errors.ts';
+import { isRejection, type TunnelError } from '../../base/errors.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
-import { demandedDelayMs, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { demandedDelayMs, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
 /** An attempt in vain, as it is told. */
