@@ -12,7 +12,7 @@ import type { Junction } from '../forward/junction.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
-import type { Prepare } from '../link/session.ts';
+import type { Prepare } from '../link/prepare.ts';
 import { type Entry, endLinks, entryOf, type LinkSettings, wantedLinks } from './link-table.ts';
 import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
 import { targetsOf } from './target.ts';
