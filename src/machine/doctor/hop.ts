@@ -35,7 +35,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
       session: undefined,
     };
   }
-  const { type, fingerprint, standIn } = attempt.credential;
+  const { type, fingerprint, standIn } = attempt.facts;
   const local: Finding[] = [
     { step: 'known hosts', verdict: 'ok', detail: `${host.knownHosts} has keys of ${host.address}` },
     // The way is gone all the same, as the daemon goes it.

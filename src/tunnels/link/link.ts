@@ -79,7 +79,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
   get standIn(): TunnelError | undefined {
-    return this.#roster.choose()?.credential.standIn;
+    return this.#roster.choose()?.facts.standIn;
   }
 
   get nextAttemptAt(): Date | undefined {
@@ -262,11 +262,11 @@ export class Link implements ChannelSource, JumpLink {
     const [host, actor] = [this.#host, this.#actor];
     const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
     const labels = { host: host.name, actor: actor.name };
-    let credential: CredentialFacts | undefined;
+    let offered: CredentialFacts | undefined;
     this.#retry.begin();
     this.#deps.onChange();
     try {
-      const outcome = await attemptSession(options, this.#deps, (offered) => (credential = offered), signal);
+      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), signal);
       if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
       this.#add(outcome.held);
@@ -275,9 +275,9 @@ export class Link implements ChannelSource, JumpLink {
       const error = TunnelError.from(thrown);
       this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: error.code });
       const rejected = isCredentialRejection(error);
-      if (rejected) this.#rejection.note(host, credential, error, performance.now());
+      if (rejected) this.#rejection.note(host, offered, error, performance.now());
       // Whoever hands out certificates may have another one; what is offered then is never the same at once.
-      this.#fail(error, rejected && credential?.type === 'certificate' && error.code !== 'penalised');
+      this.#fail(error, rejected && offered?.type === 'certificate' && error.code !== 'penalised');
     }
   }
 

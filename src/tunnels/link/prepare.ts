@@ -12,7 +12,8 @@ import type { ConnectStep, LinkSession, Route } from './session.ts';
 
 /** One attempt, after everything local was read and checked and before anything touched the network. */
 export interface Attempt {
-  readonly credential: CredentialFacts;
+  /** Of the credential that the attempt offers. */
+  readonly facts: CredentialFacts;
   /** Rejects with a TunnelError. `onStep` is told of each step as it begins, in their order. */
   connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
 }
@@ -41,7 +42,7 @@ export async function prepare(
   const trust = hostTrust(known.entries, host.address, host.port);
   const { credential, facts, label, ifRejected } = await credentials.current(need);
   return {
-    credential: facts,
+    facts,
     connect: async (signal, route, onAnyStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
       const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;

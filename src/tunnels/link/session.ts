@@ -45,7 +45,8 @@ export interface Held {
   readonly id: number;
   /** Sessions of an older generation were made with settings that no longer hold, and are replaced before they end. */
   readonly generation: number;
-  readonly credential: CredentialFacts;
+  /** Of the credential that the session was made with. */
+  readonly facts: CredentialFacts;
   readonly session: LinkSession;
   /** What it runs over; undefined where it is dialled directly. */
   readonly carrier?: Carrier | undefined;

@@ -185,7 +185,7 @@ export class FakeNetwork {
     this.needs.push(need);
     await this.onPrepare?.(need);
     if (this.stuck) await new Promise(() => {});
-    return { credential: this.credential, connect: (signal) => this.#connect(host, signal) };
+    return { facts: this.credential, connect: (signal) => this.#connect(host, signal) };
   }
 
   #connect(host: HostConfig, signal: AbortSignal): Promise<LinkSession> {
