@@ -4,16 +4,16 @@ import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
-import { type Tell, teller } from '../../telemetry/tell.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
 import { Carriers } from './carriers.ts';
-import { describeLink, sessionFields } from './describe.ts';
+import { describeLink } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
+import { LinkNews } from './news.ts';
 import { openOn } from './open.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Rejection } from './rejection.ts';
@@ -31,7 +31,7 @@ const CUT_MS = 50;
  */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
-  readonly #tell: Tell;
+  readonly #news: LinkNews;
   readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
@@ -43,7 +43,6 @@ export class Link implements ChannelSource, JumpLink {
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
-  #downSince: number | undefined;
   readonly #wake = new Wake();
   #loop: Promise<void> | undefined;
 
@@ -52,7 +51,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#actor = options.actor;
     this.#jump = options.jump;
     this.#deps = deps;
-    this.#tell = teller(deps.log, deps.note);
+    this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
@@ -119,12 +118,10 @@ export class Link implements ChannelSource, JumpLink {
   async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
     if (!first)
       throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    const labels = { host: this.#host.name, actor: this.#actor.name };
     const deps = {
       budget: this.#hedges,
       other: () => this.#roster.choose(first),
-      onRaced: (winner: 'first' | 'second') =>
-        this.#deps.metrics.linkHedgedOpens.inc({ ...labels, result: winner === 'second' ? 'won' : 'lost' }),
+      onRaced: (winner: 'first' | 'second') => this.#news.hedged(winner),
     };
     return openOn(first, target, originator, deps, signal);
   }
@@ -236,8 +233,7 @@ export class Link implements ChannelSource, JumpLink {
     if (!jump || jump.ready) return false;
     if (this.#retry.activity.kind === 'stranded') return true;
     this.#retry.strand(jump);
-    const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
-    this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
+    this.#news.stranded(jump.hostName, this.lastError);
     for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
     this.#deps.onChange();
     return true;
@@ -261,19 +257,18 @@ export class Link implements ChannelSource, JumpLink {
   async #attempt(signal: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
     const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
-    const labels = { host: host.name, actor: actor.name };
     let offered: CredentialFacts | undefined;
     this.#retry.begin();
     this.#deps.onChange();
     try {
       const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), signal);
       if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
-      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
+      this.#news.attempted('ok');
       this.#add(outcome.held);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
-      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: error.code });
+      this.#news.attempted(error.code);
       const rejected = isCredentialRejection(error);
       if (rejected) this.#rejection.note(host, offered, error, performance.now());
       // Whoever hands out certificates may have another one; what is offered then is never the same at once.
@@ -290,12 +285,7 @@ export class Link implements ChannelSource, JumpLink {
 
   #add(held: Held): void {
     this.#retry.succeeded();
-    if (this.#downSince !== undefined) {
-      const labels = { host: this.#host.name, actor: this.#actor.name };
-      this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
-      this.#downSince = undefined;
-    }
-    this.#tell({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
+    this.#news.sessionUp(held);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
@@ -310,9 +300,7 @@ export class Link implements ChannelSource, JumpLink {
     if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
     const reconnects = this.#roster.current.length === 0;
     const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
-    if (seconds === undefined) return;
-    this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
-    this.#tell({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
+    if (seconds !== undefined) this.#news.rotated(seconds);
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
@@ -321,15 +309,13 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
-      if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
-      this.#tell({ event: 'session.lost', session: held.id, err: error }, error.message, 'warn');
+      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs);
       // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
       const { activity } = this.#retry;
       if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
     } else {
-      this.#tell({ event: 'session.ended', session: held.id }, 'SSH session ended');
+      this.#news.sessionEnded(held);
     }
     this.#shed();
     this.#wake.call();
@@ -338,10 +324,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** @param again whether there may be something else to offer at once */
   #fail(error: TunnelError, again: boolean): void {
-    const { attempt, delayMs, news } = this.#retry.failed(error, again);
-    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
-    // One line when the reason changes; the retries that only repeat it are for debugging.
-    this.#tell(fields, error.message, news ? 'warn' : 'debug');
+    this.#news.attemptFailed(this.#retry.failed(error, again), error);
     if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
   }
