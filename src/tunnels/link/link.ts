@@ -8,13 +8,11 @@ import type { Channel, ChannelSource, Originator } from '../channel/channel-sour
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
-import { Carriers } from './carriers.ts';
+import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
-import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
-import { openOn } from './open.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Rejection } from './rejection.ts';
 import { Retry } from './retry.ts';
@@ -34,9 +32,8 @@ export class Link implements ChannelSource, JumpLink {
   readonly #news: LinkNews;
   readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
-  readonly #hedges = new HedgeBudget();
   readonly #roster = new Roster();
-  readonly #carriers = new Carriers(this.#roster);
+  readonly #channels: Channels;
   readonly #rejection = new Rejection();
   readonly #rotation = new Rotation();
   readonly #retry: Retry;
@@ -52,6 +49,11 @@ export class Link implements ChannelSource, JumpLink {
     this.#jump = options.jump;
     this.#deps = deps;
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
+    this.#channels = new Channels(this.#roster, {
+      absence: () =>
+        this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`),
+      onRaced: (winner) => this.#news.hedged(winner),
+    });
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
@@ -87,7 +89,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Channels open on any session. */
   get channels(): number {
-    return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
+    return this.#channels.count;
   }
 
   /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
@@ -105,25 +107,12 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    return (await this.#open(this.#roster.choose(), target, originator, signal)).channel;
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    return this.#channels.open(target, originator, signal);
   }
 
-  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#carriers.choose(target);
-    const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, target, held);
-  }
-
-  async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
-    if (!first)
-      throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    const deps = {
-      budget: this.#hedges,
-      other: () => this.#roster.choose(first),
-      onRaced: (winner: 'first' | 'second') => this.#news.hedged(winner),
-    };
-    return openOn(first, target, originator, deps, signal);
+  carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+    return this.#channels.carry(target, signal);
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -147,9 +136,8 @@ export class Link implements ChannelSource, JumpLink {
       this.#retry.startOver();
     }
     this.#shed();
-    this.kick();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#retry.skip();
+    this.#changed();
   }
 
   /** Another credential is to be used: sessions with an older one are replaced, one by one, each by a proven one. */
@@ -162,9 +150,8 @@ export class Link implements ChannelSource, JumpLink {
     } else if (this.#roster.current.length === 0) {
       this.#rotation.begin(undefined);
     }
-    this.kick();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#retry.skip();
+    this.#changed();
   }
 
   /** Settles when the new credential serves alone, or with the reason why the first attempt failed. */
@@ -174,17 +161,14 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
   tick(now: Date): void {
-    if (!endOverdue(this.#roster, this.#actor, now, this.#deps.log)) return;
-    this.#wake.call();
-    this.#deps.onChange();
+    if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
   }
 
   /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
   jumpChanged(): void {
     this.#retry.jumpChanged();
     this.#shed();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#changed();
   }
 
   /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
@@ -215,6 +199,11 @@ export class Link implements ChannelSource, JumpLink {
     });
   }
 
+  #changed(): void {
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#roster.current.length >= this.#host.sessions) {
@@ -242,16 +231,13 @@ export class Link implements ChannelSource, JumpLink {
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
-    if (remaining > 0) {
-      await this.#wake.sleep(remaining);
-      return false;
-    }
-    try {
-      await this.#deps.pacer.turn(signal);
-      return true;
-    } catch {
-      return false;
-    }
+    if (remaining <= 0)
+      return this.#deps.pacer.turn(signal).then(
+        () => true,
+        () => false,
+      );
+    await this.#wake.sleep(remaining);
+    return false;
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
@@ -289,7 +275,7 @@ export class Link implements ChannelSource, JumpLink {
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
-    this.#carriers.spread();
+    this.#channels.spread();
     this.#waiting.wake();
     this.#deps.onChange();
   }
@@ -297,9 +283,7 @@ export class Link implements ChannelSource, JumpLink {
   /** Ends what is no longer wanted, as far as there is something in its place. */
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
-    if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
-    const reconnects = this.#roster.current.length === 0;
-    const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
+    const seconds = this.#rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
   }
 
@@ -311,15 +295,12 @@ export class Link implements ChannelSource, JumpLink {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs);
-      // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
-      const { activity } = this.#retry;
-      if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
+      if (!this.ready) this.#retry.servesNoLonger();
     } else {
       this.#news.sessionEnded(held);
     }
     this.#shed();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#changed();
   }
 
   /** @param again whether there may be something else to offer at once */
