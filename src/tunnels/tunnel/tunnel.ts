@@ -13,10 +13,10 @@ import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import type { Junction } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
-import { Prober, stuckProbe } from '../probe/prober.ts';
 import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
+import { Probing } from './probing.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
@@ -45,10 +45,9 @@ export class Tunnel {
   readonly #clientTrouble: ClientTrouble;
   readonly #forward: ConfiguredForward;
   readonly #source: CurrentLink;
+  readonly #probing: Probing;
   #config: TunnelConfig;
   #link: TunnelLink;
-  #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
-  #probeWasReady = false;
   #removed = false;
   /** Out of service, for a while or for good; aborts when it is taken back into it. */
   #suspension: Suspension | undefined;
@@ -85,6 +84,12 @@ export class Tunnel {
         deps.metrics.acceptErrors.inc(labels);
         this.#clientTrouble.notAccepted(error);
       },
+    });
+    this.#probing = new Probing(config.name, {
+      source: this.probeSource,
+      observeSeconds: (seconds) => deps.metrics.probeDurationSeconds.observe(labels, seconds),
+      onProbed: (error) => this.#onProbed(error),
+      random: deps.random,
     });
   }
 
@@ -150,7 +155,6 @@ export class Tunnel {
     this.#link = link;
     this.#source.move(link);
     this.#targetError = undefined;
-    this.#probeWasReady = false;
     this.#setProbe();
     this.linkChanged();
     if (!keptPort) await this.#forward.forward.start();
@@ -167,7 +171,7 @@ export class Tunnel {
     if (target || elsewhere) this.#targetError = undefined;
     if (target) this.#clientTrouble.forgetReasons();
     // What is known of the target was learned from another host.
-    if (elsewhere) this.#probing?.prober.linkLost();
+    if (elsewhere) this.#probing.forget();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
@@ -190,10 +194,7 @@ export class Tunnel {
   }
 
   #readinessChanged(): void {
-    const { ready } = this.probeSource;
-    if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
-    if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
-    this.#probeWasReady = ready;
+    this.#probing.readinessChanged();
     this.#evaluate();
   }
 
@@ -209,7 +210,7 @@ export class Tunnel {
   /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
-    this.#probing?.stop.abort();
+    this.#probing.stop();
     this.#evaluate();
     await this.stopAccepting();
     await settledWithin(this.#forward.forward.whenIdle(), graceMs, force);
@@ -224,7 +225,7 @@ export class Tunnel {
 
   /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
   stuck(now: number): string | undefined {
-    return stuckProbe(this.#config.name, this.#probing?.prober.overdueMs(now) ?? 0);
+    return this.#probing.stuck(now);
   }
 
   /** What a heartbeat of the evidence tells of it. */
@@ -264,7 +265,7 @@ export class Tunnel {
       since: this.#standing.since,
       route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
-      probe: this.#probing?.prober.status() ?? null,
+      probe: this.#probing.status() ?? null,
       usage: this.#usage.status(),
     };
   }
@@ -285,28 +286,9 @@ export class Tunnel {
   }
 
   #setProbe(): void {
-    const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed || this.#suspension) {
-      this.#probing?.stop.abort();
-      this.#probing = undefined;
-      return;
-    }
-    if (this.#probing) {
-      this.#probing.prober.reconfigure(probe, target);
-      return;
-    }
-    const stop = new AbortController();
-    const prober = new Prober(
-      { config: probe, target },
-      {
-        source: this.probeSource,
-        observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
-        random: this.#deps.random,
-        onResult: ({ error }) => this.#onProbed(error),
-      },
-    );
-    void prober.run(stop.signal);
-    this.#probing = { prober, stop };
+    const { probe, target } = this.#config;
+    const inService = !this.#removed && !this.#suspension;
+    this.#probing.set(inService && probe && target ? { config: probe, target } : undefined);
   }
 
   #onProbed(error: TunnelError | undefined): void {
@@ -340,7 +322,6 @@ export class Tunnel {
   }
 
   #facts(): TunnelFacts {
-    const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
       suspended: this.#suspension !== undefined,
@@ -349,7 +330,7 @@ export class Tunnel {
       host: this.#config.host,
       forward: this.condition,
       link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
-      probe: prober && { state: prober.status().state, lastError: prober.lastError },
+      probe: this.#probing.verdict,
       targetError: this.#targetError,
       open: this.#usage.open,
     };
