@@ -10,11 +10,11 @@ import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
-import type { ForwardCondition } from '../forward/forward.ts';
+import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Junction } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { ClientTrouble } from './client-trouble.ts';
-import { type ConfiguredForward, createForward } from './create-forward.ts';
+import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
 import { Probing } from './probing.ts';
 import { Standing } from './standing.ts';
@@ -63,31 +63,10 @@ export class Tunnel {
     this.#clientTrouble = new ClientTrouble(deps.log);
     this.#standing = new Standing(config.name, deps);
     this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
-    const { holdSeconds, connectSeconds } = deps.metrics;
-    const labels = { tunnel: config.name };
-    this.#forward = createForward(config, {
-      source: this.#source,
-      usage: this.#usage,
-      listen: deps.listen,
-      junction: deps.junction,
-      sessions: () => this.#link.farSessions,
-      random: deps.random,
-      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
-      onChange: () => this.#readinessChanged(),
-      onOpened: (seconds) => {
-        connectSeconds.observe(labels, seconds);
-        if (this.#targetError) this.#judgeTarget(undefined);
-      },
-      onFailed: (error) => this.#onConnectionFailed(error),
-      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) => {
-        deps.metrics.acceptErrors.inc(labels);
-        this.#clientTrouble.notAccepted(error);
-      },
-    });
+    this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,
-      observeSeconds: (seconds) => deps.metrics.probeDurationSeconds.observe(labels, seconds),
+      observeSeconds: (seconds) => deps.metrics.probeDurationSeconds.observe({ tunnel: config.name }, seconds),
       onProbed: (error) => this.#onProbed(error),
       random: deps.random,
     });
@@ -273,6 +252,33 @@ export class Tunnel {
   /** What a probe goes through: the way of the clients. */
   get probeSource(): ChannelSource {
     return this.#forward.forward.probeSource ?? this.#source;
+  }
+
+  #createForward(config: TunnelConfig): ConfiguredForward {
+    const { metrics, listen, junction, random } = this.#deps;
+    const labels = { tunnel: config.name };
+    const shared: ForwardDependencies = {
+      source: this.#source,
+      usage: this.#usage,
+      onChange: () => this.#readinessChanged(),
+      onOpened: (seconds) => {
+        metrics.connectSeconds.observe(labels, seconds);
+        if (this.#targetError) this.#judgeTarget(undefined);
+      },
+      onFailed: (error) => this.#onConnectionFailed(error),
+      onHeld: (seconds) => metrics.holdSeconds.observe(labels, seconds),
+      onAcceptError: (error) => {
+        metrics.acceptErrors.inc(labels);
+        this.#clientTrouble.notAccepted(error);
+      },
+    };
+    if (config.direction !== 'remote') return createListenForward(config, { ...shared, listen, junction });
+    return createRemoteForward(config, {
+      ...shared,
+      sessions: () => this.#link.farSessions,
+      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
+      random,
+    });
   }
 
   #onFarSideBound(gapSeconds: number | undefined): void {
