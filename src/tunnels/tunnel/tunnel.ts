@@ -15,13 +15,12 @@ import type { Junction } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
-import { CurrentLink } from './current-link.ts';
+import type { CurrentLink } from './current-link.ts';
 import { Probing } from './probing.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
 import { isVerdict, targetText } from './target.ts';
-import type { TunnelLink } from './tunnel-link.ts';
 
 export interface TunnelDependencies {
   readonly metrics: Pick<
@@ -44,10 +43,10 @@ export class Tunnel {
   readonly #standing: Standing;
   readonly #clientTrouble: ClientTrouble;
   readonly #forward: ConfiguredForward;
-  readonly #source: CurrentLink;
+  /** The link that it goes over; its owner moves this. */
+  readonly link: CurrentLink;
   readonly #probing: Probing;
   #config: TunnelConfig;
-  #link: TunnelLink;
   #removed = false;
   /** Out of service, for a while or for good; aborts when it is taken back into it. */
   #suspension: Suspension | undefined;
@@ -55,11 +54,10 @@ export class Tunnel {
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
-  constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
+  constructor(config: TunnelConfig, link: CurrentLink, deps: TunnelDependencies) {
     this.#config = config;
-    this.#link = link;
+    this.link = link;
     this.#deps = deps;
-    this.#source = new CurrentLink(link);
     this.#clientTrouble = new ClientTrouble(deps.log);
     this.#standing = new Standing(config.name, deps);
     this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
@@ -88,7 +86,7 @@ export class Tunnel {
   /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
-    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
+    return this.link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
@@ -126,13 +124,11 @@ export class Tunnel {
     await this.#suspension?.settle(this.#forward.forward, graceMs, () => this.#stopping);
   }
 
-  /** Back into service over `link`. */
-  async resume(link: TunnelLink): Promise<void> {
+  /** Back into service. */
+  async resume(): Promise<void> {
     const keptPort = this.#suspension?.keepsPort === true;
     this.#suspension?.over();
     this.#suspension = undefined;
-    this.#link = link;
-    this.#source.move(link);
     this.#targetError = undefined;
     this.#setProbe();
     this.linkChanged();
@@ -140,11 +136,9 @@ export class Tunnel {
   }
 
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
+  async reconfigure(config: TunnelConfig): Promise<void> {
     const before = this.#config;
     this.#config = config;
-    this.#link = link;
-    this.#source.move(link);
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
@@ -243,7 +237,7 @@ export class Tunnel {
       reason,
       since: this.#standing.since,
       route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
-      last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
+      last_error: (error ?? this.#lastError ?? this.link.lastError)?.report() ?? null,
       probe: this.#probing.status() ?? null,
       usage: this.#usage.status(),
     };
@@ -251,14 +245,14 @@ export class Tunnel {
 
   /** What a probe goes through: the way of the clients. */
   get probeSource(): ChannelSource {
-    return this.#forward.forward.probeSource ?? this.#source;
+    return this.#forward.forward.probeSource ?? this.link;
   }
 
   #createForward(config: TunnelConfig): ConfiguredForward {
     const { metrics, listen, junction, random } = this.#deps;
     const labels = { tunnel: config.name };
     const shared: ForwardDependencies = {
-      source: this.#source,
+      source: this.link,
       usage: this.#usage,
       onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
@@ -275,7 +269,7 @@ export class Tunnel {
     if (config.direction !== 'remote') return createListenForward(config, { ...shared, listen, junction });
     return createRemoteForward(config, {
       ...shared,
-      sessions: () => this.#link.farSessions,
+      sessions: () => this.link.farSessions,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
       random,
     });
@@ -300,7 +294,7 @@ export class Tunnel {
   #onProbed(error: TunnelError | undefined): void {
     if (error) {
       this.#lastError = error;
-      this.#link.check();
+      this.link.check();
     } else {
       this.#targetError = undefined;
     }
@@ -321,10 +315,10 @@ export class Tunnel {
 
   #evaluate(): void {
     const { condition } = this;
-    const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
+    const binding = condition.kind === 'unbound' && !condition.error && this.link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
     if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
-    this.#standing.become(tunnelState(this.#facts()), this.#link);
+    this.#standing.become(tunnelState(this.#facts()), this.link);
   }
 
   #facts(): TunnelFacts {
@@ -335,7 +329,7 @@ export class Tunnel {
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
+      link: { state: this.link.state, lastError: this.link.lastError, standIn: this.link.standIn },
       probe: this.#probing.verdict,
       targetError: this.#targetError,
       open: this.#usage.open,
