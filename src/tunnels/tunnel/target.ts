@@ -1,4 +1,4 @@
-import { isTargetVerdict, type TunnelError } from '../../base/errors.ts';
+import { isTargetVerdict, type TunnelError, TurnedAway } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { summarizeAllow } from '../../config/allow/summary.ts';
 import type { HostConfig, TunnelDestination } from '../../config/config.ts';
@@ -10,9 +10,11 @@ export function targetText(destination: TunnelDestination): string {
 
 /**
  * Whether a failed connection is a verdict on the tunnel. A dynamic tunnel has no single target: one destination that does
- * not answer is the business of its client. A server that forbids what `allow` covers concerns the operator.
+ * not answer is the business of its client. A server that forbids what `allow` covers concerns the operator. A client that
+ * was turned away says nothing about the tunnel.
  */
 export function isVerdict(direction: TunnelDestination['direction'], error: TunnelError): boolean {
+  if (error instanceof TurnedAway) return false;
   return direction === 'dynamic' ? error.code === 'forward_denied' : isTargetVerdict(error);
 }
 

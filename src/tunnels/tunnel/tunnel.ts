@@ -1,34 +1,25 @@
 import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '../../base/async/settled-within.ts';
-import { type TunnelError, TurnedAway } from '../../base/errors.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import type { TunnelError } from '../../base/errors.ts';
 import type { Listen } from '../../base/net/listener.ts';
 import type { TunnelConfig } from '../../config/config.ts';
-import type { TakeNote } from '../../telemetry/happening.ts';
-import type { Logger } from '../../telemetry/log/log.ts';
-import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Junction } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
-import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
+import { describeTunnel } from './describe.ts';
+import { TunnelNews, type TunnelNewsDependencies } from './news.ts';
 import { Probing } from './probing.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
-import { isVerdict, targetText } from './target.ts';
+import { isVerdict } from './target.ts';
 
-export interface TunnelDependencies {
-  readonly metrics: Pick<
-    Metrics,
-    'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
-  >;
-  readonly log: Logger;
-  readonly note: TakeNote;
+export interface TunnelDependencies extends TunnelNewsDependencies {
   /** How a listener on this node is made, and where those go who come there. */
   readonly listen: Listen;
   readonly junction?: Junction | undefined;
@@ -41,7 +32,7 @@ export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage: Usage;
   readonly #standing: Standing;
-  readonly #clientTrouble: ClientTrouble;
+  readonly #news: TunnelNews;
   readonly #forward: ConfiguredForward;
   /** The link that it goes over; its owner moves this. */
   readonly link: CurrentLink;
@@ -58,13 +49,13 @@ export class Tunnel {
     this.#config = config;
     this.link = link;
     this.#deps = deps;
-    this.#clientTrouble = new ClientTrouble(deps.log);
+    this.#news = new TunnelNews(config.name, deps);
     this.#standing = new Standing(config.name, deps);
-    this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
+    this.#usage = new Usage((at) => this.#news.used(at));
     this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,
-      observeSeconds: (seconds) => deps.metrics.probeDurationSeconds.observe({ tunnel: config.name }, seconds),
+      observeSeconds: (seconds) => this.#news.probed(seconds),
       onProbed: (error) => this.#onProbed(error),
       random: deps.random,
     });
@@ -142,7 +133,7 @@ export class Tunnel {
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
-    if (target) this.#clientTrouble.forgetReasons();
+    if (target) this.#news.forgetReasons();
     // What is known of the target was learned from another host.
     if (elsewhere) this.#probing.forget();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -220,27 +211,15 @@ export class Tunnel {
   }
 
   status(): OwnTunnelStatus {
-    const { name, host, actor, direction, listen, production, note } = this.#config;
-    const { condition } = this;
-    const { state, reason, error } = tunnelState(this.#facts());
-    return {
-      name,
-      host,
-      actor,
-      direction,
-      listen: formatAddress(listen),
-      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
-      target: targetText(this.#config),
-      production,
-      note: note ?? null,
-      state,
-      reason,
+    return describeTunnel(this.#config, {
+      state: tunnelState(this.#facts()),
       since: this.#standing.since,
-      route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
-      last_error: (error ?? this.#lastError ?? this.link.lastError)?.report() ?? null,
-      probe: this.#probing.status() ?? null,
+      condition: this.condition,
+      detour: this.#deps.junction?.detour !== undefined,
+      lastError: this.#lastError ?? this.link.lastError,
+      probe: this.#probing.status(),
       usage: this.#usage.status(),
-    };
+    });
   }
 
   /** What a probe goes through: the way of the clients. */
@@ -249,40 +228,26 @@ export class Tunnel {
   }
 
   #createForward(config: TunnelConfig): ConfiguredForward {
-    const { metrics, listen, junction, random } = this.#deps;
-    const labels = { tunnel: config.name };
+    const { listen, junction, random } = this.#deps;
     const shared: ForwardDependencies = {
       source: this.link,
       usage: this.#usage,
       onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
-        metrics.connectSeconds.observe(labels, seconds);
+        this.#news.opened(seconds);
         if (this.#targetError) this.#judgeTarget(undefined);
       },
       onFailed: (error) => this.#onConnectionFailed(error),
-      onHeld: (seconds) => metrics.holdSeconds.observe(labels, seconds),
-      onAcceptError: (error) => {
-        metrics.acceptErrors.inc(labels);
-        this.#clientTrouble.notAccepted(error);
-      },
+      onHeld: (seconds) => this.#news.held(seconds),
+      onAcceptError: (error) => this.#news.notAccepted(error),
     };
     if (config.direction !== 'remote') return createListenForward(config, { ...shared, listen, junction });
     return createRemoteForward(config, {
       ...shared,
       sessions: () => this.link.farSessions,
-      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
+      onBound: (gapSeconds) => this.#news.listening(this.#config, gapSeconds),
       random,
     });
-  }
-
-  #onFarSideBound(gapSeconds: number | undefined): void {
-    const { name, host, listen } = this.#config;
-    if (gapSeconds !== undefined) this.#deps.metrics.remoteListenGapSeconds.observe({ tunnel: name }, gapSeconds);
-    const gap = gapSeconds === undefined ? '' : ` again, after a gap of ${gapSeconds.toFixed(3)} s`;
-    this.#deps.log.info(
-      { event: 'tunnel.listening', gap_seconds: gapSeconds },
-      `${host} listens on ${formatAddress(listen)}${gap}`,
-    );
   }
 
   #setProbe(): void {
@@ -302,10 +267,9 @@ export class Tunnel {
   }
 
   #onConnectionFailed(error: TunnelError): void {
-    this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
+    this.#news.failed(error);
     this.#lastError = error;
-    if (error instanceof TurnedAway) this.#clientTrouble.turnedAway(error);
-    else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
+    if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
   }
 
   #judgeTarget(error: TunnelError | undefined): void {
