@@ -1,8 +1,7 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
-import type { Config } from '../config/config.ts';
-import { ownNames } from '../config/own-names.ts';
-import { listenFor } from '../machine/systemd/listen.ts';
+import { type Config, ownNames } from '../config/config.ts';
+import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';

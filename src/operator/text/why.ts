@@ -2,9 +2,7 @@ import { printable } from '../../base/text/printable.ts';
 import { spanBetween } from '../../base/text/span.ts';
 import type { DrainAnswer } from '../../retirement/drain/answer.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
-import { clientLines } from './clients-text.ts';
-import { explain } from './explain.ts';
-import { routeText } from './route.ts';
+import { clientLines, explain, routeText } from './explain.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {
