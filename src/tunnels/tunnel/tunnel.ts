@@ -34,7 +34,7 @@ export class Tunnel {
   readonly #standing: Standing;
   readonly #news: TunnelNews;
   readonly #forward: ConfiguredForward;
-  /** The link that it goes over; its owner moves this. */
+  /** The link of the tunnel. The tunnel's owner moves this when the tunnel goes over another link. */
   readonly link: CurrentLink;
   readonly #probing: Probing;
   #config: TunnelConfig;
@@ -257,12 +257,9 @@ export class Tunnel {
   }
 
   #onProbed(error: TunnelError | undefined): void {
-    if (error) {
-      this.#lastError = error;
-      this.link.check();
-    } else {
-      this.#targetError = undefined;
-    }
+    this.#lastError = error ?? this.#lastError;
+    if (error) this.link.check();
+    else this.#targetError = undefined;
     this.#evaluate();
   }
 
