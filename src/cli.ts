@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { holdSignals } from './early-signals.ts';
+import { holdSignals } from './daemon/early-signals.ts';
 
 // Before the program is loaded, which takes a moment: only the daemon has a use for signals that come so early.
 if (process.argv[2] === 'run') holdSignals();

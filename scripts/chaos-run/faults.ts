@@ -1,6 +1,6 @@
 import { signalSession } from '../../tests/faults/link-rows.ts';
 import type { Stage } from '../../tests/faults/stage.ts';
-import { signal } from '../../tests/support/proc.ts';
+import { signal } from '../../tests/support/machine/proc.ts';
 
 /** One kind of trouble: it strikes, lasts, and is healed. */
 export interface ChaosFault {

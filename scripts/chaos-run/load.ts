@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Stage } from '../../tests/faults/stage.ts';
-import { pacedPrefixDigest } from '../../tests/support/paced-source.ts';
-import { startPythonClient } from '../../tests/support/python-client.ts';
-import { type LoopResult, startRequestLoop } from '../../tests/support/request-loop.ts';
-import { echoOnce } from '../../tests/support/steady-client.ts';
+import { startPythonClient } from '../../tests/support/clients/python-client.ts';
+import { type LoopResult, startRequestLoop } from '../../tests/support/clients/request-loop.ts';
+import { echoOnce } from '../../tests/support/clients/steady-client.ts';
+import { pacedPrefixDigest } from '../../tests/support/peers/paced-source.ts';
 
 export interface LoadResult extends LoopResult {
   /** Long streams that a fault cut, each with a reset; and sentences about those that ended in any other way. */

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Stage, startStage } from '../../tests/faults/stage.ts';
-import { daemonHoldings, expectNothingLeaked, residentBytes } from '../../tests/support/daemon-holdings.ts';
-import { hasSessions } from '../../tests/support/mesh.ts';
+import { hasSessions } from '../../tests/support/daemon/mesh.ts';
+import { daemonHoldings, expectNothingLeaked, residentBytes } from '../../tests/support/machine/daemon-holdings.ts';
 import { CHAOS_FAULTS } from './faults.ts';
 import { type Load, startLoad } from './load.ts';
 import { seededRandom } from './random.ts';

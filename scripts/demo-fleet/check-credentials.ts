@@ -1,4 +1,4 @@
-import { sleep } from '../../src/async/sleep.ts';
+import { sleep } from '../../src/base/async/sleep.ts';
 import { waitUntil } from '../../tests/support/wait-until.ts';
 import type { DemoCa } from './coulombcore.ts';
 import { expectThat } from './expect-that.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { httpGet } from '../../tests/support/http-get.ts';
-import type { StandIn } from '../../tests/support/stand-ins.ts';
+import { httpGet } from '../../tests/support/clients/http-get.ts';
+import type { StandIn } from '../../tests/support/peers/stand-ins.ts';
 import { checkCredentials } from './check-credentials.ts';
 import { expectThat } from './expect-that.ts';
 import { print, say } from './say.ts';

@@ -1,6 +1,6 @@
-import { startCertifiedLab } from '../../tests/support/certified-mesh.ts';
-import { startEmbeddedSshd } from '../../tests/support/embedded-sshd.ts';
-import { findProgram } from '../../tests/support/find-program.ts';
+import { startCertifiedLab } from '../../tests/support/daemon/certified-mesh.ts';
+import { findProgram } from '../../tests/support/machine/find-program.ts';
+import { startEmbeddedSshd } from '../../tests/support/peers/embedded-sshd.ts';
 import { print } from './say.ts';
 
 /** How long the CA's certificates live, in seconds, and after which part of that there is another. */

@@ -1,5 +1,5 @@
-import { httpGet } from '../../tests/support/http-get.ts';
-import { type RequestLoop, startLoop } from '../../tests/support/request-loop.ts';
+import { httpGet } from '../../tests/support/clients/http-get.ts';
+import { type RequestLoop, startLoop } from '../../tests/support/clients/request-loop.ts';
 import type { DemoFleet } from './start.ts';
 
 const EVERY_MS = 25;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { listen } from '../../tests/support/loopback.ts';
+import { listen } from '../../tests/support/peers/loopback.ts';
 
 /** Fails with the name of whoever holds one of the ports: the demo's ports are the real ones, so it cannot take others. */
 export async function requireFreePorts(ports: readonly number[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { freePort } from '../../tests/support/loopback.ts';
+import { freePort } from '../../tests/support/peers/loopback.ts';
 
 /** Where the demo listens on loopback. */
 export interface DemoPorts {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { type Daemon, startDaemon } from '../../tests/support/daemon.ts';
-import { writeFleetConfig } from '../../tests/support/fleet-config.ts';
-import { type StandIn, startIssueCore, startStateHub } from '../../tests/support/stand-ins.ts';
-import { tempDir } from '../../tests/support/temp-dir.ts';
+import { type Daemon, startDaemon } from '../../tests/support/daemon/daemon.ts';
+import { writeFleetConfig } from '../../tests/support/fakes/fleet-config.ts';
+import { tempDir } from '../../tests/support/machine/temp-dir.ts';
+import { type StandIn, startIssueCore, startStateHub } from '../../tests/support/peers/stand-ins.ts';
 import { type Coulombcore, type Pace, startCoulombcore } from './coulombcore.ts';
 import type { DemoPorts } from './ports.ts';
 import { print, say } from './say.ts';

@@ -1,6 +1,6 @@
-import { sleep } from '../../src/async/sleep.ts';
-import type { Status } from '../../src/health/status.ts';
-import { statusText } from '../../src/health/text.ts';
+import { sleep } from '../../src/base/async/sleep.ts';
+import { statusText } from '../../src/operator/text/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import { loadText, REQUESTS_PER_SECOND, startLoad } from './load.ts';
 import { Panel } from './panel.ts';
 import { print, say } from './say.ts';

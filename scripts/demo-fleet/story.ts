@@ -1,4 +1,4 @@
-import type { Status } from '../../src/health/status.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
 import type { DemoCa, Pace } from './coulombcore.ts';
 import { type Serving, servingOf, turnBetween } from './serving.ts';
 

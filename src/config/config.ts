@@ -1,5 +1,5 @@
-import type { Address, TcpAddress } from '../address.ts';
-import type { AllowRule } from '../allow/rule.ts';
+import type { Address, TcpAddress } from '../base/net/address.ts';
+import type { AllowRule } from './allow/rule.ts';
 
 /**
  * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,
@@ -187,3 +187,8 @@ export type ProbeCheck =
   | { readonly kind: 'http'; readonly path: string; readonly status: number; readonly json: JsonValue | undefined };
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** What a request to the endpoint may call this node, besides loopback. */
+export function ownNames({ node, hosts }: Pick<Config, 'node' | 'hosts'>): string[] {
+  return [node, hosts.get(node)?.address].filter((name) => name !== undefined);
+}

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from '../closest.ts';
+import { didYouMean } from '../base/text/closest.ts';
 import { quoted } from './expectation.ts';
 import type { ConfigPath, Finding } from './problem.ts';
 

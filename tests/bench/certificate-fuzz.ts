@@ -1,8 +1,8 @@
-import type { Certificate } from '../../src/ssh/certificate.ts';
-import { buildCertificate, lineOf } from '../support/built-certificate.ts';
-import { asKeygenLists, keygenListings } from '../support/keygen-listing.ts';
-import { accepted, isComparable, Mutator, seeded } from '../support/mutated-certificate.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import type { Certificate } from '../../src/tunnels/ssh/certificate/certificate.ts';
+import { buildCertificate, lineOf } from '../support/certificates/built-certificate.ts';
+import { asKeygenLists, keygenListings } from '../support/certificates/keygen-listing.ts';
+import { accepted, isComparable, Mutator, seeded } from '../support/certificates/mutated-certificate.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
 
 /**
  * `npx tsx tests/bench/certificate-fuzz.ts [MUTATIONS] [SEED]`: reads so many mutated certificates, a million if not

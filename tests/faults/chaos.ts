@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { spawnOwned } from '../support/owned-process.ts';
+import { spawnOwned } from '../support/machine/owned-process.ts';
 import { within } from '../support/wait-until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
+import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 
 /** What stands in sshd's place while it misbehaves before a session is there. */
 export type FalseSshd = LoopbackServer;

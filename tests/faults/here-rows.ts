@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { findFile } from '../support/find-program.ts';
-import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
-import { tunnelOf } from '../support/mesh.ts';
-import { echoOnce } from '../support/steady-client.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { tunnelOf } from '../support/daemon/mesh.ts';
+import { findFile } from '../support/machine/find-program.ts';
+import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage } from './stage.ts';

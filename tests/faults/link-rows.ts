@@ -1,4 +1,4 @@
-import { signal } from '../support/proc.ts';
+import { signal } from '../support/machine/proc.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { bulkDigest, exchangeBulk, startBulkServer } from '../support/bulk.ts';
-import { has } from '../support/capabilities.ts';
-import { daemonHoldings, expectNothingLeaked, residentBytes } from '../support/daemon-holdings.ts';
-import { linkOf, type Mesh, tunnelOf } from '../support/mesh.ts';
-import { pythonClient } from '../support/python-client.ts';
-import { echoOnce } from '../support/steady-client.ts';
-import { startAnswerAfterEnd } from '../support/targets.ts';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../support/clients/bulk.ts';
+import { pythonClient } from '../support/clients/python-client.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { linkOf, type Mesh, tunnelOf } from '../support/daemon/mesh.ts';
+import { has } from '../support/machine/capabilities.ts';
+import { daemonHoldings, expectNothingLeaked, residentBytes } from '../support/machine/daemon-holdings.ts';
+import { startAnswerAfterEnd } from '../support/peers/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startStage } from './stage.ts';
 

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { has } from '../support/capabilities.ts';
+import { has } from '../support/machine/capabilities.ts';
 import { chaos } from './chaos.ts';
 import { HERE_ROWS } from './here-rows.ts';
 import { NAME_ROWS } from './name-rows.ts';

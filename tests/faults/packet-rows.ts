@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { requireProgram } from '../support/find-program.ts';
+import { requireProgram } from '../support/machine/find-program.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage } from './stage.ts';
 

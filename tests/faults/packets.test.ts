@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { has } from '../support/capabilities.ts';
+import { has } from '../support/machine/capabilities.ts';
 import { PACKET_ROWS } from './packet-rows.ts';
 import { playAll } from './play-all.ts';
 

@@ -1,5 +1,5 @@
 import { it } from 'vitest';
-import { has } from '../support/capabilities.ts';
+import { has } from '../support/machine/capabilities.ts';
 import { play } from './play.ts';
 import type { FaultRow } from './row.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import { type DaemonHoldings, daemonHoldings, expectNothingLeaked } from '../support/daemon-holdings.ts';
-import { hasSessions } from '../support/mesh.ts';
-import { pacedPrefixDigest } from '../support/paced-source.ts';
+import { type PythonClient, startPythonClient } from '../support/clients/python-client.ts';
+import { startRequestLoop } from '../support/clients/request-loop.ts';
+import { hasSessions } from '../support/daemon/mesh.ts';
+import { type DaemonHoldings, daemonHoldings, expectNothingLeaked } from '../support/machine/daemon-holdings.ts';
 import { patient } from '../support/patience.ts';
-import { type PythonClient, startPythonClient } from '../support/python-client.ts';
-import { startRequestLoop } from '../support/request-loop.ts';
+import { pacedPrefixDigest } from '../support/peers/paced-source.ts';
 import { waitUntil, within } from '../support/wait-until.ts';
 import { type FaultRow, shows } from './row.ts';
 import { type Stage, startStage } from './stage.ts';

@@ -1,7 +1,7 @@
-import { type LoopbackServer, listenLoopback } from '../support/loopback.ts';
-import { listenersOn } from '../support/port-owner.ts';
-import { signal } from '../support/proc.ts';
-import { echoOnce } from '../support/steady-client.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { listenersOn } from '../support/machine/port-owner.ts';
+import { signal } from '../support/machine/proc.ts';
+import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 import { activeConnection, signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage } from './stage.ts';

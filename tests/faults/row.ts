@@ -1,8 +1,8 @@
-import type { ErrorCode } from '../../src/errors.ts';
-import type { LinkState, Status, TunnelStateName } from '../../src/health/status.ts';
-import type { Capability } from '../support/capabilities.ts';
-import { tunnelOf } from '../support/mesh.ts';
-import type { RequestLoop } from '../support/request-loop.ts';
+import type { ErrorCode } from '../../src/base/errors.ts';
+import type { LinkState, Status, TunnelStateName } from '../../src/telemetry/status/status.ts';
+import type { RequestLoop } from '../support/clients/request-loop.ts';
+import { tunnelOf } from '../support/daemon/mesh.ts';
+import type { Capability } from '../support/machine/capabilities.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
 /** What `/status` must show while the fault lasts. What is not given may be anything. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { hasSessions, linkOf } from '../support/mesh.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { hasSessions, linkOf } from '../support/daemon/mesh.ts';
 import { patient } from '../support/patience.ts';
-import { echoOnce } from '../support/steady-client.ts';
 import { signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { has } from '../support/capabilities.ts';
+import { pythonClient } from '../support/clients/python-client.ts';
+import { has } from '../support/machine/capabilities.ts';
+import { descendantsOf } from '../support/machine/proc.ts';
 import { patient } from '../support/patience.ts';
-import { descendantsOf } from '../support/proc.ts';
-import { pythonClient } from '../support/python-client.ts';
 import { waitUntil, within } from '../support/wait-until.ts';
 import { startSlowBanner } from './false-sshd.ts';
 import { signalSession } from './link-rows.ts';

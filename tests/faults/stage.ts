@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LinkStatus } from '../../src/health/status.ts';
-import type { Entrance } from '../support/entrance.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
-import type { LoopbackServer } from '../support/loopback.ts';
-import { hasSessions, type Mesh, type MeshTunnel, startMesh } from '../support/mesh.ts';
-import { type PacedSource, startPacedSource } from '../support/paced-source.ts';
-import { childrenOf, descendantsOf } from '../support/proc.ts';
-import { type Sshd, type SshdOptions, startSshd } from '../support/real-sshd.ts';
-import { echoOnce } from '../support/steady-client.ts';
-import { startEcho } from '../support/targets.ts';
+import type { LinkStatus } from '../../src/telemetry/status/status.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { hasSessions, type Mesh, type MeshTunnel, startMesh } from '../support/daemon/mesh.ts';
+import { childrenOf, descendantsOf } from '../support/machine/proc.ts';
+import type { Entrance } from '../support/peers/entrance.ts';
+import { FaultProxy } from '../support/peers/fault-proxy.ts';
+import type { LoopbackServer } from '../support/peers/loopback.ts';
+import { type PacedSource, startPacedSource } from '../support/peers/paced-source.ts';
+import { type Sshd, type SshdOptions, startSshd } from '../support/peers/real-sshd.ts';
+import { startEcho } from '../support/peers/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { LOCAL, targetSocket, type Way } from './way.ts';
 

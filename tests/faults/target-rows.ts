@@ -1,4 +1,4 @@
-import { startEcho } from '../support/targets.ts';
+import { startEcho } from '../support/peers/targets.ts';
 import type { FaultRow } from './row.ts';
 
 /** The link is well, and the server or the target says no. */

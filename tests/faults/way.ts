@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Entrance } from '../support/entrance.ts';
-import type { MeshTunnel } from '../support/mesh.ts';
-import { GREETING, socksAnswer, socksRequest } from '../support/socks-client.ts';
+import { GREETING, socksAnswer, socksRequest } from '../support/clients/socks-client.ts';
+import type { MeshTunnel } from '../support/daemon/mesh.ts';
+import type { Entrance } from '../support/peers/entrance.ts';
 
 /** A target of the stage, and where its tunnel may put sockets. */
 interface Place {

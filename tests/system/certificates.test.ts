@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { has, hasBox } from '../support/capabilities.ts';
-import { generateKey } from '../support/keys.ts';
-import { freePort, type LoopbackServer } from '../support/loopback.ts';
-import { echoOnce } from '../support/steady-client.ts';
-import { startEcho } from '../support/targets.ts';
+import { generateKey } from '../support/certificates/keys.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { has, hasBox } from '../support/machine/capabilities.ts';
+import { freePort, type LoopbackServer } from '../support/peers/loopback.ts';
+import { startEcho } from '../support/peers/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { BareNode } from './box/bare-node.ts';
 

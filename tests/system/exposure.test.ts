@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { has } from '../support/capabilities.ts';
-import { requireProgram } from '../support/find-program.ts';
+import { has } from '../support/machine/capabilities.ts';
+import { requireProgram } from '../support/machine/find-program.ts';
 
 it.each(['system', 'user'])('the %s unit leaves no core with keys in it', (kind) => {
   expect(readFileSync(`systemd/${kind}/fleet-mesh.service`, 'utf8')).toMatch(/^LimitCORE=0$/m);

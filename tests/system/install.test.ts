@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBox } from '../support/capabilities.ts';
-import { freePort, type LoopbackServer } from '../support/loopback.ts';
+import { type RequestFailure, startRequestLoop } from '../support/clients/request-loop.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { hasBox } from '../support/machine/capabilities.ts';
 import { patient } from '../support/patience.ts';
-import { type RequestFailure, startRequestLoop } from '../support/request-loop.ts';
-import { echoOnce } from '../support/steady-client.ts';
-import { startEcho } from '../support/targets.ts';
+import { freePort, type LoopbackServer } from '../support/peers/loopback.ts';
+import { startEcho } from '../support/peers/targets.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { BareNode } from './box/bare-node.ts';
 import { CHECKOUT_INSIDE } from './box/box.ts';

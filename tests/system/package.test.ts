@@ -1,12 +1,12 @@
 import { copyFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { version } from '../../src/version.ts';
-import { has, hasBox } from '../support/capabilities.ts';
-import { buildDeb } from '../support/deb-package.ts';
-import { freePort } from '../support/loopback.ts';
-import { startRequestLoop } from '../support/request-loop.ts';
-import { echoOnce } from '../support/steady-client.ts';
-import { tempDir } from '../support/temp-dir.ts';
+import { version } from '../../src/program.ts';
+import { startRequestLoop } from '../support/clients/request-loop.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { has, hasBox } from '../support/machine/capabilities.ts';
+import { buildDeb } from '../support/machine/deb-package.ts';
+import { tempDir } from '../support/machine/temp-dir.ts';
+import { freePort } from '../support/peers/loopback.ts';
 import { BoxedMesh, PATIENCE_MS } from './box/mesh.ts';
 
 const SERVICE = 'fleet-mesh.service';

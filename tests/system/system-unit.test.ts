@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Status } from '../../src/health/status.ts';
-import { hasBox } from '../support/capabilities.ts';
-import { freePort } from '../support/loopback.ts';
-import { findTunnel, tunnelOf } from '../support/mesh.ts';
+import type { Status } from '../../src/telemetry/status/status.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { findTunnel, tunnelOf } from '../support/daemon/mesh.ts';
+import { hasBox } from '../support/machine/capabilities.ts';
 import { patient } from '../support/patience.ts';
-import { echoOnce } from '../support/steady-client.ts';
+import { freePort } from '../support/peers/loopback.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { BoxedMesh, HAS_NATIVE, PATIENCE_MS } from './box/mesh.ts';
 

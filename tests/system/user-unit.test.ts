@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBox } from '../support/capabilities.ts';
-import { freePort } from '../support/loopback.ts';
-import { echoOnce } from '../support/steady-client.ts';
+import { echoOnce } from '../support/clients/steady-client.ts';
+import { hasBox } from '../support/machine/capabilities.ts';
+import { freePort } from '../support/peers/loopback.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { BoxedMesh, HAS_NATIVE } from './box/mesh.ts';
 

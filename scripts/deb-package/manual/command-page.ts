@@ -1,4 +1,4 @@
-import { EXIT } from '../../../src/commands/command.ts';
+import { EXIT } from '../../../src/operator/commands/command.ts';
 import { type ArgumentOutline, type CommandOutline, leavesOf, type OptionOutline } from '../command-outline.ts';
 import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
 

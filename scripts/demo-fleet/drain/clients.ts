@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { type LoopResult, startLoop } from '../../../tests/support/request-loop.ts';
+import { type LoopResult, startLoop } from '../../../tests/support/clients/request-loop.ts';
 import { REQUEST_PATH } from './hub.ts';
 
 const EVERY_MS = 25;

@@ -1,4 +1,4 @@
-import { type StandIn, startStateHub } from '../../../tests/support/stand-ins.ts';
+import { type StandIn, startStateHub } from '../../../tests/support/peers/stand-ins.ts';
 
 /** What clients of the State Hub ask for. It takes its time, so that some requests are always under way. */
 export const REQUEST_PATH = '/state/whoami';

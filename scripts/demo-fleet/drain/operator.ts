@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
-import { abortable } from '../../../src/async/deadline.ts';
-import { spawnCli } from '../../../tests/support/daemon.ts';
+import { abortable } from '../../../src/base/async/deadline.ts';
+import { spawnCli } from '../../../tests/support/daemon/daemon.ts';
 import { expectThat } from '../expect-that.ts';
 import type { DrainFleet } from './fleet.ts';
 import type { Screen } from './screen.ts';

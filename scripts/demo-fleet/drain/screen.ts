@@ -1,5 +1,5 @@
-import { sleep } from '../../../src/async/sleep.ts';
-import { wrapped } from '../../../src/plan/wrap.ts';
+import { sleep } from '../../../src/base/async/sleep.ts';
+import { wrapped } from '../../../src/operator/text/wrap.ts';
 import { Panel } from '../panel.ts';
 import { print, say } from '../say.ts';
 

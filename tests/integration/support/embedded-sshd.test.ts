@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Client, type ClientChannel } from 'ssh2';
 import { describe, expect, it } from 'vitest';
-import { embeddedKey } from '../../support/embedded-key.ts';
-import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/embedded-sshd.ts';
-import { startEcho } from '../../support/targets.ts';
+import { embeddedKey } from '../../support/peers/embedded-key.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../support/peers/embedded-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 describe('the embedded SSH server', () => {

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { bulkDigest, exchangeBulk, startBulkServer } from '../../support/bulk.ts';
-import { has } from '../../support/capabilities.ts';
-import { FaultProxy } from '../../support/fault-proxy.ts';
-import { pythonClient, startPythonClient } from '../../support/python-client.ts';
-import { startBanner, startEcho } from '../../support/targets.ts';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../../support/clients/bulk.ts';
+import { pythonClient, startPythonClient } from '../../support/clients/python-client.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { FaultProxy } from '../../support/peers/fault-proxy.ts';
+import { startBanner, startEcho } from '../../support/peers/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
 describe('the fault proxy', () => {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { expectNoLeaks, heldBeyond, takeBaseline } from '../../support/leaks.ts';
-import { spawnOwned } from '../../support/owned-process.ts';
-import { startEcho } from '../../support/targets.ts';
+import { expectNoLeaks, heldBeyond, takeBaseline } from '../../support/machine/leaks.ts';
+import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 
 describe('what is held beyond a baseline', () => {
   it('passes when everything is given back', async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bulkDigest, startBulkServer } from '../../support/bulk.ts';
-import { has } from '../../support/capabilities.ts';
-import { freePort } from '../../support/loopback.ts';
-import { pythonClient, startPythonClient } from '../../support/python-client.ts';
-import { startAnswerAfterEnd, startResetter, startSilent } from '../../support/targets.ts';
+import { bulkDigest, startBulkServer } from '../../support/clients/bulk.ts';
+import { pythonClient, startPythonClient } from '../../support/clients/python-client.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { freePort } from '../../support/peers/loopback.ts';
+import { startAnswerAfterEnd, startResetter, startSilent } from '../../support/peers/targets.ts';
 
 describe.skipIf(!has('python3'))('the python client of the lab', () => {
   it('reports a FIN as FIN, with everything that came before', async () => {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { Client } from 'ssh2';
 import { describe, expect, it } from 'vitest';
-import { has } from '../../support/capabilities.ts';
-import { fingerprint } from '../../support/keys.ts';
-import { type Sshd, startSshd } from '../../support/real-sshd.ts';
-import { startEcho } from '../../support/targets.ts';
+import { fingerprint } from '../../support/certificates/keys.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the real sshd of the lab', () => {

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { has } from '../../support/capabilities.ts';
-import { requireProgram } from '../../support/find-program.ts';
-import { fingerprint, generateKey, hashKnownHosts, keygen } from '../../support/keys.ts';
-import { descendantsOf } from '../../support/proc.ts';
-import { startSshAgent } from '../../support/ssh-agent.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { fingerprint, generateKey, hashKnownHosts, keygen } from '../../support/certificates/keys.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { requireProgram } from '../../support/machine/find-program.ts';
+import { descendantsOf } from '../../support/machine/proc.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+import { startSshAgent } from '../../support/peers/ssh-agent.ts';
 
 describe.skipIf(!has('ssh-agent') || !has('ssh-keygen'))('keys and the agent of the lab', () => {
   it('holds the keys it was given, and is gone afterwards', async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { has } from '../../support/capabilities.ts';
-import { httpGet } from '../../support/http-get.ts';
-import { pythonClient } from '../../support/python-client.ts';
-import { startIssueCore, startStateHub } from '../../support/stand-ins.ts';
-import { startHalfCloser } from '../../support/targets.ts';
+import { httpGet } from '../../support/clients/http-get.ts';
+import { pythonClient } from '../../support/clients/python-client.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { startIssueCore, startStateHub } from '../../support/peers/stand-ins.ts';
+import { startHalfCloser } from '../../support/peers/targets.ts';
 
 describe('the targets of the lab', () => {
   it('answer as the State Hub and issue-core do', async () => {

@@ -2,10 +2,10 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireProgram } from '../../support/find-program.ts';
-import { type OwnedProcess, spawnOwned } from '../../support/owned-process.ts';
-import { childrenOf, descendantsOf, nameOf } from '../../support/proc.ts';
-import { type TempDir, tempDir } from '../../support/temp-dir.ts';
+import { requireProgram } from '../../support/machine/find-program.ts';
+import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
+import { childrenOf, descendantsOf, nameOf } from '../../support/machine/proc.ts';
+import { type TempDir, tempDir } from '../../support/machine/temp-dir.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { type Status, status as statusSchema } from '../../../src/health/status.ts';
+import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { Cleanup } from '../../support/cleanup.ts';
-import { fleetYaml } from '../../support/fleet-config.ts';
-import { httpGet } from '../../support/http-get.ts';
-import { freePort, type LoopbackServer } from '../../support/loopback.ts';
-import { type Sshd, startSshd } from '../../support/real-sshd.ts';
-import { type LoopResult, startRequestLoop } from '../../support/request-loop.ts';
-import { startEcho } from '../../support/targets.ts';
+import { httpGet } from '../../support/clients/http-get.ts';
+import { type LoopResult, startRequestLoop } from '../../support/clients/request-loop.ts';
+import { fleetYaml } from '../../support/fakes/fleet-config.ts';
+import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { Box, CHECKOUT_INSIDE, type Outcome } from './box.ts';
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { ConfigError, formatProblem } from '../../../src/config/problem.ts';
-import { actorPolicy } from '../../support/fake-link.ts';
+import { actorPolicy } from '../../support/fakes/fake-link.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/config/', import.meta.url));
 const ENV = { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/credentials/fleet-mesh' };

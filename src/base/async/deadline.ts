@@ -1,0 +1,35 @@
+import { follow, onceAborted } from './follow.ts';
+
+/**
+ * Runs `task` with a signal that aborts when `parent` does, or after `ms` milliseconds with the error that `expired`
+ * makes. The task must settle once its signal aborts; its timer and listener never outlive it.
+ */
+export async function withDeadline<T>(
+  ms: number,
+  parent: AbortSignal | undefined,
+  expired: () => Error,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  parent?.throwIfAborted();
+  const bounded = follow(parent);
+  const timer = setTimeout(() => bounded.end(expired()), ms);
+  try {
+    return await task(bounded.signal);
+  } finally {
+    clearTimeout(timer);
+    bounded.end();
+  }
+}
+
+/** Settles with `promise`, or rejects with the signal's reason once it aborts; the promise itself is left to run out. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      promise.catch(() => {});
+      reject(signal.reason);
+      return;
+    }
+    const unwatch = onceAborted(signal, reject);
+    promise.then(resolve, reject).finally(unwatch);
+  });
+}

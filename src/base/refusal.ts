@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { unknownNames } from './text/unknown-name.ts';
+
+/** Why a command was not carried out. */
+export const refusal = z.object({
+  /** Stable: one of {@link RefusalCode}, or an error code of SPEC section 3. */
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  /** One line each, where the message is only the sum of them. */
+  details: z.array(z.string()),
+});
+export type Refusal = z.infer<typeof refusal>;
+
+/** Reasons of the control socket itself. `bad_request` and `too_large` are mistakes of the client program. */
+export type RefusalCode =
+  | 'bad_request'
+  | 'too_large'
+  | 'request_timeout'
+  | 'unknown_command'
+  | 'not_ready'
+  | 'unknown_tunnel'
+  | 'unknown_actor'
+  | 'config_invalid'
+  | 'reload_failed'
+  | 'not_retirable'
+  | 'verdict_unknown'
+  /** Not carried out, and waiting does not help. */
+  | 'needs_somebody'
+  | 'cannot_override'
+  | 'cutover_impossible'
+  | 'internal';
+
+/** A command that is refused, in words. */
+export class ControlRefused extends Error {
+  override readonly name = 'ControlRefused';
+  readonly code: string;
+  readonly hint: string;
+  readonly details: readonly string[];
+
+  constructor(code: RefusalCode, message: string, options: { hint: string; details?: readonly string[] }) {
+    super(message);
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? [];
+  }
+
+  report(): Refusal {
+    return { code: this.code, message: this.message, hint: this.hint, details: [...this.details] };
+  }
+}
+
+export function unknownTunnels(names: readonly string[], known: readonly string[]): ControlRefused {
+  return unknown('unknown_tunnel', 'tunnel', names, known);
+}
+
+export function unknownActor(name: string, known: readonly string[]): ControlRefused {
+  return unknown('unknown_actor', 'actor', [name], known);
+}
+
+function unknown(
+  code: 'unknown_tunnel' | 'unknown_actor',
+  kind: string,
+  names: readonly string[],
+  known: readonly string[],
+): ControlRefused {
+  const { sentence, guess } = unknownNames(kind, names, known);
+  return new ControlRefused(code, `${sentence}; nothing was changed`, {
+    hint: `${guess}The configuration in force has ${known.join(', ') || `no ${kind}`}.`,
+  });
+}

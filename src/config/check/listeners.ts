@@ -1,0 +1,82 @@
+import { isIPv4 } from 'node:net';
+import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
+import { bodies, type Outline } from '../outline.ts';
+import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
+
+interface Listener {
+  readonly path: ConfigPath;
+  readonly address: Address;
+  /** Which machine it binds on: undefined for this node, else the name of a host. */
+  readonly machine: string | undefined;
+}
+
+const DEFAULT_ENDPOINT = '127.0.0.1:9780';
+
+/** The endpoint stays on loopback unless told otherwise, and no two listeners of a machine want the same address. */
+export function checkListeners(outline: Outline): Finding[] {
+  const listeners = listenersOf(outline);
+  const collisions = listeners.flatMap((listener, index): Finding[] => {
+    const earlier = listeners.slice(0, index).find((other) => collide(listener, other));
+    if (earlier === undefined) return [];
+    const taken = `${formatAddress(listener.address)} collides with ${formatPath(earlier.path)} (${formatAddress(earlier.address)})`;
+    return [{ path: listener.path, message: `${taken}; expected an address of its own`, at: 'value' }];
+  });
+  return [...checkEndpoint(outline), ...collisions];
+}
+
+function checkEndpoint({ endpoint }: Outline): Finding[] {
+  const address = parseAddress(endpoint?.listen ?? DEFAULT_ENDPOINT);
+  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopback(address.host)) return [];
+  return [
+    {
+      path: ['endpoint', 'listen'],
+      message: `${address.host} can be reached from other machines; expected a loopback address such as 127.0.0.1, or allow_remote: true beside it`,
+      at: 'value',
+    },
+  ];
+}
+
+function listenersOf(outline: Outline): Listener[] {
+  const listener = (path: ConfigPath, written: string | undefined, machine: string | undefined): Listener[] => {
+    const address = written === undefined ? undefined : parseAddress(written);
+    return address === undefined ? [] : [{ path, address, machine }];
+  };
+  return [
+    ...listener(['endpoint', 'listen'], outline.endpoint?.listen ?? DEFAULT_ENDPOINT, undefined),
+    ...listener(['control', 'socket'], `unix:${outline.control?.socket ?? ''}`, undefined),
+    ...bodies(outline.tunnels).flatMap(([name, { listen, direction, host }]) =>
+      listener(['tunnels', name, 'listen'], listen, direction === 'remote' ? (host ?? '') : undefined),
+    ),
+  ];
+}
+
+function collide(a: Listener, b: Listener): boolean {
+  if (a.machine !== b.machine) return false;
+  if (a.address.kind === 'unix' || b.address.kind === 'unix') {
+    return formatAddress(a.address) === formatAddress(b.address);
+  }
+  return a.address.port === b.address.port && overlap(a.address.host.toLowerCase(), b.address.host.toLowerCase());
+}
+
+/** Whether one address covers the other. `::` takes IPv4 as well (dual stack), `localhost` is either loopback. */
+function overlap(a: string, b: string): boolean {
+  if (a === b || isAny(a) || isAny(b)) {
+    // Only two different families keep apart: 0.0.0.0 leaves the IPv6 addresses free.
+    return !((a === '0.0.0.0' && isPlainV6(b)) || (b === '0.0.0.0' && isPlainV6(a)));
+  }
+  const [name, other] = a === 'localhost' ? [a, b] : [b, a];
+  return name === 'localhost' && (other === '127.0.0.1' || other === '::1');
+}
+
+function isAny(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function isPlainV6(host: string): boolean {
+  return host.includes(':') && host !== '::';
+}
+
+/** Whether only this machine can reach the address: 127.0.0.0/8, `::1`, `localhost`. */
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
+}

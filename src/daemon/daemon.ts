@@ -1,0 +1,294 @@
+import { type Repeating, repeat } from '../base/async/repeat.ts';
+import { Turns } from '../base/async/turns.ts';
+import { type Config, ownNames } from '../config/config.ts';
+import { closingCommand } from '../machine/systemd/closing-command.ts';
+import { listenFor } from '../machine/systemd/inherited-sockets.ts';
+import { statusLine } from '../machine/systemd/status-line.ts';
+import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
+import { Unit } from '../machine/systemd/unit.ts';
+import { createActions } from '../operator/control/actions.ts';
+import type { ReloadOutcome } from '../operator/control/answer.ts';
+import { ControlPoint } from '../operator/control/point.ts';
+import { EndpointPlace } from '../operator/http/place.ts';
+import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
+import { Cutovers } from '../retirement/cutover/cutovers.ts';
+import { CutoverStore } from '../retirement/cutover/store.ts';
+import { dueFacts } from '../retirement/drain/gather.ts';
+import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
+import { Retirement } from '../retirement/drain/retirement.ts';
+import { Recorder } from '../retirement/evidence/recorder.ts';
+import { Lookout } from '../retirement/lookout/lookout.ts';
+import { PlanWatch } from '../retirement/plan/watch.ts';
+import type { TakeNote } from '../telemetry/happening.ts';
+import type { RootLogger } from '../telemetry/log/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
+import type { Status } from '../telemetry/status/status.ts';
+import { Clients } from '../tunnels/clients/clients.ts';
+import { Rotators } from '../tunnels/credential/rotators.ts';
+import { DirectSource } from '../tunnels/forward/direct-source.ts';
+import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
+import { prepare } from '../tunnels/link/prepare.ts';
+import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
+import { AdvisoryLog } from './advisory-log.ts';
+import { ConfigInForce } from './config-in-force.ts';
+import { type ReloadParts, reload } from './reload.ts';
+import { rotateActor } from './rotate.ts';
+import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly version: string;
+  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
+}
+
+/** The supervisor's heartbeat. */
+const TICK_MS = 1_000;
+/** A heartbeat older than this, and `/livez` says no. */
+const ALIVE_MS = 10_000;
+
+/** Everything that is running, and the only place that knows all of it. Starts in order, stops in reverse. */
+export class Daemon {
+  readonly #log: RootLogger;
+  readonly #metrics: Metrics;
+  readonly #recorder: Recorder;
+  readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
+  readonly #rotators: Rotators;
+  readonly #cutovers: Cutovers;
+  readonly #clients: Clients;
+  readonly #supervisor: Supervisor;
+  readonly #lookout: Lookout;
+  readonly #plan: PlanWatch;
+  readonly #retirement: Retirement;
+  readonly #advisoryLog: AdvisoryLog;
+  readonly #systemd: Systemd;
+  readonly #unit: Unit;
+  readonly #stopped = new AbortController();
+  readonly #inForce: ConfigInForce;
+  readonly #sources: SnapshotSources;
+  readonly #reloaded: ReloadParts;
+  readonly #endpoint: EndpointPlace;
+  #heartbeat: Repeating | undefined;
+  #heartbeatAt = performance.now();
+  #applied = false;
+  readonly #control: ControlPoint;
+  /** Changes of what runs are made one after the other. */
+  readonly #changes = new Turns();
+
+  constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
+    this.#inForce = new ConfigInForce(options.config);
+    this.#log = log;
+    this.#systemd = systemd;
+    this.#metrics = createMetrics();
+    this.#plan = new PlanWatch(log);
+    this.#advisoryLog = new AdvisoryLog(log);
+    const knownHosts = new KnownHostsReport(log);
+    const { stateDir } = options.config;
+    const { heartbeat, look } = options.evidenceMs ?? {};
+    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
+    this.#rotators = new Rotators(stateDir, {
+      env: process.env,
+      metrics: this.#metrics,
+      log,
+      note: this.#note,
+      random: Math.random,
+      onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+    });
+    this.#cutovers = new Cutovers({
+      store: new CutoverStore(stateDir),
+      tunnel: (name) => this.#supervisor.named([name])[0],
+      retired: (name) => this.#retirement.retired.of(name) !== undefined,
+      gates: (step) => dueFacts(this.#plan.watched, step),
+      note: this.#note,
+      log,
+    });
+    this.#clients = new Clients(this.#metrics, this.#stopped.signal);
+    this.#supervisor = new Supervisor({
+      prepare: (host, actor, need) =>
+        prepare(host, this.#rotators.of(actor), need, (path, problems) => knownHosts.report(path, problems)),
+      credential: (actor) => this.#rotators.status(actor),
+      metrics: this.#metrics,
+      log,
+      note: this.#note,
+      listenFor: (tunnel) =>
+        this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets), this.#cutovers.junctionOf(tunnel)),
+      junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
+      retired: (tunnel) => this.#retirement.retired.of(tunnel),
+      random: Math.random,
+    });
+    this.#retirement = new Retirement(options.config, {
+      config: () => this.#inForce.config,
+      plan: () => this.#plan.watched,
+      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
+      clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
+      cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
+      source: new DirectSource('probe'),
+      note: this.#note,
+      log,
+      random: Math.random,
+    });
+    const links = () => this.#supervisor.links();
+    this.#lookout = new Lookout({ everyMs: look }, { links, note: this.#note, random: Math.random });
+    this.#unit = new Unit(systemd, {
+      notifier: systemd.notifier,
+      log,
+      statusLine: () => statusLine(this.snapshot()),
+      vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
+    });
+    this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
+    const shared = {
+      config: () => this.#inForce.config,
+      inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
+      supervisor: this.#supervisor,
+      note: this.#note,
+    };
+    const actions = createActions({
+      ...shared,
+      applied: () => this.#applied,
+      reload: () => this.reload(),
+      rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
+      retire: (request) =>
+        retireTunnel(request, {
+          ...shared,
+          retirement: this.#retirement,
+          plan: this.#plan,
+          metrics: this.#metrics,
+          closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
+        }),
+      unretire: (names) => this.#retirement.retired.remove(names),
+      followPlan: () => this.#plan.follow(this.#inForce.config.plan),
+      cutovers: this.#cutovers,
+    });
+    this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
+    const parts = {
+      supervisor: this.#supervisor,
+      cutovers: this.#cutovers,
+      retirement: this.#retirement,
+      plan: this.#plan,
+      control: this.#control,
+    };
+    const { version } = options;
+    this.#sources = {
+      ...parts,
+      version,
+      startedAt: new Date(),
+      inForce: this.#inForce,
+      recorder: this.#recorder,
+      clients: this.#clients,
+      systemd,
+    };
+    this.#reloaded = {
+      ...parts,
+      endpoint: this.#endpoint,
+      lookout: this.#lookout,
+      rotators: this.#rotators,
+      log,
+      note: this.#note,
+    };
+  }
+
+  /**
+   * Rejects with a TunnelError when the endpoint cannot be bound, or another daemon has the control socket; a peer that is
+   * away is no reason to fail.
+   */
+  async start(): Promise<void> {
+    await this.#plan.follow(this.#inForce.config.plan);
+    // First: from the endpoint's first answer on, what it tells is to be whole.
+    await this.#control.listen(this.#inForce.config.controlSocket);
+    await this.#retirement.start();
+    // No listener comes up before it is known where it leads.
+    await this.#cutovers.restore(this.#inForce.config);
+    try {
+      await this.#endpoint.start();
+    } catch (error) {
+      this.#control.stop();
+      throw error;
+    }
+    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    void this.#recorder.start(this.#inForce.config.sha256);
+    this.#lookout.start(this.#inForce.config, this.#stopped.signal);
+    this.#plan.start(this.#stopped.signal);
+    this.#heartbeat = repeat(
+      async () => {
+        this.#heartbeatAt = performance.now();
+        const now = new Date();
+        this.#advisoryLog.update(currentAdvisories(this.#sources, this.#supervisor.links(), now));
+        await this.#supervisor.tick(now);
+        this.#cutovers.sample(now);
+        this.#clients.keepOnly(this.#inForce.config.tunnels);
+        this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
+        this.#retirement.tick(now);
+        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+        await this.#rotators.keepOnly(this.#supervisor.actors);
+      },
+      () => TICK_MS,
+      this.#stopped.signal,
+    );
+    await this.#supervisor.start(this.#inForce.config);
+    this.#systemd.sockets.settle();
+    this.#applied = true;
+    const { node, path, tunnels } = this.#inForce.config;
+    this.#log.info(
+      { event: 'daemon.started', version: this.#sources.version, node, config: path, tunnels: tunnels.size },
+      'fleet-mesh started',
+    );
+    this.#unit.started();
+  }
+
+  /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
+  reload(): Promise<ReloadOutcome> {
+    return this.#changes.take(() => this.#unit.reloading(() => this.#reloadOnce()));
+  }
+
+  /** `force`, once aborted, ends what still runs at once. */
+  async stop(force: AbortSignal): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
+    this.#applied = false;
+    this.#stopped.abort();
+    this.#unit.stopping(this.#inForce.config.stopGraceMs);
+    force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
+    if (force.aborted) this.#supervisor.cut();
+    await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    this.#systemd.sockets.leave();
+    await this.#cutovers.stop();
+    await this.#supervisor.stop(this.#inForce.config.stopGraceMs, force);
+    await this.#rotators.stop();
+    this.#retirement.stop();
+    await this.#recorder.stop();
+    this.#control.stop();
+    await this.#endpoint.stop();
+    await this.#unit.stopped();
+    this.#log.info({ event: 'daemon.stopped' }, 'stopped');
+  }
+
+  snapshot(): Status {
+    return takeSnapshot(this.#sources, new Date());
+  }
+
+  async #reloadOnce(): Promise<ReloadOutcome> {
+    if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
+    return reload(this.#inForce, this.#reloaded);
+  }
+
+  #createEndpoint(config: Config): Endpoint {
+    return createEndpoint(
+      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#inForce.config) },
+      {
+        snapshot: () => this.snapshot(),
+        plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
+        tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
+        drain: (tunnel, now) => this.#retirement.answer(tunnel, now),
+        alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+        events: this.#recorder.recent,
+        opened: () => this.#recorder.opened(),
+        recorded: () => this.#recorder.settled(),
+        readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
+        metrics: this.#metrics,
+        log: this.#log.child({ component: 'endpoint' }),
+        adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
+      },
+    );
+  }
+}

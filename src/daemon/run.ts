@@ -1,0 +1,67 @@
+import { TunnelError } from '../base/errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError, formatProblem } from '../config/problem.ts';
+import { connectSystemd } from '../machine/systemd/systemd.ts';
+import { type CommandIo, EXIT, type ExitCode } from '../operator/commands/command.ts';
+import { createLogger } from '../telemetry/log/log.ts';
+import { Daemon } from './daemon.ts';
+import { releaseSignals } from './early-signals.ts';
+
+export interface RunOptions {
+  /** Path of the tunnel YAML. */
+  readonly config: string;
+  readonly version: string;
+}
+
+/**
+ * `fleet-mesh run`: the daemon in the foreground, until SIGTERM or SIGINT. The first signal stops it by its designed
+ * path, the second ends it at once; SIGHUP reloads. Signals that came while the program was loaded count.
+ */
+export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode> {
+  const stopping = new AbortController();
+  const force = new AbortController();
+  const onStop = () => (stopping.signal.aborted ? force : stopping).abort();
+  let daemon: Daemon | undefined;
+  let reloadAsked = false;
+  const onReload = () => {
+    reloadAsked = true;
+    void daemon?.reload();
+  };
+  process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload);
+  releaseSignals();
+  try {
+    const config = await loadConfig(options.config, process.env);
+    const log = createLogger({ level: config.logLevel });
+    const started = new Daemon(
+      { config, version: options.version },
+      log,
+      connectSystemd(process.env, process.pid, log),
+    );
+    try {
+      await started.start();
+    } catch (error) {
+      const { message, hint } = TunnelError.from(error);
+      log.fatal({ event: 'daemon.start_failed', err: error }, `${message}. ${hint}`);
+      return EXIT.failed;
+    }
+    daemon = started;
+    // A SIGHUP during the start may have been about a file that was read before it changed.
+    if (reloadAsked) await daemon.reload();
+    await aborted(stopping.signal);
+    await daemon.stop(force.signal);
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    return EXIT.configuration;
+  } finally {
+    process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

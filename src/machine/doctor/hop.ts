@@ -1,0 +1,147 @@
+import { abortable } from '../../base/async/deadline.ts';
+import { TunnelError } from '../../base/errors.ts';
+import type { ActorConfig, HostConfig } from '../../config/config.ts';
+import { type Carrier, carryError } from '../../tunnels/link/jump.ts';
+import type { Attempt, Prepare } from '../../tunnels/link/prepare.ts';
+import type { ConnectStep, LinkSession, Route } from '../../tunnels/link/session.ts';
+import { type Finding, failed, type StepName } from './finding.ts';
+
+/** A link that was walked: what was found, and the session that came of it if none of that was a failure. */
+export interface Hop {
+  readonly findings: readonly Finding[];
+  readonly session: LinkSession | undefined;
+}
+
+export interface HopOptions {
+  readonly host: HostConfig;
+  readonly actor: ActorConfig;
+  /** The hop before this one, over its jump host; undefined where it is dialled directly. */
+  readonly over: { readonly hop: Hop; readonly host: string } | undefined;
+}
+
+/**
+ * Goes the way of a link's attempt once, step by step, each bounded by the host's connect_timeout. What is local comes
+ * first, so that a key or a known_hosts file that cannot be used costs the server nothing. Never rejects.
+ */
+export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepare, signal: AbortSignal): Promise<Hop> {
+  let attempt: Attempt;
+  try {
+    const need = { refused: [], serving: false, attemptMs: host.connectTimeoutMs };
+    attempt = await abortable(prepare(host, actor, need), signal);
+  } catch (thrown) {
+    const error = TunnelError.from(thrown);
+    return {
+      findings: [failed(error.code === 'host_key_unknown' ? 'known hosts' : 'credential', error)],
+      session: undefined,
+    };
+  }
+  const { type, fingerprint, standIn } = attempt.facts;
+  const local: Finding[] = [
+    { step: 'known hosts', verdict: 'ok', detail: `${host.knownHosts} has keys of ${host.address}` },
+    // The way is gone all the same, as the daemon goes it.
+    standIn
+      ? failed('credential', standIn)
+      : {
+          step: 'credential',
+          verdict: 'ok',
+          detail: [type.replaceAll('_', ' '), fingerprint].filter(Boolean).join(' '),
+        },
+  ];
+  if (over && !over.hop.session) {
+    const detail = `its jump host ${over.host} is not reached`;
+    return { findings: [...local, { step: 'jump', verdict: 'skipped', detail }], session: undefined };
+  }
+  const walk = new Walk(host);
+  try {
+    const route = await routeTo(host, over, signal, walk);
+    const session = await attempt.connect(signal, route, (step) => walk.begin(step));
+    walk.arrive(session);
+    return { findings: [...local, ...walk.findings], session };
+  } catch (error) {
+    walk.fail(error);
+    return { findings: [...local, ...walk.findings], session: undefined };
+  }
+}
+
+async function routeTo(host: HostConfig, over: HopOptions['over'], signal: AbortSignal, walk: Walk): Promise<Route> {
+  const session = over?.hop.session;
+  if (!over || !session) return { kind: 'direct', inUse: [] };
+  walk.beginJump(over.host);
+  const target = { kind: 'tcp', host: host.address, port: host.port } as const;
+  const another = async (bounded: AbortSignal): Promise<Carrier> => {
+    const channel = await session.open(target, { address: '127.0.0.1', port: 0 }, bounded).catch((error: unknown) => {
+      throw carryError(target, over.host, TunnelError.from(error));
+    });
+    return { channel, leaving: false, check: () => session.check() };
+  };
+  return { kind: 'jump', host: over.host, carrier: await another(signal), another };
+}
+
+/** The steps as they are taken: one is well when the next one begins. */
+class Walk {
+  readonly findings: Finding[] = [];
+  readonly #host: HostConfig;
+  #step: { readonly name: StepName; readonly detail: string; readonly since: number } | undefined;
+
+  constructor(host: HostConfig) {
+    this.#host = host;
+  }
+
+  beginJump(over: string): void {
+    this.#next('jump', `through ${over}`);
+  }
+
+  begin(step: ConnectStep): void {
+    const { address, port } = this.#host;
+    switch (step.name) {
+      case 'dns':
+        this.#next('dns', address);
+        return;
+      case 'tcp':
+        // Only now it is known what the name stands for.
+        this.#finish(`${address} is ${step.addresses.join(', ')}`);
+        this.#next('tcp', `port ${port} accepts connections`);
+        return;
+      case 'banner':
+        this.#next('banner', 'it speaks SSH');
+        return;
+      case 'kex':
+        this.#next('host key', 'as known');
+        return;
+      case 'auth':
+        this.#next('authentication', `${this.#host.user} is let in`);
+    }
+  }
+
+  arrive({ facts }: LinkSession): void {
+    this.#finish();
+    const details: Partial<Record<StepName, string>> = {
+      banner: facts.server,
+      'host key': `${facts.hostKey} is known (${facts.kex}, ${facts.cipher})`,
+    };
+    for (const [index, finding] of this.findings.entries()) {
+      this.findings[index] = { ...finding, detail: details[finding.step] ?? finding.detail };
+    }
+  }
+
+  fail(error: unknown): void {
+    this.findings.push(failed(this.#step?.name ?? 'tcp', error));
+  }
+
+  #next(name: StepName, detail: string): void {
+    this.#finish();
+    this.#step = { name, detail, since: performance.now() };
+  }
+
+  #finish(detail?: string): void {
+    if (!this.#step) return;
+    const { name, since } = this.#step;
+    this.findings.push({
+      step: name,
+      verdict: 'ok',
+      detail: detail ?? this.#step.detail,
+      ms: Math.round(performance.now() - since),
+    });
+    this.#step = undefined;
+  }
+}

@@ -1,0 +1,117 @@
+import { cp, lstat, mkdir, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { sleep } from '../../base/async/sleep.ts';
+import { messageOf } from '../../base/errors.ts';
+import { writeAtomically } from '../../base/files/write-atomically.ts';
+import { runBounded } from '../../base/process/run-bounded.ts';
+import type { Step } from './step.ts';
+import { portsInUse } from './taken-ports.ts';
+
+/** A step that could not be done. The message is for people, and may have several lines. */
+export class StepFailed extends Error {
+  override readonly name = 'StepFailed';
+}
+
+export interface Executor {
+  /** Rejects with {@link StepFailed}. */
+  execute(step: Step): Promise<void>;
+}
+
+const COMMAND_MS = 180_000;
+const OUTPUT_LIMIT = 256 * 1024;
+const PORTS_MS = 15_000;
+const LOOK_MS = 100;
+
+/** Does steps on this machine. Each may be done again: what is so already is left so. */
+export class NodeExecutor implements Executor {
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  async execute(step: Step): Promise<void> {
+    try {
+      await this.#do(step);
+    } catch (error) {
+      if (error instanceof StepFailed) throw error;
+      throw new StepFailed(messageOf(error));
+    }
+  }
+
+  async #do(step: Step): Promise<void> {
+    switch (step.kind) {
+      case 'copy-tree':
+        return copyTree(step.from, step.to);
+      case 'remove-tree':
+        await rm(step.path, { recursive: true, force: true });
+        return;
+      case 'write':
+        await mkdir(dirname(step.path), { recursive: true, mode: 0o755 });
+        return writeAtomically(step.path, step.text, step.mode);
+      case 'remove':
+        return removeFile(step.path);
+      case 'remove-empty':
+        await rmdir(step.path).catch(() => {});
+        return;
+      case 'link':
+        return replaceLink(step.path, step.to);
+      case 'command':
+        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS, step.told);
+      case 'await-ports':
+        return awaitPorts(step.ports);
+    }
+  }
+
+  async #run(argv: readonly string[], timeoutMs: number, told = argv.join(' ')): Promise<void> {
+    const bounds = { timeoutMs, stdoutLimit: OUTPUT_LIMIT, stderrLimit: OUTPUT_LIMIT };
+    const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);
+    if (outcome.kind === 'exited' && outcome.code === 0) return;
+    const said = 'stdout' in outcome ? `${outcome.stdout}${outcome.stderr}` : '';
+    const how =
+      outcome.kind === 'exited'
+        ? `ended with ${outcome.code}`
+        : outcome.kind === 'not_started'
+          ? outcome.error.message
+          : outcome.kind;
+    throw new StepFailed(`${told}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
+  }
+}
+
+/** Whole or not at all under its name, which says what is in it. */
+async function copyTree(from: string, to: string): Promise<void> {
+  const passing = `${to}.new`;
+  await rm(passing, { recursive: true, force: true });
+  await mkdir(dirname(to), { recursive: true, mode: 0o755 });
+  await cp(from, passing, { recursive: true, verbatimSymlinks: true });
+  await rm(to, { recursive: true, force: true });
+  await rename(passing, to);
+}
+
+async function removeFile(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats && !stats.isDirectory()) await unlink(path);
+  const directory = dirname(path);
+  // Only what is empty goes (rmdir(2)), and of that only what is ours.
+  if (directory.includes('/fleet-mesh')) await rmdir(directory).catch(() => {});
+}
+
+async function replaceLink(path: string, to: string): Promise<void> {
+  if ((await readlink(path).catch(() => undefined)) === to) return;
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const passing = join(dirname(path), `.link-${process.pid}.new`);
+  await rm(passing, { force: true });
+  await symlink(to, passing);
+  await rename(passing, path);
+}
+
+async function awaitPorts(ports: readonly number[]): Promise<void> {
+  const until = performance.now() + PORTS_MS;
+  for (;;) {
+    const taken = await portsInUse();
+    const missing = ports.filter((port) => !taken.has(port));
+    if (missing.length === 0) return;
+    if (performance.now() > until) throw new StepFailed(`nothing listens on port ${missing.join(', ')}`);
+    await sleep(LOOK_MS);
+  }
+}

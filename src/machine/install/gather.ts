@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { runBounded } from '../../base/process/run-bounded.ts';
+import type { Config } from '../../config/config.ts';
+import { parseConfig } from '../../config/load.ts';
+import { ConfigError } from '../../config/problem.ts';
+import type { Facts, UnitState } from './facts.ts';
+import { forwardsOf, type OldUnit, runsSsh } from './old-units.ts';
+import type { Places } from './places.ts';
+import { CURRENT } from './plan.ts';
+import { missingPrerequisites, SYSTEMD_PATH, systemdVersion } from './prerequisites.ts';
+import { type InstallRecord, recordSchema } from './record.ts';
+import { readRelease } from './release.ts';
+import { socketsFor } from './sockets.ts';
+import { isActive, isEnabled, parseShow } from './systemctl-show.ts';
+import { portsInUse } from './taken-ports.ts';
+import { SERVICE, wantedFiles } from './wanted-files.ts';
+
+export interface SurveyOptions {
+  /** Where the release is unpacked. */
+  readonly tree: string;
+  /** The configuration that was given; undefined: none. */
+  readonly configFile: string | undefined;
+}
+
+export interface SurveyorDependencies {
+  readonly places: Places;
+  readonly user: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const ASK_MS = 20_000;
+const MOST_OUTPUT = 8 * 1024 * 1024;
+
+/** Looks at a node, changing nothing. */
+export class Surveyor {
+  readonly #places: Places;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #user: string;
+
+  constructor({ places, env, user }: SurveyorDependencies) {
+    this.#places = places;
+    this.#env = env;
+    this.#user = user;
+  }
+
+  /** What is missing, or what was found. Rejects with a ConfigError, or when systemd does not answer. */
+  async survey(options: SurveyOptions): Promise<Facts | { problems: readonly string[] }> {
+    const places = this.#places;
+    const nodePath = SYSTEMD_PATH.map((directory) => join(directory, 'node')).find((path) => existsSync(path));
+    const systemd = await this.#ask('systemctl', '--version');
+    const problems = missingPrerequisites({
+      scope: places.scope,
+      isRoot: process.geteuid?.() === 0,
+      node:
+        nodePath === undefined
+          ? undefined
+          : { path: nodePath, version: (await this.#ask(nodePath, '--version'))?.trim() ?? '' },
+      systemd,
+      answers: (await this.#ask(...places.systemctl, 'show', '--property=Version')) !== undefined,
+      packaged: /^Status: .* installed$/m.test((await this.#ask('dpkg-query', '--status', 'fleet-mesh')) ?? ''),
+      user: this.#user,
+    });
+    if (problems.length > 0 || nodePath === undefined) return { problems };
+
+    const release = await readRelease(options.tree, places.scope);
+    const { config, newConfig } = await this.#config(options.configFile);
+    const { sockets } = config === undefined ? { sockets: [] } : socketsFor(config, places.scope);
+    const module = join(options.tree, 'node_modules/sd-notify');
+    const traits = {
+      systemdVersion: systemdVersion(systemd) ?? 0,
+      speaksNatively: (await this.#ask(nodePath, '-e', 'require(process.argv[1])', module)) !== undefined,
+    };
+    const record = await this.record();
+    const paths = [...wantedFiles(places, release, sockets, traits).keys(), ...(record?.files ?? [])];
+    const units = [...new Set([...sockets.map(({ name }) => name), SERVICE, ...(record?.units ?? [])])];
+    return {
+      places,
+      release,
+      traits,
+      node: nodePath,
+      user: this.#user,
+      lingering: places.scope === 'user' ? existsSync(`/var/lib/systemd/linger/${this.#user}`) : undefined,
+      files: await textsOf(paths),
+      links: await linksOf([join(places.library, CURRENT), join(places.library, 'dist'), places.command]),
+      commandTaken: record?.command == null && (await lstat(places.command).catch(() => undefined)) !== undefined,
+      dropIns: [...(await textsOf(await this.dropIns())).values()],
+      releases: await this.releases(),
+      record,
+      config,
+      newConfig,
+      units: await this.units(units),
+      oldUnits: await this.#oldUnits(),
+      takenPorts: await portsInUse(),
+    };
+  }
+
+  async record(): Promise<InstallRecord | undefined> {
+    const text = await readFile(this.#places.record, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+  }
+
+  async releases(): Promise<string[]> {
+    const names = await readdir(join(this.#places.library, 'releases')).catch(() => []);
+    return names.filter((name) => !name.endsWith('.new'));
+  }
+
+  /** Paths of the drop-ins of the daemon's unit, in systemd's order. */
+  async dropIns(): Promise<string[]> {
+    const directory = join(this.#places.units, `${SERVICE}.d`);
+    const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.conf')).sort();
+    return names.map((name) => join(directory, name));
+  }
+
+  async units(names: readonly string[]): Promise<Map<string, UnitState>> {
+    const shown = await this.#show('Id,ActiveState,UnitFileState', ...names);
+    return new Map(shown.map((unit) => [unit.get('Id') ?? '', { active: isActive(unit), enabled: isEnabled(unit) }]));
+  }
+
+  /** The configuration that is there holds, whatever was given: it is the operator's. */
+  async #config(given: string | undefined): Promise<{ config: Config | undefined; newConfig: string | undefined }> {
+    const { config: path, daemonEnvironment } = this.#places;
+    const present = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (present !== undefined) return { config: parseConfig(present, path, daemonEnvironment), newConfig: undefined };
+    if (given === undefined) return { config: undefined, newConfig: undefined };
+    const bytes = await readFile(given).catch((error: NodeJS.ErrnoException) => {
+      const message = `cannot be read (${error.code})`;
+      throw new ConfigError([{ file: given, line: 1, column: 1, path: '', message }]);
+    });
+    return { config: parseConfig(bytes, path, daemonEnvironment), newConfig: bytes.toString() };
+  }
+
+  /** Of the services that systemd has loaded, and so of all that run or are enabled. */
+  async #oldUnits(): Promise<OldUnit[]> {
+    const shown = await this.#show('Id,ActiveState,UnitFileState,ExecStart', '*.service');
+    const found: OldUnit[] = [];
+    for (const each of shown) {
+      const unit = each.get('Id') ?? '';
+      const [active, enabled] = [isActive(each), isEnabled(each)];
+      if (!runsSsh(each.get('ExecStart') ?? '') || (!active && !enabled)) continue;
+      const text = await this.#ask(...this.#places.systemctl, 'cat', '--', unit);
+      const forwards = text === undefined ? [] : forwardsOf(unit, text, hostname(), this.#user);
+      found.push({ unit, active, enabled, forwards });
+    }
+    return found.sort((a, b) => a.unit.localeCompare(b.unit));
+  }
+
+  async #show(properties: string, ...units: readonly string[]): Promise<ReadonlyMap<string, string>[]> {
+    const text = await this.#ask(...this.#places.systemctl, 'show', `--property=${properties}`, '--', ...units);
+    if (text === undefined) throw new Error(`${this.#places.systemctl.join(' ')} show does not answer`);
+    return parseShow(text);
+  }
+
+  /** Standard output; undefined where it cannot be run or fails. */
+  async #ask(...argv: readonly string[]): Promise<string | undefined> {
+    const bounds = { timeoutMs: ASK_MS, stdoutLimit: MOST_OUTPUT, stderrLimit: MOST_OUTPUT };
+    const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);
+    return outcome.kind === 'exited' && outcome.code === 0 ? outcome.stdout.toString() : undefined;
+  }
+}
+
+async function textsOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  for (const path of paths) {
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text !== undefined) texts.set(path, text);
+  }
+  return texts;
+}
+
+async function linksOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const links = new Map<string, string>();
+  for (const path of paths) {
+    const to = await readlink(path).catch(() => undefined);
+    if (to !== undefined) links.set(path, to);
+  }
+  return links;
+}

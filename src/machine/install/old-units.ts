@@ -1,0 +1,83 @@
+import type { Config, TunnelConfig } from '../../config/config.ts';
+import { type Place, parseForward } from '../import/forward.ts';
+import { readUnit } from '../import/unit.ts';
+
+/** A service that runs ssh for its forwards, and is in use: it runs, or is started at the next boot. */
+export interface OldUnit {
+  readonly unit: string;
+  readonly active: boolean;
+  readonly enabled: boolean;
+  readonly forwards: readonly OldForward[];
+}
+
+export interface OldForward {
+  readonly direction: TunnelConfig['direction'];
+  readonly listen: Place;
+}
+
+/** An old unit whose every forward a tunnel of the configuration takes over. */
+export interface Replacement {
+  readonly old: OldUnit;
+  /** Names, those with a local listener. */
+  readonly tunnels: readonly string[];
+}
+
+const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
+
+/** Whether `ExecStart` as `systemctl show` prints it may run ssh or autossh. Pure. */
+export function runsSsh(execStart: string): boolean {
+  return /(^|[\s/=])(auto)?ssh\s/.test(execStart);
+}
+
+/** The forwards in the text of a unit with its drop-ins (`systemctl cat`). Pure. */
+export function forwardsOf(unit: string, text: string, hostname: string, user: string): OldForward[] {
+  return readUnit(unit, text, { hostname, user }).entries.flatMap(({ options }) =>
+    options.flatMap(({ keyword, value }): OldForward[] => {
+      if (!Object.hasOwn(DIRECTIONS, keyword)) return [];
+      const listen = parseForward(value)?.listen;
+      const direction = DIRECTIONS[keyword as keyof typeof DIRECTIONS];
+      return listen === undefined ? [] : [{ direction, listen }];
+    }),
+  );
+}
+
+/**
+ * Which old units the tunnels replace. One of whose forwards only some have a tunnel can neither stay nor go: that is a
+ * problem. Units that have nothing to do with the tunnels are left alone. Pure.
+ */
+export function replacementsFor(
+  units: readonly OldUnit[],
+  config: Config,
+): { replacements: Replacement[]; problems: string[] } {
+  const replacements: Replacement[] = [];
+  const problems: string[] = [];
+  for (const old of units) {
+    const taken = old.forwards.map((forward) => ({ forward, tunnel: takerOf(forward, config) }));
+    const tunnels = taken.flatMap(({ tunnel }) => (tunnel === undefined ? [] : [tunnel]));
+    if (!tunnels.some(({ direction }) => direction !== 'remote')) continue;
+    const left = taken.filter(({ tunnel }) => tunnel === undefined).map(({ forward }) => placeText(forward.listen));
+    if (left.length === 0) {
+      const local = tunnels.filter(({ direction }) => direction !== 'remote').map(({ name }) => name);
+      replacements.push({ old, tunnels: [...new Set(local)] });
+    } else {
+      problems.push(
+        `${old.unit} also listens on ${left.join(', ')}, which no tunnel of the configuration takes over: add one, or split the unit`,
+      );
+    }
+  }
+  return { replacements, problems };
+}
+
+/** The port is enough: two listeners on one port and different addresses are nothing that a node should have meanwhile. */
+function takerOf({ direction, listen }: OldForward, config: Config): TunnelConfig | undefined {
+  return [...config.tunnels.values()].find((tunnel) => {
+    if ((tunnel.direction === 'remote') !== (direction === 'remote')) return false;
+    return listen.kind === 'unix'
+      ? tunnel.listen.kind === 'unix' && tunnel.listen.path === listen.path
+      : tunnel.listen.kind === 'tcp' && tunnel.listen.port === listen.port;
+  });
+}
+
+function placeText(place: Place): string {
+  return place.kind === 'unix' ? place.path : `port ${place.port}`;
+}

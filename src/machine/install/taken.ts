@@ -1,0 +1,32 @@
+import type { Config } from '../../config/config.ts';
+import { type Facts, stateOf } from './facts.ts';
+import type { OldUnit, Replacement } from './old-units.ts';
+import { socketsFor } from './sockets.ts';
+import { SERVICE } from './wanted-files.ts';
+
+/** What listens where a tunnel wants to, and is neither ours nor replaced. A running daemon sees to its ports itself. */
+export function takenBySomebody(
+  facts: Facts,
+  config: Config | undefined,
+  replacements: readonly Replacement[],
+): string[] {
+  if (config === undefined || stateOf(facts, SERVICE).active) return [];
+  const freed = new Set(replacements.flatMap(({ old }) => portsOf(old)));
+  const { sockets } = socketsFor(config, facts.places.scope);
+  const ours = new Set(sockets.filter(({ name }) => stateOf(facts, name).active).map(({ tunnel }) => tunnel));
+  const listeners = [...config.tunnels.values()].filter(({ direction }) => direction !== 'remote');
+  return [{ name: undefined, listen: config.endpoint.listen }, ...listeners].flatMap(({ name, listen }) => {
+    if (listen.kind === 'unix' || ours.has(name) || freed.has(listen.port) || !facts.takenPorts.has(listen.port))
+      return [];
+    const who = name === undefined ? 'the endpoint' : `tunnel ${name}`;
+    return [
+      `port ${listen.port}, which ${who} is to have, is held by something that is no ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}: \`ss -ltnp\` names it`,
+    ];
+  });
+}
+
+export function portsOf({ forwards }: OldUnit): number[] {
+  return forwards.flatMap(({ direction, listen }) =>
+    direction !== 'remote' && listen.kind === 'tcp' ? [listen.port] : [],
+  );
+}

@@ -1,0 +1,109 @@
+import { formatAddress } from '../../base/net/address.ts';
+import { keepReserve, type Listen, listen } from '../../base/net/listener.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import type { SocketStatus } from '../../telemetry/status/status.ts';
+import { InheritedSocket, type Taker } from './inherited-socket.ts';
+import type { PassedFd } from './listen-fds.ts';
+import { addressFits, nameFits, userText, type Wanted } from './wanted.ts';
+
+/** The sockets that systemd passed to this process (sd_listen_fds(3)), and who uses which. */
+export class InheritedSockets {
+  readonly #log: Logger;
+  readonly #sockets: readonly InheritedSocket[];
+  readonly #users = new Map<InheritedSocket, string>();
+  readonly #problems = new Map<InheritedSocket, string>();
+  readonly #toldMissing = new Set<string>();
+  #settled = false;
+  #leaving = false;
+
+  constructor(fds: readonly PassedFd[], log: Logger) {
+    this.#sockets = fds.map((fd) => new InheritedSocket(fd));
+    this.#log = log;
+  }
+
+  /**
+   * The socket that was passed for this listener, with what gives it back; undefined when there is none, and the caller
+   * has to bind the address itself. Its name must say so, and it must be bound where the YAML says.
+   */
+  claim(wanted: Wanted, taker: Taker): (() => void) | undefined {
+    if (this.#sockets.length === 0 || this.#leaving) return undefined;
+    for (const socket of this.#sockets) {
+      if (!socket.isFree || !nameFits(socket.name, wanted)) continue;
+      socket.open();
+      if (socket.address === undefined || !addressFits(socket.address, wanted)) {
+        this.#problems.set(socket, `${userText(wanted)} listens on ${formatAddress(wanted.address)}`);
+        continue;
+      }
+      socket.take(taker);
+      this.#problems.delete(socket);
+      this.#users.set(socket, userText(wanted));
+      return () => this.#giveBack(socket, taker);
+    }
+    this.#tellMissing(wanted);
+    return undefined;
+  }
+
+  /** Everybody who needs one has asked: what is left is surplus, and is told so. */
+  settle(): void {
+    this.#settled = true;
+    for (const socket of this.#sockets) {
+      if (!socket.isFree) continue;
+      socket.open();
+      this.#log.warn(
+        { event: 'socket.surplus', socket: socket.name, problem: this.#problemOf(socket) },
+        `systemd passed a socket that nothing here uses: ${this.#problemOf(socket)}; its clients are reset`,
+      );
+    }
+  }
+
+  /** This process ends: those who come to a socket that is not in use wait for the next one, as they do once it is given back. */
+  leave(): void {
+    this.#leaving = true;
+    for (const socket of this.#sockets) if (socket.isFree) socket.close();
+  }
+
+  status(): SocketStatus[] {
+    return this.#sockets.map((socket) => ({
+      name: socket.name,
+      address: socket.address === undefined ? null : formatAddress(socket.address),
+      used_by: this.#users.get(socket) ?? null,
+      problem: socket.isFree ? this.#problemOf(socket) : null,
+    }));
+  }
+
+  #giveBack(socket: InheritedSocket, taker: Taker): void {
+    if (!socket.release(taker)) return;
+    this.#users.delete(socket);
+    if (this.#leaving) socket.close();
+  }
+
+  #problemOf(socket: InheritedSocket): string {
+    const { name, address } = socket;
+    if (address === undefined) return `${name} is no listening stream socket`;
+    const why =
+      this.#problems.get(socket) ??
+      'no listener of that name: it must be endpoint, tunnel-NAME or forward-PORT of one that is configured';
+    return `${name} is bound to ${formatAddress(address)}, but ${why}`;
+  }
+
+  #tellMissing(wanted: Wanted): void {
+    const where = formatAddress(wanted.address);
+    const who = `${userText(wanted)} at ${where}`;
+    if (this.#toldMissing.has(who)) return;
+    this.#toldMissing.add(who);
+    this.#log[this.#settled ? 'info' : 'warn'](
+      { event: 'socket.missing', listen: where },
+      `systemd passed no socket for ${who}: this daemon binds it itself, so it is closed while the daemon restarts`,
+    );
+  }
+}
+
+/** Makes a tunnel's listener of the socket that systemd passed for it, and binds the address where there is none. */
+export function listenFor(tunnel: string, sockets: InheritedSockets): Listen {
+  return async (address, onConnection, onError) => {
+    const taker = { onConnection: keepReserve(onConnection, onError), onError };
+    const giveBack = sockets.claim({ user: { kind: 'tunnel', name: tunnel }, address }, taker);
+    if (giveBack === undefined) return listen(address, onConnection, onError);
+    return { address, by: 'systemd', close: async () => giveBack() };
+  };
+}

@@ -1,0 +1,122 @@
+import { didYouMean } from '../../base/text/closest.ts';
+import { printable } from '../../base/text/printable.ts';
+import type { Config } from '../../config/config.ts';
+import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
+import { loadConfig } from '../../config/load.ts';
+import { outsideOfUnit } from '../../config/paths.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { fileReport } from '../../retirement/acceptance/file-report.ts';
+import { Gathering } from '../../retirement/acceptance/gathering.ts';
+import { acceptanceMarkdown } from '../../retirement/acceptance/markdown.ts';
+import { planFacts } from '../../retirement/acceptance/plan-facts.ts';
+import { type AcceptanceReport, reportOf } from '../../retirement/acceptance/report.ts';
+import { parseSince, SINCE_EXPECTED } from '../../retirement/evidence/selection.ts';
+import { type Verification, verifyLog } from '../../retirement/evidence/verify.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+
+export interface AcceptanceOptions {
+  /** Path of the tunnel YAML. */
+  readonly config: string;
+  /** As written. */
+  readonly window: string;
+  /** Name of the host that was to be away. */
+  readonly offline: string;
+  /** As written: judge as of then instead of now. */
+  readonly until?: string | undefined;
+  /** The directory of the log; by default the `state_dir` that `config` names. */
+  readonly dir?: string | undefined;
+  /** Where to file the report. */
+  readonly out?: string | undefined;
+  readonly json: boolean;
+}
+
+export type AcceptanceIo = CommandIo & {
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly now?: Date;
+};
+
+/**
+ * `fleet-mesh acceptance`: whether the evidence proves that production did without a host (SPEC section 8), on the files
+ * alone. 0 PASS, 1 FAIL, 2 the evidence cannot be read or the report not be filed.
+ */
+export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): Promise<ExitCode> {
+  const { now = new Date() } = io;
+  const windowMs = parseDuration(options.window);
+  const asOf = options.until === undefined ? now : parseSince(options.until, now);
+  if (windowMs === undefined || windowMs === 0) return wrong(io, `expected --window with ${DURATION_EXPECTED}`);
+  if (asOf === undefined || asOf > now) return wrong(io, `expected --until with ${SINCE_EXPECTED}, and not to come`);
+  let config: Config;
+  try {
+    config = await loadConfig(options.config, outsideOfUnit(io.env));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    return EXIT.configuration;
+  }
+  const { offline } = options;
+  if (!config.hosts.has(offline)) {
+    const known = [...config.hosts.keys()];
+    io.err(
+      `fleet-mesh: there is no host "${printable(offline, 80)}"${didYouMean(offline, known)}; there are ${known.join(', ')}\n`,
+    );
+    return EXIT.noSuchTunnel;
+  }
+  const report = await examine(options.dir ?? config.stateDir, config, { offline, windowMs, asOf }, io);
+  if (report === undefined) return EXIT.unknown;
+  io.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : acceptanceMarkdown(report));
+  if (options.out !== undefined && !(await file(options.out, report, io))) return EXIT.unknown;
+  return report.verdict === 'PASS' ? EXIT.ok : EXIT.failed;
+}
+
+interface Question {
+  readonly offline: string;
+  readonly windowMs: number;
+  readonly asOf: Date;
+}
+
+/** Undefined when there is no evidence to read. */
+async function examine(
+  directory: string,
+  config: Config,
+  { offline, windowMs, asOf }: Question,
+  { err, version }: AcceptanceIo,
+): Promise<AcceptanceReport | undefined> {
+  let gathering = new Gathering({ host: offline, windowMs, notAfter: asOf.getTime() });
+  let log: Verification;
+  try {
+    log = await verifyLog(directory, () => {
+      gathering = new Gathering({ host: offline, windowMs, notAfter: asOf.getTime() });
+      return (entry, head) => gathering.read(entry, head);
+    });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return unreadable(err, directory, error.message);
+  }
+  if (log.files.length === 0) return unreadable(err, directory, 'there is no log');
+  const plan = await planFacts(config.plan, offline);
+  const facts = { ...gathering.gathered, now: asOf.getTime(), offline, log, plan };
+  return reportOf(facts, { node: config.node, version, windowMs });
+}
+
+function unreadable(err: CommandIo['err'], directory: string, why: string): undefined {
+  const hint = "Read it as the daemon's user, or name its directory with --dir.";
+  err(`fleet-mesh: the evidence cannot be read (${printable(directory)}): ${printable(why)}\n${hint}\n`);
+}
+
+async function file(directory: string, report: AcceptanceReport, { err }: CommandIo): Promise<boolean> {
+  try {
+    const paths = await fileReport(directory, report);
+    err(`${paths.map((path) => `filed ${path}`).join('\n')}\n`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    err(`fleet-mesh: the report was not filed: ${printable(error.message)}\n`);
+    return false;
+  }
+}
+
+function wrong({ err }: CommandIo, message: string): ExitCode {
+  err(`fleet-mesh: ${message}\n`);
+  return EXIT.usage;
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { unknownNames } from '../../base/text/unknown-name.ts';
+import type { ActorConfig, Config } from '../../config/config.ts';
+import { loadConfig } from '../../config/load.ts';
+import { outsideOfUnit } from '../../config/paths.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { linksOf } from '../../config/way.ts';
+import type { LinkFindings } from '../../machine/doctor/finding.ts';
+import { Doctor, wardsFor } from '../../machine/doctor/walk.ts';
+import { CommandIssuer } from '../../tunnels/credential/issuer.ts';
+import { keptSource } from '../../tunnels/credential/kept-source.ts';
+import type { CredentialSource } from '../../tunnels/credential/offer.ts';
+import { type Prepare, prepare } from '../../tunnels/link/prepare.ts';
+import type { Certificate } from '../../tunnels/ssh/certificate/certificate.ts';
+import type { PrivateKey } from '../../tunnels/ssh/private-key.ts';
+import { linkText, sumText } from '../text/doctor.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+
+export interface DoctorOptions {
+  /** A host or a tunnel; undefined: everything. */
+  readonly name: string | undefined;
+  /** Path of the tunnel YAML. */
+  readonly config: string;
+  /** Runs `cert_command` for an actor of which no certificate that can be used is kept, and throws away what it gives. */
+  readonly tryCertCommand: boolean;
+  readonly json: boolean;
+}
+
+/**
+ * `fleet-mesh doctor [HOST|NAME]`: goes the way of every link itself, as whoever runs it, without the daemon. Logs in once
+ * for each (host, actor); makes no change anywhere.
+ */
+export async function doctor(
+  options: DoctorOptions,
+  io: CommandIo & { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
+): Promise<ExitCode> {
+  let config: Config;
+  try {
+    config = await loadConfig(options.config, outsideOfUnit(io.env));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);
+    else io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    return EXIT.configuration;
+  }
+  const wards = wardsFor(config, options.name);
+  if (wards === undefined) {
+    io.err(`fleet-mesh: ${unknownName(options.name ?? '', config)}\n`);
+    return EXIT.noSuchTunnel;
+  }
+  const links: LinkFindings[] = [];
+  const sources = new Map<string, CredentialSource>();
+  const look: Prepare = (host, actor, need) => {
+    const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
+    const trial = options.tryCertCommand
+      ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal)
+      : undefined;
+    // One for an actor, whichever of its links is walked first.
+    const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
+    sources.set(actor.name, source);
+    return prepare(host, source, need);
+  };
+  await new Doctor(config, look, io.signal).examine(wards, (findings) => {
+    links.push(findings);
+    if (!options.json) io.out(linkText(findings));
+  });
+  const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
+  io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** Beside the daemon, whose state directory it leaves alone: that belongs to its user, who may be another one. */
+async function tryCertCommand(
+  actor: ActorConfig,
+  key: PrivateKey,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Certificate> {
+  const passing = await mkdtemp(join(tmpdir(), 'fleet-mesh-doctor-'));
+  try {
+    return (await new CommandIssuer(passing, actor.name, env).issue(actor, key, signal)).certificate;
+  } finally {
+    await rm(passing, { recursive: true, force: true });
+  }
+}
+
+function unknownName(name: string, config: Config): string {
+  const hosts = [...linksOf(config).values()].map(({ host }) => host);
+  const known = [...new Set([...config.tunnels.keys(), ...hosts])];
+  const { sentence, guess } = unknownNames('tunnel or host of a tunnel', [name], known);
+  return `${sentence}. ${guess}Names: ${known.join(', ') || 'none is configured'}`;
+}

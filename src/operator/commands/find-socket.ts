@@ -1,0 +1,37 @@
+import { lstat } from 'node:fs/promises';
+import { findWrittenSocket } from '../../config/control-socket.ts';
+import type { ConfigEnvironment } from '../../config/paths.ts';
+
+/** Of the system unit. */
+const SYSTEM_SOCKET = '/run/fleet-mesh/control.sock';
+
+export interface SocketOptions {
+  /** Path of the daemon's control socket. */
+  readonly socket?: string | undefined;
+  /** Configuration file that may name it. */
+  readonly config: string;
+}
+
+/** Where the daemon's control socket is, or why that cannot be known. */
+export type FoundSocket = { readonly path: string } | { readonly problem: string };
+
+/**
+ * What `--socket` says, else the file, else the first that is there of those where a daemon would put it: in our own
+ * environment's runtime directory, and in that of the system unit.
+ */
+export async function findSocket({ socket, config }: SocketOptions, env: ConfigEnvironment): Promise<FoundSocket> {
+  if (socket !== undefined) return { path: socket };
+  const written = await findWrittenSocket(config, env);
+  if (written.kind === 'unreadable') return { problem: written.problem };
+  if (written.kind === 'written') return { path: written.path };
+  const candidates = [written.path, SYSTEM_SOCKET].filter((path) => path !== undefined);
+  for (const path of candidates) if (await isThere(path)) return { path };
+  return { path: candidates[0] ?? SYSTEM_SOCKET };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,144 @@
+import { homedir, userInfo } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { carryOut, goBack } from '../../machine/install/carry-out.ts';
+import { NodeExecutor } from '../../machine/install/execute.ts';
+import { Surveyor } from '../../machine/install/gather.ts';
+import { type Places, systemPlaces, userPlaces } from '../../machine/install/places.ts';
+import { planInstall } from '../../machine/install/plan.ts';
+import { NotPacked } from '../../machine/install/release.ts';
+import { wayBack } from '../../machine/install/way-back.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { InstallReport } from './install-report.ts';
+
+export interface PlaceOptions {
+  /** For whoever runs it, instead of the system. */
+  readonly user: boolean;
+  /** Shows what would be done. */
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export interface InstallCommandOptions extends PlaceOptions {
+  /** A configuration for a node that has none. */
+  readonly config?: string | undefined;
+  readonly rollback: boolean;
+  readonly skipDoctor: boolean;
+  /** As written, e.g. `60s`. */
+  readonly timeout: string;
+}
+
+export type InstallIo = CommandIo & { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal };
+
+/** Whom and where an installation is about; the environment is what leads `systemctl --user` there. */
+export interface Subject {
+  readonly places: Places;
+  readonly user: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export function subjectOf({ user }: PlaceOptions, env: NodeJS.ProcessEnv): Subject {
+  const { username, uid } = userInfo();
+  if (!user) return { places: systemPlaces(), user: username, env };
+  // A login by ssh may have no session of its own.
+  const { XDG_RUNTIME_DIR, HOME } = env;
+  const runtime = XDG_RUNTIME_DIR || `/run/user/${uid}`;
+  const places = userPlaces(HOME || homedir(), runtime);
+  return { places, user: username, env: { ...env, XDG_RUNTIME_DIR: runtime } };
+}
+
+/**
+ * `fleet-mesh install`: makes this node run the release that this program is of. What fails leaves the node as it was. Made
+ * to be called by scripts/install-node, which packs the release.
+ */
+export async function install(options: InstallCommandOptions, io: InstallIo): Promise<ExitCode> {
+  const timeoutMs = parseDuration(options.timeout);
+  if (timeoutMs === undefined) {
+    io.err(`fleet-mesh: expected --timeout with ${DURATION_EXPECTED}\n`);
+    return EXIT.usage;
+  }
+  // Others than the installing user have to read it.
+  process.umask(0o022);
+  const subject = subjectOf(options, io.env);
+  const report = new InstallReport(io, options.json);
+  try {
+    if (options.rollback) return await rollback(subject, options.dryRun, report);
+    return await installRelease(subject, { ...options, timeoutMs }, report, io.signal);
+  } catch (error) {
+    if (error instanceof NotPacked) return refuse([error.message], report);
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) report.problem(formatProblem(problem));
+    report.problem('nothing was changed');
+    return report.end(EXIT.configuration, false);
+  }
+}
+
+async function installRelease(
+  subject: Subject,
+  options: InstallCommandOptions & { readonly timeoutMs: number },
+  report: InstallReport,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { places, user, env } = subject;
+  const tree = fileURLToPath(new URL('../../..', import.meta.url));
+  const facts = await new Surveyor(subject).survey({ tree, configFile: options.config });
+  if ('problems' in facts) return refuse(facts.problems, report);
+  const plan = planInstall(facts, options);
+  if ('problems' in plan) return refuse(plan.problems, report);
+  if (options.config !== undefined && facts.newConfig === undefined) {
+    report.note(`${places.config} is there already and stays as it is`);
+  }
+  const steps = [...plan.files, ...plan.doctor, ...plan.switch, ...plan.tidy];
+  if (steps.length === 0) {
+    report.note('nothing to do');
+    return report.end(EXIT.ok, false);
+  }
+  if (options.dryRun) return report.shown(steps, plan.notes);
+  const otherSockets = socketsOf(facts.record?.units ?? []);
+  const back = wayBack(places, plan.before, { failed: true, user, otherSockets });
+  const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
+  if (!carried.ok) {
+    report.problem(`not installed: ${carried.why}`);
+    for (const left of carried.left) report.problem(`could not be undone: ${left}`);
+    return report.end(EXIT.failed, carried.left.length > 0);
+  }
+  for (const note of plan.notes) report.note(note);
+  report.note(
+    `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows how it is'}`,
+  );
+  return report.end(EXIT.ok, true);
+}
+
+/** Brings back what was there before the last installation: program, units, and the ssh units that it took over from. */
+async function rollback(subject: Subject, dryRun: boolean, report: InstallReport): Promise<ExitCode> {
+  const { places, user, env } = subject;
+  const record = await new Surveyor(subject).record();
+  if (record?.before == null) {
+    report.note('nothing to roll back');
+    return report.end(EXIT.ok, false);
+  }
+  const otherSockets = socketsOf(record.units);
+  const { stop, files, start } = wayBack(places, record.before, { failed: false, user, otherSockets });
+  const steps = [...stop, ...files, ...start];
+  const kept = record.before.turned_lingering_on
+    ? [`kept: lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]
+    : [];
+  if (dryRun) return report.shown(steps, kept);
+  const failures = await goBack(steps, new NodeExecutor(env), report.step);
+  for (const failure of failures) report.problem(failure);
+  if (failures.length > 0) return report.end(EXIT.failed, true);
+  for (const each of kept) report.note(each);
+  report.note(`${record.release} is rolled back`);
+  return report.end(EXIT.ok, true);
+}
+
+function socketsOf(units: readonly string[]): string[] {
+  return units.filter((unit) => unit.endsWith('.socket'));
+}
+
+function refuse(problems: readonly string[], report: InstallReport): ExitCode {
+  for (const problem of problems) report.problem(problem);
+  report.problem('nothing was changed');
+  return report.end(EXIT.failed, false);
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { CommandIo, Ends } from './command.ts';
+import { configOption } from './options.ts';
+import { editPlan, type PlanOptions, showPlan } from './plan.ts';
+
+interface Entry {
+  by: string;
+  evidence: string;
+}
+
+/** Adds `plan`, `plan approve` and `plan done` to the program. */
+export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): void {
+  const plan = program
+    .command('plan')
+    .description('shows the drain plan: progress, dependencies, and the tunnels that depend on steps')
+    .addOption(configOption())
+    .option('--plan <file>', 'the plan file (default: plan in --config)')
+    .option('--json', 'print the plan and its evaluation as JSON', false)
+    .option('--wave <number>', 'one wave (default: all)')
+    .action(ends((options: PlanOptions & { wave?: string }) => showPlan(options, { ...io, ...terminal() })));
+
+  plan
+    .command('approve')
+    .description('records in the plan that a human gate is approved')
+    .argument('<gate>', 'id of the gate')
+    .requiredOption('--by <who>', 'who approved the gate')
+    .requiredOption('--evidence <text>', 'the proof: a decision or a document')
+    .action(
+      ends((gate: string, { by, evidence }: Entry, command: Command) =>
+        editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'approve', gate, by, evidence }, io),
+      ),
+    );
+
+  plan
+    .command('done')
+    .description('records in the plan that a step is done')
+    .argument('<step>', 'id of the step, e.g. 2.4')
+    .requiredOption('--evidence <text>', 'the proof that the step is done')
+    .action(
+      ends((step: string, { evidence }: Entry, command: Command) =>
+        editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'done', step, evidence }, io),
+      ),
+    );
+}
+
+/** Whether to use colours (no-color.org: NO_COLOR set and not empty turns them off), and the width of the terminal. */
+function terminal(): { colour: boolean; width: number | undefined } {
+  const { NO_COLOR } = process.env;
+  const isTerminal = process.stdout.isTTY === true;
+  return {
+    colour: isTerminal && (NO_COLOR === undefined || NO_COLOR === ''),
+    width: isTerminal ? process.stdout.columns : undefined,
+  };
+}

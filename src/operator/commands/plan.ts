@@ -1,0 +1,131 @@
+import { messageOf } from '../../base/errors.ts';
+import { readDocument } from '../../config/document.ts';
+import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
+import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { findPlan } from '../../retirement/plan/find.ts';
+import { loadPlan } from '../../retirement/plan/load.ts';
+import type { Plan } from '../../retirement/plan/plan.ts';
+import { type PlanEntry, recordIn } from '../../retirement/plan/record.ts';
+import { NotReplaced, replaceFile } from '../../retirement/plan/replace-file.ts';
+import { stepFacts } from '../../retirement/plan/step-facts.ts';
+import { type DrainingTunnel, viewPlan } from '../../retirement/plan/view.ts';
+import { planText } from '../text/plan.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+
+/** Which plan, and how to answer. */
+export interface PlanOptions {
+  /** Path of the tunnel YAML, which names the plan. */
+  readonly config: string;
+  /** The plan itself, whatever the tunnel YAML says. */
+  readonly plan?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export type PlanIo = CommandIo & {
+  readonly colour?: boolean | undefined;
+  /** Columns of the terminal; undefined: it is none. */
+  readonly width?: number | undefined;
+};
+
+interface Surroundings {
+  readonly env?: ConfigEnvironment;
+  readonly now?: Date;
+}
+
+/** `fleet-mesh plan [--wave N]`: what is done, what waits for what, and which tunnels hang on it. */
+export function showPlan(
+  options: PlanOptions & { readonly wave?: string | undefined },
+  io: PlanIo,
+  { env = process.env, now = new Date() }: Surroundings = {},
+): Promise<ExitCode> {
+  return explaining(io, async () => {
+    const found = await locate(options, io, env);
+    if (found === undefined) return EXIT.configuration;
+    const view = viewPlan(await loadPlan(found.path), found.tunnels, now);
+    const wave = options.wave === undefined ? undefined : view.waves.find(({ id }) => String(id) === options.wave);
+    if (options.wave !== undefined && wave === undefined) {
+      const known = view.waves.map(({ id }) => id).join(', ');
+      io.err(`fleet-mesh: the plan has no wave ${JSON.stringify(options.wave)}; there are ${known || 'none'}\n`);
+      return EXIT.usage;
+    }
+    if (options.json === true) io.out(`${JSON.stringify(wave ?? view, null, 2)}\n`);
+    else io.out(planText(view, { colour: io.colour === true, width: io.width, wave: wave?.id }));
+    return EXIT.ok;
+  });
+}
+
+/** `fleet-mesh plan approve` and `plan done`: writes the entry into the file, and nothing else. */
+export function editPlan(
+  options: PlanOptions,
+  entry: PlanEntry,
+  io: PlanIo,
+  { env = process.env, now = new Date() }: Surroundings = {},
+): Promise<ExitCode> {
+  return explaining(io, async () => {
+    const found = await locate(options, io, env);
+    if (found === undefined) return EXIT.configuration;
+    const before = await readDocument(found.path);
+    const result = recordIn(before, found.path, entry, now);
+    if ('kind' in result) {
+      io.err(`fleet-mesh: ${result.message}\n`);
+      return result.kind === 'usage' ? EXIT.usage : EXIT.failed;
+    }
+    try {
+      await replaceFile(found.path, before, Buffer.from(result.text));
+    } catch (error) {
+      const reason = messageOf(error);
+      if (!(error instanceof NotReplaced) && !(error instanceof Error && 'code' in error)) throw error;
+      io.err(`fleet-mesh: ${found.path} was not changed: ${reason}\n`);
+      return EXIT.failed;
+    }
+    const view = viewPlan(result.plan, found.tunnels, now);
+    io.err(notDue(result.plan, entry));
+    if (options.json === true) io.out(`${JSON.stringify({ ok: true, path: found.path, next: view.next }, null, 2)}\n`);
+    else
+      io.out(
+        `${describe(entry)} in ${found.path}; next: ${view.next.join(', ') || 'nothing, every wave is complete'}\n`,
+      );
+    return EXIT.ok;
+  });
+}
+
+function describe(entry: PlanEntry): string {
+  if (entry.kind === 'approve') return `gate ${entry.gate} is approved by ${entry.by}`;
+  return `step ${entry.step} is done`;
+}
+
+/** Steps may be done out of their order; whoever does one by mistake is to see it at once. */
+function notDue(plan: Plan, entry: PlanEntry): string {
+  const facts = entry.kind === 'done' ? stepFacts(plan, entry.step) : '';
+  if (typeof facts === 'string' || facts.openWaves.length + facts.openSteps.length === 0) return '';
+  const open = [...facts.openWaves.map((id) => `wave ${id}`), ...facts.openSteps.map((id) => `step ${id}`)];
+  return `fleet-mesh: note: step ${facts.id} was not due: still open before it: ${open.join(', ')}\n`;
+}
+
+async function locate(
+  options: PlanOptions,
+  io: PlanIo,
+  env: ConfigEnvironment,
+): Promise<{ readonly path: string; readonly tunnels: readonly DrainingTunnel[] } | undefined> {
+  if (options.plan !== undefined) return { path: options.plan, tunnels: [] };
+  const { path, tunnels } = await findPlan(options.config, outsideOfUnit(env));
+  if (path === undefined) {
+    io.err(`fleet-mesh: ${options.config} names no plan; write plan: FILE at its top, or give --plan FILE\n`);
+    return undefined;
+  }
+  if (tunnels === undefined) {
+    io.err(`fleet-mesh: ${options.config} has mistakes, so its tunnels are not shown; see fleet-mesh check\n`);
+  }
+  return { path, tunnels: tunnels ?? [] };
+}
+
+/** A file that cannot be used is the answer: all of its problems, and 78. */
+async function explaining(io: PlanIo, run: () => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    return EXIT.configuration;
+  }
+}

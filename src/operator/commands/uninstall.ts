@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { goBack } from '../../machine/install/carry-out.ts';
+import { NodeExecutor } from '../../machine/install/execute.ts';
+import { Surveyor } from '../../machine/install/gather.ts';
+import { planUninstall } from '../../machine/install/uninstall.ts';
+import { EXIT, type ExitCode } from './command.ts';
+import { type InstallIo, type PlaceOptions, subjectOf } from './install.ts';
+import { InstallReport } from './install-report.ts';
+
+export interface UninstallCommandOptions extends PlaceOptions {
+  /** Also what the operator and the daemon have written. */
+  readonly purge: boolean;
+}
+
+/** `fleet-mesh uninstall`: removes what `install` has brought, and says what stays. */
+export async function uninstall(options: UninstallCommandOptions, io: InstallIo): Promise<ExitCode> {
+  const subject = subjectOf(options, io.env);
+  const { places, user, env } = subject;
+  const report = new InstallReport(io, options.json);
+  const surveyor = new Surveyor(subject);
+  const record = await surveyor.record();
+  if (record === undefined) {
+    report.note('nothing to do: scripts/install-node has installed nothing here');
+    return report.end(EXIT.ok, false);
+  }
+  if (places.scope === 'system' && process.geteuid?.() !== 0) {
+    report.problem('only root uninstalls what the system has');
+    return report.end(EXIT.failed, false);
+  }
+  const present = new Set([places.configDirectory, ...places.state].filter((path) => existsSync(path)));
+  const dropIns = await surveyor.dropIns();
+  const { steps, kept } = planUninstall({ places, record, user, present, dropIns }, options.purge);
+  const keeps = kept.map((each) => `kept: ${each}`);
+  if (options.dryRun) return report.shown(steps, keeps);
+  const failures = await goBack(steps, new NodeExecutor(env), report.step);
+  for (const failure of failures) report.problem(failure);
+  for (const each of keeps) report.note(each);
+  return report.end(failures.length === 0 ? EXIT.ok : EXIT.failed, true);
+}

@@ -1,0 +1,64 @@
+import { messageOf } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
+import { loadConfig } from '../../config/load.ts';
+import { outsideOfUnit } from '../../config/paths.ts';
+import { type Verification, verifyLog } from '../../retirement/evidence/verify.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+
+export interface VerifyEventsOptions {
+  readonly config: string;
+  /** The directory of the log; by default the `state_dir` that `config` names. */
+  readonly dir?: string | undefined;
+  readonly json: boolean;
+}
+
+/**
+ * `fleet-mesh events --verify`: whether the evidence is as it was written, on the files alone. 0 when it is; 1 when a line was
+ * changed, cut, moved or taken out, with its place; 2 when there is nothing to be read.
+ */
+export async function verifyEvents(
+  options: VerifyEventsOptions,
+  io: CommandIo & { readonly env: NodeJS.ProcessEnv },
+): Promise<ExitCode> {
+  const { config, dir, json } = options;
+  let directory = dir;
+  let found: Verification | undefined;
+  let error = 'there is no log';
+  try {
+    directory ??= (await loadConfig(config, outsideOfUnit(io.env))).stateDir;
+    found = await verifyLog(directory);
+  } catch (thrown) {
+    error = messageOf(thrown);
+  }
+  if (!found || found.files.length === 0) {
+    const where = directory === undefined ? `${config} does not say where it is` : directory;
+    if (json) io.out(`${JSON.stringify({ ok: null, directory, error }, null, 2)}\n`);
+    else
+      io.err(
+        `fleet-mesh: the evidence cannot be read (${printable(where)}): ${printable(error)}\nName it with --dir.\n`,
+      );
+    return EXIT.unknown;
+  }
+  const ok = found.problems.length === 0;
+  if (json) io.out(`${JSON.stringify({ ok, directory, ...snake(found) }, null, 2)}\n`);
+  else io.out(text(found, directory ?? ''));
+  return ok ? EXIT.ok : EXIT.failed;
+}
+
+function snake({ endKnown, ...rest }: Verification) {
+  return { ...rest, end_known: endKnown };
+}
+
+function text(found: Verification, directory: string): string {
+  const { entries, files, first, last, head, endKnown, problems } = found;
+  const span = first === undefined ? '' : `, from ${first} to ${last}`;
+  const lines = [
+    `${printable(directory)}: ${entries} entries in ${files.length === 1 ? '1 file' : `${files.length} files`}${span}`,
+    ...problems.map(({ file, line, message }) => `${printable(file)}:${line} ${printable(message)}`),
+    ...(endKnown ? [] : ['events.head is missing: whether entries are missing at the end is not known']),
+    problems.length === 0
+      ? `intact; the last entry is ${head.seq}, SHA-256 ${head.hash}`
+      : `not intact: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,103 @@
+import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
+import type { ActorConfig, Config } from '../../config/config.ts';
+import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
+import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
+import type { ControlActions, ReloadOutcome } from './answer.ts';
+import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
+
+/** What can be done to one tunnel. */
+interface ControlledTunnel {
+  suspend(): Promise<void>;
+  settle(graceMs: number): Promise<void>;
+}
+
+/** What the commands need of the daemon. */
+export interface ControlledDaemon<Controlled extends ControlledTunnel> {
+  /** The configuration in force. */
+  config(): Config;
+  /** Whether it is neither starting nor stopping. */
+  applied(): boolean;
+  reload(): Promise<ReloadOutcome>;
+  /** Runs a change when those before it are done. */
+  inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** Rejects with a TunnelError. Returns one line for people. */
+  rotate(actor: ActorConfig): Promise<string>;
+  retire(request: RetireRequest): Promise<RetireOutcome>;
+  /** Has the plan file read as it is now. Never rejects. */
+  followPlan(): Promise<void>;
+  /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
+  unretire(names: readonly string[]): Promise<void>;
+  readonly note: TakeNote;
+  readonly cutovers: RoutedDaemon;
+  readonly supervisor: {
+    named(names: readonly string[]): (Controlled | undefined)[];
+    resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
+    tunnels(): OwnTunnelStatus[];
+  };
+}
+
+/** The commands of the control socket, each of which does all that it was asked for or nothing. */
+export function createActions<Controlled extends ControlledTunnel>(
+  daemon: ControlledDaemon<Controlled>,
+): ControlActions {
+  const { supervisor } = daemon;
+  const refuseUnlessApplied = () => {
+    if (daemon.applied()) return;
+    throw new ControlRefused('not_ready', 'the daemon is starting or stopping', { hint: 'Try again in a moment.' });
+  };
+  const named = (names: readonly string[]): Controlled[] => {
+    refuseUnlessApplied();
+    const found = supervisor.named(names);
+    const tunnels = found.filter((tunnel) => tunnel !== undefined);
+    if (tunnels.length === names.length) return tunnels;
+    const missing = names.filter((_, index) => found[index] === undefined);
+    throw unknownTunnels(missing, [...daemon.config().tunnels.keys()]);
+  };
+  const statusOf = (names: readonly string[]) => supervisor.tunnels().filter(({ name }) => names.includes(name));
+
+  return {
+    reload: async () => {
+      refuseUnlessApplied();
+      return daemon.reload();
+    },
+    up: async (names) => {
+      await daemon.inTurn(async () => {
+        const tunnels = named(names);
+        daemon.note({ event: 'operator.up', tunnels: names });
+        await daemon.unretire(names);
+        await supervisor.resume(daemon.config(), tunnels);
+      });
+      return statusOf(names);
+    },
+    down: async (names) => {
+      const tunnels = await daemon.inTurn(async () => {
+        const found = named(names);
+        daemon.note({ event: 'operator.down', tunnels: names });
+        await Promise.all(found.map((tunnel) => tunnel.suspend()));
+        return found;
+      });
+      // Out of turn: nobody else waits for these connections.
+      await Promise.all(tunnels.map((tunnel) => tunnel.settle(daemon.config().stopGraceMs)));
+      return statusOf(names);
+    },
+    rotate: async (actor) => {
+      refuseUnlessApplied();
+      const { actors } = daemon.config();
+      const config = actors.get(actor);
+      if (!config) throw unknownActor(actor, [...actors.keys()]);
+      daemon.note({ event: 'operator.rotate', actor });
+      return daemon.rotate(config);
+    },
+    retire: async (request) => {
+      refuseUnlessApplied();
+      return daemon.retire(request);
+    },
+    ...cutoverActions({
+      ...daemon,
+      inTurn: (change) => daemon.inTurn(change),
+      followPlan: () => daemon.followPlan(),
+      known: (name) => void named([name]),
+    }),
+  };
+}

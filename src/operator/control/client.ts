@@ -1,0 +1,131 @@
+import { connect } from 'node:net';
+import type { z } from 'zod';
+import type { Refusal } from '../../base/refusal.ts';
+import { printable } from '../../base/text/printable.ts';
+import { type ControlRequest, progress, reply } from './protocol.ts';
+
+/** No reply came, in one sentence for people. */
+export class ControlUnavailable extends Error {
+  override readonly name = 'ControlUnavailable';
+}
+
+/** The daemon says no. */
+export class CommandRefused extends Error {
+  override readonly name = 'CommandRefused';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+/** The daemon gives a sign of life more often than this, in milliseconds, however long a command takes. */
+const SILENCE_MS = 10_000;
+/** Hundreds of problems of a configuration are some tens of kilobytes. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/**
+ * Has the daemon at `path` carry out a command. Rejects with {@link ControlUnavailable} or {@link CommandRefused}, or with
+ * the signal's reason; then the daemon still finishes what it has begun.
+ */
+export async function command<Result>(
+  path: string,
+  request: ControlRequest,
+  result: z.ZodType<Result>,
+  signal: AbortSignal,
+  silenceMs = SILENCE_MS,
+  onProgress: (line: string) => void = () => {},
+): Promise<Result> {
+  const text = await exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress);
+  const foreign = (cause: unknown) =>
+    new ControlUnavailable(`what answers at ${path} does not speak like this version of fleet-mesh`, { cause });
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    throw text.trim() === ''
+      ? new ControlUnavailable(`the daemon at ${path} ended the connection without an answer`)
+      : foreign(error);
+  }
+  const parsed = reply.safeParse(data);
+  if (!parsed.success) throw foreign(parsed.error);
+  if (!parsed.data.ok) throw new CommandRefused(parsed.data.error);
+  const outcome = result.safeParse(parsed.data.result);
+  if (!outcome.success) throw foreign(outcome.error);
+  return outcome.data;
+}
+
+/** Settles with what came but for the lines of progress, which are told as they come. */
+function exchange(
+  path: string,
+  line: string,
+  signal: AbortSignal,
+  silenceMs: number,
+  onProgress: (line: string) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    let unread = Buffer.alloc(0);
+    let text = '';
+    let size = 0;
+    const socket = connect({ path });
+    const onAbort = () => give(signal.reason);
+    const give = (error: unknown) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      reject(error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.setTimeout(silenceMs, () =>
+      give(new ControlUnavailable(`the daemon at ${path} has said nothing for ${silenceMs / 1_000} s`)),
+    );
+    socket.on('error', (error: NodeJS.ErrnoException) => give(explain(path, error)));
+    socket.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BYTES) return give(new ControlUnavailable(`the answer from ${path} is far too long`));
+      unread = Buffer.concat([unread, chunk]);
+      for (let end = unread.indexOf(NEWLINE); end !== -1; end = unread.indexOf(NEWLINE)) {
+        const whole = unread.toString('utf8', 0, end);
+        unread = unread.subarray(end + 1);
+        const step = progressIn(whole);
+        if (step === undefined) text += `${whole}\n`;
+        else onProgress(step);
+      }
+    });
+    socket.once('end', () => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      resolve(text + unread.toString('utf8'));
+    });
+    socket.write(line);
+  });
+}
+
+function progressIn(line: string): string | undefined {
+  if (!line.startsWith('{"progress"')) return undefined;
+  try {
+    return progress.safeParse(JSON.parse(line)).data?.progress;
+  } catch {
+    return undefined;
+  }
+}
+
+function explain(path: string, error: NodeJS.ErrnoException): ControlUnavailable {
+  const cause = { cause: error };
+  switch (error.code) {
+    case 'ENOENT':
+      return new ControlUnavailable(`there is no control socket at ${path}: fleet-mesh is not running there`, cause);
+    case 'ECONNREFUSED':
+      return new ControlUnavailable(`nobody listens at ${path}: fleet-mesh has ended there`, cause);
+    case 'EACCES':
+    case 'EPERM':
+      return new ControlUnavailable(
+        `this user may not use ${path}: run as the daemon's user, or join its group`,
+        cause,
+      );
+    default:
+      return new ControlUnavailable(`${path} cannot be reached: ${printable(error.message)}`, cause);
+  }
+}

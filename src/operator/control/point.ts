@@ -1,0 +1,73 @@
+import { TunnelError } from '../../base/errors.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import type { Advisory } from '../../telemetry/status/advisory.ts';
+import { answer, type ControlActions } from './answer.ts';
+import { type ControlServer, startControlServer } from './server.ts';
+
+/**
+ * The daemon's control socket as configured: bound, moved, or missing. A path that something else holds is an error,
+ * because two daemons would answer for each other. Anything else that keeps the socket from being made is only said, in
+ * the log and by {@link advisories}: tunnels are worth more than commands, and signals still work.
+ */
+export class ControlPoint {
+  readonly #actions: ControlActions;
+  readonly #log: Logger;
+  #server: ControlServer | undefined;
+  #trouble: string | undefined;
+
+  constructor(actions: ControlActions, log: Logger) {
+    this.#actions = actions;
+    this.#log = log;
+  }
+
+  /** Why commands cannot reach this daemon, where they cannot. */
+  advisories(): Advisory[] {
+    if (this.#trouble === undefined) return [];
+    return [{ code: 'control_unavailable', message: `no commands: ${this.#trouble}` }];
+  }
+
+  /** Make before break. Rejects with `listen_in_use`; what was bound before stays then. */
+  async listen(path: string | undefined): Promise<void> {
+    let next: ControlServer | undefined;
+    let trouble: TunnelError | undefined;
+    try {
+      next = await this.#start(path);
+    } catch (error) {
+      trouble = TunnelError.from(error);
+      if (trouble.code === 'listen_in_use') throw trouble;
+      this.#log.warn(
+        { event: 'control.unavailable', err: trouble },
+        `commands cannot reach this daemon: ${trouble.message}`,
+      );
+    }
+    this.#server?.close();
+    this.#server = next;
+    this.#trouble = trouble && `${trouble.message}. ${trouble.hint}`;
+  }
+
+  /** The path is free afterwards, and no client is left. */
+  stop(): void {
+    this.#server?.close();
+    this.#server?.dropAll();
+    this.#server = undefined;
+  }
+
+  async #start(path: string | undefined): Promise<ControlServer> {
+    if (path === undefined)
+      throw new TunnelError('internal', 'there is no place for the control socket', {
+        hint: 'Set control.socket, or run the daemon with $RUNTIME_DIRECTORY (systemd: RuntimeDirectory=fleet-mesh) or $XDG_RUNTIME_DIR.',
+      });
+    return startControlServer(path, {
+      answer: (line, tell) => {
+        this.#log.info(
+          { event: 'control.command', command: line.slice(0, 200) },
+          'a command came over the control socket',
+        );
+        const onBug = (err: unknown) => this.#log.error({ event: 'control.failed', err }, 'a command failed');
+        return answer(line, this.#actions, onBug, tell);
+      },
+      onError: (err) =>
+        this.#log.error({ event: 'control.failed', err }, `the control socket has a problem: ${err.message}`),
+    });
+  }
+}

@@ -1,0 +1,62 @@
+import type { ServerResponse } from 'node:http';
+import { repeat } from '../../base/async/repeat.ts';
+import type { Entry } from '../../retirement/evidence/entry.ts';
+import { SECURITY_HEADERS } from './problem.ts';
+
+/** Far above what a few people watch with. */
+const MOST_STREAMS = 16;
+/** What one client may leave unread, in bytes: more, and it is cut off; it may resume where it was. */
+const MOST_UNREAD = 1024 * 1024;
+/** A sign of life, well within the time after which the server ends a connection that moves nothing. */
+const COMMENT_MS = 10_000;
+
+const HEADERS = { ...SECURITY_HEADERS, 'content-type': 'text/event-stream; charset=utf-8', vary: 'accept' };
+
+/** The streams of `text/event-stream` (WHATWG HTML, server-sent events) that are open. */
+export class EventStreams {
+  readonly #open = new Set<ServerResponse>();
+
+  get full(): boolean {
+    return this.#open.size >= MOST_STREAMS;
+  }
+
+  /** Sends what there is, and what comes, until the client goes, falls too far behind, or {@link close}. */
+  start(
+    response: ServerResponse,
+    first: { readonly gap: boolean; readonly entries: readonly Entry[] },
+    follow: (follower: (entry: Entry) => void) => () => void,
+  ): void {
+    this.#open.add(response);
+    const over = new AbortController();
+    response.on('error', () => {});
+    response.writeHead(200, HEADERS);
+    const gap = first.gap ? 'event: gap\ndata: {"complete":false}\n\n' : '';
+    response.write(`retry: 2000\n\n${gap}${first.entries.map(message).join('')}`);
+    const unfollow = follow((entry) => send(response, message(entry)));
+    void repeat(
+      async () => send(response, ':\n\n'),
+      () => COMMENT_MS,
+      over.signal,
+    );
+    response.once('close', () => {
+      unfollow();
+      over.abort();
+      this.#open.delete(response);
+    });
+  }
+
+  close(): void {
+    for (const response of this.#open) response.end();
+  }
+}
+
+function send(response: ServerResponse, text: string): void {
+  if (response.writableEnded) return;
+  if (response.writableLength > MOST_UNREAD) response.destroy();
+  else response.write(text);
+}
+
+/** JSON has no line breaks of its own. */
+function message(entry: Entry): string {
+  return `id: ${entry.seq}\ndata: ${JSON.stringify(entry)}\n\n`;
+}

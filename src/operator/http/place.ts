@@ -1,0 +1,46 @@
+import { formatAddress } from '../../base/net/address.ts';
+import type { Config } from '../../config/config.ts';
+import type { Endpoint } from './server.ts';
+
+/** The endpoint, wherever the configuration in force wants it. */
+export class EndpointPlace {
+  readonly #create: (config: Config) => Endpoint;
+  #endpoint: Endpoint;
+
+  constructor(config: Config, create: (config: Config) => Endpoint) {
+    this.#create = create;
+    this.#endpoint = create(config);
+  }
+
+  /** Rejects with a TunnelError. */
+  async start(): Promise<void> {
+    await this.#endpoint.start();
+  }
+
+  /**
+   * Nothing happens where the address is the same. Make before break; when the new address cannot be bound, this rejects and the old one serves on. On the same port the two
+   * may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
+   */
+  async move(from: Config, to: Config): Promise<void> {
+    if (formatAddress(from.endpoint.listen) === formatAddress(to.endpoint.listen)) return;
+    const old = this.#endpoint;
+    const overlaps = to.endpoint.listen.port === from.endpoint.listen.port;
+    if (overlaps) await old.stop();
+    const endpoint = this.#create(to);
+    try {
+      await endpoint.start();
+      this.#endpoint = endpoint;
+    } catch (error) {
+      if (overlaps) {
+        this.#endpoint = this.#create(from);
+        await this.#endpoint.start();
+      }
+      throw error;
+    }
+    if (!overlaps) await old.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.#endpoint.stop();
+  }
+}

@@ -1,0 +1,82 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { TunnelStatus } from '../../../telemetry/status/status.ts';
+import { sendNoSuchTunnel } from '../not-found.ts';
+import { sendProblem } from '../problem.ts';
+import { oneOf, readQuery } from '../query.ts';
+import type { Sources } from '../sources.ts';
+
+/** `GET /livez`: whether the daemon makes progress. That there is an answer at all proves the event loop. */
+export function livezRoute(app: FastifyInstance, sources: Sources): void {
+  app.get('/livez', (_request, reply) => {
+    if (sources.alive()) return reply.send({ alive: true });
+    return sendProblem(reply, {
+      status: 503,
+      code: 'not_alive',
+      title: 'Not Alive',
+      detail: 'The supervisor makes no progress: a restart is due.',
+      members: { alive: false },
+    });
+  });
+}
+
+/**
+ * `GET /readyz`: whether the daemon has done its part, which a dead peer must not undo. `?production=true` and
+ * `/readyz/{tunnel}` are the verdicts on tunnels, for those who depend on them.
+ */
+export function readyzRoute(app: FastifyInstance, sources: Sources): void {
+  app.get('/readyz', (request, reply) => {
+    const query = readQuery(request.query, { production: oneOf(['true', 'false']) });
+    if ('problem' in query) return sendProblem(reply, query.problem);
+    const judged =
+      query.values.production === 'true' ? sources.snapshot().tunnels.filter((tunnel) => tunnel.production) : [];
+    return answer(reply, [...ownReasons(sources), ...judged.flatMap(notServing)]);
+  });
+
+  app.get<{ Params: { tunnel: string } }>('/readyz/:tunnel', (request, reply) => {
+    const { tunnels } = sources.snapshot();
+    const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
+    if (tunnel === undefined)
+      return sendNoSuchTunnel(
+        reply,
+        tunnels.map(({ name }) => name),
+      );
+    // The listener of another tunnel is none of this one's business.
+    return answer(reply, [...notApplied(sources), ...notServing(tunnel)]);
+  });
+}
+
+function ownReasons(sources: Sources): readonly string[] {
+  return [...notApplied(sources), ...sources.readiness().unbound];
+}
+
+function notApplied(sources: Sources): readonly string[] {
+  return sources.readiness().applied ? [] : ['The daemon is starting or stopping.'];
+}
+
+/** Why a tunnel cannot be relied on: nothing when it is up, or out of service because somebody wants it so. */
+function notServing(tunnel: TunnelStatus): string[] {
+  switch (tunnel.state) {
+    case 'up':
+    case 'draining':
+    case 'retired':
+    case 'stopped':
+      return [];
+    case 'degraded':
+    case 'down':
+    case 'unverified':
+      return [
+        `${tunnel.name} is ${tunnel.state}: ${tunnel.reason ?? tunnel.last_error?.message ?? 'no reason is known yet'}`,
+      ];
+  }
+}
+
+function answer(reply: FastifyReply, reasons: readonly string[]): FastifyReply {
+  if (reasons.length === 0) return reply.send({ ready: true, reasons });
+  return sendProblem(reply, {
+    status: 503,
+    code: 'not_ready',
+    title: 'Not Ready',
+    detail: reasons.join(' '),
+    members: { ready: false, reasons },
+  });
+}

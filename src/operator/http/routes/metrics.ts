@@ -1,0 +1,10 @@
+import type { FastifyInstance } from 'fastify';
+import type { Sources } from '../sources.ts';
+
+/** `GET /metrics`: 200 whatever the state of the tunnels, since that state is what it reports. */
+export function metricsRoute(app: FastifyInstance, sources: Sources): void {
+  app.get('/metrics', async (_request, reply) => {
+    const page = await sources.metrics.render(sources.snapshot());
+    return reply.type(sources.metrics.contentType).send(page);
+  });
+}

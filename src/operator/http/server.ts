@@ -1,0 +1,216 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { TunnelError } from '../../base/errors.ts';
+import type { TcpAddress } from '../../base/net/address.ts';
+import { listenError } from '../../base/net/listen-error.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import { answerClientError } from './client-error.ts';
+import { Connections } from './connections.ts';
+import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
+import { sendNotFound } from './not-found.ts';
+import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
+import { drainRoute } from './routes/drain.ts';
+import { eventsRoute } from './routes/events.ts';
+import { livezRoute, readyzRoute } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
+import { planRoute } from './routes/plan.ts';
+import { statusRoute, tunnelRoute } from './routes/status.ts';
+import type { Sources } from './sources.ts';
+
+export interface EndpointOptions {
+  readonly listen: TcpAddress;
+  /** Host names, without port, that the endpoint answers to besides loopback and its own address. */
+  readonly allowedHosts: () => readonly string[];
+}
+
+export type EndpointDependencies = Sources & {
+  readonly log: Logger;
+  /**
+   * Takes over a socket that somebody else has bound to the address; what it returns gives it back. Undefined when there is
+   * none. Its connections come paused.
+   */
+  adopt?(address: TcpAddress, taker: ConnectionTaker): (() => void) | undefined;
+};
+
+interface ConnectionTaker {
+  onConnection(socket: Socket): void;
+  onError(error: Error): void;
+}
+
+/** The read-only HTTP endpoint (SPEC section 4). */
+export interface Endpoint {
+  /** Settles with the address actually bound; rejects with a TunnelError. */
+  start(): Promise<TcpAddress>;
+  /** Closes idle connections at once and gives running answers at most 2 s. Never rejects. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS = 2_000;
+
+/** Far above what Prometheus, scripts and a few browsers need, far below what would hurt the daemon. */
+const LIMITS = {
+  maxConnections: 128,
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 15_000,
+  /** A connection that moves no byte for so long, in either direction: also a client that does not read its answer. */
+  connectionTimeout: 30_000,
+  maxParamLength: 256,
+} as const;
+
+export function createEndpoint(options: EndpointOptions, dependencies: EndpointDependencies): Endpoint {
+  const log = dependencies.log;
+  const app = createApp(options, dependencies);
+  const server: Server = app.server;
+  server.maxConnections = LIMITS.maxConnections;
+  const connections = new Connections(server);
+  answerOutsideFastify(server);
+  const onError = (err: Error) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint has a problem');
+  let giveBack: (() => void) | undefined;
+
+  return {
+    start: async () => {
+      await app.ready();
+      const onConnection = (socket: Socket) => inject(server, connections, socket);
+      giveBack = dependencies.adopt?.(options.listen, { onConnection, onError });
+      if (giveBack !== undefined) {
+        // What Node begins to watch over slow requests with.
+        server.emit('listening');
+        return options.listen;
+      }
+      // Not app.listen: for `localhost` it opens a second server, which would know none of the limits above.
+      const bound = await listen(server, options.listen);
+      server.on('error', onError);
+      return bound;
+    },
+    stop: async () => {
+      giveBack?.();
+      const giveUp = setTimeout(() => connections.destroy(), STOP_MS);
+      const closed = app.close();
+      connections.close();
+      try {
+        await closed;
+      } catch (err) {
+        log.warn({ event: 'endpoint.stop_failed', err }, 'the status endpoint did not stop cleanly');
+      } finally {
+        clearTimeout(giveUp);
+      }
+    },
+  };
+}
+
+/** A connection that was accepted elsewhere; `server.maxConnections` does not see it. */
+function inject(server: Server, connections: Connections, socket: Socket): void {
+  if (connections.count >= LIMITS.maxConnections) {
+    socket.destroy();
+    return;
+  }
+  server.emit('connection', socket);
+  socket.resume();
+}
+
+function createApp(options: EndpointOptions, dependencies: EndpointDependencies): FastifyInstance {
+  const { log } = dependencies;
+  const { host } = options.listen;
+  // Our own address is no name that DNS could rebind; the wildcards are no address of anybody.
+  const own = host === '0.0.0.0' || host === '::' ? [] : [host];
+  const app = fastify({
+    logger: false,
+    http: {
+      maxHeaderSize: LIMITS.maxHeaderSize,
+      headersTimeout: LIMITS.headersTimeout,
+      connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
+      // Node would answer 400 without a body: the guard says it as a problem.
+      requireHostHeader: false,
+    },
+    requestTimeout: LIMITS.requestTimeout,
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    connectionTimeout: LIMITS.connectionTimeout,
+    routerOptions: { maxParamLength: LIMITS.maxParamLength, ignoreTrailingSlash: true },
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (_error, _request, reply) => {
+      reply.header('connection', 'close');
+      sendProblem(reply, {
+        status: 400,
+        code: 'bad_url',
+        title: 'Bad Request',
+        detail: 'The path of the request cannot be read.',
+      });
+    },
+  });
+  app.removeAllContentTypeParsers();
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    const { method, url = '', rawHeaders } = request.raw;
+    const problem = refusal({ method: method ?? '', url, rawHeaders }, [...options.allowedHosts(), ...own]);
+    if (problem === undefined) return;
+    log.debug({ event: 'endpoint.refused', code: problem.code }, problem.detail);
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
+  app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
+
+  const routes = [statusRoute, tunnelRoute, livezRoute, readyzRoute, drainRoute, eventsRoute, metricsRoute, planRoute];
+  for (const route of routes) route(app, dependencies);
+  return app;
+}
+
+/** What went wrong in here is for the log; the client learns only that it was not its fault, or which status it earned. */
+function sendFailure(reply: FastifyReply, err: unknown, log: Logger): FastifyReply {
+  const status = err instanceof Error && 'statusCode' in err ? Number(err.statusCode) : 500;
+  if (status >= 400 && status < 500) {
+    return sendProblem(reply, {
+      status,
+      code: 'bad_request',
+      title: 'Bad Request',
+      detail: 'The request cannot be read.',
+    });
+  }
+  log.error({ event: 'endpoint.failed', err: TunnelError.from(err) }, 'a request failed');
+  return sendProblem(reply, {
+    status: 500,
+    code: 'internal',
+    title: 'Internal Error',
+    detail: 'This is a bug in fleet-mesh: its log has the details.',
+  });
+}
+
+/** Requests that Node hands over by other events than `request`, and would answer without a body or not at all. */
+function answerOutsideFastify(server: Server): void {
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    socket.on('error', () => {});
+    socket.end(rawProblem(METHOD_NOT_ALLOWED), () => socket.destroy());
+  });
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const problem: Problem = {
+      status: 417,
+      code: 'expectation_failed',
+      title: 'Expectation Failed',
+      detail: 'This endpoint meets no expectations.',
+    };
+    response.writeHead(417, { ...SECURITY_HEADERS, 'content-type': PROBLEM_TYPE, connection: 'close' });
+    response.end(problemBody(problem));
+  });
+}
+
+function listen(server: Server, address: TcpAddress): Promise<TcpAddress> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(listenError(address, 'the status endpoint', 'endpoint.listen', error));
+    server.once('error', failed);
+    server.listen({ host: address.host, port: address.port }, () => {
+      server.off('error', failed);
+      const bound = server.address();
+      if (bound === null || typeof bound === 'string') {
+        reject(new TunnelError('internal', 'the status endpoint has no address'));
+        return;
+      }
+      resolve({ kind: 'tcp', host: bound.address, port: bound.port });
+    });
+  });
+}

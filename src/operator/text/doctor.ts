@@ -1,0 +1,27 @@
+import { printable } from '../../base/text/printable.ts';
+import type { Finding, LinkFindings } from '../../machine/doctor/finding.ts';
+
+const WORDS = { ok: 'ok', failed: 'FAIL', skipped: 'skip' } as const;
+
+/** One line a step, and under a failed one what would mend it. Whatever is remote in it is stripped of controls. */
+export function linkText({ host, actor, where, findings }: LinkFindings): string {
+  return `${[`${host} as ${actor} (${printable(where)})`, ...findings.flatMap(lines)].join('\n')}\n`;
+}
+
+function lines({ step, tunnel, verdict, detail, ms, error }: Finding): string[] {
+  const subject = tunnel === undefined ? step : `${step} ${tunnel}`;
+  const took = ms === undefined ? '' : ` (${ms} ms)`;
+  const code = error === undefined ? '' : ` [${error.code}]`;
+  return [
+    `  ${WORDS[verdict].padEnd(5)} ${`${subject}:`.padEnd(16)} ${printable(detail)}${took}${code}`,
+    ...(error === undefined ? [] : [`        fix: ${printable(error.hint)}`]),
+  ];
+}
+
+/** The last line: whether anything is wrong. */
+export function sumText(links: readonly LinkFindings[]): string {
+  const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed').length;
+  if (links.length === 0) return 'No tunnels are configured: nothing to look at.\n';
+  if (failed === 0) return 'Nothing is wrong on the way.\n';
+  return `${failed === 1 ? '1 step fails' : `${failed} steps fail`}.\n`;
+}

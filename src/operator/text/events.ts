@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { printable } from '../../base/text/printable.ts';
+import type { Entry } from '../../retirement/evidence/entry.ts';
+import { tunnelsOf } from '../../retirement/evidence/selection.ts';
+
+/** One entry for people, on one line: when, of what, what, and why. Everything in it is stripped of controls. */
+export function entryText(entry: Entry): string {
+  const text = [`${when(entry.at)}  ${subject(entry)}: ${what(entry)}`, ...why(entry)].join(': ');
+  return printable(text);
+}
+
+/** RFC 3339 without the letters, to the second. */
+function when(at: string): string {
+  return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
+}
+
+function subject(entry: Entry): string {
+  const { host, actor, event } = entry;
+  const tunnels = tunnelsOf(entry);
+  if (tunnels.length > 0) return tunnels.join(', ');
+  if (typeof host === 'string') return event.startsWith('host.') ? `host ${host}` : `link to ${host}`;
+  if (typeof actor === 'string') return actor;
+  return event.startsWith('log.') ? 'evidence' : 'daemon';
+}
+
+function what({ event, from, to, version, passing_since: passing, overridden }: Entry): string {
+  if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
+  if (event === 'cutover.phase') return `cut-over ${String(from)} -> ${String(to)}`;
+  if (event === 'cutover.resumed') return `cut-over resumed: ${String(from)} -> ${String(to)}`;
+  if (event === 'tunnel.used') return 'used again';
+  if (event === 'successor.checked') return passing === null ? 'its successor is not well' : 'its successor is well';
+  if (event === 'tunnel.retired') return retired(overridden);
+  if (event === 'daemon.started') return `started (${String(version)})`;
+  const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
+  return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');
+}
+
+/** With what somebody took on themselves for it. */
+function retired(overridden: unknown): string {
+  const taken = z.array(z.object({ code: z.string(), reason: z.string() })).safeParse(overridden).data ?? [];
+  const words = taken.map(({ code, reason }) => `${code} overridden (${reason})`);
+  return ['retired', ...words].join(', ');
+}
+
+function why({ reason, code, changes, error, problems }: Entry): string[] {
+  const texts = [reason, changes, error, Array.isArray(problems) ? problems[0] : undefined];
+  const said = texts.filter((text) => typeof text === 'string');
+  return typeof code === 'string' ? [`${said.join(': ')} [${code}]`] : said;
+}

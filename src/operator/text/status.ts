@@ -1,0 +1,231 @@
+import { printable } from '../../base/text/printable.ts';
+import { spanBetween } from '../../base/text/span.ts';
+import type {
+  CredentialStatus,
+  LinkStatus,
+  SessionStatus,
+  Status,
+  TunnelStatus,
+} from '../../telemetry/status/status.ts';
+import { type Column, table } from './columns.ts';
+import { clientLines, explain, routeText } from './explain.ts';
+import { type Paint, PLAIN, paintFor } from './paint.ts';
+
+export interface TextOptions {
+  /** ANSI colours. */
+  readonly colour?: boolean;
+  /** Width of the terminal: less important columns are left out rather than broken. Unlimited when absent. */
+  readonly columns?: number | undefined;
+  /** Who uses each tunnel, too. */
+  readonly clients?: boolean;
+}
+
+/**
+ * The snapshot as a table for people: what `fleet-mesh status` and `/status?format=text` print. Whatever does not work
+ * is followed by why, by what would fix it, and by what happens next. Everything remote in it is stripped of controls.
+ */
+export function statusText(status: Status, options: TextOptions = {}): string {
+  const paint = options.colour === true ? paintFor : PLAIN;
+  const sections = [
+    header(status, paint),
+    tunnelLines(status, paint, options.columns),
+    options.clients === true ? clientSection(status) : [],
+    linkLines(status, paint, options.columns),
+    status.advisories.map(({ code, message }) => `advice: ${printable(message)} [${printable(code)}]`),
+  ];
+  const filled = sections.filter((lines) => lines.length > 0);
+  return `${filled.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function header(status: Status, paint: Paint): string[] {
+  const { config } = status;
+  const state = paint(status.state)(status.state.toUpperCase());
+  const reason = status.reason === null ? '' : `: ${printable(status.reason)}`;
+  const reload = config.last_reload;
+  return [
+    `${printable(status.node)} is ${state}${reason}`,
+    `fleet-mesh ${printable(status.version)}, running for ${spanBetween(status.started_at, status.now)}, ` +
+      `config ${printable(config.path)} loaded ${spanBetween(config.loaded_at, status.now)} ago`,
+    ...(reload === null || reload.ok
+      ? []
+      : [
+          `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
+            `in force: ${printable(reload.error ?? 'no reason given')}`,
+        ]),
+    ...systemdLines(status.systemd),
+  ];
+}
+
+/** Only what somebody should mend. */
+function systemdLines({ notify, sockets }: Status['systemd']): string[] {
+  const problems = sockets.flatMap(({ problem }) => problem ?? []);
+  return [
+    ...(notify === 'none' ? ['systemd: there is no way to tell it how this daemon is'] : []),
+    ...problems.map((problem) => `systemd: ${printable(problem)}`),
+  ];
+}
+
+function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
+  if (status.tunnels.length === 0) return ['No tunnels are configured.'];
+  const [title = '', ...rows] = table(tunnelColumns(status, paint), status.tunnels, width);
+  return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explainLines(tunnel, status)])];
+}
+
+const AVAILABILITY: Column<TunnelStatus> = {
+  title: 'UP 24H',
+  cell: ({ availability }) => ({ text: percent(availability?.['24h'] ?? null) }),
+  align: 'right',
+  dropped: 5,
+};
+
+/** Only where there are verdicts. */
+const DRAIN: Column<TunnelStatus> = {
+  title: 'DRAIN',
+  cell: ({ retirement }) => ({ text: drainText(retirement) }),
+  dropped: 5,
+};
+
+function drainText(retirement: TunnelStatus['retirement']): string {
+  if (retirement === null) return '';
+  const { verdict, blockers, unknowns } = retirement;
+  return verdict === 'retirable' ? verdict : `${verdict} (${blockers.length + unknowns.length})`;
+}
+
+function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelStatus>[] {
+  return [
+    { title: 'TUNNEL', cell: ({ name }) => ({ text: printable(name) }) },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
+    { title: 'SINCE', cell: ({ since }) => ({ text: spanBetween(since, now) }), dropped: 1 },
+    {
+      title: 'LISTEN -> TARGET',
+      cell: (tunnel) => ({ text: `${printable(tunnel.listen)} ${arrow(tunnel)} ${printable(tunnel.target)}` }),
+      dropped: 2,
+    },
+    { title: 'PROBE', cell: ({ probe }) => ({ text: probeText(probe) }), dropped: 3 },
+    { title: 'OPEN', cell: ({ usage }) => ({ text: String(usage.open) }), align: 'right', dropped: 4 },
+    { title: 'HELD', cell: ({ usage }) => ({ text: String(usage.held) }), align: 'right', dropped: 4 },
+    { title: 'SENT', cell: ({ usage }) => ({ text: bytes(usage.bytes_to_target) }), align: 'right', dropped: 5 },
+    { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
+    ...(tunnels.some(({ availability }) => availability !== null) ? [AVAILABILITY] : []),
+    ...(tunnels.some(({ retirement }) => retirement !== null) ? [DRAIN] : []),
+    { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
+  ];
+}
+
+/** Under a tunnel that is not up: why, what would fix it, what happens next. */
+function explainLines(tunnel: TunnelStatus, status: Status): string[] {
+  const route = routeText(tunnel, status.now);
+  const told = route === undefined ? [] : [`  route: ${route}`];
+  if (tunnel.state === 'up') return told;
+  const { why, error, next } = explain(tunnel, status);
+  return [
+    ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
+    ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
+    ...(next === undefined ? [] : [`  next: ${next}`]),
+    ...told,
+  ];
+}
+
+function clientSection({ tunnels, now }: Status): string[] {
+  const lines = tunnels.flatMap((tunnel) => clientLines(tunnel, now));
+  return lines.length === 0 ? [] : ['CLIENTS', ...lines.map((line) => `  ${line}`)];
+}
+
+function linkLines(status: Status, paint: Paint, width: number | undefined): string[] {
+  if (status.links.length === 0) return [];
+  const columns: Column<LinkStatus>[] = [
+    { title: 'LINK', cell: (link) => ({ text: linkText(link) }) },
+    { title: 'STATE', cell: ({ state }) => ({ text: state, paint: paint(state) }) },
+    { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
+    ...(status.links.some(({ credential }) => credential.renewal !== null) ? renewalColumns(status.now) : []),
+  ];
+  const [title = '', ...rows] = table(columns, status.links, width);
+  return [
+    title,
+    ...status.links.flatMap((link, index) => [
+      rows[index] ?? '',
+      ...link.sessions.map((session) => sessionLine(session, link, status.now)),
+    ]),
+  ];
+}
+
+function linkText({ host, actor, jump }: LinkStatus): string {
+  return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
+}
+
+/** Only where there are certificates from a command. */
+function renewalColumns(now: Date): Column<LinkStatus>[] {
+  const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
+    serial === null ? renewal && 'none yet' : leftText(valid_before, now);
+  const renewed = ({ renewal, renew_at }: CredentialStatus) => {
+    if (renewal === null || renew_at === null) return null;
+    const next = `in ${spanBetween(now, renew_at)}`;
+    return renewal.state === 'failing' ? `failing, again ${next}` : next;
+  };
+  return [
+    { title: 'CERTIFICATE', cell: ({ credential }) => ({ text: validFor(credential) ?? '' }), dropped: 2 },
+    { title: 'RENEWAL', cell: ({ credential }) => ({ text: renewed(credential) ?? '' }), dropped: 3 },
+  ];
+}
+
+function leftText(validBefore: Date | null, now: Date): string {
+  if (validBefore === null) return 'without an end';
+  return validBefore <= now ? 'expired' : `${spanBetween(now, validBefore)} left`;
+}
+
+/** What it has logged in with, where that is not what the link shows: another kind, or a certificate with another end. */
+function sessionCredential(
+  { credential_type: type, authenticated_until: until }: SessionStatus,
+  link: LinkStatus,
+  now: Date,
+): string[] {
+  const { credential } = link;
+  if (type === credential.type && until?.getTime() === credential.valid_before?.getTime()) return [];
+  return [`by ${type.replaceAll('_', ' ')}`, ...(until === null ? [] : [leftText(until, now)])];
+}
+
+function sessionLine(session: SessionStatus, link: LinkStatus, now: Date): string {
+  const connections = session.connections === 1 ? '1 connection' : `${session.connections} connections`;
+  const trip = session.rtt_ms === null ? [] : [`rtt ${milliseconds(session.rtt_ms)}`];
+  const parts = [
+    ...sessionCredential(session, link, now),
+    `up ${spanBetween(session.since, now)}`,
+    connections,
+    ...trip,
+    printable(session.server),
+  ];
+  return `  session ${session.id} ${session.role}: ${parts.join(', ')}`;
+}
+
+/** Which way connections are opened, seen from this node on the left. */
+function arrow({ direction }: TunnelStatus): string {
+  return direction === 'remote' ? '<-' : '->';
+}
+
+function probeText(probe: TunnelStatus['probe']): string {
+  if (probe === null) return 'none';
+  if (probe.state === 'failing') return `failing ${probe.consecutive_failures}x`;
+  if (probe.state === 'passing' && probe.latency_ms !== null) return `passing ${milliseconds(probe.latency_ms)}`;
+  return probe.state;
+}
+
+function noteText(tunnel: TunnelStatus): string {
+  const rank = tunnel.production ? '' : '(not production) ';
+  return `${rank}${printable(tunnel.note ?? '')}`.trim();
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
+}
+
+/** Cut, not rounded: what was away for a moment was not there all the time. */
+function percent(share: number | null): string {
+  return share === null ? '-' : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
+}
+
+function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = count < 1_024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  const value = count / 1_024 ** power;
+  return `${power === 0 || value >= 100 ? Math.floor(value) : value.toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,146 @@
+import { printable } from '../../base/text/printable.ts';
+import { spanBetween } from '../../base/text/span.ts';
+import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
+import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
+import { clientLines, explain, routeText } from './explain.ts';
+
+/** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
+export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
+  const { why, error, next, link } = explain(tunnel, status);
+  return {
+    name: tunnel.name,
+    state: tunnel.state,
+    since: tunnel.since,
+    reason: why ?? null,
+    error,
+    fix: error?.hint ?? null,
+    next: next ?? null,
+    next_attempt_at: link?.next_attempt_at ?? null,
+    listen: tunnel.listen,
+    target: tunnel.target,
+    production: tunnel.production,
+    route: tunnel.route,
+    cutover: tunnel.cutover,
+    link: link ?? null,
+    probe: tunnel.probe,
+    usage: tunnel.usage,
+    last_error: tunnel.last_error,
+    drain: drain ?? null,
+  };
+}
+
+/**
+ * One tunnel explained, for somebody who was woken up: first what is wrong and what to do about it, then what is known.
+ * Everything remote in it is stripped of controls.
+ */
+export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer): string {
+  const { why, error, next, link } = explain(tunnel, status);
+  const { now } = status;
+  const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
+  const lines: [label: string, text: string | undefined][] = [
+    [
+      'why',
+      why === undefined ? wellBecause(tunnel, ago) : `${printable(why)}${error === null ? '' : ` [${error.code}]`}`,
+    ],
+    ['fix', error === null ? wayBack(tunnel) : printable(error.hint)],
+    ['next', next],
+    ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
+    ['route', routeText(tunnel, now)],
+    ['link', link === undefined ? 'none: nothing needs it now' : linkText(link, ago)],
+    ['credential', link === undefined ? undefined : credentialText(link, now)],
+    ['probe', probeText(tunnel.probe, ago)],
+    ['use', useText(tunnel, ago)],
+    ...clientLines(tunnel, now).map((text, index): [string, string] => [index === 0 ? 'clients' : '', text]),
+    ...drainLines(drain, now),
+    ['last error', lastError(tunnel, error?.message, ago)],
+    ['note', tunnel.note === null ? undefined : printable(tunnel.note)],
+    ['reload', refusedReload(status, ago)],
+  ];
+  const shown = lines.flatMap(([label, text]) =>
+    text === undefined ? [] : [`  ${(label === '' ? '' : `${label}:`).padEnd(12)}${text}`],
+  );
+  const rank = tunnel.production ? ' (production)' : '';
+  const since = `since ${tunnel.since.toISOString().replace(/\.\d+Z$/, 'Z')} (${spanBetween(tunnel.since, now)})`;
+  return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;
+}
+
+/** Whether it may be retired, and each reason why not with what would clear it. */
+function drainLines(drain: VerdictAnswer | undefined, now: Date): [label: string, text: string][] {
+  if (drain === undefined || drain.verdict === null) return [];
+  const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
+    const left = clears_at === null ? '' : ` (in ${spanBetween(now, new Date(clears_at))} at the earliest)`;
+    return `${code}: ${printable(message)}; clears when ${printable(clears_when)}${left}`;
+  });
+  const texts = [printable(drain.message), ...reasons];
+  return texts.map((text, index) => [index === 0 ? 'drain' : '', text]);
+}
+
+type Ago = (instant: Date) => string;
+
+/** What it rests on that all is well. */
+function wellBecause({ probe, state }: TunnelStatus, ago: Ago): string {
+  if (state !== 'up') return 'no reason is known';
+  if (probe?.state !== 'passing') return 'the link is up; nothing probes the target';
+  return `nothing is wrong: the probe reached the target${probe.last_at === null ? '' : ` ${ago(probe.last_at)}`}`;
+}
+
+function wayBack({ state, name }: TunnelStatus): string | undefined {
+  return state === 'stopped' || state === 'retired' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
+}
+
+function linkText(link: LinkStatus, ago: Ago): string {
+  const sessions = link.sessions.map(({ id, role, since }) => `session ${id} ${role} since ${ago(since)}`);
+  return [
+    `${printable(link.host)} as ${printable(link.actor)} is ${link.state}`,
+    ...(sessions.length === 0 ? ['no session'] : sessions),
+  ].join(', ');
+}
+
+/** What it logs in with, until when, and whether the static key that stands in for it can go. */
+function credentialText({ credential }: LinkStatus, now: Date): string {
+  const { type, fingerprint, serial, valid_before, restrictions, renewal, static_key } = credential;
+  const until =
+    valid_before === null
+      ? undefined
+      : valid_before > now
+        ? `valid for ${spanBetween(now, valid_before)}`
+        : `expired ${spanBetween(valid_before, now)} ago`;
+  const trouble = renewal?.last_error;
+  return [
+    [type.replaceAll('_', ' '), serial, fingerprint]
+      .filter((part) => part !== null)
+      .map((part) => printable(part))
+      .join(' '),
+    until,
+    restrictions?.length ? `restricted: ${restrictions.map((each) => printable(each)).join(', ')}` : undefined,
+    trouble ? `not renewed: ${printable(trouble.message)} (${printable(trouble.hint)})` : undefined,
+    static_key?.verdict,
+  ]
+    .filter((part) => part !== undefined)
+    .join('; ');
+}
+
+function probeText(probe: ProbeStatus | null, ago: Ago): string {
+  if (probe === null) return 'none: nobody has asked the target';
+  const when = probe.last_at === null ? ', not run yet' : `, last run ${ago(probe.last_at)}`;
+  const failures = probe.consecutive_failures === 0 ? '' : `, ${probe.consecutive_failures} failures in a row`;
+  const said = probe.last_error === null || probe.state === 'passing' ? '' : `: ${printable(probe.last_error.message)}`;
+  return `${probe.state}${when}${failures}${said}`;
+}
+
+function useText({ usage }: TunnelStatus, ago: Ago): string {
+  const active =
+    usage.last_activity_at === null ? 'never used since the start' : `last used ${ago(usage.last_activity_at)}`;
+  return `${usage.open} open, ${usage.held} waiting for the link, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
+}
+
+/** Where it is not what `why` says already. */
+function lastError({ last_error }: TunnelStatus, told: string | undefined, ago: Ago): string | undefined {
+  if (last_error === null || last_error.message === told) return undefined;
+  return `${ago(last_error.at)}: ${printable(last_error.message)} [${last_error.code}]`;
+}
+
+function refusedReload({ config: { last_reload } }: Status, ago: Ago): string | undefined {
+  if (last_reload === null || last_reload.ok) return undefined;
+  return `REFUSED ${ago(last_reload.at)}, what was changed in the file does not hold: ${printable(last_reload.error ?? '')}`;
+}

@@ -1,0 +1,125 @@
+import { printable } from '../../base/text/printable.ts';
+import { formatSpan } from '../../base/text/span.ts';
+import { formatDuration } from '../../config/duration.ts';
+import type { HostRecord, TunnelRecord } from './judgement.ts';
+import type { AcceptanceReport } from './report.ts';
+
+/** Of a tunnel that flapped for a day, so many reasons are written out; the JSON has all. */
+const MOST_REASONS = 100;
+
+const HOUR_MS = 3_600_000;
+
+/** The report as a document to be filed. */
+export function acceptanceMarkdown(report: AcceptanceReport): string {
+  const { verdict, node, offline, tunnels, host, remarks } = report;
+  const sections = [
+    `# Acceptance: ${text(node)} without ${text(offline)}`,
+    `**${verdict}**: ${verdict === 'PASS' ? proven(report) : 'not proven, for the reasons below. What is not known counts as not so.'}`,
+    table(['', ''], heading(report)),
+    ...(verdict === 'FAIL' ? ['## Reasons', reasons(report)] : []),
+    '## Production tunnels',
+    tunnels.length === 0
+      ? 'None.'
+      : table(
+          ['tunnel', 'way', 'target', 'availability', 'outages', 'longest outage', 'not watched'],
+          tunnels.map(tunnelRow),
+        ),
+    `## ${text(offline)}`,
+    table(['', ''], hostRows(host)),
+    '## Configuration in force',
+    report.configurations.length === 0
+      ? 'Not known.'
+      : table(
+          ['from', 'until', 'SHA-256 of the file'],
+          report.configurations.map(({ from, until, sha256 }) => [from, until, sha256 ?? 'not known']),
+        ),
+    ...(remarks.length > 0 ? ['## Remarks', list(remarks.map(text))] : []),
+    '## How to check it',
+    check(report),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+function proven({ offline, window_ms: ms }: AcceptanceReport): string {
+  return `for ${hours(ms)} every production tunnel served without a break, ${text(offline)} was unreachable throughout, and no route went over it.`;
+}
+
+function heading(report: AcceptanceReport): string[][] {
+  const { window, evidence, plan, daemon_version: watched } = report;
+  return [
+    ['node', text(report.node)],
+    ['away', text(report.offline)],
+    ['window', window ? `${window.from} to ${window.until} (${hours(report.window_ms)})` : 'no evidence'],
+    ['as of', report.as_of],
+    ['evidence', evidence.seq === 0 ? 'none' : `entry ${evidence.seq}, SHA-256 ${evidence.sha256}`],
+    ['judged by', `fleet-mesh ${text(report.version)}`],
+    ['watched by', watched === null ? 'not known' : `fleet-mesh ${text(watched)}`],
+    ['plan', plan === null ? 'none' : `${text(plan.path)}, SHA-256 ${plan.sha256 ?? 'not known'}`],
+  ];
+}
+
+function reasons({ reasons: all }: AcceptanceReport): string {
+  const more = all.length > MOST_REASONS ? [`and ${all.length - MOST_REASONS} more, which the JSON has`] : [];
+  return list([...all.slice(0, MOST_REASONS).map(({ code, message }) => `${code}: ${text(message)}`), ...more]);
+}
+
+function tunnelRow(tunnel: TunnelRecord): string[] {
+  const { name, way, target, availability, outages, longest_outage: longest, gaps } = tunnel;
+  const unwatched = gaps.reduce((sum, { from, until }) => sum + Date.parse(until) - Date.parse(from), 0);
+  return [
+    text(name),
+    text(way.join(' < ')),
+    text(target ?? 'as each client says'),
+    percent(availability),
+    String(outages),
+    longest === null ? 'none' : `${lasting(longest.ms)}, from ${longest.from} to ${longest.until}`,
+    gaps.length === 0 ? 'never' : `${lasting(unwatched)} in all, first from ${gaps[0]?.from}`,
+  ];
+}
+
+function hostRows(host: HostRecord): string[][] {
+  const { longest_pause_ms: pause, last_seen_before: seen } = host;
+  return [
+    ['unreachable throughout', host.unreachable_throughout ? 'yes' : 'no'],
+    ['looked for at', text(host.addresses.join(', ') || 'nowhere')],
+    ['looks', pause === null ? String(host.checks) : `${host.checks}, never more than ${lasting(pause)} apart`],
+    ['found', text(host.codes.join(', ') || 'nothing')],
+    ['last reachable before', seen ?? 'never, as far as the evidence goes back'],
+  ];
+}
+
+function check({ as_of: asOf, window_ms: ms, offline, evidence }: AcceptanceReport): string {
+  const again = `fleet-mesh acceptance --window ${hours(ms)} --offline ${offline}`;
+  return list([
+    `The evidence itself: \`fleet-mesh events --verify\`. It is intact up to entry ${evidence.seq} when the SHA-256 of that line of \`events.jsonl\`, without its newline, is the one above.`,
+    `This report: \`${again} --until ${asOf}\`.`,
+  ]);
+}
+
+/** As the window was asked for: 24h, not 1d. */
+function hours(ms: number): string {
+  return ms % HOUR_MS === 0 ? `${ms / HOUR_MS}h` : formatDuration(ms);
+}
+
+/** Rounded down: less than all must not read as all. */
+function percent(share: number): string {
+  return share === 1 ? '100 %' : `${(share * 100).toFixed(4)} %`;
+}
+
+function lasting(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : formatSpan(ms);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function list(items: readonly string[]): string {
+  return items.map((item) => `- ${item}`).join('\n');
+}
+
+/** Nothing in it is markup, or leaves its cell: some of it was said by other machines. */
+function text(value: string): string {
+  return printable(value, 10_000).replace(/[\\`*|<>[\]]/g, '\\$&');
+}

@@ -1,0 +1,98 @@
+import { parseAddress } from '../../base/net/address.ts';
+import type { Routes } from '../evidence/routes.ts';
+import type { Period } from '../evidence/watch.ts';
+import type { RoutesSince } from './facts.ts';
+import { type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
+
+/** There it is the machine itself that is meant, whichever that is. */
+const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
+
+/** A daemon that starts says at once which routes it has. */
+const SAID_WITHIN_MS = 1_000;
+
+/** The routes in force at some time of the window, each with the part of it that they held for. Oldest first. */
+export function inForce(
+  routes: readonly RoutesSince[],
+  window: Period,
+): { readonly period: Period; readonly routes: Routes | undefined }[] {
+  const all = [{ at: Number.NEGATIVE_INFINITY, routes: undefined }, ...routes];
+  return all
+    .map((each, index) => ({
+      period: { from: Math.max(each.at, window.from), until: Math.min(all[index + 1]?.at ?? Infinity, window.until) },
+      begun: each.at,
+      routes: each.routes,
+    }))
+    .filter(({ period, routes: known, begun }) => {
+      const ms = period.until - period.from;
+      const starting = begun > Number.NEGATIVE_INFINITY && ms <= SAID_WITHIN_MS;
+      return ms > 0 && !(known === undefined && starting);
+    })
+    .map(({ period, routes: known }) => ({ period, routes: known }));
+}
+
+/** Every tunnel that was of production at some time of the window, as it was last. */
+export function productionOf(periods: ReturnType<typeof inForce>): Pick<TunnelRecord, 'name' | 'way' | 'target'>[] {
+  const found = new Map<string, Pick<TunnelRecord, 'name' | 'way' | 'target'>>();
+  for (const { routes } of periods)
+    for (const [name, { way, target }] of Object.entries(routes?.production ?? {}))
+      found.set(name, { name, way, target });
+  return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Whether production went over the host, or over any other workstation, at some time of the window. Pure. */
+export function judgeRoutes(periods: ReturnType<typeof inForce>, offline: string): Reason[] {
+  const production = productionOf(periods);
+  return [
+    ...(production.length === 0
+      ? [reasonOf('no_production', 'there was no production tunnel: nothing is shown to do without the host')]
+      : []),
+    ...periods.flatMap(({ period, routes }) =>
+      routes === undefined
+        ? [reasonOf('routes_unknown', 'which configuration was in force is not known', period)]
+        : [
+            ...overWorkstations(routes, offline, period),
+            ...production
+              .filter(({ name }) => routes.production[name] === undefined)
+              .map(({ name }) => reasonOf('production_changed', `${name} was no production tunnel`, period)),
+            ...(routes.workstations[offline] === undefined
+              ? [
+                  reasonOf(
+                    'host_not_watched',
+                    `the configuration had no workstation ${offline}: only those are looked for`,
+                    period,
+                  ),
+                ]
+              : []),
+          ],
+    ),
+    ...addressChanges(periods, offline),
+  ];
+}
+
+function overWorkstations(routes: Routes, offline: string, period: Period): Reason[] {
+  const names = new Set([...Object.keys(routes.workstations), offline]);
+  const addresses = new Set([...names, ...Object.values(routes.workstations).map(hostOf)]);
+  const reason = (what: string) => reasonOf('workstation_route', what, period);
+  const own = names.has(routes.node) ? [reason(`the tunnels ran on the workstation ${routes.node}`)] : [];
+  const ways = Object.entries(routes.production).flatMap(([name, { way, target }]) => [
+    ...way.filter((host) => names.has(host)).map((host) => reason(`${name} went through the workstation ${host}`)),
+    ...(target !== null && !LOOPBACK.test(hostOf(target)) && addresses.has(hostOf(target))
+      ? [reason(`${name} went to the workstation: ${target}`)]
+      : []),
+  ]);
+  return [...own, ...ways];
+}
+
+function addressChanges(periods: ReturnType<typeof inForce>, offline: string): Reason[] {
+  const last = periods.at(-1)?.routes?.workstations[offline];
+  return periods.flatMap(({ period, routes }) => {
+    const address = routes?.workstations[offline];
+    if (address === undefined || last === undefined || address === last) return [];
+    return [reasonOf('host_address_changed', `${offline} was looked for at ${address}, and later at ${last}`, period)];
+  });
+}
+
+function hostOf(address: string): string {
+  const parsed = parseAddress(address);
+  return parsed?.kind === 'tcp' ? parsed.host : address;
+}

@@ -1,0 +1,67 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { stateError } from '../../base/files/state-error.ts';
+import { StateFile, type WriteOptions } from '../../base/files/state-file.ts';
+import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
+
+const DIRECTORY = 'cutover';
+const RECORD = '.json';
+
+const record = z.object({
+  version: z.literal(1),
+  tunnel: z.string(),
+  phase: z.enum(CUTOVER_PHASES),
+  since: z.iso.datetime(),
+  reason: z.string().nullable(),
+  /** The successor's target that this is about; null for a tunnel without one. */
+  successor: z.string().nullable(),
+});
+/** What has to be known of a tunnel's cut-over after a crash at any instant. */
+export type CutoverRecord = z.infer<typeof record>;
+
+/** One file for each tunnel in the state directory, whole whatever happens. All reject with `state_dir_unusable`. */
+export class CutoverStore {
+  readonly #stateDir: string;
+  /** By tunnel; one for good, so that what is written and forgotten of a name stays in order. */
+  readonly #files = new Map<string, StateFile<CutoverRecord>>();
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  /** The tunnels that there is a record of. */
+  async names(): Promise<string[]> {
+    const path = join(this.#stateDir, DIRECTORY);
+    const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw stateError('read', path, error);
+    });
+    return files.filter((name) => name.endsWith(RECORD)).map((name) => name.slice(0, -RECORD.length));
+  }
+
+  /** Undefined: there is none. A record that cannot be understood is an error, too. */
+  read(tunnel: string): Promise<CutoverRecord | undefined> {
+    return this.#fileOf(tunnel).read();
+  }
+
+  /** Settles when it is on the disk, after those before it. */
+  write(entry: CutoverRecord, options?: WriteOptions): Promise<void> {
+    return this.#fileOf(entry.tunnel).write(entry, options);
+  }
+
+  /** As {@link write}. */
+  forget(tunnel: string): Promise<void> {
+    return this.#fileOf(tunnel).forget();
+  }
+
+  #fileOf(tunnel: string): StateFile<CutoverRecord> {
+    const known = this.#files.get(tunnel);
+    if (known) return known;
+    // A record that names another tunnel is none of this one.
+    const own = record.extend({ tunnel: z.literal(tunnel) });
+    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
+    this.#files.set(tunnel, file);
+    return file;
+  }
+}

@@ -1,0 +1,129 @@
+import { formatSpan } from '../../base/text/span.ts';
+import { formatDuration } from '../../config/duration.ts';
+import type { BlockerCode } from '../../telemetry/status/finding-codes.ts';
+import type { VerdictFacts } from './facts.ts';
+import { type Finding, finding } from './finding.ts';
+
+/** What speaks against retiring a tunnel, in the order in which a person would clear it. */
+export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
+  return [
+    ...waveOpen(facts),
+    ...gateClosed(facts),
+    ...successorUnhealthy(facts),
+    ...stillOpen(facts),
+    ...recentUse(facts),
+    ...dependentTunnel(facts),
+    ...cutoverInProgress(facts),
+    ...noRollback(facts),
+  ];
+}
+
+function waveOpen({ step }: VerdictFacts) {
+  const clears = 'every wave that the step requires is complete, and every earlier step of its wave is done';
+  if (typeof step === 'string') return finding('wave_open', step, clears, { clearsByItself: false });
+  const { id, openWaves, openSteps } = step;
+  const open = [
+    ...(openWaves.length > 0 ? [`${list('wave', openWaves)} ${openWaves.length > 1 ? 'are' : 'is'} not complete`] : []),
+    ...(openSteps.length > 0 ? [`${list('step', openSteps)} ${openSteps.length > 1 ? 'are' : 'is'} not done`] : []),
+  ];
+  if (open.length === 0) return [];
+  return finding('wave_open', `step ${id}, which retires it, is not due: ${open.join(', ')}`, clears, {
+    clearsByItself: false,
+    examples: [...openWaves.map((wave) => `wave ${wave}`), ...openSteps.map((open) => `step ${open}`)],
+  });
+}
+
+function gateClosed({ step }: VerdictFacts) {
+  if (typeof step === 'string' || step.closedGates.length === 0) return [];
+  const gates = step.closedGates.map(({ id, title, owner }) => `${id} (${title}; ${owner})`);
+  return finding(
+    'gate_closed',
+    `${gates.length > 1 ? 'these approvals are' : 'this approval is'} missing: ${gates.join(', ')}`,
+    'the plan has each approval, with who, when and evidence',
+    { clearsByItself: false, examples: step.closedGates.map(({ id }) => id) },
+  );
+}
+
+function successorUnhealthy({ successor, now }: VerdictFacts) {
+  if (!successor) return [];
+  const { target, healthyForMs, healthySince, lastError } = successor;
+  const clears = `the probe of the successor has passed for ${formatDuration(healthyForMs)} without a failure`;
+  if (healthySince === undefined)
+    return finding(
+      'successor_unhealthy',
+      `the successor ${target} is unhealthy: ${lastError ?? 'not probed yet'}`,
+      clears,
+    );
+  if (now - healthySince >= healthyForMs) return [];
+  return finding(
+    'successor_unhealthy',
+    `the successor ${target} has been healthy for ${formatSpan(now - healthySince)}; ${formatDuration(healthyForMs)} required`,
+    clears,
+    {
+      since: new Date(healthySince),
+      clearsAt: new Date(healthySince + healthyForMs),
+    },
+  );
+}
+
+function stillOpen({ usage: { open, held, clients } }: VerdictFacts) {
+  if (open + held === 0) return [];
+  const waiting = held > 0 ? `, ${held} waiting for it` : '';
+  return finding(
+    'still_open',
+    `${count(open, 'connection')} open through it${waiting}${by(clients)}`,
+    'the last connection has ended',
+    {
+      examples: clients,
+    },
+  );
+}
+
+function recentUse({ history: { lastActivityAt }, usage: { clients }, quietForMs, now }: VerdictFacts) {
+  if (lastActivityAt === undefined || now - lastActivityAt >= quietForMs) return [];
+  return finding(
+    'recent_use',
+    `last used ${formatSpan(Math.max(0, now - lastActivityAt))} ago${by(clients)}`,
+    `no client has used the tunnel for ${formatDuration(quietForMs)}`,
+    { since: new Date(lastActivityAt), clearsAt: new Date(lastActivityAt + quietForMs), examples: clients },
+  );
+}
+
+function dependentTunnel({ dependents }: VerdictFacts) {
+  if (dependents.length === 0) return [];
+  return finding(
+    'dependent_tunnel',
+    `${dependents.join(', ')} ${dependents.length > 1 ? 'reach their' : 'reaches its'} host through it`,
+    'no other tunnel does so',
+    {
+      clearsByItself: false,
+      examples: dependents,
+    },
+  );
+}
+
+function cutoverInProgress({ cutoverSince }: VerdictFacts) {
+  if (cutoverSince === undefined) return [];
+  return finding('cutover_in_progress', 'a cut-over is under way', 'the cut-over is committed or rolled back', {
+    since: new Date(cutoverSince),
+  });
+}
+
+function noRollback({ rollback }: VerdictFacts) {
+  if (rollback !== undefined) return [];
+  return finding('no_rollback', 'drain.rollback is not set', 'drain.rollback has the rollback procedure', {
+    clearsByItself: false,
+  });
+}
+
+function list(what: string, ids: readonly string[]): string {
+  return `${what}${ids.length > 1 ? 's' : ''} ${ids.join(', ')}`;
+}
+
+function count(n: number, one: string): string {
+  return n === 1 ? `1 ${one}` : `${n} ${one}s`;
+}
+
+function by(clients: readonly string[]): string {
+  return clients.length > 0 ? ` by ${clients.join(', ')}` : '';
+}

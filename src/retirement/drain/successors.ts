@@ -1,0 +1,151 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TunnelError } from '../../base/errors.ts';
+import { formatAddress } from '../../base/net/address.ts';
+import type { SuccessorConfig, TunnelConfig } from '../../config/config.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
+import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
+import { Prober } from '../../tunnels/probe/prober.ts';
+import type { SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
+import type { SuccessorFacts } from './facts.ts';
+import { extended, type Streak } from './streak.ts';
+
+export interface SuccessorsDependencies {
+  /** From this node, without SSH. */
+  readonly source: ChannelSource;
+  readonly note: TakeNote;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+interface Watched {
+  config: SuccessorConfig;
+  readonly prober: Prober;
+  readonly stop: AbortController;
+  streak: Streak | undefined;
+  lastError: TunnelError | undefined;
+  asked: boolean;
+}
+
+/** Probes the successor of each tunnel that has one, and keeps since when it has been well. */
+export class Successors {
+  readonly #deps: SuccessorsDependencies;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(deps: SuccessorsDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Makes the probes what the tunnels say: of those that are the same, none is disturbed. */
+  apply(tunnels: ReadonlyMap<string, Pick<TunnelConfig, 'name' | 'drain'>>): void {
+    for (const [name, { stop }] of this.#watched) {
+      if (tunnels.get(name)?.drain?.successor) continue;
+      stop.abort();
+      this.#watched.delete(name);
+    }
+    for (const { name, drain } of tunnels.values()) if (drain?.successor) this.#watch(name, drain.successor);
+  }
+
+  /** What a verdict has to know of the tunnel's successor: as far as watched now, and as the evidence has it. */
+  factsOf(tunnel: string, history: SuccessorHistory | undefined, now: number): SuccessorFacts | undefined {
+    const watched = this.#watched.get(tunnel);
+    if (!watched) return undefined;
+    const { config, streak, lastError } = watched;
+    const facts = { target: formatAddress(config.target), healthyForMs: config.healthyForMs };
+    if (!streak) return { ...facts, healthySince: undefined, lastError: lastError?.message };
+    // Whoever has hung asks nobody.
+    if (now - streak.last > withinMs(config))
+      return { ...facts, healthySince: undefined, lastError: 'no probe has run for too long' };
+    const known = history?.passingSince === streak.since && history.subject === subjectOf(config);
+    const healthySince = known ? (history.healthySince ?? streak.since) : streak.since;
+    return { ...facts, healthySince, lastError: undefined };
+  }
+
+  /** For a heartbeat of the evidence. */
+  recordOf(tunnel: string): SuccessorRecord | undefined {
+    const watched = this.#watched.get(tunnel);
+    return watched?.asked ? record(watched) : undefined;
+  }
+
+  /** Ends all probes; what they had found is evidence, so that a daemon that comes back at once can go on from there. */
+  stop(): void {
+    for (const [tunnel, watched] of this.#watched) {
+      watched.stop.abort();
+      if (watched.asked) this.#tell(tunnel, watched);
+    }
+    this.#watched.clear();
+  }
+
+  #watch(tunnel: string, config: SuccessorConfig): void {
+    const known = this.#watched.get(tunnel);
+    if (known) {
+      const { target, probe } = known.config;
+      const same = isDeepStrictEqual([target, probe.check], [config.target, config.probe.check]);
+      known.config = config;
+      if (!same) {
+        known.streak = undefined;
+        known.lastError = undefined;
+      }
+      known.prober.reconfigure(config.probe, config.target);
+      return;
+    }
+    const stop = new AbortController();
+    const watched: Watched = {
+      config,
+      stop,
+      streak: undefined,
+      lastError: undefined,
+      asked: false,
+      prober: new Prober(
+        { config: config.probe, target: config.target },
+        {
+          source: this.#deps.source,
+          observeSeconds: () => {},
+          random: this.#deps.random,
+          onResult: ({ error }) => this.#onResult(tunnel, watched, error),
+        },
+      ),
+    };
+    this.#watched.set(tunnel, watched);
+    void watched.prober.run(stop.signal);
+  }
+
+  /** One check that fails is a break, whatever comes after it. */
+  #onResult(tunnel: string, watched: Watched, error: TunnelError | undefined): void {
+    const before = watched.streak;
+    const now = { at: Date.now(), uptimeMs: performance.now() };
+    const after = error ? undefined : extended(before, now, withinMs(watched.config));
+    const first = !watched.asked;
+    watched.asked = true;
+    watched.lastError = error;
+    if (before && after && before.since !== after.since) {
+      // Nobody knows what was between the two: they must not be taken for one.
+      watched.streak = undefined;
+      this.#tell(tunnel, watched);
+    }
+    watched.streak = after;
+    if (first || before?.since !== after?.since) this.#tell(tunnel, watched);
+  }
+
+  #tell(tunnel: string, watched: Watched): void {
+    const error = watched.streak ? null : (watched.lastError?.message ?? null);
+    this.#deps.note({ event: 'successor.checked', tunnel, ...record(watched), error });
+  }
+}
+
+/** Two checks in a row are that far apart at most, jitter and a slow answer included. */
+function withinMs({ probe }: SuccessorConfig): number {
+  return 2 * probe.everyMs + probe.timeoutMs;
+}
+
+function subjectOf({ target, probe }: SuccessorConfig): string {
+  return `${formatAddress(target)} ${JSON.stringify(probe.check)}`;
+}
+
+function record({ config, streak }: Watched): SuccessorRecord {
+  return {
+    subject: subjectOf(config),
+    passing_since: streak ? new Date(streak.since).toISOString() : null,
+    last_passed_at: streak ? new Date(streak.last).toISOString() : null,
+    within_ms: withinMs(config),
+  };
+}

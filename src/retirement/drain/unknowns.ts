@@ -1,0 +1,41 @@
+import { formatSpan } from '../../base/text/span.ts';
+import { formatDuration } from '../../config/duration.ts';
+import type { UnknownCode } from '../../telemetry/status/finding-codes.ts';
+import { duration, outages, watchedSince } from '../evidence/watch.ts';
+import type { VerdictFacts } from './facts.ts';
+import { type Finding, finding } from './finding.ts';
+
+/** What cannot be concluded from what was watched. */
+export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {
+  return [...observationGap(facts), ...downInWindow(facts)];
+}
+
+function observationGap({ history, now, quietForMs, slackMs }: VerdictFacts) {
+  const since = watchedSince(history, now, slackMs);
+  if (since !== undefined && now - since >= quietForMs) return [];
+  const clears = `the tunnel has been watched for ${formatDuration(quietForMs)} without a break`;
+  if (since === undefined) return finding('observation_gap', 'the tunnel is not being watched', clears);
+  return finding(
+    'observation_gap',
+    `watched for ${formatSpan(now - since)} without a break; ${formatDuration(quietForMs)} required`,
+    clears,
+    {
+      since: new Date(since),
+      clearsAt: new Date(since + quietForMs),
+    },
+  );
+}
+
+function downInWindow({ history, now, quietForMs, holdMs }: VerdictFacts) {
+  const found = outages(history, { from: now - quietForMs, until: now }, holdMs);
+  const last = found.at(-1);
+  const [first] = found;
+  if (!first || !last) return [];
+  const times = found.length > 1 ? `${found.length} times` : 'once';
+  return finding(
+    'down_in_window',
+    `the tunnel was down ${times} (${formatSpan(duration(found))} in total) during the quiet period; downtime does not count as quiet`,
+    `the tunnel has been able to serve for ${formatDuration(quietForMs)}`,
+    { since: new Date(first.from), clearsAt: new Date(last.until + quietForMs) },
+  );
+}

@@ -1,0 +1,48 @@
+import type { Advisory } from '../../telemetry/status/advisory.ts';
+import type { EvidenceStatus, TunnelStatus } from '../../telemetry/status/status.ts';
+import type { Head } from './chain.ts';
+import type { TunnelHistory } from './history.ts';
+import type { EvidenceCondition } from './recorder.ts';
+import { availability } from './watch.ts';
+
+const HOUR_MS = 3_600_000;
+const WINDOWS = { '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 7 * 24 * HOUR_MS, '30d': 30 * 24 * HOUR_MS };
+
+/** What the evidence knows of a tunnel beyond the present run. */
+export interface PastStatus {
+  /** Null where no client ever came. */
+  readonly last_activity_at: Date | null;
+  readonly availability: NonNullable<TunnelStatus['availability']>;
+}
+
+/** @param now milliseconds since the epoch */
+export function describePast(history: TunnelHistory, now: number): PastStatus {
+  const { lastActivityAt } = history;
+  const shares = Object.entries(WINDOWS).map(([name, ms]) => {
+    const share = availability(history, { from: now - ms, until: now });
+    return [name, share === undefined ? null : Math.floor(share * 1_000_000) / 1_000_000];
+  });
+  return {
+    last_activity_at: lastActivityAt === undefined ? null : new Date(lastActivityAt),
+    availability: Object.fromEntries(shares),
+  };
+}
+
+export function describeEvidence(condition: EvidenceCondition, head: Head | undefined): EvidenceStatus {
+  const none = { since: null, error: null, waiting: 0 };
+  const { kind } = condition;
+  const trouble =
+    kind === 'failing' ? { since: condition.since, error: condition.error.message, waiting: condition.waiting } : none;
+  return { state: kind, ...trouble, head: head ? { seq: head.seq, hash: head.hash } : null };
+}
+
+/** What an operator should know of it (SPEC section 6): a disk that refuses it hurts nobody yet. */
+export function evidenceAdvisories({ error }: EvidenceStatus): Advisory[] {
+  if (error === null) return [];
+  return [
+    {
+      code: 'evidence_unavailable',
+      message: `the evidence is not being written, what happens waits in memory, tunnels are not affected: ${error}`,
+    },
+  ];
+}

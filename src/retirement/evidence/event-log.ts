@@ -1,0 +1,170 @@
+import { Wake } from '../../base/async/wake.ts';
+import { asError } from '../../base/errors.ts';
+import { Backlog, type Waiting } from './backlog.ts';
+import type { Head } from './chain.ts';
+import type { Entry, NewEntry } from './entry.ts';
+import { takeLock } from './lock.ts';
+import { LogFile, type LogFileOptions } from './log-file.ts';
+import { type Recovery, recover } from './recovery.ts';
+
+export interface EventLogOptions extends LogFileOptions {
+  /** How far back {@link EventLog.open} reads, in milliseconds. */
+  readonly rememberMs: number;
+  /** Pause between attempts while the disk refuses, in milliseconds. */
+  readonly retryMs: number;
+}
+
+/** Whether what happens can be written down. */
+export type LogCondition =
+  | { readonly kind: 'ok' }
+  /** Forwarding goes on; what happens waits in memory until the disk takes it. */
+  | { readonly kind: 'failing'; readonly since: Date; readonly error: Error; readonly waiting: number };
+
+/** Who is told of what. */
+export interface EventLogListeners {
+  /** An entry of the last `rememberMs`, or somewhat older, as it was found at the start. */
+  onFound(entry: Entry): void;
+  /** It is on the disk now. */
+  onWritten(entry: Entry): void;
+  onCondition(condition: LogCondition): void;
+}
+
+interface Appended extends Waiting {
+  readonly written: (entry: Entry) => void;
+}
+
+/**
+ * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in the order they were
+ * given, together as far as they have gathered, and flushed to the disk when one of them is a transition.
+ */
+export class EventLog {
+  readonly #options: EventLogOptions;
+  readonly #listeners: EventLogListeners;
+  readonly #file: LogFile;
+  readonly #unlock: () => Promise<void>;
+  readonly #wake = new Wake();
+  readonly #backlog = new Backlog<Appended>();
+  /** Of these the disk is being told. */
+  #writing = 0;
+  #failing: { readonly since: Date; readonly error: Error } | undefined;
+  #closing = false;
+  readonly #loop: Promise<void>;
+
+  private constructor(
+    options: EventLogOptions,
+    file: LogFile,
+    listeners: EventLogListeners,
+    unlock: () => Promise<void>,
+  ) {
+    this.#options = options;
+    this.#file = file;
+    this.#listeners = listeners;
+    this.#unlock = unlock;
+    this.#loop = this.#run();
+  }
+
+  /** Opens the log of a directory that exists, or begins one, as {@link recover} does. Rejects also when another process has it. */
+  static async open(
+    options: EventLogOptions,
+    listeners: EventLogListeners,
+  ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
+    const { directory, rememberMs } = options;
+    const unlock = await takeLock(directory);
+    try {
+      const since = new Date(Date.now() - rememberMs);
+      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
+      return { log: new EventLog(options, new LogFile(options, end), listeners, unlock), recovery };
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  /** The last entry on the disk. */
+  get head(): Head {
+    return this.#file.head;
+  }
+
+  get condition(): LogCondition {
+    return this.#failing
+      ? { kind: 'failing', ...this.#failing, waiting: this.#backlog.size + this.#writing }
+      : { kind: 'ok' };
+  }
+
+  /**
+   * Settles with the entry as it was written, once it is, and flushed if it is `durable`; while the disk refuses that may be late, or, for
+   * what was dropped, never. Nobody has to wait for it.
+   */
+  append(entry: NewEntry, durable: boolean): Promise<Entry> {
+    return new Promise((resolve) => {
+      this.#backlog.add({ entry, durable, written: resolve });
+      this.#wake.call();
+    });
+  }
+
+  /** Writes what waits, once, and closes. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#wake.call();
+    await this.#loop;
+    await this.#file.close();
+    await this.#unlock();
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      if (this.#backlog.size > 0) await this.#writeAll();
+      else if (!this.#closing) await this.#wake.sleep();
+      if (this.#closing && (this.#backlog.size === 0 || this.#failing)) return;
+      if (this.#failing) await this.#pause();
+    }
+  }
+
+  /** New entries gather meanwhile: they must not make us hammer a disk that has just refused. */
+  async #pause(): Promise<void> {
+    const until = performance.now() + this.#options.retryMs;
+    for (let left = this.#options.retryMs; left > 0 && !this.#closing; left = until - performance.now())
+      await this.#wake.sleep(left);
+  }
+
+  async #writeAll(): Promise<void> {
+    const taken = this.#backlog.take();
+    const batch = taken.waiting;
+    this.#writing = batch.length;
+    const resumed = this.#resumption(batch, taken.dropped);
+    let entries: readonly Entry[];
+    try {
+      const all = [...batch, ...resumed];
+      const durable = all.some((waiting) => waiting.durable);
+      entries = await this.#file.append(
+        all.map(({ entry }) => entry),
+        durable,
+      );
+    } catch (thrown) {
+      this.#backlog.giveBack(taken);
+      this.#writing = 0;
+      const error = asError(thrown);
+      this.#failing = { since: this.#failing?.since ?? new Date(), error };
+      this.#listeners.onCondition(this.condition);
+      return;
+    }
+    this.#writing = 0;
+    for (const [index, entry] of entries.entries()) {
+      this.#listeners.onWritten(entry);
+      batch[index]?.written(entry);
+    }
+    if (!this.#failing) return;
+    this.#failing = undefined;
+    this.#listeners.onCondition(this.condition);
+  }
+
+  /** Once the disk takes them again, the entries that waited say so themselves: what is missing must not pass for quiet. */
+  #resumption(batch: readonly Waiting[], dropped: number): Waiting[] {
+    const last = batch.at(-1);
+    if (!this.#failing || !last) return [];
+    const { since, error } = this.#failing;
+    const { at, uptimeMs } = last.entry;
+    const fields = { since: since.toISOString(), error: error.message, dropped };
+    return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true }];
+  }
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { readlink, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, TunnelError } from '../../base/errors.ts';
+
+const LOCK = 'events.lock';
+
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted from behind the name, which may contain anything. */
+const START_TIME = 19;
+
+/**
+ * Takes the evidence of a state directory for this process: two writers would break the chain of both. The lock is a
+ * symbolic link that names its owner, made atomically, which takes no room on a full disk; one whose owner is gone is taken over.
+ * Rejects with `state_dir_unusable`. Returns what releases it.
+ */
+export async function takeLock(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, LOCK);
+  const own = nameOf(process.pid);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      await symlink(own, path);
+      return () => release(path, own);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+    const owner = await readlink(path).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (owner === undefined) continue;
+    const pid = Number(owner.split(' ')[0]);
+    if (owner !== own && isAlive(pid, owner))
+      throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) keeps its evidence in ${directory}`, {
+        hint: 'Give each daemon a state_dir of its own.',
+      });
+    await unlink(path).catch(() => {});
+  }
+  throw new TunnelError('state_dir_unusable', `another daemon is taking ${path} again and again`);
+}
+
+async function release(path: string, own: string): Promise<void> {
+  if ((await readlink(path).catch(() => undefined)) === own) await unlink(path).catch(() => {});
+}
+
+/** A pid is given again: what tells two processes of one pid apart is when they began, and in which boot. */
+function nameOf(pid: number): string {
+  return `${pid} ${startOf(pid) ?? '-'} ${bootId()}`;
+}
+
+function isAlive(pid: number, name: string): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  if (startOf(process.pid) !== undefined) return nameOf(pid) === name;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}
+
+function startOf(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[START_TIME];
+}
+
+function bootId(): string {
+  return read('/proc/sys/kernel/random/boot_id')?.trim() ?? '-';
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

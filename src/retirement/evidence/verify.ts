@@ -1,0 +1,51 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
+import type { Entry } from './entry.ts';
+import { CURRENT, logFiles, readLines } from './files.ts';
+import { KnownHead } from './head.ts';
+
+/** What `events --verify` says of a log. */
+export interface Verification {
+  readonly files: readonly string[];
+  readonly entries: number;
+  readonly first: string | undefined;
+  readonly last: string | undefined;
+  /** The entry that everything before hangs on. */
+  readonly head: Head;
+  /** Whether it was known which entry had to be there at the end. */
+  readonly endKnown: boolean;
+  readonly problems: readonly ChainProblem[];
+}
+
+/** Is shown each entry as it is read, and the end of the chain with it. */
+export type Reader = (entry: Entry, head: Head) => void;
+
+/**
+ * Reads the whole log. It may be written meanwhile: a last line without its newline is not there yet. `begin` is called for a
+ * reader of the entries, again when the files had to be read again.
+ */
+export async function verifyLog(directory: string, begin: () => Reader = () => () => {}): Promise<Verification> {
+  for (;;) {
+    const files = await logFiles(directory);
+    const found = await verifyFiles(directory, files, begin());
+    // A file that was put aside meanwhile would be missing.
+    if (isDeepStrictEqual(files, await logFiles(directory))) return found;
+  }
+}
+
+async function verifyFiles(directory: string, files: readonly string[], read: Reader): Promise<Verification> {
+  const known = await new KnownHead(directory).read();
+  const check = new ChainCheck(known, 'beginning');
+  let entries = 0;
+  let first: string | undefined;
+  let last: string | undefined;
+  for await (const { file, line, text, whole } of readLines(directory, files)) {
+    if (!whole && file === CURRENT) break;
+    const entry = check.next(text, { file, line });
+    entries++;
+    first ??= entry?.at;
+    last = entry?.at ?? last;
+    if (entry) read(entry, check.last);
+  }
+  return { files, entries, first, last, problems: check.finish(), head: check.last, endKnown: known !== undefined };
+}

@@ -1,0 +1,28 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from '../../config/document.ts';
+import type { Plan } from './plan.ts';
+import { checkReferences } from './policy/check-references.ts';
+import { planJsonSchema, planSchema } from './schema.ts';
+
+/** A plan, and where in its file things are. */
+export type LocatedPlan = { readonly plan: Plan } & Pick<ParsedDocument<unknown>, 'locate'>;
+
+const KIND: DocumentKind<z.infer<typeof planSchema>> = {
+  schema: planSchema,
+  jsonSchema: planJsonSchema,
+  parts: 'version, gates, waves, workloads and exceptions',
+  checkAcross: checkReferences,
+};
+
+/** Reads the drain plan at `path`, or rejects with a ConfigError that carries everything that is wrong with it. */
+export async function loadPlan(path: string): Promise<Plan> {
+  return parsePlan(await readDocument(path), path).plan;
+}
+
+/** The plan in bytes that were read already; `path` is only a name here. Throws a ConfigError. */
+export function parsePlan(bytes: Buffer, path: string): LocatedPlan {
+  const { parsed, sha256, locate } = parseDocument(bytes, path, KIND);
+  const { version: _, ...plan } = parsed;
+  return { plan: { ...plan, path: resolve(path), sha256 }, locate };
+}

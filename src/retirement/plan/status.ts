@@ -1,0 +1,20 @@
+import type { PlanStatus } from '../../telemetry/status/status.ts';
+import { isWaveComplete } from './progress.ts';
+import type { WatchedPlan } from './watch.ts';
+
+/** The plan's part of the snapshot (SPEC section 4). */
+export function planStatus(watched: WatchedPlan | undefined): PlanStatus | null {
+  if (watched === undefined) return null;
+  const { path, plan, loadedAt, lastLoad } = watched;
+  return {
+    path,
+    sha256: plan?.sha256 ?? null,
+    loaded_at: loadedAt ?? null,
+    last_load: { ok: lastLoad.ok, at: lastLoad.at, error: lastLoad.error },
+    waves: (plan?.waves ?? []).map(({ id, title }) => ({
+      id,
+      title,
+      complete: plan !== undefined && isWaveComplete(plan, id),
+    })),
+  };
+}

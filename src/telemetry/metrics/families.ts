@@ -1,0 +1,236 @@
+import { ADVISORY_CODES } from '../status/advisory.ts';
+import { BLOCKER_CODES, UNKNOWN_CODES } from '../status/finding-codes.ts';
+import {
+  type LinkStatus,
+  ROUTES,
+  SESSION_ROLES,
+  type Status,
+  TUNNEL_STATES,
+  type TunnelStatus,
+} from '../status/status.ts';
+
+/** One time series of a family at the moment of a snapshot. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A metric that is read off the snapshot: nothing else keeps its value, so it cannot disagree with `/status`. */
+export interface Family {
+  /** Without the prefix `fleet_mesh_`. */
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter';
+  readonly labels: readonly string[];
+  readonly samples: (status: Status) => readonly Sample[];
+}
+
+/** The names of SPEC section 5 that a snapshot answers. */
+export const FAMILIES: readonly Family[] = [
+  {
+    name: 'build_info',
+    help: 'What runs here; always 1.',
+    type: 'gauge',
+    labels: ['version', 'node'],
+    samples: ({ version, node }) => [{ labels: { version, node }, value: 1 }],
+  },
+  tunnels('tunnel_up', 'Whether the tunnel is proven to work (1) or not (0).', (tunnel) => flag(tunnel.state === 'up')),
+  {
+    name: 'tunnel_state',
+    help: 'State of the tunnel: exactly one of its series is 1.',
+    type: 'gauge',
+    labels: ['tunnel', 'state'],
+    samples: (status) =>
+      status.tunnels.flatMap((tunnel) =>
+        TUNNEL_STATES.map((state) => ({
+          labels: { tunnel: tunnel.name, state },
+          value: flag(tunnel.state === state),
+        })),
+      ),
+  },
+  {
+    name: 'tunnel_route',
+    help: 'Where new connections to the local port go: exactly one of its series is 1.',
+    type: 'gauge',
+    labels: ['tunnel', 'route'],
+    samples: (status) =>
+      status.tunnels.flatMap((tunnel) =>
+        ROUTES.map((route) => ({ labels: { tunnel: tunnel.name, route }, value: flag(tunnel.route === route) })),
+      ),
+  },
+  tunnels('tunnel_connections_open', 'Client connections open now.', (tunnel) => tunnel.usage.open),
+  {
+    name: 'tunnel_connections_total',
+    help: 'Client connections that got a channel (opened) or did not (failed).',
+    type: 'counter',
+    labels: ['tunnel', 'result'],
+    samples: (status) =>
+      status.tunnels.flatMap(({ name, usage }) => [
+        { labels: { tunnel: name, result: 'opened' }, value: usage.opened_total },
+        { labels: { tunnel: name, result: 'failed' }, value: usage.failed_total },
+      ]),
+  },
+  {
+    name: 'tunnel_bytes_total',
+    help: 'Bytes that clients sent to the target and got from it.',
+    type: 'counter',
+    labels: ['tunnel', 'direction'],
+    samples: (status) =>
+      status.tunnels.flatMap(({ name, usage }) => [
+        { labels: { tunnel: name, direction: 'to_target' }, value: usage.bytes_to_target },
+        { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
+      ]),
+  },
+  tunnels(
+    'tunnel_held_connections',
+    'Client connections that wait for the link to come back.',
+    (tunnel) => tunnel.usage.held,
+  ),
+  tunnels(
+    'tunnel_last_activity_timestamp_seconds',
+    'When a client last used the tunnel; absent while none has.',
+    (tunnel) => seconds(tunnel.usage.last_activity_at),
+  ),
+  tunnels(
+    'tunnel_retirable',
+    'Whether the tunnel may be retired: 1 only when all is proved; absent where there is nothing to judge.',
+    ({ retirement }) => (retirement === null ? undefined : flag(retirement.verdict === 'retirable')),
+  ),
+  {
+    name: 'tunnel_retirement_finding',
+    help: 'What speaks against retiring the tunnel, or is unknown: 1 while it does; absent where there is nothing to judge.',
+    type: 'gauge',
+    labels: ['tunnel', 'code'],
+    samples: (status) =>
+      status.tunnels.flatMap(({ name, retirement }) =>
+        retirement === null
+          ? []
+          : [...BLOCKER_CODES, ...UNKNOWN_CODES].map((code) => ({
+              labels: { tunnel: name, code },
+              value: flag([...retirement.blockers, ...retirement.unknowns].includes(code)),
+            })),
+      ),
+  },
+  tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
+    probe === null ? undefined : flag(probe.state === 'passing'),
+  ),
+  links('link_up', 'Whether the host is reached over SSH.', (link) => flag(link.state === 'up')),
+  {
+    name: 'link_sessions',
+    help: 'SSH sessions of the link by role.',
+    type: 'gauge',
+    labels: ['host', 'actor', 'role'],
+    samples: (status) =>
+      status.links.flatMap((link) =>
+        SESSION_ROLES.map((role) => ({
+          labels: { ...linkLabels(link), role },
+          value: link.sessions.filter((session) => session.role === role).length,
+        })),
+      ),
+  },
+  links('link_rtt_seconds', 'Round trip of the last keepalive of the serving session.', roundTrip),
+  {
+    name: 'credential_info',
+    help: 'What the actor authenticates with; always 1.',
+    type: 'gauge',
+    labels: ['actor', 'type'],
+    samples: (status) =>
+      status.links.map(({ actor, credential }) => ({ labels: { actor, type: credential.type }, value: 1 })),
+  },
+  {
+    name: 'certificate_valid_before_timestamp_seconds',
+    help: 'When the certificate of the actor ends; absent without one, and for one without an end.',
+    type: 'gauge',
+    labels: ['actor'],
+    samples: (status) =>
+      status.links.flatMap(({ actor, credential }) => sample({ actor }, seconds(credential.valid_before))),
+  },
+  {
+    name: 'evidence_writable',
+    help: 'Whether what happens is written into the evidence log.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ evidence }) => [{ labels: {}, value: flag(evidence.state === 'ok') }],
+  },
+  {
+    name: 'config_reload_success',
+    help: 'Whether the configuration file was accepted the last time it was read.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ config }) => [{ labels: {}, value: flag(config.last_reload?.ok ?? true) }],
+  },
+  {
+    name: 'config_reload_timestamp_seconds',
+    help: 'When the configuration in force was read.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ config }) => [{ labels: {}, value: seconds(config.loaded_at) ?? 0 }],
+  },
+  {
+    name: 'plan_load_success',
+    help: 'Whether the drain plan could be used the last time it was read; absent without one.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ plan }) => sample({}, plan === null ? undefined : flag(plan.last_load.ok)),
+  },
+  {
+    name: 'plan_load_timestamp_seconds',
+    help: 'When the drain plan in force was read.',
+    type: 'gauge',
+    labels: [],
+    samples: ({ plan }) => sample({}, seconds(plan?.loaded_at ?? null)),
+  },
+  {
+    name: 'drain_wave_complete',
+    help: 'Whether all steps of the wave, and the waves that it requires, are done.',
+    type: 'gauge',
+    labels: ['wave'],
+    samples: ({ plan }) =>
+      (plan?.waves ?? []).map(({ id, complete }) => ({ labels: { wave: String(id) }, value: flag(complete) })),
+  },
+  {
+    name: 'advisories',
+    help: 'How many advisories of each kind there are; /status has their words.',
+    type: 'gauge',
+    labels: ['code'],
+    samples: ({ advisories }) =>
+      [...new Set<string>([...ADVISORY_CODES, ...advisories.map(({ code }) => code)])].map((code) => ({
+        labels: { code },
+        value: advisories.filter((advisory) => advisory.code === code).length,
+      })),
+  },
+];
+
+function tunnels(name: string, help: string, value: (tunnel: TunnelStatus) => number | undefined): Family {
+  const samples = (status: Status) =>
+    status.tunnels.flatMap((tunnel) => sample({ tunnel: tunnel.name }, value(tunnel)));
+  return { name, help, type: 'gauge', labels: ['tunnel'], samples };
+}
+
+function links(name: string, help: string, value: (link: LinkStatus) => number | undefined): Family {
+  const samples = (status: Status) => status.links.flatMap((link) => sample(linkLabels(link), value(link)));
+  return { name, help, type: 'gauge', labels: ['host', 'actor'], samples };
+}
+
+/** An unknown value has no series: 0 would be a claim. */
+function sample(labels: Readonly<Record<string, string>>, value: number | undefined): readonly Sample[] {
+  return value === undefined ? [] : [{ labels, value }];
+}
+
+function linkLabels(link: LinkStatus) {
+  return { host: link.host, actor: link.actor };
+}
+
+function flag(holds: boolean): 0 | 1 {
+  return holds ? 1 : 0;
+}
+
+function seconds(instant: Date | null): number | undefined {
+  return instant === null ? undefined : instant.getTime() / 1_000;
+}
+
+function roundTrip(link: LinkStatus): number | undefined {
+  const measured = link.sessions.filter((session) => session.rtt_ms !== null);
+  const serving = measured.find((session) => session.role === 'active') ?? measured[0];
+  return serving?.rtt_ms === null || serving === undefined ? undefined : serving.rtt_ms / 1_000;
+}

@@ -1,0 +1,271 @@
+import { z } from 'zod';
+import { ERROR_CODES } from '../../base/errors.ts';
+
+/**
+ * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read. Its shape is
+ * public: changes are additive. Inside the program times are Dates; JSON is written when a snapshot leaves it (a Date writes
+ * itself) and decoded once where it enters, so that no reader parses a time.
+ */
+const instant = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+});
+
+const errorReport = z.strictObject({ code: z.enum(ERROR_CODES), message: z.string(), hint: z.string(), at: instant });
+
+export const LINK_STATES = ['up', 'connecting', 'backoff', 'blocked'] as const;
+export type LinkState = (typeof LINK_STATES)[number];
+
+export const SESSION_ROLES = ['active', 'standby', 'draining'] as const;
+export type SessionRole = (typeof SESSION_ROLES)[number];
+
+const sessionStatus = z.strictObject({
+  id: z.int().positive(),
+  role: z.enum(SESSION_ROLES),
+  since: instant,
+  credential_type: z.enum(['static_key', 'agent', 'certificate']),
+  authenticated_until: instant.nullable(),
+  connections: z.int().nonnegative(),
+  rtt_ms: z.number().nonnegative().nullable(),
+  server: z.string(),
+  host_key: z.string(),
+  kex: z.string(),
+  cipher: z.string(),
+});
+export type SessionStatus = z.infer<typeof sessionStatus>;
+
+const credentialStatus = z.strictObject({
+  type: z.enum(['static_key', 'agent', 'certificate']),
+  fingerprint: z.string().nullable(),
+  key_id: z.string().nullable(),
+  serial: z.string().nullable(),
+  principals: z.array(z.string()).nullable(),
+  /** Of the certificate, by its CA: `force-command`, `source-address=…`. */
+  restrictions: z.array(z.string()).nullable(),
+  valid_after: instant.nullable(),
+  valid_before: instant.nullable(),
+  renew_at: instant.nullable(),
+  renewal: z.strictObject({ state: z.string(), last_error: errorReport.nullable() }).nullable(),
+  /** The fallback, and whether it can go; null where none is configured. */
+  static_key: z
+    .strictObject({
+      exception: z.string(),
+      last_needed_at: instant.nullable(),
+      removable: z.boolean(),
+      verdict: z.string(),
+    })
+    .nullable(),
+});
+export type CredentialStatus = z.infer<typeof credentialStatus>;
+
+const linkStatus = z.strictObject({
+  host: z.string(),
+  actor: z.string(),
+  /** The host that it is reached through. */
+  jump: z.string().nullable(),
+  state: z.enum(LINK_STATES),
+  attempts: z.int().nonnegative(),
+  next_attempt_at: instant.nullable(),
+  last_error: errorReport.nullable(),
+  /** Why it serves with less than it should; null when it does not. */
+  degraded: z.string().nullable(),
+  credential: credentialStatus,
+  sessions: z.array(sessionStatus),
+});
+export type LinkStatus = z.infer<typeof linkStatus>;
+
+export const TUNNEL_STATES = ['up', 'degraded', 'down', 'unverified', 'draining', 'retired', 'stopped'] as const;
+export type TunnelStateName = (typeof TUNNEL_STATES)[number];
+
+/** `pending`: no verdict yet, or none possible while the link is down. */
+const probeStatus = z.strictObject({
+  state: z.enum(['pending', 'passing', 'failing']),
+  last_at: instant.nullable(),
+  latency_ms: z.number().nonnegative().nullable(),
+  consecutive_failures: z.int().nonnegative(),
+  last_error: errorReport.nullable(),
+});
+export type ProbeStatus = z.infer<typeof probeStatus>;
+
+/** Who uses a tunnel. What the daemon may not see or has not found is null. */
+const clientStatus = z.strictObject({
+  /** Its name as the kernel has it, never its arguments; `unknown` where that is not known. */
+  process: z.string(),
+  /** Of its latest connection. */
+  pid: z.int().nullable(),
+  uid: z.int().nullable(),
+  /** The systemd unit; one of a user's manager as `user@1000.service/backup.service`. */
+  unit: z.string().nullable(),
+  /** The uid of the Kubernetes pod. */
+  pod: z.string().nullable(),
+  /** Where it called from, if that is no socket of the daemon's network namespace. */
+  address: z.string().nullable(),
+  open: z.int().nonnegative(),
+  /** While a connection is open, now. */
+  last_seen_at: instant,
+  connections_total: z.int().nonnegative(),
+});
+export type ClientStatus = z.infer<typeof clientStatus>;
+
+/** Those that fell off the list, and those that nobody looked at. */
+const otherClientsStatus = z.strictObject({
+  open: z.int().nonnegative(),
+  last_seen_at: instant,
+  connections_total: z.int().nonnegative(),
+});
+export type OtherClientsStatus = z.infer<typeof otherClientsStatus>;
+
+const usageStatus = z.strictObject({
+  open: z.int().nonnegative(),
+  opened_total: z.int().nonnegative(),
+  failed_total: z.int().nonnegative(),
+  held: z.int().nonnegative(),
+  bytes_to_target: z.int().nonnegative(),
+  bytes_from_target: z.int().nonnegative(),
+  last_activity_at: instant.nullable(),
+  quiet_since: instant.nullable(),
+  /** Since the start of the daemon, at most 32, the latest first; null where they are on the far side. */
+  clients: z.array(clientStatus).nullable(),
+  other_clients: otherClientsStatus.nullable(),
+});
+export type UsageStatus = z.infer<typeof usageStatus>;
+
+/** What a forward counts of its clients itself. */
+export type UsageCounts = Omit<UsageStatus, 'quiet_since' | 'clients' | 'other_clients'>;
+
+export const CUTOVER_PHASES = [
+  'idle',
+  'preflight',
+  'holding',
+  'switching',
+  'verifying',
+  'committed',
+  'rolling_back',
+  'rolled_back',
+] as const;
+export type CutoverPhase = (typeof CUTOVER_PHASES)[number];
+
+const cutoverStatus = z.strictObject({
+  phase: z.enum(CUTOVER_PHASES),
+  since: instant,
+  reason: z.string().nullable(),
+  /** Who has the local port, or is to have it. */
+  successor: z.string(),
+  /** What went to the successor: none of it is use of the tunnel. */
+  usage: usageStatus,
+});
+/** What a cut-over knows of itself. */
+export type OwnCutoverStatus = Omit<z.infer<typeof cutoverStatus>, 'usage'> & { usage: UsageCounts };
+
+export const ROUTES = ['tunnel', 'successor'] as const;
+export type Route = (typeof ROUTES)[number];
+
+export const tunnelStatus = z.strictObject({
+  name: z.string(),
+  host: z.string(),
+  actor: z.string(),
+  direction: z.enum(['local', 'remote', 'dynamic']),
+  listen: z.string(),
+  /** Who has bound `listen` on this node: what systemd has bound stays open while the daemon restarts. */
+  listen_by: z.enum(['systemd', 'daemon']).nullable(),
+  target: z.string(),
+  production: z.boolean(),
+  note: z.string().nullable(),
+  state: z.enum(TUNNEL_STATES),
+  reason: z.string().nullable(),
+  since: instant,
+  route: z.enum(ROUTES),
+  /** Null where no successor is configured. */
+  cutover: cutoverStatus.nullable(),
+  last_error: errorReport.nullable(),
+  probe: probeStatus.nullable(),
+  usage: usageStatus,
+  /** Share of the last 1h, 24h, 7d, 30d in which clients were served, from 0 to 1; null where nobody watched. */
+  availability: z.record(z.string(), z.number().min(0).max(1).nullable()).nullable(),
+  /** Whether it may be retired; null without a `drain:` section, and once it is. `/drain/{tunnel}` has the reasons. */
+  retirement: z
+    .strictObject({
+      verdict: z.enum(['retirable', 'blocked', 'unknown']),
+      blockers: z.array(z.string()),
+      unknowns: z.array(z.string()),
+      /** False where somebody has to do something first. */
+      waiting_helps: z.boolean(),
+    })
+    .nullable(),
+});
+export type TunnelStatus = z.infer<typeof tunnelStatus>;
+
+/** What a tunnel knows of itself: the rest of {@link TunnelStatus} is added where a snapshot is assembled. */
+export type OwnTunnelStatus = Omit<TunnelStatus, 'cutover' | 'usage' | 'availability' | 'retirement'> & {
+  usage: UsageCounts;
+};
+
+const configStatus = z.strictObject({
+  path: z.string(),
+  sha256: z.string(),
+  loaded_at: instant,
+  last_reload: z.strictObject({ ok: z.boolean(), at: instant, error: z.string().nullable() }).nullable(),
+});
+export type ConfigStatus = z.infer<typeof configStatus>;
+
+/** The drain plan that the configuration names. */
+const planStatus = z.strictObject({
+  path: z.string(),
+  /** Of the plan in force, like all but `last_load`; null while none is. */
+  sha256: z.string().nullable(),
+  loaded_at: instant.nullable(),
+  last_load: z.strictObject({ ok: z.boolean(), at: instant, error: z.string().nullable() }),
+  waves: z.array(z.strictObject({ id: z.int(), title: z.string(), complete: z.boolean() })),
+});
+export type PlanStatus = z.infer<typeof planStatus>;
+
+/** A socket that systemd passed (sd_listen_fds(3)). */
+const socketStatus = z.strictObject({
+  /** `FileDescriptorName=` of its unit. */
+  name: z.string(),
+  address: z.string().nullable(),
+  used_by: z.string().nullable(),
+  /** Why nothing uses it. */
+  problem: z.string().nullable(),
+});
+export type SocketStatus = z.infer<typeof socketStatus>;
+
+const systemdStatus = z.strictObject({
+  /** The way to the service manager; null when none waits for word of this daemon. */
+  notify: z.enum(['sd-notify', 'systemd-notify', 'none']).nullable(),
+  /** Silence after which systemd restarts the daemon; null when it does not watch. */
+  watchdog_ms: z.number().positive().nullable(),
+  sockets: z.array(socketStatus),
+});
+export type SystemdStatus = z.infer<typeof systemdStatus>;
+
+/** Whether what happens is written down (SPEC section 6). */
+const evidenceStatus = z.strictObject({
+  state: z.enum(['opening', 'ok', 'failing']),
+  /** Since when, and why, it is not; null while it is. */
+  since: instant.nullable(),
+  error: z.string().nullable(),
+  /** Entries that wait for the disk. */
+  waiting: z.int().nonnegative(),
+  /** The last entry on the disk, that everything before hangs on; null while the log is not open. */
+  head: z.strictObject({ seq: z.int().nonnegative(), hash: z.string() }).nullable(),
+});
+export type EvidenceStatus = z.infer<typeof evidenceStatus>;
+
+export const status = z.strictObject({
+  schema: z.literal(1),
+  node: z.string(),
+  version: z.string(),
+  now: instant,
+  started_at: instant,
+  state: z.enum(['up', 'degraded', 'down']),
+  reason: z.string().nullable(),
+  config: configStatus,
+  plan: planStatus.nullable(),
+  systemd: systemdStatus,
+  evidence: evidenceStatus,
+  links: z.array(linkStatus),
+  tunnels: z.array(tunnelStatus),
+  advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+});
+export type Status = z.infer<typeof status>;

@@ -1,0 +1,135 @@
+import { type Dir, opendirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { printable } from '../../base/text/printable.ts';
+import { type Membership, membershipOf } from './cgroup.ts';
+
+/** A process that holds a socket. */
+export interface Holder extends Membership {
+  readonly pid: number;
+  readonly process: string;
+}
+
+/** What this process may see of others (ptrace(2), "Ptrace access mode checking"). */
+export interface Sight {
+  /** The descriptors of everybody: to trace them, and to open directories of others. */
+  readonly everybody: boolean;
+  readonly uid: number;
+}
+
+/** By their bits in capabilities(7). */
+const DAC_OVERRIDE = 1n;
+const DAC_READ_SEARCH = 2n;
+const SYS_PTRACE = 19n;
+
+/** Of this process, by the text of /proc/self/status. Pure. */
+export function sightOf(status: string, uid: number): Sight {
+  const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  const has = (bit: bigint) => ((capabilities >> bit) & 1n) === 1n;
+  return { everybody: has(SYS_PTRACE) && (has(DAC_READ_SEARCH) || has(DAC_OVERRIDE)), uid };
+}
+
+/** By the text of /proc/PID/comm, which the process itself may have set to anything. Pure. */
+export function processName(comm: string): string {
+  return printable(comm.replace(/\n$/, ''), 64);
+}
+
+/** What is looked for: sockets, inode by uid. What is found is taken out of it. */
+export type Wanted = Map<string, number>;
+export type OnFound = (inode: string, holder: Holder) => void;
+
+/** Looks for the holders of those sockets among these processes. Each step is a system call or two of some microseconds. */
+export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: OnFound): Generator<void, void> {
+  for (const pid of pids) {
+    for (const fd of descriptorsOf(pid)) {
+      const inode = socketAt(pid, fd);
+      if (inode !== undefined && wanted.has(inode)) {
+        const holder = describe(pid);
+        // Another process may have got the pid meanwhile.
+        if (holder !== undefined && socketAt(pid, fd) === inode) {
+          wanted.delete(inode);
+          onFound(inode, holder);
+          if (wanted.size === 0) return;
+        }
+      }
+      yield;
+    }
+    yield;
+  }
+}
+
+/** The same among all that may be looked at, the likeliest first. */
+export function* searchAll(
+  known: ReadonlySet<number>,
+  sight: Sight,
+  wanted: Wanted,
+  onFound: OnFound,
+): Generator<void, void> {
+  yield* searchAmong(yield* candidates(new Set(wanted.values()), known, sight), wanted, onFound);
+}
+
+/** Who has called before, then the users that made the sockets, then the youngest; this process, with all its sockets, last. */
+function* candidates(
+  uids: ReadonlySet<number>,
+  known: ReadonlySet<number>,
+  sight: Sight,
+): Generator<void, readonly number[]> {
+  const ranked: { readonly pid: number; readonly rank: number }[] = [];
+  for (const name of listProcesses()) {
+    const pid = Number(name);
+    const uid = ownerOf(pid);
+    if (uid !== undefined && (sight.everybody || uid === sight.uid)) {
+      const rank = pid === process.pid ? 3 : known.has(pid) ? 0 : uids.has(uid) ? 1 : 2;
+      ranked.push({ pid, rank });
+    }
+    yield;
+  }
+  return ranked.sort((a, b) => a.rank - b.rank || b.pid - a.pid).map(({ pid }) => pid);
+}
+
+function listProcesses(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function ownerOf(pid: number): number | undefined {
+  try {
+    return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** One by one: a process may have a million of them. */
+function* descriptorsOf(pid: number): Generator<string> {
+  let directory: Dir | undefined;
+  try {
+    directory = opendirSync(`/proc/${pid}/fd`);
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
+  } catch {
+    // Not ours to see, or gone.
+  } finally {
+    directory?.closeSync();
+  }
+}
+
+function socketAt(pid: number, fd: string): string | undefined {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(pid: number): Holder | undefined {
+  try {
+    return {
+      pid,
+      process: processName(readFileSync(`/proc/${pid}/comm`, 'utf8')),
+      ...membershipOf(readFileSync(`/proc/${pid}/cgroup`, 'utf8')),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,98 @@
+import type { ActorConfig } from '../../config/config.ts';
+import type { CredentialStatus } from '../../telemetry/status/status.ts';
+import { certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
+import type { CertificateSource } from './certificate-source.ts';
+import { type HeldCertificate, isAlive } from './held-certificate.ts';
+import type { NeedRecord } from './need-record.ts';
+import type { CredentialFacts } from './offer.ts';
+
+interface CredentialDescription {
+  readonly actor: ActorConfig;
+  readonly held: HeldCertificate | undefined;
+  /** What was handed out last that was no certificate. */
+  readonly plain: CredentialFacts | undefined;
+  readonly renewal: CertificateSource['renewal'];
+  readonly need: Pick<NeedRecord, 'lastNeededAt' | 'watchedSince'>;
+  readonly now: Date;
+}
+
+/** An actor's credential as `/status` shows it (SPEC section 4). */
+export function describeCredential(facts: CredentialDescription): CredentialStatus {
+  const { actor, held, plain } = facts;
+  if (!actor.certCommand)
+    return {
+      ...NO_CERTIFICATE,
+      type: actor.key.kind === 'agent' ? 'agent' : 'static_key',
+      fingerprint: plain?.fingerprint ?? null,
+    };
+  const renewal = { state: renewalState(facts), last_error: facts.renewal.error?.report() ?? null };
+  const static_key = describeFallback(facts);
+  if (!held || !isAlive(held)) {
+    const standing = plain?.standIn ? plain : undefined;
+    if (!held || standing)
+      return {
+        ...NO_CERTIFICATE,
+        type: standing ? 'static_key' : 'certificate',
+        fingerprint: standing?.fingerprint ?? null,
+        renew_at: facts.renewal.retryAt ?? null,
+        renewal,
+        static_key,
+      };
+  }
+  const { certificate, received, renewAfterMs } = held;
+  const { keyId, serial, principals, validAfter, validBefore } = certificate;
+  return {
+    type: 'certificate',
+    fingerprint: held.key.fingerprint,
+    key_id: keyId,
+    serial: `${serial}`,
+    principals: [...principals],
+    restrictions: restrictions(certificate),
+    valid_after: validAfter === 0n ? null : (certificateTime(validAfter) ?? null),
+    valid_before: certificateTime(validBefore) ?? null,
+    renew_at: facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs),
+    renewal,
+    static_key,
+  };
+}
+
+/** The fields that only a certificate has, for a credential that is none. */
+export const NO_CERTIFICATE = {
+  key_id: null,
+  serial: null,
+  principals: null,
+  restrictions: null,
+  valid_after: null,
+  valid_before: null,
+  renew_at: null,
+  renewal: null,
+  static_key: null,
+} as const;
+
+function renewalState({ held, renewal: { failures, running } }: CredentialDescription): string {
+  if (held && !isAlive(held)) return 'expired';
+  if (failures > 0) return 'failing';
+  if (running) return 'renewing';
+  return held ? 'ok' : 'pending';
+}
+
+/**
+ * Whether the fallback can go: a certificate works that was issued after the key was last needed. Its own date decides, so
+ * that a restart changes nothing; one that the CA dates back is believed a renewal later.
+ */
+function describeFallback({ actor, held, need, now }: CredentialDescription): CredentialStatus['static_key'] {
+  if (!actor.fallback) return null;
+  const { lastNeededAt, watchedSince } = need;
+  const works = held !== undefined && isAlive(held);
+  const removable = works && (!lastNeededAt || held.lifetime.validAfterMs > lastNeededAt.getTime());
+  const when = lastNeededAt
+    ? `was last needed at ${lastNeededAt.toISOString()}`
+    : `has not been needed since ${watchedSince.toISOString()}`;
+  const then = removable ? 'it can be removed' : 'it is still needed for when no certificate can be had';
+  return {
+    exception: actor.fallback.exception,
+    last_needed_at: lastNeededAt ?? null,
+    removable: removable && watchedSince <= now,
+    verdict: `the static key ${when}; ${then}`,
+  };
+}

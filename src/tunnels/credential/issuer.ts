@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TunnelError } from '../../base/errors.ts';
+import type { ActorConfig } from '../../config/config.ts';
+import { type Certificate, parseCertificate } from '../ssh/certificate/certificate.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import { runCertCommand } from './cert-command.ts';
+import { CertificateStore } from './certificate-store.ts';
+import { inTime, READ_MS } from './key-offer.ts';
+import { writePublicKeyFile } from './public-key-file.ts';
+
+/** A certificate that has just come from its command; not checked yet. */
+export interface Issued {
+  readonly certificate: Certificate;
+  /** Keeps it for the next start. Rejects with `state_dir_unusable`. */
+  save(): Promise<void>;
+}
+
+/** Where an actor's certificates come from: its command, and what an earlier run of the daemon has kept. */
+export interface Issuer {
+  /** Rejects with a TunnelError. Bounded by the command's time-out. */
+  issue(actor: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued>;
+  /** What was kept last, unchecked; undefined when nothing was. Rejects with a TunnelError. */
+  kept(): Promise<Certificate | undefined>;
+}
+
+/** By `cert_command`, kept in the state directory. */
+export class CommandIssuer implements Issuer {
+  readonly #store: CertificateStore;
+  readonly #env: NodeJS.ProcessEnv;
+
+  /** @param env the daemon's */
+  constructor(stateDirectory: string, actor: string, env: NodeJS.ProcessEnv) {
+    this.#store = new CertificateStore(stateDirectory, actor);
+    this.#env = env;
+  }
+
+  async issue(actor: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
+    const { certCommand, key: source } = actor;
+    if (!certCommand || source.kind !== 'file')
+      throw new TunnelError('internal', `actor ${actor.name} has no cert_command, or no key file`);
+    const place = await this.#place();
+    try {
+      const publicKeyPath = await writePublicKeyFile({
+        actor: actor.name,
+        keyPath: source.path,
+        key,
+        directory: place.directory,
+      });
+      const text = await runCertCommand({ ...certCommand, publicKeyPath, env: this.#env }, signal);
+      const certificate = parseCertificate(text);
+      return {
+        certificate,
+        save: async () => {
+          if (place.unwritable) throw place.unwritable;
+          await this.#store.save(certificate.line);
+        },
+      };
+    } finally {
+      if (place.unwritable) await rm(place.directory, { recursive: true, force: true });
+    }
+  }
+
+  async kept(): Promise<Certificate | undefined> {
+    const text = await this.#store.load();
+    return text === undefined ? undefined : parseCertificate(text);
+  }
+
+  /**
+   * Where the public key goes for the command. A disk that is full or read-only is no reason to let a certificate run
+   * out: it is used without being kept then, and the operator is told.
+   */
+  async #place(): Promise<{ readonly directory: string; readonly unwritable: TunnelError | undefined }> {
+    try {
+      await inTime(this.#store.directory, this.#store.checkWritable(), READ_MS, 'state_dir_unusable');
+      return { directory: this.#store.directory, unwritable: undefined };
+    } catch (thrown) {
+      const unwritable = TunnelError.from(thrown);
+      const directory = await mkdtemp(join(tmpdir(), 'fleet-mesh-')).catch(() => {
+        throw unwritable;
+      });
+      return { directory, unwritable };
+    }
+  }
+}

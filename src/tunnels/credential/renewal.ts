@@ -1,0 +1,144 @@
+import { isDeepStrictEqual } from 'node:util';
+import { TunnelError } from '../../base/errors.ts';
+import type { ActorConfig } from '../../config/config.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import type { Metrics } from '../../telemetry/metrics/metrics.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import type { ActorContext } from './actor-source.ts';
+import { loadCertifiedKey, objectionTo } from './certified-key.ts';
+import { certificateFields, endOf, type HeldCertificate, hold, isAlive, now } from './held-certificate.ts';
+import type { Issued, Issuer } from './issuer.ts';
+import { isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
+
+export interface RenewalDependencies {
+  readonly issuer: Pick<Issuer, 'issue'>;
+  readonly metrics: Pick<Metrics, 'certificateRenewals'>;
+  readonly log: Logger;
+  readonly note: TakeNote;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** The certificate of a run; it has passed the gate. */
+export interface Renewed {
+  readonly held: HeldCertificate;
+  /** Whether it is another one than before. */
+  readonly changed: boolean;
+  /** Saves it for the next start. Never rejects: {@link Renewal.error} says why it is not saved. */
+  keep(): Promise<void>;
+}
+
+/** Runs an actor's `cert_command`, spaces the runs after failures, and knows how the last one ended. */
+export class Renewal {
+  readonly #context: ActorContext;
+  readonly #deps: RenewalDependencies;
+  readonly #tell: Tell;
+  #failures = 0;
+  #error: TunnelError | undefined;
+  #retry: { readonly since: Moment; readonly delayMs: number } | undefined;
+
+  constructor(context: ActorContext, deps: RenewalDependencies) {
+    this.#context = context;
+    this.#deps = deps;
+    this.#tell = teller(deps.log, deps.note);
+  }
+
+  /** In a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Why the last run failed, or why its certificate is not saved. */
+  get error(): TunnelError | undefined {
+    return this.#error;
+  }
+
+  get retryAt(): Date | undefined {
+    return this.#retry && new Date(this.#retry.since.wallMs + this.#retry.delayMs);
+  }
+
+  /** Until it may be tried again, in milliseconds; undefined when nothing has failed. */
+  get retryLeftMs(): number | undefined {
+    return this.#retry && this.#retry.since.monotonicMs + this.#retry.delayMs - performance.now();
+  }
+
+  /** Whether it may be run: the wait after a failure is over. */
+  get mayRun(): boolean {
+    return !this.#retry || isDue(this.#retry.since, this.#retry.delayMs, now());
+  }
+
+  /**
+   * Runs the command once and returns the certificate, or the reason why there is none. Undefined: a reload came in
+   * between, so the run counts for nothing. Never rejects. The caller waits for one run before the next.
+   *
+   * @param inUse the certificate in use when the run ends, expired or not
+   */
+  async run(inUse: () => HeldCertificate | undefined): Promise<Renewed | TunnelError | undefined> {
+    const context = this.#context;
+    const actor = context.actor();
+    try {
+      const key = await loadCertifiedKey(actor, context.env);
+      const issued = await this.#deps.issuer.issue(actor, key, context.signal);
+      const wanted = context.actor();
+      if (!isDeepStrictEqual(actor.key, wanted.key) || !wanted.certCommand) return undefined;
+      const objection = objectionTo(issued.certificate, key, wanted);
+      if (objection) throw objection;
+      return this.#succeeded(wanted, issued, key, inUse()?.id);
+    } catch (thrown) {
+      const error = TunnelError.from(thrown);
+      if (!context.signal.aborted) this.#failed(error, inUse());
+      return error;
+    }
+  }
+
+  #succeeded(actor: ActorConfig, issued: Issued, key: PrivateKey, lastId: string | undefined): Renewed {
+    const held = hold(issued.certificate, key, actor.renewAfter, this.#deps.random());
+    const changed = held.id !== lastId;
+    this.reset();
+    this.#deps.metrics.certificateRenewals.inc({ actor: actor.name, result: changed ? 'ok' : 'unchanged' });
+    this.#deps.log.info(
+      { event: 'certificate.renewed', ...certificateFields(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
+      changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
+    );
+    const keep = () => issued.save().catch((error: unknown) => this.#notKept(TunnelError.from(error)));
+    return { held, changed, keep };
+  }
+
+  #failed(error: TunnelError, last: HeldCertificate | undefined): void {
+    const inUse = last && isAlive(last) ? last : undefined;
+    const news = this.#error?.message !== error.message;
+    this.#error = error;
+    this.#failures++;
+    const leftMs = inUse ? inUse.lifetime.validBeforeMs - Date.now() : 0;
+    const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
+    this.#retry = { since: now(), delayMs };
+    this.#deps.metrics.certificateRenewals.inc({ actor: this.#context.actor().name, result: 'failed' });
+    const until = inUse
+      ? `the certificate in use expires at ${endOf(inUse)}`
+      : 'there is no certificate to log in with';
+    const fields = { failures: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
+    // One line when the reason changes; the retries that only repeat it are for debugging.
+    this.#tell(
+      { event: 'certificate.renewal_failed', ...fields },
+      `certificate not renewed: ${error.message}; ${until}`,
+      news ? 'warn' : 'debug',
+    );
+  }
+
+  #notKept(error: TunnelError): void {
+    this.#error = error;
+    this.#deps.log.warn(
+      { event: 'certificate.not_kept', err: error },
+      `the certificate is not saved, so a restart needs a new one: ${error.message}`,
+    );
+  }
+
+  /** What failed so far says nothing about the next run. */
+  reset(): void {
+    this.#failures = 0;
+    this.#error = undefined;
+    this.#retry = undefined;
+  }
+}

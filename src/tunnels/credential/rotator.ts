@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Repeating, repeat } from '../../base/async/repeat.ts';
+import { TunnelError } from '../../base/errors.ts';
+import type { ActorConfig } from '../../config/config.ts';
+import type { CredentialStatus } from '../../telemetry/status/status.ts';
+import type { ActorContext, ActorSource } from './actor-source.ts';
+import { type CertificateDependencies, CertificateSource } from './certificate-source.ts';
+import { describeCredential } from './describe-credential.ts';
+import { FileWatch } from './file-watch.ts';
+import { inTime } from './key-offer.ts';
+import type { CredentialSource, Need, Offer } from './offer.ts';
+import { PlainKeySource, sourceOf } from './plain-key.ts';
+
+export interface RotatorDependencies extends CertificateDependencies {
+  /** The environment of the daemon. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Sessions with a credential of an older version than this are to be replaced. */
+  onChange(version: number): void;
+}
+
+/** Between two looks at the key file and the clock, in milliseconds. */
+const LOOK_MS = 5_000;
+
+/**
+ * The credentials of one actor; its links share them. Each has a version, which grows when a certificate is renewed or a key
+ * is replaced. Links get the version twice: pushed, so that they replace older sessions, and with each offer, so that they
+ * know the version of the new session.
+ */
+export class Rotator implements CredentialSource {
+  readonly #deps: RotatorDependencies;
+  readonly #stop = new AbortController();
+  readonly #certificate: CertificateSource;
+  readonly #plainKey: PlainKeySource;
+  #actor: ActorConfig;
+  #version = 1;
+  #watch: FileWatch;
+  #loop: Repeating | undefined;
+
+  constructor(actor: ActorConfig, deps: RotatorDependencies) {
+    this.#actor = actor;
+    this.#deps = deps;
+    const context: ActorContext = {
+      actor: () => this.#actor,
+      version: () => this.#version,
+      supersede: () => this.#supersede(),
+      env: deps.env,
+      signal: this.#stop.signal,
+    };
+    this.#plainKey = new PlainKeySource(context);
+    this.#certificate = new CertificateSource(context, this.#plainKey, deps);
+    this.#watch = new FileWatch(fileOf(actor));
+  }
+
+  /** Begins to load the saved certificate, to renew in time, and to watch the key file. */
+  start(): void {
+    if (this.#loop) return;
+    // Before anybody reads the key: every later write is a change.
+    void this.#watch.hasChanged();
+    this.#loop = repeat(
+      () => this.#look(),
+      () => Math.min(LOOK_MS, Math.max(0, this.#source.dueMs ?? LOOK_MS)),
+      this.#stop.signal,
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new TunnelError('internal', `actor ${this.#actor.name} is stopping`));
+    await this.#loop?.done;
+    await this.#certificate.stopped();
+  }
+
+  async current(need: Need): Promise<Offer> {
+    this.start();
+    return this.#source.current(need);
+  }
+
+  /** Obtains a new certificate now, or reads the key again; sessions are replaced in any case. Rejects with a TunnelError. */
+  async rotate(): Promise<void> {
+    this.start();
+    const before = this.#version;
+    await this.#source.refresh();
+    if (this.#version === before) this.#supersede();
+  }
+
+  /** A reload. A credential that passes the new settings stays in use until there is another one. */
+  reconfigure(actor: ActorConfig): void {
+    const before = this.#actor;
+    this.#actor = actor;
+    if (isDeepStrictEqual(before, actor)) return;
+    this.#watch = new FileWatch(fileOf(actor));
+    void this.#watch.hasChanged();
+    this.#certificate.reconfigure(before, actor);
+    if (actor.certCommand) this.#loop?.runNow();
+    else if (before.certCommand || !isDeepStrictEqual(sourceOf(before), sourceOf(actor))) this.#supersede();
+  }
+
+  /** A session served clients with the fallback. */
+  noteNeeded(at: Date): void {
+    this.#deps.record.needed(at);
+  }
+
+  status(): CredentialStatus {
+    return describeCredential({
+      actor: this.#actor,
+      held: this.#certificate.held,
+      plain: this.#plainKey.last,
+      renewal: this.#certificate.renewal,
+      need: this.#deps.record,
+      now: new Date(),
+    });
+  }
+
+  get #source(): ActorSource {
+    return this.#actor.certCommand ? this.#certificate : this.#plainKey;
+  }
+
+  async #look(): Promise<void> {
+    const changed = await inTime('the key', this.#watch.hasChanged()).catch(() => false);
+    await this.#source.lookAfter(changed);
+  }
+
+  #supersede(): void {
+    this.#version++;
+    this.#deps.onChange(this.#version);
+  }
+}
+
+function fileOf({ key }: ActorConfig): string | undefined {
+  return key.kind === 'file' ? key.path : undefined;
+}

@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import type { Channel } from '../channel/channel-source.ts';
+import { resetClient } from './reset.ts';
+
+/** How a connection ended: both sides to the end, the client's reset, or the loss of the session under it. */
+export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
+
+/**
+ * Joins a client's socket and a channel until both are done with. Half-close goes through both ways, backpressure is
+ * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
+ *
+ * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
+ * end of stream would pass a truncated answer for a whole one. A client that said its last word and is gone leaves
+ * bytes behind in the channel: those still reach the target.
+ *
+ * @param signal cuts the connection where it is
+ */
+export function relay(client: Socket, channel: Channel, signal: AbortSignal): Promise<RelayEnd> {
+  return new Promise((resolve) => {
+    const { stream } = channel;
+    let end: RelayEnd = 'finished';
+    // ssh2 emits 'close' by itself: the stream's own flag does not follow.
+    let channelClosed = false;
+
+    let finished = false;
+    const finish = () => {
+      if (finished) return;
+      finished = true;
+      signal.removeEventListener('abort', cut);
+      // A reset cannot be passed on through SSH: there, closing the channel is all there is.
+      if (end === 'client_reset' && channel.reset) channel.reset();
+      else channel.close();
+      resolve(end);
+    };
+    const cut = () => {
+      resetClient(client);
+      finish();
+    };
+    signal.addEventListener('abort', cut, { once: true });
+
+    client.once('error', () => {
+      if (end === 'finished') end = 'client_reset';
+    });
+    client.once('close', () => {
+      const owesTarget = client.readableEnded && !stream.writableFinished && !channelClosed && end !== 'session_lost';
+      if (owesTarget) stream.once('finish', finish).once('close', finish);
+      else finish();
+    });
+    stream.once('close', () => {
+      channelClosed = true;
+      closeAfterLastByte(client);
+    });
+    channel.onLost((complete) => {
+      end = 'session_lost';
+      client.unpipe(stream);
+      if (client.closed) {
+        finish();
+      } else if (complete) {
+        client.resume();
+        closeAfterLastByte(client);
+      } else {
+        stream.unpipe(client);
+        resetClient(client);
+      }
+    });
+    if (client.destroyed || signal.aborted) {
+      end = 'client_reset';
+      cut();
+      return;
+    }
+    client.pipe(stream);
+    stream.pipe(client);
+  });
+}
+
+/** The channel takes nothing more: what it still holds for the client is delivered, then the connection is closed. */
+function closeAfterLastByte(client: Socket): void {
+  if (client.writableFinished) client.destroy();
+  else client.once('finish', () => client.destroy());
+}

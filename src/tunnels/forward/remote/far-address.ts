@@ -1,0 +1,28 @@
+import { isIP, isIPv4 } from 'node:net';
+import type { Address } from '../../../base/net/address.ts';
+import type { Originator } from '../../channel/channel-source.ts';
+
+/** Where the far side's own machine reaches what listens on `listen` there: any address is asked for on loopback. */
+export function reachableAt(listen: Address): Address {
+  if (listen.kind === 'unix') return listen;
+  if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
+  return listen.host === '::' ? { ...listen, host: '::1' } : listen;
+}
+
+/**
+ * A second loopback address, which tells a listener on all addresses from one on 127.0.0.1 alone: on Linux all of
+ * 127.0.0.0/8 is there. Undefined where it tells nothing.
+ */
+export function widthWitness(listen: Address): Address | undefined {
+  if (listen.kind === 'unix' || (listen.host !== '0.0.0.0' && listen.host !== '127.0.0.1')) return undefined;
+  return { ...listen, host: '127.0.0.2' };
+}
+
+/** Whether a connection that came to `listen` can have begun on the far side's own machine. */
+export function mayBeLocal({ address }: Originator, listen: Address): boolean {
+  const plain = address.replace(/^::ffff:/i, '');
+  if (plain === '::1' || (isIPv4(plain) && plain.startsWith('127.'))) return true;
+  if (listen.kind === 'unix') return true;
+  // A machine that calls one of its own addresses does so from that address; what a name stands for is not known here.
+  return isIP(listen.host) === 0 || plain.toLowerCase() === listen.host.toLowerCase();
+}

@@ -1,0 +1,135 @@
+import { abortable, withDeadline } from '../../../base/async/deadline.ts';
+import { TunnelError } from '../../../base/errors.ts';
+import { type Address, formatAddress } from '../../../base/net/address.ts';
+import type { Channel, Originator } from '../../channel/channel-source.ts';
+import type { FarSession } from '../../channel/far-side.ts';
+import { reachableAt, widthWitness } from './far-address.ts';
+import type { Look } from './far-refusal.ts';
+import { tooNarrow } from './far-refusal.ts';
+import type { OwnConnections } from './own-connections.ts';
+
+/** No client is behind it; it comes from this daemon. */
+const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
+
+/** A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual. */
+const RETURN_MS = 2_000;
+const LOOK_MS = 2_000;
+
+/** What is known of a listener that the server has granted. */
+export type Proof =
+  | { readonly kind: 'proven' }
+  /** `final`: another try on this session would end the same way. */
+  | { readonly kind: 'unproven'; readonly error: TunnelError; readonly final: boolean }
+  /** It is not what was asked for. */
+  | { readonly kind: 'wrong'; readonly error: TunnelError };
+
+/** Both ends of a connection of our own through a far-side listener. */
+export interface Loop {
+  /** As its client: what is written here arrives at `back`. */
+  readonly near: Channel;
+  /** As the listener's owner. */
+  readonly back: Channel;
+}
+
+/**
+ * Connects through the session to a listener on its far side, and waits for that connection to come back to us.
+ * Rejects as `open` does, and with `remote_listen_in_use` when the connection went to somebody else.
+ */
+export function openLoop(
+  session: FarSession,
+  address: Address,
+  own: OwnConnections,
+  parent: AbortSignal,
+): Promise<Loop> {
+  const where = formatAddress(address);
+  const expired = () =>
+    new TunnelError('remote_listen_in_use', `a connection to ${where} on the host did not come back to this node`, {
+      hint: 'Either another program answers at that address on the host (`ss -ltnp` there), or the link stalls.',
+    });
+  return withDeadline(RETURN_MS, parent, expired, async (signal) => {
+    const expected = own.expect();
+    let near: Channel | undefined;
+    try {
+      near = await session.open(address, ORIGINATOR, signal);
+      near.stream.on('error', () => {});
+      near.stream.write(expected.nonce);
+      return { near, back: await abortable(expected.arrived, signal) };
+    } catch (error) {
+      near?.close();
+      throw error;
+    } finally {
+      expected.forget();
+    }
+  });
+}
+
+/** Proves that what comes to the listener comes to us, and that it listens as widely as it was asked to. */
+export async function prove(
+  session: FarSession,
+  listen: Address,
+  host: string,
+  own: OwnConnections,
+  signal: AbortSignal,
+): Promise<Proof> {
+  const identity = await comesBack(session, reachableAt(listen), own, signal);
+  const where = `${formatAddress(listen)} on ${host}`;
+  if (identity !== true) {
+    if (identity.code === 'forward_denied') {
+      const error = new TunnelError(
+        'forward_denied',
+        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that would prove it`,
+        {
+          cause: identity,
+          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}, then reload this daemon.`,
+        },
+      );
+      return { kind: 'unproven', error, final: true };
+    }
+    if (identity.code === 'target_refused') return { kind: 'wrong', error: tooNarrow(listen, host) };
+    return { kind: 'unproven', error: identity, final: false };
+  }
+  const witness = widthWitness(listen);
+  if (witness === undefined || listen.kind === 'unix') return { kind: 'proven' };
+  const wide = await comesBack(session, witness, own, signal);
+  if (listen.host === '0.0.0.0')
+    return wide !== true && wide.code === 'target_refused'
+      ? { kind: 'wrong', error: tooNarrow(listen, host) }
+      : { kind: 'proven' };
+  if (wide !== true) return { kind: 'proven' };
+  const error = new TunnelError('remote_listen_denied', `the server listens on every address instead of ${where}`, {
+    hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified and reload this daemon, or say 0.0.0.0 if that is wanted.',
+  });
+  return { kind: 'unproven', error, final: true };
+}
+
+async function comesBack(
+  session: FarSession,
+  address: Address,
+  own: OwnConnections,
+  signal: AbortSignal,
+): Promise<true | TunnelError> {
+  try {
+    const { near, back } = await openLoop(session, address, own, signal);
+    near.close();
+    back.close();
+    return true;
+  } catch (error) {
+    return TunnelError.from(error);
+  }
+}
+
+/** After a refusal: does anything answer at the address? */
+export async function look(session: FarSession, listen: Address, parent: AbortSignal): Promise<Look> {
+  const expired = () => new TunnelError('target_unreachable', 'no answer');
+  try {
+    const channel = await withDeadline(LOOK_MS, parent, expired, (signal) =>
+      session.open(reachableAt(listen), ORIGINATOR, signal),
+    );
+    channel.close();
+    return 'answers';
+  } catch (error) {
+    const { code } = TunnelError.from(error);
+    if (code === 'target_refused') return 'refused';
+    return code === 'forward_denied' ? 'forbidden' : 'unknown';
+  }
+}

@@ -1,0 +1,204 @@
+import type { Socket } from 'node:net';
+import { abortable, withDeadline } from '../../../base/async/deadline.ts';
+import { Waiters } from '../../../base/async/waiters.ts';
+import { TunnelError } from '../../../base/errors.ts';
+import { type Address, formatAddress } from '../../../base/net/address.ts';
+import type { Channel, ChannelSource } from '../../channel/channel-source.ts';
+import type { FarSession, IncomingConnection } from '../../channel/far-side.ts';
+import { dialTarget } from '../dial-target.ts';
+import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.ts';
+import { relay } from '../relay.ts';
+import { mayBeLocal, reachableAt } from './far-address.ts';
+import { FarHolder } from './far-holder.ts';
+import { openLoop, prove } from './far-proof.ts';
+import { OwnConnections } from './own-connections.ts';
+
+export interface RemoteForwardOptions {
+  readonly host: string;
+  readonly actor: string;
+  /** On the far side. */
+  readonly listen: Address;
+  /** As reached from here. */
+  readonly target: Address;
+  readonly maxConnections: number;
+}
+
+export interface RemoteForwardDependencies extends ForwardDependencies {
+  /** Sessions that the listener may live on now, best first. */
+  sessions(): readonly FarSession[];
+  /** The far side listens; `gapSeconds` is how long it had not, unless this is the first time. */
+  onBound(gapSeconds: number | undefined): void;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** Who starts a tunnel waits so many milliseconds for the far side's first answer, and no longer. */
+const SETTLE_MS = 1_000;
+
+const NEVER = new AbortController().signal;
+
+/**
+ * A forward that listens on the far side (ssh(1) `-R`, RFC 4254 section 7): what the server accepts there is joined to a
+ * target on this side. While the link is down nothing listens, so clients are refused there, and nothing is held.
+ * Connections that are open live on over the session that they came through, wherever the listener goes.
+ */
+export class RemoteForward implements Forward {
+  readonly probeSource: ChannelSource;
+  #options: RemoteForwardOptions;
+  readonly #deps: RemoteForwardDependencies;
+  readonly #own = new OwnConnections();
+  readonly #serving = new Set<AbortController>();
+  readonly #idle = new Waiters();
+  readonly #proven = new Waiters();
+  #holder: FarHolder | undefined;
+  /** Connections that are being joined to the target. */
+  #pending = 0;
+
+  constructor(options: RemoteForwardOptions, deps: RemoteForwardDependencies) {
+    this.#options = options;
+    this.#deps = deps;
+    const isProven = () => this.#holder?.provenOn !== undefined;
+    this.probeSource = {
+      get ready() {
+        return isProven();
+      },
+      whenReady: (signal) => (isProven() ? Promise.resolve() : this.#proven.wait(signal)),
+      open: (target, _, signal) => this.#openThroughListener(target, signal),
+    };
+  }
+
+  get condition(): ForwardCondition {
+    return this.#holder?.condition ?? { kind: 'unbound', error: undefined };
+  }
+
+  async start(): Promise<void> {
+    const { listen, host } = this.#options;
+    const { sessions, onBound, random } = this.#deps;
+    this.#holder = new FarHolder(
+      { listen, host },
+      {
+        sessions,
+        onConnection: (incoming) => void this.#serve(incoming),
+        prove: (session, signal) => prove(session, listen, host, this.#own, signal),
+        onChange: () => this.#changed(),
+        onBound,
+        random,
+      },
+    );
+    const settled = this.#holder.start();
+    // Late is no failure: it goes on by itself.
+    const late = () => new TunnelError('connection_reset', 'the far side takes its time');
+    await withDeadline(SETTLE_MS, undefined, late, (bounded) => abortable(settled, bounded)).catch(() => {});
+  }
+
+  retry(): void {
+    this.#holder?.retry();
+  }
+
+  async stopAccepting(): Promise<void> {
+    const holder = this.#holder;
+    this.#holder = undefined;
+    await holder?.stop();
+  }
+
+  linkChanged(): void {
+    this.#holder?.sessionsChanged();
+  }
+
+  /** `serve`: whether a moved listener is bound at its new place. */
+  async reconfigure(options: RemoteForwardOptions, serve = true): Promise<void> {
+    const place = ({ host, actor, listen }: RemoteForwardOptions) => `${actor}@${host} ${formatAddress(listen)}`;
+    const moved = place(options) !== place(this.#options);
+    this.#options = options;
+    if (!moved) return;
+    await this.stopAccepting();
+    if (serve) await this.start();
+  }
+
+  whenIdle(): Promise<void> {
+    return this.#serving.size === 0 ? Promise.resolve() : this.#idle.wait(NEVER);
+  }
+
+  resetAll(): void {
+    const reason = new TunnelError('connection_reset', 'the tunnel is stopping');
+    for (const cut of this.#serving) cut.abort(reason);
+  }
+
+  #changed(): void {
+    if (this.probeSource.ready) this.#proven.wake();
+    this.#deps.onChange();
+  }
+
+  async #serve(incoming: IncomingConnection): Promise<void> {
+    const cut = new AbortController();
+    this.#serving.add(cut);
+    try {
+      const mayBeOurs = this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
+      const accepted = mayBeOurs ? incoming.accept() : undefined;
+      cut.signal.addEventListener('abort', () => accepted?.close(), { once: true });
+      if (accepted && (await this.#own.claim(accepted))) return;
+      await this.#serveClient(incoming, accepted, cut);
+    } catch {
+      // The session went away before anything was known of the connection.
+      incoming.reject();
+    } finally {
+      this.#serving.delete(cut);
+      if (this.#serving.size === 0) this.#idle.wake();
+    }
+  }
+
+  async #serveClient(incoming: IncomingConnection, accepted: Channel | undefined, cut: AbortController): Promise<void> {
+    const { usage, onOpened, onFailed } = this.#deps;
+    const arrivedAt = performance.now();
+    usage.arrived(new Date());
+    accepted?.onLost(() => cut.abort(new TunnelError('connection_reset', 'the SSH session was lost')));
+    let channel = accepted;
+    let socket: Socket | undefined;
+    this.#pending++;
+    try {
+      this.#admit();
+      socket = await dialTarget(this.#options.target, cut.signal);
+      channel ??= incoming.accept();
+    } catch (thrown) {
+      usage.failed();
+      onFailed(TunnelError.from(thrown));
+      socket?.destroy();
+      channel?.close();
+      incoming.reject();
+      return;
+    } finally {
+      this.#pending--;
+    }
+    onOpened((performance.now() - arrivedAt) / 1000);
+    usage.opened(socket, 'target');
+    await relay(socket, channel, cut.signal);
+  }
+
+  #admit(): void {
+    const { maxConnections } = this.#options;
+    if (this.#deps.usage.open + this.#pending > maxConnections)
+      throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
+        hint: 'Raise max_connections, or find out who opens so many.',
+      });
+  }
+
+  /** The way of a client: to the listener on the far side, back here, and to the target. Not counted as use. */
+  async #openThroughListener(target: Address, signal: AbortSignal): Promise<Channel> {
+    const session = this.#holder?.provenOn;
+    const { listen, host } = this.#options;
+    if (!session)
+      throw new TunnelError('connection_reset', `nothing is proven to listen on ${formatAddress(listen)} on ${host}`);
+    const { near, back } = await openLoop(session, reachableAt(listen), this.#own, signal);
+    try {
+      const socket = await dialTarget(target, signal);
+      // Once the probe is done with its end nobody needs the rest, whatever the target makes of its half.
+      near.stream.once('close', () => socket.destroy());
+      void relay(socket, back, NEVER);
+      return near;
+    } catch (error) {
+      near.close();
+      back.close();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net';
+import { withDeadline } from '../../../base/async/deadline.ts';
+import { TurnedAway } from '../../../base/errors.ts';
+import { printable } from '../../../base/text/printable.ts';
+import { type Destination, destinationOf } from '../../../config/allow/destination.ts';
+import { farewell } from './farewell.ts';
+import { type Greeting, parseGreeting, parseRequest, type Request } from './message.ts';
+import {
+  HTTP_REJECTED,
+  METHOD_SELECTED,
+  NO_ACCEPTABLE_METHOD,
+  NO_AUTHENTICATION,
+  REPLY,
+  type Reply,
+  replyBytes,
+  SOCKS4_REJECTED,
+} from './reply.ts';
+import { SocketReader } from './socket-reader.ts';
+
+/** A client may take this long to say where it wants to go, in milliseconds. */
+const HANDSHAKE_MS = 10_000;
+
+const CONNECT = 1;
+const HINT = 'Point the client at this port as a SOCKS5 proxy without authentication.';
+
+/**
+ * The server's side of a SOCKS5 handshake (RFC 1928), up to the request: where the client wants to go. Bounded in time,
+ * and in bytes by the messages themselves. The socket stays paused, with whatever came after the request still in it.
+ * Rejects with a TunnelError when there is no such destination; the client has been told then.
+ */
+export async function readDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
+  const expired = () => turnedAway(`a client did not finish its SOCKS5 handshake within ${HANDSHAKE_MS / 1000} s`);
+  const request = await withDeadline(HANDSHAKE_MS, signal, expired, async (bounded) => {
+    const reader = new SocketReader(socket, bounded);
+    greet(socket, await reader.read(parseGreeting));
+    const read = await reader.read(parseRequest);
+    reader.release();
+    return read;
+  });
+  return judge(socket, request);
+}
+
+function greet(socket: Socket, greeting: Greeting | undefined): void {
+  if (greeting === undefined) throw turnedAway('a client speaks something else than SOCKS5');
+  if (greeting.protocol === 'http') {
+    farewell(socket, HTTP_REJECTED);
+    throw turnedAway('a client speaks HTTP, not SOCKS5');
+  }
+  if (greeting.protocol === 'socks4') {
+    farewell(socket, SOCKS4_REJECTED);
+    throw turnedAway('a client speaks SOCKS4, not SOCKS5');
+  }
+  if (!greeting.methods.includes(NO_AUTHENTICATION)) {
+    farewell(socket, NO_ACCEPTABLE_METHOD);
+    throw turnedAway('a client insists on authentication, which there is none of here');
+  }
+  socket.write(METHOD_SELECTED);
+}
+
+function judge(socket: Socket, request: Request | undefined): Destination {
+  const refuse = (reply: Reply, why: string): never => {
+    farewell(socket, replyBytes(reply));
+    throw turnedAway(why);
+  };
+  if (request === undefined) return refuse(REPLY.general_failure, 'a client sent a malformed SOCKS5 request');
+  const { command, host, port } = request;
+  if (command !== CONNECT)
+    return refuse(REPLY.command_not_supported, `a client sent SOCKS5 command ${command}; only CONNECT is served`);
+  if (host === undefined)
+    return refuse(REPLY.address_type_not_supported, 'a client sent a SOCKS5 address type that there is not');
+  const destination = destinationOf(host, port);
+  return (
+    destination ??
+    refuse(REPLY.general_failure, `a client asked for ${JSON.stringify(printable(host, 64))}, which is no host name`)
+  );
+}
+
+/** The client's own doing: nothing is wrong with the tunnel. */
+function turnedAway(message: string): TurnedAway {
+  return new TurnedAway('connection_reset', message, { hint: HINT });
+}

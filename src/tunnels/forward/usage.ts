@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import type { UsageCounts } from '../../telemetry/status/status.ts';
+
+/** A tunnel without a sign of a client for this long, in milliseconds, was idle: its next use is news. */
+const IDLE_MS = 60_000;
+
+/** How a socket is counted. */
+interface Counted {
+  /** What is at its other end. */
+  readonly peer: 'client' | 'target';
+  /** Its counters when it was joined to its channel: the bytes of a SOCKS handshake. */
+  readonly read: number;
+  readonly written: number;
+}
+
+/**
+ * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
+ * that counting costs the data path nothing; probes never come here.
+ */
+export class Usage {
+  /** Sockets on this side of the tunnel. */
+  readonly #open = new Map<Socket, Counted>();
+  #openedTotal = 0;
+  #failedTotal = 0;
+  #held = 0;
+  #closedToTarget = 0;
+  #closedFromTarget = 0;
+  #bytesSeen = 0;
+  #lastActivityAt: Date | undefined;
+  readonly #onUsed: ((at: Date) => void) | undefined;
+
+  /** @param onUsed a client is there, after a time without */
+  constructor(onUsed?: (at: Date) => void) {
+    this.#onUsed = onUsed;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** A client connected, or did something: it counts as activity whatever becomes of it. */
+  arrived(now: Date): void {
+    const idleMs = now.getTime() - (this.#lastActivityAt?.getTime() ?? 0);
+    this.#lastActivityAt = now;
+    // With a clock that was put back nobody knows how long it was.
+    if (idleMs > IDLE_MS || idleMs < 0) this.#onUsed?.(now);
+  }
+
+  /**
+   * The connection has its channel and its socket on this side, to a client or to the target. Counted until that closes;
+   * what was said to get there is not the target's.
+   */
+  opened(socket: Socket, peer: Counted['peer'] = 'client'): void {
+    this.#openedTotal++;
+    const counted = { peer, read: socket.bytesRead - socket.readableLength, written: socket.bytesWritten };
+    this.#open.set(socket, counted);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      const moved = bytesOf(socket, counted);
+      this.#closedToTarget += moved.toTarget;
+      this.#closedFromTarget += moved.fromTarget;
+      this.arrived(new Date());
+    });
+  }
+
+  /** The connection never got a channel. */
+  failed(): void {
+    this.#failedTotal++;
+  }
+
+  /** Counts the connection as held while `wait` is pending. */
+  async holding<T>(wait: Promise<T>): Promise<T> {
+    this.#held++;
+    try {
+      return await wait;
+    } finally {
+      this.#held--;
+    }
+  }
+
+  /** Looks for bytes that moved since the last look. Called once a second, which dates activity that precisely. */
+  sample(now: Date): void {
+    const { toTarget, fromTarget } = this.#bytes();
+    if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.arrived(now);
+    this.#bytesSeen = toTarget + fromTarget;
+  }
+
+  status(): UsageCounts {
+    const { toTarget, fromTarget } = this.#bytes();
+    return {
+      open: this.#open.size,
+      opened_total: this.#openedTotal,
+      failed_total: this.#failedTotal,
+      held: this.#held,
+      bytes_to_target: toTarget,
+      bytes_from_target: fromTarget,
+      last_activity_at: this.#lastActivityAt ?? null,
+    };
+  }
+
+  #bytes(): { toTarget: number; fromTarget: number } {
+    let toTarget = this.#closedToTarget;
+    let fromTarget = this.#closedFromTarget;
+    for (const [socket, counted] of this.#open) {
+      const moved = bytesOf(socket, counted);
+      toTarget += moved.toTarget;
+      fromTarget += moved.fromTarget;
+    }
+    return { toTarget, fromTarget };
+  }
+}
+
+/** Two forwards counted as one. Pure. */
+export function sumOf(a: UsageCounts, b: UsageCounts): UsageCounts {
+  const [first, second] = [a.last_activity_at, b.last_activity_at];
+  return {
+    open: a.open + b.open,
+    opened_total: a.opened_total + b.opened_total,
+    failed_total: a.failed_total + b.failed_total,
+    held: a.held + b.held,
+    bytes_to_target: a.bytes_to_target + b.bytes_to_target,
+    bytes_from_target: a.bytes_from_target + b.bytes_from_target,
+    last_activity_at: first && second ? new Date(Math.max(first.getTime(), second.getTime())) : (first ?? second),
+  };
+}
+
+function bytesOf({ bytesRead, bytesWritten }: Socket, { peer, read, written }: Counted) {
+  const received = bytesRead - read;
+  const sent = bytesWritten - written;
+  return peer === 'client' ? { toTarget: received, fromTarget: sent } : { toTarget: sent, fromTarget: received };
+}

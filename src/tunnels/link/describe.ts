@@ -1,0 +1,71 @@
+import type { TunnelError } from '../../base/errors.ts';
+import type { ActorConfig } from '../../config/config.ts';
+import type {
+  CredentialStatus,
+  LinkState,
+  LinkStatus,
+  SessionRole,
+  SessionStatus,
+} from '../../telemetry/status/status.ts';
+import type { Roster } from './roster.ts';
+import type { Held } from './session.ts';
+
+interface LinkFacts {
+  readonly host: string;
+  readonly actor: ActorConfig;
+  /** Name of the jump host. */
+  readonly jump: string | undefined;
+  readonly state: LinkState;
+  /** That failed since the last success. */
+  readonly attempts: number;
+  readonly nextAttemptAt: Date | undefined;
+  readonly lastError: TunnelError | undefined;
+  readonly standIn: TunnelError | undefined;
+  readonly credential: CredentialStatus;
+  readonly roster: Roster;
+}
+
+/** A link's part of the snapshot (SPEC section 4). Pure. */
+export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
+  const active = roster.choose();
+  return {
+    host: facts.host,
+    actor: facts.actor.name,
+    jump: facts.jump ?? null,
+    state: facts.state,
+    attempts: facts.state === 'up' ? 0 : facts.attempts,
+    next_attempt_at: facts.nextAttemptAt ?? null,
+    last_error: facts.lastError?.report() ?? null,
+    degraded: facts.standIn?.message ?? null,
+    credential: facts.credential,
+    sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
+  };
+}
+
+function roleOf(held: Held, active: Held | undefined, roster: Roster): SessionRole {
+  if (held === active) return 'active';
+  return roster.isLeaving(held) ? 'draining' : 'standby';
+}
+
+function describeSession({ id, session, facts: credential }: Held, role: SessionRole): SessionStatus {
+  const { server, hostKey, kex, cipher } = session.facts;
+  return {
+    id,
+    role,
+    since: session.since,
+    credential_type: credential.type,
+    authenticated_until: credential.validBefore ?? null,
+    connections: session.channels,
+    rtt_ms: session.rttMs === undefined ? null : Math.round(session.rttMs * 100) / 100,
+    server,
+    host_key: hostKey,
+    kex,
+    cipher,
+  };
+}
+
+/** What a log line says of a session. */
+export function sessionFields({ id, session, facts: credential }: Held): Readonly<Record<string, unknown>> {
+  const { server, hostKey, kex, cipher } = session.facts;
+  return { session: id, server, host_key: hostKey, kex, cipher, credential: credential.type };
+}

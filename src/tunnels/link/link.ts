@@ -1,0 +1,312 @@
+import { Waiters } from '../../base/async/waiters.ts';
+import { Wake } from '../../base/async/wake.ts';
+import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
+import type { Address, TcpAddress } from '../../base/net/address.ts';
+import type { ActorConfig, HostConfig } from '../../config/config.ts';
+import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
+import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
+import type { FarSession } from '../channel/far-side.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
+import { attemptSession } from './attempt.ts';
+import { Channels } from './channels.ts';
+import { describeLink } from './describe.ts';
+import type { Carrier, JumpLink } from './jump.ts';
+import { endOverdue } from './lifetime.ts';
+import { LinkNews } from './news.ts';
+import type { LinkDependencies, LinkOptions } from './options.ts';
+import { Rejection } from './rejection.ts';
+import { Retry } from './retry.ts';
+import { Roster } from './roster.ts';
+import { Rotation } from './rotation.ts';
+import type { Held } from './session.ts';
+
+/** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
+const CUT_MS = 50;
+
+/**
+ * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
+ * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
+ */
+export class Link implements ChannelSource, JumpLink {
+  readonly #deps: LinkDependencies;
+  readonly #news: LinkNews;
+  readonly #waiting = new Waiters();
+  readonly #stop = new AbortController();
+  readonly #roster = new Roster();
+  readonly #channels: Channels;
+  readonly #rejection = new Rejection();
+  readonly #rotation = new Rotation();
+  readonly #retry: Retry;
+  #host: HostConfig;
+  #actor: ActorConfig;
+  #jump: JumpLink | undefined;
+  readonly #wake = new Wake();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: LinkOptions, deps: LinkDependencies) {
+    this.#host = options.host;
+    this.#actor = options.actor;
+    this.#jump = options.jump;
+    this.#deps = deps;
+    this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
+    this.#channels = new Channels(this.#roster, {
+      absence: () =>
+        this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`),
+      onRaced: (winner) => this.#news.hedged(winner),
+    });
+    this.#retry = new Retry(deps.random);
+    this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
+  }
+
+  start(): void {
+    this.#loop ??= this.#run(this.#stop.signal);
+  }
+
+  get hostName(): string {
+    return this.#host.name;
+  }
+
+  get ready(): boolean {
+    return this.#roster.choose() !== undefined;
+  }
+
+  get state(): LinkState {
+    return this.ready ? 'up' : this.#retry.state;
+  }
+
+  get lastError(): TunnelError | undefined {
+    return this.#retry.lastError;
+  }
+
+  /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
+  get standIn(): TunnelError | undefined {
+    return this.#roster.choose()?.facts.standIn;
+  }
+
+  get nextAttemptAt(): Date | undefined {
+    return this.#retry.nextAttemptAt;
+  }
+
+  /** Channels open on any session. */
+  get channels(): number {
+    return this.#channels.count;
+  }
+
+  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  get farSessions(): readonly FarSession[] {
+    return this.#roster.homes.map(({ session }) => session);
+  }
+
+  whenReady(signal: AbortSignal): Promise<void> {
+    if (this.ready) return Promise.resolve();
+    const woken = this.#waiting.wait(signal);
+    // Somebody waits: the pause under way may be longer than a waiting client should see.
+    const { activity } = this.#retry;
+    if (activity.kind === 'waiting') this.#wake.call();
+    if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
+    return woken;
+  }
+
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    return this.#channels.open(target, originator, signal);
+  }
+
+  carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+    return this.#channels.carry(target, signal);
+  }
+
+  /** Something behind this link did not answer: every session is asked for a sign of life at once. */
+  check(): void {
+    for (const { session } of this.#roster.all) session.check();
+  }
+
+  /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
+  kick(): void {
+    if (this.#retry.skip()) this.#wake.call();
+  }
+
+  /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
+  reconfigure(options: LinkOptions, replace: boolean): void {
+    this.#host = options.host;
+    this.#actor = options.actor;
+    this.#jump = options.jump;
+    if (this.#retry.activity.kind === 'stranded') this.#retry.rest();
+    if (replace) {
+      this.#roster.nextGeneration();
+      this.#retry.startOver();
+    }
+    this.#shed();
+    this.#retry.skip();
+    this.#changed();
+  }
+
+  /** Another credential is to be used: sessions with an older one are replaced, one by one, each by a proven one. */
+  supersede(version: number): void {
+    this.#roster.supersede(version);
+    if (this.#roster.superseded.length > 0) {
+      this.#rotation.begin(performance.now());
+      this.#retry.startOver();
+      this.#shed();
+    } else if (this.#roster.current.length === 0) {
+      this.#rotation.begin(undefined);
+    }
+    this.#retry.skip();
+    this.#changed();
+  }
+
+  /** Settles when the new credential serves alone, or with the reason why the first attempt failed. */
+  rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
+    return this.#rotation.outcome(signal);
+  }
+
+  /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
+  tick(now: Date): void {
+    if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
+  }
+
+  /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
+  jumpChanged(): void {
+    this.#retry.jumpChanged();
+    this.#shed();
+    this.#changed();
+  }
+
+  /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
+  cut(): void {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
+    for (const { session } of this.#roster.all) void session.end(CUT_MS);
+  }
+
+  /** Ends the loop and every session. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
+    await this.#loop;
+    await Promise.all(this.#roster.all.map(({ session }) => session.end()));
+  }
+
+  status(): LinkStatus {
+    return describeLink({
+      host: this.#host.name,
+      actor: this.#actor,
+      jump: this.#jump?.hostName,
+      state: this.state,
+      attempts: this.#retry.attempts,
+      nextAttemptAt: this.nextAttemptAt,
+      lastError: this.lastError,
+      standIn: this.standIn,
+      credential: this.#deps.credential(this.#actor),
+      roster: this.#roster,
+    });
+  }
+
+  #changed(): void {
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#roster.current.length >= this.#host.sessions) {
+        this.#retry.rest();
+        await this.#wake.sleep();
+        continue;
+      }
+      if (this.#isStranded()) await this.#wake.sleep();
+      else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
+    }
+  }
+
+  /** Whether the jump host's link has to come up first. */
+  #isStranded(): boolean {
+    const jump = this.#jump;
+    if (!jump || jump.ready) return false;
+    if (this.#retry.activity.kind === 'stranded') return true;
+    this.#retry.strand(jump);
+    this.#news.stranded(jump.hostName, this.lastError);
+    for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
+    this.#deps.onChange();
+    return true;
+  }
+
+  /** Whether the loop may attempt now; false when it was woken to look again. */
+  async #waitForTurn(signal: AbortSignal): Promise<boolean> {
+    const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
+    if (remaining <= 0)
+      return this.#deps.pacer.turn(signal).then(
+        () => true,
+        () => false,
+      );
+    await this.#wake.sleep(remaining);
+    return false;
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const [host, actor] = [this.#host, this.#actor];
+    const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
+    let offered: CredentialFacts | undefined;
+    this.#retry.begin();
+    this.#deps.onChange();
+    try {
+      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), signal);
+      if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
+      this.#news.attempted('ok');
+      this.#add(outcome.held);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = TunnelError.from(thrown);
+      this.#news.attempted(error.code);
+      const rejected = isCredentialRejection(error);
+      if (rejected) this.#rejection.note(host, offered, error, performance.now());
+      // Whoever hands out certificates may have another one; what is offered then is never the same at once.
+      this.#fail(error, rejected && offered?.type === 'certificate' && error.code !== 'penalised');
+    }
+  }
+
+  /** There is nothing to offer but what the server has rejected less than a minute ago: the rest of it is waited out. */
+  #holdBack(waitMs: number, error: TunnelError): void {
+    this.#retry.holdBack(waitMs, error);
+    this.#rotation.fail(error);
+    this.#deps.onChange();
+  }
+
+  #add(held: Held): void {
+    this.#retry.succeeded();
+    this.#news.sessionUp(held);
+    const from = performance.now();
+    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
+    this.#shed();
+    this.#channels.spread();
+    this.#waiting.wake();
+    this.#deps.onChange();
+  }
+
+  /** Ends what is no longer wanted, as far as there is something in its place. */
+  #shed(): void {
+    this.#roster.shed(this.#host.sessions, performance.now());
+    const seconds = this.#rotation.advance(this.#roster, performance.now());
+    if (seconds !== undefined) this.#news.rotated(seconds);
+  }
+
+  #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
+    const leaving = this.#roster.isLeaving(held);
+    this.#roster.remove(held);
+    if (this.#stop.signal.aborted) return;
+    if (error) {
+      if (error.code === 'keepalive_lost') held.carrier?.check();
+      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
+      if (!leaving) this.#retry.lost(error, lastedMs);
+      if (!this.ready) this.#retry.servesNoLonger();
+    } else {
+      this.#news.sessionEnded(held);
+    }
+    this.#shed();
+    this.#changed();
+  }
+
+  /** @param again whether there may be something else to offer at once */
+  #fail(error: TunnelError, again: boolean): void {
+    this.#news.attemptFailed(this.#retry.failed(error, again), error);
+    if (!again) this.#rotation.fail(error);
+    this.#deps.onChange();
+  }
+}

@@ -1,0 +1,141 @@
+import { isCredentialRejection, isRejection, type TunnelError } from '../../base/errors.ts';
+import type { LinkState } from '../../telemetry/status/status.ts';
+import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
+import { demandedDelayMs, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { type JumpLink, strandedError } from './jump.ts';
+
+/** An attempt in vain, as it is told. */
+export interface Failure {
+  /** How many in a row, this one included. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  /** Whether the one before failed for another reason, or did not. */
+  readonly news: boolean;
+}
+
+/** What a link's loop is doing, and all that failures decide: when it tries again, and what it says until then. */
+export class Retry {
+  readonly #random: () => number;
+  #activity: Activity = { kind: 'idle' };
+  /** What the next delay grows with: failed attempts, and sessions lost before they were stable. */
+  #failures = 0;
+  /** Attempts that failed since the last one that did not. */
+  #attempts = 0;
+  #lastError: TunnelError | undefined;
+
+  /** @param random uniform in [0, 1) */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  get activity(): Activity {
+    return this.#activity;
+  }
+
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  get lastError(): TunnelError | undefined {
+    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
+  }
+
+  /** Of a link without a session. */
+  get state(): LinkState {
+    return stateWithoutSession(this.#activity);
+  }
+
+  get nextAttemptAt(): Date | undefined {
+    return nextAttemptAt(this.#activity, performance.now());
+  }
+
+  rest(): void {
+    this.#activity = { kind: 'idle' };
+  }
+
+  begin(): void {
+    this.#activity = { kind: 'connecting', owed: undefined };
+  }
+
+  succeeded(): void {
+    this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
+    this.#attempts = 0;
+  }
+
+  /** @param again whether there may be something else to offer at once */
+  failed(error: TunnelError, again: boolean): Failure {
+    const news = this.#lastError?.message !== error.message || this.#attempts === 0;
+    const delayMs = again ? 0 : retryDelayMs(this.#failures, error, this.#random());
+    this.#failures++;
+    this.holdBack(delayMs, error);
+    return { attempt: ++this.#attempts, delayMs, news };
+  }
+
+  /** A wait that counts as no failure. */
+  holdBack(delayMs: number, because: TunnelError): void {
+    this.#lastError = because;
+    this.#wait(delayMs, because, 'attempt');
+  }
+
+  /** A session is lost that had lasted so long. */
+  lost(error: TunnelError, lastedMs: number): void {
+    const wasStable = lastedMs >= STABLE_MS;
+    if (wasStable) this.#failures = 0;
+    if (this.#activity.kind === 'stranded') return;
+    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
+    if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
+    this.#lastError = error;
+    if (owesWaitForLoss(this.#activity) && !wasStable) return;
+    const attempting = this.#activity.kind === 'connecting';
+    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#random()), error, 'loss');
+    if (attempting) this.#activity = { kind: 'connecting', owed: wait };
+    this.#failures++;
+  }
+
+  /** Nothing can be done until the jump host's link is up. */
+  strand(jump: JumpLink): void {
+    this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };
+  }
+
+  /** The jump host's link has changed. */
+  jumpChanged(): void {
+    if (this.#activity.kind !== 'stranded') return;
+    const { jump, error } = this.#activity;
+    if (jump.ready) this.rest();
+    else if (jump.lastError !== error?.cause) this.strand(jump);
+  }
+
+  /** Something has been changed that the failures so far say nothing about. */
+  startOver(): void {
+    this.#failures = 0;
+  }
+
+  /** The wait under way is over; false when there is none. */
+  skip(): boolean {
+    if (this.#activity.kind !== 'waiting') return false;
+    this.#activity = { ...this.#activity, delayMs: 0 };
+    return true;
+  }
+
+  /**
+   * The last session that served is lost. With a session only the rejected credential would do; without one a lesser
+   * credential may be offered at once. The rejected credential itself still waits for its minute.
+   */
+  servesNoLonger(): void {
+    if (this.#activity.kind === 'waiting' && isCredentialRejection(this.#activity.because)) this.skip();
+  }
+
+  /** What is left of the wait under way, in milliseconds; less if somebody waits for the link meanwhile. */
+  remainingMs(demanded: boolean): number {
+    if (this.#activity.kind !== 'waiting') return 0;
+    const { since, delayMs, because } = this.#activity;
+    const effective = demanded ? demandedDelayMs(delayMs, because, this.#random()) : delayMs;
+    return since + effective - performance.now();
+  }
+
+  #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {
+    const waiting = { kind: 'waiting', since: performance.now(), delayMs, because, after } as const;
+    this.#activity = waiting;
+    return waiting;
+  }
+}

@@ -1,0 +1,31 @@
+import { withDeadline } from '../../base/async/deadline.ts';
+import { TunnelError } from '../../base/errors.ts';
+import type { HostConfig } from '../../config/config.ts';
+import { carryError, type JumpLink } from './jump.ts';
+import type { Held, Route } from './session.ts';
+
+/**
+ * The way of a link's next session: away from the addresses that its others use, or over the jump host, which is given
+ * the host's `connect_timeout` for its channel. Rejects with a TunnelError in the link's own words.
+ *
+ * @param held the link's sessions
+ */
+export async function findRoute(
+  host: HostConfig,
+  jump: JumpLink | undefined,
+  held: readonly Held[],
+  signal: AbortSignal,
+): Promise<Route> {
+  if (!jump) return { kind: 'direct', inUse: held.flatMap(({ session }) => session.address ?? []) };
+  const target = { kind: 'tcp', host: host.address, port: host.port } as const;
+  const expired = () => new TunnelError('target_unreachable', `no answer within ${host.connectTimeoutMs} ms`);
+  const carry = async (wanted: AbortSignal) => {
+    try {
+      return await withDeadline(host.connectTimeoutMs, wanted, expired, (bounded) => jump.carry(target, bounded));
+    } catch (error) {
+      wanted.throwIfAborted();
+      throw carryError(target, jump.hostName, TunnelError.from(error));
+    }
+  };
+  return { kind: 'jump', host: jump.hostName, carrier: await carry(signal), another: carry };
+}

@@ -1,0 +1,143 @@
+import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
+import { asError, TunnelError } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
+import { offer } from './algorithms.ts';
+import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { fingerprint } from './public-key.ts';
+import { Session, type SessionOptions } from './session.ts';
+import type { Transport } from './transport.ts';
+
+/** An identification line has at most 255 characters (RFC 4253 section 4.2), but lines may stand before it. */
+const GREETING_LIMIT = 1_024;
+/** The whole line: it may arrive in pieces. */
+const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
+
+/**
+ * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
+ * names the step, or with the signal's reason; the transport is gone then.
+ */
+export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      // It may have aborted between the dial and this call; no event would tell.
+      socket.on('error', () => {}).destroy();
+      reject(signal.reason);
+      return;
+    }
+    const client = new ssh2.Client();
+    let step: HandshakeStep = 'banner';
+    let timedOut = false;
+    let firstError: Error | undefined;
+    let greeting = '';
+    let refused: TunnelError | undefined;
+    let accepted: Buffer | undefined;
+    let agreed: NegotiatedAlgorithms | undefined;
+
+    const nextStep = (next: HandshakeStep) => {
+      step = next;
+      options.onStep?.(next);
+      timer.refresh();
+    };
+    const timer = setTimeout(() => {
+      timedOut = true;
+      socket.destroy();
+    }, options.stepTimeoutMs);
+    const onAbort = () => socket.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+
+    const onGreeting = (chunk: Buffer) => {
+      greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
+      const identified = IDENTIFICATION.test(greeting);
+      if (!identified && greeting.length < GREETING_LIMIT) return;
+      socket.off('data', onGreeting);
+      if (identified && step === 'banner') nextStep('kex');
+    };
+    socket.on('data', onGreeting);
+
+    // ssh2 takes anything but the literal `false` for a yes, a promise included; and it asks again at every rekey.
+    const hostVerifier = (blob: Buffer): boolean => {
+      try {
+        if (accepted) return accepted.equals(blob) === true;
+        refused = options.hostKey.verify(blob);
+        if (refused !== undefined) return false;
+        accepted = Buffer.from(blob);
+        return true;
+      } catch (error) {
+        refused = TunnelError.from(error);
+        return false;
+      }
+    };
+
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      socket.off('data', onGreeting);
+      socket.off('close', onClose);
+      client.off('handshake', onHandshake).off('ready', onReady);
+    };
+    const onHandshake = (algorithms: NegotiatedAlgorithms) => {
+      agreed = algorithms;
+      nextStep('auth');
+    };
+    const onReady = () => {
+      settle();
+      client.off('error', onError);
+      if (!accepted || !agreed) {
+        socket.destroy();
+        reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
+        return;
+      }
+      const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
+      const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
+      resolve(new Session(client, socket, options, facts));
+    };
+    const onClose = () => {
+      settle();
+      const { peer, stepTimeoutMs, username, offered, ifRejected } = options;
+      reject(
+        signal.aborted
+          ? signal.reason
+          : // What the transport itself says of its end is nearer to the cause than any guess by the step.
+            firstError instanceof TunnelError
+            ? firstError
+            : explainHandshake({
+                step,
+                peer,
+                timedOut,
+                stepTimeoutMs,
+                hostKey: refused,
+                error: firstError,
+                greeting,
+                username,
+                offered,
+                ifRejected,
+              }),
+      );
+    };
+    // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
+    // its side would keep us waiting, so we close ours for good.
+    const onError = (error: Error) => {
+      firstError ??= error;
+      setImmediate(() => socket.destroy());
+    };
+    client.on('error', onError).on('handshake', onHandshake).on('ready', onReady);
+    socket.once('close', onClose);
+
+    try {
+      client.connect({
+        sock: socket,
+        username: options.username,
+        authHandler: options.authMethods(client),
+        algorithms: offer(options.hostKey.algorithms),
+        hostVerifier,
+        // The server's answer decides what it can do, not the name that it gives itself.
+        strictVendor: false,
+        readyTimeout: 0,
+        keepaliveInterval: 0,
+      });
+    } catch (error) {
+      firstError = asError(error);
+      socket.destroy();
+    }
+  });
+}

@@ -1,0 +1,172 @@
+import type { Client, ClientChannel } from 'ssh2';
+import { abortable, withDeadline } from '../../base/async/deadline.ts';
+import { TunnelError } from '../../base/errors.ts';
+import { type Address, formatAddress } from '../../base/net/address.ts';
+import type { Originator } from '../channel/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
+import type { SessionChannel } from './channel.ts';
+
+interface RemoteListenersDependencies {
+  /** Bound of each request, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether the session still is one. */
+  usable(): boolean;
+  /** Why it is not. */
+  gone(): TunnelError;
+  /** A request was not answered: is the session alive? */
+  onSilence(): void;
+  /** A channel that counts from now on; `peer` is who came. */
+  adopt(peer: Address): SessionChannel;
+  onReleased(): void;
+}
+
+/** A reload or a stop waits for a listener to be given up, but not for a server that does not answer. */
+const CANCEL_MS = 2_000;
+
+/** Who comes to a Unix socket is on the host itself, and has no address (OpenSSH PROTOCOL, section 2.4). */
+const SOCKET_CLIENT: Originator = { address: '127.0.0.1', port: 0 };
+
+/** What one session listens on at the far side, and where the connections from there go. */
+export class RemoteListeners {
+  readonly #client: Client;
+  readonly #deps: RemoteListenersDependencies;
+  readonly #listeners = new Set<FarListener>();
+  readonly #receivers = new Map<string, (incoming: IncomingConnection) => void>();
+
+  constructor(client: Client, deps: RemoteListenersDependencies) {
+    this.#client = client;
+    this.#deps = deps;
+    // OpenSSH echoes the address as it was requested.
+    client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+      const key = formatAddress({ kind: 'tcp', host: destIP, port: destPort });
+      this.#arrived(key, { address: srcIP, port: srcPort }, accept, reject);
+    });
+    client.on('unix connection', ({ socketPath }, accept, reject) => {
+      const key = formatAddress({ kind: 'unix', path: socketPath });
+      // Its types share this event with the server's side; a client gets a client's channel.
+      this.#arrived(key, SOCKET_CLIENT, () => accept() as ClientChannel, reject);
+    });
+  }
+
+  /** Listeners that are not released. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    const key = formatAddress(address);
+    const listener: FarListener = {
+      bind: async (signal) => {
+        this.#receivers.set(key, onConnection);
+        await this.#bind(address, signal);
+      },
+      cancel: async () => {
+        const confirmed = await this.#cancel(address);
+        // A connection that the server took before it stopped has arrived by now: its channel came before the reply.
+        if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
+        return confirmed;
+      },
+      release: () => {
+        if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
+        if (this.#listeners.delete(listener)) this.#deps.onReleased();
+      },
+    };
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  async #bind(address: Address, signal: AbortSignal): Promise<void> {
+    const where = formatAddress(address);
+    const refused = (cause: Error) =>
+      new TunnelError('remote_listen_denied', `the server refused to listen on ${where}`, { cause });
+    await this.#answer(
+      this.#deps.timeoutMs,
+      signal,
+      // Without a callback ssh2 would not remember the forward, and reject every connection of it.
+      (callback) =>
+        address.kind === 'unix'
+          ? this.#client.openssh_forwardInStreamLocal(address.path, callback)
+          : this.#client.forwardIn(address.host, address.port, callback),
+      refused,
+      `to listen on ${where}`,
+    );
+  }
+
+  async #cancel(address: Address): Promise<boolean> {
+    const where = formatAddress(address);
+    // Cancelling what the server does not know of is an error there: nothing to be done about it here.
+    const refused = (cause: Error) => new TunnelError('internal', `the server did not listen on ${where}`, { cause });
+    try {
+      await this.#answer(
+        CANCEL_MS,
+        undefined,
+        (callback) =>
+          address.kind === 'unix'
+            ? this.#client.openssh_unforwardInStreamLocal(address.path, callback)
+            : this.#client.unforwardIn(address.host, address.port, callback),
+        refused,
+        `to stop listening on ${where}`,
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The reply to a global request (RFC 4254 section 4), bounded in time. */
+  #answer(
+    ms: number,
+    signal: AbortSignal | undefined,
+    send: (callback: (error?: Error | null) => void) => void,
+    refused: (cause: Error) => TunnelError,
+    what: string,
+  ): Promise<void> {
+    const silent = () => {
+      this.#deps.onSilence();
+      return new TunnelError('connection_reset', `the server did not answer within ${ms} ms the request ${what}`);
+    };
+    return withDeadline(ms, signal, silent, (bounded) => abortable(this.#request(send, refused), bounded));
+  }
+
+  #request(
+    send: (callback: (error?: Error | null) => void) => void,
+    refused: (cause: Error) => TunnelError,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      try {
+        send((error) => {
+          if (!error) resolve();
+          // ssh2 also answers by itself what was still open when the connection died.
+          else reject(this.#deps.usable() ? refused(error) : this.#deps.gone());
+        });
+      } catch {
+        // ssh2 throws when its socket is no longer writable.
+        reject(this.#deps.gone());
+      }
+    });
+  }
+
+  #arrived(key: string, originator: Originator, accept: () => ClientChannel, reject: () => void): void {
+    const receiver = this.#receivers.get(key);
+    if (!receiver) {
+      reject();
+      return;
+    }
+    const channel = this.#deps.adopt({ kind: 'tcp', host: originator.address, port: originator.port });
+    let answered = false;
+    receiver({
+      originator,
+      accept: () => {
+        if (answered || !this.#deps.usable()) throw this.#deps.gone();
+        answered = true;
+        return channel.confirmed(accept());
+      },
+      reject: () => {
+        if (answered) return;
+        answered = true;
+        if (this.#deps.usable()) reject();
+        channel.declined();
+      },
+    });
+  }
+}

@@ -1,0 +1,223 @@
+import { Socket } from 'node:net';
+import type { Client } from 'ssh2';
+import { TunnelError } from '../../base/errors.ts';
+import type { Address } from '../../base/net/address.ts';
+import { printable } from '../../base/text/printable.ts';
+import type { KeepaliveConfig } from '../../config/config.ts';
+import type { Channel, Originator } from '../channel/channel-source.ts';
+import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
+import { Backlog } from './backlog.ts';
+import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
+import type { HandshakeStep } from './handshake.ts';
+import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
+import { Keepalive } from './keepalive.ts';
+import { RemoteListeners } from './remote-listeners.ts';
+import { requestKeepalive } from './ssh2-insides.ts';
+import type { Transport } from './transport.ts';
+import type { UserAuth } from './user-auth.ts';
+
+export interface SessionOptions {
+  /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
+  readonly peer: string;
+  readonly username: string;
+  /** What is offered, as shown in errors; nothing secret. */
+  readonly offered: string;
+  /** What would help when the server rejects it; undefined where the usual is right. */
+  readonly ifRejected?: string | undefined;
+  /** Exactly what is offered, in order; nothing else ever is. */
+  readonly authMethods: UserAuth;
+  readonly hostKey: HostKeyPolicy;
+  /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
+  readonly stepTimeoutMs: number;
+  readonly keepalive: KeepaliveConfig;
+  /** A step begins. */
+  readonly onStep?: ((step: HandshakeStep) => void) | undefined;
+}
+
+/** What the two sides agreed on; shown in `/status`. */
+export interface SessionFacts {
+  /** The server's identification string, e.g. `SSH-2.0-OpenSSH_9.2p1`. */
+  readonly server: string;
+  /** Fingerprint of the host key that was accepted. */
+  readonly hostKey: string;
+  readonly kex: string;
+  readonly cipher: string;
+}
+
+/** How a session ended: what went wrong (nothing, if we ended it), and how long the peer had been silent before. */
+export interface SessionEnd {
+  readonly error: TunnelError | undefined;
+  readonly silentMs: number;
+}
+
+/** The peer may take this long to close its side after we said goodbye; then the socket is destroyed. */
+const GOODBYE_MS = 1_000;
+
+/** One authenticated SSH connection. Driven by its socket's close alone; ssh2's errors only explain it. */
+export class Session {
+  readonly facts: SessionFacts;
+  readonly since = new Date();
+  /** Where it goes; undefined over another session. */
+  readonly address: string | undefined;
+  /** Settles once the connection is gone, whoever ended it. */
+  readonly closed: Promise<SessionEnd>;
+  readonly #client: Client;
+  readonly #socket: Transport;
+  readonly #options: SessionOptions;
+  readonly #keepalive: Keepalive;
+  readonly #backlog: Backlog;
+  readonly #channels = new Set<SessionChannel>();
+  readonly #listeners: RemoteListeners;
+  #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
+  #error: TunnelError | undefined;
+  #silentMs = 0;
+
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
+    this.#client = client;
+    this.#socket = socket;
+    this.#options = options;
+    this.facts = facts;
+    this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
+    this.#backlog = new Backlog(socket);
+    this.#keepalive = new Keepalive(options.keepalive, {
+      lifesigns: () => ({
+        received: socket.bytesRead,
+        flushed: socket.bytesWritten - socket.writableLength,
+        backlog: socket.writableLength,
+      }),
+      request: (onReply) => requestKeepalive(client, onReply),
+      onLost: (sinceMs, what) => this.#lost(sinceMs, what),
+      now: () => performance.now(),
+    });
+    this.#listeners = new RemoteListeners(client, {
+      timeoutMs: options.stepTimeoutMs,
+      usable: () => this.usable,
+      gone: () => this.#gone(),
+      onSilence: () => this.check(),
+      adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
+      onReleased: () => this.#endIfDrained(),
+    });
+    client.on('error', (error) => this.#explain(error));
+    // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
+    client.on('end', () => this.#destroyAfter(GOODBYE_MS));
+    this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
+  }
+
+  /** Channels that are open or being opened. */
+  get channels(): number {
+    return this.#channels.size;
+  }
+
+  /** Bytes received from the peer so far, all kinds of traffic. */
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
+  /** Whether new channels may be asked for. */
+  get usable(): boolean {
+    return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  get suspect(): boolean {
+    return this.#keepalive.suspect;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#keepalive.rttMs;
+  }
+
+  /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
+  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    if (!this.usable) throw this.#gone();
+    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
+    return channel.opened(this.#options.stepTimeoutMs, signal);
+  }
+
+  /** A listener on the far side (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
+  listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
+    return this.#listeners.create(address, onConnection);
+  }
+
+  /** Something looked dead through this session: find out at once. */
+  check(): void {
+    if (this.#state !== 'closed') this.#keepalive.check();
+  }
+
+  /** No more use is made of it: it ends as soon as its last channel is closed and its last listener released. */
+  drain(): void {
+    if (this.#state === 'open') this.#state = 'draining';
+    this.#endIfDrained();
+  }
+
+  /** Ends it with SSH_MSG_DISCONNECT (RFC 4253 section 11.1), whatever is still open; once more, with less patience. */
+  end(patienceMs = GOODBYE_MS): Promise<SessionEnd> {
+    if (this.#state === 'open' || this.#state === 'draining') {
+      this.#state = 'ending';
+      this.#client.end();
+    }
+    if (this.#state === 'ending') this.#destroyAfter(patienceMs);
+    return this.closed;
+  }
+
+  /** A channel that counts as the session's from now until it is closed. */
+  #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
+    const channel: SessionChannel = create({
+      gone: () => this.#gone(),
+      deaf: () => (this.suspect ? this.#deaf() : undefined),
+      onOpened: (stream) => this.#backlog.govern(stream),
+      onClosed: () => {
+        this.#channels.delete(channel);
+        this.#endIfDrained();
+      },
+    });
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  #endIfDrained(): void {
+    if (this.#state === 'draining' && this.#channels.size === 0 && this.#listeners.size === 0) void this.end();
+  }
+
+  #lost(sinceMs: number, what: 'silent' | 'deaf'): void {
+    this.#silentMs = sinceMs;
+    const did = what === 'silent' ? 'has been silent' : 'still sends, but has answered nothing';
+    this.#error ??= new TunnelError(
+      'keepalive_lost',
+      `${this.#options.peer} ${did} for ${(sinceMs / 1000).toFixed(1)} s`,
+    );
+    this.#socket.destroy();
+  }
+
+  #explain(error: Error): void {
+    const said = printable(error.message, 120);
+    this.#error ??=
+      error instanceof TunnelError
+        ? error
+        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
+    this.#destroyAfter(GOODBYE_MS);
+  }
+
+  #gone(): TunnelError {
+    return this.#error ?? new TunnelError('connection_reset', `the SSH session to ${this.#options.peer} is closed`);
+  }
+
+  #deaf(): TunnelError {
+    return new TunnelError('keepalive_lost', `${this.#options.peer} answers neither an open nor a keepalive`);
+  }
+
+  #destroyAfter(ms: number): void {
+    const timer = setTimeout(() => this.#socket.destroy(), ms);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  #onClose(): SessionEnd {
+    const ours = this.#state === 'ending';
+    this.#state = 'closed';
+    this.#keepalive.stop();
+    if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
+    // ssh2 ends every channel's stream right after this: now is the last moment to tell a cut from an end.
+    for (const channel of this.#channels) channel.lose();
+    this.#channels.clear();
+    return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
+  }
+}

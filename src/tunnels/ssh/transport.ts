@@ -1,0 +1,75 @@
+import { Duplex } from 'node:stream';
+import type { Channel } from '../channel/channel-source.ts';
+import { BACKLOG_BYTES } from './backlog.ts';
+
+/** What an SSH session runs over: a TCP socket, or a channel of another session. Counters as those of `net.Socket`. */
+export interface Transport extends Duplex {
+  readonly bytesRead: number;
+  /** Includes what still waits to be written. */
+  readonly bytesWritten: number;
+}
+
+/**
+ * A channel as the transport of another session (ssh_config(5), ProxyJump). ssh2's channel cannot serve by itself: its
+ * `destroy()` waits for the peer, and it counts nothing. The counting is one addition a chunk, beside which the chunk's
+ * decryption is what costs.
+ */
+export class ChannelTransport extends Duplex implements Transport {
+  readonly #channel: Channel;
+  #received = 0;
+  #handedOver = 0;
+
+  /** @param lost what the session over this is told when the session under it is gone */
+  constructor(channel: Channel, lost: () => Error) {
+    super({ writableHighWaterMark: BACKLOG_BYTES });
+    this.#channel = channel;
+    const { stream } = channel;
+    stream.on('data', (chunk: Buffer) => {
+      this.#received += chunk.length;
+      // After its end the rest is read and thrown away: an unread channel is never closed, and would count for ever.
+      if (!this.push(chunk) && !this.destroyed) stream.pause();
+    });
+    stream.once('end', () => this.push(null));
+    stream.once('close', () => this.#end());
+    // At once, whatever is still buffered: the session over this could only wait for what never comes.
+    channel.onLost(() => this.destroy(lost()));
+  }
+
+  get bytesRead(): number {
+    return this.#received;
+  }
+
+  get bytesWritten(): number {
+    return this.#handedOver + this.writableLength;
+  }
+
+  override _read(): void {
+    this.#channel.stream.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    const finish = () => {
+      this.#handedOver += chunk.length;
+      done();
+    };
+    const { stream } = this.#channel;
+    if (stream.write(chunk)) finish();
+    else stream.once('drain', finish);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#channel.stream.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#channel.close();
+    done(error);
+  }
+
+  /** The channel takes nothing more; what it has brought is still read. */
+  #end(): void {
+    if (this.readableEnded) this.destroy();
+    else this.once('end', () => this.destroy());
+  }
+}

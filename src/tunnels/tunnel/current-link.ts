@@ -1,0 +1,64 @@
+import { follow } from '../../base/async/follow.ts';
+import { Waiters } from '../../base/async/waiters.ts';
+import type { TunnelError } from '../../base/errors.ts';
+import type { Address } from '../../base/net/address.ts';
+import type { LinkState } from '../../telemetry/status/status.ts';
+import type { Channel, Originator } from '../channel/channel-source.ts';
+import type { FarSession } from '../channel/far-side.ts';
+import { NO_LINK, type TunnelLink } from './tunnel-link.ts';
+
+/** The link of one tunnel, for its whole life. A reload may move the tunnel to another link; clients that wait move along. */
+export class CurrentLink implements TunnelLink {
+  #link: TunnelLink;
+  readonly #moved = new Waiters();
+
+  constructor(link: TunnelLink = NO_LINK) {
+    this.#link = link;
+  }
+
+  get ready(): boolean {
+    return this.#link.ready;
+  }
+
+  get state(): LinkState {
+    return this.#link.state;
+  }
+
+  get lastError(): TunnelError | undefined {
+    return this.#link.lastError;
+  }
+
+  get standIn(): TunnelError | undefined {
+    return this.#link.standIn;
+  }
+
+  get farSessions(): readonly FarSession[] {
+    return this.#link.farSessions;
+  }
+
+  move(link: TunnelLink): void {
+    if (link === this.#link) return;
+    this.#link = link;
+    this.#moved.wake();
+  }
+
+  check(): void {
+    this.#link.check();
+  }
+
+  async whenReady(signal: AbortSignal): Promise<void> {
+    while (!this.ready) {
+      signal.throwIfAborted();
+      const wait = follow(signal);
+      try {
+        await Promise.race([this.#link.whenReady(wait.signal), this.#moved.wait(wait.signal)]);
+      } finally {
+        wait.end();
+      }
+    }
+  }
+
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    return this.#link.open(target, originator, signal);
+  }
+}

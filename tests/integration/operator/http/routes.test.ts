@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { statusText } from '../../../../src/operator/text/status.ts';
+import { status as statusSchema, tunnelStatus } from '../../../../src/telemetry/status/status.ts';
+import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
+import { statusFixture, tunnelFixture } from '../../../support/fakes/status-fixture.ts';
+
+let endpoint: RunningEndpoint;
+beforeAll(async () => {
+  endpoint = await startEndpoint();
+});
+afterAll(() => endpoint.stop());
+beforeEach(() => {
+  endpoint.snapshot = statusFixture();
+  endpoint.alive = true;
+  endpoint.readiness = { applied: true, unbound: [] };
+});
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(endpoint.url + path, { headers });
+
+async function problem(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  const body = (await response.json()) as Record<string, unknown>;
+  expect(body).toMatchObject({
+    type: expect.stringMatching(/^urn:fleet-mesh:problem:[a-z_]+$/),
+    status: response.status,
+    title: expect.any(String),
+    detail: expect.any(String),
+  });
+  return body;
+}
+
+describe('/status', () => {
+  test('is the snapshot, and valid by its schema', async () => {
+    const response = await get('/status');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(statusSchema.parse(await response.json())).toEqual(statusFixture());
+  });
+
+  test.each([
+    ['/status?format=text', '*/*'],
+    ['/status', 'text/plain'],
+    ['/status', 'text/*, application/json;q=0.5'],
+    ['/status?format=text', 'application/json'],
+  ])('%s with Accept: %s is the table', async (path, accept) => {
+    const response = await get(path, { accept });
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(await response.text()).toBe(statusText(statusFixture()));
+  });
+
+  test.each([
+    '*/*',
+    'application/json',
+    'text/plain, application/json',
+    'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+    'text/plain;q=0, */*',
+    ';;;,,,q=zz',
+  ])('Accept: %s is JSON', async (accept) => {
+    const response = await get('/status', { accept });
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  });
+
+  test.each(['?format=xml', '?format=', '?format=text&format=json', '?fromat=text'])(
+    '%s is a problem',
+    async (query) => {
+      const response = await get(`/status${query}`);
+      expect(response.status).toBe(400);
+      await problem(response);
+    },
+  );
+
+  test('HEAD has the headers and no body', async () => {
+    const [head, full] = await Promise.all([fetch(`${endpoint.url}/status`, { method: 'HEAD' }), get('/status')]);
+    expect(head.status).toBe(200);
+    expect(head.headers.get('content-length')).toBe(full.headers.get('content-length'));
+    expect(await head.text()).toBe('');
+  });
+});
+
+describe('/status/{tunnel}', () => {
+  test('is one tunnel', async () => {
+    const response = await get('/status/state-hub');
+    expect(tunnelStatus.parse(await response.json())).toEqual(tunnelFixture());
+  });
+
+  test.each(['nope', '%2e%2e%2fetc%2fpasswd', 'constructor', '__proto__', '%00'])('%s is unknown', async (name) => {
+    const response = await get(`/status/${name}`);
+    expect(response.status).toBe(404);
+    expect(await problem(response)).toMatchObject({ tunnels: ['state-hub'] });
+  });
+});
+
+describe('/livez and /readyz', () => {
+  test('live as long as the daemon makes progress, whatever its peers do', async () => {
+    endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
+    expect((await get('/livez')).status).toBe(200);
+    endpoint.alive = false;
+    const response = await get('/livez');
+    expect(response.status).toBe(503);
+    await problem(response);
+  });
+
+  test('ready is no verdict on peers', async () => {
+    endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
+    const response = await get('/readyz');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ ready: true, reasons: [] });
+  });
+
+  test('not ready says why', async () => {
+    endpoint.readiness = { applied: true, unbound: ['127.0.0.1:18000 is not bound.'] };
+    for (const path of ['/readyz', '/readyz?production=true']) {
+      const response = await get(path);
+      expect(response.status).toBe(503);
+      expect(await problem(response)).toMatchObject({ ready: false, reasons: ['127.0.0.1:18000 is not bound.'] });
+    }
+    // The listener of another tunnel is none of its business.
+    expect((await get('/readyz/state-hub')).status).toBe(200);
+  });
+
+  test('nothing is ready while the daemon starts or stops', async () => {
+    endpoint.readiness = { applied: false, unbound: [] };
+    for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub'])
+      expect((await get(path)).status).toBe(503);
+  });
+
+  test.each([
+    ['up', 200],
+    ['draining', 200],
+    ['retired', 200],
+    ['stopped', 200],
+    ['degraded', 503],
+    ['down', 503],
+    ['unverified', 503],
+  ] as const)('a production tunnel that is %s gives %i', async (state, code) => {
+    const spare = tunnelFixture({ name: 'spare', production: false, state: 'down' });
+    endpoint.snapshot = statusFixture({ tunnels: [tunnelFixture({ state, reason: 'because' }), spare] });
+    const all = await get('/readyz?production=true');
+    expect(all.status).toBe(code);
+    if (code === 503) expect(await problem(all)).toMatchObject({ reasons: [`state-hub is ${state}: because`] });
+    expect((await get('/readyz/state-hub')).status).toBe(code);
+    expect((await get('/readyz?production=false')).status).toBe(200);
+  });
+
+  test.each(['/readyz?prodution=true', '/readyz?production=yes'])('%s does not pass for a yes', async (path) => {
+    expect((await get(path)).status).toBe(400);
+  });
+
+  test('an unknown tunnel is not ready but unknown', async () => {
+    const response = await get('/readyz/nope');
+    expect(response.status).toBe(404);
+    expect(await problem(response)).toMatchObject({ tunnels: ['state-hub'] });
+  });
+});
+
+describe('/metrics', () => {
+  test('is Prometheus text, whatever the state', async () => {
+    endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
+    const response = await get('/metrics');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await response.text()).toContain('fleet_mesh_tunnel_up{tunnel="state-hub"} 0');
+  });
+});
+
+test.each(['/', '/nope', '/status/a/b', '/favicon.ico', '/Status'])('%s lists the paths', async (path) => {
+  const response = await get(path);
+  expect(response.status).toBe(404);
+  expect(await problem(response)).toMatchObject({ paths: expect.arrayContaining(['/status', '/metrics']) });
+});
+
+test('a failure in the daemon shows nothing of its inside', async () => {
+  const failing = () => {
+    throw new Error('secret at /etc/fleet-mesh/key');
+  };
+  await using broken = await startEndpoint({ dependencies: { snapshot: failing } });
+  const response = await fetch(`${broken.url}/status`);
+  expect(response.status).toBe(500);
+  expect(JSON.stringify(await problem(response))).not.toMatch(/secret|\.ts|node_modules|at /);
+  expect(broken.lines.join('')).toContain('secret at');
+});

@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TunnelError } from '../../../../src/base/errors.ts';
+import { DirectSource } from '../../../../src/tunnels/forward/direct-source.ts';
+import type { Detour } from '../../../../src/tunnels/forward/junction.ts';
+import { Usage } from '../../../../src/tunnels/forward/usage.ts';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
+import { pythonClient } from '../../../support/clients/python-client.ts';
+import { loopback } from '../../../support/clients/ssh-session.ts';
+import { echoOnce } from '../../../support/clients/steady-client.ts';
+import { Forwarding } from '../../../support/fakes/forwarding.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { listenLoopback } from '../../../support/peers/loopback.ts';
+import { startAnswerAfterEnd, startEcho, startHalfCloser, startResetter } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+
+let baseline: Holdings;
+let usage: Usage;
+let taken: (TunnelError['code'] | 'ok')[];
+
+beforeEach(async () => {
+  baseline = await takeBaseline(50);
+  [usage, taken] = [new Usage(), []];
+});
+afterEach(() => expectNoLeaks(baseline));
+
+const detour = (port: number, otherwise: Detour['otherwise'] = 'reset'): Detour => ({
+  source: new DirectSource('relay'),
+  target: loopback(port),
+  usage,
+  otherwise,
+  onTaken: (error) => void taken.push(error?.code ?? 'ok'),
+});
+/** A forward without any session, whose clients go by the detour. */
+async function diverted(port: number, otherwise?: Detour['otherwise']): Promise<Forwarding> {
+  const forwarding = await Forwarding.to(1, { whileDown: { kind: 'refuse' } });
+  forwarding.junction.release(detour(port, otherwise));
+  return forwarding;
+}
+
+function dial(port: number): Socket {
+  return connect({ host: '127.0.0.1', port, allowHalfOpen: true }).on('error', () => {});
+}
+
+describe('a connection that goes by a detour', () => {
+  it('carries every byte both ways at once, and is no use of the tunnel', async () => {
+    const [there, back] = [
+      { seed: 1, bytes: 4_000_000 },
+      { seed: 2, bytes: 4_000_000 },
+    ];
+    await using target = await startBulkServer(back);
+    await using tunnel = await diverted(target.port);
+    expect(await exchangeBulk(tunnel.port, there)).toEqual({ ...bulkDigest(back), end: 'fin' });
+    expect(await target.received()).toEqual({ ...bulkDigest(there), end: 'fin' });
+    await waitUntil('it is over', () => usage.open === 0);
+    expect(usage.status()).toMatchObject({
+      opened_total: 1,
+      bytes_to_target: there.bytes,
+      bytes_from_target: back.bytes,
+    });
+    expect(tunnel.usage.status()).toMatchObject({ opened_total: 0, failed_total: 0, last_activity_at: null });
+    expect(tunnel.junction.through).toBe(0);
+  });
+
+  it('is half-closed from either side', async () => {
+    await using answerer = await startAnswerAfterEnd((sent) => `you said ${sent}`);
+    await using tunnel = await diverted(answerer.port);
+    const end = await pythonClient({ port: tunnel.port, send: 'hello', endAfterSend: true });
+    expect(end).toMatchObject({ end: 'fin', head: 'you said hello' });
+
+    await using target = await startHalfCloser('first');
+    tunnel.junction.release(detour(target.port));
+    const socket = dial(tunnel.port);
+    const closed = once(socket, 'close');
+    await once(socket.resume(), 'end');
+    socket.end('later');
+    expect(await target.received()).toBe('later');
+    await closed;
+  });
+
+  it('passes a reset on, both ways', async () => {
+    await using resetter = await startResetter('half of it');
+    await using tunnel = await diverted(resetter.port);
+    expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
+
+    let failure: NodeJS.ErrnoException | undefined;
+    await using target = await listenLoopback((socket) => {
+      socket.resume().on('error', (error) => {
+        failure = error;
+      });
+      socket.write('x');
+    });
+    tunnel.junction.release(detour(target.port));
+    const socket = dial(tunnel.port);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    await waitUntil('the target is let go', () => target.sockets.size === 0);
+    expect(failure?.code).toBe('ECONNRESET');
+  });
+
+  it('is reset where nobody takes it, and goes through the tunnel where it may', async () => {
+    await using tunnel = await diverted(1);
+    expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst', bytes: 0 });
+    expect([tunnel.usage.status().failed_total, usage.status().failed_total]).toEqual([0, 1]);
+    tunnel.junction.release(detour(1, 'tunnel'));
+    // There is no session either, and it does not wait for one: what counts is who is asked.
+    await pythonClient({ port: tunnel.port });
+    expect(taken).toEqual(['target_refused', 'target_refused']);
+    expect(tunnel.usage.status()).toMatchObject({ failed_total: 1, last_activity_at: expect.any(Date) });
+    expect(tunnel.codes).toEqual(['connection_reset']);
+  });
+});
+
+describe('a connection that is held', () => {
+  it('is counted, not read, and goes where the others go when it is released', async () => {
+    await using target = await startEcho();
+    await using tunnel = await Forwarding.to(1);
+    tunnel.junction.hold();
+    const asked = echoOnce(tunnel.port);
+    await waitUntil('it is held', () => tunnel.usage.held === 1);
+    expect(tunnel.junction.through).toBe(0);
+    tunnel.junction.release(detour(target.port));
+    await asked;
+    await waitUntil('it is over', () => usage.open === 0);
+    expect([tunnel.usage.held, usage.status().opened_total, tunnel.heldSeconds.length]).toEqual([0, 1, 1]);
+    // Held for the tunnel, as long as nobody knew better.
+    expect(tunnel.usage.status().last_activity_at).not.toBeNull();
+  });
+
+  it('that goes away meanwhile is let go', async () => {
+    await using tunnel = await Forwarding.to(1);
+    tunnel.junction.hold();
+    const socket = dial(tunnel.port);
+    await waitUntil('it is held', () => tunnel.usage.held === 1);
+    socket.resetAndDestroy();
+    await waitUntil('nobody is held', () => tunnel.usage.held === 0);
+    tunnel.junction.release(undefined);
+  });
+});

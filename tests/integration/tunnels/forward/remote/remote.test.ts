@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TunnelError } from '../../../../../src/base/errors.ts';
+import type { FarSession } from '../../../../../src/tunnels/channel/far-side.ts';
+import { RemoteForward } from '../../../../../src/tunnels/forward/remote/remote.ts';
+import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../../../../support/clients/bulk.ts';
+import { connectSession, loopback, never, SessionSource } from '../../../../support/clients/ssh-session.ts';
+import { echoOnce } from '../../../../support/clients/steady-client.ts';
+import { expectNoLeaks, takeBaseline } from '../../../../support/machine/leaks.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
+import { freePort, listenLoopback } from '../../../../support/peers/loopback.ts';
+import { startEcho, startHalfCloser } from '../../../../support/peers/targets.ts';
+import { waitUntil, within } from '../../../../support/wait-until.ts';
+
+/** A remote forward over sessions that the test opens. */
+class Lab implements AsyncDisposable {
+  readonly sessions: FarSession[] = [];
+  readonly failures: TunnelError[] = [];
+  readonly gaps: (number | undefined)[] = [];
+  readonly usage = new Usage();
+  readonly port: number;
+  readonly forward: RemoteForward;
+  readonly #ends: (() => Promise<unknown>)[] = [];
+
+  constructor(port: number, target: number, maxConnections = 1_024) {
+    this.port = port;
+    this.forward = new RemoteForward(
+      { host: 'far', actor: 'me', listen: loopback(port), target: loopback(target), maxConnections },
+      {
+        source: new SessionSource(),
+        usage: this.usage,
+        sessions: () => this.sessions.filter(({ usable }) => usable),
+        onChange() {},
+        onBound: (gap) => this.gaps.push(gap),
+        onOpened() {},
+        onFailed: (error) => this.failures.push(error),
+        onHeld() {},
+        onAcceptError() {},
+        random: () => 0,
+      },
+    );
+  }
+
+  async connect(sshd: EmbeddedSshd, connectTimeoutMs = 2_000): Promise<void> {
+    const session = await connectSession(sshd, { connectTimeoutMs });
+    this.sessions.push(session);
+    this.#ends.push(() => session.end());
+    this.forward.linkChanged();
+  }
+
+  proven(): Promise<void> {
+    return within('it is proven', this.forward.probeSource.whenReady(never));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.forward.stopAccepting();
+    this.forward.resetAll();
+    await this.forward.whenIdle();
+    await Promise.all(this.#ends.map((end) => end()));
+  }
+}
+
+let sshd: EmbeddedSshd;
+beforeEach(async () => {
+  sshd = await startEmbeddedSshd();
+});
+afterEach(() => sshd[Symbol.asyncDispose]());
+
+async function start(target: number, maxConnections?: number): Promise<Lab> {
+  const lab = new Lab(await freePort(), target, maxConnections);
+  await lab.connect(sshd);
+  await lab.forward.start();
+  return lab;
+}
+
+describe(RemoteForward, () => {
+  it('carries bytes both ways, whole, and leaves nothing behind', async () => {
+    const baseline = await takeBaseline();
+    {
+      const plan = { seed: 3, bytes: 5_000_000 };
+      await using target = await startBulkServer(plan);
+      await using lab = await start(target.port);
+      await lab.proven();
+      expect(target.accepted()).toBe(0);
+      expect(await exchangeBulk(lab.port, plan)).toEqual({ ...bulkDigest(plan), end: 'fin' });
+      await Promise.all(Array.from({ length: 50 }, () => exchangeBulk(lab.port, { seed: 1, bytes: 10 })));
+      await lab.forward.whenIdle();
+      expect(lab.usage.status()).toMatchObject({
+        open: 0,
+        opened_total: 51,
+        bytes_to_target: plan.bytes + 500,
+        bytes_from_target: 51 * plan.bytes,
+      });
+    }
+    await expectNoLeaks(baseline);
+  });
+
+  it('keeps half-closed connections half-open, both ways', async () => {
+    await using closer = await startHalfCloser('bye');
+    await using lab = await start(closer.port);
+    await lab.proven();
+    const client = connect({ host: '127.0.0.1', port: lab.port, allowHalfOpen: true });
+    client.resume();
+    await once(client, 'end');
+    client.end('still talking');
+    expect(await within('the rest', closer.received())).toBe('still talking');
+  });
+
+  it('serves clients that come during the proof, silent ones too', async () => {
+    await using banner = await listenLoopback((socket) => socket.on('error', () => {}).write('hello'));
+    sshd.setChannels({ kind: 'forward', delayMs: 300 });
+    await using lab = await start(banner.port);
+    expect(lab.forward.condition).toMatchObject({ kind: 'unverified' });
+    const client = connect({ host: '127.0.0.1', port: lab.port });
+    const [chunk] = await within('the greeting', once(client, 'data'));
+    expect(String(chunk)).toBe('hello');
+    client.destroy();
+    await lab.proven();
+    expect(banner.accepted()).toBe(1);
+  });
+
+  it('resets the target when the session dies under a connection, and binds on the next', async () => {
+    const ends: string[] = [];
+    await using target = await listenLoopback((socket) => {
+      socket.resume();
+      socket.once('error', () => ends.push('reset'));
+      socket.once('end', () => ends.push('fin'));
+    });
+    await using lab = await start(target.port);
+    await lab.proven();
+    const client = connect({ host: '127.0.0.1', port: lab.port });
+    client.on('error', () => {}).write('half a word');
+    await waitUntil('it is open', () => lab.usage.open === 1);
+    sshd.killSessions('rst');
+    await waitUntil('the target is told', () => ends.length > 0);
+    expect(ends).toEqual(['reset']);
+    expect(lab.forward.condition).toMatchObject({ kind: 'unbound' });
+    await lab.connect(sshd);
+    await lab.proven();
+    expect(lab.gaps).toEqual([undefined, expect.any(Number)]);
+    client.destroy();
+  });
+
+  it('turns a client away whose target refuses, and those beyond max_connections', async () => {
+    await using refused = await start(await freePort());
+    await refused.proven();
+    await expect(echoOnce(refused.port)).rejects.toThrow();
+    expect(refused.failures).toMatchObject([{ code: 'target_refused' }]);
+
+    await using echo = await startEcho();
+    await using lab = await start(echo.port, 1);
+    await lab.proven();
+    const first = connect({ host: '127.0.0.1', port: lab.port });
+    await waitUntil('it is open', () => lab.usage.open === 1);
+    await expect(echoOnce(lab.port)).rejects.toThrow();
+    expect(lab.failures).toMatchObject([{ message: expect.stringContaining('max_connections') }]);
+    expect(lab.usage.status().failed_total).toBe(1);
+    first.destroy();
+  });
+
+  it('does not wait for ever for a server that never answers, and takes back what it asked for', async () => {
+    await using echo = await startEcho();
+    const lab = new Lab(await freePort(), echo.port);
+    sshd.setListens('ignore');
+    await lab.connect(sshd, 200);
+    // Who starts it is not kept waiting either.
+    await within('the start', lab.forward.start(), 1_500);
+    await waitUntil('it has given up the first request', () => {
+      const { condition } = lab.forward;
+      return condition.kind === 'unbound' && condition.error?.code === 'connection_reset';
+    });
+    await lab[Symbol.asyncDispose]();
+  });
+
+  it('gives the listener back when it stops, and open connections live on', async () => {
+    await using echo = await startEcho();
+    await using lab = await start(echo.port);
+    await lab.proven();
+    const client = connect({ host: '127.0.0.1', port: lab.port });
+    await once(client, 'connect');
+    await waitUntil('it is open', () => lab.usage.open === 1);
+    await lab.forward.stopAccepting();
+    await expect(echoOnce(lab.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    client.write('still here');
+    expect(String((await within('an echo', once(client, 'data')))[0])).toBe('still here');
+    client.end();
+    await within('it is idle', lab.forward.whenIdle());
+  });
+});

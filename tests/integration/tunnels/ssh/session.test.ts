@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
+import { dial } from '../../../../src/tunnels/ssh/dial.ts';
+import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
+import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { patient } from '../../../support/patience.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
+import { waitUntil, within } from '../../../support/wait-until.ts';
+
+let sshd: EmbeddedSshd;
+let proxy: FaultProxy;
+let baseline: Holdings;
+
+/** Through the proxy, whose port known_hosts has to know. */
+const throughProxy = () => {
+  const path = join(sshd.directory, 'known_hosts_proxy');
+  writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
+  return { port: proxy.port, knownHosts: path };
+};
+let knownKey: () => string;
+
+beforeEach(async () => {
+  baseline = await takeBaseline(50);
+  sshd = await startEmbeddedSshd();
+  knownKey = () => readFileSync(sshd.knownHostsFile, 'utf8').trim().split(' ').slice(1).join(' ');
+  proxy = await FaultProxy.start(sshd.port);
+});
+afterEach(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await sshd[Symbol.asyncDispose]();
+  await expectNoLeaks(baseline);
+});
+
+describe('a session', () => {
+  it('knows what was agreed on', async () => {
+    const session = await connectSession(sshd);
+    expect(session.facts).toMatchObject({
+      server: expect.stringMatching(/^SSH-2\.0-ssh2js/),
+      hostKey: sshd.hostKeyFingerprint,
+      kex: 'curve25519-sha256',
+      cipher: 'aes128-gcm@openssh.com',
+    });
+    expect(session).toMatchObject({ usable: true, suspect: false, channels: 0 });
+    await waitUntil('the first round trip is measured', () => session.rttMs !== undefined);
+    await expect(session.end()).resolves.toEqual({ error: undefined, silentMs: 0 });
+    expect(session.usable).toBe(false);
+  });
+
+  it('keeps the host key of its first key exchange through a rekey, even when the policy has changed', async () => {
+    const host = hostOf(sshd);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
+    let asked = 0;
+    const socket = await dial({ host: host.address, port: host.port, timeoutMs: 2_000 }, never);
+    const verify = () => {
+      asked++;
+      return undefined;
+    };
+    const session = await openSession(
+      socket,
+      {
+        peer: 'test',
+        username: sshd.user,
+        offered: 'a key',
+        authMethods: authMethods(credential, sshd.user),
+        hostKey: { algorithms: ['ssh-ed25519'], verify },
+        stepTimeoutMs: 2_000,
+        keepalive: host.keepalive,
+      },
+      never,
+    );
+    const [connection] = sshd.connections;
+    await within('the rekey', new Promise<void>((resolve) => connection?.rekey(() => resolve())));
+    await using echo = await startEcho();
+    const { stream } = await session.open(loopback(echo.port), originator, never);
+    stream.end('still here');
+    const [answer] = await once(stream, 'data');
+    expect(String(answer)).toBe('still here');
+    expect(asked).toBe(1);
+    await session.end();
+  });
+
+  it.each(['fin', 'rst'] as const)('says that the server has cut it (%s), and takes no more channels', async (how) => {
+    const session = await connectSession(sshd);
+    sshd.killSessions(how);
+    const { error } = await within('the session is closed', session.closed);
+    expect(error?.code).toBe('connection_reset');
+    await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
+  });
+
+  it('is given up within every × lost_after when its peer freezes', async () => {
+    const session = await connectSession(sshd, { ...throughProxy(), keepalive: { everyMs: 500, lostAfter: 2 } });
+    await waitUntil('the first round trip is measured', () => session.rttMs !== undefined);
+    proxy.pause();
+    const frozenAt = performance.now();
+    const { error, silentMs } = await within('the session is lost', session.closed);
+    expect(error?.code).toBe('keepalive_lost');
+    expect(performance.now() - frozenAt).toBeLessThan(patient(1_500));
+    expect(silentMs).toBeGreaterThan(500);
+  });
+
+  it('ends in bounded time although its peer is frozen', async () => {
+    const session = await connectSession(sshd, throughProxy());
+    proxy.pause();
+    const startedAt = performance.now();
+    await session.end();
+    expect(performance.now() - startedAt).toBeLessThan(patient(2_500));
+  });
+
+  it('is over when its peer has closed its side, although nobody takes what we still send', async () => {
+    const host = hostOf(sshd);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
+    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
+    const session = await openSession(
+      socket,
+      {
+        peer: 'test',
+        username: sshd.user,
+        offered: 'a key',
+        authMethods: authMethods(credential, sshd.user),
+        hostKey: { algorithms: ['ssh-ed25519'], verify: () => undefined },
+        stepTimeoutMs: 2_000,
+        keepalive: host.keepalive,
+      },
+      never,
+    );
+    // As with a full send buffer: no write ever ends.
+    Object.assign(socket, { _write: () => {}, _writev: undefined });
+    session.check();
+    expect(socket.writableLength).toBeGreaterThan(0);
+    proxy.cut();
+    const { error } = await within('the session is closed', session.closed, 3_000);
+    expect(error?.code).toBe('connection_reset');
+  });
+
+  it('ends while it drains when its last channel is closed', async () => {
+    await using echo = await startEcho();
+    const session = await connectSession(sshd);
+    const channel = await session.open(loopback(echo.port), originator, never);
+    session.drain();
+    expect(session.usable).toBe(true);
+    channel.stream.end('bye');
+    channel.stream.resume();
+    await expect(within('the session ends', session.closed)).resolves.toMatchObject({ error: undefined });
+  });
+
+  it('ends at once when it drains without a channel', async () => {
+    const session = await connectSession(sshd);
+    session.drain();
+    await within('the session ends', session.closed);
+  });
+
+  it('does not wait while it drains for an open that nobody waits for', async () => {
+    sshd.setChannels({ kind: 'ignore' });
+    const session = await connectSession(sshd, { connectTimeoutMs: 200 });
+    const opening = session.open(loopback(1), originator, never);
+    session.drain();
+    await expect(opening).rejects.toMatchObject({ code: 'target_unreachable' });
+    await within('the session ends', session.closed);
+  });
+});
+
+describe('a channel', () => {
+  it.each([
+    [{ kind: 'refuse', reason: 1 }, 'forward_denied'],
+    [{ kind: 'refuse', reason: 2, text: 'Connection refused' }, 'target_refused'],
+    [{ kind: 'refuse', reason: 2, text: 'No route to host' }, 'target_unreachable'],
+    [{ kind: 'refuse', reason: 4, text: 'open failed' }, 'target_unreachable'],
+    [{ kind: 'ignore' }, 'target_unreachable'],
+  ] as const)('with the answer %o is %s, and the session lives', async (manner, code) => {
+    sshd.setChannels(manner);
+    const session = await connectSession(sshd, { connectTimeoutMs: 300 });
+    await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code });
+    expect(session).toMatchObject({ usable: true, channels: 0 });
+    await session.end();
+  });
+
+  it("is refused with the server's words, without control characters", async () => {
+    sshd.setChannels({ kind: 'refuse', reason: 2, text: `\u001b[2J\u009b31m${'x'.repeat(5_000)}` });
+    const session = await connectSession(sshd);
+    const refusal = session.open(loopback(1), originator, never);
+    const { message } = await refusal.then(
+      () => new Error('it was opened'),
+      (error: Error) => error,
+    );
+    expect(message).toContain('is not reached from the host');
+    expect(message).not.toMatch(/\p{Cc}/u);
+    expect(message.length).toBeLessThan(300);
+    await session.end();
+  });
+
+  it('fails as lost, not as unreachable, when the server answers nothing', async () => {
+    const session = await connectSession(sshd, { ...throughProxy(), connectTimeoutMs: 600 });
+    proxy.pause('to-server');
+    session.check();
+    await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'keepalive_lost' });
+  });
+
+  it('is closed when it opens after its asker has gone', async () => {
+    await using target = await startEcho();
+    sshd.setChannels({ kind: 'forward', delayMs: 200 });
+    const session = await connectSession(sshd);
+    const gone = new AbortController();
+    const opening = session.open(loopback(target.port), originator, gone.signal);
+    gone.abort(new Error('gone'));
+    await expect(opening).rejects.toThrow('gone');
+    await waitUntil('it was opened', () => target.accepted() === 1);
+    await waitUntil('it is closed', () => target.sockets.size === 0);
+    await session.end();
+  });
+
+  it('fails as the session does when the session dies during the open', async () => {
+    sshd.setChannels({ kind: 'ignore' });
+    const session = await connectSession(sshd);
+    const opening = session.open(loopback(1), originator, never);
+    sshd.killSessions('rst');
+    await expect(opening).rejects.toMatchObject({ code: 'connection_reset' });
+  });
+});

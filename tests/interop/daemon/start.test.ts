@@ -1,0 +1,103 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { echoOnce } from '../../support/clients/steady-client.ts';
+import { runCli } from '../../support/daemon/daemon.ts';
+import { hasSessions, startMesh } from '../../support/daemon/mesh.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+import { startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
+
+/** Seven different mistakes, each on a line of its own. */
+const SEVEN_MISTAKES = `version: 2
+node: nowhere
+endpoint: { listen: 0.0.0.0:9780 }
+hosts:
+  coulombcore: { address: 127.0.0.1, port: 70000, user: tegwick, colour: green }
+actors:
+  atm: { key: ~/.ssh/id, renew_afer: 0.5 }
+tunnels:
+  hub:
+    host: coulombcor
+    actor: atm
+    listen: 127.0.0.1:18000
+    target: 127.0.0.1:8000
+    while_down: { hold: 10 parsecs }
+`;
+
+describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
+  it('lists every mistake of its YAML with its place, and exits with 78', async () => {
+    using temp = tempDir('start');
+    const file = join(temp.path, 'tunnels.yaml');
+    writeFileSync(file, SEVEN_MISTAKES);
+    const { code, stderr } = await runCli(['run', '--config', file]);
+    expect(code).toBe(78);
+    const lines = stderr.trim().split('\n');
+    expect(lines.every((line) => /tunnels\.yaml:\d+:\d+: /.test(line))).toBe(true);
+    const places = new Set(lines.map((line) => /tunnels\.yaml:(\d+:\d+)/.exec(line)?.[1]));
+    expect(places.size).toBeGreaterThanOrEqual(7);
+    expect(stderr).toContain('coulombcore');
+    expect(stderr).toContain('renew_after');
+  });
+
+  it.each([
+    ['no file', undefined],
+    ['an empty one', ''],
+    ['no YAML', 'a: [b'],
+  ])('exits with 78 and a sentence for %s', async (_what, text) => {
+    using temp = tempDir('start');
+    const file = join(temp.path, 'tunnels.yaml');
+    if (text !== undefined) writeFileSync(file, text);
+    const { code, stderr } = await runCli(['run', '--config', file]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('tunnels.yaml');
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('exits with 1 and names the port when its endpoint is taken', async () => {
+    await using sshd = await startSshd();
+    await using first = await startMesh({ sshd, tunnels: { echo: { target: sshd.port } } });
+    await first.waitFor(hasSessions(2));
+    const config = join(sshd.directory, 'second-tunnels.yaml');
+    // Else the control socket would be what is taken.
+    writeFileSync(config, readFileSync(first.configFile, 'utf8').replace('.sock', '.second'));
+    const { code, stderr } = await runCli(['run', '--config', config]);
+    expect(code).toBe(1);
+    const last = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({ level: 'fatal', event: 'daemon.start_failed' });
+    expect(last.msg).toContain(`127.0.0.1:${first.endpointPort}`);
+    expect(last.msg).toMatch(/is taken|in use/);
+    // The one that has it was not disturbed.
+    await first.waitForTunnel('up');
+  });
+
+  it('runs although a listen address is taken, says so, and takes it once it is free', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const squatter = await startEcho();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { taken: { target: echo.port, listen: squatter.port, production: true }, free: { target: echo.port } },
+    });
+    try {
+      const taken = await mesh.waitForTunnel('down', 'taken');
+      expect(taken.last_error).toMatchObject({ code: 'listen_in_use' });
+      expect(mesh.daemon.records()).toContainEqual(
+        expect.objectContaining({ event: 'tunnel.state', tunnel: 'taken', to: 'down', code: 'listen_in_use' }),
+      );
+      expect(taken.reason).toContain(`127.0.0.1:${squatter.port}`);
+      await mesh.waitForTunnel('up', 'free');
+      await echoOnce(mesh.port('free'));
+      const ready = await mesh.daemon.get('/readyz');
+      expect(ready.status).toBe(503);
+      expect(ready.body).toContain('taken');
+      expect((await mesh.daemon.get('/livez')).status).toBe(200);
+    } finally {
+      await squatter.stop();
+    }
+    await mesh.waitForTunnel('up', 'taken', 10_000);
+    await echoOnce(mesh.port('taken'));
+    expect((await mesh.daemon.get('/readyz')).status).toBe(200);
+  });
+});

@@ -1,0 +1,243 @@
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LinkFindings } from '../../../src/machine/doctor/finding.ts';
+import { doctor } from '../../../src/operator/commands/doctor.ts';
+import { generateKey } from '../../support/certificates/keys.ts';
+import { startCertifiedLab } from '../../support/daemon/certified-mesh.ts';
+import { runCli } from '../../support/daemon/daemon.ts';
+import { writeFleetConfig } from '../../support/fakes/fleet-config.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startBanner, startEcho } from '../../support/peers/targets.ts';
+
+let sshd: Sshd;
+let strict: Sshd;
+let echo: LoopbackServer;
+let silent: LoopbackServer;
+
+beforeAll(async () => {
+  if (!has('sshd')) return;
+  [sshd, strict] = await Promise.all([startSshd(), startSshd({ extraConfig: ['AllowTcpForwarding no'] })]);
+  echo = await startEcho();
+  silent = await startBanner('');
+});
+afterAll(async () => {
+  await echo?.stop();
+  await silent?.stop();
+  await Promise.all([sshd?.[Symbol.asyncDispose](), strict?.[Symbol.asyncDispose]()]);
+});
+
+interface Patient {
+  readonly on?: Sshd;
+  readonly host?: Record<string, unknown>;
+  readonly actor?: Record<string, unknown>;
+  readonly tunnel?: Record<string, unknown>;
+  readonly tryCertCommand?: boolean;
+  readonly extra?: Record<string, unknown>;
+}
+
+async function examine(
+  { on = sshd, host = {}, actor = {}, tunnel = {}, tryCertCommand = false, extra = {} }: Patient,
+  ...args: '--json'[]
+) {
+  using temp = tempDir('doctor');
+  const config = writeFleetConfig(temp.path, {
+    endpointPort: await freePort(),
+    host: { port: on.port, user: on.user, known_hosts: on.knownHostsFile, connect_timeout: '2s', ...host },
+    actor: { key: on.clientKeyFile, ...actor },
+    extra,
+    tunnels: { hub: { listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}`, ...tunnel } },
+  });
+  if (args.length === 0) return await runCli(['doctor', '--config', config]);
+  // In this process: a start of the program for each row would take longer than all that they look at.
+  let stdout = '';
+  const out = (text: string) => {
+    stdout += text;
+  };
+  const io = { out, err: () => {}, signal: new AbortController().signal, env: process.env };
+  const code = await doctor({ name: undefined, config, tryCertCommand, json: true }, io);
+  return { code, stdout, stderr: '' };
+}
+
+describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
+  it('finds nothing wrong, one line a step, without a daemon', async () => {
+    const { code, stdout, stderr } = await examine({ tunnel: { probe: { tcp: {} } } });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trim().split('\n');
+    expect(lines[0]).toBe(`coulombcore as atm-fleet-mesh (${sshd.user}@127.0.0.1 port ${sshd.port})`);
+    expect(lines.slice(1, -1).map((line) => line.split(/ {2,}/)[2]?.replace(/:.*/, ''))).toEqual([
+      'known hosts',
+      'credential',
+      'dns',
+      'tcp',
+      'banner',
+      'host key',
+      'authentication',
+      'forward hub',
+      'target hub',
+    ]);
+    expect(stdout).toContain('SSH-2.0-OpenSSH');
+    expect(stdout).toContain('passes the probe');
+    expect(lines.at(-1)).toBe('Nothing is wrong on the way.');
+  });
+
+  it.each<[string, string, string, () => Promise<Patient>]>([
+    [
+      'a name that is none',
+      'dns',
+      'dns_failed',
+      async () => ({ host: { address: 'nowhere.invalid', known_hosts: await knows('nowhere.invalid', sshd) } }),
+    ],
+    [
+      'a wrong port',
+      'tcp',
+      'connect_refused',
+      async () => {
+        const port = await freePort();
+        return { host: { port, known_hosts: await knows(`[127.0.0.1]:${port}`, sshd) } };
+      },
+    ],
+    [
+      'a port where something else is, which waits for us to speak',
+      'banner',
+      'connect_timeout',
+      async () => {
+        return { host: { port: silent.port, known_hosts: await knows(`[127.0.0.1]:${silent.port}`, sshd) } };
+      },
+    ],
+    [
+      'a wrong host key',
+      'host key',
+      'host_key_changed',
+      async () => ({ host: { known_hosts: await knows(`[127.0.0.1]:${sshd.port}`, strict) } }),
+    ],
+    [
+      'an unknown host',
+      'known hosts',
+      'host_key_unknown',
+      async () => ({ host: { known_hosts: await knows('elsewhere', sshd) } }),
+    ],
+    [
+      'a key that others can read',
+      'credential',
+      'key_permissions',
+      async () => ({ actor: { key: await strangersKey(0o644) } }),
+    ],
+    ['a missing key', 'credential', 'key_unreadable', async () => ({ actor: { key: '/nowhere/key' } })],
+    ['a wrong key', 'authentication', 'auth_rejected', async () => ({ actor: { key: await strangersKey(0o600) } })],
+    ['AllowTcpForwarding no', 'forward', 'forward_denied', async () => ({ on: strict })],
+    [
+      'a target that refuses',
+      'target',
+      'target_refused',
+      async () => ({ tunnel: { target: `127.0.0.1:${await freePort()}` } }),
+    ],
+    [
+      'a probe that fails',
+      'target',
+      'target_unreachable',
+      async () => ({ tunnel: { probe: { banner: '220 ', every: '500ms', timeout: '400ms' } } }),
+    ],
+    [
+      'a remote listener that is forbidden',
+      'forward',
+      'remote_listen_denied',
+      async () => ({ on: strict, tunnel: { direction: 'remote' } }),
+    ],
+  ])('stops at %s, and says what to do', async (_, step, errorCode, make) => {
+    const { code, stdout } = await examine(await make(), '--json');
+    const { ok, links } = JSON.parse(stdout) as { ok: boolean; links: LinkFindings[] };
+    const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed');
+    expect({ code, ok, failed: failed.map(({ step: at, error }) => [at, error?.code]) }).toEqual({
+      code: 1,
+      ok: false,
+      failed: [[step, errorCode]],
+    });
+    expect(failed[0]?.error?.hint).toMatch(/\w/);
+  });
+
+  it('offers a rejected credential once, whatever the number of tunnels', async () => {
+    await using lonely = await startSshd();
+    using temp = tempDir('doctor');
+    const key = await strangersKey(0o600);
+    const tunnel = async () => ({ listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}` });
+    const config = writeFleetConfig(temp.path, {
+      endpointPort: await freePort(),
+      host: { port: lonely.port, user: lonely.user, known_hosts: lonely.knownHostsFile },
+      actor: { key },
+      tunnels: { a: await tunnel(), b: await tunnel(), c: await tunnel() },
+    });
+    const { code, stdout } = await runCli(['doctor', 'coulombcore', '--config', config]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/FAIL {2}authentication:.*\[auth_rejected\]\n {8}fix: /);
+    expect(stdout.match(/skip {2}forward [abc]: +there is no session/g)).toHaveLength(3);
+    expect(lonely.log().match(/Failed publickey|Connection (closed|reset) by authenticating user/g)?.length).toBe(1);
+  });
+
+  it('binds a remote listener for a moment, and walks over a jump host, each hop shown', async () => {
+    const remote = await examine({ tunnel: { direction: 'remote' } });
+    expect(remote).toMatchObject({ code: 0 });
+    expect(remote.stdout).toContain('the server may listen on');
+    using temp = tempDir('doctor');
+    const known = await knows(`[127.0.0.1]:${sshd.port}`, sshd);
+    const config = writeFleetConfig(temp.path, {
+      endpointPort: await freePort(),
+      host: { port: sshd.port, user: sshd.user, known_hosts: known, jump: 'bastion' },
+      hosts: { bastion: { address: '127.0.0.1', port: sshd.port, user: sshd.user, known_hosts: sshd.knownHostsFile } },
+      actor: { key: sshd.clientKeyFile },
+      tunnels: { hub: { listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}` } },
+    });
+    const { code, stdout } = await runCli(['doctor', 'hub', '--config', config]);
+    expect({ code, links: stdout.match(/^\S+ as .*/gm) }).toMatchObject({
+      code: 0,
+      links: [/^bastion/, /^coulombcore/].map((name) => expect.stringMatching(name)),
+    });
+    expect(stdout).toMatch(/ok +jump: +through bastion/);
+  });
+
+  it('tries cert_command when it is asked to, where no certificate is kept, and keeps nothing', async () => {
+    await using lab = await startCertifiedLab();
+    const stateDir = join(lab.sshd.directory, 'untouched');
+    const patient = { on: lab.sshd, actor: lab.actor, extra: { state_dir: stateDir } };
+    const untried = await examine(patient, '--json');
+    expect([untried.code, untried.stdout]).toEqual([1, expect.stringContaining('--try-cert-command')]);
+    expect(lab.signing.runs()).toBe(0);
+    const { code, stdout } = await examine({ ...patient, tryCertCommand: true }, '--json');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('certificate SHA256:')]);
+    expect(lab.signing.runs()).toBe(1);
+    expect(existsSync(stateDir)).toBe(false);
+
+    lab.signing.set({ down: 'the CA is having lunch' });
+    const down = await examine({ ...patient, tryCertCommand: true }, '--json');
+    expect([down.code, down.stdout]).toEqual([1, expect.stringContaining('the CA is having lunch')]);
+  });
+
+  it('lists the mistakes of a configuration that cannot be used, and ends with 78', async () => {
+    const { code, stderr } = await examine({ host: { port: 'http' } });
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/tunnels\.yaml:\d+:\d+: hosts\.coulombcore\.port/);
+  });
+
+  async function strangersKey(mode: number): Promise<string> {
+    const directory = tempDir('key').path;
+    const { path } = generateKey(join(directory, 'stranger'));
+    chmodSync(path, mode);
+    return path;
+  }
+
+  /** A known_hosts file in which `name` has the keys of that server. */
+  async function knows(name: string, server: Sshd): Promise<string> {
+    const path = join(tempDir('known').path, 'known_hosts');
+    writeFileSync(
+      path,
+      server
+        .hostKeys()
+        .map(({ publicKey }) => `${name} ${publicKey}\n`)
+        .join(''),
+    );
+    return path;
+  }
+});

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { tempDir } from '../../support/machine/temp-dir.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Runs the built program. */
+function cli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['dist/cli.js', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, FLEET_MESH_CONFIG: undefined, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      out += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      err += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+const SEVEN = 'tests/fixtures/config/invalid/seven-mistakes.yaml';
+
+describe('fleet-mesh check', () => {
+  it('locates seven mistakes of seven kinds, and ends with 78', async () => {
+    const expected = readFileSync(`${ROOT}${SEVEN.replace('.yaml', '.expected')}`, 'utf8');
+    const lines = expected.trimEnd().split('\n');
+    expect(lines).toHaveLength(7);
+    expect(await cli(['check', '--config', SEVEN])).toEqual({
+      code: 78,
+      out: '',
+      err: `${lines.map((line) => `${SEVEN}:${line}\n`).join('')}7 problems\n`,
+    });
+  });
+
+  it('prints the problems as JSON', async () => {
+    const { code, out, err } = await cli(['check', '--json', '--config', SEVEN]);
+    expect({ code, err }).toEqual({ code: 78, err: '' });
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ ok: false, problems: { length: 7 } });
+    expect(result.problems[0]).toEqual({
+      file: SEVEN,
+      line: 2,
+      column: 7,
+      path: 'node',
+      message: 'there is no host "railianc01"; expected railiance01 or coulombcore; did you mean "railiance01"?',
+    });
+  });
+
+  const SUMMARY =
+    'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh; plan: 1 of 9 waves complete\n';
+
+  it('sums a good configuration up, found through the environment', async () => {
+    using home = tempDir('home');
+    mkdirSync(join(home.path, '.ssh'));
+    for (const name of ['known_hosts', 'id_ops']) writeFileSync(join(home.path, '.ssh', name), '');
+    const env = { HOME: home.path, FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' };
+    expect(await cli(['check'], env)).toEqual({ code: 0, out: SUMMARY, err: '' });
+  });
+
+  it('warns of a key and a known_hosts that are not there, which is no mistake of the file', async () => {
+    using home = tempDir('home');
+    const [env, config] = [{ HOME: home.path }, 'config/railiance01-tunnels.yaml'];
+    const warnings = [
+      { path: 'hosts.coulombcore.known_hosts', message: `${home.path}/.ssh/known_hosts does not exist` },
+      { path: 'actors.atm-fleet-mesh.key', message: `${home.path}/.ssh/id_ops does not exist` },
+    ];
+    expect(await cli(['check', '--config', config], env)).toEqual({
+      code: 0,
+      out: SUMMARY,
+      err: warnings.map(({ path, message }) => `${config}: warning: ${path}: ${message}\n`).join(''),
+    });
+    const json = await cli(['check', '--json', '--config', config], env);
+    expect({ code: json.code, result: JSON.parse(json.out) }).toEqual({
+      code: 0,
+      result: { ok: true, problems: [], warnings },
+    });
+  });
+
+  it('takes credential:NAME as it is outside of the unit, where alone it can be looked at', async () => {
+    using home = tempDir('home');
+    mkdirSync(join(home.path, '.ssh'));
+    writeFileSync(join(home.path, '.ssh/known_hosts'), '');
+    const config = join(home.path, 'tunnels.yaml');
+    const yaml = readFileSync(`${ROOT}config/railiance01-tunnels.yaml`, 'utf8');
+    copyFileSync(`${ROOT}config/drain-plan.yaml`, join(home.path, 'drain-plan.yaml'));
+    writeFileSync(config, yaml.replace('key: ~/.ssh/id_ops', 'key: credential:ops').replace(':9780', ':1'));
+    const outside = { HOME: home.path, CREDENTIALS_DIRECTORY: undefined };
+    expect(await cli(['check', '--config', config], outside)).toMatchObject({ code: 0, err: '' });
+    const status = await cli(['status', '--config', config], outside);
+    expect(status).toMatchObject({ code: 2, err: expect.stringMatching(/^fleet-mesh: .*127\.0\.0\.1:1/) });
+    // The daemon itself cannot do without.
+    expect(await cli(['run', '--config', config], outside)).toMatchObject({
+      code: 78,
+      err: expect.stringContaining('$CREDENTIALS_DIRECTORY is not set'),
+    });
+    const inside = { HOME: home.path, CREDENTIALS_DIRECTORY: home.path };
+    expect(await cli(['check', '--config', config], inside)).toMatchObject({
+      code: 0,
+      err: expect.stringContaining(`${home.path}/ops does not exist`),
+    });
+  });
+});
+
+describe('fleet-mesh', () => {
+  it.each([
+    ['an unknown command', ['chek'], /unknown command 'chek'/],
+    ['an unknown option', ['check', '--jason'], /unknown option '--jason'/],
+    ['a missing argument', ['schema'], /missing required argument/],
+    ['a missing option', ['plan', 'done', '2.4'], /required option '--evidence <text>' not specified/],
+    ['an argument too many', ['check', 'extra'], /too many arguments/],
+    ['an unknown schema', ['schema', 'confg'], /no schema "confg"/],
+    ['no command', [], /Usage: fleet-mesh/],
+  ])('ends with 64 and a hint for %s', async (_, args, message) => {
+    const { code, out, err } = await cli(args);
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(err).toMatch(message);
+  });
+
+  it('names its version', async () => {
+    const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+    expect(await cli(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
+  it('prints the JSON Schema of the configuration', async () => {
+    const { code, out } = await cli(['schema', 'config']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual(JSON.parse(readFileSync(`${ROOT}config/tunnels.schema.json`, 'utf8')));
+  });
+});

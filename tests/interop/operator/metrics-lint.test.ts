@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
+import { linkFixture, statusFixture, tunnelFixture } from '../../support/fakes/status-fixture.ts';
+import { missing } from '../../support/machine/capabilities.ts';
+
+const CACHED = '.cache/promtool/promtool';
+
+/** From `$FLEET_MESH_PROMTOOL`, what `scripts/fetch-promtool` left, or `$PATH`. */
+function findPromtool(): string | undefined {
+  const { FLEET_MESH_PROMTOOL } = process.env;
+  const candidates = [FLEET_MESH_PROMTOOL, existsSync(CACHED) ? CACHED : undefined, 'promtool'];
+  return candidates.find((path) => path !== undefined && spawnSync(path, ['--version']).status === 0);
+}
+
+const promtool = findPromtool();
+
+function check(page: string) {
+  const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], { input: page, encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+if (promtool === undefined) missing('promtool', 'run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL');
+
+test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`', async () => {
+  const metrics = createMetrics();
+  metrics.holdSeconds.observe({ tunnel: 'state-hub' }, 0.2);
+  metrics.connectSeconds.observe({ tunnel: 'state-hub' }, 0.002);
+  metrics.probeDurationSeconds.observe({ tunnel: 'state-hub' }, 0.01);
+  const link = { host: 'coulombcore', actor: 'atm-fleet-mesh' };
+  metrics.linkConnectAttempts.inc({ ...link, code: 'connect_refused' });
+  metrics.linkDetectSeconds.observe(link, 3);
+  metrics.linkRecoverSeconds.observe(link, 4);
+  const status = statusFixture({
+    tunnels: [tunnelFixture(), tunnelFixture({ name: 'quoted "name"\\ and\nline', state: 'down', probe: null })],
+    links: [linkFixture(), linkFixture({ host: 'other', state: 'blocked', sessions: [] })],
+  });
+  expect(check(await metrics.renderOwn(status))).toEqual({ status: 0, output: '' });
+  // The whole page, Node's part included, must at least parse: 3 is a lint complaint, 1 an unreadable page.
+  expect([0, 3]).toContain(check(await metrics.render(status)).status);
+});
+
+test.skipIf(promtool === undefined)('the check would notice', () => {
+  expect(check('# TYPE wrong_total gauge\nwrong_total 1\n').status).toBe(3);
+});

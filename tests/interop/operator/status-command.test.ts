@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { status as statusSchema, tunnelStatus } from '../../../src/telemetry/status/status.ts';
+import { runCli, spawnCli } from '../../support/daemon/daemon.ts';
+import { hasSessions, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { requireProgram } from '../../support/machine/find-program.ts';
+import { freePort } from '../../support/peers/loopback.ts';
+import { startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
+import { waitUntil, within } from '../../support/wait-until.ts';
+
+/** Runs a command on a terminal of its own, whose output is the process's standard output. */
+const PTY = [requirePython(), '-I', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'];
+
+function requirePython(): string {
+  return has('python3') ? requireProgram('python3') : '';
+}
+
+describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
+  it('shows tunnels and links in words, and exits with 0 when all is well and 1 when not', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const probe = { tcp: {}, every: '500ms', timeout: '400ms', fall: 1, rise: 1 };
+    const refused = await freePort();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: {
+        good: { target: echo.port, production: true, note: 'the good one' },
+        bad: { target: refused, probe },
+      },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await mesh.waitForTunnel('degraded', 'bad');
+    const config = ['--config', mesh.configFile];
+
+    const all = await runCli(['status', ...config]);
+    expect(all).toMatchObject({ code: 0, stderr: '' });
+    expect(all.stdout).toMatch(/good +up/);
+    expect(all.stdout).toMatch(/bad +degraded/);
+    expect(all.stdout).toContain('refused the connection');
+    expect(all.stdout).toMatch(/coulombcore/);
+    expect(all.stdout).not.toContain('\x1b');
+    expect((await mesh.daemon.get('/status?format=text', { accept: '*/*' })).body).toContain('refused the connection');
+
+    expect((await runCli(['status', 'good', ...config])).code).toBe(0);
+    expect((await runCli(['status', 'bad', ...config])).code).toBe(1);
+    const unknown = await runCli(['status', 'goood', ...config]);
+    expect(unknown).toMatchObject({ code: 4, stdout: '' });
+    expect(unknown.stderr).toContain('Did you mean good?');
+    expect((await runCli(['status', '--nonsense'])).code).toBe(64);
+    expect((await runCli(['status', '--endpoint', 'not an address'])).code).toBe(64);
+
+    const endpoint = ['--endpoint', `http://127.0.0.1:${mesh.endpointPort}`];
+    const json = await runCli(['status', '--json', ...endpoint]);
+    expect(json.code).toBe(0);
+    expect(tunnelOf(statusSchema.parse(JSON.parse(json.stdout)), 'good').note).toBe('the good one');
+    const one = await runCli(['status', 'bad', '--json', ...endpoint]);
+    expect(tunnelStatus.parse(JSON.parse(one.stdout))).toMatchObject({ name: 'bad', state: 'degraded' });
+    expect(one.code).toBe(1);
+
+    await sshd.stop();
+    await mesh.waitForTunnel('down', 'good');
+    const down = await runCli(['status', ...config]);
+    expect(down.code).toBe(1);
+    expect(down.stdout).toContain('no SSH session to coulombcore');
+  });
+
+  it('exits with 2 and a hint when no daemon answers', async () => {
+    const { code, stdout, stderr } = await runCli(['status', '--endpoint', `127.0.0.1:${await freePort()}`]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/nothing listens on/);
+    expect(stderr).toContain('--endpoint');
+  });
+
+  it('--watch prints one line for each change where there is no terminal, and ends with Ctrl-C', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
+    await mesh.waitFor(hasSessions(2));
+    await using watch = spawnCli(['status', '--watch', '--config', mesh.configFile]);
+    await waitUntil('the first line', () => watch.stdout().includes('echo up'));
+    await sshd.stop();
+    await waitUntil('the loss', () => watch.stdout().includes('echo down'));
+    await sshd.restart();
+    await waitUntil('the recovery', () => watch.stdout().split('echo up').length === 3, 15_000, watch.stdout);
+    watch.child.kill('SIGINT');
+    expect(await within('it ends', watch.exit)).toMatchObject({ code: 0 });
+    const lines = watch.stdout().trim().split('\n');
+    expect(lines.every((line) => /^\d{4}-\d\d-\d\dT\S+Z (up|down)/.test(line))).toBe(true);
+    expect(watch.stdout()).not.toContain('\x1b');
+  });
+
+  it('--watch ends by itself once nobody reads it any more', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    await using watch = spawnCli(['status', '--watch', '--config', mesh.configFile]);
+    await waitUntil('the first line', () => watch.stdout().includes('echo up'));
+    watch.child.stdout?.destroy();
+    await sshd.stop();
+    expect(await within('it ends', watch.exit)).toMatchObject({ signal: null });
+    expect(watch.stderr()).toBe('');
+  });
+
+  it.skipIf(!has('python3'))('--watch draws a table in colour on a terminal, again and again', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    const args = ['status', '--watch', '--config', mesh.configFile];
+    await using watch = spawnCli(args, { TERM: 'xterm', NO_COLOR: undefined }, PTY);
+    await waitUntil('three tables', () => watch.stdout().split('\x1b[H').length >= 4, 15_000, watch.stdout);
+    expect(watch.stdout()).toContain('\x1b[32m');
+    expect(watch.stdout()).toContain('Ctrl-C ends');
+  });
+});

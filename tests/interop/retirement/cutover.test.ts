@@ -1,0 +1,303 @@
+import { writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { command } from '../../../src/operator/control/client.ts';
+import { type CutoverResult, cutoverResult } from '../../../src/operator/control/protocol.ts';
+import type { Entry } from '../../../src/retirement/evidence/entry.ts';
+import { openChatter } from '../../support/clients/chatter.ts';
+import { startLoop } from '../../support/clients/request-loop.ts';
+import { echoOnce } from '../../support/clients/steady-client.ts';
+import { type Daemon, runCli, startDaemon } from '../../support/daemon/daemon.ts';
+import { type Mesh, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
+import { controlSocketIn } from '../../support/fakes/fleet-config.ts';
+import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { patient } from '../../support/patience.ts';
+import { type Hub, startHub } from '../../support/peers/hub.ts';
+import type { LoopbackServer } from '../../support/peers/loopback.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+/** How often the daemon is killed; by hand more: `CUTOVER_KILLS=200`. */
+const { CUTOVER_KILLS = '8' } = process.env;
+const KILLS = Number(CUTOVER_KILLS);
+
+describe.skipIf(!has('sshd'))('a cut-over', () => {
+  let sshd: Sshd;
+  let old: Hub;
+  let successor: Hub;
+  beforeAll(async () => {
+    [sshd, old, successor] = await Promise.all([startSshd(), startHub('old'), startHub('new')]);
+  });
+  afterAll(async () => {
+    await Promise.all([old.stop(), successor.stop()]);
+    await sshd[Symbol.asyncDispose]();
+  });
+
+  const never = new AbortController().signal;
+  const HOLD_MS = 2_000;
+  const HEALTH = { http: { path: '/state/health', json: { status: 'ok' } }, every: '500ms', timeout: '500ms', rise: 1 };
+  const COMPARE = [{ path: '/state/summary', fields: ['tasks', 'progress_events'] }];
+  const drain = (to: number, own: Record<string, unknown> = {}) => ({
+    step: '1.1',
+    successor: {
+      target: `127.0.0.1:${to}`,
+      probe: HEALTH,
+      hold: `${HOLD_MS}ms`,
+      verify_for: '1s',
+      ...own,
+    },
+  });
+  const writePlan = (approved: boolean) => {
+    const gate = { id: 'hub-cutover', title: 'Cut-over approval', owner: 'operator', blocks: ['1.1'] };
+    const given = approved ? { approved: { by: 'worsch', at: '2026-07-20T10:00:00Z', evidence: 'decision' } } : {};
+    writeFileSync(
+      join(sshd.directory, 'plan.yaml'),
+      planYaml({ gates: [{ ...gate, ...given }], waves: [wave(1, [], 1)] }),
+    );
+  };
+  const start = async (tunnel: Record<string, unknown>) => {
+    writePlan(true);
+    const mesh = await startMesh({
+      sshd,
+      tunnels: { hub: { target: old.port, ...tunnel } },
+      extra: { plan: 'plan.yaml' },
+    });
+    await mesh.waitForTunnel('up');
+    return mesh;
+  };
+  const socketOf = ({ endpointPort }: Mesh) => controlSocketIn(sshd.directory, endpointPort);
+  const told: string[] = [];
+  const cutover = (mesh: Mesh, dryRun = false) =>
+    command(
+      socketOf(mesh),
+      { command: 'cutover', name: 'hub', dry_run: dryRun },
+      cutoverResult,
+      never,
+      10_000,
+      (line) => told.push(line),
+    );
+  const rollback = (mesh: Mesh) => command(socketOf(mesh), { command: 'rollback', name: 'hub' }, cutoverResult, never);
+  const hubOf = async (daemon: Daemon) => tunnelOf(await daemon.status(), 'hub');
+  const phase = (mesh: Mesh, wanted: string) =>
+    mesh.waitFor((status) => tunnelOf(status, 'hub').cutover?.phase === wanted);
+
+  test('that something is against changes nothing, and says what', async () => {
+    await using mesh = await start({ drain: drain(successor.port, { compare: COMPARE }) });
+    successor.summary = { tasks: 339, progress_events: 5210 };
+    const before = await hubOf(mesh.daemon);
+    const dry = await runCli(['cutover', 'hub', '--dry-run', '--config', mesh.configFile]);
+    expect(dry).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/FAIL {2}GET \/state\/summary: 1 field differs/),
+    });
+    expect(dry.stdout).toMatch(/\/state\/summary tasks: 340 through the tunnel, 339 at the successor/);
+    expect(dry.stdout).toMatch(/^2\. hold: .*2s at most/m);
+    expect((await hubOf(mesh.daemon)).cutover).toEqual(before.cutover);
+
+    expect(await cutover(mesh)).toMatchObject({ outcome: 'blocked' });
+    expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'idle' } });
+
+    successor.summary = old.summary;
+    successor.healthy = false;
+    expect((await cutover(mesh)).reason).toMatch(/successor .* is not well: .*503/);
+    successor.healthy = true;
+    // What the file says when it is asked for, not when the daemon looks next.
+    writePlan(false);
+    const gates = (await cutover(mesh)).checks.find(({ name }) => name === 'gates');
+    expect([gates?.ok, gates?.details.join()]).toEqual([false, 'hub-cutover: Cut-over approval (operator)']);
+    expect((await cutover(mesh, true)).outcome).toBe('blocked');
+    writePlan(true);
+    expect((await cutover(mesh, true)).outcome).toBe('possible');
+    const possible = await runCli(['cutover', 'hub', '--dry-run', '--config', mesh.configFile]);
+    expect(possible).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing is against a cut-over') });
+    expect(await runCli(['cutover', 'hop', '--config', mesh.configFile])).toMatchObject({ code: 4 });
+    expect(await mesh.metric('tunnel_route', { route: 'tunnel' })).toBe(1);
+  });
+
+  test('under load, its way back by itself, and another one lose no request', async () => {
+    await using mesh = await start({ drain: drain(successor.port, { compare: COMPARE }) });
+    const port = mesh.port('hub');
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const kept = startLoop(() => ask(port, agent), 3);
+    const fresh = startLoop(() => ask(port, false), 3);
+    const steady = new Agent({ keepAlive: true, maxSockets: 1 });
+    const fromTunnel = () => hubOf(mesh.daemon).then(({ usage }) => usage.opened_total);
+    try {
+      expect((await ask(port, steady)).hub).toBe('old');
+      await pause(1_000);
+      expect(await cutover(mesh)).toMatchObject({ outcome: 'committed' });
+      expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'successor', cutover: { phase: 'committed' } });
+      const after = await fromTunnel();
+      expect((await ask(port, false)).hub).toBe('new');
+      await pause(300);
+      // Whoever was connected before is served on through the tunnel, and nobody new counts as its use.
+      expect((await ask(port, steady)).hub).toBe('old');
+      const { usage, cutover: moved } = await hubOf(mesh.daemon);
+      expect(usage).toMatchObject({ opened_total: after, held: 0 });
+      expect(usage.open).toBeGreaterThan(0);
+      expect(moved?.usage.opened_total).toBeGreaterThan(50);
+
+      expect(await rollback(mesh)).toMatchObject({ outcome: 'rolled_back' });
+      expect((await ask(port, false)).hub).toBe('old');
+
+      const second = cutover(mesh);
+      await phase(mesh, 'verifying');
+      successor.healthy = false;
+      expect(await second).toMatchObject({
+        outcome: 'rolled_back',
+        reason: expect.stringMatching(/3 times in a row.*503/),
+      });
+      expect((await ask(port, false)).hub).toBe('old');
+      successor.healthy = true;
+      expect(await cutover(mesh)).toMatchObject({ outcome: 'committed' });
+      await pause(300);
+    } finally {
+      successor.healthy = true;
+      const results = await Promise.all([kept.stop(), fresh.stop()]);
+      agent.destroy();
+      steady.destroy();
+      for (const { failures, slowestMs, served } of results) {
+        expect(failures).toEqual([]);
+        expect(slowestMs).toBeLessThan(patient(HOLD_MS + 500));
+        expect(served).toBeGreaterThan(100);
+      }
+    }
+    const { events } = JSON.parse((await mesh.daemon.get('/events')).body) as { events: Entry[] };
+    const phases = events.flatMap(({ event, to }) => (event === 'cutover.phase' ? [to] : []));
+    expect(phases.slice(0, 5)).toEqual(['preflight', 'holding', 'switching', 'verifying', 'committed']);
+  });
+
+  test('to a successor that takes nobody any more serves its clients through the tunnel, and goes back', async () => {
+    await using other = await startHub('new');
+    await using mesh = await start({ drain: drain(other.port, { verify_for: '10s' }) });
+    const loop = startLoop(() => ask(mesh.port('hub'), false), 10);
+    const done = cutover(mesh);
+    await phase(mesh, 'verifying');
+    expect((await ask(mesh.port('hub'), false)).hub).toBe('new');
+    other.refuse();
+    expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('refused') });
+    expect((await loop.stop()).failures).toEqual([]);
+    expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });
+  });
+
+  test('cuts no connection that is open: it stays on the tunnel, and those that come are held no longer than hold', async () => {
+    await using before: LoopbackServer = await startEcho();
+    await using after: LoopbackServer = await startEcho();
+    const target = { probe: { tcp: {}, every: '500ms' }, hold: '500ms', verify_for: '1s' };
+    await using mesh = await start({ target: before.port, drain: drain(after.port, target) });
+    await using chatter = await openChatter(mesh.port('hub'));
+    await chatter.say('before');
+    const done = cutover(mesh);
+    await phase(mesh, 'holding');
+    const waited = await echoOnce(mesh.port('hub'));
+    expect(waited).toBeLessThan(patient(600));
+    expect(await done).toMatchObject({ outcome: 'committed' });
+    await chatter.say('after');
+    expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'successor', usage: { open: 1 } });
+    expect([before.sockets.size, after.accepted() > 0]).toEqual([1, true]);
+  });
+
+  test('is rolled back by a reload that is about it, and forgotten with its section', async () => {
+    await using mesh = await start({ drain: drain(successor.port, { verify_for: '30s' }) });
+    const done = cutover(mesh);
+    await phase(mesh, 'verifying');
+    await mesh.write({
+      tunnels: { hub: { target: old.port, note: 'x', drain: drain(successor.port, { verify_for: '1s' }) } },
+    });
+    await mesh.reload();
+    expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('reload') });
+    expect(await cutover(mesh)).toMatchObject({ outcome: 'committed' });
+    await mesh.write({ tunnels: { hub: { target: old.port, note: 'y', drain: drain(successor.port) } } });
+    await mesh.reload();
+    expect((await hubOf(mesh.daemon)).route).toBe('successor');
+    await mesh.write({ tunnels: { hub: { target: old.port } } });
+    await mesh.reload();
+    expect((await ask(mesh.port('hub'), false)).hub).toBe('old');
+    expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: null });
+  });
+
+  test('that a kill -9 interrupts goes on, on the safe side, from the first moment', {
+    timeout: 40_000 + KILLS * 3_000,
+  }, async () => {
+    await using mesh = await start({ drain: drain(successor.port) });
+    let daemon = mesh.daemon;
+    const port = mesh.port('hub');
+    try {
+      for (let round = 0; round < KILLS; round++) {
+        const running = cutover(mesh).catch((): CutoverResult | undefined => undefined);
+        // A cut-over without clients takes about 1.1 s; the last round is beyond it.
+        const ended = await Promise.race([running, pause(round === KILLS - 1 ? 5_000 : Math.random() * 1_500)]);
+        daemon.signal('SIGKILL');
+        await daemon.exit;
+        await running;
+        daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
+        // The first that is served at all, before anybody has asked how the daemon is.
+        const { hub } = await waitUntil('the port is served', () => ask(port, false).catch(() => undefined));
+        const { route, cutover: found } = tunnelOf(await daemon.waitFor(() => true), 'hub');
+        expect({ hub, route }).toEqual(route === 'successor' ? { hub: 'new', route } : { hub: 'old', route });
+        expect(found?.phase).toEqual(
+          route === 'successor' ? 'committed' : expect.stringMatching(/^(idle|rolled_back)$/),
+        );
+        if (ended) expect(route).toBe('successor');
+        await daemon.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
+        if (route === 'successor') await rollback(mesh);
+      }
+    } finally {
+      await daemon[Symbol.asyncDispose]();
+    }
+  });
+
+  test('leads to retirement: the port stays with the successor, over restarts, and there is no way back but up', async () => {
+    const own = { healthy_for: '1s', verify_for: '1s' };
+    const section = { ...drain(successor.port, own), quiet_for: '1s', rollback: 'fleet-mesh rollback hub' };
+    await using mesh = await start({ drain: section });
+    const cli = (...args: string[]) => runCli([...args, '--config', mesh.configFile]);
+    const running = cli('cutover', 'hub');
+    await phase(mesh, 'verifying');
+    expect((await mesh.daemon.get('/drain/hub')).body).toContain('"cutover_in_progress"');
+    const { code, stdout } = await running;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/preflight\nholding\nswitching\nverifying\ncommitted\n.*fleet-mesh rollback hub/);
+
+    expect(await cli('retire', 'hub', '--wait', '20s')).toMatchObject({ code: 0 });
+    const { pid } = mesh.daemon;
+    expect((await ask(mesh.port('hub'), false)).hub).toBe('new');
+    expect(await cli('rollback', 'hub')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('fleet-mesh up hub'),
+    });
+    process.kill(pid, 'SIGKILL');
+    await mesh.daemon.exit;
+    await using daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
+    const { hub } = await waitUntil('the port is served', () => ask(mesh.port('hub'), false).catch(() => undefined));
+    const { route, usage } = await hubOf(daemon);
+    expect([hub, route]).toEqual(['new', 'successor']);
+    expect(usage).toMatchObject({ opened_total: 0, clients: [] });
+
+    expect(await cli('up', 'hub')).toMatchObject({ code: 0 });
+    await daemon.waitFor((status) => tunnelOf(status, 'hub').state === 'up');
+    expect(await cli('rollback', 'hub')).toMatchObject({ code: 0 });
+    expect((await ask(mesh.port('hub'), false)).hub).toBe('old');
+  });
+});
+
+/** One GET; rejects unless it is answered in full. */
+function ask(port: number, agent: Agent | false): Promise<{ hub: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 10_000 }, (incoming) => {
+      let body = '';
+      incoming.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      incoming.once('error', reject);
+      incoming.once('end', () => resolve(JSON.parse(body) as { hub: string }));
+    });
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer')));
+    outgoing.once('error', reject);
+    outgoing.end();
+  });
+}

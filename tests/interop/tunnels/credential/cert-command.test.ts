@@ -1,0 +1,310 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { splitCommand } from '../../../../src/config/command-line.ts';
+import { type CertCommand, runCertCommand } from '../../../../src/tunnels/credential/cert-command.ts';
+import { generateKey, type KeyFile, keygen } from '../../../support/certificates/keys.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { Mark } from '../../../support/machine/left-behind.ts';
+import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { patient } from '../../../support/patience.ts';
+
+/** As one that a CA has signed looks from the outside; what is in it is not this module's to judge. */
+const CERTIFICATE = 'ssh-ed25519-cert-v01@openssh.com AAAA somebody';
+const SECRET = 'hvs.CAESIBvcanary0123456789';
+const TIMEOUT_MS = 400;
+/** SIGTERM, SIGKILL and the reaping of orphans come on top of the time limit; then some for a busy machine. */
+const LONGEST_MS = TIMEOUT_MS + 1_750 + 2_000;
+
+const never = new AbortController().signal;
+
+/** Whether a descriptor of this process goes to its children (proc(5), fdinfo; O_CLOEXEC). */
+function isInheritable(fd: string): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
+  return (Number.parseInt(flags, 8) & 0o2_000_000) === 0;
+}
+
+describe.skipIf(!has('procfs'))('cert_command', () => {
+  let dir: TempDir;
+  let publicKeyPath = '';
+  let baseline: Holdings;
+
+  const file = (name: string, content: string, mode: number) => {
+    const path = join(dir.path, name);
+    writeFileSync(path, content);
+    chmodSync(path, mode);
+    return path;
+  };
+
+  beforeAll(async () => {
+    dir = tempDir('cert-command');
+    publicKeyPath = join(dir.path, 'atm key.pub');
+    writeFileSync(publicKeyPath, 'ssh-ed25519 AAAA\n');
+    await runCertCommand(commandOf(sh(`echo ${CERTIFICATE}`)), never);
+    baseline = await takeBaseline();
+  });
+
+  afterAll(async () => {
+    await expectNoLeaks(baseline);
+    dir[Symbol.dispose]();
+  });
+
+  function commandOf(argv: readonly string[], differently: Partial<CertCommand> = {}): CertCommand {
+    return { argv, publicKeyPath, timeoutMs: TIMEOUT_MS, env: process.env, ...differently };
+  }
+
+  /** `$1` is the public key. */
+  const sh = (script: string) => ['sh', '-c', script, 'sh', '{pubkey}'];
+
+  /** Runs it to its end; whatever that is, it comes in time and leaves no process behind. */
+  async function run(argv: readonly string[], differently: Partial<CertCommand> = {}): Promise<string> {
+    const mark = new Mark();
+    const started = performance.now();
+    try {
+      return await runCertCommand(commandOf(argv, { env: { ...process.env, ...mark.env }, ...differently }), never);
+    } finally {
+      expect(performance.now() - started).toBeLessThan(patient((differently.timeoutMs ?? TIMEOUT_MS) + LONGEST_MS));
+      expect(mark.living()).toEqual([]);
+    }
+  }
+
+  describe.concurrent('that misbehaves', () => {
+    it.each<[string, string, string | RegExp]>([
+      [
+        'hangs',
+        'echo waiting for a browser >&2; sleep 60',
+        'cert_command did not end within 0.4 s: waiting for a browser',
+      ],
+      [
+        'forks and ignores SIGTERM',
+        "trap '' TERM; sh -c \"trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done\" & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done",
+        'cert_command did not end within 0.4 s',
+      ],
+      ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not end within 0.4 s'],
+      ['reads from its input', 'read answer || { echo no answer >&2; sleep 60; }', /: no answer$/],
+    ])('%s: cert_command_timeout', async (_, script, message) => {
+      await expect(run(sh(script))).rejects.toMatchObject({
+        code: 'cert_command_timeout',
+        message: typeof message === 'string' ? message : expect.stringMatching(message),
+      });
+    });
+
+    it.each<[string, string, string | RegExp]>([
+      ['prints 1 GB', 'exec head -c 1000000000 /dev/zero', /^cert_command printed more than 64 KiB/],
+      [
+        'prints 1 GB from a child, and ends',
+        'head -c 1000000000 /dev/zero & exit 0',
+        // The child may have a word about its lost output.
+        /^cert_command printed more than 64 KiB/,
+      ],
+      [
+        'writes 1 GB to standard error',
+        'echo start >&2; exec head -c 1000000000 /dev/zero >&2',
+        /^cert_command wrote more than 1024 KiB to standard error: \uFFFD$/,
+      ],
+      ['exits 1', 'echo first >&2; echo denied >&2; exit 1', 'cert_command failed with exit code 1: denied'],
+      [
+        'exits 1 with a secret on standard error',
+        `echo "token ${SECRET} is not valid, password=${SECRET}" >&2; exit 1`,
+        'cert_command failed with exit code 1: token [redacted] is not valid, password=[redacted]',
+      ],
+      [
+        'exits 1 with a certificate on its output',
+        `echo ${CERTIFICATE}; exit 1`,
+        'cert_command failed with exit code 1',
+      ],
+      ['is killed', 'kill -9 $$', 'cert_command was ended by SIGKILL'],
+      [
+        'closes its output early and prints nothing',
+        'exec >&-; sleep 0.1',
+        /^cert_command printed nothing, and wrote no /,
+      ],
+      ['asks on the terminal', 'read answer </dev/tty', /^cert_command failed with exit code \d: .*\/dev\/tty/],
+    ])('%s: cert_command_failed', async (_, script, message) => {
+      await expect(run(sh(script))).rejects.toMatchObject({
+        code: 'cert_command_failed',
+        message: typeof message === 'string' ? message : expect.stringMatching(message),
+      });
+    });
+
+    it.each<[string, () => string, string]>([
+      ['is missing', () => join(dir.path, 'missing'), 'does not exist'],
+      ['is not on the PATH', () => 'fleet-mesh-no-such-program', 'is not on the PATH'],
+      ['is not executable', () => file('plain', '#!/bin/sh\n', 0o644), 'is not executable for the daemon user'],
+      ['is a directory', () => dir.path, 'is a directory'],
+      ['names an interpreter that is not there', () => file('lost', '#!/no/such\n', 0o755), 'the interpreter'],
+      ['has NUL in its name', () => 'a\0b', 'is not on the PATH'],
+    ])('%s: cert_command_failed', async (_, program, message) => {
+      await expect(run([program(), '{pubkey}'])).rejects.toMatchObject({
+        code: 'cert_command_failed',
+        message: expect.stringContaining(message),
+      });
+    });
+
+    it('is to run in a directory that is gone: cert_command_failed', async () => {
+      await expect(run(['true'], { workingDirectory: join(dir.path, 'gone') })).rejects.toMatchObject({
+        code: 'cert_command_failed',
+        message: `cert_command cannot be run in ${dir.path}/gone, which is not a directory`,
+      });
+    });
+
+    it('is given up while it runs: nothing of it is left', async () => {
+      const mark = new Mark();
+      const stopping = new AbortController();
+      const env = { ...process.env, ...mark.env };
+      const marker = join(dir.path, 'runs');
+      const done = runCertCommand(
+        commandOf(sh(`touch ${marker}; sleep 60 & sleep 60`), { env, timeoutMs: 60_000 }),
+        stopping.signal,
+      );
+      const reason = expect(done).rejects.toThrow('stopping');
+      await expect.poll(() => existsSync(marker)).toBe(true);
+      stopping.abort(new Error('stopping'));
+      await reason;
+      expect(mark.living()).toEqual([]);
+    });
+  });
+
+  describe.concurrent('that gives a certificate', () => {
+    it.each<[string, string, string]>([
+      ['prints it', `echo ${CERTIFICATE}`, `${CERTIFICATE}\n`],
+      [
+        'prints it without a newline, slowly',
+        `printf '%s' ${CERTIFICATE.slice(0, 9)}; sleep 0.1; printf '%s' '${CERTIFICATE.slice(9)}'`,
+        CERTIFICATE,
+      ],
+      ['leaves a child that holds its output', `sleep 60 & echo ${CERTIFICATE}`, `${CERTIFICATE}\n`],
+      [
+        'leaves a child that ignores SIGTERM',
+        `sh -c "trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
+        `${CERTIFICATE}\n`,
+      ],
+      ['has a child that is a little later', `(sleep 0.1; echo ${CERTIFICATE}) &`, `${CERTIFICATE}\n`],
+      // What of it is a certificate for us is the gate's to say.
+      ['prints two', `echo ${CERTIFICATE}; echo ${CERTIFICATE}`, `${CERTIFICATE}\n${CERTIFICATE}\n`],
+      ['prints garbage', 'echo garbage', 'garbage\n'],
+      ['prints an HTML page', `echo '<!DOCTYPE html><html>'`, '<!DOCTYPE html><html>\n'],
+    ])('%s', async (_, script, output) => {
+      expect(await run(sh(script), { timeoutMs: 5_000 })).toBe(output);
+    });
+
+    it('gets the path of the public key wherever it asks for it, blanks and all, and no shell', async () => {
+      const argv = ['printf', '%s\\n', CERTIFICATE, '{pubkey}', '--key={pubkey}:{pubkey}', '$HOME', '*', ''];
+      const words = [CERTIFICATE, publicKeyPath, `--key=${publicKeyPath}:${publicKeyPath}`, '$HOME', '*', ''];
+      expect(await run(argv)).toBe(`${words.join('\n')}\n`);
+    });
+
+    it('runs where it is told to, without a terminal, in a session of its own, with nothing open but its three', async () => {
+      const script =
+        'pwd; cut -d" " -f1,5,6,7 /proc/$$/stat; readlink /proc/$$/fd/0; ls /proc/$$/fd; echo $0 x-cert-v01@openssh.com x';
+      const [where, stat = '', input, ...rest] = (await run(sh(script), { workingDirectory: dir.path })).split('\n');
+      const [pid, group, session, terminal] = stat.split(' ');
+      expect([where, group, session, terminal, input]).toEqual([dir.path, pid, pid, '0', '/dev/null']);
+      // What this process was itself started with, far up, is none of its making.
+      expect(rest.slice(0, -2).filter((fd) => Number(fd) < 16 || !isInheritable(fd))).toEqual(['0', '1', '2']);
+    });
+
+    it('sees nothing of what is the daemon’s own', async () => {
+      const { PATH } = process.env;
+      const own = {
+        NOTIFY_SOCKET: '/n',
+        LISTEN_FDS: '1',
+        CREDENTIALS_DIRECTORY: '/c',
+        SSH_AUTH_SOCK: '/a',
+        NODE_OPTIONS: '',
+      };
+      const env = { PATH, VAULT_ADDR: 'https://vault.example', ...own };
+      const output = await runCertCommand(commandOf(['sh', '-c', `env; echo ${CERTIFICATE}`], { env }), never);
+      const names = output.split('\n').flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
+      expect(names.filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)).sort()).toEqual([
+        'PATH',
+        'VAULT_ADDR',
+      ]);
+    });
+  });
+
+  describe('that writes a file', () => {
+    let path = '';
+    beforeAll(() => {
+      path = join(dir.path, 'atm key-cert.pub');
+    });
+
+    it('beside the public key is taken at its word, in this run only', async () => {
+      const write = sh(`echo Signed user key; echo ${CERTIFICATE} > "\${1%.pub}-cert.pub"`);
+      expect(await run(write)).toBe(`${CERTIFICATE}\n`);
+      // The same content again counts, as long as it was written.
+      expect(await run(write)).toBe(`${CERTIFICATE}\n`);
+      expect(await run(sh('echo Nothing signed'))).toBe('Nothing signed\n');
+      await expect(run(['true'])).rejects.toMatchObject({ code: 'cert_command_failed' });
+    });
+
+    it('prefers what is printed', async () => {
+      expect(await run(sh(`echo ${CERTIFICATE} | tee "\${1%.pub}-cert.pub" >/dev/null; echo ${CERTIFICATE} 2`))).toBe(
+        `${CERTIFICATE} 2\n`,
+      );
+    });
+
+    it.each([
+      ['is huge', 'head -c 70000 /dev/zero > "$2"', /is larger than 64 KiB/],
+      ['is a link elsewhere', 'ln -sf /etc/passwd "$2"', /cannot be read/],
+      ['is a pipe', 'rm "$2"; mkfifo "$2"', /is not a regular file/],
+      ['is a directory', 'rm "$2"; mkdir "$2"', /is not a regular file/],
+    ])('that %s is refused', async (_, script, message) => {
+      await expect(run(['sh', '-c', script, 'sh', '{pubkey}', path])).rejects.toMatchObject({
+        code: 'cert_command_failed',
+        message: expect.stringMatching(message),
+      });
+    });
+  });
+
+  describe.skipIf(!has('ssh-keygen'))('ssh-keygen -s', () => {
+    let ca: KeyFile;
+    let key: KeyFile;
+    beforeAll(() => {
+      mkdirSync(join(dir.path, 'keys'), { mode: 0o700 });
+      ca = generateKey(join(dir.path, 'keys', 'ca'));
+      key = generateKey(join(dir.path, 'keys', 'atm'));
+    });
+
+    const sign = () => ['ssh-keygen', '-q', '-s', ca.path, '-I', 'atm', '-n', 'atm', '-V', '+5m', '{pubkey}'];
+    const expectSigned = (certificate: string) => {
+      const copy = file('signed-cert.pub', certificate, 0o600);
+      expect(keygen('-L', '-f', copy)).toContain(`Public key: ED25519-CERT ${key.fingerprint}`);
+    };
+
+    it('leaves its certificate beside the public key, run after run', async () => {
+      expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
+      expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
+    });
+
+    it('signs as docs/certificates.md has it', async () => {
+      const page = readFileSync(new URL('../../../../docs/certificates.md', import.meta.url), 'utf8');
+      const lines = [...page.matchAll(/^cert_command: (.*)$/gm)].map(([, line = '']) => splitCommand(line, dir.path));
+      expect(lines).toHaveLength(5);
+      const argv = lines.find((words): words is string[] => 'length' in words && words[0] === 'ssh-keygen') ?? [];
+      mkdirSync(join(dir.path, '.ssh'), { mode: 0o700 });
+      generateKey(join(dir.path, '.ssh', 'user_ca'));
+      expectSigned(await run(argv, { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
+    });
+
+    it('behind a wrapper that prints it', async () => {
+      const wrapper = file(
+        'wrapper',
+        '#!/bin/sh\nset -e\n"$@" >&2\nfor key; do :; done\ncat "$(dirname "$key")/atm-cert.pub"\n',
+        0o755,
+      );
+      expectSigned(await run([wrapper, ...sign()], { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
+    });
+
+    it('that needs a passphrase fails at once, with its own words', async () => {
+      const locked = generateKey(join(dir.path, 'keys', 'locked'), { passphrase: 'canary' });
+      const argv = sign().map((word) => (word === ca.path ? locked.path : word));
+      await expect(run(argv, { publicKeyPath: key.publicPath, timeoutMs: 10_000 })).rejects.toMatchObject({
+        code: 'cert_command_failed',
+        message: expect.stringMatching(/^cert_command failed with exit code 255: .*passphrase/i),
+      });
+      expect(readFileSync(key.publicPath, 'utf8')).toContain(key.publicKey);
+    });
+  });
+});

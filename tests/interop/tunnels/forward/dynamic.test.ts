@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
+import { curl } from '../../../support/clients/curl.ts';
+import { pythonClient, startPythonClient } from '../../../support/clients/python-client.ts';
+import { GREETING, socksAnswer, socksConnect, socksRequest } from '../../../support/clients/socks-client.ts';
+import { hasSessions, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { freePort } from '../../../support/peers/loopback.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startStateHub } from '../../../support/peers/stand-ins.ts';
+import { startBanner, startEcho } from '../../../support/peers/targets.ts';
+
+const HEALTHY = { code: 0, out: '{"status":"ok","db":"connected"}\n', err: '' };
+/** How curl reports a SOCKS5 reply. */
+const refusedWith = (reply: number) => ({ code: 97, err: expect.stringMatching(new RegExp(`\\(${reply}\\)$`)) });
+const BAD_REQUEST = expect.stringContaining('This is a SOCKS5 proxy');
+
+describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () => {
+  it('serves what allow covers, by address and by name, and says clearly why not the rest', async () => {
+    await using sshd = await startSshd();
+    await using hub = await startStateHub();
+    const nobody = await freePort();
+    const allow = [`127.0.0.0/8:${hub.port}`, `localhost:${hub.port}`, `127.0.0.1:${nobody}`, '*.invalid:80'];
+    await using mesh = await startMesh({ sshd, tunnels: { socks: { direction: 'dynamic', allow } } });
+    await mesh.waitFor(hasSessions(2));
+    const proxy = `127.0.0.1:${mesh.port('socks')}`;
+    const path = `${hub.port}/state/health`;
+
+    const served = await Promise.all([
+      curl('--socks5', proxy, `http://127.0.0.1:${path}`),
+      curl('--socks5-hostname', proxy, `http://localhost:${path}`),
+      curl('--socks5-hostname', proxy, `http://LOCALHOST:${path}`),
+      curl('--socks5-hostname', proxy, `http://127.0.0.1:${path}`),
+      // An IPv4-mapped address is the IPv4 address.
+      curl('--socks5', proxy, `http://[::ffff:127.0.0.1]:${path}`),
+      curl('--socks5', `user:secret@${proxy}`, `http://127.0.0.1:${path}`),
+    ]);
+    expect(served).toEqual(served.map(() => HEALTHY));
+
+    expect(await curl('--socks5', proxy, `http://127.0.0.1:${nobody}/`)).toMatchObject(refusedWith(5));
+    expect(await curl('--socks5', proxy, `http://10.0.0.1:${path}`)).toMatchObject(refusedWith(2));
+    expect(await curl('--socks5', proxy, 'http://127.0.0.1:1/')).toMatchObject(refusedWith(2));
+    expect(await curl('--socks5', proxy, `http://[::1]:${path}`)).toMatchObject(refusedWith(2));
+    // It would resolve to 127.0.0.1, but a name is no address.
+    expect(await curl('--socks5-hostname', proxy, `http://ip6-localhost:${path}`)).toMatchObject(refusedWith(2));
+    expect(await curl('--socks5-hostname', proxy, 'http://nowhere.invalid/')).toMatchObject(refusedWith(4));
+    expect(await curl('--socks4', proxy, `http://127.0.0.1:${path}`)).toMatchObject({
+      code: 97,
+      err: expect.stringContaining('(91), request rejected'),
+    });
+    expect(await curl('--proxy', `http://${proxy}`, `http://127.0.0.1:${path}`)).toEqual({
+      code: 0,
+      out: BAD_REQUEST,
+      err: '',
+    });
+    expect(await curl('--proxytunnel', '--proxy', `http://${proxy}`, `http://127.0.0.1:${path}`)).toMatchObject({
+      code: 56,
+      err: expect.stringContaining('400'),
+    });
+
+    const socks = await mesh.waitForTunnel('up');
+    expect(socks).toMatchObject({
+      direction: 'dynamic',
+      reason: null,
+      probe: null,
+      usage: { open: 0, opened_total: 6 },
+    });
+    expect(socks.target).toBe(`allow 127.0.0.0/8:${hub.port}, localhost:${hub.port}, 127.0.0.1:${nobody}, …`);
+    expect(socks.usage.failed_total).toBe(9);
+  });
+
+  it('logs a denied destination once, and stays up', async () => {
+    await using sshd = await startSshd();
+    const tunnels = { socks: { direction: 'dynamic', allow: ['10.0.0.1:80'] } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitFor(hasSessions(2));
+    const proxy = `127.0.0.1:${mesh.port('socks')}`;
+    for (let time = 0; time < 3; time += 1) await curl('--socks5', proxy, 'http://10.0.0.2/');
+    await curl('--socks5', proxy, 'http://10.0.0.3/');
+
+    const turnedAway = mesh.daemon.records().filter(({ event }) => event === 'client.turned_away');
+    expect(turnedAway.map(({ level, msg }) => [level, msg])).toEqual([
+      ['warn', 'a client asked for 10.0.0.2:80, which allow does not cover'],
+      ['warn', 'a client asked for 10.0.0.3:80, which allow does not cover'],
+    ]);
+    expect(await mesh.waitForTunnel('up')).toMatchObject({ usage: { failed_total: 4, opened_total: 0 } });
+  });
+
+  it('follows a reload of allow, and tells a server that forbids what allow covers', async () => {
+    await using hub = await startStateHub();
+    await using sshd = await startSshd({ extraConfig: [`PermitOpen 127.0.0.1:${hub.port}`] });
+    const socks = (allow: string[]) => ({ tunnels: { socks: { direction: 'dynamic', allow } } });
+    await using mesh = await startMesh({ sshd, ...socks(['10.0.0.1:80']) });
+    await mesh.waitFor(hasSessions(2));
+    const ask = () => curl('--socks5', `127.0.0.1:${mesh.port('socks')}`, `http://127.0.0.1:${hub.port}/state/health`);
+    expect(await ask()).toMatchObject(refusedWith(2));
+    await mesh.write(socks(['127.0.0.1:*']));
+    expect((await mesh.reload()).config.last_reload).toMatchObject({ ok: true });
+    expect(await ask()).toEqual(HEALTHY);
+
+    expect(await curl('--socks5', `127.0.0.1:${mesh.port('socks')}`, 'http://127.0.0.1:1/')).toMatchObject(
+      refusedWith(2),
+    );
+    expect((await mesh.waitForTunnel('degraded')).reason).toContain('the server forbids a channel to 127.0.0.1:1');
+    expect(await ask()).toEqual(HEALTHY);
+    await mesh.waitForTunnel('up');
+  });
+
+  it('lets a client wait for its reply while the link is down', async () => {
+    await using sshd = await startSshd();
+    await using hub = await startStateHub();
+    const socks = { direction: 'dynamic', allow: [`127.0.0.1:${hub.port}`], while_down: { hold: '15s' } };
+    await using mesh = await startMesh({ sshd, tunnels: { socks } });
+    await mesh.waitFor(hasSessions(2));
+    await sshd.stop();
+    await mesh.waitForTunnel('down');
+    const answer = curl('--socks5', `127.0.0.1:${mesh.port('socks')}`, `http://127.0.0.1:${hub.port}/state/health`);
+    await mesh.waitFor(({ tunnels: [tunnel] }) => tunnel?.usage.held === 1);
+    await sshd.restart();
+    expect(await answer).toEqual(HEALTHY);
+  });
+
+  it('carries 32 MB each way at once, counted to the byte', async () => {
+    const there = { seed: 1, bytes: 32_000_000 };
+    const back = { seed: 2, bytes: 32_000_000 };
+    await using sshd = await startSshd();
+    await using target = await startBulkServer(back);
+    const tunnels = { socks: { direction: 'dynamic', allow: [`127.0.0.1:${target.port}`] } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitFor(hasSessions(2));
+    const client = await socksConnect({ host: '127.0.0.1', port: mesh.port('socks') }, '127.0.0.1', target.port);
+    const [sent, got] = await Promise.all([target.received(), exchangeBulk(client, there)]);
+    expect(sent).toEqual({ ...bulkDigest(there), end: 'fin' });
+    expect(got).toEqual({ ...bulkDigest(back), end: 'fin' });
+    const { usage } = await mesh.waitForTunnel('up');
+    expect(usage).toMatchObject({ open: 0, bytes_to_target: there.bytes, bytes_from_target: back.bytes });
+  });
+
+  it('loses nothing of a client that sends everything at once and half-closes', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const tunnels = { socks: { direction: 'dynamic', allow: [`localhost:${echo.port}`] } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitFor(hasSessions(2));
+    const early = Buffer.alloc(300_000, 'early ');
+    const send = Buffer.concat([GREETING, socksRequest('localhost', echo.port), early]);
+    const result = await pythonClient({ port: mesh.port('socks'), send, endAfterSend: true });
+    const whole = Buffer.concat([socksAnswer(0), early]);
+    expect(result).toMatchObject({
+      end: 'fin',
+      bytes: whole.length,
+      sha256: createHash('sha256').update(whole).digest('hex'),
+    });
+  });
+
+  it('resets a client whose session dies under it', async () => {
+    await using sshd = await startSshd();
+    await using target = await startBanner('hello');
+    const tunnels = { socks: { direction: 'dynamic', allow: [`127.0.0.1:${target.port}`] } };
+    await using mesh = await startMesh({ sshd, tunnels, host: { sessions: 1 } });
+    await mesh.waitFor(hasSessions(1));
+    const send = Buffer.concat([GREETING, socksRequest('127.0.0.1', target.port)]);
+    await using client = startPythonClient({ port: mesh.port('socks'), send });
+    await client.received(socksAnswer(0).length + 5);
+    sshd.killSessions();
+    expect(await client.result).toMatchObject({ end: 'rst', bytes: socksAnswer(0).length + 5 });
+  });
+});

@@ -1,0 +1,107 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
+import { pythonClient, startPythonClient } from '../../../support/clients/python-client.ts';
+import { hasSessions, type Mesh, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
+import { startAnswerAfterEnd, startHalfCloser, startResetter, startSilent } from '../../../support/peers/targets.ts';
+import { within } from '../../../support/wait-until.ts';
+
+const MEGABYTE = 1_000_000;
+
+async function tunnelTo(sshd: Sshd, target: number): Promise<Mesh> {
+  const mesh = await startMesh({ sshd, tunnels: { tunnel: { target } } });
+  await mesh.waitFor(hasSessions(2));
+  return mesh;
+}
+
+describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
+  it('is a reset, never a clean end, when the session dies in the middle of a download', async () => {
+    await using sshd = await startSshd();
+    await using target = await startBulkServer({ seed: 3, bytes: 2_000 * MEGABYTE });
+    await using mesh = await tunnelTo(sshd, target.port);
+    const clients = Array.from({ length: 3 }, () => startPythonClient({ port: mesh.port('tunnel') }));
+    await Promise.all(clients.map((client) => client.received(MEGABYTE)));
+    sshd.killSessions();
+    for (const client of clients) {
+      const { end, bytes } = await client.result;
+      expect(end).toBe('rst');
+      expect(bytes).toBeLessThan(2_000 * MEGABYTE);
+    }
+    expect((await mesh.waitForTunnel('up')).usage.open).toBe(0);
+  });
+
+  it('is a reset as well for a connection on which nothing moves', async () => {
+    await using sshd = await startSshd();
+    await using target = await startSilent();
+    await using mesh = await tunnelTo(sshd, target.port);
+    await using client = startPythonClient({ port: mesh.port('tunnel'), send: 'are you there?' });
+    await client.connected;
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 1);
+    sshd.killSessions();
+    expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
+  });
+
+  it('of the client reaches a target that answers only then', async () => {
+    await using sshd = await startSshd();
+    await using target = await startAnswerAfterEnd((text) => `${text.length} characters`);
+    await using mesh = await tunnelTo(sshd, target.port);
+    const send = 'x'.repeat(300_000);
+    expect(await pythonClient({ port: mesh.port('tunnel'), send, endAfterSend: true })).toMatchObject({
+      end: 'fin',
+      head: '300000 characters',
+    });
+  });
+
+  it('of the target leaves the other direction open', async () => {
+    await using sshd = await startSshd();
+    await using target = await startHalfCloser('welcome');
+    await using mesh = await tunnelTo(sshd, target.port);
+    const socket = connect({ host: '127.0.0.1', port: mesh.port('tunnel'), allowHalfOpen: true });
+    const ended = new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.once('end', () => resolve(text));
+    });
+    expect(await within('the target ends', ended)).toBe('welcome');
+    socket.write('long after your ');
+    socket.end('end');
+    expect(await within('the rest arrives', target.received())).toBe('long after your end');
+  });
+
+  it('of a target that ended first does not cost the client what it still sends', async () => {
+    await using sshd = await startSshd();
+    await using target = await startBulkServer();
+    await using mesh = await tunnelTo(sshd, target.port);
+    const plan = { seed: 4, bytes: 40 * MEGABYTE };
+    const [received] = await Promise.all([target.received(), exchangeBulk(mesh.port('tunnel'), plan)]);
+    expect(received).toEqual({ ...bulkDigest(plan), end: 'fin' });
+  });
+
+  it('by a reset of the client closes the connection of the target', async () => {
+    await using sshd = await startSshd();
+    await using target = await startSilent();
+    await using mesh = await tunnelTo(sshd, target.port);
+    const socket = connect({ host: '127.0.0.1', port: mesh.port('tunnel') });
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 1);
+    const [atTarget] = [...target.sockets];
+    const closed = new Promise<void>((resolve) => atTarget?.once('close', () => resolve()));
+    atTarget?.resume().once('end', () => atTarget.end());
+    socket.resetAndDestroy();
+    await within('the target sees the end', closed);
+    const { usage } = (await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 0)).tunnels[0] ?? {};
+    expect(usage).toMatchObject({ opened_total: 1, failed_total: 0 });
+  });
+
+  it('by a reset of the target ends the client, with every byte that sshd passed on', async () => {
+    await using sshd = await startSshd();
+    await using target = await startResetter('last words');
+    await using mesh = await tunnelTo(sshd, target.port);
+    // sshd tells an end from a reset to nobody: both are SSH_MSG_CHANNEL_EOF, as with ssh -L.
+    const { end } = await pythonClient({ port: mesh.port('tunnel'), timeoutMs: 10_000 });
+    expect(['fin', 'rst']).toContain(end);
+  });
+});

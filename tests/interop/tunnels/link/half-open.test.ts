@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { pythonClient, startPythonClient } from '../../../support/clients/python-client.ts';
+import { echoOnce } from '../../../support/clients/steady-client.ts';
+import { hasSessions, knownBehind, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { patient } from '../../../support/patience.ts';
+import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
+
+describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent: true }, () => {
+  it('is noticed within 15 s by default, whoever is on it is reset, whoever comes is held and served', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    await using mesh = await startMesh({
+      sshd,
+      host: { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) },
+      tunnels: { echo: { target: echo.port, while_down: { hold: '30s' } } },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await using witness = startPythonClient({ port: mesh.port('echo'), send: 'hello' });
+    await witness.received(5);
+
+    proxy.pause();
+    const pausedAt = performance.now();
+    const lost = await mesh.waitFor((status) => linkOf(status).state !== 'up', 20_000);
+    const noticedMs = performance.now() - pausedAt;
+    expect(noticedMs).toBeLessThan(patient(15_500));
+    expect(linkOf(lost).last_error).toMatchObject({ code: 'keepalive_lost' });
+    expect(lost.tunnels[0]?.reason).toMatch(/silent for/);
+    expect(await witness.result).toMatchObject({ end: 'rst', head: 'hello' });
+    expect(await mesh.metric('link_detect_seconds_count')).toBe(2);
+    const sum = await mesh.metric('link_detect_seconds_sum');
+    expect(sum / 2).toBeGreaterThan(8);
+    expect(sum / 2).toBeLessThanOrEqual(15);
+
+    const held = [1, 2, 3].map((each) => echoOnce(mesh.port('echo'), `held ${each}`, 30_000));
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.held === 3);
+    proxy.resume();
+    await Promise.all(held);
+    await mesh.waitForTunnel('up');
+    process.stderr.write(`half-open: noticed after ${(noticedMs / 1000).toFixed(1)} s\n`);
+  });
+
+  it('is noticed as fast as it is asked for, and recovery is measured', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    await using mesh = await startMesh({
+      sshd,
+      host: {
+        port: proxy.port,
+        known_hosts: knownBehind(sshd, proxy.port),
+        keepalive: { every: '500ms', lost_after: 2 },
+        connect_timeout: '1s',
+      },
+      tunnels: { echo: { target: echo.port, while_down: { hold: '10s' } } },
+    });
+    await mesh.waitFor(hasSessions(2));
+    for (let time = 1; time <= 2; time++) {
+      proxy.pause();
+      const pausedAt = performance.now();
+      await mesh.waitFor((status) => linkOf(status).state !== 'up');
+      expect(performance.now() - pausedAt).toBeLessThan(patient(2_000));
+      const held = echoOnce(mesh.port('echo'));
+      await mesh.waitFor((status) => linkOf(status).last_error?.code === 'connect_timeout');
+      proxy.resume();
+      await held;
+      await mesh.waitFor(hasSessions(2));
+    }
+    expect(await mesh.metric('link_recover_seconds_count')).toBe(2);
+    expect(await mesh.metric('link_up')).toBe(1);
+  });
+
+  it('is noticed by new keepalive settings as soon as they are reloaded', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    const host = { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) };
+    const tunnels = { echo: { target: echo.port } };
+    await using mesh = await startMesh({
+      sshd,
+      host: { ...host, keepalive: { every: '60s', lost_after: 9 } },
+      tunnels,
+    });
+    await mesh.waitFor(hasSessions(2));
+    await mesh.write({ host: { ...host, keepalive: { every: '500ms', lost_after: 2 } } });
+    await mesh.reload();
+    await mesh.waitFor(hasSessions(2));
+    proxy.pause();
+    await mesh.waitFor((status) => linkOf(status).state !== 'up', 5_000);
+  });
+
+  it('is found out at once by a probe that fails, long before the keepalive would', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using proxy = await FaultProxy.start(sshd.port);
+    await using mesh = await startMesh({
+      sshd,
+      host: {
+        port: proxy.port,
+        known_hosts: knownBehind(sshd, proxy.port),
+        keepalive: { every: '2s', lost_after: 30 },
+      },
+      tunnels: { echo: { target: echo.port, probe: { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 } } },
+    });
+    await mesh.waitForTunnel('up');
+    await mesh.waitFor(hasSessions(2));
+    proxy.pause();
+    const lost = await mesh.waitFor((status) => linkOf(status).state !== 'up', 10_000);
+    expect(lost.tunnels[0]).toMatchObject({ state: 'down' });
+    proxy.resume();
+    await mesh.waitForTunnel('up');
+    expect(await pythonClient({ port: mesh.port('echo'), send: 'ping', endAfterSend: true })).toMatchObject({
+      end: 'fin',
+      head: 'ping',
+    });
+  });
+});

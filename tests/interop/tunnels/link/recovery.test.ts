@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { pythonClient } from '../../../support/clients/python-client.ts';
+import { echoOnce, startSteadyClient } from '../../../support/clients/steady-client.ts';
+import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { descendantsOf, signal } from '../../../support/machine/proc.ts';
+import { patient } from '../../../support/patience.ts';
+import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
+import { startEcho, startSilent } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+
+/** The processes of each session, oldest session first. */
+function sessionsOf(sshd: Sshd): number[][] {
+  const all = new Set(sshd.sessionPids());
+  const below = new Map([...all].map((pid) => [pid, descendantsOf(pid)]));
+  const tops = [...all].filter((pid) => ![...below.values()].some((pids) => pids.includes(pid)));
+  return tops.sort((a, b) => a - b).map((pid) => [pid, ...(below.get(pid) ?? [])]);
+}
+
+describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
+  it('comes back by itself when every session of sshd is killed', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    const before = linkOf(await mesh.waitFor(hasSessions(2)));
+    expect(sshd.killSessions()).toBeGreaterThan(0);
+    // No waiting in between: whoever connects now is held until a session is there.
+    await echoOnce(mesh.port('echo'));
+    const after = linkOf(await mesh.waitFor(hasSessions(2)));
+    expect(after.sessions.map(({ id }) => id)).toEqual(before.sessions.map(({ id }) => id + 2));
+    expect(await mesh.metric('link_recover_seconds_count')).toBe(1);
+    expect(await mesh.metric('link_detect_seconds_count')).toBe(2);
+  });
+
+  it.each(['active', 'standby'])('costs no request when the %s one of two sessions is killed', async (role) => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    const { sessions } = linkOf(await mesh.waitFor(hasSessions(2)));
+    const victim = sessionsOf(sshd).at(sessions.findIndex((session) => session.role === role)) ?? [];
+    const client = startSteadyClient(mesh.port('echo'), 20);
+    await waitUntil('the client is served', () => client.served() >= 50);
+
+    // A request that is under way through a session goes with it: no proxy can repeat it. So the kill is between two.
+    await client.inTheGap(() => {
+      for (const pid of victim) signal(pid, 'SIGKILL');
+    });
+    await mesh.waitFor(
+      (status) => hasSessions(2)(status) && linkOf(status).sessions.some(({ id }) => id === 3),
+      20_000,
+    );
+
+    await waitUntil('the client went on', () => client.served() >= 120);
+    const { served, failures, slowestMs } = await client.stop();
+    expect(failures).toEqual([]);
+    expect(slowestMs).toBeLessThan(patient(1_000));
+    process.stderr.write(`recovery (${role} killed): ${served} requests, slowest ${slowestMs.toFixed(0)} ms\n`);
+  });
+
+  it('costs only requests that were under way, whenever the sessions die', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    const clients = Array.from({ length: 6 }, () => startSteadyClient(mesh.port('echo'), 5));
+    const kills: number[] = [];
+    for (let round = 1; round <= 3; round++) {
+      const goal = clients.map((client) => client.served() + 15);
+      await waitUntil('all are served', () => clients.every((client, index) => client.served() >= (goal[index] ?? 0)));
+      for (const pid of sessionsOf(sshd)[0] ?? []) signal(pid, 'SIGKILL');
+      kills.push(performance.now());
+      await mesh.waitFor((status) => hasSessions(2)(status) && status.links[0]?.sessions.at(-1)?.id === 2 + round);
+    }
+    const results = await Promise.all(clients.map((client) => client.stop()));
+    const failures = results.flatMap((result) => result.failures);
+    expect(
+      failures.filter(({ from, to }) => !kills.some((killedAt) => from <= killedAt && killedAt <= to + 50)),
+    ).toEqual([]);
+    const served = results.reduce((sum, result) => sum + result.served, 0);
+    process.stderr.write(`recovery (6 clients, 3 kills): ${served} served, ${failures.length} cut under way\n`);
+  });
+
+  it('costs a client that is held nothing, when sshd is stopped and started again', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { echo: { target: echo.port, while_down: { hold: '15s', limit: 256 } } },
+    });
+    await mesh.waitFor(hasSessions(2));
+    const port = mesh.port('echo');
+    const client = startSteadyClient(port, 20);
+    await waitUntil('the client is served', () => client.served() >= 5);
+
+    let stopped: Promise<void> | undefined;
+    await client.inTheGap(() => {
+      sshd.killSessions();
+      stopped = sshd.stop();
+    });
+    await stopped;
+    const crowd = Array.from({ length: 40 }, (_, index) => echoOnce(port, `held ${index}`, 20_000));
+    await mesh.waitFor(({ tunnels }) => (tunnels[0]?.usage.held ?? 0) >= 40);
+    const down = await mesh.waitForTunnel('down');
+    expect(down.reason).toMatch(/^no SSH session to coulombcore: /);
+    await sshd.restart();
+
+    const waits = await Promise.all(crowd);
+    const { failures, slowestMs } = await client.stop();
+    expect(failures).toEqual([]);
+    expect(waits).toHaveLength(40);
+    const { usage } = await mesh.waitForTunnel('up');
+    expect(usage).toMatchObject({ failed_total: 0, held: 0 });
+    expect(await mesh.metric('tunnel_hold_seconds_count')).toBeGreaterThanOrEqual(41);
+    process.stderr.write(`recovery (sshd away): 40 held, slowest ${slowestMs.toFixed(0)} ms, 0 failed\n`);
+  });
+
+  it('resets a held client once its hold is over, and more of them than the limit at once', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { echo: { target: echo.port, while_down: { hold: '1500ms', limit: 3 } } },
+    });
+    await mesh.waitFor(hasSessions(2));
+    await sshd.stop();
+    await mesh.waitForTunnel('down');
+    const port = mesh.port('echo');
+    const held = Array.from({ length: 3 }, () => pythonClient({ port, send: 'hello' }));
+    await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.held === 3);
+    const startedAt = performance.now();
+    expect(await pythonClient({ port })).toMatchObject({ end: 'rst', bytes: 0 });
+    expect(performance.now() - startedAt).toBeLessThan(patient(1_200));
+    for (const end of await Promise.all(held)) expect(end).toMatchObject({ end: 'rst', bytes: 0 });
+    expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ held: 0, failed_total: 4 });
+  });
+
+  it('resets new clients at once with while_down: refuse, and still listens', async () => {
+    await using sshd = await startSshd();
+    await using silent = await startSilent();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: silent.port, while_down: 'refuse' } } });
+    await mesh.waitFor(hasSessions(2));
+    await sshd.stop();
+    await mesh.waitForTunnel('down');
+    const startedAt = performance.now();
+    const ends = await Promise.all(Array.from({ length: 4 }, () => pythonClient({ port: mesh.port('echo') })));
+    expect(performance.now() - startedAt).toBeLessThan(patient(2_000));
+    expect(ends.map(({ end }) => end)).toEqual(['rst', 'rst', 'rst', 'rst']);
+    expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ failed_total: 4, held: 0 });
+  });
+});

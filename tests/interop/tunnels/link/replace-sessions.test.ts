@@ -1,0 +1,79 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { generateKey } from '../../../support/certificates/keys.ts';
+import { openChatter } from '../../../support/clients/chatter.ts';
+import { startSteadyClient } from '../../../support/clients/steady-client.ts';
+import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+
+describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload that changes a link', { concurrent: true }, () => {
+  it.each(['key', 'known_hosts'])('replaces its sessions for another %s, make before break', async (what) => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const second = generateKey(join(sshd.directory, 'second'));
+    sshd.authorize(second.publicKey);
+    const copy = join(sshd.directory, 'known_hosts_copy');
+    copyFileSync(sshd.knownHostsFile, copy);
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    const before = linkOf(await mesh.waitFor(hasSessions(2)));
+    await using chatter = await openChatter(mesh.port('echo'));
+    const client = startSteadyClient(mesh.port('echo'), 20);
+
+    await mesh.write(what === 'key' ? { actor: { key: second.path } } : { host: { known_hosts: copy } });
+    await mesh.reload();
+    // The one that carries the long connection is left, and nothing else goes over it.
+    await mesh.waitFor((status) => {
+      const { sessions } = linkOf(status);
+      const [first, ...others] = sessions.filter(({ id, role }) => id <= 2 || role === 'draining');
+      const left = first?.role === 'draining' && first.id === before.sessions[0]?.id && first.connections === 1;
+      return hasSessions(2)(status) && left && others.length === 0;
+    });
+    await chatter.say('over the old session');
+    const served = client.served();
+    await waitUntil('the steady client goes on', () => client.served() >= served + 20);
+    expect((await client.stop()).failures).toEqual([]);
+
+    await chatter.end();
+    const after = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 2));
+    expect(after.sessions.map(({ id }) => id)).toEqual([3, 4]);
+    if (what === 'key') expect(after.credential.fingerprint).toBe(second.fingerprint);
+  });
+
+  it('makes more sessions or fewer without touching a connection', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({ sshd, host: { sessions: 1 }, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(1));
+    await using chatter = await openChatter(mesh.port('echo'));
+    await mesh.write({ host: { sessions: 3 } });
+    await mesh.reload();
+    await mesh.waitFor(hasSessions(3));
+    await chatter.say('more');
+    await mesh.write({ host: { sessions: 1 } });
+    await mesh.reload();
+    const { sessions } = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 1));
+    expect(sessions).toMatchObject([{ id: 1, role: 'active', connections: 1 }]);
+    await chatter.say('fewer');
+  });
+
+  it('keeps what works when the new parameters do not', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const stranger = generateKey(join(sshd.directory, 'stranger'));
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+    await mesh.waitFor(hasSessions(2));
+    await using chatter = await openChatter(mesh.port('echo'));
+    await mesh.write({ actor: { key: stranger.path } });
+    await mesh.reload();
+    await mesh.waitFor((status) => linkOf(status).last_error?.code === 'auth_rejected');
+    await chatter.say('the old sessions serve');
+    const client = startSteadyClient(mesh.port('echo'), 20);
+    await waitUntil('new connections are served', () => client.served() >= 5);
+    expect((await client.stop()).failures).toEqual([]);
+    expect((await mesh.waitForTunnel('up')).usage.failed_total).toBe(0);
+  });
+});

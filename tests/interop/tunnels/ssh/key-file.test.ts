@@ -1,0 +1,197 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadKeyFile } from '../../../../src/tunnels/credential/key-file.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+
+const PASSPHRASE = 'correct horse';
+
+describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'key-file-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  const make = (name: string, ...args: string[]) => {
+    const path = join(directory, name);
+    execFileSync('ssh-keygen', [
+      '-q',
+      '-C',
+      'comment',
+      '-f',
+      path,
+      ...(args.includes('-N') ? [] : ['-N', '']),
+      ...args,
+    ]);
+    return path;
+  };
+  const secret = (name: string, text: string, mode = 0o600) => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return path;
+  };
+  const keygenFingerprint = (path: string) =>
+    execFileSync('ssh-keygen', ['-lf', `${path}.pub`])
+      .toString()
+      .split(' ')[1];
+
+  test.each([
+    ['ed25519', ['-t', 'ed25519'], 'ssh-ed25519'],
+    ['ecdsa 256', ['-t', 'ecdsa', '-b', '256'], 'ecdsa-sha2-nistp256'],
+    ['ecdsa 384', ['-t', 'ecdsa', '-b', '384'], 'ecdsa-sha2-nistp384'],
+    ['ecdsa 521', ['-t', 'ecdsa', '-b', '521'], 'ecdsa-sha2-nistp521'],
+    ['rsa', ['-t', 'rsa', '-b', '2048'], 'ssh-rsa'],
+    ['rsa in PEM', ['-t', 'rsa', '-b', '2048', '-m', 'PEM'], 'ssh-rsa'],
+    ['ecdsa in PEM', ['-t', 'ecdsa', '-m', 'PEM'], 'ecdsa-sha2-nistp256'],
+  ])('%s: in the clear and encrypted', async (name, args, type) => {
+    const clear = make(`${name}-clear`, ...args);
+    expect(await loadKeyFile(clear)).toMatchObject({ type, fingerprint: keygenFingerprint(clear) });
+
+    const sealed = make(`${name}-sealed`, ...args, '-N', PASSPHRASE);
+    const passphrase = secret(`${name}-passphrase`, `${PASSPHRASE}\n`);
+    expect(await loadKeyFile(sealed, passphrase)).toMatchObject({ type, fingerprint: keygenFingerprint(sealed) });
+    await expect(loadKeyFile(sealed)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining('is encrypted, and no passphrase_file'),
+    });
+    const wrong = secret(`${name}-wrong`, 'battery staple');
+    await expect(loadKeyFile(sealed, wrong)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining('does not open'),
+    });
+  });
+
+  test('only one trailing newline is taken off a passphrase', async () => {
+    const sealed = make('newline', '-t', 'ed25519', '-N', PASSPHRASE);
+    await expect(loadKeyFile(sealed, secret('two', `${PASSPHRASE}\n\n`))).rejects.toMatchObject({
+      code: 'key_unreadable',
+    });
+    await expect(loadKeyFile(sealed, secret('none', PASSPHRASE))).resolves.toBeDefined();
+  });
+
+  test('a passphrase file is held to the same permissions', async () => {
+    const sealed = make('open-passphrase', '-t', 'ed25519', '-N', PASSPHRASE);
+    const exposed = secret('exposed', PASSPHRASE, 0o644);
+    await expect(loadKeyFile(sealed, exposed)).rejects.toMatchObject({
+      code: 'key_permissions',
+      message: expect.stringContaining(`passphrase file ${exposed}`),
+    });
+  });
+
+  test.each([0o640, 0o644, 0o620, 0o604])('mode %o is refused, and its chmod mends it', async (mode) => {
+    const path = make(`mode-${mode}`, '-t', 'ed25519');
+    chmodSync(path, mode);
+    const error: unknown = await loadKeyFile(path).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'key_permissions', hint: expect.stringContaining(`chmod 600 ${path}`) });
+    chmodSync(path, 0o600);
+    await expect(loadKeyFile(path)).resolves.toBeDefined();
+  });
+
+  test.skipIf(!has('root'))("another user's key is refused", async () => {
+    const path = make('foreign', '-t', 'ed25519');
+    chownSync(path, 12_345, 12_345);
+    await expect(loadKeyFile(path)).rejects.toMatchObject({
+      code: 'key_permissions',
+      hint: expect.stringContaining(`chown 0 ${path}`),
+    });
+  });
+
+  test('a systemd credential (0400, ours) and a symbolic link to a key pass', async () => {
+    const path = make('credential', '-t', 'ed25519');
+    chmodSync(path, 0o400);
+    await expect(loadKeyFile(path)).resolves.toBeDefined();
+    const link = join(directory, 'link');
+    symlinkSync(path, link);
+    await expect(loadKeyFile(link)).resolves.toBeDefined();
+  });
+
+  test('the public half is called by its name, whatever its mode', async () => {
+    const path = make('halves', '-t', 'ed25519');
+    await expect(loadKeyFile(`${path}.pub`)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining('this is the public half'),
+    });
+  });
+
+  test('PKCS#8 is refused with the command that converts it', async () => {
+    const path = make('pkcs8', '-t', 'rsa', '-b', '2048', '-m', 'PKCS8');
+    await expect(loadKeyFile(path)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining('PKCS#8'),
+      hint: expect.stringContaining(`ssh-keygen -p -f ${path}`),
+    });
+    execFileSync('ssh-keygen', ['-p', '-N', '', '-f', path], { stdio: 'ignore' });
+    await expect(loadKeyFile(path)).resolves.toMatchObject({ type: 'ssh-rsa' });
+  });
+
+  test.each([
+    ['missing', () => join(directory, 'nowhere'), 'does not exist'],
+    ['a directory', () => directory, 'is a directory'],
+    ['empty', () => secret('empty', ''), 'is empty'],
+    ['too large', () => secret('large', 'x'.repeat(65_537)), 'is larger than 64 KiB'],
+    ['no key', () => secret('html', '<html>secret</html>'), 'is not a private key'],
+    ['PuTTY', () => secret('ppk', 'PuTTY-User-Key-File-3: ssh-ed25519\n'), 'PuTTY'],
+    ['a device', () => '/dev/null', 'is not a regular file'],
+  ])('%s is key_unreadable', async (_, path, message) => {
+    await expect(loadKeyFile(path())).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('a FIFO does not hang the daemon', async () => {
+    const path = join(directory, 'fifo');
+    execFileSync('mkfifo', ['-m', '600', path]);
+    await expect(loadKeyFile(path)).rejects.toMatchObject({ message: expect.stringContaining('not a regular file') });
+  });
+
+  test('a damaged key is told, and nothing of it', async () => {
+    const path = make('damaged', '-t', 'ed25519');
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const body = lines[2] ?? '';
+    writeFileSync(path, lines.toSpliced(2, 1).join('\n'));
+    const error: unknown = await loadKeyFile(path).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'key_unreadable', message: expect.stringContaining('damaged') });
+    expect(JSON.stringify(error)).not.toContain(body.slice(0, 16));
+  });
+
+  test('a path with a blank is quoted in the command', async () => {
+    mkdirSync(join(directory, 'my keys'));
+    const path = make(join('my keys', 'key'), '-t', 'ed25519');
+    chmodSync(path, 0o644);
+    await expect(loadKeyFile(path)).rejects.toMatchObject({ hint: expect.stringContaining(`chmod 600 '${path}'`) });
+  });
+
+  test('an encrypted key is opened once, and anew when it or its passphrase file has changed', async () => {
+    const path = make('cached', '-N', PASSPHRASE);
+    const passphrase = secret('cached.passphrase', PASSPHRASE);
+    const first = await loadKeyFile(path, passphrase);
+    expect(await loadKeyFile(path, passphrase)).toBe(first);
+
+    chmodSync(path, 0o640);
+    await expect(loadKeyFile(path, passphrase)).rejects.toMatchObject({ code: 'key_permissions' });
+    chmodSync(path, 0o600);
+
+    writeFileSync(passphrase, 'battery st');
+    await expect(loadKeyFile(path, passphrase)).rejects.toMatchObject({ code: 'key_unreadable' });
+    writeFileSync(passphrase, PASSPHRASE);
+    expect(await loadKeyFile(path, passphrase)).toMatchObject({ fingerprint: first.fingerprint });
+
+    rmSync(path);
+    make('cached', '-N', PASSPHRASE);
+    expect((await loadKeyFile(path, passphrase)).fingerprint).not.toBe(first.fingerprint);
+  });
+});

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { pythonClient } from '../../../support/clients/python-client.ts';
+import { echoOnce } from '../../../support/clients/steady-client.ts';
+import { hasSessions, linkOf, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { freePort } from '../../../support/peers/loopback.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startStateHub } from '../../../support/peers/stand-ins.ts';
+import { startEcho, startSilent } from '../../../support/peers/targets.ts';
+
+const QUICK = { every: '1s', timeout: '500ms', fall: 1, rise: 1 };
+
+describe.skipIf(!has('sshd'))('a target that does not serve', () => {
+  it('shows as target_refused while the link stays up, and as up once it serves', async () => {
+    await using sshd = await startSshd();
+    const target = await freePort();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { probed: { target, probe: { tcp: {}, ...QUICK } }, unprobed: { target } },
+    });
+    const probed = await mesh.waitForTunnel('degraded', 'probed');
+    expect(probed.last_error).toMatchObject({ code: 'target_refused' });
+    expect(probed.reason).toContain('refused');
+    // Without a probe nobody knows before the first client does.
+    expect(await pythonClient({ port: mesh.port('unprobed') })).toMatchObject({ end: 'rst', bytes: 0 });
+    const unprobed = await mesh.waitForTunnel('degraded', 'unprobed');
+    expect(unprobed.last_error).toMatchObject({ code: 'target_refused' });
+    expect(unprobed.usage.failed_total).toBe(1);
+    expect(linkOf(await mesh.waitFor(hasSessions(2)))).toMatchObject({ state: 'up', attempts: 0 });
+
+    await using echo = await startEcho(target);
+    expect(echo.port).toBe(target);
+    await mesh.waitForTunnel('up', 'probed');
+    await echoOnce(mesh.port('unprobed'));
+    await mesh.waitForTunnel('up', 'unprobed');
+    expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
+  });
+
+  it('accepts and never answers: the probe says so, and the sessions are not blamed', async () => {
+    await using sshd = await startSshd();
+    await using silent = await startSilent();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { mute: { target: silent.port, production: true, probe: { http: { path: '/healthz' }, ...QUICK } } },
+    });
+    const mute = await mesh.waitForTunnel('degraded');
+    expect(mute.reason).toContain('GET /healthz was not answered within 0.5 s');
+    const status = await mesh.waitFor(({ tunnels }) => (tunnels[0]?.probe?.consecutive_failures ?? 0) >= 3);
+    expect(status.state).toBe('degraded');
+    expect(linkOf(status).sessions.map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it('stops answering and answers again: up, degraded, up', async () => {
+    await using sshd = await startSshd();
+    await using hub = await startStateHub();
+    const probe = {
+      http: { path: '/state/health', json: { status: 'ok' } },
+      every: '1s',
+      timeout: '500ms',
+      fall: 2,
+      rise: 2,
+    };
+    await using mesh = await startMesh({ sshd, tunnels: { hub: { target: hub.port, probe } } });
+    await mesh.waitForTunnel('up');
+    hub.set('/state/health', 'silence');
+    await mesh.waitForTunnel('degraded');
+    hub.set('/state/health', { body: { status: 'ok' } });
+    await mesh.waitForTunnel('up');
+    expect(await mesh.metric('probe_success')).toBe(1);
+  });
+});
+
+describe.skipIf(!has('sshd'))('a server that forbids the forward', () => {
+  it('shows as forward_denied with AllowTcpForwarding no', async () => {
+    await using sshd = await startSshd({ extraConfig: ['AllowTcpForwarding no'] });
+    await using echo = await startEcho();
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { echo: { target: echo.port, probe: { tcp: {}, ...QUICK } } },
+    });
+    const echoTunnel = await mesh.waitForTunnel('degraded');
+    expect(echoTunnel.last_error).toMatchObject({ code: 'forward_denied' });
+    expect(echoTunnel.last_error?.hint).toContain('AllowTcpForwarding');
+    expect(await pythonClient({ port: mesh.port('echo') })).toMatchObject({ end: 'rst' });
+    expect(linkOf(await mesh.waitFor(hasSessions(2))).state).toBe('up');
+    expect(echo.accepted()).toBe(0);
+  });
+
+  it('lets one target through and not the other with PermitOpen', async () => {
+    await using echo = await startEcho();
+    await using other = await startEcho();
+    await using sshd = await startSshd({ extraConfig: [`PermitOpen 127.0.0.1:${echo.port}`] });
+    const probe = { tcp: {}, ...QUICK };
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: { open: { target: echo.port, probe }, shut: { target: other.port, probe } },
+    });
+    const status = await mesh.waitFor((seen) => {
+      return tunnelOf(seen, 'open').state === 'up' && tunnelOf(seen, 'shut').state === 'degraded';
+    });
+    expect(tunnelOf(status, 'shut').last_error).toMatchObject({ code: 'forward_denied' });
+    expect(tunnelOf(status, 'open').last_error).toBeNull();
+    await echoOnce(mesh.port('open'));
+    expect(other.accepted()).toBe(0);
+  });
+});

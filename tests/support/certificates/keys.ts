@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { requireProgram } from '../machine/find-program.ts';
+
+export type KeyType = 'ed25519' | 'ecdsa' | 'rsa';
+
+export interface KeyFile {
+  /** The private key, 0600. */
+  readonly path: string;
+  readonly publicPath: string;
+  /** `type base64`, without the comment. */
+  readonly publicKey: string;
+  /** `SHA256:…` as OpenSSH prints it. */
+  readonly fingerprint: string;
+}
+
+export interface KeyOptions {
+  type?: KeyType;
+  bits?: number;
+  passphrase?: string;
+  comment?: string;
+}
+
+/** Makes a key pair at `path`, replacing one that is there. Needs ssh-keygen. */
+export function generateKey(path: string, options: KeyOptions = {}): KeyFile {
+  const { type = 'ed25519', bits, passphrase = '', comment = 'fleet-mesh-test' } = options;
+  rmSync(path, { force: true });
+  const size = bits ?? (type === 'rsa' ? 2048 : undefined);
+  keygen(
+    '-q',
+    '-t',
+    type,
+    ...(size === undefined ? [] : ['-b', `${size}`]),
+    '-N',
+    passphrase,
+    '-C',
+    comment,
+    '-f',
+    path,
+  );
+  chmodSync(path, 0o600);
+  const publicPath = `${path}.pub`;
+  const [name, blob] = readFileSync(publicPath, 'utf8').split(' ');
+  return { path, publicPath, publicKey: `${name} ${blob}`, fingerprint: fingerprint(publicPath) };
+}
+
+/** `SHA256:…` of the key in a file. */
+export function fingerprint(path: string): string {
+  return keygen('-l', '-E', 'sha256', '-f', path).split(' ')[1] ?? '';
+}
+
+/** Replaces the names in a known_hosts file by their hashes. */
+export function hashKnownHosts(path: string): void {
+  keygen('-H', '-f', path);
+  rmSync(`${path}.old`, { force: true });
+}
+
+/** Runs ssh-keygen, for what has no wrapper here. */
+export function keygen(...args: string[]): string {
+  return execFileSync(requireProgram('ssh-keygen'), args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 30_000,
+  });
+}

@@ -1,0 +1,94 @@
+import { TunnelError } from '../../../src/base/errors.ts';
+import type { Address } from '../../../src/base/net/address.ts';
+import type { ActorConfig, HostConfig } from '../../../src/config/config.ts';
+import type { Channel, ChannelSource, Originator } from '../../../src/tunnels/channel/channel-source.ts';
+import { offerKey } from '../../../src/tunnels/credential/key-offer.ts';
+import type { CredentialSource, Need } from '../../../src/tunnels/credential/offer.ts';
+import { type Prepare, prepare } from '../../../src/tunnels/link/prepare.ts';
+import type { LinkSession } from '../../../src/tunnels/link/session.ts';
+import { actorConfig, hostConfig } from '../fakes/fake-link.ts';
+import type { EmbeddedSshd } from '../peers/embedded-sshd.ts';
+
+export const originator: Originator = { address: '127.0.0.1', port: 40_000 };
+export const never = new AbortController().signal;
+
+export const loopback = (port: number): Address => ({ kind: 'tcp', host: '127.0.0.1', port });
+
+/** The configuration that leads to the server. */
+export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}): HostConfig {
+  const { port, user, knownHostsFile: knownHosts } = sshd;
+  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 2_000, ...differently };
+}
+
+export function actorOf(sshd: EmbeddedSshd): ActorConfig {
+  return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
+}
+
+/** What a first login asks for. */
+export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
+
+/** The actor's key alone, as it is. */
+export function keyOf({ key }: ActorConfig): CredentialSource {
+  return { current: () => offerKey({ key }, 1, undefined, process.env) };
+}
+
+/** What the daemon does for a link whose actor has a key and nothing else. */
+export const prepareByKey: Prepare = (host, actor, need) => prepare(host, keyOf(actor), need);
+
+/** A session by the road that the daemon takes. */
+export async function connectSession(
+  sshd: EmbeddedSshd,
+  differently: Partial<HostConfig> = {},
+  signal: AbortSignal = never,
+): Promise<LinkSession> {
+  const attempt = await prepare(hostOf(sshd, differently), keyOf(actorOf(sshd)), NEED);
+  return attempt.connect(signal, { kind: 'direct', inUse: [] });
+}
+
+/** What a link is to a forward, over sessions that the test puts there and takes away. */
+export class SessionSource implements ChannelSource, AsyncDisposable {
+  #sessions: LinkSession[] = [];
+  readonly #waiting = new Set<() => void>();
+  /** How many wait for a session. */
+  waits = 0;
+
+  get ready(): boolean {
+    return this.#sessions.some(({ usable }) => usable);
+  }
+
+  get channels(): number {
+    return this.#sessions.reduce((sum, { channels }) => sum + channels, 0);
+  }
+
+  add(session: LinkSession): void {
+    this.#sessions.push(session);
+    void session.closed.then(() => {
+      this.#sessions = this.#sessions.filter((other) => other !== session);
+    });
+    for (const wake of this.#waiting) wake();
+  }
+
+  async whenReady(signal: AbortSignal): Promise<void> {
+    if (this.ready) return;
+    this.waits++;
+    let wake = () => {};
+    await new Promise<void>((resolve, reject) => {
+      wake = resolve;
+      this.#waiting.add(resolve);
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    }).finally(() => {
+      this.waits--;
+      this.#waiting.delete(wake);
+    });
+  }
+
+  async open(target: Address, from: Originator, signal: AbortSignal): Promise<Channel> {
+    const session = this.#sessions.find(({ usable }) => usable);
+    if (!session) throw new TunnelError('connection_reset', 'there is no session');
+    return session.open(target, from, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#sessions.map((session) => session.end()));
+  }
+}

@@ -1,0 +1,81 @@
+import { connect } from 'node:net';
+import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../../src/operator/http/server.ts';
+import type { Readiness } from '../../../src/operator/http/sources.ts';
+import { Recent } from '../../../src/retirement/evidence/recent.ts';
+import { createLogger } from '../../../src/telemetry/log/log.ts';
+import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
+import type { Status } from '../../../src/telemetry/status/status.ts';
+import { statusFixture } from '../fakes/status-fixture.ts';
+
+export interface RunningEndpoint extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly lines: string[];
+  /** What `/status` answers from now on. */
+  snapshot: Status;
+  alive: boolean;
+  readiness: Readiness;
+  readonly events: Recent;
+  stop(): Promise<void>;
+  /** Sends bytes as they are over a connection of their own and collects everything until the server ends it. */
+  raw(request: string): Promise<string>;
+}
+
+/** A real endpoint on a free loopback port, over a snapshot that the test sets. */
+export async function startEndpoint(
+  changes: { options?: Partial<EndpointOptions>; dependencies?: Partial<EndpointDependencies> } = {},
+): Promise<RunningEndpoint> {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'debug', stream: { write: (line) => void lines.push(line) } });
+  const state = {
+    snapshot: statusFixture(),
+    alive: true,
+    readiness: { applied: true, unbound: [] } as Readiness,
+    events: new Recent(100),
+  };
+  const endpoint = createEndpoint(
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
+    {
+      snapshot: () => state.snapshot,
+      plan: () => undefined,
+      alive: () => state.alive,
+      readiness: () => state.readiness,
+      recorded: async () => {},
+      tunnelNames: () => state.snapshot.tunnels.map(({ name }) => name),
+      drain: () => undefined,
+      events: state.events,
+      opened: async () => {},
+      metrics: createMetrics(),
+      log,
+      ...changes.dependencies,
+    },
+  );
+  state.events.begin(new Recent(0));
+  const { host, port } = await endpoint.start();
+  const stop = () => endpoint.stop();
+  return Object.assign(state, {
+    host,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    lines,
+    stop,
+    raw: (request: string) => exchange(host, port, request),
+    [Symbol.asyncDispose]: stop,
+  });
+}
+
+function exchange(host: string, port: number, request: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect({ host, port }, () => socket.write(request, 'latin1'));
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      answer += text;
+    });
+    // A reset after an answer is how a server refuses to read on.
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(answer));
+  });
+}

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { TestRunner } from 'vitest';
+import { whyNoBox } from '../../system/box/box.ts';
+import { findProgram } from './find-program.ts';
+
+/** What tests may need of the machine, and the Debian package that brings it. */
+const CAPABILITIES = {
+  sshd: { program: 'sshd', debian: 'openssh-server' },
+  ssh: { program: 'ssh', debian: 'openssh-client' },
+  'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
+  'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
+  python3: { program: 'python3', debian: 'python3' },
+  curl: { program: 'curl', debian: 'curl' },
+  faketime: { program: 'faketime', debian: 'faketime' },
+  nft: { program: 'nft', debian: 'nftables' },
+  systemctl: { program: 'systemctl', debian: 'systemd' },
+  'systemd-analyze': { program: 'systemd-analyze', debian: 'systemd' },
+  'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
+  nsenter: { program: 'nsenter', debian: 'util-linux' },
+  ip: { program: 'ip', debian: 'iproute2' },
+  'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
+  man: { program: 'man', debian: 'man-db' },
+  bash: { program: 'bash', debian: 'bash' },
+  zsh: { program: 'zsh', debian: 'zsh' },
+  fish: { program: 'fish', debian: 'fish' },
+  lintian: { program: 'lintian', debian: 'lintian' },
+} as const;
+
+export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test file: what it needs and this machine has not, and how to get each. */
+    missing?: Record<string, string>;
+  }
+}
+
+const told = new Set<string>();
+
+/**
+ * Whether the machine can do it, for `describe.skipIf(!has('sshd'))`. What is missing is said once, loudly, and again at
+ * the end of `scripts/test`, beside the names of the tests: a test that did not run has proved nothing. In CI as root
+ * nothing that could have been installed may be missing.
+ */
+export function has(capability: Capability): boolean {
+  if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
+  if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
+  if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
+  const { program, debian } = CAPABILITIES[capability];
+  const { CI } = process.env;
+  if (findProgram(program) !== undefined) return true;
+  if (CI === 'true' && process.getuid?.() === 0) {
+    throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
+  }
+  return missing(capability, `apt-get install ${debian}`);
+}
+
+let boxTried: boolean | undefined;
+
+/**
+ * Whether a real systemd can be booted here (tests/system/box). Root and the packages are asked for like everything else;
+ * what a kernel or a container forbids is nobody's omission, and is said loudly in CI as well.
+ */
+export function hasBox(): boolean {
+  boxTried ??= (['root', 'systemctl', 'dbus-daemon', 'nsenter', 'sshd'] as const).every(has) && canBoot();
+  return boxTried;
+}
+
+function canBoot(): boolean {
+  const why = whyNoBox();
+  if (why === undefined) return true;
+  return missing('a booted systemd', `this machine does not let us boot one: ${why}`);
+}
+
+/** Says that something is not here, and notes that with the test file that asks. */
+export function missing(capability: string, remedy: string): false {
+  const { suite, file } = TestRunner.getCurrentSuite();
+  const { meta } = suite?.file ?? file;
+  meta.missing = { ...meta.missing, [capability]: remedy };
+  if (!told.has(capability)) {
+    told.add(capability);
+    process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
+  }
+  return false;
+}
+
+/** In a mount namespace of its own, which goes with the process. */
+function canMount(): boolean {
+  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
+  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
+}

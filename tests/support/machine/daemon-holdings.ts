@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Mesh } from '../daemon/mesh.ts';
+import { waitUntil } from '../wait-until.ts';
+import { descendantsOf } from './proc.ts';
+
+/** What a daemon holds: as the kernel counts it, and as it says itself. */
+export interface DaemonHoldings {
+  readonly fds: number;
+  /** Listening sockets among its descriptors. */
+  readonly listeners: number;
+  readonly children: number;
+  /** Client connections open and held, over all tunnels. */
+  readonly open: number;
+  readonly held: number;
+  readonly sessions: number;
+  /** Channels open on its sessions. */
+  readonly channels: number;
+}
+
+export async function daemonHoldings(mesh: Mesh): Promise<DaemonHoldings> {
+  const status = await mesh.daemon.status();
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const sessions = status.links.flatMap((link) => link.sessions);
+  const { pid } = mesh.daemon;
+  return {
+    ...openSockets(pid),
+    children: descendantsOf(pid).length,
+    open: sum(status.tunnels.map(({ usage }) => usage.open)),
+    held: sum(status.tunnels.map(({ usage }) => usage.held)),
+    sessions: sessions.length,
+    channels: sum(sessions.map(({ connections }) => connections)),
+  };
+}
+
+/** Waits, bounded, until the daemon holds no more than at the baseline; says what is left otherwise. */
+export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, ms = 30_000): Promise<void> {
+  let left: string[] = [];
+  await waitUntil(
+    'the daemon holds what it held before the fault',
+    async () => {
+      const now = await daemonHoldings(mesh);
+      left = Object.entries(now).flatMap(([kind, held]) => {
+        const before = baseline[kind as keyof DaemonHoldings];
+        return held > before ? [`${kind}: ${held} instead of ${before}`] : [];
+      });
+      return left.length === 0;
+    },
+    ms,
+    () => `${left.join(', ')}\n${descriptors(mesh.daemon.pid).join('\n')}`,
+  );
+}
+
+/** Resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+  const [, kib = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) * 1024;
+}
+
+function openSockets(pid: number): { fds: number; listeners: number } {
+  const links = descriptors(pid);
+  const listening = listeningInodes(pid);
+  const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+  return { fds: links.length, listeners: inodes.filter((inode) => listening.has(inode)).length };
+}
+
+function descriptors(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** proc(5), /proc/net/tcp: the fourth field is the state, 0A is LISTEN; the tenth is the inode. */
+function listeningInodes(pid: number): Set<string> {
+  const rows = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/${pid}/net/${name}`, 'utf8').trim().split('\n'));
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  return new Set(fields.flatMap((row) => (row[3] === '0A' && row[9] !== undefined ? [row[9]] : [])));
+}

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { abortable, withDeadline } from '../../../../src/base/async/deadline.ts';
+
+const expired = () => new Error('expired');
+
+/** Settles only by its signal, as a well-behaved task does. */
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('withDeadline', () => {
+  test('gives what the task gives, and its timer is gone', async () => {
+    await expect(withDeadline(1_000, undefined, expired, async () => 42)).resolves.toBe(42);
+  });
+
+  test('passes on what the task throws', async () => {
+    const task = () => Promise.reject(new Error('of its own'));
+    await expect(withDeadline(1_000, undefined, expired, task)).rejects.toThrow('of its own');
+  });
+
+  test('past the deadline the task is aborted with the error made for it', async () => {
+    const result = withDeadline(1_000, undefined, expired, untilAborted);
+    result.catch(() => {});
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(result).rejects.toThrow('expired');
+  });
+
+  test("the parent's abort comes through with its own reason", async () => {
+    const parent = new AbortController();
+    const result = withDeadline(1_000, parent.signal, expired, untilAborted);
+    parent.abort(new Error('stopping'));
+    await expect(result).rejects.toThrow('stopping');
+  });
+
+  test('a parent that has aborted before starts no task', async () => {
+    const task = vi.fn(async () => 1);
+    await expect(withDeadline(1_000, AbortSignal.abort(new Error('over')), expired, task)).rejects.toThrow('over');
+    expect(task).not.toHaveBeenCalled();
+  });
+
+  test('what a settled task has left behind is aborted', async () => {
+    let left: AbortSignal | undefined;
+    await withDeadline(1_000, undefined, expired, async (signal) => {
+      left = signal;
+    });
+    expect(left?.aborted).toBe(true);
+  });
+});
+
+describe('abortable', () => {
+  test('settles with the promise', async () => {
+    await expect(abortable(Promise.resolve(1), new AbortController().signal)).resolves.toBe(1);
+  });
+
+  test('rejects at the abort although the promise never settles', async () => {
+    const controller = new AbortController();
+    const result = abortable(new Promise(() => {}), controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(result).rejects.toThrow('enough');
+  });
+
+  test('a rejection after an earlier abort is nobody’s unhandled rejection', async () => {
+    const result = abortable(Promise.reject(new Error('late')), AbortSignal.abort(new Error('enough')));
+    await expect(result).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { checkListeners } from '../../../../src/config/check/listeners.ts';
+import { outlineOf } from '../../../../src/config/outline.ts';
+
+const collisions = (a: object, b: object, endpoint: object = { listen: '127.0.0.1:1' }) =>
+  checkListeners(outlineOf({ endpoint, tunnels: { a, b } })).map(({ path }) => path.join('.'));
+
+describe(checkListeners, () => {
+  it.each([
+    ['127.0.0.1:80', '127.0.0.1:80'],
+    ['127.0.0.1:80', '0.0.0.0:80'],
+    ['0.0.0.0:80', '127.8.8.8:80'],
+    ['[::]:80', '127.0.0.1:80'],
+    ['[::]:80', '[::1]:80'],
+    ['[::]:80', '0.0.0.0:80'],
+    ['localhost:80', '127.0.0.1:80'],
+    ['[::1]:80', 'LOCALHOST:80'],
+    ['localhost:80', '0.0.0.0:80'],
+    ['unix:/run/a', 'unix:/run/a'],
+  ])('%s and %s collide', (a, b) => {
+    expect(collisions({ listen: a }, { listen: b })).toEqual(['tunnels.b.listen']);
+  });
+
+  it.each([
+    ['127.0.0.1:80', '127.0.0.1:81'],
+    ['127.0.0.1:80', '127.0.0.2:80'],
+    ['0.0.0.0:80', '[::1]:80'],
+    ['127.0.0.1:80', '[::1]:80'],
+    ['localhost:80', '127.0.0.2:80'],
+    ['unix:/run/a', 'unix:/run/b'],
+    ['unix:/run/a', '127.0.0.1:80'],
+  ])('%s and %s get along', (a, b) => {
+    expect(collisions({ listen: a }, { listen: b })).toEqual([]);
+  });
+
+  it('keeps the machines apart that remote tunnels listen on', () => {
+    const listen = '127.0.0.1:80';
+    const remote = (host: string) => ({ listen, host, direction: 'remote' });
+    expect(collisions({ listen }, remote('x'))).toEqual([]);
+    expect(collisions(remote('x'), remote('y'))).toEqual([]);
+    expect(collisions(remote('x'), remote('x'))).toEqual(['tunnels.b.listen']);
+  });
+
+  it('counts the endpoint in, also where its address is the default', () => {
+    expect(collisions({ listen: '0.0.0.0:9780' }, {}, {})).toEqual(['tunnels.a.listen']);
+  });
+
+  it.each([
+    ['127.0.0.1:9780', true],
+    ['127.1.2.3:9780', true],
+    ['[::1]:9780', true],
+    ['localhost:9780', true],
+    ['0.0.0.0:9780', false],
+    ['[::]:9780', false],
+    ['127.0.0.1.example.net:9780', false],
+    ['192.0.2.1:9780', false],
+  ])('the endpoint may listen on %s without allow_remote: %s', (listen, allowed) => {
+    expect(checkListeners(outlineOf({ endpoint: { listen } })).length === 0).toBe(allowed);
+    expect(checkListeners(outlineOf({ endpoint: { listen, allow_remote: true } }))).toEqual([]);
+  });
+});

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readUnit } from '../../../../src/machine/import/unit.ts';
+import { splitWords } from '../../../../src/machine/import/words.ts';
+
+const CONTEXT = { hostname: 'node-a', user: 'fleet' };
+
+const unit = (command: string, more = '') => `[Service]\n${more}\nExecStart=${command}\n`;
+const read = (text: string, name = '/etc/systemd/system/tunnel.service') => readUnit(name, text, CONTEXT);
+
+/** The options of the only entry, without the user that stands at their end. */
+function optionsOf(text: string, name?: string): string[] {
+  const { entries, failures } = read(text, name);
+  expect(failures).toEqual([]);
+  return entries.flatMap(({ options }) => options.slice(0, -1).map(({ keyword, value }) => `${keyword} ${value}`));
+}
+
+describe(readUnit, () => {
+  it.each([
+    ['clusters of flags', '/usr/bin/ssh -NTi/k -p2222 h', ['identityfile /k', 'port 2222']],
+    ['flags after the host', 'ssh h -N -L 1:a:2', ['localforward 1:a:2']],
+    ['-o in all its spellings', `ssh -oPort=1 -o "User x" -o 'HostName = y' h`, ['port 1', 'user x', 'hostname y']],
+    ['user@host', 'ssh -N tegwick@h', ['user tegwick']],
+    ['ssh://', 'ssh -N ssh://me@[::1]:2200', ['user me', 'port 2200']],
+    ['autossh, its -M being its own', 'autossh -M 0 -N -D 1080 h', ['dynamicforward 1080']],
+    ['env before ssh', '/usr/bin/env A=b ssh -N -p 3 h', ['port 3']],
+    ['a prefix', '-/usr/bin/ssh -N -J a,b h', ['proxyjump a,b']],
+    ['argv[0] given by @', '@/usr/bin/ssh tunnel -N -p 4 h', ['port 4']],
+    [
+      'specifiers',
+      'ssh -i %h/.ssh/%p -o ProxyCommand="nc %%h" h',
+      ['identityfile ~/.ssh/tunnel', 'proxycommand nc %h'],
+    ],
+  ])('reads %s', (_, command, expected) => {
+    expect(optionsOf(unit(command))).toEqual(expected);
+  });
+
+  it('joins continuation lines, over comments between them', () => {
+    const text = unit('ssh -N \\\n  -p 5 \\\n# not this: -p 6\n; nor -p 7\n  -C h');
+    expect(optionsOf(text)).toEqual(['port 5', 'compression yes']);
+  });
+
+  it('puts in variables of the unit, whole words split, and the instance of a template', () => {
+    const more = 'Environment="FORWARDS=-L 1:a:2 -L 3:b:4" PORT=22';
+    const text = unit(`ssh -N $FORWARDS -p \${PORT} %i`, more);
+    const [entry] = read(text, 'tunnel@db.service').entries;
+    expect(entry?.destination).toBe('db');
+    expect(optionsOf(text, 'tunnel@db.service')).toEqual(['localforward 1:a:2', 'localforward 3:b:4', 'port 22']);
+  });
+
+  it('takes the user from the unit, and says when it is assumed', () => {
+    const named = read(unit('ssh -N h', 'User=tunnel')).entries[0];
+    expect(named?.options).toEqual([{ keyword: 'user', value: 'tunnel' }]);
+    expect(read(unit('ssh -N h')).entries[0]?.remarks.join()).toContain('assumed to be fleet');
+  });
+
+  it.each([
+    ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'it runs socat, not ssh'],
+    ['a shell', `/bin/sh -c 'ssh -N h'`, 'it runs sh, not ssh'],
+    ['a variable from elsewhere', 'ssh -N $HOST', 'stands for'],
+    ['a template without an instance', 'ssh -N %i', 'tunnel@db.service'],
+    ['no host', 'ssh -N', 'it names no host'],
+    ['an open quote', 'ssh -N "h', 'a quote is not closed'],
+  ])('says of %s that it is not translated', (_, command, message) => {
+    const { entries, failures } = read(unit(command));
+    expect(entries).toEqual([]);
+    expect(failures.join()).toContain(message);
+    expect(failures.join()).toContain('tunnel.service');
+  });
+
+  it('drops nothing in silence: every directive and every flag is an option or a remark', () => {
+    const more = 'ExecStartPre=/bin/sleep 2\nWatchdogSec=5\nRestart=always\nEnvironment=SSHPASS=s3cret';
+    const [entry] = read(unit('ssh -N -W a:1 -E /log h true', more)).entries;
+    const said = entry?.remarks.join('\n') ?? '';
+    for (const part of [
+      'ExecStartPre=/bin/sleep 2',
+      'WatchdogSec=5',
+      'Restart=always',
+      '-N',
+      '-W a:1',
+      '-E /log',
+      'command true',
+    ])
+      expect(said).toContain(part);
+    expect(said).toContain('SSHPASS');
+    expect(said).not.toContain('s3cret');
+  });
+
+  it('an empty ExecStart= takes back those before it', () => {
+    expect(
+      read('[Service]\nExecStart=ssh -N a\nExecStart=\nExecStart=ssh -N b\n').entries.map((e) => e.destination),
+    ).toEqual(['b']);
+  });
+
+  it('never throws, whatever the file', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc.constantFrom('[Service]', 'ExecStart=ssh', 'ExecStart=ssh -o', '\\', '%', '"'),
+    );
+    fc.assert(
+      fc.property(fc.array(line), (lines) => {
+        const { entries, failures } = read(`[Service]\nExecStart=ssh ${lines.join('\n')}`);
+        expect(entries.length + failures.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+});
+
+describe(splitWords, () => {
+  it.each([
+    ['a  b\tc', ['a', 'b', 'c']],
+    [`"a b" 'c "d"' e`, ['a b', 'c "d"', 'e']],
+    [`a="b c"'d'`, ['a=b cd']],
+    ['a\\sb "x\\"y"', ['a b', 'x"y']],
+    ['""', ['']],
+    ['', []],
+  ])('splits %j', (line, words) => {
+    expect(splitWords(line)).toEqual(words);
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { watchdogLimitMs, watchdogVerdict } from '../../../../src/machine/systemd/watchdog.ts';
+
+describe('the watchdog', () => {
+  it.each([
+    ['all is well', 900, [], 30_000, true],
+    ['a busy machine', 9_000, [], 30_000, true],
+    ['a supervisor that hangs', 11_000, [], 30_000, false],
+    ['a short limit leaves less patience', 6_000, [], 10_000, false],
+    ['but never less than two rounds', 1_900, [], 1_000, true],
+    ['a probe that never ends', 500, ['a probe of hub should have ended 31 s ago'], 30_000, false],
+  ])('%s', (_what, heartbeatAgeMs, stuck, limitMs, pet) => {
+    const verdict = watchdogVerdict({ heartbeatAgeMs, stuck }, limitMs);
+    expect(verdict.pet).toBe(pet);
+    if (!verdict.pet) expect(verdict.reason).toMatch(/supervisor|probe/);
+  });
+
+  it.each([
+    [{}, undefined],
+    [{ WATCHDOG_USEC: '30000000' }, 30_000],
+    [{ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 30_000],
+    [{ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, undefined],
+    [{ WATCHDOG_USEC: '0' }, undefined],
+    [{ WATCHDOG_USEC: 'soon' }, undefined],
+  ])('%o is for process 7 a limit of %s', (env, limitMs) => {
+    expect(watchdogLimitMs(env, 7)).toBe(limitMs);
+  });
+});

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { statusText } from '../../../../src/operator/text/status.ts';
+import { whyJson, whyText } from '../../../../src/operator/text/why.ts';
+import { ago, linkFixture, statusFixture, tunnelFixture } from '../../../support/fakes/status-fixture.ts';
+
+const refused = { code: 'connect_refused', message: 'core port 22 refused', hint: 'Check sshd.', at: ago(20) } as const;
+
+describe(whyText, () => {
+  it('of one that is down begins with the cause, the remedy and what comes next', () => {
+    const link = linkFixture({
+      state: 'backoff',
+      attempts: 4,
+      next_attempt_at: ago(-12),
+      last_error: refused,
+      sessions: [],
+    });
+    const tunnel = tunnelFixture({
+      state: 'down',
+      since: ago(3_600),
+      reason: 'no SSH session: refused',
+      last_error: refused,
+    });
+    const lines = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [link] })).split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'state-hub (production) is down since 2026-11-21T11:00:00Z (1h)',
+      '  why:        no SSH session: refused [connect_refused]',
+      '  fix:        Check sshd.',
+      '  next:       connects again in 12s (4 attempts failed)',
+    ]);
+    expect(lines.join('\n')).toContain('coulombcore as atm-fleet-mesh is backoff, no session');
+    expect(lines).toContain('  credential: static key SHA256:key');
+  });
+
+  it('of one that is up says what that rests on, and of old errors when they were', () => {
+    const tunnel = tunnelFixture({ last_error: refused });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
+    expect(text).toContain('nothing is wrong: the probe reached the target 4s ago');
+    expect(text).toContain('last error: 20s ago: core port 22 refused [connect_refused]');
+  });
+
+  it('of one that an operator stopped names the way back, and no error that has nothing to do with it', () => {
+    const tunnel = tunnelFixture({ state: 'stopped', reason: 'taken out of service', last_error: refused });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [] }));
+    expect(text).toContain('why:        taken out of service\n  fix:        `fleet-mesh up state-hub`');
+    expect(text).toContain('link:       none');
+  });
+
+  it('names the clients and when each was last seen, and lets none write on the terminal', () => {
+    const { usage } = tunnelFixture();
+    const known = { process: 'cu\x1brl', pid: 12, uid: 0, unit: 'backup.service', pod: null, address: null };
+    const unknown = { ...known, process: 'unknown', pid: null, uid: 998, unit: null };
+    const tunnel = tunnelFixture({
+      usage: {
+        ...usage,
+        clients: [
+          { ...known, open: 2, last_seen_at: ago(0), connections_total: 3 },
+          { ...unknown, open: 0, last_seen_at: ago(3_600), connections_total: 1 },
+        ],
+        other_clients: { open: 0, last_seen_at: ago(7_200), connections_total: 9 },
+      },
+    });
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
+    const lines = [
+      '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
+      '              unknown (uid 998): 1 connection, last seen 1h ago',
+      '              others, not looked at or long ago: 9 connections, last seen 2h ago',
+    ];
+    expect(text).toContain(lines.join('\n'));
+    const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
+    expect(table).toContain('CLIENTS\n  cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
+    expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
+  });
+
+  it('of one that is up says why its certificate is not renewed, with the remedy, and how the CA restricts it', () => {
+    const last_error = { code: 'cert_command_failed', message: 'exit code 2', hint: 'Run it.', at: ago(20) } as const;
+    const credential = {
+      ...linkFixture().credential,
+      type: 'certificate',
+      serial: '7',
+      valid_before: ago(60),
+      restrictions: ['force-command', 'source-address=192.0.2.0/24'],
+      renewal: { state: 'expired', last_error },
+    } as const;
+    const status = statusFixture({
+      links: [linkFixture({ credential: { ...credential, restrictions: [...credential.restrictions] } })],
+    });
+    expect(whyText(tunnelFixture(), status)).toContain(
+      'expired 1m ago; restricted: force-command, source-address=192.0.2.0/24; not renewed: exit code 2 (Run it.)',
+    );
+  });
+
+  it('tells of a refused reload, and lets no peer write on the terminal', () => {
+    const tunnel = tunnelFixture({ state: 'down', reason: 'said \x1b[2J', last_error: null });
+    const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(60), error: 'f.yaml:3:1: no' } };
+    const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], config }));
+    expect(text).toContain('REFUSED 1m ago');
+    expect(text).not.toContain('\x1b');
+  });
+});
+
+describe(whyJson, () => {
+  it('has the same for programs', () => {
+    const link = linkFixture({ state: 'backoff', next_attempt_at: ago(-12), last_error: refused });
+    const tunnel = tunnelFixture({ state: 'down', reason: 'no session', last_error: refused });
+    expect(whyJson(tunnel, statusFixture({ tunnels: [tunnel], links: [link] }))).toMatchObject({
+      name: 'state-hub',
+      state: 'down',
+      reason: 'no session',
+      error: refused,
+      fix: 'Check sshd.',
+      next_attempt_at: ago(-12),
+      link: { state: 'backoff' },
+    });
+  });
+});

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { ProbeConfig, SuccessorConfig } from '../../../../src/config/config.ts';
+import { Successors } from '../../../../src/retirement/drain/successors.ts';
+import {
+  type SuccessorHistory,
+  successorRecord,
+  withRecord,
+} from '../../../../src/retirement/evidence/successor-record.ts';
+import type { Happening } from '../../../../src/telemetry/happening.ts';
+import { DirectSource } from '../../../../src/tunnels/forward/direct-source.ts';
+import { freePort } from '../../../support/peers/loopback.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+
+const PROBE: ProbeConfig = { check: { kind: 'tcp' }, everyMs: 20, timeoutMs: 2_000, fall: 3, rise: 2 };
+const HOUR = 3_600_000;
+
+let port: number;
+let notes: Happening[];
+const running: Successors[] = [];
+beforeEach(async () => {
+  port = await freePort();
+  notes = [];
+});
+afterEach(() => {
+  for (const each of running.splice(0)) each.stop();
+});
+
+const successor = (changes: Partial<SuccessorConfig> = {}): SuccessorConfig => ({
+  target: { kind: 'tcp', host: '127.0.0.1', port },
+  probe: PROBE,
+  healthyForMs: HOUR,
+  compare: [],
+  holdMs: 1_000,
+  verifyForMs: 1_000,
+  ...changes,
+});
+const tunnels = (config: SuccessorConfig) =>
+  new Map([['hub', { name: 'hub', drain: { step: '1', quietForMs: HOUR, rollback: undefined, successor: config } }]]);
+function start(config = successor()): Successors {
+  const note = (happening: Happening) => void notes.push(happening);
+  const successors = new Successors({ source: new DirectSource('probe'), note, random: () => 0.5 });
+  running.push(successors);
+  successors.apply(tunnels(config));
+  return successors;
+}
+/** What the evidence has by now. */
+const history = () =>
+  notes.map((note) => successorRecord.parse(note)).reduce<SuccessorHistory | undefined>(withRecord, undefined);
+const facts = (successors: Successors) => successors.factsOf('hub', history(), Date.now());
+const isWell = (successors: Successors) =>
+  waitUntil('it is well', () => facts(successors)?.healthySince !== undefined || undefined);
+
+it('is well since its first check that passed; each that fails is a break, and both are evidence', async () => {
+  const successors = start();
+  await waitUntil('it was asked', () => facts(successors)?.lastError);
+  expect(facts(successors)).toMatchObject({ target: `127.0.0.1:${port}`, healthySince: undefined });
+  const echo = await startEcho(port);
+  await isWell(successors);
+  const since = facts(successors)?.healthySince;
+  await waitUntil('it is asked again', () => Date.now() > (since ?? 0) + 100 || undefined);
+  expect(facts(successors)?.healthySince).toBe(since);
+  await echo.stop();
+  await waitUntil('it is not well', () => facts(successors)?.lastError);
+  expect(notes.map(({ passing_since }) => passing_since !== null)).toEqual([false, true, false]);
+});
+
+it('goes on over a quick restart, and begins anew after a long one', async () => {
+  await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
+  const first = start();
+  await isWell(first);
+  const since = facts(first)?.healthySince;
+  first.stop();
+  const second = start();
+  await isWell(second);
+  expect(facts(second)?.healthySince).toBe(since);
+  second.stop();
+  // Of the same two, had nobody asked for an hour in between.
+  const long = notes.map((note) => ({ ...note }));
+  notes.splice(0, notes.length, ...long.map((note) => shifted(note, -HOUR)));
+  const third = start();
+  await isWell(third);
+  expect(facts(third)?.healthySince).toBeGreaterThan((since ?? 0) + 1);
+});
+
+it('of another target is another one', async () => {
+  await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
+  const successors = start();
+  await isWell(successors);
+  successors.apply(tunnels(successor({ target: { kind: 'tcp', host: '127.0.0.1', port: await freePort() } })));
+  expect(facts(successors)?.healthySince).toBeUndefined();
+  successors.apply(new Map());
+  expect(facts(successors)).toBeUndefined();
+});
+
+it('that is not asked any more is not well', async () => {
+  await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
+  const successors = start();
+  await isWell(successors);
+  const later = successors.factsOf('hub', history(), Date.now() + HOUR);
+  expect(later).toMatchObject({ healthySince: undefined, lastError: 'no probe has run for too long' });
+});
+
+function shifted(note: Happening, ms: number): Happening {
+  const move = (time: unknown) => (typeof time === 'string' ? new Date(Date.parse(time) + ms).toISOString() : time);
+  const { passing_since, last_passed_at } = note;
+  return { ...note, passing_since: move(passing_since), last_passed_at: move(last_passed_at) };
+}

@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { VerdictFacts } from '../../../../src/retirement/drain/facts.ts';
+import { judge } from '../../../../src/retirement/drain/verdict.ts';
+import type { TunnelStateName } from '../../../../src/telemetry/status/status.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const NOW = Date.parse('2026-07-20T10:00:00Z');
+const STEP = 5_000;
+const ago = (ms: number) => NOW - ms;
+
+/** Everything is proved: each test takes one proof away. */
+const RETIRABLE: VerdictFacts = {
+  now: NOW,
+  tunnel: 'hub',
+  step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [] },
+  successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince: ago(2 * HOUR), lastError: undefined },
+  usage: { open: 0, held: 0, clients: [] },
+  history: { spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true }], lastActivityAt: ago(2 * DAY) },
+  quietForMs: DAY,
+  holdMs: 10_000,
+  slackMs: 5_000,
+  dependents: [],
+  cutoverSince: undefined,
+  rollback: 'fleet-mesh rollback hub',
+};
+
+const step = (fields: Partial<Exclude<VerdictFacts['step'], string>>) => ({
+  step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [], ...fields },
+});
+const history = (...spans: [number, number, TunnelStateName][]) => ({
+  history: {
+    spans: spans.map(([from, until, state]) => ({ from, until, state, serving: state === 'up' })),
+    lastActivityAt: undefined,
+  },
+});
+const successor = (healthySince: number | undefined, lastError?: string) => ({
+  successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince, lastError },
+});
+
+describe('a verdict', () => {
+  it('is retirable when nothing blocks and nothing is unknown', () => {
+    expect(judge(RETIRABLE)).toEqual({ verdict: 'retirable', blockers: [], unknowns: [] });
+  });
+
+  it.each<[string, Partial<VerdictFacts>, string, string]>([
+    ['no step', { step: 'no step of the plan retires it' }, 'wave_open', 'no step of the plan retires it'],
+    [
+      'an open wave',
+      step({ openWaves: ['1'], openSteps: ['2.1', '2.3'] }),
+      'wave_open',
+      'step 2.4, which retires it, is not due: wave 1 is not complete, steps 2.1, 2.3 are not done',
+    ],
+    [
+      'a closed gate',
+      step({ closedGates: [{ id: 'state-hub-cutover', title: 'Cutover approval', owner: 'operator' }] }),
+      'gate_closed',
+      'this approval is missing: state-hub-cutover (Cutover approval; operator)',
+    ],
+    [
+      'a successor that is not well',
+      successor(undefined, 'connection refused'),
+      'successor_unhealthy',
+      'the successor 127.0.0.1:8000 is unhealthy: connection refused',
+    ],
+    [
+      'a successor that is well for too short a time',
+      successor(ago(HOUR - 1_000)),
+      'successor_unhealthy',
+      'the successor 127.0.0.1:8000 has been healthy for 59m 59s; 1h required',
+    ],
+    [
+      'an open connection',
+      { usage: { open: 1, held: 2, clients: ['activity-core'] } },
+      'still_open',
+      '1 connection open through it, 2 waiting for it by activity-core',
+    ],
+    [
+      'a connection that waits',
+      { usage: { open: 0, held: 1, clients: [] } },
+      'still_open',
+      '0 connections open through it, 1 waiting for it',
+    ],
+    [
+      'recent use',
+      {
+        history: { ...RETIRABLE.history, lastActivityAt: ago(DAY - 1) },
+        usage: { open: 0, held: 0, clients: ['curl (pid 7)'] },
+      },
+      'recent_use',
+      'last used 23h 59m ago by curl (pid 7)',
+    ],
+    [
+      'use in the future, as a wrong clock has it',
+      { history: { ...RETIRABLE.history, lastActivityAt: NOW + HOUR } },
+      'recent_use',
+      'last used 0s ago',
+    ],
+    ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through it'],
+    ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is under way'],
+    ['no way back', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
+  ])('is blocked by %s', (_, change, code, message) => {
+    const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
+    expect(verdict).toBe('blocked');
+    expect(blockers.map((found) => [found.code, found.message])).toEqual([[code, message]]);
+    expect(unknowns).toEqual([]);
+  });
+
+  it.each<[string, Partial<VerdictFacts>, string]>([
+    ['nothing was ever watched', history(), 'observation_gap'],
+    ['nobody watches now', history([ago(3 * DAY), ago(10_000), 'up']), 'observation_gap'],
+    ['it is watched for too short a time', history([ago(DAY - 1), NOW, 'up']), 'observation_gap'],
+    [
+      'there is a gap in the window',
+      history([ago(3 * DAY), ago(HOUR), 'up'], [ago(HOUR - 1), NOW, 'up']),
+      'observation_gap',
+    ],
+    [
+      'it was down in the window',
+      history(
+        [ago(3 * DAY), ago(HOUR), 'up'],
+        [ago(HOUR), ago(HOUR - 11_000), 'down'],
+        [ago(HOUR - 11_000), NOW, 'up'],
+      ),
+      'down_in_window',
+    ],
+    [
+      'it went through several bad states one after the other',
+      history(
+        [ago(3 * DAY), ago(HOUR), 'up'],
+        [ago(HOUR), ago(HOUR - 6_000), 'down'],
+        [ago(HOUR - 6_000), ago(HOUR - 12_000), 'degraded'],
+        [ago(HOUR - 12_000), NOW, 'up'],
+      ),
+      'down_in_window',
+    ],
+    ['it is not proven', history([ago(3 * DAY), NOW, 'unverified']), 'down_in_window'],
+  ])('is unknown when %s', (_, change, code) => {
+    const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
+    expect([verdict, blockers, unknowns.map((found) => found.code)]).toEqual(['unknown', [], [code]]);
+  });
+
+  it('takes an outage that is shorter than the hold for none: whoever came meanwhile was counted', () => {
+    const short = history(
+      [ago(3 * DAY), ago(HOUR), 'up'],
+      [ago(HOUR), ago(HOUR - 9_000), 'down'],
+      [ago(HOUR - 9_000), NOW, 'up'],
+    );
+    expect(judge({ ...RETIRABLE, ...short }).verdict).toBe('retirable');
+  });
+
+  it('does not ask for a successor where none is configured', () => {
+    expect(judge({ ...RETIRABLE, successor: undefined }).verdict).toBe('retirable');
+  });
+
+  it('says when it clears by itself', () => {
+    const { unknowns } = judge({ ...RETIRABLE, ...history([ago(HOUR), NOW, 'up']) });
+    expect(unknowns[0]).toMatchObject({
+      since: new Date(ago(HOUR)),
+      clearsAt: new Date(NOW + 23 * HOUR),
+      clearsByItself: true,
+    });
+  });
+
+  it('names every reason at once', () => {
+    const { blockers, unknowns } = judge({
+      ...RETIRABLE,
+      ...history(),
+      step: 'no plan',
+      successor: undefined,
+      dependents: ['inner'],
+      rollback: undefined,
+    });
+    expect(blockers.map(({ code }) => code)).toEqual(['wave_open', 'dependent_tunnel', 'no_rollback']);
+    expect(unknowns.map(({ code }) => code)).toEqual(['observation_gap']);
+  });
+});
+
+describe('retirable', () => {
+  const state = fc.constantFrom<TunnelStateName>('up', 'up', 'up', 'down', 'degraded', 'unverified', 'stopped');
+  const moment = fc.integer({ min: ago(3 * DAY), max: NOW });
+  const spans = fc.uniqueArray(moment, { minLength: 0, maxLength: 6 }).chain((times) => {
+    const sorted = times.toSorted((a, b) => a - b);
+    const pairs = sorted.slice(1).map((until, index) => ({ from: sorted[index] ?? 0, until }));
+    return fc.tuple(...pairs.map((pair) => state.map((each) => ({ ...pair, state: each, serving: each === 'up' }))));
+  });
+  const facts: fc.Arbitrary<VerdictFacts> = fc.record({
+    now: fc.constant(NOW),
+    tunnel: fc.constant('hub'),
+    step: fc.oneof(
+      fc.constant('no plan'),
+      fc.record({
+        id: fc.constant('2.4'),
+        openWaves: fc.constantFrom<string[]>([], [], [], ['1']),
+        openSteps: fc.constantFrom<string[]>([], [], [], ['2.1']),
+        closedGates: fc.constantFrom<{ id: string; title: string; owner: string }[]>(
+          [],
+          [],
+          [{ id: 'g', title: 't', owner: 'o' }],
+        ),
+      }),
+    ),
+    successor: fc.option(
+      fc.record({
+        target: fc.constant('127.0.0.1:1'),
+        healthyForMs: fc.constant(HOUR),
+        healthySince: fc.option(moment, { nil: undefined }),
+        lastError: fc.constant(undefined),
+      }),
+      { nil: undefined },
+    ),
+    usage: fc.record({
+      open: fc.constantFrom(0, 0, 0, 1),
+      held: fc.constantFrom(0, 0, 0, 1),
+      clients: fc.constant([]),
+    }),
+    history: fc.record({
+      spans: fc.oneof(spans, fc.constant([{ from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true }])),
+      lastActivityAt: fc.option(moment, { nil: undefined }),
+    }),
+    quietForMs: fc.constantFrom(HOUR, DAY),
+    holdMs: fc.constant(10_000),
+    slackMs: fc.constant(5_000),
+    dependents: fc.constantFrom<string[]>([], [], ['inner']),
+    cutoverSince: fc.option(moment, { nil: undefined, freq: 1 }),
+    rollback: fc.option(fc.constant('back'), { nil: undefined }),
+  });
+
+  it('never appears with anything unproved', () => {
+    let retirable = 0;
+    fc.assert(
+      fc.property(facts, (given) => {
+        const { verdict, blockers, unknowns } = judge(given);
+        expect(verdict === 'retirable').toBe(blockers.length + unknowns.length === 0);
+        if (verdict !== 'retirable') return;
+        retirable++;
+        const { step: due, usage, history: seen, quietForMs, now } = given;
+        if (typeof due === 'string') throw new Error('retirable without a step');
+        expect([due.openWaves, due.openSteps, due.closedGates, given.dependents]).toEqual([[], [], [], []]);
+        expect([usage.open, usage.held, given.cutoverSince]).toEqual([0, 0, undefined]);
+        expect(given.rollback).toBeDefined();
+        if (given.successor) expect(now - (given.successor.healthySince ?? now)).toBeGreaterThanOrEqual(HOUR);
+        expect(now - (seen.lastActivityAt ?? 0)).toBeGreaterThanOrEqual(quietForMs);
+        // Step by step, by the simplest reckoning: somebody watched, and what was bad never lasted.
+        let bad = 0;
+        for (let at = now - quietForMs; at < now - given.slackMs; at += STEP) {
+          const span = seen.spans.find(({ from, until }) => from <= at && at < until);
+          if (!span) throw new Error('retirable although nobody watched');
+          bad = span.state === 'up' ? 0 : bad + STEP;
+          if (bad > given.holdMs + STEP) throw new Error('retirable although it could not serve');
+        }
+      }),
+      { numRuns: 2_000, examples: [[RETIRABLE]] },
+    );
+    expect(retirable).toBeGreaterThan(0);
+  });
+});

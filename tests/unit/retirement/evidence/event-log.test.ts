@@ -1,0 +1,232 @@
+import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Entry, NewEntry } from '../../../../src/retirement/evidence/entry.ts';
+import { EventLog, type LogCondition } from '../../../../src/retirement/evidence/event-log.ts';
+import { verifyLog } from '../../../../src/retirement/evidence/verify.ts';
+import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+
+let directory: TempDir;
+beforeEach(() => {
+  directory = tempDir('evidence');
+});
+afterEach(() => directory[Symbol.dispose]());
+
+const START = Date.parse('2026-07-20T10:00:00Z');
+
+function entry(n: number, fields: Record<string, unknown> = {}): NewEntry {
+  return { at: new Date(START + n * 1_000), uptimeMs: n * 1_000, event: 'test.happened', n, ...fields };
+}
+
+async function openLog(rotateBytes = 1_000_000) {
+  const entries: Entry[] = [];
+  const conditions: LogCondition[] = [];
+  const { log, recovery } = await EventLog.open(
+    { directory: directory.path, rotateBytes, rememberMs: Date.now() - START + 86_400_000, retryMs: 5 },
+    {
+      onFound: (found) => entries.push(found),
+      onWritten: () => {},
+      onCondition: (condition) => conditions.push(condition),
+    },
+  );
+  return { log, recovery, entries, conditions };
+}
+
+async function write(count: number, rotateBytes?: number, from = 1): Promise<void> {
+  const { log } = await openLog(rotateBytes);
+  for (let n = from; n < from + count; n++) await log.append(entry(n), true);
+  await log.close();
+}
+
+const current = () => join(directory.path, 'events.jsonl');
+const lines = () => readFileSync(current(), 'utf8').trimEnd().split('\n');
+const rewrite = (changed: readonly string[]) => writeFileSync(current(), changed.map((line) => `${line}\n`).join(''));
+const problems = async () =>
+  (await verifyLog(directory.path)).problems.map(({ file, line, message }) => `${file}:${line} ${message}`);
+
+describe('the event log', () => {
+  it('is there again after a restart, and its chain goes on', async () => {
+    await write(3);
+    const { log, entries, recovery } = await openLog();
+    await log.append(entry(4), true);
+    await log.close();
+    expect(entries.map(({ seq, n }) => [seq, n])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+    expect(recovery).toEqual({ tornBytes: 0, problems: [] });
+    expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [], head: { seq: 4 } });
+  });
+
+  it('may be read by nobody else', async () => {
+    await write(1);
+    for (const name of readdirSync(directory.path))
+      expect(statSync(join(directory.path, name)).mode & 0o777).toBe(0o600);
+  });
+
+  it('writes what was given together in the order it was given', async () => {
+    const { log } = await openLog();
+    await Promise.all(Array.from({ length: 500 }, (_, n) => log.append(entry(n), n % 7 === 0)));
+    await log.close();
+    expect(lines().map((line) => JSON.parse(line).n)).toEqual(Array.from({ length: 500 }, (_, n) => n));
+    expect(await problems()).toEqual([]);
+  });
+
+  it('writes what waits before it closes', async () => {
+    const { log } = await openLog();
+    void log.append(entry(1), false);
+    void log.append(entry(2), true);
+    await log.close();
+    expect(lines()).toHaveLength(2);
+  });
+
+  it('keeps the chain across files', async () => {
+    await write(20, 500);
+    await write(20, 500, 21);
+    const files = readdirSync(directory.path).filter((name) => /^events-\d+\.jsonl$/.test(name));
+    expect(files.length).toBeGreaterThan(5);
+    const { entries } = await openLog();
+    expect(entries.map(({ seq }) => seq)).toEqual(Array.from({ length: 40 }, (_, n) => n + 1));
+    expect(await problems()).toEqual([]);
+  });
+
+  it('goes on where a crash came between putting a file aside and beginning the next', async () => {
+    await write(5);
+    renameSync(current(), join(directory.path, 'events-000000000001.jsonl'));
+    await write(2, undefined, 6);
+    expect(await verifyLog(directory.path)).toMatchObject({ entries: 7, problems: [] });
+  });
+
+  it.each([1, 10, 60])('repairs a last line of which %d bytes are there, and says so', async (bytes) => {
+    await write(3);
+    appendFileSync(current(), lines().join('').slice(0, bytes));
+    const { log, recovery } = await openLog();
+    await log.append(entry(4), true);
+    await log.close();
+    expect(recovery).toEqual({ tornBytes: bytes, problems: [] });
+    expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [] });
+  });
+
+  it('survives a cut at any byte of what was not flushed, without a problem', async () => {
+    await write(2);
+    const { log } = await openLog();
+    await log.append(entry(3), false);
+    await log.append(entry(4), false);
+    await log.close();
+    const whole = readFileSync(current());
+    const flushed = lines().slice(0, 2).join('\n').length + 1;
+    for (let size = flushed; size < whole.length; size += 7) {
+      writeFileSync(current(), whole.subarray(0, size));
+      const opened = await openLog();
+      await opened.log.close();
+      expect(opened.recovery.problems).toEqual([]);
+      expect(opened.entries.length).toBeGreaterThanOrEqual(2);
+    }
+  });
+});
+
+describe('damage is found and located', () => {
+  beforeEach(() => write(6));
+
+  it('a changed entry', async () => {
+    rewrite(lines().map((line, index) => (index === 2 ? line.replace('"n":3', '"n":9') : line)));
+    expect(await problems()).toEqual([
+      'events.jsonl:3 was changed after it was written: the entry after it carries another hash',
+    ]);
+  });
+
+  it('the last entry changed', async () => {
+    rewrite(lines().map((line, index) => (index === 5 ? line.replace('"n":6', '"n":9') : line)));
+    expect(await problems()).toEqual(['events.jsonl:6 was changed after it was written']);
+  });
+
+  it('the first entry changed', async () => {
+    rewrite(lines().map((line, index) => (index === 0 ? line.replace('"n":1', '"n":9') : line)));
+    expect(await problems()).toEqual([
+      'events.jsonl:1 was changed after it was written: the entry after it carries another hash',
+    ]);
+  });
+
+  it('an entry deleted in the middle', async () => {
+    rewrite(lines().toSpliced(2, 1));
+    expect(await problems()).toEqual(['events.jsonl:3 follows a gap: 1 entry before it missing']);
+  });
+
+  it('the first entries deleted', async () => {
+    rewrite(lines().slice(2));
+    expect(await problems()).toEqual(['events.jsonl:1 follows a gap: 2 entries before it missing']);
+  });
+
+  it('the last entries deleted', async () => {
+    rewrite(lines().slice(0, 4));
+    expect(await problems()).toEqual(['events.jsonl:4 is the last one, but 2 later entries had been written']);
+  });
+
+  it('everything deleted', async () => {
+    truncateSync(current(), 0);
+    expect(await problems()).toEqual(['events.jsonl:0 is the last one, but 6 later entries had been written']);
+  });
+
+  it('two entries exchanged', async () => {
+    const [a, b, c, d, e, f] = lines() as [string, string, string, string, string, string];
+    rewrite([a, b, d, c, e, f]);
+    expect((await problems())[0]).toMatch(/^events.jsonl:3 follows a gap/);
+  });
+
+  it('an entry cut short', async () => {
+    rewrite(lines().map((line, index) => (index === 3 ? line.slice(0, 40) : line)));
+    expect((await problems())[0]).toBe('events.jsonl:4 is cut short or damaged: it is no entry of this log');
+  });
+
+  it('also after the daemon went on with a log whose end is gone', async () => {
+    rewrite(lines().slice(0, 4));
+    const { log, recovery } = await openLog();
+    await log.append(entry(7), true);
+    await log.close();
+    expect(recovery.problems).toHaveLength(1);
+    expect(await problems()).toEqual(['events.jsonl:5 follows a gap: 2 entries before it missing']);
+  });
+});
+
+describe('a disk that refuses', () => {
+  it('loses nothing that waits, and says in the log that it was away', async () => {
+    const { log, conditions } = await openLog();
+    await log.append(entry(1), true);
+    // Stands for any refusal: the log does not write into a file that is not as it left it.
+    appendFileSync(current(), 'x');
+    const written = log.append(entry(2), true);
+    await expect.poll(() => conditions.length).toBeGreaterThan(0);
+    expect(log.condition).toMatchObject({ kind: 'failing', waiting: 1 });
+    truncateSync(current(), statSync(current()).size - 1);
+    await written;
+    expect(log.condition).toEqual({ kind: 'ok' });
+    await log.close();
+    expect(lines().map((line) => JSON.parse(line).event)).toEqual(['test.happened', 'test.happened', 'log.resumed']);
+    expect(await problems()).toEqual([]);
+  });
+
+  it('closes all the same', async () => {
+    const { log, conditions } = await openLog();
+    appendFileSync(current(), 'x');
+    void log.append(entry(1), true);
+    await expect.poll(() => conditions.length).toBeGreaterThan(0);
+    await log.close();
+  });
+
+  it('drops routine entries first when too many wait', async () => {
+    // All of it in one file: the last entry may come in a write of its own.
+    const { log } = await openLog(100_000_000);
+    appendFileSync(current(), 'x');
+    for (let n = 0; n < 10_050; n++) void log.append(entry(n), n % 2 === 0);
+    await expect.poll(() => log.condition.kind).toBe('failing');
+    truncateSync(current(), 0);
+    await log.append(entry(99_999), true);
+    await log.close();
+    const kept = lines().map((line) => JSON.parse(line));
+    const durable = kept.filter(({ n }) => n % 2 === 0);
+    expect(durable.length).toBeGreaterThanOrEqual(5_025);
+    const resumed = kept.find(({ event }) => event === 'log.resumed');
+    expect(resumed).toMatchObject({ dropped: 10_051 - (kept.length - 1) });
+  });
+});

@@ -1,0 +1,166 @@
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseEntry } from '../../../../src/retirement/evidence/entry.ts';
+import type { TunnelPulse } from '../../../../src/retirement/evidence/events.ts';
+import { readLines } from '../../../../src/retirement/evidence/files.ts';
+import { Recorder } from '../../../../src/retirement/evidence/recorder.ts';
+import { verifyLog } from '../../../../src/retirement/evidence/verify.ts';
+import { recordingLogger } from '../../../support/fakes/fake-link.ts';
+import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+
+let directory: TempDir;
+let state: string;
+let logged: string[];
+const started: Recorder[] = [];
+beforeEach(() => {
+  directory = tempDir('recorder');
+  state = join(directory.path, 'state');
+  logged = [];
+});
+afterEach(async () => {
+  for (const each of started.splice(0)) await each.stop();
+  directory[Symbol.dispose]();
+});
+
+const recorder = () => {
+  const made = new Recorder({ directory: state, version: '1' }, { log: recordingLogger(logged) });
+  started.push(made);
+  return made;
+};
+const up: TunnelPulse = { state: 'up', serving: true, open: 0, openedTotal: 0, lastActivityAt: undefined };
+const change = (to: string) => ({
+  event: 'tunnel.state',
+  tunnel: 'hub',
+  from: null,
+  to,
+  serving: to === 'up',
+  reason: null,
+  code: null,
+});
+const told = async () => {
+  const events: string[] = [];
+  for await (const { text } of readLines(state)) events.push(parseEntry(text.toString())?.event ?? '?');
+  return events;
+};
+
+describe('the recorder', () => {
+  it('keeps what happens, and knows it again in the next run', async () => {
+    const first = recorder();
+    await first.start('aa');
+    first.note(change('up'));
+    const usedAt = new Date();
+    first.note({ event: 'tunnel.used', tunnel: 'hub' }, usedAt);
+    first.tick({ hub: up });
+    await first.stop();
+    expect(await told()).toEqual(['daemon.started', 'tunnel.state', 'tunnel.used', 'heartbeat', 'daemon.stopped']);
+    const second = recorder();
+    expect(second.historyOf('hub')).toBeUndefined();
+    await second.start('aa');
+    expect(second.historyOf('hub')).toMatchObject({
+      lastActivityAt: usedAt.getTime(),
+      spans: [{ state: 'up' }],
+    });
+    expect(second.recent.entries.map(({ event }) => event)).toEqual([
+      'daemon.started',
+      'tunnel.state',
+      'tunnel.used',
+      'daemon.stopped',
+    ]);
+  });
+
+  it('is settled when what was noted is on the disk', async () => {
+    const one = recorder();
+    void one.start('aa');
+    one.note(change('up'));
+    await one.settled();
+    expect(await told()).toEqual(['daemon.started', 'tunnel.state']);
+  });
+
+  it('keeps what happens before the log is open, and in its order', async () => {
+    const one = recorder();
+    const opening = one.start('aa');
+    one.note(change('down'));
+    one.note(change('up'));
+    expect(one.condition).toEqual({ kind: 'opening' });
+    await opening;
+    await one.settled();
+    expect(await told()).toEqual(['daemon.started', 'tunnel.state', 'tunnel.state']);
+    expect(one.historyOf('hub')?.spans.map(({ state: each }) => each)).toEqual(['down', 'up']);
+  });
+
+  it('concludes nothing and waits for nobody while the directory cannot be used, and catches up with a word about it', async () => {
+    mkdirSync(state, { mode: 0o777 });
+    chmodSync(state, 0o777);
+    const one = recorder();
+    await one.start('aa');
+    one.note(change('up'));
+    await one.settled();
+    expect(one.condition).toMatchObject({ kind: 'failing', waiting: 2 });
+    expect(one.historyOf('hub')).toBeUndefined();
+    chmodSync(state, 0o700);
+    const tickAndLook = () => {
+      one.tick({ hub: up });
+      return one.condition.kind;
+    };
+    await expect.poll(tickAndLook, { timeout: 4_000 }).toBe('ok');
+    await one.settled();
+    expect(await told()).toEqual(['daemon.started', 'tunnel.state', 'heartbeat', 'log.resumed']);
+    expect(logged).toEqual(['evidence.unavailable', 'evidence.resumed']);
+    expect((await verifyLog(state)).problems).toEqual([]);
+  });
+
+  it('tells of a torn line that it has repaired, and of damage', async () => {
+    const first = recorder();
+    await first.start('aa');
+    first.note(change('up'));
+    await first.stop();
+    const file = join(state, 'events.jsonl');
+    const lines = [];
+    for await (const { text } of readLines(state)) lines.push(text.toString());
+    writeFileSync(file, `${lines.join('\n').replace('"to":"up"', '"to":"down"')}\n{"seq":`);
+    const second = recorder();
+    await second.start('aa');
+    await second.settled();
+    expect((await told()).slice(-2)).toEqual(['log.repaired', 'log.damaged']);
+    expect(logged).toEqual(['evidence.repaired', 'evidence.damaged']);
+  });
+});
+
+describe('a second daemon on the same directory', () => {
+  it('is kept out while the first one lives, and let in afterwards', async () => {
+    const [first, second] = [recorder(), recorder()];
+    await first.start('aa');
+    // As another process would see it: one of ours is our own.
+    expect(readlinkSync(join(state, 'events.lock'))).toMatch(new RegExp(`^${process.pid} \\d+ `));
+    await first.stop();
+    await second.start('aa');
+    expect(second.condition).toEqual({ kind: 'ok' });
+  });
+
+  it('is one that lives: init has the lock here', async () => {
+    mkdirSync(state, { mode: 0o700 });
+    const own = recorder();
+    await own.start('aa');
+    const boot = readlinkSync(join(state, 'events.lock')).split(' ')[2];
+    await own.stop();
+    for (const [owner, kind] of [
+      [`1 ${startOf(1)} ${boot}`, 'failing'],
+      [`1 1 ${boot}x`, 'ok'],
+      ['4194999 5 gone', 'ok'],
+      ['nonsense', 'ok'],
+    ] as const) {
+      symlinkSync(owner, join(state, 'events.lock'));
+      const other = recorder();
+      await other.start('aa');
+      expect([owner, other.condition.kind]).toEqual([owner, kind]);
+      await other.stop();
+      if (kind === 'failing') rmSync(join(state, 'events.lock'));
+    }
+  });
+});
+
+function startOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}

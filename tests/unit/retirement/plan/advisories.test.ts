@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { parseConfig } from '../../../../src/config/load.ts';
+import { AdvisoryLog } from '../../../../src/daemon/advisory-log.ts';
+import { advisoriesOf } from '../../../../src/retirement/plan/advisories.ts';
+import type { WatchedPlan } from '../../../../src/retirement/plan/watch.ts';
+import { createLogger } from '../../../../src/telemetry/log/log.ts';
+import type { Advisory } from '../../../../src/telemetry/status/advisory.ts';
+import { realPlan } from '../../../support/fakes/plan-fixture.ts';
+
+const REAL = fileURLToPath(new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url));
+const NOW = new Date('2026-11-21T12:00:00Z');
+const { readFileSync } = await import('node:fs');
+const config = parseConfig(readFileSync(REAL), REAL, { HOME: '/h' });
+
+const watched = (changes: Partial<WatchedPlan> = {}): WatchedPlan => ({
+  path: '/p',
+  plan: realPlan(),
+  loadedAt: NOW,
+  lastLoad: { ok: true, at: NOW, error: null },
+  ...changes,
+});
+
+it('the real node says what it does under exceptions, and nothing else', () => {
+  expect(advisoriesOf(config, watched(), NOW)).toEqual([
+    {
+      code: 'frozen_host',
+      message:
+        'production tunnel fleet-state-hub-coulombcore goes to coulombcore, frozen since 2026-07-03, under exception fleet-mesh-systemd-tunnels until waves 2 and 4 are complete',
+    },
+    expect.objectContaining({ code: 'frozen_host' }),
+    {
+      code: 'static_key',
+      message:
+        'automation atm-fleet-mesh uses a static key instead of a certificate, under exception static-id-ops-railiance01 until warden sign is available',
+    },
+  ]);
+});
+
+it('an expired exception is told, and so is what it no longer covers', () => {
+  const plan = realPlan();
+  const exceptions = plan.exceptions.map((exception) => ({ ...exception, until: '2026-11-20' }));
+  const advisories = advisoriesOf(config, watched({ plan: { ...plan, exceptions } }), NOW);
+  expect(advisories.map(({ code }) => code)).toEqual([
+    'frozen_host',
+    'frozen_host',
+    'static_key',
+    'exception_expired',
+    'exception_expired',
+    'exception_expired',
+  ]);
+  expect(advisories[2]?.message).toBe(
+    'automation atm-fleet-mesh uses a static key instead of a certificate, without a live exception of the plan (static-id-ops-railiance01 has expired: its date, 2026-11-20, has passed)',
+  );
+});
+
+it('a plan that cannot be used is told, whether there was one before or not', () => {
+  const lastLoad = { ok: false, at: NOW, error: 'plan.yaml:1:1: no' };
+  expect(advisoriesOf(config, watched({ plan: undefined, lastLoad }), NOW)).toEqual([
+    { code: 'plan_unusable', message: 'the plan cannot be used, there is none in force: plan.yaml:1:1: no' },
+  ]);
+  expect(advisoriesOf(config, watched({ lastLoad }), NOW)[0]?.message).toContain('the one before it stays in force');
+});
+
+it('each is logged once when it comes and once when it goes', () => {
+  const lines: string[] = [];
+  const log = new AdvisoryLog(createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } }));
+  const one: Advisory = { code: 'static_key', message: 'one' };
+  const two: Advisory = { code: 'static_key', message: 'two' };
+  for (const advisories of [[one], [one], [one, two], [two], []]) log.update(advisories);
+  expect(lines.map((line) => JSON.parse(line)).map(({ level, event, msg }) => `${level} ${event} ${msg}`)).toEqual([
+    'warn advisory.raised one',
+    'warn advisory.raised two',
+    'info advisory.cleared no longer: one',
+    'info advisory.cleared no longer: two',
+  ]);
+});

@@ -1,0 +1,70 @@
+import { Command, Option } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { leavesOf, outlineOf } from '../../../../scripts/deb-package/command-outline.ts';
+import { bashCompletion } from '../../../../scripts/deb-package/completion/bash.ts';
+import { fishCompletion } from '../../../../scripts/deb-package/completion/fish.ts';
+import { zshCompletion } from '../../../../scripts/deb-package/completion/zsh.ts';
+import { program } from '../../../../src/program.ts';
+
+function small(): Command {
+  const root = new Command('tool').version('1').description('a tool');
+  root
+    .command('go')
+    .description("it's [odd]: really")
+    .argument('<file...>', 'what')
+    .addOption(new Option('-c, --config <file>', 'the file').default('x', 'the usual one'))
+    .option('--fast', 'no stops');
+  root.command('of').command('two').description('two words').option('--name <text>', 'its name');
+  return root;
+}
+
+describe(outlineOf, () => {
+  it('knows what commander knows, and what it adds', () => {
+    const outline = outlineOf(small());
+    expect(outline.commands.map(({ name }) => name)).toEqual(['go', 'of', 'help']);
+    expect(outline.commands[0]?.options).toEqual([
+      { short: '-c', long: '--config', value: 'file', description: 'the file', default: 'the usual one' },
+      { short: undefined, long: '--fast', value: undefined, description: 'no stops', default: undefined },
+      { short: '-h', long: '--help', value: undefined, description: 'display help for command', default: undefined },
+    ]);
+    expect(outline.commands[0]?.arguments).toEqual([{ name: 'file', usage: '<file...>', description: 'what' }]);
+  });
+
+  it('names a command by all of its words', () => {
+    expect(leavesOf(outlineOf(small())).map(([words]) => words.join(' '))).toEqual(['go', 'of two', 'of help', 'help']);
+  });
+});
+
+describe('completions', () => {
+  it('offer in bash the options of the command, and files where there may be one', () => {
+    const text = bashCompletion(outlineOf(small()));
+    expect(text).toContain("' go') words='-c --config --fast -h --help' files=yes ;;");
+    expect(text).toContain("' of two') words='--name -h --help' ;;");
+    expect(text).toContain('-c | --config | --name) ((i++)) ;;');
+  });
+
+  it('quote descriptions for zsh and fish', () => {
+    expect(zshCompletion(outlineOf(small()))).toContain("'go:it'\\''s \\[odd\\]\\: really'");
+    expect(zshCompletion(outlineOf(small()))).toContain("'(-c --config)'{-c,--config}'[the file]:file:_files'");
+    expect(fishCompletion(outlineOf(small()))).toContain("-a go -d 'it\\'s [odd]: really'");
+  });
+
+  it.each(leavesOf(outlineOf(program)).map(([words, command]) => [words.join(' '), command] as const))(
+    'know every option of `fleet-mesh %s`',
+    (words, { options }) => {
+      const outline = outlineOf(program);
+      const name = words.replaceAll(' ', '_');
+      const bash = new RegExp(`^ +' ${words}'\\) words='(.*?)'`, 'm').exec(bashCompletion(outline))?.[1]?.split(' ');
+      const zsh = new RegExp(`^_fleet-mesh_${name}\\(\\) \\{([^]*?)^\\}`, 'm').exec(zshCompletion(outline))?.[1];
+      const last = words.split(' ').at(-1) ?? '';
+      const fish = fishCompletion(outline)
+        .split('\n')
+        .filter((line) => line.includes(`seen_subcommand_from ${last}'`));
+      for (const { long } of options) {
+        expect(bash).toContain(long);
+        expect(zsh).toMatch(new RegExp(`${long}[[}]`));
+        expect(fish.join('\n')).toContain(` -l ${long.slice(2)} `);
+      }
+    },
+  );
+});

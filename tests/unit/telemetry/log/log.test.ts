@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import type { LogLevel } from '../../../../src/config/config.ts';
+import { createLogger } from '../../../../src/telemetry/log/log.ts';
+
+function capture(options: { level?: LogLevel; journal?: boolean } = {}) {
+  const lines: string[] = [];
+  const stream = { write: (line: string) => void lines.push(line) };
+  return { lines, log: createLogger({ level: 'info', stream, ...options }) };
+}
+
+function parsed(line: string | undefined): Record<string, unknown> {
+  return JSON.parse(line ?? '');
+}
+
+describe('a line', () => {
+  test('is one JSON object with level, ISO time, event and fields', () => {
+    const { lines, log } = capture();
+    log.info({ event: 'tunnel.up', tunnel: 'state-hub', duration_ms: 12 }, 'tunnel is up');
+    expect(lines).toHaveLength(1);
+    const line = parsed(lines[0]);
+    expect(line).toMatchObject({ level: 'info', event: 'tunnel.up', tunnel: 'state-hub', duration_ms: 12 });
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(line).toMatchObject({ msg: 'tunnel is up', time });
+    expect(line).not.toHaveProperty('pid');
+  });
+
+  test('stays one line whatever is in it', () => {
+    const { lines, log } = capture();
+    log.warn({ event: 'x', banner: 'a\nb\r\n\u2028c\u009b31m' }, 'first\nsecond');
+    expect(lines[0]?.trimEnd()).not.toMatch(/[\n\r\u2028\u009b]/);
+    expect(parsed(lines[0])).toMatchObject({ msg: 'first\nsecond' });
+  });
+
+  test.each([
+    ['trace', 7],
+    ['debug', 7],
+    ['info', 6],
+    ['warn', 4],
+    ['error', 3],
+    ['fatal', 2],
+  ] as const)('%s has journald priority %i', (level, priority) => {
+    const { lines, log } = capture({ level: 'trace', journal: true });
+    log[level]({ event: 'x' }, 'y');
+    expect(lines[0]).toMatch(new RegExp(`^<${priority}>{.*}\\n$`));
+  });
+
+  test.each([
+    ['a long message', { event: 'x' }, 'm'.repeat(100_000)],
+    ['a long field', { event: 'x', output: '"\n'.repeat(50_000) }, 'm'],
+    [
+      'many fields',
+      { event: 'x', ...Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`field_${n}`, n])) },
+      'm',
+    ],
+    ['a long list', { event: 'x', list: Array.from({ length: 10_000 }, (_, n) => ({ n })) }, 'm'],
+    ['wide characters', { event: 'x', text: '漢😀'.repeat(9_000) }, 'm'],
+    ['a long cause', { event: 'x', err: new Error('e'.repeat(9_000), { cause: new Error('c'.repeat(9_000)) }) }, 'm'],
+  ])('is at most 4000 bytes and valid JSON with %s', (_case, fields, message) => {
+    const { lines, log } = capture({ journal: true });
+    log.error(fields, message);
+    expect(Buffer.byteLength(lines[0] ?? '')).toBeLessThanOrEqual(4_000);
+    expect(parsed(lines[0]?.slice(3))).toMatchObject({ event: 'x' });
+  });
+
+  test('survives what cannot be serialised', () => {
+    const { lines, log } = capture();
+    const circular: { self?: unknown } & Record<string, unknown> = {
+      big: 10n,
+      when: new Date(Number.NaN),
+      fn: () => {},
+      bytes: Buffer.alloc(9),
+    };
+    circular.self = circular;
+    log.info({ event: 'x', circular }, 'y');
+    const trap = {
+      get secret() {
+        throw new Error('no');
+      },
+    };
+    log.info({ event: 'x', trap }, 'y');
+    expect(lines).toHaveLength(2);
+    expect(parsed(lines[0])).toMatchObject({ circular: { big: '10', when: null, bytes: '[9 bytes]' } });
+    expect(parsed(lines[1])).toMatchObject({ event: 'x', msg: 'y' });
+  });
+});
+
+describe('an error', () => {
+  test('of the family is code, message, hint and causes without a stack', () => {
+    const { lines, log } = capture();
+    const cause = new Error('connect ECONNREFUSED', { cause: new Error('deep') });
+    log.error({ event: 'link.lost', err: new TunnelError('connect_refused', 'cannot reach it', { cause }) }, 'lost');
+    const { err } = parsed(lines[0]);
+    expect(err).toEqual({
+      code: 'connect_refused',
+      message: 'cannot reach it',
+      hint: new TunnelError('connect_refused', '').hint,
+      causes: ['connect ECONNREFUSED', 'deep'],
+    });
+  });
+
+  test('that is a bug keeps the stack of where it was born', () => {
+    const { lines, log } = capture();
+    function culprit() {
+      return new TypeError('undefined is not a function');
+    }
+    log.error({ event: 'x', err: TunnelError.from(culprit()) }, 'bug');
+    log.error({ event: 'x', err: culprit() }, 'bug');
+    for (const line of lines) {
+      expect(parsed(line)).toMatchObject({ err: { code: 'internal', stack: expect.stringContaining('culprit') } });
+    }
+  });
+
+  test('may be anything that was thrown', () => {
+    const { lines, log } = capture();
+    log.error({ event: 'x', err: 'just text' }, 'odd');
+    expect(parsed(lines[0])).toMatchObject({ err: { code: 'internal', message: 'just text' } });
+  });
+});
+
+describe('the level', () => {
+  test('can change at run time and reaches children that were made before', () => {
+    const { lines, log } = capture();
+    const child = log.child({ tunnel: 'state-hub' }).child({ link: 'coulombcore/atm' });
+    child.debug({ event: 'a' }, 'hidden');
+    log.setLevel('debug');
+    child.debug({ event: 'b' }, 'shown');
+    log.setLevel('error');
+    child.warn({ event: 'c' }, 'hidden');
+    expect(lines.map((line) => parsed(line))).toMatchObject([
+      { event: 'b', tunnel: 'state-hub', link: 'coulombcore/atm' },
+    ]);
+  });
+});

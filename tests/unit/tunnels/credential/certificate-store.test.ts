@@ -1,0 +1,47 @@
+import { mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { CertificateStore } from '../../../../src/tunnels/credential/certificate-store.ts';
+import { tempDir } from '../../../support/machine/temp-dir.ts';
+
+const LINE = 'ssh-ed25519-cert-v01@openssh.com AAAA comment';
+
+function newStore(): CertificateStore {
+  const dir = tempDir('store');
+  onTestFinished(() => dir[Symbol.dispose]());
+  return new CertificateStore(join(dir.path, 'state'), 'atm');
+}
+
+test('has nothing, and makes nothing, before the first certificate', async () => {
+  const store = newStore();
+  expect(await store.load()).toBeUndefined();
+  expect(() => statSync(store.directory)).toThrow(/ENOENT/);
+});
+
+test('gives back what was saved last, from a file that is ours alone', async () => {
+  const store = newStore();
+  await store.save('old');
+  await store.save(`  ${LINE}\r\n`);
+  expect(await store.load()).toBe(`${LINE}\n`);
+  expect(statSync(store.path).mode & 0o777).toBe(0o600);
+  expect(statSync(store.directory).mode & 0o777).toBe(0o700);
+  expect(readdirSync(store.directory)).toEqual(['current.pub']);
+});
+
+test('proves that it can be written, and leaves no trace of that', async () => {
+  const store = newStore();
+  await store.checkWritable();
+  expect(readdirSync(store.directory)).toEqual([]);
+});
+
+test('is state_dir_unusable where the directory or the file is something else', async () => {
+  const store = newStore();
+  mkdirSync(store.path, { recursive: true, mode: 0o700 });
+  const refusal = { code: 'state_dir_unusable' };
+  await expect(store.load()).rejects.toMatchObject(refusal);
+  await expect(store.save(LINE)).rejects.toMatchObject(refusal);
+  rmSync(store.directory, { recursive: true });
+  symlinkSync('/dev/null', store.directory);
+  await expect(store.load()).rejects.toMatchObject(refusal);
+  await expect(store.checkWritable()).rejects.toMatchObject(refusal);
+});

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { checkExposure } from '../../../../src/tunnels/credential/secret-file.ts';
+
+const US = 1000;
+const check = (mode: number, uid: number, gid: number, credentials?: string) =>
+  checkExposure('private key', '/run/credentials/u.service/key', { mode: 0o100_000 | mode, uid, gid }, US, credentials);
+
+test.each([
+  ['ours', 0o600, US],
+  ['ours, read-only as systemd gives it', 0o400, US],
+  ["root's", 0o400, 0],
+])('accepts %s', (_, mode, uid) => {
+  expect(check(mode, uid, 1000)).toBeUndefined();
+});
+
+test.each([0o640, 0o604, 0o620, 0o610, 0o601, 0o666])(
+  'refuses mode %o, and names the command that fixes it',
+  (mode) => {
+    expect(check(mode, US, 1000)).toMatchObject({
+      code: 'key_permissions',
+      message: expect.stringContaining(`mode 0${mode.toString(8)}`),
+      hint: expect.stringContaining('chmod 600 /run/credentials/u.service/key'),
+    });
+  },
+);
+
+test('refuses the file of another user', () => {
+  expect(check(0o600, 1001, 1001)).toMatchObject({
+    code: 'key_permissions',
+    message: expect.stringContaining('uid 1001'),
+    hint: expect.stringContaining('chown 1000 /run/credentials/u.service/key'),
+  });
+});
+
+test.each([
+  ['directly in our credentials directory', 0o440, 0, 0, '/run/credentials/u.service', true],
+  ['elsewhere', 0o440, 0, 0, '/run/credentials/other.service', false],
+  ['without such a directory', 0o440, 0, 0, undefined, false],
+  ['of another owner', 0o440, US, 0, '/run/credentials/u.service', false],
+  ['of another group', 0o440, 0, 100, '/run/credentials/u.service', false],
+  ['writable', 0o460, 0, 0, '/run/credentials/u.service', false],
+  ['open to all', 0o444, 0, 0, '/run/credentials/u.service', false],
+])("systemd's ACL shape (0440 root:root) %s", (_, mode, uid, gid, directory, accepted) => {
+  expect(check(mode, uid, gid, directory) === undefined).toBe(accepted);
+});

@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TunnelError } from '../../../../../src/base/errors.ts';
+import type { Listener } from '../../../../../src/base/net/listener.ts';
+import { ListenForward } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
+import { fixedTarget } from '../../../../../src/tunnels/forward/local/local.ts';
+import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
+import { loopback, SessionSource } from '../../../../support/clients/ssh-session.ts';
+
+/** An address that is bound, or not, when the test says so. */
+let bound: (listener: Listener) => void;
+let refused: (error: Error) => void;
+let changes: number;
+let closed: number;
+let forward: ListenForward;
+
+const listener: Listener = {
+  address: loopback(1),
+  by: 'daemon',
+  close: async () => {
+    closed++;
+  },
+};
+
+beforeEach(() => {
+  [changes, closed] = [0, 0];
+  forward = new ListenForward(
+    {
+      listen: loopback(1),
+      negotiate: fixedTarget(loopback(2)),
+      whileDown: { kind: 'refuse' },
+      maxConnections: 1,
+    },
+    {
+      source: new SessionSource(),
+      usage: new Usage(),
+      listen: () =>
+        new Promise((resolve, reject) => {
+          [bound, refused] = [resolve, reject];
+        }),
+      onChange: () => changes++,
+      onOpened: () => {},
+      onFailed: () => {},
+      onHeld: () => {},
+      onAcceptError: () => {},
+    },
+  );
+});
+
+describe('stopped while its address is being bound', () => {
+  test('a listener that comes all the same is closed, and never served', async () => {
+    const starting = forward.start();
+    await forward.stopAccepting();
+    bound(listener);
+    await starting;
+    expect(closed).toBe(1);
+    expect(forward.condition).toEqual({ kind: 'unbound', error: undefined });
+    expect(changes).toBe(0);
+  });
+
+  test('a refusal that comes all the same is no news', async () => {
+    const starting = forward.start();
+    await forward.stopAccepting();
+    refused(new TunnelError('listen_in_use', 'taken'));
+    await starting;
+    expect(forward.condition).toEqual({ kind: 'unbound', error: undefined });
+    expect(changes).toBe(0);
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { TunnelError } from '../../../../../src/base/errors.ts';
+import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/far-address.ts';
+import {
+  explainRefusal,
+  isGhost,
+  type Look,
+  rebindDelayMs,
+} from '../../../../../src/tunnels/forward/remote/far-refusal.ts';
+
+const listen = { kind: 'tcp', host: '127.0.0.1', port: 8_000 } as const;
+const at = (host: string) => ({ ...listen, host });
+const explain = (look: Look, lostMs?: number) =>
+  explainRefusal({ listen, host: 'hub', look, lostMs, cause: new TunnelError('remote_listen_denied', 'no') });
+
+describe(explainRefusal, () => {
+  it.each<[Look, number | undefined, string, string]>([
+    ['answers', undefined, 'remote_listen_in_use', 'another listener holds 127.0.0.1:8000 on hub'],
+    [
+      'answers',
+      10_000,
+      'remote_listen_in_use',
+      '127.0.0.1:8000 on hub is still held, as it seems by our own lost session',
+    ],
+    ['answers', 4 * 3_600_000, 'remote_listen_in_use', 'another listener holds 127.0.0.1:8000 on hub'],
+    [
+      'refused',
+      undefined,
+      'remote_listen_denied',
+      'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does',
+    ],
+    // Nothing is there: no ghost either.
+    ['refused', 10, 'remote_listen_denied', 'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does'],
+    [
+      'forbidden',
+      10_000,
+      'remote_listen_denied',
+      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold it, or it is forbidden',
+    ],
+  ])('%s, lost %s ms ago: %s', (look, lostMs, code, message) => {
+    expect(explain(look, lostMs)).toMatchObject({ code, message });
+  });
+
+  it('says what is not known', () => {
+    expect(explain('forbidden').hint).toContain('not known which');
+    expect(explain('unknown')).toMatchObject({ code: 'remote_listen_denied' });
+    expect(isGhost({ look: 'forbidden', lostMs: 600_000 })).toBe(false);
+  });
+
+  it('names what frees a ghost', () => {
+    expect(explain('answers', 1).hint).toContain('ClientAliveInterval 15');
+  });
+});
+
+describe(rebindDelayMs, () => {
+  it.each([0, 0.5, 0.999])('is soon for a ghost, slow for what people must mend (random %s)', (random) => {
+    const taken = explain('answers');
+    for (let failures = 0; failures < 100; failures++) {
+      expect(rebindDelayMs(taken, true, failures, random)).toBeLessThanOrEqual(3_000);
+      expect(rebindDelayMs(taken, true, failures, random)).toBeGreaterThan(14);
+      expect(rebindDelayMs(explain('forbidden', 1), true, failures, random)).toBeLessThanOrEqual(3_000);
+    }
+    expect(rebindDelayMs(taken, false, 0, random)).toBeGreaterThan(20_000);
+    expect(rebindDelayMs(explain('refused'), false, 0, random)).toBeGreaterThan(40_000);
+  });
+});
+
+describe('addresses of the far side', () => {
+  it.each([
+    ['0.0.0.0', '127.0.0.1', '127.0.0.2'],
+    ['127.0.0.1', '127.0.0.1', '127.0.0.2'],
+    ['::', '::1', undefined],
+    ['::1', '::1', undefined],
+    ['192.0.2.1', '192.0.2.1', undefined],
+    ['localhost', 'localhost', undefined],
+  ])('%s is reached at %s, and its width seen at %s', (host, reached, witness) => {
+    expect(reachableAt(at(host))).toEqual(at(reached));
+    expect(widthWitness(at(host))).toEqual(witness === undefined ? undefined : at(witness));
+  });
+
+  it.each([
+    ['127.0.0.1', '127.0.0.1', true],
+    ['::ffff:127.0.0.1', '0.0.0.0', true],
+    ['::1', '::', true],
+    ['192.0.2.9', '0.0.0.0', false],
+    ['192.0.2.9', '192.0.2.1', false],
+    ['192.0.2.1', '192.0.2.1', true],
+    // What a name stands for is known only there.
+    ['192.0.2.9', 'bridge.internal', true],
+  ])('a connection from %s to %s may be local: %s', (address, host, expected) => {
+    expect(mayBeLocal({ address, port: 1 }, at(host))).toBe(expected);
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { type ErrorCode, TunnelError } from '../../../../../src/base/errors.ts';
+import { HTTP_REJECTED, replyBytes, replyFor } from '../../../../../src/tunnels/forward/socks/reply.ts';
+
+describe(replyFor, () => {
+  it.each<[ErrorCode, number]>([
+    ['target_refused', 5],
+    ['target_unreachable', 4],
+    ['forward_denied', 2],
+    ['connection_reset', 1],
+    ['keepalive_lost', 1],
+    ['internal', 1],
+  ])('%s is %i', (code, reply) => expect(replyFor(new TunnelError(code, 'x'))).toBe(reply));
+
+  it('tells a timeout from another failure to get there', () => {
+    const cause = new DOMException('no answer', 'TimeoutError');
+    expect(replyFor(new TunnelError('target_unreachable', 'x', { cause }))).toBe(6);
+  });
+});
+
+it('a reply is as long as RFC 1928 has it', () => {
+  expect(replyBytes(5)).toEqual(Buffer.from([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]));
+});
+
+it('an HTTP client is told how long the answer is', () => {
+  const [head = '', body = ''] = HTTP_REJECTED.toString().split('\r\n\r\n');
+  expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
+});

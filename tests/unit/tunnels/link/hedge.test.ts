@@ -1,0 +1,93 @@
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
+import { HedgeBudget, type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
+
+const never: Opener = () => new Promise(() => {});
+
+function channel(): Channel & { closed: boolean } {
+  return {
+    closed: false,
+    stream: new PassThrough(),
+    onLost: () => {},
+    close() {
+      this.closed = true;
+    },
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('an open that is not answered', () => {
+  const open = (second: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
+    openHedged({ first, patienceMs: 250, onSlow: () => {}, second, onRaced: () => {} }, signal);
+
+  test('is tried elsewhere once the patience is over', async () => {
+    const other = channel();
+    const opened = open(() => async () => other);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(await opened).toBe(other);
+  });
+
+  test('the slower one is withdrawn, and what opens all the same is closed', async () => {
+    const [slow, quick] = [channel(), channel()];
+    let withdrawn: AbortSignal | undefined;
+    let answer: (channel: Channel) => void = () => {};
+    const first: Opener = (signal) => {
+      withdrawn = signal;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    const opened = open(() => async () => quick, first);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(await opened).toBe(quick);
+    expect(withdrawn?.aborted).toBe(true);
+    answer(slow);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([slow.closed, quick.closed]).toEqual([true, false]);
+  });
+
+  test('and where there is no elsewhere yet, that is asked again: its session may be a suspect by then', async () => {
+    const other = channel();
+    const asked: number[] = [];
+    const from = performance.now();
+    const opened = open(() => {
+      asked.push(performance.now() - from);
+      return asked.length < 3 ? undefined : async () => other;
+    });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await opened).toBe(other);
+    expect(asked).toEqual([250, 375, 500]);
+  });
+
+  test('stops asking once it is answered after all, and when nobody wants it any more', async () => {
+    const mine = channel();
+    const late: Opener = () => new Promise((resolve) => setTimeout(() => resolve(mine), 400));
+    const opened = open(() => undefined, late);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(await opened).toBe(mine);
+
+    const gone = new AbortController();
+    const given = open(() => undefined, never, gone.signal);
+    given.catch(() => {});
+    await vi.advanceTimersByTimeAsync(600);
+    gone.abort(new Error('the client went away'));
+    await expect(given).rejects.toThrow('the client went away');
+  });
+});
+
+test('the budget bounds how many opens of a slow target are doubled', () => {
+  const budget = new HedgeBudget(2, 0.5);
+  expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
+  budget.opened();
+  expect(budget.take()).toBe(false);
+  budget.opened();
+  expect(budget.take()).toBe(true);
+});

@@ -1,0 +1,222 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { actorConfig, FakeNetwork, type FakeSession, hostConfig } from '../../../support/fakes/fake-link.ts';
+
+const target = { kind: 'tcp', host: '10.43.170.94', port: 8000 } as const;
+const originator = { address: '127.0.0.1', port: 40_000 };
+const never = new AbortController().signal;
+
+let net: FakeNetwork;
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const open = () => net.link.open(target, originator, never);
+
+async function start(host: Parameters<typeof begin>[0] = {}): Promise<FakeNetwork> {
+  begin(host);
+  await pass(0);
+  return net;
+}
+function begin(host: ConstructorParameters<typeof FakeNetwork>[0]): void {
+  net = new FakeNetwork(host);
+  net.link.start();
+}
+
+/** Up, with all its sessions, since a while. */
+async function up(host: ConstructorParameters<typeof FakeNetwork>[0] = {}): Promise<FakeSession[]> {
+  begin(host);
+  net.outcome = 'ok';
+  await pass(60_000);
+  net.outcome = 'wait';
+  return net.sessions;
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const item = list.at(index);
+  if (item === undefined) throw new Error(`there is no ${index}`);
+  return item;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  await net.link.stop();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('sessions', () => {
+  test.each([1, 2, 3])('%i are made one after the other, spaced, and then kept', async (sessions) => {
+    await up({ sessions });
+    expect(net.sessions).toHaveLength(sessions);
+    expect(net.mostConnecting).toBe(1);
+    const gaps = net.attempts.slice(1).map((attempt, i) => attempt.at - at(net.attempts, i).at);
+    for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(250);
+  });
+
+  test('the next attempt waits for the end of the one before', async () => {
+    await start();
+    await pass(60_000);
+    expect(net.attempts).toHaveLength(1);
+    net.last.succeed();
+    await pass(0);
+    expect(net.attempts).toHaveLength(2);
+    expect(net.link.state).toBe('up');
+  });
+
+  test('a lost one is rebuilt while the other serves', async () => {
+    const [first, second] = await up();
+    first?.lose();
+    await pass(0);
+    expect(net.link.state).toBe('up');
+    await open();
+    expect(second?.opens).toBe(1);
+    net.outcome = 'ok';
+    await pass(1_000);
+    expect(net.kept).toHaveLength(2);
+  });
+
+  test('a dead one whose end is not known yet is not asked', async () => {
+    const [first, second] = await up();
+    Object.assign(first as FakeSession, { usable: false });
+    await open();
+    expect([first?.opens, second?.opens]).toEqual([0, 1]);
+  });
+
+  test('a suspect one is avoided while another is healthy, and used when there is no other', async () => {
+    const [first, second] = await up();
+    Object.assign(first as FakeSession, { suspect: true });
+    await open();
+    expect([first?.opens, second?.opens]).toEqual([0, 1]);
+    Object.assign(second as FakeSession, { suspect: true });
+    await open();
+    expect([first?.opens, second?.opens]).toEqual([1, 1]);
+  });
+
+  test('a check goes to all of them', async () => {
+    const sessions = await up();
+    net.link.check();
+    expect(sessions.map(({ checks }) => checks)).toEqual([1, 1]);
+  });
+
+  test('without any, an open fails with the reason', async () => {
+    await start();
+    await expect(open()).rejects.toMatchObject({ code: 'connection_reset' });
+    net.last.fail('connect_refused');
+    await pass(0);
+    await expect(open()).rejects.toMatchObject({ code: 'connect_refused' });
+  });
+});
+
+describe('new settings', () => {
+  const reconfigure = (host: Partial<typeof hostConfig>, replace: boolean) =>
+    net.link.reconfigure({ host: { ...hostConfig, ...host }, actor: actorConfig }, replace);
+
+  test('make before break: the old session goes only once a new one is up', async () => {
+    const [first, second] = await up();
+    Object.assign(first as FakeSession, { channels: 1 });
+    reconfigure({ address: '192.0.2.2' }, true);
+    await pass(0);
+    expect(net.last.host.address).toBe('192.0.2.2');
+    await open();
+    expect(first).toMatchObject({ opens: 1, draining: false });
+    const fresh = net.last.succeed();
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([true, false]);
+    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'draining', 'active']);
+    await open();
+    expect(fresh.opens).toBe(1);
+    await pass(250);
+    net.last.succeed();
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([true, true]);
+  });
+
+  test('when no new session can be made, the old ones serve on', async () => {
+    const [first] = await up();
+    net.outcome = 'connect_refused';
+    reconfigure({ address: '192.0.2.2' }, true);
+    await pass(600_000);
+    expect(net.link.state).toBe('up');
+    expect(first?.draining).toBe(false);
+  });
+
+  test('fewer sessions: the surplus ends with its last channel', async () => {
+    const [first, second] = await up();
+    Object.assign(second as FakeSession, { channels: 1 });
+    reconfigure({ sessions: 1 }, false);
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([false, true]);
+    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['active', 'draining']);
+  });
+
+  test('a surplus session does not stand in for a wanted one that is lost', async () => {
+    const [first, second] = await up();
+    Object.assign(second as FakeSession, { channels: 1 });
+    reconfigure({ sessions: 1 }, false);
+    net.outcome = 'ok';
+    first?.lose();
+    await pass(1_000);
+    expect(net.kept).toHaveLength(1);
+  });
+
+  test('the loss of a session that is leaving costs no backoff', async () => {
+    const [first, second] = await up();
+    Object.assign(second as FakeSession, { channels: 1 });
+    reconfigure({ sessions: 1 }, false);
+    second?.lose();
+    await pass(0);
+    expect(net.link.status()).toMatchObject({ state: 'up', last_error: null, next_attempt_at: null });
+    expect(first?.usable).toBe(true);
+  });
+
+  test('more sessions are made at once', async () => {
+    await up();
+    net.outcome = 'ok';
+    reconfigure({ sessions: 3 }, false);
+    await pass(0);
+    expect(net.kept).toHaveLength(3);
+  });
+});
+
+describe('stop', () => {
+  test('during an attempt', async () => {
+    await start();
+    await net.link.stop();
+    expect(net.connecting).toBe(0);
+  });
+
+  test('while a key or known_hosts cannot be read', async () => {
+    begin({});
+    net.stuck = true;
+    await pass(0);
+    expect(net.prepared).toBe(1);
+    await net.link.stop();
+  });
+
+  test('in backoff', async () => {
+    await start();
+    net.last.fail('auth_rejected');
+    await pass(0);
+    await net.link.stop();
+  });
+
+  test('with sessions up: they end', async () => {
+    const sessions = await up();
+    await net.link.stop();
+    expect(sessions.map(({ usable }) => usable)).toEqual([false, false]);
+    expect(net.link.status().sessions).toEqual([]);
+  });
+
+  test('while the pacer holds the attempt back', async () => {
+    await start();
+    net.last.succeed();
+    await pass(10);
+    await net.link.stop();
+    expect(net.kept).toEqual([]);
+  });
+
+  test('before the start', async () => {
+    net = new FakeNetwork();
+    await net.link.stop();
+    expect(net.prepared).toBe(0);
+  });
+});

@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { actorConfig, credentialFacts, FakeNetwork, hostConfig } from '../../../support/fakes/fake-link.ts';
+
+let net: FakeNetwork;
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const waitMs = () => (net.link.nextAttemptAt?.getTime() ?? Number.NaN) - Date.now();
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  net = new FakeNetwork({ sessions: 1 });
+  net.random = 0.8;
+  net.link.start();
+  await pass(0);
+});
+afterEach(async () => {
+  await net.link.stop();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+/** The attempt under way fails; says how long the link waits then. */
+async function fail(code: Parameters<typeof net.last.fail>[0]): Promise<number> {
+  net.last.fail(code);
+  await pass(0);
+  return waitMs();
+}
+
+describe('backoff', () => {
+  test('grows with each failure, up to its cap', async () => {
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      waits.push(await fail('connect_refused'));
+      await pass(at(waits, -1));
+    }
+    expect(waits).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 24_000, 24_000]);
+  });
+
+  test('a success that does not last does not reset it', async () => {
+    for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
+    const session = net.last.succeed();
+    await pass(29_000);
+    session.lose();
+    await pass(0);
+    expect(waitMs()).toBe(6_400);
+  });
+
+  test('one that lasts 30 s does', async () => {
+    for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
+    const session = net.last.succeed();
+    await pass(30_000);
+    session.lose();
+    await pass(0);
+    expect(waitMs()).toBe(400);
+  });
+
+  test('a server that drops every session at once is not hammered, not even with a standby to make', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    for (let i = 0; i < 600; i++) {
+      await pass(100);
+      if (net.connecting === 0) continue;
+      // The session before is lost while the next one is being made.
+      for (const session of net.kept) session.lose('connection_reset');
+      await pass(0);
+      net.last.succeed();
+    }
+    expect(net.attempts.length).toBeLessThan(20);
+  });
+
+  test('sessions that are lost together count as one failure, not as one each', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
+    net.outcome = 'ok';
+    net.last.succeed();
+    await pass(2_000);
+    net.outcome = 'wait';
+    expect(net.kept).toHaveLength(3);
+    for (const wait of [400, 800]) {
+      for (const session of net.kept) {
+        session.lose('connection_reset');
+        await pass(1);
+      }
+      expect(waitMs()).toBe(wait - 3);
+      net.outcome = 'ok';
+      await pass(wait + 2_000);
+      net.outcome = 'wait';
+      expect(net.kept).toHaveLength(3);
+    }
+  });
+
+  test('but the loss of one that was stable starts anew, whatever was lost just before', async () => {
+    const stable = net.last.succeed();
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    await pass(250);
+    for (let i = 0; i < 7; i++) await pass(await fail('connect_refused'));
+    net.last.succeed().lose();
+    await pass(0);
+    expect(waitMs()).toBe(24_000);
+    stable.lose();
+    await pass(0);
+    expect(waitMs()).toBe(400);
+  });
+
+  test('nor do those that are lost together while the next one is being made', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
+    net.last.succeed();
+    await pass(1_000);
+    net.last.succeed();
+    await pass(1_000);
+    expect(net.connecting).toBe(1);
+    for (const session of net.kept) session.lose('connection_reset');
+    await pass(0);
+    net.last.succeed();
+    await pass(0);
+    expect(waitMs()).toBe(400);
+  });
+
+  test('one log line when the reason changes, none for repetitions', async () => {
+    for (const code of ['connect_refused', 'connect_refused', 'dns_failed', 'dns_failed'] as const) {
+      await pass(await fail(code));
+    }
+    expect(net.events.filter((event) => event === 'link.attempt_failed')).toHaveLength(2);
+  });
+
+  test('the time without a session is measured from the loss, not from its discovery', async () => {
+    const session = net.last.succeed();
+    await pass(60_000);
+    session.lose('keepalive_lost', 14_000);
+    await pass(400);
+    net.last.succeed();
+    await pass(0);
+    expect(net.recoverSeconds).toEqual([14.4]);
+  });
+});
+
+describe('state', () => {
+  test.each([
+    ['connect_refused', 'backoff'],
+    ['penalised', 'backoff'],
+    ['auth_rejected', 'blocked'],
+    ['host_key_changed', 'blocked'],
+    ['host_key_unknown', 'blocked'],
+    ['key_permissions', 'blocked'],
+  ] as const)('after %s: %s', async (code, state) => {
+    expect(net.link.state).toBe('connecting');
+    await fail(code);
+    expect(net.link.state).toBe(state);
+    expect(net.link.lastError?.code).toBe(code);
+    expect(net.link.status()).toMatchObject({ state, attempts: 1, last_error: { code } });
+  });
+
+  test('an attempt in vain is announced, and so is the next one', async () => {
+    const before = net.changes;
+    await fail('connect_refused');
+    expect(net.changes).toBe(before + 1);
+    await pass(400);
+    expect(net.changes).toBe(before + 2);
+    expect(net.link.status()).toMatchObject({ state: 'connecting', next_attempt_at: null });
+  });
+});
+
+describe('a rejected credential', () => {
+  beforeEach(() => fail('auth_rejected'));
+
+  test('is not offered again within a minute, however often somebody kicks', async () => {
+    for (let second = 0; second < 59; second++) {
+      net.link.kick();
+      await pass(1_000);
+    }
+    expect(net.attempts).toHaveLength(1);
+    await pass(20_000);
+    expect(net.attempts).toHaveLength(2);
+  });
+
+  test('nor with a client waiting', async () => {
+    const gone = new AbortController();
+    const waiting = net.link.whenReady(gone.signal).catch(() => {});
+    await pass(59_000);
+    expect(net.attempts).toHaveLength(1);
+    gone.abort();
+    await waiting;
+  });
+
+  test('goes on being named as the reason, and as one that somebody must mend', async () => {
+    net.link.kick();
+    await pass(1_000);
+    expect(net.link.state).toBe('blocked');
+    expect(net.link.lastError?.code).toBe('auth_rejected');
+  });
+
+  test('is offered at once when it has changed', async () => {
+    net.credential = credentialFacts('SHA256:two');
+    net.link.kick();
+    await pass(250);
+    expect(net.attempts).toHaveLength(2);
+  });
+
+  test.each([{ user: 'root' }, { address: '192.0.2.2' }, { port: 2222 }])(
+    'is offered at once with %o',
+    async (mended) => {
+      net.link.reconfigure({ host: { ...hostConfig, sessions: 1, ...mended }, actor: actorConfig }, true);
+      await pass(250);
+      expect(net.attempts).toHaveLength(2);
+    },
+  );
+
+  test('of a standby keeps its distance although the session that was up is lost', async () => {
+    await pass(75_000);
+    const session = net.last.succeed();
+    await pass(0);
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    await pass(250);
+    await fail('auth_rejected');
+    session.lose();
+    await pass(59_000);
+    expect(net.attempts).toHaveLength(3);
+    expect(net.link.state).toBe('blocked');
+  });
+});
+
+test('a changed host key of a standby keeps its minute and its name although the session that was up is lost', async () => {
+  const session = net.last.succeed();
+  net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+  await pass(250);
+  expect(await fail('host_key_changed')).toBe(72_000);
+  session.lose();
+  await pass(0);
+  expect(waitMs()).toBe(72_000);
+  expect(net.link.status()).toMatchObject({ state: 'blocked', last_error: { code: 'host_key_changed' } });
+});
+
+test('a kick after a host key error retries at once', async () => {
+  await fail('host_key_changed');
+  await pass(10_000);
+  net.link.kick();
+  await pass(0);
+  expect(net.attempts).toHaveLength(2);
+});
+
+test('a kick outside of a wait changes nothing', async () => {
+  net.link.kick();
+  net.last.succeed();
+  await pass(0);
+  net.link.kick();
+  await pass(60_000);
+  expect(net.attempts).toHaveLength(1);
+});
+
+describe('who waits for the link', () => {
+  test('is woken by the first session', async () => {
+    const waiting = net.link.whenReady(new AbortController().signal);
+    net.last.succeed();
+    await waiting;
+    expect(net.link.ready).toBe(true);
+  });
+
+  test('does not wait when it is up', async () => {
+    net.last.succeed();
+    await pass(0);
+    await net.link.whenReady(new AbortController().signal);
+  });
+
+  test('is let go by its own signal, which keeps no listener', async () => {
+    const controller = new AbortController();
+    const remove = vi.spyOn(controller.signal, 'removeEventListener');
+    const waiting = net.link.whenReady(controller.signal);
+    controller.abort(new Error('the client went away'));
+    await expect(waiting).rejects.toThrow('the client went away');
+    await expect(net.link.whenReady(controller.signal)).rejects.toThrow('the client went away');
+    expect(remove).toHaveBeenCalledTimes(1);
+  });
+
+  test('makes the next attempt come within a second', async () => {
+    for (let i = 0; i < 8; i++) await pass(await fail('connect_refused'));
+    await fail('connect_refused');
+    expect(waitMs()).toBe(24_000);
+    void net.link.whenReady(new AbortController().signal);
+    const before = net.attempts.length;
+    await pass(1_000);
+    expect(net.attempts).toHaveLength(before + 1);
+  });
+});
+
+function at<T>(list: readonly T[], index: number): T {
+  const item = list.at(index);
+  if (item === undefined) throw new Error(`there is no ${index}`);
+  return item;
+}

@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import type { Carrier, JumpLink } from '../../../../src/tunnels/link/jump.ts';
+import { FakeNetwork } from '../../../support/fakes/fake-link.ts';
+
+/** The link to a jump host of which the test decides everything. */
+class FakeJump implements JumpLink {
+  readonly hostName = 'bastion';
+  ready = false;
+  state: JumpLink['state'] = 'connecting';
+  lastError: TunnelError | undefined;
+  nextAttemptAt: Date | undefined;
+  demands = 0;
+  carried = 0;
+  checks = 0;
+
+  whenReady(): Promise<void> {
+    this.demands++;
+    return Promise.reject(new Error('nobody listens'));
+  }
+
+  async carry(): Promise<Carrier> {
+    if (!this.ready) throw new TunnelError('connection_reset', 'there is no SSH session to bastion');
+    this.carried++;
+    const channel = { stream: undefined, onLost() {}, close() {} } as never;
+    return { channel, leaving: false, check: () => this.checks++ };
+  }
+
+  down(): void {
+    Object.assign(this, { ready: false, state: 'backoff', nextAttemptAt: new Date(5_000) });
+    this.lastError = new TunnelError('connect_refused', 'bastion port 22 refused the connection');
+  }
+
+  up(): void {
+    Object.assign(this, { ready: true, state: 'up' });
+  }
+}
+
+let jump: FakeJump;
+let net: FakeNetwork;
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  jump = new FakeJump();
+  net = new FakeNetwork({}, jump);
+});
+afterEach(async () => {
+  await net.link.stop();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('a link behind a jump host', () => {
+  test('makes no attempt while that one is down, however long', async () => {
+    jump.down();
+    net.link.start();
+    await pass(600_000);
+    expect([net.prepared, jump.carried, jump.demands]).toEqual([0, 0, 0]);
+    expect(net.events).toEqual(['link.stranded']);
+    expect(net.link.state).toBe('backoff');
+    expect(net.link.status().jump).toBe('bastion');
+    expect(net.link.nextAttemptAt).toEqual(new Date(5_000));
+    expect(net.link.lastError).toMatchObject({
+      code: 'connect_refused',
+      message: 'its jump host bastion is not reachable: bastion port 22 refused the connection',
+    });
+  });
+
+  test('follows its news, and says nothing before there are any', async () => {
+    net.link.start();
+    await pass(0);
+    expect([net.link.state, net.link.lastError]).toEqual(['connecting', undefined]);
+    jump.down();
+    net.link.jumpChanged();
+    const error = net.link.lastError;
+    expect(error?.message).toContain('refused');
+    net.link.jumpChanged();
+    expect(net.link.lastError).toBe(error);
+  });
+
+  test('starts at once when it comes up, with no backoff of its own', async () => {
+    jump.down();
+    net.link.start();
+    await pass(60_000);
+    jump.up();
+    net.link.jumpChanged();
+    await pass(0);
+    expect(jump.carried).toBe(1);
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.state).toBe('up');
+  });
+
+  test('hurries it for whoever waits, be they there before or after', async () => {
+    const client = new AbortController();
+    const early = net.link.whenReady(client.signal);
+    net.link.start();
+    await pass(0);
+    expect(jump.demands).toBe(1);
+    const late = net.link.whenReady(client.signal);
+    expect(jump.demands).toBe(2);
+    client.abort(new Error('gone'));
+    await expect(early).rejects.toThrow('gone');
+    await expect(late).rejects.toThrow('gone');
+  });
+
+  test('keeps its own backoff for its own trouble', async () => {
+    jump.up();
+    net.link.start();
+    await pass(0);
+    net.last.fail('kex_failed');
+    await pass(0);
+    net.link.jumpChanged();
+    await pass(0);
+    expect(net.attempts).toHaveLength(1);
+    expect(net.link.state).toBe('backoff');
+    await pass(60_000);
+    expect(net.attempts).toHaveLength(2);
+  });
+
+  test('asks whether it is alive when a session over it has fallen silent', async () => {
+    jump.up();
+    net.outcome = 'ok';
+    net.link.start();
+    await pass(10_000);
+    net.sessions[0]?.lose('keepalive_lost', 15_000);
+    await pass(0);
+    expect(jump.checks).toBe(1);
+  });
+
+  test('stops while it waits', async () => {
+    net.link.start();
+    await pass(0);
+    await net.link.stop();
+    expect(net.prepared).toBe(0);
+  });
+});

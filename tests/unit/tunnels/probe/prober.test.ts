@@ -1,0 +1,259 @@
+import { createServer } from 'node:http';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import type { TcpAddress } from '../../../../src/base/net/address.ts';
+import type { ProbeConfig } from '../../../../src/config/config.ts';
+import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
+import { jittered, type ProbeResult, Prober } from '../../../../src/tunnels/probe/prober.ts';
+import { SocketChannelSource } from '../../../support/fakes/socket-channel-source.ts';
+import { TcpServer } from '../../../support/peers/tcp-server.ts';
+
+const config: ProbeConfig = { check: { kind: 'tcp' }, everyMs: 10_000, timeoutMs: 3_000, fall: 3, rise: 2 };
+const target: TcpAddress = { kind: 'tcp', host: '192.0.2.1', port: 8000 };
+
+test('the jitter is within ten percent', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 1e9 }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (ms, random) => {
+        expect(jittered(ms, random)).toBeGreaterThanOrEqual(ms * 0.9);
+        expect(jittered(ms, random)).toBeLessThanOrEqual(ms * 1.1);
+      },
+    ),
+  );
+});
+
+/** A source whose answer to `open` the test decides, under fake timers. */
+class DecidedSource extends SocketChannelSource {
+  answer: () => Promise<Channel> = () => Promise.reject(new TunnelError('target_refused', 'refused'));
+  opens = 0;
+
+  override open(): Promise<Channel> {
+    this.opens++;
+    return this.answer();
+  }
+}
+
+describe('in time', () => {
+  let source: DecidedSource;
+  let results: ProbeResult[];
+  let seconds: number[];
+  let stop: AbortController;
+  let prober: Prober;
+  let done: Promise<void>;
+
+  const refused = () => Promise.reject(new TunnelError('target_refused', 'refused'));
+  const lost = () => Promise.reject(new TunnelError('connection_reset', 'lost'));
+  const silent = () => new Promise<Channel>(() => {});
+  /** For a tcp check an opened channel is all, so this one needs no connection. */
+  const opened = async (): Promise<Channel> => {
+    const { Duplex } = await import('node:stream');
+    return { stream: new Duplex({ read() {} }), onLost() {}, close() {} };
+  };
+  const start = () => {
+    done = prober.run(stop.signal);
+  };
+  const states = () => results.map((result) => result.state);
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    source = new DecidedSource();
+    results = [];
+    seconds = [];
+    stop = new AbortController();
+    prober = new Prober(
+      { config, target },
+      {
+        source,
+        onResult: (result) => results.push(result),
+        observeSeconds: (value) => seconds.push(value),
+        random: () => 0.5,
+      },
+    );
+  });
+  afterEach(async () => {
+    stop.abort(new Error('stop'));
+    await done;
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('probes at once when the link is up, then at each interval', async () => {
+    source.answer = opened;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(source.opens).toBe(1);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(source.opens).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(source.opens).toBe(2);
+    expect(states()).toEqual(['passing', 'passing']);
+    expect(seconds).toHaveLength(2);
+    expect(prober.status()).toMatchObject({ state: 'passing', consecutive_failures: 0, last_error: null });
+    expect(prober.status().latency_ms).toBeTypeOf('number');
+  });
+
+  test('does nothing while the link is down, and starts when told that it is up', async () => {
+    source.ready = false;
+    source.answer = opened;
+    start();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(source.opens).toBe(0);
+    expect(prober.status()).toEqual({
+      state: 'pending',
+      last_at: null,
+      latency_ms: null,
+      consecutive_failures: 0,
+      last_error: null,
+    });
+    source.ready = true;
+    prober.runNow();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states()).toEqual(['passing']);
+  });
+
+  test('falls and rises, reporting each failure and each change', async () => {
+    start();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(states()).toEqual(['pending', 'pending', 'failing']);
+    expect(results.every((result) => result.error?.code === 'target_refused')).toBe(true);
+    expect(prober.status()).toMatchObject({
+      state: 'failing',
+      consecutive_failures: 3,
+      latency_ms: null,
+      last_error: { code: 'target_refused', message: 'refused' },
+    });
+    source.answer = opened;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(results.slice(3)).toEqual([
+      { state: 'failing', previous: 'failing', error: undefined },
+      { state: 'passing', previous: 'failing', error: undefined },
+    ]);
+  });
+
+  test('a target that does not answer fails at the deadline', async () => {
+    source.answer = silent;
+    start();
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(results).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(results[0]?.error).toMatchObject({
+      code: 'target_unreachable',
+      message: 'the target accepted no connection within 3 s',
+    });
+  });
+
+  test('a session lost under a probe is no verdict, and the probe is repeated soon', async () => {
+    source.answer = lost;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(results).toEqual([]);
+    expect(seconds).toEqual([]);
+    source.answer = opened;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(states()).toEqual(['passing']);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(source.opens).toBe(2);
+  });
+
+  test('a lost link ends the probe under way and takes the verdict back', async () => {
+    source.answer = opened;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    source.answer = silent;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(source.opens).toBe(2);
+    source.ready = false;
+    prober.linkLost();
+    expect(prober.status().state).toBe('pending');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(results).toHaveLength(1);
+    source.ready = true;
+    source.answer = opened;
+    prober.runNow();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states()).toEqual(['passing', 'passing']);
+    expect(results[1]?.previous).toBe('pending');
+  });
+
+  test('failures before the loss of the link do not count after it', async () => {
+    start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(prober.status().consecutive_failures).toBe(2);
+    expect(prober.lastError?.code).toBe('target_refused');
+    prober.linkLost();
+    expect(prober.lastError).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(prober.status()).toMatchObject({ state: 'pending', consecutive_failures: 1 });
+  });
+
+  test('another interval keeps the verdict and applies at once', async () => {
+    source.answer = opened;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    prober.reconfigure({ ...config, everyMs: 500 }, { ...target });
+    expect(prober.status().state).toBe('passing');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(source.opens).toBe(4);
+  });
+
+  test('another target starts anew, and what comes of the old one is dropped', async () => {
+    source.answer = opened;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    source.answer = silent;
+    await vi.advanceTimersByTimeAsync(10_000);
+    prober.reconfigure(config, { ...target, port: 8001 });
+    expect(prober.status().state).toBe('pending');
+    source.answer = refused;
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states()).toEqual(['passing', 'pending']);
+    expect(results[1]?.error?.code).toBe('target_refused');
+  });
+
+  test('runNow during a probe is one more probe, and several are one', async () => {
+    source.answer = silent;
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    prober.runNow();
+    prober.runNow();
+    source.answer = opened;
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(source.opens).toBe(2);
+  });
+
+  test('stop during a probe ends it without a result', async () => {
+    source.answer = silent;
+    start();
+    await vi.advanceTimersByTimeAsync(1_000);
+    stop.abort(new Error('stop'));
+    await done;
+    expect(results).toEqual([]);
+  });
+
+  test('a foreign error is a failure that says it is a bug', async () => {
+    source.answer = () => Promise.reject(new TypeError('oops'));
+    start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(results[0]?.error).toMatchObject({ code: 'internal', message: 'oops' });
+  });
+});
+
+test('over a real server: http all the way to a verdict', async () => {
+  await using server = await TcpServer.of(createServer((_, response) => response.end('{"status":"ok"}')));
+  const source = new SocketChannelSource();
+  const stop = new AbortController();
+  const check = { kind: 'http', path: '/health', status: 200, json: { status: 'ok' } } as const;
+  const result = await new Promise<ProbeResult>((resolve) => {
+    const prober = new Prober(
+      { config: { ...config, check }, target: server.address },
+      { source, onResult: resolve, observeSeconds: () => {}, random: Math.random },
+    );
+    prober.run(stop.signal).catch(() => {});
+  });
+  stop.abort();
+  expect(result).toEqual({ state: 'passing', previous: 'pending', error: undefined });
+  expect(source.allClosed).toBe(true);
+});

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../../../src/base/errors.ts';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import { explainHandshake, type HandshakeEnd } from '../../../../src/tunnels/ssh/handshake.ts';
+
+const plain: HandshakeEnd = {
+  step: 'banner',
+  peer: 'coulombcore port 22',
+  timedOut: false,
+  stepTimeoutMs: 10_000,
+  hostKey: undefined,
+  error: undefined,
+  greeting: '',
+  username: 'tegwick',
+  offered: 'a key',
+  ifRejected: undefined,
+};
+
+/** As ssh2 labels its errors. */
+const ssh2Error = (level: string, message = level): Error => Object.assign(new Error(message), { level });
+/** As ssh2 passes on SSH_MSG_DISCONNECT. */
+const disconnect = (code: number): Error => Object.assign(new Error('Too many authentication failures'), { code });
+
+const SSH = 'SSH-2.0-OpenSSH_9.2p1\r\n';
+const cut = ssh2Error('protocol', 'Connection lost before handshake');
+const reset = Object.assign(ssh2Error('client-socket', 'read ECONNRESET'), { code: 'ECONNRESET' });
+
+/** The rows of the table of events that come after the TCP connection, and what each is called. */
+const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: RegExp][] = [
+  ['accepts, never speaks', { timedOut: true, error: cut }, 'connect_timeout', /sent no SSH banner within 10000 ms/],
+  ['accepts, then FIN', { error: cut }, 'connection_reset', /before the SSH banner/],
+  ['accepts, then FIN, without any error', {}, 'connection_reset', /before the SSH banner/],
+  ['accepts, then RST', { error: reset }, 'connection_reset', /before the SSH banner/],
+  [
+    'an HTTP server',
+    { error: cut, greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
+    'kex_failed',
+    /does not speak SSH: it said "HTTP\/1.1 400 Bad Request"/,
+  ],
+  [
+    'MaxStartups of older sshd',
+    { error: cut, greeting: 'Exceeded MaxStartups\r\n' },
+    'connection_reset',
+    /before the SSH banner/,
+  ],
+  [
+    'PerSourcePenalties',
+    { error: cut, greeting: 'Not allowed at this time\r\n' },
+    'penalised',
+    /refuses this address for a while/,
+  ],
+  [
+    'no common algorithm',
+    { step: 'kex', greeting: SSH, error: ssh2Error('handshake', 'no matching key exchange algorithm') },
+    'kex_failed',
+    /no matching key exchange algorithm/,
+  ],
+  [
+    'silent during the key exchange',
+    { step: 'kex', greeting: SSH, timedOut: true },
+    'kex_failed',
+    /did not finish the key exchange within 10000 ms/,
+  ],
+  ['cut during the key exchange', { step: 'kex', greeting: SSH }, 'connection_reset', /during the key exchange/],
+  [
+    'reset during the key exchange',
+    { step: 'kex', greeting: SSH, error: reset },
+    'connection_reset',
+    /during the key exchange/,
+  ],
+  [
+    'login rejected',
+    { step: 'auth', greeting: SSH, error: ssh2Error('client-authentication') },
+    'auth_rejected',
+    /rejected the login of tegwick/,
+  ],
+  ['too many failures', { step: 'auth', greeting: SSH, error: disconnect(2) }, 'auth_rejected', /rejected the login/],
+  ['no more methods', { step: 'auth', greeting: SSH, error: disconnect(14) }, 'auth_rejected', /rejected the login/],
+  [
+    'the agent has trouble',
+    { step: 'auth', greeting: SSH, error: ssh2Error('agent', 'Failed to connect to agent') },
+    'auth_rejected',
+    /ssh-agent: Failed to connect/,
+  ],
+  [
+    'LoginGraceTime: closed without a word',
+    { step: 'auth', greeting: SSH },
+    'connection_reset',
+    /during authentication/,
+  ],
+  [
+    'reset during authentication',
+    { step: 'auth', greeting: SSH, error: reset },
+    'connection_reset',
+    /during authentication/,
+  ],
+  [
+    'frozen during authentication',
+    { step: 'auth', greeting: SSH, timedOut: true },
+    'connect_timeout',
+    /did not answer the authentication within/,
+  ],
+];
+
+test.each(table)('names a failed handshake: %s', (_, end, code, says) => {
+  const error = explainHandshake({ ...plain, ...end });
+  expect(error.code).toBe(code);
+  expect(error.message).toMatch(says);
+  expect(error.message).toContain('coulombcore port 22');
+  expect(error.cause).toBe(end.error);
+});
+
+test('gives a rejected credential its own hint', () => {
+  const end = { ...plain, step: 'auth', error: ssh2Error('client-authentication') } as const;
+  expect(explainHandshake({ ...end, ifRejected: 'Compare the CA.' }).hint).toBe('Compare the CA.');
+  expect(explainHandshake(end).hint).toContain('authorized_keys');
+});
+
+describe('the verdict on the host key', () => {
+  test('comes before the error that ssh2 reports', () => {
+    const hostKey = new TunnelError('host_key_changed', 'changed');
+    const error = ssh2Error('handshake', 'Host denied (verification failed)');
+    expect(explainHandshake({ ...plain, step: 'kex', hostKey, error, timedOut: true })).toBe(hostKey);
+  });
+});
+
+describe('the greeting of another service', () => {
+  test('is filtered and shortened for terminals', () => {
+    const { message } = explainHandshake({ ...plain, greeting: `\x1b[2J\u0007evil\r\n${'x'.repeat(5_000)}` });
+    expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(message.length).toBeLessThan(250);
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import {
+  checkHostKey,
+  hostKeyAlgorithms,
+  hostKeyPolicy,
+  hostTrust,
+} from '../../../../../src/tunnels/ssh/host-key/host-key-policy.ts';
+import { parseKnownHosts } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
+import { blobOf, keyLine } from '../key-line.ts';
+
+const ED = 'ssh-ed25519';
+const entriesOf = (...lines: string[]) => parseKnownHosts(lines.join('\n'), 'kh').entries;
+
+describe('the verdict on a key', () => {
+  const plain = keyLine('host', ED, 'right');
+  const other = keyLine('host', ED, 'wrong');
+  const ported = keyLine('[host]:2222', ED, 'right');
+  const portedOther = keyLine('[host]:2222', ED, 'wrong');
+  const authority = `@cert-authority ${keyLine('*', ED, 'right')}`;
+  const revoked = `@revoked ${keyLine('*', ED, 'right')}`;
+
+  test.each([
+    ['the known key', 22, [plain], 'ok'],
+    ['another key than the known one', 22, [other], 'changed'],
+    ['an equal key in any line', 22, [other, plain], 'ok'],
+    ['a host that no line names', 22, [keyLine('elsewhere', ED, 'right')], 'unknown'],
+    ['a key revoked before its own line', 22, [revoked, plain], 'revoked'],
+    ['a key revoked after its own line', 22, [plain, revoked], 'revoked'],
+    ['another revoked key', 22, [plain, `@revoked ${keyLine('*', ED, 'wrong')}`], 'ok'],
+    ['the key of a certificate authority', 22, [authority], 'unknown'],
+    ['the key with its port', 2222, [ported], 'ok'],
+    ['the plain line, when none has the port', 2222, [plain], 'ok'],
+    ['a differing plain line, when none has the port', 2222, [other], 'unknown'],
+    ['a differing line with the port, though the plain one is right', 2222, [plain, portedOther], 'changed'],
+    ['only an authority with the port, and the plain line', 2222, [plain, `@cert-authority ${portedOther}`], 'ok'],
+    ['a line with a port, for port 22', 22, [ported], 'unknown'],
+    ['a key revoked without the port', 2222, [ported, `@revoked ${plain}`], 'revoked'],
+  ])('is right for %s (port %i)', (_, port, lines, kind) => {
+    expect(checkHostKey(entriesOf(...lines), 'host', port, blobOf(ED, 'right')).kind).toBe(kind);
+  });
+
+  test('names a line of the same key type when several differ', () => {
+    const entries = entriesOf(keyLine('host', 'ssh-rsa', 'x'), other);
+    expect(checkHostKey(entries, 'host', 22, blobOf(ED, 'right'))).toMatchObject({ entry: { place: 'kh:2' } });
+  });
+
+  test.each([Buffer.alloc(0), Buffer.from([0xff, 0xff, 0xff, 0xff])])('garbage is not ok', (blob) => {
+    expect(checkHostKey(entriesOf(plain), 'host', 22, blob).kind).toBe('changed');
+  });
+});
+
+describe('the algorithms asked for', () => {
+  test('are those of the known types only, in our order', () => {
+    const entries = entriesOf(
+      keyLine('host', 'ssh-rsa', 'a'),
+      keyLine('host', 'ecdsa-sha2-nistp256', 'b'),
+      keyLine('host', ED, 'c'),
+      keyLine('other', 'ecdsa-sha2-nistp521', 'd'),
+      `@revoked ${keyLine('host', 'ecdsa-sha2-nistp384', 'e')}`,
+    );
+    expect(hostKeyAlgorithms(entries, 'host', 22)).toEqual([ED, 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
+  });
+
+  test('follow the lines with the port before the plain ones', () => {
+    const entries = entriesOf(keyLine('host', ED, 'a'), keyLine('[host]:2222', 'ssh-rsa', 'b'));
+    expect(hostKeyAlgorithms(entries, 'host', 2222)).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
+    expect(hostKeyAlgorithms(entries, 'host', 2223)).toEqual([ED]);
+  });
+});
+
+describe('the policy of a session', () => {
+  const policyError = (...lines: string[]) => {
+    try {
+      hostKeyPolicy(entriesOf(...lines), 'host', 2222);
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+
+  test('refuses before any dial when nothing is known, and says how to learn the key', () => {
+    expect(policyError(keyLine('other', ED, 'a'))).toMatchObject({
+      code: 'host_key_unknown',
+      message: 'no host key is known for [host]:2222 in kh',
+      hint: expect.stringContaining('ssh-keyscan -p 2222 host'),
+    });
+  });
+
+  test('says when only a type is known that ssh2 cannot use', () => {
+    expect(policyError(keyLine('host', 'sk-ssh-ed25519@openssh.com', 'a'))).toMatchObject({
+      code: 'host_key_unknown',
+      message: expect.stringMatching(/sk-ssh-ed25519.*not supported.*kh:1/),
+    });
+  });
+
+  test('accepts the known key', () => {
+    const policy = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 22);
+    expect(policy.algorithms).toEqual([ED]);
+    expect(policy.verify(blobOf(ED, 'a'))).toBeUndefined();
+  });
+
+  test('names both fingerprints and the line for a changed key', () => {
+    const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 22).verify(blobOf(ED, 'b'));
+    expect(error).toMatchObject({ code: 'host_key_changed', retryable: false, hint: expect.stringContaining('kh:1') });
+    expect(error?.message).toBe(
+      `host presented ${fingerprint(blobOf(ED, 'b'))}, but kh:1 has ${fingerprint(blobOf(ED, 'a'))}`,
+    );
+  });
+
+  test('names the line for a revoked key', () => {
+    const entries = entriesOf(keyLine('host', ED, 'a'), `@revoked ${keyLine('*', ED, 'a')}`);
+    expect(hostKeyPolicy(entries, 'host', 22).verify(blobOf(ED, 'a'))).toMatchObject({
+      code: 'host_key_changed',
+      message: expect.stringContaining('revoked (kh:2)'),
+      hint: expect.stringContaining('@revoked'),
+    });
+  });
+
+  test('calls a key unknown behind a port whose host is known without it', () => {
+    const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 2222).verify(blobOf(ED, 'b'));
+    expect(error).toMatchObject({
+      code: 'host_key_unknown',
+      message: expect.stringContaining(fingerprint(blobOf(ED, 'b'))),
+    });
+  });
+});
+
+describe(hostTrust, () => {
+  const authority = `@cert-authority ${keyLine('*.example,host', ED, 'ca')}`;
+  const trust = (...lines: string[]) => hostTrust(entriesOf(...lines), 'host', 2222);
+
+  test('prefers the keys of the host to the authorities that certify it', () => {
+    expect(trust(authority, keyLine('host', ED, 'a'))).toMatchObject({ kind: 'keys', policy: { algorithms: [ED] } });
+  });
+
+  test('takes authorities with the port or without, and everything that is revoked', () => {
+    const ported = `@cert-authority ${keyLine('[host]:2222', ED, 'other')}`;
+    const found = trust(authority, ported, `@revoked ${keyLine('*', ED, 'lost')}`, keyLine('elsewhere', ED, 'a'));
+    expect(found).toMatchObject({
+      kind: 'authorities',
+      trusted: { host: 'host', authorities: [{ place: 'kh:2' }, { place: 'kh:1' }], revoked: [{ place: 'kh:3' }] },
+    });
+  });
+
+  test('refuses an unknown host before any dial', () => {
+    expect(() => trust(`@cert-authority ${keyLine('elsewhere', ED, 'ca')}`)).toThrow(/no host key is known/);
+  });
+});

@@ -1,0 +1,312 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { KeepaliveOptions } from '../../../../src/tunnels/ssh/keepalive.ts';
+import { FakeConnection } from '../../../support/fakes/fake-connection.ts';
+
+const every5s = { everyMs: 5_000, lostAfter: 3 };
+let connection: FakeConnection;
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+function connect(options: KeepaliveOptions = every5s): FakeConnection {
+  connection?.keepalive.stop();
+  connection = new FakeConnection(options);
+  return connection;
+}
+
+/** The peer is gone: no reply, no byte. Replies on their way are drained first. */
+async function silence(): Promise<number> {
+  await pass(50);
+  connection.rttMs = undefined;
+  return connection.now();
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(async () => {
+  connection.keepalive.stop();
+  // Replies that are still on their way are the test's own.
+  await pass(1_000);
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('a peer that answers', () => {
+  test.each([1, 2, 3])('is never given up with lost_after: %i, however idle', async (lostAfter) => {
+    connect({ everyMs: 5_000, lostAfter });
+    await pass(3_600_000);
+    expect(connection.lostAt).toBeUndefined();
+  });
+
+  test('is asked once an interval, not more', async () => {
+    connect();
+    await pass(50_000);
+    expect(connection.requests).toBeGreaterThanOrEqual(10);
+    expect(connection.requests).toBeLessThanOrEqual(11);
+  });
+
+  test('tells its round trip time', async () => {
+    connect();
+    expect(connection.keepalive.rttMs).toBeUndefined();
+    connection.rttMs = 40;
+    await pass(6_000);
+    expect(connection.keepalive.rttMs).toBe(40);
+  });
+});
+
+describe('a peer that falls silent', () => {
+  test('is given up within every × lost_after after its last byte, and not long before', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 0, max: 20_000 }),
+        async (lostAfter, chatMs) => {
+          connect({ everyMs: 1_000, lostAfter });
+          await silence();
+          // Its last byte comes at any moment between two looks.
+          for (let left = chatMs; left > 0; left -= 700) {
+            await pass(Math.min(left, 700));
+            if (connection.lostAt === undefined) connection.received += 2_000;
+          }
+          if (connection.lostAt !== undefined) return;
+          connection.received++;
+          const lastByteAt = connection.now();
+          await pass(20_000);
+          const silentMs = (connection.lostAt ?? Number.POSITIVE_INFINITY) - lastByteAt;
+          expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter);
+          // Having answered nothing for very long while it chatted is a reason of its own.
+          if (connection.lostHow === 'deaf') return;
+          expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 500);
+        },
+      ),
+      {
+        numRuns: 30,
+        examples: [
+          [1, 15_651],
+          [1, 15_652],
+        ],
+      },
+    );
+  });
+
+  test('is given up in time although timers run a little early', async () => {
+    connect();
+    await silence();
+    await pass(20);
+    connection.received++;
+    const lastByteAt = connection.now();
+    // libuv's clock is whole milliseconds: a tick can come up to one before its time by the fine clock.
+    await pass(1_500);
+    connection.stoppedMs -= 0.9;
+    await pass(20_000);
+    expect(connection.lostAt).toBeLessThanOrEqual(lastByteAt + 15_000);
+  });
+
+  test('is reported with how long it was silent', async () => {
+    connect();
+    await silence();
+    await pass(20_000);
+    expect(connection.silentMs).toBeGreaterThan(13_000);
+    expect(connection.silentMs).toBeLessThanOrEqual(15_000);
+  });
+});
+
+describe('a sign of life', () => {
+  beforeEach(async () => {
+    connect();
+    await silence();
+  });
+
+  test('is traffic without replies, for minutes: replies queue behind bulk data', async () => {
+    connection.rttMs = 200_000;
+    for (let i = 0; i < 3_600; i++) {
+      await pass(1_000);
+      connection.received += 2_000;
+    }
+    expect(connection.lostAt).toBeUndefined();
+    connection.keepalive.stop();
+    // What is still on its way.
+    await pass(200_000);
+  });
+
+  test('is a full send queue that goes on draining', async () => {
+    connection.backlog = 2_000_000;
+    for (let i = 0; i < 60; i++) {
+      await pass(1_000);
+      connection.flushed += 50_000;
+    }
+    expect(connection.lostAt).toBeUndefined();
+  });
+
+  test('is not a full send queue that is stuck', async () => {
+    connection.backlog = 2_000_000;
+    await pass(15_000);
+    expect(connection.lostAt).toBeDefined();
+  });
+
+  test('is not a write that only the kernel took into its buffer', async () => {
+    for (let i = 0; i < 15; i++) {
+      await pass(1_000);
+      connection.flushed += 1_000;
+    }
+    expect(connection.lostAt).toBeDefined();
+  });
+
+  test('is not demanded for the time that this process was stopped', async () => {
+    connection.stoppedMs = 3_600_000;
+    await pass(10_000);
+    expect(connection.lostAt).toBeUndefined();
+    await pass(6_000);
+    expect(connection.lostAt).toBeDefined();
+  });
+});
+
+describe('a peer that sends, but does not hear us,', () => {
+  /** Some bytes every second, for so long. */
+  const trickle = async (seconds: number, bytes = 50) => {
+    for (let i = 0; i < seconds && connection.lostAt === undefined; i++) {
+      await pass(1_000);
+      connection.received += bytes;
+    }
+  };
+
+  test('is given up after four times the patience with a silent one, as deaf', async () => {
+    connect();
+    const deafAt = await silence();
+    await trickle(50);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
+    expect((connection.lostAt ?? 0) - deafAt).toBeLessThan(64_000);
+    expect(connection.silentMs).toBeGreaterThanOrEqual(60_000);
+  });
+
+  test('is given up in bounded time whatever it sends: no answer queues for so long', async () => {
+    connect();
+    const deafAt = await silence();
+    await trickle(235, 1_000_000);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(10, 1_000_000);
+    expect(connection.lostHow).toBe('deaf');
+    expect((connection.lostAt ?? 0) - deafAt).toBeLessThan(242_000);
+  });
+
+  test('may take longer the more it sends, but a stream that it cannot go on with ends the wait', async () => {
+    connect();
+    await silence();
+    connection.received += 200_000;
+    await trickle(150);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
+  });
+
+  test('is told from a peer whose answers wait behind our own backlog', async () => {
+    connect();
+    await pass(5_500);
+    // Before the next request, and before the answer to the last one: that one says nothing of these bytes.
+    connection.rttMs = 2_000;
+    await pass(4_600);
+    connection.flushed += 4_000_000;
+    connection.rttMs = undefined;
+    await trickle(230);
+    expect(connection.lostAt).toBeUndefined();
+  });
+
+  test('is given up after it had answered in between', async () => {
+    connect();
+    await silence();
+    await trickle(55);
+    connection.rttMs = 1;
+    await pass(5_000);
+    await silence();
+    await trickle(55);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(10);
+    expect(connection.lostHow).toBe('deaf');
+  });
+
+  test('is not blamed for the time that this process was stopped', async () => {
+    connect();
+    await silence();
+    connection.stoppedMs = 3_600_000;
+    await trickle(50);
+    expect(connection.lostAt).toBeUndefined();
+    await trickle(20);
+    expect(connection.lostHow).toBe('deaf');
+  });
+});
+
+describe('check', () => {
+  beforeEach(() => connect());
+
+  test('asks at once', async () => {
+    await pass(50);
+    const { requests } = connection;
+    connection.keepalive.check();
+    expect(connection.requests).toBe(requests + 1);
+  });
+
+  test('asks once, however many ask for it', async () => {
+    await silence();
+    const { requests } = connection;
+    for (let i = 0; i < 5; i++) connection.keepalive.check();
+    expect(connection.requests).toBe(requests + 1);
+  });
+
+  test.each([
+    { rttMs: 1, patienceMs: 250 },
+    { rttMs: 200, patienceMs: 800 },
+  ])(
+    'without an answer the session is suspect after $patienceMs ms at a round trip of $rttMs ms',
+    async ({ rttMs, patienceMs }) => {
+      connection.rttMs = rttMs;
+      await pass(6_000);
+      connection.rttMs = undefined;
+      connection.keepalive.check();
+      await pass(patienceMs - 1);
+      expect(connection.keepalive.suspect).toBe(false);
+      await pass(1);
+      expect(connection.keepalive.suspect).toBe(true);
+    },
+  );
+
+  test('gives up a suspect after one interval, not after lost_after of them', async () => {
+    await silence();
+    const checkedAt = connection.now();
+    connection.keepalive.check();
+    await pass(4_999);
+    expect(connection.lostAt).toBeUndefined();
+    await pass(2);
+    expect(connection.lostAt).toBe(checkedAt + 5_001);
+  });
+
+  test('keeps the suspicion, but not the loss, when a byte comes that is no answer', async () => {
+    await silence();
+    connection.keepalive.check();
+    await pass(1_000);
+    connection.received++;
+    await pass(6_000);
+    expect(connection.lostAt).toBeUndefined();
+    expect(connection.keepalive.suspect).toBe(true);
+    connection.rttMs = 1;
+    connection.keepalive.check();
+    await pass(10);
+    expect(connection.keepalive.suspect).toBe(false);
+  });
+
+  test('suspects nobody when an answer comes in time', async () => {
+    await pass(50);
+    connection.keepalive.check();
+    await pass(300);
+    expect(connection.keepalive.suspect).toBe(false);
+  });
+});
+
+test('leaves no timer after stop, not even that of a check', () => {
+  connect().rttMs = undefined;
+  connection.keepalive.check();
+  connection.keepalive.stop();
+  vi.advanceTimersByTime(1);
+  expect(vi.getTimerCount()).toBe(0);
+});

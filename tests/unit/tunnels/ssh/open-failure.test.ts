@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { explainOpenFailure } from '../../../../src/tunnels/ssh/open-failure.ts';
+
+const TCP = { kind: 'tcp', host: '10.0.0.1', port: 80 } as const;
+const UNIX = { kind: 'unix', path: '/run/x.sock' } as const;
+
+/** As ssh2 hands it over. */
+const failure = (reason: number, said: string) =>
+  Object.assign(new Error(`(SSH) Channel open failure: ${said}`), { reason });
+
+describe(explainOpenFailure, () => {
+  it.each([
+    ['sshd, PermitOpen', TCP, failure(1, 'administratively prohibited: open failed'), 'forward_denied', 'PermitOpen'],
+    ['sshd, refused', TCP, failure(2, 'Connection refused'), 'target_refused', 'service behind the tunnel'],
+    ['sshd, no route', TCP, failure(2, 'No route to host'), 'target_unreachable', 'target address'],
+    ['sshd, a socket', UNIX, failure(2, 'open failed'), 'target_unreachable', 'AllowStreamLocalForwarding'],
+    ['a server without Unix sockets', UNIX, failure(3, ''), 'forward_denied', 'OpenSSH'],
+    ['a server without forwarding', TCP, failure(3, ''), 'forward_denied', 'direct-tcpip'],
+    ['a server that has no room', TCP, failure(4, ''), 'target_unreachable', ''],
+  ])('names a failure: %s', (_, target, error, code, hint) => {
+    expect(explainOpenFailure(target, error)).toMatchObject({ code, hint: expect.stringContaining(hint) });
+  });
+
+  it('marks a timeout of the far side', () => {
+    expect(explainOpenFailure(TCP, failure(2, 'Connection timed out'))).toMatchObject({
+      code: 'target_unreachable',
+      cause: { name: 'TimeoutError' },
+    });
+  });
+
+  it('returns nothing for an error that is no answer of the server', () => {
+    expect(explainOpenFailure(TCP, new Error('No response from server'))).toBeUndefined();
+  });
+});

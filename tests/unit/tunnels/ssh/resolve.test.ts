@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { preferUnused, Resolver } from '../../../../src/tunnels/ssh/resolve.ts';
+
+const never = new AbortController().signal;
+
+/** A resolver whose answers the test gives. */
+function asked(remembers = true) {
+  const questions: { name: string; answer(addresses: string[]): void; fail(code: string): void }[] = [];
+  const resolver = new Resolver(
+    (name) =>
+      new Promise((resolve, reject) => {
+        questions.push({ name, answer: resolve, fail: (code) => reject(Object.assign(new Error(code), { code })) });
+      }),
+    remembers,
+  );
+  return { resolver, questions };
+}
+
+describe(Resolver, () => {
+  it('asks nobody for an address', async () => {
+    const { resolver, questions } = asked();
+    expect(await resolver.resolve('192.0.2.1', 100, never)).toEqual(['192.0.2.1']);
+    expect(await resolver.resolve('::1', 100, never)).toEqual(['::1']);
+    expect(questions).toEqual([]);
+  });
+
+  it('asks once for all who want the same name at the same time, and again afterwards', async () => {
+    const { resolver, questions } = asked();
+    const both = Promise.all([resolver.resolve('a', 1_000, never), resolver.resolve('a', 1_000, never)]);
+    const other = resolver.resolve('b', 1_000, never);
+    expect(questions.map(({ name }) => name)).toEqual(['a', 'b']);
+    questions[0]?.answer(['192.0.2.1']);
+    questions[1]?.answer(['192.0.2.2']);
+    expect(await both).toEqual([['192.0.2.1'], ['192.0.2.1']]);
+    expect(await other).toEqual(['192.0.2.2']);
+    const again = resolver.resolve('a', 1_000, never);
+    questions[2]?.answer(['192.0.2.3']);
+    expect(await again).toEqual(['192.0.2.3']);
+  });
+
+  it('asks a stuck resolver only once, and says that there was no answer', async () => {
+    const { resolver, questions } = asked();
+    for (const _ of [1, 2, 3]) {
+      await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({
+        code: 'dns_failed',
+        message: 'a was not resolved within 10 ms',
+      });
+    }
+    expect(questions).toHaveLength(1);
+  });
+
+  it('remembers nothing when told so', async () => {
+    const { resolver, questions } = asked(false);
+    const first = resolver.resolve('a', 1_000, never);
+    questions[0]?.answer(['192.0.2.1']);
+    await first;
+    await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
+  });
+
+  it('falls back to the last addresses without an answer, but not when the answer is no', async () => {
+    const { resolver, questions } = asked();
+    const first = resolver.resolve('a', 1_000, never);
+    questions[0]?.answer(['192.0.2.1']);
+    await first;
+    expect(await resolver.resolve('a', 10, never)).toEqual(['192.0.2.1']);
+    const refused = resolver.resolve('a', 1_000, never);
+    questions[1]?.fail('ENOTFOUND');
+    await expect(refused).rejects.toMatchObject({ code: 'dns_failed', message: 'a cannot be resolved: ENOTFOUND' });
+    await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
+  });
+
+  it('rejects with the reason of its signal', async () => {
+    const { resolver } = asked();
+    const stop = new AbortController();
+    const resolving = resolver.resolve('a', 1_000, stop.signal);
+    stop.abort(new Error('stopping'));
+    await expect(resolving).rejects.toThrow('stopping');
+  });
+});
+
+it.each([
+  [['a', 'b', 'c'], [], ['a', 'b', 'c']],
+  [['a', 'b', 'c'], ['a'], ['b', 'c', 'a']],
+  [
+    ['a', 'b'],
+    ['a', 'b', 'a'],
+    ['b', 'a'],
+  ],
+  [['a', 'b'], ['z'], ['a', 'b']],
+])('orders %j, with %j in use, as %j', (addresses, inUse, order) => {
+  expect(preferUnused(addresses, inUse)).toEqual(order);
+});

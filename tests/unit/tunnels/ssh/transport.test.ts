@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
+import { ChannelTransport } from '../../../../src/tunnels/ssh/transport.ts';
+
+/** A channel of which the test is the far side. */
+function fakeChannel() {
+  const sent: Buffer[] = [];
+  let release: (() => void) | undefined;
+  let stalled = false;
+  let lost: (complete: boolean) => void = () => {};
+  let closed = 0;
+  const stream = new Duplex({
+    emitClose: false,
+    writableHighWaterMark: 10,
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      sent.push(chunk);
+      if (stalled) release = done;
+      else done();
+    },
+  });
+  const channel: Channel = { stream, onLost: (callback) => (lost = callback), close: () => closed++ };
+  return {
+    channel,
+    stream,
+    sent: () => Buffer.concat(sent).toString(),
+    stall: () => (stalled = true),
+    resume: () => {
+      stalled = false;
+      release?.();
+    },
+    lose: () => lost(false),
+    closed: () => closed,
+  };
+}
+
+const lost = () => new Error('lost');
+
+describe(ChannelTransport, () => {
+  it('carries both ways and counts as a socket does', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    const arrived = once(transport, 'data');
+    fake.stream.push('hello');
+    expect(String(await arrived)).toBe('hello');
+    transport.write('four');
+    expect(fake.sent()).toBe('four');
+    expect(transport).toMatchObject({ bytesRead: 5, bytesWritten: 4, writableLength: 0 });
+    transport.destroy();
+  });
+
+  it('hands over no more than the channel takes', async () => {
+    const fake = fakeChannel();
+    fake.stall();
+    const transport = new ChannelTransport(fake.channel, lost);
+    for (let i = 0; i < 5; i++) transport.write(Buffer.alloc(20));
+    expect(fake.sent()).toHaveLength(20);
+    expect(transport).toMatchObject({ bytesWritten: 100, writableLength: 100 });
+    const drained = new Promise<void>((resolve) => transport.write('', () => resolve()));
+    fake.resume();
+    await drained;
+    expect(fake.sent()).toHaveLength(100);
+    expect(transport.bytesWritten).toBe(100);
+    transport.destroy();
+  });
+
+  it('is gone at once, with the reason, when the session under it is gone', async () => {
+    const fake = fakeChannel();
+    fake.stall();
+    const transport = new ChannelTransport(fake.channel, lost);
+    transport.write(Buffer.alloc(100));
+    fake.stream.push('unread');
+    const error = once(transport, 'error');
+    fake.lose();
+    expect(String(await error)).toContain('lost');
+    expect(transport.closed || transport.destroyed).toBe(true);
+    expect(fake.closed()).toBe(1);
+  });
+
+  it('closes after the far end has closed, whether or not all was read', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    fake.stream.push('last words');
+    fake.stream.push(null);
+    const read: Buffer[] = [];
+    transport.on('data', (chunk: Buffer) => read.push(chunk));
+    const closed = once(transport, 'close');
+    await once(fake.stream, 'end');
+    fake.stream.emit('close');
+    await closed;
+    expect(Buffer.concat(read).toString()).toBe('last words');
+  });
+
+  it('reads the rest of its channel once it is gone: an unread one is never closed', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    transport.destroy();
+    const arrived = once(fake.stream, 'data');
+    fake.stream.push('too late');
+    await arrived;
+    expect(fake.stream.isPaused()).toBe(false);
+  });
+
+  it('passes its own end on', () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    transport.end('bye');
+    expect(fake.sent()).toBe('bye');
+    expect(fake.stream.writableEnded).toBe(true);
+    transport.destroy();
+  });
+});

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import type { Happening } from '../../../../src/telemetry/happening.ts';
+import { Standing } from '../../../../src/tunnels/tunnel/standing.ts';
+import { recordingLogger } from '../../../support/fakes/fake-link.ts';
+
+function standing() {
+  const noted: Happening[] = [];
+  const logged: string[] = [];
+  const made = new Standing('hub', { log: recordingLogger(logged), note: (happening) => void noted.push(happening) });
+  return { made, noted, logged };
+}
+
+const link = { lastError: undefined };
+const up = { state: 'up', reason: null, error: undefined } as const;
+const down = { state: 'down', reason: 'connecting', error: undefined } as const;
+const refused = new TunnelError('target_refused', 'refused');
+const degraded = { state: 'degraded', reason: 'the target refuses', error: refused } as const;
+
+test('the first state is noted as one without a before, also where it is no news for the log', () => {
+  const { made, noted, logged } = standing();
+  made.become(down, link);
+  made.become(down, link);
+  expect(noted).toEqual([
+    { event: 'tunnel.state', tunnel: 'hub', from: null, to: 'down', serving: false, reason: 'connecting', code: null },
+  ]);
+  expect(logged).toEqual([]);
+});
+
+test('each change is noted with its cause, and the same state again when the cause is another one', () => {
+  const { made, noted, logged } = standing();
+  made.become(up, link);
+  made.become(degraded, link);
+  made.become(degraded, link);
+  made.become({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link);
+  expect(noted.map(({ from, to, code }) => [from, to, code])).toEqual([
+    [null, 'up', null],
+    ['up', 'degraded', 'target_refused'],
+    ['degraded', 'degraded', 'target_unreachable'],
+  ]);
+  expect(logged).toHaveLength(3);
+});
+
+test('a link that goes by a stand-in serves, until something else is wrong as well', () => {
+  const { made } = standing();
+  made.become(degraded, { ...link, standIn: refused });
+  expect([made.state, made.serving]).toEqual(['degraded', true]);
+  made.become({ ...degraded, error: new TunnelError('target_refused', 'another') }, { ...link, standIn: refused });
+  expect([made.state, made.serving]).toEqual(['degraded', false]);
+});
