@@ -1,6 +1,6 @@
 import { spanBetween } from '../../base/text/span.ts';
 import type { ClientStatus, OtherClientsStatus, TunnelStatus } from '../../telemetry/status/status.ts';
-import { clientText } from '../../tunnels/clients/words.ts';
+import { clientText } from '../../tunnels/clients/client.ts';
 
 /** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
 export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string): string[] {

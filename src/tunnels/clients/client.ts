@@ -1,3 +1,5 @@
+import { printable } from '../../base/text/printable.ts';
+
 /** Who has connected, as far as this machine tells. What is null is not known. */
 export interface Client {
   /** The kernel's short name of it (proc(5), `comm`). Its arguments, which may hold secrets, are never read. */
@@ -17,4 +19,17 @@ export const UNKNOWN: Client = { process: null, pid: null, uid: null, unit: null
 /** One client across its connections and restarts: the pid is not part of it. */
 export function clientKey({ process, uid, unit, pod, address }: Client): string {
   return JSON.stringify([process, uid, pod ?? unit, address]);
+}
+
+/** A client in words, on one line: `curl (pid 12, backup.service)`, `unknown (uid 998)`. Pure. */
+export function clientText({ process, pid, uid, unit, pod, address }: Omit<Client, 'process'> & { process: string }) {
+  const owner = pod !== null ? `pod ${pod}` : unit !== null ? unitText(unit) : uid !== null ? `uid ${uid}` : null;
+  const known = [pid === null ? null : `pid ${pid}`, owner, address === null ? null : `at ${address}`];
+  const told = known.filter((part) => part !== null).map((part) => printable(part));
+  return `${printable(process)}${told.length === 0 ? '' : ` (${told.join(', ')})`}`;
+}
+
+function unitText(unit: string): string {
+  const [, uid, own] = /^user@(\d+)\.service\/(.+)$/.exec(unit) ?? [];
+  return own === undefined ? unit : `user unit ${own} of uid ${uid}`;
 }

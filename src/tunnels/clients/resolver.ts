@@ -5,8 +5,16 @@ import { Budget } from './budget.ts';
 import { type Client, UNKNOWN } from './client.ts';
 import { type Holder, type OnFound, type Sight, searchAll, searchAmong, sightOf, type Wanted } from './processes.ts';
 import { readTable } from './read-table.ts';
-import { type Family, type Peer, parseRow, portsIn, portsOf, rowKey, type SocketRow } from './socket-table.ts';
-import { isRealUid } from './uid-map.ts';
+import {
+  type Family,
+  isRealUid,
+  type Peer,
+  parseRow,
+  portsIn,
+  portsOf,
+  rowKey,
+  type SocketRow,
+} from './socket-table.ts';
 
 /** A connection whose client is asked for. */
 export interface Question {

@@ -2,7 +2,7 @@ import type { TunnelError } from '../../../src/base/errors.ts';
 import { listen } from '../../../src/base/net/listener.ts';
 import { Junction } from '../../../src/tunnels/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../src/tunnels/forward/local/listen-forward.ts';
-import { fixedTarget } from '../../../src/tunnels/forward/local/local.ts';
+import { fixedTarget } from '../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../clients/ssh-session.ts';
 import { freePort } from '../peers/loopback.ts';

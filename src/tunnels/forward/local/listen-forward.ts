@@ -10,22 +10,7 @@ import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.
 import { type Detour, Junction } from '../junction.ts';
 import { relay } from '../relay.ts';
 import { resetClient } from '../reset.ts';
-
-/** Where a client is to be taken, and what it is told of the outcome. */
-export interface Negotiation {
-  /** As reached from the far side. */
-  readonly target: Address;
-  /** The channel is open: the last moment to say something to the client before the target's bytes do. */
-  granted(): void;
-  /** There is no channel. The socket is reset afterwards, unless this has ended it. */
-  refused(error: TunnelError): void;
-}
-
-/**
- * Finds out where a client wants to go. May read from the (paused) socket and write to it; rejects, having told the
- * client, when it is not to be served.
- */
-export type Negotiate = (socket: Socket, signal: AbortSignal) => Promise<Negotiation>;
+import type { Negotiate, Negotiation } from './negotiate.ts';
 
 export interface ListenForwardOptions {
   readonly listen: Address;

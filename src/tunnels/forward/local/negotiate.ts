@@ -1,11 +1,32 @@
-import { TurnedAway } from '../../../base/errors.ts';
-import { formatAddress } from '../../../base/net/address.ts';
+import type { Socket } from 'node:net';
+import { type TunnelError, TurnedAway } from '../../../base/errors.ts';
+import { type Address, formatAddress } from '../../../base/net/address.ts';
 import { isAllowed } from '../../../config/allow/match.ts';
 import type { AllowRule } from '../../../config/allow/rule.ts';
-import { farewell } from '../socks/farewell.ts';
 import { readDestination } from '../socks/handshake.ts';
-import { REPLY, replyBytes, replyFor } from '../socks/reply.ts';
-import type { Negotiate } from './listen-forward.ts';
+import { farewell, REPLY, replyBytes, replyFor } from '../socks/reply.ts';
+
+/** Where a client is to be taken, and what it is told of the outcome. */
+export interface Negotiation {
+  /** As reached from the far side. */
+  readonly target: Address;
+  /** The channel is open: the last moment to say something to the client before the target's bytes do. */
+  granted(): void;
+  /** There is no channel. The socket is reset afterwards, unless this has ended it. */
+  refused(error: TunnelError): void;
+}
+
+/**
+ * Finds out where a client wants to go. May read from the (paused) socket and write to it; rejects, having told the
+ * client, when it is not to be served.
+ */
+export type Negotiate = (socket: Socket, signal: AbortSignal) => Promise<Negotiation>;
+
+/** A local forward (ssh(1) `-L`) asks its clients nothing: they all go to one target. */
+export function fixedTarget(target: Address): Negotiate {
+  const negotiation = { target, granted: () => {}, refused: () => {} };
+  return async () => negotiation;
+}
 
 /** A dynamic forward (ssh(1) `-D`) asks each client where it wants to go, in SOCKS5, and lets it go where `allow` says. */
 export function socksTarget(allow: readonly AllowRule[]): Negotiate {

@@ -3,9 +3,9 @@ import { withDeadline } from '../../../base/async/deadline.ts';
 import { TurnedAway } from '../../../base/errors.ts';
 import { printable } from '../../../base/text/printable.ts';
 import { type Destination, destinationOf } from '../../../config/allow/destination.ts';
-import { farewell } from './farewell.ts';
 import { type Greeting, parseGreeting, parseRequest, type Request } from './message.ts';
 import {
+  farewell,
   HTTP_REJECTED,
   METHOD_SELECTED,
   NO_ACCEPTABLE_METHOD,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { TunnelError } from '../../../base/errors.ts';
 import { VERSION_5 } from './message.ts';
 
@@ -49,4 +50,20 @@ export function replyFor(error: TunnelError): Reply {
 /** As `AbortSignal.timeout()` names its reason. */
 function isTimeout(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'TimeoutError';
+}
+
+/** A client that was refused may take this long to close its side, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/**
+ * Sends the last words, and closes once the client has. Closing at once could cost it the words: with bytes of the
+ * client still unread, the kernel resets the connection and throws away what the client has not read yet.
+ */
+export function farewell(socket: Socket, words: Buffer): void {
+  if (socket.destroyed) return;
+  socket.end(words);
+  socket.once('end', () => socket.destroySoon());
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
 import type { Listener } from '../../../../../src/base/net/listener.ts';
 import { ListenForward } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
-import { fixedTarget } from '../../../../../src/tunnels/forward/local/local.ts';
+import { fixedTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../../../../support/clients/ssh-session.ts';
 
