@@ -8,10 +8,10 @@ import type { FarSession, IncomingConnection } from '../../channel/far-side.ts';
 import { dialTarget } from '../dial-target.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.ts';
 import { relay } from '../relay.ts';
-import { mayBeLocal, reachableAt } from './far-address.ts';
-import { FarHolder } from './far-holder.ts';
-import { openLoop, prove } from './far-proof.ts';
+import { mayBeLocal, reachableAt } from './address.ts';
+import { FarHolder } from './holder.ts';
 import { OwnConnections } from './own-connections.ts';
+import { openLoop, prove } from './proof.ts';
 
 export interface RemoteForwardOptions {
   readonly host: string;

@@ -3,10 +3,10 @@ import { TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { FarSession } from '../../channel/far-side.ts';
-import { reachableAt, widthWitness } from './far-address.ts';
-import type { Look } from './far-refusal.ts';
-import { tooNarrow } from './far-refusal.ts';
+import { reachableAt, widthWitness } from './address.ts';
 import type { OwnConnections } from './own-connections.ts';
+import type { Look } from './refusal.ts';
+import { tooNarrow } from './refusal.ts';
 
 /** No client is behind it; it comes from this daemon. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };

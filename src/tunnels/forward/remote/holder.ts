@@ -3,8 +3,8 @@ import { TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
 import type { FarListener, FarSession, IncomingConnection } from '../../channel/far-side.ts';
 import type { ForwardCondition } from '../forward.ts';
-import { look, type Proof } from './far-proof.ts';
-import { explainRefusal, isGhost, rebindDelayMs } from './far-refusal.ts';
+import { look, type Proof } from './proof.ts';
+import { explainRefusal, isGhost, rebindDelayMs } from './refusal.ts';
 
 export interface FarHolderOptions {
   readonly listen: Address;

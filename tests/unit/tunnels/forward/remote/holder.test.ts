@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/far-holder.ts';
-import type { Proof } from '../../../../../src/tunnels/forward/remote/far-proof.ts';
+import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/holder.ts';
+import type { Proof } from '../../../../../src/tunnels/forward/remote/proof.ts';
 import { type FakeFarSession, FarServer } from '../../../../support/peers/far-server.ts';
 
 const options = { listen: { kind: 'tcp', host: '127.0.0.1', port: 8_000 }, host: 'hub' } as const;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
-import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/far-address.ts';
+import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/address.ts';
 import {
   explainRefusal,
   isGhost,
   type Look,
   rebindDelayMs,
-} from '../../../../../src/tunnels/forward/remote/far-refusal.ts';
+} from '../../../../../src/tunnels/forward/remote/refusal.ts';
 
 const listen = { kind: 'tcp', host: '127.0.0.1', port: 8_000 } as const;
 const at = (host: string) => ({ ...listen, host });
