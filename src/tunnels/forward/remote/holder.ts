@@ -1,9 +1,10 @@
 import { sleep } from '../../../base/async/sleep.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
-import type { FarListener, FarSession, IncomingConnection } from '../../channel/far-side.ts';
+import type { FarSession, IncomingConnection } from '../../channel/far-side.ts';
 import type { ForwardCondition } from '../forward.ts';
-import { look, type Proof } from './proof.ts';
+import { abandon, failureOf, move, OVERTAKEN_MS, type Place } from './move.ts';
+import { look, type Proof, proveUntilKnown } from './proof.ts';
 import { explainRefusal, isGhost, rebindDelayMs } from './refusal.ts';
 
 export interface FarHolderOptions {
@@ -25,19 +26,10 @@ export interface FarHolderDependencies {
   random(): number;
 }
 
-interface Bound {
-  readonly session: FarSession;
-  readonly listener: FarListener;
+interface Bound extends Place {
   /** Undefined while the proof is under way. */
   proof: Proof | undefined;
 }
-
-/** Pause before a request is repeated that may have come before the cancellation, in milliseconds. */
-const OVERTAKEN_MS = 2;
-
-/** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
-const PROVE_AGAIN_MS = 1_000;
-const PROVE_AGAIN_CAP_MS = 60_000;
 
 /** Where the listener should go: nowhere else while it is on one of the sessions it may live on. Pure. */
 export function nextPlace(at: FarSession | undefined, candidates: readonly FarSession[]): FarSession | undefined {
@@ -176,79 +168,62 @@ export class FarHolder {
     return delayMs;
   }
 
-  async #bindOn(session: FarSession, signal: AbortSignal): Promise<void> {
-    const listener = session.listener(this.#options.listen, this.#deps.onConnection);
-    try {
-      await listener.bind(signal);
-    } catch (thrown) {
-      await this.#abandon(session, listener, TunnelError.from(thrown));
-      throw thrown;
-    }
-    this.#adopt({ session, listener, proof: undefined });
+  #placeOn(session: FarSession): Place {
+    return { session, listener: session.listener(this.#options.listen, this.#deps.onConnection) };
   }
 
-  /** Break before make, as short as it can be: both requests leave at once, over different connections. */
-  async #move(from: Bound, to: FarSession, signal: AbortSignal): Promise<void> {
-    const listener = to.listener(this.#options.listen, this.#deps.onConnection);
-    let answered = false;
-    const cancelled = from.listener.cancel().finally(() => {
-      answered = true;
-    });
-    this.#gapSince ??= performance.now();
-    const error = await this.#bindAfter(cancelled, () => answered, listener, signal);
-    if (error === undefined) {
-      this.#adopt({ session: to, listener, proof: undefined });
-      await cancelled;
-      from.listener.release();
-      return;
+  async #bindOn(session: FarSession, signal: AbortSignal): Promise<void> {
+    const place = this.#placeOn(session);
+    const error = await failureOf(place.listener.bind(signal));
+    if (error) {
+      await this.#abandon(place, error);
+      throw error;
     }
-    const freed = await cancelled;
-    await this.#abandon(to, listener, error);
-    const back = freed && !signal.aborted ? await failureOf(from.listener.bind(signal)) : error;
+    this.#adopt(place);
+  }
+
+  async #move(from: Bound, session: FarSession, signal: AbortSignal): Promise<void> {
+    const to = this.#placeOn(session);
+    this.#gapSince ??= performance.now();
+    const failed = await move(from, to, signal, () => this.#adopt(to));
+    if (failed === undefined) return;
+    const { error, back } = failed;
+    this.#lostAt = failed.lostAt ?? this.#lostAt;
     if (back === undefined && this.#bound === from) {
       // As proven as it was before: the session is the same.
       this.#closeGap();
     } else {
       if (this.#bound === from) this.#bound = undefined;
-      if (!freed) this.#lostAt = performance.now();
-      await this.#abandon(from.session, from.listener, back ?? error);
+      await this.#abandon(from, back ?? error);
     }
     throw error;
   }
 
-  /** Asks until the cancellation is answered, and then once more: a request may overtake it, and its answer may dawdle. */
-  async #bindAfter(
-    cancelled: Promise<boolean>,
-    answered: () => boolean,
-    listener: FarListener,
-    signal: AbortSignal,
-  ): Promise<TunnelError | undefined> {
-    for (;;) {
-      const last = answered();
-      const error = await failureOf(listener.bind(signal));
-      if (error?.code !== 'remote_listen_denied' || last || signal.aborted) return error;
-      await Promise.race([cancelled, sleep(OVERTAKEN_MS)]);
-    }
+  async #abandon(place: Place, error: TunnelError): Promise<void> {
+    this.#lostAt = (await abandon(place, error)) ?? this.#lostAt;
   }
 
-  /** A request that was not plainly refused may still be granted: it is taken back. */
-  async #abandon(session: FarSession, listener: FarListener, error: TunnelError): Promise<void> {
-    if (error.code !== 'remote_listen_denied') {
-      const freed = session.usable && (await listener.cancel());
-      if (!freed && !session.usable) this.#lostAt = performance.now();
-    }
-    listener.release();
-  }
-
-  #adopt(bound: Bound): void {
+  #adopt(place: Place): void {
+    const bound: Bound = { ...place, proof: undefined };
     this.#bound = bound;
     this.#error = undefined;
     this.#lostAt = undefined;
     this.#seenFree = false;
     void bound.session.closed.then(({ silentMs }) => this.#onClosed(bound, silentMs));
     this.#closeGap();
-    void this.#proveUntilKnown(bound);
+    void this.#prove(bound);
     this.#deps.onChange();
+  }
+
+  async #prove(bound: Bound): Promise<void> {
+    const { signal } = this.#stop;
+    const isCurrent = () => this.#bound === bound && !signal.aborted;
+    const attempt = () => this.#deps.prove(bound.session, signal);
+    await proveUntilKnown(attempt, isCurrent, signal, (proof) => {
+      bound.proof = proof;
+      if (proof.kind === 'wrong') this.#wake.abort();
+      this.#deps.onChange();
+    });
   }
 
   #closeGap(): void {
@@ -279,22 +254,4 @@ export class FarHolder {
     this.#gapSince = performance.now();
     this.#deps.onChange();
   }
-
-  async #proveUntilKnown(bound: Bound): Promise<void> {
-    const { signal } = this.#stop;
-    for (let pauseMs = PROVE_AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, PROVE_AGAIN_CAP_MS)) {
-      const proof = await this.#deps.prove(bound.session, signal);
-      if (this.#bound !== bound || signal.aborted) return;
-      bound.proof = proof;
-      if (proof.kind === 'wrong') this.#wake.abort();
-      this.#deps.onChange();
-      if (proof.kind !== 'unproven' || proof.final) return;
-      await sleep(pauseMs, signal).catch(() => {});
-      if (this.#bound !== bound || signal.aborted) return;
-    }
-  }
-}
-
-function failureOf(attempt: Promise<void>): Promise<TunnelError | undefined> {
-  return attempt.then(() => undefined, TunnelError.from);
 }

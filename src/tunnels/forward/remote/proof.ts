@@ -1,4 +1,5 @@
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
+import { sleep } from '../../../base/async/sleep.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
@@ -14,6 +15,10 @@ const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 /** A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual. */
 const RETURN_MS = 2_000;
 const LOOK_MS = 2_000;
+
+/** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
+const PROVE_AGAIN_MS = 1_000;
+const PROVE_AGAIN_CAP_MS = 60_000;
 
 /** What is known of a listener that the server has granted. */
 export type Proof =
@@ -100,6 +105,23 @@ export async function prove(
     hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified and reload this daemon, or say 0.0.0.0 if that is wanted.',
   });
   return { kind: 'unproven', error, final: true };
+}
+
+/** Repeats the attempt, after ever longer pauses, until its result is known for good or is not about us any more. */
+export async function proveUntilKnown(
+  attempt: () => Promise<Proof>,
+  isCurrent: () => boolean,
+  signal: AbortSignal,
+  onProof: (proof: Proof) => void,
+): Promise<void> {
+  for (let pauseMs = PROVE_AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, PROVE_AGAIN_CAP_MS)) {
+    const proof = await attempt();
+    if (!isCurrent()) return;
+    onProof(proof);
+    if (proof.kind !== 'unproven' || proof.final) return;
+    await sleep(pauseMs, signal).catch(() => {});
+    if (!isCurrent()) return;
+  }
 }
 
 async function comesBack(
