@@ -1,0 +1,191 @@
+import type { Socket } from 'node:net';
+import { withDeadline } from '../../../base/async/deadline.ts';
+import { sleep } from '../../../base/async/sleep.ts';
+import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
+import type { Address } from '../../../base/net/address.ts';
+import type { WhileDown } from '../../../config/config.ts';
+import type { Channel, Originator } from '../../channel/channel-source.ts';
+import type { ForwardDependencies } from '../forward.ts';
+import type { Detour, Junction } from '../junction.ts';
+import { relay } from '../relay.ts';
+import { resetClient } from '../reset.ts';
+import type { Usage } from '../usage.ts';
+import type { Negotiate, Negotiation } from './negotiate.ts';
+
+export interface PassageOptions {
+  readonly negotiate: Negotiate;
+  readonly whileDown: WhileDown;
+}
+
+export interface PassageDependencies
+  extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed' | 'onHeld'> {
+  readonly junction: Junction;
+  /** Throws a TunnelError where one connection more is too many. */
+  admit(): void;
+}
+
+/** With `refuse` nobody waits for a link, but an open that a lost session swallowed may be tried on another for this long. */
+const REFUSE_RETRY_MS = 1_000;
+
+const RETRY_PAUSE_MS = 10;
+
+/** Where the tunnel is there as well, a detour has this long to take a client, in milliseconds. */
+const DETOUR_MS = 1_000;
+
+/** One client's way from its accept to its channel, and over it until nothing of it is left to deliver. */
+export class Passage {
+  readonly #socket: Socket;
+  readonly #options: PassageOptions;
+  readonly #deps: PassageDependencies;
+  readonly #acceptedAt = performance.now();
+  /** Aborts to reset the client, waiting or open. */
+  readonly #cut = new AbortController();
+  /** Undefined: through the tunnel, be it after a wait. */
+  #detour: Detour | undefined;
+  #negotiation: Negotiation | undefined;
+  /** The client is out of the tunnel. */
+  #leave: (() => void) | undefined;
+
+  constructor(socket: Socket, options: PassageOptions, deps: PassageDependencies) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#deps = deps;
+    // From birth: a reset that arrives before the relay owns the socket must not reach the process.
+    socket.on('error', () => {});
+    // One buffer is read ahead, for nothing but this: a client that resets while it waits is noticed only by reading.
+    socket.read(0);
+    const { junction, usage } = deps;
+    // Whoever is held may yet go through the tunnel: what is not proved counts as use of it.
+    const wayNow = junction.holding ? undefined : junction.detour;
+    (wayNow?.usage ?? usage).arrived(new Date());
+  }
+
+  /** Resets the client. */
+  cut(reason: TunnelError): void {
+    this.#cut.abort(reason);
+  }
+
+  /** Settles when nothing is left. Never rejects. */
+  async run(): Promise<void> {
+    const { onOpened, onFailed } = this.#deps;
+    try {
+      const channel = await this.#whilePending(() => this.#openChannel());
+      if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
+      this.#negotiation?.granted();
+      this.#usage.opened(this.#socket);
+      await relay(this.#socket, channel, this.#cut.signal);
+    } catch (thrown) {
+      const error = TunnelError.from(thrown);
+      this.#usage.failed();
+      if (!this.#socket.destroyed && !this.#detour) onFailed(error);
+      this.#negotiation?.refused(error);
+      if (!this.#socket.writableEnded) resetClient(this.#socket);
+    } finally {
+      this.#leave?.();
+    }
+  }
+
+  /** Of the way that the client goes. */
+  get #usage(): Usage {
+    return this.#detour?.usage ?? this.#deps.usage;
+  }
+
+  async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
+    const onClose = () => this.#cut.abort(new TunnelError('connection_reset', 'the client went away'));
+    this.#socket.once('close', onClose);
+    try {
+      this.#deps.admit();
+      return await task();
+    } finally {
+      this.#socket.off('close', onClose);
+    }
+  }
+
+  async #openChannel(): Promise<Channel> {
+    const { junction, usage } = this.#deps;
+    if (junction.holding) await this.#waitForPassage();
+    this.#detour = junction.detour;
+    if (this.#detour) {
+      const diverted = await this.#divert(this.#detour);
+      if (diverted) return diverted;
+      this.#detour = undefined;
+      usage.arrived(new Date());
+    }
+    this.#leave = junction.enter();
+    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
+    return this.#openThroughTunnel(this.#negotiation.target);
+  }
+
+  async #waitForPassage(): Promise<void> {
+    const { junction, usage, onHeld } = this.#deps;
+    const since = performance.now();
+    try {
+      await usage.holding(junction.passage(this.#cut.signal));
+    } finally {
+      onHeld((performance.now() - since) / 1000);
+    }
+  }
+
+  /** Undefined where the detour does not take the client and the tunnel shall. */
+  async #divert(detour: Detour): Promise<Channel | undefined> {
+    try {
+      const channel = await this.#openDetour(detour);
+      detour.onTaken(undefined);
+      return channel;
+    } catch (thrown) {
+      if (this.#cut.signal.aborted) throw thrown;
+      detour.onTaken(TunnelError.from(thrown));
+      if (detour.otherwise === 'reset') throw thrown;
+      return undefined;
+    }
+  }
+
+  #openDetour({ source, target, otherwise }: Detour): Promise<Channel> {
+    const originator = originatorOf(this.#socket);
+    if (otherwise === 'reset') return source.open(target, originator, this.#cut.signal);
+    const expired = () => new TunnelError('target_unreachable', `no answer within ${DETOUR_MS} ms`);
+    return withDeadline(DETOUR_MS, this.#cut.signal, expired, (bounded) => source.open(target, originator, bounded));
+  }
+
+  async #openThroughTunnel(target: Address): Promise<Channel> {
+    const { source } = this.#deps;
+    const { whileDown } = this.#options;
+    const { signal } = this.#cut;
+    const holdMs = whileDown.kind === 'hold' ? whileDown.holdMs : REFUSE_RETRY_MS;
+    const deadline = performance.now() + holdMs;
+    for (;;) {
+      if (!source.ready) await this.#hold(deadline);
+      try {
+        return await source.open(target, originatorOf(this.#socket), signal);
+      } catch (error) {
+        const retry = isSessionLoss(error) && performance.now() < deadline;
+        if (!retry || signal.aborted) throw error;
+        // The link learns of a lost session by its own event: give that a turn, never spin.
+        await sleep(RETRY_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  async #hold(deadline: number): Promise<void> {
+    const { source, usage, onHeld } = this.#deps;
+    const { whileDown } = this.#options;
+    const { signal } = this.#cut;
+    if (whileDown.kind === 'refuse')
+      throw new TunnelError('connection_reset', 'the link is down, and while_down says to refuse');
+    if (usage.held >= whileDown.limit)
+      throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections wait already`);
+    const since = performance.now();
+    const expired = () =>
+      new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);
+    try {
+      await usage.holding(withDeadline(deadline - since, signal, expired, (bounded) => source.whenReady(bounded)));
+    } finally {
+      onHeld((performance.now() - since) / 1000);
+    }
+  }
+}
+
+/** RFC 4254 section 7.2 wants the originator; a client on a Unix socket has no address to give. */
+function originatorOf(socket: Socket): Originator {
+  return { address: socket.remoteAddress ?? '127.0.0.1', port: socket.remotePort ?? 0 };
+}
