@@ -8,7 +8,7 @@ import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { CutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
-import { Junction } from '../../tunnels/forward/junction.ts';
+import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
 import { type CutoverEvent, isUnderWay, next, type Position, restingRoute, resume } from './phase.ts';
 import { type Check, probeOnce } from './preflight.ts';
@@ -173,12 +173,12 @@ export class Cutover {
   /** Where it leads while nothing is under way. */
   #settle(): void {
     const away = restingRoute(this.#position) === 'successor';
-    this.junction.release(away ? this.#detour('reset', () => {}) : undefined);
+    this.junction.release(away ? this.#detour({ kind: 'committed' }) : undefined);
   }
 
-  #detour(otherwise: 'reset' | 'tunnel', onTaken: (error: TunnelError | undefined) => void) {
+  #detour(terms: DetourTerms): Detour | undefined {
     const target = this.#successor?.target;
-    return target && { source: this.#direct, target, usage: this.#usage, otherwise, onTaken };
+    return target && { ...terms, source: this.#direct, target, usage: this.#usage };
   }
 
   async #run(task: CutoverTask, tell: Tell, signal: AbortSignal): Promise<Outcome> {
@@ -225,7 +225,7 @@ export class Cutover {
         await this.#advance({ kind: 'quiet' }, tell, inTime);
       });
       const staying = this.junction.through;
-      this.junction.release(this.#detour('tunnel', (error) => trial.taken(error)));
+      this.junction.release(this.#detour({ kind: 'trial', onTaken: (error) => trial.taken(error) }));
       if (staying > 0) tell(staysOn(staying));
       await this.#advance({ kind: 'switched' }, tell, failure.signal);
       await verify(successor, trial, (over) => probeOnce(successor, this.#asking, over), failure.signal);

@@ -2,12 +2,10 @@ import type { Socket } from 'node:net';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { Junction } from '../forward/junction.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
-
-/** What is known of the way that clients go. */
-const ALWAYS_THROUGH: { readonly mayLeadThrough: boolean } = { mayLeadThrough: true };
 
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
 export class Clients {
@@ -29,12 +27,12 @@ export class Clients {
    * The same listeners, but who comes to them is noted, as long as somebody who comes can get into the tunnel. A tunnel of
    * that name has no clients yet.
    */
-  watching(tunnel: string, listen: Listen, way = ALWAYS_THROUGH): Listen {
+  watching(tunnel: string, listen: Listen, junction: Junction): Listen {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
     return (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
-        const counted = way.mayLeadThrough;
+        const counted = junction.way.kind !== 'committed';
         onConnection(socket);
         if (counted) this.#note(ledger, socket);
       };

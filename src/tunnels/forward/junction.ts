@@ -4,43 +4,48 @@ import type { Address } from '../../base/net/address.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { Usage } from './usage.ts';
 
+/** What becomes of a client that a detour does not take. */
+export type DetourTerms =
+  /** The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken. */
+  | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
+  /** The client is reset: no way leads into the tunnel. */
+  | { readonly kind: 'committed' };
+
 /** Another way for the clients of a forward than through its tunnel. */
-export interface Detour {
+export type Detour = DetourTerms & {
   readonly source: ChannelSource;
   readonly target: Address;
   /** Counts what goes this way: none of it is use of the tunnel. */
   readonly usage: Usage;
-  /** Where a client goes whom this way does not take: nowhere, or through the tunnel after all. */
-  readonly otherwise: 'reset' | 'tunnel';
-  /** It took a client, or did not, for this reason. */
-  onTaken(error: TunnelError | undefined): void;
-}
+};
 
-/**
- * Where the new connections of one forward go: through its tunnel, by a detour, or nowhere yet because they are held.
- * A connection that has passed is never sent another way.
- */
+/** Where a connection goes that comes now. */
+export type Way =
+  | { readonly kind: 'tunnel' }
+  /** Nowhere yet: it waits, unread. */
+  | { readonly kind: 'held'; readonly onHeld: ((count: number) => void) | undefined }
+  | Detour;
+
+const THROUGH_TUNNEL: Way = { kind: 'tunnel' };
+
+/** The fork in the road of one forward's new connections. A connection that has passed is never sent another way. */
 export class Junction {
   readonly #held = new Waiters();
   readonly #clearance = new Waiters();
-  #holding = false;
-  #detour: Detour | undefined;
+  #way: Way = THROUGH_TUNNEL;
   #through = 0;
-  /** Called with the number of connections held, whenever one more is. */
-  #onHeld: ((count: number) => void) | undefined;
 
-  /** Undefined: through the tunnel. */
+  get way(): Way {
+    return this.#way;
+  }
+
+  /** Undefined: through the tunnel, be it after a wait. */
   get detour(): Detour | undefined {
-    return this.#detour;
+    return this.#way.kind === 'trial' || this.#way.kind === 'committed' ? this.#way : undefined;
   }
 
   get holding(): boolean {
-    return this.#holding;
-  }
-
-  /** Whether somebody who comes now can get into the tunnel. */
-  get mayLeadThrough(): boolean {
-    return this.#holding || this.#detour?.otherwise !== 'reset';
+    return this.#way.kind === 'held';
   }
 
   /** Connections that are on their way through the tunnel, or want to be. */
@@ -48,25 +53,26 @@ export class Junction {
     return this.#through;
   }
 
-  /** New connections wait from now on, unread, until {@link release}. */
+  /**
+   * New connections wait from now on, unread, until {@link release}.
+   *
+   * @param onHeld called with the number of connections that are held, whenever one more is
+   */
   hold(onHeld?: (count: number) => void): void {
-    this.#holding = true;
-    this.#onHeld = onHeld;
+    this.#way = { kind: 'held', onHeld };
   }
 
   /** New connections, and those that are held, go this way from now on. */
   release(detour: Detour | undefined): void {
-    this.#detour = detour;
-    this.#holding = false;
-    this.#onHeld = undefined;
+    this.#way = detour ?? THROUGH_TUNNEL;
     this.#held.wake();
   }
 
   /** Settles once nobody is held any more; rejects with the signal's reason. */
-  async passage(signal: AbortSignal): Promise<void> {
-    while (this.#holding) {
+  async whenReleased(signal: AbortSignal): Promise<void> {
+    while (this.#way.kind === 'held') {
       const released = this.#held.wait(signal);
-      this.#onHeld?.(this.#held.size);
+      this.#way.onHeld?.(this.#held.size);
       await released;
     }
   }

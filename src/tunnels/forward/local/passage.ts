@@ -29,8 +29,8 @@ const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
 
-/** Where the tunnel is there as well, a detour has this long to take a client, in milliseconds. */
-const DETOUR_MS = 1_000;
+/** A detour on trial has this long to take a client, in milliseconds: the tunnel is there as well. */
+const TRIAL_MS = 1_000;
 
 /** One client's way from its accept to its channel, and over it until nothing of it is left to deliver. */
 export class Passage {
@@ -56,8 +56,7 @@ export class Passage {
     socket.read(0);
     const { junction, usage } = deps;
     // Whoever is held may yet go through the tunnel: what is not proved counts as use of it.
-    const wayNow = junction.holding ? undefined : junction.detour;
-    (wayNow?.usage ?? usage).arrived(new Date());
+    (junction.detour?.usage ?? usage).arrived(new Date());
   }
 
   /** Resets the client. */
@@ -120,31 +119,27 @@ export class Passage {
     const { junction, usage, onHeld } = this.#deps;
     const since = performance.now();
     try {
-      await usage.holding(junction.passage(this.#cut.signal));
+      await usage.holding(junction.whenReleased(this.#cut.signal));
     } finally {
       onHeld((performance.now() - since) / 1000);
     }
   }
 
-  /** Undefined where the detour does not take the client and the tunnel shall. */
+  /** Undefined where a trial does not take the client and the tunnel shall. */
   async #divert(detour: Detour): Promise<Channel | undefined> {
+    const { signal } = this.#cut;
+    const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
+    if (detour.kind === 'committed') return open(signal);
+    const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
     try {
-      const channel = await this.#openDetour(detour);
+      const channel = await withDeadline(TRIAL_MS, signal, expired, open);
       detour.onTaken(undefined);
       return channel;
     } catch (thrown) {
-      if (this.#cut.signal.aborted) throw thrown;
+      if (signal.aborted) throw thrown;
       detour.onTaken(TunnelError.from(thrown));
-      if (detour.otherwise === 'reset') throw thrown;
       return undefined;
     }
-  }
-
-  #openDetour({ source, target, otherwise }: Detour): Promise<Channel> {
-    const originator = originatorOf(this.#socket);
-    if (otherwise === 'reset') return source.open(target, originator, this.#cut.signal);
-    const expired = () => new TunnelError('target_unreachable', `no answer within ${DETOUR_MS} ms`);
-    return withDeadline(DETOUR_MS, this.#cut.signal, expired, (bounded) => source.open(target, originator, bounded));
   }
 
   async #openThroughTunnel(target: Address): Promise<Channel> {

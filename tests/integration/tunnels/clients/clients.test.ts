@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Listener, listen } from '../../../../src/base/net/listener.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
 import { Clients } from '../../../../src/tunnels/clients/clients.ts';
+import { Junction } from '../../../../src/tunnels/forward/junction.ts';
 import { tunnelFixture } from '../../../support/fakes/status-fixture.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
@@ -20,7 +21,7 @@ describe(Clients, () => {
     [temp, stop, accepted] = [tempDir('clients'), new AbortController(), []];
     path = join(temp.path, 'sock');
     clients = new Clients(createMetrics(), stop.signal);
-    const watched = clients.watching('state-hub', listen);
+    const watched = clients.watching('state-hub', listen, new Junction());
     listener = await watched(
       { kind: 'unix', path },
       (socket) => accepted.push(socket.on('error', () => {})),
