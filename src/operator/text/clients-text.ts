@@ -3,7 +3,7 @@ import type { ClientStatus, OtherClientsStatus, TunnelStatus } from '../../telem
 import { clientText } from '../../tunnels/clients/client.ts';
 
 /** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
-export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string): string[] {
+export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: Date): string[] {
   const { clients, other_clients } = usage;
   return [
     ...(clients ?? []).map((client) => `${clientText(client)}: ${use(client, now)}`),
@@ -11,7 +11,7 @@ export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: string)
   ];
 }
 
-function use({ open, connections_total, last_seen_at }: ClientStatus | OtherClientsStatus, now: string): string {
+function use({ open, connections_total, last_seen_at }: ClientStatus | OtherClientsStatus, now: Date): string {
   const all = connections_total === 1 ? '1 connection' : `${connections_total} connections`;
   return open > 0 ? `${all}, ${open} open now` : `${all}, last seen ${spanBetween(last_seen_at, now)} ago`;
 }

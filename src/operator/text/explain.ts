@@ -31,8 +31,8 @@ export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'link
   };
 }
 
-function nextAttempt(link: LinkStatus, now: string): string | undefined {
-  const wait = link.next_attempt_at === null ? 0 : Date.parse(link.next_attempt_at) - Date.parse(now);
+function nextAttempt(link: LinkStatus, now: Date): string | undefined {
+  const wait = link.next_attempt_at === null ? 0 : link.next_attempt_at.getTime() - now.getTime();
   const when = wait < 1_000 ? 'now' : `in ${formatSpan(wait)}`;
   const failed = link.attempts === 1 ? ' (1 attempt failed)' : ` (${link.attempts} attempts failed)`;
   const tried = link.attempts === 0 ? '' : failed;

@@ -3,10 +3,7 @@ import { spanBetween } from '../../base/text/span.ts';
 import type { TunnelStatus } from '../../telemetry/status/status.ts';
 
 /** Where the clients of a tunnel go, where there is something to say about it; undefined: through it, as ever. */
-export function routeText(
-  { route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>,
-  now: string,
-): string | undefined {
+export function routeText({ route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>, now: Date): string | undefined {
   if (!cutover || (cutover.phase === 'idle' && cutover.reason === null && route === 'tunnel')) return undefined;
   const { phase, since, reason, successor, usage } = cutover;
   const where = route === 'tunnel' ? 'through the tunnel' : `to the successor ${printable(successor)}`;
