@@ -43,8 +43,6 @@ export interface ForwardDependencies {
   onOpened(seconds: number): void;
   /** A connection was not served. Errors of the peer's making are the tunnel's business, too. */
   onFailed(error: TunnelError): void;
-  /** How long a connection was held for the link, in seconds. */
-  onHeld(seconds: number): void;
   /** One accept failed; the listener lives. */
   onAcceptError(error: Error): void;
 }

@@ -13,6 +13,13 @@ interface Counted {
   readonly written: number;
 }
 
+export interface UsageListener {
+  /** A client is there, after a time without. */
+  onUsed?(at: Date): void;
+  /** A connection is no longer held; it was for so many seconds. */
+  onHeld?(seconds: number): void;
+}
+
 /**
  * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
  * that counting costs the data path nothing; probes never come here.
@@ -27,11 +34,10 @@ export class Usage {
   #closedFromTarget = 0;
   #bytesSeen = 0;
   #lastActivityAt: Date | undefined;
-  readonly #onUsed: ((at: Date) => void) | undefined;
+  readonly #told: UsageListener;
 
-  /** @param onUsed a client is there, after a time without */
-  constructor(onUsed?: (at: Date) => void) {
-    this.#onUsed = onUsed;
+  constructor(told: UsageListener = {}) {
+    this.#told = told;
   }
 
   get open(): number {
@@ -47,7 +53,7 @@ export class Usage {
     const idleMs = now.getTime() - (this.#lastActivityAt?.getTime() ?? 0);
     this.#lastActivityAt = now;
     // With a clock that was put back nobody knows how long it was.
-    if (idleMs > IDLE_MS || idleMs < 0) this.#onUsed?.(now);
+    if (idleMs > IDLE_MS || idleMs < 0) this.#told.onUsed?.(now);
   }
 
   /**
@@ -72,13 +78,15 @@ export class Usage {
     this.#failedTotal++;
   }
 
-  /** Counts the connection as held while `wait` is pending. */
+  /** The connection is held, counted and timed, while `wait` is pending: for a link, or at a junction. */
   async holding<T>(wait: Promise<T>): Promise<T> {
+    const since = performance.now();
     this.#held++;
     try {
       return await wait;
     } finally {
       this.#held--;
+      this.#told.onHeld?.((performance.now() - since) / 1000);
     }
   }
 

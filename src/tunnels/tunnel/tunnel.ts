@@ -64,9 +64,12 @@ export class Tunnel {
     this.#source = new CurrentLink(link);
     this.#clientTrouble = new ClientTrouble(deps.log);
     this.#standing = new Standing(config.name, deps);
-    this.#usage = new Usage((at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at));
     const { holdSeconds, connectSeconds } = deps.metrics;
     const labels = { tunnel: config.name };
+    this.#usage = new Usage({
+      onUsed: (at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at),
+      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
+    });
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
@@ -81,7 +84,6 @@ export class Tunnel {
         if (this.#targetError) this.#judgeTarget(undefined);
       },
       onFailed: (error) => this.#onConnectionFailed(error),
-      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
       onAcceptError: (error) => {
         deps.metrics.acceptErrors.inc(labels);
         this.#clientTrouble.notAccepted(error);

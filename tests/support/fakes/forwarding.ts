@@ -12,10 +12,10 @@ export class Forwarding implements AsyncDisposable {
   readonly port: number;
   readonly forward: ListenForward;
   readonly source = new SessionSource();
-  readonly usage = new Usage();
   readonly junction = new Junction();
   readonly failures: TunnelError[] = [];
   readonly heldSeconds: number[] = [];
+  readonly usage = new Usage({ onHeld: (seconds) => this.heldSeconds.push(seconds) });
 
   private constructor(port: number, options: ListenForwardOptions) {
     this.port = port;
@@ -27,7 +27,6 @@ export class Forwarding implements AsyncDisposable {
       onChange: () => {},
       onOpened: () => {},
       onFailed: (error) => this.failures.push(error),
-      onHeld: (seconds) => this.heldSeconds.push(seconds),
       onAcceptError: () => {},
     });
   }

@@ -17,8 +17,7 @@ export interface PassageOptions {
   readonly whileDown: WhileDown;
 }
 
-export interface PassageDependencies
-  extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed' | 'onHeld'> {
+export interface PassageDependencies extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed'> {
   readonly junction: Junction;
   /** Throws a TunnelError where one connection more is too many. */
   admit(): void;
@@ -102,7 +101,7 @@ export class Passage {
 
   async #openChannel(): Promise<Channel> {
     const { junction, usage } = this.#deps;
-    if (junction.holding) await this.#waitForPassage();
+    if (junction.holding) await usage.holding(junction.whenReleased(this.#cut.signal));
     this.#detour = junction.detour;
     if (this.#detour) {
       const diverted = await this.#divert(this.#detour);
@@ -113,16 +112,6 @@ export class Passage {
     this.#leave = junction.enter();
     this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
     return this.#openThroughTunnel(this.#negotiation.target);
-  }
-
-  async #waitForPassage(): Promise<void> {
-    const { junction, usage, onHeld } = this.#deps;
-    const since = performance.now();
-    try {
-      await usage.holding(junction.whenReleased(this.#cut.signal));
-    } finally {
-      onHeld((performance.now() - since) / 1000);
-    }
   }
 
   /** Undefined where a trial does not take the client and the tunnel shall. */
@@ -149,7 +138,7 @@ export class Passage {
     const holdMs = whileDown.kind === 'hold' ? whileDown.holdMs : REFUSE_RETRY_MS;
     const deadline = performance.now() + holdMs;
     for (;;) {
-      if (!source.ready) await this.#hold(deadline);
+      if (!source.ready) await this.#waitForLink(deadline);
       try {
         return await source.open(target, originatorOf(this.#socket), signal);
       } catch (error) {
@@ -161,22 +150,18 @@ export class Passage {
     }
   }
 
-  async #hold(deadline: number): Promise<void> {
-    const { source, usage, onHeld } = this.#deps;
+  async #waitForLink(deadline: number): Promise<void> {
+    const { source, usage } = this.#deps;
     const { whileDown } = this.#options;
     const { signal } = this.#cut;
     if (whileDown.kind === 'refuse')
       throw new TunnelError('connection_reset', 'the link is down, and while_down says to refuse');
     if (usage.held >= whileDown.limit)
       throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections wait already`);
-    const since = performance.now();
+    const leftMs = deadline - performance.now();
     const expired = () =>
       new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);
-    try {
-      await usage.holding(withDeadline(deadline - since, signal, expired, (bounded) => source.whenReady(bounded)));
-    } finally {
-      onHeld((performance.now() - since) / 1000);
-    }
+    await usage.holding(withDeadline(leftMs, signal, expired, (bounded) => source.whenReady(bounded)));
   }
 }
 

@@ -86,21 +86,28 @@ test('the end of a connection is activity at its own time, not at the next sampl
   expect(usage.status().last_activity_at).toEqual(at(7));
 });
 
-test.each(['resolve', 'reject'] as const)('a wait counts as held until it ends (%s)', async (how) => {
-  let settle: (() => void) | undefined;
-  const wait = new Promise<void>((resolve, reject) => {
-    settle = how === 'resolve' ? resolve : () => reject(new Error('too long'));
-  });
-  const holding = usage.holding(wait);
-  expect(usage.held).toBe(1);
-  settle?.();
-  await holding.catch(() => {});
-  expect(usage.held).toBe(0);
-});
+test.each(['resolve', 'reject'] as const)(
+  'counts and times a held connection until its wait ends (%s)',
+  async (how) => {
+    const heldSeconds: number[] = [];
+    usage = new Usage({ onHeld: (seconds) => heldSeconds.push(seconds) });
+    let settle: (() => void) | undefined;
+    const wait = new Promise<void>((resolve, reject) => {
+      settle = how === 'resolve' ? resolve : () => reject(new Error('too long'));
+    });
+    const holding = usage.holding(wait);
+    expect(usage.held).toBe(1);
+    vi.advanceTimersByTime(1_500);
+    settle?.();
+    await holding.catch(() => {});
+    expect(usage.held).toBe(0);
+    expect(heldSeconds).toEqual([1.5]);
+  },
+);
 
 test('the first use after a minute without is told, and no other', () => {
   const uses: number[] = [];
-  usage = new Usage((when) => uses.push((when.getTime() - T0.getTime()) / 1_000));
+  usage = new Usage({ onUsed: (when) => uses.push((when.getTime() - T0.getTime()) / 1_000) });
   for (const seconds of [0, 1, 50, 111, 150, 200]) usage.arrived(at(seconds));
   const socket = opened();
   socket.bytesRead = 5;

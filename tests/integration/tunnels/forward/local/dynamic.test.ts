@@ -33,7 +33,6 @@ beforeEach(async () => {
     onChange: () => {},
     onOpened: () => {},
     onFailed: (error) => errors.push(error),
-    onHeld: () => {},
     onAcceptError: () => {},
   });
   await forward.start();

@@ -36,7 +36,6 @@ class Lab implements AsyncDisposable {
         onBound: (gap) => this.gaps.push(gap),
         onOpened() {},
         onFailed: (error) => this.failures.push(error),
-        onHeld() {},
         onAcceptError() {},
         random: () => 0,
       },

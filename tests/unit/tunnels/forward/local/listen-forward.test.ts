@@ -40,7 +40,6 @@ beforeEach(() => {
       onChange: () => changes++,
       onOpened: () => {},
       onFailed: () => {},
-      onHeld: () => {},
       onAcceptError: () => {},
     },
   );
