@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import type { Junction } from '../forward/junction.ts';
+import type { Entrance } from '../forward/junction.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
@@ -23,13 +23,13 @@ export class Clients {
   }
 
   /**
-   * The same listeners, but who comes to them is noted, as long as somebody who comes can get into the tunnel. A tunnel of
+   * The same entrance, but who comes to it is noted, as long as somebody who comes can get into the tunnel. A tunnel of
    * that name has no clients yet.
    */
-  watching(tunnel: string, listen: Listen, junction: Junction): Listen {
+  watching(tunnel: string, { listen, junction }: Entrance): Entrance {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
-    return (address, onConnection, onError) => {
+    const watched: Listen = (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
         const counted = junction.way.kind !== 'committed';
         onConnection(socket);
@@ -37,6 +37,7 @@ export class Clients {
       };
       return listen(address, accept, onError);
     };
+    return { listen: watched, junction };
   }
 
   /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */

@@ -1,7 +1,6 @@
 import type { TunnelError } from '../../base/errors.ts';
 import type { Listener } from '../../base/net/listener.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
-import type { Junction } from './junction.ts';
 import type { Usage } from './usage.ts';
 
 /** What a forward itself has to say about being up. */
@@ -35,8 +34,6 @@ export interface Forward {
 export interface ForwardDependencies {
   readonly source: ChannelSource;
   readonly usage: Usage;
-  /** Where connections go that come on this node; without one all go through the tunnel. */
-  readonly junction?: Junction | undefined;
   /** {@link Forward.condition} has changed. */
   onChange(): void;
   /** A connection was given its channel, so many seconds after it came. */

@@ -1,6 +1,7 @@
 import { Waiters } from '../../base/async/waiters.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
+import type { Listen } from '../../base/net/listener.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { Usage } from './usage.ts';
 
@@ -23,10 +24,16 @@ export type Detour = DetourTerms & {
 export type Way =
   | { readonly kind: 'tunnel' }
   /** Nowhere yet: it waits, unread. */
-  | { readonly kind: 'held'; readonly onHeld: ((count: number) => void) | undefined }
+  | { readonly kind: 'held'; readonly onMore: ((held: number) => void) | undefined }
   | Detour;
 
 const THROUGH_TUNNEL: Way = { kind: 'tunnel' };
+
+/** The side of a forward that is on this node: how its listener is made, and where those go who come to it. */
+export interface Entrance {
+  readonly listen: Listen;
+  readonly junction: Junction;
+}
 
 /** The fork in the road of one forward's new connections. A connection that has passed is never sent another way. */
 export class Junction {
@@ -56,10 +63,10 @@ export class Junction {
   /**
    * New connections wait from now on, unread, until {@link release}.
    *
-   * @param onHeld called with the number of connections that are held, whenever one more is
+   * @param onMore called with the number of connections that are held, whenever one more is
    */
-  hold(onHeld?: (count: number) => void): void {
-    this.#way = { kind: 'held', onHeld };
+  hold(onMore?: (held: number) => void): void {
+    this.#way = { kind: 'held', onMore };
   }
 
   /** New connections, and those that are held, go this way from now on. */
@@ -72,7 +79,7 @@ export class Junction {
   async whenReleased(signal: AbortSignal): Promise<void> {
     while (this.#way.kind === 'held') {
       const released = this.#held.wait(signal);
-      this.#way.onHeld?.(this.#held.size);
+      this.#way.onMore?.(this.#held.size);
       await released;
     }
   }

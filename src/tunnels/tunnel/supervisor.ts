@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Listen } from '../../base/net/listener.ts';
 import type { ActorConfig, Config, TunnelConfig } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../../config/way.ts';
@@ -8,7 +7,7 @@ import type { Logger } from '../../telemetry/log/log.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { CredentialStatus, LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
-import type { Junction } from '../forward/junction.ts';
+import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies } from '../link/options.ts';
@@ -31,10 +30,8 @@ export interface SupervisorDependencies {
   readonly note: TakeNote;
   /** Whether the tunnel is retired, and then whether its local port is its successor's. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
-  /** How the listener of that tunnel is made, if it is on this node. */
-  listenFor(tunnel: string): Listen;
-  /** Where its clients go; undefined: through it, always. */
-  junctionOf?(tunnel: string): Junction;
+  /** For the clients of that tunnel, if they are on this node. */
+  entranceOf(tunnel: string): Entrance;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -173,14 +170,13 @@ export class Supervisor {
   }
 
   async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
-    const { metrics, log, note, random, listenFor } = this.#deps;
+    const { metrics, log, note, random, entranceOf } = this.#deps;
     const retired = this.#deps.retired?.(tunnelConfig.name);
     const tunnel = new Tunnel(tunnelConfig, retired ? NO_LINK : this.#linkOf(config, tunnelConfig), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
-      listen: listenFor(tunnelConfig.name),
-      junction: this.#deps.junctionOf?.(tunnelConfig.name),
+      entrance: entranceOf(tunnelConfig.name),
       random,
     });
     this.#tunnels.set(tunnelConfig.name, tunnel);

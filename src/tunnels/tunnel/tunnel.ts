@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { type TunnelError, TurnedAway } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
-import type { Listen } from '../../base/net/listener.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -11,7 +10,7 @@ import type { Pulse } from '../../telemetry/pulse.ts';
 import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
-import type { Junction } from '../forward/junction.ts';
+import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { Prober } from '../probe/prober.ts';
 import { stuckProbe } from '../probe/stuck.ts';
@@ -31,9 +30,7 @@ export interface TunnelDependencies {
   >;
   readonly log: Logger;
   readonly note: TakeNote;
-  /** How a listener on this node is made, and where those go who come there. */
-  readonly listen: Listen;
-  readonly junction?: Junction | undefined;
+  readonly entrance: Entrance;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -73,8 +70,7 @@ export class Tunnel {
     this.#forward = createForward(config, {
       source: this.#source,
       usage: this.#usage,
-      listen: deps.listen,
-      junction: deps.junction,
+      entrance: deps.entrance,
       sessions: () => this.#link.farSessions,
       random: deps.random,
       onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
@@ -265,7 +261,7 @@ export class Tunnel {
       state,
       reason,
       since: this.#standing.since,
-      route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
+      route: this.#deps.entrance.junction.detour ? 'successor' : 'tunnel',
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
       usage: this.#usage.status(),

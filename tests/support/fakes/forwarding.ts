@@ -22,8 +22,7 @@ export class Forwarding implements AsyncDisposable {
     this.forward = new ListenForward(options, {
       source: this.source,
       usage: this.usage,
-      junction: this.junction,
-      listen,
+      entrance: { listen, junction: this.junction },
       onChange: () => {},
       onOpened: () => {},
       onFailed: (error) => this.failures.push(error),

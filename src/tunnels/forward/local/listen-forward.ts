@@ -3,9 +3,9 @@ import { sleep } from '../../../base/async/sleep.ts';
 import { Waiters } from '../../../base/async/waiters.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
-import type { Listen, Listener } from '../../../base/net/listener.ts';
+import type { Listener } from '../../../base/net/listener.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.ts';
-import { Junction } from '../junction.ts';
+import type { Entrance } from '../junction.ts';
 import { Passage, type PassageDependencies, type PassageOptions } from './passage.ts';
 
 export interface ListenForwardOptions extends PassageOptions {
@@ -14,8 +14,7 @@ export interface ListenForwardOptions extends PassageOptions {
 }
 
 export interface ListenForwardDependencies extends ForwardDependencies {
-  /** How the listener is made. */
-  readonly listen: Listen;
+  readonly entrance: Entrance;
 }
 
 /** An address that cannot be bound is tried again this often, in milliseconds. */
@@ -41,7 +40,7 @@ export class ListenForward implements Forward {
   constructor(options: ListenForwardOptions, deps: ListenForwardDependencies) {
     this.#options = options;
     this.#deps = deps;
-    this.#passing = { ...deps, junction: deps.junction ?? new Junction(), admit: () => this.#admit() };
+    this.#passing = { ...deps, junction: deps.entrance.junction, admit: () => this.#admit() };
   }
 
   get condition(): ForwardCondition {
@@ -86,8 +85,9 @@ export class ListenForward implements Forward {
 
   async #bind(signal: AbortSignal): Promise<boolean> {
     try {
+      const { entrance, onAcceptError } = this.#deps;
       const { listen: address } = this.#options;
-      const listener = await this.#deps.listen(address, (socket) => void this.#serve(socket), this.#deps.onAcceptError);
+      const listener = await entrance.listen(address, (socket) => void this.#serve(socket), onAcceptError);
       if (signal.aborted) {
         await listener.close();
         return false;

@@ -20,8 +20,8 @@ describe(Clients, () => {
     [temp, stop, accepted] = [tempDir('clients'), new AbortController(), []];
     path = join(temp.path, 'sock');
     clients = new Clients(createMetrics(), stop.signal);
-    const watched = clients.watching('state-hub', listen, new Junction());
-    listener = await watched(
+    const watched = clients.watching('state-hub', { listen, junction: new Junction() });
+    listener = await watched.listen(
       { kind: 'unix', path },
       (socket) => accepted.push(socket.on('error', () => {})),
       () => {},

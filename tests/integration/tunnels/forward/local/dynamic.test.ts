@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TunnelError, TurnedAway } from '../../../../../src/base/errors.ts';
 import { listen } from '../../../../../src/base/net/listener.ts';
+import { Junction } from '../../../../../src/tunnels/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
 import { socksTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
@@ -29,7 +30,7 @@ beforeEach(async () => {
   forward = new ListenForward(options(), {
     source,
     usage,
-    listen,
+    entrance: { listen, junction: new Junction() },
     onChange: () => {},
     onOpened: () => {},
     onFailed: (error) => errors.push(error),

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
 import type { Listener } from '../../../../../src/base/net/listener.ts';
+import { Junction } from '../../../../../src/tunnels/forward/junction.ts';
 import { ListenForward } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
 import { fixedTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
@@ -33,10 +34,13 @@ beforeEach(() => {
     {
       source: new SessionSource(),
       usage: new Usage(),
-      listen: () =>
-        new Promise((resolve, reject) => {
-          [bound, refused] = [resolve, reject];
-        }),
+      entrance: {
+        listen: () =>
+          new Promise((resolve, reject) => {
+            [bound, refused] = [resolve, reject];
+          }),
+        junction: new Junction(),
+      },
       onChange: () => changes++,
       onOpened: () => {},
       onFailed: () => {},
