@@ -123,7 +123,7 @@ export class FarHolder {
     if (bound?.proof?.kind === 'wrong') {
       await this.#giveUp(bound);
       this.#failed(bound.proof.error, false);
-      // sshd holds a session to the configuration that it began with: only another one can end differently.
+      // Only another session can end differently: see THEN_RELOAD.
       return undefined;
     }
     const place = nextPlace(bound?.session, this.#seen);

@@ -1,6 +1,6 @@
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
 import { sleep } from '../../../base/async/sleep.ts';
-import { TunnelError } from '../../../base/errors.ts';
+import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { FarSession } from '../../channel/far-side.ts';
@@ -85,7 +85,7 @@ export async function prove(
         `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that would prove it`,
         {
           cause: identity,
-          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}, then reload this daemon.`,
+          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}. ${THEN_RELOAD}`,
         },
       );
       return { kind: 'unproven', error, final: true };
@@ -102,7 +102,7 @@ export async function prove(
       : { kind: 'proven' };
   if (wide !== true) return { kind: 'proven' };
   const error = new TunnelError('remote_listen_denied', `the server listens on every address instead of ${where}`, {
-    hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified and reload this daemon, or say 0.0.0.0 if that is wanted.',
+    hint: `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
   });
   return { kind: 'unproven', error, final: true };
 }

@@ -1,4 +1,4 @@
-import { TunnelError } from '../../../base/errors.ts';
+import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 
 /** What a direct-tcpip channel to the address met, after the server had refused to listen there. */
@@ -18,9 +18,6 @@ const CLIENT_ALIVE =
 
 const STALE_SOCKET =
   'sshd leaves the socket of an ended session behind, and it is in the way of the next one: set StreamLocalBindUnlink yes in sshd_config on the host. Else check AllowStreamLocalForwarding there, and the directory.';
-
-/** A reload makes new sessions where the host forbids something. */
-const THEN_RELOAD = 'Then reload this daemon: sshd holds a session to the configuration that it began with.';
 
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
