@@ -30,13 +30,13 @@ export async function dialTarget(target: Address, signal: AbortSignal): Promise<
   return socket.on('error', () => {});
 }
 
-const HINT = 'It is reached from this node, without SSH: check that the service runs and its address.';
+const HINT = 'This node connects to the address directly, without SSH. Check the address, and that the service runs.';
 
 function explain(where: string, error: Error): TunnelError {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED')
     return new TunnelError('target_refused', `${where} refused the connection`, { cause: error, hint: HINT });
-  return new TunnelError('target_unreachable', `${where} is not reached from this node: ${error.message}`, {
+  return new TunnelError('target_unreachable', `${where} is unreachable from this node: ${error.message}`, {
     cause: error,
     hint: HINT,
   });

@@ -121,7 +121,7 @@ export class ListenForward implements Forward {
     const { maxConnections } = this.#options;
     if (this.#passages.size > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
-        hint: 'Raise max_connections, or find out who opens so many.',
+        hint: 'Raise max_connections, or find out which client opens so many.',
       });
   }
 }

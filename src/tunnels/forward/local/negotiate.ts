@@ -39,7 +39,7 @@ export function socksTarget(allow: readonly AllowRule[]): Negotiate {
         'forward_denied',
         `a client asked for ${formatAddress(target)}, which allow does not cover`,
         {
-          hint: 'Add a rule for it to allow, or find out who asks.',
+          hint: 'Add a rule to allow, or find out which client asks.',
         },
       );
     }

@@ -155,9 +155,9 @@ export class Passage {
     const { whileDown } = this.#options;
     const { signal } = this.#cut;
     if (whileDown.kind === 'refuse')
-      throw new TunnelError('connection_reset', 'the link is down, and while_down says to refuse');
+      throw new TunnelError('connection_reset', 'the link is down, and while_down is refuse');
     if (usage.held >= whileDown.limit)
-      throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections wait already`);
+      throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections already wait`);
     const leftMs = deadline - performance.now();
     const expired = () =>
       new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);

@@ -82,7 +82,7 @@ export async function prove(
     if (identity.code === 'forward_denied') {
       const error = new TunnelError(
         'forward_denied',
-        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that would prove it`,
+        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that proves the listener`,
         {
           cause: identity,
           hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}. ${THEN_RELOAD}`,

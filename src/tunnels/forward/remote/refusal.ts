@@ -14,10 +14,10 @@ export interface Refusal {
 }
 
 const CLIENT_ALIVE =
-  'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then lets go of a dead session within a minute instead of hours.';
+  'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then ends a dead session within a minute, not after hours.';
 
 const STALE_SOCKET =
-  'sshd leaves the socket of an ended session behind, and it is in the way of the next one: set StreamLocalBindUnlink yes in sshd_config on the host. Else check AllowStreamLocalForwarding there, and the directory.';
+  'sshd leaves the socket of an ended session behind, and that socket blocks the next session. Set StreamLocalBindUnlink yes in sshd_config on the host. Otherwise check AllowStreamLocalForwarding there, and the directory.';
 
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
@@ -41,38 +41,45 @@ export function explainRefusal(refusal: Refusal): TunnelError {
     if (listen.kind === 'tcp' && look !== 'answers')
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}: our own lost session may still hold it, or it is forbidden`,
-        { cause, hint: `It is asked again soon. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}` },
+        `the server refused to listen on ${where}: our own lost session may still hold the address, or sshd forbids it`,
+        {
+          cause,
+          hint: `The daemon soon asks again. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
+        },
       );
-    return new TunnelError('remote_listen_in_use', `${where} is still held, as it seems by our own lost session`, {
+    return new TunnelError('remote_listen_in_use', `${where} is still held, probably by our own lost session`, {
       cause,
-      hint: listen.kind === 'unix' ? STALE_SOCKET : `It is waited for. ${CLIENT_ALIVE}`,
+      hint: listen.kind === 'unix' ? STALE_SOCKET : `The daemon waits until sshd ends that session. ${CLIENT_ALIVE}`,
     });
   }
   switch (look) {
     case 'answers':
       return new TunnelError('remote_listen_in_use', `another listener holds ${where}`, {
         cause,
-        hint: `\`ss -ltnp\` on the host names it. If it is sshd, it may be a dead session of an earlier run: ${CLIENT_ALIVE}`,
+        hint: `\`ss -ltnp\` on the host names the program. If that is sshd, a dead session of an earlier run may hold the address. ${CLIENT_ALIVE}`,
       });
     case 'refused':
-      return new TunnelError('remote_listen_denied', `the server forbids to listen on ${where}: nothing else does`, {
-        cause,
-        hint: `Check AllowTcpForwarding and PermitListen in sshd_config, the options of the key or certificate, and that only root may listen below port 1024. ${THEN_RELOAD}`,
-      });
+      return new TunnelError(
+        'remote_listen_denied',
+        `the server forbids us to listen on ${where}; no other program listens there`,
+        {
+          cause,
+          hint: `Check AllowTcpForwarding and PermitListen in sshd_config, and the options of the key or certificate. Only root may listen below port 1024. ${THEN_RELOAD}`,
+        },
+      );
     case 'forbidden':
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}, and forbids to look whether the address is free`,
+        `the server refused to listen on ${where}, and forbids us to test whether the address is free`,
         {
           cause,
-          hint: `It is not known which: forwarding is forbidden (AllowTcpForwarding no or a key option), or the address is taken (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
+          hint: `Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
         },
       );
     case 'unknown':
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}, and nothing is known of who does`,
+        `the server refused to listen on ${where}, for an unknown reason`,
         {
           cause,
           hint:

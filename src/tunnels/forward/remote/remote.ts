@@ -178,7 +178,7 @@ export class RemoteForward implements Forward {
     const { maxConnections } = this.#options;
     if (this.#deps.usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
-        hint: 'Raise max_connections, or find out who opens so many.',
+        hint: 'Raise max_connections, or find out which client opens so many.',
       });
   }
 
@@ -187,7 +187,7 @@ export class RemoteForward implements Forward {
     const session = this.#holder?.provenOn;
     const { listen, host } = this.#options;
     if (!session)
-      throw new TunnelError('connection_reset', `nothing is proven to listen on ${formatAddress(listen)} on ${host}`);
+      throw new TunnelError('connection_reset', `no listener on ${formatAddress(listen)} on ${host} is proven`);
     const { near, back } = await openLoop(session, reachableAt(listen), this.#own, signal);
     try {
       const socket = await dialTarget(target, signal);

@@ -41,7 +41,7 @@ export async function readDestination(socket: Socket, signal: AbortSignal): Prom
 }
 
 function greet(socket: Socket, greeting: Greeting | undefined): void {
-  if (greeting === undefined) throw turnedAway('a client speaks something else than SOCKS5');
+  if (greeting === undefined) throw turnedAway('a client does not speak SOCKS5');
   if (greeting.protocol === 'http') {
     farewell(socket, HTTP_REJECTED);
     throw turnedAway('a client speaks HTTP, not SOCKS5');
@@ -52,7 +52,7 @@ function greet(socket: Socket, greeting: Greeting | undefined): void {
   }
   if (!greeting.methods.includes(NO_AUTHENTICATION)) {
     farewell(socket, NO_ACCEPTABLE_METHOD);
-    throw turnedAway('a client insists on authentication, which there is none of here');
+    throw turnedAway('a client requires authentication, which this port does not offer');
   }
   socket.write(METHOD_SELECTED);
 }
@@ -67,7 +67,7 @@ function judge(socket: Socket, request: Request | undefined): Destination {
   if (command !== CONNECT)
     return refuse(REPLY.command_not_supported, `a client sent SOCKS5 command ${command}; only CONNECT is served`);
   if (host === undefined)
-    return refuse(REPLY.address_type_not_supported, 'a client sent a SOCKS5 address type that there is not');
+    return refuse(REPLY.address_type_not_supported, 'a client sent an unknown SOCKS5 address type');
   const destination = destinationOf(host, port);
   return (
     destination ??

@@ -50,7 +50,9 @@ export class SocketReader {
         if (chunk !== null) settle(() => resolve(chunk));
       };
       const onEnd = () =>
-        settle(() => reject(new TurnedAway('connection_reset', 'a client ended before it said where it wants to go')));
+        settle(() =>
+          reject(new TurnedAway('connection_reset', 'a client ended before its SOCKS5 request was complete')),
+        );
       const onAbort = () => settle(() => reject(signal.reason));
       socket.on('readable', look).once('end', onEnd);
       signal.addEventListener('abort', onAbort, { once: true });

@@ -65,9 +65,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real 
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', () => {
   it.each([
-    ['AllowTcpForwarding no', 'remote_listen_denied', 'forbids to look'],
-    ['AllowTcpForwarding local', 'remote_listen_denied', 'nothing else does'],
-    ['PermitListen 127.0.0.1:1', 'remote_listen_denied', 'nothing else does'],
+    ['AllowTcpForwarding no', 'remote_listen_denied', 'forbids us to test'],
+    ['AllowTcpForwarding local', 'remote_listen_denied', 'no other program listens there'],
+    ['PermitListen 127.0.0.1:1', 'remote_listen_denied', 'no other program listens there'],
   ])('%s is %s', async (line, code, words) => {
     await using sshd = await startSshd({ extraConfig: [line] });
     await using echo = await startEcho();
@@ -104,7 +104,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'forward_denied');
     expect(tunnelOf(status, 'back')).toMatchObject({
       state: 'unverified',
-      reason: expect.stringContaining('forbids the connection that would prove it'),
+      reason: expect.stringContaining('forbids the connection that proves the listener'),
     });
     await echoOnce(mesh.port('back'));
     expect(tunnelOf(await mesh.daemon.status(), 'back').usage.opened_total).toBe(1);

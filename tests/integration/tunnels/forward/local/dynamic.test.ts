@@ -193,12 +193,12 @@ describe('a client of another kind', () => {
     ['nothing that is known', Buffer.of(0)],
   ])('speaks %s, and is reset', async (_, send) => {
     expect(await pythonClient({ port, send })).toMatchObject({ end: 'rst', bytes: 0 });
-    expect(errors).toMatchObject([{ message: 'a client speaks something else than SOCKS5' }]);
+    expect(errors).toMatchObject([{ message: 'a client does not speak SOCKS5' }]);
   });
 
   it('ends before it says anything', async () => {
     expect(await pythonClient({ port, send: Buffer.of(5, 1), endAfterSend: true })).toMatchObject({ end: 'rst' });
-    expect(errors).toMatchObject([{ message: 'a client ended before it said where it wants to go' }]);
+    expect(errors).toMatchObject([{ message: 'a client ended before its SOCKS5 request was complete' }]);
   });
 });
 

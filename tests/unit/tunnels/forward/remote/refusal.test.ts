@@ -20,29 +20,34 @@ describe(explainRefusal, () => {
       'answers',
       10_000,
       'remote_listen_in_use',
-      '127.0.0.1:8000 on hub is still held, as it seems by our own lost session',
+      '127.0.0.1:8000 on hub is still held, probably by our own lost session',
     ],
     ['answers', 4 * 3_600_000, 'remote_listen_in_use', 'another listener holds 127.0.0.1:8000 on hub'],
     [
       'refused',
       undefined,
       'remote_listen_denied',
-      'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does',
+      'the server forbids us to listen on 127.0.0.1:8000 on hub; no other program listens there',
     ],
     // Nothing is there: no ghost either.
-    ['refused', 10, 'remote_listen_denied', 'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does'],
+    [
+      'refused',
+      10,
+      'remote_listen_denied',
+      'the server forbids us to listen on 127.0.0.1:8000 on hub; no other program listens there',
+    ],
     [
       'forbidden',
       10_000,
       'remote_listen_denied',
-      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold it, or it is forbidden',
+      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold the address, or sshd forbids it',
     ],
   ])('%s, lost %s ms ago: %s', (look, lostMs, code, message) => {
     expect(explain(look, lostMs)).toMatchObject({ code, message });
   });
 
   it('says what is not known', () => {
-    expect(explain('forbidden').hint).toContain('not known which');
+    expect(explain('forbidden').hint).toContain('Either the server forbids forwarding');
     expect(explain('unknown')).toMatchObject({ code: 'remote_listen_denied' });
     expect(isGhost({ look: 'forbidden', lostMs: 600_000 })).toBe(false);
   });
