@@ -20,6 +20,15 @@ const DAC_OVERRIDE = 1n;
 const DAC_READ_SEARCH = 2n;
 const SYS_PTRACE = 19n;
 
+/** The text of /proc/self/FILE; empty where that cannot be read. */
+export function readOwn(file: string): string {
+  try {
+    return readFileSync(`/proc/self/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Of this process, by the text of /proc/self/status. Pure. */
 export function sightOf(status: string, uid: number): Sight {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
