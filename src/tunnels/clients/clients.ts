@@ -11,7 +11,7 @@ export class Clients {
   readonly #resolver: ClientResolver;
   readonly #ledgers = new Map<string, Ledger>();
 
-  /** @param signal ends looking for them */
+  /** @param signal ends every search for clients */
   constructor(metrics: Pick<Metrics, 'clientLookups' | 'clientLookupSeconds'>, signal: AbortSignal) {
     this.#resolver = new ClientResolver(
       {
@@ -23,8 +23,8 @@ export class Clients {
   }
 
   /**
-   * The same entrance, but who comes to it is noted, as long as somebody who comes can get into the tunnel. A tunnel of
-   * that name has no clients yet.
+   * The same entrance, which counts its clients from now on, as long as new clients can get into the tunnel. Earlier
+   * clients of a tunnel of that name are forgotten.
    */
   watching(tunnel: string, { listen, junction }: Entrance): Entrance {
     const ledger = new Ledger();
@@ -55,7 +55,7 @@ export class Clients {
     socket.once('close', () => ledger.end(stay, Date.now()));
     const { remoteAddress, remotePort, localAddress, localPort } = socket;
     if (remoteAddress === undefined || localAddress === undefined) {
-      // A Unix socket, whose peer Node does not tell (SO_PEERCRED), or a client that is gone already.
+      // A Unix socket, whose peer Node does not tell (SO_PEERCRED), or a client that has already gone.
       ledger.count(stay, UNKNOWN);
       return;
     }

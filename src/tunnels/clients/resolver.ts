@@ -16,36 +16,39 @@ import {
   type SocketRow,
 } from './socket-table.ts';
 
-/** A connection whose client is asked for. */
+/** A connection whose client shall be found. */
 export interface Question {
   readonly peer: Peer;
-  /** Whether it is still there: only then can anybody be found. */
+  /** Whether the connection is still open: only then can its client be found. */
   isOpen(): boolean;
-  /** The answer, once; undefined when nobody has looked. */
+  /** Takes the answer, once; undefined when the client was not looked for. */
   answer(client: Client | undefined): void;
 }
 
 export interface ResolverDependencies {
   /** One question was answered. */
   onAnswered(result: 'found' | 'unknown' | 'skipped'): void;
-  /** So many seconds of work it took to look for some of them at once. */
+  /** One look, for some questions at once, took so many seconds of work. */
   onLooked(seconds: number): void;
 }
 
-/** Whoever comes while so many wait is not looked at. */
+/** While so many questions wait, new ones are not looked up. */
 const MOST_WAITING = 4_096;
-/** With so few waiting there is time to look for each at once, before it is gone. */
+/** With so few waiting there is time to look for each at once, before the client is gone. */
 const FEW = 4;
 
-/** Of the thread pool and the kernel. */
+/**
+ * The share of time, in the thread pool and the kernel, for reading the tables; after a rest, a burst finds short
+ * clients.
+ */
 const READING = { share: 0.05, burstMs: 100 };
 
 const FAMILIES: readonly Family[] = ['tcp', 'tcp6'];
 
 /**
- * Finds out of /proc who is at the other end of a local connection: the socket by its addresses in /proc/self/net/tcp, the
- * process by its descriptors. Beside the data path, never in it: nobody waits for an answer, questions are collected and
- * looked up together, and all of it keeps to a budget. Beyond that it samples.
+ * Finds in /proc who is at the other end of a local connection: the socket by its addresses in /proc/self/net/tcp, the
+ * process by its descriptors. All this is beside the data path: no connection waits for an answer, questions are looked
+ * up together, and the work keeps to a budget. Beyond the budget, the resolver samples.
  */
 export class ClientResolver {
   readonly #deps: ResolverDependencies;
@@ -53,13 +56,15 @@ export class ClientResolver {
   readonly #uidMap: string;
   readonly #search: HolderSearch;
   readonly #reading = new Budget(READING, performance.now());
-  /** By {@link portsOf}. A line of the table is held against those that wait at that moment: many live for milliseconds. */
+  /**
+   * By {@link portsOf}. A line of the table is compared with all that wait at that moment: many live for milliseconds.
+   */
   readonly #waiting = new Map<number, Question>();
   #running = false;
-  /** By the look that is under way, in milliseconds. */
+  /** What the current look has spent, in milliseconds. */
   #spentMs = 0;
 
-  /** @param signal ends it: what is asked from then on is not looked up */
+  /** @param signal ends the resolver: later questions are not looked up */
   constructor(deps: ResolverDependencies, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
@@ -102,7 +107,10 @@ export class ClientResolver {
     this.#running = false;
   }
 
-  /** Reads the tables once, until these have been recognized or are gone. Whoever comes meanwhile may be as well. */
+  /**
+   * Reads the tables once, until these questions are answered or gone. Questions that come meanwhile may be answered
+   * too.
+   */
   async #look(questions: readonly Question[]): Promise<void> {
     const late: Sighting[] = [];
     const areLeft = () => questions.some((each) => this.#waiting.get(portsOf(each.peer)) === each && each.isOpen());
@@ -120,7 +128,7 @@ export class ClientResolver {
     await this.#name(late);
   }
 
-  /** Those whose sockets these lines are; they wait no longer. */
+  /** The questions whose sockets these lines show; they no longer wait. */
   #recognize(lines: readonly string[], family: Family): Sighting[] {
     return lines.flatMap((line) => {
       const ports = portsIn(line);
@@ -133,7 +141,7 @@ export class ClientResolver {
     });
   }
 
-  /** Before they are gone, as far as there is the time. Returns those who are still to be named. */
+  /** Finds clients before they are gone, as far as the budget allows. Returns those that remain to be named. */
   async #nameAtOnce(sightings: readonly Sighting[]): Promise<readonly Sighting[]> {
     if (!this.#search.rested) return sightings;
     const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongKnown(wanted, onFound));
@@ -142,14 +150,14 @@ export class ClientResolver {
     return [];
   }
 
-  /** Whoever is not found is known by the socket's user alone. */
+  /** A client that is not found is known by its socket's user alone. */
   async #name(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0) return;
     const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongAll(wanted, onFound));
     for (const sighting of left) this.#tell(sighting, undefined);
   }
 
-  /** Returns those who were not found. */
+  /** Returns those that were not found. */
   async #find(sightings: readonly Sighting[], search: Search): Promise<Sighting[]> {
     const left = new Map(sightings.map((sighting) => [sighting.row.inode, sighting]));
     const wanted = new Map(sightings.map(({ row }) => [row.inode, row.uid]));
@@ -186,7 +194,7 @@ interface Sighting {
 
 type Search = (wanted: Wanted, onFound: OnFound) => Promise<void>;
 
-/** The address of somebody who is not on this machine's own loopback. */
+/** The address of a caller outside this machine's loopback; null for one inside. */
 function foreign(address: string): string | null {
   const ip = parseIp(address);
   if (ip === undefined) return address;

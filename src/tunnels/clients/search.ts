@@ -6,8 +6,8 @@ import { type OnFound, readOwn, type Sight, searchAll, searchAmong, sightOf, typ
 const MOST_KNOWN = 64;
 
 /**
- * The share of this thread, which serves all connections, and the burst that it may spend at once: many clients live for
- * milliseconds only, and are gone before an even pace comes to them.
+ * The share of this thread, which serves all connections, and the burst that it may spend at once: many clients live
+ * for milliseconds only, and are gone before an even pace comes to them.
  */
 const LOOP = { share: 0.02, burstMs: 10 };
 /** The thread searches for so many milliseconds at a time. */

@@ -3,12 +3,13 @@ import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
 
-/** A target on this side answers within this time, in milliseconds, or it is taken for unreachable. */
+/** A target on this side that does not answer within this time, in milliseconds, is unreachable. */
 const DIAL_MS = 10_000;
 
 /**
- * Connects to a target from this machine: that of a remote forward, or the successor of a tunnel. Rejects with `target_refused`, `target_unreachable`, or
- * the signal's reason; the socket is gone then. A socket that comes back has an owner for its errors already.
+ * Connects to a target from this machine: the target of a remote forward, or the successor of a tunnel. Rejects with
+ * `target_refused`, `target_unreachable`, or the signal's reason. The errors of the returned socket are already
+ * handled.
  */
 export async function dialTarget(target: Address, signal: AbortSignal): Promise<Socket> {
   const where = formatAddress(target);

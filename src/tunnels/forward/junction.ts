@@ -7,7 +7,9 @@ import type { Usage } from './usage.ts';
 
 /** What becomes of a client that a detour does not take. */
 export type DetourTerms =
-  /** The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken. */
+  /**
+   * The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken.
+   */
   | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
   /** The client is reset: no way leads into the tunnel. */
   | { readonly kind: 'committed' };
@@ -20,7 +22,7 @@ export type Detour = DetourTerms & {
   readonly usage: Usage;
 };
 
-/** Where a connection goes that comes now. */
+/** Where a new connection goes now. */
 export type Way =
   | { readonly kind: 'tunnel' }
   /** Nowhere yet: it waits, unread. */
@@ -29,7 +31,7 @@ export type Way =
 
 const THROUGH_TUNNEL: Way = { kind: 'tunnel' };
 
-/** The side of a forward that is on this node: how its listener is made, and where those go who come to it. */
+/** The side of a forward on this node: how its listener is bound, and where its clients go. */
 export interface Entrance {
   readonly listen: Listen;
   readonly junction: Junction;
@@ -46,7 +48,7 @@ export class Junction {
     return this.#way;
   }
 
-  /** Undefined: through the tunnel, be it after a wait. */
+  /** Undefined: through the tunnel, perhaps after a wait. */
   get detour(): Detour | undefined {
     return this.#way.kind === 'trial' || this.#way.kind === 'committed' ? this.#way : undefined;
   }
@@ -55,7 +57,7 @@ export class Junction {
     return this.#way.kind === 'held';
   }
 
-  /** Connections that are on their way through the tunnel, or want to be. */
+  /** Connections that go through the tunnel, or are about to. */
   get through(): number {
     return this.#through;
   }
@@ -75,7 +77,7 @@ export class Junction {
     this.#held.wake();
   }
 
-  /** Settles once nobody is held any more; rejects with the signal's reason. */
+  /** Settles once connections are no longer held; rejects with the signal's reason. */
   async whenReleased(signal: AbortSignal): Promise<void> {
     while (this.#way.kind === 'held') {
       const released = this.#held.wait(signal);
@@ -96,7 +98,7 @@ export class Junction {
     };
   }
 
-  /** Settles when nobody is on the way through the tunnel; rejects with the signal's reason. */
+  /** Settles when no connection goes through the tunnel; rejects with the signal's reason. */
   async whenClear(signal: AbortSignal): Promise<void> {
     while (this.#through > 0) await this.#clearance.wait(signal);
   }

@@ -23,9 +23,9 @@ const RETRY_LISTEN_MS = 5_000;
 const NEVER = new AbortController().signal;
 
 /**
- * A forward that listens on this machine (ssh(1) `-L` and `-D`): accepts here, and joins each connection to a channel to
- * its target. The listener does not depend on the link: while there is no session, connections wait, and are reset when
- * the wait is over. What is open or waiting is never touched by new options: they hold for connections from then on.
+ * A forward that listens on this machine (ssh(1) `-L` and `-D`): it accepts clients here, and joins each to a channel
+ * to its target. The listener does not depend on the link: without a session, clients wait, and are reset when the wait
+ * is over. New options hold for new connections; open and waiting ones keep theirs.
  */
 export class ListenForward implements Forward {
   #options: ListenForwardOptions;
@@ -48,7 +48,7 @@ export class ListenForward implements Forward {
     return { kind: 'unbound', error: this.#listenError };
   }
 
-  /** Binds the address; when that fails, goes on trying in the background until it works. */
+  /** Binds the address; after a failure, tries again in the background until it works. */
   async start(): Promise<void> {
     this.#binding = new AbortController();
     const { signal } = this.#binding;

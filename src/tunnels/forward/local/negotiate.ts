@@ -6,19 +6,19 @@ import type { AllowRule } from '../../../config/allow/rule.ts';
 import { readDestination } from '../socks/handshake.ts';
 import { farewell, REPLY, replyBytes, replyFor } from '../socks/reply.ts';
 
-/** Where a client is to be taken, and what it is told of the outcome. */
+/** Where a client wants to go, and how it hears of the outcome. */
 export interface Negotiation {
   /** As reached from the far side. */
   readonly target: Address;
   /** The channel is open: the last moment to say something to the client before the target's bytes do. */
   granted(): void;
-  /** There is no channel. The socket is reset afterwards, unless this has ended it. */
+  /** There is no channel. The socket is reset afterwards, unless this call has ended it. */
   refused(error: TunnelError): void;
 }
 
 /**
- * Finds out where a client wants to go. May read from the (paused) socket and write to it; rejects, having told the
- * client, when it is not to be served.
+ * Finds out where a client wants to go. May read from the (paused) socket and write to it. Rejects when the client
+ * cannot be served; the client has then been told.
  */
 export type Negotiate = (socket: Socket, signal: AbortSignal) => Promise<Negotiation>;
 
@@ -28,7 +28,9 @@ export function fixedTarget(target: Address): Negotiate {
   return async () => negotiation;
 }
 
-/** A dynamic forward (ssh(1) `-D`) asks each client where it wants to go, in SOCKS5, and lets it go where `allow` says. */
+/**
+ * A dynamic forward (ssh(1) `-D`) asks each client where it wants to go, in SOCKS5, and lets it go where `allow` says.
+ */
 export function socksTarget(allow: readonly AllowRule[]): Negotiate {
   return async (socket, signal) => {
     const destination = await readDestination(socket, signal);

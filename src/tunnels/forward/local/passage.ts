@@ -23,15 +23,17 @@ export interface PassageDependencies extends Pick<ForwardDependencies, 'source' 
   admit(): void;
 }
 
-/** With `refuse` nobody waits for a link, but an open that a lost session swallowed may be tried on another for this long. */
+/**
+ * With `refuse` no client waits for a link, but may be tried on other sessions for this long when a session is lost.
+ */
 const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
 
-/** A detour on trial has this long to take a client, in milliseconds: the tunnel is there as well. */
+/** A detour on trial has this long to take a client, in milliseconds: then the client goes through the tunnel. */
 const TRIAL_MS = 1_000;
 
-/** One client's way from its accept to its channel, and over it until nothing of it is left to deliver. */
+/** One client's way: from its accept to its channel, and until its last byte is delivered. */
 export class Passage {
   readonly #socket: Socket;
   readonly #options: PassageOptions;
@@ -39,22 +41,22 @@ export class Passage {
   readonly #acceptedAt = performance.now();
   /** Aborts to reset the client, waiting or open. */
   readonly #cut = new AbortController();
-  /** Undefined: through the tunnel, be it after a wait. */
+  /** Undefined: through the tunnel, perhaps after a wait. */
   #detour: Detour | undefined;
   #negotiation: Negotiation | undefined;
-  /** The client is out of the tunnel. */
+  /** Tells the junction that the client has left the tunnel. */
   #leave: (() => void) | undefined;
 
   constructor(socket: Socket, options: PassageOptions, deps: PassageDependencies) {
     this.#socket = socket;
     this.#options = options;
     this.#deps = deps;
-    // From birth: a reset that arrives before the relay owns the socket must not reach the process.
+    // From birth: a reset that arrives before the relay owns the socket must not end the process.
     socket.on('error', () => {});
-    // One buffer is read ahead, for nothing but this: a client that resets while it waits is noticed only by reading.
+    // Reads one buffer ahead: only a read notices a client that resets while it waits.
     socket.read(0);
     const { junction, usage } = deps;
-    // Whoever is held may yet go through the tunnel: what is not proved counts as use of it.
+    // A held client may still go through the tunnel, so it counts as use of the tunnel.
     (junction.detour?.usage ?? usage).arrived(new Date());
   }
 
@@ -83,7 +85,7 @@ export class Passage {
     }
   }
 
-  /** Of the way that the client goes. */
+  /** Counts on the way that the client goes. */
   get #usage(): Usage {
     return this.#detour?.usage ?? this.#deps.usage;
   }
@@ -114,7 +116,7 @@ export class Passage {
     return this.#openThroughTunnel(this.#negotiation.target);
   }
 
-  /** Undefined where a trial does not take the client and the tunnel shall. */
+  /** Undefined when the successor on trial does not take the client: then the client goes through the tunnel. */
   async #divert(detour: Detour): Promise<Channel | undefined> {
     const { signal } = this.#cut;
     const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
@@ -144,7 +146,7 @@ export class Passage {
       } catch (error) {
         const retry = isSessionLoss(error) && performance.now() < deadline;
         if (!retry || signal.aborted) throw error;
-        // The link learns of a lost session by its own event: give that a turn, never spin.
+        // The link learns of a lost session by its own event: give that event a turn, never spin.
         await sleep(RETRY_PAUSE_MS, signal);
       }
     }
@@ -165,7 +167,7 @@ export class Passage {
   }
 }
 
-/** RFC 4254 section 7.2 wants the originator; a client on a Unix socket has no address to give. */
+/** RFC 4254 section 7.2 requires an originator address; a client on a Unix socket has none. */
 function originatorOf(socket: Socket): Originator {
   return { address: socket.remoteAddress ?? '127.0.0.1', port: socket.remotePort ?? 0 };
 }

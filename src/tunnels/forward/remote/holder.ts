@@ -20,7 +20,7 @@ export interface FarHolderDependencies {
   /** Whether what the server granted is a listener of ours. */
   prove(session: FarSession, signal: AbortSignal): Promise<Proof>;
   onChange(): void;
-  /** The server listens; `gapSeconds` is how long it had not, unless this is the first time. */
+  /** The server listens. `gapSeconds`: how long it had not listened; undefined the first time. */
   onBound(gapSeconds: number | undefined): void;
   /** Uniform in [0, 1). */
   random(): number;
@@ -31,16 +31,16 @@ interface Bound extends Place {
   proof: Proof | undefined;
 }
 
-/** Where the listener should go: nowhere else while it is on one of the sessions it may live on. Pure. */
+/** Where the listener should move: nowhere while its session is one of the candidates. Pure. */
 export function nextPlace(at: FarSession | undefined, candidates: readonly FarSession[]): FarSession | undefined {
   if (at !== undefined && candidates.includes(at)) return undefined;
   return candidates[0];
 }
 
 /**
- * The one owner of one far-side listener. It is bound on one session at a time (a server lets no second one have it), on
- * another as soon as that one is lost, and moved by cancel and bind when its session is on the way out. One loop does all
- * of it, one step at a time.
+ * The only owner of one far-side listener. The listener is on one session at a time, because a server grants an address
+ * once. When that session is lost, the holder binds on another; when the session is being replaced, it moves the
+ * listener by cancel and bind. One loop does all this, one step at a time.
  */
 export class FarHolder {
   readonly #options: FarHolderOptions;
@@ -49,11 +49,11 @@ export class FarHolder {
   #bound: Bound | undefined;
   #error: TunnelError | undefined;
   #failures = 0;
-  /** Since when nothing listens that did before; monotonic milliseconds. */
+  /** Since when the lost listener is missing; monotonic milliseconds. */
   #gapSince: number | undefined;
-  /** When a session was lost that held the address, or may have; until the address was ours or free again. */
+  /** When we lost a session that may still hold the address; undefined once the address was ours or free again. */
   #lostAt: number | undefined;
-  /** At the last refusal nothing answered at the address: another refusal is about us. */
+  /** At the last refusal nothing answered at the address: the next refusal is meant for us. */
   #seenFree = false;
   #seen: readonly FarSession[] = [];
   #wake = new AbortController();
@@ -90,12 +90,12 @@ export class FarHolder {
     if (!same) this.#wake.abort();
   }
 
-  /** Somebody has changed something: an address that could not be had is asked for again now. */
+  /** An operator has changed something: a refused address is requested again now. */
   retry(): void {
     if (this.#bound === undefined) this.#wake.abort();
   }
 
-  /** Ends it for good, and the listener with it. */
+  /** Ends the holder for good, and the listener with it. */
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', 'the tunnel stops listening'));
     this.#wake.abort();
@@ -117,7 +117,9 @@ export class FarHolder {
     }
   }
 
-  /** Makes what is the case what should be; returns after how long to try again if it is not. */
+  /**
+   * Brings the listener one step closer to its place. Returns the pause before the next try; undefined: none is needed.
+   */
   async #step(signal: AbortSignal): Promise<number | undefined> {
     const bound = this.#bound;
     if (bound?.proof?.kind === 'wrong') {
@@ -129,7 +131,7 @@ export class FarHolder {
     const place = nextPlace(bound?.session, this.#seen);
     if (place === undefined) {
       if (bound === undefined) this.#error = undefined;
-      // Its session is not lost, but nothing may live on it any more.
+      // The session is not lost, but the listener must leave it.
       else if (this.#seen.length === 0 && bound.session.usable) await this.#leave(bound);
       return undefined;
     }
@@ -145,15 +147,15 @@ export class FarHolder {
   }
 
   async #explain(session: FarSession, error: TunnelError, signal: AbortSignal): Promise<number> {
-    // After a move that failed the address is ours: nobody else is to be looked for there.
+    // After a failed move the address is still ours: no other holder to look for.
     if (error.code !== 'remote_listen_denied' || this.#bound) return this.#failed(error, false);
     const { listen, host } = this.#options;
     const found = await look(session, listen, signal);
     const freed = found === 'refused' && !this.#seenFree;
     this.#seenFree = found === 'refused';
-    // Nobody holds it: whatever we lost there is gone.
+    // The address is free: the session that we lost no longer holds it.
     if (this.#seenFree) this.#lostAt = undefined;
-    // A process that dies closes its connection before its listener: what held the address may just have let go of it.
+    // A dying process closes its connection before its listener: the holder of the address may just have released it.
     if (freed) return OVERTAKEN_MS;
     const lostMs = this.#lostAt === undefined ? undefined : performance.now() - this.#lostAt;
     const refusal = { listen, host, look: found, lostMs, cause: error };
@@ -190,7 +192,7 @@ export class FarHolder {
     const { error, back } = failed;
     this.#lostAt = failed.lostAt ?? this.#lostAt;
     if (back === undefined && this.#bound === from) {
-      // As proven as it was before: the session is the same.
+      // The proof still holds: the session is the same.
       this.#closeGap();
     } else {
       if (this.#bound === from) this.#bound = undefined;

@@ -17,12 +17,12 @@ export interface FailedMove {
   readonly lostAt: number | undefined;
 }
 
-/** Pause before a request is repeated that may have come before the cancellation, in milliseconds. */
+/** Pause before a request is repeated that may have overtaken the cancellation, in milliseconds. */
 export const OVERTAKEN_MS = 2;
 
 /**
- * Break before make, as short as it can be: both requests leave at once, over different connections. When the bind fails,
- * the listener is bound again where it was, if the server has let go of the address.
+ * Moves a listener: break before make, with the shortest gap, as both requests leave at once over different
+ * connections. When the bind fails, the listener is bound again where it was, if the server has released the address.
  *
  * @param onBound called when the listener is bound at its new place; the cancellation of the old one may still be due
  * @returns undefined when the move is complete
@@ -51,8 +51,8 @@ export async function move(
 }
 
 /**
- * Takes a request back that failed: unless it was plainly refused, the server may still grant it. Returns when the session
- * was lost that may hold the address now, in monotonic milliseconds; undefined when none does.
+ * Takes a failed request back: unless the server refused it, the server may still grant it. Returns the time at which
+ * we lost a session that may now hold the address, in monotonic milliseconds; undefined when no lost session does.
  */
 export async function abandon({ session, listener }: Place, error: TunnelError): Promise<number | undefined> {
   const open = error.code !== 'remote_listen_denied';
@@ -67,7 +67,7 @@ export function failureOf(attempt: Promise<void>): Promise<TunnelError | undefin
   return attempt.then(() => undefined, TunnelError.from);
 }
 
-/** Asks until the cancellation is answered, and then once more: a request may overtake it, and its answer may dawdle. */
+/** Asks until the cancellation is answered, and then once more: a request may overtake the cancellation. */
 async function bindAfter(
   cancelled: Promise<boolean>,
   answered: () => boolean,

@@ -12,7 +12,9 @@ import { tooNarrow } from './refusal.ts';
 /** No client is behind it; it comes from this daemon. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
-/** A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual. */
+/**
+ * A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual.
+ */
 const RETURN_MS = 2_000;
 const LOOK_MS = 2_000;
 
@@ -107,7 +109,7 @@ export async function prove(
   return { kind: 'unproven', error, final: true };
 }
 
-/** Repeats the attempt, after ever longer pauses, until its result is known for good or is not about us any more. */
+/** Repeats the attempt, after ever longer pauses, until the proof is final or its listener is no longer current. */
 export async function proveUntilKnown(
   attempt: () => Promise<Proof>,
   isCurrent: () => boolean,

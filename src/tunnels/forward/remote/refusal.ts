@@ -100,7 +100,9 @@ export function tooNarrow(listen: Address, host: string): TunnelError {
   );
 }
 
-/** How long to wait before the address is asked for again: soon for what frees itself, slowly for what people must mend. */
+/**
+ * How long to wait before the address is asked for again: soon for what frees itself, slowly for what people must mend.
+ */
 const SOON_MS = 20;
 const SOON_CAP_MS = 3_000;
 const TAKEN_MS = 30_000;

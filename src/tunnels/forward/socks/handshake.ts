@@ -26,7 +26,7 @@ const HINT = 'Point the client at this port as a SOCKS5 proxy without authentica
 /**
  * The server's side of a SOCKS5 handshake (RFC 1928), up to the request: where the client wants to go. Bounded in time,
  * and in bytes by the messages themselves. The socket stays paused, with whatever came after the request still in it.
- * Rejects with a TunnelError when there is no such destination; the client has been told then.
+ * Rejects with a TunnelError when there is no such destination; the client has then been told.
  */
 export async function readDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
   const expired = () => turnedAway(`a client did not finish its SOCKS5 handshake within ${HANDSHAKE_MS / 1000} s`);
@@ -75,7 +75,7 @@ function judge(socket: Socket, request: Request | undefined): Destination {
   );
 }
 
-/** The client's own doing: nothing is wrong with the tunnel. */
+/** The client caused this: the tunnel is well. */
 function turnedAway(message: string): TurnedAway {
   return new TurnedAway('connection_reset', message, { hint: HINT });
 }

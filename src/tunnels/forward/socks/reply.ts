@@ -33,7 +33,7 @@ export const HTTP_REJECTED = Buffer.from(
   `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ${HTTP_TEXT.length}\r\nConnection: close\r\n\r\n${HTTP_TEXT}`,
 );
 
-/** What a client is told of a connection that could not be made. */
+/** The reply to a client when its connection failed. */
 export function replyFor(error: TunnelError): Reply {
   switch (error.code) {
     case 'target_refused':
@@ -56,8 +56,8 @@ function isTimeout(cause: unknown): boolean {
 const LINGER_MS = 1_000;
 
 /**
- * Sends the last words, and closes once the client has. Closing at once could cost it the words: with bytes of the
- * client still unread, the kernel resets the connection and throws away what the client has not read yet.
+ * Sends the last words, and closes once the client has closed. Closing at once could lose the words: while bytes of the
+ * client are unread, the kernel resets the connection and drops what the client has not read yet.
  */
 export function farewell(socket: Socket, words: Buffer): void {
   if (socket.destroyed) return;

@@ -3,8 +3,8 @@ import { TurnedAway } from '../../../base/errors.ts';
 import type { Parsed } from './message.ts';
 
 /**
- * Reads messages from a paused socket, chunk by chunk, and gives back what came after the last one. A reader that fails
- * leaves the socket without its bytes: there is nothing to go on with then.
+ * Reads messages from a paused socket, chunk by chunk, and gives back the bytes after the last one. A reader that fails
+ * does not give its bytes back: the connection ends then.
  */
 export class SocketReader {
   readonly #socket: Socket;
@@ -58,7 +58,7 @@ export class SocketReader {
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       else if (socket.readableEnded) onEnd();
-      // What is there already may not be announced again.
+      // Bytes that have already arrived may not be announced again.
       else look();
     });
   }
