@@ -51,7 +51,7 @@ describe(Clients, () => {
     for (const socket of [first, second]) socket.destroy();
   });
 
-  it('says nothing of tunnels that it does not watch', async () => {
+  it('tells nothing about tunnels that it does not watch', async () => {
     expect(usage('another')).toBeUndefined();
   });
 

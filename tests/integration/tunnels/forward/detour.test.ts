@@ -45,7 +45,7 @@ function dial(port: number): Socket {
 }
 
 describe('a connection that goes by a detour', () => {
-  it('carries every byte both ways at once, and is no use of the tunnel', async () => {
+  it('carries every byte both ways at once, and does not count as use of the tunnel', async () => {
     const [there, back] = [
       { seed: 1, bytes: 4_000_000 },
       { seed: 2, bytes: 4_000_000 },
@@ -114,7 +114,7 @@ describe('a connection that goes by a detour', () => {
 });
 
 describe('a successor on trial', () => {
-  it('is told of the client that it took, who is no use of the tunnel', async () => {
+  it('hears of the client that it took, which does not count as use of the tunnel', async () => {
     await using target = await startEcho();
     await using tunnel = await diverted(target.port, TRIAL);
     await echoOnce(tunnel.port);
@@ -139,7 +139,7 @@ describe('a connection that is held', () => {
     expect(tunnel.usage.status().last_activity_at).not.toBeNull();
   });
 
-  it('that goes away meanwhile is let go', async () => {
+  it('is no longer counted once its client has gone', async () => {
     await using tunnel = await Forwarding.to(1);
     tunnel.junction.hold();
     const socket = dial(tunnel.port);

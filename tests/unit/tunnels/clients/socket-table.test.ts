@@ -37,7 +37,7 @@ describe(rowKey, () => {
       '000080FE000000000000000001000000:A1B2 000080FE000000000000000002000000:4650',
     ],
     ['no address', { ...loopback, address: 'somewhere' }, undefined, undefined],
-  ])('of %s', (_, peer, tcp, tcp6) => {
+  ])('finds the row of %s', (_, peer, tcp, tcp6) => {
     expect([rowKey(peer, 'tcp', true), rowKey(peer, 'tcp6', true)]).toEqual([tcp, tcp6]);
   });
 
@@ -54,11 +54,11 @@ describe(parseRow, () => {
     ['a socket that nobody holds any more', ROW.replace('5957860', '0'), undefined],
     ['half a row', ROW.slice(0, 60), undefined],
     ['nothing', '', undefined],
-  ])('of %s', (_, line, expected) => {
+  ])('reads %s', (_, line, expected) => {
     expect(parseRow(line)).toEqual(expected);
   });
 
-  it('and the ports alone', () => {
+  it('reads the ports alone as a number', () => {
     expect([ROW, ROW6].map(portsIn)).toEqual([portsOf(loopback), portsOf(loopback)]);
     expect([TITLE, '', 'x', ':::'].map(portsIn)).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
   });

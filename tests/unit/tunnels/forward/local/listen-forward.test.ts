@@ -49,8 +49,8 @@ beforeEach(() => {
   );
 });
 
-describe('stopped while its address is being bound', () => {
-  test('a listener that comes all the same is closed, and never served', async () => {
+describe('a forward that is stopped while its address is being bound', () => {
+  test('closes a listener that comes late, and never serves it', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     bound(listener);
@@ -60,7 +60,7 @@ describe('stopped while its address is being bound', () => {
     expect(changes).toBe(0);
   });
 
-  test('a refusal that comes all the same is no news', async () => {
+  test('does not report a refusal that comes late', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     refused(new TunnelError('listen_in_use', 'taken'));
