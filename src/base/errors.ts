@@ -5,6 +5,12 @@ interface Explained {
 }
 
 /**
+ * What to do after a change of `sshd_config`, of a key option or of a certificate. A session keeps the rules that were in
+ * force when it began, so a reload makes new sessions wherever a host forbids something.
+ */
+export const THEN_RELOAD = 'Then run `fleet-mesh reload`: sshd applies changed rules only to new sessions.';
+
+/**
  * Every way a tunnel can fail (SPEC section 3, "Failures have names"). The codes are public: `/status`, metrics, logs.
  * `retryable` is false where the same attempt must fail again until somebody changes something.
  */
@@ -54,7 +60,7 @@ const CATALOGUE = {
   keepalive_lost: { retryable: true, hint: 'The peer stopped answering: the network or the host is gone.' },
   forward_denied: {
     retryable: false,
-    hint: 'The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options there, then reload this daemon: sshd holds a session to what it began with.',
+    hint: `The server forbids this forward: check AllowTcpForwarding, PermitOpen and the key or certificate options there. ${THEN_RELOAD}`,
   },
   target_refused: {
     retryable: true,
