@@ -30,6 +30,15 @@ describe(outlineOf, () => {
     expect(outline.commands[0]?.arguments).toEqual([{ name: 'file', usage: '<file...>', description: 'what' }]);
   });
 
+  it('names a command that has commands below it, if it does something by itself', () => {
+    const root = small();
+    root.command('see').option('--all', 'everything').command('one');
+    expect(leavesOf(outlineOf(root)).map(([words]) => words.join(' '))).toEqual(
+      expect.arrayContaining(['see', 'see one', 'of two']),
+    );
+    expect(leavesOf(outlineOf(root)).map(([words]) => words.join(' '))).not.toContain('of');
+  });
+
   it('names a command by all of its words', () => {
     expect(leavesOf(outlineOf(small())).map(([words]) => words.join(' '))).toEqual(['go', 'of two', 'of help', 'help']);
   });
@@ -59,7 +68,7 @@ describe('completions', () => {
       const last = words.split(' ').at(-1) ?? '';
       const fish = fishCompletion(outline)
         .split('\n')
-        .filter((line) => line.includes(`seen_subcommand_from ${last}'`));
+        .filter((line) => new RegExp(`seen_subcommand_from ${last}[';]`).test(line));
       for (const { long } of options) {
         expect(bash).toContain(long);
         expect(zsh).toMatch(new RegExp(`${long}[[}]`));

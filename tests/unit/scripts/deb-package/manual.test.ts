@@ -59,6 +59,11 @@ describe(commandPage, () => {
     }
   });
 
+  it('describes a command that has commands below it and does something by itself', () => {
+    expect(about('plan')).toContain(literal('--wave'));
+    expect(page).not.toMatch(/^\.SS "import"$/m);
+  });
+
   it('has every exit code', () => {
     const [, text = ''] = page.split('.SH EXIT STATUS');
     for (const code of Object.values(EXIT)) expect(text).toContain(`\n.TP\n${code}\n`);
