@@ -12,15 +12,15 @@ hosts:
     user: fleet
     known_hosts: /etc/fleet-mesh/known_hosts
 actors:
-  atm-fleet-mesh: { key: credential:key_id }
+  atm-tunnels: { key: credential:key_id }
 tunnels:
-  state-hub:
+  api:
     host: node-b
-    actor: atm-fleet-mesh
+    actor: atm-tunnels
     listen: 127.0.0.1:18000
     target: 10.0.0.5:8000
     production: true
-    probe: { http: { path: /state/health, json: { status: ok } }, every: 10s }
+    probe: { http: { path: /health, json: { status: ok } }, every: 10s }
 `;
 
 /** fleet-mesh-tunnels(5), from the schema of the configuration. */
