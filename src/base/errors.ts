@@ -187,7 +187,7 @@ export class TunnelError extends Error {
   /** Anything thrown, as a member of the family: a foreign error is a bug and says so. */
   static from(error: unknown): TunnelError {
     if (error instanceof TunnelError) return error;
-    return new TunnelError('internal', error instanceof Error ? error.message : String(error), { cause: error });
+    return new TunnelError('internal', messageOf(error), { cause: error });
   }
 }
 
@@ -197,4 +197,14 @@ export class TurnedAway extends TunnelError {}
 /** Whether it is about the session, not about what was asked of it: on another session the same may still work. */
 export function isSessionLoss(error: unknown): boolean {
   return error instanceof TunnelError && (error.code === 'connection_reset' || error.code === 'keepalive_lost');
+}
+
+/** The words of anything thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Anything thrown, as an Error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

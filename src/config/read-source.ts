@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { messageOf } from '../base/errors.ts';
 
 /** What a fleet writes by hand is a few kilobytes; a file of this size is something else. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
@@ -30,5 +31,5 @@ function describeSystemError(error: unknown): string {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist; expected a YAML file';
   if (code === 'EACCES' || code === 'EPERM')
     return 'is not readable by this user; check the permissions of the file and its directories';
-  return `cannot be read (${error instanceof Error ? error.message : String(error)})`;
+  return `cannot be read (${messageOf(error)})`;
 }

@@ -1,5 +1,6 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
@@ -313,7 +314,7 @@ export class Daemon {
       await this.#supervisor.apply(this.#config, diff);
     } catch (error) {
       // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
-      const reason = `applied in part: ${error instanceof Error ? error.message : String(error)}`;
+      const reason = `applied in part: ${messageOf(error)}`;
       this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
       this.#log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
       return { ok: false, error: reason, problems: [], config: before.path };

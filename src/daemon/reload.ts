@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
@@ -12,7 +13,7 @@ export function refuseReload(
   path: string,
   { log, note }: { readonly log: Logger; readonly note: TakeNote },
 ): Extract<ReloadOutcome, { ok: false }> {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   note({ event: 'config.reload_refused', reason });
   const what = 'reload refused, nothing was changed';
   if (!(error instanceof ConfigError)) {

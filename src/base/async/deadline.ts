@@ -1,3 +1,5 @@
+import { follow, onceAborted } from './follow.ts';
+
 /**
  * Runs `task` with a signal that aborts when `parent` does, or after `ms` milliseconds with the error that `expired`
  * makes. The task must settle once its signal aborts; its timer and listener never outlive it.
@@ -9,16 +11,13 @@ export async function withDeadline<T>(
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   parent?.throwIfAborted();
-  const controller = new AbortController();
-  const onAbort = () => controller.abort(parent?.reason);
-  parent?.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(() => controller.abort(expired()), ms);
+  const bounded = follow(parent);
+  const timer = setTimeout(() => bounded.end(expired()), ms);
   try {
-    return await task(controller.signal);
+    return await task(bounded.signal);
   } finally {
     clearTimeout(timer);
-    parent?.removeEventListener('abort', onAbort);
-    controller.abort(new Error('settled'));
+    bounded.end();
   }
 }
 
@@ -30,8 +29,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
       reject(signal.reason);
       return;
     }
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const unwatch = onceAborted(signal, reject);
+    promise.then(resolve, reject).finally(unwatch);
   });
 }

@@ -45,7 +45,7 @@ async function writeNew(path: string, bytes: Uint8Array | string, mode: number):
 }
 
 /** The rename is only durable once the directory is; some file systems cannot sync one, and need not (EINVAL). */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync().catch((error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-import { TunnelError } from '../errors.ts';
+import { messageOf, TunnelError } from '../errors.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /**
@@ -41,7 +41,7 @@ export function listenError(address: Address, who: string, setting: string, caus
     case 'EAI_AGAIN':
       return new TunnelError('dns_failed', `${where}: the name cannot be resolved`, { cause });
     default:
-      return new TunnelError('internal', `${where}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      return new TunnelError('internal', `${where}: ${messageOf(cause)}`, {
         cause,
       });
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { abortable, withDeadline } from '../async/deadline.ts';
+import { asError } from '../errors.ts';
 import { BoundedOutput } from './bounded-output.ts';
 import { endProcessGroup } from './process-group.ts';
 
@@ -100,12 +101,12 @@ async function start(command: BoundedCommand) {
     });
   } catch (error) {
     // What Node refuses by itself, e.g. a NUL in an argument, and rarer errors of execve(2).
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
   const { pid, stdout, stderr } = child;
   if (pid === undefined || stdout === null || stderr === null) {
     const [error] = await once(child, 'error');
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
   child.on('error', () => {});
   const ended = new Promise<Ending>((resolve) => {

@@ -1,6 +1,7 @@
 import { cp, lstat, mkdir, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sleep } from '../../base/async/sleep.ts';
+import { messageOf } from '../../base/errors.ts';
 import { writeAtomically } from '../../base/files/write-atomically.ts';
 import { runBounded } from '../../base/process/run-bounded.ts';
 import type { Step } from './step.ts';
@@ -34,7 +35,7 @@ export class NodeExecutor implements Executor {
       await this.#do(step);
     } catch (error) {
       if (error instanceof StepFailed) throw error;
-      throw new StepFailed(error instanceof Error ? error.message : String(error));
+      throw new StepFailed(messageOf(error));
     }
   }
 

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { z } from 'zod';
 import { withDeadline } from '../../base/async/deadline.ts';
+import { messageOf } from '../../base/errors.ts';
 import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
 import { type Status, status as statusSchema } from '../../telemetry/status/status.ts';
 
@@ -116,6 +117,6 @@ export function explainFailure(error: unknown, where: string): string {
     case 'EAI_AGAIN':
       return `${where} cannot be resolved`;
     default:
-      return `${where} cannot be reached: ${error instanceof Error ? error.message : String(error)}`;
+      return `${where} cannot be reached: ${messageOf(error)}`;
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/errors.ts';
 import { readDocument } from '../../config/document.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
@@ -72,7 +73,7 @@ export function editPlan(
     try {
       await replaceFile(found.path, before, Buffer.from(result.text));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!(error instanceof NotReplaced) && !(error instanceof Error && 'code' in error)) throw error;
       io.err(`fleet-mesh: ${found.path} was not changed: ${reason}\n`);
       return EXIT.failed;

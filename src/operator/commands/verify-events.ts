@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
@@ -27,7 +28,7 @@ export async function verifyEvents(
     directory ??= (await loadConfig(config, outsideOfUnit(io.env))).stateDir;
     found = await verifyLog(directory);
   } catch (thrown) {
-    error = thrown instanceof Error ? thrown.message : String(thrown);
+    error = messageOf(thrown);
   }
   if (!found || found.files.length === 0) {
     const where = directory === undefined ? `${config} does not say where it is` : directory;

@@ -1,6 +1,7 @@
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
+import { follow } from '../../base/async/follow.ts';
 import { Turns } from '../../base/async/turns.ts';
-import { TunnelError } from '../../base/errors.ts';
+import { messageOf, TunnelError } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
@@ -196,7 +197,7 @@ export class Cutover {
       await this.#switch(task, tell, signal);
       return { outcome: 'committed', reason: null, checks };
     } catch (thrown) {
-      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      const reason = messageOf(thrown);
       const { phase } = this.#position;
       if (phase === 'preflight') {
         await this.#note({ kind: 'blocked', reason }, tell);
@@ -210,11 +211,9 @@ export class Cutover {
   }
 
   async #switch({ successor, maxConnections }: CutoverTask, tell: Tell, signal: AbortSignal): Promise<void> {
-    const failure = new AbortController();
-    const onAbort = () => failure.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const failure = follow(signal);
     const trial = new Trial(successor, ({ message }) =>
-      failure.abort(new Error(`the successor failed ${successor.probe.fall} times in a row: ${message}`)),
+      failure.end(new Error(`the successor failed ${successor.probe.fall} times in a row: ${message}`)),
     );
     try {
       signal.throwIfAborted();
@@ -232,7 +231,7 @@ export class Cutover {
       await verify(successor, trial, (over) => probeOnce(successor, this.#asking, over), failure.signal);
       await this.#commit(tell);
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      failure.end();
     }
   }
 
@@ -265,7 +264,7 @@ export class Cutover {
     if (!position) return;
     await this.#writeInTime(position).catch((err: unknown) => {
       this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
-      tell(`could not be kept on the disk: ${err instanceof Error ? err.message : String(err)}`);
+      tell(`could not be kept on the disk: ${messageOf(err)}`);
     });
     this.#enter(position, tell);
   }

@@ -1,3 +1,4 @@
+import { follow } from '../../base/async/follow.ts';
 import { sleep } from '../../base/async/sleep.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
@@ -22,20 +23,17 @@ export async function quiesce(
   { holdMs, mostHeld }: { readonly holdMs: number; readonly mostHeld: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const enough = new AbortController();
-  const onAbort = () => enough.abort();
-  signal.addEventListener('abort', onAbort, { once: true });
+  const enough = follow(signal);
   const limit = Math.max(1, Math.min(MOST_HELD, mostHeld));
   junction.hold((held) => {
-    if (held >= limit) enough.abort();
+    if (held >= limit) enough.end();
   });
   // Both end with the first of them: neither a timer nor a waiter is left.
-  const over = () => enough.abort();
+  const over = () => enough.end();
   await Promise.all([
     junction.whenClear(enough.signal).then(over, () => {}),
     sleep(holdMs * QUIET_SHARE, enough.signal).then(over, () => {}),
   ]);
-  signal.removeEventListener('abort', onAbort);
   signal.throwIfAborted();
 }
 

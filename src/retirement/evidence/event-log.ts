@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Wake } from '../../base/async/wake.ts';
+import { asError } from '../../base/errors.ts';
 import { Backlog, type Waiting } from './backlog.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
@@ -198,7 +199,7 @@ export class EventLog {
     } catch (thrown) {
       this.#backlog.giveBack(taken);
       this.#writing = 0;
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = asError(thrown);
       this.#failing = { since: this.#failing?.since ?? new Date(), error };
       this.#listeners.onCondition(this.condition);
       return;

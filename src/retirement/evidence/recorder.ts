@@ -1,4 +1,5 @@
-import { sleep } from '../../base/async/sleep.ts';
+import { settledWithin } from '../../base/async/settled-within.ts';
+import { asError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files/private-directory.ts';
 import type { Happening } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -115,16 +116,14 @@ export class Recorder {
 
   /** Settles when what was there is read, or cannot be. Bounded. */
   async opened(): Promise<void> {
-    await inTime(OPEN_MS, Promise.resolve(this.#opening));
+    await settledWithin(Promise.resolve(this.#opening), OPEN_MS);
   }
 
   /** Settles when what was noted so far is on the disk; at once while that refuses, and in any case in a second. */
   async settled(): Promise<void> {
     if (this.condition.kind === 'failing') return;
-    await inTime(
-      WAIT_MS,
-      Promise.resolve(this.#opening).then(() => this.#log && this.#lastWrite),
-    );
+    const written = Promise.resolve(this.#opening).then(() => this.#log && this.#lastWrite);
+    await settledWithin(written, WAIT_MS);
   }
 
   /**
@@ -152,10 +151,8 @@ export class Recorder {
   async stop(): Promise<void> {
     this.note({ event: 'daemon.stopped' });
     this.#stopped = true;
-    await inTime(
-      WAIT_MS,
-      Promise.resolve(this.#opening).then(() => this.#log?.close()),
-    );
+    const closed = Promise.resolve(this.#opening).then(() => this.#log?.close());
+    await settledWithin(closed, WAIT_MS);
   }
 
   get #uptimeMs(): number {
@@ -205,7 +202,7 @@ export class Recorder {
       this.#report(recovery);
       this.#reportAbsence(dropped);
     } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = asError(thrown);
       this.#unopened = { since: this.#unopened?.since ?? new Date(), error };
       this.#nextTryAt = performance.now() + RETRY_MS;
       this.#onCondition(this.condition);
@@ -250,11 +247,4 @@ export class Recorder {
     this.note({ event: 'log.resumed', since: since.toISOString(), error: error.message, dropped });
     this.#onCondition(this.condition);
   }
-}
-
-/** Settles with `task`, or after `ms` milliseconds. Never rejects. */
-async function inTime(ms: number, task: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([task.catch(() => {}), sleep(ms, over.signal).catch(() => {})]);
-  over.abort();
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncDirectory } from '../../base/files/write-atomically.ts';
 
 /** The file could not be replaced, and is what it was. */
 export class NotReplaced extends Error {
@@ -61,16 +62,6 @@ async function fill(file: FileHandle, real: string, before: Buffer, after: Buffe
       throw new NotReplaced('it was changed by somebody else meanwhile; try again');
   } finally {
     await old.close();
-  }
-}
-
-/** Without it a power cut may bring the old name back (rename(2) is durable only with its directory). */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

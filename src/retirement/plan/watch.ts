@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
 import { Turns } from '../../base/async/turns.ts';
+import { messageOf } from '../../base/errors.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { loadPlan } from './load.ts';
@@ -112,7 +113,7 @@ export class PlanWatch {
   #refuse(path: string, error: unknown, at: Date): void {
     const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [];
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    const reason = `${problems[0] ?? (error instanceof Error ? error.message : String(error))}${more}`;
+    const reason = `${problems[0] ?? messageOf(error)}${more}`;
     const { plan, loadedAt } = this.#watched ?? {};
     this.#watched = { path, plan, loadedAt, lastLoad: { ok: false, at, error: reason } };
     const stays = plan === undefined ? 'there is no plan until it can' : 'the plan before it stays in force';

@@ -1,4 +1,4 @@
-import { TunnelError } from '../../base/errors.ts';
+import { messageOf, TunnelError } from '../../base/errors.ts';
 
 /** How an error stands in a log line. */
 export interface ErrorFields {
@@ -28,10 +28,6 @@ export function errorFields(error: unknown): ErrorFields {
     ...(causes.length > 0 ? { causes } : {}),
     ...(stack !== undefined ? { stack } : {}),
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function foreignCode(error: unknown): string {

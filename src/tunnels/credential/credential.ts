@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { TunnelError } from '../../base/errors.ts';
+import { messageOf, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import { listIdentities } from '../ssh/agent-client.ts';
@@ -44,7 +44,7 @@ async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 function unlisted(socket: string, error: unknown): TunnelError {
-  const said = printable(error instanceof Error ? error.message : String(error), 120);
+  const said = printable(messageOf(error), 120);
   return new TunnelError('key_unreadable', `the ssh-agent at ${socket} does not tell its keys: ${said}`, {
     cause: error,
     hint: 'Check that ssh-agent runs, is not locked, and that SSH_AUTH_SOCK names its socket (`ssh-add -l`).',

@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
-import { privateDirectory } from '../../base/files/private-directory.ts';
-import { writeAtomically } from '../../base/files/write-atomically.ts';
+import { StateFile } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
 /** Written no more often than this while it goes on being needed, in milliseconds. */
@@ -13,8 +10,7 @@ const stored = z.object({ watched_since: z.iso.datetime(), last_needed_at: z.iso
 
 /** When an actor's static key was last needed in the place of a certificate; a restart does not forget it. */
 export class NeedRecord {
-  readonly #place: readonly [string, ...string[]];
-  readonly #path: string;
+  readonly #file: StateFile<z.infer<typeof stored>>;
   readonly #log: Pick<Logger, 'warn'>;
   #watchedSince = new Date();
   #lastNeededAt: Date | undefined;
@@ -25,8 +21,7 @@ export class NeedRecord {
 
   /** @param stateDirectory absolute; nothing is touched yet */
   constructor(stateDirectory: string, actor: string, log: Pick<Logger, 'warn'>) {
-    this.#place = [stateDirectory, 'certificates', actor];
-    this.#path = join(...this.#place, 'static-key.json');
+    this.#file = new StateFile([stateDirectory, 'certificates', actor], 'static-key.json', stored);
     this.#log = log;
   }
 
@@ -46,13 +41,13 @@ export class NeedRecord {
   }
 
   async #load(): Promise<void> {
-    try {
-      const { watched_since, last_needed_at } = stored.parse(JSON.parse(await readFile(this.#path, 'utf8')));
-      this.#watchedSince = new Date(watched_since);
-      if (last_needed_at !== null) this.#lastNeededAt ??= new Date(last_needed_at);
-    } catch {
+    const kept = await this.#file.read().catch(() => undefined);
+    if (!kept) {
       void this.flush();
+      return;
     }
+    this.#watchedSince = new Date(kept.watched_since);
+    if (kept.last_needed_at !== null) this.#lastNeededAt ??= new Date(kept.last_needed_at);
   }
 
   needed(at: Date): void {
@@ -74,8 +69,7 @@ export class NeedRecord {
       last_needed_at: this.#lastNeededAt?.toISOString() ?? null,
     };
     try {
-      await privateDirectory(...this.#place);
-      await writeAtomically(this.#path, `${JSON.stringify(record)}\n`);
+      await this.#file.write(record);
       this.#told = false;
     } catch (error) {
       if (this.#told) return;

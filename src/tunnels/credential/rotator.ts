@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
-import { sleep } from '../../base/async/sleep.ts';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig, FallbackConfig } from '../../config/config.ts';
 import type { CredentialStatus } from '../../telemetry/status/status.ts';
@@ -339,10 +339,4 @@ function fileOf({ key }: ActorConfig): string | undefined {
 
 function pathOf({ key }: ActorConfig): string {
   return key.kind === 'file' ? key.path : 'ssh-agent';
-}
-
-async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
-  const enough = new AbortController();
-  await Promise.race([promise, sleep(Math.max(0, ms), enough.signal).catch(() => {})]);
-  enough.abort();
 }

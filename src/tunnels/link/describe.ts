@@ -1,4 +1,4 @@
-import type { ErrorCode, TunnelError } from '../../base/errors.ts';
+import type { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type {
   CredentialStatus,
@@ -62,11 +62,6 @@ function describeSession({ id, session, credential }: Held, role: SessionRole): 
     kex,
     cipher,
   };
-}
-
-/** What the evidence says of an error. */
-export function told(error: TunnelError | undefined): { readonly code?: ErrorCode; readonly reason?: string } {
-  return error ? { code: error.code, reason: error.message } : {};
 }
 
 /** What a log line says of a session. */

@@ -4,13 +4,14 @@ import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
 import { isCredentialRejection } from './backoff.ts';
 import { Carriers } from './carriers.ts';
-import { describeLink, sessionFields, told } from './describe.ts';
+import { describeLink, sessionFields } from './describe.ts';
 import { HedgeBudget } from './hedge.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
@@ -31,6 +32,7 @@ const CUT_MS = 50;
  */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
+  readonly #tell: Tell;
   readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
   readonly #hedges = new HedgeBudget();
@@ -51,6 +53,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#actor = options.actor;
     this.#jump = options.jump;
     this.#deps = deps;
+    this.#tell = teller(deps.log, deps.note);
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
@@ -293,8 +296,7 @@ export class Link implements ChannelSource, JumpLink {
       this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
       this.#downSince = undefined;
     }
-    this.#deps.log.info({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
-    this.#deps.note({ event: 'session.up', ...sessionFields(held) });
+    this.#tell({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
@@ -311,26 +313,24 @@ export class Link implements ChannelSource, JumpLink {
     const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
     if (seconds === undefined) return;
     this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
-    this.#deps.note({ event: 'link.rotated', seconds });
-    this.#deps.log.info({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
+    this.#tell({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
-    this.#deps.note({ event: error ? 'session.lost' : 'session.ended', session: held.id, ...told(error) });
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
       if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
-      this.#deps.log.warn({ event: 'session.lost', session: held.id, err: error }, error.message);
+      this.#tell({ event: 'session.lost', session: held.id, err: error }, error.message, 'warn');
       if (!leaving) this.#retry.lost(error, lastedMs);
       // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
       const { activity } = this.#retry;
       if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
     } else {
-      this.#deps.log.info({ event: 'session.ended', session: held.id }, 'SSH session ended');
+      this.#tell({ event: 'session.ended', session: held.id }, 'SSH session ended');
     }
     this.#shed();
     this.#wake.call();
@@ -342,8 +342,7 @@ export class Link implements ChannelSource, JumpLink {
     const { attempt, delayMs, news } = this.#retry.failed(error, again);
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     // One line when the reason changes; the retries that only repeat it are for debugging.
-    this.#deps.log[news ? 'warn' : 'debug'](fields, error.message);
-    if (news) this.#deps.note({ event: 'link.attempt_failed', ...told(error) });
+    this.#tell(fields, error.message, news ? 'warn' : 'debug');
     if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
   }

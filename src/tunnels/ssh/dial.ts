@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
+import { connect } from '../../base/net/connect.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
 import { preferUnused, Resolver } from './resolve.ts';
 
@@ -48,41 +49,22 @@ export async function dial(
 function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
   const peer =
     address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: address,
-      port: options.port,
-      noDelay: true,
-      keepAlive: true,
-      // Taken by the stream, as @types/node does not know.
-      ...{ writableHighWaterMark: BACKLOG_BYTES },
-    });
-    const settle = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      // By name: the socket has listeners of Node's own.
-      socket.off('error', onError).off('connect', onConnect);
-    };
-    const give = (error: unknown) => {
-      settle();
-      // A late error of a socket that was given up must not reach the process.
-      socket.on('error', () => {});
-      socket.destroy();
-      reject(error);
-    };
-    const onAbort = () => give(signal.reason);
-    const onError = (error: Error) => give(explain(peer, error));
-    const onConnect = () => {
-      settle();
-      resolve(socket);
-    };
-    const timer = setTimeout(
-      () => give(new TunnelError('connect_timeout', `${peer} did not answer within ${Math.round(timeoutMs)} ms`)),
+  return connect(
+    {
+      // writableHighWaterMark is taken by the stream, as @types/node does not know.
+      to: {
+        host: address,
+        port: options.port,
+        noDelay: true,
+        keepAlive: true,
+        ...{ writableHighWaterMark: BACKLOG_BYTES },
+      },
       timeoutMs,
-    );
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('error', onError).once('connect', onConnect);
-  });
+      explain: (error) => explain(peer, error),
+      expired: () => new TunnelError('connect_timeout', `${peer} did not answer within ${Math.round(timeoutMs)} ms`),
+    },
+    signal,
+  );
 }
 
 function explain(peer: string, error: Error): TunnelError {

@@ -1,5 +1,5 @@
 import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
-import { TunnelError } from '../../base/errors.ts';
+import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -136,7 +136,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         keepaliveInterval: 0,
       });
     } catch (error) {
-      firstError = error instanceof Error ? error : new Error(String(error));
+      firstError = asError(error);
       socket.destroy();
     }
   });

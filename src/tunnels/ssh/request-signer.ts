@@ -1,5 +1,5 @@
 import ssh2, { type Client, type ParsedKey } from 'ssh2';
-import { TunnelError } from '../../base/errors.ts';
+import { asError, TunnelError } from '../../base/errors.ts';
 import type { SignatureAlgorithm } from './certificate/signature-algorithm.ts';
 import type { Identity } from './identity.ts';
 import { packetWriter, sendInstead } from './packet-shadow.ts';
@@ -86,8 +86,4 @@ function plainAlgorithm(key: ParsedKey, hash: string | undefined): SignatureAlgo
   throw new TunnelError('auth_rejected', 'the server takes RSA keys with SHA-1 only, which is refused', {
     hint: 'Use an ed25519 key, or a server with OpenSSH 7.2 or later.',
   });
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

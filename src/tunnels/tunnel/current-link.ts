@@ -1,3 +1,4 @@
+import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
@@ -24,14 +25,11 @@ export class CurrentLink implements ChannelSource {
   async whenReady(signal: AbortSignal): Promise<void> {
     while (!this.ready) {
       signal.throwIfAborted();
-      const wait = new AbortController();
-      const onAbort = () => wait.abort(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const wait = follow(signal);
       try {
         await Promise.race([this.#link.whenReady(wait.signal), this.#moved.wait(wait.signal)]);
       } finally {
-        signal.removeEventListener('abort', onAbort);
-        wait.abort(new Error('settled'));
+        wait.end();
       }
     }
   }

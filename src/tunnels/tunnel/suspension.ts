@@ -1,5 +1,5 @@
+import { settledWithin } from '../../base/async/settled-within.ts';
 import type { Forward } from '../forward/forward.ts';
-import { idleWithin } from './idle-within.ts';
 
 /** A tunnel is out of service: until somebody takes it back, or the daemon ends; or for good. */
 export class Suspension {
@@ -27,7 +27,7 @@ export class Suspension {
   ): Promise<void> {
     // What is open goes to the successor; of what went through SSH nothing is left, or it ends with its link.
     if (!this.keepsPort) {
-      await idleWithin(forward, graceMs, this.#end.signal);
+      await settledWithin(forward.whenIdle(), graceMs, this.#end.signal);
       if (this.#end.signal.aborted || stopping()) return;
       forward.resetAll();
       await forward.whenIdle();

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import { type TunnelError, TurnedAway } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { Listen } from '../../base/net/listener.ts';
@@ -17,7 +18,6 @@ import { stuckProbe } from '../probe/stuck.ts';
 import { ClientTrouble } from './client-trouble.ts';
 import { type ConfiguredForward, createForward } from './create-forward.ts';
 import { CurrentLink } from './current-link.ts';
-import { idleWithin } from './idle-within.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
@@ -213,7 +213,7 @@ export class Tunnel {
     this.#probing?.stop.abort();
     this.#evaluate();
     await this.stopAccepting();
-    await idleWithin(this.#forward.forward, graceMs, force);
+    await settledWithin(this.#forward.forward.whenIdle(), graceMs, force);
     this.#forward.forward.resetAll();
     await this.#forward.forward.whenIdle();
   }

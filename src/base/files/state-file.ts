@@ -1,0 +1,68 @@
+import { readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { abortable, withDeadline } from '../async/deadline.ts';
+import { Turns } from '../async/turns.ts';
+import { TunnelError } from '../errors.ts';
+import { privateDirectory } from './private-directory.ts';
+import { stateError } from './state-error.ts';
+import { writeAtomically } from './write-atomically.ts';
+
+/** A disk that takes longer to keep a file than this does not answer, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+export interface WriteOptions {
+  /** Bound of the wait, in milliseconds. A write that comes later still takes its turn. */
+  readonly withinMs?: number;
+  /** Ends the wait, not the write. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One JSON file of the state directory: checked as it is read, whole whatever happens as it is written, one write after the
+ * other. Everything rejects with `state_dir_unusable`; no wait for the disk is longer than its bound.
+ */
+export class StateFile<Content> {
+  readonly path: string;
+  readonly #place: readonly [string, ...string[]];
+  readonly #schema: z.ZodType<Content>;
+  readonly #turns = new Turns();
+
+  /** @param place the state directory, and the directories below it; nothing is touched yet */
+  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
+    this.#place = place;
+    this.path = join(...place, name);
+    this.#schema = schema;
+  }
+
+  /** Undefined where there is none. A file that does not hold what the schema says is an error. */
+  async read(): Promise<Content | undefined> {
+    try {
+      return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw stateError('read', this.path, error);
+    }
+  }
+
+  /** Settles when it is on the disk. */
+  write(content: Content, options: WriteOptions = {}): Promise<void> {
+    const { withinMs = PATIENCE_MS, signal } = options;
+    const expired = () =>
+      new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
+    const kept = this.#turns.take(async () => {
+      await privateDirectory(...this.#place);
+      await writeAtomically(this.path, `${JSON.stringify(content)}\n`);
+    });
+    return withDeadline(withinMs, signal, expired, (inTime) => abortable(kept, inTime));
+  }
+
+  /** As {@link write}. One that is not there is no error. */
+  forget(): Promise<void> {
+    return this.#turns.take(async () => {
+      await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
+      });
+    });
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { StateFile } from '../../../../src/base/files/state-file.ts';
+import { tempDir } from '../../../support/machine/temp-dir.ts';
+
+function stateFile() {
+  const directory = tempDir('state-file');
+  onTestFinished(() => directory[Symbol.dispose]());
+  return new StateFile([directory.path, 'below'], 'count.json', z.object({ count: z.int() }));
+}
+
+const unusable = expect.objectContaining({ code: 'state_dir_unusable' });
+
+test('reads nothing where no file is', async () => {
+  expect(await stateFile().read()).toBeUndefined();
+});
+
+test('reads what was written, from a file that only its owner can read', async () => {
+  const file = stateFile();
+  await file.write({ count: 3 });
+  expect(await file.read()).toEqual({ count: 3 });
+  expect(statSync(file.path).mode & 0o777).toBe(0o600);
+});
+
+test.each([['{"count":'], ['{"count":"3"}'], ['']])(
+  'rejects a file that holds %j, and leaves it as it is',
+  async (text) => {
+    const file = stateFile();
+    mkdirSync(dirname(file.path), { mode: 0o700 });
+    writeFileSync(file.path, text);
+    await expect(file.read()).rejects.toEqual(unusable);
+    expect(readFileSync(file.path, 'utf8')).toBe(text);
+  },
+);
+
+test('keeps the order of writes', async () => {
+  const file = stateFile();
+  await Promise.all([1, 2, 3, 4].map((count) => file.write({ count })));
+  expect(await file.read()).toEqual({ count: 4 });
+});
+
+test('rejects a write that takes too long, which still takes its turn', async () => {
+  const file = stateFile();
+  await expect(file.write({ count: 1 }, { withinMs: 0 })).rejects.toEqual(unusable);
+  await file.write({ count: 2 });
+  expect(await file.read()).toEqual({ count: 2 });
+});
+
+test('rejects a write into a place that is no directory', async () => {
+  const directory = tempDir('state-file');
+  onTestFinished(() => directory[Symbol.dispose]());
+  writeFileSync(join(directory.path, 'below'), '');
+  const file = new StateFile([directory.path, 'below'], 'count.json', z.object({ count: z.int() }));
+  await expect(file.write({ count: 1 })).rejects.toEqual(unusable);
+});
+
+test('forgets the file, also where there is none', async () => {
+  const file = stateFile();
+  await file.write({ count: 1 });
+  await file.forget();
+  await file.forget();
+  expect(existsSync(file.path)).toBe(false);
+});
