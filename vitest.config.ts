@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** One project per ring (README, "Development"): what a ring may touch is what tells it apart. */
+/** One project per ring (docs/development.md): what a ring may touch is what tells it apart. */
 const ring = (name: string, options: { testTimeout: number } & Record<string, unknown>) => ({
   extends: true as const,
   test: { name, include: [`tests/${name}/**/*.test.ts`], ...options },

@@ -7,7 +7,7 @@ const SESSIONS = 2;
 export interface Serving {
   readonly type: SessionStatus['credential_type'];
   readonly serial: string | null;
-  readonly validBefore: string | null;
+  readonly validBefore: Date | null;
   /** Their ids. */
   readonly sessions: readonly number[];
 }
@@ -17,7 +17,9 @@ export function servingOf({ links: [link] }: Status): Serving | undefined {
   if (link === undefined || link.state !== 'up') return undefined;
   const { type, serial, valid_before: validBefore } = link.credential;
   const serving = link.sessions.filter(({ role }) => role !== 'draining');
-  const same = serving.every((each) => each.credential_type === type && each.authenticated_until === validBefore);
+  const same = serving.every(
+    (each) => each.credential_type === type && each.authenticated_until?.getTime() === validBefore?.getTime(),
+  );
   if (serving.length !== SESSIONS || !same) return undefined;
   return { type, serial, validBefore, sessions: serving.map(({ id }) => id) };
 }

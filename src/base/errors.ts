@@ -158,7 +158,7 @@ export interface ErrorReport {
   code: ErrorCode;
   message: string;
   hint: string;
-  at: string;
+  at: Date;
 }
 
 /** The one error family of this program: policy trusts its `code`, nobody matches on message text. */
@@ -181,7 +181,7 @@ export class TunnelError extends Error {
   }
 
   report(): ErrorReport {
-    return { code: this.code, message: this.message, hint: this.hint, at: this.at.toISOString() };
+    return { code: this.code, message: this.message, hint: this.hint, at: this.at };
   }
 
   /** Anything thrown, as a member of the family: a foreign error is a bug and says so. */

@@ -1,13 +1,9 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
-import { messageOf } from '../base/errors.ts';
-import type { Config } from '../config/config.ts';
-import { diffConfig, summarizeDiff } from '../config/diff.ts';
-import { loadConfig } from '../config/load.ts';
-import { ownNames } from '../config/own-names.ts';
-import { listenFor } from '../machine/systemd/listen.ts';
+import { type Config, ownNames } from '../config/config.ts';
+import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
-import { connectSystemd, type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
+import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';
 import { createActions } from '../operator/control/actions.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
@@ -18,29 +14,25 @@ import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { Drain } from '../retirement/drain/drain.ts';
 import { dueFacts } from '../retirement/drain/due.ts';
-import { describeEvidence, evidenceAdvisories, withHistory } from '../retirement/evidence/describe.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
-import { advisoriesOf } from '../retirement/plan/advisories.ts';
-import { planStatus } from '../retirement/plan/status.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
-import type { Advisory } from '../telemetry/status/advisory.ts';
-import type { ConfigStatus, Status } from '../telemetry/status/status.ts';
+import type { Status } from '../telemetry/status/status.ts';
 import { Clients } from '../tunnels/clients/clients.ts';
-import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
 import { Rotators } from '../tunnels/credential/rotators.ts';
 import { DirectSource } from '../tunnels/forward/direct-source.ts';
 import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
 import { prepare } from '../tunnels/link/prepare.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { AdvisoryLog } from './advisory-log.ts';
-import { overallState } from './overall.ts';
-import { refuseReload } from './reload.ts';
+import { ConfigInForce } from './config-in-force.ts';
+import { type ReloadParts, reload } from './reload.ts';
 import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
+import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -57,7 +49,6 @@ const ALIVE_MS = 10_000;
 /** Everything that is running, and the only place that knows all of it. Starts in order, stops in reverse. */
 export class Daemon {
   readonly #log: RootLogger;
-  readonly #version: string;
   readonly #metrics: Metrics;
   readonly #recorder: Recorder;
   readonly #note: TakeNote = (happening, at) => this.#recorder.note(happening, at);
@@ -71,11 +62,10 @@ export class Daemon {
   readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
-  readonly #startedAt = new Date();
   readonly #stopped = new AbortController();
-  #config: Config;
-  #loadedAt = new Date();
-  #lastReload: ConfigStatus['last_reload'] = null;
+  readonly #inForce: ConfigInForce;
+  readonly #sources: SnapshotSources;
+  readonly #reloaded: ReloadParts;
   readonly #endpoint: EndpointPlace;
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
@@ -85,8 +75,7 @@ export class Daemon {
   readonly #changes = new Turns();
 
   constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
-    this.#config = options.config;
-    this.#version = options.version;
+    this.#inForce = new ConfigInForce(options.config);
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
@@ -127,10 +116,11 @@ export class Daemon {
       random: Math.random,
     });
     this.#drain = new Drain(options.config, {
-      config: () => this.#config,
+      config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
-      tunnels: () => this.#known(new Date()),
+      usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
+      clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
       source: new DirectSource('probe'),
       note: this.#note,
@@ -147,7 +137,7 @@ export class Daemon {
     });
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const shared = {
-      config: () => this.#config,
+      config: () => this.#inForce.config,
       inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
       supervisor: this.#supervisor,
       note: this.#note,
@@ -166,10 +156,35 @@ export class Daemon {
           sockets: () => systemd.sockets.status(),
         }),
       unretire: (names) => this.#drain.retired.remove(names),
-      followPlan: () => this.#plan.follow(this.#config.plan),
+      followPlan: () => this.#plan.follow(this.#inForce.config.plan),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
+    const parts = {
+      supervisor: this.#supervisor,
+      cutovers: this.#cutovers,
+      drain: this.#drain,
+      plan: this.#plan,
+      control: this.#control,
+    };
+    const { version } = options;
+    this.#sources = {
+      ...parts,
+      version,
+      startedAt: new Date(),
+      inForce: this.#inForce,
+      recorder: this.#recorder,
+      clients: this.#clients,
+      systemd,
+    };
+    this.#reloaded = {
+      ...parts,
+      endpoint: this.#endpoint,
+      lookout: this.#lookout,
+      rotators: this.#rotators,
+      log,
+      note: this.#note,
+    };
   }
 
   /**
@@ -177,12 +192,12 @@ export class Daemon {
    * away is no reason to fail.
    */
   async start(): Promise<void> {
-    await this.#plan.follow(this.#config.plan);
+    await this.#plan.follow(this.#inForce.config.plan);
     // First: from the endpoint's first answer on, what it tells is to be whole.
-    await this.#control.listen(this.#config.controlSocket);
+    await this.#control.listen(this.#inForce.config.controlSocket);
     await this.#drain.start();
     // No listener comes up before it is known where it leads.
-    await this.#cutovers.restore(this.#config);
+    await this.#cutovers.restore(this.#inForce.config);
     try {
       await this.#endpoint.start();
     } catch (error) {
@@ -190,17 +205,17 @@ export class Daemon {
       throw error;
     }
     // Nobody waits for what happened before: the tunnels are up meanwhile.
-    void this.#recorder.start(this.#config.sha256);
-    this.#lookout.start(this.#config, this.#stopped.signal);
+    void this.#recorder.start(this.#inForce.config.sha256);
+    this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
-        this.#advisoryLog.update(this.#advisories(this.#supervisor.links()));
+        this.#advisoryLog.update(currentAdvisories(this.#sources, this.#supervisor.links(), now));
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
-        this.#clients.keepOnly(this.#config.tunnels);
+        this.#clients.keepOnly(this.#inForce.config.tunnels);
         this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#drain.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
@@ -209,12 +224,12 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
-    await this.#supervisor.start(this.#config);
+    await this.#supervisor.start(this.#inForce.config);
     this.#systemd.sockets.settle();
     this.#applied = true;
-    const { node, path, tunnels } = this.#config;
+    const { node, path, tunnels } = this.#inForce.config;
     this.#log.info(
-      { event: 'daemon.started', version: this.#version, node, config: path, tunnels: tunnels.size },
+      { event: 'daemon.started', version: this.#sources.version, node, config: path, tunnels: tunnels.size },
       'fleet-mesh started',
     );
     this.#unit.started();
@@ -228,16 +243,16 @@ export class Daemon {
   /** `force`, once aborted, ends what still runs at once. */
   async stop(force: AbortSignal): Promise<void> {
     if (this.#stopped.signal.aborted) return;
-    this.#log.info({ event: 'daemon.stopping', grace_ms: this.#config.stopGraceMs }, 'stopping');
+    this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
-    this.#unit.stopping(this.#config.stopGraceMs);
+    this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
-    await this.#supervisor.stop(this.#config.stopGraceMs, force);
+    await this.#supervisor.stop(this.#inForce.config.stopGraceMs, force);
     await this.#rotators.stop();
     this.#drain.stop();
     await this.#recorder.stop();
@@ -248,92 +263,21 @@ export class Daemon {
   }
 
   snapshot(): Status {
-    const now = new Date();
-    const tunnels = this.#drain.describe(this.#known(now), now);
-    const links = this.#supervisor.links();
-    const evidence = describeEvidence(this.#recorder.condition, this.#recorder.head);
-    return {
-      schema: 1,
-      node: this.#config.node,
-      version: this.#version,
-      now: now.toISOString(),
-      started_at: this.#startedAt.toISOString(),
-      ...overallState(tunnels),
-      config: {
-        path: this.#config.path,
-        sha256: this.#config.sha256,
-        loaded_at: this.#loadedAt.toISOString(),
-        last_reload: this.#lastReload,
-      },
-      plan: planStatus(this.#plan.watched),
-      systemd: systemdStatus(this.#systemd),
-      evidence,
-      links,
-      tunnels,
-      advisories: [...this.#advisories(links), ...evidenceAdvisories(evidence)],
-    };
-  }
-
-  /** The tunnels with all that is known of them but their verdicts. */
-  #known(now: Date): Status['tunnels'] {
-    return this.#supervisor
-      .tunnels()
-      .map((tunnel) =>
-        withHistory(this.#cutovers.describe(tunnel), this.#recorder.historyOf(tunnel.name), now.getTime()),
-      )
-      .map((tunnel) => this.#clients.describe(tunnel, now));
-  }
-
-  #advisories(links: Status['links']): Advisory[] {
-    const policy = advisoriesOf(this.#config, this.#plan.watched, new Date());
-    return [...this.#control.advisories(), ...policy, ...this.#drain.advisories(), ...credentialAdvisories(links)];
+    return takeSnapshot(this.#sources, new Date());
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
     if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
-    const at = new Date();
-    const before = this.#config;
-    try {
-      const next = await loadConfig(before.path, process.env);
-      await this.#endpoint.move(before, next);
-      if (before.controlSocket !== next.controlSocket) await this.#control.listen(next.controlSocket);
-      this.#config = next;
-    } catch (error) {
-      const refused = refuseReload(error, before.path, { log: this.#log, note: this.#note });
-      this.#lastReload = { ok: false, at: at.toISOString(), error: refused.error };
-      return refused;
-    }
-    this.#lookout.follow(this.#config);
-    const diff = diffConfig(before, this.#config);
-    if (diff.daemon.has('log')) this.#log.setLevel(this.#config.logLevel);
-    await this.#plan.follow(this.#config.plan);
-    try {
-      await this.#cutovers.apply(before, this.#config);
-      this.#rotators.apply(this.#config);
-      await this.#drain.apply(this.#config);
-      await this.#supervisor.apply(this.#config, diff);
-    } catch (error) {
-      // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
-      const reason = `applied in part: ${messageOf(error)}`;
-      this.#lastReload = { ok: false, at: at.toISOString(), error: reason };
-      this.#log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
-      return { ok: false, error: reason, problems: [], config: before.path };
-    }
-    this.#loadedAt = at;
-    this.#lastReload = { ok: true, at: at.toISOString(), error: null };
-    const changes = summarizeDiff(diff);
-    this.#log.info({ event: 'config.reloaded', changes }, `reloaded: ${changes}`);
-    this.#note({ event: 'config.reloaded', changes, config_sha256: this.#config.sha256 });
-    return { ok: true, changes };
+    return reload(this.#inForce, this.#reloaded);
   }
 
   #createEndpoint(config: Config): Endpoint {
     return createEndpoint(
-      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#config) },
+      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#inForce.config) },
       {
         snapshot: () => this.snapshot(),
-        plan: () => this.#plan.view(this.#config.tunnels.values(), new Date()),
-        tunnelNames: () => [...this.#config.tunnels.keys()],
+        plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
+        tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
         drain: (tunnel, now) => this.#drain.answer(tunnel, now),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,

@@ -1,17 +1,87 @@
 import { messageOf } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import { diffConfig, summarizeDiff } from '../config/diff.ts';
+import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
+import type { ControlPoint } from '../operator/control/point.ts';
+import type { EndpointPlace } from '../operator/http/place.ts';
+import type { Cutovers } from '../retirement/cutover/cutovers.ts';
+import type { Drain } from '../retirement/drain/drain.ts';
+import type { Lookout } from '../retirement/lookout/lookout.ts';
+import type { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
-import type { Logger } from '../telemetry/log/log.ts';
+import type { RootLogger } from '../telemetry/log/log.ts';
+import { teller } from '../telemetry/tell.ts';
+import type { Rotators } from '../tunnels/credential/rotators.ts';
+import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
+import type { ConfigInForce } from './config-in-force.ts';
+
+/** Everything that a configuration is applied to. */
+export interface ReloadParts {
+  readonly endpoint: Pick<EndpointPlace, 'move'>;
+  readonly control: Pick<ControlPoint, 'listen'>;
+  readonly lookout: Pick<Lookout, 'follow'>;
+  readonly plan: Pick<PlanWatch, 'follow'>;
+  readonly cutovers: Pick<Cutovers, 'apply'>;
+  readonly rotators: Pick<Rotators, 'apply'>;
+  readonly drain: Pick<Drain, 'apply'>;
+  readonly supervisor: Pick<Supervisor, 'apply'>;
+  readonly log: RootLogger;
+  readonly note: TakeNote;
+}
+
+/** Reads the file again and applies the difference. A file that cannot be used changes nothing. Never rejects. */
+export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promise<ReloadOutcome> {
+  const at = new Date();
+  const before = inForce.config;
+  try {
+    inForce.replace(await prepare(before, parts));
+  } catch (error) {
+    const refused = refuse(error, before.path, parts);
+    inForce.reloaded(at, refused.error);
+    return refused;
+  }
+  const { config } = inForce;
+  const diff = diffConfig(before, config);
+  parts.lookout.follow(config);
+  if (diff.daemon.has('log')) parts.log.setLevel(config.logLevel);
+  await parts.plan.follow(config.plan);
+  try {
+    await parts.cutovers.apply(before, config);
+    parts.rotators.apply(config);
+    await parts.drain.apply(config);
+    await parts.supervisor.apply(config, diff);
+  } catch (error) {
+    // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
+    const reason = `applied in part: ${messageOf(error)}`;
+    inForce.reloaded(at, reason);
+    parts.log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
+    return { ok: false, error: reason, problems: [], config: before.path };
+  }
+  inForce.reloaded(at, null);
+  const changes = summarizeDiff(diff);
+  const tell = teller(parts.log, parts.note);
+  tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
+  return { ok: true, changes };
+}
+
+/** The next configuration, once the addresses that it names are ours. */
+async function prepare(before: Config, { endpoint, control }: ReloadParts): Promise<Config> {
+  const next = await loadConfig(before.path, process.env);
+  await endpoint.move(before, next);
+  if (before.controlSocket !== next.controlSocket) await control.listen(next.controlSocket);
+  return next;
+}
 
 /**
- * A reload of `path` that changes nothing, told to everybody. A typing error is the operator's, not ours: the log names the
+ * Tells everybody that a reload of `path` changed nothing. A typing error is the operator's, not ours: the log names the
  * places, and where all of them are listed.
  */
-export function refuseReload(
+function refuse(
   error: unknown,
   path: string,
-  { log, note }: { readonly log: Logger; readonly note: TakeNote },
+  { log, note }: Pick<ReloadParts, 'log' | 'note'>,
 ): Extract<ReloadOutcome, { ok: false }> {
   const reason = messageOf(error);
   note({ event: 'config.reload_refused', reason });

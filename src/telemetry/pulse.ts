@@ -1,17 +1,13 @@
-import { z } from 'zod';
-import { TUNNEL_STATES } from './status/status.ts';
-
-const time = z.iso.datetime();
+import type { TunnelStateName } from './status/status.ts';
 
 /** What a tunnel tells of itself at each heartbeat. */
-export const pulse = z.object({
-  state: z.enum(TUNNEL_STATES),
-  /** Whether clients were served: also over a link that goes by a stand-in for its credential, which is `degraded`. */
-  serving: z.boolean(),
+export interface Pulse {
+  readonly state: TunnelStateName;
+  /** Whether clients were served: also over a link that uses the fallback of its credential, which is `degraded`. */
+  readonly serving: boolean;
   /** Client connections open or held. */
-  open: z.int().min(0),
+  readonly open: number;
   /** Since the daemon started. */
-  opened_total: z.int().min(0),
-  last_activity_at: time.nullable(),
-});
-export type Pulse = z.infer<typeof pulse>;
+  readonly openedTotal: number;
+  readonly lastActivityAt: Date | undefined;
+}

@@ -19,7 +19,7 @@ export function formatSpan(ms: number): string {
   return shown.map(({ name, count }) => `${count}${name}`).join(' ');
 }
 
-/** From `earlier` to `later`, both RFC 3339. */
-export function spanBetween(earlier: string, later: string): string {
-  return formatSpan(Date.parse(later) - Date.parse(earlier));
+/** From `earlier` to `later`, for people. */
+export function spanBetween(earlier: Date, later: Date): string {
+  return formatSpan(later.getTime() - earlier.getTime());
 }

@@ -23,11 +23,11 @@ export function statusLine({
 }
 
 /** In whole minutes, so that the line does not change each second. */
-function renewal(links: readonly LinkStatus[], now: string): string[] {
+function renewal(links: readonly LinkStatus[], now: Date): string[] {
   const times = links.flatMap(({ credential }) =>
-    credential.renew_at === null ? [] : [Date.parse(credential.renew_at)],
+    credential.renew_at === null ? [] : [credential.renew_at.getTime()],
   );
   if (times.length === 0) return [];
-  const inMs = Math.min(...times) - Date.parse(now);
+  const inMs = Math.min(...times) - now.getTime();
   return [inMs < 60_000 ? 'cert renewal is due' : `cert renews in ${formatSpan(inMs - (inMs % 60_000))}`];
 }

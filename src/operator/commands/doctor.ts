@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { closest } from '../../base/text/closest.ts';
-import { printable } from '../../base/text/printable.ts';
+import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
@@ -91,7 +90,6 @@ async function tryCertCommand(
 function unknownName(name: string, config: Config): string {
   const hosts = [...linksOf(config).values()].map(({ host }) => host);
   const known = [...new Set([...config.tunnels.keys(), ...hosts])];
-  const near = closest(name, known);
-  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
-  return `no tunnel, and no host that a tunnel goes to, is named "${printable(name, 80)}".${guess} There are ${known.join(', ') || 'none'}`;
+  const { sentence, guess } = unknownNames('tunnel or host of a tunnel', [name], known);
+  return `${sentence}. ${guess}Names: ${known.join(', ') || 'none is configured'}`;
 }

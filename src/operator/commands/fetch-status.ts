@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { withDeadline } from '../../base/async/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
-import { type Status, status as statusSchema } from '../../telemetry/status/status.ts';
+import { decodeStatus } from '../../telemetry/status/decode-status.ts';
+import type { Status } from '../../telemetry/status/status.ts';
 
 /** Why the daemon's snapshot could not be had, in one sentence for people. */
 export class StatusUnavailable extends Error {
@@ -96,13 +97,11 @@ export function parseJson(body: string, where: string): unknown {
 
 function parse(body: string, where: string): Status {
   const value = parseJson(body, where);
-  const parsed = statusSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  // Changes of the snapshot are additive (SPEC section 4): a newer daemon's further fields are none of our business.
-  if (parsed.error.issues.every(({ code }) => code === 'unrecognized_keys')) return value as Status;
-  throw new StatusUnavailable(`what ${where} answered is not a fleet-mesh snapshot of schema 1`, {
-    cause: parsed.error,
-  });
+  try {
+    return decodeStatus(value);
+  } catch (cause) {
+    throw new StatusUnavailable(`what ${where} answered is not a fleet-mesh snapshot of schema 1`, { cause });
+  }
 }
 
 /** Why nothing was answered, in one sentence. */

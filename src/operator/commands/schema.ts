@@ -8,7 +8,7 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 const SCHEMAS: Record<string, () => unknown> = {
   config: configJsonSchema,
   plan: planJsonSchema,
-  status: () => z.toJSONSchema(status),
+  status: () => z.toJSONSchema(status, { io: 'input' }),
 };
 
 export const SCHEMA_NAMES = Object.keys(SCHEMAS);

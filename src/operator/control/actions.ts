@@ -2,7 +2,7 @@ import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
 
@@ -33,7 +33,7 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   readonly supervisor: {
     named(names: readonly string[]): (Controlled | undefined)[];
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
-    tunnels(): TunnelStatus[];
+    tunnels(): OwnTunnelStatus[];
   };
 }
 
@@ -54,9 +54,7 @@ export function createActions<Controlled extends ControlledTunnel>(
     const missing = names.filter((_, index) => found[index] === undefined);
     throw unknownTunnels(missing, [...daemon.config().tunnels.keys()]);
   };
-  // The same name may still be there once more, on its way out.
-  const statusOf = (names: readonly string[]) =>
-    supervisor.tunnels().filter(({ name, state }) => names.includes(name) && state !== 'draining');
+  const statusOf = (names: readonly string[]) => supervisor.tunnels().filter(({ name }) => names.includes(name));
 
   return {
     reload: async () => {

@@ -3,7 +3,7 @@ import { ControlRefused, type Refusal } from '../../base/refusal.ts';
 import { closest } from '../../base/text/closest.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
 
 /** What a reload came to. */
@@ -16,9 +16,9 @@ export type ReloadOutcome =
 export interface ControlActions {
   reload(): Promise<ReloadOutcome>;
   /** Back into service. Settles once each has tried to listen. */
-  up(names: readonly string[]): Promise<readonly TunnelStatus[]>;
+  up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
   /** Out of service. Settles when no connection of theirs is open any more, which takes `stop_grace` at most. */
-  down(names: readonly string[]): Promise<readonly TunnelStatus[]>;
+  down(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
   /** Settles with one line for people when the actor's sessions run on a new credential. */
   rotate(actor: string): Promise<string>;
   /** Out of service for good. Settles when its SSH forward has ended. */
@@ -110,7 +110,7 @@ function changesOf(outcome: ReloadOutcome): string {
   });
 }
 
-function summary({ name, state, reason, usage }: TunnelStatus) {
+function summary({ name, state, reason, usage }: OwnTunnelStatus) {
   return { name, state, reason, open: usage.open };
 }
 

@@ -7,11 +7,9 @@ import type {
   Status,
   TunnelStatus,
 } from '../../telemetry/status/status.ts';
-import { clientLines } from './clients-text.ts';
 import { type Column, table } from './columns.ts';
-import { explain } from './explain.ts';
+import { clientLines, explain, routeText } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
-import { routeText } from './route.ts';
 
 export interface TextOptions {
   /** ANSI colours. */
@@ -156,7 +154,7 @@ function linkText({ host, actor, jump }: LinkStatus): string {
 }
 
 /** Only where there are certificates from a command. */
-function renewalColumns(now: string): Column<LinkStatus>[] {
+function renewalColumns(now: Date): Column<LinkStatus>[] {
   const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
     serial === null ? renewal && 'none yet' : leftText(valid_before, now);
   const renewed = ({ renewal, renew_at }: CredentialStatus) => {
@@ -170,7 +168,7 @@ function renewalColumns(now: string): Column<LinkStatus>[] {
   ];
 }
 
-function leftText(validBefore: string | null, now: string): string {
+function leftText(validBefore: Date | null, now: Date): string {
   if (validBefore === null) return 'without an end';
   return validBefore <= now ? 'expired' : `${spanBetween(now, validBefore)} left`;
 }
@@ -179,14 +177,14 @@ function leftText(validBefore: string | null, now: string): string {
 function sessionCredential(
   { credential_type: type, authenticated_until: until }: SessionStatus,
   link: LinkStatus,
-  now: string,
+  now: Date,
 ): string[] {
   const { credential } = link;
-  if (type === credential.type && until === credential.valid_before) return [];
+  if (type === credential.type && until?.getTime() === credential.valid_before?.getTime()) return [];
   return [`by ${type.replaceAll('_', ' ')}`, ...(until === null ? [] : [leftText(until, now)])];
 }
 
-function sessionLine(session: SessionStatus, link: LinkStatus, now: string): string {
+function sessionLine(session: SessionStatus, link: LinkStatus, now: Date): string {
   const connections = session.connections === 1 ? '1 connection' : `${session.connections} connections`;
   const trip = session.rtt_ms === null ? [] : [`rtt ${milliseconds(session.rtt_ms)}`];
   const parts = [

@@ -2,9 +2,7 @@ import { printable } from '../../base/text/printable.ts';
 import { spanBetween } from '../../base/text/span.ts';
 import type { DrainAnswer } from '../../retirement/drain/answer.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
-import { clientLines } from './clients-text.ts';
-import { explain } from './explain.ts';
-import { routeText } from './route.ts';
+import { clientLines, explain, routeText } from './explain.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {
@@ -38,7 +36,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
 export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer): string {
   const { why, error, next, link } = explain(tunnel, status);
   const { now } = status;
-  const ago = (instant: string) => `${spanBetween(instant, now)} ago`;
+  const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
   const lines: [label: string, text: string | undefined][] = [
     [
       'why',
@@ -62,22 +60,22 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
     text === undefined ? [] : [`  ${(label === '' ? '' : `${label}:`).padEnd(12)}${text}`],
   );
   const rank = tunnel.production ? ' (production)' : '';
-  const since = `since ${tunnel.since.replace(/\.\d+Z$/, 'Z')} (${spanBetween(tunnel.since, now)})`;
+  const since = `since ${tunnel.since.toISOString().replace(/\.\d+Z$/, 'Z')} (${spanBetween(tunnel.since, now)})`;
   return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;
 }
 
 /** Whether it may be retired, and each reason why not with what would clear it. */
-function drainLines(drain: DrainAnswer | undefined, now: string): [label: string, text: string][] {
+function drainLines(drain: DrainAnswer | undefined, now: Date): [label: string, text: string][] {
   if (drain === undefined || drain.verdict === null) return [];
   const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
-    const left = clears_at === null ? '' : ` (in ${spanBetween(now, clears_at)} at the earliest)`;
+    const left = clears_at === null ? '' : ` (in ${spanBetween(now, new Date(clears_at))} at the earliest)`;
     return `${code}: ${printable(message)}; clears when ${printable(clears_when)}${left}`;
   });
   const texts = [printable(drain.message), ...reasons];
   return texts.map((text, index) => [index === 0 ? 'drain' : '', text]);
 }
 
-type Ago = (instant: string) => string;
+type Ago = (instant: Date) => string;
 
 /** What it rests on that all is well. */
 function wellBecause({ probe, state }: TunnelStatus, ago: Ago): string {
@@ -99,12 +97,12 @@ function linkText(link: LinkStatus, ago: Ago): string {
 }
 
 /** What it logs in with, until when, and whether the static key that stands in for it can go. */
-function credentialText({ credential }: LinkStatus, now: string): string {
+function credentialText({ credential }: LinkStatus, now: Date): string {
   const { type, fingerprint, serial, valid_before, restrictions, renewal, static_key } = credential;
   const until =
     valid_before === null
       ? undefined
-      : Date.parse(valid_before) > Date.parse(now)
+      : valid_before > now
         ? `valid for ${spanBetween(now, valid_before)}`
         : `expired ${spanBetween(valid_before, now)} ago`;
   const trouble = renewal?.last_error;

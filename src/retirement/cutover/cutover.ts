@@ -6,7 +6,7 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
-import type { CutoverStatus, Route } from '../../telemetry/status/status.ts';
+import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
@@ -158,12 +158,12 @@ export class Cutover {
   }
 
   /** Null where there is no successor. */
-  status(): CutoverStatus | null {
+  status(): OwnCutoverStatus | null {
     if (!this.#successor) return null;
     const { phase, since, reason } = this.#position;
     return {
       phase,
-      since: since.toISOString(),
+      since,
       reason,
       successor: formatAddress(this.#successor.target),
       usage: this.#usage.status(),

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
@@ -124,10 +124,9 @@ export class Cutovers {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
 
-  /** The tunnel's status with what is to be said of its cut-over. */
-  describe(tunnel: TunnelStatus): TunnelStatus {
-    const cutover = this.#cutovers.get(tunnel.name);
-    return cutover ? { ...tunnel, cutover: cutover.status() } : tunnel;
+  /** Null for a tunnel without a successor. */
+  statusOf(tunnel: string): OwnCutoverStatus | null {
+    return this.#cutovers.get(tunnel)?.status() ?? null;
   }
 
   /** As a reload that takes a tunnel out does, for what was taken out while no daemon ran. */

@@ -12,8 +12,6 @@ import type { Verdict } from './verdict.ts';
 import { Verdicts, type VerdictsDependencies } from './verdicts.ts';
 
 export interface DrainDependencies extends Omit<VerdictsDependencies, 'successors' | 'retired'> {
-  /** The tunnels as they are now. */
-  tunnels(): readonly TunnelStatus[];
   /** From this node to where successors are. */
   readonly source: ChannelSource;
   readonly log: Logger;
@@ -52,7 +50,7 @@ export class Drain {
 
   /** To be called once a second. */
   tick(now: Date): void {
-    this.#verdicts.tick(this.#deps.tunnels(), now);
+    this.#verdicts.tick(now);
   }
 
   /** For the heartbeat of the evidence. */
@@ -65,19 +63,19 @@ export class Drain {
     );
   }
 
-  /** The snapshot's tunnels with what it shows of their verdicts. */
-  describe(tunnels: readonly TunnelStatus[], now: Date): TunnelStatus[] {
-    return this.#verdicts.describe(tunnels, now);
+  /** What the snapshot shows of the verdict on a tunnel; null where there is none. */
+  statusOf(name: string, now: Date): TunnelStatus['retirement'] {
+    return this.#verdicts.statusOf(name, now);
   }
 
   /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
   answer(name: string, now: Date): DrainAnswer | undefined {
-    return this.#verdicts.answer(name, this.#deps.tunnels(), now);
+    return this.#verdicts.answer(name, now);
   }
 
   /** Undefined where there is nothing to judge. */
   judge(name: string, now: Date): Verdict | undefined {
-    return this.#verdicts.on(name, this.#deps.tunnels(), now);
+    return this.#verdicts.on(name, now);
   }
 
   advisories(): Advisory[] {

@@ -1,5 +1,5 @@
 import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { UsageCounts } from '../../telemetry/status/status.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { dependentsOf } from './dependents.ts';
@@ -11,7 +11,7 @@ export interface Known {
   readonly now: number;
   readonly config: Pick<Config, 'hosts' | 'tunnels'>;
   readonly plan: WatchedPlan | undefined;
-  readonly usage: Pick<TunnelStatus['usage'], 'open' | 'held' | 'last_activity_at'>;
+  readonly usage: Pick<UsageCounts, 'open' | 'held' | 'last_activity_at'>;
   /** Undefined while the evidence is not read. */
   readonly history: TunnelHistory | undefined;
   readonly successor: SuccessorFacts | undefined;
@@ -26,10 +26,7 @@ const SLACK_MS = 5_000;
 export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, known: Known): VerdictFacts {
   const { now, config, usage, history } = known;
   const { name, drain, whileDown, direction } = tunnel;
-  const seen = [
-    history?.lastActivityAt,
-    usage.last_activity_at === null ? undefined : Date.parse(usage.last_activity_at),
-  ];
+  const seen = [history?.lastActivityAt, usage.last_activity_at?.getTime()];
   const times = seen.filter((time) => time !== undefined);
   return {
     now,

@@ -2,7 +2,7 @@ import { ControlRefused, unknownTunnels } from '../../base/refusal.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import { type DrainAnswer, tellFinding } from './answer.ts';
 import { type Override, overrideFault, type Standing, stepsOf, withOverrides } from './retire.ts';
 import type { RetiredTunnels } from './retired.ts';
@@ -38,7 +38,7 @@ interface RetirableTunnel {
 export interface RetiringDaemon {
   tunnelNames(): readonly string[];
   /** The tunnel as it is configured, as it is shown, and itself; undefined for a name that is none. */
-  find(name: string): { config: TunnelConfig; status: TunnelStatus; tunnel: RetirableTunnel } | undefined;
+  find(name: string): { config: TunnelConfig; status: OwnTunnelStatus; tunnel: RetirableTunnel } | undefined;
   /** The verdict, with the plan file as it is now. Undefined: there is nothing to judge. */
   judge(name: string): Promise<Verdict | undefined>;
   readonly retired: Pick<RetiredTunnels, 'of' | 'add'>;

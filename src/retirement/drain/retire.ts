@@ -2,7 +2,7 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
 import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-codes.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -49,7 +49,7 @@ export function withOverrides({ blockers, unknowns }: Verdict, overrides: readon
 /** How a tunnel is retired, in the words that `--dry-run` shows. Pure. */
 export function stepsOf(
   { name, host, listen, drain }: TunnelConfig,
-  { usage, route }: Pick<TunnelStatus, 'usage' | 'route'>,
+  { usage, route }: Pick<OwnTunnelStatus, 'usage' | 'route'>,
   graceMs: number,
   closeSocket: string | undefined,
 ): string[] {

@@ -1,6 +1,6 @@
 import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { ClientStatus, TunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import { clientText } from '../../tunnels/clients/words.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
@@ -15,6 +15,10 @@ export interface VerdictsDependencies {
   plan(): WatchedPlan | undefined;
   /** Undefined while the evidence is not read. */
   historyOf(tunnel: string): TunnelHistory | undefined;
+  /** What clients did with the tunnel through SSH, in this run; undefined for a tunnel that does not run. */
+  usageOf(tunnel: string): UsageCounts | undefined;
+  /** Its clients on this node. */
+  clientsOf(tunnel: string, now: Date): readonly ClientStatus[];
   /** Since when a cut-over of the tunnel is under way, in milliseconds since the epoch; undefined while none is. */
   cutoverSince(tunnel: string): number | undefined;
   readonly successors: Pick<Successors, 'factsOf'>;
@@ -34,45 +38,36 @@ export class Verdicts {
     this.#deps = deps;
   }
 
-  /** The verdict on a tunnel; undefined for one that has no `drain:`, or is retired. `tunnels` as in the snapshot. */
-  on(name: string, tunnels: readonly TunnelStatus[], now: Date): Verdict | undefined {
+  /** The verdict on a tunnel; undefined for one that has no `drain:`, or is retired. */
+  on(name: string, now: Date): Verdict | undefined {
     const tunnel = this.#judged(name);
     if (!tunnel) return undefined;
     const config = this.#deps.config();
-    // The same name is there once more while the tunnel of before drains: its connections are through SSH as well.
-    const own = tunnels.filter((status) => status.name === name);
     const history = this.#deps.historyOf(name);
-    const used = own.flatMap(({ usage }) => usage.last_activity_at ?? []).sort();
     const facts = gather(tunnel, {
       now: now.getTime(),
       config: { hosts: config.hosts, tunnels: this.#inService(config) },
       plan: this.#deps.plan(),
-      usage: {
-        open: sum(own.map(({ usage }) => usage.open)),
-        held: sum(own.map(({ usage }) => usage.held)),
-        last_activity_at: used.at(-1) ?? null,
-      },
+      usage: this.#deps.usageOf(name) ?? UNUSED,
       history,
       successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
-      clients: [...new Set(own.flatMap(({ usage }) => clientsSince(usage, now.getTime() - tunnel.drain.quietForMs)))],
+      clients: clientsSince(this.#deps.clientsOf(name, now), now.getTime() - tunnel.drain.quietForMs),
       cutoverSince: this.#deps.cutoverSince(name),
     });
     return judge(facts);
   }
 
-  /** The snapshot's tunnels with what it shows of their verdicts. */
-  describe(tunnels: readonly TunnelStatus[], now: Date): TunnelStatus[] {
-    return tunnels.map((tunnel) => {
-      const verdict = tunnel.state === 'draining' ? undefined : this.on(tunnel.name, tunnels, now);
-      return verdict ? { ...tunnel, retirement: summary(verdict) } : tunnel;
-    });
+  /** What the snapshot shows of the verdict on a tunnel; null where there is none. */
+  statusOf(name: string, now: Date): TunnelStatus['retirement'] {
+    const verdict = this.on(name, now);
+    return verdict ? summary(verdict) : null;
   }
 
   /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
-  answer(name: string, tunnels: readonly TunnelStatus[], now: Date): DrainAnswer | undefined {
+  answer(name: string, now: Date): DrainAnswer | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
     if (!tunnel) return undefined;
-    const verdict = this.on(name, tunnels, now);
+    const verdict = this.on(name, now);
     const retired = this.#deps.retired.of(name);
     return {
       tunnel: name,
@@ -87,12 +82,12 @@ export class Verdicts {
   }
 
   /** To be called once a second: a verdict that has changed is evidence. */
-  tick(tunnels: readonly TunnelStatus[], now: Date): void {
+  tick(now: Date): void {
     for (const name of this.#told.keys()) if (!this.#judged(name)) this.#told.delete(name);
     for (const name of this.#deps.config().tunnels.keys()) {
       // While the evidence is being read nothing can be concluded, and that is no news.
       if (this.#deps.historyOf(name) === undefined) continue;
-      const found = this.on(name, tunnels, now);
+      const found = this.on(name, now);
       if (!found || found.verdict === this.#told.get(name)) continue;
       this.#told.set(name, found.verdict);
       this.#deps.note({
@@ -117,6 +112,8 @@ export class Verdicts {
   }
 }
 
+const UNUSED = { open: 0, held: 0, last_activity_at: null };
+
 const NO_DRAIN = 'no drain section of the configuration says how it goes out of service';
 
 function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelStatus['retirement']> {
@@ -136,12 +133,6 @@ function sentence({ verdict, blockers, unknowns }: Verdict): string {
 }
 
 /** By name, those that are there or were since that time (milliseconds since the epoch). */
-function clientsSince({ clients }: TunnelStatus['usage'], time: number): string[] {
-  return (clients ?? [])
-    .filter(({ open, last_seen_at }) => open > 0 || Date.parse(last_seen_at) >= time)
-    .map(clientText);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+function clientsSince(clients: readonly ClientStatus[], time: number): string[] {
+  return clients.filter(({ open, last_seen_at }) => open > 0 || last_seen_at.getTime() >= time).map(clientText);
 }

@@ -8,19 +8,22 @@ import { availability } from './watch.ts';
 const HOUR_MS = 3_600_000;
 const WINDOWS = { '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 7 * 24 * HOUR_MS, '30d': 30 * 24 * HOUR_MS };
 
-/** A tunnel with what is known of it beyond the present run. Undefined history: nothing is known. */
-export function withHistory(tunnel: TunnelStatus, history: TunnelHistory | undefined, now: number): TunnelStatus {
-  if (!history) return tunnel;
-  const { usage } = tunnel;
-  const usedAt = Math.max(Date.parse(usage.last_activity_at ?? '') || 0, history.lastActivityAt ?? 0);
-  const last = usedAt === 0 ? null : new Date(usedAt).toISOString();
+/** What the evidence knows of a tunnel beyond the present run. */
+export interface PastStatus {
+  /** Null where no client ever came. */
+  readonly last_activity_at: Date | null;
+  readonly availability: NonNullable<TunnelStatus['availability']>;
+}
+
+/** @param now milliseconds since the epoch */
+export function describePast(history: TunnelHistory, now: number): PastStatus {
+  const { lastActivityAt } = history;
   const shares = Object.entries(WINDOWS).map(([name, ms]) => {
     const share = availability(history, { from: now - ms, until: now });
     return [name, share === undefined ? null : Math.floor(share * 1_000_000) / 1_000_000];
   });
   return {
-    ...tunnel,
-    usage: { ...usage, last_activity_at: last, quiet_since: usage.open + usage.held > 0 ? null : last },
+    last_activity_at: lastActivityAt === undefined ? null : new Date(lastActivityAt),
     availability: Object.fromEntries(shares),
   };
 }
@@ -29,9 +32,7 @@ export function describeEvidence(condition: EvidenceCondition, head: Head | unde
   const none = { since: null, error: null, waiting: 0 };
   const { kind } = condition;
   const trouble =
-    kind === 'failing'
-      ? { since: condition.since.toISOString(), error: condition.error.message, waiting: condition.waiting }
-      : none;
+    kind === 'failing' ? { since: condition.since, error: condition.error.message, waiting: condition.waiting } : none;
   return { state: kind, ...trouble, head: head ? { seq: head.seq, hash: head.hash } : null };
 }
 

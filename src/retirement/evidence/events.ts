@@ -1,17 +1,39 @@
 import { z } from 'zod';
-import { pulse } from '../../telemetry/pulse.ts';
+import type { Pulse } from '../../telemetry/pulse.ts';
 import { TUNNEL_STATES } from '../../telemetry/status/status.ts';
 import { routes } from './routes.ts';
-import { successorRecord } from './successor-record.ts';
+import { type SuccessorRecord, successorRecord } from './successor-record.ts';
 
 const time = z.iso.datetime();
 
-/** The pulse of a tunnel as a heartbeat keeps it. */
-const tunnelPulse = pulse.extend({
+/** A tunnel's {@link Pulse} as a heartbeat keeps it. */
+const pulseRecord = z.object({
+  state: z.enum(TUNNEL_STATES),
+  serving: z.boolean(),
+  open: z.int().min(0),
+  opened_total: z.int().min(0),
+  last_activity_at: time.nullable(),
   /** Where one is configured. */
   successor: successorRecord.optional(),
 });
-export type TunnelPulse = z.infer<typeof tunnelPulse>;
+type PulseRecord = z.infer<typeof pulseRecord>;
+
+/** What the heartbeat of the evidence takes from a tunnel. */
+export interface TunnelPulse extends Pulse {
+  readonly successor?: SuccessorRecord;
+}
+
+export function pulseRecordOf({
+  state,
+  serving,
+  open,
+  openedTotal,
+  lastActivityAt,
+  successor,
+}: TunnelPulse): PulseRecord {
+  const last_activity_at = lastActivityAt?.toISOString() ?? null;
+  return { state, serving, open, opened_total: openedTotal, last_activity_at, ...(successor && { successor }) };
+}
 
 /** `unknown`: it could not be looked for, so that its absence is not proven. */
 const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
@@ -48,7 +70,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   /** Once a minute: from its absence follows the daemon's. */
   z.object({
     event: z.literal('heartbeat'),
-    tunnels: z.record(z.string(), tunnelPulse),
+    tunnels: z.record(z.string(), pulseRecord),
     hosts: z.record(z.string(), hostPulse).optional(),
   }),
   z.object({

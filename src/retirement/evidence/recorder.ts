@@ -7,7 +7,7 @@ import { Backlog } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { NewEntry } from './entry.ts';
 import { EventLog, type LogCondition, type Recovery } from './event-log.ts';
-import { type HostPulse, readEvent, type TunnelPulse } from './events.ts';
+import { type HostPulse, pulseRecordOf, readEvent, type TunnelPulse } from './events.ts';
 import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
 
@@ -139,12 +139,13 @@ export class Recorder {
     const now = performance.now();
     if (!this.#log && !this.#opening && now >= this.#nextTryAt) void this.#open();
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
-    for (const [tunnel, { last_activity_at: usedAt }] of Object.entries(pulses))
-      if (usedAt !== null) this.#history.used(tunnel, new Date(usedAt));
+    for (const [tunnel, { lastActivityAt }] of Object.entries(pulses))
+      if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
     if (now < this.#nextBeatAt) return;
     this.#nextBeatAt = now + (this.#options.heartbeatMs ?? HEARTBEAT_MS);
     this.#history.forget(Date.now() - REMEMBER_MS);
-    this.#append({ event: 'heartbeat', tunnels: pulses, hosts: hosts() }, new Date(), false);
+    const tunnels = Object.fromEntries(Object.entries(pulses).map(([name, pulse]) => [name, pulseRecordOf(pulse)]));
+    this.#append({ event: 'heartbeat', tunnels, hosts: hosts() }, new Date(), false);
   }
 
   /** Ends the run. Bounded: a disk that hangs is left to itself. */

@@ -9,8 +9,8 @@ export function planStatus(watched: WatchedPlan | undefined): PlanStatus | null 
   return {
     path,
     sha256: plan?.sha256 ?? null,
-    loaded_at: loadedAt?.toISOString() ?? null,
-    last_load: { ok: lastLoad.ok, at: lastLoad.at.toISOString(), error: lastLoad.error },
+    loaded_at: loadedAt ?? null,
+    last_load: { ok: lastLoad.ok, at: lastLoad.at, error: lastLoad.error },
     waves: (plan?.waves ?? []).map(({ id, title }) => ({
       id,
       title,

@@ -7,7 +7,6 @@ import {
   type Status,
   TUNNEL_STATES,
   type TunnelStatus,
-  type UsageStatus,
 } from '../status/status.ts';
 
 /** One time series of a family at the moment of a snapshot. */
@@ -42,7 +41,7 @@ export const FAMILIES: readonly Family[] = [
     type: 'gauge',
     labels: ['tunnel', 'state'],
     samples: (status) =>
-      tunnelsOf(status).flatMap((tunnel) =>
+      status.tunnels.flatMap((tunnel) =>
         TUNNEL_STATES.map((state) => ({
           labels: { tunnel: tunnel.name, state },
           value: flag(tunnel.state === state),
@@ -55,7 +54,7 @@ export const FAMILIES: readonly Family[] = [
     type: 'gauge',
     labels: ['tunnel', 'route'],
     samples: (status) =>
-      tunnelsOf(status).flatMap((tunnel) =>
+      status.tunnels.flatMap((tunnel) =>
         ROUTES.map((route) => ({ labels: { tunnel: tunnel.name, route }, value: flag(tunnel.route === route) })),
       ),
   },
@@ -66,7 +65,7 @@ export const FAMILIES: readonly Family[] = [
     type: 'counter',
     labels: ['tunnel', 'result'],
     samples: (status) =>
-      tunnelsOf(status).flatMap(({ name, usage }) => [
+      status.tunnels.flatMap(({ name, usage }) => [
         { labels: { tunnel: name, result: 'opened' }, value: usage.opened_total },
         { labels: { tunnel: name, result: 'failed' }, value: usage.failed_total },
       ]),
@@ -77,7 +76,7 @@ export const FAMILIES: readonly Family[] = [
     type: 'counter',
     labels: ['tunnel', 'direction'],
     samples: (status) =>
-      tunnelsOf(status).flatMap(({ name, usage }) => [
+      status.tunnels.flatMap(({ name, usage }) => [
         { labels: { tunnel: name, direction: 'to_target' }, value: usage.bytes_to_target },
         { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
       ]),
@@ -103,7 +102,7 @@ export const FAMILIES: readonly Family[] = [
     type: 'gauge',
     labels: ['tunnel', 'code'],
     samples: (status) =>
-      tunnelsOf(status).flatMap(({ name, retirement }) =>
+      status.tunnels.flatMap(({ name, retirement }) =>
         retirement === null
           ? []
           : [...BLOCKER_CODES, ...UNKNOWN_CODES].map((code) => ({
@@ -204,34 +203,8 @@ export const FAMILIES: readonly Family[] = [
 
 function tunnels(name: string, help: string, value: (tunnel: TunnelStatus) => number | undefined): Family {
   const samples = (status: Status) =>
-    tunnelsOf(status).flatMap((tunnel) => sample({ tunnel: tunnel.name }, value(tunnel)));
+    status.tunnels.flatMap((tunnel) => sample({ tunnel: tunnel.name }, value(tunnel)));
   return { name, help, type: 'gauge', labels: ['tunnel'], samples };
-}
-
-/**
- * Each name once. It is twice in a snapshot while the tunnel of before drains and the name is configured anew: the new one
- * comes first and speaks for it, and what clients did with either adds up.
- */
-function tunnelsOf({ tunnels }: Status): readonly TunnelStatus[] {
-  const byName = new Map<string, TunnelStatus>();
-  for (const tunnel of tunnels) {
-    const first = byName.get(tunnel.name);
-    byName.set(tunnel.name, first ? { ...first, usage: sum(first.usage, tunnel.usage) } : tunnel);
-  }
-  return [...byName.values()];
-}
-
-function sum(a: UsageStatus, b: UsageStatus): UsageStatus {
-  return {
-    ...a,
-    open: a.open + b.open,
-    opened_total: a.opened_total + b.opened_total,
-    failed_total: a.failed_total + b.failed_total,
-    held: a.held + b.held,
-    bytes_to_target: a.bytes_to_target + b.bytes_to_target,
-    bytes_from_target: a.bytes_from_target + b.bytes_from_target,
-    last_activity_at: [a.last_activity_at ?? '', b.last_activity_at ?? ''].sort().at(-1) || null,
-  };
 }
 
 function links(name: string, help: string, value: (link: LinkStatus) => number | undefined): Family {
@@ -252,8 +225,8 @@ function flag(holds: boolean): 0 | 1 {
   return holds ? 1 : 0;
 }
 
-function seconds(instant: string | null): number | undefined {
-  return instant === null ? undefined : Date.parse(instant) / 1_000;
+function seconds(instant: Date | null): number | undefined {
+  return instant === null ? undefined : instant.getTime() / 1_000;
 }
 
 function roundTrip(link: LinkStatus): number | undefined {

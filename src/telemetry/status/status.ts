@@ -2,10 +2,14 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../../base/errors.ts';
 
 /**
- * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read.
- * Its shape is public: changes are additive. Fields whose behaviour is still to come are `null`.
+ * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read. Its shape is
+ * public: changes are additive. Inside the program times are Dates; JSON is written when a snapshot leaves it (a Date writes
+ * itself) and decoded once where it enters, so that no reader parses a time.
  */
-const instant = z.iso.datetime();
+const instant = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+});
 
 const errorReport = z.strictObject({ code: z.enum(ERROR_CODES), message: z.string(), hint: z.string(), at: instant });
 
@@ -126,6 +130,9 @@ const usageStatus = z.strictObject({
 });
 export type UsageStatus = z.infer<typeof usageStatus>;
 
+/** What a forward counts of its clients itself. */
+export type UsageCounts = Omit<UsageStatus, 'quiet_since' | 'clients' | 'other_clients'>;
+
 export const CUTOVER_PHASES = [
   'idle',
   'preflight',
@@ -147,7 +154,8 @@ const cutoverStatus = z.strictObject({
   /** What went to the successor: none of it is use of the tunnel. */
   usage: usageStatus,
 });
-export type CutoverStatus = z.infer<typeof cutoverStatus>;
+/** What a cut-over knows of itself. */
+export type OwnCutoverStatus = Omit<z.infer<typeof cutoverStatus>, 'usage'> & { usage: UsageCounts };
 
 export const ROUTES = ['tunnel', 'successor'] as const;
 export type Route = (typeof ROUTES)[number];
@@ -186,6 +194,11 @@ export const tunnelStatus = z.strictObject({
     .nullable(),
 });
 export type TunnelStatus = z.infer<typeof tunnelStatus>;
+
+/** What a tunnel knows of itself: the rest of {@link TunnelStatus} is added where a snapshot is assembled. */
+export type OwnTunnelStatus = Omit<TunnelStatus, 'cutover' | 'usage' | 'availability' | 'retirement'> & {
+  usage: UsageCounts;
+};
 
 const configStatus = z.strictObject({
   path: z.string(),

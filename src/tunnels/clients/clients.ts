@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
 import { UNKNOWN } from './client.ts';
-import { Ledger, type Stay } from './ledger.ts';
+import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
 
 /** What is known of the way that clients go. */
@@ -42,11 +41,9 @@ export class Clients {
     };
   }
 
-  /** The tunnel with its clients; those of a remote one are on the far side, and nobody here knows them. */
-  describe(tunnel: TunnelStatus, now: Date): TunnelStatus {
-    const ledger = this.#ledgers.get(tunnel.name);
-    if (ledger === undefined || tunnel.direction === 'remote') return tunnel;
-    return { ...tunnel, usage: { ...tunnel.usage, ...ledger.status(now.getTime()) } };
+  /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */
+  of(tunnel: string, now: Date): LedgerStatus | undefined {
+    return this.#ledgers.get(tunnel)?.status(now.getTime());
   }
 
   /** Forgets the tunnels that are gone, once their last connection has ended. */

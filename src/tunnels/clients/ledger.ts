@@ -68,7 +68,7 @@ export class Ledger {
 
   /** The most recently seen first. */
   status(now: number): LedgerStatus {
-    const seen = (account: Account) => new Date(lastSeen(account, now)).toISOString();
+    const seen = (account: Account) => new Date(lastSeen(account, now));
     const accounts = [...this.#accounts.values()].sort((a, b) => lastSeen(b, now) - lastSeen(a, now));
     const { total, open } = this.#others;
     return {

@@ -12,7 +12,8 @@ function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
     links.flatMap(({ actor, credential: { type, valid_before, renewal } }) => {
       if (type !== 'certificate' || valid_before === null) return [];
       if (renewal?.state !== 'failing' && renewal?.state !== 'expired') return [];
-      const end = renewal.state === 'expired' ? `expired at ${valid_before}` : `ends at ${valid_before}`;
+      const at = valid_before.toISOString();
+      const end = renewal.state === 'expired' ? `expired at ${at}` : `ends at ${at}`;
       return [
         [
           actor,

@@ -35,7 +35,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
         ...NO_CERTIFICATE,
         type: standing ? 'static_key' : 'certificate',
         fingerprint: standing?.fingerprint ?? null,
-        renew_at: facts.renewal.retryAt?.toISOString() ?? null,
+        renew_at: facts.renewal.retryAt ?? null,
         renewal,
         static_key,
       };
@@ -49,9 +49,9 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
     serial: `${serial}`,
     principals: [...principals],
     restrictions: restrictions(certificate),
-    valid_after: validAfter === 0n ? null : (certificateTime(validAfter)?.toISOString() ?? null),
-    valid_before: certificateTime(validBefore)?.toISOString() ?? null,
-    renew_at: (facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs)).toISOString(),
+    valid_after: validAfter === 0n ? null : (certificateTime(validAfter) ?? null),
+    valid_before: certificateTime(validBefore) ?? null,
+    renew_at: facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs),
     renewal,
     static_key,
   };
@@ -91,7 +91,7 @@ function describeFallback({ actor, held, need, now }: CredentialDescription): Cr
   const then = removable ? 'it can be removed' : 'it is still needed for when no certificate can be had';
   return {
     exception: actor.fallback.exception,
-    last_needed_at: lastNeededAt?.toISOString() ?? null,
+    last_needed_at: lastNeededAt ?? null,
     removable: removable && watchedSince <= now,
     verdict: `the static key ${when}; ${then}`,
   };

@@ -82,7 +82,9 @@ export class Rotators {
       note: (happening) => note({ ...happening, actor: name }),
       random,
       onChange: (version) => {
-        const { type, fingerprint, serial, valid_before } = rotator.status();
+        const credential = rotator.status();
+        const { type, fingerprint, serial } = credential;
+        const valid_before = credential.valid_before?.toISOString() ?? null;
         note({ event: 'credential.changed', actor: name, type, fingerprint, serial, valid_before });
         this.#deps.onChange(name, version);
       },

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { UsageStatus } from '../../telemetry/status/status.ts';
+import type { UsageCounts } from '../../telemetry/status/status.ts';
 
 /** A tunnel without a sign of a client for this long, in milliseconds, was idle: its next use is news. */
 const IDLE_MS = 60_000;
@@ -89,7 +89,7 @@ export class Usage {
     this.#bytesSeen = toTarget + fromTarget;
   }
 
-  status(): UsageStatus {
+  status(): UsageCounts {
     const { toTarget, fromTarget } = this.#bytes();
     return {
       open: this.#open.size,
@@ -98,10 +98,7 @@ export class Usage {
       held: this.#held,
       bytes_to_target: toTarget,
       bytes_from_target: fromTarget,
-      last_activity_at: this.#lastActivityAt?.toISOString() ?? null,
-      quiet_since: null,
-      clients: null,
-      other_clients: null,
+      last_activity_at: this.#lastActivityAt ?? null,
     };
   }
 
@@ -115,6 +112,20 @@ export class Usage {
     }
     return { toTarget, fromTarget };
   }
+}
+
+/** Two forwards counted as one. Pure. */
+export function sumOf(a: UsageCounts, b: UsageCounts): UsageCounts {
+  const [first, second] = [a.last_activity_at, b.last_activity_at];
+  return {
+    open: a.open + b.open,
+    opened_total: a.opened_total + b.opened_total,
+    failed_total: a.failed_total + b.failed_total,
+    held: a.held + b.held,
+    bytes_to_target: a.bytes_to_target + b.bytes_to_target,
+    bytes_from_target: a.bytes_from_target + b.bytes_from_target,
+    last_activity_at: first && second ? new Date(Math.max(first.getTime(), second.getTime())) : (first ?? second),
+  };
 }
 
 function bytesOf({ bytesRead, bytesWritten }: Socket, { peer, read, written }: Counted) {

@@ -101,7 +101,7 @@ export class Prober {
   status(): ProbeStatus {
     return {
       state: this.#verdict.state,
-      last_at: this.#last?.at.toISOString() ?? null,
+      last_at: this.#last?.at ?? null,
       latency_ms: this.#last?.latencyMs ?? null,
       consecutive_failures: this.#verdict.consecutiveFailures,
       last_error: this.#last?.error?.report() ?? null,

@@ -7,8 +7,9 @@ import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import type { CredentialStatus, LinkStatus, TunnelStatus } from '../../telemetry/status/status.ts';
+import type { CredentialStatus, LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { Junction } from '../forward/junction.ts';
+import { sumOf } from '../forward/usage.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
@@ -148,8 +149,23 @@ export class Supervisor {
     return Object.fromEntries(named.map((tunnel) => [tunnel.config.name, tunnel.pulse()]));
   }
 
-  tunnels(): TunnelStatus[] {
-    return this.#everyTunnel().map((tunnel) => tunnel.status());
+  /** One row a name: what clients do with departing tunnels of the same name is added to that of the configured one. */
+  tunnels(): OwnTunnelStatus[] {
+    const rows = new Map<string, OwnTunnelStatus>();
+    for (const tunnel of this.#everyTunnel()) {
+      const status = tunnel.status();
+      const first = rows.get(status.name);
+      rows.set(status.name, first ? { ...first, usage: sumOf(first.usage, status.usage) } : status);
+    }
+    return [...rows.values()];
+  }
+
+  /** What clients did with every tunnel of that name; undefined where there is none. */
+  usageOf(name: string): UsageCounts | undefined {
+    const named = this.#everyTunnel().filter(({ config }) => config.name === name);
+    return named
+      .map(({ usage }) => usage)
+      .reduce<UsageCounts | undefined>((sum, usage) => (sum ? sumOf(sum, usage) : usage), undefined);
   }
 
   #everyTunnel(): Tunnel[] {

@@ -1,6 +1,6 @@
 import type { ErrorCode, TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
-import { summarizeAllow } from '../../config/allow/summary.ts';
+import { summarizeAllow } from '../../config/allow/rule.ts';
 import type { HostConfig, TunnelDestination } from '../../config/config.ts';
 
 /** Where a tunnel leads, as `/status` shows it: its target, or in short where its clients may go. */

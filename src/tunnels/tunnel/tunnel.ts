@@ -8,7 +8,7 @@ import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 import type { Junction } from '../forward/junction.ts';
@@ -232,10 +232,21 @@ export class Tunnel {
   pulse(): Pulse {
     const { open, held, opened_total, last_activity_at } = this.#usage.status();
     const { state, serving } = this.#standing;
-    return { state, serving, open: open + held, opened_total, last_activity_at };
+    return {
+      state,
+      serving,
+      open: open + held,
+      openedTotal: opened_total,
+      lastActivityAt: last_activity_at ?? undefined,
+    };
   }
 
-  status(): TunnelStatus {
+  /** What clients did with it. */
+  get usage(): UsageCounts {
+    return this.#usage.status();
+  }
+
+  status(): OwnTunnelStatus {
     const { name, host, actor, direction, listen, production, note } = this.#config;
     const { condition } = this;
     const { state, reason, error } = tunnelState(this.#facts());
@@ -251,14 +262,11 @@ export class Tunnel {
       note: note ?? null,
       state,
       reason,
-      since: this.#standing.since.toISOString(),
+      since: this.#standing.since,
       route: this.#deps.junction?.detour ? 'successor' : 'tunnel',
-      cutover: null,
       last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
       probe: this.#probing?.prober.status() ?? null,
       usage: this.#usage.status(),
-      availability: null,
-      retirement: null,
     };
   }
 

@@ -68,7 +68,7 @@ it.each([
   const after = daemon.snapshot();
   expect(after.config).toEqual({
     ...before.config,
-    last_reload: { ok: false, at: expect.any(String), error: expect.stringMatching(/./) },
+    last_reload: { ok: false, at: expect.any(Date), error: expect.stringMatching(/./) },
   });
   expect(after.tunnels.map(({ name }) => name)).toEqual(['hub']);
   expect(sshd.accepted()).toBe(2);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Status } from '../../../src/telemetry/status/status.ts';
+import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { type HttpAnswer, httpGet } from '../clients/http-get.ts';
 import { type Exit, type OwnedProcess, spawnOwned } from '../machine/owned-process.ts';
 import { waitUntil } from '../wait-until.ts';
@@ -47,7 +47,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
       headers: { accept: 'application/json', ...headers },
       timeoutMs: 3_000,
     });
-  const status = async () => JSON.parse((await get('/status')).body) as Status;
+  const status = async () => statusSchema.parse(JSON.parse((await get('/status')).body));
   const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
   return {
     pid: process.pid,

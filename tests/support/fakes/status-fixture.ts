@@ -1,11 +1,11 @@
 import type { LinkStatus, SessionStatus, Status, TunnelStatus } from '../../../src/telemetry/status/status.ts';
 
 /** The instant of all fixtures. */
-const NOW = '2026-11-21T12:00:00.000Z';
+const NOW = new Date('2026-11-21T12:00:00.000Z');
 
 /** The instant `seconds` before {@link NOW}; negative ones lie ahead. */
-export function ago(seconds: number): string {
-  return new Date(Date.parse(NOW) - seconds * 1_000).toISOString();
+export function ago(seconds: number): Date {
+  return new Date(NOW.getTime() - seconds * 1_000);
 }
 
 export function sessionFixture(changes: Partial<SessionStatus> = {}): SessionStatus {

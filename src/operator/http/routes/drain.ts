@@ -4,7 +4,7 @@ import { parseDuration } from '../../../config/duration.ts';
 import { type DrainAnswer, isPassed } from '../../../retirement/drain/answer.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { type Problem, sendProblem } from '../problem.ts';
-import { invalid, someOf } from '../query.ts';
+import { invalid, oneOf, readQuery, text } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
 /** The longest wait of one request, in milliseconds: whoever wants more asks again. */
@@ -27,7 +27,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
   });
 
   app.get('/drain', async (request, reply) => {
-    const query = someOf(request.query, []);
+    const query = readQuery(request.query, {});
     if ('problem' in query) return sendProblem(reply, query.problem);
     const now = new Date();
     const names = sources.tunnelNames();
@@ -96,10 +96,9 @@ function retryAfterS({ blockers, unknowns, checked_at }: DrainAnswer): number {
 }
 
 function gateOf(query: unknown): { isGate: boolean; waitMs: number } | { problem: Problem } {
-  const asked = someOf(query, ['require', 'wait']);
+  const asked = readQuery(query, { require: oneOf(['retirable']), wait: text });
   if ('problem' in asked) return asked;
   const { require, wait } = asked.values;
-  if (require !== undefined && require !== 'retirable') return { problem: invalid('"require" must be: retirable.') };
   if (wait === undefined) return { isGate: require !== undefined, waitMs: 0 };
   if (require === undefined) return { problem: invalid('"wait" goes with "require=retirable".') };
   const waitMs = parseDuration(wait);

@@ -2,6 +2,8 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type StatusOptions, statusCommand } from '../../../../src/operator/commands/status.ts';
 import { statusText } from '../../../../src/operator/text/status.ts';
+import { decodeStatus } from '../../../../src/telemetry/status/decode-status.ts';
+import { tunnelStatus } from '../../../../src/telemetry/status/status.ts';
 import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
 import { statusFixture, tunnelFixture } from '../../../support/fakes/status-fixture.ts';
 
@@ -72,7 +74,7 @@ describe('one look', () => {
 
   test('--json is the snapshot', async () => {
     const { code, out } = await run({ json: true, endpoint: `${endpoint.url}/` });
-    expect([code, JSON.parse(out)]).toEqual([0, statusFixture()]);
+    expect([code, decodeStatus(JSON.parse(out))]).toEqual([0, statusFixture()]);
   });
 
   test('a name narrows it to the tunnel, whose state is the verdict', async () => {
@@ -81,7 +83,9 @@ describe('one look', () => {
     });
     expect(await run({ name: 'state-hub' })).toMatchObject({ code: 0, out: expect.not.stringContaining('vault') });
     expect(await run({ name: 'vault' })).toMatchObject({ code: 1 });
-    expect(JSON.parse((await run({ name: 'vault', json: true })).out)).toEqual(endpoint.snapshot.tunnels[1]);
+    expect(tunnelStatus.parse(JSON.parse((await run({ name: 'vault', json: true })).out))).toEqual(
+      endpoint.snapshot.tunnels[1],
+    );
   });
 
   test('an unknown name is 4, with the names and a guess', async () => {
@@ -203,6 +207,6 @@ describe('--watch', () => {
     await says('\n');
     end();
     await code;
-    expect(JSON.parse(seen.out)).toEqual(statusFixture());
+    expect(decodeStatus(JSON.parse(seen.out))).toEqual(statusFixture());
   });
 });

@@ -107,7 +107,7 @@ describe('a connection that goes by a detour', () => {
     // There is no session either, and it does not wait for one: what counts is who is asked.
     await pythonClient({ port: tunnel.port });
     expect(taken).toEqual(['target_refused', 'target_refused']);
-    expect(tunnel.usage.status()).toMatchObject({ failed_total: 1, last_activity_at: expect.any(String) });
+    expect(tunnel.usage.status()).toMatchObject({ failed_total: 1, last_activity_at: expect.any(Date) });
     expect(tunnel.codes).toEqual(['connection_reset']);
   });
 });

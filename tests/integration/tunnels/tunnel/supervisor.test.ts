@@ -170,6 +170,19 @@ describe('a reload', () => {
     await waitUntil('its sessions are gone', () => sshd.connections.size === 0);
   });
 
+  it('shows one row for a name that is configured anew while the former tunnel drains, with the clients of both', async () => {
+    const [a, b] = [await freePort(), await freePort()];
+    await start(tunnel('one', a));
+    const last = await client(a);
+    await reload(configOf([]));
+    await reload(configOf([tunnel('one', b)]));
+    await client(b);
+    expect(supervisor.tunnels().map(({ name, state, usage }) => [name, state, usage.open])).toEqual([['one', 'up', 2]]);
+    expect(supervisor.usageOf('one')).toMatchObject({ open: 2, opened_total: 2 });
+    expect(supervisor.usageOf('two')).toBeUndefined();
+    expect(await last.say('still')).toBe('still');
+  });
+
   it('gives a removed tunnel’s address to another one at once', async () => {
     const port = await freePort();
     await start(tunnel('one', port));

@@ -49,7 +49,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('the clients of a tunnel', () =>
     );
     await client.stop();
     const gone = await clientsOf(mesh, ({ pid, open }) => pid === client.pid && open === 0);
-    expect(Date.parse(gone?.last_seen_at ?? '')).toBeLessThanOrEqual(Date.now());
+    expect(gone?.last_seen_at.getTime()).toBeLessThanOrEqual(Date.now());
     const status = await runCli(['status', 'echo', '--endpoint', `127.0.0.1:${mesh.endpointPort}`]);
     expect(status.stdout).toMatch(new RegExp(`CLIENTS\n  (backup|bash) \\(pid ${client.pid}, .+last seen \\d+s ago`));
     const { usage } = tunnelOf(await mesh.daemon.status(), 'echo');

@@ -277,9 +277,9 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
     });
 
-    it('signs as the README has it', async () => {
-      const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8');
-      const lines = [...readme.matchAll(/^cert_command: (.*)$/gm)].map(([, line = '']) => splitCommand(line, dir.path));
+    it('signs as docs/certificates.md has it', async () => {
+      const page = readFileSync(new URL('../../../../docs/certificates.md', import.meta.url), 'utf8');
+      const lines = [...page.matchAll(/^cert_command: (.*)$/gm)].map(([, line = '']) => splitCommand(line, dir.path));
       expect(lines).toHaveLength(5);
       const argv = lines.find((words): words is string[] => 'length' in words && words[0] === 'ssh-keygen') ?? [];
       mkdirSync(join(dir.path, '.ssh'), { mode: 0o700 });

@@ -21,7 +21,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
     await echoOnce(mesh.port('echo'));
     // Activity is dated once a second: only after that it is final.
     await mesh.waitFor(
-      ({ tunnels, now }) => Date.parse(now) - Date.parse(tunnels[0]?.usage.last_activity_at ?? now) > 1_100,
+      ({ tunnels, now }) => now.getTime() - (tunnels[0]?.usage.last_activity_at ?? now).getTime() > 1_100,
     );
     const used = tunnelOf(await mesh.waitFor(hasSessions(2)), 'echo').usage;
     const probed = echo.accepted();

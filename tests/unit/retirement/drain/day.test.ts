@@ -102,6 +102,8 @@ class Day {
       config: () => configOf(world),
       plan: () => watchedPlan(world),
       historyOf: (name) => this.#history.of(name),
+      usageOf: () => ({ ...tunnelFixture().usage, open: world.inUse ? 1 : 0, last_activity_at: null }),
+      clientsOf: () => [],
       cutoverSince: () => (world.cuttingOver ? now : undefined),
       successors: {
         factsOf: () => ({
@@ -114,12 +116,7 @@ class Day {
       retired: { of: () => undefined },
       note: () => {},
     });
-    const { usage } = tunnelFixture();
-    const status = tunnelFixture({
-      name: NAME,
-      usage: { ...usage, open: world.inUse ? 1 : 0, last_activity_at: null, clients: null },
-    });
-    const found = verdicts.on(NAME, [status], new Date(now));
+    const found = verdicts.on(NAME, new Date(now));
     if (!found) throw new Error('there is no verdict');
     return { verdict: found.verdict, codes: [...found.blockers, ...found.unknowns].map(({ code }) => code) };
   }

@@ -28,7 +28,7 @@ const recorder = () => {
   started.push(made);
   return made;
 };
-const up: TunnelPulse = { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: null };
+const up: TunnelPulse = { state: 'up', serving: true, open: 0, openedTotal: 0, lastActivityAt: undefined };
 const change = (to: string) => ({
   event: 'tunnel.state',
   tunnel: 'hub',

@@ -4,7 +4,7 @@ import { type Client, UNKNOWN } from '../../../../src/tunnels/clients/client.ts'
 import { Ledger, type Stay } from '../../../../src/tunnels/clients/ledger.ts';
 
 const curl: Client = { ...UNKNOWN, process: 'curl', pid: 12, uid: 1000, unit: 'backup.service' };
-const at = (ms: number) => new Date(ms).toISOString();
+const at = (ms: number) => new Date(ms);
 const came = (since: number): Stay => ({ since, until: undefined, account: undefined });
 
 describe(Ledger, () => {

@@ -14,8 +14,16 @@ const certificate = (state: string, changes: Partial<CredentialStatus> = {}): Cr
 it.each([
   ['ok', ago(-600), []],
   ['renewing', ago(-600), []],
-  ['failing', ago(-600), [`the certificate of atm-fleet-mesh ends at ${ago(-600)}, and renewing it fails`]],
-  ['expired', ago(60), [`the certificate of atm-fleet-mesh expired at ${ago(60)}, and renewing it fails`]],
+  [
+    'failing',
+    ago(-600),
+    [`the certificate of atm-fleet-mesh ends at ${ago(-600).toISOString()}, and renewing it fails`],
+  ],
+  [
+    'expired',
+    ago(60),
+    [`the certificate of atm-fleet-mesh expired at ${ago(60).toISOString()}, and renewing it fails`],
+  ],
   // Without a certificate at all the link says what is wrong.
   ['failing', null, []],
 ])('a certificate whose renewal is %s, until %s', (state, valid_before, expected) => {

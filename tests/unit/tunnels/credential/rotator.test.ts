@@ -354,11 +354,13 @@ describe('the fallback', () => {
     await rotator.current(NEED);
     expect(rotator.status().static_key).toMatchObject({ removable: true });
     const needed = rotator.status().static_key?.last_needed_at;
-    expect(rotator.status().static_key?.verdict).toBe(`the static key was last needed at ${needed}; it can be removed`);
+    expect(rotator.status().static_key?.verdict).toBe(
+      `the static key was last needed at ${needed?.toISOString()}; it can be removed`,
+    );
     await rotator.stop();
     make(actor);
     await rotator.current(NEED);
-    expect(rotator.status().static_key?.last_needed_at).toBe(needed);
+    expect(rotator.status().static_key?.last_needed_at).toEqual(needed);
   });
 });
 

@@ -1,0 +1,33 @@
+import type { Config } from '../config/config.ts';
+import type { ConfigStatus } from '../telemetry/status/status.ts';
+
+/** The configuration in force, and what the last reload came to. */
+export class ConfigInForce {
+  #config: Config;
+  #loadedAt = new Date();
+  #lastReload: ConfigStatus['last_reload'] = null;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** From now on. Whether the reload that it is part of succeeds is told by {@link reloaded}. */
+  replace(config: Config): void {
+    this.#config = config;
+  }
+
+  /** @param error why the reload that began at `at` failed; null where it did not */
+  reloaded(at: Date, error: string | null): void {
+    if (error === null) this.#loadedAt = at;
+    this.#lastReload = { ok: error === null, at, error };
+  }
+
+  status(): ConfigStatus {
+    const { path, sha256 } = this.#config;
+    return { path, sha256, loaded_at: this.#loadedAt, last_reload: this.#lastReload };
+  }
+}

@@ -1,0 +1,136 @@
+import { type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
+import type { ControlPoint } from '../operator/control/point.ts';
+import type { Cutovers } from '../retirement/cutover/cutovers.ts';
+import type { Drain } from '../retirement/drain/drain.ts';
+import {
+  describeEvidence,
+  describePast,
+  evidenceAdvisories,
+  type PastStatus,
+} from '../retirement/evidence/describe.ts';
+import type { Recorder } from '../retirement/evidence/recorder.ts';
+import { advisoriesOf } from '../retirement/plan/advisories.ts';
+import { planStatus } from '../retirement/plan/status.ts';
+import type { PlanWatch } from '../retirement/plan/watch.ts';
+import type { Advisory } from '../telemetry/status/advisory.ts';
+import type {
+  LinkStatus,
+  OwnCutoverStatus,
+  OwnTunnelStatus,
+  Status,
+  TunnelStatus,
+  UsageCounts,
+  UsageStatus,
+} from '../telemetry/status/status.ts';
+import type { Clients } from '../tunnels/clients/clients.ts';
+import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
+import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
+import type { ConfigInForce } from './config-in-force.ts';
+import { overallState } from './overall.ts';
+
+/** Everybody who knows something of the daemon. None of them asks the daemon in turn. */
+export interface SnapshotSources {
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly inForce: ConfigInForce;
+  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels'>;
+  readonly cutovers: Pick<Cutovers, 'statusOf'>;
+  readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
+  readonly clients: Pick<Clients, 'of'>;
+  readonly drain: Pick<Drain, 'statusOf' | 'advisories'>;
+  readonly plan: Pick<PlanWatch, 'watched'>;
+  readonly control: Pick<ControlPoint, 'advisories'>;
+  readonly systemd: Systemd;
+}
+
+/** The one description of the daemon (SPEC section 4), built once from all who know a part of it. */
+export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
+  const { inForce, supervisor, recorder } = sources;
+  const links = supervisor.links();
+  const tunnels = supervisor.tunnels().map((own) => assembleTunnel(partsOf(own, sources, now)));
+  const evidence = describeEvidence(recorder.condition, recorder.head);
+  return {
+    schema: 1,
+    node: inForce.config.node,
+    version: sources.version,
+    now,
+    started_at: sources.startedAt,
+    ...overallState(tunnels),
+    config: inForce.status(),
+    plan: planStatus(sources.plan.watched),
+    systemd: systemdStatus(sources.systemd),
+    evidence,
+    links,
+    tunnels,
+    advisories: [...currentAdvisories(sources, links, now), ...evidenceAdvisories(evidence)],
+  };
+}
+
+/** What an operator should know, the evidence apart, which tells of its own trouble. */
+export function currentAdvisories(
+  { inForce, plan, control, drain }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'drain'>,
+  links: readonly LinkStatus[],
+  now: Date,
+): Advisory[] {
+  const policy = advisoriesOf(inForce.config, plan.watched, now);
+  return [...control.advisories(), ...policy, ...drain.advisories(), ...credentialAdvisories(links)];
+}
+
+function partsOf(
+  own: OwnTunnelStatus,
+  { cutovers, recorder, clients, drain }: SnapshotSources,
+  now: Date,
+): TunnelParts {
+  const history = recorder.historyOf(own.name);
+  return {
+    own,
+    cutover: cutovers.statusOf(own.name),
+    past: history && describePast(history, now.getTime()),
+    clients: own.direction === 'remote' ? undefined : clients.of(own.name, now),
+    retirement: own.state === 'draining' ? null : drain.statusOf(own.name, now),
+  };
+}
+
+/** What each part of the daemon knows of one tunnel. No part is optional: a forgotten one does not compile. */
+export interface TunnelParts {
+  readonly own: OwnTunnelStatus;
+  readonly cutover: OwnCutoverStatus | null;
+  /** Undefined while the evidence is not read. */
+  readonly past: PastStatus | undefined;
+  /** Undefined where its clients are on the far side. */
+  readonly clients: LedgerStatus | undefined;
+  readonly retirement: TunnelStatus['retirement'];
+}
+
+/** A tunnel's row of the snapshot, from all who know something of it. Pure. */
+export function assembleTunnel({ own, cutover, past, clients, retirement }: TunnelParts): TunnelStatus {
+  const { open, held } = own.usage;
+  const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
+  return {
+    ...own,
+    cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
+    usage: {
+      ...own.usage,
+      last_activity_at: last,
+      // Quiet is what the evidence has seen as well: without it nobody knows.
+      quiet_since: past === undefined || open + held > 0 ? null : last,
+      clients: clients?.clients ?? null,
+      other_clients: clients?.other_clients ?? null,
+    },
+    availability: past?.availability ?? null,
+    retirement,
+  };
+}
+
+/** Of those that went to the successor: none of it is use of the tunnel. */
+const NOBODY_LOOKED = {
+  quiet_since: null,
+  clients: null,
+  other_clients: null,
+} as const satisfies Omit<UsageStatus, keyof UsageCounts>;
+
+function later(a: Date | null, b: Date | null): Date | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? b : a;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { assembleTunnel, type TunnelParts } from '../../../src/daemon/snapshot.ts';
+import { ago, tunnelFixture } from '../../support/fakes/status-fixture.ts';
+
+const { cutover: _, availability: __, retirement: ___, usage, ...rest } = tunnelFixture();
+const { quiet_since: ____, clients: _____, other_clients: ______, ...counts } = usage;
+
+const assembled = (changes: Partial<TunnelParts> = {}) =>
+  assembleTunnel({
+    own: { ...rest, usage: counts },
+    cutover: null,
+    past: { last_activity_at: ago(600), availability: { '1h': 1 } },
+    clients: { clients: [], other_clients: null },
+    retirement: null,
+    ...changes,
+  });
+
+const idle = { ...rest, usage: { ...counts, open: 0, held: 0 } };
+
+describe('a row of the snapshot', () => {
+  it('dates the last use by the later of this run and of the evidence', () => {
+    expect(assembled().usage.last_activity_at).toEqual(ago(30));
+    const past = { last_activity_at: ago(10), availability: {} };
+    expect(assembled({ past }).usage.last_activity_at).toEqual(ago(10));
+  });
+
+  it('counts as quiet since the last use, once no client is open or held', () => {
+    expect(assembled().usage.quiet_since).toBeNull();
+    expect(assembled({ own: idle }).usage.quiet_since).toEqual(ago(30));
+    expect(assembled({ own: { ...idle, usage: { ...idle.usage, held: 1 } } }).usage.quiet_since).toBeNull();
+  });
+
+  it('says nothing of quiet and availability while the evidence is not read', () => {
+    const row = assembled({ own: idle, past: undefined });
+    expect([row.usage.quiet_since, row.availability]).toEqual([null, null]);
+    expect(row.usage.last_activity_at).toEqual(ago(30));
+  });
+
+  it('has no clients where they are on the far side', () => {
+    expect(assembled({ clients: undefined }).usage.clients).toBeNull();
+  });
+
+  it('never counts use of the successor as use of the tunnel', () => {
+    const cutover = { phase: 'committed', since: ago(60), reason: null, successor: 'here:1', usage: counts } as const;
+    const row = assembled({ own: idle, cutover });
+    expect(row.usage.open).toBe(0);
+    expect(row.cutover?.usage).toEqual({ ...counts, quiet_since: null, clients: null, other_clients: null });
+  });
+});
