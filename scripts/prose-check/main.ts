@@ -1,21 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdownProse } from './markdown-prose.ts';
 import { messageProse } from './message-prose.ts';
 import type { Match } from './word-list.ts';
 
-const USAGE = `usage: scripts/prose [--count] [FILE...]
+const USAGE = `usage: scripts/prose [--count] [PATH...]
 
 Checks the plain English of Markdown pages and of the texts in TypeScript sources: sentences of at most 25 words that begin
-with their subject, and none of the words of scripts/prose-check/word-list.ts. Without FILE: README, CONTRIBUTING, SECURITY,
-docs/, src/ and scripts/reference/. Pages that are generated are checked at their source.
+with their subject, and none of the words of scripts/prose-check/word-list.ts. A PATH is a file or a folder. Without PATH:
+README, CONTRIBUTING, SECURITY, docs/, src/ and scripts/reference/. Pages that are generated are checked at their source.
 
   --count  only the number of findings of each file, most first
 `;
 
-const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = /^(?:README|CONTRIBUTING|SECURITY|docs\/.*)\.md$/;
 const SOURCES = /^(?:src|scripts\/reference)\/.*\.ts$/;
 
@@ -28,7 +26,7 @@ function main(): number {
     process.stdout.write(USAGE);
     return 0;
   }
-  const files = positionals.length > 0 ? positionals : everyFile();
+  const files = positionals.length > 0 ? positionals.flatMap(filesAt).sort() : everyFile();
   const found = files.map((path) => ({ path, lines: findingsOf(path) }));
   const total = found.reduce((sum, { lines }) => sum + lines.length, 0);
   const bad = found.filter(({ lines }) => lines.length > 0);
@@ -41,12 +39,18 @@ function main(): number {
 }
 
 function everyFile(): string[] {
-  const below = (folder: string) =>
-    readdirSync(join(CHECKOUT, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
-  return [...readdirSync(CHECKOUT), ...['docs', 'src', 'scripts/reference'].flatMap(below)]
+  return [...readdirSync('.'), ...['docs', 'src', 'scripts/reference'].flatMap(filesAt)]
     .filter((path) => PAGES.test(path) || SOURCES.test(path))
-    .filter((path) => !readFileSync(join(CHECKOUT, path), 'utf8').startsWith('<!-- Generated'))
+    .filter((path) => !readFileSync(path, 'utf8').startsWith('<!-- Generated'))
     .sort();
+}
+
+/** The file itself, or the pages and sources of a folder. */
+function filesAt(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:md|ts)$/.test(name))
+    .map((name) => join(path, name));
 }
 
 function findingsOf(path: string): string[] {

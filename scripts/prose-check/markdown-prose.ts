@@ -12,15 +12,20 @@ const markdown = unified().use(remarkParse).use(remarkGfm);
 
 /** What is wrong with the prose of a Markdown page. Code is exempt; in a table only the words count, not the sentences. */
 export function markdownProse(page: string): Match[] {
-  const tree = markdown.parse(page);
-  const sentences = badSentences(toNlcst(tree, new VFile(page), ParseEnglish), page);
-  return [...sentences, ...wordsOf(tree)].sort((one, other) => one.offset - other.offset);
+  return matchesIn(markdown.parse(page), page).sort((one, other) => one.offset - other.offset);
 }
 
-function wordsOf(node: Nodes): Match[] {
-  if (node.type === 'text') {
-    const start = node.position?.start.offset ?? 0;
-    return bannedWords(node.value).map(({ offset, message }) => ({ offset: start + offset, message }));
+function matchesIn(node: Nodes, page: string): Match[] {
+  const inner = 'children' in node ? node.children.flatMap((child) => matchesIn(child, page)) : [];
+  switch (node.type) {
+    case 'text': {
+      const start = node.position?.start.offset ?? 0;
+      return bannedWords(node.value).map(({ offset, message }) => ({ offset: start + offset, message }));
+    }
+    case 'paragraph':
+      // Paragraph by paragraph: a list item without a full stop ends its sentence as well. A heading is no sentence.
+      return [...badSentences(toNlcst(node, new VFile(page), ParseEnglish), page), ...inner];
+    default:
+      return inner;
   }
-  return 'children' in node ? node.children.flatMap(wordsOf) : [];
 }

@@ -4,7 +4,7 @@ import { bannedOpener, type Match } from './word-list.ts';
 /** Words of one sentence at most. The house rule is 20; five more are for names and numbers. */
 const MOST_WORDS = 25;
 
-/** A question or a heading of a few words may begin as it likes. */
+/** A label of a few words may begin as it likes. */
 const FEWEST_WORDS = 5;
 
 /**

@@ -48,12 +48,19 @@ export interface Match {
 }
 
 export function bannedWords(text: string): Match[] {
-  return WORDS.flatMap(({ pattern, instead }) =>
+  const found = WORDS.flatMap(({ pattern, instead }) =>
     [...text.matchAll(pattern)].map(({ 0: word, index }) => ({
       offset: index,
+      end: index + word.length,
       message: `"${word.replace(/\s+/g, ' ')}": write ${instead}`,
     })),
   );
+  // Of two that overlap, as "what speaks against" and "speaks against it", the first is enough.
+  return found
+    .filter(
+      ({ offset, end }, index) => !found.slice(0, index).some((other) => other.offset < end && offset < other.end),
+    )
+    .map(({ offset, message }) => ({ offset, message }));
 }
 
 /** @param sentence the text of one sentence, with its final punctuation */

@@ -32,13 +32,24 @@ describe(markdownProse, () => {
     expect(messages(markdownProse(page))).toEqual([expect.stringContaining(`"${phrase}"`)]);
   });
 
+  it('takes each paragraph and each list item for itself', () => {
+    const item = words(14).slice(0, -1);
+    expect(markdownProse(`- ${item}\n- ${item}\n\n| a |\n| --- |\n| b |\n\n## ${item}\n\n${item}\n`)).toEqual([]);
+  });
+
+  it('says once what is wrong with overlapping phrases', () => {
+    expect(messages(markdownProse('Show what speaks against it.\n'))).toHaveLength(1);
+  });
+
   it('says where', () => {
     expect(markdownProse('A line.\n\nTo mend it.\n')).toMatchObject([{ offset: 12 }]);
   });
 
   it('wants the subject first, except in questions and short headings', () => {
     expect(messages(markdownProse('What works is kept until then.\n'))).toEqual([expect.stringContaining('"What"')]);
-    expect(markdownProse('# What it is\n\nWhat is it that you want?\n\nThis is what it does for you.\n')).toEqual([]);
+    expect(
+      markdownProse('# What it is and does on a node\n\nWhat is it that you want?\n\nThis is what it does for you.\n'),
+    ).toEqual([]);
   });
 });
 
