@@ -96,9 +96,9 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     waitForTunnel: async (state, name = Object.keys(plan.tunnels)[0] ?? '', ms?) =>
       tunnelOf(await waitFor((status) => findTunnel(status, name)?.state === state, ms), name),
     reload: async () => {
-      const before = (await daemon.status()).config.last_reload?.at;
+      const before = (await daemon.status()).config.last_reload?.at.getTime();
       daemon.signal('SIGHUP');
-      return waitFor(({ config }) => config.last_reload !== null && config.last_reload.at !== before);
+      return waitFor(({ config }) => config.last_reload !== null && config.last_reload.at.getTime() !== before);
     },
     answersOn: (port) =>
       waitUntil(`the endpoint answers on port ${port}`, () =>

@@ -51,7 +51,7 @@ describe(shellWord, () => {
     ["it's", "'it'\\''s'"],
     ['$(reboot)', "'$(reboot)'"],
     ['', "''"],
-  ])('%j becomes %s', (text, word) => {
+  ])('quotes %j as %s', (text, word) => {
     expect(shellWord(text)).toBe(word);
   });
 });

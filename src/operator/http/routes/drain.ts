@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sleep } from '../../../base/async/sleep.ts';
 import { parseDuration } from '../../../config/duration.ts';
-import { type DrainAnswer, isPassed } from '../../../retirement/drain/answer.ts';
+import { isPassed, type VerdictAnswer } from '../../../retirement/drain/answer.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { type Problem, sendProblem } from '../problem.ts';
 import { invalid, oneOf, readQuery, text } from '../query.ts';
@@ -56,11 +56,11 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
 
 /** The last answer before the deadline, or the first one that opens the gate. Ends with the client, and with `over`. */
 async function untilPassed(
-  look: () => DrainAnswer | undefined,
+  look: () => VerdictAnswer | undefined,
   deadline: number,
   { raw: { socket } }: FastifyRequest,
   over: AbortSignal,
-): Promise<DrainAnswer | undefined> {
+): Promise<VerdictAnswer | undefined> {
   const { timeout = 0 } = socket;
   // The server ends connections that move nothing: this one is waited on.
   socket.setTimeout(timeout + LONGEST_WAIT_MS);
@@ -78,7 +78,7 @@ async function untilPassed(
 }
 
 /** The same body as ever: only the status says no. */
-function shut(reply: FastifyReply, answer: DrainAnswer): FastifyReply {
+function shut(reply: FastifyReply, answer: VerdictAnswer): FastifyReply {
   return reply
     .code(503)
     .header('retry-after', String(retryAfterS(answer)))
@@ -86,7 +86,7 @@ function shut(reply: FastifyReply, answer: DrainAnswer): FastifyReply {
 }
 
 /** It cannot be earlier than when the last of its reasons clears. */
-function retryAfterS({ blockers, unknowns, checked_at }: DrainAnswer): number {
+function retryAfterS({ blockers, unknowns, checked_at }: VerdictAnswer): number {
   const clearing = [...blockers, ...unknowns].map(({ clears_at }) => clears_at);
   const times = clearing.filter((time) => time !== null).sort();
   const last = clearing.includes(null) ? undefined : times.at(-1);

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { EventsAnswer } from '../../../retirement/evidence/answer.ts';
+import type { EventsAnswer } from '../../../retirement/evidence/entry.ts';
 import {
   isSelected,
   parseSince,

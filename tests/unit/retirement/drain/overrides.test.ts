@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { finding } from '../../../../src/retirement/drain/finding.ts';
-import { closingCommand, overrideFault, withOverrides } from '../../../../src/retirement/drain/retire.ts';
+import { overrideFault, withOverrides } from '../../../../src/retirement/drain/overrides.ts';
 import { BLOCKER_CODES, UNKNOWN_CODES } from '../../../../src/telemetry/status/finding-codes.ts';
 
 const override = (code: string, reason = 'I say so') => ({ code, reason });
@@ -29,11 +29,4 @@ describe('an override', () => {
     expect(left.map(({ code }) => code)).toEqual(['recent_use', 'observation_gap']);
     expect(used).toEqual([override('wave_open')]);
   });
-});
-
-it.each([
-  ['forward-18000', false, 'systemctl disable --now fleet-mesh-forward@18000.socket'],
-  ['tunnel-hub', true, 'systemctl --user disable --now fleet-mesh-tunnel-hub.socket'],
-])('the port of the socket %s is closed by its unit', (socket, isUser, expected) => {
-  expect(closingCommand(socket, isUser)).toBe(expected);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandEnvironment } from '../../../../src/tunnels/credential/command-environment.ts';
+import { commandEnvironment } from '../../../../src/tunnels/credential/cert-command.ts';
 
 describe(commandEnvironment, () => {
   it.each([

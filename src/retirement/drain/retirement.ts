@@ -5,13 +5,13 @@ import type { Advisory } from '../../telemetry/status/advisory.ts';
 import type { TunnelStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
-import type { DrainAnswer } from './answer.ts';
-import { RetiredTunnels } from './retired.ts';
+import type { VerdictAnswer } from './answer.ts';
+import { RetiredTunnels, retiredFile } from './retired.ts';
 import { Successors } from './successors.ts';
 import type { Verdict } from './verdict.ts';
 import { Verdicts, type VerdictsDependencies } from './verdicts.ts';
 
-export interface DrainDependencies extends Omit<VerdictsDependencies, 'successors' | 'retired'> {
+export interface RetirementDependencies extends Omit<VerdictsDependencies, 'successors' | 'retired'> {
   /** From this node to where successors are. */
   readonly source: ChannelSource;
   readonly log: Logger;
@@ -20,16 +20,16 @@ export interface DrainDependencies extends Omit<VerdictsDependencies, 'successor
 }
 
 /** The way of the tunnels out of service: what is watched for it, the verdicts, and which of them are gone. */
-export class Drain {
-  readonly #deps: DrainDependencies;
+export class Retirement {
+  readonly #deps: RetirementDependencies;
   readonly #successors: Successors;
   readonly #verdicts: Verdicts;
   readonly retired: RetiredTunnels;
 
-  constructor({ stateDir }: { readonly stateDir: string }, deps: DrainDependencies) {
+  constructor({ stateDir }: { readonly stateDir: string }, deps: RetirementDependencies) {
     this.#deps = deps;
     this.#successors = new Successors(deps);
-    this.retired = new RetiredTunnels(stateDir, deps.log);
+    this.retired = new RetiredTunnels(retiredFile(stateDir), deps.log);
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 
@@ -44,7 +44,10 @@ export class Drain {
     this.#successors.apply(tunnels);
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
     await this.retired.remove(gone).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'retired.not_kept', err }, 'retired tunnels that are gone could not be forgotten');
+      this.#deps.log.error(
+        { event: 'retired.not_kept', err },
+        'removed tunnels could not be taken off the list of retired ones',
+      );
     });
   }
 
@@ -69,7 +72,7 @@ export class Drain {
   }
 
   /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
-  answer(name: string, now: Date): DrainAnswer | undefined {
+  answer(name: string, now: Date): VerdictAnswer | undefined {
     return this.#verdicts.answer(name, now);
   }
 
@@ -84,7 +87,7 @@ export class Drain {
       ...(trouble === undefined ? [] : [{ code: 'retirement_unreadable' as const, message: trouble }]),
       ...names.map((name) => ({
         code: 'tunnel_retired' as const,
-        message: `${name} is retired since ${this.retired.of(name)?.at}: take it out of the configuration once nobody needs its local port`,
+        message: `${name} is retired since ${this.retired.of(name)?.at}: remove it from the configuration once no client needs its local port`,
       })),
     ];
   }

@@ -1,8 +1,4 @@
-import { formatAddress } from '../../base/net/address.ts';
-import type { TunnelConfig } from '../../config/config.ts';
-import { formatDuration } from '../../config/duration.ts';
 import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-codes.ts';
-import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -44,31 +40,4 @@ export function withOverrides({ blockers, unknowns }: Verdict, overrides: readon
     left: [...blockers.filter(({ code }) => !taken.has(code)), ...unknowns],
     used: overrides.filter(({ code }) => blockers.some((blocker) => blocker.code === code)),
   };
-}
-
-/** How a tunnel is retired, in the words that `--dry-run` shows. Pure. */
-export function stepsOf(
-  { name, host, listen, drain }: TunnelConfig,
-  { usage, route }: Pick<OwnTunnelStatus, 'usage' | 'route'>,
-  graceMs: number,
-  closeSocket: string | undefined,
-): string[] {
-  const successor = drain?.successor;
-  const where = formatAddress(listen);
-  const open = usage.open + usage.held;
-  return [
-    ...(open > 0 ? [`${open} of its connections get ${formatDuration(graceMs)} to end, and are reset then`] : []),
-    `the SSH forward over ${host} ends for good, across restarts; sessions that no other tunnel needs end with it`,
-    route === 'successor' && successor
-      ? `${where} stays with the successor ${formatAddress(successor.target)} until ${name} is taken out of the configuration`
-      : `nothing listens on ${where} any more`,
-    ...(closeSocket === undefined ? [] : [`systemd still holds the port: \`${closeSocket}\``]),
-    `the way back: \`fleet-mesh up ${name}\`${drain?.rollback === undefined ? '' : `; ${drain.rollback}`}`,
-  ];
-}
-
-/** The command that closes a port which systemd holds; the socket is named by `FileDescriptorName=` of its unit. Pure. */
-export function closingCommand(socket: string, isUserUnit: boolean): string {
-  const unit = socket.replace(/^forward-(\d+)$/, 'forward@$1');
-  return `systemctl ${isUserUnit ? '--user ' : ''}disable --now fleet-mesh-${unit}.socket`;
 }
