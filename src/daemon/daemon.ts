@@ -110,9 +110,10 @@ export class Daemon {
       metrics: this.#metrics,
       log,
       note: this.#note,
-      listenFor: (tunnel) =>
-        this.#clients.watching(tunnel, listenFor(tunnel, systemd.sockets), this.#cutovers.junctionOf(tunnel)),
-      junctionOf: (tunnel) => this.#cutovers.junctionOf(tunnel),
+      entranceOf: (tunnel) => {
+        const junction = this.#cutovers.junctionOf(tunnel);
+        return this.#clients.watching(tunnel, { listen: listenFor(tunnel, systemd.sockets), junction });
+      },
       retired: (tunnel) => this.#retirement.retired.of(tunnel),
       random: Math.random,
     });

@@ -26,7 +26,7 @@ const GHOST = {
   link: 'up',
   tunnel: 'down',
   tunnelCode: 'remote_listen_in_use',
-  reason: /is still held, as it seems by our own lost session/,
+  reason: /is still held, probably by our own lost session/,
   withinMs: 10_000,
 } as const;
 

@@ -8,7 +8,7 @@ import type {
   Status,
   TunnelStatus,
 } from '../../telemetry/status/status.ts';
-import { clientText } from '../../tunnels/clients/words.ts';
+import { clientText } from '../../tunnels/clients/client.ts';
 
 /** Why a tunnel is as it is. */
 export interface Explanation {

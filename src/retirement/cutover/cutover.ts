@@ -1,11 +1,11 @@
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
-import { messageOf, type TunnelError } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
-import { Junction } from '../../tunnels/forward/junction.ts';
+import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
 import { Journal, type JournalDependencies, type Progress } from './journal.ts';
 import { isUnderWay, type Position, restingRoute } from './phase.ts';
@@ -143,12 +143,12 @@ export class Cutover {
   /** Where it leads while nothing is under way. */
   #settle(): void {
     const away = restingRoute(this.position) === 'successor';
-    this.junction.release(away ? this.#detour('reset', () => {}) : undefined);
+    this.junction.release(away ? this.#detour({ kind: 'committed' }) : undefined);
   }
 
-  #detour(otherwise: 'reset' | 'tunnel', onTaken: (error: TunnelError | undefined) => void) {
+  #detour(terms: DetourTerms): Detour | undefined {
     const target = this.#successor?.target;
-    return target && { source: this.#direct, target, usage: this.#usage, otherwise, onTaken };
+    return target && { ...terms, source: this.#direct, target, usage: this.#usage };
   }
 
   async #run(task: CutoverTask, progress: Progress, signal: AbortSignal): Promise<Outcome> {
@@ -195,7 +195,7 @@ export class Cutover {
         await this.#journal.advance({ kind: 'quiet' }, progress, inTime);
       });
       const staying = this.junction.through;
-      this.junction.release(this.#detour('tunnel', (error) => trial.taken(error)));
+      this.junction.release(this.#detour({ kind: 'trial', onTaken: (error) => trial.taken(error) }));
       if (staying > 0) progress(staysOn(staying));
       await this.#journal.advance({ kind: 'switched' }, progress, failure.signal);
       await verify(successor, trial, (over) => probeOnce(successor, this.#asking, over), failure.signal);

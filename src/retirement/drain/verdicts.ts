@@ -1,7 +1,7 @@
 import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ClientStatus, TunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
-import { clientText } from '../../tunnels/clients/words.ts';
+import { clientText } from '../../tunnels/clients/client.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { tellFinding, type VerdictAnswer } from './answer.ts';

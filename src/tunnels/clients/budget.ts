@@ -1,11 +1,11 @@
 export interface BudgetOptions {
   /** Share of all time that may be spent in the long run, from 0 to 1. */
   readonly share: number;
-  /** Milliseconds that may be spent at once after a time of rest. */
+  /** Milliseconds that may be spent at once after a rest. */
   readonly burstMs: number;
 }
 
-/** How much time some work may take: a token bucket that is filled with time. Pure; all times in milliseconds, monotonic. */
+/** How much time some work may take: a token bucket that fills with time. Pure; all times in monotonic milliseconds. */
 export class Budget {
   readonly #options: BudgetOptions;
   #leftMs: number;
@@ -17,13 +17,13 @@ export class Budget {
     this.#at = now;
   }
 
-  /** So much was spent, up to now. It may be more than there was: the next wait is longer then. */
+  /** Takes `ms` out of the budget. More than is left may be spent: the next wait is then longer. */
   spend(ms: number, now: number): void {
     this.#refill(now);
     this.#leftMs -= ms;
   }
 
-  /** How long to wait before more may be spent; 0 for not at all. */
+  /** How long to wait before more may be spent; 0: spend now. */
   waitMs(now: number): number {
     this.#refill(now);
     return this.#leftMs > 0 ? 0 : Math.ceil((1 - this.#leftMs) / this.#options.share);

@@ -4,15 +4,18 @@ export interface Membership {
   readonly pod: string | null;
 }
 
-/** A pod's uid, as both cgroup drivers write it (systemd's with `_`, where `-` means a level); of a static pod, a digest. */
+/**
+ * A pod's uid, as both cgroup drivers write it (systemd's with `_`, where `-` means a level); of a static pod, a
+ * digest.
+ */
 const POD = /(?:^|[/-])pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?(?:\/|$)/;
 
 const UNIT = /^[\w:.\\@-]+\.(?:service|scope|socket|mount|swap)$/;
 const USER_MANAGER = /^user@\d+\.service$/;
 
 /**
- * Reads /proc/PID/cgroup (cgroups(7)): version 2, version 1, or both. The hierarchy that systemd keeps says the unit. Pure;
- * whatever it does not understand is not known.
+ * Reads /proc/PID/cgroup (cgroups(7)): version 2, version 1, or both. The hierarchy that systemd keeps names the unit.
+ * Pure; a line that it does not understand tells nothing.
  */
 export function membershipOf(text: string): Membership {
   const paths = text.split('\n').flatMap((line) => {
@@ -30,7 +33,7 @@ function podOf(path: string): string | undefined {
   return path.includes('kubepods') ? POD.exec(path)?.[1]?.replaceAll('_', '-') : undefined;
 }
 
-/** The outermost unit is the one: what is below it is a cgroup of its own making, unless it is a user's manager. */
+/** The outermost unit counts: a unit makes its own cgroups below itself. A user's manager is the exception. */
 function unitOf(path: string): string | undefined {
   // systemd writes an underscore before names that cgroupfs has files of.
   const names = path.split('/').map((name) => name.replace(/^_/, ''));

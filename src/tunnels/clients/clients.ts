@@ -5,15 +5,19 @@ import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
 
-/** What is known of the way that clients go. */
-const ALWAYS_THROUGH: { readonly mayLeadThrough: boolean } = { mayLeadThrough: true };
+/** Where clients come in: as much of a forward's entrance as matters here. */
+interface WatchedEntrance {
+  readonly listen: Listen;
+  /** `committed`: new clients cannot get into the tunnel any more. */
+  readonly junction: { readonly way: { readonly kind: string } };
+}
 
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
 export class Clients {
   readonly #resolver: ClientResolver;
   readonly #ledgers = new Map<string, Ledger>();
 
-  /** @param signal ends looking for them */
+  /** @param signal ends every search for clients */
   constructor(metrics: Pick<Metrics, 'clientLookups' | 'clientLookupSeconds'>, signal: AbortSignal) {
     this.#resolver = new ClientResolver(
       {
@@ -25,20 +29,22 @@ export class Clients {
   }
 
   /**
-   * The same listeners, but who comes to them is noted, as long as somebody who comes can get into the tunnel. A tunnel of
-   * that name has no clients yet.
+   * The same entrance, which counts its clients from now on, as long as new clients can get into the tunnel. Earlier
+   * clients of a tunnel of that name are forgotten.
    */
-  watching(tunnel: string, listen: Listen, way = ALWAYS_THROUGH): Listen {
+  watching<Entrance extends WatchedEntrance>(tunnel: string, entrance: Entrance): Entrance {
+    const { listen, junction } = entrance;
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
-    return (address, onConnection, onError) => {
+    const watched: Listen = (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
-        const counted = way.mayLeadThrough;
+        const counted = junction.way.kind !== 'committed';
         onConnection(socket);
         if (counted) this.#note(ledger, socket);
       };
       return listen(address, accept, onError);
     };
+    return { ...entrance, listen: watched };
   }
 
   /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */
@@ -56,7 +62,7 @@ export class Clients {
     socket.once('close', () => ledger.end(stay, Date.now()));
     const { remoteAddress, remotePort, localAddress, localPort } = socket;
     if (remoteAddress === undefined || localAddress === undefined) {
-      // A Unix socket, whose peer Node does not tell (SO_PEERCRED), or a client that is gone already.
+      // A Unix socket, whose peer Node does not tell (SO_PEERCRED), or a client that has already gone.
       ledger.count(stay, UNKNOWN);
       return;
     }

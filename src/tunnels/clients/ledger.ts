@@ -1,16 +1,16 @@
 import type { ClientStatus, OtherClientsStatus } from '../../telemetry/status/status.ts';
 import { type Client, clientKey, UNKNOWN } from './client.ts';
 
-/** More clients than anybody reads about are not kept apart. */
+/** More clients than this are counted together: no person reads a longer list. */
 const MOST_CLIENTS = 32;
 
 interface Account {
   client: Client;
   open: number;
   total: number;
-  /** Milliseconds since the epoch; while connections are open it is now. */
+  /** Milliseconds since the epoch, as of the last close; a client with open connections is seen now. */
   lastSeen: number;
-  /** Where it is counted since it fell off the list. */
+  /** Where the account is counted since it fell off the list. */
   movedTo: Account | undefined;
 }
 
@@ -28,9 +28,9 @@ export interface LedgerStatus {
 }
 
 /**
- * The clients of one tunnel, bounded in number: the least recently seen falls off the list and is counted with the others,
- * those that nobody looked at. Connections are counted once it is known whose they are. Times in milliseconds since the
- * epoch.
+ * The clients of one tunnel, bounded in number: the least recently seen falls off the list and is counted with the
+ * others, those that nobody looked at. Connections are counted once it is known whose they are. Times in milliseconds
+ * since the epoch.
  */
 export class Ledger {
   readonly #most: number;
@@ -42,12 +42,15 @@ export class Ledger {
     this.#others = { client: UNKNOWN, open: 0, total: 0, lastSeen: 0, movedTo: undefined };
   }
 
-  /** Connections that are open, by whomever. */
+  /** Open connections of all clients. */
   get open(): number {
     return [...this.#accounts.values(), this.#others].reduce((sum, { open }) => sum + open, 0);
   }
 
-  /** Whose connection it is; undefined where nobody has looked. It may have ended. Once for each stay. */
+  /**
+   * Counts a connection for its client; undefined when nobody was looked for. The connection may have ended. Once per
+   * stay.
+   */
   count(stay: Stay, client: Client | undefined): void {
     const account = client === undefined ? this.#others : this.#accountOf(client);
     stay.account = account;
@@ -57,7 +60,7 @@ export class Ledger {
     if (this.#accounts.size > this.#most) this.#dropOne(account);
   }
 
-  /** It has ended, counted or not. */
+  /** The connection has ended, counted or not. */
   end(stay: Stay, at: number): void {
     stay.until = at;
     const account = stay.account?.movedTo ?? stay.account;
@@ -95,7 +98,7 @@ export class Ledger {
     return account;
   }
 
-  /** Never the newest: it has just come. */
+  /** Never drops the newest, which has just come. */
   #dropOne(newest: Account): void {
     const now = Number.MAX_SAFE_INTEGER;
     const candidates = [...this.#accounts].filter(([, account]) => account !== newest);

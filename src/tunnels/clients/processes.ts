@@ -10,7 +10,7 @@ export interface Holder extends Membership {
 
 /** What this process may see of others (ptrace(2), "Ptrace access mode checking"). */
 export interface Sight {
-  /** The descriptors of everybody: to trace them, and to open directories of others. */
+  /** The descriptors of all users: this needs the right to trace processes and to open their directories. */
   readonly everybody: boolean;
   readonly uid: number;
 }
@@ -19,6 +19,15 @@ export interface Sight {
 const DAC_OVERRIDE = 1n;
 const DAC_READ_SEARCH = 2n;
 const SYS_PTRACE = 19n;
+
+/** The text of /proc/self/FILE; empty where that cannot be read. */
+export function readOwn(file: string): string {
+  try {
+    return readFileSync(`/proc/self/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 /** Of this process, by the text of /proc/self/status. Pure. */
 export function sightOf(status: string, uid: number): Sight {
@@ -32,11 +41,13 @@ export function processName(comm: string): string {
   return printable(comm.replace(/\n$/, ''), 64);
 }
 
-/** What is looked for: sockets, inode by uid. What is found is taken out of it. */
+/** The sockets to find: the uid by the inode. A search takes out what it finds. */
 export type Wanted = Map<string, number>;
 export type OnFound = (inode: string, holder: Holder) => void;
 
-/** Looks for the holders of those sockets among these processes. Each step is a system call or two of some microseconds. */
+/**
+ * Searches these processes for the holders of those sockets. Each step is one or two system calls of some microseconds.
+ */
 export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: OnFound): Generator<void, void> {
   for (const pid of pids) {
     for (const fd of descriptorsOf(pid)) {
@@ -56,7 +67,7 @@ export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: On
   }
 }
 
-/** The same among all that may be looked at, the likeliest first. */
+/** Searches all processes that this one may look at, the likeliest first. */
 export function* searchAll(
   known: ReadonlySet<number>,
   sight: Sight,
@@ -66,7 +77,10 @@ export function* searchAll(
   yield* searchAmong(yield* candidates(new Set(wanted.values()), known, sight), wanted, onFound);
 }
 
-/** Who has called before, then the users that made the sockets, then the youngest; this process, with all its sockets, last. */
+/**
+ * Earlier clients first, then processes of the sockets' users, then the youngest; last this process, with all its
+ * sockets.
+ */
 function* candidates(
   uids: ReadonlySet<number>,
   known: ReadonlySet<number>,

@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises';
 import type { Family } from './socket-table.ts';
 
-/** A table beyond this size is read no further: it is that of a machine with a hundred thousand connections. */
+/** A table is read up to this size, that of a machine with a hundred thousand connections. */
 const MOST_BYTES = 16 * 1_024 * 1_024;
 
 /**
- * The lines of this network namespace's table, as the kernel makes them, about thirty at a time. Read by the thread pool,
- * because the kernel passes over its whole hash table, which takes milliseconds even where that is empty. Never rejects:
- * what cannot be read has no lines.
+ * The lines of this network namespace's table, as the kernel makes them, about thirty at a time. The thread pool reads
+ * them, because the kernel walks its whole hash table, which takes milliseconds even when the table is empty. Never
+ * rejects: a table that cannot be read has no lines.
  */
 export async function* readTable(family: Family): AsyncGenerator<readonly string[], void> {
   // Not /proc/net: under ProcSubset=pid there is none.
@@ -25,7 +25,7 @@ export async function* readTable(family: Family): AsyncGenerator<readonly string
       yield lines;
     }
   } catch {
-    // It ends here, then.
+    // The table ends here.
   } finally {
     await file.close();
   }

@@ -1,72 +1,76 @@
-import { readFileSync } from 'node:fs';
 import { sleep } from '../../base/async/sleep.ts';
 import { parseIp } from '../../base/net/ip.ts';
 import { Budget } from './budget.ts';
 import { type Client, UNKNOWN } from './client.ts';
-import { type Holder, type OnFound, type Sight, searchAll, searchAmong, sightOf, type Wanted } from './processes.ts';
+import { type Holder, type OnFound, readOwn, type Wanted } from './processes.ts';
 import { readTable } from './read-table.ts';
-import { type Family, type Peer, parseRow, portsIn, portsOf, rowKey, type SocketRow } from './socket-table.ts';
-import { isRealUid } from './uid-map.ts';
+import { HolderSearch } from './search.ts';
+import {
+  type Family,
+  isRealUid,
+  type Peer,
+  parseRow,
+  portsIn,
+  portsOf,
+  rowKey,
+  type SocketRow,
+} from './socket-table.ts';
 
-/** A connection whose client is asked for. */
+/** A connection whose client shall be found. */
 export interface Question {
   readonly peer: Peer;
-  /** Whether it is still there: only then can anybody be found. */
+  /** Whether the connection is still open: only then can its client be found. */
   isOpen(): boolean;
-  /** The answer, once; undefined when nobody has looked. */
+  /** Takes the answer, once; undefined when the client was not looked for. */
   answer(client: Client | undefined): void;
 }
 
 export interface ResolverDependencies {
   /** One question was answered. */
   onAnswered(result: 'found' | 'unknown' | 'skipped'): void;
-  /** So many seconds of work it took to look for some of them at once. */
+  /** One look, for some questions at once, took so many seconds of work. */
   onLooked(seconds: number): void;
 }
 
-/** Whoever comes while so many wait is not looked at. */
+/** While so many questions wait, new ones are not looked up. */
 const MOST_WAITING = 4_096;
-/** Clients that will call again, mostly. */
-const MOST_KNOWN = 64;
-/** With so few waiting there is time to look for each at once, before it is gone. */
+/** With so few waiting there is time to look for each at once, before the client is gone. */
 const FEW = 4;
 
-/** Of this thread, on which all connections are served. */
-const LOOP = { share: 0.02, burstMs: 10 };
-/** It does nothing else for so many milliseconds at most. */
-const SLICE_MS = 0.5;
-/** Of the thread pool and the kernel. */
+/**
+ * The share of time, in the thread pool and the kernel, for reading the tables; after a rest, a burst finds short
+ * clients.
+ */
 const READING = { share: 0.05, burstMs: 100 };
-/** Whoever was not found until then, in milliseconds, is not found. */
-const SEARCH_MS = 10_000;
 
 const FAMILIES: readonly Family[] = ['tcp', 'tcp6'];
 
 /**
- * Finds out of /proc who is at the other end of a local connection: the socket by its addresses in /proc/self/net/tcp, the
- * process by its descriptors. Beside the data path, never in it: nobody waits for an answer, questions are collected and
- * looked up together, and all of it keeps to a budget. Beyond that it samples.
+ * Finds in /proc who is at the other end of a local connection: the socket by its addresses in /proc/self/net/tcp, the
+ * process by its descriptors. All this is beside the data path: no connection waits for an answer, questions are looked
+ * up together, and the work keeps to a budget. Beyond the budget, the resolver samples.
  */
 export class ClientResolver {
   readonly #deps: ResolverDependencies;
   readonly #signal: AbortSignal;
-  readonly #sight: Sight;
   readonly #uidMap: string;
-  readonly #loop = new Budget(LOOP, performance.now());
+  readonly #search: HolderSearch;
   readonly #reading = new Budget(READING, performance.now());
-  /** Processes that were found, the latest last. */
-  readonly #known = new Set<number>();
-  /** By {@link portsOf}. A line of the table is held against those that wait at that moment: many live for milliseconds. */
+  /**
+   * By {@link portsOf}. A line of the table is compared with all that wait at that moment: many live for milliseconds.
+   */
   readonly #waiting = new Map<number, Question>();
   #running = false;
-  /** By the look that is under way, in milliseconds. */
+  /** What the current look has spent, in milliseconds. */
   #spentMs = 0;
 
-  /** @param signal ends it: what is asked from then on is not looked up */
+  /** @param signal ends the resolver: later questions are not looked up */
   constructor(deps: ResolverDependencies, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = signal;
-    this.#sight = sightOf(readOwn('status'), process.geteuid?.() ?? -1);
+    this.#search = new HolderSearch(signal, (ms) => {
+      this.#spentMs += ms;
+    });
     this.#uidMap = readOwn('uid_map');
   }
 
@@ -103,7 +107,10 @@ export class ClientResolver {
     this.#running = false;
   }
 
-  /** Reads the tables once, until these have been recognized or are gone. Whoever comes meanwhile may be as well. */
+  /**
+   * Reads the tables once, until these questions are answered or gone. Questions that come meanwhile may be answered
+   * too.
+   */
   async #look(questions: readonly Question[]): Promise<void> {
     const late: Sighting[] = [];
     const areLeft = () => questions.some((each) => this.#waiting.get(portsOf(each.peer)) === each && each.isOpen());
@@ -112,7 +119,7 @@ export class ClientResolver {
       let from = performance.now();
       for await (const lines of readTable(family)) {
         const sightings = this.#recognize(lines, family);
-        this.#spend(this.#reading, from);
+        this.#spend(from);
         if (sightings.length > 0) late.push(...(await this.#nameAtOnce(sightings)));
         if (this.#signal.aborted || !areLeft()) break;
         from = performance.now();
@@ -121,7 +128,7 @@ export class ClientResolver {
     await this.#name(late);
   }
 
-  /** Those whose sockets these lines are; they wait no longer. */
+  /** The questions whose sockets these lines show; they no longer wait. */
   #recognize(lines: readonly string[], family: Family): Sighting[] {
     return lines.flatMap((line) => {
       const ports = portsIn(line);
@@ -134,70 +141,39 @@ export class ClientResolver {
     });
   }
 
-  /** Before they are gone, as far as there is the time. Returns those who are still to be named. */
+  /** Finds clients before they are gone, as far as the budget allows. Returns those that remain to be named. */
   async #nameAtOnce(sightings: readonly Sighting[]): Promise<readonly Sighting[]> {
-    if (this.#loop.waitMs(performance.now()) > 0) return sightings;
-    const latest = [...this.#known].reverse();
-    const left = await this.#search(sightings, 0, (wanted, onFound) => searchAmong(latest, wanted, onFound));
+    if (!this.#search.rested) return sightings;
+    const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongKnown(wanted, onFound));
     if (left.length === 0 || this.#waiting.size > FEW) return left;
     await this.#name(left);
     return [];
   }
 
-  /** Whoever is not found is known by the socket's user alone. */
+  /** A client that is not found is known by its socket's user alone. */
   async #name(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0) return;
-    const search: Search = (wanted, onFound) => searchAll(this.#known, this.#sight, wanted, onFound);
-    for (const sighting of await this.#search(sightings, SEARCH_MS, search)) this.#tell(sighting, undefined);
+    const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongAll(wanted, onFound));
+    for (const sighting of left) this.#tell(sighting, undefined);
   }
 
-  /** Returns those who were not found. */
-  async #search(sightings: readonly Sighting[], withinMs: number, search: Search): Promise<Sighting[]> {
+  /** Returns those that were not found. */
+  async #find(sightings: readonly Sighting[], search: Search): Promise<Sighting[]> {
     const left = new Map(sightings.map((sighting) => [sighting.row.inode, sighting]));
     const wanted = new Map(sightings.map(({ row }) => [row.inode, row.uid]));
-    const steps = search(wanted, (inode, holder) => {
+    await search(wanted, (inode, holder) => {
       const sighting = left.get(inode);
       left.delete(inode);
-      this.#remember(holder.pid);
       if (sighting !== undefined) this.#tell(sighting, holder);
     });
-    await this.#inSlices(steps, withinMs);
     return [...left.values()];
   }
 
-  async #inSlices(steps: Generator<void, void>, withinMs: number): Promise<void> {
-    const deadline = performance.now() + withinMs;
-    try {
-      for (;;) {
-        const from = performance.now();
-        let { done } = steps.next();
-        while (done !== true && performance.now() - from < SLICE_MS) ({ done } = steps.next());
-        const to = this.#spend(this.#loop, from);
-        if (done === true || to >= deadline) return;
-        await sleep(Math.max(1, this.#loop.waitMs(to)), this.#signal).catch(() => {});
-        if (this.#signal.aborted) return;
-      }
-    } finally {
-      // Whatever it has open.
-      steps.return();
-    }
-  }
-
-  /** What was done since `from`; returns when that is over. */
-  #spend(budget: Budget, from: number): number {
+  /** Reading took the time since `from`. */
+  #spend(from: number): void {
     const to = performance.now();
-    budget.spend(to - from, to);
+    this.#reading.spend(to - from, to);
     this.#spentMs += to - from;
-    return to;
-  }
-
-  #remember(pid: number): void {
-    this.#known.delete(pid);
-    this.#known.add(pid);
-    for (const oldest of this.#known) {
-      if (this.#known.size <= MOST_KNOWN) return;
-      this.#known.delete(oldest);
-    }
   }
 
   #tell({ question, row }: Sighting, holder: Holder | undefined): void {
@@ -216,20 +192,12 @@ interface Sighting {
   readonly row: SocketRow;
 }
 
-type Search = (wanted: Wanted, onFound: OnFound) => Generator<void, void>;
+type Search = (wanted: Wanted, onFound: OnFound) => Promise<void>;
 
-/** The address of somebody who is not on this machine's own loopback. */
+/** The address of a caller outside this machine's loopback; null for one inside. */
 function foreign(address: string): string | null {
   const ip = parseIp(address);
   if (ip === undefined) return address;
   const loopback = ip.length === 4 ? ip[0] === 127 : ip.every((byte, index) => byte === (index === 15 ? 1 : 0));
   return loopback ? null : address;
-}
-
-function readOwn(file: string): string {
-  try {
-    return readFileSync(`/proc/self/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
 }

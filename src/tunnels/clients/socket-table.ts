@@ -1,7 +1,7 @@
 import { endianness } from 'node:os';
 import { type Ip, parseIp } from '../../base/net/ip.ts';
 
-/** Both ends of a connection, as the one who accepted it sees them. */
+/** Both ends of a connection, as the accepting side sees them. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
@@ -23,8 +23,8 @@ const LITTLE = endianness() === 'LE';
 const MAPPED = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /**
- * How /proc/net/tcp (proc(5)) or tcp6 writes the peer's own socket of this connection; undefined where that table cannot
- * have it. An IPv4 client may have an IPv6 socket, whose row is in tcp6 with mapped addresses.
+ * How /proc/net/tcp (proc(5)) or tcp6 writes the peer's own socket of this connection; undefined where that table
+ * cannot have it. An IPv4 client may have an IPv6 socket, whose row is in tcp6 with mapped addresses.
  */
 export function rowKey(peer: Peer, family: Family, littleEndian = LITTLE): string | undefined {
   const ips = [peer.address, peer.localAddress].map((address) => parseIp(address.replace(/%.*$/, '')));
@@ -34,10 +34,10 @@ export function rowKey(peer: Peer, family: Family, littleEndian = LITTLE): strin
   return `${end(remote, peer.port)} ${end(local, peer.localPort)}`;
 }
 
-/** One line of the table; undefined for its title, and for what has no owner any more. Pure. */
+/** One line of the table; undefined for the table's title, and for a socket without an owner. Pure. */
 export function parseRow(line: string): (SocketRow & { readonly key: string }) | undefined {
   const [, key, uid, inode] = ROW.exec(line) ?? [];
-  // A socket that its process has closed has inode 0, and then the uid means nothing.
+  // A socket that its process has closed has inode 0, and its uid means nothing.
   if (key === undefined || inode === undefined || inode === '0') return undefined;
   return { key, uid: Number(uid), inode };
 }
@@ -45,7 +45,7 @@ export function parseRow(line: string): (SocketRow & { readonly key: string }) |
 /** sl, both ends, st, the queues, tr and when, retrnsmt, uid, timeout, inode. */
 const ROW = /^ *\d+: ([0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4}) [0-9A-F]{2} \S+ \S+ \S+ +(\d+) +\d+ (\d+)(?: |$)/;
 
-/** A connection by its ports alone, as a number: what is compared first, in every line. */
+/** A connection by its ports alone, as a number: each line is compared by this first. */
 export function portsOf({ port, localPort }: Pick<Peer, 'port' | 'localPort'>): number {
   return port * 65_536 + localPort;
 }
@@ -75,4 +75,16 @@ function words(ip: Ip, littleEndian: boolean): string {
 
 function hex(value: number, width: number): string {
   return value.toString(16).toUpperCase().padStart(width, '0');
+}
+
+/** The kernel shows this uid for a user outside this namespace (user_namespaces(7)). */
+const OVERFLOW_UID = 65_534;
+
+/** Whether a uid that the kernel shows is that of a user, by the text of /proc/self/uid_map. Pure. */
+export function isRealUid(uid: number, map: string): boolean {
+  if (uid !== OVERFLOW_UID) return true;
+  return map.split('\n').some((line) => {
+    const [inside = Number.NaN, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return uid >= inside && uid < inside + count;
+  });
 }

@@ -3,12 +3,13 @@ import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
 
-/** A target on this side answers within this time, in milliseconds, or it is taken for unreachable. */
+/** A target on this side that does not answer within this time, in milliseconds, is unreachable. */
 const DIAL_MS = 10_000;
 
 /**
- * Connects to a target from this machine: that of a remote forward, or the successor of a tunnel. Rejects with `target_refused`, `target_unreachable`, or
- * the signal's reason; the socket is gone then. A socket that comes back has an owner for its errors already.
+ * Connects to a target from this machine: the target of a remote forward, or the successor of a tunnel. Rejects with
+ * `target_refused`, `target_unreachable`, or the signal's reason. The errors of the returned socket are already
+ * handled.
  */
 export async function dialTarget(target: Address, signal: AbortSignal): Promise<Socket> {
   const where = formatAddress(target);
@@ -30,13 +31,13 @@ export async function dialTarget(target: Address, signal: AbortSignal): Promise<
   return socket.on('error', () => {});
 }
 
-const HINT = 'It is reached from this node, without SSH: check that the service runs and its address.';
+const HINT = 'This node connects to the address directly, without SSH. Check the address, and that the service runs.';
 
 function explain(where: string, error: Error): TunnelError {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED')
     return new TunnelError('target_refused', `${where} refused the connection`, { cause: error, hint: HINT });
-  return new TunnelError('target_unreachable', `${where} is not reached from this node: ${error.message}`, {
+  return new TunnelError('target_unreachable', `${where} is unreachable from this node: ${error.message}`, {
     cause: error,
     hint: HINT,
   });

@@ -5,8 +5,8 @@ import { dialTarget } from './dial-target.ts';
 import { resetClient } from './reset.ts';
 
 /**
- * Connects to targets from this node, without any SSH between. A connection that breaks is to a relay what the loss of a
- * session is; to a probe it is the target's doing, like any other wrong answer.
+ * Connects to targets from this node, without SSH. A relay treats a broken connection like the loss of a session; a
+ * probe blames the target, as for any other wrong answer.
  */
 export class DirectSource implements ChannelSource {
   readonly ready = true;

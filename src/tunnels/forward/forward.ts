@@ -1,24 +1,26 @@
 import type { TunnelError } from '../../base/errors.ts';
 import type { Listener } from '../../base/net/listener.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
-import type { Junction } from './junction.ts';
 import type { Usage } from './usage.ts';
 
-/** What a forward itself has to say about being up. */
+/** Whether a forward is up, as far as the forward itself knows. */
 export type ForwardCondition =
-  /** Its listener is there; on this node, bound by systemd or by this daemon. */
+  /** The listener is bound; on this node, by systemd or by this daemon. */
   | { readonly kind: 'serving'; readonly listenBy?: Listener['by'] }
-  /** Its listener is not there: being bound, or why not. */
+  /** The listener is not bound: not yet, or for this reason. */
   | { readonly kind: 'unbound'; readonly error: TunnelError | undefined }
-  /** Its listener is there, but that what comes to it comes to us is not proven: yet, or for this reason. */
+  /** The listener is bound, but nothing proves that its connections come to us: not yet, or for this reason. */
   | { readonly kind: 'unverified'; readonly error: TunnelError | undefined };
 
 /** One forward of a tunnel, whatever its direction. Its options come with its class. */
 export interface Forward {
   readonly condition: ForwardCondition;
-  /** Opens what a probe needs to see the target as a client of this forward does; without it the link's channels do. */
+  /**
+   * Opens channels for a probe, along the way of this forward's clients. Undefined: the link's channels go the same
+   * way.
+   */
   readonly probeSource?: ChannelSource;
-  /** Makes the listener; when that fails, goes on trying until it works. */
+  /** Binds the listener; after a failure, tries again until it works. */
   start(): Promise<void>;
   /** No new connections; those that are open or waiting live on. Undone by {@link start}. */
   stopAccepting(): Promise<void>;
@@ -26,7 +28,7 @@ export interface Forward {
   whenIdle(): Promise<void>;
   /** Resets every connection, open or waiting. */
   resetAll(): void;
-  /** Somebody has changed something: a listener that could not be made is tried again now. */
+  /** An operator has changed something: a listener that failed is tried again now. */
   retry?(): void;
   /** Sessions of the link have come or gone. */
   linkChanged?(): void;
@@ -35,16 +37,12 @@ export interface Forward {
 export interface ForwardDependencies {
   readonly source: ChannelSource;
   readonly usage: Usage;
-  /** Where connections go that come on this node; without one all go through the tunnel. */
-  readonly junction?: Junction | undefined;
   /** {@link Forward.condition} has changed. */
   onChange(): void;
   /** A connection was given its channel, so many seconds after it came. */
   onOpened(seconds: number): void;
-  /** A connection was not served. Errors of the peer's making are the tunnel's business, too. */
+  /** A connection was not served. The tunnel also judges the target by errors that the peer caused. */
   onFailed(error: TunnelError): void;
-  /** How long a connection was held for the link, in seconds. */
-  onHeld(seconds: number): void;
   /** One accept failed; the listener lives. */
   onAcceptError(error: Error): void;
 }

@@ -1,72 +1,87 @@
 import { Waiters } from '../../base/async/waiters.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
+import type { Listen } from '../../base/net/listener.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { Usage } from './usage.ts';
 
+/** What becomes of a client that a detour does not take. */
+export type DetourTerms =
+  /**
+   * The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken.
+   */
+  | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
+  /** The client is reset: no way leads into the tunnel. */
+  | { readonly kind: 'committed' };
+
 /** Another way for the clients of a forward than through its tunnel. */
-export interface Detour {
+export type Detour = DetourTerms & {
   readonly source: ChannelSource;
   readonly target: Address;
   /** Counts what goes this way: none of it is use of the tunnel. */
   readonly usage: Usage;
-  /** Where a client goes whom this way does not take: nowhere, or through the tunnel after all. */
-  readonly otherwise: 'reset' | 'tunnel';
-  /** It took a client, or did not, for this reason. */
-  onTaken(error: TunnelError | undefined): void;
+};
+
+/** Where a new connection goes now. */
+export type Way =
+  | { readonly kind: 'tunnel' }
+  /** Nowhere yet: it waits, unread. */
+  | { readonly kind: 'held'; readonly onMore: ((held: number) => void) | undefined }
+  | Detour;
+
+const THROUGH_TUNNEL: Way = { kind: 'tunnel' };
+
+/** The side of a forward on this node: how its listener is bound, and where its clients go. */
+export interface Entrance {
+  readonly listen: Listen;
+  readonly junction: Junction;
 }
 
-/**
- * Where the new connections of one forward go: through its tunnel, by a detour, or nowhere yet because they are held.
- * A connection that has passed is never sent another way.
- */
+/** The fork in the road of one forward's new connections. A connection that has passed is never sent another way. */
 export class Junction {
   readonly #held = new Waiters();
   readonly #clearance = new Waiters();
-  #holding = false;
-  #detour: Detour | undefined;
+  #way: Way = THROUGH_TUNNEL;
   #through = 0;
-  /** Called with the number of connections held, whenever one more is. */
-  #onHeld: ((count: number) => void) | undefined;
 
-  /** Undefined: through the tunnel. */
+  get way(): Way {
+    return this.#way;
+  }
+
+  /** Undefined: through the tunnel, perhaps after a wait. */
   get detour(): Detour | undefined {
-    return this.#detour;
+    return this.#way.kind === 'trial' || this.#way.kind === 'committed' ? this.#way : undefined;
   }
 
   get holding(): boolean {
-    return this.#holding;
+    return this.#way.kind === 'held';
   }
 
-  /** Whether somebody who comes now can get into the tunnel. */
-  get mayLeadThrough(): boolean {
-    return this.#holding || this.#detour?.otherwise !== 'reset';
-  }
-
-  /** Connections that are on their way through the tunnel, or want to be. */
+  /** Connections that go through the tunnel, or are about to. */
   get through(): number {
     return this.#through;
   }
 
-  /** New connections wait from now on, unread, until {@link release}. */
-  hold(onHeld?: (count: number) => void): void {
-    this.#holding = true;
-    this.#onHeld = onHeld;
+  /**
+   * New connections wait from now on, unread, until {@link release}.
+   *
+   * @param onMore called with the number of connections that are held, whenever one more is
+   */
+  hold(onMore?: (held: number) => void): void {
+    this.#way = { kind: 'held', onMore };
   }
 
   /** New connections, and those that are held, go this way from now on. */
   release(detour: Detour | undefined): void {
-    this.#detour = detour;
-    this.#holding = false;
-    this.#onHeld = undefined;
+    this.#way = detour ?? THROUGH_TUNNEL;
     this.#held.wake();
   }
 
-  /** Settles once nobody is held any more; rejects with the signal's reason. */
-  async passage(signal: AbortSignal): Promise<void> {
-    while (this.#holding) {
+  /** Settles once connections are no longer held; rejects with the signal's reason. */
+  async whenReleased(signal: AbortSignal): Promise<void> {
+    while (this.#way.kind === 'held') {
       const released = this.#held.wait(signal);
-      this.#onHeld?.(this.#held.size);
+      this.#way.onMore?.(this.#held.size);
       await released;
     }
   }
@@ -83,7 +98,7 @@ export class Junction {
     };
   }
 
-  /** Settles when nobody is on the way through the tunnel; rejects with the signal's reason. */
+  /** Settles when no connection goes through the tunnel; rejects with the signal's reason. */
   async whenClear(signal: AbortSignal): Promise<void> {
     while (this.#through > 0) await this.#clearance.wait(signal);
   }

@@ -6,12 +6,12 @@ import { resetClient } from './reset.ts';
 export type RelayEnd = 'finished' | 'client_reset' | 'session_lost';
 
 /**
- * Joins a client's socket and a channel until both are done with. Half-close goes through both ways, backpressure is
- * the streams' own, and bytes are counted by the socket itself: nothing here runs per chunk but `pipe`.
+ * Joins a client's socket and a channel until both have ended. Half-close passes both ways, the streams apply
+ * backpressure themselves, and the socket counts its bytes: only `pipe` runs per chunk.
  *
- * A session that dies under the connection resets the client, unless everything the target sent has arrived: a clean
- * end of stream would pass a truncated answer for a whole one. A client that said its last word and is gone leaves
- * bytes behind in the channel: those still reach the target.
+ * A session that dies under the connection resets the client, unless everything the target sent has arrived: after a
+ * clean end of stream, the client would take a truncated answer for a whole one. The last bytes of a client that has
+ * ended still reach the target.
  *
  * @param signal cuts the connection where it is
  */
@@ -19,7 +19,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
   return new Promise((resolve) => {
     const { stream } = channel;
     let end: RelayEnd = 'finished';
-    // ssh2 emits 'close' by itself: the stream's own flag does not follow.
+    // ssh2 emits 'close' itself and does not set the stream's own flag.
     let channelClosed = false;
 
     let finished = false;
@@ -27,7 +27,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       if (finished) return;
       finished = true;
       signal.removeEventListener('abort', cut);
-      // A reset cannot be passed on through SSH: there, closing the channel is all there is.
+      // SSH has no reset: there, closing the channel must do.
       if (end === 'client_reset' && channel.reset) channel.reset();
       else channel.close();
       resolve(end);
@@ -73,7 +73,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
   });
 }
 
-/** The channel takes nothing more: what it still holds for the client is delivered, then the connection is closed. */
+/** The channel takes no more bytes. Its last bytes for the client are delivered, then the connection closes. */
 function closeAfterLastByte(client: Socket): void {
   if (client.writableFinished) client.destroy();
   else client.once('finish', () => client.destroy());

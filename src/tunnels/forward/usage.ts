@@ -1,21 +1,28 @@
 import type { Socket } from 'node:net';
 import type { UsageCounts } from '../../telemetry/status/status.ts';
 
-/** A tunnel without a sign of a client for this long, in milliseconds, was idle: its next use is news. */
+/** A tunnel without client activity for this long, in milliseconds, was idle: its next use is an event. */
 const IDLE_MS = 60_000;
 
 /** How a socket is counted. */
 interface Counted {
   /** What is at its other end. */
   readonly peer: 'client' | 'target';
-  /** Its counters when it was joined to its channel: the bytes of a SOCKS handshake. */
+  /** Bytes of a SOCKS handshake: the socket's own counters when it was joined to its channel. */
   readonly read: number;
   readonly written: number;
 }
 
+export interface UsageListener {
+  /** A client is active, after an idle time. */
+  onUsed?(at: Date): void;
+  /** A connection is no longer held. */
+  onHeld?(seconds: number): void;
+}
+
 /**
- * What clients did with one tunnel (SPEC section 3, "Accounting"). Bytes are read off the sockets' own counters, so
- * that counting costs the data path nothing; probes never come here.
+ * What clients did with one tunnel (SPEC section 3, "Accounting"). The sockets count the bytes themselves, so that
+ * counting costs the data path nothing. Probes do not count.
  */
 export class Usage {
   /** Sockets on this side of the tunnel. */
@@ -27,11 +34,10 @@ export class Usage {
   #closedFromTarget = 0;
   #bytesSeen = 0;
   #lastActivityAt: Date | undefined;
-  readonly #onUsed: ((at: Date) => void) | undefined;
+  readonly #told: UsageListener;
 
-  /** @param onUsed a client is there, after a time without */
-  constructor(onUsed?: (at: Date) => void) {
-    this.#onUsed = onUsed;
+  constructor(told: UsageListener = {}) {
+    this.#told = told;
   }
 
   get open(): number {
@@ -42,17 +48,17 @@ export class Usage {
     return this.#held;
   }
 
-  /** A client connected, or did something: it counts as activity whatever becomes of it. */
+  /** A client connected or was active. This counts as activity, even when the connection fails later. */
   arrived(now: Date): void {
     const idleMs = now.getTime() - (this.#lastActivityAt?.getTime() ?? 0);
     this.#lastActivityAt = now;
-    // With a clock that was put back nobody knows how long it was.
-    if (idleMs > IDLE_MS || idleMs < 0) this.#onUsed?.(now);
+    // After the clock was set back, the length of the idle time is unknown.
+    if (idleMs > IDLE_MS || idleMs < 0) this.#told.onUsed?.(now);
   }
 
   /**
-   * The connection has its channel and its socket on this side, to a client or to the target. Counted until that closes;
-   * what was said to get there is not the target's.
+   * The connection has its channel and its socket on this side, to a client or to the target. It counts as open until
+   * the socket closes. Bytes of a handshake before this call do not count.
    */
   opened(socket: Socket, peer: Counted['peer'] = 'client'): void {
     this.#openedTotal++;
@@ -72,17 +78,19 @@ export class Usage {
     this.#failedTotal++;
   }
 
-  /** Counts the connection as held while `wait` is pending. */
+  /** The connection is held, counted and timed, while `wait` is pending: for a link, or at a junction. */
   async holding<T>(wait: Promise<T>): Promise<T> {
+    const since = performance.now();
     this.#held++;
     try {
       return await wait;
     } finally {
       this.#held--;
+      this.#told.onHeld?.((performance.now() - since) / 1000);
     }
   }
 
-  /** Looks for bytes that moved since the last look. Called once a second, which dates activity that precisely. */
+  /** Looks for bytes that moved since the last call. Called once a second: activity is dated to the second. */
   sample(now: Date): void {
     const { toTarget, fromTarget } = this.#bytes();
     if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.arrived(now);

@@ -5,8 +5,7 @@ import {
   type ListenForwardDependencies,
   type ListenForwardOptions,
 } from '../forward/local/listen-forward.ts';
-import { fixedTarget } from '../forward/local/local.ts';
-import { socksTarget } from '../forward/local/negotiate.ts';
+import { fixedTarget, socksTarget } from '../forward/local/negotiate.ts';
 import { RemoteForward, type RemoteForwardDependencies, type RemoteForwardOptions } from '../forward/remote/remote.ts';
 
 /** A tunnel's forward, and how it takes on new settings of the same direction. */

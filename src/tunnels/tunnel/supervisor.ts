@@ -1,10 +1,9 @@
-import type { Listen } from '../../base/net/listener.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
-import type { Junction } from '../forward/junction.ts';
+import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
 import { CurrentLink } from './current-link.ts';
 import { LinkTable, type LinkTableDependencies } from './link-table.ts';
@@ -16,10 +15,8 @@ export interface SupervisorDependencies extends LinkTableDependencies {
   readonly metrics: Metrics;
   /** Whether the tunnel is retired, and then whether its local port is its successor's. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
-  /** How the listener of that tunnel is made, if it is on this node. */
-  listenFor(tunnel: string): Listen;
-  /** Where its clients go; undefined: through it, always. */
-  junctionOf?(tunnel: string): Junction;
+  /** For the clients of that tunnel, if they are on this node. */
+  entranceOf(tunnel: string): Entrance;
 }
 
 /** Owns every tunnel and the table of their links, and makes them what the configuration says. */
@@ -153,14 +150,13 @@ export class Supervisor {
   }
 
   async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
-    const { metrics, log, note, random, listenFor } = this.#deps;
+    const { metrics, log, note, random, entranceOf } = this.#deps;
     const retired = this.#deps.retired?.(tunnelConfig.name);
     const tunnel = new Tunnel(tunnelConfig, new CurrentLink(), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
-      listen: listenFor(tunnelConfig.name),
-      junction: this.#deps.junctionOf?.(tunnelConfig.name),
+      entrance: entranceOf(tunnelConfig.name),
       random,
     });
     if (!retired) this.#links.join(config, tunnel);

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import type { TunnelError } from '../../base/errors.ts';
-import type { Listen } from '../../base/net/listener.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
-import type { Junction } from '../forward/junction.ts';
+import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
@@ -20,9 +19,7 @@ import { Suspension } from './suspension.ts';
 import { isVerdict } from './target.ts';
 
 export interface TunnelDependencies extends TunnelNewsDependencies {
-  /** How a listener on this node is made, and where those go who come there. */
-  readonly listen: Listen;
-  readonly junction?: Junction | undefined;
+  readonly entrance: Entrance;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -51,7 +48,7 @@ export class Tunnel {
     this.#deps = deps;
     this.#news = new TunnelNews(config.name, deps);
     this.#standing = new Standing(config.name, deps);
-    this.#usage = new Usage((at) => this.#news.used(at));
+    this.#usage = new Usage({ onUsed: (at) => this.#news.used(at), onHeld: (seconds) => this.#news.held(seconds) });
     this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,
@@ -215,7 +212,7 @@ export class Tunnel {
       state: tunnelState(this.#facts()),
       since: this.#standing.since,
       condition: this.condition,
-      detour: this.#deps.junction?.detour !== undefined,
+      detour: this.#deps.entrance.junction.detour !== undefined,
       lastError: this.#lastError ?? this.link.lastError,
       probe: this.#probing.status(),
       usage: this.#usage.status(),
@@ -228,7 +225,7 @@ export class Tunnel {
   }
 
   #createForward(config: TunnelConfig): ConfiguredForward {
-    const { listen, junction, random } = this.#deps;
+    const { entrance, random } = this.#deps;
     const shared: ForwardDependencies = {
       source: this.link,
       usage: this.#usage,
@@ -238,10 +235,9 @@ export class Tunnel {
         if (this.#targetError) this.#judgeTarget(undefined);
       },
       onFailed: (error) => this.#onConnectionFailed(error),
-      onHeld: (seconds) => this.#news.held(seconds),
       onAcceptError: (error) => this.#news.notAccepted(error),
     };
-    if (config.direction !== 'remote') return createListenForward(config, { ...shared, listen, junction });
+    if (config.direction !== 'remote') return createListenForward(config, { ...shared, entrance });
     return createRemoteForward(config, {
       ...shared,
       sessions: () => this.link.farSessions,

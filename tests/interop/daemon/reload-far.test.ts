@@ -55,7 +55,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await mesh.waitForTunnel('up', 'back', 15_000);
   });
 
-  it('makes new sessions where the host forbade something, since sshd holds a session to what it began with', async () => {
+  it('makes new sessions where the host forbade something, since sshd applies changed rules only to those', async () => {
     const forbidding = ['PermitListen none', 'PermitOpen 127.0.0.1:1'];
     await using sshd = await startSshd({ extraConfig: forbidding });
     await using echo = await startEcho();

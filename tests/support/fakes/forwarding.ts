@@ -2,7 +2,7 @@ import type { TunnelError } from '../../../src/base/errors.ts';
 import { listen } from '../../../src/base/net/listener.ts';
 import { Junction } from '../../../src/tunnels/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../src/tunnels/forward/local/listen-forward.ts';
-import { fixedTarget } from '../../../src/tunnels/forward/local/local.ts';
+import { fixedTarget } from '../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../clients/ssh-session.ts';
 import { freePort } from '../peers/loopback.ts';
@@ -12,22 +12,20 @@ export class Forwarding implements AsyncDisposable {
   readonly port: number;
   readonly forward: ListenForward;
   readonly source = new SessionSource();
-  readonly usage = new Usage();
   readonly junction = new Junction();
   readonly failures: TunnelError[] = [];
   readonly heldSeconds: number[] = [];
+  readonly usage = new Usage({ onHeld: (seconds) => this.heldSeconds.push(seconds) });
 
   private constructor(port: number, options: ListenForwardOptions) {
     this.port = port;
     this.forward = new ListenForward(options, {
       source: this.source,
       usage: this.usage,
-      junction: this.junction,
-      listen,
+      entrance: { listen, junction: this.junction },
       onChange: () => {},
       onOpened: () => {},
       onFailed: (error) => this.failures.push(error),
-      onHeld: (seconds) => this.heldSeconds.push(seconds),
       onAcceptError: () => {},
     });
   }

@@ -20,8 +20,8 @@ interface Awaited {
 }
 
 /**
- * Tells our own connections to a far-side listener from clients' by a random nonce at their beginning. Only while one is
- * awaited is anybody looked at, and a client that sends anything else, or speaks second, goes on as soon as that is
+ * Tells our own connections to a far-side listener from clients' by a random nonce at their beginning. Only while one
+ * is awaited is anybody looked at, and a client that sends anything else, or speaks second, goes on as soon as that is
  * known or nobody is awaited any more.
  */
 export class OwnConnections {

@@ -8,10 +8,10 @@ import type { FarSession, IncomingConnection } from '../../channel/far-side.ts';
 import { dialTarget } from '../dial-target.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.ts';
 import { relay } from '../relay.ts';
-import { mayBeLocal, reachableAt } from './far-address.ts';
-import { FarHolder } from './far-holder.ts';
-import { openLoop, prove } from './far-proof.ts';
+import { mayBeLocal, reachableAt } from './address.ts';
+import { FarHolder } from './holder.ts';
 import { OwnConnections } from './own-connections.ts';
+import { openLoop, prove } from './proof.ts';
 
 export interface RemoteForwardOptions {
   readonly host: string;
@@ -32,15 +32,15 @@ export interface RemoteForwardDependencies extends ForwardDependencies {
   random(): number;
 }
 
-/** Who starts a tunnel waits so many milliseconds for the far side's first answer, and no longer. */
+/** The start of a tunnel waits this long for the far side's first answer, in milliseconds. */
 const SETTLE_MS = 1_000;
 
 const NEVER = new AbortController().signal;
 
 /**
- * A forward that listens on the far side (ssh(1) `-R`, RFC 4254 section 7): what the server accepts there is joined to a
- * target on this side. While the link is down nothing listens, so clients are refused there, and nothing is held.
- * Connections that are open live on over the session that they came through, wherever the listener goes.
+ * A forward that listens on the far side (ssh(1) `-R`, RFC 4254 section 7): each connection that the server accepts
+ * there is joined to a target on this side. While the link is down nothing listens there, so clients are refused and
+ * never held. Open connections stay on their session, wherever the listener moves.
  */
 export class RemoteForward implements Forward {
   readonly probeSource: ChannelSource;
@@ -86,7 +86,7 @@ export class RemoteForward implements Forward {
       },
     );
     const settled = this.#holder.start();
-    // Late is no failure: it goes on by itself.
+    // A late answer is no failure: the holder goes on by itself.
     const late = () => new TunnelError('connection_reset', 'the far side takes its time');
     await withDeadline(SETTLE_MS, undefined, late, (bounded) => abortable(settled, bounded)).catch(() => {});
   }
@@ -139,7 +139,7 @@ export class RemoteForward implements Forward {
       if (accepted && (await this.#own.claim(accepted))) return;
       await this.#serveClient(incoming, accepted, cut);
     } catch {
-      // The session went away before anything was known of the connection.
+      // The session was lost before we knew whose connection this is.
       incoming.reject();
     } finally {
       this.#serving.delete(cut);
@@ -178,20 +178,20 @@ export class RemoteForward implements Forward {
     const { maxConnections } = this.#options;
     if (this.#deps.usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
-        hint: 'Raise max_connections, or find out who opens so many.',
+        hint: 'Raise max_connections, or find out which client opens so many.',
       });
   }
 
-  /** The way of a client: to the listener on the far side, back here, and to the target. Not counted as use. */
+  /** Goes the way of a client: to the listener on the far side, back here, and to the target. Does not count as use. */
   async #openThroughListener(target: Address, signal: AbortSignal): Promise<Channel> {
     const session = this.#holder?.provenOn;
     const { listen, host } = this.#options;
     if (!session)
-      throw new TunnelError('connection_reset', `nothing is proven to listen on ${formatAddress(listen)} on ${host}`);
+      throw new TunnelError('connection_reset', `no listener on ${formatAddress(listen)} on ${host} is proven`);
     const { near, back } = await openLoop(session, reachableAt(listen), this.#own, signal);
     try {
       const socket = await dialTarget(target, signal);
-      // Once the probe is done with its end nobody needs the rest, whatever the target makes of its half.
+      // Once the probe has closed its end, the rest is not needed, whatever the target still does.
       near.stream.once('close', () => socket.destroy());
       void relay(socket, back, NEVER);
       return near;

@@ -3,9 +3,9 @@ import { withDeadline } from '../../../base/async/deadline.ts';
 import { TurnedAway } from '../../../base/errors.ts';
 import { printable } from '../../../base/text/printable.ts';
 import { type Destination, destinationOf } from '../../../config/allow/destination.ts';
-import { farewell } from './farewell.ts';
 import { type Greeting, parseGreeting, parseRequest, type Request } from './message.ts';
 import {
+  farewell,
   HTTP_REJECTED,
   METHOD_SELECTED,
   NO_ACCEPTABLE_METHOD,
@@ -26,7 +26,7 @@ const HINT = 'Point the client at this port as a SOCKS5 proxy without authentica
 /**
  * The server's side of a SOCKS5 handshake (RFC 1928), up to the request: where the client wants to go. Bounded in time,
  * and in bytes by the messages themselves. The socket stays paused, with whatever came after the request still in it.
- * Rejects with a TunnelError when there is no such destination; the client has been told then.
+ * Rejects with a TunnelError when there is no such destination; the client has then been told.
  */
 export async function readDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
   const expired = () => turnedAway(`a client did not finish its SOCKS5 handshake within ${HANDSHAKE_MS / 1000} s`);
@@ -41,7 +41,7 @@ export async function readDestination(socket: Socket, signal: AbortSignal): Prom
 }
 
 function greet(socket: Socket, greeting: Greeting | undefined): void {
-  if (greeting === undefined) throw turnedAway('a client speaks something else than SOCKS5');
+  if (greeting === undefined) throw turnedAway('a client does not speak SOCKS5');
   if (greeting.protocol === 'http') {
     farewell(socket, HTTP_REJECTED);
     throw turnedAway('a client speaks HTTP, not SOCKS5');
@@ -52,7 +52,7 @@ function greet(socket: Socket, greeting: Greeting | undefined): void {
   }
   if (!greeting.methods.includes(NO_AUTHENTICATION)) {
     farewell(socket, NO_ACCEPTABLE_METHOD);
-    throw turnedAway('a client insists on authentication, which there is none of here');
+    throw turnedAway('a client requires authentication, which this port does not offer');
   }
   socket.write(METHOD_SELECTED);
 }
@@ -67,7 +67,7 @@ function judge(socket: Socket, request: Request | undefined): Destination {
   if (command !== CONNECT)
     return refuse(REPLY.command_not_supported, `a client sent SOCKS5 command ${command}; only CONNECT is served`);
   if (host === undefined)
-    return refuse(REPLY.address_type_not_supported, 'a client sent a SOCKS5 address type that there is not');
+    return refuse(REPLY.address_type_not_supported, 'a client sent an unknown SOCKS5 address type');
   const destination = destinationOf(host, port);
   return (
     destination ??
@@ -75,7 +75,7 @@ function judge(socket: Socket, request: Request | undefined): Destination {
   );
 }
 
-/** The client's own doing: nothing is wrong with the tunnel. */
+/** The client caused this: the tunnel is well. */
 function turnedAway(message: string): TurnedAway {
   return new TurnedAway('connection_reset', message, { hint: HINT });
 }

@@ -1,6 +1,8 @@
 import { formatIp } from '../../../base/net/ip.ts';
 
-/** What the bytes so far are: a whole message of `length` bytes, the beginning of one, or nothing that can become one. */
+/**
+ * What the bytes so far are: a whole message of `length` bytes, the beginning of one, or nothing that can become one.
+ */
 export type Parsed<Message> =
   | { readonly kind: 'message'; readonly message: Message; readonly length: number }
   | { readonly kind: 'incomplete' }
@@ -18,7 +20,7 @@ export type Greeting =
 export interface Request {
   /** 1 CONNECT, 2 BIND, 3 UDP ASSOCIATE. */
   readonly command: number;
-  /** An address as text, or what came as a name, unchecked; undefined for an address type that there is not. */
+  /** An address as text, or what came as a name, unchecked; undefined for an unknown address type. */
   readonly host: string | undefined;
   readonly port: number;
 }
@@ -59,7 +61,7 @@ export function parseRequest(bytes: Buffer): Parsed<Request> {
     case 4:
       return withAddress(bytes, command, 4, 16, formatIp);
     default:
-      // How long its address is nobody knows: what follows cannot be understood.
+      // The length of an unknown address is unknown: the rest cannot be parsed.
       return { kind: 'message', message: { command, host: undefined, port: 0 }, length: bytes.length };
   }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { TunnelError } from '../../../base/errors.ts';
 import { VERSION_5 } from './message.ts';
 
@@ -32,7 +33,7 @@ export const HTTP_REJECTED = Buffer.from(
   `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ${HTTP_TEXT.length}\r\nConnection: close\r\n\r\n${HTTP_TEXT}`,
 );
 
-/** What a client is told of a connection that could not be made. */
+/** The reply to a client when its connection failed. */
 export function replyFor(error: TunnelError): Reply {
   switch (error.code) {
     case 'target_refused':
@@ -49,4 +50,20 @@ export function replyFor(error: TunnelError): Reply {
 /** As `AbortSignal.timeout()` names its reason. */
 function isTimeout(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'TimeoutError';
+}
+
+/** A client that was refused may take this long to close its side, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/**
+ * Sends the last words, and closes once the client has closed. Closing at once could lose the words: while bytes of the
+ * client are unread, the kernel resets the connection and drops what the client has not read yet.
+ */
+export function farewell(socket: Socket, words: Buffer): void {
+  if (socket.destroyed) return;
+  socket.end(words);
+  socket.once('end', () => socket.destroySoon());
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
 }

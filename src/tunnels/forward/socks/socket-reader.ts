@@ -3,8 +3,8 @@ import { TurnedAway } from '../../../base/errors.ts';
 import type { Parsed } from './message.ts';
 
 /**
- * Reads messages from a paused socket, chunk by chunk, and gives back what came after the last one. A reader that fails
- * leaves the socket without its bytes: there is nothing to go on with then.
+ * Reads messages from a paused socket, chunk by chunk, and gives back the bytes after the last one. A reader that fails
+ * does not give its bytes back: the connection ends then.
  */
 export class SocketReader {
   readonly #socket: Socket;
@@ -50,13 +50,15 @@ export class SocketReader {
         if (chunk !== null) settle(() => resolve(chunk));
       };
       const onEnd = () =>
-        settle(() => reject(new TurnedAway('connection_reset', 'a client ended before it said where it wants to go')));
+        settle(() =>
+          reject(new TurnedAway('connection_reset', 'a client ended before its SOCKS5 request was complete')),
+        );
       const onAbort = () => settle(() => reject(signal.reason));
       socket.on('readable', look).once('end', onEnd);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       else if (socket.readableEnded) onEnd();
-      // What is there already may not be announced again.
+      // Bytes that have already arrived may not be announced again.
       else look();
     });
   }

@@ -153,7 +153,7 @@ describe('a cut-over', () => {
     const done = cutover.start(task(), tell);
     await waitUntil('clients are held', async () => cutover.junction.holding || undefined);
     const since = performance.now();
-    await cutover.junction.passage(new AbortController().signal);
+    await cutover.junction.whenReleased(new AbortController().signal);
     expect(performance.now() - since).toBeLessThan(patient(400));
     expect(cutover.route).toBe('tunnel');
     expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('within') });
@@ -174,7 +174,7 @@ describe('a cut-over', () => {
     const leave = cutover.junction.enter();
     const done = cutover.start({ ...task(), maxConnections: 5 }, tell);
     await waitUntil('clients are held', async () => cutover.junction.holding || undefined);
-    await Promise.all([1, 2].map(() => cutover.junction.passage(new AbortController().signal)));
+    await Promise.all([1, 2].map(() => cutover.junction.whenReleased(new AbortController().signal)));
     expect(await done).toMatchObject({ outcome: 'committed' });
     leave();
   });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Listener, listen } from '../../../../src/base/net/listener.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
 import { Clients } from '../../../../src/tunnels/clients/clients.ts';
+import { Junction } from '../../../../src/tunnels/forward/junction.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
@@ -19,8 +20,8 @@ describe(Clients, () => {
     [temp, stop, accepted] = [tempDir('clients'), new AbortController(), []];
     path = join(temp.path, 'sock');
     clients = new Clients(createMetrics(), stop.signal);
-    const watched = clients.watching('state-hub', listen);
-    listener = await watched(
+    const watched = clients.watching('state-hub', { listen, junction: new Junction() });
+    listener = await watched.listen(
       { kind: 'unix', path },
       (socket) => accepted.push(socket.on('error', () => {})),
       () => {},
@@ -50,7 +51,7 @@ describe(Clients, () => {
     for (const socket of [first, second]) socket.destroy();
   });
 
-  it('says nothing of tunnels that it does not watch', async () => {
+  it('tells nothing about tunnels that it does not watch', async () => {
     expect(usage('another')).toBeUndefined();
   });
 

@@ -56,19 +56,19 @@ describe.skipIf(!has('procfs'))(ClientResolver, () => {
     client.destroy();
   });
 
-  it('knows nobody whose socket is not of this namespace, but where they called from', async () => {
+  it('tells only the address of a caller whose socket is outside this namespace', async () => {
     const peer = { address: '10.42.0.5', port: 40_000, localAddress: '10.42.0.1', localPort: 18_000 };
     expect(await ask(peer)).toMatchObject({ process: null, pid: null, uid: null, address: '10.42.0.5' });
     expect(results).toEqual(['unknown']);
   });
 
-  it('does not look for those who are gone', async () => {
+  it('does not look for clients that have gone', async () => {
     const peer = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 2 };
     expect(await ask(peer, () => false)).toBeUndefined();
     expect(results).toEqual(['skipped']);
   });
 
-  it('answers each question once, keeps no more than it can bear, and ends when it is told to', async () => {
+  it('answers each question once, bounds the questions that wait, and ends when told to', async () => {
     let answers = 0;
     for (let index = 0; index < 10_000; index++) {
       const peer = { address: '127.0.0.1', port: index, localAddress: '127.0.0.1', localPort: 1 };

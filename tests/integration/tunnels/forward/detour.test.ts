@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TunnelError } from '../../../../src/base/errors.ts';
 import { DirectSource } from '../../../../src/tunnels/forward/direct-source.ts';
-import type { Detour } from '../../../../src/tunnels/forward/junction.ts';
+import type { Detour, DetourTerms } from '../../../../src/tunnels/forward/junction.ts';
 import { Usage } from '../../../../src/tunnels/forward/usage.ts';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
 import { pythonClient } from '../../../support/clients/python-client.ts';
@@ -25,17 +25,18 @@ beforeEach(async () => {
 });
 afterEach(() => expectNoLeaks(baseline));
 
-const detour = (port: number, otherwise: Detour['otherwise'] = 'reset'): Detour => ({
+const TRIAL: DetourTerms = { kind: 'trial', onTaken: (error) => void taken.push(error?.code ?? 'ok') };
+
+const detour = (port: number, terms: DetourTerms = { kind: 'committed' }): Detour => ({
+  ...terms,
   source: new DirectSource('relay'),
   target: loopback(port),
   usage,
-  otherwise,
-  onTaken: (error) => void taken.push(error?.code ?? 'ok'),
 });
 /** A forward without any session, whose clients go by the detour. */
-async function diverted(port: number, otherwise?: Detour['otherwise']): Promise<Forwarding> {
+async function diverted(port: number, terms: DetourTerms = { kind: 'committed' }): Promise<Forwarding> {
   const forwarding = await Forwarding.to(1, { whileDown: { kind: 'refuse' } });
-  forwarding.junction.release(detour(port, otherwise));
+  forwarding.junction.release(detour(port, terms));
   return forwarding;
 }
 
@@ -44,7 +45,7 @@ function dial(port: number): Socket {
 }
 
 describe('a connection that goes by a detour', () => {
-  it('carries every byte both ways at once, and is no use of the tunnel', async () => {
+  it('carries every byte both ways at once, and does not count as use of the tunnel', async () => {
     const [there, back] = [
       { seed: 1, bytes: 4_000_000 },
       { seed: 2, bytes: 4_000_000 },
@@ -99,16 +100,26 @@ describe('a connection that goes by a detour', () => {
     expect(failure?.code).toBe('ECONNRESET');
   });
 
-  it('is reset where nobody takes it, and goes through the tunnel where it may', async () => {
+  it('is reset when a committed successor refuses it, and goes through the tunnel when the successor is on trial', async () => {
     await using tunnel = await diverted(1);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst', bytes: 0 });
     expect([tunnel.usage.status().failed_total, usage.status().failed_total]).toEqual([0, 1]);
-    tunnel.junction.release(detour(1, 'tunnel'));
+    tunnel.junction.release(detour(1, TRIAL));
     // There is no session either, and it does not wait for one: what counts is who is asked.
     await pythonClient({ port: tunnel.port });
-    expect(taken).toEqual(['target_refused', 'target_refused']);
+    expect(taken).toEqual(['target_refused']);
     expect(tunnel.usage.status()).toMatchObject({ failed_total: 1, last_activity_at: expect.any(Date) });
     expect(tunnel.codes).toEqual(['connection_reset']);
+  });
+});
+
+describe('a successor on trial', () => {
+  it('hears of the client that it took, which does not count as use of the tunnel', async () => {
+    await using target = await startEcho();
+    await using tunnel = await diverted(target.port, TRIAL);
+    await echoOnce(tunnel.port);
+    await waitUntil('it is over', () => usage.open === 0);
+    expect([taken, usage.status().opened_total, tunnel.usage.status().opened_total]).toEqual([['ok'], 1, 0]);
   });
 });
 
@@ -128,7 +139,7 @@ describe('a connection that is held', () => {
     expect(tunnel.usage.status().last_activity_at).not.toBeNull();
   });
 
-  it('that goes away meanwhile is let go', async () => {
+  it('is no longer counted once its client has gone', async () => {
     await using tunnel = await Forwarding.to(1);
     tunnel.junction.hold();
     const socket = dial(tunnel.port);

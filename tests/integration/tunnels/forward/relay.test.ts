@@ -89,7 +89,7 @@ describe('a client whose last bytes wait for the window', () => {
   });
 });
 
-it('a client that resets takes what waits along', async () => {
+it('drops the waiting bytes of a client that resets', async () => {
   client.write('half a');
   await waitUntil('it has arrived', () => channel.stream.writableLength > 0);
   client.resetAndDestroy();
@@ -97,7 +97,7 @@ it('a client that resets takes what waits along', async () => {
   expect(channel).toMatchObject({ closed: true, taken: [] });
 });
 
-it('a stop resets the client', async () => {
+it('resets the client at a stop', async () => {
   stop.abort();
   await within('it ends', relayed);
   await new Promise((resolve) => client.once('close', resolve));

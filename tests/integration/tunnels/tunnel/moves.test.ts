@@ -5,6 +5,7 @@ import { listen } from '../../../../src/base/net/listener.ts';
 import type { Config, TunnelConfig } from '../../../../src/config/config.ts';
 import { diffConfig } from '../../../../src/config/diff.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
+import { Junction } from '../../../../src/tunnels/forward/junction.ts';
 import { Supervisor } from '../../../../src/tunnels/tunnel/supervisor.ts';
 import { pythonClient } from '../../../support/clients/python-client.ts';
 import { actorOf, hostOf, loopback, never, prepareByKey } from '../../../support/clients/ssh-session.ts';
@@ -31,7 +32,7 @@ beforeEach(async () => {
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
     note: () => {},
-    listenFor: () => listen,
+    entranceOf: () => ({ listen, junction: new Junction() }),
     log: recordingLogger([]),
     random: () => 0.5,
   });

@@ -6,6 +6,7 @@ import type { Config, HostConfig, TunnelConfig } from '../../../../src/config/co
 import { diffConfig } from '../../../../src/config/diff.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
+import { Junction } from '../../../../src/tunnels/forward/junction.ts';
 import { Supervisor } from '../../../../src/tunnels/tunnel/supervisor.ts';
 import { actorOf, hostOf, loopback, prepareByKey } from '../../../support/clients/ssh-session.ts';
 import { linkFixture } from '../../../support/fakes/status-fixture.ts';
@@ -101,7 +102,7 @@ beforeEach(async () => {
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
     note: () => {},
-    listenFor: () => listen,
+    entranceOf: () => ({ listen, junction: new Junction() }),
     log,
     random: Math.random,
   });

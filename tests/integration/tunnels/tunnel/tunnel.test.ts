@@ -3,6 +3,7 @@ import { TunnelError } from '../../../../src/base/errors.ts';
 import { listen } from '../../../../src/base/net/listener.ts';
 import type { TunnelConfig } from '../../../../src/config/config.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
+import { Junction } from '../../../../src/tunnels/forward/junction.ts';
 import { CurrentLink } from '../../../../src/tunnels/tunnel/current-link.ts';
 import { Tunnel } from '../../../../src/tunnels/tunnel/tunnel.ts';
 import type { TunnelLink } from '../../../../src/tunnels/tunnel/tunnel-link.ts';
@@ -42,7 +43,7 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     metrics,
     log: recordingLogger([]),
     note: () => {},
-    listen,
+    entrance: { listen, junction: new Junction() },
     random: () => 0.5,
   });
   await tunnel.start();

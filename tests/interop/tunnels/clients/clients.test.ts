@@ -39,7 +39,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('the clients of a tunnel', () =>
     return tunnelOf(status, 'echo').usage.clients?.find(wanted);
   };
 
-  it('are named while they are there and after, and probes are none', async () => {
+  it('are named while connected and afterwards; probes do not count', async () => {
     await using client = startNamedClient(mesh.port('echo'), 'backup');
     const found = await clientsOf(mesh, ({ process }) => process === 'backup' || process === 'bash');
     expect(found).toMatchObject({ pid: client.pid, uid: process.getuid?.(), open: 1, connections_total: 1 });

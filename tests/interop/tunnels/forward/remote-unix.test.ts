@@ -55,7 +55,7 @@ describe.skipIf(!has('sshd'))('a remote tunnel that listens on a Unix socket of 
     expect(await answers(path)).toBe(false);
   });
 
-  it('says what is in the way where sshd leaves the sockets of ended sessions behind', async () => {
+  it('names the old socket that blocks it when sshd leaves sockets of ended sessions behind', async () => {
     using temp = tempDir('far-unix');
     const path = join(temp.path, 'back.sock');
     await using sshd = await startSshd();

@@ -66,10 +66,10 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real 
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', () => {
   it.each([
-    ['AllowTcpForwarding no', 'remote_listen_denied', 'forbids to look'],
-    ['AllowTcpForwarding local', 'remote_listen_denied', 'nothing else does'],
-    ['PermitListen 127.0.0.1:1', 'remote_listen_denied', 'nothing else does'],
-  ])('%s is %s', async (line, code, words) => {
+    ['AllowTcpForwarding no', 'remote_listen_denied', 'forbids us to test'],
+    ['AllowTcpForwarding local', 'remote_listen_denied', 'no other program listens there'],
+    ['PermitListen 127.0.0.1:1', 'remote_listen_denied', 'no other program listens there'],
+  ])('refuses with %s, which shows as %s', async (line, code, words) => {
     await using sshd = await startSshd({ extraConfig: [line] });
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port) } });
@@ -95,7 +95,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     expect(tunnelOf(status, 'back').last_error?.hint).toContain('ClientAliveInterval');
   });
 
-  it('is unverified where the server forbids the proof, and serves all the same', async () => {
+  it('serves clients, unverified, when the server forbids the proof', async () => {
     await using sshd = await startSshd({ extraConfig: ['PermitOpen none'] });
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -105,13 +105,13 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'forward_denied');
     expect(tunnelOf(status, 'back')).toMatchObject({
       state: 'unverified',
-      reason: expect.stringContaining('forbids the connection that would prove it'),
+      reason: expect.stringContaining('forbids the connection that proves the listener'),
     });
     await echoOnce(mesh.port('back'));
     expect(tunnelOf(await mesh.daemon.status(), 'back').usage.opened_total).toBe(1);
   });
 
-  it('GatewayPorts no: a listener on loopback alone is not what was asked for, and is given back', async () => {
+  it('cancels a listener that GatewayPorts no confines to loopback', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const port = await freePort();
@@ -124,7 +124,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     await waitUntil('nobody listens', () => listenersOn(port, sshd.sessionPids()).length === 0);
   });
 
-  it('GatewayPorts clientspecified: a listener on every address is proven to be one', async () => {
+  it('proves a listener on every address with GatewayPorts clientspecified', async () => {
     await using sshd = await startSshd({ extraConfig: ['GatewayPorts clientspecified'] });
     await using echo = await startEcho();
     const port = await freePort();
@@ -133,7 +133,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     await echoOnce(port);
   });
 
-  it('GatewayPorts yes: a listener that is wider than asked for says so', async () => {
+  it('reports a listener that GatewayPorts yes makes wider than requested', async () => {
     await using sshd = await startSshd({ extraConfig: ['GatewayPorts yes'] });
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port) } });
@@ -143,7 +143,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
 });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has to move', () => {
-  it('waits for its own ghost, by name, and takes the address as soon as sshd lets go', async () => {
+  it('waits for its own dead session, by name, and takes the address as soon as sshd releases it', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -230,7 +230,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
 });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the probe of a remote tunnel', () => {
-  it('goes through the listener and back, is no use, and tells a target that is gone', async () => {
+  it('goes through the listener and back, does not count as use, and reports a target that is gone', async () => {
     await using sshd = await startSshd();
     const hub = await startStateHub();
     await using mesh = await startMesh({

@@ -32,7 +32,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect((await mesh.waitForTunnel('up')).usage.open).toBe(0);
   });
 
-  it('is a reset as well for a connection on which nothing moves', async () => {
+  it('is a reset for an idle connection too when the session dies', async () => {
     await using sshd = await startSshd();
     await using target = await startSilent();
     await using mesh = await tunnelTo(sshd, target.port);
@@ -43,7 +43,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
   });
 
-  it('of the client reaches a target that answers only then', async () => {
+  it('reaches a target that answers only after the client has ended', async () => {
     await using sshd = await startSshd();
     await using target = await startAnswerAfterEnd((text) => `${text.length} characters`);
     await using mesh = await tunnelTo(sshd, target.port);
@@ -54,7 +54,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     });
   });
 
-  it('of the target leaves the other direction open', async () => {
+  it('leaves the other direction open when the target ends first', async () => {
     await using sshd = await startSshd();
     await using target = await startHalfCloser('welcome');
     await using mesh = await tunnelTo(sshd, target.port);
@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(await within('the rest arrives', target.received())).toBe('long after your end');
   });
 
-  it('of a target that ended first does not cost the client what it still sends', async () => {
+  it('does not drop what the client still sends after the target has ended', async () => {
     await using sshd = await startSshd();
     await using target = await startBulkServer();
     await using mesh = await tunnelTo(sshd, target.port);
@@ -81,7 +81,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(received).toEqual({ ...bulkDigest(plan), end: 'fin' });
   });
 
-  it('by a reset of the client closes the connection of the target', async () => {
+  it('closes the connection of the target when the client resets', async () => {
     await using sshd = await startSshd();
     await using target = await startSilent();
     await using mesh = await tunnelTo(sshd, target.port);
@@ -96,7 +96,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(usage).toMatchObject({ opened_total: 1, failed_total: 0 });
   });
 
-  it('by a reset of the target ends the client, with every byte that sshd passed on', async () => {
+  it('passes every byte that sshd passed on when the target resets', async () => {
     await using sshd = await startSshd();
     await using target = await startResetter('last words');
     await using mesh = await tunnelTo(sshd, target.port);

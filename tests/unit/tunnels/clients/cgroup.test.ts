@@ -68,7 +68,7 @@ describe(membershipOf, () => {
     ['nothing', '', none],
     ['a name with a line break', '0::/system.slice/a\nb.service\n', none],
     ['a name with controls', '0::/system.slice/\x1b[2Ja.service\n', none],
-  ])('of %s', (_, text, expected) => {
+  ])('reads %s', (_, text, expected) => {
     expect(membershipOf(text)).toEqual(expected);
   });
 

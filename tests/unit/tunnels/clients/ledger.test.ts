@@ -41,7 +41,7 @@ describe(Ledger, () => {
     expect(ledger.status(9_000).clients).toMatchObject([{ process: 'unknown', open: 0, last_seen_at: at(1_500) }]);
   });
 
-  it('counts those that nobody looked at with the others', () => {
+  it('counts clients that were not looked for with the others', () => {
     const ledger = new Ledger();
     const stay = came(1_000);
     ledger.count(stay, undefined);

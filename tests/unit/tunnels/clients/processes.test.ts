@@ -8,7 +8,7 @@ describe(processName, () => {
     ['two\nlines\n', 'two lines'],
     ['\x1b[2J\x07\u202e\n', '\uFFFD[2J\uFFFD\uFFFD'],
     ['\n', ''],
-  ])('of %j', (comm, name) => {
+  ])('prints the name %j on one line', (comm, name) => {
     expect(processName(comm)).toBe(name);
   });
 });
@@ -22,7 +22,7 @@ describe(sightOf, () => {
     ['everything else', 'CapEff:\t000001fffff7ffff\n', false],
     ['nothing', 'CapEff:\t0000000000000000\n', false],
     ['nobody knows what', '', false],
-  ])('with %s', (_, status, everybody) => {
+  ])('tells what a process may see with %s', (_, status, everybody) => {
     expect(sightOf(status, 998)).toEqual({ everybody, uid: 998 });
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { parseRow, portsIn, portsOf, rowKey } from '../../../../src/tunnels/clients/socket-table.ts';
+import { isRealUid, parseRow, portsIn, portsOf, rowKey } from '../../../../src/tunnels/clients/socket-table.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 
 const TITLE =
@@ -37,7 +37,7 @@ describe(rowKey, () => {
       '000080FE000000000000000001000000:A1B2 000080FE000000000000000002000000:4650',
     ],
     ['no address', { ...loopback, address: 'somewhere' }, undefined, undefined],
-  ])('of %s', (_, peer, tcp, tcp6) => {
+  ])('finds the row of %s', (_, peer, tcp, tcp6) => {
     expect([rowKey(peer, 'tcp', true), rowKey(peer, 'tcp6', true)]).toEqual([tcp, tcp6]);
   });
 
@@ -54,11 +54,11 @@ describe(parseRow, () => {
     ['a socket that nobody holds any more', ROW.replace('5957860', '0'), undefined],
     ['half a row', ROW.slice(0, 60), undefined],
     ['nothing', '', undefined],
-  ])('of %s', (_, line, expected) => {
+  ])('reads %s', (_, line, expected) => {
     expect(parseRow(line)).toEqual(expected);
   });
 
-  it('and the ports alone', () => {
+  it('reads the ports alone as a number', () => {
     expect([ROW, ROW6].map(portsIn)).toEqual([portsOf(loopback), portsOf(loopback)]);
     expect([TITLE, '', 'x', ':::'].map(portsIn)).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
   });
@@ -82,5 +82,21 @@ describe.skipIf(!has('procfs'))('the real table', () => {
     expect(rows.find((row) => row !== undefined && row.key === rowKey(peer, family))?.uid).toBe(process.getuid?.());
     client.destroy();
     socket.destroy();
+  });
+});
+
+const WHOLE_MAP = '         0          0 4294967295\n';
+/** Of PrivateUsers=yes. */
+const PRIVATE_MAP = '         0          0          1\n       998        998          1\n';
+
+describe(isRealUid, () => {
+  it.each([
+    ['takes a user in a namespace of all users', 1_000, WHOLE_MAP, true],
+    ['takes nobody (65534) in a namespace of all users', 65_534, WHOLE_MAP, true],
+    ['takes root in a private namespace', 0, PRIVATE_MAP, true],
+    ['rejects 65534 in a private namespace, which does not have that user', 65_534, PRIVATE_MAP, false],
+    ['rejects 65534 when the map cannot be read', 65_534, '', false],
+  ])('%s', (_, uid, map, expected) => {
+    expect(isRealUid(uid, map)).toBe(expected);
   });
 });

@@ -28,7 +28,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('nothing has happened yet', () => {
+test('starts with nothing counted', () => {
   expect(usage.status()).toEqual({
     open: 0,
     opened_total: 0,
@@ -40,7 +40,7 @@ test('nothing has happened yet', () => {
   });
 });
 
-test('bytes of open and of closed connections add up, each once', () => {
+test('adds up the bytes of open and of closed connections, each once', () => {
   const first = opened();
   const second = opened();
   Object.assign(first, { bytesRead: 10, bytesWritten: 100 });
@@ -50,7 +50,7 @@ test('bytes of open and of closed connections add up, each once', () => {
   expect(usage.status()).toMatchObject({ open: 1, opened_total: 2, bytes_to_target: 11, bytes_from_target: 102 });
 });
 
-test('what was said before there was a target counts for nobody, what came early for the target does', () => {
+test('counts no bytes of a handshake, but early bytes for the target', () => {
   const socket = new FakeSocket();
   // A SOCKS handshake of 13 and 12 bytes, and 7 bytes that came with it.
   Object.assign(socket, { bytesRead: 20, bytesWritten: 12, readableLength: 7 });
@@ -61,13 +61,13 @@ test('what was said before there was a target counts for nobody, what came early
   expect(usage.status()).toMatchObject({ bytes_to_target: 17, bytes_from_target: 100 });
 });
 
-test('an arrival is activity whatever becomes of it', () => {
+test('counts an arrival as activity, even when the connection fails', () => {
   usage.arrived(at(1));
   usage.failed();
   expect(usage.status()).toMatchObject({ failed_total: 1, last_activity_at: at(1) });
 });
 
-test('a sample dates bytes that moved, and only those', () => {
+test('dates activity at a sample only when bytes moved', () => {
   const socket = opened();
   usage.sample(at(1));
   expect(usage.status().last_activity_at).toBeNull();
@@ -77,7 +77,7 @@ test('a sample dates bytes that moved, and only those', () => {
   expect(usage.status().last_activity_at).toEqual(at(2));
 });
 
-test('the end of a connection is activity at its own time, not at the next sample', () => {
+test('dates the end of a connection at its own time, not at the next sample', () => {
   const socket = opened();
   socket.bytesRead = 5;
   vi.setSystemTime(at(7));
@@ -86,21 +86,28 @@ test('the end of a connection is activity at its own time, not at the next sampl
   expect(usage.status().last_activity_at).toEqual(at(7));
 });
 
-test.each(['resolve', 'reject'] as const)('a wait counts as held until it ends (%s)', async (how) => {
-  let settle: (() => void) | undefined;
-  const wait = new Promise<void>((resolve, reject) => {
-    settle = how === 'resolve' ? resolve : () => reject(new Error('too long'));
-  });
-  const holding = usage.holding(wait);
-  expect(usage.held).toBe(1);
-  settle?.();
-  await holding.catch(() => {});
-  expect(usage.held).toBe(0);
-});
+test.each(['resolve', 'reject'] as const)(
+  'counts and times a held connection until its wait ends (%s)',
+  async (how) => {
+    const heldSeconds: number[] = [];
+    usage = new Usage({ onHeld: (seconds) => heldSeconds.push(seconds) });
+    let settle: (() => void) | undefined;
+    const wait = new Promise<void>((resolve, reject) => {
+      settle = how === 'resolve' ? resolve : () => reject(new Error('too long'));
+    });
+    const holding = usage.holding(wait);
+    expect(usage.held).toBe(1);
+    vi.advanceTimersByTime(1_500);
+    settle?.();
+    await holding.catch(() => {});
+    expect(usage.held).toBe(0);
+    expect(heldSeconds).toEqual([1.5]);
+  },
+);
 
-test('the first use after a minute without is told, and no other', () => {
+test('tells the first use after an idle minute, and no other', () => {
   const uses: number[] = [];
-  usage = new Usage((when) => uses.push((when.getTime() - T0.getTime()) / 1_000));
+  usage = new Usage({ onUsed: (when) => uses.push((when.getTime() - T0.getTime()) / 1_000) });
   for (const seconds of [0, 1, 50, 111, 150, 200]) usage.arrived(at(seconds));
   const socket = opened();
   socket.bytesRead = 5;

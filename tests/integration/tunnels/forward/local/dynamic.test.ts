@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TunnelError, TurnedAway } from '../../../../../src/base/errors.ts';
 import { listen } from '../../../../../src/base/net/listener.ts';
+import { Junction } from '../../../../../src/tunnels/forward/junction.ts';
 import { ListenForward, type ListenForwardOptions } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
 import { socksTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
@@ -29,11 +30,10 @@ beforeEach(async () => {
   forward = new ListenForward(options(), {
     source,
     usage,
-    listen,
+    entrance: { listen, junction: new Junction() },
     onChange: () => {},
     onOpened: () => {},
     onFailed: (error) => errors.push(error),
-    onHeld: () => {},
     onAcceptError: () => {},
   });
   await forward.start();
@@ -171,7 +171,7 @@ describe('a SOCKS5 client', () => {
     expect(await result).toMatchObject({ end: 'fin', head: latin1(socksAnswer(1)) });
   });
 
-  it('that insists on a password is told that there is none', async () => {
+  it('is told that the port offers no authentication when it requires a password', async () => {
     const result = await pythonClient({ port, send: Buffer.of(5, 1, 2), endAfterSend: true });
     expect(result).toMatchObject({ end: 'fin', head: latin1(Buffer.of(5, 0xff)) });
   });
@@ -182,7 +182,7 @@ describe('a client of another kind', () => {
     ['HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1\.1 400 .*SOCKS5 proxy/s],
     ['HTTP CONNECT', 'CONNECT a:443 HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
     ['SOCKS4', Buffer.of(4, 1, 0, 80, 10, 0, 0, 1, 0), /^\0\x5b\0{6}$/],
-  ])('speaks %s', async (_, send, head) => {
+  ])('is answered in its own protocol: %s', async (_, send, head) => {
     const result = await pythonClient({ port, send, endAfterSend: true });
     expect(result).toMatchObject({ end: 'fin', head: expect.stringMatching(head) });
     expect(usage.status()).toMatchObject({ failed_total: 1 });
@@ -191,19 +191,19 @@ describe('a client of another kind', () => {
   it.each([
     ['TLS', Buffer.of(0x16, 3, 1, 0)],
     ['nothing that is known', Buffer.of(0)],
-  ])('speaks %s, and is reset', async (_, send) => {
+  ])('is reset when it speaks %s', async (_, send) => {
     expect(await pythonClient({ port, send })).toMatchObject({ end: 'rst', bytes: 0 });
-    expect(errors).toMatchObject([{ message: 'a client speaks something else than SOCKS5' }]);
+    expect(errors).toMatchObject([{ message: 'a client does not speak SOCKS5' }]);
   });
 
-  it('ends before it says anything', async () => {
+  it('is turned away when it ends before it says anything', async () => {
     expect(await pythonClient({ port, send: Buffer.of(5, 1), endAfterSend: true })).toMatchObject({ end: 'rst' });
-    expect(errors).toMatchObject([{ message: 'a client ended before it said where it wants to go' }]);
+    expect(errors).toMatchObject([{ message: 'a client ended before its SOCKS5 request was complete' }]);
   });
 });
 
-describe('bounds', () => {
-  it('a client that does not go on is reset after 10 s', async () => {
+describe('the bounds of a dynamic forward', () => {
+  it('resets a client that does not go on after 10 s', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { socket, got } = client();
     socket.write(Buffer.concat([GREETING, Buffer.of(5, 1, 0)]));
@@ -215,7 +215,7 @@ describe('bounds', () => {
     expect(errors).toMatchObject([{ message: 'a client did not finish its SOCKS5 handshake within 10 s' }]);
   });
 
-  it('a client that was refused and does not close is cut after 1 s', async () => {
+  it('cuts a refused client that does not close after 1 s', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { socket, ended } = client();
     socket.write(Buffer.concat([GREETING, socksRequest('10.0.0.1', 80)]));
@@ -228,7 +228,7 @@ describe('bounds', () => {
     });
   });
 
-  it('clients that come and go at every stage leave nothing behind', async () => {
+  it('keeps nothing of clients that come and go at every stage', async () => {
     await using echo = await startEcho();
     const whole = Buffer.concat([GREETING, socksRequest('127.0.0.1', echo.port), Buffer.from('hello')]);
     const round = async () => {
@@ -245,7 +245,7 @@ describe('bounds', () => {
     await expectNoLeaks(baseline);
   });
 
-  it('unfinished handshakes count against max_connections', async () => {
+  it('counts unfinished handshakes against max_connections', async () => {
     const waiting = Array.from({ length: 10 }, client);
     for (const { socket } of waiting) socket.write(GREETING);
     await waitUntil('all are in', () => waiting.every(({ got }) => got().length === 2));

@@ -52,14 +52,14 @@ describe('a connection', () => {
     });
   });
 
-  it('whose client half-closes still gets its answer', async () => {
+  it('answers a client that half-closes', async () => {
     await using target = await startAnswerAfterEnd((sent) => `you said ${sent}`);
     await using tunnel = await up(target.port);
     const end = await pythonClient({ port: tunnel.port, send: 'hello', endAfterSend: true });
     expect(end).toMatchObject({ end: 'fin', head: 'you said hello' });
   });
 
-  it('whose target half-closes still takes what the client says', async () => {
+  it('carries what the client says after the target has half-closed', async () => {
     await using target = await startHalfCloser('first');
     await using tunnel = await up(target.port);
     const socket = dial(tunnel.port);
@@ -70,7 +70,7 @@ describe('a connection', () => {
     await closed;
   });
 
-  it('whose client resets is closed at the target', async () => {
+  it('closes at the target when the client resets', async () => {
     await using target = await startEcho();
     await using tunnel = await up(target.port);
     const socket = dial(tunnel.port);
@@ -82,7 +82,7 @@ describe('a connection', () => {
     expect(tunnel.usage.open).toBe(0);
   });
 
-  it.each(['fin', 'rst'] as const)('whose session is lost (%s) is reset, never ended', async (how) => {
+  it.each(['fin', 'rst'] as const)('is reset, never ended, when its session is lost (%s)', async (how) => {
     await using target = await listenLoopback((socket) => void socket.write('x'.repeat(100_000)));
     await using tunnel = await up(target.port);
     await using client = startPythonClient({ port: tunnel.port });
@@ -91,7 +91,7 @@ describe('a connection', () => {
     expect((await client.result).end).toBe('rst');
   });
 
-  it('whose target had finished before the session was lost gets everything, and a clean end', async () => {
+  it('ends cleanly and whole when the target had finished before the session was lost', async () => {
     const all = { seed: 3, bytes: 500_000 };
     await using target = await startBulkServer(all);
     await using tunnel = await up(target.port);
@@ -121,7 +121,7 @@ describe('a connection', () => {
     expect(bytes).toBe(all.bytes);
   });
 
-  it('whose client reads nothing keeps a bounded amount in here', async () => {
+  it('keeps a bounded amount in memory when the client reads nothing', async () => {
     await using target = await startBulkServer({ seed: 4, bytes: 200_000_000 });
     await using tunnel = await up(target.port);
     const socket = dial(tunnel.port);
@@ -140,8 +140,8 @@ describe('a connection', () => {
   });
 });
 
-describe('while there is no session', () => {
-  it('a connection is held, and served when one comes', async () => {
+describe('a forward without a session', () => {
+  it('holds a connection, and serves it when a session comes', async () => {
     await using target = await startEcho();
     await using tunnel = await Forwarding.to(target.port);
     await using client = startPythonClient({ port: tunnel.port, send: 'hello', endAfterSend: true });
@@ -153,14 +153,14 @@ describe('while there is no session', () => {
     expect(tunnel.heldSeconds).toHaveLength(1);
   });
 
-  it('it is reset when the hold is over', async () => {
+  it('resets a connection when the hold is over', async () => {
     await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 200, limit: 8 } });
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst', bytes: 0 });
     expect(tunnel.codes).toEqual(['connection_reset']);
     expect(tunnel.usage.status()).toMatchObject({ held: 0, failed_total: 1 });
   });
 
-  it('one beyond the limit is reset at once', async () => {
+  it('resets a connection beyond the limit at once', async () => {
     await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 10_000, limit: 1 } });
     await using held = startPythonClient({ port: tunnel.port });
     await waitUntil('one is held', () => tunnel.usage.held === 1);
@@ -170,13 +170,13 @@ describe('while there is no session', () => {
     expect((await held.result).end).toBe('rst');
   });
 
-  it('with refuse it is reset at once', async () => {
+  it('resets a connection at once when while_down is refuse', async () => {
     await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'refuse' } });
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
     expect(tunnel.heldSeconds).toEqual([]);
   });
 
-  it('a client that resets is held no longer', async () => {
+  it('no longer holds a client that resets', async () => {
     await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 60_000, limit: 8 } });
     const socket = dial(tunnel.port);
     await new Promise((resolve) => socket.write('GET / HTTP/1.1\r\n', resolve));
@@ -188,7 +188,7 @@ describe('while there is no session', () => {
     await tunnel.forward.whenIdle();
   });
 
-  it.each([0, 5, 300_000])('the %i bytes that a held client has sent, and its end, are not lost', async (bytes) => {
+  it.each([0, 5, 300_000])('keeps the %i bytes that a held client has sent, and its end', async (bytes) => {
     await using target = await startAnswerAfterEnd((sent) => `${sent.length}`);
     await using tunnel = await Forwarding.to(target.port);
     await using client = startPythonClient({ port: tunnel.port, send: 'x'.repeat(bytes), endAfterSend: true });
@@ -198,15 +198,15 @@ describe('while there is no session', () => {
   });
 });
 
-describe('an open', () => {
-  it('that the target refuses resets the client', async () => {
+describe('the open of a channel', () => {
+  it('resets the client when the target refuses', async () => {
     sshd.setChannels({ kind: 'refuse', reason: 2, text: 'Connection refused' });
     await using tunnel = await up(1);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
     expect(tunnel.codes).toEqual(['target_refused']);
   });
 
-  it('that the target never answers is given up after its deadline', async () => {
+  it('ends at its deadline when the target never answers', async () => {
     sshd.setChannels({ kind: 'ignore' });
     await using tunnel = await Forwarding.to(1);
     tunnel.source.add(await connectSession(sshd, { connectTimeoutMs: 300 }));
@@ -214,7 +214,7 @@ describe('an open', () => {
     expect(tunnel.codes).toEqual(['target_unreachable']);
   });
 
-  it('whose session dies is tried on another', async () => {
+  it('is tried on another session when its own dies', async () => {
     await using other = await startEmbeddedSshd();
     await using target = await startEcho();
     sshd.setChannels({ kind: 'ignore' });
@@ -227,7 +227,7 @@ describe('an open', () => {
     expect(tunnel.codes).toEqual([]);
   });
 
-  it('whose client goes away is closed when it succeeds', async () => {
+  it('closes the channel when the client has gone meanwhile', async () => {
     await using target = await startEcho();
     sshd.setChannels({ kind: 'forward', delayMs: 300 });
     await using tunnel = await up(target.port);
@@ -241,7 +241,7 @@ describe('an open', () => {
 });
 
 describe('max_connections', () => {
-  it('bounds those that are open, and frees what ends', async () => {
+  it('bounds open connections, and counts no ended ones', async () => {
     await using target = await startEcho();
     await using tunnel = await up(target.port, { maxConnections: 2 });
     const open = [1, 2].map(() => dial(tunnel.port));
@@ -254,7 +254,7 @@ describe('max_connections', () => {
     for (const socket of [...open, third]) socket.destroy();
   });
 
-  it('counts those that wait, too', async () => {
+  it('counts waiting connections too', async () => {
     await using tunnel = await Forwarding.to(1, { maxConnections: 1 });
     await using held = startPythonClient({ port: tunnel.port });
     await waitUntil('one is held', () => tunnel.usage.held === 1);

@@ -36,7 +36,6 @@ class Lab implements AsyncDisposable {
         onBound: (gap) => this.gaps.push(gap),
         onOpened() {},
         onFailed: (error) => this.failures.push(error),
-        onHeld() {},
         onAcceptError() {},
         random: () => 0,
       },
@@ -143,7 +142,7 @@ describe(RemoteForward, () => {
     client.destroy();
   });
 
-  it('turns a client away whose target refuses, and those beyond max_connections', async () => {
+  it('turns away clients whose target refuses, and clients beyond max_connections', async () => {
     await using refused = await start(await freePort());
     await refused.proven();
     await expect(echoOnce(refused.port)).rejects.toThrow();
@@ -160,7 +159,7 @@ describe(RemoteForward, () => {
     first.destroy();
   });
 
-  it('does not wait for ever for a server that never answers, and takes back what it asked for', async () => {
+  it('gives up on a server that never answers, and takes its request back', async () => {
     await using echo = await startEcho();
     const lab = new Lab(await freePort(), echo.port);
     sshd.setListens('ignore');

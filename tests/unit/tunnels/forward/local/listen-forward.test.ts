@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
 import type { Listener } from '../../../../../src/base/net/listener.ts';
+import { Junction } from '../../../../../src/tunnels/forward/junction.ts';
 import { ListenForward } from '../../../../../src/tunnels/forward/local/listen-forward.ts';
-import { fixedTarget } from '../../../../../src/tunnels/forward/local/local.ts';
+import { fixedTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../../../../support/clients/ssh-session.ts';
 
@@ -33,21 +34,23 @@ beforeEach(() => {
     {
       source: new SessionSource(),
       usage: new Usage(),
-      listen: () =>
-        new Promise((resolve, reject) => {
-          [bound, refused] = [resolve, reject];
-        }),
+      entrance: {
+        listen: () =>
+          new Promise((resolve, reject) => {
+            [bound, refused] = [resolve, reject];
+          }),
+        junction: new Junction(),
+      },
       onChange: () => changes++,
       onOpened: () => {},
       onFailed: () => {},
-      onHeld: () => {},
       onAcceptError: () => {},
     },
   );
 });
 
-describe('stopped while its address is being bound', () => {
-  test('a listener that comes all the same is closed, and never served', async () => {
+describe('a forward that is stopped while its address is being bound', () => {
+  test('closes a listener that comes late, and never serves it', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     bound(listener);
@@ -57,7 +60,7 @@ describe('stopped while its address is being bound', () => {
     expect(changes).toBe(0);
   });
 
-  test('a refusal that comes all the same is no news', async () => {
+  test('does not report a refusal that comes late', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     refused(new TunnelError('listen_in_use', 'taken'));

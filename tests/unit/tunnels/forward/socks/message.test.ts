@@ -19,8 +19,8 @@ describe(parseGreeting, () => {
     ['HTTP', Buffer.from('C'), { message: { protocol: 'http' } }],
     ['TLS', bytes(0x16, 3, 1), MALFORMED],
     ['lower case', Buffer.from('get'), MALFORMED],
-    ['SSH-2.0 is upper case, too, and told about SOCKS5', Buffer.from('SSH-2.0-x'), { message: { protocol: 'http' } }],
-  ])('%s', (_, input, expected) => expect(parseGreeting(input)).toMatchObject(expected));
+    ['SSH-2.0, which begins like HTTP', Buffer.from('SSH-2.0-x'), { message: { protocol: 'http' } }],
+  ])('reads %s', (_, input, expected) => expect(parseGreeting(input)).toMatchObject(expected));
 });
 
 describe(parseRequest, () => {
@@ -45,10 +45,10 @@ describe(parseRequest, () => {
     ['the longest name', socksRequest('x'.repeat(255), 80), { message: { host: 'x'.repeat(255) }, length: 262 }],
     ['BIND', socksRequest('a', 1, 2), { message: { command: 2 } }],
     ['UDP ASSOCIATE', socksRequest('a', 1, 3), { message: { command: 3 } }],
-    ['an address type that there is not', bytes(5, 1, 0, 2), { message: { host: undefined } }],
+    ['an unknown address type', bytes(5, 1, 0, 2), { message: { host: undefined } }],
     ['another version', bytes(4, 1, 0, 1), MALFORMED],
     ['a reserved byte that is not zero', bytes(5, 1, 1, 1), MALFORMED],
-  ])('%s', (_, input, expected) => expect(parseRequest(input)).toMatchObject(expected));
+  ])('reads %s', (_, input, expected) => expect(parseRequest(input)).toMatchObject(expected));
 });
 
 /** As a socket would hand it over: whatever comes next, until it is decided. */
@@ -64,7 +64,7 @@ function feed<Message>(parse: (bytes: Buffer) => Parsed<Message>, input: Buffer,
 
 const PARSERS = [parseGreeting, parseRequest] as const;
 
-describe.each(PARSERS.map((parse) => [parse.name, parse] as const))('%s, whatever comes', (_, parse) => {
+describe.each(PARSERS.map((parse) => [parse.name, parse] as const))('%s, whatever arrives', (_, parse) => {
   // Mostly right, so that the depths of the grammar are reached.
   const input = fc
     .array(fc.uint8Array({ maxLength: 300 }), { maxLength: 1 })

@@ -10,7 +10,7 @@ describe(replyFor, () => {
     ['connection_reset', 1],
     ['keepalive_lost', 1],
     ['internal', 1],
-  ])('%s is %i', (code, reply) => expect(replyFor(new TunnelError(code, 'x'))).toBe(reply));
+  ])('answers %s with reply %i', (code, reply) => expect(replyFor(new TunnelError(code, 'x'))).toBe(reply));
 
   it('tells a timeout from another failure to get there', () => {
     const cause = new DOMException('no answer', 'TimeoutError');
@@ -18,11 +18,11 @@ describe(replyFor, () => {
   });
 });
 
-it('a reply is as long as RFC 1928 has it', () => {
+it('makes a reply as long as RFC 1928 has it', () => {
   expect(replyBytes(5)).toEqual(Buffer.from([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]));
 });
 
-it('an HTTP client is told how long the answer is', () => {
+it('tells an HTTP client how long the answer is', () => {
   const [head = '', body = ''] = HTTP_REJECTED.toString().split('\r\n\r\n');
   expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
 });

@@ -1,4 +1,4 @@
-import { TunnelError } from '../../../base/errors.ts';
+import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 
 /** What a direct-tcpip channel to the address met, after the server had refused to listen there. */
@@ -14,13 +14,10 @@ export interface Refusal {
 }
 
 const CLIENT_ALIVE =
-  'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then lets go of a dead session within a minute instead of hours.';
+  'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then ends a dead session within a minute, not after hours.';
 
 const STALE_SOCKET =
-  'sshd leaves the socket of an ended session behind, and it is in the way of the next one: set StreamLocalBindUnlink yes in sshd_config on the host. Else check AllowStreamLocalForwarding there, and the directory.';
-
-/** A reload makes new sessions where the host forbids something. */
-const THEN_RELOAD = 'Then reload this daemon: sshd holds a session to the configuration that it began with.';
+  'sshd leaves the socket of an ended session behind, and that socket blocks the next session. Set StreamLocalBindUnlink yes in sshd_config on the host. Otherwise check AllowStreamLocalForwarding there, and the directory.';
 
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
@@ -44,38 +41,45 @@ export function explainRefusal(refusal: Refusal): TunnelError {
     if (listen.kind === 'tcp' && look !== 'answers')
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}: our own lost session may still hold it, or it is forbidden`,
-        { cause, hint: `It is asked again soon. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}` },
+        `the server refused to listen on ${where}: our own lost session may still hold the address, or sshd forbids it`,
+        {
+          cause,
+          hint: `The daemon soon asks again. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
+        },
       );
-    return new TunnelError('remote_listen_in_use', `${where} is still held, as it seems by our own lost session`, {
+    return new TunnelError('remote_listen_in_use', `${where} is still held, probably by our own lost session`, {
       cause,
-      hint: listen.kind === 'unix' ? STALE_SOCKET : `It is waited for. ${CLIENT_ALIVE}`,
+      hint: listen.kind === 'unix' ? STALE_SOCKET : `The daemon waits until sshd ends that session. ${CLIENT_ALIVE}`,
     });
   }
   switch (look) {
     case 'answers':
       return new TunnelError('remote_listen_in_use', `another listener holds ${where}`, {
         cause,
-        hint: `\`ss -ltnp\` on the host names it. If it is sshd, it may be a dead session of an earlier run: ${CLIENT_ALIVE}`,
+        hint: `\`ss -ltnp\` on the host names the program. If that is sshd, a dead session of an earlier run may hold the address. ${CLIENT_ALIVE}`,
       });
     case 'refused':
-      return new TunnelError('remote_listen_denied', `the server forbids to listen on ${where}: nothing else does`, {
-        cause,
-        hint: `Check AllowTcpForwarding and PermitListen in sshd_config, the options of the key or certificate, and that only root may listen below port 1024. ${THEN_RELOAD}`,
-      });
+      return new TunnelError(
+        'remote_listen_denied',
+        `the server forbids us to listen on ${where}; no other program listens there`,
+        {
+          cause,
+          hint: `Check AllowTcpForwarding and PermitListen in sshd_config, and the options of the key or certificate. Only root may listen below port 1024. ${THEN_RELOAD}`,
+        },
+      );
     case 'forbidden':
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}, and forbids to look whether the address is free`,
+        `the server refused to listen on ${where}, and forbids us to test whether the address is free`,
         {
           cause,
-          hint: `It is not known which: forwarding is forbidden (AllowTcpForwarding no or a key option), or the address is taken (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
+          hint: `Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
         },
       );
     case 'unknown':
       return new TunnelError(
         'remote_listen_denied',
-        `the server refused to listen on ${where}, and nothing is known of who does`,
+        `the server refused to listen on ${where}, for an unknown reason`,
         {
           cause,
           hint:
@@ -96,7 +100,9 @@ export function tooNarrow(listen: Address, host: string): TunnelError {
   );
 }
 
-/** How long to wait before the address is asked for again: soon for what frees itself, slowly for what people must mend. */
+/**
+ * How long to wait before the address is asked for again: soon for what frees itself, slowly for what people must mend.
+ */
 const SOON_MS = 20;
 const SOON_CAP_MS = 3_000;
 const TAKEN_MS = 30_000;

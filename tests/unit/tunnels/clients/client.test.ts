@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UNKNOWN } from '../../../../src/tunnels/clients/client.ts';
-import { clientText } from '../../../../src/tunnels/clients/words.ts';
+import { clientText, UNKNOWN } from '../../../../src/tunnels/clients/client.ts';
 
 const unknown = { ...UNKNOWN, process: 'unknown' };
 
@@ -17,7 +16,7 @@ describe(clientText, () => {
     [{ address: '10.42.0.5' }, 'unknown (at 10.42.0.5)'],
     [{}, 'unknown'],
     [{ process: 'a\nb\x1b[2J) (pid 1', pid: 5 }, 'a b\uFFFD[2J) (pid 1 (pid 5)'],
-  ])('%j', (client, text) => {
+  ])('describes %j on one line', (client, text) => {
     expect(clientText({ ...unknown, ...client })).toBe(text);
   });
 });

@@ -1,19 +1,26 @@
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
-import { TunnelError } from '../../../base/errors.ts';
+import { sleep } from '../../../base/async/sleep.ts';
+import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { FarSession } from '../../channel/far-side.ts';
-import { reachableAt, widthWitness } from './far-address.ts';
-import type { Look } from './far-refusal.ts';
-import { tooNarrow } from './far-refusal.ts';
+import { reachableAt, widthWitness } from './address.ts';
 import type { OwnConnections } from './own-connections.ts';
+import type { Look } from './refusal.ts';
+import { tooNarrow } from './refusal.ts';
 
 /** No client is behind it; it comes from this daemon. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
-/** A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual. */
+/**
+ * A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual.
+ */
 const RETURN_MS = 2_000;
 const LOOK_MS = 2_000;
+
+/** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
+const PROVE_AGAIN_MS = 1_000;
+const PROVE_AGAIN_CAP_MS = 60_000;
 
 /** What is known of a listener that the server has granted. */
 export type Proof =
@@ -77,10 +84,10 @@ export async function prove(
     if (identity.code === 'forward_denied') {
       const error = new TunnelError(
         'forward_denied',
-        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that would prove it`,
+        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that proves the listener`,
         {
           cause: identity,
-          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}, then reload this daemon.`,
+          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}. ${THEN_RELOAD}`,
         },
       );
       return { kind: 'unproven', error, final: true };
@@ -97,9 +104,26 @@ export async function prove(
       : { kind: 'proven' };
   if (wide !== true) return { kind: 'proven' };
   const error = new TunnelError('remote_listen_denied', `the server listens on every address instead of ${where}`, {
-    hint: 'GatewayPorts is yes in sshd_config on the host: set it to clientspecified and reload this daemon, or say 0.0.0.0 if that is wanted.',
+    hint: `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
   });
   return { kind: 'unproven', error, final: true };
+}
+
+/** Repeats the attempt, after ever longer pauses, until the proof is final or its listener is no longer current. */
+export async function proveUntilKnown(
+  attempt: () => Promise<Proof>,
+  isCurrent: () => boolean,
+  signal: AbortSignal,
+  onProof: (proof: Proof) => void,
+): Promise<void> {
+  for (let pauseMs = PROVE_AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, PROVE_AGAIN_CAP_MS)) {
+    const proof = await attempt();
+    if (!isCurrent()) return;
+    onProof(proof);
+    if (proof.kind !== 'unproven' || proof.final) return;
+    await sleep(pauseMs, signal).catch(() => {});
+    if (!isCurrent()) return;
+  }
 }
 
 async function comesBack(

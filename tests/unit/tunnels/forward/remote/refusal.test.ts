@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
-import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/far-address.ts';
+import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/address.ts';
 import {
   explainRefusal,
   isGhost,
   type Look,
   rebindDelayMs,
-} from '../../../../../src/tunnels/forward/remote/far-refusal.ts';
+} from '../../../../../src/tunnels/forward/remote/refusal.ts';
 
 const listen = { kind: 'tcp', host: '127.0.0.1', port: 8_000 } as const;
 const at = (host: string) => ({ ...listen, host });
@@ -20,40 +20,45 @@ describe(explainRefusal, () => {
       'answers',
       10_000,
       'remote_listen_in_use',
-      '127.0.0.1:8000 on hub is still held, as it seems by our own lost session',
+      '127.0.0.1:8000 on hub is still held, probably by our own lost session',
     ],
     ['answers', 4 * 3_600_000, 'remote_listen_in_use', 'another listener holds 127.0.0.1:8000 on hub'],
     [
       'refused',
       undefined,
       'remote_listen_denied',
-      'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does',
+      'the server forbids us to listen on 127.0.0.1:8000 on hub; no other program listens there',
     ],
     // Nothing is there: no ghost either.
-    ['refused', 10, 'remote_listen_denied', 'the server forbids to listen on 127.0.0.1:8000 on hub: nothing else does'],
+    [
+      'refused',
+      10,
+      'remote_listen_denied',
+      'the server forbids us to listen on 127.0.0.1:8000 on hub; no other program listens there',
+    ],
     [
       'forbidden',
       10_000,
       'remote_listen_denied',
-      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold it, or it is forbidden',
+      'the server refused to listen on 127.0.0.1:8000 on hub: our own lost session may still hold the address, or sshd forbids it',
     ],
-  ])('%s, lost %s ms ago: %s', (look, lostMs, code, message) => {
+  ])('explains a look that found %s, with a session lost %s ms ago, as %s', (look, lostMs, code, message) => {
     expect(explain(look, lostMs)).toMatchObject({ code, message });
   });
 
-  it('says what is not known', () => {
-    expect(explain('forbidden').hint).toContain('not known which');
+  it('names both causes when the server forbids the look', () => {
+    expect(explain('forbidden').hint).toContain('Either the server forbids forwarding');
     expect(explain('unknown')).toMatchObject({ code: 'remote_listen_denied' });
     expect(isGhost({ look: 'forbidden', lostMs: 600_000 })).toBe(false);
   });
 
-  it('names what frees a ghost', () => {
+  it('names the settings that end a dead session', () => {
     expect(explain('answers', 1).hint).toContain('ClientAliveInterval 15');
   });
 });
 
 describe(rebindDelayMs, () => {
-  it.each([0, 0.5, 0.999])('is soon for a ghost, slow for what people must mend (random %s)', (random) => {
+  it.each([0, 0.5, 0.999])('is short for a dead session, long for what people must fix (random %s)', (random) => {
     const taken = explain('answers');
     for (let failures = 0; failures < 100; failures++) {
       expect(rebindDelayMs(taken, true, failures, random)).toBeLessThanOrEqual(3_000);
@@ -73,7 +78,7 @@ describe('addresses of the far side', () => {
     ['::1', '::1', undefined],
     ['192.0.2.1', '192.0.2.1', undefined],
     ['localhost', 'localhost', undefined],
-  ])('%s is reached at %s, and its width seen at %s', (host, reached, witness) => {
+  ])('reaches %s at %s, and tests its width at %s', (host, reached, witness) => {
     expect(reachableAt(at(host))).toEqual(at(reached));
     expect(widthWitness(at(host))).toEqual(witness === undefined ? undefined : at(witness));
   });
@@ -87,7 +92,7 @@ describe('addresses of the far side', () => {
     ['192.0.2.1', '192.0.2.1', true],
     // What a name stands for is known only there.
     ['192.0.2.9', 'bridge.internal', true],
-  ])('a connection from %s to %s may be local: %s', (address, host, expected) => {
+  ])('judges whether a connection from %s to %s may be local: %s', (address, host, expected) => {
     expect(mayBeLocal({ address, port: 1 }, at(host))).toBe(expected);
   });
 });

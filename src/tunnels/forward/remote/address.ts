@@ -2,7 +2,7 @@ import { isIP, isIPv4 } from 'node:net';
 import type { Address } from '../../../base/net/address.ts';
 import type { Originator } from '../../channel/channel-source.ts';
 
-/** Where the far side's own machine reaches what listens on `listen` there: any address is asked for on loopback. */
+/** The address at which the far side's own machine reaches a listener on `listen`: loopback for a wildcard address. */
 export function reachableAt(listen: Address): Address {
   if (listen.kind === 'unix') return listen;
   if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
@@ -10,8 +10,8 @@ export function reachableAt(listen: Address): Address {
 }
 
 /**
- * A second loopback address, which tells a listener on all addresses from one on 127.0.0.1 alone: on Linux all of
- * 127.0.0.0/8 is there. Undefined where it tells nothing.
+ * A second loopback address, to tell a listener on all addresses from one on 127.0.0.1 alone: Linux answers on all of
+ * 127.0.0.0/8. Undefined where it would tell nothing.
  */
 export function widthWitness(listen: Address): Address | undefined {
   if (listen.kind === 'unix' || (listen.host !== '0.0.0.0' && listen.host !== '127.0.0.1')) return undefined;
@@ -23,6 +23,6 @@ export function mayBeLocal({ address }: Originator, listen: Address): boolean {
   const plain = address.replace(/^::ffff:/i, '');
   if (plain === '::1' || (isIPv4(plain) && plain.startsWith('127.'))) return true;
   if (listen.kind === 'unix') return true;
-  // A machine that calls one of its own addresses does so from that address; what a name stands for is not known here.
+  // A machine calls its own address from that same address. Which address a name has is unknown here.
   return isIP(listen.host) === 0 || plain.toLowerCase() === listen.host.toLowerCase();
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/far-holder.ts';
-import type { Proof } from '../../../../../src/tunnels/forward/remote/far-proof.ts';
+import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/holder.ts';
+import type { Proof } from '../../../../../src/tunnels/forward/remote/proof.ts';
 import { type FakeFarSession, FarServer } from '../../../../support/peers/far-server.ts';
 
 const options = { listen: { kind: 'tcp', host: '127.0.0.1', port: 8_000 }, host: 'hub' } as const;
@@ -55,7 +55,7 @@ describe(FarHolder, () => {
     expect([b.made, b.released]).toEqual([1, 1]);
   });
 
-  it('waits for its own ghost with short pauses, and names it', async () => {
+  it('waits for its own dead session with short pauses, and names that session', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
     const { holder } = holderOver([a, b]);
@@ -126,7 +126,7 @@ describe(FarHolder, () => {
     expect([a.released, b.released]).toEqual([a.made, b.made]);
   });
 
-  it('gives back what is not what was asked for, and waits for another session', async () => {
+  it('cancels a listener that is not as requested, and waits for another session', async () => {
     const server = new FarServer();
     const a = server.session('a');
     const { TunnelError } = await import('../../../../../src/base/errors.ts');

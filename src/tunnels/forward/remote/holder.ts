@@ -1,10 +1,11 @@
 import { sleep } from '../../../base/async/sleep.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import type { Address } from '../../../base/net/address.ts';
-import type { FarListener, FarSession, IncomingConnection } from '../../channel/far-side.ts';
+import type { FarSession, IncomingConnection } from '../../channel/far-side.ts';
 import type { ForwardCondition } from '../forward.ts';
-import { look, type Proof } from './far-proof.ts';
-import { explainRefusal, isGhost, rebindDelayMs } from './far-refusal.ts';
+import { abandon, failureOf, move, OVERTAKEN_MS, type Place } from './move.ts';
+import { look, type Proof, proveUntilKnown } from './proof.ts';
+import { explainRefusal, isGhost, rebindDelayMs } from './refusal.ts';
 
 export interface FarHolderOptions {
   readonly listen: Address;
@@ -19,36 +20,27 @@ export interface FarHolderDependencies {
   /** Whether what the server granted is a listener of ours. */
   prove(session: FarSession, signal: AbortSignal): Promise<Proof>;
   onChange(): void;
-  /** The server listens; `gapSeconds` is how long it had not, unless this is the first time. */
+  /** The server listens. `gapSeconds`: how long it had not listened; undefined the first time. */
   onBound(gapSeconds: number | undefined): void;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-interface Bound {
-  readonly session: FarSession;
-  readonly listener: FarListener;
+interface Bound extends Place {
   /** Undefined while the proof is under way. */
   proof: Proof | undefined;
 }
 
-/** Pause before a request is repeated that may have come before the cancellation, in milliseconds. */
-const OVERTAKEN_MS = 2;
-
-/** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
-const PROVE_AGAIN_MS = 1_000;
-const PROVE_AGAIN_CAP_MS = 60_000;
-
-/** Where the listener should go: nowhere else while it is on one of the sessions it may live on. Pure. */
+/** Where the listener should move: nowhere while its session is one of the candidates. Pure. */
 export function nextPlace(at: FarSession | undefined, candidates: readonly FarSession[]): FarSession | undefined {
   if (at !== undefined && candidates.includes(at)) return undefined;
   return candidates[0];
 }
 
 /**
- * The one owner of one far-side listener. It is bound on one session at a time (a server lets no second one have it), on
- * another as soon as that one is lost, and moved by cancel and bind when its session is on the way out. One loop does all
- * of it, one step at a time.
+ * The only owner of one far-side listener. The listener is on one session at a time, because a server grants an address
+ * once. When that session is lost, the holder binds on another; when the session is being replaced, it moves the
+ * listener by cancel and bind. One loop does all this, one step at a time.
  */
 export class FarHolder {
   readonly #options: FarHolderOptions;
@@ -57,11 +49,11 @@ export class FarHolder {
   #bound: Bound | undefined;
   #error: TunnelError | undefined;
   #failures = 0;
-  /** Since when nothing listens that did before; monotonic milliseconds. */
+  /** Since when the lost listener is missing; monotonic milliseconds. */
   #gapSince: number | undefined;
-  /** When a session was lost that held the address, or may have; until the address was ours or free again. */
+  /** When we lost a session that may still hold the address; undefined once the address was ours or free again. */
   #lostAt: number | undefined;
-  /** At the last refusal nothing answered at the address: another refusal is about us. */
+  /** At the last refusal nothing answered at the address: the next refusal is meant for us. */
   #seenFree = false;
   #seen: readonly FarSession[] = [];
   #wake = new AbortController();
@@ -98,12 +90,12 @@ export class FarHolder {
     if (!same) this.#wake.abort();
   }
 
-  /** Somebody has changed something: an address that could not be had is asked for again now. */
+  /** An operator has changed something: a refused address is requested again now. */
   retry(): void {
     if (this.#bound === undefined) this.#wake.abort();
   }
 
-  /** Ends it for good, and the listener with it. */
+  /** Ends the holder for good, and the listener with it. */
   async stop(): Promise<void> {
     this.#stop.abort(new TunnelError('connection_reset', 'the tunnel stops listening'));
     this.#wake.abort();
@@ -125,19 +117,21 @@ export class FarHolder {
     }
   }
 
-  /** Makes what is the case what should be; returns after how long to try again if it is not. */
+  /**
+   * Brings the listener one step closer to its place. Returns the pause before the next try; undefined: none is needed.
+   */
   async #step(signal: AbortSignal): Promise<number | undefined> {
     const bound = this.#bound;
     if (bound?.proof?.kind === 'wrong') {
       await this.#giveUp(bound);
       this.#failed(bound.proof.error, false);
-      // sshd holds a session to the configuration that it began with: only another one can end differently.
+      // Only another session can end differently: see THEN_RELOAD.
       return undefined;
     }
     const place = nextPlace(bound?.session, this.#seen);
     if (place === undefined) {
       if (bound === undefined) this.#error = undefined;
-      // Its session is not lost, but nothing may live on it any more.
+      // The session is not lost, but the listener must leave it.
       else if (this.#seen.length === 0 && bound.session.usable) await this.#leave(bound);
       return undefined;
     }
@@ -153,15 +147,15 @@ export class FarHolder {
   }
 
   async #explain(session: FarSession, error: TunnelError, signal: AbortSignal): Promise<number> {
-    // After a move that failed the address is ours: nobody else is to be looked for there.
+    // After a failed move the address is still ours: no other holder to look for.
     if (error.code !== 'remote_listen_denied' || this.#bound) return this.#failed(error, false);
     const { listen, host } = this.#options;
     const found = await look(session, listen, signal);
     const freed = found === 'refused' && !this.#seenFree;
     this.#seenFree = found === 'refused';
-    // Nobody holds it: whatever we lost there is gone.
+    // The address is free: the session that we lost no longer holds it.
     if (this.#seenFree) this.#lostAt = undefined;
-    // A process that dies closes its connection before its listener: what held the address may just have let go of it.
+    // A dying process closes its connection before its listener: the holder of the address may just have released it.
     if (freed) return OVERTAKEN_MS;
     const lostMs = this.#lostAt === undefined ? undefined : performance.now() - this.#lostAt;
     const refusal = { listen, host, look: found, lostMs, cause: error };
@@ -176,79 +170,62 @@ export class FarHolder {
     return delayMs;
   }
 
-  async #bindOn(session: FarSession, signal: AbortSignal): Promise<void> {
-    const listener = session.listener(this.#options.listen, this.#deps.onConnection);
-    try {
-      await listener.bind(signal);
-    } catch (thrown) {
-      await this.#abandon(session, listener, TunnelError.from(thrown));
-      throw thrown;
-    }
-    this.#adopt({ session, listener, proof: undefined });
+  #placeOn(session: FarSession): Place {
+    return { session, listener: session.listener(this.#options.listen, this.#deps.onConnection) };
   }
 
-  /** Break before make, as short as it can be: both requests leave at once, over different connections. */
-  async #move(from: Bound, to: FarSession, signal: AbortSignal): Promise<void> {
-    const listener = to.listener(this.#options.listen, this.#deps.onConnection);
-    let answered = false;
-    const cancelled = from.listener.cancel().finally(() => {
-      answered = true;
-    });
-    this.#gapSince ??= performance.now();
-    const error = await this.#bindAfter(cancelled, () => answered, listener, signal);
-    if (error === undefined) {
-      this.#adopt({ session: to, listener, proof: undefined });
-      await cancelled;
-      from.listener.release();
-      return;
+  async #bindOn(session: FarSession, signal: AbortSignal): Promise<void> {
+    const place = this.#placeOn(session);
+    const error = await failureOf(place.listener.bind(signal));
+    if (error) {
+      await this.#abandon(place, error);
+      throw error;
     }
-    const freed = await cancelled;
-    await this.#abandon(to, listener, error);
-    const back = freed && !signal.aborted ? await failureOf(from.listener.bind(signal)) : error;
+    this.#adopt(place);
+  }
+
+  async #move(from: Bound, session: FarSession, signal: AbortSignal): Promise<void> {
+    const to = this.#placeOn(session);
+    this.#gapSince ??= performance.now();
+    const failed = await move(from, to, signal, () => this.#adopt(to));
+    if (failed === undefined) return;
+    const { error, back } = failed;
+    this.#lostAt = failed.lostAt ?? this.#lostAt;
     if (back === undefined && this.#bound === from) {
-      // As proven as it was before: the session is the same.
+      // The proof still holds: the session is the same.
       this.#closeGap();
     } else {
       if (this.#bound === from) this.#bound = undefined;
-      if (!freed) this.#lostAt = performance.now();
-      await this.#abandon(from.session, from.listener, back ?? error);
+      await this.#abandon(from, back ?? error);
     }
     throw error;
   }
 
-  /** Asks until the cancellation is answered, and then once more: a request may overtake it, and its answer may dawdle. */
-  async #bindAfter(
-    cancelled: Promise<boolean>,
-    answered: () => boolean,
-    listener: FarListener,
-    signal: AbortSignal,
-  ): Promise<TunnelError | undefined> {
-    for (;;) {
-      const last = answered();
-      const error = await failureOf(listener.bind(signal));
-      if (error?.code !== 'remote_listen_denied' || last || signal.aborted) return error;
-      await Promise.race([cancelled, sleep(OVERTAKEN_MS)]);
-    }
+  async #abandon(place: Place, error: TunnelError): Promise<void> {
+    this.#lostAt = (await abandon(place, error)) ?? this.#lostAt;
   }
 
-  /** A request that was not plainly refused may still be granted: it is taken back. */
-  async #abandon(session: FarSession, listener: FarListener, error: TunnelError): Promise<void> {
-    if (error.code !== 'remote_listen_denied') {
-      const freed = session.usable && (await listener.cancel());
-      if (!freed && !session.usable) this.#lostAt = performance.now();
-    }
-    listener.release();
-  }
-
-  #adopt(bound: Bound): void {
+  #adopt(place: Place): void {
+    const bound: Bound = { ...place, proof: undefined };
     this.#bound = bound;
     this.#error = undefined;
     this.#lostAt = undefined;
     this.#seenFree = false;
     void bound.session.closed.then(({ silentMs }) => this.#onClosed(bound, silentMs));
     this.#closeGap();
-    void this.#proveUntilKnown(bound);
+    void this.#prove(bound);
     this.#deps.onChange();
+  }
+
+  async #prove(bound: Bound): Promise<void> {
+    const { signal } = this.#stop;
+    const isCurrent = () => this.#bound === bound && !signal.aborted;
+    const attempt = () => this.#deps.prove(bound.session, signal);
+    await proveUntilKnown(attempt, isCurrent, signal, (proof) => {
+      bound.proof = proof;
+      if (proof.kind === 'wrong') this.#wake.abort();
+      this.#deps.onChange();
+    });
   }
 
   #closeGap(): void {
@@ -279,22 +256,4 @@ export class FarHolder {
     this.#gapSince = performance.now();
     this.#deps.onChange();
   }
-
-  async #proveUntilKnown(bound: Bound): Promise<void> {
-    const { signal } = this.#stop;
-    for (let pauseMs = PROVE_AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, PROVE_AGAIN_CAP_MS)) {
-      const proof = await this.#deps.prove(bound.session, signal);
-      if (this.#bound !== bound || signal.aborted) return;
-      bound.proof = proof;
-      if (proof.kind === 'wrong') this.#wake.abort();
-      this.#deps.onChange();
-      if (proof.kind !== 'unproven' || proof.final) return;
-      await sleep(pauseMs, signal).catch(() => {});
-      if (this.#bound !== bound || signal.aborted) return;
-    }
-  }
-}
-
-function failureOf(attempt: Promise<void>): Promise<TunnelError | undefined> {
-  return attempt.then(() => undefined, TunnelError.from);
 }

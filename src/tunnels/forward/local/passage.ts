@@ -1,0 +1,173 @@
+import type { Socket } from 'node:net';
+import { withDeadline } from '../../../base/async/deadline.ts';
+import { sleep } from '../../../base/async/sleep.ts';
+import { isSessionLoss, TunnelError } from '../../../base/errors.ts';
+import type { Address } from '../../../base/net/address.ts';
+import type { WhileDown } from '../../../config/config.ts';
+import type { Channel, Originator } from '../../channel/channel-source.ts';
+import type { ForwardDependencies } from '../forward.ts';
+import type { Detour, Junction } from '../junction.ts';
+import { relay } from '../relay.ts';
+import { resetClient } from '../reset.ts';
+import type { Usage } from '../usage.ts';
+import type { Negotiate, Negotiation } from './negotiate.ts';
+
+export interface PassageOptions {
+  readonly negotiate: Negotiate;
+  readonly whileDown: WhileDown;
+}
+
+export interface PassageDependencies extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed'> {
+  readonly junction: Junction;
+  /** Throws a TunnelError where one connection more is too many. */
+  admit(): void;
+}
+
+/**
+ * With `refuse` no client waits for a link, but may be tried on other sessions for this long when a session is lost.
+ */
+const REFUSE_RETRY_MS = 1_000;
+
+const RETRY_PAUSE_MS = 10;
+
+/** A detour on trial has this long to take a client, in milliseconds: then the client goes through the tunnel. */
+const TRIAL_MS = 1_000;
+
+/** One client's way: from its accept to its channel, and until its last byte is delivered. */
+export class Passage {
+  readonly #socket: Socket;
+  readonly #options: PassageOptions;
+  readonly #deps: PassageDependencies;
+  readonly #acceptedAt = performance.now();
+  /** Aborts to reset the client, waiting or open. */
+  readonly #cut = new AbortController();
+  /** Undefined: through the tunnel, perhaps after a wait. */
+  #detour: Detour | undefined;
+  #negotiation: Negotiation | undefined;
+  /** Tells the junction that the client has left the tunnel. */
+  #leave: (() => void) | undefined;
+
+  constructor(socket: Socket, options: PassageOptions, deps: PassageDependencies) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#deps = deps;
+    // From birth: a reset that arrives before the relay owns the socket must not end the process.
+    socket.on('error', () => {});
+    // Reads one buffer ahead: only a read notices a client that resets while it waits.
+    socket.read(0);
+    const { junction, usage } = deps;
+    // A held client may still go through the tunnel, so it counts as use of the tunnel.
+    (junction.detour?.usage ?? usage).arrived(new Date());
+  }
+
+  /** Resets the client. */
+  cut(reason: TunnelError): void {
+    this.#cut.abort(reason);
+  }
+
+  /** Settles when nothing is left. Never rejects. */
+  async run(): Promise<void> {
+    const { onOpened, onFailed } = this.#deps;
+    try {
+      const channel = await this.#whilePending(() => this.#openChannel());
+      if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
+      this.#negotiation?.granted();
+      this.#usage.opened(this.#socket);
+      await relay(this.#socket, channel, this.#cut.signal);
+    } catch (thrown) {
+      const error = TunnelError.from(thrown);
+      this.#usage.failed();
+      if (!this.#socket.destroyed && !this.#detour) onFailed(error);
+      this.#negotiation?.refused(error);
+      if (!this.#socket.writableEnded) resetClient(this.#socket);
+    } finally {
+      this.#leave?.();
+    }
+  }
+
+  /** Counts on the way that the client goes. */
+  get #usage(): Usage {
+    return this.#detour?.usage ?? this.#deps.usage;
+  }
+
+  async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
+    const onClose = () => this.#cut.abort(new TunnelError('connection_reset', 'the client went away'));
+    this.#socket.once('close', onClose);
+    try {
+      this.#deps.admit();
+      return await task();
+    } finally {
+      this.#socket.off('close', onClose);
+    }
+  }
+
+  async #openChannel(): Promise<Channel> {
+    const { junction, usage } = this.#deps;
+    if (junction.holding) await usage.holding(junction.whenReleased(this.#cut.signal));
+    this.#detour = junction.detour;
+    if (this.#detour) {
+      const diverted = await this.#divert(this.#detour);
+      if (diverted) return diverted;
+      this.#detour = undefined;
+      usage.arrived(new Date());
+    }
+    this.#leave = junction.enter();
+    this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
+    return this.#openThroughTunnel(this.#negotiation.target);
+  }
+
+  /** Undefined when the successor on trial does not take the client: then the client goes through the tunnel. */
+  async #divert(detour: Detour): Promise<Channel | undefined> {
+    const { signal } = this.#cut;
+    const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
+    if (detour.kind === 'committed') return open(signal);
+    const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
+    try {
+      const channel = await withDeadline(TRIAL_MS, signal, expired, open);
+      detour.onTaken(undefined);
+      return channel;
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      detour.onTaken(TunnelError.from(thrown));
+      return undefined;
+    }
+  }
+
+  async #openThroughTunnel(target: Address): Promise<Channel> {
+    const { source } = this.#deps;
+    const { whileDown } = this.#options;
+    const { signal } = this.#cut;
+    const holdMs = whileDown.kind === 'hold' ? whileDown.holdMs : REFUSE_RETRY_MS;
+    const deadline = performance.now() + holdMs;
+    for (;;) {
+      if (!source.ready) await this.#waitForLink(deadline);
+      try {
+        return await source.open(target, originatorOf(this.#socket), signal);
+      } catch (error) {
+        const retry = isSessionLoss(error) && performance.now() < deadline;
+        if (!retry || signal.aborted) throw error;
+        // The link learns of a lost session by its own event: give that event a turn, never spin.
+        await sleep(RETRY_PAUSE_MS, signal);
+      }
+    }
+  }
+
+  async #waitForLink(deadline: number): Promise<void> {
+    const { source, usage } = this.#deps;
+    const { whileDown } = this.#options;
+    const { signal } = this.#cut;
+    if (whileDown.kind === 'refuse')
+      throw new TunnelError('connection_reset', 'the link is down, and while_down is refuse');
+    if (usage.held >= whileDown.limit)
+      throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections already wait`);
+    const leftMs = deadline - performance.now();
+    const expired = () =>
+      new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);
+    await usage.holding(withDeadline(leftMs, signal, expired, (bounded) => source.whenReady(bounded)));
+  }
+}
+
+/** RFC 4254 section 7.2 requires an originator address; a client on a Unix socket has none. */
+function originatorOf(socket: Socket): Originator {
+  return { address: socket.remoteAddress ?? '127.0.0.1', port: socket.remotePort ?? 0 };
+}
