@@ -5,7 +5,7 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { Comparison, SuccessorConfig } from '../../config/config.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { runCheck, unanswered } from '../../tunnels/probe/check.ts';
-import { fetchJson } from '../../tunnels/probe/http.ts';
+import { fetchExactJson } from '../../tunnels/probe/http.ts';
 import { describeDifference, differences } from './compare.ts';
 
 /** Each side answers a comparison within this time, in milliseconds. */
@@ -118,7 +118,7 @@ async function ask(side: string, source: ChannelSource, target: Address, path: s
   try {
     const json = await withDeadline(COMPARE_MS, signal, expired, async (bounded) => {
       if (!source.ready) throw new TunnelError('connection_reset', 'there is no SSH session');
-      return fetchJson(source, target, { path, maxBytes: COMPARE_BYTES }, bounded);
+      return fetchExactJson(source, target, { path, maxBytes: COMPARE_BYTES }, bounded);
     });
     return { json };
   } catch (error) {
