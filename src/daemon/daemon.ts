@@ -98,7 +98,7 @@ export class Daemon {
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
       retired: (name) => this.#retirement.retired.of(name) !== undefined,
-      gates: (step) => dueFacts(this.#plan.watched, step),
+      gates: (step) => dueFacts(this.#plan.watched, step, new Date()),
       note: this.#note,
       log,
     });

@@ -6,6 +6,7 @@ import type { Comparison, SuccessorConfig } from '../../config/config.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { runCheck, unanswered } from '../../tunnels/probe/check.ts';
 import { fetchExactJson } from '../../tunnels/probe/http.ts';
+import { type ClosedGate, laterText } from '../plan/step-facts.ts';
 import { describeDifference, differences } from './compare.ts';
 
 /** Each side answers a comparison within this time, in milliseconds. */
@@ -24,7 +25,7 @@ export interface Check {
 
 /** What the plan says of the step that the tunnel hangs on, or in one sentence why it says nothing. */
 export type Gates = {
-  readonly closedGates: readonly { readonly id: string; readonly title: string; readonly owner: string }[];
+  readonly closedGates: readonly ClosedGate[];
 };
 
 /** Everything that is asked. */
@@ -59,7 +60,7 @@ function gatesOpen({ gates, step }: PreflightSubject): Check {
   if (typeof gates === 'string') return check('gates', false, gates);
   const { closedGates } = gates;
   if (closedGates.length === 0) return check('gates', true, `every approval on the way to step ${step} is given`);
-  const missing = closedGates.map(({ id, title, owner }) => `${id}: ${title} (${owner})`);
+  const missing = closedGates.map((gate) => `${gate.id}: ${gate.title} (${gate.owner})${laterText(gate)}`);
   const what = missing.length === 1 ? 'an approval is' : `${missing.length} approvals are`;
   return check('gates', false, `${what} missing on the way to step ${step}`, missing);
 }

@@ -1,6 +1,7 @@
 import { formatSpan } from '../../base/text/span.ts';
 import { formatDuration } from '../../config/duration.ts';
 import type { BlockerCode } from '../../telemetry/status/finding-codes.ts';
+import { laterText } from '../plan/step-facts.ts';
 import type { VerdictFacts } from './facts.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -35,7 +36,7 @@ function waveOpen({ step }: VerdictFacts) {
 
 function gateClosed({ step }: VerdictFacts) {
   if (typeof step === 'string' || step.closedGates.length === 0) return [];
-  const gates = step.closedGates.map(({ id, title, owner }) => `${id} (${title}; ${owner})`);
+  const gates = step.closedGates.map((gate) => `${gate.id} (${gate.title}; ${gate.owner}${laterText(gate)})`);
   return finding(
     'gate_closed',
     `${gates.length > 1 ? 'these approvals are' : 'this approval is'} missing: ${gates.join(', ')}`,

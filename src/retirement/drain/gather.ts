@@ -31,7 +31,7 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
   return {
     now,
     tunnel: name,
-    step: dueFacts(known.plan, drain.step),
+    step: dueFacts(known.plan, drain.step, new Date(now)),
     successor: known.successor,
     usage: { open: usage.open, held: usage.held, clients: known.clients },
     history: { spans: history?.spans ?? [], lastActivityAt: times.length > 0 ? Math.max(...times) : undefined },
@@ -49,8 +49,8 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
  * What the plan file says of the step, or in one sentence why nobody can tell. Fails closed: while the file cannot be used,
  * the plan that was in force before it says nothing either. Pure.
  */
-export function dueFacts(watched: WatchedPlan | undefined, step: string): VerdictFacts['step'] {
+export function dueFacts(watched: WatchedPlan | undefined, step: string, now: Date): VerdictFacts['step'] {
   if (watched && !watched.lastLoad.ok)
     return `the plan cannot be used, so step ${step} cannot be checked: ${watched.lastLoad.error}`;
-  return stepFacts(watched?.plan, step);
+  return stepFacts(watched?.plan, step, now);
 }

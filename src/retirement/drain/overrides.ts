@@ -1,3 +1,4 @@
+import { isBlank } from '../../base/text/blank.ts';
 import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-codes.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
@@ -16,7 +17,7 @@ const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter((code) => code 
 
 /** What is wrong with the overrides, in one sentence; undefined when nothing is. Pure. */
 export function overrideFault(overrides: readonly Override[]): string | undefined {
-  const unfounded = overrides.find(({ reason }) => reason.trim() === '');
+  const unfounded = overrides.find(({ reason }) => isBlank(reason));
   if (unfounded) return `the override of ${unfounded.code} has no reason`;
   const codes = overrides.map(({ code }) => code);
   const twice = codes.find((code, index) => codes.indexOf(code) !== index);
