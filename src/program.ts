@@ -1,34 +1,21 @@
-import { Command, CommanderError, Option } from 'commander';
-import { defaultConfigPath } from './config/default-path.ts';
-import { loadConfig } from './config/load.ts';
-import { outsideOfUnit } from './config/paths.ts';
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
-import { down, reload, rotate, up } from './operator/commands/control.ts';
-import { cutover, rollback } from './operator/commands/cutover.ts';
-import { type EventsOptions, events } from './operator/commands/events.ts';
+import { addControlCommands } from './operator/commands/control-commands.ts';
+import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
+import { interruptible } from './operator/commands/interruptible.ts';
+import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
-import { type RetireOptions, retire } from './operator/commands/retire.ts';
 import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
-import { statusCommand } from './operator/commands/status.ts';
-import { verifyEvents } from './operator/commands/verify-events.ts';
-import { wait } from './operator/commands/wait.ts';
-import { why } from './operator/commands/why.ts';
-import { version } from './version.ts';
+import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
-interface AskFlags {
-  config: string;
-  endpoint?: string;
-  json: boolean;
-}
+const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
-interface ControlFlags {
-  config: string;
-  socket?: string;
-  json: boolean;
-}
+/** The version in package.json, the one place where the version is written. */
+export const version = String((manifest as { version?: unknown }).version);
 
 const io: CommandIo = {
   out: (text) => process.stdout.write(text),
@@ -36,25 +23,19 @@ const io: CommandIo = {
 };
 
 /**
- * Every command, as commander knows it: manual pages and completions are made from it. Those that need what the daemon is made
- * of load it when they run: a `status` in a loop should not pay for it.
+ * Every command, as commander knows it: manual pages and completions are made from this object. Commands that need parts of
+ * the daemon load them when they run: a `status` in a loop should not pay for them.
  */
 export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('(add --help for what there is)');
-
-const configOption = () =>
-  new Option('-c, --config <file>', 'the tunnel YAML').default(
-    defaultConfigPath(process.env),
-    '$FLEET_MESH_CONFIG, else /etc/fleet-mesh/tunnels.yaml, else ~/.config/fleet-mesh/tunnels.yaml',
-  );
+  .showHelpAfterError('(add --help to list commands and options)');
 
 let exitCode: ExitCode = EXIT.ok;
 
-/** Its result is the exit code; what it throws is a bug. */
+/** The result of a command is the exit code of the program. A throw is a bug. */
 function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise<ExitCode>) {
   return async (...args: Args): Promise<void> => {
     exitCode = await run(...args);
@@ -63,7 +44,7 @@ function ends<Args extends unknown[]>(run: (...args: Args) => ExitCode | Promise
 
 program
   .command('run')
-  .description('the daemon, in the foreground')
+  .description('runs the daemon in the foreground')
   .addOption(configOption())
   .action(
     ends(async ({ config }: { config: string }) => (await import('./daemon/run.ts')).run({ config, version }, io)),
@@ -71,10 +52,10 @@ program
 
 program
   .command('check')
-  .description('validates configuration, plan and policy: all problems at once; touches no network')
+  .description('validates configuration, plan and policy; lists all problems; uses no network')
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
-  .option('--no-plan', 'only what the daemon needs to start: neither the plan nor the policy')
+  .option('--no-plan', 'check only the parts that the daemon needs to start: no plan, no policy')
   .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
 program
@@ -83,180 +64,37 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
 
-const endpointOption = () =>
-  new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: the one that --config names)");
-const socketOption = () =>
-  new Option(
-    '--socket <path>',
-    "the daemon's control socket (default: the one that --config names, else the usual ones)",
-  );
-const endpointOf = async (path: string) => (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
-
-/** Aborts with Ctrl-C, and when whoever read the output is gone (`status --watch | head -1`). */
-function interruption(): AbortSignal {
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
-  process.stdout.once('error', (error) => interrupted.abort(error));
-  return interrupted.signal;
-}
-
-const interruptible = () => ({ ...io, signal: interruption(), env: process.env });
-
-program
-  .command('status')
-  .description('what is: tunnels, links, sessions, and the reasons')
-  .argument('[name]', 'one tunnel instead of all')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--json', 'print the snapshot as JSON', false)
-  .option('--watch', 'go on, until Ctrl-C', false)
-  .action(
-    ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
-      const { isTTY, columns } = process.stdout;
-      return statusCommand(
-        { name, ...options, endpointOf },
-        { ...io, isTty: isTTY === true, columns, signal: interruption() },
-      );
-    }),
-  );
-
-program
-  .command('why')
-  .description('explains one tunnel: since when, because of what, what happens next, what would fix it')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--json', 'print the explanation as JSON', false)
-  .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible())));
-
-program
-  .command('events')
-  .description('what has happened, out of the evidence; --verify: whether that is as it was written')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--follow', 'go on with what happens, until Ctrl-C', false)
-  .option('--tunnel <name>', 'only what is said of this one')
-  .option('--since <when>', 'a time, or a span before now as in 30m, 24h, 7d')
-  .option('--verify', 'check the chain of the files, without the daemon: 0 intact, 1 not, 2 there is none', false)
-  .option('--dir <directory>', 'for --verify: the state directory (default: the one that --config names)')
-  .option('--json', 'print JSON; with --follow one entry a line', false)
-  .action(
-    ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-      options.verify ? verifyEvents(options, interruptible()) : events({ ...options, endpointOf }, interruptible()),
-    ),
-  );
-
-program
-  .command('wait')
-  .description('blocks until tunnels are up, or may be retired')
-  .argument('[name...]', 'the tunnels (default: those of production, or all where none is)')
-  .addOption(configOption())
-  .addOption(endpointOption())
-  .option('--for <condition>', 'up or retirable', 'up')
-  .option('--timeout <duration>', 'how long, as in 500ms, 60s, 5m', '60s')
-  .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
-  .action(
-    ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-      wait({ names, ...options, endpointOf }, interruptible()),
-    ),
-  );
+addWatchCommands(program, ends, io);
 
 program
   .command('doctor')
-  .description('walks DNS, TCP, banner, host key, authentication, forward, target, by itself, and says what to mend')
-  .argument('[name]', 'a host or a tunnel instead of all')
+  .description('checks each step from DNS to the target, without the daemon, and says how to fix the first failure')
+  .argument('[name]', 'one host or tunnel (default: all)')
   .addOption(configOption())
   .option(
     '--try-cert-command',
-    'run cert_command where no certificate is kept that can be used; nothing is kept',
+    'run cert_command where no usable certificate is stored; the new certificate is not stored',
     false,
   )
-  .option('--json', 'print what was found as JSON', false)
+  .option('--json', 'print the findings as JSON', false)
   .action(
     ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
       const { doctor } = await import('./operator/commands/doctor.ts');
-      return doctor({ name, ...options }, interruptible());
+      return doctor({ name, ...options }, interruptible(io));
     }),
   );
 
-program
-  .command('reload')
-  .description('has the daemon read its configuration again, and waits for the outcome')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((options: ControlFlags) => reload(options, interruptible())));
-
-program
-  .command('up')
-  .description('takes tunnels back into service')
-  .argument('<name...>', 'the tunnels')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((names: string[], options: ControlFlags) => up(names, options, interruptible())));
-
-program
-  .command('down')
-  .description('takes tunnels out of service: nothing listens, open connections get stop_grace')
-  .argument('<name...>', 'the tunnels')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((names: string[], options: ControlFlags) => down(names, options, interruptible())));
-
-program
-  .command('rotate')
-  .description('has an actor take on a new credential now, make before break')
-  .argument('<actor>', 'the actor')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((actor: string, options: ControlFlags) => rotate(actor, options, interruptible())));
-
-const collect = (value: string, before: string[]) => [...before, value];
-
-program
-  .command('retire')
-  .description('ends the SSH forward of a tunnel for good, once nothing speaks against it (see why NAME)')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--dry-run', 'only say what would be done, and what speaks against it', false)
-  .option('--wait <duration>', 'try until it may go, as in 24h; ends early where waiting does not help')
-  .option('--override <code>', 'take on a blocker; each with a --reason, in the same order', collect, [])
-  .option('--reason <text>', 'why it is overridden: kept as evidence', collect, [])
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags & RetireOptions) => retire(name, options, interruptible())));
-
-program
-  .command('cutover')
-  .description('moves the local port of a tunnel to its successor, without its clients noticing')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--dry-run', 'only say what would be done, and what is against it now', false)
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags & { dryRun: boolean }) => cutover(name, options, interruptible())));
-
-program
-  .command('rollback')
-  .description('the way back of a cut-over: new connections go through the tunnel again, at once')
-  .argument('<name>', 'the tunnel')
-  .addOption(configOption())
-  .addOption(socketOption())
-  .option('--json', 'print the outcome as JSON', false)
-  .action(ends((name: string, options: ControlFlags) => rollback(name, options, interruptible())));
+addControlCommands(program, ends, io);
 
 program
   .command('acceptance')
-  .description('whether the evidence proves that production did without a host: a report to be filed, from files alone')
+  .description('reports whether production ran without a host, according to the evidence; reads only files')
   .addOption(configOption())
-  .requiredOption('--offline <host>', 'the host that was away')
-  .option('--window <duration>', 'for how long, as in 24h', '24h')
-  .option('--until <when>', 'judge as of a time, or a span before now, instead of now')
-  .option('--dir <directory>', 'the state directory (default: the one that --config names)')
-  .option('--out <directory>', 'file the report there, as Markdown and JSON')
+  .requiredOption('--offline <host>', 'the host that was offline')
+  .option('--window <duration>', 'how long the host was offline, e.g. 24h', '24h')
+  .option('--until <when>', 'end of the window: a time, or a span before now (default: now)')
+  .option('--dir <directory>', 'the state directory (default: state_dir in --config)')
+  .option('--out <directory>', 'write the report to this directory, as Markdown and JSON')
   .option('--json', 'print the report as JSON', false)
   .action(
     ends(async (options: AcceptanceOptions) => {
@@ -265,36 +103,8 @@ program
     }),
   );
 
-const importing = program
-  .command('import')
-  .description('turns what ssh does today into tunnel YAML, on standard output');
-
-importing
-  .command('ssh-unit')
-  .description('systemd units that run ssh -N -L, -R or -D')
-  .argument('<file...>', 'unit files')
-  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
-  .action(
-    ends(async (files: string[], options: { json: boolean }) => {
-      const { importUnits } = await import('./operator/commands/import.ts');
-      return importUnits(files, options, interruptible());
-    }),
-  );
-
-importing
-  .command('ssh-config')
-  .description('hosts of ssh_config, resolved by `ssh -G`')
-  .argument('<host...>', 'host names as ssh takes them')
-  .option('--ssh-config <file>', "another file than the user's and the system's")
-  .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
-  .action(
-    ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {
-      const { importHosts } = await import('./operator/commands/import.ts');
-      return importHosts(hosts, options, interruptible());
-    }),
-  );
-
-addPlanCommands(program, configOption, ends, io);
+addImportCommands(program, ends, io);
+addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);
 
 /** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */

@@ -4,13 +4,13 @@ export const USAGE = `usage: scripts/install-node HOST|--local [options]
 
   HOST               as ssh takes it (BatchMode: a key or an agent has to let us in); --local is this machine
   --user             for the user who logs in, instead of the system (which needs root)
-  --config FILE      a tunnel YAML, for a node that has none yet; what is there is never overwritten
+  --config FILE      a tunnel YAML, for a node without a configuration; an existing file stays
   --dry-run          show every file, unit and command, and change nothing
-  --rollback         bring back what was there before the last installation
+  --rollback         restore the state before the last installation
   --uninstall        remove it; configuration, keys and state stay
   --purge            with --uninstall: those as well
-  --skip-doctor      go on though hosts are away; a port of an ssh unit is never taken over like that
-  --timeout 60s      how long the tunnels may take to be up
+  --skip-doctor      continue if hosts are unreachable; tunnels that replace ssh units are checked anyway
+  --timeout 60s      how long the tunnels may take to come up
   --ssh-config FILE  for ssh, instead of the user's
 `;
 

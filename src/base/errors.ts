@@ -129,14 +129,53 @@ export class TunnelError extends Error {
 /** A client was not served for what it asked, or for how it did: its own doing, which says nothing about the tunnel. */
 export class TurnedAway extends TunnelError {}
 
-/** Whether it is about the session, not about what was asked of it: on another session the same may still work. */
+/** The server accepted a credential and then forbade what the credential is for. */
+export class UselessCredential extends TunnelError {}
+
+/**
+ * What a failure speaks about, for the codes on which policy depends. Every other code speaks about the way there, or about
+ * this node.
+ */
+const SUBJECTS: { readonly [Code in ErrorCode]?: 'session' | 'credential' | 'host' | 'target' } = {
+  connection_reset: 'session',
+  keepalive_lost: 'session',
+  auth_rejected: 'credential',
+  penalised: 'credential',
+  host_key_changed: 'host',
+  host_cert_invalid: 'host',
+  target_refused: 'target',
+  target_unreachable: 'target',
+  forward_denied: 'target',
+};
+
+/** Whether the error speaks about the session, not about the request: the same request may work on another session. */
 export function isSessionLoss(error: unknown): boolean {
-  return error instanceof TunnelError && (error.code === 'connection_reset' || error.code === 'keepalive_lost');
+  return error instanceof TunnelError && SUBJECTS[error.code] === 'session';
+}
+
+/** Whether the server rejected our credential: offering the same credential again only does harm. */
+export function isCredentialRejection(error: TunnelError): boolean {
+  return error instanceof UselessCredential || SUBJECTS[error.code] === 'credential';
+}
+
+/** Whether one side rejected the identity of the other: the next attempt must wait, whoever waits for the attempt. */
+export function isRejection(error: TunnelError): boolean {
+  return isCredentialRejection(error) || SUBJECTS[error.code] === 'host';
+}
+
+/** Whether the error is the peer's verdict on the target, not trouble on the way to the target. */
+export function isTargetVerdict(error: TunnelError): boolean {
+  return SUBJECTS[error.code] === 'target';
 }
 
 /** The words of anything thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The code that Node gives an error, as `ENOENT` of a system call; undefined for what carries none. */
+export function errnoOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
 /** Anything thrown, as an Error. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { closest } from './text/closest.ts';
-import { printable } from './text/printable.ts';
+import { unknownNames } from './text/unknown-name.ts';
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
@@ -65,10 +64,8 @@ function unknown(
   names: readonly string[],
   known: readonly string[],
 ): ControlRefused {
-  const shown = names.map((name) => `"${printable(name, 80)}"`).join(' or ');
-  const guesses = names.map((name) => closest(name, known)).filter((guess) => guess !== undefined);
-  const guess = guesses.length === 0 ? '' : `Did you mean ${guesses.join(' ')}? `;
-  return new ControlRefused(code, `no ${kind} is named ${shown}; nothing was changed`, {
+  const { sentence, guess } = unknownNames(kind, names, known);
+  return new ControlRefused(code, `${sentence}; nothing was changed`, {
     hint: `${guess}The configuration in force has ${known.join(', ') || `no ${kind}`}.`,
   });
 }

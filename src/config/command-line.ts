@@ -54,3 +54,8 @@ function needsShell(char: string): string {
     'where it is meant as it stands, or a list such as ["sh", "-c", "…"]'
   );
 }
+
+/** A word quoted for a POSIX shell, so that the command in a hint can be pasted. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

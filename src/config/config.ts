@@ -187,3 +187,8 @@ export type ProbeCheck =
   | { readonly kind: 'http'; readonly path: string; readonly status: number; readonly json: JsonValue | undefined };
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** What a request to the endpoint may call this node, besides loopback. */
+export function ownNames({ node, hosts }: Pick<Config, 'node' | 'hosts'>): string[] {
+  return [node, hosts.get(node)?.address].filter((name) => name !== undefined);
+}

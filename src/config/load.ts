@@ -9,7 +9,7 @@ import { checkTunnels } from './check/tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
 import { outlineOf } from './outline.ts';
-import { type ConfigEnvironment, type Places, placesFor, resolvePath } from './paths.ts';
+import { absolutePath, type ConfigEnvironment, type Places, placesFor } from './paths.ts';
 import type { Finding } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
 import { configJsonSchema, configSchema, type ParsedConfig } from './schema.ts';
@@ -39,8 +39,7 @@ export function parseLocatedConfig(bytes: Buffer, path: string, env: ConfigEnvir
 export function namedPlan(bytes: Buffer, path: string, env: ConfigEnvironment): string | undefined {
   if (!isUtf8(bytes)) return undefined;
   const { plan } = outlineOf(readYaml(new TextDecoder().decode(bytes)).data);
-  const resolved = plan === undefined ? undefined : resolvePath(plan, placesFor(path, env));
-  return resolved !== undefined && 'path' in resolved ? resolved.path : undefined;
+  return absolutePath(plan, placesFor(path, env));
 }
 
 function kindFor(places: Places): DocumentKind<ParsedConfig> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -73,6 +74,12 @@ export function resolvePath(written: string, places: Places): ResolvedPath {
   return { path: resolve(places.base, written) };
 }
 
+/** The absolute path that is written; undefined where none is written, or none that can be made absolute. */
+export function absolutePath(written: string | undefined, places: Places): string | undefined {
+  const resolved = written === undefined ? undefined : resolvePath(written, places);
+  return resolved !== undefined && 'path' in resolved ? resolved.path : undefined;
+}
+
 function resolveCredential(name: string, { credentials }: Places): ResolvedPath {
   // systemd.exec(5): a credential's name is a plain file name; anything else would lead out of the directory.
   if (!/^[A-Za-z0-9_@:.-]{1,255}$/.test(name) || name === '.' || name === '..') {
@@ -84,4 +91,21 @@ function resolveCredential(name: string, { credentials }: Places): ResolvedPath 
     };
   }
   return { path: join(credentials, name) };
+}
+
+/** The environment variables that the default depends on. */
+export interface DefaultPathEnvironment {
+  readonly FLEET_MESH_CONFIG?: string | undefined;
+  readonly HOME?: string | undefined;
+}
+
+/** Of the system unit. */
+const SYSTEM_PATH = '/etc/fleet-mesh/tunnels.yaml';
+
+/** The configuration file where none is named: `$FLEET_MESH_CONFIG`, else the first of the usual two that exists. */
+export function defaultConfigPath(env: DefaultPathEnvironment, exists: (path: string) => boolean = existsSync): string {
+  if (env.FLEET_MESH_CONFIG) return env.FLEET_MESH_CONFIG;
+  const userPath = join(env.HOME || homedir(), '.config/fleet-mesh/tunnels.yaml');
+  // Where neither exists, the system's is the one to name in the error.
+  return [SYSTEM_PATH, userPath].find((path) => exists(path)) ?? SYSTEM_PATH;
 }

@@ -14,7 +14,7 @@ import type {
   WhileDown,
 } from './config.ts';
 import { controlSocket } from './control-socket.ts';
-import { namesCredential, type Places, resolvePath } from './paths.ts';
+import { absolutePath, namesCredential, type Places } from './paths.ts';
 import type { ParsedProbe } from './schema/probe.ts';
 import type { ParsedConfig } from './schema.ts';
 
@@ -170,9 +170,9 @@ function resolveCheck({ http, banner }: ParsedProbe): ProbeCheck {
 }
 
 function absolute(written: string, places: Places): string {
-  const resolved = resolvePath(written, places);
-  if ('fault' in resolved) throw new Error(`path ${written} passed unchecked`);
-  return resolved.path;
+  const path = absolutePath(written, places);
+  if (path === undefined) throw new Error(`path ${written} passed unchecked`);
+  return path;
 }
 
 function mapValues<From, To>(record: Record<string, From>, map: (name: string, from: From) => To): Map<string, To> {

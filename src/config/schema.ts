@@ -7,7 +7,7 @@ import { tunnel } from './schema/tunnel.ts';
 
 /**
  * The tunnel YAML (SPEC section 2): types, bounds and defaults of every single field. What concerns several fields at
- * once is in check-*.ts. The descriptions are public: they are the JSON Schema that editors complete from.
+ * once is in check/. The descriptions are public: they are the JSON Schema that editors complete from.
  */
 export const configSchema = mapping({
   version: z.literal(1, { error: wants('1') }).describe('Version of this file format: 1.'),

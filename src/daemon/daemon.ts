@@ -1,8 +1,8 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { Turns } from '../base/async/turns.ts';
-import type { Config } from '../config/config.ts';
-import { ownNames } from '../config/own-names.ts';
-import { listenFor } from '../machine/systemd/listen.ts';
+import { type Config, ownNames } from '../config/config.ts';
+import { closingCommand } from '../machine/systemd/closing-command.ts';
+import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';
@@ -13,8 +13,9 @@ import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
-import { Drain } from '../retirement/drain/drain.ts';
-import { dueFacts } from '../retirement/drain/due.ts';
+import { dueFacts } from '../retirement/drain/gather.ts';
+import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
+import { Retirement } from '../retirement/drain/retirement.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
@@ -31,7 +32,6 @@ import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { AdvisoryLog } from './advisory-log.ts';
 import { ConfigInForce } from './config-in-force.ts';
 import { type ReloadParts, reload } from './reload.ts';
-import { retireTunnel } from './retire.ts';
 import { rotateActor } from './rotate.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 
@@ -59,7 +59,7 @@ export class Daemon {
   readonly #supervisor: Supervisor;
   readonly #lookout: Lookout;
   readonly #plan: PlanWatch;
-  readonly #drain: Drain;
+  readonly #retirement: Retirement;
   readonly #advisoryLog: AdvisoryLog;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
@@ -97,7 +97,7 @@ export class Daemon {
     this.#cutovers = new Cutovers({
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
-      retired: (name) => this.#drain.retired.of(name) !== undefined,
+      retired: (name) => this.#retirement.retired.of(name) !== undefined,
       gates: (step) => dueFacts(this.#plan.watched, step),
       note: this.#note,
       log,
@@ -114,10 +114,10 @@ export class Daemon {
         const junction = this.#cutovers.junctionOf(tunnel);
         return this.#clients.watching(tunnel, { listen: listenFor(tunnel, systemd.sockets), junction });
       },
-      retired: (tunnel) => this.#drain.retired.of(tunnel),
+      retired: (tunnel) => this.#retirement.retired.of(tunnel),
       random: Math.random,
     });
-    this.#drain = new Drain(options.config, {
+    this.#retirement = new Retirement(options.config, {
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
@@ -152,12 +152,12 @@ export class Daemon {
       retire: (request) =>
         retireTunnel(request, {
           ...shared,
-          drain: this.#drain,
+          retirement: this.#retirement,
           plan: this.#plan,
           metrics: this.#metrics,
-          sockets: () => systemd.sockets.status(),
+          closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
         }),
-      unretire: (names) => this.#drain.retired.remove(names),
+      unretire: (names) => this.#retirement.retired.remove(names),
       followPlan: () => this.#plan.follow(this.#inForce.config.plan),
       cutovers: this.#cutovers,
     });
@@ -165,7 +165,7 @@ export class Daemon {
     const parts = {
       supervisor: this.#supervisor,
       cutovers: this.#cutovers,
-      drain: this.#drain,
+      retirement: this.#retirement,
       plan: this.#plan,
       control: this.#control,
     };
@@ -197,7 +197,7 @@ export class Daemon {
     await this.#plan.follow(this.#inForce.config.plan);
     // First: from the endpoint's first answer on, what it tells is to be whole.
     await this.#control.listen(this.#inForce.config.controlSocket);
-    await this.#drain.start();
+    await this.#retirement.start();
     // No listener comes up before it is known where it leads.
     await this.#cutovers.restore(this.#inForce.config);
     try {
@@ -218,8 +218,8 @@ export class Daemon {
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#inForce.config.tunnels);
-        this.#recorder.tick(this.#drain.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
-        this.#drain.tick(now);
+        this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
+        this.#retirement.tick(now);
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -256,7 +256,7 @@ export class Daemon {
     await this.#cutovers.stop();
     await this.#supervisor.stop(this.#inForce.config.stopGraceMs, force);
     await this.#rotators.stop();
-    this.#drain.stop();
+    this.#retirement.stop();
     await this.#recorder.stop();
     this.#control.stop();
     await this.#endpoint.stop();
@@ -280,7 +280,7 @@ export class Daemon {
         snapshot: () => this.snapshot(),
         plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
         tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
-        drain: (tunnel, now) => this.#drain.answer(tunnel, now),
+        drain: (tunnel, now) => this.#retirement.answer(tunnel, now),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),

@@ -7,7 +7,7 @@ import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
-import type { Drain } from '../retirement/drain/drain.ts';
+import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Lookout } from '../retirement/lookout/lookout.ts';
 import type { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
@@ -25,7 +25,7 @@ export interface ReloadParts {
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly cutovers: Pick<Cutovers, 'apply'>;
   readonly rotators: Pick<Rotators, 'apply'>;
-  readonly drain: Pick<Drain, 'apply'>;
+  readonly retirement: Pick<Retirement, 'apply'>;
   readonly supervisor: Pick<Supervisor, 'apply'>;
   readonly log: RootLogger;
   readonly note: TakeNote;
@@ -50,7 +50,7 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   try {
     await parts.cutovers.apply(before, config);
     parts.rotators.apply(config);
-    await parts.drain.apply(config);
+    await parts.retirement.apply(config);
     await parts.supervisor.apply(config, diff);
   } catch (error) {
     // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".

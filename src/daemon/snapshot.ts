@@ -1,7 +1,7 @@
 import { type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
-import type { Drain } from '../retirement/drain/drain.ts';
+import type { Retirement } from '../retirement/drain/retirement.ts';
 import {
   describeEvidence,
   describePast,
@@ -38,7 +38,7 @@ export interface SnapshotSources {
   readonly cutovers: Pick<Cutovers, 'statusOf'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
   readonly clients: Pick<Clients, 'of'>;
-  readonly drain: Pick<Drain, 'statusOf' | 'advisories'>;
+  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
   readonly control: Pick<ControlPoint, 'advisories'>;
   readonly systemd: Systemd;
@@ -69,17 +69,17 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** What an operator should know, the evidence apart, which tells of its own trouble. */
 export function currentAdvisories(
-  { inForce, plan, control, drain }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'drain'>,
+  { inForce, plan, control, retirement }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
   const policy = advisoriesOf(inForce.config, plan.watched, now);
-  return [...control.advisories(), ...policy, ...drain.advisories(), ...credentialAdvisories(links)];
+  return [...control.advisories(), ...policy, ...retirement.advisories(), ...credentialAdvisories(links)];
 }
 
 function partsOf(
   own: OwnTunnelStatus,
-  { cutovers, recorder, clients, drain }: SnapshotSources,
+  { cutovers, recorder, clients, retirement }: SnapshotSources,
   now: Date,
 ): TunnelParts {
   const history = recorder.historyOf(own.name);
@@ -88,7 +88,7 @@ function partsOf(
     cutover: cutovers.statusOf(own.name),
     past: history && describePast(history, now.getTime()),
     clients: own.direction === 'remote' ? undefined : clients.of(own.name, now),
-    retirement: own.state === 'draining' ? null : drain.statusOf(own.name, now),
+    retirement: own.state === 'draining' ? null : retirement.statusOf(own.name, now),
   };
 }
 

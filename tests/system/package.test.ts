@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/program.ts';
 import { startRequestLoop } from '../support/clients/request-loop.ts';
 import { echoOnce } from '../support/clients/steady-client.ts';
 import { has, hasBox } from '../support/machine/capabilities.ts';

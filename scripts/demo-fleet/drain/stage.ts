@@ -1,4 +1,4 @@
-import { type DrainAnswer, drainAnswer } from '../../../src/retirement/drain/answer.ts';
+import { type VerdictAnswer, verdictAnswer } from '../../../src/retirement/drain/answer.ts';
 import type { TunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { expectThat } from '../expect-that.ts';
 import type { HubClients } from './clients.ts';
@@ -20,11 +20,11 @@ export interface Scene {
   play(stage: Stage): Promise<string>;
 }
 
-export async function verdict({ fleet }: Pick<Stage, 'fleet'>): Promise<DrainAnswer> {
-  return drainAnswer.parse(JSON.parse((await fleet.daemon.get(`/drain/${TUNNEL}`)).body));
+export async function verdict({ fleet }: Pick<Stage, 'fleet'>): Promise<VerdictAnswer> {
+  return verdictAnswer.parse(JSON.parse((await fleet.daemon.get(`/drain/${TUNNEL}`)).body));
 }
 
-export function codesOf({ blockers, unknowns }: DrainAnswer): string[] {
+export function codesOf({ blockers, unknowns }: VerdictAnswer): string[] {
   return [...blockers, ...unknowns].map(({ code }) => code);
 }
 

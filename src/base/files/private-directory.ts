@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '../errors.ts';
 import { stateError } from './state-error.ts';
-import { isTemporary } from './write-atomically.ts';
+import { isLeftOver } from './write-atomically.ts';
 
 /**
  * Makes a directory of the daemon's own, 0700 as are its parents where missing, or finds that it is one: a directory, of
@@ -24,7 +24,7 @@ export async function privateDirectory(root: string, ...below: string[]): Promis
     throw stateError('read', path, error);
   });
   // On a read-only file system they stay: whoever writes is told.
-  await Promise.all(names.filter(isTemporary).map((name) => unlink(join(path, name)).catch(() => {})));
+  await Promise.all(names.filter(isLeftOver).map((name) => unlink(join(path, name)).catch(() => {})));
   return path;
 }
 

@@ -1,4 +1,4 @@
-import { TunnelError } from '../errors.ts';
+import { errnoOf, TunnelError } from '../errors.ts';
 
 /** What a failing system call means to whoever runs this, by its errno. */
 const MEANING: Readonly<Record<string, readonly [string, string | undefined]>> = {
@@ -16,7 +16,7 @@ const MEANING: Readonly<Record<string, readonly [string, string | undefined]>> =
 
 /** `state_dir_unusable`: `what` could not be done to `path`, with the reason in words. */
 export function stateError(what: string, path: string, error: unknown): TunnelError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errnoOf(error) ?? 'unknown error';
   const [reason, hint] = MEANING[code] ?? [code, undefined];
   return new TunnelError('state_dir_unusable', `${path} cannot be ${what}: ${reason}`, { cause: error, hint });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { Turns } from '../async/turns.ts';
-import { TunnelError } from '../errors.ts';
+import { errnoOf, TunnelError } from '../errors.ts';
 import { privateDirectory } from './private-directory.ts';
 import { stateError } from './state-error.ts';
 import { writeAtomically } from './write-atomically.ts';
@@ -13,14 +13,14 @@ const PATIENCE_MS = 10_000;
 
 export interface WriteOptions {
   /** Bound of the wait, in milliseconds. A write that comes later still takes its turn. */
-  readonly withinMs?: number;
-  /** Ends the wait, not the write. */
+  readonly withinMs?: number | undefined;
+  /** Ends the wait, not the write. A write is not begun once it has aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One JSON file of the state directory: checked as it is read, whole whatever happens as it is written, one write after the
- * other. Everything rejects with `state_dir_unusable`; no wait for the disk is longer than its bound.
+ * One JSON file of the state directory: checked as it is read, whole whatever happens as it is written, one change after the
+ * other. Everything rejects with `state_dir_unusable`; no change waits for the disk longer than its bound.
  */
 export class StateFile<Content> {
   readonly path: string;
@@ -40,29 +40,40 @@ export class StateFile<Content> {
     try {
       return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errnoOf(error) === 'ENOENT') return undefined;
       throw stateError('read', this.path, error);
     }
   }
 
   /** Settles when it is on the disk. */
   write(content: Content, options: WriteOptions = {}): Promise<void> {
-    const { withinMs = PATIENCE_MS, signal } = options;
-    const expired = () =>
-      new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
-    const kept = this.#turns.take(async () => {
+    const write = async () => {
       await privateDirectory(...this.#place);
       await writeAtomically(this.path, `${JSON.stringify(content)}\n`);
-    });
-    return withDeadline(withinMs, signal, expired, (inTime) => abortable(kept, inTime));
+    };
+    return answered(() => this.#turns.take(write), options);
   }
 
   /** As {@link write}. One that is not there is no error. */
-  forget(): Promise<void> {
-    return this.#turns.take(async () => {
+  forget(options: WriteOptions = {}): Promise<void> {
+    const forget = async () => {
       await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
       });
-    });
+    };
+    return answered(() => this.#turns.take(forget), options);
   }
+}
+
+/**
+ * The one bound of every change to the state directory: rejects with `state_dir_unusable` when the disk does not answer in
+ * time, and leaves the change to itself then.
+ */
+export function answered(
+  change: () => Promise<void>,
+  { withinMs = PATIENCE_MS, signal }: WriteOptions = {},
+): Promise<void> {
+  const expired = () =>
+    new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
+  return withDeadline(withinMs, signal, expired, (inTime) => abortable(change(), inTime));
 }

@@ -80,3 +80,17 @@ function endsInZeros(ip: Ip, bits: number): boolean {
     return (byte & (0xff >> kept)) === 0;
   });
 }
+
+/** Longer lists are cut: the text stands in one column of a table. */
+const LONGEST = 60;
+
+/** What `/status` shows as the target of a dynamic tunnel: `allow 10.43.0.0/16:443, *.example.org:80-90, …`. */
+export function summarizeAllow(rules: readonly AllowRule[]): string {
+  let summary = 'allow';
+  for (const [index, { text }] of rules.entries()) {
+    const next = index === 0 ? `${summary} ${text}` : `${summary}, ${text}`;
+    if (index > 0 && next.length > LONGEST) return `${summary}, …`;
+    summary = next;
+  }
+  return summary;
+}

@@ -1,5 +1,5 @@
 import { bodies, type Outline, type OutlineActor } from '../outline.ts';
-import { type Places, resolvePath } from '../paths.ts';
+import { absolutePath, type Places, resolvePath } from '../paths.ts';
 import type { ConfigPath, Finding } from '../problem.ts';
 import { LONGEST_SOCKET_PATH } from '../schema/scalars.ts';
 
@@ -32,11 +32,11 @@ export function checkFiles(outline: Outline, places: Places): Finding[] {
 
 /** It can be bound by way of its directory whatever its length, but connect(2) takes no more. */
 function checkSocket({ control }: Outline, places: Places): Finding[] {
-  const resolved = control?.socket === undefined ? undefined : resolvePath(control.socket, places);
-  if (resolved === undefined || 'fault' in resolved) return [];
-  const length = Buffer.byteLength(resolved.path);
+  const socket = absolutePath(control?.socket, places);
+  if (socket === undefined) return [];
+  const length = Buffer.byteLength(socket);
   if (length <= LONGEST_SOCKET_PATH) return [];
-  const message = `${resolved.path} is ${length} bytes long; expected at most ${LONGEST_SOCKET_PATH}, as unix(7) has it`;
+  const message = `${socket} is ${length} bytes long; expected at most ${LONGEST_SOCKET_PATH}, as unix(7) has it`;
   return [{ path: ['control', 'socket'], message, at: 'value' }];
 }
 

@@ -1,7 +1,7 @@
 import { bodies, type Outline, type OutlineHost } from '../outline.ts';
 import type { Finding } from '../problem.ts';
 
-/** That ways over jump hosts end, and that one can log in at each hop. Dangling names are check-names.ts's to report. */
+/** That ways over jump hosts end, and that one can log in at each hop. Dangling names are reported by check/names.ts. */
 export function checkJumps(outline: Outline): Finding[] {
   return [...checkCycles(outline), ...checkUsers(outline)];
 }

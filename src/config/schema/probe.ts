@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { wants } from '../expectation.ts';
 import { duration, json, mapping, text, wholeNumber } from './scalars.ts';
 
-/** A check of the real target through the tunnel. That there is exactly one kind of check is asked by check-tunnels.ts. */
+/** A check of the real target through the tunnel. That there is exactly one kind of check is asked by check/tunnels.ts. */
 export const probe = mapping({
   http: mapping({
     path: text('a path that begins with "/"', 2_048)

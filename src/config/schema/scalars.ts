@@ -27,7 +27,7 @@ export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
-/** A mapping from names to `value`; the names are checked by check-names.ts, so that a bad one hides no other mistake. */
+/** A mapping from names to `value`; the names are checked by check/names.ts, so that a bad one hides no other mistake. */
 export function named<Value extends z.ZodType>(value: Value) {
   return z
     .record(z.string(), value, { error: wants('a mapping from names to settings') })

@@ -1,9 +1,23 @@
 import { z } from 'zod';
-import { wants } from '../expectation.ts';
-import { allowRule } from './allow-rule.ts';
+import { type AllowRule, parseRule, RULE_EXPECTED, RULE_PATTERN } from '../allow/rule.ts';
+import { describeValue, wants } from '../expectation.ts';
 import { drain } from './drain.ts';
 import { probe } from './probe.ts';
 import { address, duration, flag, mapping, text, wholeNumber, word } from './scalars.ts';
+
+/** One destination that clients of a dynamic tunnel may ask for. The pattern is only for editors. */
+const allowRule = z
+  .string({ error: wants(RULE_EXPECTED) })
+  .meta({ pattern: RULE_PATTERN.source })
+  .transform((written, context): AllowRule => {
+    const rule = parseRule(written);
+    if (!('fault' in rule)) return rule;
+    context.addIssue({
+      code: 'custom',
+      message: `${describeValue(written)} (${rule.fault}); expected ${RULE_EXPECTED}`,
+    });
+    return z.NEVER;
+  });
 
 /** One named forward over a link. */
 export const tunnel = mapping({

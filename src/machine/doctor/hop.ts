@@ -2,7 +2,8 @@ import { abortable } from '../../base/async/deadline.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import { type Carrier, carryError } from '../../tunnels/link/jump.ts';
-import type { Attempt, ConnectStep, LinkSession, Prepare, Route } from '../../tunnels/link/session.ts';
+import type { Attempt, Prepare } from '../../tunnels/link/prepare.ts';
+import type { ConnectStep, LinkSession, Route } from '../../tunnels/link/session.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
 /** A link that was walked: what was found, and the session that came of it if none of that was a failure. */
@@ -34,7 +35,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
       session: undefined,
     };
   }
-  const { type, fingerprint, standIn } = attempt.credential;
+  const { type, fingerprint, standIn } = attempt.facts;
   const local: Finding[] = [
     { step: 'known hosts', verdict: 'ok', detail: `${host.knownHosts} has keys of ${host.address}` },
     // The way is gone all the same, as the daemon goes it.

@@ -1,6 +1,6 @@
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import { jumpOf, type LinkName, linkKey, linksOf, settingsOf, wayTo } from '../../config/way.ts';
-import type { Prepare } from '../../tunnels/link/session.ts';
+import type { Prepare } from '../../tunnels/link/prepare.ts';
 import type { Finding, LinkFindings } from './finding.ts';
 import { type Hop, walkHop } from './hop.ts';
 import { checkTunnel } from './tunnel-checks.ts';

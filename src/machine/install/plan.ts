@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { confinementOf } from './confinement.ts';
+import { doctorSteps } from './doctor-steps.ts';
 import { type Facts, stateOf } from './facts.ts';
+import { handOverFiles } from './hand-over.ts';
 import { type Replacement, replacementsFor } from './old-units.ts';
-import { type Places, programPath, releasePath } from './places.ts';
+import { programPath, releasePath } from './places.ts';
 import type { Before, InstallRecord } from './record.ts';
 import { recordText } from './record.ts';
 import { type SocketUnit, socketsFor } from './sockets.ts';
-import type { Step } from './step.ts';
+import { command, type Step, write } from './step.ts';
 import { portsOf, takenBySomebody } from './taken.ts';
 import { SERVICE, type WantedFile, wantedFiles } from './wanted-files.ts';
 
@@ -52,6 +53,8 @@ class Planner {
   readonly #replacements: readonly Replacement[];
   readonly #wanted: ReadonlyMap<string, WantedFile>;
   readonly #socketNames: readonly string[];
+  /** Drop-ins, path and text, that exist only during the switch. */
+  readonly #handOver: readonly [string, string][];
   /** Of an earlier configuration. */
   readonly #goneUnits: readonly string[];
 
@@ -66,6 +69,7 @@ class Planner {
     this.#sockets = sockets;
     this.#replacements = replacements;
     this.#wanted = wantedFiles(facts.places, facts.release, sockets, facts.traits);
+    this.#handOver = handOverFiles(facts.places, replacements, sockets);
     this.#socketNames = sockets.map(({ name }) => name);
     const units = this.#units();
     this.#goneUnits = (facts.record?.units ?? []).filter((unit) => !units.includes(unit));
@@ -121,7 +125,7 @@ class Planner {
     }
     return {
       files,
-      doctor: this.#doctor(config),
+      doctor: doctorSteps(this.#facts, config, this.#options.skipDoctor, this.#replacements),
       switch: this.#switch(config, links, disabled, changed),
       tidy: this.#tidy(),
       before,
@@ -163,23 +167,6 @@ class Planner {
     ];
   }
 
-  /** As the daemon would go its ways: from the release itself, which nothing runs yet. */
-  #doctor({ tunnels }: Config): Step[] {
-    const { places, release, node, dropIns } = this.#facts;
-    const bounds = confinementOf([release.units.get(SERVICE) ?? '', ...dropIns]);
-    const names = this.#options.skipDoctor ? this.#replacements.flatMap((each) => each.tunnels) : [undefined];
-    if (tunnels.size === 0) return [];
-    return names.map((name) => {
-      const doctor = ['doctor', '--try-cert-command', '--config', places.config, ...(name === undefined ? [] : [name])];
-      return {
-        kind: 'command',
-        argv: [...transientUnit(places, bounds), node, programPath(places, release.id), ...doctor],
-        told: `fleet-mesh ${doctor.join(' ')}`,
-        what: "within the bounds of the daemon's unit (systemd-run); touches nothing that runs",
-      };
-    });
-  }
-
   #switch(
     config: Config,
     links: readonly Step[],
@@ -195,7 +182,7 @@ class Planner {
       })
       .map(({ name }) => name);
     const watched = this.#watched(config);
-    const passing = this.#passingFiles();
+    const passing = this.#handOver;
     const retired = this.#replacements.filter(({ old }) => old.enabled).map(({ old }) => old.unit);
     return [
       ...(this.#goneUnits.length > 0 ? [this.#systemctl('disable', ...this.#goneUnits)] : []),
@@ -226,21 +213,6 @@ class Planner {
     ];
   }
 
-  /**
-   * The hand-over is one transaction of systemd's: the old units keep their ports until the old daemon, if there is one,
-   * has ended; then they stop, the sockets are bound, and the new daemon starts.
-   */
-  #passingFiles(): [string, string][] {
-    if (this.#replacements.length === 0) return [];
-    const units = this.#replacements.map(({ old }) => old.unit).join(' ');
-    const head = '# Only while fleet-mesh takes over their ports.\n[Unit]\n';
-    const dropIn = (unit: string) => join(this.#facts.places.passingUnits, `${unit}.d`, '90-hand-over.conf');
-    return [
-      [dropIn(SERVICE), `${head}Conflicts=${units}\nAfter=${units}\n`],
-      ...this.#sockets.map(({ name }): [string, string] => [dropIn(name), `${head}After=${units}\n`]),
-    ];
-  }
-
   /** Tunnels that have to be up afterwards: those whose way the doctor has seen. A host may forbid the proof of a remote one. */
   #watched({ tunnels }: Config): string[] {
     if (this.#options.skipDoctor) return this.#replacements.flatMap((each) => each.tunnels);
@@ -258,11 +230,7 @@ class Planner {
 
   #before(changed: readonly (readonly [string, WantedFile])[], disabled: readonly string[], isNew: boolean): Before {
     const { files, links, places, release } = this.#facts;
-    const paths = [
-      ...changed.map(([path]) => path),
-      ...this.#goneFiles(),
-      ...this.#passingFiles().map(([path]) => path),
-    ];
+    const paths = [...changed.map(([path]) => path), ...this.#goneFiles(), ...this.#handOver.map(([path]) => path)];
     const { record } = this.#facts;
     return {
       files: Object.fromEntries(paths.map((path) => [path, files.get(path) ?? null])),
@@ -308,22 +276,4 @@ class Planner {
     const [program = '', ...rest] = this.#facts.places.systemctl;
     return command(program, ...rest, ...args);
   }
-}
-
-/** Runs what follows as a unit of its own, with its streams on ours. */
-function transientUnit({ systemctl }: Places, properties: readonly string[]): [string, ...string[]] {
-  return [
-    ...(['systemd-run', ...systemctl.slice(1)] as [string, ...string[]]),
-    ...['--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'],
-    ...properties.map((property) => `--property=${property}`),
-    '--',
-  ];
-}
-
-function command(program: string, ...rest: readonly string[]): Step {
-  return { kind: 'command', argv: [program, ...rest] };
-}
-
-function write(path: string, text: string, source: string | undefined): Step {
-  return { kind: 'write', path, text, mode: 0o644, source };
 }

@@ -29,6 +29,16 @@ export type Step =
   /** Until something listens on each of the TCP ports of this node. */
   | { readonly kind: 'await-ports'; readonly ports: readonly number[] };
 
+/** Runs a program and its arguments. */
+export function command(program: string, ...rest: readonly string[]): Step {
+  return { kind: 'command', argv: [program, ...rest] };
+}
+
+/** Writes a file that everybody may read (0644). */
+export function write(path: string, text: string, source: string | undefined): Step {
+  return { kind: 'write', path, text, mode: 0o644, source };
+}
+
 /** What the step does, for `--dry-run` and for the one who watches; whole lines. Pure. */
 export function describeStep(step: Step): string[] {
   switch (step.kind) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Places } from './places.ts';
 import { CURRENT } from './plan.ts';
 import type { InstallRecord } from './record.ts';
-import type { Step } from './step.ts';
+import { command, type Step } from './step.ts';
 
 export interface UninstallPlan {
   readonly steps: readonly Step[];
@@ -26,7 +26,7 @@ export function planUninstall(
   purge: boolean,
 ): UninstallPlan {
   const [program = '', ...prefix] = places.systemctl;
-  const systemctl = (...args: readonly string[]): Step => ({ kind: 'command', argv: [program, ...prefix, ...args] });
+  const systemctl = (...args: readonly string[]): Step => command(program, ...prefix, ...args);
   const extra = ['fleet-mesh-online.target', 'fleet-mesh-wait-online.service'];
   const lingers = record.lingering === 'turned on';
   const theirs = [places.configDirectory, ...places.state].filter((path) => present.has(path));
@@ -44,8 +44,8 @@ export function planUninstall(
       { kind: 'remove-tree', path: places.library },
       { kind: 'remove-tree', path: places.runtime },
       ...(purge ? theirs.map((path): Step => ({ kind: 'remove-tree', path })) : []),
-      ...(purge && account ? [{ kind: 'command', argv: ['userdel', 'fleet-mesh'] } as const] : []),
-      ...(purge && lingers ? [{ kind: 'command', argv: ['loginctl', 'disable-linger', user] } as const] : []),
+      ...(purge && account ? [command('userdel', 'fleet-mesh')] : []),
+      ...(purge && lingers ? [command('loginctl', 'disable-linger', user)] : []),
     ],
     kept: [
       ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state: --purge removes it)`)),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Places } from './places.ts';
 import type { Before } from './record.ts';
-import type { Step } from './step.ts';
+import { command, type Step } from './step.ts';
 import { SERVICE } from './wanted-files.ts';
 
 /**
@@ -59,9 +59,7 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
         ? [...places.state, places.runtime].map((path): Step => ({ kind: 'remove-empty', path }))
         : []),
       systemctl('daemon-reload'),
-      ...(options.failed && before.turned_lingering_on
-        ? [{ kind: 'command', argv: ['loginctl', 'disable-linger', options.user] } as const]
-        : []),
+      ...(options.failed && before.turned_lingering_on ? [command('loginctl', 'disable-linger', options.user)] : []),
     ],
     start: [
       ...(enabled.length > 0 ? [systemctl('enable', ...enabled)] : []),

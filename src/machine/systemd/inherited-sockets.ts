@@ -1,4 +1,5 @@
 import { formatAddress } from '../../base/net/address.ts';
+import { keepReserve, type Listen, listen } from '../../base/net/listener.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { SocketStatus } from '../../telemetry/status/status.ts';
 import { InheritedSocket, type Taker } from './inherited-socket.ts';
@@ -95,4 +96,14 @@ export class InheritedSockets {
       `systemd passed no socket for ${who}: this daemon binds it itself, so it is closed while the daemon restarts`,
     );
   }
+}
+
+/** Makes a tunnel's listener of the socket that systemd passed for it, and binds the address where there is none. */
+export function listenFor(tunnel: string, sockets: InheritedSockets): Listen {
+  return async (address, onConnection, onError) => {
+    const taker = { onConnection: keepReserve(onConnection, onError), onError };
+    const giveBack = sockets.claim({ user: { kind: 'tunnel', name: tunnel }, address }, taker);
+    if (giveBack === undefined) return listen(address, onConnection, onError);
+    return { address, by: 'systemd', close: async () => giveBack() };
+  };
 }

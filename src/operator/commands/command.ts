@@ -18,3 +18,8 @@ export const EXIT = {
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Makes an action for commander of a command: the result of `run` is the exit code of the program, and a throw is a bug. */
+export type Ends = <Args extends unknown[]>(
+  run: (...args: Args) => ExitCode | Promise<ExitCode>,
+) => (...args: Args) => Promise<void>;

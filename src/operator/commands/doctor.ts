@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { closest } from '../../base/text/closest.ts';
-import { printable } from '../../base/text/printable.ts';
+import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
@@ -13,8 +12,7 @@ import { Doctor, wardsFor } from '../../machine/doctor/walk.ts';
 import { CommandIssuer } from '../../tunnels/credential/issuer.ts';
 import { keptSource } from '../../tunnels/credential/kept-source.ts';
 import type { CredentialSource } from '../../tunnels/credential/offer.ts';
-import { prepare } from '../../tunnels/link/prepare.ts';
-import type { Prepare } from '../../tunnels/link/session.ts';
+import { type Prepare, prepare } from '../../tunnels/link/prepare.ts';
 import type { Certificate } from '../../tunnels/ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../../tunnels/ssh/private-key.ts';
 import { linkText, sumText } from '../text/doctor.ts';
@@ -91,7 +89,6 @@ async function tryCertCommand(
 function unknownName(name: string, config: Config): string {
   const hosts = [...linksOf(config).values()].map(({ host }) => host);
   const known = [...new Set([...config.tunnels.keys(), ...hosts])];
-  const near = closest(name, known);
-  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
-  return `no tunnel, and no host that a tunnel goes to, is named "${printable(name, 80)}".${guess} There are ${known.join(', ') || 'none'}`;
+  const { sentence, guess } = unknownNames('tunnel or host of a tunnel', [name], known);
+  return `${sentence}. ${guess}Names: ${known.join(', ') || 'none is configured'}`;
 }

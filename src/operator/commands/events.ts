@@ -1,7 +1,6 @@
 import type { TcpAddress } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
-import { type EventsAnswer, eventsAnswer } from '../../retirement/evidence/answer.ts';
-import type { Entry } from '../../retirement/evidence/entry.ts';
+import { type Entry, type EventsAnswer, eventsAnswer } from '../../retirement/evidence/entry.ts';
 import { parseSince, SINCE_EXPECTED } from '../../retirement/evidence/selection.ts';
 import { entryText } from '../text/events.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';

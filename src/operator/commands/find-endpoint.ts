@@ -1,5 +1,4 @@
-import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
-import { parseEndpoint } from './endpoint-address.ts';
+import { formatAddress, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 
 /** Where a command looks for the daemon's endpoint. */
 export interface EndpointOptions {
@@ -45,4 +44,15 @@ async function configuredEndpoint(path: string, endpointOf: NonNullable<Endpoint
 function reachable(listen: TcpAddress): TcpAddress {
   if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
   return listen.host === '::' ? { ...listen, host: '::1' } : listen;
+}
+
+/** `http://host[:port][/]`, `host:port` or `[v6]:port`; undefined when it is none of them. */
+function parseEndpoint(text: string): TcpAddress | undefined {
+  if (!text.includes('://')) {
+    const address = parseAddress(text);
+    return address?.kind === 'tcp' && address.port > 0 ? address : undefined;
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.protocol !== 'http:' || url.hostname === '') return undefined;
+  return { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 80 : Number(url.port) };
 }

@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises';
+import { findWrittenSocket } from '../../config/control-socket.ts';
 import type { ConfigEnvironment } from '../../config/paths.ts';
-import { findWrittenSocket } from '../../config/written-socket.ts';
 
 /** Of the system unit. */
 const SYSTEM_SOCKET = '/run/fleet-mesh/control.sock';

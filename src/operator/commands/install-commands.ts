@@ -1,39 +1,39 @@
 import type { Command } from 'commander';
-import type { CommandIo, ExitCode } from './command.ts';
+import type { CommandIo, Ends } from './command.ts';
 import { type InstallCommandOptions, type InstallIo, install } from './install.ts';
 import { type UninstallCommandOptions, uninstall } from './uninstall.ts';
 
-type Ends = <Args extends unknown[]>(
-  run: (...args: Args) => ExitCode | Promise<ExitCode>,
-) => (...args: Args) => Promise<void>;
-
-/** What scripts/install-node has a node do. */
+/** Adds `install` and `uninstall`: scripts/install-node calls them on a node. */
 export function addInstallCommands(program: Command, ends: Ends, io: CommandIo): void {
   program
     .command('install')
-    .description('makes this node run this release; scripts/install-node packs one and calls this')
-    .option('--user', 'for whoever runs it, instead of the system', false)
-    .option('-c, --config <file>', 'a tunnel YAML, for a node that has none yet')
+    .description('installs this release on this node; scripts/install-node packs a release and calls this command')
+    .option('--user', 'install for the current user instead of the system', false)
+    .option('-c, --config <file>', 'a tunnel YAML, for a node without a configuration')
     .option('--dry-run', 'show every file, unit and command, and change nothing', false)
-    .option('--rollback', 'bring back what was there before the last installation', false)
-    .option('--skip-doctor', 'go on though hosts are away; a port of an ssh unit is never taken over like that', false)
-    .option('--timeout <duration>', 'how long the tunnels may take to be up', '60s')
+    .option('--rollback', 'restore the state before the last installation', false)
+    .option(
+      '--skip-doctor',
+      'continue if hosts are unreachable; tunnels that replace ssh units are checked anyway',
+      false,
+    )
+    .option('--timeout <duration>', 'how long the tunnels may take to come up', '60s')
     .option('--json', 'print {ok, changed, steps, notes, problems} as JSON', false)
     .action(ends((options: InstallCommandOptions) => install(options, undisturbed(io))));
 
   program
     .command('uninstall')
-    .description('removes what install has brought; configuration, keys and state stay')
-    .option('--user', 'of whoever runs it, instead of the system', false)
+    .description('removes the installed files and units; configuration, keys and state stay')
+    .option('--user', 'remove the installation of the current user instead of the system', false)
     .option('--dry-run', 'show every file, unit and command, and change nothing', false)
-    .option('--purge', 'configuration, keys and state as well', false)
+    .option('--purge', 'remove configuration, keys and state as well', false)
     .option('--json', 'print {ok, changed, steps, notes, problems} as JSON', false)
     .action(ends((options: UninstallCommandOptions) => uninstall(options, undisturbed(io))));
 }
 
 /**
- * Ctrl-C has an installation undone. A login that ends has not, and takes both streams with it: the node may be reached
- * through its own tunnels.
+ * Ctrl-C undoes an installation. The end of a login does not, although both streams end with the login: the login may come
+ * through a tunnel of this node.
  */
 function undisturbed(io: CommandIo): InstallIo {
   const interrupted = new AbortController();

@@ -1,10 +1,7 @@
-import type { Command, Option } from 'commander';
-import type { CommandIo, ExitCode } from './command.ts';
+import type { Command } from 'commander';
+import type { CommandIo, Ends } from './command.ts';
+import { configOption } from './options.ts';
 import { editPlan, type PlanOptions, showPlan } from './plan.ts';
-
-type Ends = <Args extends unknown[]>(
-  run: (...args: Args) => ExitCode | Promise<ExitCode>,
-) => (...args: Args) => Promise<void>;
 
 interface Entry {
   by: string;
@@ -12,22 +9,22 @@ interface Entry {
 }
 
 /** Adds `plan`, `plan approve` and `plan done` to the program. */
-export function addPlanCommands(program: Command, configOption: () => Option, ends: Ends, io: CommandIo): void {
+export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): void {
   const plan = program
     .command('plan')
-    .description('the drain plan: what is done, what waits for what, which tunnels hang on it')
+    .description('shows the drain plan: progress, dependencies, and the tunnels that depend on steps')
     .addOption(configOption())
-    .option('--plan <file>', 'the plan itself, instead of the one that --config names')
-    .option('--json', 'print the plan and what follows from it as JSON', false)
-    .option('--wave <number>', 'one wave instead of all')
+    .option('--plan <file>', 'the plan file (default: plan in --config)')
+    .option('--json', 'print the plan and its evaluation as JSON', false)
+    .option('--wave <number>', 'one wave (default: all)')
     .action(ends((options: PlanOptions & { wave?: string }) => showPlan(options, { ...io, ...terminal() })));
 
   plan
     .command('approve')
-    .description('writes into the plan that a human gate is approved')
-    .argument('<gate>', 'its id')
-    .requiredOption('--by <who>', 'who approved it')
-    .requiredOption('--evidence <text>', 'what shows it: a decision, a document')
+    .description('records in the plan that a human gate is approved')
+    .argument('<gate>', 'id of the gate')
+    .requiredOption('--by <who>', 'who approved the gate')
+    .requiredOption('--evidence <text>', 'the proof: a decision or a document')
     .action(
       ends((gate: string, { by, evidence }: Entry, command: Command) =>
         editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'approve', gate, by, evidence }, io),
@@ -36,9 +33,9 @@ export function addPlanCommands(program: Command, configOption: () => Option, en
 
   plan
     .command('done')
-    .description('writes into the plan that a step is done')
-    .argument('<step>', 'its id, such as 2.4')
-    .requiredOption('--evidence <text>', 'what shows it')
+    .description('records in the plan that a step is done')
+    .argument('<step>', 'id of the step, e.g. 2.4')
+    .requiredOption('--evidence <text>', 'the proof that the step is done')
     .action(
       ends((step: string, { evidence }: Entry, command: Command) =>
         editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'done', step, evidence }, io),
@@ -46,7 +43,7 @@ export function addPlanCommands(program: Command, configOption: () => Option, en
     );
 }
 
-/** Colours on a terminal where nobody wants none (no-color.org: set and not empty), and how wide it is. */
+/** Whether to use colours (no-color.org: NO_COLOR set and not empty turns them off), and the width of the terminal. */
 function terminal(): { colour: boolean; width: number | undefined } {
   const { NO_COLOR } = process.env;
   const isTerminal = process.stdout.isTTY === true;

@@ -1,11 +1,9 @@
-import { closest } from '../../base/text/closest.ts';
-import { printable } from '../../base/text/printable.ts';
+import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 
-/** What is said of a name that no tunnel has: the nearest one, and all that there are. */
+/** The answer to a name that no tunnel has: the nearest name, and all names that exist. */
 export function unknownTunnel(name: string, status: Pick<Status, 'tunnels'>): string {
   const names = status.tunnels.map((tunnel) => tunnel.name);
-  const near = closest(name, names);
-  const guess = near === undefined ? '' : ` Did you mean ${near}?`;
-  return `no tunnel is named "${printable(name, 80)}".${guess} Tunnels: ${names.join(', ') || 'none is configured'}`;
+  const { sentence, guess } = unknownNames('tunnel', [name], names);
+  return `${sentence}. ${guess}Tunnels: ${names.join(', ') || 'none is configured'}`;
 }

@@ -1,5 +1,5 @@
 import type { TcpAddress } from '../../base/net/address.ts';
-import { type DrainAnswer, drainAnswer } from '../../retirement/drain/answer.ts';
+import { type VerdictAnswer, verdictAnswer } from '../../retirement/drain/answer.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { whyJson, whyText } from '../text/why.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
@@ -41,9 +41,9 @@ export async function why(options: WhyOptions, io: CommandIo & { readonly signal
 }
 
 /** The verdict with its reasons; undefined where it cannot be had: the rest is worth telling all the same. */
-async function fetchDrain(endpoint: TcpAddress, name: string, signal: AbortSignal): Promise<DrainAnswer | undefined> {
+async function fetchDrain(endpoint: TcpAddress, name: string, signal: AbortSignal): Promise<VerdictAnswer | undefined> {
   const parsed = await fetchParsed(endpoint, `/drain/${encodeURIComponent(name)}`, signal, (body, where) =>
-    drainAnswer.safeParse(parseJson(body, where)),
+    verdictAnswer.safeParse(parseJson(body, where)),
   ).catch((error: unknown) => {
     if (error instanceof StatusUnavailable || signal.aborted) return undefined;
     throw error;

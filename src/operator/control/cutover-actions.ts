@@ -1,15 +1,16 @@
 import { ControlRefused } from '../../base/refusal.ts';
-import type { Outcome, Tell } from '../../retirement/cutover/cutover.ts';
+import type { Outcome } from '../../retirement/cutover/cutover.ts';
 import { CutoverImpossible, type Rehearsal } from '../../retirement/cutover/cutovers.ts';
+import type { Progress } from '../../retirement/cutover/journal.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ControlActions } from './answer.ts';
 import type { CutoverResult } from './protocol.ts';
 
 /** What moves the local port of a tunnel. All reject with {@link CutoverImpossible}. */
 export interface RoutedDaemon {
-  start(name: string, tell: Tell): Promise<Outcome>;
+  start(name: string, progress: Progress): Promise<Outcome>;
   rehearse(name: string): Promise<Rehearsal>;
-  rollback(name: string, reason: string, tell: Tell): Promise<Outcome>;
+  rollback(name: string, reason: string, progress: Progress): Promise<Outcome>;
 }
 
 export interface CutoverActionsDependencies {

@@ -1,40 +1,39 @@
+import { z } from 'zod';
 import type { Problem } from './problem.ts';
 
 /**
- * The one query parameter that a route knows, or a problem. Strict: a gate that ignores a misspelt condition
+ * The query of a request as `shape` reads it, or a problem. Strict: a gate that ignores a misspelt condition
  * (`?prodution=true`) says yes to a question nobody asked.
  */
-export function oneOf<Value extends string>(
+export function readQuery<Shape extends z.ZodRawShape>(
   query: unknown,
-  name: string,
-  values: readonly Value[],
-): { readonly value: Value | undefined } | { readonly problem: Problem } {
-  const given = Object.entries(query ?? {});
-  const unknown = given.find(([key]) => key !== name);
-  if (unknown !== undefined) return { problem: invalid(`The only query parameter here is "${name}".`) };
-  const asked: unknown = given[0]?.[1];
-  const value = values.find((candidate) => candidate === asked);
-  if (asked !== undefined && value === undefined) {
-    return { problem: invalid(`"${name}" must be one of: ${values.join(', ')}.`) };
+  shape: Shape,
+): { readonly values: z.output<z.ZodObject<Shape>> } | { readonly problem: Problem } {
+  const parsed = z.strictObject(shape).safeParse(query ?? {});
+  if (parsed.success) return { values: parsed.data };
+  const { issues } = parsed.error;
+  const [first] = issues;
+  if (first === undefined || issues.some(({ code }) => code === 'unrecognized_keys')) {
+    return { problem: invalid(parametersOf(Object.keys(shape))) };
   }
-  return { value };
+  return { problem: invalid(`"${first.path.join('.')}" ${first.message}.`) };
 }
 
-/** The query parameters of those names, each at most once; anything else is a problem. */
-export function someOf<Name extends string>(
-  query: unknown,
-  names: readonly Name[],
-): { readonly values: { readonly [name in Name]?: string } } | { readonly problem: Problem } {
-  const values: { [name in Name]?: string } = {};
-  for (const [key, value] of Object.entries(query ?? {})) {
-    const name = names.find((known) => known === key);
-    if (name === undefined) return { problem: invalid(`The query parameters here are: ${names.join(', ')}.`) };
-    if (typeof value !== 'string') return { problem: invalid(`"${name}" may be given once.`) };
-    values[name] = value;
-  }
-  return { values };
+/** A parameter that is one of these words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+  const expected = words.length === 1 ? `must be: ${words[0]}` : `must be one of: ${words.join(', ')}`;
+  return z.enum(words, { error: expected }).optional();
 }
+
+/** A parameter of any text. */
+export const text = z.string({ error: 'may be given once' }).optional();
 
 export function invalid(detail: string): Problem {
   return { status: 400, code: 'bad_query', title: 'Bad Request', detail };
+}
+
+function parametersOf(names: readonly string[]): string {
+  if (names.length === 0) return 'There are no query parameters here.';
+  if (names.length === 1) return `The only query parameter here is "${names[0]}".`;
+  return `The query parameters here are: ${names.join(', ')}.`;
 }

@@ -13,12 +13,10 @@ import { sendNotFound } from './not-found.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
 import { drainRoute } from './routes/drain.ts';
 import { eventsRoute } from './routes/events.ts';
-import { readyzRoute } from './routes/health.ts';
-import { livezRoute } from './routes/livez-route.ts';
+import { livezRoute, readyzRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { planRoute } from './routes/plan.ts';
-import { statusRoute } from './routes/status.ts';
-import { tunnelRoute } from './routes/tunnel-route.ts';
+import { statusRoute, tunnelRoute } from './routes/status.ts';
 import type { Sources } from './sources.ts';
 
 export interface EndpointOptions {

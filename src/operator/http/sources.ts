@@ -1,4 +1,4 @@
-import type { DrainAnswer } from '../../retirement/drain/answer.ts';
+import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
 import type { PlanView } from '../../retirement/plan/view.ts';
 import type { Status } from '../../telemetry/status/status.ts';
@@ -28,7 +28,7 @@ export interface Sources {
   /** The configured tunnels. */
   tunnelNames(): readonly string[];
   /** The retirement verdict on a tunnel, as of `now`; undefined for a name that is not configured. */
-  drain(tunnel: string, now: Date): DrainAnswer | undefined;
+  drain(tunnel: string, now: Date): VerdictAnswer | undefined;
   /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
   alive(): boolean;
   readiness(): Readiness;

@@ -1,7 +1,14 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
-import { formatSpan } from '../../base/text/span.ts';
-import type { LinkStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
+import { formatSpan, spanBetween } from '../../base/text/span.ts';
+import type {
+  ClientStatus,
+  LinkStatus,
+  OtherClientsStatus,
+  Status,
+  TunnelStatus,
+} from '../../telemetry/status/status.ts';
+import { clientText } from '../../tunnels/clients/client.ts';
 
 /** Why a tunnel is as it is. */
 export interface Explanation {
@@ -48,4 +55,28 @@ function nextAttempt(link: LinkStatus, now: Date): string | undefined {
         ? 'nothing by itself: somebody must fix this first'
         : `checks again ${when}, but somebody must fix this first${tried}`;
   }
+}
+
+/** Where the clients of a tunnel go, where there is something to say about it; undefined: through it, as ever. */
+export function routeText({ route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>, now: Date): string | undefined {
+  if (!cutover || (cutover.phase === 'idle' && cutover.reason === null && route === 'tunnel')) return undefined;
+  const { phase, since, reason, successor, usage } = cutover;
+  const where = route === 'tunnel' ? 'through the tunnel' : `to the successor ${printable(successor)}`;
+  const use = route === 'tunnel' ? '' : `, ${usage.open} open there`;
+  const why = reason === null ? '' : `: ${printable(reason)}`;
+  return `new clients go ${where}${use}; cut-over ${phase.replaceAll('_', ' ')} for ${spanBetween(since, now)}${why}`;
+}
+
+/** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
+export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: Date): string[] {
+  const { clients, other_clients } = usage;
+  return [
+    ...(clients ?? []).map((client) => `${clientText(client)}: ${use(client, now)}`),
+    ...(other_clients === null ? [] : [`others, not looked at or long ago: ${use(other_clients, now)}`]),
+  ];
+}
+
+function use({ open, connections_total, last_seen_at }: ClientStatus | OtherClientsStatus, now: Date): string {
+  const all = connections_total === 1 ? '1 connection' : `${connections_total} connections`;
+  return open > 0 ? `${all}, ${open} open now` : `${all}, last seen ${spanBetween(last_seen_at, now)} ago`;
 }

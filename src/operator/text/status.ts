@@ -7,11 +7,9 @@ import type {
   Status,
   TunnelStatus,
 } from '../../telemetry/status/status.ts';
-import { clientLines } from './clients-text.ts';
 import { type Column, table } from './columns.ts';
-import { explain } from './explain.ts';
+import { clientLines, explain, routeText } from './explain.ts';
 import { type Paint, PLAIN, paintFor } from './paint.ts';
-import { routeText } from './route.ts';
 
 export interface TextOptions {
   /** ANSI colours. */

@@ -1,13 +1,11 @@
 import { printable } from '../../base/text/printable.ts';
 import { spanBetween } from '../../base/text/span.ts';
-import type { DrainAnswer } from '../../retirement/drain/answer.ts';
+import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
-import { clientLines } from './clients-text.ts';
-import { explain } from './explain.ts';
-import { routeText } from './route.ts';
+import { clientLines, explain, routeText } from './explain.ts';
 
 /** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
-export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer) {
+export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
   const { why, error, next, link } = explain(tunnel, status);
   return {
     name: tunnel.name,
@@ -35,7 +33,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
  * One tunnel explained, for somebody who was woken up: first what is wrong and what to do about it, then what is known.
  * Everything remote in it is stripped of controls.
  */
-export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswer): string {
+export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer): string {
   const { why, error, next, link } = explain(tunnel, status);
   const { now } = status;
   const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
@@ -67,7 +65,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: DrainAnswe
 }
 
 /** Whether it may be retired, and each reason why not with what would clear it. */
-function drainLines(drain: DrainAnswer | undefined, now: Date): [label: string, text: string][] {
+function drainLines(drain: VerdictAnswer | undefined, now: Date): [label: string, text: string][] {
   if (drain === undefined || drain.verdict === null) return [];
   const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
     const left = clears_at === null ? '' : ` (in ${spanBetween(now, new Date(clears_at))} at the earliest)`;

@@ -1,8 +1,7 @@
 import { formatSpan } from '../../base/text/span.ts';
 import type { Period } from '../evidence/watch.ts';
 import type { HostFacts, Mark } from './facts.ts';
-import type { HostRecord, Reason } from './judgement.ts';
-import { iso, reasonOf } from './reason.ts';
+import { type HostRecord, iso, type Reason, reasonOf } from './judgement.ts';
 
 /**
  * Without a look for this long nobody knows: it is looked for every half minute, which a heartbeat tells within another

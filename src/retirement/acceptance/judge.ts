@@ -2,8 +2,7 @@ import { formatSpan } from '../../base/text/span.ts';
 import { LONGEST_SILENCE_MS } from '../evidence/history.ts';
 import type { AcceptanceFacts, PlanFacts } from './facts.ts';
 import { judgeHost } from './host.ts';
-import type { HostRecord, Judgement, Reason } from './judgement.ts';
-import { reasonOf } from './reason.ts';
+import { type HostRecord, type Judgement, type Reason, reasonOf } from './judgement.ts';
 import { inForce, judgeRoutes, productionOf } from './routes.ts';
 import { judgeTunnel } from './tunnel.ts';
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { printable } from '../../base/text/printable.ts';
+import type { Period } from '../evidence/watch.ts';
 
 /** Why it is not proven. Public: in the JSON of `fleet-mesh acceptance`. */
 const REASON_CODES = [
@@ -76,3 +78,17 @@ export const judgement = z.object({
   host: hostRecord,
 });
 export type Judgement = z.infer<typeof judgement>;
+
+/** RFC 3339 out of milliseconds since the epoch. */
+export function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** A reason, whose message names its times. */
+export function reasonOf(code: Reason['code'], what: string, period?: Period): Reason {
+  const text = printable(what);
+  if (!period) return { code, message: text, from: null, until: null };
+  const from = iso(period.from);
+  const until = iso(period.until);
+  return { code, message: from === until ? `${text} (at ${from})` : `${text} (from ${from} to ${until})`, from, until };
+}

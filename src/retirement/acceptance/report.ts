@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { AcceptanceFacts } from './facts.ts';
 import { judge } from './judge.ts';
-import { judgement } from './judgement.ts';
-import { iso } from './reason.ts';
+import { iso, judgement } from './judgement.ts';
 import { inForce } from './routes.ts';
 
 const time = z.iso.datetime();

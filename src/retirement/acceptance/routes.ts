@@ -2,8 +2,7 @@ import { parseAddress } from '../../base/net/address.ts';
 import type { Routes } from '../evidence/routes.ts';
 import type { Period } from '../evidence/watch.ts';
 import type { RoutesSince } from './facts.ts';
-import type { Reason, TunnelRecord } from './judgement.ts';
-import { reasonOf } from './reason.ts';
+import { type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
 
 /** There it is the machine itself that is meant, whichever that is. */
 const LOOPBACK = /^(?:127\.|::1$|localhost$)/;

@@ -1,8 +1,7 @@
 import { formatSpan } from '../../base/text/span.ts';
 import type { Span, TunnelHistory } from '../evidence/history.ts';
 import { duration, gaps, outages, type Period } from '../evidence/watch.ts';
-import type { Reason, TunnelRecord } from './judgement.ts';
-import { iso, reasonOf } from './reason.ts';
+import { iso, type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
 
 type Place = TunnelRecord | Pick<TunnelRecord, 'name' | 'way' | 'target'>;
 

@@ -1,29 +1,20 @@
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
-import { Turns } from '../../base/async/turns.ts';
-import { messageOf, TunnelError } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
-import type { TakeNote } from '../../telemetry/happening.ts';
-import type { Logger } from '../../telemetry/log/log.ts';
 import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
-import { type CutoverEvent, isUnderWay, next, type Position, restingRoute, resume } from './phase.ts';
+import { Journal, type JournalDependencies, type Progress } from './journal.ts';
+import { isUnderWay, type Position, restingRoute } from './phase.ts';
 import { type Check, probeOnce } from './preflight.ts';
 import { quiesce, Trial, verify } from './run.ts';
-import type { CutoverRecord, CutoverStore } from './store.ts';
+import type { CutoverStore } from './store.ts';
 
-/** Tells whoever has asked how it goes on, one line at a time. */
-export type Tell = (line: string) => void;
-
-export interface CutoverDependencies {
+export interface CutoverDependencies extends JournalDependencies {
   readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
-  readonly note: TakeNote;
-  readonly log: Logger;
-  /** How long a disk that does not answer may keep somebody from going back, in milliseconds. Default 2000. */
-  readonly patienceMs?: number;
 }
 
 /** What became of a cut-over or of the way back. */
@@ -42,11 +33,6 @@ export interface CutoverTask {
   preflight(signal: AbortSignal): Promise<Check[]>;
 }
 
-/** The disk may take so long to keep a phase. */
-const PATIENCE_MS = 2_000;
-
-const START: Position = { phase: 'idle', since: new Date(0), reason: null };
-
 /**
  * The cut-over of one tunnel: where its local port leads, how far it has come, and the way back. Each phase is on the disk
  * before what it announces is done, so that a crash at any instant is resumed on the safe side.
@@ -58,19 +44,19 @@ export class Cutover {
   readonly #usage = new Usage();
   readonly #direct = new DirectSource('relay');
   readonly #asking = new DirectSource('probe');
-  #position = START;
+  readonly #journal: Journal;
   #successor: SuccessorConfig | undefined;
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
-  /** Records are written one after the other. */
-  readonly #writes = new Turns();
 
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
     this.#deps = deps;
+    const subject = () => ({ successor: targetOf(this.#successor), route: this.route });
+    this.#journal = new Journal(tunnel, subject, deps);
   }
 
   get position(): Position {
-    return this.#position;
+    return this.#journal.position;
   }
 
   get route(): Route {
@@ -87,32 +73,17 @@ export class Cutover {
    */
   async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
-    const now = new Date();
-    try {
-      const record = await this.#deps.store.read(this.#tunnel);
-      if (!record) return;
-      this.#position = resume({ phase: record.phase, since: new Date(record.since), reason: record.reason }, now);
-      const elsewhere = record.successor !== null && record.successor !== targetOf(successor);
-      if (this.#position.phase === 'committed' && elsewhere && !retired) {
-        const reason = `the successor that it was made to, ${record.successor}, is not in the configuration any more`;
-        this.#position = { phase: 'rolled_back', since: now, reason };
-      }
-      this.#settle();
-      this.#tell('cutover.resumed', record.phase, undefined);
-      if (this.#position.phase !== record.phase) void this.#write(this.#position).catch(() => {});
-    } catch (error) {
-      const reason = `what was kept of its cut-over cannot be used, its clients go through the tunnel: ${TunnelError.from(error).message}`;
-      this.#position = { phase: 'idle', since: now, reason };
-      this.#deps.log.error({ event: 'cutover.unreadable', err: error }, reason);
-      this.#deps.note({ event: 'cutover.unreadable', tunnel: this.#tunnel, reason });
-    }
+    const kept = await this.#journal.read(retired);
+    if (kept === undefined) return;
+    this.#settle();
+    this.#journal.resumed(kept);
   }
 
   /** Settles when it is committed, blocked or rolled back. Rejects with `state_dir_unusable`, having changed nothing. */
-  start(task: CutoverTask, tell: Tell): Promise<Outcome> {
+  start(task: CutoverTask, progress: Progress): Promise<Outcome> {
     const stop = new AbortController();
     this.#successor = task.successor;
-    const done = this.#run(task, tell, stop.signal).finally(() => {
+    const done = this.#run(task, progress, stop.signal).finally(() => {
       this.#running = undefined;
     });
     this.#running = { stop, done };
@@ -126,12 +97,12 @@ export class Cutover {
   }
 
   /** The way back, at once. */
-  async rollback(reason: string, tell: Tell): Promise<Outcome> {
-    if (this.#running) tell('a cut-over is under way: it is given up');
+  async rollback(reason: string, progress: Progress): Promise<Outcome> {
+    if (this.#running) progress('a cut-over is under way: it is given up');
     await this.abandon(reason);
-    const { phase } = this.#position;
-    if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.#position.reason, checks: [] };
-    await this.#fallBack(reason, tell);
+    const { phase } = this.position;
+    if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
+    await this.#fallBack(reason, progress);
     return { outcome: 'rolled_back', reason, checks: [] };
   }
 
@@ -143,7 +114,6 @@ export class Cutover {
 
   /** Out of the configuration: nothing of it is remembered. */
   async forget(): Promise<void> {
-    await this.#writes.over;
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
@@ -160,7 +130,7 @@ export class Cutover {
   /** Null where there is no successor. */
   status(): OwnCutoverStatus | null {
     if (!this.#successor) return null;
-    const { phase, since, reason } = this.#position;
+    const { phase, since, reason } = this.position;
     return {
       phase,
       since,
@@ -172,7 +142,7 @@ export class Cutover {
 
   /** Where it leads while nothing is under way. */
   #settle(): void {
-    const away = restingRoute(this.#position) === 'successor';
+    const away = restingRoute(this.position) === 'successor';
     this.junction.release(away ? this.#detour({ kind: 'committed' }) : undefined);
   }
 
@@ -181,36 +151,36 @@ export class Cutover {
     return target && { ...terms, source: this.#direct, target, usage: this.#usage };
   }
 
-  async #run(task: CutoverTask, tell: Tell, signal: AbortSignal): Promise<Outcome> {
+  async #run(task: CutoverTask, progress: Progress, signal: AbortSignal): Promise<Outcome> {
     let checks: Check[] = [];
     try {
-      await this.#advance({ kind: 'asked' }, tell, signal);
+      await this.#journal.advance({ kind: 'asked' }, progress, signal);
       checks = await abortable(task.preflight(signal), signal);
       const against = checks.filter(({ ok }) => !ok);
       if (against.length > 0) {
         const reason = against.flatMap(({ message, details }) => [message, ...details]).join('; ');
         // The checks are told with the outcome, one by one.
-        await this.#advance({ kind: 'blocked', reason }, () => {});
+        await this.#journal.advance({ kind: 'blocked', reason }, () => {});
         return { outcome: 'blocked', reason, checks };
       }
-      await this.#advance({ kind: 'cleared' }, tell, signal);
-      await this.#switch(task, tell, signal);
+      await this.#journal.advance({ kind: 'cleared' }, progress, signal);
+      await this.#switch(task, progress, signal);
       return { outcome: 'committed', reason: null, checks };
     } catch (thrown) {
       const reason = messageOf(thrown);
-      const { phase } = this.#position;
+      const { phase } = this.position;
       if (phase === 'preflight') {
-        await this.#note({ kind: 'blocked', reason }, tell);
+        await this.#journal.advanceAnyway({ kind: 'blocked', reason }, progress);
         return { outcome: 'blocked', reason, checks };
       }
-      if (!isUnderWay(this.#position) && !signal.aborted) throw thrown;
-      if (!isUnderWay(this.#position)) return { outcome: 'blocked', reason, checks };
-      await this.#fallBack(reason, tell);
+      if (!isUnderWay(this.position) && !signal.aborted) throw thrown;
+      if (!isUnderWay(this.position)) return { outcome: 'blocked', reason, checks };
+      await this.#fallBack(reason, progress);
       return { outcome: 'rolled_back', reason, checks };
     }
   }
 
-  async #switch({ successor, maxConnections }: CutoverTask, tell: Tell, signal: AbortSignal): Promise<void> {
+  async #switch({ successor, maxConnections }: CutoverTask, progress: Progress, signal: AbortSignal): Promise<void> {
     const failure = follow(signal);
     const trial = new Trial(successor, ({ message }) =>
       failure.end(new Error(`the successor failed ${successor.probe.fall} times in a row: ${message}`)),
@@ -222,86 +192,32 @@ export class Cutover {
       await withDeadline(holdMs, failure.signal, expired, async (inTime) => {
         const mostHeld = Math.floor((maxConnections - this.junction.through) / 2);
         await quiesce(this.junction, { holdMs, mostHeld }, inTime);
-        await this.#advance({ kind: 'quiet' }, tell, inTime);
+        await this.#journal.advance({ kind: 'quiet' }, progress, inTime);
       });
       const staying = this.junction.through;
       this.junction.release(this.#detour({ kind: 'trial', onTaken: (error) => trial.taken(error) }));
-      if (staying > 0) tell(staysOn(staying));
-      await this.#advance({ kind: 'switched' }, tell, failure.signal);
+      if (staying > 0) progress(staysOn(staying));
+      await this.#journal.advance({ kind: 'switched' }, progress, failure.signal);
       await verify(successor, trial, (over) => probeOnce(successor, this.#asking, over), failure.signal);
-      await this.#commit(tell);
+      await this.#commit(progress);
     } finally {
       failure.end();
     }
   }
 
   /** Not given up half way: what the disk says is what a restart goes by. */
-  async #commit(tell: Tell): Promise<void> {
-    await this.#advance({ kind: 'verified' }, tell);
+  async #commit(progress: Progress): Promise<void> {
+    await this.#journal.advance({ kind: 'verified' }, progress);
     this.#settle();
   }
 
   /** Before the commit the disk says so already: nobody waits for it. After it, the disk has to know first, if it can. */
-  async #fallBack(reason: string, tell: Tell): Promise<void> {
+  async #fallBack(reason: string, progress: Progress): Promise<void> {
     const back = () => this.junction.release(undefined);
-    if (this.#position.phase !== 'committed') back();
-    await this.#note({ kind: 'failed', reason }, tell);
+    if (this.position.phase !== 'committed') back();
+    await this.#journal.advanceAnyway({ kind: 'failed', reason }, progress);
     back();
-    await this.#note({ kind: 'returned' }, tell);
-  }
-
-  /** The phase after the event, on the disk first. Rejects, with nothing changed, if it cannot be written in time. */
-  async #advance(event: CutoverEvent, tell: Tell, signal?: AbortSignal): Promise<void> {
-    const position = next(this.#position, event, new Date());
-    if (!position) throw new Error(`a cut-over that is ${this.#position.phase} cannot be ${event.kind}`);
-    await this.#writeInTime(position, signal);
-    this.#enter(position, tell);
-  }
-
-  /** The phase after the event, on the disk if that answers in time. */
-  async #note(event: CutoverEvent, tell: Tell): Promise<void> {
-    const position = next(this.#position, event, new Date());
-    if (!position) return;
-    await this.#writeInTime(position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
-      tell(`could not be kept on the disk: ${messageOf(err)}`);
-    });
-    this.#enter(position, tell);
-  }
-
-  #writeInTime(position: Position, signal?: AbortSignal): Promise<void> {
-    const { patienceMs = PATIENCE_MS } = this.#deps;
-    const expired = () =>
-      new TunnelError('state_dir_unusable', `the state directory did not answer within ${patienceMs} ms`);
-    return withDeadline(patienceMs, signal, expired, (inTime) => abortable(this.#write(position), inTime));
-  }
-
-  #enter(position: Position, tell: Tell): void {
-    const from = this.#position.phase;
-    this.#position = position;
-    this.#tell('cutover.phase', from, tell);
-  }
-
-  #tell(event: string, from: Position['phase'], tell: Tell | undefined): void {
-    const { phase, reason, since } = this.#position;
-    const fields = { event, from, to: phase, reason, successor: targetOf(this.#successor), route: this.route };
-    this.#deps.note({ ...fields, tunnel: this.#tunnel }, event === 'cutover.phase' ? since : undefined);
-    const words = `cut-over: ${from} -> ${phase}${reason === null ? '' : `: ${reason}`}`;
-    this.#deps.log[phase === 'rolling_back' ? 'warn' : 'info'](fields, words);
-    // Why it goes back was told when it began to.
-    tell?.(reason === null || phase === 'rolled_back' ? phase : `${phase}: ${reason}`);
-  }
-
-  #write({ phase, since, reason }: Position): Promise<void> {
-    const record: CutoverRecord = {
-      version: 1,
-      tunnel: this.#tunnel,
-      phase,
-      since: since.toISOString(),
-      reason,
-      successor: targetOf(this.#successor),
-    };
-    return this.#writes.take(() => this.#deps.store.write(record));
+    await this.#journal.advanceAnyway({ kind: 'returned' }, progress);
   }
 }
 

@@ -5,7 +5,8 @@ import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
-import { Cutover, type CutoverDependencies, type Outcome, type Tell } from './cutover.ts';
+import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';
 import { type Check, type Gates, type PreflightSubject, preflight } from './preflight.ts';
@@ -87,7 +88,7 @@ export class Cutovers {
   }
 
   /** Rejects with {@link CutoverImpossible}, `state_dir_unusable`, and whatever a bug throws. */
-  async start(name: string, tell: Tell): Promise<Outcome> {
+  async start(name: string, progress: Progress): Promise<Outcome> {
     const { cutover, subject, config } = this.#prepare(name);
     if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
     return cutover.start(
@@ -96,7 +97,7 @@ export class Cutovers {
         maxConnections: config.maxConnections,
         preflight: (signal) => preflight(subject, signal),
       },
-      tell,
+      progress,
     );
   }
 
@@ -108,10 +109,10 @@ export class Cutovers {
   }
 
   /** Rejects with {@link CutoverImpossible}. */
-  async rollback(name: string, reason: string, tell: Tell): Promise<Outcome> {
+  async rollback(name: string, reason: string, progress: Progress): Promise<Outcome> {
     const cutover = this.#of(name);
     if (this.#deps.retired(name)) throw noTunnel(name);
-    return cutover.rollback(reason, tell);
+    return cutover.rollback(reason, progress);
   }
 
   /** What is under way ends on the side of the tunnel. */

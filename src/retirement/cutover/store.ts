@@ -1,9 +1,8 @@
-import { readdir, readFile, unlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { privateDirectory } from '../../base/files/private-directory.ts';
 import { stateError } from '../../base/files/state-error.ts';
-import { writeAtomically } from '../../base/files/write-atomically.ts';
+import { StateFile, type WriteOptions } from '../../base/files/state-file.ts';
 import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
 
 const DIRECTORY = 'cutover';
@@ -24,6 +23,8 @@ export type CutoverRecord = z.infer<typeof record>;
 /** One file for each tunnel in the state directory, whole whatever happens. All reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
+  /** By tunnel; one for good, so that what is written and forgotten of a name stays in order. */
+  readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
@@ -40,32 +41,27 @@ export class CutoverStore {
   }
 
   /** Undefined: there is none. A record that cannot be understood is an error, too. */
-  async read(tunnel: string): Promise<CutoverRecord | undefined> {
-    const path = this.#path(tunnel);
-    try {
-      const found = record.parse(JSON.parse(await readFile(path, 'utf8')));
-      if (found.tunnel !== tunnel) throw new Error(`it is that of ${found.tunnel}`);
-      return found;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-      throw stateError('read', path, error);
-    }
+  read(tunnel: string): Promise<CutoverRecord | undefined> {
+    return this.#fileOf(tunnel).read();
   }
 
-  /** Settles when it is on the disk. */
-  async write(entry: CutoverRecord): Promise<void> {
-    await privateDirectory(this.#stateDir, DIRECTORY);
-    await writeAtomically(this.#path(entry.tunnel), `${JSON.stringify(entry)}\n`);
+  /** Settles when it is on the disk, after those before it. */
+  write(entry: CutoverRecord, options?: WriteOptions): Promise<void> {
+    return this.#fileOf(entry.tunnel).write(entry, options);
   }
 
-  async forget(tunnel: string): Promise<void> {
-    const path = this.#path(tunnel);
-    await unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw stateError('removed', path, error);
-    });
+  /** As {@link write}. */
+  forget(tunnel: string): Promise<void> {
+    return this.#fileOf(tunnel).forget();
   }
 
-  #path(tunnel: string): string {
-    return join(this.#stateDir, DIRECTORY, `${tunnel}${RECORD}`);
+  #fileOf(tunnel: string): StateFile<CutoverRecord> {
+    const known = this.#files.get(tunnel);
+    if (known) return known;
+    // A record that names another tunnel is none of this one.
+    const own = record.extend({ tunnel: z.literal(tunnel) });
+    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
+    this.#files.set(tunnel, file);
+    return file;
   }
 }

@@ -18,7 +18,7 @@ const findingOf = <Code extends string>(codes: readonly [Code, ...Code[]]) =>
   });
 
 /** The verdict on one tunnel: what `GET /drain/{tunnel}` answers. */
-export const drainAnswer = z.object({
+export const verdictAnswer = z.object({
   tunnel: z.string(),
   /** Null where there is nothing to judge: `message` says why. */
   verdict: z.enum(['retirable', 'blocked', 'unknown']).nullable(),
@@ -31,7 +31,7 @@ export const drainAnswer = z.object({
   /** The way back, as it is written down. */
   rollback: z.string().nullable(),
 });
-export type DrainAnswer = z.infer<typeof drainAnswer>;
+export type VerdictAnswer = z.infer<typeof verdictAnswer>;
 
 /** A finding as it is told. */
 export function tellFinding<Code extends FindingCode>(found: Finding<Code>) {
@@ -48,6 +48,6 @@ export function tellFinding<Code extends FindingCode>(found: Finding<Code>) {
 }
 
 /** Whether the gate is open: it may be retired, or is. */
-export function isPassed({ verdict, retired_at }: Pick<DrainAnswer, 'verdict' | 'retired_at'>): boolean {
+export function isPassed({ verdict, retired_at }: Pick<VerdictAnswer, 'verdict' | 'retired_at'>): boolean {
   return verdict === 'retirable' || retired_at !== null;
 }

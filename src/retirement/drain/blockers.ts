@@ -4,7 +4,7 @@ import type { BlockerCode } from '../../telemetry/status/finding-codes.ts';
 import type { VerdictFacts } from './facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** What speaks against retiring a tunnel, in the order in which a person would mend it. */
+/** What speaks against retiring a tunnel, in the order in which a person would clear it. */
 export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
   return [
     ...waveOpen(facts),
@@ -19,7 +19,7 @@ export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
 }
 
 function waveOpen({ step }: VerdictFacts) {
-  const clears = 'the waves that its step requires are complete, and every earlier step of its wave is done';
+  const clears = 'every wave that the step requires is complete, and every earlier step of its wave is done';
   if (typeof step === 'string') return finding('wave_open', step, clears, { clearsByItself: false });
   const { id, openWaves, openSteps } = step;
   const open = [
@@ -39,7 +39,7 @@ function gateClosed({ step }: VerdictFacts) {
   return finding(
     'gate_closed',
     `${gates.length > 1 ? 'these approvals are' : 'this approval is'} missing: ${gates.join(', ')}`,
-    'each is approved in the plan, with who, when and evidence',
+    'the plan has each approval, with who, when and evidence',
     { clearsByItself: false, examples: step.closedGates.map(({ id }) => id) },
   );
 }
@@ -47,17 +47,17 @@ function gateClosed({ step }: VerdictFacts) {
 function successorUnhealthy({ successor, now }: VerdictFacts) {
   if (!successor) return [];
   const { target, healthyForMs, healthySince, lastError } = successor;
-  const clears = `its probe has passed without a break for ${formatDuration(healthyForMs)}`;
+  const clears = `the probe of the successor has passed for ${formatDuration(healthyForMs)} without a failure`;
   if (healthySince === undefined)
     return finding(
       'successor_unhealthy',
-      `the successor ${target} does not answer as it should: ${lastError ?? 'not asked yet'}`,
+      `the successor ${target} is unhealthy: ${lastError ?? 'not probed yet'}`,
       clears,
     );
   if (now - healthySince >= healthyForMs) return [];
   return finding(
     'successor_unhealthy',
-    `the successor ${target} has been well for ${formatSpan(now - healthySince)} only`,
+    `the successor ${target} has been healthy for ${formatSpan(now - healthySince)}; ${formatDuration(healthyForMs)} required`,
     clears,
     {
       since: new Date(healthySince),
@@ -72,7 +72,7 @@ function stillOpen({ usage: { open, held, clients } }: VerdictFacts) {
   return finding(
     'still_open',
     `${count(open, 'connection')} open through it${waiting}${by(clients)}`,
-    'the last of them has ended',
+    'the last connection has ended',
     {
       examples: clients,
     },
@@ -84,7 +84,7 @@ function recentUse({ history: { lastActivityAt }, usage: { clients }, quietForMs
   return finding(
     'recent_use',
     `last used ${formatSpan(Math.max(0, now - lastActivityAt))} ago${by(clients)}`,
-    `nobody has used it for ${formatDuration(quietForMs)}`,
+    `no client has used the tunnel for ${formatDuration(quietForMs)}`,
     { since: new Date(lastActivityAt), clearsAt: new Date(lastActivityAt + quietForMs), examples: clients },
   );
 }
@@ -94,7 +94,7 @@ function dependentTunnel({ dependents }: VerdictFacts) {
   return finding(
     'dependent_tunnel',
     `${dependents.join(', ')} ${dependents.length > 1 ? 'reach their' : 'reaches its'} host through it`,
-    'no other tunnel does',
+    'no other tunnel does so',
     {
       clearsByItself: false,
       examples: dependents,
@@ -104,14 +104,14 @@ function dependentTunnel({ dependents }: VerdictFacts) {
 
 function cutoverInProgress({ cutoverSince }: VerdictFacts) {
   if (cutoverSince === undefined) return [];
-  return finding('cutover_in_progress', 'a cut-over is under way', 'it is committed or rolled back', {
+  return finding('cutover_in_progress', 'a cut-over is under way', 'the cut-over is committed or rolled back', {
     since: new Date(cutoverSince),
   });
 }
 
 function noRollback({ rollback }: VerdictFacts) {
   if (rollback !== undefined) return [];
-  return finding('no_rollback', 'no way back is written down', 'drain.rollback says how to come back', {
+  return finding('no_rollback', 'drain.rollback is not set', 'drain.rollback has the rollback procedure', {
     clearsByItself: false,
   });
 }

@@ -1,14 +1,5 @@
 import type { TunnelHistory } from '../evidence/history.ts';
-
-/** What the plan says of the tunnel's step. */
-export interface StepFacts {
-  readonly id: string;
-  /** Waves that have to be complete first and are not, by id. */
-  readonly openWaves: readonly string[];
-  /** Earlier steps of its own wave that are not done, by id. */
-  readonly openSteps: readonly string[];
-  readonly closedGates: readonly { readonly id: string; readonly title: string; readonly owner: string }[];
-}
+import type { StepFacts } from '../plan/step-facts.ts';
 
 export interface SuccessorFacts {
   readonly target: string;

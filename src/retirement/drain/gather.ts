@@ -1,9 +1,9 @@
 import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
 import type { UsageCounts } from '../../telemetry/status/status.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
+import { stepFacts } from '../plan/step-facts.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { dependentsOf } from './dependents.ts';
-import { dueFacts } from './due.ts';
 import type { SuccessorFacts, VerdictFacts } from './facts.ts';
 
 /** What is known of a tunnel, each part by those who know it. */
@@ -43,4 +43,14 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     cutoverSince: known.cutoverSince,
     rollback: drain.rollback,
   };
+}
+
+/**
+ * What the plan file says of the step, or in one sentence why nobody can tell. Fails closed: while the file cannot be used,
+ * the plan that was in force before it says nothing either. Pure.
+ */
+export function dueFacts(watched: WatchedPlan | undefined, step: string): VerdictFacts['step'] {
+  if (watched && !watched.lastLoad.ok)
+    return `the plan cannot be used, so step ${step} cannot be checked: ${watched.lastLoad.error}`;
+  return stepFacts(watched?.plan, step);
 }

@@ -1,12 +1,13 @@
 import { ControlRefused, unknownTunnels } from '../../base/refusal.ts';
-import type { TunnelConfig } from '../../config/config.ts';
+import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
-import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
-import { type DrainAnswer, tellFinding } from './answer.ts';
-import { type Override, overrideFault, type Standing, stepsOf, withOverrides } from './retire.ts';
+import type { PlanWatch } from '../plan/watch.ts';
+import { tellFinding, type VerdictAnswer } from './answer.ts';
+import { type Going, outline } from './outline.ts';
+import { type Override, overrideFault, type Standing, withOverrides } from './overrides.ts';
 import type { RetiredTunnels } from './retired.ts';
-import type { Verdict } from './verdict.ts';
+import type { Retirement } from './retirement.ts';
 
 export interface RetireRequest {
   readonly name: string;
@@ -19,7 +20,7 @@ export interface RetireOutcome {
   /** Whether it is retired now. */
   readonly done: boolean;
   /** Undefined where there was nothing left to judge. */
-  readonly verdict: DrainAnswer['verdict'];
+  readonly verdict: VerdictAnswer['verdict'];
   /** What keeps it from being retired, overrides taken into account. */
   readonly left: readonly ReturnType<typeof tellFinding>[];
   readonly overridden: readonly Override[];
@@ -29,96 +30,102 @@ export interface RetireOutcome {
 
 /** What can be done to a tunnel that goes. */
 interface RetirableTunnel {
+  status(): Going;
   /** Ends its forward for good; with `keepsPort` the local port stays open for the successor. */
   retire(keepsPort: boolean): Promise<void>;
   settle(graceMs: number): Promise<void>;
 }
 
-/** What the command needs of the daemon. */
-export interface RetiringDaemon {
-  tunnelNames(): readonly string[];
-  /** The tunnel as it is configured, as it is shown, and itself; undefined for a name that is none. */
-  find(name: string): { config: TunnelConfig; status: OwnTunnelStatus; tunnel: RetirableTunnel } | undefined;
-  /** The verdict, with the plan file as it is now. Undefined: there is nothing to judge. */
-  judge(name: string): Promise<Verdict | undefined>;
-  readonly retired: Pick<RetiredTunnels, 'of' | 'add'>;
+/** The parts of the daemon that it takes. */
+export interface RetireParts {
+  /** The configuration in force. */
+  config(): Config;
+  readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
+  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
+  readonly plan: Pick<PlanWatch, 'follow'>;
+  readonly metrics: { readonly retireOverrides: { inc(labels: { tunnel: string; code: string }): void } };
+  /** Runs a change when those before it are done. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
-  graceMs(): number;
   /** The command that closes the port that systemd holds for it; undefined where systemd holds none. */
-  closingCommand(tunnel: string): string | undefined;
+  closingCommand(tunnel: TunnelConfig): string | undefined;
   readonly note: TakeNote;
-  countOverride(tunnel: string, code: string): void;
 }
 
-/** Retires a tunnel for which nothing is left that speaks against it. Rejects with {@link ControlRefused}. */
-export async function retire(request: RetireRequest, daemon: RetiringDaemon): Promise<RetireOutcome> {
+/**
+ * Retires a tunnel for which nothing is left that speaks against it. Rejects with {@link ControlRefused}, or a TunnelError
+ * when it cannot be kept.
+ */
+export async function retireTunnel(request: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
   const { name, dryRun, overrides } = request;
   const fault = overrideFault(overrides);
   if (fault !== undefined)
     throw new ControlRefused('cannot_override', fault, {
-      hint: 'Each blocker is overridden by itself: --override CODE --reason TEXT. What the daemon has not seen, nobody can vouch for.',
+      hint: `Override blockers one at a time: --override CODE --reason TEXT. ${UNKNOWN_CODES.join(' and ')} cannot be overridden.`,
     });
-  if (dryRun) return rehearse(request, daemon);
-  const outcome = await daemon.inTurn(async () => {
-    const rehearsed = await rehearse(request, daemon);
+  if (dryRun) return rehearse(request, parts);
+  const { retirement, metrics, note } = parts;
+  const outcome = await parts.inTurn(async () => {
+    const rehearsed = await rehearse(request, parts);
     if (rehearsed.done) return rehearsed;
     refuseWhatIsLeft(rehearsed);
-    const { config, status, tunnel } = find(name, daemon);
-    const keepsPort = status.route === 'successor' && config.drain?.successor !== undefined;
+    const { config, tunnel } = find(name, parts);
+    const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;
     const { overridden, verdict } = rehearsed;
     // On the disk first: whatever happens from here on, it does not come back by itself.
-    await daemon.retired.add(name, {
+    await retirement.retired.add(name, {
       at: new Date().toISOString(),
       keeps_port: keepsPort,
       overrides: [...overridden],
     });
-    daemon.note({
+    note({
       event: 'tunnel.retired',
       tunnel: name,
       verdict,
       overridden,
       rollback: config.drain?.rollback ?? null,
     });
-    for (const { code } of overridden) daemon.countOverride(name, code);
+    for (const { code } of overridden) metrics.retireOverrides.inc({ tunnel: name, code });
     await tunnel.retire(keepsPort);
     return { ...rehearsed, done: true };
   });
   // Out of turn: nobody else waits for these connections.
-  await daemon.find(name)?.tunnel.settle(daemon.graceMs());
+  await parts.supervisor.named([name])[0]?.settle(parts.config().stopGraceMs);
   return outcome;
 }
 
 /** What would come of it now; changes nothing. */
-async function rehearse({ name, overrides }: RetireRequest, daemon: RetiringDaemon): Promise<RetireOutcome> {
-  const { config, status } = find(name, daemon);
+async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
+  const { retirement, plan } = parts;
+  const { config, tunnel } = find(name, parts);
   const nothing = { tunnel: name, verdict: null, left: [], overridden: [] };
-  const retired = daemon.retired.of(name);
+  const retired = retirement.retired.of(name);
   if (retired) return { ...nothing, done: true, steps: [`it is retired since ${retired.at}`] };
-  const verdict = await daemon.judge(name);
+  // What somebody has just written into the plan, or taken out of it, counts.
+  await plan.follow(parts.config().plan);
+  const verdict = retirement.judge(name, new Date());
   if (!verdict || !config.drain)
-    throw new ControlRefused('needs_somebody', `no drain section of the configuration says how ${name} goes`, {
-      hint: 'Give it `drain:` with its step of the plan; to stop it for a while there is `fleet-mesh down`.',
-    });
-  if (config.drain.successor && status.route !== 'successor')
-    throw new ControlRefused('needs_somebody', `the local port of ${name} is not with its successor yet`, {
-      hint: `Move it first: \`fleet-mesh cutover ${name}\`.`,
-      details: reasonsOf(withOverrides(verdict, overrides)),
+    throw new ControlRefused('needs_somebody', `${name} has no drain section in the configuration`, {
+      hint: 'Add `drain:` with the step of the plan that retires it. To stop the tunnel for a while, use `fleet-mesh down`.',
     });
   const standing = withOverrides(verdict, overrides);
-  const steps = stepsOf(
-    config,
-    status,
-    daemon.graceMs(),
-    status.route === 'successor' ? undefined : daemon.closingCommand(name),
-  );
+  const status = tunnel.status();
+  if (config.drain.successor && status.route !== 'successor')
+    throw new ControlRefused('needs_somebody', `the local port of ${name} does not lead to its successor yet`, {
+      hint: `Move the port first: \`fleet-mesh cutover ${name}\`.`,
+      details: reasonsOf(standing),
+    });
+  const closeSocket = status.route === 'successor' ? undefined : parts.closingCommand(config);
+  const steps = outline(config, status, parts.config().stopGraceMs, closeSocket);
   const left = standing.left.map(tellFinding);
   return { tunnel: name, done: false, verdict: verdict.verdict, left, overridden: standing.used, steps };
 }
 
-function find(name: string, daemon: RetiringDaemon) {
-  const found = daemon.find(name);
-  if (!found) throw unknownTunnels([name], daemon.tunnelNames());
-  return found;
+function find(name: string, { config, supervisor }: RetireParts) {
+  const { tunnels } = config();
+  const [tunnel] = supervisor.named([name]);
+  const configured = tunnels.get(name);
+  if (!tunnel || !configured) throw unknownTunnels([name], [...tunnels.keys()]);
+  return { config: configured, tunnel };
 }
 
 function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
@@ -128,7 +135,7 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
   const somebody = left.filter(({ clears_by_itself }) => !clears_by_itself).map(({ code }) => code);
   if (somebody.length > 0)
     throw new ControlRefused('needs_somebody', `${tunnel} may not be retired: ${codes.join(', ')}`, {
-      hint: `Waiting does not clear ${somebody.join(', ')}: somebody has to, or overrides it with --override CODE --reason TEXT.`,
+      hint: `Waiting does not clear ${somebody.join(', ')}. Fix the cause, or override each with --override CODE --reason TEXT.`,
       details,
     });
   const unknown = codes.every((code) => UNKNOWN_CODES.some((known) => known === code));
@@ -136,7 +143,7 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
     unknown ? 'verdict_unknown' : 'not_retirable',
     `${tunnel} may not be retired yet: ${codes.join(', ')}`,
     {
-      hint: 'Wait for it: `--wait 24h`.',
+      hint: 'To wait until it may go: `--wait 24h`.',
       details,
     },
   );

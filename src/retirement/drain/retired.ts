@@ -1,12 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
-import { privateDirectory } from '../../base/files/private-directory.ts';
-import { writeAtomically } from '../../base/files/write-atomically.ts';
+import { StateFile } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
-
-const FILE = 'retired.json';
 
 /** One tunnel that is out of service for good, and on what grounds. */
 const retiredTunnel = z.object({
@@ -18,18 +13,23 @@ const retiredTunnel = z.object({
 });
 export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 
-const file = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
+const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
+type RetiredFile = StateFile<z.infer<typeof kept>>;
+
+/** Where a state directory keeps them. */
+export function retiredFile(stateDir: string): RetiredFile {
+  return new StateFile([stateDir], 'retired.json', kept);
+}
 
 /** The tunnels that are retired, kept in the state directory: a restart does not bring them back. */
 export class RetiredTunnels {
-  readonly #directory: string;
+  readonly #file: Pick<RetiredFile, 'path' | 'read' | 'write'>;
   readonly #log: Logger;
   #tunnels = new Map<string, RetiredTunnel>();
   #trouble: string | undefined;
 
-  /** @param directory the state directory */
-  constructor(directory: string, log: Logger) {
-    this.#directory = directory;
+  constructor(file: Pick<RetiredFile, 'path' | 'read' | 'write'>, log: Logger) {
+    this.#file = file;
     this.#log = log;
   }
 
@@ -51,13 +51,11 @@ export class RetiredTunnels {
    * everybody who looks is told.
    */
   async load(): Promise<void> {
-    const path = join(this.#directory, FILE);
     try {
-      const { tunnels } = file.parse(JSON.parse(await readFile(path, 'utf8')));
-      this.#tunnels = new Map(Object.entries(tunnels));
+      const found = await this.#file.read();
+      if (found) this.#tunnels = new Map(Object.entries(found.tunnels));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
-      this.#trouble = `${path} cannot be used, so that no tunnel counts as retired`;
+      this.#trouble = `cannot read ${this.#file.path}: no tunnel counts as retired`;
       this.#log.error({ event: 'retired.unreadable', err: error }, this.#trouble);
     }
   }
@@ -77,11 +75,19 @@ export class RetiredTunnels {
     // In the place of what could not be read it would be the last that anybody hears of those before.
     if (this.#trouble !== undefined)
       throw new TunnelError('state_dir_unusable', this.#trouble, {
-        hint: 'Mend it, or move it away, and restart the daemon.',
+        hint: 'Fix the file or move it away, then restart the daemon.',
       });
-    const directory = await privateDirectory(this.#directory);
-    const content = { version: 1, tunnels: Object.fromEntries(tunnels) };
-    await writeAtomically(join(directory, FILE), `${JSON.stringify(content, null, 2)}\n`);
+    try {
+      await this.#write(tunnels);
+    } catch (error) {
+      // A disk that answers too late keeps it all the same: after it, it is told what is so.
+      void this.#write(this.#tunnels).catch(() => {});
+      throw error;
+    }
     this.#tunnels = tunnels;
+  }
+
+  #write(tunnels: ReadonlyMap<string, RetiredTunnel>): Promise<void> {
+    return this.#file.write({ version: 1, tunnels: Object.fromEntries(tunnels) });
   }
 }

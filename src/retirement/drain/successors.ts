@@ -54,7 +54,7 @@ export class Successors {
     if (!streak) return { ...facts, healthySince: undefined, lastError: lastError?.message };
     // Whoever has hung asks nobody.
     if (now - streak.last > withinMs(config))
-      return { ...facts, healthySince: undefined, lastError: 'it has not been asked for too long' };
+      return { ...facts, healthySince: undefined, lastError: 'no probe has run for too long' };
     const known = history?.passingSince === streak.since && history.subject === subjectOf(config);
     const healthySince = known ? (history.healthySince ?? streak.since) : streak.since;
     return { ...facts, healthySince, lastError: undefined };

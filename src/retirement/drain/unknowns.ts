@@ -13,12 +13,17 @@ export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {
 function observationGap({ history, now, quietForMs, slackMs }: VerdictFacts) {
   const since = watchedSince(history, now, slackMs);
   if (since !== undefined && now - since >= quietForMs) return [];
-  const clears = `it has been watched without a break for ${formatDuration(quietForMs)}`;
-  if (since === undefined) return finding('observation_gap', 'it is not being watched', clears);
-  return finding('observation_gap', `watched without a break for ${formatSpan(now - since)} only`, clears, {
-    since: new Date(since),
-    clearsAt: new Date(since + quietForMs),
-  });
+  const clears = `the tunnel has been watched for ${formatDuration(quietForMs)} without a break`;
+  if (since === undefined) return finding('observation_gap', 'the tunnel is not being watched', clears);
+  return finding(
+    'observation_gap',
+    `watched for ${formatSpan(now - since)} without a break; ${formatDuration(quietForMs)} required`,
+    clears,
+    {
+      since: new Date(since),
+      clearsAt: new Date(since + quietForMs),
+    },
+  );
 }
 
 function downInWindow({ history, now, quietForMs, holdMs }: VerdictFacts) {
@@ -29,8 +34,8 @@ function downInWindow({ history, now, quietForMs, holdMs }: VerdictFacts) {
   const times = found.length > 1 ? `${found.length} times` : 'once';
   return finding(
     'down_in_window',
-    `it could not serve ${times}, ${formatSpan(duration(found))} in all: quiet because broken is not quiet because unused`,
-    `it was able to serve for ${formatDuration(quietForMs)}`,
+    `the tunnel was down ${times} (${formatSpan(duration(found))} in total) during the quiet period; downtime does not count as quiet`,
+    `the tunnel has been able to serve for ${formatDuration(quietForMs)}`,
     { since: new Date(first.from), clearsAt: new Date(last.until + quietForMs) },
   );
 }

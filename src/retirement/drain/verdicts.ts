@@ -4,7 +4,7 @@ import type { ClientStatus, TunnelStatus, UsageCounts } from '../../telemetry/st
 import { clientText } from '../../tunnels/clients/client.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
-import { type DrainAnswer, tellFinding } from './answer.ts';
+import { tellFinding, type VerdictAnswer } from './answer.ts';
 import { gather } from './gather.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Successors } from './successors.ts';
@@ -26,7 +26,7 @@ export interface VerdictsDependencies {
   readonly note: TakeNote;
 }
 
-type Draining = TunnelConfig & { readonly drain: DrainConfig };
+type Retiring = TunnelConfig & { readonly drain: DrainConfig };
 
 /** The retirement verdicts on the tunnels of this node, from what everybody here knows. */
 export class Verdicts {
@@ -64,7 +64,7 @@ export class Verdicts {
   }
 
   /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
-  answer(name: string, now: Date): DrainAnswer | undefined {
+  answer(name: string, now: Date): VerdictAnswer | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
     if (!tunnel) return undefined;
     const verdict = this.on(name, now);
@@ -101,7 +101,7 @@ export class Verdicts {
     }
   }
 
-  #judged(name: string): Draining | undefined {
+  #judged(name: string): Retiring | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
     if (!tunnel?.drain || this.#deps.retired.of(name)) return undefined;
     return { ...tunnel, drain: tunnel.drain };
@@ -114,7 +114,7 @@ export class Verdicts {
 
 const UNUSED = { open: 0, held: 0, last_activity_at: null };
 
-const NO_DRAIN = 'no drain section of the configuration says how it goes out of service';
+const NO_DRAIN = 'the tunnel has no drain section in the configuration';
 
 function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelStatus['retirement']> {
   return {
@@ -127,9 +127,9 @@ function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelSt
 
 /** One line for people. */
 function sentence({ verdict, blockers, unknowns }: Verdict): string {
-  if (verdict === 'retirable') return 'nothing speaks against retiring it, and nothing is unknown';
+  if (verdict === 'retirable') return 'no blockers and no unknowns: the tunnel may be retired';
   const codes = [...blockers, ...unknowns].map(({ code }) => code).join(', ');
-  return verdict === 'blocked' ? `blocked: ${codes}` : `it cannot be told whether it may go: ${codes}`;
+  return verdict === 'blocked' ? `blocked: ${codes}` : `unknown: ${codes}`;
 }
 
 /** By name, those that are there or were since that time (milliseconds since the epoch). */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 export const GENESIS = '0'.repeat(64);
 
 /** What every line of `events.jsonl` carries besides what it tells. */
-export const entry = z.looseObject({
+const entry = z.looseObject({
   /** Counts the lines over all files, from 1. */
   seq: z.int().min(1),
   /** RFC 3339, UTC. */
@@ -50,3 +50,16 @@ export function parseEntry(line: string): Entry | undefined {
   const parsed = entry.safeParse(value);
   return parsed.success ? parsed.data : undefined;
 }
+
+/** What `GET /events` answers. */
+export const eventsAnswer = z.object({
+  schema: z.literal(1),
+  now: z.iso.datetime(),
+  /** Whether these are all that there were since the time that was asked for; older ones are in the files. */
+  complete: z.boolean(),
+  /** The last entry on the disk; null while the log is not open. */
+  head: z.object({ seq: z.int(), hash: z.string() }).nullable(),
+  /** Oldest first, as they are in the log. */
+  events: z.array(entry),
+});
+export type EventsAnswer = z.infer<typeof eventsAnswer>;

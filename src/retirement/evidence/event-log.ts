@@ -1,29 +1,17 @@
-import { type FileHandle, open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Wake } from '../../base/async/wake.ts';
 import { asError } from '../../base/errors.ts';
 import { Backlog, type Waiting } from './backlog.ts';
-import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
-import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
-import { CURRENT, filesSince, readLines, rotatedName } from './files.ts';
-import { readHead, writeHead } from './head.ts';
+import type { Head } from './chain.ts';
+import type { Entry, NewEntry } from './entry.ts';
 import { takeLock } from './lock.ts';
+import { LogFile, type LogFileOptions } from './log-file.ts';
+import { type Recovery, recover } from './recovery.ts';
 
-export interface EventLogOptions {
-  readonly directory: string;
-  /** A file that has grown beyond this many bytes is put aside, and the next one begun. */
-  readonly rotateBytes: number;
+export interface EventLogOptions extends LogFileOptions {
   /** How far back {@link EventLog.open} reads, in milliseconds. */
   readonly rememberMs: number;
   /** Pause between attempts while the disk refuses, in milliseconds. */
   readonly retryMs: number;
-}
-
-/** What was found and done when an existing log was opened. */
-export interface Recovery {
-  /** Bytes of a torn last line that were cut off; 0 where there was none. */
-  readonly tornBytes: number;
-  readonly problems: readonly ChainProblem[];
 }
 
 /** Whether what happens can be written down. */
@@ -52,97 +40,49 @@ interface Appended extends Waiting {
 export class EventLog {
   readonly #options: EventLogOptions;
   readonly #listeners: EventLogListeners;
+  readonly #file: LogFile;
   readonly #unlock: () => Promise<void>;
   readonly #wake = new Wake();
   readonly #backlog = new Backlog<Appended>();
   /** Of these the disk is being told. */
   #writing = 0;
-  #file: FileHandle;
-  #size: number;
-  /** Number of the first entry of the current file. */
-  #fileStart: number;
-  #head: Head;
   #failing: { readonly since: Date; readonly error: Error } | undefined;
-  /** Whether the file may end with a part of what could not be written. */
-  #torn = false;
   #closing = false;
   readonly #loop: Promise<void>;
 
   private constructor(
     options: EventLogOptions,
-    opened: {
-      readonly file: FileHandle;
-      readonly size: number;
-      readonly fileStart: number;
-      readonly head: Head;
-      readonly unlock: () => Promise<void>;
-    },
+    file: LogFile,
     listeners: EventLogListeners,
+    unlock: () => Promise<void>,
   ) {
     this.#options = options;
-    this.#file = opened.file;
-    this.#size = opened.size;
-    this.#fileStart = opened.fileStart;
-    this.#head = opened.head;
-    this.#unlock = opened.unlock;
+    this.#file = file;
     this.#listeners = listeners;
+    this.#unlock = unlock;
     this.#loop = this.#run();
   }
 
-  /**
-   * Opens the log of a directory that exists, or begins one. A torn last line is cut off; any other damage is reported and
-   * left as it is: the chain goes on from the last line. Rejects when it cannot be read or written, or another process has it.
-   */
+  /** Opens the log of a directory that exists, or begins one, as {@link recover} does. Rejects also when another process has it. */
   static async open(
     options: EventLogOptions,
     listeners: EventLogListeners,
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
-    const unlock = await takeLock(options.directory);
+    const { directory, rememberMs } = options;
+    const unlock = await takeLock(directory);
     try {
-      return await EventLog.#openLocked(options, listeners, unlock);
+      const since = new Date(Date.now() - rememberMs);
+      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
+      return { log: new EventLog(options, new LogFile(options, end), listeners, unlock), recovery };
     } catch (error) {
       await unlock();
       throw error;
     }
   }
 
-  static async #openLocked(options: EventLogOptions, listeners: EventLogListeners, unlock: () => Promise<void>) {
-    const { directory } = options;
-    const known = await readHead(directory);
-    const files = await filesSince(directory, new Date(Date.now() - options.rememberMs));
-    // The files before these are for `verifyLog` to check.
-    const check = new ChainCheck(known, 'anywhere');
-    let tornBytes = 0;
-    let size = 0;
-    let fileStart = 1;
-    for await (const { file, line, text, whole } of readLines(directory, files)) {
-      if (!whole && file === CURRENT) {
-        tornBytes = text.length;
-        break;
-      }
-      if (file === CURRENT) {
-        if (line === 1) fileStart = check.last.seq + 1;
-        size += text.length + 1;
-      }
-      const entry = check.next(text, { file, line });
-      if (entry) listeners.onFound(entry);
-    }
-    const problems = check.finish();
-    const file = await open(join(directory, CURRENT), 'a', 0o600);
-    if (tornBytes > 0) {
-      await file.truncate(size);
-      await file.datasync();
-    }
-    // Numbers of entries that are gone are never given again: the gap they leave stays visible for good.
-    const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
-    if (size === 0) fileStart = head.seq + 1;
-    const log = new EventLog(options, { file, size, fileStart, head, unlock }, listeners);
-    return { log, recovery: { tornBytes, problems } };
-  }
-
   /** The last entry on the disk. */
   get head(): Head {
-    return this.#head;
+    return this.#file.head;
   }
 
   get condition(): LogCondition {
@@ -194,8 +134,12 @@ export class EventLog {
     const resumed = this.#resumption(batch, taken.dropped);
     let entries: readonly Entry[];
     try {
-      await this.#rotate();
-      entries = await this.#write([...batch, ...resumed]);
+      const all = [...batch, ...resumed];
+      const durable = all.some((waiting) => waiting.durable);
+      entries = await this.#file.append(
+        all.map(({ entry }) => entry),
+        durable,
+      );
     } catch (thrown) {
       this.#backlog.giveBack(taken);
       this.#writing = 0;
@@ -222,65 +166,5 @@ export class EventLog {
     const { at, uptimeMs } = last.entry;
     const fields = { since: since.toISOString(), error: error.message, dropped };
     return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true }];
-  }
-
-  /** The entries as written, one for each that waited. */
-  async #write(batch: readonly Waiting[]): Promise<readonly Entry[]> {
-    let head = this.#head;
-    const entries: Entry[] = [];
-    const lines: string[] = [];
-    for (const { entry } of batch) {
-      const chained = chainEntry(entry, head.seq + 1, head.hash);
-      const line = JSON.stringify(chained);
-      head = { seq: head.seq + 1, hash: hashLine(line) };
-      entries.push(chained);
-      lines.push(`${line}\n`);
-    }
-    const bytes = Buffer.from(lines.join(''));
-    await this.#mend();
-    await this.#refuseOtherWriters();
-    const durable = batch.some((waiting) => waiting.durable);
-    this.#torn = true;
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, done);
-      done += bytesWritten;
-    }
-    if (durable) await this.#file.datasync();
-    this.#torn = false;
-    this.#size += bytes.length;
-    this.#head = head;
-    // A head that is behind its log proves less, and is no reason to write the same entries again.
-    if (durable) await writeHead(this.#options.directory, head).catch(() => {});
-    return entries;
-  }
-
-  /** What was half written must not become the beginning of a line. */
-  async #mend(): Promise<void> {
-    if (!this.#torn) return;
-    await this.#file.truncate(this.#size);
-    this.#torn = false;
-  }
-
-  /** A second daemon on the same state directory would break the chain of both. */
-  async #refuseOtherWriters(): Promise<void> {
-    const { size } = await this.#file.stat();
-    if (size !== this.#size)
-      throw new Error(`${CURRENT} was changed by another process (${size} instead of ${this.#size} bytes)`);
-  }
-
-  async #rotate(): Promise<void> {
-    if (this.#size < this.#options.rotateBytes) return;
-    const { directory } = this.#options;
-    await this.#mend();
-    await this.#file.datasync();
-    // Made first: when there is no room for it, the present file serves on.
-    const prepared = join(directory, `${CURRENT}.next`);
-    const next = await open(prepared, 'a', 0o600);
-    await rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));
-    await rename(prepared, join(directory, CURRENT));
-    await this.#file.close();
-    this.#file = next;
-    this.#size = 0;
-    this.#fileStart = this.#head.seq + 1;
   }
 }

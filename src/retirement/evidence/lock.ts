@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TunnelError } from '../../base/errors.ts';
+import { errnoOf, TunnelError } from '../../base/errors.ts';
 
 const LOCK = 'events.lock';
 
@@ -21,10 +21,10 @@ export async function takeLock(directory: string): Promise<() => Promise<void>> 
       await symlink(own, path);
       return () => release(path, own);
     } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error;
+      if (errnoOf(error) !== 'EEXIST') throw error;
     }
     const owner = await readlink(path).catch((error: unknown) => {
-      if (isCode(error, 'ENOENT')) return undefined;
+      if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     });
     if (owner === undefined) continue;
@@ -54,7 +54,7 @@ function isAlive(pid: number, name: string): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return isCode(error, 'EPERM');
+    return errnoOf(error) === 'EPERM';
   }
 }
 
@@ -73,8 +73,4 @@ function read(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -6,10 +6,11 @@ import type { Logger } from '../../telemetry/log/log.ts';
 import { Backlog } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { NewEntry } from './entry.ts';
-import { EventLog, type LogCondition, type Recovery } from './event-log.ts';
+import { EventLog, type LogCondition } from './event-log.ts';
 import { type HostPulse, pulseRecordOf, readEvent, type TunnelPulse } from './events.ts';
 import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
+import type { Recovery } from './recovery.ts';
 
 /** Once a minute the log says that the daemon is there, whatever happens. */
 const HEARTBEAT_MS = 60_000;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import type { Entry } from './entry.ts';
 import { CURRENT, logFiles, readLines } from './files.ts';
-import { readHead } from './head.ts';
+import { KnownHead } from './head.ts';
 
 /** What `events --verify` says of a log. */
 export interface Verification {
@@ -34,7 +34,7 @@ export async function verifyLog(directory: string, begin: () => Reader = () => (
 }
 
 async function verifyFiles(directory: string, files: readonly string[], read: Reader): Promise<Verification> {
-  const known = await readHead(directory);
+  const known = await new KnownHead(directory).read();
   const check = new ChainCheck(known, 'beginning');
   let entries = 0;
   let first: string | undefined;

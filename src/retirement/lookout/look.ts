@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { withDeadline } from '../../base/async/deadline.ts';
+import { onceAborted } from '../../base/async/follow.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { dial } from '../../tunnels/ssh/dial.ts';
 import { Resolver } from '../../tunnels/ssh/resolve.ts';
@@ -83,7 +84,7 @@ async function banner(socket: Socket, signal: AbortSignal): Promise<string | und
             if (identification(greeting) !== undefined || greeting.length > MOST_GREETING_BYTES) resolve();
           });
           socket.once('end', resolve).once('close', resolve);
-          bounded.addEventListener('abort', () => resolve(), { once: true });
+          onceAborted(bounded, () => resolve());
         }),
     );
   } catch {

@@ -1,4 +1,4 @@
-import { TunnelError } from '../../base/errors.ts';
+import { errnoOf, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { LinkStatus } from '../../telemetry/status/status.ts';
@@ -62,10 +62,6 @@ function failure(error: unknown): Sighting {
   return away
     ? { state: 'unreachable', code: known.code, reason }
     : { state: 'unknown', code: errno ?? known.code, reason };
-}
-
-function errnoOf(cause: unknown): string | undefined {
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
 }
 
 /** Whether a link that production goes over is up: then our own network works. Pure. */

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, realpath, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncDirectory } from '../../base/files/write-atomically.ts';
+import { errnoOf } from '../../base/errors.ts';
+import { createNew, fill, moveTo } from '../../base/files/write-atomically.ts';
 
 /** The file could not be replaced, and is what it was. */
 export class NotReplaced extends Error {
@@ -17,54 +18,46 @@ const STALE_MS = 60_000;
  */
 export async function replaceFile(path: string, before: Buffer, after: Buffer): Promise<void> {
   const real = await realpath(path);
-  const directory = dirname(real);
   // One name for all: it is also the lock between two edits.
-  const temporary = join(directory, `.${basename(real)}.fleet-mesh`);
-  const file = await create(temporary);
+  const temporary = join(dirname(real), `.${basename(real)}.fleet-mesh`);
+  const file = await lock(temporary);
   try {
-    await fill(file, real, before, after);
-    await rename(temporary, real);
+    await fillLike(file, real, before, after);
+    await moveTo(real, temporary);
   } catch (error) {
     await unlink(temporary).catch(() => {});
     throw error;
   } finally {
     await file.close();
   }
-  await syncDirectory(directory);
 }
 
-async function create(temporary: string): Promise<FileHandle> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+async function lock(temporary: string): Promise<FileHandle> {
   try {
-    return await open(temporary, flags, 0o600);
+    return await createNew(temporary);
   } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
   const { mtimeMs } = await stat(temporary).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs < STALE_MS) {
     throw new NotReplaced(`somebody else is editing it at this moment (${temporary} is there); try again`);
   }
   await unlink(temporary);
-  return open(temporary, flags, 0o600);
+  return createNew(temporary);
 }
 
-async function fill(file: FileHandle, real: string, before: Buffer, after: Buffer): Promise<void> {
+/** `after` with the mode and owner that `real` has, as long as that holds `before`. */
+async function fillLike(file: FileHandle, real: string, before: Buffer, after: Buffer): Promise<void> {
   const old = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const { uid, gid, mode } = await old.stat();
     const own = await file.stat();
     if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid);
-    await file.chmod(mode & 0o7777);
-    await file.writeFile(after);
-    await file.sync();
+    await fill(file, after, mode & 0o7777);
     // As late as can be: what comes between this and the rename is microseconds.
     if (!(await old.readFile()).equals(before))
       throw new NotReplaced('it was changed by somebody else meanwhile; try again');
   } finally {
     await old.close();
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -2,7 +2,7 @@ import type { Plan } from './plan.ts';
 import { closedGatesOnTheWay, earlierOpenSteps, findStep, openRequirements } from './progress.ts';
 
 /** What the plan says of the step that retires a tunnel, for its verdict (SPEC section 6). All empty: it is due. */
-interface StepFacts {
+export interface StepFacts {
   readonly id: string;
   /** Waves that its wave requires and that are not complete, by id. */
   readonly openWaves: readonly string[];
@@ -14,8 +14,8 @@ interface StepFacts {
 
 /** The facts of a step, or in one sentence why there are none. Pure. */
 export function stepFacts(plan: Plan | undefined, stepId: string | undefined): StepFacts | string {
-  if (stepId === undefined) return 'drain.step does not say which step of the plan retires it';
-  if (plan === undefined) return `no plan is in force that says when step ${stepId} is due`;
+  if (stepId === undefined) return 'drain.step does not name the step of the plan that retires the tunnel';
+  if (plan === undefined) return `no plan is in force, so step ${stepId} cannot be checked`;
   const place = findStep(plan, stepId);
   if (place === undefined) return `the plan in force has no step ${JSON.stringify(stepId)}`;
   return {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
 import { Turns } from '../../base/async/turns.ts';
-import { messageOf } from '../../base/errors.ts';
+import { errnoOf, messageOf } from '../../base/errors.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { loadPlan } from './load.ts';
@@ -130,7 +130,7 @@ async function look(path: string): Promise<string> {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join();
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    return errnoOf(error) ?? 'unknown';
   }
 }
 

@@ -1,10 +1,16 @@
 import type { Socket } from 'node:net';
 import type { Listen } from '../../base/net/listener.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import type { Entrance } from '../forward/junction.ts';
 import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
+
+/** What is watched of a forward's entrance. */
+interface Entrance {
+  readonly listen: Listen;
+  /** Committed: new clients cannot get into the tunnel. */
+  readonly junction: { readonly way: { readonly kind: 'tunnel' | 'held' | 'trial' | 'committed' } };
+}
 
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
 export class Clients {
@@ -26,18 +32,18 @@ export class Clients {
    * The same entrance, which counts its clients from now on, as long as new clients can get into the tunnel. Earlier
    * clients of a tunnel of that name are forgotten.
    */
-  watching(tunnel: string, { listen, junction }: Entrance): Entrance {
+  watching<E extends Entrance>(tunnel: string, entrance: E): E {
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
-    const watched: Listen = (address, onConnection, onError) => {
+    const listen: Listen = (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
-        const counted = junction.way.kind !== 'committed';
+        const counted = entrance.junction.way.kind !== 'committed';
         onConnection(socket);
         if (counted) this.#note(ledger, socket);
       };
-      return listen(address, accept, onError);
+      return entrance.listen(address, accept, onError);
     };
-    return { listen: watched, junction };
+    return { ...entrance, listen };
   }
 
   /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */

@@ -2,7 +2,6 @@ import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { TunnelError } from '../../base/errors.ts';
 import { type Outcome, runBounded } from '../../base/process/run-bounded.ts';
-import { commandEnvironment } from './command-environment.ts';
 import { notStarted } from './not-started.ts';
 import { lastLineRedacted } from './redact.ts';
 
@@ -22,6 +21,19 @@ export interface CertCommand {
 export const MOST_CERTIFICATE_BYTES = 64 * 1024;
 /** Commands may be talkative (`VAULT_LOG_LEVEL=trace`), but not for ever. */
 const STDERR_LIMIT = 1024 * 1024;
+
+/**
+ * What is the daemon's own and not its commands': systemd's protocols (systemd.exec(5), sd_notify(3), sd_listen_fds(3)),
+ * where its credentials, state and sockets are, how its Node runs, and the agent that holds every actor's keys. A command
+ * that needs one of these says so itself: `env SSH_AUTH_SOCK=/run/ca-agent ssh-keygen -Us …`.
+ */
+const OWN = [
+  /^(?:NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|FDSTORE|MAINPID|MANAGERPID|SYSTEMD_\w+|INVOCATION_ID|JOURNAL_STREAM)$/,
+  /^(?:MEMORY_PRESSURE_\w+|REMOTE_\w+|TRIGGER_\w+|SERVICE_RESULT|EXIT_CODE|EXIT_STATUS|MONITOR_\w+|PIDFILE)$/,
+  /^(?:CREDENTIALS|ENCRYPTED_CREDENTIALS|RUNTIME|STATE|CACHE|LOGS|CONFIGURATION)_DIRECTORY$/,
+  /^(?:NODE_OPTIONS|NODE_V8_COVERAGE|NODE_CHANNEL_\w+|NODE_UNIQUE_ID|NODE_REPL_\w+)$/,
+  /^(?:SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_ASKPASS|SSH_ASKPASS_REQUIRE)$/,
+];
 
 /** A line of sshd(8)'s authorized_keys form whose type is that of a certificate (OpenSSH PROTOCOL.certkeys). */
 const CERTIFICATE = /(?:^|\s)[\w@.-]+-cert-v\d\d@openssh\.com\s/;
@@ -47,6 +59,14 @@ export async function runCertCommand(command: CertCommand, signal: AbortSignal):
   throw new TunnelError('cert_command_failed', `cert_command printed nothing, and wrote no ${besides}`, {
     hint: 'It has to print the certificate, or to write it beside the public key that {pubkey} names.',
   });
+}
+
+/**
+ * The environment of a `cert_command`: the daemon's without what is the daemon's own. Everything else stays, because the
+ * unit is where an operator says `VAULT_ADDR`, `STEPPATH`, `HTTPS_PROXY` or a token for the command.
+ */
+export function commandEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name))));
 }
 
 /** Where `ssh-keygen -s` puts the certificate of a public key: `x-cert.pub` for `x.pub`. */

@@ -1,6 +1,7 @@
 import { TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
-import { type Certificate, certificateTime } from '../ssh/certificate/certificate.ts';
+import { type Certificate, timeText } from '../ssh/certificate/certificate.ts';
+import { type Check, firstObjection } from '../ssh/certificate/certificate-check.ts';
 import { verifySignature } from '../ssh/certificate/certificate-signature.ts';
 
 /** What a certificate is checked against. */
@@ -13,7 +14,7 @@ export interface Expectation {
   readonly caFingerprints?: readonly string[] | undefined;
 }
 
-/** A CA's clock may be ahead of ours by this much. */
+/** The clock of a CA may be ahead of ours by this much. */
 const SKEW_S = 60n;
 /** A certificate that is valid for less than this cannot carry a session from its issue to its login. */
 const SHORTEST_S = 5n;
@@ -21,9 +22,6 @@ const SHORTEST_S = 5n;
 const FORWARDING = 'permit-port-forwarding';
 /** sshd refuses a certificate with any other (PROTOCOL.certkeys, "Critical options"). */
 const KNOWN_CRITICAL: ReadonlySet<string> = new Set(['force-command', 'source-address', 'verify-required']);
-
-/** Undefined: the check has nothing against it. */
-type Check = (certificate: Certificate, expected: Expectation, nowS: bigint) => TunnelError | undefined;
 
 /**
  * Everything that can be known of a user certificate without asking the server, so that a useless one costs no login: it
@@ -36,20 +34,15 @@ export function checkUserCertificate(
   expected: Expectation,
   nowMs: number,
 ): TunnelError | undefined {
-  const nowS = BigInt(Math.floor(nowMs / 1000));
-  for (const check of CHECKS) {
-    const error = check(certificate, expected, nowS);
-    if (error) return error;
-  }
-  return undefined;
+  return firstObjection(CHECKS, certificate, expected, nowMs);
 }
 
-const checkRole: Check = ({ role }) =>
+const checkRole: Check<Expectation> = ({ role }) =>
   role === 'user'
     ? undefined
     : invalid('the certificate is for a host, not for a user', 'Have the CA sign without -h, or with its user role.');
 
-const checkKey: Check = (certificate, { publicKey }) =>
+const checkKey: Check<Expectation> = (certificate, { publicKey }) =>
   certificate.keyBlob.equals(publicKey)
     ? undefined
     : invalid(
@@ -57,15 +50,15 @@ const checkKey: Check = (certificate, { publicKey }) =>
         'The CA must sign the public half of the configured key: cert_command finds its path in {pubkey}.',
       );
 
-const checkAuthority: Check = ({ caFingerprint }, { caFingerprints }) =>
+const checkAuthority: Check<Expectation> = ({ caFingerprint }, { caFingerprints }) =>
   caFingerprints === undefined || caFingerprints.includes(caFingerprint)
     ? undefined
     : invalid(
         `the certificate is signed by ${caFingerprint}, which is not among ca_fingerprints`,
-        'Find out who signed it; add the fingerprint to ca_fingerprints only if that is your CA.',
+        'Find out who signed it. Add the fingerprint to ca_fingerprints only if this is your CA.',
       );
 
-const checkSignature: Check = (certificate) => {
+const checkSignature: Check<Expectation> = (certificate) => {
   const { algorithm } = certificate.signature;
   switch (verifySignature(certificate)) {
     case 'valid':
@@ -73,7 +66,7 @@ const checkSignature: Check = (certificate) => {
     case 'invalid':
       return invalid(
         'the signature of the certificate does not verify',
-        'It was damaged or forged on its way: obtain it again, and look at what stands between the CA and this node.',
+        'The certificate is damaged or forged: obtain a new one, and check the path between the CA and this node.',
       );
     case 'unsupported':
       return invalid(
@@ -83,68 +76,71 @@ const checkSignature: Check = (certificate) => {
   }
 };
 
-const checkSpan: Check = ({ validAfter, validBefore }) => {
+const checkSpan: Check<Expectation> = ({ validAfter, validBefore }) => {
   if (validBefore <= validAfter)
-    return invalid('the certificate is never valid: it ends before it begins', 'Mend the validity that the CA gives.');
+    return invalid(
+      'the certificate is never valid: it ends before it begins',
+      'Fix the validity that the CA sets (`ssh-keygen -V`).',
+    );
   if (validBefore - validAfter < SHORTEST_S)
     return invalid(
-      `the certificate is valid for ${validBefore - validAfter} s, which is too short to log in with`,
-      `Have the CA give at least ${SHORTEST_S} s, better an hour.`,
+      `the certificate is valid for ${validBefore - validAfter} s, which is too short for a login`,
+      `Have the CA sign for at least ${SHORTEST_S} s; an hour is better.`,
     );
   return undefined;
 };
 
-const checkTime: Check = ({ validAfter, validBefore }, _, nowS) => {
+const checkTime: Check<Expectation> = ({ validAfter, validBefore }, _, nowS) => {
   if (validAfter > nowS + SKEW_S)
-    return new TunnelError('cert_not_yet_valid', `the certificate is valid only from ${shown(validAfter)} on`, {
-      hint: `It is ${shown(nowS)} on this node: if that is wrong, mend the clock (timedatectl), else that of the CA.`,
+    return new TunnelError('cert_not_yet_valid', `the certificate is not valid before ${timeText(validAfter)}`, {
+      hint: `The clock of this node says ${timeText(nowS)}: if it is wrong, fix it (timedatectl); otherwise fix the clock of the CA.`,
     });
   if (validBefore <= nowS)
-    return new TunnelError('cert_expired', `the certificate expired at ${shown(validBefore)}`, {
-      hint: `Obtain a new one; if it is new, compare the clocks: it is ${shown(nowS)} on this node.`,
+    return new TunnelError('cert_expired', `the certificate expired at ${timeText(validBefore)}`, {
+      hint: `Obtain a new certificate. If this one is new, compare the clocks: this node says ${timeText(nowS)}.`,
     });
   return undefined;
 };
 
-const checkPrincipals: Check = ({ principals }, { principals: wanted = [] }) => {
+const checkPrincipals: Check<Expectation> = ({ principals }, { principals: wanted = [] }) => {
   if (principals.length === 0)
-    return invalid('the certificate carries no principal', 'sshd takes none for nobody: have the CA name one (-n).');
+    return invalid('the certificate has no principal, and sshd rejects it', 'Sign it again with `ssh-keygen -n USER`.');
   if (wanted.every((each) => principals.includes(each))) return undefined;
   return new TunnelError(
     'cert_wrong_principal',
-    `the certificate carries ${listed(principals)}, the server wants ${listed(wanted)}`,
+    `the certificate has the principals ${listed(principals)}, required are ${listed(wanted)}`,
     {
-      hint: 'Have the CA sign for that principal, or mend principals in the configuration if the server knows others.',
+      hint: 'Have the CA sign for that principal. If the server accepts another one, fix `principals` in the configuration.',
     },
   );
 };
 
-const checkForwarding: Check = ({ extensions }) =>
+const checkForwarding: Check<Expectation> = ({ extensions }) =>
   extensions.has(FORWARDING)
     ? undefined
     : invalid(
-        `the certificate does not carry ${FORWARDING}`,
-        'Without it the server refuses every tunnel: have the CA permit port forwarding.',
+        `the certificate lacks ${FORWARDING}`,
+        'Have the CA permit port forwarding: without this extension the server refuses every tunnel.',
       );
 
-const checkCritical: Check = ({ criticalOptions }) => {
+const checkCritical: Check<Expectation> = ({ criticalOptions }) => {
   for (const name of criticalOptions.keys()) {
     if (!KNOWN_CRITICAL.has(name))
       return invalid(
         `the certificate has the critical option ${printable(name, 60)}, which sshd does not know`,
-        'Have the CA leave it out: a server refuses what it does not know.',
+        'Have the CA remove the option: a server rejects a certificate with an unknown option.',
       );
   }
   return criticalOptions.has('verify-required')
     ? invalid(
-        'the certificate wants a FIDO key that verifies its user (verify-required)',
-        'No daemon can touch a key: have the CA leave the option out.',
+        'the certificate requires a security key with user verification (verify-required)',
+        'The daemon cannot tap a security key: have the CA remove verify-required.',
       )
     : undefined;
 };
 
-/** The first that fails is what the operator sees: nothing that a certificate says counts before its signature does. */
-const CHECKS: readonly Check[] = [
+/** The operator sees the first objection. The signature comes before everything that it vouches for. */
+const CHECKS: readonly Check<Expectation>[] = [
   checkRole,
   checkKey,
   checkAuthority,
@@ -158,10 +154,6 @@ const CHECKS: readonly Check[] = [
 
 function invalid(message: string, hint: string): TunnelError {
   return new TunnelError('cert_invalid', message, { hint });
-}
-
-function shown(seconds: bigint): string {
-  return certificateTime(seconds)?.toISOString() ?? 'the end of time';
 }
 
 function listed(principals: readonly string[]): string {

@@ -1,18 +1,17 @@
 import type { ActorConfig } from '../../config/config.ts';
 import type { CredentialStatus } from '../../telemetry/status/status.ts';
-import { certificateTime } from '../ssh/certificate/certificate.ts';
-import { restrictions } from '../ssh/certificate/certificate-options.ts';
+import { certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
+import type { CertificateSource } from './certificate-source.ts';
 import { type HeldCertificate, isAlive } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';
-import type { Renewal } from './renewal.ts';
 
 interface CredentialDescription {
   readonly actor: ActorConfig;
   readonly held: HeldCertificate | undefined;
   /** What was handed out last that was no certificate. */
   readonly plain: CredentialFacts | undefined;
-  readonly renewal: Pick<Renewal, 'running' | 'failures' | 'error' | 'retryAt'>;
+  readonly renewal: CertificateSource['renewal'];
   readonly need: Pick<NeedRecord, 'lastNeededAt' | 'watchedSince'>;
   readonly now: Date;
 }
@@ -57,7 +56,8 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
   };
 }
 
-const NO_CERTIFICATE = {
+/** The fields that only a certificate has, for a credential that is none. */
+export const NO_CERTIFICATE = {
   key_id: null,
   serial: null,
   principals: null,

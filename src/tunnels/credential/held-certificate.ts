@@ -1,7 +1,7 @@
-import { type Certificate, certificateTime } from '../ssh/certificate/certificate.ts';
-import { restrictions } from '../ssh/certificate/certificate-options.ts';
-import { fingerprint } from '../ssh/fingerprint.ts';
+import type { ActorConfig } from '../../config/config.ts';
+import { type Certificate, certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
+import { fingerprint } from '../ssh/public-key.ts';
 import type { Offer } from './offer.ts';
 import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
@@ -20,7 +20,7 @@ export interface HeldCertificate {
   readonly renewAfterMs: number;
 }
 
-export function idOf(certificate: Certificate): string {
+function idOf(certificate: Certificate): string {
   return fingerprint(certificate.blob);
 }
 
@@ -79,7 +79,12 @@ export function hold(certificate: Certificate, key: PrivateKey, renewAfter: numb
   };
 }
 
-export function offerCertificate({ certificate, key, id }: HeldCertificate, path: string, version: number): Offer {
+export function offerCertificate(
+  { certificate, key, id }: HeldCertificate,
+  actor: Pick<ActorConfig, 'key'>,
+  version: number,
+): Offer {
+  const path = actor.key.kind === 'file' ? actor.key.path : 'ssh-agent';
   return {
     credential: { type: 'certificate', key: key.key, fingerprint: key.fingerprint, certificate },
     facts: {

@@ -2,18 +2,17 @@ import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type { Certificate } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
-import { checkUserCertificate } from './certificate-gate.ts';
+import { loadCertifiedKey, objectionTo } from './certified-key.ts';
 import { hold, offerCertificate } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
-import { loadKeyFile } from './key-file.ts';
 import { inTime, offerKey, standInFor } from './key-offer.ts';
 import type { CredentialSource, Offer } from './offer.ts';
 
 /**
- * An actor's credential as it lies there, for who only looks: the key, or the certificate that the daemon has kept, or the
- * fallback where that is no use. No command is run and nothing is written.
+ * An actor's credential as it lies on disk: the key, or the certificate that the daemon has saved, or else the fallback.
+ * No command runs, and nothing is written.
  *
- * @param trial what has a certificate made where none that is kept is of use; asked for no more than one
+ * @param trial makes a certificate when the saved one cannot be used; called once at most
  */
 export function keptSource(
   actor: ActorConfig,
@@ -43,28 +42,23 @@ async function offerKept(
   env: NodeJS.ProcessEnv,
   trial: ((key: PrivateKey) => Promise<Certificate>) | undefined,
 ): Promise<Offer> {
-  const { name, key: source, principals, caFingerprints, renewAfter } = actor;
-  if (source.kind === 'agent') throw new TunnelError('internal', `actor ${name} has no key file to certify`);
-  const { CREDENTIALS_DIRECTORY: directory } = env;
-  const key = await inTime('the key', loadKeyFile(source.path, source.passphraseFile, directory));
-  const expected = { publicKey: key.key.getPublicSSH(), principals, caFingerprints };
-  const objectionTo = (certificate: Certificate) => checkUserCertificate(certificate, expected, Date.now());
-  const offer = (certificate: Certificate) => offerCertificate(hold(certificate, key, renewAfter, 0), source.path, 1);
+  const key = await loadCertifiedKey(actor, env);
+  const offer = (certificate: Certificate) => offerCertificate(hold(certificate, key, actor.renewAfter, 0), actor, 1);
   const certificate = await inTime('the kept certificate', issuer.kept());
-  const objection = certificate && objectionTo(certificate);
+  const objection = certificate && objectionTo(certificate, key, actor);
   if (certificate && !objection) return offer(certificate);
   if (trial) {
     const made = await trial(key);
-    const fault = objectionTo(made);
+    const fault = objectionTo(made, key, actor);
     if (fault) throw fault;
     return offer(made);
   }
   if (!objection)
-    throw new TunnelError('cert_command_failed', `no certificate of ${name} is kept`, {
-      hint: 'The daemon obtains it when it runs; look at its log, or have cert_command tried: `fleet-mesh doctor --try-cert-command`.',
+    throw new TunnelError('cert_command_failed', `no certificate of ${actor.name} is saved`, {
+      hint: 'The running daemon obtains it: read its log, or try cert_command with `fleet-mesh doctor --try-cert-command`.',
     });
-  throw new TunnelError(objection.code, `the certificate that is kept is no use: ${objection.message}`, {
+  throw new TunnelError(objection.code, `the saved certificate cannot be used: ${objection.message}`, {
     cause: objection,
-    hint: `${objection.hint} The daemon renews it while it runs; \`fleet-mesh why\` and its log say what keeps it from that.`,
+    hint: `${objection.hint} The running daemon renews it; \`fleet-mesh why\` and its log say why a renewal fails.`,
   });
 }

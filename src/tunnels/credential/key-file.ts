@@ -1,5 +1,5 @@
 import { TunnelError } from '../../base/errors.ts';
-import { shellWord } from '../../config/shell-word.ts';
+import { shellWord } from '../../config/command-line.ts';
 import { type KeyFormat, keyFormat, type PrivateKey, parsePrivateKey } from '../ssh/private-key.ts';
 import { readSecretFile, type SecretFile } from './secret-file.ts';
 

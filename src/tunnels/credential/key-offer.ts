@@ -1,7 +1,7 @@
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { type ErrorCode, TunnelError } from '../../base/errors.ts';
 import type { KeySource } from '../../config/config.ts';
-import { fingerprint } from '../ssh/fingerprint.ts';
+import { fingerprint } from '../ssh/public-key.ts';
 import type { Demands } from './agent-identities.ts';
 import { loadCredential } from './credential.ts';
 import type { Offer } from './offer.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
 import { stateError } from '../../base/files/state-error.ts';
 import { writeAtomically } from '../../base/files/write-atomically.ts';
-import { shellWord } from '../../config/shell-word.ts';
+import { shellWord } from '../../config/command-line.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { certificatePathOf, MOST_CERTIFICATE_BYTES } from './cert-command.ts';
 

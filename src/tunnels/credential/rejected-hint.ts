@@ -1,7 +1,6 @@
 import { TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
-import type { Certificate } from '../ssh/certificate/certificate.ts';
-import { sourceAddresses } from '../ssh/certificate/certificate-options.ts';
+import { type Certificate, sourceAddresses } from '../ssh/certificate/certificate.ts';
 
 /**
  * What would help when a server rejects a certificate that has passed our own gate: a server says no more than no, and

@@ -1,12 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
-import { endOf, type HeldCertificate, now } from './held-certificate.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
+import type { PrivateKey } from '../ssh/private-key.ts';
+import type { ActorContext } from './actor-source.ts';
+import { loadCertifiedKey, objectionTo } from './certified-key.ts';
+import { certificateFields, endOf, type HeldCertificate, hold, isAlive, now } from './held-certificate.ts';
+import type { Issued, Issuer } from './issuer.ts';
 import { isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
 
 export interface RenewalDependencies {
+  readonly issuer: Pick<Issuer, 'issue'>;
   readonly metrics: Pick<Metrics, 'certificateRenewals'>;
   readonly log: Logger;
   readonly note: TakeNote;
@@ -14,20 +21,28 @@ export interface RenewalDependencies {
   random(): number;
 }
 
-/** The runs of an actor's `cert_command`: one at a time, spaced after failures, and what came of the last. */
+/** The certificate of a run; it has passed the gate. */
+export interface Renewed {
+  readonly held: HeldCertificate;
+  /** Whether it is another one than before. */
+  readonly changed: boolean;
+  /** Saves it for the next start. Never rejects: {@link Renewal.error} says why it is not saved. */
+  keep(): Promise<void>;
+}
+
+/** Runs an actor's `cert_command`, spaces the runs after failures, and knows how the last one ended. */
 export class Renewal {
+  readonly #context: ActorContext;
   readonly #deps: RenewalDependencies;
-  #running: Promise<void> | undefined;
+  readonly #tell: Tell;
   #failures = 0;
   #error: TunnelError | undefined;
   #retry: { readonly since: Moment; readonly delayMs: number } | undefined;
 
-  constructor(deps: RenewalDependencies) {
+  constructor(context: ActorContext, deps: RenewalDependencies) {
+    this.#context = context;
     this.#deps = deps;
-  }
-
-  get running(): Promise<void> | undefined {
-    return this.#running;
+    this.#tell = teller(deps.log, deps.note);
   }
 
   /** In a row. */
@@ -35,7 +50,7 @@ export class Renewal {
     return this.#failures;
   }
 
-  /** Why the last run failed, or what it could not do besides. */
+  /** Why the last run failed, or why its certificate is not saved. */
   get error(): TunnelError | undefined {
     return this.#error;
   }
@@ -54,45 +69,69 @@ export class Renewal {
     return !this.#retry || isDue(this.#retry.since, this.#retry.delayMs, now());
   }
 
-  /** Runs `task`, or waits for the run that is under way. Never rejects. */
-  run(task: () => Promise<void>): Promise<void> {
-    this.#running ??= task().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+  /**
+   * Runs the command once and returns the certificate, or the reason why there is none. Undefined: a reload came in
+   * between, so the run counts for nothing. Never rejects. The caller waits for one run before the next.
+   *
+   * @param inUse the certificate in use when the run ends, expired or not
+   */
+  async run(inUse: () => HeldCertificate | undefined): Promise<Renewed | TunnelError | undefined> {
+    const context = this.#context;
+    const actor = context.actor();
+    try {
+      const key = await loadCertifiedKey(actor, context.env);
+      const issued = await this.#deps.issuer.issue(actor, key, context.signal);
+      const wanted = context.actor();
+      if (!isDeepStrictEqual(actor.key, wanted.key) || !wanted.certCommand) return undefined;
+      const objection = objectionTo(issued.certificate, key, wanted);
+      if (objection) throw objection;
+      return this.#succeeded(wanted, issued, key, inUse()?.id);
+    } catch (thrown) {
+      const error = TunnelError.from(thrown);
+      if (!context.signal.aborted) this.#failed(error, inUse());
+      return error;
+    }
   }
 
-  /** @param changed whether it brought another certificate than the last */
-  succeeded(actor: ActorConfig, changed: boolean): void {
+  #succeeded(actor: ActorConfig, issued: Issued, key: PrivateKey, lastId: string | undefined): Renewed {
+    const held = hold(issued.certificate, key, actor.renewAfter, this.#deps.random());
+    const changed = held.id !== lastId;
     this.reset();
     this.#deps.metrics.certificateRenewals.inc({ actor: actor.name, result: changed ? 'ok' : 'unchanged' });
+    this.#deps.log.info(
+      { event: 'certificate.renewed', ...certificateFields(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
+      changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
+    );
+    const keep = () => issued.save().catch((error: unknown) => this.#notKept(TunnelError.from(error)));
+    return { held, changed, keep };
   }
 
-  /** @param inUse the certificate that works until there is another */
-  failed(actor: ActorConfig, error: TunnelError, inUse: HeldCertificate | undefined): void {
+  #failed(error: TunnelError, last: HeldCertificate | undefined): void {
+    const inUse = last && isAlive(last) ? last : undefined;
     const news = this.#error?.message !== error.message;
     this.#error = error;
     this.#failures++;
     const leftMs = inUse ? inUse.lifetime.validBeforeMs - Date.now() : 0;
     const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
     this.#retry = { since: now(), delayMs };
-    this.#deps.metrics.certificateRenewals.inc({ actor: actor.name, result: 'failed' });
-    const until = inUse ? `the one in use ends at ${endOf(inUse)}` : 'there is none to log in with';
+    this.#deps.metrics.certificateRenewals.inc({ actor: this.#context.actor().name, result: 'failed' });
+    const until = inUse
+      ? `the certificate in use expires at ${endOf(inUse)}`
+      : 'there is no certificate to log in with';
     const fields = { failures: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
-    if (news) this.#deps.note({ event: 'certificate.renewal_failed', code: error.code, reason: error.message });
     // One line when the reason changes; the retries that only repeat it are for debugging.
-    this.#deps.log[news ? 'warn' : 'debug'](
+    this.#tell(
       { event: 'certificate.renewal_failed', ...fields },
       `certificate not renewed: ${error.message}; ${until}`,
+      news ? 'warn' : 'debug',
     );
   }
 
-  /** It works, but a restart will not find it. */
-  notKept(error: TunnelError): void {
+  #notKept(error: TunnelError): void {
     this.#error = error;
     this.#deps.log.warn(
       { event: 'certificate.not_kept', err: error },
-      `a restart will need a new one: ${error.message}`,
+      `the certificate is not saved, so a restart needs a new one: ${error.message}`,
     );
   }
 
@@ -102,9 +141,4 @@ export class Renewal {
     this.#error = undefined;
     this.#retry = undefined;
   }
-}
-
-/** Why an actor has no certificate before anything was tried. */
-export function noneYet({ name }: ActorConfig): TunnelError {
-  return new TunnelError('cert_command_failed', `there is no certificate for ${name} yet`);
 }

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
-import { shellWord } from '../../config/shell-word.ts';
+import { shellWord } from '../../config/command-line.ts';
 
 /** Far above any key or passphrase; bounds what a wrong path can make us read. */
 const MAX_BYTES = 64 * 1024;

@@ -28,12 +28,12 @@ export type Outcome =
  * One attempt at a session, from its credential to its place in the roster. One that is to replace a session which serves
  * is proven first, and ended if it cannot do the same. Rejects with a TunnelError, or the signal's reason.
  *
- * @param onCredential is told what is going to be offered
+ * @param onOffer is told what is going to be offered
  */
 export async function attemptSession(
   { host, actor, jump, roster, rejection }: AttemptOptions,
   deps: Pick<LinkDependencies, 'prepare' | 'targets'>,
-  onCredential: (credential: CredentialFacts) => void,
+  onOffer: (facts: CredentialFacts) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { generation } = roster;
@@ -42,9 +42,9 @@ export async function attemptSession(
     serving: roster.choose() !== undefined,
     attemptMs: host.connectTimeoutMs,
   };
-  const { credential, connect } = await abortable(deps.prepare(host, actor, need), signal);
-  onCredential(credential);
-  const held = rejection.holds(host, credential, performance.now());
+  const { facts, connect } = await abortable(deps.prepare(host, actor, need), signal);
+  onOffer(facts);
+  const held = rejection.holds(host, facts, performance.now());
   if (held) {
     // What served has been lost meanwhile: there may be something less than what was asked for.
     const outdated = need.serving && roster.choose() === undefined;
@@ -52,7 +52,7 @@ export async function attemptSession(
   }
   const route = await findRoute(host, jump, roster.all, signal);
   const session = await connect(signal, route);
-  const predecessor = roster.predecessor(credential.version);
+  const predecessor = roster.predecessor(facts.version);
   if (predecessor) {
     try {
       await proveAgainst(predecessor.session, session, deps.targets(), signal);
@@ -61,6 +61,6 @@ export async function attemptSession(
       throw error;
     }
   }
-  rejection.forget(host, credential);
-  return { kind: 'made', held: roster.add(session, credential, generation, route) };
+  rejection.forget(host, facts);
+  return { kind: 'made', held: roster.add(session, facts, generation, route) };
 }

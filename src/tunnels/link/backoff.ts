@@ -1,5 +1,4 @@
-import type { TunnelError } from '../../base/errors.ts';
-import { UselessCredential } from './prove.ts';
+import { isRejection, type TunnelError } from '../../base/errors.ts';
 
 /** The first retry waits up to this, each further one up to twice as long as the one before, in milliseconds. */
 const BASE_MS = 500;
@@ -12,16 +11,6 @@ const DEMAND_MS = 1_000;
 const REJECTED_MS = 60_000;
 /** A session must last this long before its success counts (SPEC section 3, "reset only after 30 s"). */
 export const STABLE_MS = 30_000;
-
-/** Whether the server said no to our credential: offering it again unchanged only does harm. */
-export function isCredentialRejection(error: TunnelError): boolean {
-  return error.code === 'auth_rejected' || error.code === 'penalised' || error instanceof UselessCredential;
-}
-
-/** Whether the next attempt must keep its distance, whoever waits for it. */
-export function isRejection(error: TunnelError): boolean {
-  return isCredentialRejection(error) || error.code === 'host_key_changed' || error.code === 'host_cert_invalid';
-}
 
 /**
  * How long to wait before the next attempt, in milliseconds: full jitter over an exponentially growing ceiling, the

@@ -47,7 +47,7 @@ function roleOf(held: Held, active: Held | undefined, roster: Roster): SessionRo
   return roster.isLeaving(held) ? 'draining' : 'standby';
 }
 
-function describeSession({ id, session, credential }: Held, role: SessionRole): SessionStatus {
+function describeSession({ id, session, facts: credential }: Held, role: SessionRole): SessionStatus {
   const { server, hostKey, kex, cipher } = session.facts;
   return {
     id,
@@ -65,7 +65,7 @@ function describeSession({ id, session, credential }: Held, role: SessionRole): 
 }
 
 /** What a log line says of a session. */
-export function sessionFields({ id, session, credential }: Held): Readonly<Record<string, unknown>> {
+export function sessionFields({ id, session, facts: credential }: Held): Readonly<Record<string, unknown>> {
   const { server, hostKey, kex, cipher } = session.facts;
   return { session: id, server, host_key: hostKey, kex, cipher, credential: credential.type };
 }

@@ -33,8 +33,8 @@ export function endOverdue(roster: Roster, actor: ActorConfig, now: Date, log: P
   const monotonicMs = performance.now();
   let ended = false;
   for (const held of roster.all) {
-    const { id, session, credential } = held;
-    const tenure = { validBefore: credential.validBefore, leftSince: roster.leftSince(held) };
+    const { id, session, facts } = held;
+    const tenure = { validBefore: facts.validBefore, leftSince: roster.leftSince(held) };
     const verdict = verdictOn(tenure, actor, now, monotonicMs);
     if (verdict === 'keep' || !session.usable || (verdict === 'drain' && roster.isRetired(held))) continue;
     const what =

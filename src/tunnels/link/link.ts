@@ -1,21 +1,18 @@
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
-import { TunnelError } from '../../base/errors.ts';
+import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
-import { type Tell, teller } from '../../telemetry/tell.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
-import { isCredentialRejection } from './backoff.ts';
-import { Carriers } from './carriers.ts';
-import { describeLink, sessionFields } from './describe.ts';
-import { HedgeBudget } from './hedge.ts';
+import { Channels } from './channels.ts';
+import { describeLink } from './describe.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
-import { openOn } from './open.ts';
+import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Rejection } from './rejection.ts';
 import { Retry } from './retry.ts';
@@ -32,19 +29,17 @@ const CUT_MS = 50;
  */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
-  readonly #tell: Tell;
+  readonly #news: LinkNews;
   readonly #waiting = new Waiters();
   readonly #stop = new AbortController();
-  readonly #hedges = new HedgeBudget();
   readonly #roster = new Roster();
-  readonly #carriers = new Carriers(this.#roster);
+  readonly #channels: Channels;
   readonly #rejection = new Rejection();
   readonly #rotation = new Rotation();
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
-  #downSince: number | undefined;
   readonly #wake = new Wake();
   #loop: Promise<void> | undefined;
 
@@ -53,7 +48,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#actor = options.actor;
     this.#jump = options.jump;
     this.#deps = deps;
-    this.#tell = teller(deps.log, deps.note);
+    this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
+    this.#channels = new Channels(this.#roster, {
+      absence: () =>
+        this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`),
+      onRaced: (winner) => this.#news.hedged(winner),
+    });
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
@@ -80,7 +80,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
   get standIn(): TunnelError | undefined {
-    return this.#roster.choose()?.credential.standIn;
+    return this.#roster.choose()?.facts.standIn;
   }
 
   get nextAttemptAt(): Date | undefined {
@@ -89,7 +89,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Channels open on any session. */
   get channels(): number {
-    return this.#roster.all.reduce((sum, { session }) => sum + session.channels, 0);
+    return this.#channels.count;
   }
 
   /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
@@ -107,27 +107,12 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    return (await this.#open(this.#roster.choose(), target, originator, signal)).channel;
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    return this.#channels.open(target, originator, signal);
   }
 
-  async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#carriers.choose(target);
-    const { channel, held } = await this.#open(first, target, { address: '127.0.0.1', port: 0 }, signal);
-    return this.#carriers.add(channel, target, held);
-  }
-
-  async #open(first: Held | undefined, target: Address, originator: Originator, signal: AbortSignal) {
-    if (!first)
-      throw this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`);
-    const labels = { host: this.#host.name, actor: this.#actor.name };
-    const deps = {
-      budget: this.#hedges,
-      other: () => this.#roster.choose(first),
-      onRaced: (winner: 'first' | 'second') =>
-        this.#deps.metrics.linkHedgedOpens.inc({ ...labels, result: winner === 'second' ? 'won' : 'lost' }),
-    };
-    return openOn(first, target, originator, deps, signal);
+  carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
+    return this.#channels.carry(target, signal);
   }
 
   /** Something behind this link did not answer: every session is asked for a sign of life at once. */
@@ -151,9 +136,8 @@ export class Link implements ChannelSource, JumpLink {
       this.#retry.startOver();
     }
     this.#shed();
-    this.kick();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#retry.skip();
+    this.#changed();
   }
 
   /** Another credential is to be used: sessions with an older one are replaced, one by one, each by a proven one. */
@@ -166,9 +150,8 @@ export class Link implements ChannelSource, JumpLink {
     } else if (this.#roster.current.length === 0) {
       this.#rotation.begin(undefined);
     }
-    this.kick();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#retry.skip();
+    this.#changed();
   }
 
   /** Settles when the new credential serves alone, or with the reason why the first attempt failed. */
@@ -178,17 +161,14 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
   tick(now: Date): void {
-    if (!endOverdue(this.#roster, this.#actor, now, this.#deps.log)) return;
-    this.#wake.call();
-    this.#deps.onChange();
+    if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
   }
 
   /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
   jumpChanged(): void {
     this.#retry.jumpChanged();
     this.#shed();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#changed();
   }
 
   /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
@@ -219,6 +199,11 @@ export class Link implements ChannelSource, JumpLink {
     });
   }
 
+  #changed(): void {
+    this.#wake.call();
+    this.#deps.onChange();
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#roster.current.length >= this.#host.sessions) {
@@ -237,8 +222,7 @@ export class Link implements ChannelSource, JumpLink {
     if (!jump || jump.ready) return false;
     if (this.#retry.activity.kind === 'stranded') return true;
     this.#retry.strand(jump);
-    const fields = { event: 'link.stranded', jump: jump.hostName, err: this.lastError };
-    this.#deps.log.info(fields, `waiting for the link to jump host ${jump.hostName}`);
+    this.#news.stranded(jump.hostName, this.lastError);
     for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
     this.#deps.onChange();
     return true;
@@ -247,38 +231,34 @@ export class Link implements ChannelSource, JumpLink {
   /** Whether the loop may attempt now; false when it was woken to look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
-    if (remaining > 0) {
-      await this.#wake.sleep(remaining);
-      return false;
-    }
-    try {
-      await this.#deps.pacer.turn(signal);
-      return true;
-    } catch {
-      return false;
-    }
+    if (remaining <= 0)
+      return this.#deps.pacer.turn(signal).then(
+        () => true,
+        () => false,
+      );
+    await this.#wake.sleep(remaining);
+    return false;
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
     const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
-    const labels = { host: host.name, actor: actor.name };
-    let credential: CredentialFacts | undefined;
+    let offered: CredentialFacts | undefined;
     this.#retry.begin();
     this.#deps.onChange();
     try {
-      const outcome = await attemptSession(options, this.#deps, (offered) => (credential = offered), signal);
+      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), signal);
       if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
-      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: 'ok' });
+      this.#news.attempted('ok');
       this.#add(outcome.held);
     } catch (thrown) {
       if (signal.aborted) return;
       const error = TunnelError.from(thrown);
-      this.#deps.metrics.linkConnectAttempts.inc({ ...labels, code: error.code });
+      this.#news.attempted(error.code);
       const rejected = isCredentialRejection(error);
-      if (rejected) this.#rejection.note(host, credential, error, performance.now());
+      if (rejected) this.#rejection.note(host, offered, error, performance.now());
       // Whoever hands out certificates may have another one; what is offered then is never the same at once.
-      this.#fail(error, rejected && credential?.type === 'certificate' && error.code !== 'penalised');
+      this.#fail(error, rejected && offered?.type === 'certificate' && error.code !== 'penalised');
     }
   }
 
@@ -291,16 +271,11 @@ export class Link implements ChannelSource, JumpLink {
 
   #add(held: Held): void {
     this.#retry.succeeded();
-    if (this.#downSince !== undefined) {
-      const labels = { host: this.#host.name, actor: this.#actor.name };
-      this.#deps.metrics.linkRecoverSeconds.observe(labels, (performance.now() - this.#downSince) / 1000);
-      this.#downSince = undefined;
-    }
-    this.#tell({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
+    this.#news.sessionUp(held);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
-    this.#carriers.spread();
+    this.#channels.spread();
     this.#waiting.wake();
     this.#deps.onChange();
   }
@@ -308,12 +283,8 @@ export class Link implements ChannelSource, JumpLink {
   /** Ends what is no longer wanted, as far as there is something in its place. */
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
-    if (!this.#rotation.underWay || this.#roster.superseded.length > 0) return;
-    const reconnects = this.#roster.current.length === 0;
-    const seconds = reconnects ? this.#rotation.becomesReconnect() : this.#rotation.finish(performance.now());
-    if (seconds === undefined) return;
-    this.#deps.metrics.rotationSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, seconds);
-    this.#tell({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
+    const seconds = this.#rotation.advance(this.#roster, performance.now());
+    if (seconds !== undefined) this.#news.rotated(seconds);
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
@@ -322,27 +293,19 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#stop.signal.aborted) return;
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      this.#deps.metrics.linkDetectSeconds.observe({ host: this.#host.name, actor: this.#actor.name }, silentMs / 1000);
-      if (this.#roster.all.length === 0) this.#downSince ??= performance.now() - silentMs;
-      this.#tell({ event: 'session.lost', session: held.id, err: error }, error.message, 'warn');
+      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs);
-      // While it served nothing less than the rejected credential would do; now it may. The former's minute is kept anyway.
-      const { activity } = this.#retry;
-      if (!this.ready && activity.kind === 'waiting' && isCredentialRejection(activity.because)) this.#retry.skip();
+      if (!this.ready) this.#retry.servesNoLonger();
     } else {
-      this.#tell({ event: 'session.ended', session: held.id }, 'SSH session ended');
+      this.#news.sessionEnded(held);
     }
     this.#shed();
-    this.#wake.call();
-    this.#deps.onChange();
+    this.#changed();
   }
 
   /** @param again whether there may be something else to offer at once */
   #fail(error: TunnelError, again: boolean): void {
-    const { attempt, delayMs, news } = this.#retry.failed(error, again);
-    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
-    // One line when the reason changes; the retries that only repeat it are for debugging.
-    this.#tell(fields, error.message, news ? 'warn' : 'debug');
+    this.#news.attemptFailed(this.#retry.failed(error, again), error);
     if (!again) this.#rotation.fail(error);
     this.#deps.onChange();
   }

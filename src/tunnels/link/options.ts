@@ -6,7 +6,7 @@ import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { CredentialStatus } from '../../telemetry/status/status.ts';
 import type { JumpLink } from './jump.ts';
 import type { Pacer } from './pacer.ts';
-import type { Prepare } from './session.ts';
+import type { Prepare } from './prepare.ts';
 
 export interface LinkOptions {
   readonly host: HostConfig;

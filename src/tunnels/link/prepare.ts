@@ -1,14 +1,25 @@
 import { TunnelError } from '../../base/errors.ts';
-import type { HostConfig } from '../../config/config.ts';
+import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import { authMethods } from '../credential/credential.ts';
 import { inTime } from '../credential/key-offer.ts';
-import type { CredentialSource, Need } from '../credential/offer.ts';
+import type { CredentialFacts, CredentialSource, Need } from '../credential/offer.ts';
 import { hostTrust } from '../ssh/host-key/host-key-policy.ts';
 import { loadKnownHosts } from '../ssh/host-key/known-hosts.ts';
 import { openSession } from '../ssh/open-session.ts';
 import { sessionHostKey } from './host-key.ts';
 import { reach } from './reach.ts';
-import type { Attempt, ConnectStep } from './session.ts';
+import type { ConnectStep, LinkSession, Route } from './session.ts';
+
+/** One attempt, after everything local was read and checked and before anything touched the network. */
+export interface Attempt {
+  /** Of the credential that the attempt offers. */
+  readonly facts: CredentialFacts;
+  /** Rejects with a TunnelError. `onStep` is told of each step as it begins, in their order. */
+  connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
+}
+
+/** Prepares one attempt. Reads every file anew, so that the next attempt sees a corrected file. Bounded; rejects with a TunnelError. */
+export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;
 
 /**
  * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
@@ -31,7 +42,7 @@ export async function prepare(
   const trust = hostTrust(known.entries, host.address, host.port);
   const { credential, facts, label, ifRejected } = await credentials.current(need);
   return {
-    credential: facts,
+    facts,
     connect: async (signal, route, onAnyStep = () => {}) => {
       const { address, port, connectTimeoutMs, keepalive } = host;
       const peer = `${address} port ${port}${route.kind === 'jump' ? ` via ${route.host}` : ''}`;
@@ -44,7 +55,7 @@ export async function prepare(
         {
           peer,
           username,
-          credential: label,
+          offered: label,
           ifRejected,
           authMethods: authMethods(credential, username),
           hostKey,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { withDeadline } from '../../base/async/deadline.ts';
-import { isSessionLoss, TunnelError } from '../../base/errors.ts';
+import { isSessionLoss, TunnelError, UselessCredential } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { LinkSession } from './session.ts';
@@ -14,9 +14,6 @@ const ANSWER_MS = 2_000;
 const MOST_ASKED = 3;
 /** Not worth more: a target's end may take its time. */
 const CLOSE_MS = 250;
-
-/** The server took a credential and then forbade what it is for. */
-export class UselessCredential extends TunnelError {}
 
 /**
  * Whether a session with a new credential can do what the one that it is to replace can. That it is logged in says little: a

@@ -16,14 +16,14 @@ export class Rejection {
   readonly #refused = new Map<string, Refused>();
   readonly #penalties = new Map<string, Omit<Refused, 'id'>>();
 
-  note(host: HostConfig, credential: CredentialFacts | undefined, error: TunnelError, now: number): void {
+  note(host: HostConfig, facts: CredentialFacts | undefined, error: TunnelError, now: number): void {
     if (error.code === 'penalised') this.#penalties.set(serverOf(host), { at: now, error });
-    else if (credential) this.#refused.set(offerOf(host, credential), { id: credential.id, at: now, error });
+    else if (facts) this.#refused.set(offerOf(host, facts), { id: facts.id, at: now, error });
   }
 
   /** The server has let this one in: it is a good one, and the address is welcome. */
-  forget(host: HostConfig, credential: CredentialFacts): void {
-    this.#refused.delete(offerOf(host, credential));
+  forget(host: HostConfig, facts: CredentialFacts): void {
+    this.#refused.delete(offerOf(host, facts));
     this.#penalties.delete(serverOf(host));
   }
 
@@ -37,12 +37,12 @@ export class Rejection {
   /** How much longer this may not be offered there, and why; undefined when it may. */
   holds(
     host: HostConfig,
-    credential: CredentialFacts,
+    facts: CredentialFacts,
     now: number,
   ): { readonly waitMs: number; readonly error: TunnelError } | undefined {
     this.#expire(now);
     // A penalty is the address's, whatever it offers next (sshd_config(5), PerSourcePenalties).
-    const last = this.#penalties.get(serverOf(host)) ?? this.#refused.get(offerOf(host, credential));
+    const last = this.#penalties.get(serverOf(host)) ?? this.#refused.get(offerOf(host, facts));
     return last && { waitMs: last.at + RETRY_MS - now, error: last.error };
   }
 
@@ -57,6 +57,6 @@ function serverOf({ address, port }: HostConfig): string {
 }
 
 /** Another user or another server has not rejected anything yet. */
-function offerOf({ address, port, user }: HostConfig, credential: CredentialFacts | undefined): string {
-  return `${JSON.stringify([address, port, user])} ${credential?.id ?? ''}`;
+function offerOf({ address, port, user }: HostConfig, facts: CredentialFacts | undefined): string {
+  return `${JSON.stringify([address, port, user])} ${facts?.id ?? ''}`;
 }

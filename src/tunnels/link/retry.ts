@@ -1,7 +1,7 @@
-import type { TunnelError } from '../../base/errors.ts';
+import { isCredentialRejection, isRejection, type TunnelError } from '../../base/errors.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
-import { demandedDelayMs, isRejection, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { demandedDelayMs, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
 /** An attempt in vain, as it is told. */
@@ -115,6 +115,14 @@ export class Retry {
     if (this.#activity.kind !== 'waiting') return false;
     this.#activity = { ...this.#activity, delayMs: 0 };
     return true;
+  }
+
+  /**
+   * The last session that served is lost. With a session only the rejected credential would do; without one a lesser
+   * credential may be offered at once. The rejected credential itself still waits for its minute.
+   */
+  servesNoLonger(): void {
+    if (this.#activity.kind === 'waiting' && isCredentialRejection(this.#activity.because)) this.skip();
   }
 
   /** What is left of the wait under way, in milliseconds; less if somebody waits for the link meanwhile. */

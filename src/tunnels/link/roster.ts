@@ -44,12 +44,12 @@ export class Roster {
 
   /** A session that serves by another credential, and that one of this version is to replace; undefined if there is none. */
   predecessor(version: number): Held | undefined {
-    return this.superseded.find(({ credential }) => credential.version !== version);
+    return this.superseded.find(({ facts }) => facts.version !== version);
   }
 
-  add(session: LinkSession, credential: CredentialFacts, generation: number, route?: Route): Held {
+  add(session: LinkSession, facts: CredentialFacts, generation: number, route?: Route): Held {
     const carrier = route?.kind === 'jump' ? route.carrier : undefined;
-    const held: Held = { id: ++this.#lastId, generation, credential, session, carrier };
+    const held: Held = { id: ++this.#lastId, generation, facts, session, carrier };
     this.#held = [...this.#held, held];
     return held;
   }
@@ -60,7 +60,7 @@ export class Roster {
 
   /** Whether it is to give way: its settings no longer hold, it is one too many, or what it runs over is going away. */
   isLeaving(held: Held): boolean {
-    const outdated = held.generation !== this.#generation || held.credential.version < this.#version;
+    const outdated = held.generation !== this.#generation || held.facts.version < this.#version;
     return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
   }
 

@@ -1,5 +1,6 @@
 import { Waiters } from '../../base/async/waiters.ts';
 import type { TunnelError } from '../../base/errors.ts';
+import type { Roster } from './roster.ts';
 
 /**
  * A link's way to sessions with a newer credential: how long it takes, and who waits for it. Where there is no session to
@@ -10,10 +11,6 @@ export class Rotation {
   #since: number | undefined;
   #failure: TunnelError | undefined;
   readonly #over = new Waiters();
-
-  get underWay(): boolean {
-    return this.#underWay;
-  }
 
   /**
    * Begins, or begins anew when yet another credential has come.
@@ -26,15 +23,17 @@ export class Rotation {
     this.#failure = undefined;
   }
 
-  /** The sessions that were to be replaced are gone, and nothing is in their place yet. */
-  becomesReconnect(): undefined {
-    this.#since = undefined;
-  }
-
-  /** The new credential serves alone. Returns how long the replacement took, in seconds. */
-  finish(now: number): number | undefined {
+  /**
+   * The sessions of the link have changed. Returns how long the replacement took, in seconds, when this change ends the
+   * replacement. A replacement whose old sessions are lost first is a reconnect, which has no duration.
+   *
+   * @param now as of performance.now()
+   */
+  advance({ superseded, current }: Pick<Roster, 'superseded' | 'current'>, now: number): number | undefined {
+    if (!this.#underWay || superseded.length > 0) return undefined;
     const since = this.#since;
     this.#since = undefined;
+    if (current.length === 0) return undefined;
     this.#underWay = false;
     this.#over.wake();
     return since === undefined ? undefined : (now - since) / 1000;
@@ -42,14 +41,14 @@ export class Rotation {
 
   /** An attempt has failed. The sessions that were to be replaced serve on, and it goes on being tried. */
   fail(error: TunnelError): void {
-    if (!this.underWay) return;
+    if (!this.#underWay) return;
     this.#failure = error;
     this.#over.wake();
   }
 
   /** Settles when it is over, or has failed for the first time: with the reason then. Rejects with the signal's reason. */
   async outcome(signal: AbortSignal): Promise<TunnelError | undefined> {
-    if (this.underWay && !this.#failure) await this.#over.wait(signal);
-    return this.underWay ? this.#failure : undefined;
+    if (this.#underWay && !this.#failure) await this.#over.wait(signal);
+    return this.#underWay ? this.#failure : undefined;
   }
 }

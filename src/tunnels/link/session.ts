@@ -1,6 +1,5 @@
-import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { FarSession } from '../channel/far-side.ts';
-import type { CredentialFacts, Need } from '../credential/offer.ts';
+import type { CredentialFacts } from '../credential/offer.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
 import type { Carrier } from './jump.ts';
@@ -23,13 +22,6 @@ export interface LinkSession extends FarSession {
   end(patienceMs?: number): Promise<SessionEnd>;
 }
 
-/** One attempt, after everything local was read and checked and before anything touched the network. */
-export interface Attempt {
-  readonly credential: CredentialFacts;
-  /** Rejects with a TunnelError. `onStep` is told of each step as it begins, in their order. */
-  connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
-}
-
 /** A step on the way to a session; over a jump host the first two are missing. */
 export type ConnectStep =
   | { readonly name: 'dns' }
@@ -48,15 +40,13 @@ export type Route =
       another(signal: AbortSignal): Promise<Carrier>;
     };
 
-/** Reads what is needed anew, so that a mended file is seen by the next attempt. Bounded; rejects with a TunnelError. */
-export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;
-
 /** One of the link's sessions. */
 export interface Held {
   readonly id: number;
   /** Sessions of an older generation were made with settings that no longer hold, and are replaced before they end. */
   readonly generation: number;
-  readonly credential: CredentialFacts;
+  /** Of the credential that the session was made with. */
+  readonly facts: CredentialFacts;
   readonly session: LinkSession;
   /** What it runs over; undefined where it is dialled directly. */
   readonly carrier?: Carrier | undefined;

@@ -3,8 +3,7 @@ import type { Address } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
-import { throughChannel } from './through-channel.ts';
-import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
+import { QUOTED_LIMIT, throughChannel, wrongAnswer } from './through-channel.ts';
 
 export type BannerCheck = Extract<ProbeCheck, { kind: 'banner' }>;
 

@@ -5,8 +5,12 @@ import type { ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { probeBanner } from './banner.ts';
 import { probeHttp } from './http.ts';
-import { probeTcp } from './tcp.ts';
-import { QUOTED_LIMIT } from './wrong-answer.ts';
+import { QUOTED_LIMIT, throughChannel } from './through-channel.ts';
+
+/** An opened channel proves the connection: the server answers only once it has connected (RFC 4254 section 7.2). */
+async function probeTcp(source: ChannelSource, target: Address, signal: AbortSignal): Promise<void> {
+  await throughChannel(source, target, signal, async () => {});
+}
 
 /** Runs one check of a target through the link; throws the TunnelError that says what was wrong. */
 export function runCheck(

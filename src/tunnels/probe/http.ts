@@ -6,8 +6,7 @@ import { printable } from '../../base/text/printable.ts';
 import type { JsonValue, ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { difference } from './json-subset.ts';
-import { throughChannel } from './through-channel.ts';
-import { QUOTED_LIMIT, wrongAnswer } from './wrong-answer.ts';
+import { QUOTED_LIMIT, throughChannel, wrongAnswer } from './through-channel.ts';
 
 export type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 

@@ -1,6 +1,6 @@
 import { printable } from '../../base/text/printable.ts';
 import type { JsonValue } from '../../config/config.ts';
-import { QUOTED_LIMIT } from './wrong-answer.ts';
+import { QUOTED_LIMIT } from './through-channel.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 

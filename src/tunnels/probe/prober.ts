@@ -35,9 +35,18 @@ export interface ProberDependencies {
 /** The pause after a probe that the loss of a session spoiled: the next session may be there already. */
 const SOON_MS = 1_000;
 
+/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
+const STUCK_MS = 30_000;
+
 /** `ms` ±10 %, so that the probes of many tunnels do not march in step. `random` is in [0, 1). */
 export function jittered(ms: number, random: number): number {
   return ms * (0.9 + 0.2 * random);
+}
+
+/** Why the data path of a tunnel seems to have hung, by how late its probe is; undefined while it makes progress. */
+export function stuckProbe(tunnel: string, overdueMs: number): string | undefined {
+  if (overdueMs < STUCK_MS) return undefined;
+  return `a probe of ${tunnel} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
 }
 
 /** Probes one tunnel's target at intervals while its link is up, and holds the verdict. */

@@ -4,6 +4,9 @@ import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 
+/** Characters of somebody else's text that a message quotes: a reason is one sentence. */
+export const QUOTED_LIMIT = 80;
+
 /** There is no client connection behind a probe; it comes from this daemon. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
@@ -44,4 +47,12 @@ export async function throughChannel<Result>(
     over.abort();
     channel.close();
   }
+}
+
+/** The target is there and does not do what the probe expects of it: of the public codes, `target_unreachable` is next. */
+export function wrongAnswer(message: string, cause?: unknown): TunnelError {
+  return new TunnelError('target_unreachable', message, {
+    cause,
+    hint: "The target is reached, but does not answer as the probe expects: look into the service's log.",
+  });
 }

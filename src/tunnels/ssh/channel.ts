@@ -3,6 +3,7 @@ import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import { explainOpenFailure } from './open-failure.ts';
+import { hasEnded } from './ssh2-insides.ts';
 
 export interface ChannelDependencies {
   /** Why the session under the channel is gone. */
@@ -139,10 +140,8 @@ export class SessionChannel {
     };
   }
 
-  /** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived; ssh2 keeps it in a field that its types leave out. */
   #complete(): boolean {
-    const incoming = (this.#stream as unknown as { incoming?: { state?: string } } | undefined)?.incoming;
-    return incoming?.state === 'eof' || incoming?.state === 'closed';
+    return this.#stream !== undefined && hasEnded(this.#stream);
   }
 
   #close(): void {

@@ -20,7 +20,7 @@ export interface HandshakeEnd {
   readonly greeting: string;
   readonly username: string;
   /** What was offered, as shown to the operator. */
-  readonly credential: string;
+  readonly offered: string;
   /** What would help when that is rejected; undefined where the usual is right. */
   readonly ifRejected: string | undefined;
 }
@@ -90,7 +90,7 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     const why = level === 'agent' ? `: ssh-agent: ${printable(end.error?.message ?? '', 120)}` : '';
     return new TunnelError(
       'auth_rejected',
-      `${end.peer} rejected the login of ${end.username} with ${end.credential}${why}`,
+      `${end.peer} rejected the login of ${end.username} with ${end.offered}${why}`,
       { ...cause, hint: end.ifRejected },
     );
   }

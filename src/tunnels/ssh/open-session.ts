@@ -2,8 +2,8 @@ import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
-import { fingerprint } from './fingerprint.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { Transport } from './transport.ts';
 
@@ -93,7 +93,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     const onClose = () => {
       settle();
-      const { peer, stepTimeoutMs, username, credential, ifRejected } = options;
+      const { peer, stepTimeoutMs, username, offered, ifRejected } = options;
       reject(
         signal.aborted
           ? signal.reason
@@ -109,7 +109,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 error: firstError,
                 greeting,
                 username,
-                credential,
+                offered,
                 ifRejected,
               }),
       );

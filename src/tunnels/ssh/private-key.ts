@@ -1,5 +1,5 @@
 import ssh2, { type ParsedKey } from 'ssh2';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from './public-key.ts';
 
 /** What a key file is by its outside, without parsing key material. */
 export type KeyFormat = 'private' | 'encrypted' | 'pkcs8' | 'putty' | 'public' | 'unknown';

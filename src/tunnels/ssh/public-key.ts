@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { WireError, WireReader } from './wire.ts';
 
 /** Elliptic curves of RFC 5656 by their SSH name; `bytes` of one coordinate. */
@@ -75,4 +75,9 @@ export function parsePublicKey(blob: Buffer): { readonly type: string; readonly 
   if (key === undefined) return undefined;
   reader.end();
   return { type, key };
+}
+
+/** The SHA256 fingerprint of a public key blob (RFC 4253 section 6.6) as OpenSSH prints it: `SHA256:…`, unpadded base64. */
+export function fingerprint(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }

@@ -2,7 +2,8 @@ import ssh2, { type Client, type ParsedKey } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import type { SignatureAlgorithm } from './certificate/signature-algorithm.ts';
 import type { Identity } from './identity.ts';
-import { packetWriter, sendInstead } from './packet-shadow.ts';
+import { sendInstead } from './packet-shadow.ts';
+import { packetWriter } from './ssh2-insides.ts';
 import { WireReader, wireString } from './wire.ts';
 
 type IdentitiesCallback = (error: Error | null | undefined, keys?: ParsedKey[]) => void;
@@ -19,9 +20,9 @@ export interface Keyring {
 }
 
 /**
- * What ssh2 takes for an agent, for one client. ssh2 1.17.0 has no login with certificates: it writes the name of the
- * certificate's type into the signature too, where servers want the plain one. Everything else it does right; so its
- * request is built by itself, and corrected on its way out.
+ * What ssh2 takes for an agent, for one client. ssh2 has no login with certificates: it writes the name of the
+ * certificate's type into the signature too, where servers want the plain one. Everything else it does right; so ssh2
+ * builds its request, and {@link sendInstead} corrects it on its way out.
  */
 export class RequestSigner extends ssh2.BaseAgent<ParsedKey> {
   readonly #client: Client;

@@ -11,8 +11,8 @@ import { type ChannelDependencies, openDirectChannel, SessionChannel } from './c
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
-import { requestKeepalive } from './keepalive-request.ts';
 import { RemoteListeners } from './remote-listeners.ts';
+import { requestKeepalive } from './ssh2-insides.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly peer: string;
   readonly username: string;
   /** What is offered, as shown in errors; nothing secret. */
-  readonly credential: string;
+  readonly offered: string;
   /** What would help when the server rejects it; undefined where the usual is right. */
   readonly ifRejected?: string | undefined;
   /** Exactly what is offered, in order; nothing else ever is. */

@@ -18,22 +18,16 @@ export interface ConfiguredForward {
   reconfigure(config: TunnelConfig, serve: boolean): Promise<void>;
 }
 
-/** The one place that knows which direction is which class. */
-export function createForward(
-  config: TunnelConfig,
-  deps: RemoteForwardDependencies & ListenForwardDependencies,
-): ConfiguredForward {
-  switch (config.direction) {
-    case 'local':
-    case 'dynamic': {
-      const forward = new ListenForward(listenOptions(config), deps);
-      return { forward, reconfigure: (next, serve) => forward.reconfigure(listenOptions(next), serve) };
-    }
-    case 'remote': {
-      const forward = new RemoteForward(remoteOptions(config), deps);
-      return { forward, reconfigure: (next, serve) => forward.reconfigure(remoteOptions(next), serve) };
-    }
-  }
+/** The forward of a local or dynamic tunnel: its clients come on this node. */
+export function createListenForward(config: TunnelConfig, deps: ListenForwardDependencies): ConfiguredForward {
+  const forward = new ListenForward(listenOptions(config), deps);
+  return { forward, reconfigure: (next, serve) => forward.reconfigure(listenOptions(next), serve) };
+}
+
+/** The forward of a remote tunnel: its clients come on the far side. */
+export function createRemoteForward(config: TunnelConfig, deps: RemoteForwardDependencies): ConfiguredForward {
+  const forward = new RemoteForward(remoteOptions(config), deps);
+  return { forward, reconfigure: (next, serve) => forward.reconfigure(remoteOptions(next), serve) };
 }
 
 function listenOptions(config: TunnelConfig): ListenForwardOptions {

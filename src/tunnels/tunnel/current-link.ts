@@ -1,14 +1,18 @@
 import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
+import type { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
-import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
+import type { LinkState } from '../../telemetry/status/status.ts';
+import type { Channel, Originator } from '../channel/channel-source.ts';
+import type { FarSession } from '../channel/far-side.ts';
+import { NO_LINK, type TunnelLink } from './tunnel-link.ts';
 
-/** Whichever link a tunnel goes over at the moment of the question: a reload may move it, and who waits moves along. */
-export class CurrentLink implements ChannelSource {
-  #link: ChannelSource;
+/** The link of one tunnel, for its whole life. A reload may move the tunnel to another link; clients that wait move along. */
+export class CurrentLink implements TunnelLink {
+  #link: TunnelLink;
   readonly #moved = new Waiters();
 
-  constructor(link: ChannelSource) {
+  constructor(link: TunnelLink = NO_LINK) {
     this.#link = link;
   }
 
@@ -16,10 +20,30 @@ export class CurrentLink implements ChannelSource {
     return this.#link.ready;
   }
 
-  move(link: ChannelSource): void {
+  get state(): LinkState {
+    return this.#link.state;
+  }
+
+  get lastError(): TunnelError | undefined {
+    return this.#link.lastError;
+  }
+
+  get standIn(): TunnelError | undefined {
+    return this.#link.standIn;
+  }
+
+  get farSessions(): readonly FarSession[] {
+    return this.#link.farSessions;
+  }
+
+  move(link: TunnelLink): void {
     if (link === this.#link) return;
     this.#link = link;
     this.#moved.wake();
+  }
+
+  check(): void {
+    this.#link.check();
   }
 
   async whenReady(signal: AbortSignal): Promise<void> {

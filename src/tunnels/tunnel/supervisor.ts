@@ -1,53 +1,28 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { ActorConfig, Config, TunnelConfig } from '../../config/config.ts';
+import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
-import { jumpOf, type LinkName, linkKey, settingsOf } from '../../config/way.ts';
-import type { TakeNote } from '../../telemetry/happening.ts';
-import type { Logger } from '../../telemetry/log/log.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import type { CredentialStatus, LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
+import type { LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
-import { Link } from '../link/link.ts';
-import type { LinkDependencies } from '../link/options.ts';
-import { Pacer } from '../link/pacer.ts';
-import type { Prepare } from '../link/session.ts';
-import { endLinks } from './end-links.ts';
-import { type Entry, entryOf, type LinkSettings, wantedLinks } from './link-table.ts';
-import { NO_LINK } from './no-link.ts';
-import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
-import { targetsOf } from './target.ts';
+import { CurrentLink } from './current-link.ts';
+import { LinkTable, type LinkTableDependencies } from './link-table.ts';
+import type { LinkRotation } from './rotation-outcome.ts';
 import { Tunnel } from './tunnel.ts';
 import { isHere, unboundListeners } from './unbound.ts';
 
-export interface SupervisorDependencies {
-  readonly prepare: Prepare;
-  /** As shown in `/status`. */
-  credential(actor: ActorConfig): CredentialStatus;
+export interface SupervisorDependencies extends LinkTableDependencies {
   readonly metrics: Metrics;
-  readonly log: Logger;
-  readonly note: TakeNote;
   /** Whether the tunnel is retired, and then whether its local port is its successor's. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
   /** For the clients of that tunnel, if they are on this node. */
   entranceOf(tunnel: string): Entrance;
-  /** Uniform in [0, 1). */
-  random(): number;
 }
 
-/** Between the starts of two connection attempts to one host, in milliseconds. */
-const ATTEMPT_SPACING_MS = 250;
-
-/**
- * Owns every link and tunnel, and makes them what the configuration says. Links exist for their tunnels: one comes with
- * the first tunnel over its (host, actor), or through it as a jump host, and goes when no tunnel, no other link and no
- * connection is left on it.
- */
+/** Owns every tunnel and the table of their links, and makes them what the configuration says. */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
-  readonly #pacers = new Map<string, Pacer>();
-  readonly #links = new Map<string, Entry>();
+  readonly #links: LinkTable;
   readonly #tunnels = new Map<string, Tunnel>();
   /** Taken out of the configuration, but with connections still open. */
   readonly #departing = new Set<Tunnel>();
@@ -55,6 +30,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDependencies) {
     this.#deps = deps;
+    this.#links = new LinkTable(deps);
   }
 
   /** One sentence for each listener of this node that is not bound. */
@@ -74,12 +50,12 @@ export class Supervisor {
 
   /** A reload: what the diff does not name is not touched. */
   async apply(config: Config, diff: ConfigDiff): Promise<void> {
-    this.#renewForbidden();
-    this.#reconfigureLinks(config, diff);
+    this.#links.renewForbidden();
+    this.#links.reconfigure(config, diff.links);
     const removed = diff.removed.flatMap((name) => this.#depart(name) ?? []);
     await this.#applyWhere(isHere, config, diff, removed);
     // Whoever reloads has changed something, perhaps outside the file: nobody waits for a backoff then.
-    for (const { link } of this.#links.values()) link.kick();
+    this.#links.kick();
     for (const tunnel of this.#tunnels.values()) tunnel.retry();
     // Last, because it takes as long as the peers take: a host that does not answer holds up nobody else.
     await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
@@ -93,51 +69,55 @@ export class Supervisor {
   /** Back into service, over links that are made anew where they were let go. */
   async resume(config: Config, tunnels: readonly Tunnel[]): Promise<void> {
     const suspended = tunnels.filter(({ outOfService }) => outOfService);
-    await Promise.all(suspended.map((tunnel) => tunnel.resume(this.#linkOf(config, tunnel.config))));
+    await Promise.all(
+      suspended.map((tunnel) => {
+        this.#links.join(config, tunnel);
+        return tunnel.resume();
+      }),
+    );
   }
 
   /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
   async tick(now: Date): Promise<void> {
     for (const tunnel of this.#everyTunnel()) tunnel.sample(now);
-    for (const { link } of this.#links.values()) link.tick(now);
-    await this.#releaseLinks();
+    this.#links.tick(now);
+    if (!this.#stopping) await this.#links.release();
   }
 
   /** The actors that links go by. */
   get actors(): ReadonlySet<string> {
-    return new Set([...this.#links.values()].map(({ actor }) => actor));
+    return this.#links.actors;
   }
 
   /** Those of them that have a session with a stand-in for the credential that they should have. */
   get actorsStandingIn(): ReadonlySet<string> {
-    return new Set([...this.#links.values()].filter(({ link }) => link.standIn).map(({ actor }) => actor));
+    return this.#links.actorsStandingIn;
   }
 
   /** Another credential of the actor is to be used: its links replace their sessions. */
   supersede(actor: string, version: number): void {
-    for (const entry of this.#links.values()) if (entry.actor === actor) entry.link.supersede(version);
+    this.#links.supersede(actor, version);
   }
 
   /** What becomes of the actor's links while that goes on. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkRotation[]> {
-    const links = [...this.#links.values()].filter((entry) => entry.actor === actor);
-    return Promise.all(links.map(({ link }) => rotationOf(link)));
+    return this.#links.rotations(actor);
   }
 
   /** Listeners close, connections get `graceMs` to finish (none once `force` aborts), sessions say goodbye. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
-    await endLinks([...this.#links.values()].map(({ link, settings }) => ({ link, jump: settings.jump })));
+    await this.#links.stop();
   }
 
   /** No peer is waited for any more, be it by a reload or by {@link stop}. */
   cut(): void {
-    for (const { link } of this.#links.values()) link.cut();
+    this.#links.cut();
   }
 
   links(): LinkStatus[] {
-    return [...this.#links.values()].map(({ link }) => link.status());
+    return this.#links.status();
   }
 
   /** Of each tunnel; one of the configuration speaks for its name. */
@@ -172,13 +152,14 @@ export class Supervisor {
   async #add(config: Config, tunnelConfig: TunnelConfig, suspended = false): Promise<void> {
     const { metrics, log, note, random, entranceOf } = this.#deps;
     const retired = this.#deps.retired?.(tunnelConfig.name);
-    const tunnel = new Tunnel(tunnelConfig, retired ? NO_LINK : this.#linkOf(config, tunnelConfig), {
+    const tunnel = new Tunnel(tunnelConfig, new CurrentLink(), {
       metrics,
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
       entrance: entranceOf(tunnelConfig.name),
       random,
     });
+    if (!retired) this.#links.join(config, tunnel);
     this.#tunnels.set(tunnelConfig.name, tunnel);
     if (!suspended && !retired) return tunnel.start();
     if (retired) await tunnel.startRetired(retired.keeps_port);
@@ -215,10 +196,9 @@ export class Supervisor {
 
   async #reconfigure(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
     const tunnel = this.#tunnels.get(tunnelConfig.name);
-    await tunnel?.reconfigure(
-      tunnelConfig,
-      tunnel.outOfService?.settled ? undefined : this.#linkOf(config, tunnelConfig),
-    );
+    if (!tunnel) return;
+    if (!tunnel.outOfService?.settled) this.#links.join(config, tunnel, tunnelConfig);
+    await tunnel.reconfigure(tunnelConfig);
   }
 
   /** Out of the configuration. A tunnel of the same name may take its place from now on. */
@@ -227,6 +207,7 @@ export class Supervisor {
     if (!tunnel) return undefined;
     this.#tunnels.delete(name);
     this.#departing.add(tunnel);
+    this.#links.depart(tunnel);
     return tunnel;
   }
 
@@ -235,6 +216,7 @@ export class Supervisor {
     const { name } = tunnel.config;
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
+      this.#links.leave(tunnel);
       if (!this.#tunnels.has(name)) {
         this.#deps.metrics.forgetTunnel(name);
         this.#deps.note({ event: 'tunnel.removed', tunnel: name });
@@ -244,104 +226,5 @@ export class Supervisor {
         'the last connection of a removed tunnel has ended',
       );
     });
-  }
-
-  /**
-   * sshd holds a session to the configuration that it began with. Where that forbids something, only new sessions can
-   * find it mended: they are made first, and the present ones end with their last connection.
-   */
-  #renewForbidden(): void {
-    const entries = [...this.#links.values()];
-    const forbidding = new Set([
-      ...[...this.#tunnels.values()].filter(({ forbidden }) => forbidden).map(({ config }) => linkKey(config)),
-      ...entries.flatMap(({ link, settings }) => {
-        const barred = !link.ready && link.lastError?.code === 'forward_denied';
-        const jump = barred ? entryOf(this.#links, settings.jump) : undefined;
-        return jump ? [linkKey(jump)] : [];
-      }),
-    ]);
-    for (const entry of entries) if (forbidding.has(linkKey(entry))) entry.link.reconfigure(entry.settings, true);
-  }
-
-  #reconfigureLinks(config: Config, diff: ConfigDiff): void {
-    for (const { host, actor, needsNewSessions } of diff.links) {
-      const entry = this.#links.get(linkKey({ host, actor }));
-      if (!entry) continue;
-      entry.settings = this.#settingsOf(config, { host, actor });
-      entry.link.reconfigure(entry.settings, needsNewSessions);
-    }
-  }
-
-  /** The link of that name, made with those that it runs over if it is not there yet. */
-  #linkOf(config: Config, { host, actor }: LinkName): Link {
-    const key = linkKey({ host, actor });
-    const settings = this.#settingsOf(config, { host, actor });
-    const existing = this.#links.get(key);
-    if (existing) {
-      // While only departing tunnels were on it, no diff has told it of changes.
-      const stale =
-        !wantedLinks(this.#tunnels.values(), this.#links).has(existing.link) &&
-        !isDeepStrictEqual(existing.settings, settings);
-      if (stale) existing.link.reconfigure(settings, true);
-      existing.settings = settings;
-      return existing.link;
-    }
-    const link = new Link(settings, this.#linkDependencies(host, actor));
-    this.#links.set(key, { link, host, actor, settings });
-    link.start();
-    return link;
-  }
-
-  #settingsOf(config: Config, name: LinkName): LinkSettings {
-    const settings = settingsOf(config, name);
-    if (!settings) throw new Error(`no host ${name.host} or no actor ${name.actor}: the configuration was not checked`);
-    const jump = jumpOf(settings.host, name.actor);
-    return { ...settings, jump: jump && this.#linkOf(config, jump) };
-  }
-
-  #linkDependencies(host: string, actor: string): LinkDependencies {
-    const { prepare, credential, metrics, log, note, random } = this.#deps;
-    const pacer = this.#pacers.get(host) ?? new Pacer(ATTEMPT_SPACING_MS);
-    this.#pacers.set(host, pacer);
-    return {
-      prepare,
-      credential,
-      targets: () => {
-        const own = [...this.#tunnels.values()].filter(({ config }) => config.host === host && config.actor === actor);
-        const link = this.#links.get(linkKey({ host, actor }))?.link;
-        const behind = [...this.#links.values()].filter(({ settings }) => link && settings.jump === link);
-        return targetsOf(own, behind);
-      },
-      pacer,
-      metrics,
-      log: log.child({ link: `${actor}@${host}` }),
-      note: (happening) => note({ ...happening, host, actor }),
-      random,
-      onChange: () => {
-        for (const tunnel of this.#tunnels.values())
-          if (tunnel.config.host === host && tunnel.config.actor === actor) tunnel.linkChanged();
-        const changed = this.#links.get(linkKey({ host, actor }))?.link;
-        for (const { link, settings } of this.#links.values())
-          if (changed && settings.jump === changed) link.jumpChanged();
-      },
-    };
-  }
-
-  async #releaseLinks(): Promise<void> {
-    if (this.#stopping) return;
-    const wanted = wantedLinks(this.#tunnels.values(), this.#links);
-    const used = new Set([
-      ...[...this.#departing].map(({ config }) => this.#links.get(linkKey(config))?.link),
-      ...[...this.#links.values()].map(({ settings }) => settings.jump),
-    ]);
-    const unused = [...this.#links].filter(
-      ([, { link }]) => !wanted.has(link) && !used.has(link) && link.channels === 0,
-    );
-    // All at once: by the time that one has stopped, a reload may want another one.
-    for (const [key] of unused) this.#links.delete(key);
-    await Promise.all(unused.map(([, { link }]) => link.stop()));
-    for (const [key, { host, actor }] of unused) {
-      if (!this.#links.has(key)) this.#deps.metrics.forgetLink(host, actor);
-    }
   }
 }

@@ -1,6 +1,6 @@
-import type { ErrorCode, TunnelError } from '../../base/errors.ts';
+import { isTargetVerdict, type TunnelError, TurnedAway } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
-import { summarizeAllow } from '../../config/allow/summary.ts';
+import { summarizeAllow } from '../../config/allow/rule.ts';
 import type { HostConfig, TunnelDestination } from '../../config/config.ts';
 
 /** Where a tunnel leads, as `/status` shows it: its target, or in short where its clients may go. */
@@ -8,16 +8,14 @@ export function targetText(destination: TunnelDestination): string {
   return destination.direction === 'dynamic' ? summarizeAllow(destination.allow) : formatAddress(destination.target);
 }
 
-/** The peer's verdict on the target, as opposed to trouble on the way to it. */
-const VERDICTS: ReadonlySet<ErrorCode> = new Set(['target_refused', 'target_unreachable', 'forward_denied']);
-
 /**
- * Whether a failed connection is a verdict on the tunnel. A dynamic tunnel has no target that could be down: that one of
- * many destinations does not answer is for its client to know. That the server forbids what our own configuration
- * allows, somebody has to mend.
+ * Whether a failed connection is a verdict on the tunnel. A dynamic tunnel has no single target: one destination that does
+ * not answer is the business of its client. A server that forbids what `allow` covers concerns the operator. A client that
+ * was turned away says nothing about the tunnel.
  */
 export function isVerdict(direction: TunnelDestination['direction'], error: TunnelError): boolean {
-  return direction === 'dynamic' ? error.code === 'forward_denied' : VERDICTS.has(error.code);
+  if (error instanceof TurnedAway) return false;
+  return direction === 'dynamic' ? error.code === 'forward_denied' : isTargetVerdict(error);
 }
 
 /** Nobody listens on it, so that it proves forwarding by a refusal: for links whose tunnels name no target there. */

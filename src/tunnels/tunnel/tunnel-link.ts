@@ -1,4 +1,4 @@
-import type { TunnelError } from '../../base/errors.ts';
+import { TunnelError } from '../../base/errors.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
@@ -14,3 +14,16 @@ export interface TunnelLink extends ChannelSource {
   /** Something behind the link did not answer: is the link itself alive? */
   check(): void;
 }
+
+/** Of a tunnel that nothing may go through: no session is made for it. */
+export const NO_LINK: TunnelLink = {
+  ready: false,
+  whenReady: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  open: async () => {
+    throw new TunnelError('connection_reset', 'the tunnel is retired: there is no SSH session for it');
+  },
+  state: 'blocked',
+  lastError: undefined,
+  farSessions: [],
+  check: () => {},
+};

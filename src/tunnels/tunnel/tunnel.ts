@@ -1,35 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '../../base/async/settled-within.ts';
-import { type TunnelError, TurnedAway } from '../../base/errors.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import type { TunnelError } from '../../base/errors.ts';
 import type { TunnelConfig } from '../../config/config.ts';
-import type { TakeNote } from '../../telemetry/happening.ts';
-import type { Logger } from '../../telemetry/log/log.ts';
-import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
-import type { ForwardCondition } from '../forward/forward.ts';
+import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
-import { Prober } from '../probe/prober.ts';
-import { stuckProbe } from '../probe/stuck.ts';
-import { ClientTrouble } from './client-trouble.ts';
-import { type ConfiguredForward, createForward } from './create-forward.ts';
-import { CurrentLink } from './current-link.ts';
+import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
+import type { CurrentLink } from './current-link.ts';
+import { describeTunnel } from './describe.ts';
+import { TunnelNews, type TunnelNewsDependencies } from './news.ts';
+import { Probing } from './probing.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
-import { isVerdict, targetText } from './target.ts';
-import type { TunnelLink } from './tunnel-link.ts';
+import { isVerdict } from './target.ts';
 
-export interface TunnelDependencies {
-  readonly metrics: Pick<
-    Metrics,
-    'holdSeconds' | 'connectSeconds' | 'probeDurationSeconds' | 'remoteListenGapSeconds' | 'acceptErrors'
-  >;
-  readonly log: Logger;
-  readonly note: TakeNote;
+export interface TunnelDependencies extends TunnelNewsDependencies {
   readonly entrance: Entrance;
   /** Uniform in [0, 1). */
   random(): number;
@@ -40,13 +29,12 @@ export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage: Usage;
   readonly #standing: Standing;
-  readonly #clientTrouble: ClientTrouble;
+  readonly #news: TunnelNews;
   readonly #forward: ConfiguredForward;
-  readonly #source: CurrentLink;
+  /** The link of the tunnel. The tunnel's owner moves this when the tunnel goes over another link. */
+  readonly link: CurrentLink;
+  readonly #probing: Probing;
   #config: TunnelConfig;
-  #link: TunnelLink;
-  #probing: { readonly prober: Prober; readonly stop: AbortController } | undefined;
-  #probeWasReady = false;
   #removed = false;
   /** Out of service, for a while or for good; aborts when it is taken back into it. */
   #suspension: Suspension | undefined;
@@ -54,36 +42,22 @@ export class Tunnel {
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
-  constructor(config: TunnelConfig, link: TunnelLink, deps: TunnelDependencies) {
+  constructor(config: TunnelConfig, link: CurrentLink, deps: TunnelDependencies) {
     this.#config = config;
-    this.#link = link;
+    this.link = link;
     this.#deps = deps;
-    this.#source = new CurrentLink(link);
-    this.#clientTrouble = new ClientTrouble(deps.log);
+    this.#news = new TunnelNews(config.name, deps);
     this.#standing = new Standing(config.name, deps);
-    const { holdSeconds, connectSeconds } = deps.metrics;
-    const labels = { tunnel: config.name };
     this.#usage = new Usage({
-      onUsed: (at) => deps.note({ event: 'tunnel.used', tunnel: config.name }, at),
-      onHeld: (seconds) => holdSeconds.observe(labels, seconds),
+      onUsed: (at) => this.#news.used(at),
+      onHeld: (seconds) => this.#news.held(seconds),
     });
-    this.#forward = createForward(config, {
-      source: this.#source,
-      usage: this.#usage,
-      entrance: deps.entrance,
-      sessions: () => this.#link.farSessions,
+    this.#forward = this.#createForward(config);
+    this.#probing = new Probing(config.name, {
+      source: this.probeSource,
+      observeSeconds: (seconds) => this.#news.probed(seconds),
+      onProbed: (error) => this.#onProbed(error),
       random: deps.random,
-      onBound: (gapSeconds) => this.#onFarSideBound(gapSeconds),
-      onChange: () => this.#readinessChanged(),
-      onOpened: (seconds) => {
-        connectSeconds.observe(labels, seconds);
-        if (this.#targetError) this.#judgeTarget(undefined);
-      },
-      onFailed: (error) => this.#onConnectionFailed(error),
-      onAcceptError: (error) => {
-        deps.metrics.acceptErrors.inc(labels);
-        this.#clientTrouble.notAccepted(error);
-      },
     });
   }
 
@@ -103,7 +77,7 @@ export class Tunnel {
   /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
-    return this.#link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
+    return this.link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
   /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
@@ -141,32 +115,27 @@ export class Tunnel {
     await this.#suspension?.settle(this.#forward.forward, graceMs, () => this.#stopping);
   }
 
-  /** Back into service over `link`. */
-  async resume(link: TunnelLink): Promise<void> {
+  /** Back into service. */
+  async resume(): Promise<void> {
     const keptPort = this.#suspension?.keepsPort === true;
     this.#suspension?.over();
     this.#suspension = undefined;
-    this.#link = link;
-    this.#source.move(link);
     this.#targetError = undefined;
-    this.#probeWasReady = false;
     this.#setProbe();
     this.linkChanged();
     if (!keptPort) await this.#forward.forward.start();
   }
 
   /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
-  async reconfigure(config: TunnelConfig, link: TunnelLink = this.#link): Promise<void> {
+  async reconfigure(config: TunnelConfig): Promise<void> {
     const before = this.#config;
     this.#config = config;
-    this.#link = link;
-    this.#source.move(link);
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
-    if (target) this.#clientTrouble.forgetReasons();
+    if (target) this.#news.forgetReasons();
     // What is known of the target was learned from another host.
-    if (elsewhere) this.#probing?.prober.linkLost();
+    if (elsewhere) this.#probing.forget();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
@@ -189,10 +158,7 @@ export class Tunnel {
   }
 
   #readinessChanged(): void {
-    const { ready } = this.probeSource;
-    if (ready && !this.#probeWasReady) this.#probing?.prober.runNow();
-    if (!ready && this.#probeWasReady) this.#probing?.prober.linkLost();
-    this.#probeWasReady = ready;
+    this.#probing.readinessChanged();
     this.#evaluate();
   }
 
@@ -208,7 +174,7 @@ export class Tunnel {
   /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
-    this.#probing?.stop.abort();
+    this.#probing.stop();
     this.#evaluate();
     await this.stopAccepting();
     await settledWithin(this.#forward.forward.whenIdle(), graceMs, force);
@@ -223,7 +189,7 @@ export class Tunnel {
 
   /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
   stuck(now: number): string | undefined {
-    return stuckProbe(this.#config.name, this.#probing?.prober.overdueMs(now) ?? 0);
+    return this.#probing.stuck(now);
   }
 
   /** What a heartbeat of the evidence tells of it. */
@@ -245,84 +211,61 @@ export class Tunnel {
   }
 
   status(): OwnTunnelStatus {
-    const { name, host, actor, direction, listen, production, note } = this.#config;
-    const { condition } = this;
-    const { state, reason, error } = tunnelState(this.#facts());
-    return {
-      name,
-      host,
-      actor,
-      direction,
-      listen: formatAddress(listen),
-      listen_by: (condition.kind === 'serving' && condition.listenBy) || null,
-      target: targetText(this.#config),
-      production,
-      note: note ?? null,
-      state,
-      reason,
+    return describeTunnel(this.#config, {
+      state: tunnelState(this.#facts()),
       since: this.#standing.since,
-      route: this.#deps.entrance.junction.detour ? 'successor' : 'tunnel',
-      last_error: (error ?? this.#lastError ?? this.#link.lastError)?.report() ?? null,
-      probe: this.#probing?.prober.status() ?? null,
+      condition: this.condition,
+      detour: this.#deps.entrance.junction.detour !== undefined,
+      lastError: this.#lastError ?? this.link.lastError,
+      probe: this.#probing.status(),
       usage: this.#usage.status(),
-    };
+    });
   }
 
   /** What a probe goes through: the way of the clients. */
   get probeSource(): ChannelSource {
-    return this.#forward.forward.probeSource ?? this.#source;
+    return this.#forward.forward.probeSource ?? this.link;
   }
 
-  #onFarSideBound(gapSeconds: number | undefined): void {
-    const { name, host, listen } = this.#config;
-    if (gapSeconds !== undefined) this.#deps.metrics.remoteListenGapSeconds.observe({ tunnel: name }, gapSeconds);
-    const gap = gapSeconds === undefined ? '' : ` again, after a gap of ${gapSeconds.toFixed(3)} s`;
-    this.#deps.log.info(
-      { event: 'tunnel.listening', gap_seconds: gapSeconds },
-      `${host} listens on ${formatAddress(listen)}${gap}`,
-    );
+  #createForward(config: TunnelConfig): ConfiguredForward {
+    const { entrance, random } = this.#deps;
+    const shared: ForwardDependencies = {
+      source: this.link,
+      usage: this.#usage,
+      onChange: () => this.#readinessChanged(),
+      onOpened: (seconds) => {
+        this.#news.opened(seconds);
+        if (this.#targetError) this.#judgeTarget(undefined);
+      },
+      onFailed: (error) => this.#onConnectionFailed(error),
+      onAcceptError: (error) => this.#news.notAccepted(error),
+    };
+    if (config.direction !== 'remote') return createListenForward(config, { ...shared, entrance });
+    return createRemoteForward(config, {
+      ...shared,
+      sessions: () => this.link.farSessions,
+      onBound: (gapSeconds) => this.#news.listening(this.#config, gapSeconds),
+      random,
+    });
   }
 
   #setProbe(): void {
-    const { probe, target, name } = this.#config;
-    if (!probe || !target || this.#removed || this.#suspension) {
-      this.#probing?.stop.abort();
-      this.#probing = undefined;
-      return;
-    }
-    if (this.#probing) {
-      this.#probing.prober.reconfigure(probe, target);
-      return;
-    }
-    const stop = new AbortController();
-    const prober = new Prober(
-      { config: probe, target },
-      {
-        source: this.probeSource,
-        observeSeconds: (seconds) => this.#deps.metrics.probeDurationSeconds.observe({ tunnel: name }, seconds),
-        random: this.#deps.random,
-        onResult: ({ error }) => this.#onProbed(error),
-      },
-    );
-    void prober.run(stop.signal);
-    this.#probing = { prober, stop };
+    const { probe, target } = this.#config;
+    const inService = !this.#removed && !this.#suspension;
+    this.#probing.set(inService && probe && target ? { config: probe, target } : undefined);
   }
 
   #onProbed(error: TunnelError | undefined): void {
-    if (error) {
-      this.#lastError = error;
-      this.#link.check();
-    } else {
-      this.#targetError = undefined;
-    }
+    this.#lastError = error ?? this.#lastError;
+    if (error) this.link.check();
+    else this.#targetError = undefined;
     this.#evaluate();
   }
 
   #onConnectionFailed(error: TunnelError): void {
-    this.#deps.log.debug({ event: 'connection.failed', err: error }, error.message);
+    this.#news.failed(error);
     this.#lastError = error;
-    if (error instanceof TurnedAway) this.#clientTrouble.turnedAway(error);
-    else if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
+    if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
   }
 
   #judgeTarget(error: TunnelError | undefined): void {
@@ -332,14 +275,13 @@ export class Tunnel {
 
   #evaluate(): void {
     const { condition } = this;
-    const binding = condition.kind === 'unbound' && !condition.error && this.#link.state === 'up';
+    const binding = condition.kind === 'unbound' && !condition.error && this.link.state === 'up';
     // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
     if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
-    this.#standing.become(tunnelState(this.#facts()), this.#link);
+    this.#standing.become(tunnelState(this.#facts()), this.link);
   }
 
   #facts(): TunnelFacts {
-    const prober = this.#probing?.prober;
     return {
       removed: this.#removed,
       suspended: this.#suspension !== undefined,
@@ -347,8 +289,8 @@ export class Tunnel {
       stopping: this.#stopping,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.#link.state, lastError: this.#link.lastError, standIn: this.#link.standIn },
-      probe: prober && { state: prober.status().state, lastError: prober.lastError },
+      link: { state: this.link.state, lastError: this.link.lastError, standIn: this.link.standIn },
+      probe: this.#probing.verdict,
       targetError: this.#targetError,
       open: this.#usage.open,
     };

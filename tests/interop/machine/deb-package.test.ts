@@ -24,8 +24,8 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     deb = buildDeb(temp.path);
     root = join(temp.path, 'root');
     run('dpkg-deb', '-R', deb, root);
-  });
-  afterAll(() => temp?.[Symbol.dispose]());
+  }, 60_000);
+  afterAll(() => temp?.[Symbol.dispose](), 60_000);
 
   const text = (path: string) => readFileSync(join(root, path), 'utf8');
   const field = (name: string) => run('dpkg-deb', '-f', deb, name).trim();

@@ -65,9 +65,9 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     expect(told.at(-1)).toBe('daemon.stopped');
 
     await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
-    const used = kept.find(({ event }) => event === 'tunnel.used')?.at ?? '';
+    const used = kept.find(({ event }) => event === 'tunnel.used');
     const { tunnels } = await again.waitFor(({ evidence, state }) => evidence.state === 'ok' && state === 'up');
-    expect((tunnels[0]?.usage.last_activity_at ?? '') >= used).toBe(true);
+    expect(tunnels[0]?.usage.last_activity_at?.getTime()).toBeGreaterThanOrEqual(Date.parse(used?.at ?? ''));
     expect(await eventsOf(again)).toEqual(expect.arrayContaining(kept.filter(({ event }) => event !== 'heartbeat')));
 
     const listed = await runCli(['events', '--config', mesh.configFile, '--tunnel', 'hub']);
@@ -149,7 +149,10 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
           .map(({ at, tunnel }) => `${String(tunnel)} ${at}`),
       );
       for (const { name, since, state } of states)
-        expect([state, told]).toEqual([state, expect.toSatisfy((known: Set<string>) => known.has(`${name} ${since}`))]);
+        expect([state, told]).toEqual([
+          state,
+          expect.toSatisfy((known: Set<string>) => known.has(`${name} ${since.toISOString()}`)),
+        ]);
     }
   });
 
@@ -191,7 +194,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     });
     const { advisories, evidence } = await mesh.waitFor(({ state }) => state === 'up');
     expect(advisories).toMatchObject([{ code: 'evidence_unavailable' }]);
-    expect(evidence).toMatchObject({ error: expect.stringContaining('ENOSPC'), since: expect.any(String) });
+    expect(evidence).toMatchObject({ error: expect.stringContaining('ENOSPC'), since: expect.any(Date) });
     expect(evidence.waiting).toBeGreaterThan(0);
     expect(await mesh.metric('evidence_writable')).toBe(0);
     for (let n = 0; n < 20; n++) await echoOnce(mesh.port('hub'));

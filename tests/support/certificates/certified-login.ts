@@ -19,7 +19,7 @@ export function certified(user: string, key: KeyFile, line: string): UserAuth {
 
 export async function login(sshd: Sshd, authMethods: UserAuth): Promise<Session> {
   const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 5_000 }, never);
-  const options = { peer: 'sshd', username: sshd.user, credential: 'a certificate', stepTimeoutMs: 10_000 };
+  const options = { peer: 'sshd', username: sshd.user, offered: 'a certificate', stepTimeoutMs: 10_000 };
   const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
   const keepalive = { everyMs: 5_000, lostAfter: 3 };
   return openSession(socket, { ...options, authMethods, hostKey, keepalive }, never);

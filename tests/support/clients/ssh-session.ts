@@ -4,8 +4,8 @@ import type { ActorConfig, HostConfig } from '../../../src/config/config.ts';
 import type { Channel, ChannelSource, Originator } from '../../../src/tunnels/channel/channel-source.ts';
 import { offerKey } from '../../../src/tunnels/credential/key-offer.ts';
 import type { CredentialSource, Need } from '../../../src/tunnels/credential/offer.ts';
-import { prepare } from '../../../src/tunnels/link/prepare.ts';
-import type { LinkSession, Prepare } from '../../../src/tunnels/link/session.ts';
+import { type Prepare, prepare } from '../../../src/tunnels/link/prepare.ts';
+import type { LinkSession } from '../../../src/tunnels/link/session.ts';
 import { actorConfig, hostConfig } from '../fakes/fake-link.ts';
 import type { EmbeddedSshd } from '../peers/embedded-sshd.ts';
 

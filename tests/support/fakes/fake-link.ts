@@ -8,7 +8,8 @@ import type { CredentialFacts, Need } from '../../../src/tunnels/credential/offe
 import type { JumpLink } from '../../../src/tunnels/link/jump.ts';
 import { Link } from '../../../src/tunnels/link/link.ts';
 import { Pacer } from '../../../src/tunnels/link/pacer.ts';
-import type { Attempt, LinkSession } from '../../../src/tunnels/link/session.ts';
+import type { Attempt } from '../../../src/tunnels/link/prepare.ts';
+import type { LinkSession } from '../../../src/tunnels/link/session.ts';
 import type { SessionEnd } from '../../../src/tunnels/ssh/session.ts';
 import { linkFixture } from './status-fixture.ts';
 
@@ -184,7 +185,7 @@ export class FakeNetwork {
     this.needs.push(need);
     await this.onPrepare?.(need);
     if (this.stuck) await new Promise(() => {});
-    return { credential: this.credential, connect: (signal) => this.#connect(host, signal) };
+    return { facts: this.credential, connect: (signal) => this.#connect(host, signal) };
   }
 
   #connect(host: HostConfig, signal: AbortSignal): Promise<LinkSession> {

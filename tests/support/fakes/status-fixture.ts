@@ -1,4 +1,5 @@
 import type { LinkStatus, SessionStatus, Status, TunnelStatus } from '../../../src/telemetry/status/status.ts';
+import { NO_CERTIFICATE } from '../../../src/tunnels/credential/describe-credential.ts';
 
 /** The instant of all fixtures. */
 const NOW = new Date('2026-11-21T12:00:00.000Z');
@@ -35,19 +36,7 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
     next_attempt_at: null,
     last_error: null,
     degraded: null,
-    credential: {
-      type: 'static_key',
-      fingerprint: 'SHA256:key',
-      key_id: null,
-      serial: null,
-      principals: null,
-      restrictions: null,
-      valid_after: null,
-      valid_before: null,
-      renew_at: null,
-      renewal: null,
-      static_key: null,
-    },
+    credential: { type: 'static_key', fingerprint: 'SHA256:key', ...NO_CERTIFICATE },
     sessions: [sessionFixture()],
     ...changes,
   };

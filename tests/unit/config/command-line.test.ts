@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { splitCommand } from '../../../src/config/command-line.ts';
+import { shellWord, splitCommand } from '../../../src/config/command-line.ts';
 
 const split = (line: string) => splitCommand(line, '/home/fleet');
 
@@ -41,5 +41,17 @@ describe(splitCommand, () => {
     const { stdout } = spawnSync('sh', ['-f'], { input: script, env: { HOME: '/home/fleet' }, encoding: 'utf8' });
     expect(accepted.length).toBeGreaterThan(500);
     expect(stdout).toBe(accepted.map(({ words }) => [...words, '\n'].map((word) => `${word}\0`).join('')).join(''));
+  });
+});
+
+describe(shellWord, () => {
+  it.each([
+    ['/home/me/.ssh/id_ed25519', '/home/me/.ssh/id_ed25519'],
+    ['/my keys/id', "'/my keys/id'"],
+    ["it's", "'it'\\''s'"],
+    ['$(reboot)', "'$(reboot)'"],
+    ['', "''"],
+  ])('quotes %j as %s', (text, word) => {
+    expect(shellWord(text)).toBe(word);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placesFor, resolvePath } from '../../../src/config/paths.ts';
+import { defaultConfigPath, placesFor, resolvePath } from '../../../src/config/paths.ts';
 
 describe(resolvePath, () => {
   const places = placesFor('/etc/fleet-mesh/tunnels.yaml', { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/cred' });
@@ -37,5 +37,20 @@ describe(placesFor, () => {
     [{ STATE_DIRECTORY: '/var/lib/fleet-mesh:/var/lib/other' }, '/var/lib/fleet-mesh'],
   ])('finds the state directory in %j', (env, state) => {
     expect(placesFor('/f', { HOME: '/home/fleet', ...env })).toMatchObject({ state });
+  });
+});
+
+describe(defaultConfigPath, () => {
+  const system = '/etc/fleet-mesh/tunnels.yaml';
+  const user = '/home/fleet/.config/fleet-mesh/tunnels.yaml';
+
+  it.each([
+    ['the environment', { FLEET_MESH_CONFIG: 'mine.yaml' }, [system, user], 'mine.yaml'],
+    ['the system', {}, [system, user], system],
+    ['the user', {}, [user], user],
+    ['the system, to be named in the error', {}, [], system],
+    ['the system, an empty variable being none', { FLEET_MESH_CONFIG: '' }, [system], system],
+  ])('is that of %s', (_, env, existing, expected) => {
+    expect(defaultConfigPath({ HOME: '/home/fleet', ...env }, (path) => existing.includes(path))).toBe(expected);
   });
 });

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sleep } from '../../../base/async/sleep.ts';
 import { parseDuration } from '../../../config/duration.ts';
-import { type DrainAnswer, isPassed } from '../../../retirement/drain/answer.ts';
+import { isPassed, type VerdictAnswer } from '../../../retirement/drain/answer.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { type Problem, sendProblem } from '../problem.ts';
-import { invalid, someOf } from '../query.ts';
+import { invalid, oneOf, readQuery, text } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
 /** The longest wait of one request, in milliseconds: whoever wants more asks again. */
@@ -27,7 +27,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
   });
 
   app.get('/drain', async (request, reply) => {
-    const query = someOf(request.query, []);
+    const query = readQuery(request.query, {});
     if ('problem' in query) return sendProblem(reply, query.problem);
     const now = new Date();
     const names = sources.tunnelNames();
@@ -56,11 +56,11 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
 
 /** The last answer before the deadline, or the first one that opens the gate. Ends with the client, and with `over`. */
 async function untilPassed(
-  look: () => DrainAnswer | undefined,
+  look: () => VerdictAnswer | undefined,
   deadline: number,
   { raw: { socket } }: FastifyRequest,
   over: AbortSignal,
-): Promise<DrainAnswer | undefined> {
+): Promise<VerdictAnswer | undefined> {
   const { timeout = 0 } = socket;
   // The server ends connections that move nothing: this one is waited on.
   socket.setTimeout(timeout + LONGEST_WAIT_MS);
@@ -78,7 +78,7 @@ async function untilPassed(
 }
 
 /** The same body as ever: only the status says no. */
-function shut(reply: FastifyReply, answer: DrainAnswer): FastifyReply {
+function shut(reply: FastifyReply, answer: VerdictAnswer): FastifyReply {
   return reply
     .code(503)
     .header('retry-after', String(retryAfterS(answer)))
@@ -86,7 +86,7 @@ function shut(reply: FastifyReply, answer: DrainAnswer): FastifyReply {
 }
 
 /** It cannot be earlier than when the last of its reasons clears. */
-function retryAfterS({ blockers, unknowns, checked_at }: DrainAnswer): number {
+function retryAfterS({ blockers, unknowns, checked_at }: VerdictAnswer): number {
   const clearing = [...blockers, ...unknowns].map(({ clears_at }) => clears_at);
   const times = clearing.filter((time) => time !== null).sort();
   const last = clearing.includes(null) ? undefined : times.at(-1);
@@ -96,10 +96,9 @@ function retryAfterS({ blockers, unknowns, checked_at }: DrainAnswer): number {
 }
 
 function gateOf(query: unknown): { isGate: boolean; waitMs: number } | { problem: Problem } {
-  const asked = someOf(query, ['require', 'wait']);
+  const asked = readQuery(query, { require: oneOf(['retirable']), wait: text });
   if ('problem' in asked) return asked;
   const { require, wait } = asked.values;
-  if (require !== undefined && require !== 'retirable') return { problem: invalid('"require" must be: retirable.') };
   if (wait === undefined) return { isGate: require !== undefined, waitMs: 0 };
   if (require === undefined) return { problem: invalid('"wait" goes with "require=retirable".') };
   const waitMs = parseDuration(wait);

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { EventsAnswer } from '../../../retirement/evidence/answer.ts';
+import type { EventsAnswer } from '../../../retirement/evidence/entry.ts';
 import {
   isSelected,
   parseSince,
@@ -11,7 +11,7 @@ import { prefersEvents } from '../accept.ts';
 import { EventStreams } from '../event-streams.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
-import { invalid, someOf } from '../query.ts';
+import { invalid, readQuery, text } from '../query.ts';
 import type { EventFeed, Sources } from '../sources.ts';
 
 /** `GET /events?since=…&tunnel=…`: what happened, as it is in the evidence; as a stream, also what happens. */
@@ -21,7 +21,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
 
   app.get('/events', async (request, reply) => {
     reply.header('vary', 'accept');
-    const query = someOf(request.query, ['since', 'tunnel']);
+    const query = readQuery(request.query, { since: text, tunnel: text });
     if ('problem' in query) return sendProblem(reply, query.problem);
     const { since: asked, tunnel } = query.values;
     const since = asked === undefined ? undefined : parseSince(asked, new Date());

@@ -2,8 +2,22 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { TunnelStatus } from '../../../telemetry/status/status.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
-import { oneOf } from '../query.ts';
+import { oneOf, readQuery } from '../query.ts';
 import type { Sources } from '../sources.ts';
+
+/** `GET /livez`: whether the daemon makes progress. That there is an answer at all proves the event loop. */
+export function livezRoute(app: FastifyInstance, sources: Sources): void {
+  app.get('/livez', (_request, reply) => {
+    if (sources.alive()) return reply.send({ alive: true });
+    return sendProblem(reply, {
+      status: 503,
+      code: 'not_alive',
+      title: 'Not Alive',
+      detail: 'The supervisor makes no progress: a restart is due.',
+      members: { alive: false },
+    });
+  });
+}
 
 /**
  * `GET /readyz`: whether the daemon has done its part, which a dead peer must not undo. `?production=true` and
@@ -11,9 +25,10 @@ import type { Sources } from '../sources.ts';
  */
 export function readyzRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/readyz', (request, reply) => {
-    const production = oneOf(request.query, 'production', ['true', 'false']);
-    if ('problem' in production) return sendProblem(reply, production.problem);
-    const judged = production.value === 'true' ? sources.snapshot().tunnels.filter((tunnel) => tunnel.production) : [];
+    const query = readQuery(request.query, { production: oneOf(['true', 'false']) });
+    if ('problem' in query) return sendProblem(reply, query.problem);
+    const judged =
+      query.values.production === 'true' ? sources.snapshot().tunnels.filter((tunnel) => tunnel.production) : [];
     return answer(reply, [...ownReasons(sources), ...judged.flatMap(notServing)]);
   });
 

@@ -1,20 +1,37 @@
 import type { FastifyInstance } from 'fastify';
 import { statusText } from '../../text/status.ts';
 import { prefersText } from '../accept.ts';
+import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
-import { oneOf } from '../query.ts';
+import { oneOf, readQuery } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
 /** `GET /status`: the snapshot, or the table that `fleet-mesh status` prints. */
 export function statusRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/status', async (request, reply) => {
-    const format = oneOf(request.query, 'format', ['json', 'text']);
-    if ('problem' in format) return sendProblem(reply, format.problem);
+    const query = readQuery(request.query, { format: oneOf(['json', 'text']) });
+    if ('problem' in query) return sendProblem(reply, query.problem);
     reply.header('vary', 'accept');
     const snapshot = sources.snapshot();
     await sources.recorded();
-    const text = format.value === undefined ? prefersText(request.headers.accept) : format.value === 'text';
+    const { format } = query.values;
+    const text = format === undefined ? prefersText(request.headers.accept) : format === 'text';
     if (text) return reply.type('text/plain; charset=utf-8').send(statusText(snapshot));
     return reply.send(snapshot);
+  });
+}
+
+/** `GET /status/{tunnel}`: one tunnel out of the snapshot. */
+export function tunnelRoute(app: FastifyInstance, sources: Sources): void {
+  app.get<{ Params: { tunnel: string } }>('/status/:tunnel', async (request, reply) => {
+    const { tunnels } = sources.snapshot();
+    await sources.recorded();
+    const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
+    return tunnel === undefined
+      ? sendNoSuchTunnel(
+          reply,
+          tunnels.map(({ name }) => name),
+        )
+      : reply.send(tunnel);
   });
 }

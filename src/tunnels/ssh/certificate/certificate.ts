@@ -1,6 +1,6 @@
 import { TunnelError } from '../../../base/errors.ts';
-import { fingerprint } from '../fingerprint.ts';
-import { readPublicKey } from '../public-key.ts';
+import { printable } from '../../../base/text/printable.ts';
+import { fingerprint, readPublicKey } from '../public-key.ts';
 import { WireError, WireReader, wireString } from '../wire.ts';
 import { certificateLine } from './certificate-line.ts';
 import { plainTypeOf } from './certificate-type.ts';
@@ -71,6 +71,29 @@ const HOST = 2;
 /** A time of a certificate as a Date; undefined for {@link FOREVER} and what else lies beyond the calendar. */
 export function certificateTime(seconds: bigint): Date | undefined {
   return seconds > LAST_SECOND ? undefined : new Date(Number(seconds) * 1000);
+}
+
+/** A time of a certificate in words. */
+export function timeText(seconds: bigint): string {
+  return certificateTime(seconds)?.toISOString() ?? 'the end of time';
+}
+
+/** From where a server takes the certificate, as the CA wrote it (PROTOCOL.certkeys); undefined: from anywhere. */
+export function sourceAddresses({ criticalOptions }: Pick<Certificate, 'criticalOptions'>): string | undefined {
+  const data = criticalOptions.get('source-address');
+  return data && printable(new WireReader(data).text(), 200);
+}
+
+/**
+ * What the CA has restricted the certificate to, for people. A forced command is no hindrance to tunnels, but to a shell
+ * with the same certificate; what it is stays untold, since nobody says that it holds no secret.
+ */
+export function restrictions(certificate: Pick<Certificate, 'criticalOptions'>): string[] {
+  const sources = sourceAddresses(certificate);
+  return [
+    ...(certificate.criticalOptions.has('force-command') ? ['force-command'] : []),
+    ...(sources === undefined ? [] : [`source-address=${sources}`]),
+  ];
 }
 
 /** Exactly one certificate, as a cert_command prints it. Throws `cert_invalid`, which says what the text is instead. */

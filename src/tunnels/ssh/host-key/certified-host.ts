@@ -1,14 +1,14 @@
 import { TunnelError } from '../../../base/errors.ts';
 import { type Certificate, parseCertificateBlob } from '../certificate/certificate.ts';
 import { certificateAlgorithm } from '../certificate/certificate-type.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint } from '../public-key.ts';
 import { checkHostCertificate, type HostAuthorities } from './host-certificate.ts';
 import { HOST_KEY_ALGORITHMS, type HostKeyPolicy } from './host-key-policy.ts';
 
 /** Fetches what the host presents for one of the algorithms; undefined when it has none of them. */
 export type FetchHostKey = (algorithms: readonly string[]) => Promise<Buffer | undefined>;
 
-/** ssh2 knows no host certificates; these are what we ask for in its place, in our order of preference. */
+/** The certificates that we ask for, in our order of preference: ssh2 knows none. */
 const ALGORITHMS = [...HOST_KEY_ALGORITHMS.values()].flat().map(certificateAlgorithm);
 
 /**
@@ -60,7 +60,7 @@ function read(blob: Buffer | undefined, host: string): Certificate {
   if (blob === undefined)
     throw new TunnelError(
       'host_cert_invalid',
-      `${host} is known only by a certificate authority, and presents no host certificate`,
+      `${host} is known only by a certificate authority, but presents no host certificate`,
       {
         hint: "Have the host's key certified and named in HostCertificate (sshd_config), or add its plain key to known_hosts.",
       },
@@ -88,7 +88,7 @@ function another(host: string, presented: string, { keyFingerprint }: Certificat
 function anotherSince(host: string, presented: string, { keyFingerprint }: Certificate): TunnelError {
   return new TunnelError(
     'kex_failed',
-    `${host} presented ${presented}, but its host certificate of before was for ${keyFingerprint}`,
-    { hint: 'Its certificate is fetched anew at the next attempt.' },
+    `${host} presented ${presented}, but its last host certificate was for ${keyFingerprint}`,
+    { hint: 'The next attempt fetches its certificate again.' },
   );
 }

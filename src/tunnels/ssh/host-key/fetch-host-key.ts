@@ -45,7 +45,7 @@ export async function fetchHostKey(
       error: error instanceof WireError ? Object.assign(error, { level: 'handshake' }) : undefined,
       greeting: reader.greeting,
       username: '',
-      credential: '',
+      offered: '',
       ifRejected: undefined,
     });
   const expired = () => {

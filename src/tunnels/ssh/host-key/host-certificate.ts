@@ -1,8 +1,9 @@
 import { TunnelError } from '../../../base/errors.ts';
 import { printable } from '../../../base/text/printable.ts';
-import { type Certificate, certificateTime } from '../certificate/certificate.ts';
+import { type Certificate, timeText } from '../certificate/certificate.ts';
+import { type Check, firstObjection } from '../certificate/certificate-check.ts';
 import { verifySignature } from '../certificate/certificate-signature.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint } from '../public-key.ts';
 import { matchPattern } from './host-pattern.ts';
 import type { KnownHost } from './known-hosts.ts';
 
@@ -16,9 +17,6 @@ export interface HostAuthorities {
   readonly revoked: readonly KnownHost[];
 }
 
-/** Undefined: the check has nothing against it. */
-type Check = (certificate: Certificate, trusted: HostAuthorities, nowS: bigint) => TunnelError | undefined;
-
 /**
  * Whether a host certificate vouches for the host as ssh(1) sees it, and more: one without a principal vouches for nobody.
  * Undefined when it does. Pure; whether the server has the certified key is for its key exchange to prove.
@@ -30,15 +28,10 @@ export function checkHostCertificate(
   trusted: HostAuthorities,
   nowMs: number,
 ): TunnelError | undefined {
-  const nowS = BigInt(Math.floor(nowMs / 1000));
-  for (const check of CHECKS) {
-    const error = check(certificate, trusted, nowS);
-    if (error) return error;
-  }
-  return undefined;
+  return firstObjection(CHECKS, certificate, trusted, nowMs);
 }
 
-const checkRole: Check = ({ role }, { host }) =>
+const checkRole: Check<HostAuthorities> = ({ role }, { host }) =>
   role === 'host'
     ? undefined
     : invalid(
@@ -47,7 +40,10 @@ const checkRole: Check = ({ role }, { host }) =>
       );
 
 /** Before anything else is believed: a CA that was lost must not vouch for anybody, nor a key that was. */
-const checkRevoked: Check = ({ caKeyBlob, keyBlob, keyFingerprint, caFingerprint }, { host, revoked }) => {
+const checkRevoked: Check<HostAuthorities> = (
+  { caKeyBlob, keyBlob, keyFingerprint, caFingerprint },
+  { host, revoked },
+) => {
   const by = (blob: Buffer) => revoked.find((line) => line.blob.equals(blob));
   const [ca, key] = [by(caKeyBlob), by(keyBlob)];
   if (ca)
@@ -60,7 +56,7 @@ const checkRevoked: Check = ({ caKeyBlob, keyBlob, keyFingerprint, caFingerprint
   return undefined;
 };
 
-const checkAuthority: Check = ({ caKeyBlob, caFingerprint }, { host, authorities }) => {
+const checkAuthority: Check<HostAuthorities> = ({ caKeyBlob, caFingerprint }, { host, authorities }) => {
   if (authorities.some(({ blob }) => blob.equals(caKeyBlob))) return undefined;
   const known = authorities.map(({ blob, place }) => `${fingerprint(blob)} (${place})`).join(', ');
   return invalid(
@@ -69,7 +65,7 @@ const checkAuthority: Check = ({ caKeyBlob, caFingerprint }, { host, authorities
   );
 };
 
-const checkSignature: Check = (certificate, { host }) => {
+const checkSignature: Check<HostAuthorities> = (certificate, { host }) => {
   switch (verifySignature(certificate)) {
     case 'valid':
       return undefined;
@@ -86,22 +82,22 @@ const checkSignature: Check = (certificate, { host }) => {
   }
 };
 
-const checkTime: Check = ({ validAfter, validBefore }, { host }, nowS) => {
-  const clock = `It is ${shown(nowS)} on this node`;
+const checkTime: Check<HostAuthorities> = ({ validAfter, validBefore }, { host }, nowS) => {
+  const clock = `The clock of this node says ${timeText(nowS)}`;
   if (nowS < validAfter)
     return invalid(
-      `the host certificate of ${host} is valid only from ${shown(validAfter)} on`,
-      `${clock}: if that is wrong, mend the clock.`,
+      `the host certificate of ${host} is not valid before ${timeText(validAfter)}`,
+      `${clock}: if it is wrong, fix it (timedatectl).`,
     );
   if (nowS >= validBefore)
     return invalid(
-      `the host certificate of ${host} expired at ${shown(validBefore)}`,
+      `the host certificate of ${host} expired at ${timeText(validBefore)}`,
       `Renew it on the host and reload its sshd. ${clock}.`,
     );
   return undefined;
 };
 
-const checkPrincipal: Check = ({ principals }, { host }) => {
+const checkPrincipal: Check<HostAuthorities> = ({ principals }, { host }) => {
   const name = host.toLowerCase();
   // As ssh(1): the CA may give patterns.
   if (principals.some((pattern) => matchPattern(pattern.toLowerCase(), name))) return undefined;
@@ -112,15 +108,15 @@ const checkPrincipal: Check = ({ principals }, { host }) => {
   );
 };
 
-const checkCritical: Check = ({ criticalOptions }, { host }) =>
+const checkCritical: Check<HostAuthorities> = ({ criticalOptions }, { host }) =>
   criticalOptions.size === 0
     ? undefined
     : invalid(
-        `the host certificate of ${host} has a critical option, and none is known for hosts`,
-        'Have the CA leave it out: ssh refuses it too.',
+        `the host certificate of ${host} has a critical option, and host certificates have none`,
+        'Have the CA remove the option: ssh rejects such a certificate too.',
       );
 
-const CHECKS: readonly Check[] = [
+const CHECKS: readonly Check<HostAuthorities>[] = [
   checkRole,
   checkRevoked,
   checkAuthority,
@@ -133,14 +129,10 @@ const CHECKS: readonly Check[] = [
 /** For a plain key, presented or certified. */
 export function revokedKey(name: string, presented: string, line: KnownHost): TunnelError {
   return new TunnelError('host_key_changed', `${name} presented ${presented}, which is revoked (${line.place})`, {
-    hint: `${line.place} marks this key @revoked: whoever holds it must not be trusted. The host needs a new key.`,
+    hint: `${line.place} marks this key @revoked: do not trust a host that has it. The host needs a new key.`,
   });
 }
 
 function invalid(message: string, hint: string): TunnelError {
   return new TunnelError('host_cert_invalid', message, { hint });
-}
-
-function shown(seconds: bigint): string {
-  return certificateTime(seconds)?.toISOString() ?? 'the end of time';
 }

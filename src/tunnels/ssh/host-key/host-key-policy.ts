@@ -1,6 +1,6 @@
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { TunnelError } from '../../../base/errors.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint } from '../public-key.ts';
 import { type HostAuthorities, revokedKey } from './host-certificate.ts';
 import { hostsMatch, lookupName } from './host-pattern.ts';
 import { type KnownHost, keyscanHint } from './known-hosts.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type DrainAnswer, drainAnswer } from '../../../../src/retirement/drain/answer.ts';
+import { type VerdictAnswer, verdictAnswer } from '../../../../src/retirement/drain/answer.ts';
 import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
@@ -15,7 +15,7 @@ const blocker = (clears_at: string | null) => ({
   clears_by_itself: true,
   examples: ['curl'],
 });
-const answer = (changes: Partial<DrainAnswer> = {}): DrainAnswer => ({
+const answer = (changes: Partial<VerdictAnswer> = {}): VerdictAnswer => ({
   tunnel: 'state-hub',
   verdict: 'retirable',
   message: 'nothing speaks against it',
@@ -29,7 +29,7 @@ const answer = (changes: Partial<DrainAnswer> = {}): DrainAnswer => ({
 const blocked = (clears_at: string | null = null) => answer({ verdict: 'blocked', blockers: [blocker(clears_at)] });
 
 let endpoint: RunningEndpoint;
-let now: DrainAnswer;
+let now: VerdictAnswer;
 let looks = 0;
 beforeAll(async () => {
   const drain = (tunnel: string) => {
@@ -55,7 +55,7 @@ describe('/drain', () => {
 
   test('of one tunnel, always 200: a verdict is an answer', async () => {
     const response = await get('/drain/state-hub');
-    expect([response.status, drainAnswer.parse(await response.json())]).toEqual([200, blocked()]);
+    expect([response.status, verdictAnswer.parse(await response.json())]).toEqual([200, blocked()]);
   });
 
   test('of an unknown one is a problem', async () => {
@@ -91,7 +91,7 @@ describe('the gate', () => {
     now = given;
     const response = await get(GATE);
     expect([response.status, response.headers.get('retry-after')]).toEqual([status, retryAfter]);
-    expect(drainAnswer.parse(await response.json())).toEqual(given);
+    expect(verdictAnswer.parse(await response.json())).toEqual(given);
   });
 
   test('waits until it opens', async () => {

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { eventsAnswer } from '../../../../src/retirement/evidence/answer.ts';
-import type { Entry } from '../../../../src/retirement/evidence/entry.ts';
+import { type Entry, eventsAnswer } from '../../../../src/retirement/evidence/entry.ts';
 import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 

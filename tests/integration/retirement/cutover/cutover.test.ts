@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Turns } from '../../../../src/base/async/turns.ts';
 import { TunnelError } from '../../../../src/base/errors.ts';
+import { answered, type WriteOptions } from '../../../../src/base/files/state-file.ts';
 import type { SuccessorConfig } from '../../../../src/config/config.ts';
 import { Cutover, type CutoverTask } from '../../../../src/retirement/cutover/cutover.ts';
 import type { CutoverRecord } from '../../../../src/retirement/cutover/store.ts';
@@ -26,8 +28,17 @@ class Disk {
     await this.after(record.phase);
   }
 
-  async forget(): Promise<void> {
-    this.kept = undefined;
+  /** What one process has of it: its writes take turns, and wait as those of a state file do. */
+  store() {
+    const turns = new Turns();
+    return {
+      read: () => this.read(),
+      write: (record: CutoverRecord, options?: WriteOptions) =>
+        answered(() => turns.take(() => this.write(record)), options),
+      forget: async () => {
+        this.kept = undefined;
+      },
+    };
   }
 }
 
@@ -56,7 +67,7 @@ afterEach(() => server.stop());
 const log = createLogger({ level: 'fatal' });
 const create = () =>
   new Cutover('hub', {
-    store: disk,
+    store: disk.store(),
     log,
     patienceMs: 200,
     note: ({ event, to }) => void events.push(`${event} ${String(to)}`),

@@ -4,6 +4,7 @@ import { listen } from '../../../../src/base/net/listener.ts';
 import type { TunnelConfig } from '../../../../src/config/config.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
 import { Junction } from '../../../../src/tunnels/forward/junction.ts';
+import { CurrentLink } from '../../../../src/tunnels/tunnel/current-link.ts';
 import { Tunnel } from '../../../../src/tunnels/tunnel/tunnel.ts';
 import type { TunnelLink } from '../../../../src/tunnels/tunnel/tunnel-link.ts';
 import { loopback, never } from '../../../support/clients/ssh-session.ts';
@@ -38,7 +39,7 @@ it('a probe that fails has the link asked for a sign of life at once', async () 
     probe: { check: { kind: 'tcp' }, everyMs: 60_000, timeoutMs: 1_000, fall: 3, rise: 2 },
   };
   const metrics = createMetrics();
-  const tunnel = new Tunnel(config, link, {
+  const tunnel = new Tunnel(config, new CurrentLink(link), {
     metrics,
     log: recordingLogger([]),
     note: () => {},

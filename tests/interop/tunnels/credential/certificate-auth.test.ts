@@ -98,12 +98,15 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     },
     future: {
       sign: { validity: '+1h:+2h', keyId: 'future' },
-      gate: { code: 'cert_not_yet_valid', message: /valid only from/ },
+      gate: { code: 'cert_not_yet_valid', message: /not valid before/ },
       log: /Certificate invalid: not yet valid/,
     },
     'for another principal': {
       sign: { principals: ['agt-operator'], keyId: 'principal' },
-      gate: { code: 'cert_wrong_principal', message: /carries \[agt-operator\], the server wants \[atm-fleet-mesh\]/ },
+      gate: {
+        code: 'cert_wrong_principal',
+        message: /has the principals \[agt-operator\], required are \[atm-fleet-mesh\]/,
+      },
       log: /Certificate does not contain an authorized principal/,
     },
     'for no principal': {

@@ -77,7 +77,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
 
   it.each<[string, SigningOptions, RegExp]>([
     ['expired', { validity: '-2h:-1h' }, /expired at/],
-    ['not valid yet', { validity: '+1h:+2h' }, /valid only from/],
+    ['not valid yet', { validity: '+1h:+2h' }, /not valid before/],
     ['for another name', { principals: ['elsewhere.example'] }, /carries \[elsewhere\.example\], not 127\.0\.0\.1/],
     ['for no name', { principals: [] }, /carries no name/],
     ['that of a user', { role: 'user' }, /presented a user certificate/],

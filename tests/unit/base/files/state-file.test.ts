@@ -41,6 +41,15 @@ test('keeps the order of writes', async () => {
   expect(await file.read()).toEqual({ count: 4 });
 });
 
+test('writes beside other files of the same directory without disturbing them', async () => {
+  const directory = tempDir('state-file');
+  onTestFinished(() => directory[Symbol.dispose]());
+  const schema = z.object({ count: z.int() });
+  const files = ['a', 'b', 'c', 'd'].map((name) => new StateFile([directory.path], `${name}.json`, schema));
+  for (let count = 0; count < 20; count++) await Promise.all(files.map((file) => file.write({ count })));
+  expect(await Promise.all(files.map((file) => file.read()))).toEqual(files.map(() => ({ count: 19 })));
+});
+
 test('rejects a write that takes too long, which still takes its turn', async () => {
   const file = stateFile();
   await expect(file.write({ count: 1 }, { withinMs: 0 })).rejects.toEqual(unusable);

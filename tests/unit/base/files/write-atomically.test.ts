@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { privateDirectory } from '../../../../src/base/files/private-directory.ts';
-import { isTemporary, writeAtomically } from '../../../../src/base/files/write-atomically.ts';
+import { isLeftOver, writeAtomically } from '../../../../src/base/files/write-atomically.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
 function directory(): string {
@@ -66,7 +66,7 @@ test('a failure is state_dir_unusable, keeps the old content and leaves nothing 
 test('what an interrupted write has left goes with the next start, and nothing else does', async () => {
   const dir = directory();
   const left = '.current.pub.0123456789ab.tmp';
-  expect(isTemporary(left)).toBe(true);
+  expect(isLeftOver(left)).toBe(true);
   for (const name of [left, 'current.pub', '.hidden', 'x.tmp']) writeFileSync(join(dir, name), '');
   await privateDirectory(dir);
   expect(readdirSync(dir).sort()).toEqual(['.hidden', 'current.pub', 'x.tmp']);

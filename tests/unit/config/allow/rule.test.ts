@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRule, RULE_PATTERN } from '../../../../src/config/allow/rule.ts';
-import { summarizeAllow } from '../../../../src/config/allow/summary.ts';
+import { parseRule, RULE_PATTERN, summarizeAllow } from '../../../../src/config/allow/rule.ts';
 import { rules } from './rules.ts';
 
 describe(parseRule, () => {

@@ -48,7 +48,7 @@ describe(walkHop, () => {
     const [actor] = CONFIG.actors.values();
     if (!host || !actor) throw new Error('not configured');
     const session = new FakeSession();
-    const prepare = async () => ({ credential: credentialFacts('key', { standIn }), connect: async () => session });
+    const prepare = async () => ({ facts: credentialFacts('key', { standIn }), connect: async () => session });
     const hop = await walkHop({ host, actor, over: undefined }, prepare, new AbortController().signal);
     expect(hop.session).toBe(session);
     expect(hop.findings.find(({ step }) => step === 'credential')).toMatchObject({

@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RetiredTunnels } from '../../../../src/retirement/drain/retired.ts';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import { RetiredTunnels, retiredFile } from '../../../../src/retirement/drain/retired.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 const RETIRED = { at: '2026-07-20T10:00:00.000Z', keeps_port: true, overrides: [] };
 
@@ -16,7 +18,7 @@ beforeEach(() => {
 afterEach(() => state[Symbol.dispose]());
 
 const loaded = async () => {
-  const tunnels = new RetiredTunnels(state.path, createLogger({ level: 'fatal' }));
+  const tunnels = new RetiredTunnels(retiredFile(state.path), createLogger({ level: 'fatal' }));
   await tunnels.load();
   return tunnels;
 };
@@ -28,6 +30,36 @@ describe('a retired tunnel', () => {
     expect(again.of('hub')).toEqual(RETIRED);
     await again.remove(['hub']);
     expect((await loaded()).names).toEqual([]);
+  });
+});
+
+describe('a file that was written in another layout', () => {
+  it('is read as well', async () => {
+    writeFileSync(path, `${JSON.stringify({ version: 1, tunnels: { hub: RETIRED } }, null, 2)}\n`);
+    expect((await loaded()).of('hub')).toEqual(RETIRED);
+  });
+});
+
+describe('a disk that answers too late', () => {
+  it('keeps in the end what the daemon goes by', async () => {
+    const file = retiredFile(state.path);
+    let late = true;
+    const tunnels = new RetiredTunnels(
+      {
+        path,
+        read: () => file.read(),
+        write: async (content) => {
+          await file.write(content);
+          if (late) throw new TunnelError('state_dir_unusable', 'the state directory did not answer');
+        },
+      },
+      createLogger({ level: 'fatal' }),
+    );
+    const added = tunnels.add('hub', RETIRED);
+    await expect(added).rejects.toMatchObject({ code: 'state_dir_unusable' });
+    late = false;
+    await waitUntil('the file is as before', async () => (await loaded()).names.length === 0 || undefined);
+    expect(tunnels.names).toEqual([]);
   });
 });
 

@@ -98,7 +98,7 @@ it('that is not asked any more is not well', async () => {
   const successors = start();
   await isWell(successors);
   const later = successors.factsOf('hub', history(), Date.now() + HOUR);
-  expect(later).toMatchObject({ healthySince: undefined, lastError: 'it has not been asked for too long' });
+  expect(later).toMatchObject({ healthySince: undefined, lastError: 'no probe has run for too long' });
 });
 
 function shifted(note: Happening, ms: number): Happening {

@@ -62,13 +62,13 @@ describe('a verdict', () => {
       'a successor that is not well',
       successor(undefined, 'connection refused'),
       'successor_unhealthy',
-      'the successor 127.0.0.1:8000 does not answer as it should: connection refused',
+      'the successor 127.0.0.1:8000 is unhealthy: connection refused',
     ],
     [
       'a successor that is well for too short a time',
       successor(ago(HOUR - 1_000)),
       'successor_unhealthy',
-      'the successor 127.0.0.1:8000 has been well for 59m 59s only',
+      'the successor 127.0.0.1:8000 has been healthy for 59m 59s; 1h required',
     ],
     [
       'an open connection',
@@ -99,7 +99,7 @@ describe('a verdict', () => {
     ],
     ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through it'],
     ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is under way'],
-    ['no way back', { rollback: undefined }, 'no_rollback', 'no way back is written down'],
+    ['no way back', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
   ])('is blocked by %s', (_, change, code, message) => {
     const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
     expect(verdict).toBe('blocked');

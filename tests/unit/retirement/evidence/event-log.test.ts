@@ -215,7 +215,8 @@ describe('a disk that refuses', () => {
   });
 
   it('drops routine entries first when too many wait', async () => {
-    const { log } = await openLog();
+    // All of it in one file: the last entry may come in a write of its own.
+    const { log } = await openLog(100_000_000);
     appendFileSync(current(), 'x');
     for (let n = 0; n < 10_050; n++) void log.append(entry(n), n % 2 === 0);
     await expect.poll(() => log.condition.kind).toBe('failing');
@@ -225,6 +226,7 @@ describe('a disk that refuses', () => {
     const kept = lines().map((line) => JSON.parse(line));
     const durable = kept.filter(({ n }) => n % 2 === 0);
     expect(durable.length).toBeGreaterThanOrEqual(5_025);
-    expect(kept.at(-1)).toMatchObject({ event: 'log.resumed', dropped: 10_051 - (kept.length - 1) });
+    const resumed = kept.find(({ event }) => event === 'log.resumed');
+    expect(resumed).toMatchObject({ dropped: 10_051 - (kept.length - 1) });
   });
 });

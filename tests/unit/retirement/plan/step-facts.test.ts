@@ -42,7 +42,7 @@ it('a gate that was walked past is still closed', () => {
 });
 
 it.each([
-  [realPlan(), undefined, 'drain.step does not say which step of the plan retires it'],
-  [undefined, '2.4', 'no plan is in force that says when step 2.4 is due'],
+  [realPlan(), undefined, 'drain.step does not name the step of the plan that retires the tunnel'],
+  [undefined, '2.4', 'no plan is in force, so step 2.4 cannot be checked'],
   [realPlan(), '2.44', 'the plan in force has no step "2.44"'],
 ])('says why there are none', (plan, step, sentence) => expect(stepFacts(plan, step)).toBe(sentence));

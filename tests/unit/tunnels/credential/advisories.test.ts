@@ -26,14 +26,14 @@ it.each([
   ],
   // Without a certificate at all the link says what is wrong.
   ['failing', null, []],
-])('a certificate whose renewal is %s, until %s', (state, valid_before, expected) => {
+])('advises on a certificate whose renewal is %s, until %s', (state, valid_before, expected) => {
   const link = linkFixture({ credential: certificate(state, { valid_before }) });
   const told = credentialAdvisories([link, { ...link, host: 'another' }]);
   expect(told.map(({ message }) => message.replace(/: .*why.*/, ''))).toEqual(expected);
   for (const { code } of told) expect(code).toBe('certificate_without_renewal');
 });
 
-it('a static key in the place of a certificate, on each link; one that can go, once', () => {
+it('advises on a static key in use for each link, and once on one that can be removed', () => {
   const static_key = { exception: 'x', last_needed_at: null, removable: true, verdict: 'it can be removed' };
   const link = linkFixture({ degraded: 'static key: no certificate', credential: certificate('ok', { static_key }) });
   expect(credentialAdvisories([link, { ...link, host: 'another' }])).toEqual([

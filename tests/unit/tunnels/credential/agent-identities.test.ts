@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { usableIdentities } from '../../../../src/tunnels/credential/agent-identities.ts';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { buildCertificate, goodFields, signingKey } from '../../../support/certificates/built-certificate.ts';
 
 const nowMs = Number(goodFields.validAfter + 600n) * 1000;
@@ -14,11 +14,11 @@ const damaged = certificate.subarray(0, -1);
 const ca = fingerprint(goodFields.ca.blob);
 
 describe(usableIdentities, () => {
-  test('has certificates first, and leaves out those that cannot work', () => {
+  test('lists certificates first, and leaves out those that cannot work', () => {
     expect(usable([plain, expired, certificate, damaged, other])).toEqual([certificate, other, plain]);
   });
 
-  test('holds a certificate to the principals and the CA of its actor, and then takes no plain key', () => {
+  test('demands the principals and the CA of the actor, and then takes no plain key', () => {
     const blobs = [plain, other, certificate];
     expect(usable(blobs, { principals: ['atm-fleet-mesh'] })).toEqual([certificate]);
     expect(usable(blobs, { caFingerprints: [ca] })).toEqual([other, certificate]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../../src/base/errors.ts';
 import { checkUserCertificate, type Expectation } from '../../../../src/tunnels/credential/certificate-gate.ts';
 import { FOREVER, parseCertificateBlob } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { wireString } from '../../../../src/tunnels/ssh/wire.ts';
 import {
   buildCertificate,
@@ -20,7 +20,7 @@ function check(fields: Partial<CertificateFields>, expected: Partial<Expectation
   return checkUserCertificate(parseCertificateBlob(buildCertificate(fields)), { publicKey, ...expected }, nowMs);
 }
 
-describe('a good one passes', () => {
+describe('a good certificate', () => {
   const pinned = { principals: ['atm-fleet-mesh'], caFingerprints: [fingerprint(goodFields.ca.blob)] };
   test.each<[string, Partial<CertificateFields>, Partial<Expectation>]>([
     ['with nothing configured', {}, {}],
@@ -40,12 +40,12 @@ describe('a good one passes', () => {
       {},
     ],
     ['with an unknown extension', { extensions: [['x@example', flag], ...goodFields.extensions] }, {}],
-  ])('%s', (_, fields, expected) => {
+  ])('passes: %s', (_, fields, expected) => {
     expect(check(fields, expected)).toBeUndefined();
   });
 });
 
-describe('each fault has its own sentence', () => {
+describe('a fault', () => {
   const other = signingKey();
   test.each<[Partial<CertificateFields>, Partial<Expectation>, ErrorCode, RegExp]>([
     [{ role: 2 }, {}, 'cert_invalid', /is for a host, not for a user/],
@@ -72,55 +72,55 @@ describe('each fault has its own sentence', () => {
     [{ validBefore: validAfter }, {}, 'cert_invalid', /ends before it begins/],
     [{ validBefore: 0n }, {}, 'cert_invalid', /ends before it begins/],
     [{ validBefore: validAfter + 4n }, {}, 'cert_invalid', /valid for 4 s, which is too short/],
-    [{ principals: [] }, {}, 'cert_invalid', /carries no principal/],
+    [{ principals: [] }, {}, 'cert_invalid', /has no principal/],
     [
       { principals: ['agt-operator'] },
       { principals: ['atm-fleet-mesh'] },
       'cert_wrong_principal',
-      /^the certificate carries \[agt-operator\], the server wants \[atm-fleet-mesh\]$/,
+      /^the certificate has the principals \[agt-operator\], required are \[atm-fleet-mesh\]$/,
     ],
     [
       { principals: ['a', 'b\u001b[31m'] },
       { principals: ['a', 'c'] },
       'cert_wrong_principal',
-      /^the certificate carries \[a, b\uFFFD\[31m\], the server wants \[a, c\]$/,
+      /^the certificate has the principals \[a, b\uFFFD\[31m\], required are \[a, c\]$/,
     ],
-    [{ extensions: [] }, {}, 'cert_invalid', /does not carry permit-port-forwarding/],
-    [{ extensions: [['permit-pty', flag]] }, {}, 'cert_invalid', /does not carry permit-port-forwarding/],
+    [{ extensions: [] }, {}, 'cert_invalid', /lacks permit-port-forwarding/],
+    [{ extensions: [['permit-pty', flag]] }, {}, 'cert_invalid', /lacks permit-port-forwarding/],
     [{ criticalOptions: [['weird@example', flag]] }, {}, 'cert_invalid', /critical option weird@example/],
     [{ criticalOptions: [['verify-required', flag]] }, {}, 'cert_invalid', /verify-required/],
-  ])('%#', (fields, expected, code, message) => {
+  ])('has a sentence of its own: %#', (fields, expected, code, message) => {
     const error = check(fields, expected);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(error?.hint).toMatch(/\.$/);
   });
 
-  test('nothing that a certificate says is believed before its signature', () => {
+  test('of the signature comes before all faults of the content', () => {
     const forged = { ca: { ...other, blob: goodFields.ca.blob }, validBefore: validAfter + 10n, principals: [] };
     expect(check(forged)?.message).toContain('signature');
   });
 });
 
-describe('time', () => {
+describe('the time of a certificate', () => {
   const at = (seconds: bigint) => check({}, {}, Number(seconds) * 1000)?.code;
 
-  test('the CA may be ahead by a minute, and the end is the end', () => {
+  test('may begin a minute ahead of our clock, and ends when it ends', () => {
     expect(at(validAfter - 61n)).toBe('cert_not_yet_valid');
     expect(at(validAfter - 60n)).toBeUndefined();
     expect(at(validBefore - 1n)).toBeUndefined();
     expect(at(validBefore)).toBe('cert_expired');
   });
 
-  test('both say what time it is here', () => {
+  test('is compared in the message with the clock of this node', () => {
     const early = check({}, {}, Date.parse('2023-11-14T22:00:00Z'));
     expect(early?.message).toContain('2023-11-14T22:13:20.000Z');
-    expect(early?.hint).toMatch(/It is 2023-11-14T22:00:00.000Z on this node.*mend the clock/);
+    expect(early?.hint).toMatch(/this node says 2023-11-14T22:00:00.000Z.*fix the clock/);
     const late = check({}, {}, Date.parse('2023-11-15T00:00:00Z'));
     expect(late?.message).toContain('expired at 2023-11-14T23:13:20.000Z');
     expect(late?.hint).toContain('2023-11-15T00:00:00.000Z');
   });
 
-  test('whatever the times are, what passes is valid now, give or take the minute', () => {
+  test('passes only when the certificate is valid now, give or take the minute', () => {
     const uint64 = fc.oneof(
       fc.bigInt({ min: 0n, max: FOREVER }),
       fc.bigInt({ min: 1_600_000_000n, max: 1_800_000_000n }),

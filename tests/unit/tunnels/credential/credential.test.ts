@@ -18,7 +18,7 @@ afterEach(() => rm(directory, { recursive: true }));
 const never = new AbortController().signal;
 const agentActor = { key: { kind: 'agent' } } as const;
 
-test('a key file becomes one publickey method and nothing else', async () => {
+test('offers a key file as one publickey method and nothing else', async () => {
   const path = join(directory, 'key');
   await writeFile(path, generatedKey().private, { mode: 0o600 });
   const credential = await loadCredential({ key: { kind: 'file', path, passphraseFile: undefined } }, {}, never);
@@ -28,7 +28,7 @@ test('a key file becomes one publickey method and nothing else', async () => {
   ]);
 });
 
-test('an agent that does not answer as one, or holds nothing, says so before anybody is dialled', async () => {
+test('rejects an agent that does not answer, or holds no key, before any dial', async () => {
   const socket = join(directory, 'agent');
   const mute = createServer((peer) => peer.destroy()).listen(socket);
   const load = () => loadCredential(agentActor, { SSH_AUTH_SOCK: socket }, never);
@@ -42,7 +42,7 @@ test('an agent that does not answer as one, or holds nothing, says so before any
   empty.close();
 });
 
-test('an agent becomes one agent method and nothing else', async () => {
+test('offers an agent as one agent method and nothing else', async () => {
   const socket = join(directory, 'agent');
   const server = agentWith([signingKey().blob]).listen(socket);
   try {
@@ -61,7 +61,7 @@ test.each([
   ['empty', { SSH_AUTH_SOCK: '' }, /SSH_AUTH_SOCK is not set/],
   ['gone', { SSH_AUTH_SOCK: '/nonexistent/agent' }, /cannot be reached/],
   ['no socket', { SSH_AUTH_SOCK: '/dev/null' }, /not a socket/],
-])('an agent whose socket is %s is key_unreadable', async (_, env, message) => {
+])('rejects an agent whose socket is %s with key_unreadable', async (_, env, message) => {
   await expect(loadCredential(agentActor, env, never)).rejects.toMatchObject({
     code: 'key_unreadable',
     message: expect.stringMatching(message),

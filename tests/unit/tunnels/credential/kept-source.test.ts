@@ -41,24 +41,24 @@ const kept = (validForS: number) => {
 const nothing = { kept: async () => undefined };
 
 describe(keptSource, () => {
-  test('offers the certificate that the daemon has kept', async () => {
+  test('offers the certificate that the daemon has saved', async () => {
     const { facts } = await keptSource(actor, kept(600), {}).current(NEED);
     expect(facts).toMatchObject({ type: 'certificate', standIn: undefined });
   });
 
-  test('says of one that is no use who would renew it', async () => {
+  test('says who renews a saved certificate that cannot be used', async () => {
     await expect(keptSource(actor, kept(-60), {}).current(NEED)).rejects.toMatchObject({
       code: 'cert_expired',
-      message: expect.stringMatching(/^the certificate that is kept is no use: the certificate expired/),
+      message: expect.stringMatching(/^the saved certificate cannot be used: the certificate expired/),
       hint: expect.stringContaining('fleet-mesh why'),
     });
   });
 
-  test('offers the fallback in the place of none, as the daemon does, and why', async () => {
+  test('offers the fallback, with the reason, when no certificate is saved', async () => {
     const fallback = { key, exception: 'documented' };
     const { facts } = await keptSource({ ...actor, fallback }, nothing, {}).current(NEED);
     expect(facts.type).toBe('static_key');
-    expect(facts.standIn?.message).toMatch(/^static key under exception documented: no certificate of .* is kept$/);
+    expect(facts.standIn?.message).toMatch(/^static key under exception documented: no certificate of .* is saved$/);
   });
 
   describe('with a trial', () => {
@@ -67,7 +67,7 @@ describe(keptSource, () => {
       return { made, of: (lies: Pick<Issuer, 'kept'>) => keptSource(actor, lies, {}, made) };
     };
 
-    test('has one made where none is kept, and only one', async () => {
+    test('makes one certificate when none is saved, and only one', async () => {
       const { made, of } = trial(600);
       const source = of(nothing);
       const both = await Promise.all([source.current(NEED), source.current(NEED)]);
@@ -75,7 +75,7 @@ describe(keptSource, () => {
       expect(made).toHaveBeenCalledTimes(1);
     });
 
-    test('has one made where the one that is kept is no use, and none where it is', async () => {
+    test('makes a certificate when the saved one cannot be used, and none when it can', async () => {
       const { made, of } = trial(600);
       expect((await of(kept(-60)).current(NEED)).facts.type).toBe('certificate');
       expect(made).toHaveBeenCalledTimes(1);
@@ -83,7 +83,7 @@ describe(keptSource, () => {
       expect(made).toHaveBeenCalledTimes(1);
     });
 
-    test('says what is wrong with what was made', async () => {
+    test('says what is wrong with the certificate of the trial', async () => {
       await expect(trial(-60).of(nothing).current(NEED)).rejects.toMatchObject({ code: 'cert_expired' });
     });
   });

@@ -17,7 +17,7 @@ afterEach(() => temp[Symbol.dispose]());
 const offer = (demands = {}) =>
   offerKey({ key: { kind: 'agent' }, ...demands }, 1, undefined, { SSH_AUTH_SOCK: socket });
 
-test('an agent with another certificate is another credential, and the order is none', async () => {
+test('takes another certificate in an agent for another credential, but not another order', async () => {
   const forever = { validBefore: goodFields.validBefore * 2n };
   const [one, two] = [buildCertificate(forever), buildCertificate({ ...forever, serial: 2n })];
   const held = [one];
@@ -32,7 +32,7 @@ test('an agent with another certificate is another credential, and the order is 
   server.close();
 });
 
-test('what an actor demands of its certificate holds in an agent, and its rejection speaks of certificates', async () => {
+test('holds an agent to the demands of the actor, and names certificates in the hint of a rejection', async () => {
   const server = agentWith([signingKey().blob]).listen(socket);
   await once(server, 'listening');
   expect((await offer()).ifRejected).toContain('TrustedUserCAKeys');

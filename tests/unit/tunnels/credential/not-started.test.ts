@@ -7,7 +7,7 @@ test.each([
   ['./absent.sh', /taken from \/\.$/],
   ['/absent.sh', /^Install it there\.$/],
   ['absent.sh', /the PATH of a service/],
-])('a program that is missing, given as %s, is looked for where it was', async (program, remedy) => {
+])('says where a missing program, given as %s, was looked for', async (program, remedy) => {
   const { hint } = await notStarted(absent, program, '/', { PATH: '/nowhere' });
   expect(hint).toMatch(remedy);
 });

@@ -19,7 +19,7 @@ describe(lastLineRedacted, () => {
     ['CA SHA256:2wFd7mPZg5rQxYyJmQz3oLw2zJtq9k3h8m1o5n7u0Zk is unknown', undefined],
     ['\u001B[31mred\u001B[0m\u202E', '\uFFFD[31mred\uFFFD[0m\uFFFD'],
     ['\0\0\0\0ab\0\0\0', '\uFFFDab\uFFFD'],
-  ])('leaves what helps: %j', (output, line) => {
+  ])('leaves words that help: %j', (output, line) => {
     expect(lastLineRedacted(output)).toBe(line ?? output);
   });
 
@@ -47,11 +47,11 @@ describe(lastLineRedacted, () => {
     [`cut\nshort\n-----END OPENSSH PRIVATE KEY-----\n`, '[redacted]'],
     ['-----BEGIN OPENSSH PRIVATE KEY-----\nshort', '[redacted]'],
     [`key -----BEGIN EC PRIVATE KEY-----\\nshort\\n-----END EC PRIVATE KEY----- bad`, 'key [redacted] bad'],
-  ])('takes away what looks like a secret: %j', (output, line) => {
+  ])('redacts a likely secret: %j', (output, line) => {
     expect(lastLineRedacted(output)).toBe(line);
   });
 
-  it('lets no random run through, wherever it stands, and is short and one line', () => {
+  it('lets no random run of characters through, and returns one short line', () => {
     const secrets = fc.uint8Array({ minLength: 24, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const encodings = fc.constantFrom('base64', 'base64url', 'hex');
     fc.assert(

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { certificateRejectedHint } from '../../../../src/tunnels/credential/rejected-hint.ts';
 import { parseCertificateBlob } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { restrictions } from '../../../../src/tunnels/ssh/certificate/certificate-options.ts';
 import { wireString } from '../../../../src/tunnels/ssh/wire.ts';
 import { buildCertificate } from '../../../support/certificates/built-certificate.ts';
 
@@ -25,12 +24,5 @@ describe(certificateRejectedHint, () => {
 
   test('speaks of source-address where there is one', () => {
     expect(certificateRejectedHint(restricted)).toContain('192.0.2.0/24 (source-address)');
-  });
-});
-
-describe(restrictions, () => {
-  test('tells of each, but not what is forced', () => {
-    expect(restrictions(plain)).toEqual([]);
-    expect(restrictions(restricted)).toEqual(['force-command', 'source-address=192.0.2.0/24']);
   });
 });

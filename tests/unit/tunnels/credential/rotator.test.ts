@@ -4,20 +4,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { ActorConfig } from '../../../../src/config/config.ts';
-import type { Issued, Issuer } from '../../../../src/tunnels/credential/issuer.ts';
 import { NeedRecord } from '../../../../src/tunnels/credential/need-record.ts';
 import type { Need } from '../../../../src/tunnels/credential/offer.ts';
 import { Rotator } from '../../../../src/tunnels/credential/rotator.ts';
-import { type Certificate, parseCertificate } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
-import type { PrivateKey } from '../../../../src/tunnels/ssh/private-key.ts';
+import type { Certificate } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
 import { wireString } from '../../../../src/tunnels/ssh/wire.ts';
-import { buildCertificate, type CertificateFields, lineOf } from '../../../support/certificates/built-certificate.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
+import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
 import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 
 const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
 /** Reading a file takes real time, which the fake clock knows nothing of: as much as so many other looks at the disk. */
@@ -26,52 +23,6 @@ const settle = async () => {
   for (let look = 0; look < 5; look++) await stat(temp.path);
   await new Promise<void>((resolve) => really(resolve, 1));
 };
-
-/** A CA of which the test decides everything. */
-class FakeIssuer implements Issuer {
-  runs = 0;
-  /** From now, in milliseconds. */
-  validFor: readonly [number, number] = [0, HOUR];
-  failure: TunnelError | undefined;
-  hangs = false;
-  keeping: TunnelError | undefined;
-  before: Certificate | undefined;
-  unreadable: TunnelError | undefined;
-  saved: Certificate | undefined;
-  criticalOptions: CertificateFields['criticalOptions'] = [];
-
-  async issue(_: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
-    this.runs++;
-    if (this.hangs)
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
-    if (this.failure) throw this.failure;
-    const certificate = this.certify(key.key.getPublicSSH());
-    return {
-      certificate,
-      save: async () => {
-        if (this.keeping) throw this.keeping;
-        this.saved = certificate;
-      },
-    };
-  }
-
-  async kept(): Promise<Certificate | undefined> {
-    if (this.unreadable) throw this.unreadable;
-    return this.before;
-  }
-
-  certify(subject: Buffer, [from, to] = this.validFor): Certificate {
-    const at = (ms: number) => BigInt(Math.round((Date.now() + ms) / 1000));
-    const fields = {
-      subject,
-      serial: BigInt(this.runs),
-      validAfter: at(from),
-      validBefore: at(to),
-      criticalOptions: this.criticalOptions,
-    };
-    return parseCertificate(lineOf(buildCertificate(fields)));
-  }
-}
 
 let temp: TempDir;
 let issuer: FakeIssuer;
@@ -148,7 +99,7 @@ afterEach(async () => {
   temp[Symbol.dispose]();
 });
 
-test('an agent is held to another principal at once, and replaced for nothing else that speaks of certificates', () => {
+test('replaces the sessions of an agent when its principals change, and for no other setting of certificates', () => {
   make({ key: { kind: 'agent' }, certCommand: undefined });
   rotator.reconfigure({ ...actor, renewAfter: 0.9 });
   expect(versions).toEqual([]);
@@ -157,7 +108,7 @@ test('an agent is held to another principal at once, and replaced for nothing el
 });
 
 describe('a certificate', () => {
-  test('that a server rejects has another remedy than a key, and its status tells how it is restricted', async () => {
+  test('has its own hint for a rejection, and its restrictions in the status', async () => {
     make();
     issuer.criticalOptions = [['source-address', wireString('192.0.2.0/24')]];
     const { ifRejected } = await rotator.current(NEED);
@@ -165,15 +116,7 @@ describe('a certificate', () => {
     expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
   });
 
-  test('is asked for once by all who want the first', async () => {
-    make();
-    expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
-    expect(issuer.saved?.serial).toBe(1n);
-    expect(versions).toEqual([2]);
-    expect(rotator.status()).toMatchObject({ type: 'certificate', serial: '1', renewal: { state: 'ok' } });
-  });
-
-  test('is renewed at half its life, and the news is told', async () => {
+  test('is renewed at half its life, with a new version', async () => {
     make();
     await serial();
     await pass(29 * MINUTE, MINUTE);
@@ -184,7 +127,7 @@ describe('a certificate', () => {
     expect((await rotator.current(NEED)).facts.version).toBe(3);
   });
 
-  test('that works is kept while the CA is down, to its end, and its end is told', async () => {
+  test('stays in use until it expires while the CA is down, and the status says so', async () => {
     make();
     await serial();
     issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
@@ -209,7 +152,7 @@ describe('a certificate', () => {
   test.each([
     ['ahead', [10 * MINUTE, 70 * MINUTE], 'cert_not_yet_valid'],
     ['behind', [-70 * MINUTE, -10 * MINUTE], 'cert_expired'],
-  ] as const)('of a CA whose clock is %s is refused, and the one in use kept', async (_, validFor, expected) => {
+  ] as const)('is refused when the clock of the CA is %s, and the one in use stays', async (_, validFor, expected) => {
     make();
     await serial();
     issuer.validFor = validFor;
@@ -220,14 +163,7 @@ describe('a certificate', () => {
     expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
   });
 
-  test('that a CA dates back is no reason to ask again at once', async () => {
-    issuer.validFor = [-2 * MINUTE, 7_000];
-    make();
-    for (let i = 0; i < 5; i++) await serial();
-    expect(issuer.runs).toBe(1);
-  });
-
-  test('that ends during the login is replaced first, but a command that hangs is not waited for to its end', async () => {
+  test('is replaced before a login that it would not outlive, unless the command hangs', async () => {
     issuer.validFor = [0, MINUTE];
     make({ renewAfter: 0.99 });
     await serial();
@@ -240,14 +176,7 @@ describe('a certificate', () => {
     expect(await current).toBe(2);
   });
 
-  test('that cannot be kept is used all the same', async () => {
-    issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
-    make();
-    expect(await serial()).toBe(1);
-    expect(rotator.status().renewal).toMatchObject({ state: 'ok', last_error: { code: 'state_dir_unusable' } });
-  });
-
-  test('is the same again: nothing is replaced', async () => {
+  test('replaces no session when the command gives the same one again', async () => {
     make();
     await serial();
     const same = issuer.saved as Certificate;
@@ -260,14 +189,14 @@ describe('a certificate', () => {
   });
 });
 
-describe('what an earlier run has kept', () => {
+describe('a saved certificate', () => {
   const keyBlob = async () => {
     const { credential } = await make({ certCommand: undefined }).current(NEED);
     await rotator.stop();
     return credential.type === 'static_key' ? credential.key.getPublicSSH() : Buffer.alloc(0);
   };
 
-  test('is used without asking anybody', async () => {
+  test('is used until its renewal without a run of the command', async () => {
     issuer.before = issuer.certify(await keyBlob(), [-30 * MINUTE, 30 * MINUTE]);
     make();
     expect(await serial()).toBe(0);
@@ -276,59 +205,16 @@ describe('what an earlier run has kept', () => {
     await pass(2 * MINUTE, 5_000);
     expect(issuer.runs).toBe(1);
   });
-
-  test.each(['expired', 'unreadable', 'of another key'])('is no use: %s', async (what) => {
-    if (what === 'expired') issuer.before = issuer.certify(await keyBlob(), [-HOUR, -MINUTE]);
-    if (what === 'of another key') issuer.before = parseCertificate(lineOf(buildCertificate()));
-    if (what === 'unreadable') issuer.unreadable = new TunnelError('state_dir_unusable', 'permission denied');
-    make();
-    expect(await serial()).toBe(1);
-  });
-});
-
-describe('a certificate that a server rejects', () => {
-  test('is replaced once before its time, and not again for a while', async () => {
-    make();
-    const { facts } = await rotator.current(NEED);
-    expect(await serial({ refused: [facts.id] })).toBe(2);
-    const second = await rotator.current(NEED);
-    expect(await serial({ refused: [facts.id, second.facts.id] })).toBe(2);
-    expect(issuer.runs).toBe(2);
-  });
-
-  test('gives way to the fallback, unless the link serves without', async () => {
-    const path = writeKey('fallback');
-    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
-    const first = await rotator.current(NEED);
-    const second = await rotator.current({ ...NEED, refused: [first.facts.id] });
-    const refused = [first.facts.id, second.facts.id];
-    expect(await serial({ refused, serving: true })).toBe(2);
-    const stand = await rotator.current({ ...NEED, refused });
-    expect(stand.facts).toMatchObject({ type: 'static_key', standIn: { code: 'auth_rejected' } });
-    expect(stand.facts.standIn?.message).toContain('documented');
-  });
 });
 
 describe('the fallback', () => {
-  test('that cannot be used says so after what it was wanted for', async () => {
-    const path = join(temp.path, 'absent');
-    issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
-    make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
-    await expect(rotator.current(NEED)).rejects.toMatchObject({
-      code: 'key_unreadable',
-      message: expect.stringMatching(
-        /^no route to the CA; nor can the fallback be used: private key .* does not exist$/,
-      ),
-    });
-  });
-
   beforeEach(() => {
     const path = writeKey('fallback');
     issuer.failure = new TunnelError('cert_command_failed', 'away');
     make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
   });
 
-  test('stands in while there is no certificate, and ends by itself', async () => {
+  test('is offered while there is no certificate, and ends by itself', async () => {
     const { facts } = await rotator.current(NEED);
     expect(facts).toMatchObject({ type: 'static_key', standIn: { code: 'cert_command_failed' } });
     expect(rotator.status()).toMatchObject({ type: 'static_key', static_key: { removable: false } });
@@ -340,14 +226,14 @@ describe('the fallback', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('is not waited for by a command that hangs, once that has failed', async () => {
+  test('is offered at once while the command hangs after a failure', async () => {
     await rotator.current(NEED);
     issuer.hangs = true;
     await pass(31_000);
     expect(await serial()).toBe('static_key');
   });
 
-  test('can go once a certificate was issued after it was last needed, also after a restart', async () => {
+  test('can be removed when a certificate is newer than its last use, also after a restart', async () => {
     await rotator.current(NEED);
     issuer.failure = undefined;
     await pass(35_000);
@@ -365,7 +251,7 @@ describe('the fallback', () => {
 });
 
 describe('a key without a certificate', () => {
-  test('that is replaced on disk is news', async () => {
+  test('gets a new version when it is replaced on disk', async () => {
     make({ certCommand: undefined });
     const before = await rotator.current(NEED);
     writeKey();
@@ -375,7 +261,7 @@ describe('a key without a certificate', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('that is gone for a moment is none', async () => {
+  test('keeps its version while its file is empty for a moment', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
@@ -385,8 +271,8 @@ describe('a key without a certificate', () => {
   });
 });
 
-describe('on command', () => {
-  test('a certificate is obtained whatever the time, and a failure is told', async () => {
+describe('rotate', () => {
+  test('obtains a certificate whatever the time, and rejects when that fails', async () => {
     make();
     await serial();
     await rotator.rotate();
@@ -396,7 +282,7 @@ describe('on command', () => {
     expect(await serial()).toBe(2);
   });
 
-  test('the same key is taken up anew', async () => {
+  test('gives the same key a new version', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     await rotator.rotate();
@@ -405,7 +291,7 @@ describe('on command', () => {
 });
 
 describe('a reload', () => {
-  test('of renew_after replaces nothing', async () => {
+  test('replaces no session when renew_after changes', async () => {
     make();
     await serial();
     rotator.reconfigure({ ...actor, renewAfter: 0.9 });
@@ -414,14 +300,7 @@ describe('a reload', () => {
     expect(versions).toEqual([2]);
   });
 
-  test('that asks for another principal has the certificate replaced', async () => {
-    make();
-    await serial();
-    rotator.reconfigure({ ...actor, principals: ['somebody-else'] });
-    expect(await code(serial())).toBe('cert_wrong_principal');
-  });
-
-  test('that brings a cert_command obtains the first certificate by itself', async () => {
+  test('obtains the first certificate by itself when it brings a cert_command', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     rotator.reconfigure({ ...actor, certCommand: { argv: ['sign'], timeoutMs: 30_000, workingDirectory: '/' } });

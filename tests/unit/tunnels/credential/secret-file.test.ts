@@ -9,19 +9,22 @@ test.each([
   ['ours', 0o600, US],
   ['ours, read-only as systemd gives it', 0o400, US],
   ["root's", 0o400, 0],
-])('%s may be used', (_, mode, uid) => {
+])('accepts %s', (_, mode, uid) => {
   expect(check(mode, uid, 1000)).toBeUndefined();
 });
 
-test.each([0o640, 0o604, 0o620, 0o610, 0o601, 0o666])('mode %o is refused with the command that mends it', (mode) => {
-  expect(check(mode, US, 1000)).toMatchObject({
-    code: 'key_permissions',
-    message: expect.stringContaining(`mode 0${mode.toString(8)}`),
-    hint: expect.stringContaining('chmod 600 /run/credentials/u.service/key'),
-  });
-});
+test.each([0o640, 0o604, 0o620, 0o610, 0o601, 0o666])(
+  'refuses mode %o, and names the command that fixes it',
+  (mode) => {
+    expect(check(mode, US, 1000)).toMatchObject({
+      code: 'key_permissions',
+      message: expect.stringContaining(`mode 0${mode.toString(8)}`),
+      hint: expect.stringContaining('chmod 600 /run/credentials/u.service/key'),
+    });
+  },
+);
 
-test('the file of another user is refused', () => {
+test('refuses the file of another user', () => {
   expect(check(0o600, 1001, 1001)).toMatchObject({
     code: 'key_permissions',
     message: expect.stringContaining('uid 1001'),

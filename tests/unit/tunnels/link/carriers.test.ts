@@ -6,14 +6,14 @@ import { Roster } from '../../../../src/tunnels/link/roster.ts';
 import type { Held } from '../../../../src/tunnels/link/session.ts';
 import { credentialFacts, FakeSession } from '../../../support/fakes/fake-link.ts';
 
-const credential = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
+const facts = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
 const X = { kind: 'tcp', host: 'x', port: 22 } as const;
 const Y = { kind: 'tcp', host: 'y', port: 22 } as const;
 
 /** `on` names for each channel the target and the session under it, in the order of their making. */
 function carrying(sessions: number, on: readonly (readonly [typeof X | typeof Y, number])[]) {
   const roster = new Roster();
-  const held = Array.from({ length: sessions }, () => roster.add(new FakeSession(), credential, roster.generation));
+  const held = Array.from({ length: sessions }, () => roster.add(new FakeSession(), facts, roster.generation));
   const carriers = new Carriers(roster);
   const all = on.map(([target, index]) => {
     const channel = { stream: new PassThrough(), onLost() {}, close() {} } as unknown as Channel;

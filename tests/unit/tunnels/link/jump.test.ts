@@ -32,12 +32,12 @@ describe(carryError, () => {
 });
 
 describe('the session that carries another', () => {
-  const credential = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
+  const facts = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
   const load = (all: number) => ({ toTarget: 0, all });
   const rosterOf = (count: number) => {
     const roster = new Roster();
     const sessions = Array.from({ length: count }, () => new FakeSession());
-    const held = sessions.map((session) => roster.add(session, credential, roster.generation));
+    const held = sessions.map((session) => roster.add(session, facts, roster.generation));
     return { roster, sessions, held };
   };
 
@@ -68,7 +68,7 @@ describe('the session that carries another', () => {
     const { roster, held } = rosterOf(1);
     roster.nextGeneration();
     expect(roster.chooseCarrier(() => load(0))).toBe(held[0]);
-    const fresh = roster.add(new FakeSession(), credential, roster.generation);
+    const fresh = roster.add(new FakeSession(), facts, roster.generation);
     roster.shed(1, 0);
     expect(roster.chooseCarrier((each) => load(each === fresh ? 5 : 0))).toBe(fresh);
     Object.assign(fresh.session, { usable: false });
@@ -86,7 +86,7 @@ describe('the session that carries another', () => {
       check() {},
     };
     const route = { kind: 'jump', host: 'b', carrier, another: async () => carrier } as const;
-    const held = roster.add(new FakeSession(), credential, roster.generation, route);
+    const held = roster.add(new FakeSession(), facts, roster.generation, route);
     expect(roster.current).toEqual([held]);
     leaving = true;
     expect(roster.current).toEqual([]);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
-import { probeTcp } from '../../../../src/tunnels/probe/tcp.ts';
+import { runCheck } from '../../../../src/tunnels/probe/check.ts';
 import { throughChannel } from '../../../../src/tunnels/probe/through-channel.ts';
 import { SocketChannelSource } from '../../../support/fakes/socket-channel-source.ts';
 import { TcpServer } from '../../../support/peers/tcp-server.ts';
@@ -11,7 +11,7 @@ const forever = () => new Promise<never>(() => {});
 test('a tcp check succeeds with the channel, and closes it', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
-  await probeTcp(source, server.address, never);
+  await runCheck({ kind: 'tcp' }, source, server.address, never);
   expect(source.asked).toEqual([{ target: server.address, originator: { address: '127.0.0.1', port: 0 } }]);
   expect(source.channels).toHaveLength(1);
   expect(source.allClosed).toBe(true);
@@ -20,7 +20,9 @@ test('a tcp check succeeds with the channel, and closes it', async () => {
 test("the source's refusal is passed on as it is", async () => {
   const source = new SocketChannelSource();
   source.refusal = new TunnelError('target_refused', 'refused');
-  await expect(probeTcp(source, { kind: 'tcp', host: '127.0.0.1', port: 1 }, never)).rejects.toBe(source.refusal);
+  await expect(runCheck({ kind: 'tcp' }, source, { kind: 'tcp', host: '127.0.0.1', port: 1 }, never)).rejects.toBe(
+    source.refusal,
+  );
 });
 
 test('a check that fails closes its channel', async () => {
@@ -51,7 +53,7 @@ test('a channel that opens after the deadline is closed', async () => {
   const source = new SocketChannelSource();
   const { open } = gateOf(source);
   const controller = new AbortController();
-  const check = probeTcp(source, server.address, controller.signal);
+  const check = runCheck({ kind: 'tcp' }, source, server.address, controller.signal);
   controller.abort(new Error('deadline'));
   await expect(check).rejects.toThrow('deadline');
   open();
@@ -73,7 +75,7 @@ test('a session lost during the check is not the end of a stream', async () => {
 test('an error of the stream after the check is nobody else’s', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
-  await probeTcp(source, server.address, never);
+  await runCheck({ kind: 'tcp' }, source, server.address, never);
   expect(() => source.channels[0]?.stream.emit('error', new Error('late'))).not.toThrow();
 });
 

@@ -10,7 +10,7 @@ test('offers nothing weak and never compression', () => {
   expect([kex, cipher, hmac].flat().join(' ')).not.toMatch(/sha1|cbc|md5|3des|arcfour|group1-|group14/);
 });
 
-test('every name is one that this ssh2 knows', () => {
+test('offers only names that this ssh2 knows', () => {
   // The constructor of a server checks its lists as connect() does, without a network.
   const { private: key } = generatedKey();
   const { kex, cipher, hmac, compress } = offer(['ssh-ed25519']);

@@ -24,7 +24,7 @@ const sink = () =>
     readable: new PassThrough(),
   });
 
-it('holds every governed stream back while the transport is full, and says so when it is not any more', async () => {
+it('holds every governed stream back while the transport is full, and emits drain afterwards', async () => {
   const transport = new Stalling();
   const backlog = new Backlog(transport);
   const streams = [sink(), sink()];

@@ -12,7 +12,7 @@ const plain: HandshakeEnd = {
   error: undefined,
   greeting: '',
   username: 'tegwick',
-  credential: 'a key',
+  offered: 'a key',
   ifRejected: undefined,
 };
 
@@ -102,7 +102,7 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
   ],
 ];
 
-test.each(table)('%s', (_, end, code, says) => {
+test.each(table)('names a failed handshake: %s', (_, end, code, says) => {
   const error = explainHandshake({ ...plain, ...end });
   expect(error.code).toBe(code);
   expect(error.message).toMatch(says);
@@ -110,22 +110,22 @@ test.each(table)('%s', (_, end, code, says) => {
   expect(error.cause).toBe(end.error);
 });
 
-test('a rejected credential brings its own remedy', () => {
+test('gives a rejected credential its own hint', () => {
   const end = { ...plain, step: 'auth', error: ssh2Error('client-authentication') } as const;
   expect(explainHandshake({ ...end, ifRejected: 'Compare the CA.' }).hint).toBe('Compare the CA.');
   expect(explainHandshake(end).hint).toContain('authorized_keys');
 });
 
-describe('our own verdict on the host key', () => {
-  test('comes first, whatever ssh2 makes of it', () => {
+describe('the verdict on the host key', () => {
+  test('comes before the error that ssh2 reports', () => {
     const hostKey = new TunnelError('host_key_changed', 'changed');
     const error = ssh2Error('handshake', 'Host denied (verification failed)');
     expect(explainHandshake({ ...plain, step: 'kex', hostKey, error, timedOut: true })).toBe(hostKey);
   });
 });
 
-describe('what a stranger says', () => {
-  test('reaches no terminal unfiltered, and not at any length', () => {
+describe('the greeting of another service', () => {
+  test('is filtered and shortened for terminals', () => {
     const { message } = explainHandshake({ ...plain, greeting: `\x1b[2J\u0007evil\r\n${'x'.repeat(5_000)}` });
     expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(message.length).toBeLessThan(250);

@@ -1,46 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Keepalive, type KeepaliveOptions } from '../../../../src/tunnels/ssh/keepalive.ts';
-
-/** A connection whose counters the test moves, and whose peer answers after `rttMs`, or never. */
-class FakeConnection {
-  received = 0;
-  flushed = 0;
-  backlog = 0;
-  rttMs: number | undefined = 1;
-  requests = 0;
-  lostAt: number | undefined;
-  silentMs: number | undefined;
-  lostHow: string | undefined;
-  /** A process that was stopped finds the clock further on than its timers. */
-  stoppedMs = 0;
-  readonly keepalive: Keepalive;
-
-  constructor(options: KeepaliveOptions) {
-    this.keepalive = new Keepalive(options, {
-      lifesigns: () => ({ received: this.received, flushed: this.flushed, backlog: this.backlog }),
-      request: (onReply) => {
-        this.requests++;
-        const asked = this.rttMs;
-        if (asked === undefined) return;
-        setTimeout(() => {
-          this.received += 28;
-          onReply();
-        }, asked);
-      },
-      onLost: (sinceMs, how) => {
-        this.lostAt = this.now();
-        this.silentMs = sinceMs;
-        this.lostHow = how;
-      },
-      now: () => this.now(),
-    });
-  }
-
-  now(): number {
-    return performance.now() + this.stoppedMs;
-  }
-}
+import type { KeepaliveOptions } from '../../../../src/tunnels/ssh/keepalive.ts';
+import { FakeConnection } from '../../../support/fakes/fake-connection.ts';
 
 const every5s = { everyMs: 5_000, lostAfter: 3 };
 let connection: FakeConnection;
@@ -94,7 +55,7 @@ describe('a peer that answers', () => {
 });
 
 describe('a peer that falls silent', () => {
-  test('is given up within every × lost_after of its last byte, and not long before', async () => {
+  test('is given up within every × lost_after after its last byte, and not long before', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 7 }),
@@ -150,13 +111,13 @@ describe('a peer that falls silent', () => {
   });
 });
 
-describe('other signs of life', () => {
+describe('a sign of life', () => {
   beforeEach(async () => {
     connect();
     await silence();
   });
 
-  test('traffic without replies for minutes: they queue behind bulk data', async () => {
+  test('is traffic without replies, for minutes: replies queue behind bulk data', async () => {
     connection.rttMs = 200_000;
     for (let i = 0; i < 3_600; i++) {
       await pass(1_000);
@@ -168,7 +129,7 @@ describe('other signs of life', () => {
     await pass(200_000);
   });
 
-  test('a full send queue that goes on draining', async () => {
+  test('is a full send queue that goes on draining', async () => {
     connection.backlog = 2_000_000;
     for (let i = 0; i < 60; i++) {
       await pass(1_000);
@@ -177,13 +138,13 @@ describe('other signs of life', () => {
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('but not a full one that is stuck', async () => {
+  test('is not a full send queue that is stuck', async () => {
     connection.backlog = 2_000_000;
     await pass(15_000);
     expect(connection.lostAt).toBeDefined();
   });
 
-  test('nor writes that the kernel takes while its buffer has room: nobody has answered them', async () => {
+  test('is not a write that only the kernel took into its buffer', async () => {
     for (let i = 0; i < 15; i++) {
       await pass(1_000);
       connection.flushed += 1_000;
@@ -191,7 +152,7 @@ describe('other signs of life', () => {
     expect(connection.lostAt).toBeDefined();
   });
 
-  test('a process that was stopped blames itself: the peer gets its time anew', async () => {
+  test('is not demanded for the time that this process was stopped', async () => {
     connection.stoppedMs = 3_600_000;
     await pass(10_000);
     expect(connection.lostAt).toBeUndefined();
@@ -200,7 +161,7 @@ describe('other signs of life', () => {
   });
 });
 
-describe('a peer that sends but does not hear us', () => {
+describe('a peer that sends, but does not hear us,', () => {
   /** Some bytes every second, for so long. */
   const trickle = async (seconds: number, bytes = 50) => {
     for (let i = 0; i < seconds && connection.lostAt === undefined; i++) {
@@ -240,7 +201,7 @@ describe('a peer that sends but does not hear us', () => {
     expect(connection.lostHow).toBe('deaf');
   });
 
-  test('is not one whose answers wait behind what we have sent: the kernel takes more at once than a slow link', async () => {
+  test('is told from a peer whose answers wait behind our own backlog', async () => {
     connect();
     await pass(5_500);
     // Before the next request, and before the answer to the last one: that one says nothing of these bytes.
@@ -252,7 +213,7 @@ describe('a peer that sends but does not hear us', () => {
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('is one again after it had answered', async () => {
+  test('is given up after it had answered in between', async () => {
     connect();
     await silence();
     await trickle(55);
@@ -310,7 +271,7 @@ describe('check', () => {
     },
   );
 
-  test('and lost after one interval, not after lost_after of them', async () => {
+  test('gives up a suspect after one interval, not after lost_after of them', async () => {
     await silence();
     const checkedAt = connection.now();
     connection.keepalive.check();
@@ -320,7 +281,7 @@ describe('check', () => {
     expect(connection.lostAt).toBe(checkedAt + 5_001);
   });
 
-  test('a byte that is no answer averts the loss, but leaves the suspicion: our packets may still get nowhere', async () => {
+  test('keeps the suspicion, but not the loss, when a byte comes that is no answer', async () => {
     await silence();
     connection.keepalive.check();
     await pass(1_000);
@@ -334,7 +295,7 @@ describe('check', () => {
     expect(connection.keepalive.suspect).toBe(false);
   });
 
-  test('an answer in time clears it before anybody suspects', async () => {
+  test('suspects nobody when an answer comes in time', async () => {
     await pass(50);
     connection.keepalive.check();
     await pass(300);
@@ -342,7 +303,7 @@ describe('check', () => {
   });
 });
 
-test('stop leaves no timer, not even that of a check', () => {
+test('leaves no timer after stop, not even that of a check', () => {
   connect().rttMs = undefined;
   connection.keepalive.check();
   connection.keepalive.stop();

@@ -17,7 +17,7 @@ describe(explainOpenFailure, () => {
     ['a server without Unix sockets', UNIX, failure(3, ''), 'forward_denied', 'OpenSSH'],
     ['a server without forwarding', TCP, failure(3, ''), 'forward_denied', 'direct-tcpip'],
     ['a server that has no room', TCP, failure(4, ''), 'target_unreachable', ''],
-  ])('%s', (_, target, error, code, hint) => {
+  ])('names a failure: %s', (_, target, error, code, hint) => {
     expect(explainOpenFailure(target, error)).toMatchObject({ code, hint: expect.stringContaining(hint) });
   });
 
@@ -28,7 +28,7 @@ describe(explainOpenFailure, () => {
     });
   });
 
-  it('leaves what is no answer of the server to others', () => {
+  it('returns nothing for an error that is no answer of the server', () => {
     expect(explainOpenFailure(TCP, new Error('No response from server'))).toBeUndefined();
   });
 });

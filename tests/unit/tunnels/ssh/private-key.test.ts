@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fingerprint } from '../../../../src/tunnels/ssh/fingerprint.ts';
 import { keyFormat, parsePrivateKey } from '../../../../src/tunnels/ssh/private-key.ts';
+import { fingerprint } from '../../../../src/tunnels/ssh/public-key.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
 
 test.each([
@@ -17,11 +17,11 @@ test.each([
   ['-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n', 'unknown'],
   ['<html>', 'unknown'],
   ['', 'unknown'],
-])('%j is %s', (text, format) => {
+])('takes %j for %s', (text, format) => {
   expect(keyFormat(Buffer.from(text))).toBe(format);
 });
 
-test('OpenSSH format tells by its cipher whether it is encrypted', () => {
+test('tells by the cipher whether a key in OpenSSH format is encrypted', () => {
   const clear = generatedKey();
   const sealed = generatedKey('p');
   expect(keyFormat(Buffer.from(clear.private))).toBe('private');
@@ -30,14 +30,14 @@ test('OpenSSH format tells by its cipher whether it is encrypted', () => {
   expect(parsePrivateKey(Buffer.from(sealed.private), Buffer.from('q'))).toBeUndefined();
 });
 
-test('a parsed key carries the fingerprint of its public half', () => {
+test('gives a parsed key the fingerprint of its public half', () => {
   const pair = generatedKey();
   const blob = Buffer.from(pair.public.split(' ')[1] ?? '', 'base64');
   expect(parsePrivateKey(Buffer.from(pair.private), undefined)?.fingerprint).toBe(fingerprint(blob));
   expect(parsePrivateKey(Buffer.from(pair.public), undefined)).toBeUndefined();
 });
 
-test('arbitrary and truncated bytes never throw', () => {
+test('never throws for arbitrary or truncated bytes', () => {
   const whole = Buffer.from(generatedKey().private);
   fc.assert(
     fc.property(fc.uint8Array(), fc.nat(whole.length - 40), (noise, cut) => {

@@ -24,7 +24,7 @@ describe(Resolver, () => {
     expect(questions).toEqual([]);
   });
 
-  it('asks once for all who want the same name at the same time, and anew afterwards', async () => {
+  it('asks once for all who want the same name at the same time, and again afterwards', async () => {
     const { resolver, questions } = asked();
     const both = Promise.all([resolver.resolve('a', 1_000, never), resolver.resolve('a', 1_000, never)]);
     const other = resolver.resolve('b', 1_000, never);
@@ -38,7 +38,7 @@ describe(Resolver, () => {
     expect(await again).toEqual(['192.0.2.3']);
   });
 
-  it('asks a stuck resolver no second time, and says that there was no answer', async () => {
+  it('asks a stuck resolver only once, and says that there was no answer', async () => {
     const { resolver, questions } = asked();
     for (const _ of [1, 2, 3]) {
       await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe(Resolver, () => {
     expect(questions).toHaveLength(1);
   });
 
-  it('remembers nothing where that is asked of it', async () => {
+  it('remembers nothing when told so', async () => {
     const { resolver, questions } = asked(false);
     const first = resolver.resolve('a', 1_000, never);
     questions[0]?.answer(['192.0.2.1']);
@@ -57,7 +57,7 @@ describe(Resolver, () => {
     await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
   });
 
-  it('falls back on what the name was when there is no answer, but not when the answer is no', async () => {
+  it('falls back to the last addresses without an answer, but not when the answer is no', async () => {
     const { resolver, questions } = asked();
     const first = resolver.resolve('a', 1_000, never);
     questions[0]?.answer(['192.0.2.1']);
@@ -87,6 +87,6 @@ it.each([
     ['b', 'a'],
   ],
   [['a', 'b'], ['z'], ['a', 'b']],
-])('of %j with %j in use, the order is %j', (addresses, inUse, order) => {
+])('orders %j, with %j in use, as %j', (addresses, inUse, order) => {
   expect(preferUnused(addresses, inUse)).toEqual(order);
 });

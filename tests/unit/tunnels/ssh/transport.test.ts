@@ -66,7 +66,7 @@ describe(ChannelTransport, () => {
     transport.destroy();
   });
 
-  it('is gone at once, with the reason, when the session under it is', async () => {
+  it('is gone at once, with the reason, when the session under it is gone', async () => {
     const fake = fakeChannel();
     fake.stall();
     const transport = new ChannelTransport(fake.channel, lost);
@@ -79,7 +79,7 @@ describe(ChannelTransport, () => {
     expect(fake.closed()).toBe(1);
   });
 
-  it('closes after the far end has, whatever had been read by then', async () => {
+  it('closes after the far end has closed, whether or not all was read', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     fake.stream.push('last words');

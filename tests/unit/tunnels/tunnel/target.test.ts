@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ErrorCode, TunnelError } from '../../../../src/base/errors.ts';
+import { type ErrorCode, TunnelError, TurnedAway } from '../../../../src/base/errors.ts';
 import { isVerdict, targetText } from '../../../../src/tunnels/tunnel/target.ts';
 import { rules } from '../../config/allow/rules.ts';
 
@@ -19,5 +19,10 @@ describe(isVerdict, () => {
   ])('%s: on a local tunnel %s, on a dynamic one %s', (code, local, dynamic) => {
     const error = new TunnelError(code, 'x');
     expect([isVerdict('local', error), isVerdict('dynamic', error)]).toEqual([local, dynamic]);
+  });
+
+  it('is never the error of a client that was turned away', () => {
+    const error = new TurnedAway('forward_denied', 'allow does not cover that');
+    expect([isVerdict('local', error), isVerdict('dynamic', error)]).toEqual([false, false]);
   });
 });

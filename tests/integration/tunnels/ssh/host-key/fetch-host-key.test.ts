@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dial } from '../../../../../src/tunnels/ssh/dial.ts';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
 import { fetchHostKey } from '../../../../../src/tunnels/ssh/host-key/fetch-host-key.ts';
 import { plainPacket } from '../../../../../src/tunnels/ssh/plain-packets.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { never } from '../../../../support/clients/ssh-session.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
 

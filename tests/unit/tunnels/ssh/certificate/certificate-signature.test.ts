@@ -40,7 +40,7 @@ describe.each(signers)('a %s CA with %s', (kind, algorithm) => {
     for (let time = 0; time < 20; time++) expect(verdict(buildCertificate({ ca: ca(kind), algorithm }))).toBe('valid');
   });
 
-  test('is not believed once any bit is another', () => {
+  test('is not believed when any bit differs', () => {
     const good = buildCertificate({ ca: ca(kind), algorithm });
     fc.assert(
       fc.property(fc.nat(8 * good.length - 1), (bit) => {
@@ -73,7 +73,7 @@ test.each([
     'an unknown algorithm',
     { ca: tampered(ca('ed25519'), (_, bytes) => [wireString('sig@example'), wireString(bytes)]) },
   ],
-])('%s is refused', (_, fields) => {
+])('refuses %s', (_, fields) => {
   expect(verdict(buildCertificate(fields))).toBe('unsupported');
 });
 
@@ -93,7 +93,7 @@ test.each([
     'an ECDSA signature of zeros',
     { ca: tampered(ca('nistp256'), (name) => [wireString(name), wireString(Buffer.alloc(8))]) },
   ],
-])('%s is not believed', (_, fields) => {
+])('does not believe %s', (_, fields) => {
   expect(verdict(buildCertificate(fields))).not.toBe('valid');
 });
 

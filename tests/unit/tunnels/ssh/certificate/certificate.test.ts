@@ -6,8 +6,9 @@ import {
   FOREVER,
   parseCertificate,
   parseCertificateBlob,
+  restrictions,
 } from '../../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { wireString } from '../../../../../src/tunnels/ssh/wire.ts';
 import {
   buildCertificate,
@@ -30,7 +31,7 @@ describe('one line', () => {
     ['with blank lines and spaces around', `\n\n   ${goodLine}  \n\n`],
     ['with a tab', goodLine.replace(' ', '\t')],
     ['below a comment line', `# signed by nobody\n${goodLine}\n`],
-  ])('%s is read', (_, text) => {
+  ])('is read: %s', (_, text) => {
     expect(parseCertificate(text)).toMatchObject({ line: goodLine, keyId: 'test' });
   });
 
@@ -65,7 +66,7 @@ describe('one line', () => {
     );
   });
 
-  test('nothing of a text that is no certificate gets into the error', () => {
+  test('gets no part of a wrong text into the error', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z0-9]{20}$/), (secret) => {
         const error = catchError(() => parseCertificate(`${secret}\n${secret} ${secret}`));
@@ -75,7 +76,7 @@ describe('one line', () => {
   });
 });
 
-describe('the fields', () => {
+describe('the fields of a certificate', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((each) => !each.includes('\0'));
   const options = fc
     .uniqueArray(fc.tuple(text, fc.uint8Array({ maxLength: 20 })), { selector: ([name]) => name, maxLength: 4 })
@@ -84,7 +85,7 @@ describe('the fields', () => {
   const kinds: KeyKind[] = ['ed25519', 'nistp256', 'nistp384', 'nistp521', 'rsa'];
   const subjects = kinds.map(signingKey);
 
-  test('are what was put in', () => {
+  test('are read as they were written', () => {
     const anything = fc.record({
       subject: fc.constantFrom(...subjects),
       role: fc.constantFrom(1, 2),
@@ -125,7 +126,7 @@ describe('the fields', () => {
     );
   });
 
-  test('times become dates as far as the calendar goes', () => {
+  test('become dates as far as the calendar goes', () => {
     expect(certificateTime(0n)).toEqual(new Date(0));
     expect(certificateTime(1_700_000_000n)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
     expect(certificateTime(8_640_000_000_000n)).toEqual(new Date(8.64e15));
@@ -134,7 +135,7 @@ describe('the fields', () => {
   });
 });
 
-describe('what is no certificate to the last byte', () => {
+describe('a blob that is not one certificate to the last byte', () => {
   const off = Buffer.from(signingKey('nistp256').blob);
   off[off.length - 1] = (off.at(-1) ?? 0) ^ 1;
   const ecdsa = 'ecdsa-sha2-nistp256-cert-v01@openssh.com';
@@ -176,21 +177,21 @@ describe('what is no certificate to the last byte', () => {
     expect(catchError(() => parseCertificateBlob(buildCertificate(fields))).code).toBe('cert_invalid');
   });
 
-  test('the same RSA key without a fault is read', () => {
+  test('is told from a good one with the same RSA key', () => {
     const blob = buildCertificate({ type: 'ssh-rsa-cert-v01@openssh.com', subject: rsa(Buffer.of(3), big) });
     expect(parseCertificateBlob(blob).keyBlob).toEqual(
       Buffer.concat([wireString('ssh-rsa'), mpint(Buffer.of(3)), wireString(big)]),
     );
   });
 
-  test('cut short anywhere, or with a byte more, is refused', () => {
+  test('is refused when it is cut short anywhere, or has a byte more', () => {
     for (let length = 0; length < good.length; length++) {
       expect(catchError(() => parseCertificateBlob(good.subarray(0, length))).code).toBe('cert_invalid');
     }
     expect(catchError(() => parseCertificateBlob(Buffer.concat([good, Buffer.of(0)]))).code).toBe('cert_invalid');
   });
 
-  test('any bytes and any text are refused with the same error, never with another', () => {
+  test('is refused with cert_invalid, whatever bytes or text it has', () => {
     const bytes = fc.uint8Array({ maxLength: 400 }).map((each) => Buffer.from(each));
     fc.assert(
       fc.property(bytes, (blob) => {
@@ -204,7 +205,7 @@ describe('what is no certificate to the last byte', () => {
     );
   });
 
-  test('a good one that goes on otherwise is refused, or is just what its bytes say', () => {
+  test('is refused, or read as its bytes say, when a good one is changed', () => {
     const tail = fc.tuple(fc.nat(good.length - 1), fc.uint8Array({ maxLength: 400 }));
     fc.assert(
       fc.property(tail, ([at, bytes]) => {
@@ -231,3 +232,15 @@ function outcome<T>(work: () => T): { read?: T; error?: TunnelError; code?: stri
     return { error, code: error.code };
   }
 }
+
+test('tells each restriction of a certificate, but not which command is forced', () => {
+  const criticalOptions: [string, Buffer][] = [
+    ['force-command', wireString('login --token canary')],
+    ['source-address', wireString('192.0.2.0/24')],
+  ];
+  expect(restrictions(parseCertificateBlob(buildCertificate()))).toEqual([]);
+  expect(restrictions(parseCertificateBlob(buildCertificate({ criticalOptions })))).toEqual([
+    'force-command',
+    'source-address=192.0.2.0/24',
+  ]);
+});

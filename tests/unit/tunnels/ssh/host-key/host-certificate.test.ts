@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../../../src/base/errors.ts';
 import { FOREVER, parseCertificateBlob } from '../../../../../src/tunnels/ssh/certificate/certificate.ts';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
 import { CertifiedHosts, type FetchHostKey } from '../../../../../src/tunnels/ssh/host-key/certified-host.ts';
 import {
   checkHostCertificate,
   type HostAuthorities,
 } from '../../../../../src/tunnels/ssh/host-key/host-certificate.ts';
 import type { KnownHost } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import {
   buildCertificate,
   type CertificateFields,
@@ -64,7 +64,7 @@ describe('a host certificate', () => {
       'host_cert_invalid',
       /does not verify/,
     ],
-    ['that is not valid yet', { validAfter: 1_700_000_601n }, {}, 'host_cert_invalid', /valid only from/],
+    ['that is not valid yet', { validAfter: 1_700_000_601n }, {}, 'host_cert_invalid', /not valid before/],
     ['that expired', { validBefore: 1_700_000_600n }, {}, 'host_cert_invalid', /expired at/],
     [
       'for another name',
@@ -81,12 +81,12 @@ describe('a host certificate', () => {
       'host_cert_invalid',
       /critical option/,
     ],
-  ])('%s does not', (_, fields, differently, code, message) => {
+  ])('does not vouch for its host %s', (_, fields, differently, code, message) => {
     expect(check(fields, differently)).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
 
-describe('knowing hosts by them', () => {
+describe(CertifiedHosts, () => {
   const certificate = built();
   const counted = (answer: () => Buffer | undefined): FetchHostKey & { calls: number } => {
     const fetch = Object.assign(
@@ -114,7 +114,7 @@ describe('knowing hosts by them', () => {
     });
   });
 
-  test('asks a host once, as long as what it said is good', async () => {
+  test('asks a host once, as long as its certificate is good', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     let now = nowMs;
@@ -133,7 +133,7 @@ describe('knowing hosts by them', () => {
     expect(fetch.calls).toBe(4);
   });
 
-  test('a key that is another since is a reason to ask again, not yet an alarm', async () => {
+  test('asks again, without an alarm, when the key has changed since', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     const ask = () => hosts.policy('h', trusted, fetch, () => nowMs);
@@ -147,7 +147,7 @@ describe('knowing hosts by them', () => {
     ['nothing', undefined, /presents no host certificate/],
     ['a plain key', goodFields.subject, /cannot be read/],
     ['garbage', Buffer.alloc(3), /cannot be read/],
-  ])('%s is refused as that', async (_, answer, message) => {
+  ])('refuses %s in the place of a host certificate', async (_, answer, message) => {
     await expect(
       new CertifiedHosts().policy(
         'h',

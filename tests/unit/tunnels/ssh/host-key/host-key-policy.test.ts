@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { fingerprint } from '../../../../../src/tunnels/ssh/fingerprint.ts';
 import {
   checkHostKey,
   hostKeyAlgorithms,
@@ -7,6 +6,7 @@ import {
   hostTrust,
 } from '../../../../../src/tunnels/ssh/host-key/host-key-policy.ts';
 import { parseKnownHosts } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
+import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { blobOf, keyLine } from '../key-line.ts';
 
 const ED = 'ssh-ed25519';
@@ -36,11 +36,11 @@ describe('the verdict on a key', () => {
     ['only an authority with the port, and the plain line', 2222, [plain, `@cert-authority ${portedOther}`], 'ok'],
     ['a line with a port, for port 22', 22, [ported], 'unknown'],
     ['a key revoked without the port', 2222, [ported, `@revoked ${plain}`], 'revoked'],
-  ])('%s (port %i) is judged', (_, port, lines, kind) => {
+  ])('is right for %s (port %i)', (_, port, lines, kind) => {
     expect(checkHostKey(entriesOf(...lines), 'host', port, blobOf(ED, 'right')).kind).toBe(kind);
   });
 
-  test('of the lines that differ, one of the same type is named', () => {
+  test('names a line of the same key type when several differ', () => {
     const entries = entriesOf(keyLine('host', 'ssh-rsa', 'x'), other);
     expect(checkHostKey(entries, 'host', 22, blobOf(ED, 'right'))).toMatchObject({ entry: { place: 'kh:2' } });
   });
@@ -100,7 +100,7 @@ describe('the policy of a session', () => {
     expect(policy.verify(blobOf(ED, 'a'))).toBeUndefined();
   });
 
-  test('a changed key: both fingerprints and the line', () => {
+  test('names both fingerprints and the line for a changed key', () => {
     const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 22).verify(blobOf(ED, 'b'));
     expect(error).toMatchObject({ code: 'host_key_changed', retryable: false, hint: expect.stringContaining('kh:1') });
     expect(error?.message).toBe(
@@ -108,7 +108,7 @@ describe('the policy of a session', () => {
     );
   });
 
-  test('a revoked key: said so, with the line', () => {
+  test('names the line for a revoked key', () => {
     const entries = entriesOf(keyLine('host', ED, 'a'), `@revoked ${keyLine('*', ED, 'a')}`);
     expect(hostKeyPolicy(entries, 'host', 22).verify(blobOf(ED, 'a'))).toMatchObject({
       code: 'host_key_changed',
@@ -117,7 +117,7 @@ describe('the policy of a session', () => {
     });
   });
 
-  test('an unknown key behind a port whose host is known plainly', () => {
+  test('calls a key unknown behind a port whose host is known without it', () => {
     const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 2222).verify(blobOf(ED, 'b'));
     expect(error).toMatchObject({
       code: 'host_key_unknown',
@@ -126,15 +126,15 @@ describe('the policy of a session', () => {
   });
 });
 
-describe('how a host is known', () => {
+describe(hostTrust, () => {
   const authority = `@cert-authority ${keyLine('*.example,host', ED, 'ca')}`;
   const trust = (...lines: string[]) => hostTrust(entriesOf(...lines), 'host', 2222);
 
-  test('by its own keys first, whoever may certify it besides', () => {
+  test('prefers the keys of the host to the authorities that certify it', () => {
     expect(trust(authority, keyLine('host', ED, 'a'))).toMatchObject({ kind: 'keys', policy: { algorithms: [ED] } });
   });
 
-  test('by an authority, with the port or without, and with all that is revoked', () => {
+  test('takes authorities with the port or without, and everything that is revoked', () => {
     const ported = `@cert-authority ${keyLine('[host]:2222', ED, 'other')}`;
     const found = trust(authority, ported, `@revoked ${keyLine('*', ED, 'lost')}`, keyLine('elsewhere', ED, 'a'));
     expect(found).toMatchObject({
@@ -143,7 +143,7 @@ describe('how a host is known', () => {
     });
   });
 
-  test('not at all: refused before any dial', () => {
+  test('refuses an unknown host before any dial', () => {
     expect(() => trust(`@cert-authority ${keyLine('elsewhere', ED, 'ca')}`)).toThrow(/no host key is known/);
   });
 });

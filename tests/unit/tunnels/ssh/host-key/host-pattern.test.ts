@@ -7,7 +7,7 @@ test.each([
   ['example.com', 2222, '[example.com]:2222'],
   ['2001:db8::1', 22, '2001:db8::1'],
   ['2001:DB8::1', 2222, '[2001:db8::1]:2222'],
-])('the name looked up for %s port %i is %s', (host, port, name) => {
+])('looks up %s port %i as %s', (host, port, name) => {
   expect(lookupName(host, port)).toBe(name);
 });
 
@@ -34,13 +34,13 @@ describe('the hosts field', () => {
     ['|1|no|base64!', 'a', false],
     // HMAC-SHA1 keyed with "salt" of "host.example"
     ['|1|c2FsdA==|RGrIZ2Z2pjLvf5OBVJFOPUDpt4c=', 'other.example', false],
-  ])('%s about %s: %s', (field, name, matches) => {
+  ])('decides for the field %s and the name %s: %s', (field, name, matches) => {
     expect(hostsMatch(field, name)).toBe(matches);
   });
 
   const word = fc.stringMatching(/^[a-z*?.]{1,8}$/);
 
-  test('a negation of the name vetoes, whatever else the list says and wherever it stands', () => {
+  test('is vetoed by a negation of the name anywhere in the list', () => {
     const name = fc.stringMatching(/^[a-z.]{1,8}$/);
     fc.assert(
       fc.property(fc.array(word), fc.array(word), name, (before, after, host) => {
@@ -49,7 +49,7 @@ describe('the hosts field', () => {
     );
   });
 
-  test('wildcards agree with the regular expression that they mean', () => {
+  test('matches wildcards as the regular expression that they mean', () => {
     fc.assert(
       fc.property(word, fc.stringMatching(/^[a-c.]{1,8}$/), (pattern, name) => {
         const source = pattern.replace(/[.]/g, '\\.').replaceAll('*', '.*').replaceAll('?', '.');

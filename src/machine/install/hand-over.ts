@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { Replacement } from './old-units.ts';
+import type { Places } from './places.ts';
+import type { SocketUnit } from './sockets.ts';
+import { SERVICE } from './wanted-files.ts';
+
+/**
+ * The drop-ins, path and text, that make the hand-over one transaction of systemd: the old units keep their ports until the
+ * old daemon, if there is one, has ended. Then the old units stop, the sockets are bound, and the new daemon starts. Pure.
+ */
+export function handOverFiles(
+  { passingUnits }: Places,
+  replacements: readonly Replacement[],
+  sockets: readonly SocketUnit[],
+): [string, string][] {
+  if (replacements.length === 0) return [];
+  const units = replacements.map(({ old }) => old.unit).join(' ');
+  const head = '# Only while fleet-mesh takes over their ports.\n[Unit]\n';
+  const dropIn = (unit: string) => join(passingUnits, `${unit}.d`, '90-hand-over.conf');
+  return [
+    [dropIn(SERVICE), `${head}Conflicts=${units}\nAfter=${units}\n`],
+    ...sockets.map(({ name }): [string, string] => [dropIn(name), `${head}After=${units}\n`]),
+  ];
+}

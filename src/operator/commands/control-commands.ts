@@ -1,0 +1,59 @@
+import { type Command, Option } from 'commander';
+import type { CommandIo, Ends } from './command.ts';
+import { type ControlOptions, down, reload, rotate, up } from './control.ts';
+import { cutover, rollback } from './cutover.ts';
+import { interruptible } from './interruptible.ts';
+import { configOption, socketOption } from './options.ts';
+import { type RetireOptions, retire } from './retire.ts';
+
+/** Adds the commands that the daemon carries out on request at its control socket. */
+export function addControlCommands(program: Command, ends: Ends, io: CommandIo): void {
+  const controlCommand = (name: string, text: string, ownOptions: readonly Option[] = []) => {
+    const command = program.command(name).description(text).addOption(configOption()).addOption(socketOption());
+    for (const option of ownOptions) command.addOption(option);
+    return command.option('--json', 'print the outcome as JSON', false);
+  };
+
+  controlCommand('reload', 'makes the daemon read its configuration again, and waits for the result').action(
+    ends((options: ControlOptions) => reload(options, interruptible(io))),
+  );
+
+  controlCommand('up', 'puts tunnels back into service')
+    .argument('<name...>', 'the tunnels')
+    .action(ends((names: string[], options: ControlOptions) => up(names, options, interruptible(io))));
+
+  controlCommand('down', 'takes tunnels out of service: listeners close, open connections get stop_grace to finish')
+    .argument('<name...>', 'the tunnels')
+    .action(ends((names: string[], options: ControlOptions) => down(names, options, interruptible(io))));
+
+  controlCommand('rotate', 'gives an actor a new credential now; new sessions open before old sessions close')
+    .argument('<actor>', 'the actor')
+    .action(ends((actor: string, options: ControlOptions) => rotate(actor, options, interruptible(io))));
+
+  controlCommand('retire', 'ends the SSH forward of a tunnel for good when no blockers remain (see why NAME)', [
+    new Option('--dry-run', 'only list the blockers and the steps').default(false),
+    new Option('--wait <duration>', 'retry for this long, e.g. 24h; stops early if waiting cannot help'),
+    new Option('--override <code>', 'override a blocker; each needs a --reason, in the same order')
+      .argParser(collect)
+      .default([]),
+    new Option('--reason <text>', 'why the blocker is overridden; recorded as evidence').argParser(collect).default([]),
+  ])
+    .argument('<name>', 'the tunnel')
+    .action(ends((name: string, options: RetireOptions) => retire(name, options, interruptible(io))));
+
+  controlCommand('cutover', 'moves the local port of a tunnel to its successor without interrupting clients', [
+    new Option('--dry-run', 'only list the steps and the current blockers').default(false),
+  ])
+    .argument('<name>', 'the tunnel')
+    .action(
+      ends((name: string, options: ControlOptions & { dryRun: boolean }) => cutover(name, options, interruptible(io))),
+    );
+
+  controlCommand('rollback', 'reverses a cut-over: new connections use the tunnel again at once')
+    .argument('<name>', 'the tunnel')
+    .action(ends((name: string, options: ControlOptions) => rollback(name, options, interruptible(io))));
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { CommandIo, Ends } from './command.ts';
+import { interruptible } from './interruptible.ts';
+
+/** Adds `import ssh-unit` and `import ssh-config`. */
+export function addImportCommands(program: Command, ends: Ends, io: CommandIo): void {
+  const importing = program
+    .command('import')
+    .description('converts existing ssh forwards to tunnel YAML on standard output');
+
+  importing
+    .command('ssh-unit')
+    .description('reads systemd units that run ssh -N with -L, -R or -D')
+    .argument('<file...>', 'unit files')
+    .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+    .action(
+      ends(async (files: string[], options: { json: boolean }) => {
+        const { importUnits } = await import('./import.ts');
+        return importUnits(files, options, interruptible(io));
+      }),
+    );
+
+  importing
+    .command('ssh-config')
+    .description('reads hosts of ssh_config, resolved by `ssh -G`')
+    .argument('<host...>', 'host names as given to ssh')
+    .option('--ssh-config <file>', "read this file instead of the user's and the system's")
+    .option('--json', 'print {ok, yaml, remarks, failures, problems} as JSON', false)
+    .action(
+      ends(async (hosts: string[], options: { json: boolean; sshConfig?: string }) => {
+        const { importHosts } = await import('./import.ts');
+        return importHosts(hosts, options, interruptible(io));
+      }),
+    );
+}

@@ -1,0 +1,23 @@
+import { Option } from 'commander';
+import { defaultConfigPath } from '../../config/paths.ts';
+
+/** The file of the tunnels, for every command that reads it. */
+export function configOption(): Option {
+  return new Option('-c, --config <file>', 'the tunnel YAML').default(
+    defaultConfigPath(process.env),
+    '$FLEET_MESH_CONFIG, else /etc/fleet-mesh/tunnels.yaml, else ~/.config/fleet-mesh/tunnels.yaml',
+  );
+}
+
+/** The HTTP endpoint, for commands that ask for the snapshot. */
+export function endpointOption(): Option {
+  return new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: endpoint in --config)");
+}
+
+/** The control socket, for commands that the daemon carries out. */
+export function socketOption(): Option {
+  return new Option(
+    '--socket <path>',
+    "the daemon's control socket (default: control.socket in --config, else the usual paths)",
+  );
+}

@@ -1,0 +1,98 @@
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import type { Pulse } from '../../telemetry/pulse.ts';
+import type { Advisory } from '../../telemetry/status/advisory.ts';
+import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
+import type { TunnelPulse } from '../evidence/events.ts';
+import type { VerdictAnswer } from './answer.ts';
+import { RetiredTunnels, retiredFile } from './retired.ts';
+import { Successors } from './successors.ts';
+import type { Verdict } from './verdict.ts';
+import { Verdicts, type VerdictsDependencies } from './verdicts.ts';
+
+export interface RetirementDependencies extends Omit<VerdictsDependencies, 'successors' | 'retired'> {
+  /** From this node to where successors are. */
+  readonly source: ChannelSource;
+  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** The way of the tunnels out of service: what is watched for it, the verdicts, and which of them are gone. */
+export class Retirement {
+  readonly #deps: RetirementDependencies;
+  readonly #successors: Successors;
+  readonly #verdicts: Verdicts;
+  readonly retired: RetiredTunnels;
+
+  constructor({ stateDir }: { readonly stateDir: string }, deps: RetirementDependencies) {
+    this.#deps = deps;
+    this.#successors = new Successors(deps);
+    this.retired = new RetiredTunnels(retiredFile(stateDir), deps.log);
+    this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
+  }
+
+  /** Before any tunnel starts: which of them are retired. Never rejects. */
+  async start(): Promise<void> {
+    await this.retired.load();
+    await this.apply(this.#deps.config());
+  }
+
+  /** A configuration has come into force: what is not in it is not retired either, should the name come back. Never rejects. */
+  async apply({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
+    this.#successors.apply(tunnels);
+    const gone = this.retired.names.filter((name) => !tunnels.has(name));
+    await this.retired.remove(gone).catch((err: unknown) => {
+      this.#deps.log.error(
+        { event: 'retired.not_kept', err },
+        'removed tunnels could not be taken off the list of retired ones',
+      );
+    });
+  }
+
+  /** To be called once a second. */
+  tick(now: Date): void {
+    this.#verdicts.tick(now);
+  }
+
+  /** For the heartbeat of the evidence. */
+  pulses(pulses: Readonly<Record<string, Pulse>>): Record<string, TunnelPulse> {
+    return Object.fromEntries(
+      Object.entries(pulses).map(([name, pulse]) => {
+        const successor = this.#successors.recordOf(name);
+        return [name, successor ? { ...pulse, successor } : pulse];
+      }),
+    );
+  }
+
+  /** What the snapshot shows of the verdict on a tunnel; null where there is none. */
+  statusOf(name: string, now: Date): TunnelStatus['retirement'] {
+    return this.#verdicts.statusOf(name, now);
+  }
+
+  /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
+  answer(name: string, now: Date): VerdictAnswer | undefined {
+    return this.#verdicts.answer(name, now);
+  }
+
+  /** Undefined where there is nothing to judge. */
+  judge(name: string, now: Date): Verdict | undefined {
+    return this.#verdicts.on(name, now);
+  }
+
+  advisories(): Advisory[] {
+    const { trouble, names } = this.retired;
+    return [
+      ...(trouble === undefined ? [] : [{ code: 'retirement_unreadable' as const, message: trouble }]),
+      ...names.map((name) => ({
+        code: 'tunnel_retired' as const,
+        message: `${name} is retired since ${this.retired.of(name)?.at}: remove it from the configuration once no client needs its local port`,
+      })),
+    ];
+  }
+
+  stop(): void {
+    this.#successors.stop();
+  }
+}

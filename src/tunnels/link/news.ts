@@ -1,0 +1,79 @@
+import type { ErrorCode, TunnelError } from '../../base/errors.ts';
+import type { LinkName } from '../../config/way.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
+import { sessionFields } from './describe.ts';
+import type { LinkDependencies } from './options.ts';
+import type { Failure } from './retry.ts';
+import type { Held } from './session.ts';
+
+/** What a session was like when it was lost, as of performance.now(). */
+interface Loss {
+  /** How long its peer had been silent, in milliseconds. */
+  readonly silentMs: number;
+  /** Whether the link is left without a session. */
+  readonly last: boolean;
+}
+
+/** What the log, the evidence and the metrics are told of one link. */
+export class LinkNews {
+  readonly #labels: LinkName;
+  readonly #metrics: LinkDependencies['metrics'];
+  readonly #log: LinkDependencies['log'];
+  readonly #tell: Tell;
+  /** Since when the link has had no session, as of performance.now(); undefined until it loses its last one. */
+  #downSince: number | undefined;
+
+  constructor({ host, actor }: LinkName, { metrics, log, note }: Pick<LinkDependencies, 'metrics' | 'log' | 'note'>) {
+    this.#labels = { host, actor };
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#tell = teller(log, note);
+  }
+
+  /** An attempt at a session has ended. */
+  attempted(code: 'ok' | ErrorCode): void {
+    this.#metrics.linkConnectAttempts.inc({ ...this.#labels, code });
+  }
+
+  /** An attempt has failed. The log has one line at the default level when the reason changes; repetitions are for debugging. */
+  attemptFailed({ attempt, delayMs, news }: Failure, error: TunnelError): void {
+    const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
+    this.#tell(fields, error.message, news ? 'warn' : 'debug');
+  }
+
+  /** The link waits for the link to its jump host. */
+  stranded(jump: string, error: TunnelError | undefined): void {
+    const fields = { event: 'link.stranded', jump, err: error };
+    this.#log.info(fields, `waiting for the link to jump host ${jump}`);
+  }
+
+  sessionUp(held: Held): void {
+    if (this.#downSince !== undefined) {
+      this.#metrics.linkRecoverSeconds.observe(this.#labels, (performance.now() - this.#downSince) / 1000);
+      this.#downSince = undefined;
+    }
+    this.#tell({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
+  }
+
+  sessionLost({ id }: Pick<Held, 'id'>, error: TunnelError, { silentMs, last }: Loss): void {
+    this.#metrics.linkDetectSeconds.observe(this.#labels, silentMs / 1000);
+    if (last) this.#downSince ??= performance.now() - silentMs;
+    this.#tell({ event: 'session.lost', session: id, err: error }, error.message, 'warn');
+  }
+
+  /** A session has said goodbye. */
+  sessionEnded({ id }: Pick<Held, 'id'>): void {
+    this.#tell({ event: 'session.ended', session: id }, 'SSH session ended');
+  }
+
+  /** The sessions of an older credential are replaced, so many seconds after the new credential came. */
+  rotated(seconds: number): void {
+    this.#metrics.rotationSeconds.observe(this.#labels, seconds);
+    this.#tell({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
+  }
+
+  /** A channel was asked for on two sessions; `winner` answered first. */
+  hedged(winner: 'first' | 'second'): void {
+    this.#metrics.linkHedgedOpens.inc({ ...this.#labels, result: winner === 'second' ? 'won' : 'lost' });
+  }
+}

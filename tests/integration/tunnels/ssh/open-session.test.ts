@@ -1,0 +1,165 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
+import { dial } from '../../../../src/tunnels/ssh/dial.ts';
+import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
+import { actorOf, connectSession, hostOf, never } from '../../../support/clients/ssh-session.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { embeddedKey } from '../../../support/peers/embedded-key.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { listenLoopback } from '../../../support/peers/loopback.ts';
+import { startSilent } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
+
+let sshd: EmbeddedSshd;
+let proxy: FaultProxy;
+let baseline: Holdings;
+
+/** Through the proxy, whose port known_hosts has to know. */
+const throughProxy = () => {
+  const path = join(sshd.directory, 'known_hosts_proxy');
+  writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
+  return { port: proxy.port, knownHosts: path };
+};
+let knownKey: () => string;
+
+beforeEach(async () => {
+  baseline = await takeBaseline(50);
+  sshd = await startEmbeddedSshd();
+  knownKey = () => readFileSync(sshd.knownHostsFile, 'utf8').trim().split(' ').slice(1).join(' ');
+  proxy = await FaultProxy.start(sshd.port);
+});
+afterEach(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await sshd[Symbol.asyncDispose]();
+  await expectNoLeaks(baseline);
+});
+
+describe('opening a session', () => {
+  const failed = async (host: Parameters<typeof connectSession>[1]) => {
+    const startedAt = performance.now();
+    const error = await connectSession(sshd, { connectTimeoutMs: 300, ...host }).then(
+      () => undefined,
+      (reason: unknown) => reason as { code: string; message: string },
+    );
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    return error;
+  };
+  const knowing = (port: number, key = knownKey()) => {
+    const knownHosts = join(sshd.directory, 'known_hosts_other');
+    writeFileSync(knownHosts, `[127.0.0.1]:${port} ${key}\n`);
+    return { port, knownHosts };
+  };
+
+  it('fails with a peer that never speaks', async () => {
+    await using silent = await startSilent();
+    expect(await failed(knowing(silent.port))).toMatchObject({ code: 'connect_timeout' });
+  });
+
+  it('fails with an HTTP server', async () => {
+    await using http = await listenLoopback((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    const error = await failed(knowing(http.port));
+    expect(error).toMatchObject({ code: 'kex_failed', message: expect.stringContaining('does not speak SSH') });
+  });
+
+  it('fails with a peer that sends its banner in pieces and then nothing', async () => {
+    await using slow = await listenLoopback((socket) => {
+      socket.write('SSH-2');
+      socket.once('data', () => setTimeout(() => socket.write('.0-slow\r\n'), 100));
+    });
+    expect(await failed(knowing(slow.port))).toMatchObject({ code: 'kex_failed' });
+  });
+
+  it('fails with a peer that stops in the middle of its banner', async () => {
+    await using half = await listenLoopback((socket) => void socket.write('SSH-2'));
+    expect(await failed(knowing(half.port))).toMatchObject({ code: 'connect_timeout' });
+  });
+
+  it.each(['cut', 'reset'] as const)('fails with a key exchange that is %s in the middle', async (fault) => {
+    proxy.faultAfter(200, fault);
+    expect(await failed(throughProxy())).toMatchObject({ code: 'connection_reset' });
+  });
+
+  it('fails with a key exchange that freezes in the middle', async () => {
+    proxy.faultAfter(200, 'pause');
+    expect(await failed(throughProxy())).toMatchObject({ code: 'kex_failed' });
+  });
+
+  it('offers no key to a host with another host key than the known one', async () => {
+    const error = await failed(knowing(sshd.port, embeddedKey().public));
+    expect(error).toMatchObject({ code: 'host_key_changed' });
+    expect(sshd.authAttempts()).toBe(0);
+    expect(sshd.connections.size).toBe(0);
+  });
+
+  it('does not dial a host that is not known', async () => {
+    expect(await failed(knowing(1))).toMatchObject({ code: 'connect_refused' });
+    expect(await failed({ knownHosts: knowing(1).knownHosts })).toMatchObject({ code: 'host_key_unknown' });
+    expect(sshd.accepted()).toBe(0);
+  });
+
+  it('fails with one login that is refused', async () => {
+    sshd.setRefuseAuth(true);
+    expect(await failed({})).toMatchObject({ code: 'auth_rejected' });
+    expect(sshd.authAttempts()).toBe(1);
+  });
+
+  it('leaves no socket after an abort in the middle', async () => {
+    await using silent = await startSilent();
+    const controller = new AbortController();
+    const connecting = connectSession(sshd, knowing(silent.port), controller.signal);
+    await waitUntil('it is connected', () => silent.accepted() === 1);
+    controller.abort(new Error('stopping'));
+    await expect(connecting).rejects.toThrow('stopping');
+  });
+
+  it('takes a host key check that throws for a no', async () => {
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
+    const verify = () => {
+      throw new Error('a bug');
+    };
+    const opening = openSession(
+      socket,
+      {
+        peer: '',
+        username: sshd.user,
+        offered: 'a key',
+        stepTimeoutMs: 1_000,
+        keepalive: hostOf(sshd).keepalive,
+        hostKey: { algorithms: ['ssh-ed25519'], verify },
+        authMethods: authMethods(credential, sshd.user),
+      },
+      never,
+    );
+    await expect(opening).rejects.toMatchObject({ code: 'internal', message: 'a bug' });
+    expect(sshd.authAttempts()).toBe(0);
+  });
+
+  it('dials nothing after an abort before the dial', async () => {
+    const dialling = dial(
+      { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
+      AbortSignal.abort(new Error('stopping')),
+    );
+    await expect(dialling).rejects.toThrow('stopping');
+    expect(sshd.accepted()).toBe(0);
+  });
+
+  it('leaves no socket after an abort before the handshake', async () => {
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
+    const options = { peer: '', username: '', stepTimeoutMs: 1_000, keepalive: hostOf(sshd).keepalive };
+    const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
+    const credential = await loadCredential(actorOf(sshd), process.env, never);
+    const opening = openSession(
+      socket,
+      { ...options, offered: 'a key', hostKey, authMethods: authMethods(credential, sshd.user) },
+      AbortSignal.abort(new Error('stopping')),
+    );
+    await expect(opening).rejects.toThrow('stopping');
+    expect(socket.destroyed).toBe(true);
+  });
+});

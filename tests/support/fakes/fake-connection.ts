@@ -1,0 +1,41 @@
+import { Keepalive, type KeepaliveOptions } from '../../../src/tunnels/ssh/keepalive.ts';
+
+/** A connection whose counters the test moves, and whose peer answers after `rttMs`, or never. */
+export class FakeConnection {
+  received = 0;
+  flushed = 0;
+  backlog = 0;
+  rttMs: number | undefined = 1;
+  requests = 0;
+  lostAt: number | undefined;
+  silentMs: number | undefined;
+  lostHow: string | undefined;
+  /** A process that was stopped finds the clock further on than its timers. */
+  stoppedMs = 0;
+  readonly keepalive: Keepalive;
+
+  constructor(options: KeepaliveOptions) {
+    this.keepalive = new Keepalive(options, {
+      lifesigns: () => ({ received: this.received, flushed: this.flushed, backlog: this.backlog }),
+      request: (onReply) => {
+        this.requests++;
+        const asked = this.rttMs;
+        if (asked === undefined) return;
+        setTimeout(() => {
+          this.received += 28;
+          onReply();
+        }, asked);
+      },
+      onLost: (sinceMs, how) => {
+        this.lostAt = this.now();
+        this.silentMs = sinceMs;
+        this.lostHow = how;
+      },
+      now: () => this.now(),
+    });
+  }
+
+  now(): number {
+    return performance.now() + this.stoppedMs;
+  }
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  isCredentialRejection,
+  isRejection,
+  isSessionLoss,
+  isTargetVerdict,
+  TunnelError,
+  UselessCredential,
+} from '../../../src/base/errors.ts';
+
+const codesThat = (judge: (error: TunnelError) => boolean) =>
+  ERROR_CODES.filter((code) => judge(new TunnelError(code, code))).toSorted();
+
+describe('the classification of every code', () => {
+  it.each<[string, (error: TunnelError) => boolean, ErrorCode[]]>([
+    ['a session loss', isSessionLoss, ['connection_reset', 'keepalive_lost']],
+    ['a rejected credential', isCredentialRejection, ['auth_rejected', 'penalised']],
+    ['a rejection', isRejection, ['auth_rejected', 'host_cert_invalid', 'host_key_changed', 'penalised']],
+    ['a verdict on the target', isTargetVerdict, ['forward_denied', 'target_refused', 'target_unreachable']],
+  ])('counts as %s exactly the right codes', (_, judge, codes) => {
+    expect(codesThat(judge)).toEqual(codes);
+  });
+
+  it('counts a credential that the server accepts and then forbids to forward as rejected', () => {
+    const useless = new UselessCredential('forward_denied', 'logged in, but nothing is allowed');
+    expect([isCredentialRejection(useless), isRejection(useless)]).toEqual([true, true]);
+    expect(isCredentialRejection(new TunnelError('forward_denied', 'forbidden to all'))).toBe(false);
+  });
+
+  it('takes no foreign error for a session loss', () => {
+    expect(isSessionLoss(Object.assign(new Error('reset'), { code: 'connection_reset' }))).toBe(false);
+  });
+});

@@ -1,0 +1,189 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import type { ActorConfig } from '../../../../src/config/config.ts';
+import { CertificateSource } from '../../../../src/tunnels/credential/certificate-source.ts';
+import { NeedRecord } from '../../../../src/tunnels/credential/need-record.ts';
+import type { Need } from '../../../../src/tunnels/credential/offer.ts';
+import { PlainKeySource } from '../../../../src/tunnels/credential/plain-key.ts';
+import { parseCertificate } from '../../../../src/tunnels/ssh/certificate/certificate.ts';
+import { parsePrivateKey } from '../../../../src/tunnels/ssh/private-key.ts';
+import { buildCertificate, lineOf } from '../../../support/certificates/built-certificate.ts';
+import { generatedKey } from '../../../support/certificates/generated-key.ts';
+import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
+import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
+import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
+
+let temp: TempDir;
+let issuer: FakeIssuer;
+let actor: ActorConfig;
+let version: number;
+let source: CertificateSource;
+let stop: AbortController;
+let publicKey: Buffer;
+
+beforeEach(() => {
+  temp = tempDir('certificate-source');
+  issuer = new FakeIssuer();
+  stop = new AbortController();
+  version = 1;
+  const key = keyFile('key');
+  publicKey = parsePrivateKey(readFileSync(key.path), undefined)?.key.getPublicSSH() ?? Buffer.alloc(0);
+  actor = {
+    ...actorPolicy,
+    name: 'atm-fleet-mesh',
+    key,
+    certCommand: { argv: ['sign'], timeoutMs: 30_000, workingDirectory: '/' },
+  };
+  const context = {
+    actor: () => actor,
+    version: () => version,
+    supersede: () => version++,
+    env: {},
+    signal: stop.signal,
+  };
+  const log = recordingLogger([]);
+  source = new CertificateSource(context, new PlainKeySource(context), {
+    issuer,
+    record: new NeedRecord(join(temp.path, 'state'), actor.name, log),
+    metrics: { certificateRenewals: { inc: () => {} } as never },
+    log,
+    note: () => {},
+    random: () => 0.5,
+  });
+});
+afterEach(async () => {
+  stop.abort();
+  await source.stopped();
+  temp[Symbol.dispose]();
+});
+
+function keyFile(name: string) {
+  const path = join(temp.path, name);
+  writeFileSync(path, generatedKey().private, { mode: 0o600 });
+  return { kind: 'file', path, passphraseFile: undefined } as const;
+}
+
+function reload(changes: Partial<ActorConfig>): void {
+  const before = actor;
+  actor = { ...actor, ...changes };
+  source.reconfigure(before, actor);
+}
+
+const serial = async (need: Partial<Need> = {}) => {
+  const { credential } = await source.current({ ...NEED, ...need });
+  return credential.type === 'certificate' ? Number(credential.certificate.serial) : credential.type;
+};
+
+describe('current', () => {
+  test('runs the command once for all who want the first certificate', async () => {
+    expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
+    expect(issuer.saved?.serial).toBe(1n);
+    expect(version).toBe(2);
+    expect(source.renewal).toMatchObject({ running: undefined, failures: 0, error: undefined });
+  });
+
+  test('does not ask again at once for a certificate that the CA dates back', async () => {
+    issuer.validFor = [-2 * MINUTE, 7_000];
+    for (let i = 0; i < 5; i++) await serial();
+    expect(issuer.runs).toBe(1);
+  });
+
+  test('offers a certificate that cannot be saved', async () => {
+    issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
+    expect(await serial()).toBe(1);
+    expect(source.renewal).toMatchObject({ failures: 0, error: { code: 'state_dir_unusable' } });
+  });
+
+  test('offers the saved certificate without running the command', async () => {
+    issuer.before = issuer.certify(publicKey, [-30 * MINUTE, 30 * MINUTE]);
+    expect(await serial()).toBe(0);
+    expect(issuer.runs).toBe(0);
+  });
+
+  test.each(['expired', 'unreadable', 'of another key'])('replaces a saved certificate that is %s', async (what) => {
+    if (what === 'expired') issuer.before = issuer.certify(publicKey, [-HOUR, -MINUTE]);
+    if (what === 'of another key') issuer.before = parseCertificate(lineOf(buildCertificate()));
+    if (what === 'unreadable') issuer.unreadable = new TunnelError('state_dir_unusable', 'permission denied');
+    expect(await serial()).toBe(1);
+  });
+
+  test('says that there is no certificate yet when a reload has overtaken the first run', async () => {
+    const { issue } = issuer;
+    issuer.issue = async (...asked) => {
+      const issued = await issue.apply(issuer, asked);
+      reload({ key: keyFile('other') });
+      return issued;
+    };
+    await expect(source.current(NEED)).rejects.toMatchObject({
+      code: 'cert_command_failed',
+      message: 'there is no certificate for atm-fleet-mesh yet',
+    });
+    expect(source.renewal.failures).toBe(0);
+  });
+});
+
+describe('a certificate that a server rejects', () => {
+  test('is replaced once before its time, and not again for a while', async () => {
+    const { facts } = await source.current(NEED);
+    expect(await serial({ refused: [facts.id] })).toBe(2);
+    const second = await source.current(NEED);
+    expect(await serial({ refused: [facts.id, second.facts.id] })).toBe(2);
+    expect(issuer.runs).toBe(2);
+  });
+
+  test('gives way to the fallback, unless the link serves without it', async () => {
+    actor = { ...actor, fallback: { key: keyFile('fallback'), exception: 'documented' } };
+    const first = await source.current(NEED);
+    const second = await source.current({ ...NEED, refused: [first.facts.id] });
+    const refused = [first.facts.id, second.facts.id];
+    expect(await serial({ refused, serving: true })).toBe(2);
+    const { facts } = await source.current({ ...NEED, refused });
+    expect(facts).toMatchObject({ type: 'static_key', standIn: { code: 'auth_rejected' } });
+    expect(facts.standIn?.message).toContain('documented');
+  });
+});
+
+describe('reconfigure', () => {
+  test('drops a certificate that lacks a principal of the new settings', async () => {
+    await serial();
+    reload({ principals: ['somebody-else'] });
+    await expect(serial()).rejects.toMatchObject({ code: 'cert_wrong_principal' });
+  });
+
+  test('drops such a certificate also when the reload changes renew_after', async () => {
+    await serial();
+    reload({ principals: ['somebody-else'], renewAfter: 0.9 });
+    expect(source.held).toBeUndefined();
+  });
+
+  test('drops a certificate of another key, and has the next one made for the new key', async () => {
+    const before = await source.current(NEED);
+    reload({ key: keyFile('other') });
+    const after = await source.current(NEED);
+    expect(after.facts.fingerprint).not.toBe(before.facts.fingerprint);
+    expect(after.facts.version).toBeGreaterThan(before.facts.version);
+  });
+
+  test('keeps the certificate and plans its renewal anew when only renew_after changes', async () => {
+    await serial();
+    const id = source.held?.id;
+    expect(source.dueMs).toBeLessThanOrEqual(HOUR / 2);
+    reload({ renewAfter: 0.9 });
+    expect(source.held?.id).toBe(id);
+    expect(source.dueMs).toBeGreaterThan(HOUR / 2);
+    await source.lookAfter(false);
+    expect(issuer.runs).toBe(1);
+  });
+
+  test('lets go of the certificate when the actor has no cert_command any more', async () => {
+    await serial();
+    reload({ certCommand: undefined });
+    expect(source.held).toBeUndefined();
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { TunnelError } from '../../../../src/base/errors.ts';
+import { CurrentLink } from '../../../../src/tunnels/tunnel/current-link.ts';
+import { NO_LINK, type TunnelLink } from '../../../../src/tunnels/tunnel/tunnel-link.ts';
+
+const never = new AbortController().signal;
+const target = { kind: 'tcp', host: '192.0.2.1', port: 80 } as const;
+const originator = { address: '127.0.0.1', port: 1 };
+
+const away: TunnelLink = { ...NO_LINK, state: 'backoff', lastError: new TunnelError('connect_refused', 'refused') };
+const up: TunnelLink = { ...NO_LINK, ready: true, state: 'up' };
+
+describe(CurrentLink, () => {
+  it('is blocked and opens nothing until somebody moves it to a link', async () => {
+    const link = new CurrentLink();
+    expect([link.ready, link.state]).toEqual([false, 'blocked']);
+    await expect(link.open(target, originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
+  });
+
+  it('says what the link says that it is on now', () => {
+    const link = new CurrentLink(away);
+    expect([link.ready, link.state, link.lastError]).toEqual([false, 'backoff', away.lastError]);
+    link.move(up);
+    expect([link.ready, link.state, link.lastError]).toEqual([true, 'up', undefined]);
+  });
+
+  it('takes clients that wait along to a link that is up', async () => {
+    const link = new CurrentLink(away);
+    const waiting = link.whenReady(never);
+    link.move(up);
+    await expect(waiting).resolves.toBeUndefined();
+  });
+
+  it('goes on waiting on a link that is not up, and ends with the signal', async () => {
+    const link = new CurrentLink(away);
+    const gaveUp = new AbortController();
+    const waiting = link.whenReady(gaveUp.signal);
+    link.move({ ...away, state: 'connecting' });
+    gaveUp.abort(new Error('the client has gone'));
+    await expect(waiting).rejects.toThrow('the client has gone');
+  });
+});
