@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { configJsonSchema } from '../../src/config/schema.ts';
 import { program } from '../../src/program.ts';
-import { outlineOf } from './command-outline.ts';
+import { outlineOf } from '../reference/command-outline.ts';
+import type { SchemaNode } from '../reference/schema-fields.ts';
 import { bashCompletion } from './completion/bash.ts';
 import { fishCompletion } from './completion/fish.ts';
 import { zshCompletion } from './completion/zsh.ts';
@@ -13,7 +14,6 @@ import { controlFile, debianChangelog, debianVersion, md5sums, nodeDependency } 
 import { copyright } from './copyright.ts';
 import { productionDependencies } from './dependencies.ts';
 import { commandPage } from './manual/command-page.ts';
-import type { SchemaNode } from './manual/schema-fields.ts';
 import { tunnelsPage } from './manual/tunnels-page.ts';
 import { install, installProgram, write } from './program-files.ts';
 import { packagedUnit } from './units.ts';

@@ -26,7 +26,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: REPLACED,
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
   {
@@ -35,7 +35,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: REPLACED,
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'survives',
   },
   {
@@ -45,7 +45,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     heal: (stage) => signalSession(stage, 0, 'SIGCONT'),
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
   {
@@ -54,7 +54,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: GIVEN_UP,
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
   {
@@ -63,7 +63,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: { ...GIVEN_UP, withinMs: 10_000 },
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
   {
@@ -72,7 +72,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: GIVEN_UP,
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
   {
@@ -81,7 +81,7 @@ export const SWITCH_ROWS: readonly FaultRow[] = [
     during: REPLACED,
     recoversWithinMs: 5_000,
     requests: 'are all served',
-    slowestBelowMs: 1_000,
+    slowestBelowMs: 2_000,
     stream: 'is reset',
   },
 ];

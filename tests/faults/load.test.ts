@@ -11,6 +11,8 @@ import { waitUntil } from '../support/wait-until.ts';
 import { startStage } from './stage.ts';
 
 const MEGABYTE = 1_000_000;
+/** As it comes, not as fast as for faults: what is measured is what is carried, and the load is our own doing. */
+const host = { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '30s' };
 
 async function sessionIds({ daemon }: Mesh): Promise<number[]> {
   return linkOf(await daemon.status()).sessions.map(({ id }) => id);
@@ -19,7 +21,7 @@ async function sessionIds({ daemon }: Mesh): Promise<number[]> {
 /** Heavy ones, one after the other. */
 describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
   it('10,000 short connections, 20 at a time: all are served, and nothing grows', async () => {
-    await using stage = await startStage({ echo: { probe: undefined } });
+    await using stage = await startStage({ host, echo: { probe: undefined } });
     const { mesh } = stage;
     const run = async (total: number) => {
       let left = total;
@@ -46,7 +48,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
   });
 
   it('1,000 connections at a time', async () => {
-    await using stage = await startStage({ echo: { probe: undefined } });
+    await using stage = await startStage({ host, echo: { probe: undefined } });
     const { mesh } = stage;
     const baseline = await daemonHoldings(mesh);
     const sockets = Array.from({ length: 1_000 }, () => connect({ host: '127.0.0.1', port: mesh.port('echo') }));
@@ -69,7 +71,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
   });
 
   it('a slow reader with 1 GB behind it: memory stays bounded, and others are served', async () => {
-    await using stage = await startStage();
+    await using stage = await startStage({ host });
     await using target = await startBulkServer({ seed: 3, bytes: 1_000 * MEGABYTE });
     const { mesh, tunnels } = stage;
     await mesh.write({ tunnels: { ...tunnels, bulk: { target: target.port } } });
@@ -107,7 +109,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
       { seed: 4, bytes: 40 * MEGABYTE },
       { seed: 5, bytes: 40 * MEGABYTE },
     ] as const;
-    await using stage = await startStage({ sshd: { extraConfig: ['RekeyLimit 1M'] } });
+    await using stage = await startStage({ host, sshd: { extraConfig: ['RekeyLimit 1M'] } });
     await using target = await startBulkServer(back);
     const { mesh, tunnels } = stage;
     await mesh.write({ tunnels: { ...tunnels, bulk: { target: target.port } } });
@@ -120,7 +122,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
   });
 
   it('a client that half-closes gets its answer; one that resets leaves nothing behind', async () => {
-    await using stage = await startStage();
+    await using stage = await startStage({ host });
     await using target = await startAnswerAfterEnd((received) => `${received.length} bytes`);
     const { mesh, tunnels } = stage;
     await mesh.write({ tunnels: { ...tunnels, answer: { target: target.port } } });

@@ -26,7 +26,7 @@ const SWITCHED = {
   heal,
   recoversWithinMs: 10_000,
   requests: 'are all served',
-  slowestBelowMs: 1_000,
+  slowestBelowMs: 2_000,
   stream: 'is reset',
 } as const;
 

@@ -10,6 +10,7 @@ import type { LoopbackServer } from '../support/peers/loopback.ts';
 import { type PacedSource, startPacedSource } from '../support/peers/paced-source.ts';
 import { type Sshd, type SshdOptions, startSshd } from '../support/peers/real-sshd.ts';
 import { startEcho } from '../support/peers/targets.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { LOCAL, targetSocket, type Way } from './way.ts';
 
 export interface StageOptions {
@@ -52,8 +53,11 @@ export interface Stage extends AsyncDisposable {
   trustHostKeys(): void;
 }
 
-/** Faster than the defaults, where those are not the point: a ring of hundreds of waits has to end. */
-const FAST_HOST = { sessions: 2, keepalive: { every: '500ms', lost_after: 3 }, connect_timeout: '1s' };
+/**
+ * Faster than the defaults, where those are not the point: a ring of hundreds of waits has to end. Not so fast that a busy
+ * machine loses sessions that no fault has struck.
+ */
+const FAST_HOST = { sessions: 2, keepalive: { every: '500ms', lost_after: 6 }, connect_timeout: '3s' };
 const FAST_PROBE = { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 };
 
 /** The host behind a jump host: the one is healthy, and the other is what the faults strike. */
@@ -111,7 +115,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         ...own,
         production: true,
         ...(own.direction === 'dynamic' ? {} : { probe: FAST_PROBE }),
-        ...(own.direction === 'remote' ? {} : { while_down: { hold: '10s', limit: 2_000 } }),
+        ...(own.direction === 'remote' ? {} : { while_down: { hold: '30s', limit: 2_000 } }),
         ...options.echo,
       },
       stream: way.tunnel(places.stream),
@@ -141,7 +145,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'));
     // At rest a jump host's sessions carry one each.
     if (way.jump) await mesh.waitFor(({ links }) => links.flatMap(carrying).every((connections) => connections === 1));
-    await echoOnce(stage.entrance('echo'));
+    await waitUntil('the echo answers', () => echoOnce(stage.entrance('echo')).catch(() => undefined));
     return stage;
   } catch (error) {
     await dispose();

@@ -3,9 +3,7 @@ import type { FaultRow } from './row.ts';
 import { DYNAMIC, JUMP, UNIX, type Way } from './way.ts';
 
 /** Often enough to meet every gap that matters, and the rows share two processors. */
-const CLIENT = { everyMs: 50, timeoutMs: 3_000 };
-/** Waits for as long as it is held. */
-const PATIENT = { everyMs: 50, timeoutMs: 12_000 };
+const CLIENT = { everyMs: 50, timeoutMs: 30_000 };
 
 /**
  * The faults that no kind of tunnel is spared. One session of two is a switch whatever goes over it; without any, what is
@@ -39,7 +37,6 @@ function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coul
     {
       ...common,
       fault: `${kind}: sshd is stopped and started`,
-      client: PATIENT,
       inject: ({ sshd }) => sshd.stop(),
       during: {
         to,
@@ -63,7 +60,7 @@ export const WAY_ROWS: readonly FaultRow[] = [
   {
     fault: 'jump host: the sshd behind it is stopped and started',
     stage: { way: JUMP },
-    client: PATIENT,
+    client: CLIENT,
     inject: ({ lastHop }) => lastHop.stop(),
     during: {
       linkCode: 'connect_refused',

@@ -1,13 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { patient } from './patience.ts';
+
+/** Ends what hangs, and measures nothing. Less than any test has. */
+const PATIENCE_MS = 25_000;
 
 /**
- * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after `ms`. For
- * states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
+ * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after
+ * `ms`, on a busy machine later, and never before the usual patience is over. Whoever bounds a duration asserts that.
+ * For states that nothing announces; where there is an event, wait for the event. Not moved by fake timers, on purpose.
  */
 export async function waitUntil<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 5_000,
+  ms = 0,
   explain: () => string = () => '',
 ): Promise<T> {
   const startedAt = performance.now();
@@ -15,14 +20,16 @@ export async function waitUntil<T>(
     const value = await probe();
     if (value !== undefined && value !== false) return value;
     const waitedMs = performance.now() - startedAt;
-    if (waitedMs > ms) throw new Error(`not within ${ms} ms: ${what}\n${explain()}`.trimEnd());
+    const limitMs = Math.max(Math.round(patient(ms)), PATIENCE_MS);
+    if (waitedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${explain()}`.trimEnd());
     // Who waits for long would keep a processor busy with asking.
     await pause(Math.min(30, 10 + waitedMs / 20));
   }
 }
 
-/** Settles with `promise`, or fails loudly after `ms`. */
-export async function within<T>(what: string, promise: Promise<T>, ms = 5_000): Promise<T> {
+/** Settles with `promise`, or fails loudly after `ms`, on a busy machine later. */
+export async function within<T>(what: string, promise: Promise<T>, idleMs?: number): Promise<T> {
+  const ms = idleMs === undefined ? PATIENCE_MS : Math.round(patient(idleMs));
   const timer = new AbortController();
   const expired = pause(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`not within ${ms} ms: ${what}`);

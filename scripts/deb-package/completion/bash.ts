@@ -1,4 +1,4 @@
-import { type CommandOutline, isFile, leavesOf, type OptionOutline } from '../command-outline.ts';
+import { type CommandOutline, isFile, leavesOf, type OptionOutline } from '../../reference/command-outline.ts';
 
 /** Completion for bash, which needs nothing of the package bash-completion but being found by it. */
 export function bashCompletion(program: CommandOutline): string {

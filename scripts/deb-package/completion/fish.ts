@@ -1,4 +1,4 @@
-import { type CommandOutline, isFile, type OptionOutline } from '../command-outline.ts';
+import { type CommandOutline, isFile, type OptionOutline } from '../../reference/command-outline.ts';
 
 /** Completion for fish. */
 export function fishCompletion(program: CommandOutline): string {

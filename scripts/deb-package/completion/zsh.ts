@@ -1,4 +1,9 @@
-import { type ArgumentOutline, type CommandOutline, isFile, type OptionOutline } from '../command-outline.ts';
+import {
+  type ArgumentOutline,
+  type CommandOutline,
+  isFile,
+  type OptionOutline,
+} from '../../reference/command-outline.ts';
 
 /** Completion for zsh: a function for each command, in the file that compinit finds by its name. */
 export function zshCompletion(program: CommandOutline): string {

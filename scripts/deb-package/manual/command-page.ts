@@ -1,39 +1,11 @@
-import { EXIT } from '../../../src/operator/commands/command.ts';
-import { type ArgumentOutline, type CommandOutline, leavesOf, type OptionOutline } from '../command-outline.ts';
+import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../../reference/command-facts.ts';
+import {
+  type ArgumentOutline,
+  type CommandOutline,
+  leavesOf,
+  type OptionOutline,
+} from '../../reference/command-outline.ts';
 import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
-
-const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: 'Yes, done.',
-  failed: 'No, failed.',
-  unknown: 'The daemon cannot be reached, or cannot tell.',
-  timeout: 'A wait was not over in time.',
-  noSuchTunnel: 'No such tunnel, host or actor.',
-  usage: 'Wrong usage.',
-  configuration: 'The configuration cannot be used. systemd does not restart the daemon on it.',
-};
-
-const FILES: readonly (readonly [string, string])[] = [
-  ['/etc/fleet-mesh/tunnels.yaml', 'The configuration of the system unit; see fleet-mesh-tunnels(5).'],
-  ['/etc/fleet-mesh/example-tunnels.yaml, example-plan.yaml', 'Every field explained; nothing reads them.'],
-  [
-    '/etc/fleet-mesh/keys/',
-    "Private keys, root's alone. The system unit reads FILE in there as `credential:key_FILE`, whoever owns it.",
-  ],
-  ['~/.config/fleet-mesh/tunnels.yaml', 'The configuration of a user unit.'],
-  ['/var/lib/fleet-mesh/', 'State of the system unit: certificates, and what has to survive a restart.'],
-  ['/run/fleet-mesh/control.sock', 'Where commands reach the daemon; whoever may write to it may command it.'],
-];
-
-const ENVIRONMENT: readonly (readonly [string, string])[] = [
-  ['FLEET_MESH_CONFIG', 'The configuration file where `--config` does not name one.'],
-  ['STATE_DIRECTORY, RUNTIME_DIRECTORY', 'Where state and sockets are kept, as systemd sets them.'],
-  ['SSH_AUTH_SOCK', 'The agent of actors with `key: agent`.'],
-];
-
-const SIGNALS: readonly (readonly [string, string])[] = [
-  ['SIGTERM, SIGINT', 'Listeners close, open connections get `stop_grace`, and it ends; a second one ends at once.'],
-  ['SIGHUP', 'Reads the configuration again, as `fleet-mesh reload`, which waits for the outcome.'],
-];
 
 const UNITS = `systemctl enable --now fleet-mesh-forward@18000.socket fleet-mesh
 systemctl reload fleet-mesh
@@ -53,7 +25,7 @@ export function commandPage(program: CommandOutline, version: string, date: stri
     ),
     section('Commands', ...leavesOf(program).map(([words, command]) => about(words.join(' '), command))),
     section('Options of the program itself', ...program.options.map(optionEntry)),
-    section('Exit status', ...exitStatus()),
+    section('Exit status', ...EXIT_STATUS.map(([code, text]) => entry(bold(code), prose(text)))),
     section('Signals', prose('Of the daemon.'), ...SIGNALS.map(([name, text]) => entry(bold(name), prose(text)))),
     section('Environment', ...ENVIRONMENT.map(([name, text]) => entry(bold(name), prose(text)))),
     section('Files', ...FILES.map(([name, text]) => entry(italic(name), prose(text)))),
@@ -65,12 +37,6 @@ export function commandPage(program: CommandOutline, version: string, date: stri
     ),
     section('See also', prose('fleet-mesh-tunnels(5), ssh(1), sshd_config(5), systemctl(1)')),
   ]);
-}
-
-function exitStatus(): string[] {
-  return Object.entries(EXIT).map(([name, code]) =>
-    entry(bold(String(code)), prose(EXIT_MEANINGS[name as keyof typeof EXIT])),
-  );
 }
 
 function synopsis(words: readonly string[], command: CommandOutline): string {

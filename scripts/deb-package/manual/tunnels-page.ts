@@ -1,5 +1,6 @@
+import { FILE_RULES } from '../../reference/file-rules.ts';
+import { type Field, fieldsOf, type SchemaNode } from '../../reference/schema-fields.ts';
 import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
-import { type Field, fieldsOf, type SchemaNode } from './schema-fields.ts';
 
 /** A whole file; a test loads it. */
 export const EXAMPLE = `version: 1
@@ -11,26 +12,16 @@ hosts:
     user: fleet
     known_hosts: /etc/fleet-mesh/known_hosts
 actors:
-  atm-fleet-mesh: { key: credential:key_id }
+  atm-tunnels: { key: credential:key_id }
 tunnels:
-  state-hub:
+  api:
     host: node-b
-    actor: atm-fleet-mesh
+    actor: atm-tunnels
     listen: 127.0.0.1:18000
     target: 10.0.0.5:8000
     production: true
-    probe: { http: { path: /state/health, json: { status: ok } }, every: 10s }
+    probe: { http: { path: /health, json: { status: ok } }, every: 10s }
 `;
-
-const WRITING = [
-  'It is strict: an unknown key, a wrong type or a dangling name is an error with file, line and column. ' +
-    '`fleet-mesh check` says all of them at once; `fleet-mesh schema config` prints the JSON Schema.',
-  'Durations are a whole number and a unit: 500ms, 10s, 5m, 24h, 7d. Addresses are host:port, [IPv6]:port or ' +
-    'unix:/path. In a path, ~ is the home of the daemon user, a relative path is relative to this file, and ' +
-    'credential:NAME is a file that systemd hands over (`LoadCredential=`).',
-  'Names of hosts, actors and tunnels are a-z, 0-9, ".", "_" and "-", at most 63 long. Below, NAME stands for such a ' +
-    'name, and [] for each item of a list.',
-];
 
 /** fleet-mesh-tunnels(5), from the schema of the configuration. */
 export function tunnelsPage(schema: SchemaNode, version: string, date: string): string {
@@ -39,7 +30,7 @@ export function tunnelsPage(schema: SchemaNode, version: string, date: string): 
   return page({ name: 'fleet-mesh-tunnels', section: 5, date, version, manual: 'File Formats' }, [
     section('Name', `fleet\\-mesh\\-tunnels \\- ${prose('configuration of fleet-mesh on one node')}`),
     section('Synopsis', italic('/etc/fleet-mesh/tunnels.yaml'), '.br', italic('~/.config/fleet-mesh/tunnels.yaml')),
-    section('Description', WRITING.map(prose).join('\n.PP\n')),
+    section('Description', FILE_RULES.map(prose).join('\n.PP\n')),
     section('Fields', ...groups.map((group) => groupOf(group, fields))),
     section('Example', verbatim(EXAMPLE)),
     section(

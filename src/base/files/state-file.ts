@@ -27,6 +27,8 @@ export class StateFile<Content> {
   readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
   readonly #turns = new Turns();
+  /** Whether the last write found its directory as it has to be. */
+  #placed = false;
 
   /** @param place the state directory, and the directories below it; nothing is touched yet */
   constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
@@ -47,11 +49,7 @@ export class StateFile<Content> {
 
   /** Settles when it is on the disk. */
   write(content: Content, options: WriteOptions = {}): Promise<void> {
-    const write = async () => {
-      await privateDirectory(...this.#place);
-      await writeAtomically(this.path, `${JSON.stringify(content)}\n`);
-    };
-    return answered(() => this.#turns.take(write), options);
+    return answered(() => this.#turns.take(() => this.#put(`${JSON.stringify(content)}\n`)), options);
   }
 
   /** As {@link write}. One that is not there is no error. */
@@ -62,6 +60,22 @@ export class StateFile<Content> {
       });
     };
     return answered(() => this.#turns.take(forget), options);
+  }
+
+  /** A directory that was good is looked at again only when a write fails: there are many writes, and each look is several calls. */
+  async #put(text: string): Promise<void> {
+    const put = () => writeAtomically(this.path, text);
+    if (this.#placed) {
+      const done = await put().then(
+        () => true,
+        () => false,
+      );
+      if (done) return;
+    }
+    this.#placed = false;
+    await privateDirectory(...this.#place);
+    await put();
+    this.#placed = true;
   }
 }
 

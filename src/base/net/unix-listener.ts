@@ -25,7 +25,7 @@ export async function listenUnix(server: Server, path: string, owner: SocketOwne
   const { who, mode } = owner;
   const stale = await findStaleSocket(path, who);
   const privately = await mkdtemp(join(dirname(path), '.fleet-mesh-'));
-  const directory = openSync(privately, 'r');
+  const directory = openOwn(privately);
   try {
     // By way of the descriptor, since the private name may be longer than bind(2) takes (107 bytes).
     const bound = `/proc/self/fd/${directory}/s`;
@@ -55,6 +55,17 @@ export async function listenUnix(server: Server, path: string, owner: SocketOwne
     throw error;
   } finally {
     rmdirSync(privately);
+  }
+}
+
+/** A umask may have taken the owner's own bits away, which only root does without. */
+function openOwn(directory: string): number {
+  try {
+    chmodSync(directory, 0o700);
+    return openSync(directory, 'r');
+  } catch (error) {
+    rmdirSync(directory);
+    throw error;
   }
 }
 

@@ -12,7 +12,8 @@ export const NAME_EXPECTED =
 
 // What a host name or a bare address may consist of; whether the digits make an address is asked of node:net.
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
-const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
+/** What an address looks like, before its port and its path are judged. */
+export const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
 

@@ -1,28 +1,94 @@
-/** What a tired operator should know though no tunnel is down. The codes are public: `/status`, metrics, `check --json`. */
-export const ADVISORY_CODES = [
-  'wireguard_threshold',
-  'exception_expiring',
-  'exception_expired',
-  'exception_unknown',
-  'frozen_host',
-  'static_key',
-  'workstation_route',
-  'workload_incomplete',
-  'identity_not_last',
-  'step_unknown',
-  'step_done',
-  'gate_bypassed',
-  'plan_unusable',
-  'control_unavailable',
-  'evidence_unavailable',
-  'certificate_without_renewal',
-  'static_key_in_use',
-  'static_key_removable',
-  'tunnel_retired',
-  'retirement_unreadable',
-] as const;
+/**
+ * What a tired operator should know though no tunnel is down, by code: each with its cause and its remedy, in one sentence or
+ * two. The codes are public: `/status`, metrics, `check --json`.
+ */
+export const ADVISORIES = {
+  wireguard_threshold: {
+    cause: 'The node has more than five tunnels.',
+    remedy: 'Evaluate WireGuard for this node.',
+  },
+  exception_expiring: {
+    cause: 'An exception of the plan ends soon.',
+    remedy: 'Fix the exempted setting and remove the exception, or have the exception approved again.',
+  },
+  exception_expired: {
+    cause: 'An exception of the plan has ended.',
+    remedy: 'Fix the exempted setting and remove the exception, or have the exception approved again.',
+  },
+  exception_unknown: {
+    cause:
+      'The static key of an actor refers to an exception that the plan does not have, or that covers another actor.',
+    remedy: 'Correct `fallback.exception`, or add the exception to the plan.',
+  },
+  frozen_host: {
+    cause: 'A production tunnel uses a host that the plan marks as frozen.',
+    remedy: 'Move the tunnel to another host, or add an approved exception to the plan.',
+  },
+  static_key: {
+    cause: 'An automation logs in with a static key instead of a certificate, or may do so without a valid exception.',
+    remedy: 'Set `cert_command`, or add an approved exception to the plan.',
+  },
+  workstation_route: {
+    cause: 'A production tunnel runs on a workstation or goes through one.',
+    remedy: 'Choose another host or another route for the tunnel.',
+  },
+  workload_incomplete: {
+    cause: 'A workload of the plan has no target or no owner.',
+    remedy: 'Add the target and the owner to the plan.',
+  },
+  identity_not_last: {
+    cause: 'The plan moves other services after the identity service.',
+    remedy: 'Change `requires` of the waves, so that the wave of the identity service comes last.',
+  },
+  step_unknown: {
+    cause: '`drain.step` of a tunnel refers to a step that the plan does not have.',
+    remedy: 'Correct `drain.step`, or add the step to the plan.',
+  },
+  step_done: {
+    cause: 'The plan step that retires a tunnel is done, but the tunnel is still configured.',
+    remedy: 'Remove the tunnel from the configuration.',
+  },
+  gate_bypassed: {
+    cause: 'A plan step is done although a gate that blocks the step is not approved.',
+    remedy: 'Record the approval of the gate in the plan: who, when and evidence.',
+  },
+  plan_unusable: {
+    cause: 'The plan file cannot be read or has errors. The previous plan stays in force, if there is one.',
+    remedy: 'Run `fleet-mesh check` and correct the errors.',
+  },
+  control_unavailable: {
+    cause: 'The control socket cannot be used, so the daemon takes no commands. Tunnels are not affected.',
+    remedy: 'Check the directory of `control.socket` and the message of the advisory.',
+  },
+  evidence_unavailable: {
+    cause: 'The daemon cannot write the evidence log. New entries wait in memory. Tunnels are not affected.',
+    remedy: 'Check free space and permissions of `state_dir`.',
+  },
+  certificate_without_renewal: {
+    cause: 'A certificate has expired or expires soon, and its renewal fails.',
+    remedy: 'Run `fleet-mesh why TUNNEL`, then fix `cert_command`.',
+  },
+  static_key_in_use: {
+    cause: 'A link uses its static key, because no valid certificate is available.',
+    remedy: 'Fix `cert_command`. The daemon then returns to certificates by itself.',
+  },
+  static_key_removable: {
+    cause: 'The static key of an actor has not been needed for some time.',
+    remedy: 'Remove `fallback` from the actor and delete the key.',
+  },
+  tunnel_retired: {
+    cause: 'A tunnel is retired but still configured. The daemon does not connect the tunnel.',
+    remedy: 'Remove the tunnel from the configuration once no client needs the local port.',
+  },
+  retirement_unreadable: {
+    cause: 'The record of retired tunnels cannot be read.',
+    remedy: 'Repair or restore the file that the message names.',
+  },
+} as const;
 
-export type AdvisoryCode = (typeof ADVISORY_CODES)[number];
+export type AdvisoryCode = keyof typeof ADVISORIES;
+
+export const ADVISORY_CODES = Object.keys(ADVISORIES) as readonly AdvisoryCode[];
 
 export interface Advisory {
   readonly code: AdvisoryCode;

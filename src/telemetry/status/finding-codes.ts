@@ -1,18 +1,53 @@
-/** Why a tunnel may not go yet (SPEC section 6). */
-export const BLOCKER_CODES = [
-  'wave_open',
-  'gate_closed',
-  'successor_unhealthy',
-  'still_open',
-  'recent_use',
-  'dependent_tunnel',
-  'cutover_in_progress',
-  'no_rollback',
-] as const;
-export type BlockerCode = (typeof BLOCKER_CODES)[number];
+/** Why a tunnel may not go yet (SPEC section 6), by code: each with its cause and its remedy. */
+export const BLOCKERS = {
+  wave_open: {
+    cause: 'An earlier wave or step of the plan is not complete, or the plan has no such step.',
+    remedy: 'Complete the earlier steps and record them with `fleet-mesh plan done`.',
+  },
+  gate_closed: {
+    cause: 'An approval that blocks the step is missing.',
+    remedy: 'Record the approval of the gate with `fleet-mesh plan approve`.',
+  },
+  successor_unhealthy: {
+    cause: 'The successor fails its probe, or has not passed the probe for `healthy_for`.',
+    remedy: 'Fix the successor, then wait for `healthy_for`.',
+  },
+  still_open: {
+    cause: 'Clients have connections open through the tunnel, or wait for the tunnel.',
+    remedy: 'Move these clients to the successor, or end them.',
+  },
+  recent_use: {
+    cause: 'A client used the tunnel within `quiet_for`.',
+    remedy: 'Move the client to the successor, then wait for `quiet_for`.',
+  },
+  dependent_tunnel: {
+    cause: 'Another tunnel reaches its host through this tunnel.',
+    remedy: 'Move or retire the other tunnel first.',
+  },
+  cutover_in_progress: {
+    cause: 'A cut-over of the tunnel is in progress.',
+    remedy: 'Wait for the end of the cut-over, or run `fleet-mesh rollback`.',
+  },
+  no_rollback: {
+    cause: 'The configuration names no rollback procedure.',
+    remedy: 'Set `drain.rollback` to the rollback procedure.',
+  },
+} as const;
+export type BlockerCode = keyof typeof BLOCKERS;
+export const BLOCKER_CODES = Object.keys(BLOCKERS) as [BlockerCode, ...BlockerCode[]];
 
-/** Why it cannot be told whether it may. */
-export const UNKNOWN_CODES = ['observation_gap', 'down_in_window'] as const;
-export type UnknownCode = (typeof UNKNOWN_CODES)[number];
+/** Why it cannot be told whether it may, by code: each with its cause and its remedy. */
+export const UNKNOWNS = {
+  observation_gap: {
+    cause: 'The daemon has not watched the tunnel without a break for `quiet_for`.',
+    remedy: 'Keep the daemon running for `quiet_for`.',
+  },
+  down_in_window: {
+    cause: 'The tunnel was down within `quiet_for`. Without a working tunnel, missing clients prove nothing.',
+    remedy: 'Keep the tunnel up for `quiet_for`.',
+  },
+} as const;
+export type UnknownCode = keyof typeof UNKNOWNS;
+export const UNKNOWN_CODES = Object.keys(UNKNOWNS) as [UnknownCode, ...UnknownCode[]];
 
 export type FindingCode = BlockerCode | UnknownCode;

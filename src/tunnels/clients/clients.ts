@@ -5,11 +5,11 @@ import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
 
-/** What is watched of a forward's entrance. */
-interface Entrance {
+/** Where clients come in: as much of a forward's entrance as matters here. */
+interface WatchedEntrance {
   readonly listen: Listen;
-  /** Committed: new clients cannot get into the tunnel. */
-  readonly junction: { readonly way: { readonly kind: 'tunnel' | 'held' | 'trial' | 'committed' } };
+  /** `committed`: new clients cannot get into the tunnel any more. */
+  readonly junction: { readonly way: { readonly kind: string } };
 }
 
 /** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
@@ -32,18 +32,19 @@ export class Clients {
    * The same entrance, which counts its clients from now on, as long as new clients can get into the tunnel. Earlier
    * clients of a tunnel of that name are forgotten.
    */
-  watching<E extends Entrance>(tunnel: string, entrance: E): E {
+  watching<Entrance extends WatchedEntrance>(tunnel: string, entrance: Entrance): Entrance {
+    const { listen, junction } = entrance;
     const ledger = new Ledger();
     this.#ledgers.set(tunnel, ledger);
-    const listen: Listen = (address, onConnection, onError) => {
+    const watched: Listen = (address, onConnection, onError) => {
       const accept = (socket: Socket) => {
-        const counted = entrance.junction.way.kind !== 'committed';
+        const counted = junction.way.kind !== 'committed';
         onConnection(socket);
         if (counted) this.#note(ledger, socket);
       };
-      return entrance.listen(address, accept, onError);
+      return listen(address, accept, onError);
     };
-    return { ...entrance, listen };
+    return { ...entrance, listen: watched };
   }
 
   /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */

@@ -26,7 +26,8 @@ export class ChannelTransport extends Duplex implements Transport {
     const { stream } = channel;
     stream.on('data', (chunk: Buffer) => {
       this.#received += chunk.length;
-      if (!this.push(chunk)) stream.pause();
+      // After its end the rest is read and thrown away: an unread channel is never closed, and would count for ever.
+      if (!this.push(chunk) && !this.destroyed) stream.pause();
     });
     stream.once('end', () => this.push(null));
     stream.once('close', () => this.#end());

@@ -48,10 +48,7 @@ export class Tunnel {
     this.#deps = deps;
     this.#news = new TunnelNews(config.name, deps);
     this.#standing = new Standing(config.name, deps);
-    this.#usage = new Usage({
-      onUsed: (at) => this.#news.used(at),
-      onHeld: (seconds) => this.#news.held(seconds),
-    });
+    this.#usage = new Usage({ onUsed: (at) => this.#news.used(at), onHeld: (seconds) => this.#news.held(seconds) });
     this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,

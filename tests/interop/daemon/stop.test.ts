@@ -6,6 +6,7 @@ import { echoOnce } from '../../support/clients/steady-client.ts';
 import { hasSessions, knownBehind, linkOf, type Mesh, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { catches, signal } from '../../support/machine/proc.ts';
+import { patient } from '../../support/patience.ts';
 import { FaultProxy } from '../../support/peers/fault-proxy.ts';
 import { freePort, listenLoopback } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
@@ -40,7 +41,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     const { code, signal: by, ms } = await ended;
     expect({ code, by }).toEqual({ code: 0, by: null });
     expect(ms).toBeGreaterThan(1_900);
-    expect(ms).toBeLessThan(4_500);
+    expect(ms).toBeLessThan(patient(4_500));
     expect(await client.result).toMatchObject({ end: 'rst' });
     // A proper goodbye, not a cut: sshd knows the difference.
     await waitUntil('sshd was told', () => sshd.log().split('Received disconnect').length === 3, 5_000, sshd.log);
@@ -75,7 +76,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
       expect(client).toMatchObject({ end: 'fin', head: 'enough' });
       const { code, ms } = await terminate(mesh);
       expect(code).toBe(0);
-      expect(ms).toBeLessThan(4_000);
+      expect(ms).toBeLessThan(patient(4_000));
     },
   );
 
@@ -94,7 +95,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
     const second = await terminate(mesh);
     expect(second).toMatchObject({ code: 0, signal: null });
-    expect(second.ms).toBeLessThan(2_500);
+    expect(second.ms).toBeLessThan(patient(2_500));
     await first;
     expect(await client.result).toMatchObject({ end: 'rst' });
   });
@@ -121,7 +122,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
       await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
       const second = await terminate(mesh);
       expect(second).toMatchObject({ code: 0, signal: null });
-      expect(second.ms).toBeLessThan(700);
+      expect(second.ms).toBeLessThan(patient(700));
       await first;
     } finally {
       for (const pid of stopped) signal(pid, 'SIGCONT');
@@ -138,7 +139,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await mesh.waitFor((status) => linkOf(status).state === 'connecting' && proxy.accepted > 0);
     const { code, ms } = await terminate(mesh);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(2_500);
+    expect(ms).toBeLessThan(patient(2_500));
   });
 
   it('ends a backoff, and resets the client that is held', async () => {
@@ -152,7 +153,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await mesh.waitFor(({ tunnels: [tunnel] }) => tunnel?.usage.held === 1);
     const { code, ms } = await terminate(mesh);
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(3_000);
+    expect(ms).toBeLessThan(patient(3_000));
     expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
   });
 

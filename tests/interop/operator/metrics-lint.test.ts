@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
 import { linkFixture, statusFixture, tunnelFixture } from '../../support/fakes/status-fixture.ts';
+import { missing } from '../../support/machine/capabilities.ts';
 
 const CACHED = '.cache/promtool/promtool';
 
@@ -20,11 +21,7 @@ function check(page: string) {
   return { status, output: stdout + stderr };
 }
 
-if (promtool === undefined) {
-  process.stderr.write(
-    '\nSKIPPED metrics-lint: no promtool here. Run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL.\n\n',
-  );
-}
+if (promtool === undefined) missing('promtool', 'run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL');
 
 test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`', async () => {
   const metrics = createMetrics();

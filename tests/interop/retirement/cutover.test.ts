@@ -14,6 +14,7 @@ import { type Mesh, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { controlSocketIn } from '../../support/fakes/fleet-config.ts';
 import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { patient } from '../../support/patience.ts';
 import { type Hub, startHub } from '../../support/peers/hub.ts';
 import type { LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
@@ -123,10 +124,10 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const kept = startLoop(() => ask(port, agent), 3);
     const fresh = startLoop(() => ask(port, false), 3);
-    const patient = new Agent({ keepAlive: true, maxSockets: 1 });
+    const steady = new Agent({ keepAlive: true, maxSockets: 1 });
     const fromTunnel = () => hubOf(mesh.daemon).then(({ usage }) => usage.opened_total);
     try {
-      expect((await ask(port, patient)).hub).toBe('old');
+      expect((await ask(port, steady)).hub).toBe('old');
       await pause(1_000);
       expect(await cutover(mesh)).toMatchObject({ outcome: 'committed' });
       expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'successor', cutover: { phase: 'committed' } });
@@ -134,7 +135,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       expect((await ask(port, false)).hub).toBe('new');
       await pause(300);
       // Whoever was connected before is served on through the tunnel, and nobody new counts as its use.
-      expect((await ask(port, patient)).hub).toBe('old');
+      expect((await ask(port, steady)).hub).toBe('old');
       const { usage, cutover: moved } = await hubOf(mesh.daemon);
       expect(usage).toMatchObject({ opened_total: after, held: 0 });
       expect(usage.open).toBeGreaterThan(0);
@@ -158,11 +159,11 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       successor.healthy = true;
       const results = await Promise.all([kept.stop(), fresh.stop()]);
       agent.destroy();
-      patient.destroy();
+      steady.destroy();
       for (const { failures, slowestMs, served } of results) {
         expect(failures).toEqual([]);
-        expect(slowestMs).toBeLessThan(HOLD_MS + 500);
-        expect(served).toBeGreaterThan(500);
+        expect(slowestMs).toBeLessThan(patient(HOLD_MS + 500));
+        expect(served).toBeGreaterThan(100);
       }
     }
     const { events } = JSON.parse((await mesh.daemon.get('/events')).body) as { events: Entry[] };
@@ -193,7 +194,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     const done = cutover(mesh);
     await phase(mesh, 'holding');
     const waited = await echoOnce(mesh.port('hub'));
-    expect(waited).toBeLessThan(600);
+    expect(waited).toBeLessThan(patient(600));
     expect(await done).toMatchObject({ outcome: 'committed' });
     await chatter.say('after');
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'successor', usage: { open: 1 } });

@@ -30,7 +30,7 @@ export interface RequestLoop {
 }
 
 /** Asks an echo every so often, each time on a connection and with a deadline of its own. */
-export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs = 3_000): RequestLoop {
+export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs = 10_000): RequestLoop {
   return startLoop((number) => echoOnce(to, `request ${number}`, timeoutMs), everyMs);
 }
 

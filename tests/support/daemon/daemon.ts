@@ -45,7 +45,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
       headers: { accept: 'application/json', ...headers },
-      timeoutMs: 3_000,
+      timeoutMs: 15_000,
     });
   const status = async () => statusSchema.parse(JSON.parse((await get('/status')).body));
   const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
@@ -86,7 +86,7 @@ export interface CliResult extends Exit {
 /** Runs one command of the built program to its end. */
 export async function runCli(args: readonly string[], env?: Record<string, string | undefined>): Promise<CliResult> {
   await using process = spawnCli(args, env);
-  const expire = setTimeout(() => process.child.kill('SIGKILL'), 30_000);
+  const expire = setTimeout(() => process.child.kill('SIGKILL'), 120_000);
   const exit = await process.exit.finally(() => clearTimeout(expire));
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }

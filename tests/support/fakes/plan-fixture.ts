@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { parsePlan } from '../../../src/retirement/plan/load.ts';
 import type { Plan } from '../../../src/retirement/plan/plan.ts';
 import { type PlanEntry, recordIn } from '../../../src/retirement/plan/record.ts';
 
-const REAL = new URL('../../../config/drain-plan.yaml', import.meta.url).pathname;
+const REAL = fileURLToPath(new URL('../../../config/drain-plan.yaml', import.meta.url));
 
 /** The bytes of the plan that is shipped. */
 export const REAL_PLAN: Buffer = readFileSync(REAL);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
 import { findProgram } from './find-program.ts';
 
@@ -28,11 +29,19 @@ const CAPABILITIES = {
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';
 
-const told = new Set<Capability>();
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Of a test file: what it needs and this machine has not, and how to get each. */
+    missing?: Record<string, string>;
+  }
+}
+
+const told = new Set<string>();
 
 /**
- * Whether the machine can do it, for `describe.skipIf(!has('sshd'))`. What is missing is said once, loudly: a test that
- * did not run has proved nothing. In CI as root nothing that could have been installed may be missing.
+ * Whether the machine can do it, for `describe.skipIf(!has('sshd'))`. What is missing is said once, loudly, and again at
+ * the end of `scripts/test`, beside the names of the tests: a test that did not run has proved nothing. In CI as root
+ * nothing that could have been installed may be missing.
  */
 export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
@@ -61,13 +70,14 @@ export function hasBox(): boolean {
 function canBoot(): boolean {
   const why = whyNoBox();
   if (why === undefined) return true;
-  process.stderr.write(
-    `\n*** SKIPPING the tests under a real systemd: this machine does not let us boot one (${why}) ***\n\n`,
-  );
-  return false;
+  return missing('a booted systemd', `this machine does not let us boot one: ${why}`);
 }
 
-function missing(capability: Capability, remedy: string): false {
+/** Says that something is not here, and notes that with the test file that asks. */
+export function missing(capability: string, remedy: string): false {
+  const { suite, file } = TestRunner.getCurrentSuite();
+  const { meta } = suite?.file ?? file;
+  meta.missing = { ...meta.missing, [capability]: remedy };
   if (!told.has(capability)) {
     told.add(capability);
     process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);

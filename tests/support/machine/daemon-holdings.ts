@@ -33,7 +33,7 @@ export async function daemonHoldings(mesh: Mesh): Promise<DaemonHoldings> {
 }
 
 /** Waits, bounded, until the daemon holds no more than at the baseline; says what is left otherwise. */
-export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, ms = 8_000): Promise<void> {
+export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, ms = 30_000): Promise<void> {
   let left: string[] = [];
   await waitUntil(
     'the daemon holds what it held before the fault',

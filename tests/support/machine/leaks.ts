@@ -34,16 +34,21 @@ function holdings(): Holdings {
   };
 }
 
+/** What is held beyond the baseline, in words. */
+export function heldBeyond(baseline: Holdings): string[] {
+  return growth(baseline, holdings());
+}
+
 /** Waits, bounded, until nothing is held beyond the baseline, and says what is left otherwise. */
-export async function expectNoLeaks(baseline: Holdings, ms = 5_000): Promise<void> {
+export async function expectNoLeaks(baseline: Holdings): Promise<void> {
   let grown: string[] = [];
   await waitUntil(
     'everything is released',
     () => {
-      grown = growth(baseline, holdings());
+      grown = heldBeyond(baseline);
       return grown.length === 0;
     },
-    ms,
+    undefined,
     () => `still held beyond the baseline:\n${grown.join('\n')}`,
   );
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { within } from '../wait-until.ts';
 import { findProgram } from './find-program.ts';
-import { descendantsOf, isAlive, signal } from './proc.ts';
+import { descendantsOf, isAlive, killTrees, signal } from './proc.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -64,15 +64,15 @@ export function spawnOwned(program: string, args: readonly string[], options: Sp
     const below = descendantsOf(pid);
     signal(pid, name);
     try {
-      await within(`${program} (pid ${pid}) ends on ${name}`, dead, 5_000);
+      await within(`${program} (pid ${pid}) ends on ${name}`, dead);
     } catch (error) {
       if (running.has(pid)) signal(pid, 'SIGKILL');
       if (name === 'SIGKILL') throw error;
-      await within(`${program} (pid ${pid}) ends on SIGKILL`, dead, 5_000);
+      await within(`${program} (pid ${pid}) ends on SIGKILL`, dead);
     }
     // They may hold its output open, for which `exit` waits.
-    for (const each of below.filter(isAlive)) signal(each, 'SIGKILL');
-    return await within(`the output of ${program} (pid ${pid}) ends`, exit, 5_000);
+    killTrees(below.filter(isAlive));
+    return await within(`the output of ${program} (pid ${pid}) ends`, exit);
   };
   return {
     pid,

@@ -54,6 +54,19 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/**
+ * Kills the processes and all below them. They are stopped first, parents before children: a process that is stopped
+ * forks no other behind our back.
+ */
+export function killTrees(pids: readonly number[]): void {
+  const doomed = new Set(pids);
+  for (const pid of doomed) {
+    signal(pid, 'SIGSTOP');
+    for (const child of childrenOf(pid)) doomed.add(child);
+  }
+  for (const pid of doomed) signal(pid, 'SIGKILL');
+}
+
 /** Whether the process has a handler for the signal of this number (proc(5), `SigCgt`). */
 export function catches(pid: number, signalNumber: number): boolean {
   const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generateKey, type KeyFile, type KeyType } from '../certificates/keys.ts';
 import { requireProgram } from '../machine/find-program.ts';
 import { type OwnedProcess, spawnOwned } from '../machine/owned-process.ts';
-import { descendantsOf, isAlive, nameOf, signal } from '../machine/proc.ts';
+import { childrenOf, descendantsOf, isAlive, killTrees, nameOf, signal } from '../machine/proc.ts';
 import { tempDir } from '../machine/temp-dir.ts';
 import { waitUntil } from '../wait-until.ts';
 import { freePort } from './loopback.ts';
@@ -50,6 +50,8 @@ export interface Sshd extends AsyncDisposable {
   sessionPids(): number[];
   /** Kills every connection; the listener lives on. Returns how many processes were hit. */
   killSessions(name?: NodeJS.Signals): number;
+  /** Kills one connection, the oldest, with all of its processes. */
+  killSession(): void;
   /** Lets another public key (`type base64`) in; `options` as in authorized_keys. */
   authorize(publicKey: string, options?: string): void;
   /** Writes the present host keys into known_hosts. */
@@ -83,7 +85,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   let listener: OwnedProcess | undefined;
   const left = new Set<number>();
   const log = () => earlierLog + (listener?.stderr() ?? '');
-  const sessionPids = () => [...(listener === undefined ? [] : descendantsOf(listener.pid)), ...left].filter(isSshd);
+  // Without root a login forks once more after it has let its client in: listed at each call, not when it was left.
+  const sessionPids = () => {
+    const below = listener === undefined ? [] : descendantsOf(listener.pid);
+    const kept = [...left].flatMap((pid) => [pid, ...descendantsOf(pid)]);
+    return [...new Set([...below, ...kept])].filter(isSshd);
+  };
 
   const trustHostKeys = () =>
     writeFileSync(knownHostsFile, hostKeys.map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`).join(''));
@@ -110,7 +117,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       // Not its `exit`: the sessions keep its stderr open.
       await waitUntil('sshd ends', () => !isAlive(process.pid));
     } else {
-      for (const pid of sessions) signal(pid, 'SIGKILL');
+      killTrees(sessions);
       left.clear();
       await process.stop('SIGKILL');
     }
@@ -156,8 +163,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     sessionPids,
     killSessions(name = 'SIGKILL') {
       const pids = sessionPids();
-      for (const pid of pids) signal(pid, name);
+      if (name === 'SIGKILL') killTrees(pids);
+      else for (const pid of pids) signal(pid, name);
       return pids.length;
+    },
+    killSession() {
+      const [oldest] = listener === undefined ? [] : childrenOf(listener.pid);
+      if (oldest === undefined) throw new Error('there is no session to kill');
+      killTrees([oldest]);
     },
     authorize(publicKey, keyOptions) {
       const line = keyOptions === undefined ? publicKey : `${keyOptions} ${publicKey}`;
@@ -172,7 +185,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       await start();
     },
     async [Symbol.asyncDispose]() {
-      for (const pid of sessionPids()) signal(pid, 'SIGKILL');
+      killTrees(sessionPids());
       await stop();
       temp[Symbol.dispose]();
     },

@@ -33,6 +33,8 @@ export class BareNode implements AsyncDisposable {
   readonly endpointPort: number;
   readonly #as: 'system' | 'user';
   readonly #owned: Cleanup;
+  /** What bore the program's name before anything was done: this checkout may lie in one of the places searched. */
+  #earlier: readonly string[] = [];
 
   private constructor(box: Box, sshd: Sshd, endpointPort: number, as: 'system' | 'user', owned: Cleanup) {
     this.box = box;
@@ -53,6 +55,7 @@ export class BareNode implements AsyncDisposable {
       await node.#own();
       mkdirSync(box.path(RELEASE), { recursive: true });
       packRelease(CHECKOUT, box.path(RELEASE));
+      node.#earlier = await node.#named();
       return node;
     } catch (error) {
       await owned[Symbol.asyncDispose]();
@@ -165,8 +168,12 @@ WantedBy=${this.#as === 'user' ? 'default' : 'multi-user'}.target
     return statusSchema.parse(JSON.parse(body));
   }
 
-  /** Everything in the box that is called after the program, directories of others left out. */
+  /** Everything in the box that is called after the program and was not at the boot, directories of others left out. */
   async traces(): Promise<string[]> {
+    return (await this.#named()).filter((path) => !this.#earlier.includes(path));
+  }
+
+  async #named(): Promise<string[]> {
     const places = ['/etc', '/run', '/var/lib', '/home', '/root', '/usr/lib/systemd', '/usr/local'];
     const found = await this.box.run('find', ...places, '-xdev', '-name', '*fleet-mesh*');
     const library = await this.box.run('find', '/usr/lib', '-maxdepth', '1', '-name', '*fleet-mesh*');

@@ -4,11 +4,11 @@
 # tests reach its loopback ports.
 #
 #   boot.sh probe  DIR CGROUP            whether the kernel lets us, ending with 0 or a message
-#   boot.sh enter  DIR CGROUP PROGRAM NODE   the box; lives until it is killed, and with whoever started it
+#   boot.sh enter  DIR CGROUP CHECKOUT NODE INSTALLED   the box; lives until it is killed, and with whoever started it
 #
-# DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, PROGRAM the checkout whose build is shown
-# as /usr/lib/fleet-mesh, NODE the node that runs it. Without a PROGRAM (an empty one) the machine is one that has a node,
-# and no fleet-mesh yet.
+# DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, NODE the node of the box. CHECKOUT is
+# shown as /srv/checkout, wherever it lies: the box has a /tmp of its own, and not what is mounted below /. With INSTALLED
+# `yes` its build is also shown as /usr/lib/fleet-mesh; with `no` the machine is one that has no fleet-mesh yet.
 set -euo pipefail
 
 stage=$1
@@ -33,6 +33,13 @@ make_root() {
     mkdir -p "$root$path"
     mount -t tmpfs -o "mode=$mode" tmpfs "$root$path"
   done
+}
+
+show_checkout() {
+  local at=$dir/root/srv/checkout
+  mkdir -p "$at"
+  mount --bind "$1" "$at"
+  mount -o remount,bind,ro "$at"
 }
 
 show_program() {
@@ -102,7 +109,8 @@ case $stage in
     make_root
     root=$dir/root
     mkdir -p "$root/run/systemd/system" "$root/run/systemd/journald.conf.d" "$root/run/lock"
-    [[ -z $3 ]] || show_program "$3"
+    show_checkout "$3"
+    [[ $5 == no ]] || show_program "$3"
     show_node "$4"
     keep_boot_small
     cd "$root"

@@ -10,6 +10,8 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+/** Where the box has it, read-only. */
+export const CHECKOUT_INSIDE = '/srv/checkout/';
 
 export interface Outcome {
   readonly code: number;
@@ -35,7 +37,7 @@ export class Box implements AsyncDisposable {
     const temp = tempDir('box');
     const cgroup = cgroupFor(temp);
     mkdirSync(cgroup);
-    const args = [BOOT, 'enter', temp.path, cgroup, withProgram ? CHECKOUT : '', process.execPath];
+    const args = [BOOT, 'enter', temp.path, cgroup, CHECKOUT, process.execPath, withProgram ? 'yes' : 'no'];
     const box = new Box(spawnOwned(requireProgram('bash'), args), temp, cgroup);
     try {
       await box.#booted();

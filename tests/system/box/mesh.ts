@@ -10,7 +10,7 @@ import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
-import { Box, type Outcome } from './box.ts';
+import { Box, CHECKOUT_INSIDE, type Outcome } from './box.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -218,8 +218,8 @@ export class BoxedMesh implements AsyncDisposable {
 }
 
 async function makeSystem(box: Box): Promise<void> {
-  await box.must('systemd-sysusers', `${CHECKOUT}systemd/sysusers.d/fleet-mesh.conf`);
-  await box.must('systemd-tmpfiles', '--create', `${CHECKOUT}systemd/tmpfiles.d/fleet-mesh.conf`);
+  await box.must('systemd-sysusers', `${CHECKOUT_INSIDE}systemd/sysusers.d/fleet-mesh.conf`);
+  await box.must('systemd-tmpfiles', '--create', `${CHECKOUT_INSIDE}systemd/tmpfiles.d/fleet-mesh.conf`);
 }
 
 async function makeUser(box: Box): Promise<void> {
@@ -227,7 +227,7 @@ async function makeUser(box: Box): Promise<void> {
   await box.must('useradd', '--create-home', '--home-dir', home, '--uid', `${id}`, '--user-group', name);
   const units = `${home}/.config/systemd/user`;
   await box.must('mkdir', '-p', units, `${home}/.local/lib`);
-  await box.must('cp', '-r', `${CHECKOUT}systemd/user/.`, units);
+  await box.must('cp', '-r', `${CHECKOUT_INSIDE}systemd/user/.`, units);
   await box.must('ln', '-s', '/usr/lib/fleet-mesh', `${home}/.local/lib/fleet-mesh`);
   await box.must('chown', '-R', `${id}:${id}`, home);
   await box.must('loginctl', 'enable-linger', name);

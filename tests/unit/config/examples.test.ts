@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -40,13 +41,13 @@ describe('config/', async () => {
   });
 
   it.each(files)('%s is valid', async (name) => {
-    const config = await loadConfig(new URL(name, CONFIG).pathname, ENV);
+    const config = await loadConfig(fileURLToPath(new URL(name, CONFIG)), ENV);
     expect(config.tunnels.size).toBeGreaterThan(1);
   });
 
   it('railiance01-tunnels.yaml serves the two ports of the fleet facts', async () => {
     const { node, tunnels, actors, hosts } = await loadConfig(
-      new URL('railiance01-tunnels.yaml', CONFIG).pathname,
+      fileURLToPath(new URL('railiance01-tunnels.yaml', CONFIG)),
       ENV,
     );
     const served = [...tunnels.values()].map(({ listen, target, host, production }) => [

@@ -3,12 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../../src/config/load.ts';
 import { ConfigError, formatProblem } from '../../../src/config/problem.ts';
 import { actorPolicy } from '../../support/fakes/fake-link.ts';
 
-const FIXTURES = new URL('../../fixtures/config/', import.meta.url).pathname;
+const FIXTURES = fileURLToPath(new URL('../../fixtures/config/', import.meta.url));
 const ENV = { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/credentials/fleet-mesh' };
 
 async function yamlFiles(folder: string): Promise<string[]> {

@@ -5,10 +5,12 @@ import ssh2 from 'ssh2';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { Address } from '../../../../src/base/net/address.ts';
-import type { Channel, ChannelSource } from '../../../../src/tunnels/channel/channel-source.ts';
+import type { Channel, ChannelSource, Originator } from '../../../../src/tunnels/channel/channel-source.ts';
 import { runCheck } from '../../../../src/tunnels/probe/check.ts';
+import { openDirectChannel } from '../../../../src/tunnels/ssh/channel.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
 import { TcpServer } from '../../../support/peers/tcp-server.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 /** The least that an SSH server must do for direct-tcpip, counting the channels that are open at its side. */
 class ForwardingServer {
@@ -51,10 +53,12 @@ class ForwardingServer {
   }
 }
 
-/** Channels of a bare ssh2 client. */
+/** Channels of a bare ssh2 client, whose errors the program's own channels explain. */
 class ClientSource implements ChannelSource {
   readonly ready = true;
   readonly #client: ssh2.Client;
+  /** Channels that the server has confirmed to this side. */
+  confirmed = 0;
 
   constructor(client: ssh2.Client) {
     this.#client = client;
@@ -62,22 +66,17 @@ class ClientSource implements ChannelSource {
 
   async whenReady(): Promise<void> {}
 
-  open(target: Address): Promise<Channel> {
-    if (target.kind !== 'tcp') throw new Error('only TCP here');
-    return new Promise((resolve, reject) => {
-      this.#client.forwardOut('127.0.0.1', 0, target.host, target.port, (error, stream) => {
-        if (error) {
-          reject(new TunnelError('target_refused', error.message));
-          return;
-        }
-        const close = () => {
-          stream.close();
-          // ssh2 closes a channel only once its readable side is consumed.
-          stream.resume();
-        };
-        resolve({ stream, close, onLost: (lost) => this.#client.once('close', () => lost(stream.readableEnded)) });
-      });
+  open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
+    const channel = openDirectChannel(this.#client, target, originator, {
+      gone: () => new TunnelError('connection_reset', 'the client is closed'),
+      deaf: () => undefined,
+      onOpened: () => {
+        this.confirmed += 1;
+      },
+      onClosed: () => {},
     });
+    this.#client.once('close', () => channel.lose());
+    return channel.opened(10_000, signal);
   }
 }
 
@@ -104,7 +103,7 @@ afterEach(() => {
 });
 
 const nothingIsLeft = (opened: number) =>
-  expect.poll(() => ({ opened: server.opened, open: server.open })).toEqual({ opened, open: 0 });
+  expect.poll(() => ({ opened: server.opened, open: server.open }), { timeout: 10_000 }).toEqual({ opened, open: 0 });
 
 test('http: an expected answer, fifty times at once', async () => {
   await using target = await TcpServer.of(createServer((_, response) => response.end('{"status":"ok"}')));
@@ -126,18 +125,22 @@ test('http: a wrong status with an endless body', async () => {
 });
 
 test('http: a deadline within the answer', async () => {
-  await using target = await TcpServer.of(createServer((_, response) => response.writeHead(200).write('{')));
-  await expect(runCheck(check, source, target.address, AbortSignal.timeout(100))).rejects.toMatchObject({
+  const deadline = new AbortController();
+  const unfinished = createServer((_, response) => {
+    response.writeHead(200).write('{', () => deadline.abort(new DOMException('too late', 'TimeoutError')));
+  });
+  await using target = await TcpServer.of(unfinished);
+  await expect(runCheck(check, source, target.address, deadline.signal)).rejects.toMatchObject({
     name: 'TimeoutError',
   });
   await nothingIsLeft(1);
 });
 
-test('a target that ends its answer early, and one that refuses', async () => {
+test('a target that ends its answer early, and one that the server does not reach', async () => {
   await using target = await TcpServer.listen((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'));
   await expect(runCheck(check, source, target.address, never())).rejects.toMatchObject({ code: 'target_unreachable' });
   const nowhere = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-  await expect(runCheck(check, source, nowhere, never())).rejects.toMatchObject({ code: 'target_refused' });
+  await expect(runCheck(check, source, nowhere, never())).rejects.toMatchObject({ code: 'target_unreachable' });
   await nothingIsLeft(1);
 });
 
@@ -156,7 +159,15 @@ test('the session dies under each check: about the session, not the target', asy
   const checks = [check, { kind: 'banner', prefix: 'x' } as const].map((each) =>
     runCheck(each, source, target.address, never()).catch((error: unknown) => error),
   );
-  await expect.poll(() => server.open).toBe(2);
+  // At this side as well: before that no check is under way.
+  await waitUntil('both channels are open', () => server.open === 2 && source.confirmed === 2, 10_000);
   client.destroy();
   for (const error of await Promise.all(checks)) expect(error).toMatchObject({ code: 'connection_reset' });
+});
+
+test('the session dies before a channel is confirmed: about the session, not the target', async () => {
+  await using target = await TcpServer.listen(() => {});
+  const answer = runCheck({ kind: 'tcp' }, source, target.address, never());
+  client.destroy();
+  await expect(answer).rejects.toMatchObject({ code: 'connection_reset' });
 });

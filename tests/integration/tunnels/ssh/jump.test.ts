@@ -76,7 +76,7 @@ describe('a session over a channel of another', () => {
     const first = await connectOuter();
     const second = await connectOver(first);
     proxy.reset();
-    const { error } = await within('the inner one ends', second.closed, 500);
+    const { error } = await within('the inner one ends', second.closed, 2_000);
     expect(error).toMatchObject({
       code: 'connection_reset',
       message: 'the SSH session to its jump host bastion was lost under it',

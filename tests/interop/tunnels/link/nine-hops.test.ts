@@ -113,7 +113,7 @@ it.skipIf(!possible || !has('ssh'))(
       hash.update(chunk);
     });
     copy.stdin.end(sent);
-    const [code] = await within('the copy ends', once(copy, 'close'), 45_000);
+    const [code] = await within('the copy ends', once(copy, 'close'), 90_000);
     expect({ code, complaint, bytes }).toEqual({ code: 0, complaint: '', bytes: PLAN.bytes });
     expect(hash.digest('hex')).toBe(bulkDigest(PLAN).sha256);
   },

@@ -4,6 +4,7 @@ import { echoOnce, startSteadyClient } from '../../../support/clients/steady-cli
 import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { descendantsOf, signal } from '../../../support/machine/proc.ts';
+import { patient } from '../../../support/patience.ts';
 import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho, startSilent } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
@@ -52,7 +53,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await waitUntil('the client went on', () => client.served() >= 120);
     const { served, failures, slowestMs } = await client.stop();
     expect(failures).toEqual([]);
-    expect(slowestMs).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(patient(1_000));
     process.stderr.write(`recovery (${role} killed): ${served} requests, slowest ${slowestMs.toFixed(0)} ms\n`);
   });
 
@@ -93,7 +94,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
 
     let stopped: Promise<void> | undefined;
     await client.inTheGap(() => {
-      for (const pid of sshd.sessionPids()) signal(pid, 'SIGKILL');
+      sshd.killSessions();
       stopped = sshd.stop();
     });
     await stopped;
@@ -128,7 +129,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.held === 3);
     const startedAt = performance.now();
     expect(await pythonClient({ port })).toMatchObject({ end: 'rst', bytes: 0 });
-    expect(performance.now() - startedAt).toBeLessThan(1_200);
+    expect(performance.now() - startedAt).toBeLessThan(patient(1_200));
     for (const end of await Promise.all(held)) expect(end).toMatchObject({ end: 'rst', bytes: 0 });
     expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ held: 0, failed_total: 4 });
   });
@@ -142,7 +143,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await mesh.waitForTunnel('down');
     const startedAt = performance.now();
     const ends = await Promise.all(Array.from({ length: 4 }, () => pythonClient({ port: mesh.port('echo') })));
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(patient(2_000));
     expect(ends.map(({ end }) => end)).toEqual(['rst', 'rst', 'rst', 'rst']);
     expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ failed_total: 4, held: 0 });
   });

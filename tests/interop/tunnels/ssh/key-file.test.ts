@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadKeyFile } from '../../../../src/tunnels/credential/key-file.ts';
+import { has } from '../../../support/machine/capabilities.ts';
 
-const missing = spawnSync('ssh-keygen', ['-?']).error !== undefined;
 const PASSPHRASE = 'correct horse';
 
-describe.skipIf(missing)('key files made by ssh-keygen (skipped when it is missing)', () => {
+describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
   let directory: string;
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'key-file-'));
@@ -100,7 +100,7 @@ describe.skipIf(missing)('key files made by ssh-keygen (skipped when it is missi
     await expect(loadKeyFile(path)).resolves.toBeDefined();
   });
 
-  test.skipIf(process.geteuid?.() !== 0)("another user's key is refused (skipped unless root)", async () => {
+  test.skipIf(!has('root'))("another user's key is refused", async () => {
     const path = make('foreign', '-t', 'ed25519');
     chownSync(path, 12_345, 12_345);
     await expect(loadKeyFile(path)).rejects.toMatchObject({

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsMatch, lookupName } from '../../../../src/tunnels/ssh/host-key/host-pattern.ts';
 import { parseKnownHosts } from '../../../../src/tunnels/ssh/host-key/known-hosts.ts';
-
-const missing = spawnSync('ssh-keygen', ['-?']).error !== undefined;
+import { has } from '../../../support/machine/capabilities.ts';
 
 const HOSTS = [
   'plain.example',
@@ -53,7 +52,7 @@ const NAMES: readonly (readonly [string, number])[] = [
   ['x.ca.example', 22],
 ];
 
-describe.skipIf(missing)('known_hosts as ssh-keygen reads it (skipped when ssh-keygen is missing)', () => {
+describe.skipIf(!has('ssh-keygen'))('known_hosts as ssh-keygen reads it', () => {
   let directory: string;
   let plain: string;
   let hashed: string;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -63,6 +63,14 @@ test('rejects a write into a place that is no directory', async () => {
   writeFileSync(join(directory.path, 'below'), '');
   const file = new StateFile([directory.path, 'below'], 'count.json', z.object({ count: z.int() }));
   await expect(file.write({ count: 1 })).rejects.toEqual(unusable);
+});
+
+test('makes a directory that somebody has removed meanwhile again', async () => {
+  const file = stateFile();
+  await file.write({ count: 1 });
+  rmSync(dirname(file.path), { recursive: true });
+  await file.write({ count: 2 });
+  expect(await file.read()).toEqual({ count: 2 });
 });
 
 test('forgets the file, also where there is none', async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../../src/config/load.ts';
@@ -24,7 +25,7 @@ describe(translate, () => {
   it('makes of the two fleet units what replaces them, with every setting that is left as a comment', () => {
     const entries = ['fleet-state-hub-coulombcore', 'fleet-issue-core-coulombcore'].flatMap((name) => {
       const file = new URL(`../../../fixtures/units/${name}.service`, import.meta.url);
-      return readUnit(file.pathname, readFileSync(file, 'utf8'), { hostname: 'railiance01', user: 'x' }).entries;
+      return readUnit(fileURLToPath(file), readFileSync(file, 'utf8'), { hostname: 'railiance01', user: 'x' }).entries;
     });
     const text = yamlText(translate(entries, 'railiance01'), 'fleet-mesh import ssh-unit');
     const { node, hosts, actors, tunnels } = load(text);

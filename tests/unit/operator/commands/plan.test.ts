@@ -1,12 +1,13 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { check } from '../../../../src/operator/commands/check.ts';
 import { editPlan, showPlan } from '../../../../src/operator/commands/plan.ts';
 import type { PlanEntry } from '../../../../src/retirement/plan/record.ts';
 
-const CONFIG = new URL('../../../../config/', import.meta.url).pathname;
+const CONFIG = fileURLToPath(new URL('../../../../config/', import.meta.url));
 const NOW = new Date('2026-11-21T12:00:00Z');
 const env = { HOME: '/home/fleet' };
 let dir = '';

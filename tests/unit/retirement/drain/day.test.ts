@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Config, TunnelConfig } from '../../../../src/config/config.ts';
@@ -8,7 +9,7 @@ import { History } from '../../../../src/retirement/evidence/history.ts';
 import { planOf, wave } from '../../../support/fakes/plan-fixture.ts';
 import { tunnelFixture } from '../../../support/fakes/status-fixture.ts';
 
-const CONFIG = new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url).pathname;
+const CONFIG = fileURLToPath(new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url));
 const NAME = 'fleet-state-hub-coulombcore';
 const MINUTE = 60_000;
 const START = Date.parse('2026-07-20T00:00:00Z');

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { TunnelConfig } from '../../../../src/config/config.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
@@ -6,7 +7,7 @@ import { gather, type Known } from '../../../../src/retirement/drain/gather.ts';
 import { judge } from '../../../../src/retirement/drain/verdict.ts';
 import { realPlan } from '../../../support/fakes/plan-fixture.ts';
 
-const CONFIG = new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url).pathname;
+const CONFIG = fileURLToPath(new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url));
 const NOW = Date.parse('2026-07-20T10:00:00Z');
 const DAY = 86_400_000;
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../../../src/config/load.ts';
 import { AdvisoryLog } from '../../../../src/daemon/advisory-log.ts';
@@ -7,7 +8,7 @@ import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import type { Advisory } from '../../../../src/telemetry/status/advisory.ts';
 import { realPlan } from '../../../support/fakes/plan-fixture.ts';
 
-const REAL = new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url).pathname;
+const REAL = fileURLToPath(new URL('../../../../config/railiance01-tunnels.yaml', import.meta.url));
 const NOW = new Date('2026-11-21T12:00:00Z');
 const { readFileSync } = await import('node:fs');
 const config = parseConfig(readFileSync(REAL), REAL, { HOME: '/h' });

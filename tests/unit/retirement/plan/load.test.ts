@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -9,7 +10,7 @@ import { loadPlan, parsePlan } from '../../../../src/retirement/plan/load.ts';
 import { endMs, instantMs } from '../../../../src/retirement/plan/moment.ts';
 
 const EXAMPLE = readFileSync(new URL('../../../fixtures/plan/valid/full.yaml', import.meta.url), 'utf8');
-const FIXTURES = new URL('../../../fixtures/plan/', import.meta.url).pathname;
+const FIXTURES = fileURLToPath(new URL('../../../fixtures/plan/', import.meta.url));
 
 async function yamlFiles(folder: string): Promise<string[]> {
   const files = (await readdir(join(FIXTURES, folder))).filter((name) => name.endsWith('.yaml'));

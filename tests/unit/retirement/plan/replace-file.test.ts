@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NotReplaced, replaceFile } from '../../../../src/retirement/plan/replace-file.ts';
+import { has } from '../../../support/machine/capabilities.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 
 let dir: TempDir;
@@ -34,7 +35,7 @@ describe(replaceFile, () => {
     expect(readdirSync(dir.path)).toEqual(['plan.yaml']);
   });
 
-  it.runIf(process.geteuid?.() === 0)('keeps the owner', async () => {
+  it.skipIf(!has('root'))('keeps the owner', async () => {
     const { chownSync } = await import('node:fs');
     chownSync(path, 1_234, 2_345);
     await replace('after');

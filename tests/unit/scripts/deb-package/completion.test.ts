@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { leavesOf, outlineOf } from '../../../../scripts/deb-package/command-outline.ts';
 import { bashCompletion } from '../../../../scripts/deb-package/completion/bash.ts';
 import { fishCompletion } from '../../../../scripts/deb-package/completion/fish.ts';
 import { zshCompletion } from '../../../../scripts/deb-package/completion/zsh.ts';
+import { leavesOf, outlineOf } from '../../../../scripts/reference/command-outline.ts';
 import { program } from '../../../../src/program.ts';
 
 function small(): Command {
@@ -28,6 +28,15 @@ describe(outlineOf, () => {
       { short: '-h', long: '--help', value: undefined, description: 'display help for command', default: undefined },
     ]);
     expect(outline.commands[0]?.arguments).toEqual([{ name: 'file', usage: '<file...>', description: 'what' }]);
+  });
+
+  it('names a command that has commands below it, if it does something by itself', () => {
+    const root = small();
+    root.command('see').option('--all', 'everything').command('one');
+    expect(leavesOf(outlineOf(root)).map(([words]) => words.join(' '))).toEqual(
+      expect.arrayContaining(['see', 'see one', 'of two']),
+    );
+    expect(leavesOf(outlineOf(root)).map(([words]) => words.join(' '))).not.toContain('of');
   });
 
   it('names a command by all of its words', () => {
@@ -59,7 +68,7 @@ describe('completions', () => {
       const last = words.split(' ').at(-1) ?? '';
       const fish = fishCompletion(outline)
         .split('\n')
-        .filter((line) => line.includes(`seen_subcommand_from ${last}'`));
+        .filter((line) => new RegExp(`seen_subcommand_from ${last}[';]`).test(line));
       for (const { long } of options) {
         expect(bash).toContain(long);
         expect(zsh).toMatch(new RegExp(`${long}[[}]`));

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { outlineOf } from '../../../../scripts/deb-package/command-outline.ts';
 import { commandPage } from '../../../../scripts/deb-package/manual/command-page.ts';
 import { bold, literal, prose } from '../../../../scripts/deb-package/manual/roff.ts';
-import { fieldsOf, type SchemaNode } from '../../../../scripts/deb-package/manual/schema-fields.ts';
 import { EXAMPLE, tunnelsPage } from '../../../../scripts/deb-package/manual/tunnels-page.ts';
+import { outlineOf } from '../../../../scripts/reference/command-outline.ts';
+import { fieldsOf, type SchemaNode } from '../../../../scripts/reference/schema-fields.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 import { outsideOfUnit } from '../../../../src/config/paths.ts';
 import { configJsonSchema } from '../../../../src/config/schema.ts';
@@ -59,6 +59,11 @@ describe(commandPage, () => {
     }
   });
 
+  it('describes a command that has commands below it and does something by itself', () => {
+    expect(about('plan')).toContain(literal('--wave'));
+    expect(page).not.toMatch(/^\.SS "import"$/m);
+  });
+
   it('has every exit code', () => {
     const [, text = ''] = page.split('.SH EXIT STATUS');
     for (const code of Object.values(EXIT)) expect(text).toContain(`\n.TP\n${code}\n`);
@@ -81,7 +86,7 @@ describe(tunnelsPage, () => {
 
   it('says of every field what it is', () => {
     expect(fieldsOf(schema).filter(({ description }) => description === '')).toEqual([]);
-    expect(page).toMatch(/^tunnels\.NAME\.listen \(text\)\n.*Required\./m);
+    expect(page).toMatch(/^tunnels\.NAME\.listen \(address\)\n.*Required\./m);
     expect(page).toMatch(/^tunnels\.NAME\.probe\.http\.path /m);
   });
 

@@ -93,6 +93,16 @@ describe(ChannelTransport, () => {
     expect(Buffer.concat(read).toString()).toBe('last words');
   });
 
+  it('reads the rest of its channel once it is gone: an unread one is never closed', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    transport.destroy();
+    const arrived = once(fake.stream, 'data');
+    fake.stream.push('too late');
+    await arrived;
+    expect(fake.stream.isPaused()).toBe(false);
+  });
+
   it('passes its own end on', () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);

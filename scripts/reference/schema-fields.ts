@@ -1,6 +1,11 @@
+import { DURATION_PATTERN } from '../../src/config/duration.ts';
+import { ADDRESS_PATTERN } from '../../src/config/schema/scalars.ts';
+
 /** The part of JSON Schema that the schema of the configuration consists of. */
 export interface SchemaNode {
   readonly description?: string;
+  readonly default?: unknown;
+  readonly pattern?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -17,9 +22,11 @@ export interface Field {
   /** Keys from the top; NAME stands for a name of the file's own, [] for each item of a list. */
   readonly path: readonly string[];
   readonly description: string;
-  /** What is written there, in words. */
+  /** Which values are valid, in words. */
   readonly type: string;
   readonly isRequired: boolean;
+  /** The schema of the value itself. */
+  readonly node: SchemaNode;
 }
 
 /** Every field that the file may have, in the order of the schema, each once. */
@@ -38,6 +45,7 @@ function walk(node: SchemaNode, path: readonly string[]): Field[] {
       description: child.description ?? '',
       type: typeOf(child),
       isRequired: node.required?.includes(key) === true,
+      node: child,
     },
     ...walk(child, [...path, key]),
   ]);
@@ -49,6 +57,12 @@ function walk(node: SchemaNode, path: readonly string[]): Field[] {
     ...anyOf.flatMap((variant) => walk(variant, path)),
   ];
 }
+
+/** Text of a certain form, by its pattern. */
+const FORMS: ReadonlyMap<string | undefined, string> = new Map([
+  [DURATION_PATTERN.source, 'duration'],
+  [ADDRESS_PATTERN.source, 'address'],
+]);
 
 function typeOf(node: SchemaNode): string {
   if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(typeOf))].join(', or ');
@@ -65,7 +79,7 @@ function typeOf(node: SchemaNode): string {
     case 'number':
       return bounds(node);
     case 'string':
-      return 'text';
+      return FORMS.get(node.pattern) ?? 'text';
     default:
       return 'any value';
   }

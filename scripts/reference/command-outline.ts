@@ -24,6 +24,8 @@ export interface CommandOutline {
   readonly arguments: readonly ArgumentOutline[];
   readonly options: readonly OptionOutline[];
   readonly commands: readonly CommandOutline[];
+  /** Whether it does something by itself: `plan` does, `import` only has two commands below it. */
+  readonly acts: boolean;
 }
 
 /** What the program defines, with what commander adds to it (`--help`, the command `help`). */
@@ -42,14 +44,16 @@ export function outlineOf(command: Command): CommandOutline {
     }),
     options: help.visibleOptions(command).map(outlineOfOption),
     commands: help.visibleCommands(command).map(outlineOf),
+    // What the program defines, without the `--help` of commander: a mere group has none of its own.
+    acts: command.commands.length === 0 || command.options.length + command.registeredArguments.length > 0,
   };
 }
 
-/** The commands that do something, each with the words that call it: `import` has two, and does nothing by itself. */
+/** The commands that do something, each with the words that call it, in the order of the program. */
 export function leavesOf(outline: CommandOutline, words: readonly string[] = []): [string[], CommandOutline][] {
   return outline.commands.flatMap((command): [string[], CommandOutline][] => {
     const all = [...words, command.name];
-    return command.commands.length === 0 ? [[all, command]] : leavesOf(command, all);
+    return [...(command.acts ? [[all, command] as [string[], CommandOutline]] : []), ...leavesOf(command, all)];
   });
 }
 

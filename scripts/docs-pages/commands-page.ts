@@ -1,0 +1,67 @@
+import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../reference/command-facts.ts';
+import { type CommandOutline, leavesOf, type OptionOutline } from '../reference/command-outline.ts';
+import { code, fence, page, prose, sentence, table } from './markdown.ts';
+
+/** Every command with its arguments and options, and what holds for all of them. */
+export function commandsPage(program: CommandOutline): string {
+  const commands = leavesOf(program).filter(([, { name }]) => name !== 'help');
+  return page('Commands', 'src/program.ts and src/operator/commands/', [
+    prose(
+      'The daemon is `fleet-mesh run`. All other commands ask the daemon, command the daemon, or work without the ' +
+        'daemon. `fleet-mesh COMMAND --help` shows the same text as this page.',
+    ),
+    table(
+      ['Command', 'Purpose'],
+      commands.map(([words, { description }]) => [
+        `[${code(words.join(' '))}](#${words.join('-')})`,
+        sentence(description),
+      ]),
+    ),
+    ...commands.flatMap(([words, command]) => about(program.name, words, command)),
+    '## Exit codes',
+    facts('Code', EXIT_STATUS),
+    '## Signals',
+    'The daemon reacts to these signals.',
+    facts('Signal', SIGNALS),
+    '## Environment variables',
+    facts('Variable', ENVIRONMENT),
+    '## Files',
+    facts('Path', FILES),
+  ]);
+}
+
+function about(program: string, words: readonly string[], command: CommandOutline): string[] {
+  const options = command.options.filter(({ long }) => long !== '--help');
+  const usage = [
+    program,
+    ...words,
+    ...(options.length > 0 ? ['[options]'] : []),
+    ...command.arguments.map((argument) => argument.usage),
+  ];
+  const rows = [
+    ...command.arguments.map(({ usage, description }) => [code(usage), sentence(description)]),
+    ...options.map((option) => [spelling(option), sentence(explained(option))]),
+  ];
+  return [
+    `## ${words.join(' ')}`,
+    sentence(command.description),
+    fence(usage.join(' '), 'sh'),
+    ...(rows.length === 0 ? [] : [table(['Argument or option', 'Meaning'], rows)]),
+  ];
+}
+
+function spelling({ short, long, value }: OptionOutline): string {
+  const full = value === undefined ? long : `${long} <${value}>`;
+  return [short, full].flatMap((name) => (name === undefined ? [] : [code(name)])).join(', ');
+}
+
+function explained({ description, default: otherwise }: OptionOutline): string {
+  return otherwise === undefined ? description : `${description} (default: ${otherwise})`;
+}
+
+function facts(head: string, rows: readonly (readonly [string, string])[]): string {
+  return table(
+    [head, 'Meaning'],
+    rows.map(([name, text]) => [name.split(', ').map(code).join(', '), prose(text)]),
+  );
+}

@@ -1,0 +1,38 @@
+/** Text in which `code` stays code, and nothing else means anything to Markdown. */
+export function prose(text: string): string {
+  return text
+    .split('`')
+    .map((part, index) => (index % 2 === 0 ? part.replace(/[*<[\]~|\\]/g, '\\$&') : code(part)))
+    .join('');
+}
+
+/** Also within a cell of a table, where a bar would end the cell. */
+export function code(text: string): string {
+  return `\`${text.replaceAll('|', '\\|')}\``;
+}
+
+/** Prose that begins with a capital letter and ends with a full stop. */
+export function sentence(text: string): string {
+  const whole = /[.!?]$/.test(text) ? text : `${text}.`;
+  return prose(whole.charAt(0).toUpperCase() + whole.slice(1));
+}
+
+/** Every cell is Markdown already. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+export function fence(text: string, language = 'text'): string {
+  return `\`\`\`${language}\n${text}\n\`\`\``;
+}
+
+/**
+ * A whole page.
+ *
+ * @param source what the page is made from, for whoever wants to change a sentence
+ */
+export function page(title: string, source: string, parts: readonly string[]): string {
+  const notice = `<!-- Generated from ${source}. Change the source, then run scripts/docs. -->`;
+  return `${[notice, `# ${title}`, ...parts].join('\n\n')}\n`;
+}

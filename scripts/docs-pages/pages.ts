@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { configJsonSchema } from '../../src/config/schema.ts';
+import { program } from '../../src/program.ts';
+import { outlineOf } from '../reference/command-outline.ts';
+import type { SchemaNode } from '../reference/schema-fields.ts';
+import { commandsPage } from './commands-page.ts';
+import { configurationPage } from './configuration-page.ts';
+import { errorsPage } from './errors-page.ts';
+
+/** The pages that are made from the program, by their paths in the checkout. */
+export function generatedPages(checkout: string): ReadonlyMap<string, string> {
+  const example: unknown = parse(readFileSync(join(checkout, 'config/example-tunnels.yaml'), 'utf8'));
+  return new Map([
+    ['docs/commands.md', commandsPage(outlineOf(program))],
+    ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaNode, example)],
+    ['docs/errors.md', errorsPage()],
+  ]);
+}
