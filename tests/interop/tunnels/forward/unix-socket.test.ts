@@ -114,7 +114,10 @@ describe.skipIf(!has('sshd') || !has('curl'))('Unix sockets over sshd', () => {
     await using _service = listening ? await startUnixHttp(there) : undefined;
     await using mesh = await startMesh({ sshd, tunnels: { office: { target: `unix:${there}` } } });
     await mesh.waitForTunnel('up');
-    expect(await curl(`http://127.0.0.1:${mesh.port('office')}/`)).toMatchObject({ code: 56 });
+    const refused = await curl(`http://127.0.0.1:${mesh.port('office')}/`);
+    // A reset during the connect is 7 to curl, a reset after it 56: the client is that fast or that slow.
+    expect([7, 56]).toContain(refused.code);
+    expect(refused.err).toMatch(/reset by peer/i);
     expect(await mesh.waitForTunnel('degraded')).toMatchObject({
       reason: `the last connection failed: unix:${there} is not reached from the host: open failed`,
       last_error: { code: 'target_unreachable', hint: expect.stringContaining('AllowStreamLocalForwarding') },
