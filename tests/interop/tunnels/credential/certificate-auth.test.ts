@@ -129,21 +129,24 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       log: /Certificate invalid: not a user certificate/,
     },
   };
-  it.each(Object.entries(refusals))('rejects a certificate that is %s before sshd does, if the node can know', async (_, refusal) => {
-    const line = sign(refusal.sign);
-    const certificate = parseCertificate(line);
-    const error = checkUserCertificate(
-      certificate,
-      { publicKey: certificate.keyBlob, principals: [yes], caFingerprints: [ca().key.fingerprint] },
-      Date.now(),
-    );
-    expect(error?.code).toBe(refusal.gate?.code);
-    expect(error?.message ?? '').toMatch(refusal.gate?.message ?? /^$/);
-    await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
-      code: 'auth_rejected',
-    });
-    await waitUntil('sshd says why', () => refusal.log.test(sshd.log()), 5_000, sshd.log);
-  });
+  it.each(Object.entries(refusals))(
+    'rejects a certificate that is %s before sshd does, if the node can know',
+    async (_, refusal) => {
+      const line = sign(refusal.sign);
+      const certificate = parseCertificate(line);
+      const error = checkUserCertificate(
+        certificate,
+        { publicKey: certificate.keyBlob, principals: [yes], caFingerprints: [ca().key.fingerprint] },
+        Date.now(),
+      );
+      expect(error?.code).toBe(refusal.gate?.code);
+      expect(error?.message ?? '').toMatch(refusal.gate?.message ?? /^$/);
+      await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
+        code: 'auth_rejected',
+      });
+      await waitUntil('sshd says why', () => refusal.log.test(sshd.log()), 5_000, sshd.log);
+    },
+  );
 
   it('rejects a certificate by another CA when CAs are pinned, as sshd does', async () => {
     const stranger = makeCertificateAuthority(temp.path, 'ca-stranger');
