@@ -11,6 +11,8 @@ export interface RoutedDaemon {
   start(name: string, progress: Progress): Promise<Outcome>;
   rehearse(name: string): Promise<Rehearsal>;
   rollback(name: string, reason: string, progress: Progress): Promise<Outcome>;
+  /** What is under way ends on the side of the tunnel. Never rejects. */
+  giveUp(name: string, reason: string): Promise<void>;
 }
 
 export interface CutoverActionsDependencies {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { NamedTurns } from '../../base/async/turns.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
@@ -22,6 +23,8 @@ export interface CutoverTunnel {
 }
 
 export interface CutoversDependencies extends CutoverDependencies {
+  /** What changes one tunnel takes turns, by its name. */
+  readonly turns: NamedTurns;
   readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
@@ -68,6 +71,12 @@ export class Cutovers {
     return position && isUnderWay(position) ? position.since.getTime() : undefined;
   }
 
+  /** Whether a committed cut-over leads the local port of the tunnel to its successor. */
+  isCutOver(tunnel: string): boolean {
+    const cutover = this.#cutovers.get(tunnel);
+    return cutover?.position.phase === 'committed' && cutover.route === 'successor';
+  }
+
   /**
    * Before any listener is bound: each is to come up on the right side. Also those that have no successor any more: what
    * was committed must not come back by itself with the next one. Never rejects.
@@ -81,7 +90,12 @@ export class Cutovers {
 
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
   async apply(before: Config, after: Config): Promise<void> {
-    await Promise.all([...this.#cutovers].map(([name, cutover]) => this.#applyTo(name, cutover, before, after)));
+    const { turns } = this.#deps;
+    await Promise.all(
+      [...this.#cutovers].map(([name, cutover]) =>
+        turns.take([name], () => this.#applyTo(name, cutover, before, after)),
+      ),
+    );
     for (const { name, drain } of after.tunnels.values()) {
       if (drain || this.#cutovers.has(name)) this.#of(name).reconfigure(drain?.successor);
     }
@@ -89,16 +103,9 @@ export class Cutovers {
 
   /** Rejects with {@link CutoverImpossible}, `state_dir_unusable`, and whatever a bug throws. */
   async start(name: string, progress: Progress): Promise<Outcome> {
-    const { cutover, subject, config } = this.#prepare(name);
-    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
-    return cutover.start(
-      {
-        successor: subject.successor,
-        maxConnections: config.maxConnections,
-        preflight: (signal) => preflight(subject, signal),
-      },
-      progress,
-    );
+    // Begun in turn; then it is under way, which everybody who changes the tunnel sees.
+    const { done } = await this.#deps.turns.take([name], async () => ({ done: this.#begin(name, progress) }));
+    return done;
   }
 
   /** Changes nothing. Rejects with {@link CutoverImpossible}. */
@@ -109,10 +116,18 @@ export class Cutovers {
   }
 
   /** Rejects with {@link CutoverImpossible}. */
-  async rollback(name: string, reason: string, progress: Progress): Promise<Outcome> {
-    const cutover = this.#of(name);
-    if (this.#deps.retired(name)) throw noTunnel(name);
-    return cutover.rollback(reason, progress);
+  rollback(name: string, reason: string, progress: Progress): Promise<Outcome> {
+    return this.#deps.turns.take([name], async () => {
+      const cutover = this.#cutovers.get(name);
+      if (!cutover) throw noSuccessor(name);
+      if (this.#deps.retired(name)) throw noTunnel(name);
+      return cutover.rollback(reason, progress);
+    });
+  }
+
+  /** What is under way ends on the side of the tunnel. For those who have the turn of the tunnel. Never rejects. */
+  async giveUp(name: string, reason: string): Promise<void> {
+    await this.#cutovers.get(name)?.abandon(reason);
   }
 
   /** What is under way ends on the side of the tunnel. */
@@ -141,6 +156,19 @@ export class Cutovers {
     }
   }
 
+  async #begin(name: string, progress: Progress): Promise<Outcome> {
+    const { cutover, subject, config } = this.#prepare(name);
+    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
+    return cutover.start(
+      {
+        successor: subject.successor,
+        maxConnections: config.maxConnections,
+        preflight: (signal) => preflight(subject, signal),
+      },
+      progress,
+    );
+  }
+
   #of(name: string): Cutover {
     const known = this.#cutovers.get(name);
     if (known) return known;
@@ -154,11 +182,7 @@ export class Cutovers {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
     const { drain, target } = tunnel?.config ?? {};
-    if (!tunnel || !target || !drain?.successor)
-      throw new CutoverImpossible(
-        `${name} has no successor`,
-        'Say in drain.successor of the tunnel YAML who it is, and reload.',
-      );
+    if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
         `the successor of ${name} is its own local port`,
@@ -207,6 +231,13 @@ function concerns({ listen, target, host, actor, drain }: TunnelConfig) {
 function whyOutOfService({ outOfService, condition }: CutoverTunnel): string | undefined {
   if (outOfService) return 'the tunnel is out of service';
   return condition.kind === 'serving' ? undefined : 'the listen address of the tunnel is not bound';
+}
+
+function noSuccessor(name: string): CutoverImpossible {
+  return new CutoverImpossible(
+    `${name} has no successor`,
+    'Say in drain.successor of the tunnel YAML who it is, and reload.',
+  );
 }
 
 function noTunnel(name: string): CutoverImpossible {

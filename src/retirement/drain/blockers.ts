@@ -15,6 +15,7 @@ export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
     ...recentUse(facts),
     ...dependentTunnel(facts),
     ...cutoverInProgress(facts),
+    ...notCutOver(facts),
     ...noRollback(facts),
   ];
 }
@@ -108,6 +109,16 @@ function cutoverInProgress({ cutoverSince }: VerdictFacts) {
   return finding('cutover_in_progress', 'a cut-over is under way', 'the cut-over is committed or rolled back', {
     since: new Date(cutoverSince),
   });
+}
+
+function notCutOver({ tunnel, successor, cutOver, cutoverSince }: VerdictFacts) {
+  if (!successor || cutOver || cutoverSince !== undefined) return [];
+  return finding(
+    'not_cut_over',
+    `the local port still leads through the tunnel, not to the successor ${successor.target}`,
+    `\`fleet-mesh cutover ${tunnel}\` has moved the local port to the successor`,
+    { clearsByItself: false },
+  );
 }
 
 function noRollback({ rollback }: VerdictFacts) {

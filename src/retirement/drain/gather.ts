@@ -1,3 +1,4 @@
+import { formatAddress } from '../../base/net/address.ts';
 import type { Config, DrainConfig, TunnelConfig } from '../../config/config.ts';
 import type { UsageCounts } from '../../telemetry/status/status.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
@@ -17,6 +18,7 @@ export interface Known {
   readonly successor: SuccessorFacts | undefined;
   readonly clients: readonly string[];
   readonly cutoverSince: number | undefined;
+  readonly cutOver: boolean;
 }
 
 /** The daemon looks once a second; with so much more, in milliseconds, a busy machine is no gap. */
@@ -32,7 +34,8 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     now,
     tunnel: name,
     step: dueFacts(known.plan, drain.step, new Date(now)),
-    successor: known.successor,
+    // One that nobody watches yet is not healthy: a reload may have brought it a moment ago.
+    successor: known.successor ?? unwatched(drain.successor),
     usage: { open: usage.open, held: usage.held, clients: known.clients },
     history: { spans: history?.spans ?? [], lastActivityAt: times.length > 0 ? Math.max(...times) : undefined },
     quietForMs: drain.quietForMs,
@@ -41,8 +44,15 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     slackMs: SLACK_MS,
     dependents: dependentsOf(tunnel, config),
     cutoverSince: known.cutoverSince,
+    cutOver: known.cutOver,
     rollback: drain.rollback,
   };
+}
+
+function unwatched(successor: DrainConfig['successor']): SuccessorFacts | undefined {
+  if (!successor) return undefined;
+  const { target, healthyForMs } = successor;
+  return { target: formatAddress(target), healthyForMs, healthySince: undefined, lastError: undefined };
 }
 
 /**

@@ -10,10 +10,12 @@ export interface Override {
 }
 
 /**
- * Blockers that a person may take on themselves. Not a cut-over that is under way: it ends by itself, and what it moves must
- * not vanish under it. Nor what the daemon itself has not seen: nobody can vouch for that.
+ * Blockers that a person may take on themselves. Not where the local port leads: its clients would lose it, though a
+ * successor is there. Nor what the daemon itself has not seen: nobody can vouch for that.
  */
-const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress');
+const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
+  (code) => code !== 'cutover_in_progress' && code !== 'not_cut_over',
+);
 
 /** What is wrong with the overrides, in one sentence; undefined when nothing is. Pure. */
 export function overrideFault(overrides: readonly Override[]): string | undefined {

@@ -71,6 +71,12 @@ export class RetiredTunnels {
     await this.#keep(new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name))));
   }
 
+  /** As {@link remove}, but they count as retired no more whatever the disk says. */
+  async drop(tunnels: readonly string[]): Promise<void> {
+    this.#tunnels = new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name)));
+    await this.#keep(this.#tunnels);
+  }
+
   async #keep(tunnels: Map<string, RetiredTunnel>): Promise<void> {
     // In the place of what could not be read it would be the last that anybody hears of those before.
     if (this.#trouble !== undefined)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { NamedTurns } from '../../../../src/base/async/turns.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
 import { Cutovers } from '../../../../src/retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../../../../src/retirement/cutover/store.ts';
@@ -36,6 +37,7 @@ async function start(tunnels: Record<string, object>): Promise<Cutovers> {
     tunnels: Object.fromEntries(named),
   });
   const cutovers = new Cutovers({
+    turns: new NamedTurns(),
     store,
     tunnel: () => undefined,
     retired: () => false,
