@@ -207,7 +207,7 @@ export class Daemon {
     await this.#retirement.start();
     // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
-    await this.#retirement.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
+    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     try {
       await this.#endpoint.start();
     } catch (error) {

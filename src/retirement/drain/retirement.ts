@@ -39,24 +39,6 @@ export class Retirement {
     await this.apply(this.#deps.config());
   }
 
-  /**
-   * Before any tunnel starts: one that is retired for a successor, but whose cut-over is not on the disk, would hold its clients
-   * for nobody. It is back in service. Never rejects.
-   */
-  async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<void> {
-    const wrong = this.retired.names.filter((name) => this.retired.of(name)?.keeps_port && !cutOver(name));
-    if (wrong.length === 0) return;
-    const { log } = this.#deps;
-    for (const tunnel of wrong)
-      log.error(
-        { event: 'retired.contradicted', tunnel },
-        'the tunnel is retired, but its local port does not lead to the successor: the tunnel is back in service',
-      );
-    await this.retired.drop(wrong).catch((err: unknown) => {
-      log.error({ event: 'retired.not_kept', err }, 'the list of retired tunnels could not be written');
-    });
-  }
-
   /** A configuration has come into force: what is not in it is not retired either, should the name come back. Never rejects. */
   async apply({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     this.#successors.apply(tunnels);

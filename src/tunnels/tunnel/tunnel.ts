@@ -90,8 +90,11 @@ export class Tunnel {
   }
 
   /** As {@link suspend}, for good; with `keepsPort` it listens on, for the successor. */
-  retire(keepsPort: boolean): Promise<void> {
-    return this.#suspend(new Suspension('retired', keepsPort));
+  async retire(keepsPort: boolean): Promise<void> {
+    const wasStopped = this.#suspension !== undefined;
+    await this.#suspend(new Suspension('retired', keepsPort));
+    // Out of service it did not listen; from now on its port is the successor's.
+    if (keepsPort && wasStopped) await this.#forward.forward.start();
   }
 
   /** In the place of {@link start}, for one that was retired before. */
