@@ -8,7 +8,7 @@ import type { Usage } from './usage.ts';
 /** What becomes of a client that a detour does not take. */
 export type DetourTerms =
   /**
-   * The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken.
+   * The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was answered.
    */
   | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
   /** The client is reset: no way leads into the tunnel. */
