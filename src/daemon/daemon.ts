@@ -101,6 +101,7 @@ export class Daemon {
       turns: this.#tunnelTurns,
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
+      tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.#retirement.retired.of(name) !== undefined,
       gates: (step) => dueFacts(this.#plan.watched, step, new Date()),
       note: this.#note,

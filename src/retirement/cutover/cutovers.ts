@@ -7,6 +7,7 @@ import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
 import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';
@@ -27,6 +28,8 @@ export interface CutoversDependencies extends CutoverDependencies {
   readonly turns: NamedTurns;
   readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
   tunnel(name: string): CutoverTunnel | undefined;
+  /** All tunnels of the configuration in force. */
+  tunnels(): Iterable<TunnelConfig>;
   /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
   retired(name: string): boolean;
   /** What the plan in force says of a step, or why it says nothing. */
@@ -202,6 +205,7 @@ export class Cutovers {
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,
+      loop: (signal: AbortSignal) => findLoop(name, this.#deps.tunnels(), signal),
     };
     return { cutover, subject, config: tunnel.config };
   }

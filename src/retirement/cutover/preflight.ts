@@ -40,10 +40,15 @@ export interface PreflightSubject {
   readonly tunnel: ChannelSource;
   /** What leads to the successor. */
   readonly direct: ChannelSource;
+  /** Whether the successor leads back to the tunnel, in one sentence; undefined: no. Rejects with the signal's reason only. */
+  loop(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Finds out whether a cut-over may be made now, and changes nothing. Rejects with the signal's reason only. */
 export async function preflight(subject: PreflightSubject, signal: AbortSignal): Promise<Check[]> {
+  const loop = await subject.loop(signal);
+  // Nobody is asked in a circle: each question would become thousands.
+  if (loop !== undefined) return [inService(subject), gatesOpen(subject), check('successor', false, loop)];
   const asked = await Promise.all([
     probeSuccessor(subject.successor, subject.direct, signal),
     ...subject.successor.compare.map((comparison) => compare(subject, comparison, signal)),

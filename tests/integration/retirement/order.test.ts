@@ -126,6 +126,7 @@ class Node {
         const outOfService = this.#stopped || this.#keepsPort !== undefined ? {} : undefined;
         return config && { config, outOfService, condition: { kind: 'serving' }, probeSource: source };
       },
+      tunnels: () => this.config.tunnels.values(),
       retired: (name) => this.retired.of(name) !== undefined,
       gates: () => ({ closedGates: [] }),
       note: () => {},

@@ -40,6 +40,7 @@ async function start(tunnels: Record<string, object>): Promise<Cutovers> {
     turns: new NamedTurns(),
     store,
     tunnel: () => undefined,
+    tunnels: () => [],
     retired: () => false,
     gates: () => 'there is no plan',
     note: () => {},
