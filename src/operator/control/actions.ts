@@ -68,6 +68,7 @@ export function createActions<Controlled extends ControlledTunnel>(
         const tunnels = named(names);
         daemon.note({ event: 'operator.up', tunnels: names });
         await daemon.unretire(names);
+        await daemon.cutovers.backInService(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
       return statusOf(names);

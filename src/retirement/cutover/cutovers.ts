@@ -11,7 +11,7 @@ import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';
-import { type Check, type Gates, type PreflightSubject, preflight } from './preflight.ts';
+import { type Check, type Gates, type PreflightSubject, preflight, probeSuccessor } from './preflight.ts';
 import type { CutoverStore } from './store.ts';
 
 /** What a cut-over has to know of a tunnel that runs. */
@@ -89,6 +89,7 @@ export class Cutovers {
     const { retired } = this.#deps;
     await this.#forgetAllBut(new Set(local.map(({ name }) => name)));
     await Promise.all(local.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
+    for (const { name } of local) this.#adopt(name);
   }
 
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
@@ -100,7 +101,9 @@ export class Cutovers {
       ),
     );
     for (const { name, drain } of after.tunnels.values()) {
-      if (drain || this.#cutovers.has(name)) this.#of(name).reconfigure(drain?.successor);
+      if (!drain && !this.#cutovers.has(name)) continue;
+      this.#of(name).reconfigure(drain?.successor, this.#deps.retired(name));
+      this.#adopt(name);
     }
   }
 
@@ -136,7 +139,13 @@ export class Cutovers {
   /** What is under way ends on the side of the tunnel. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the daemon is stopping'));
+    for (const cutover of this.#cutovers.values()) cutover.stop();
     await Promise.all([...this.#cutovers.values()].map((cutover) => cutover.abandon('the daemon is stopping')));
+  }
+
+  /** Those are not retired any more. For those who have the turn of the tunnels. Never rejects. */
+  async backInService(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
   }
 
   sample(now: Date): void {
@@ -157,6 +166,17 @@ export class Cutovers {
     } catch (err) {
       log.warn({ event: 'cutover.not_forgotten', err }, 'the records of removed tunnels could not be removed');
     }
+  }
+
+  /** A retired tunnel has no way back: another successor is checked before its port goes there. */
+  #adopt(name: string): void {
+    if (!this.#deps.retired(name)) return;
+    void this.#of(name).adopt(async (successor, signal) => {
+      const loop = await findLoop(name, this.#deps.tunnels(), signal);
+      if (loop !== undefined) return loop;
+      const { ok, message } = await probeSuccessor(successor, this.#direct, signal);
+      return ok ? undefined : message;
+    });
   }
 
   async #begin(name: string, progress: Progress): Promise<Outcome> {

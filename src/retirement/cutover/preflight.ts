@@ -71,7 +71,11 @@ function gatesOpen({ gates, step }: PreflightSubject): Check {
 }
 
 /** As often as it takes to be trusted again after a failure. */
-async function probeSuccessor(successor: SuccessorConfig, direct: ChannelSource, signal: AbortSignal): Promise<Check> {
+export async function probeSuccessor(
+  successor: SuccessorConfig,
+  direct: ChannelSource,
+  signal: AbortSignal,
+): Promise<Check> {
   const where = formatAddress(successor.target);
   for (let passed = 0; passed < successor.probe.rise; passed++) {
     const error = await probeOnce(successor, direct, signal);
