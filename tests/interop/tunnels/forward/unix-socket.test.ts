@@ -116,7 +116,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('Unix sockets over sshd', () => {
     await mesh.waitForTunnel('up');
     expect(await curl(`http://127.0.0.1:${mesh.port('office')}/`)).toMatchObject({ code: 56 });
     expect(await mesh.waitForTunnel('degraded')).toMatchObject({
-      reason: `the last connection failed: unix:${there} is not reached from the host: open failed`,
+      reason: `the last connection failed: unix:${there} is unreachable from the host: open failed`,
       last_error: { code: 'target_unreachable', hint: expect.stringContaining('AllowStreamLocalForwarding') },
     });
   });
