@@ -145,12 +145,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await mesh.waitFor((status) => linkOf(status).credential.renewal?.state === 'expired');
     expect(linkOf(await mesh.waitFor(hasSessions(2))).state).toBe('up');
     lab.signing.set({ validity: '+1h' });
-    const mended = await mesh.waitFor(
+    const fixed = await mesh.waitFor(
       (status) => linkOf(status).credential.renewal?.state === 'ok' && byCertificate(status),
       40_000,
     );
-    expect(mended.advisories).toEqual([]);
-    expect(serials(mended)).not.toBe(first);
+    expect(fixed.advisories).toEqual([]);
+    expect(serials(fixed)).not.toBe(first);
     expect((await requests.stop()).failures).toEqual([]);
     expect(await mesh.metric('certificate_renewals_total', { result: 'failed' })).toBeGreaterThan(0);
   });
