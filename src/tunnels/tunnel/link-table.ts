@@ -94,8 +94,8 @@ export class LinkTable {
   }
 
   /**
-   * sshd holds a session to the configuration that it began with. Where that forbids something, only new sessions can
-   * find it changed: they are made first, and the present ones end with their last connection.
+   * Where a host forbids something, only new sessions can find it changed: base/errors.ts, THEN_RELOAD. They are made
+   * first, and the present ones end with their last connection.
    */
   renewForbidden(): void {
     const forbidding = new Set<Entry>();
