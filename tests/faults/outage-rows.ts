@@ -42,7 +42,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
     ...behindImpostor('this address is penalised', () => startRefusal('Not allowed at this time'), {
       link: 'backoff',
       linkCode: 'penalised',
-      reason: /refuses this address for a while/,
+      reason: /temporarily refuses the address of this node/,
       withinMs: 5_000,
     }),
     // Nothing is tried for a minute, on purpose: a lock-out must not be prolonged by us.
@@ -123,7 +123,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
   }),
   behindImpostor('something else than SSH answers', () => startRefusal('HTTP/1.1 400 Bad Request'), {
     linkCode: 'kex_failed',
-    reason: /does not speak SSH/,
+    reason: /is not an SSH server/,
     withinMs: 5_000,
   }),
   {
