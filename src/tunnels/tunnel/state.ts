@@ -65,7 +65,7 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'stopped',
       reason:
-        `out of service since \`fleet-mesh down\`; \`fleet-mesh up ${facts.tunnel}\` or a restart of the daemon starts the tunnel` +
+        `out of service (\`fleet-mesh down\`); to start again: \`fleet-mesh up ${facts.tunnel}\` or a daemon restart` +
         (facts.open > 0 ? `; ${connections(facts.open)} still open` : ''),
       error: undefined,
     };
