@@ -94,8 +94,8 @@ export class LinkTable {
   }
 
   /**
-   * Replaces sessions over which the host forbids a forward. sshd applies changes of its configuration only to new
-   * sessions. The new sessions come up first; each old one ends with its last connection.
+   * Replaces sessions over which the host forbids a forward. Only new sessions see a change on the host: base/errors.ts,
+   * THEN_RELOAD. The new sessions come up first; each old one ends with its last connection.
    */
   renewForbidden(): void {
     const forbidding = new Set<Entry>();

@@ -37,7 +37,7 @@ export class TunnelNews {
     this.#deps.metrics.connectSeconds.observe(this.#labels, seconds);
   }
 
-  /** A connection was held until the link came up. */
+  /** A connection was held, for the link or by a cut-over. */
   held(seconds: number): void {
     this.#deps.metrics.holdSeconds.observe(this.#labels, seconds);
   }

@@ -57,7 +57,7 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'retired',
       reason:
-        `the SSH forward has ended for good; ${facts.retired.keepsPort ? 'the successor serves the local port' : 'nothing listens on the address'}; ` +
+        `the SSH forward has ended permanently; ${facts.retired.keepsPort ? 'the successor serves the local port' : 'nothing listens on the address'}; ` +
         `\`fleet-mesh up ${facts.tunnel}\` brings the tunnel back${facts.open > 0 ? `; ${connections(facts.open)} still open` : ''}`,
       error: undefined,
     };

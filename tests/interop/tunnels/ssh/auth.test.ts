@@ -74,7 +74,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     writeFileSync(passphraseFile, 'battery staple\n', { mode: 0o600 });
     await mesh.write({ actor: { passphrase_file: passphraseFile } });
     await mesh.reload();
-    await mesh.waitFor((status) => linkOf(status).last_error?.message.includes('does not open') === true);
+    await mesh.waitFor((status) => linkOf(status).last_error?.message.includes('does not decrypt') === true);
     expect(connections(sshd)).toBe(0);
     expect(`${mesh.daemon.log()}${(await mesh.daemon.get('/status')).body}`).not.toContain('battery staple');
   });
