@@ -42,7 +42,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
     ...behindImpostor('this address is penalised', () => startRefusal('Not allowed at this time'), {
       link: 'backoff',
       linkCode: 'penalised',
-      reason: /refuses this address for a while/,
+      reason: /temporarily refuses the address of this node/,
       withinMs: 5_000,
     }),
     // The daemon waits a minute on purpose: an attempt would prolong the penalty.
@@ -123,7 +123,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
   }),
   behindImpostor('something else than SSH answers', () => startRefusal('HTTP/1.1 400 Bad Request'), {
     linkCode: 'kex_failed',
-    reason: /does not speak SSH/,
+    reason: /is not an SSH server/,
     withinMs: 5_000,
   }),
   {

@@ -82,7 +82,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(last_error?.hint).toMatch(/192\.0\.2\.1\/32 \(source-address\).*TrustedUserCAKeys/);
     expect(credential.restrictions).toEqual(['source-address=192.0.2.1/32']);
     const rotate = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
-    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not in use at coulombcore') });
+    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not yet in use at coulombcore') });
     lab.signing.set({ options: ['force-command=/bin/false'] });
     expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     await echoOnce(mesh.port('echo'));

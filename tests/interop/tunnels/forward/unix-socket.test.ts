@@ -118,7 +118,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('Unix sockets over sshd', () => {
     // Not curl: a reset during its connect and a closed port look the same to it.
     expect(await pythonClient({ port: mesh.port('office') })).toMatchObject({ end: 'rst' });
     expect(await mesh.waitForTunnel('degraded')).toMatchObject({
-      reason: `the last connection failed: unix:${there} is not reached from the host: open failed`,
+      reason: `the last connection failed: unix:${there} is unreachable from the host: open failed`,
       last_error: { code: 'target_unreachable', hint: expect.stringContaining('AllowStreamLocalForwarding') },
     });
   });
