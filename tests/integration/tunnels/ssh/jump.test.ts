@@ -79,7 +79,7 @@ describe('a session over a channel of another', () => {
     const { error } = await within('the inner one ends', second.closed, 2_000);
     expect(error).toMatchObject({
       code: 'connection_reset',
-      message: 'the SSH session to its jump host bastion was lost under it',
+      message: 'the SSH session to jump host bastion was lost',
     });
     await first.closed;
   });

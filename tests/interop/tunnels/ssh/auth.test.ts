@@ -28,7 +28,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     const rejectedAt = performance.now();
     expect(linkOf(blocked).last_error).toMatchObject({ code: 'auth_rejected' });
     expect(linkOf(blocked).credential.fingerprint).toBe(stranger.fingerprint);
-    expect(blocked.tunnels[0]?.reason).toMatch(/Somebody must act/);
+    expect(blocked.tunnels[0]?.reason).toMatch(/manual fix required/);
 
     for (let time = 1; time <= 3; time++) await mesh.reload();
     await echoOnce(mesh.port('echo')).catch(() => {});

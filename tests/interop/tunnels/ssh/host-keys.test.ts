@@ -22,7 +22,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('host keys', { concurrent: t
     expect(linkOf(blocked).last_error).toMatchObject({ code: 'host_key_changed' });
     expect(linkOf(blocked).last_error?.message).toContain(sshd.hostKeys()[0]?.fingerprint);
     expect(blocked.tunnels[0]).toMatchObject({ state: 'down', last_error: { code: 'host_key_changed' } });
-    expect(blocked.tunnels[0]?.reason).toContain('Somebody must act');
+    expect(blocked.tunnels[0]?.reason).toContain('manual fix required');
 
     // The wait proves that nothing happens, also with a waiting client.
     await Promise.all([pause(4_000), echoOnce(mesh.port('echo'), 'hello', 3_000).catch(() => {})]);
