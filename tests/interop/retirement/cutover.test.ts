@@ -186,7 +186,9 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 
   test('to a successor that accepts and resets at once loses no client, and goes back', async () => {
     await using resetter = await listenLoopback((socket) => void socket.resetAndDestroy());
-    await using mesh = await start({ drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }) });
+    await using mesh = await start({
+      drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
+    });
     const loop = startLoop(() => ask(mesh.port('hub'), false), 10);
     expect(await cutover(mesh)).toMatchObject({
       outcome: 'rolled_back',

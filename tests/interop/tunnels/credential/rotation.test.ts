@@ -82,7 +82,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(last_error?.hint).toMatch(/192\.0\.2\.1\/32 \(source-address\).*TrustedUserCAKeys/);
     expect(credential.restrictions).toEqual(['source-address=192.0.2.1/32']);
     const rotate = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
-    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not in use at coulombcore') });
+    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not yet in use at coulombcore') });
     lab.signing.set({ options: ['force-command=/bin/false'] });
     expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     await echoOnce(mesh.port('echo'));
@@ -145,12 +145,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await mesh.waitFor((status) => linkOf(status).credential.renewal?.state === 'expired');
     expect(linkOf(await mesh.waitFor(hasSessions(2))).state).toBe('up');
     lab.signing.set({ validity: '+1h' });
-    const mended = await mesh.waitFor(
+    const fixed = await mesh.waitFor(
       (status) => linkOf(status).credential.renewal?.state === 'ok' && byCertificate(status),
       40_000,
     );
-    expect(mended.advisories).toEqual([]);
-    expect(serials(mended)).not.toBe(first);
+    expect(fixed.advisories).toEqual([]);
+    expect(serials(fixed)).not.toBe(first);
     expect((await requests.stop()).failures).toEqual([]);
     expect(await mesh.metric('certificate_renewals_total', { result: 'failed' })).toBeGreaterThan(0);
   });
