@@ -185,7 +185,8 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('to a successor that accepts and resets at once loses no client, and goes back', async () => {
-    await using resetter = await listenLoopback((socket) => void socket.resetAndDestroy());
+    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
+    await using resetter = await listenLoopback((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });
