@@ -81,6 +81,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
       'still_open',
       'recent_use',
       'dependent_tunnel',
+      'not_cut_over',
       'no_rollback',
     ]);
     expect(first.blockers[2]?.message).toContain('refused the connection');
@@ -117,6 +118,8 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(codesOf(await verdictOf(mesh.daemon))).toContain('still_open');
     connection.destroy();
     await lacks(mesh.daemon, 'still_open');
+    expect(codesOf(await verdictOf(mesh.daemon))).toContain('not_cut_over');
+    expect(await runCli(['cutover', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     const open = await opening;
     expect(open.err).toBe('');
     expect(verdictAnswer.parse(JSON.parse(open.out))).toMatchObject({
