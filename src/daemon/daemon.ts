@@ -38,16 +38,16 @@ import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapsho
 export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
-  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  /** Intervals of the periodic evidence, in milliseconds; only tests change the defaults. */
   readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
 }
 
-/** The supervisor's heartbeat. */
+/** Interval of the heartbeat of the supervisor, in milliseconds. */
 const TICK_MS = 1_000;
-/** A heartbeat older than this, and `/livez` says no. */
+/** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
 
-/** Everything that is running, and the only place that knows all of it. Starts in order, stops in reverse. */
+/** The composition root: the only place that knows all components. Starts in order, stops in reverse order. */
 export class Daemon {
   readonly #log: RootLogger;
   readonly #metrics: Metrics;
@@ -72,7 +72,7 @@ export class Daemon {
   #heartbeatAt = performance.now();
   #applied = false;
   readonly #control: ControlPoint;
-  /** Changes of what runs are made one after the other. */
+  /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
 
   constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
@@ -190,15 +190,15 @@ export class Daemon {
   }
 
   /**
-   * Rejects with a TunnelError when the endpoint cannot be bound, or another daemon has the control socket; a peer that is
-   * away is no reason to fail.
+   * Rejects with a TunnelError if the endpoint cannot be bound, or if another daemon uses the control socket. An
+   * unreachable host is no reason to fail.
    */
   async start(): Promise<void> {
     await this.#plan.follow(this.#inForce.config.plan);
-    // First: from the endpoint's first answer on, what it tells is to be whole.
+    // Before the endpoint, so that its first answer is complete.
     await this.#control.listen(this.#inForce.config.controlSocket);
     await this.#retirement.start();
-    // No listener comes up before it is known where it leads.
+    // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
     try {
       await this.#endpoint.start();
@@ -206,7 +206,7 @@ export class Daemon {
       this.#control.stop();
       throw error;
     }
-    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
@@ -237,12 +237,12 @@ export class Daemon {
     this.#unit.started();
   }
 
-  /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
+  /** Reads the file again and applies the differences. An unusable file changes nothing. One reload at a time. */
   reload(): Promise<ReloadOutcome> {
     return this.#changes.take(() => this.#unit.reloading(() => this.#reloadOnce()));
   }
 
-  /** `force`, once aborted, ends what still runs at once. */
+  /** When `force` aborts, the stop ends everything at once. */
   async stop(force: AbortSignal): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');

@@ -1,15 +1,15 @@
-/** Tasks that run one after the other, in the order in which they were asked for; one that fails does not stop the next. */
+/** Runs tasks one after the other, in the order of the calls. A failed task does not stop the next task. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Runs the task when those before it are over. Settles as it does. */
+  /** Runs the task after all earlier tasks. Settles with the task. */
   take<Result>(task: () => Promise<Result>): Promise<Result> {
     const run = this.#last.then(task);
     this.#last = run.catch(() => {});
     return run;
   }
 
-  /** Settles when all that were asked for so far are over. Never rejects. */
+  /** Settles when all tasks so far have ended. Never rejects. */
   get over(): Promise<unknown> {
     return this.#last;
   }

@@ -43,7 +43,7 @@ class Disk {
   }
 }
 
-const FULL = new TunnelError('state_dir_unusable', 'no space is left');
+const FULL = new TunnelError('state_dir_unusable', 'no space left');
 const never = () => new Promise<void>(() => {});
 let server: LoopbackServer;
 let successor: SuccessorConfig;

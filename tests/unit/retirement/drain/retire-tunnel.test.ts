@@ -99,7 +99,7 @@ describe('a tunnel that may go', () => {
   });
 
   it('goes on when the disk does not keep that it is retired', async () => {
-    keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space is left'));
+    keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
     expect(told).toEqual(['plan is read']);
   });

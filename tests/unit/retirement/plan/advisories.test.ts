@@ -71,7 +71,7 @@ it('each is logged once when it comes and once when it goes', () => {
   expect(lines.map((line) => JSON.parse(line)).map(({ level, event, msg }) => `${level} ${event} ${msg}`)).toEqual([
     'warn advisory.raised one',
     'warn advisory.raised two',
-    'info advisory.cleared no longer: one',
-    'info advisory.cleared no longer: two',
+    'info advisory.cleared cleared: one',
+    'info advisory.cleared cleared: two',
   ]);
 });

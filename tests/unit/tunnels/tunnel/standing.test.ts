@@ -17,7 +17,7 @@ const down = { state: 'down', reason: 'connecting', error: undefined } as const;
 const refused = new TunnelError('target_refused', 'refused');
 const degraded = { state: 'degraded', reason: 'the target refuses', error: refused } as const;
 
-test('the first state is noted as one without a before, also where it is no news for the log', () => {
+test('notes the first state without a previous one, and does not log it', () => {
   const { made, noted, logged } = standing();
   made.become(down, link);
   made.become(down, link);
@@ -27,7 +27,7 @@ test('the first state is noted as one without a before, also where it is no news
   expect(logged).toEqual([]);
 });
 
-test('each change is noted with its cause, and the same state again when the cause is another one', () => {
+test('notes each change with its cause, and the same state again when the cause changes', () => {
   const { made, noted, logged } = standing();
   made.become(up, link);
   made.become(degraded, link);
@@ -41,10 +41,13 @@ test('each change is noted with its cause, and the same state again when the cau
   expect(logged).toHaveLength(3);
 });
 
-test('a link that goes by a stand-in serves, until something else is wrong as well', () => {
+test('counts a link with a fallback credential as serving, until another error occurs', () => {
   const { made } = standing();
-  made.become(degraded, { ...link, standIn: refused });
+  made.become(degraded, { ...link, fallbackReason: refused });
   expect([made.state, made.serving]).toEqual(['degraded', true]);
-  made.become({ ...degraded, error: new TunnelError('target_refused', 'another') }, { ...link, standIn: refused });
+  made.become(
+    { ...degraded, error: new TunnelError('target_refused', 'another') },
+    { ...link, fallbackReason: refused },
+  );
   expect([made.state, made.serving]).toEqual(['degraded', false]);
 });
