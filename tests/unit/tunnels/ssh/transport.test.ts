@@ -52,7 +52,7 @@ describe(ChannelTransport, () => {
     transport.destroy();
   });
 
-  it('hands over in one piece what is written at once, as ssh2 writes a packet', async () => {
+  it('writes in one piece the packet that ssh2 writes in three', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     for (const piece of ['length', 'payload']) transport.write(piece);
