@@ -64,5 +64,5 @@ test('notes that the listen address was bound or released, also while the state 
   made.become(down, link, true);
   made.become(down, link, false);
   made.become(down, link, false);
-  expect(noted.map((entry) => 'listening' in entry && entry.listening)).toEqual([true, false]);
+  expect(noted).toMatchObject([{ listening: true }, { listening: false }]);
 });
