@@ -90,8 +90,11 @@ export class Tunnel {
   }
 
   /** As {@link suspend}, but for good. With `keepsPort` the listener stays open, for the successor. */
-  retire(keepsPort: boolean): Promise<void> {
-    return this.#suspend(new Suspension('retired', keepsPort));
+  async retire(keepsPort: boolean): Promise<void> {
+    const wasStopped = this.#suspension !== undefined;
+    await this.#suspend(new Suspension('retired', keepsPort));
+    // A stopped tunnel does not listen. From now on the port belongs to the successor.
+    if (keepsPort && wasStopped) await this.#forward.forward.start();
   }
 
   /** Instead of {@link start}, for a tunnel that was retired before. */

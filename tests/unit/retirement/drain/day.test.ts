@@ -113,6 +113,7 @@ class Day {
       usageOf: () => ({ ...tunnelFixture().usage, open: world.inUse ? 1 : 0, last_activity_at: null }),
       clientsOf: () => [],
       cutoverSince: () => (world.cuttingOver ? now : undefined),
+      cutOver: () => true,
       successors: {
         factsOf: () => ({
           target: '127.0.0.1:8000',

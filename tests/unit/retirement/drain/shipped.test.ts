@@ -40,6 +40,7 @@ describe('of the configuration and the plan as shipped', async () => {
       },
       clients: [],
       cutoverSince: undefined,
+      cutOver: true,
     };
     return judge(gather(tunnel as TunnelConfig & { drain: NonNullable<TunnelConfig['drain']> }, known));
   };

@@ -26,6 +26,7 @@ const RETIRABLE: VerdictFacts = {
   slackMs: 5_000,
   dependents: [],
   cutoverSince: undefined,
+  cutOver: true,
   rollback: 'fleet-mesh rollback hub',
 };
 
@@ -109,6 +110,12 @@ describe('a verdict', () => {
     ],
     ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through it'],
     ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is under way'],
+    [
+      'a port that still leads through the tunnel',
+      { cutOver: false },
+      'not_cut_over',
+      'the local port still leads through the tunnel, not to the successor 127.0.0.1:8000',
+    ],
     ['no way back', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
   ])('is blocked by %s', (_, change, code, message) => {
     const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
@@ -249,6 +256,7 @@ describe('retirable', () => {
     slackMs: fc.constant(5_000),
     dependents: fc.constantFrom<string[]>([], [], ['inner']),
     cutoverSince: fc.option(moment, { nil: undefined, freq: 1 }),
+    cutOver: fc.boolean(),
     rollback: fc.option(fc.constant('back'), { nil: undefined }),
   });
 
@@ -265,6 +273,7 @@ describe('retirable', () => {
         expect([due.openWaves, due.openSteps, due.closedGates, given.dependents]).toEqual([[], [], [], []]);
         expect([usage.open, usage.held, given.cutoverSince]).toEqual([0, 0, undefined]);
         expect(given.rollback).toBeDefined();
+        if (given.successor) expect(given.cutOver).toBe(true);
         if (given.successor) expect(now - (given.successor.healthySince ?? now)).toBeGreaterThanOrEqual(HOUR);
         expect(now - (seen.lastActivityAt ?? 0)).toBeGreaterThanOrEqual(quietForMs);
         // Step by step, by the simplest reckoning: somebody watched, and what was bad never lasted.
