@@ -28,7 +28,9 @@ const SLACK_MS = 5_000;
 export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, known: Known): VerdictFacts {
   const { now, config, usage, history } = known;
   const { name, drain, whileDown, direction } = tunnel;
-  const seen = [history?.lastActivityAt, usage.last_activity_at?.getTime()];
+  // A use that the history does not know yet has just been: its own date is the wall clock's, which may be wrong.
+  const unseen = usage.last_activity_at !== null && usage.last_activity_at.getTime() !== history?.lastActivityWallAt;
+  const seen = [history?.lastActivityAt, unseen ? now : undefined];
   const times = seen.filter((time) => time !== undefined);
   return {
     now,

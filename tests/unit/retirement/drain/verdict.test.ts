@@ -17,7 +17,10 @@ const RETIRABLE: VerdictFacts = {
   step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [] },
   successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince: ago(2 * HOUR), lastError: undefined },
   usage: { open: 0, held: 0, clients: [] },
-  history: { spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true }], lastActivityAt: ago(2 * DAY) },
+  history: {
+    spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true, listening: true, begins: false }],
+    lastActivityAt: ago(2 * DAY),
+  },
   quietForMs: DAY,
   holdMs: 10_000,
   slackMs: 5_000,
@@ -32,7 +35,14 @@ const step = (fields: Partial<Exclude<VerdictFacts['step'], string>>) => ({
 });
 const history = (...spans: [number, number, TunnelStateName][]) => ({
   history: {
-    spans: spans.map(([from, until, state]) => ({ from, until, state, serving: state === 'up' })),
+    spans: spans.map(([from, until, state]) => ({
+      from,
+      until,
+      state,
+      serving: state === 'up',
+      listening: state !== 'stopped',
+      begins: false,
+    })),
     lastActivityAt: undefined,
   },
 });
@@ -190,7 +200,17 @@ describe('retirable', () => {
   const spans = fc.uniqueArray(moment, { minLength: 0, maxLength: 6 }).chain((times) => {
     const sorted = times.toSorted((a, b) => a - b);
     const pairs = sorted.slice(1).map((until, index) => ({ from: sorted[index] ?? 0, until }));
-    return fc.tuple(...pairs.map((pair) => state.map((each) => ({ ...pair, state: each, serving: each === 'up' }))));
+    return fc.tuple(
+      ...pairs.map((pair) =>
+        state.map((each) => ({
+          ...pair,
+          state: each,
+          serving: each === 'up',
+          listening: each !== 'stopped',
+          begins: false,
+        })),
+      ),
+    );
   });
   const facts: fc.Arbitrary<VerdictFacts> = fc.record({
     now: fc.constant(NOW),
@@ -223,7 +243,12 @@ describe('retirable', () => {
       clients: fc.constant([]),
     }),
     history: fc.record({
-      spans: fc.oneof(spans, fc.constant([{ from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true }])),
+      spans: fc.oneof(
+        spans,
+        fc.constant([
+          { from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true, listening: true, begins: false },
+        ]),
+      ),
       lastActivityAt: fc.option(moment, { nil: undefined }),
     }),
     quietForMs: fc.constantFrom(HOUR, DAY),
