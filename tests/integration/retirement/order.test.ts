@@ -143,7 +143,9 @@ class Node {
         lastLoad: { ok: true, at: new Date(), error: null },
       }),
       historyOf: () => ({
-        spans: [{ from: Date.now() - 10_000, until: Date.now(), state: 'up', serving: true }],
+        spans: [
+          { from: Date.now() - 10_000, until: Date.now(), state: 'up', serving: true, listening: true, begins: true },
+        ],
         lastActivityAt: undefined,
       }),
       usageOf: () => undefined,
