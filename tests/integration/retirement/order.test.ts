@@ -144,7 +144,7 @@ class Node {
       }),
       historyOf: () => ({
         spans: [
-          { from: Date.now() - 10_000, until: Date.now(), state: 'up', serving: true, listening: true, begins: false },
+          { from: Date.now() - 10_000, until: Date.now(), state: 'up', serving: true, listening: true, begins: true },
         ],
         lastActivityAt: undefined,
       }),
