@@ -98,7 +98,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(waits).toMatchObject({ code: 1, stderr: expect.stringContaining('not all of it clears by waiting') });
     const why = await runCli(['why', 'hub', '--config', mesh.configFile]);
     expect(why.stdout).toMatch(/drain: +blocked: wave_open, gate_closed/);
-    expect(why.stdout).toContain('gate_closed: this approval is missing: go (Cut-over approval; operator)');
+    expect(why.stdout).toContain('gate_closed: an approval is missing: go (Cut-over approval; operator)');
     expect((await runCli(['status', '--config', mesh.configFile])).stdout).toMatch(/DRAIN/);
 
     const gate = `http://127.0.0.1:${mesh.endpointPort}/drain/hub?require=retirable`;
@@ -207,7 +207,10 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(gone.advisories.map(({ code }) => code)).toContain('tunnel_retired');
     await expect(echoOnce(mesh.port('hub'))).rejects.toThrow('ECONNREFUSED');
     expect(await mesh.metric('retire_overrides_total', { tunnel: 'hub', code: 'no_rollback' })).toBe(1);
-    expect(await cli('retire', 'hub')).toMatchObject({ code: 0, stdout: expect.stringContaining('is retired since') });
+    expect(await cli('retire', 'hub')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('is retired already'),
+    });
     expect(await cli('wait', 'hub', '--for', 'retirable')).toMatchObject({ code: 0 });
     expect((await mesh.daemon.get('/drain/hub?require=retirable')).status).toBe(200);
     const { body } = await mesh.daemon.get('/events?tunnel=hub');
