@@ -56,7 +56,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
       loaded_at: before?.loaded_at,
       waves: before?.waves,
       last_load: {
-        error: expect.stringMatching(/drain-plan\.yaml:30:14: gates\[1\]\.blocks\[0\]: there is no step "2\.22"/),
+        error: expect.stringMatching(/drain-plan\.yaml:30:14: gates\[1\]\.blocks\[0\]: unknown step "2\.22"/),
       },
     });
     expect(broken.advisories.map(({ code }) => code)).toContain('plan_unusable');
