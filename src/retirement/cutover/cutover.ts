@@ -8,7 +8,7 @@ import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
 import { Journal, type JournalDependencies, type Progress } from './journal.ts';
-import { isUnderWay, type Position, restingRoute } from './phase.ts';
+import { isInProgress, type Position, restingRoute } from './phase.ts';
 import { type Check, probeOnce } from './preflight.ts';
 import { quiesce, Trial, verify } from './run.ts';
 import type { CutoverStore } from './store.ts';
@@ -17,25 +17,25 @@ export interface CutoverDependencies extends JournalDependencies {
   readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
 }
 
-/** What became of a cut-over or of the way back. */
+/** The result of a cut-over or rollback. */
 export interface Outcome {
   readonly outcome: 'committed' | 'blocked' | 'rolled_back' | 'unchanged';
   readonly reason: string | null;
   readonly checks: readonly Check[];
 }
 
-/** What a cut-over is made with. */
+/** The inputs of a cut-over. */
 export interface CutoverTask {
   readonly successor: SuccessorConfig;
-  /** New connections beyond this would be turned away. */
+  /** The tunnel rejects connections beyond this number. */
   readonly maxConnections: number;
-  /** Never rejects but with the signal's reason. */
+  /** Rejects only with the signal's reason. */
   preflight(signal: AbortSignal): Promise<Check[]>;
 }
 
 /**
- * The cut-over of one tunnel: where its local port leads, how far it has come, and the way back. Each phase is on the disk
- * before what it announces is done, so that a crash at any instant is resumed on the safe side.
+ * The cut-over of one tunnel: the route of its local port, the phase, and the rollback. Each phase is on disk before it takes
+ * effect, so that a daemon that crashes at any instant resumes on the safe side.
  */
 export class Cutover {
   readonly #tunnel: string;
@@ -68,8 +68,8 @@ export class Cutover {
   }
 
   /**
-   * At the start of the daemon: on the side where it was, or on that of the tunnel; a tunnel that is retired has none. Never
-   * rejects.
+   * Restores the route when the daemon starts. A retired tunnel stays with its successor; every other doubt leads to the
+   * tunnel. Never rejects.
    */
   async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
@@ -79,7 +79,7 @@ export class Cutover {
     this.#journal.resumed(kept);
   }
 
-  /** Settles when it is committed, blocked or rolled back. Rejects with `state_dir_unusable`, having changed nothing. */
+  /** Settles when the cut-over is committed, blocked or rolled back. Rejects with `state_dir_unusable`, and changes nothing. */
   start(task: CutoverTask, progress: Progress): Promise<Outcome> {
     const stop = new AbortController();
     this.#successor = task.successor;
@@ -90,15 +90,15 @@ export class Cutover {
     return done;
   }
 
-  /** Ends what is under way, on the side of the tunnel; what is committed by then stays so. Never rejects. */
+  /** Aborts a cut-over in progress: clients stay on the tunnel. A commit that is already done stays. Never rejects. */
   async abandon(reason: string): Promise<void> {
     this.#running?.stop.abort(new Error(reason));
     await this.#running?.done.catch(() => {});
   }
 
-  /** The way back, at once. */
+  /** Rolls back at once. */
   async rollback(reason: string, progress: Progress): Promise<Outcome> {
-    if (this.#running) progress('a cut-over is under way: it is given up');
+    if (this.#running) progress('aborting the cut-over in progress');
     await this.abandon(reason);
     const { phase } = this.position;
     if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
@@ -106,19 +106,19 @@ export class Cutover {
     return { outcome: 'rolled_back', reason, checks: [] };
   }
 
-  /** Another configuration; what is under way is not about anything that has changed in it. */
+  /** Applies a new configuration that does not affect a cut-over in progress. */
   reconfigure(successor: SuccessorConfig | undefined): void {
     this.#successor = successor;
     if (!this.running && this.route === 'successor') this.#settle();
   }
 
-  /** Out of the configuration: nothing of it is remembered. */
+  /** Removes the saved state of a tunnel that left the configuration. */
   async forget(): Promise<void> {
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
         { event: 'cutover.not_forgotten', err },
-        'the record of a removed tunnel could not be removed',
+        'cannot delete the saved cut-over state of a removed tunnel',
       );
     });
   }
@@ -127,7 +127,7 @@ export class Cutover {
     this.#usage.sample(now);
   }
 
-  /** Null where there is no successor. */
+  /** Null without a successor. */
   status(): OwnCutoverStatus | null {
     if (!this.#successor) return null;
     const { phase, since, reason } = this.position;
@@ -140,7 +140,7 @@ export class Cutover {
     };
   }
 
-  /** Where it leads while nothing is under way. */
+  /** Sets the route for a position without a cut-over in progress. */
   #settle(): void {
     const away = restingRoute(this.position) === 'successor';
     this.junction.release(away ? this.#detour({ kind: 'committed' }) : undefined);
@@ -159,7 +159,7 @@ export class Cutover {
       const against = checks.filter(({ ok }) => !ok);
       if (against.length > 0) {
         const reason = against.flatMap(({ message, details }) => [message, ...details]).join('; ');
-        // The checks are told with the outcome, one by one.
+        // The outcome reports the checks one by one.
         await this.#journal.advance({ kind: 'blocked', reason }, () => {});
         return { outcome: 'blocked', reason, checks };
       }
@@ -173,8 +173,8 @@ export class Cutover {
         await this.#journal.advanceAnyway({ kind: 'blocked', reason }, progress);
         return { outcome: 'blocked', reason, checks };
       }
-      if (!isUnderWay(this.position) && !signal.aborted) throw thrown;
-      if (!isUnderWay(this.position)) return { outcome: 'blocked', reason, checks };
+      if (!isInProgress(this.position) && !signal.aborted) throw thrown;
+      if (!isInProgress(this.position)) return { outcome: 'blocked', reason, checks };
       await this.#fallBack(reason, progress);
       return { outcome: 'rolled_back', reason, checks };
     }
@@ -188,7 +188,7 @@ export class Cutover {
     try {
       signal.throwIfAborted();
       const { holdMs } = successor;
-      const expired = () => new Error(`the switch was not done within hold (${holdMs} ms)`);
+      const expired = () => new Error(`the switch did not finish within hold (${holdMs} ms)`);
       await withDeadline(holdMs, failure.signal, expired, async (inTime) => {
         const mostHeld = Math.floor((maxConnections - this.junction.through) / 2);
         await quiesce(this.junction, { holdMs, mostHeld }, inTime);
@@ -205,13 +205,13 @@ export class Cutover {
     }
   }
 
-  /** Not given up half way: what the disk says is what a restart goes by. */
+  /** Cannot be aborted: the disk decides what a restart resumes. */
   async #commit(progress: Progress): Promise<void> {
     await this.#journal.advance({ kind: 'verified' }, progress);
     this.#settle();
   }
 
-  /** Before the commit the disk says so already: nobody waits for it. After it, the disk has to know first, if it can. */
+  /** Before the commit a crash leads back anyway, so the route changes first. After it, the disk is written first if possible. */
   async #fallBack(reason: string, progress: Progress): Promise<void> {
     const back = () => this.junction.release(undefined);
     if (this.position.phase !== 'committed') back();
@@ -222,8 +222,9 @@ export class Cutover {
 }
 
 function staysOn(connections: number): string {
-  const these = connections === 1 ? '1 running connection goes' : `${connections} running connections go`;
-  return `${these} on through the tunnel until ${connections === 1 ? 'it ends' : 'they end'}`;
+  return connections === 1
+    ? '1 open connection stays on the tunnel until it ends'
+    : `${connections} open connections stay on the tunnel until they end`;
 }
 
 function targetOf(successor: SuccessorConfig | undefined): string | null {

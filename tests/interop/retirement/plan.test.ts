@@ -87,7 +87,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     expect(told.state).toBe('up');
     expect(await runCli(['check', '--config', mesh.configFile])).toMatchObject({ code: 78 });
 
-    // And neither does one that is not there at all; a reload may also do without.
+    // A missing plan file does not stop the daemon either; a reload may also remove the plan.
     await mesh.write({ extra: { plan: 'gone.yaml' } });
     const without = await mesh.reload();
     expect(without.config.last_reload).toMatchObject({ ok: true });

@@ -118,7 +118,7 @@ describe(editPlan, () => {
     expect(text).toContain(
       '        done: { at: 2026-11-21T12:00:00Z, evidence: docs/forgejo-production-decisions.md }\n',
     );
-    expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is approved already') });
+    expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is already approved') });
   });
 
   it('says of a step that was done out of its order that it was', async () => {

@@ -111,7 +111,7 @@ describe('fleet-mesh acceptance', () => {
   });
 
   it('lets nobody else write markup into it, or leave a cell', async () => {
-    const reason = 'it accepted a connection: "SSH-2.0-x | <b>**PASS**</b>\n# PASS"';
+    const reason = 'the host accepted a connection: "SSH-2.0-x | <b>**PASS**</b>\n# PASS"';
     const sighting = { host: 'workstation', address: 'bnt-lap001:22', from: null, code: null, reason };
     log({ extra: [{ at: FROM + HOUR, event: 'host.reachable', ...sighting }] });
     const { out } = await run();

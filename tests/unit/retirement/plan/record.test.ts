@@ -72,7 +72,7 @@ describe('recordIn, for the real plan', () => {
       /^usage: the plan has no gate "state-hub-cutovr"; known: .*; did you mean "state-hub-cutover"\?$/,
     );
     expect(refusal(REAL_PLAN, done('2.40'))).toMatch(
-      /^usage: the plan has no step "2.40"; there are 0.1, .*did you mean "2\.4"\?$/,
+      /^usage: the plan has no step "2.40"; known: 0.1, .*did you mean "2\.4"\?$/,
     );
     expect(refusal(REAL_PLAN, done('0.1'))).toMatch(/^refused: step 0.1 is already done at 2026-07-03: canon/);
     expect(refusal(REAL_PLAN, done('2.2'))).toMatch(
