@@ -62,11 +62,11 @@ class Day {
     const started = !before?.watched;
     if (started) this.#startedAt = now;
     const moment = { at: new Date(now), uptimeMs: now - this.#startedAt };
-    if (started) this.#history.tell({ event: 'daemon.started', version: '1', config_sha256: '' }, moment);
+    if (started) this.#history.record({ event: 'daemon.started', version: '1', config_sha256: '' }, moment);
     const to = world.serving ? 'up' : 'down';
     if (started || before.serving !== world.serving) {
       const change = { from: null, to, serving: world.serving, reason: null, code: null } as const;
-      this.#history.tell({ event: 'tunnel.state', tunnel: NAME, ...change }, moment);
+      this.#history.record({ event: 'tunnel.state', tunnel: NAME, ...change }, moment);
     }
     this.#history.watched(moment);
     if (world.inUse) this.#history.used(NAME, new Date(now));
