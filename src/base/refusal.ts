@@ -7,12 +7,12 @@ export const refusal = z.object({
   code: z.string(),
   message: z.string(),
   hint: z.string(),
-  /** One line each, where the message is only the sum of them. */
+  /** One line per reason, if the message only summarises several reasons. */
   details: z.array(z.string()),
 });
 export type Refusal = z.infer<typeof refusal>;
 
-/** Reasons of the control socket itself. `bad_request` and `too_large` are mistakes of the client program. */
+/** Codes of the control socket itself. `bad_request` and `too_large` are mistakes of the calling program. */
 export type RefusalCode =
   | 'bad_request'
   | 'too_large'
@@ -25,13 +25,13 @@ export type RefusalCode =
   | 'reload_failed'
   | 'not_retirable'
   | 'verdict_unknown'
-  /** Not carried out, and waiting does not help. */
+  /** The command was not carried out, and a later attempt fails too until somebody fixes the cause. */
   | 'needs_somebody'
   | 'cannot_override'
   | 'cutover_impossible'
   | 'internal';
 
-/** A command that is refused, in words. */
+/** The refusal of a command, with message and hint. */
 export class ControlRefused extends Error {
   override readonly name = 'ControlRefused';
   readonly code: string;

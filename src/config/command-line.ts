@@ -1,14 +1,14 @@
-/** The words of a command line, or the sentence that says why it has none. */
+/** The words of a command line, or the reason why the line cannot be split. */
 export type SplitCommand = readonly string[] | { readonly fault: string };
 
-/** What a shell would act on and nobody does here. */
+/** Characters that only a shell interprets. */
 const OPERATORS = '|&;<>()';
 const EXPANSIONS = '$`';
 
 /**
- * Splits a command line into words as a POSIX shell does (XCU 2.2, Quoting): blanks separate; '…' is literal; in "…" and
- * outside of quotes a backslash takes the next character literally; `~/` at the beginning of a word is `home`. No shell
- * is run, so what only a shell can do (pipes, redirections, variables, several commands) is a fault unless it is quoted.
+ * Splits a command line into words as a POSIX shell does (XCU 2.2, Quoting). Blanks separate words; '…' is literal. In
+ * "…" and outside quotes a backslash makes the next character literal. `~/` at the start of a word is `home`. No shell
+ * runs, so unquoted shell syntax (pipes, redirections, variables, several commands) is a fault.
  */
 export function splitCommand(line: string, home: string): SplitCommand {
   const words: string[] = [];
@@ -22,7 +22,7 @@ export function splitCommand(line: string, home: string): SplitCommand {
     } else if (char === '\\') {
       const next = line.charAt(++at);
       if (next === '') return { fault: 'ends with a backslash; expected a character after it' };
-      // In double quotes only these are escaped; before another one the backslash is itself.
+      // In double quotes a backslash escapes only these characters.
       word = `${word ?? ''}${quote === '"' && !'$`"\\'.includes(next) ? '\\' : ''}${next}`;
     } else if (EXPANSIONS.includes(char)) {
       return { fault: needsShell(char) };
@@ -43,19 +43,19 @@ export function splitCommand(line: string, home: string): SplitCommand {
       word = `${word ?? ''}${char}`;
     }
   }
-  if (quote !== undefined) return { fault: `has a ${quote} without its counterpart; expected both` };
+  if (quote !== undefined) return { fault: `has an opening ${quote} without a closing ${quote}; expected both` };
   if (word !== undefined) words.push(word);
   return words.length === 0 ? { fault: 'is empty; expected a command to run' } : words;
 }
 
 function needsShell(char: string): string {
   return (
-    `has ${JSON.stringify(char)}, which only a shell understands, and none is run; expected it in single quotes ` +
-    'where it is meant as it stands, or a list such as ["sh", "-c", "…"]'
+    `has ${JSON.stringify(char)}, but no shell runs the command; expected the character in single quotes, ` +
+    'or a list such as ["sh", "-c", "…"]'
   );
 }
 
-/** A word quoted for a POSIX shell, so that the command in a hint can be pasted. */
+/** Quotes a word for a POSIX shell, so that the command in a hint can be pasted. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,23 +2,23 @@ import type { Address, TcpAddress } from '../base/net/address.ts';
 import type { AllowRule } from './allow/rule.ts';
 
 /**
- * The configuration as the daemon uses it: every default applied, every duration in milliseconds, every path absolute,
- * every name resolved. Made by `load.ts`, compared by `diff.ts`, never changed.
+ * The configuration as the daemon uses it: with defaults, durations in milliseconds, absolute paths and resolved names.
+ * `load.ts` makes it, `diff.ts` compares it; it never changes.
  */
 export interface Config {
   /** Absolute path of the file. */
   readonly path: string;
-  /** SHA-256 of the file's bytes, hex. */
+  /** SHA-256 of the file, in hex. */
   readonly sha256: string;
   readonly node: string;
   readonly endpoint: EndpointConfig;
-  /** Absolute path of the drain plan; undefined: there is none. */
+  /** Absolute path of the drain plan; undefined: no plan. */
   readonly plan?: string | undefined;
-  /** Path of the unix socket that commands reach the daemon at; undefined where the environment gives no place for it. */
+  /** Path of the Unix socket for commands; undefined if the environment has no runtime directory. */
   readonly controlSocket: string | undefined;
-  /** Where what has to survive a restart is kept; made when it is first needed. */
+  /** Directory of the files that survive a restart; created on first use. */
   readonly stateDir: string;
-  /** On SIGTERM: how long open connections may finish. */
+  /** Time for open connections to finish after SIGTERM. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
   readonly hosts: ReadonlyMap<string, HostConfig>;
@@ -32,7 +32,7 @@ export type HostRole = 'production' | 'draining' | 'workstation' | 'experimental
 
 export interface EndpointConfig {
   readonly listen: TcpAddress;
-  /** Whether `listen` may be another address than loopback. */
+  /** Whether `listen` may be an address other than loopback. */
   readonly allowRemote: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface HostConfig {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Undefined for a host that nothing goes to. */
+  /** Undefined for a host without tunnels and jumps. */
   readonly user: string | undefined;
   readonly role: HostRole | undefined;
   readonly knownHosts: string;
@@ -49,74 +49,74 @@ export interface HostConfig {
   readonly keepalive: KeepaliveConfig;
   /** Bound of each single step: dial, banner, key exchange, authentication, channel open. */
   readonly connectTimeoutMs: number;
-  /** The host to go through; undefined for one that is reached directly. */
+  /** The jump host; undefined for a direct connection. */
   readonly jump: JumpConfig | undefined;
 }
 
-/** One hop of a way over other hosts (ssh_config(5), ProxyJump). */
+/** A jump over another host (ssh_config(5), ProxyJump). */
 export interface JumpConfig {
   readonly host: string;
-  /** The identity there; undefined: that of whoever jumps. */
+  /** The actor on the jump host; undefined: the actor of the link. */
   readonly actor: string | undefined;
 }
 
 export interface KeepaliveConfig {
   readonly everyMs: number;
-  /** Silent intervals until the session is given up. */
+  /** Silent intervals after which the session is closed. */
   readonly lostAfter: number;
 }
 
 export interface ActorConfig extends ActorPolicy {
   readonly name: string;
   readonly key: KeySource;
-  /** How its certificate is obtained; undefined for one that has none. */
+  /** How the certificate is obtained; undefined for an actor without certificate. */
   readonly certCommand: CertCommandConfig | undefined;
 }
 
 export interface CertCommandConfig {
-  /** Program and arguments; `{pubkey}` in them stands for the path of the public key. */
+  /** Program and arguments; `{pubkey}` is replaced by the path of the public key. */
   readonly argv: readonly [string, ...string[]];
   readonly timeoutMs: number;
-  /** The directory of the configuration file: what relative paths in the command start from. */
+  /** The directory of the configuration file: relative paths in the command start there. */
   readonly workingDirectory: string;
 }
 
-/** What is asked of an actor's certificates, and what becomes of sessions whose credential is no longer the one to use. */
+/** Requirements on the certificates of an actor, and the treatment of sessions with an old credential. */
 export interface ActorPolicy {
   /** Accepted signing CAs; undefined: any. */
   readonly caFingerprints: readonly string[] | undefined;
-  /** What a certificate must carry; undefined: not checked. */
+  /** Principals that a certificate must have; undefined: not checked. */
   readonly principals: readonly string[] | undefined;
-  /** Fraction of a certificate's lifetime after which it is renewed. */
+  /** Fraction of the lifetime after which a certificate is renewed. */
   readonly renewAfter: number;
-  /** How long a replaced session may live on for its open connections; undefined: no limit. */
+  /** How long a replaced session stays for its open connections; undefined: no limit. */
   readonly drainTimeoutMs: number | undefined;
   readonly onExpiry: OnExpiry;
-  /** The static key for when no certificate can be had. */
+  /** The static key for times without a valid certificate. */
   readonly fallback: FallbackConfig | undefined;
 }
 
-/** What happens to a live session whose certificate has expired. */
+/** Treatment of a live session whose certificate has expired. */
 export type OnExpiry = 'keep' | 'drain' | 'cut';
 
 export interface FallbackConfig {
   readonly key: Extract<KeySource, { kind: 'file' }>;
-  /** Id of the documented exception that allows it. */
+  /** Id of the documented exception that allows the static key. */
   readonly exception: string;
 }
 
-/** Where an actor's private key comes from. */
+/** The source of the private key of an actor. */
 export type KeySource =
   | { readonly kind: 'agent' }
   | { readonly kind: 'file'; readonly path: string; readonly passphraseFile: string | undefined };
 
 export type TunnelConfig = TunnelSettings & TunnelDestination;
 
-/** Where a tunnel's connections go. */
+/** The destination of the connections of a tunnel. */
 export type TunnelDestination =
-  /** `local`: as reached from the host; `remote`: as reached from this node. */
+  /** `local`: seen from the host; `remote`: seen from this node. */
   | { readonly direction: 'local' | 'remote'; readonly target: Address; readonly allow?: undefined }
-  /** Each client says where; `allow` says where it may. */
+  /** Each client requests a destination; `allow` lists the permitted ones. */
   | { readonly direction: 'dynamic'; readonly target?: undefined; readonly allow: readonly AllowRule[] };
 
 export interface TunnelSettings {
@@ -131,42 +131,42 @@ export interface TunnelSettings {
   readonly whileDown: WhileDown;
   readonly maxConnections: number;
   readonly probe: ProbeConfig | undefined;
-  /** How it goes out of service; undefined: it stays. */
+  /** How the tunnel goes out of service; undefined: the tunnel stays. */
   readonly drain?: DrainConfig | undefined;
 }
 
 export interface DrainConfig {
-  /** Step of the plan that retires the tunnel. */
+  /** The plan step that retires the tunnel. */
   readonly step: string;
-  /** How long nobody may have used the tunnel before it can be retired. */
+  /** Time without use before the tunnel can be retired. */
   readonly quietForMs: number;
-  /** The way back, in words or as a command; undefined: none is written down, and the tunnel is never retirable. */
+  /** The rollback procedure, as text or a command; without one the tunnel is never retirable. */
   readonly rollback: string | undefined;
-  /** What serves the local port once the tunnel is gone; undefined: nothing does. */
+  /** The service for the local port after the tunnel; undefined: none. */
   readonly successor: SuccessorConfig | undefined;
 }
 
 export interface SuccessorConfig {
-  /** As reached from this node. */
+  /** Seen from this node. */
   readonly target: Address;
   readonly probe: ProbeConfig;
-  /** How long the probe must have passed without a break. */
+  /** How long the probe must pass without a failure. */
   readonly healthyForMs: number;
-  /** What must be equal on both sides before a cut-over. */
+  /** Answers that must be equal on both sides before a cut-over. */
   readonly compare: readonly Comparison[];
   /** Longest pause of new connections during the switch. */
   readonly holdMs: number;
-  /** How long after the switch a failing probe leads back by itself. */
+  /** Time after the switch in which a failing probe rolls back automatically. */
   readonly verifyForMs: number;
 }
 
-/** A GET of `path`, whose answer is JSON, and the fields of it that count. */
+/** A GET request with a JSON answer, and the fields to compare. */
 export interface Comparison {
   readonly path: string;
   readonly fields: readonly string[];
 }
 
-/** What new connections meet while the link is down. */
+/** Treatment of new connections while the link is down. */
 export type WhileDown =
   | { readonly kind: 'hold'; readonly holdMs: number; readonly limit: number }
   | { readonly kind: 'refuse' };
@@ -177,7 +177,7 @@ export interface ProbeConfig {
   readonly timeoutMs: number;
   /** Consecutive failures until the tunnel is degraded. */
   readonly fall: number;
-  /** Consecutive successes until it is up again. */
+  /** Consecutive successes until the tunnel is up again. */
   readonly rise: number;
 }
 
@@ -188,7 +188,7 @@ export type ProbeCheck =
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** What a request to the endpoint may call this node, besides loopback. */
+/** Names of this node that a request to the endpoint may use, besides loopback. */
 export function ownNames({ node, hosts }: Pick<Config, 'node' | 'hosts'>): string[] {
   return [node, hosts.get(node)?.address].filter((name) => name !== undefined);
 }

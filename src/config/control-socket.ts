@@ -4,22 +4,22 @@ import { absolutePath, type ConfigEnvironment, type Places, placesFor } from './
 import { readSource } from './read-source.ts';
 import { readYaml } from './yaml-document.ts';
 
-/** Where the control socket is: where the file says (made absolute already), else in the runtime directory if there is one. */
+/** The path of the control socket: the absolute path from the file, else a path in the runtime directory. */
 export function controlSocket(written: string | undefined, { runtime }: Pick<Places, 'runtime'>): string | undefined {
   return written ?? (runtime && join(runtime, 'control.sock'));
 }
 
-/** Where a configuration file says that the control socket is. */
+/** The control socket as a configuration file sets it. */
 export type WrittenSocket =
   | { readonly kind: 'written'; readonly path: string }
-  /** It says nothing of it, or is not there: the default of the environment, if that has one. */
+  /** The file does not set the socket, or does not exist: the default of the environment, if any. */
   | { readonly kind: 'default'; readonly path: string | undefined }
-  /** Not even its structure can be made out; `problem` is the first thing that is wrong. */
+  /** The file has no readable structure; `problem` is the first mistake. */
   | { readonly kind: 'unreadable'; readonly problem: string };
 
 /**
- * Finds the control socket of the daemon that runs on this file, whatever else is wrong with it: asking for a reload of a
- * broken file is how its mistakes are found.
+ * Finds the control socket of the daemon that runs on this file, even if the file has mistakes: a reload of a broken
+ * file must reach the daemon, which reports the mistakes.
  */
 export async function findWrittenSocket(path: string, env: ConfigEnvironment): Promise<WrittenSocket> {
   const places = placesFor(path, env);

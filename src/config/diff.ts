@@ -2,23 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
 import { jumpOf, linksOf } from './way.ts';
 
-/** What a reload has to do (SPEC section 2, "Reload"): everything that is not named here stays untouched. */
+/** The changes of a reload (SPEC section 2, "Reload"). Everything not listed stays untouched. */
 export interface ConfigDiff {
-  /** Names of tunnels, in the order of the file they are in. */
+  /** Names of tunnels, in the order of the file. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Tunnels that are in both, and what of them differs. */
+  /** Tunnels in both files, and their differences. */
   readonly changed: ReadonlyMap<string, ReadonlySet<TunnelAspect>>;
-  /** Links in use before and after, jump hosts included and first, with other parameters. One of added or removed tunnels only
-   * is not here. */
+  /** Links that are in use before and after and have changed parameters. Jump hosts first. */
   readonly links: readonly LinkChange[];
   /** Settings of the daemon as a whole. */
   readonly daemon: ReadonlySet<DaemonAspect>;
 }
 
 /**
- * `listen`: bind anew. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label` (note,
- * production), `drain` and `limits` (while_down, max_connections) touch no connection.
+ * `listen`: bind again. `target` (or `allow`): for new connections only. `link`: another host or actor. `probe`, `label`
+ * (note, production), `drain` and `limits` (while_down, max_connections) do not affect open connections.
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'drain' | 'limits';
 
@@ -28,40 +27,40 @@ export interface LinkChange {
   readonly host: string;
   readonly actor: string;
   readonly aspects: ReadonlySet<LinkAspect>;
-  /** Whether sessions under the old parameters have to give way to new ones (make before break). */
+  /** Whether new sessions must replace the sessions with the old parameters (make before break). */
   readonly needsNewSessions: boolean;
 }
 
-/** Parameters of a link, by their names in the YAML; true where a running session cannot take on the new value. */
+/** Parameters of a link, by their YAML names; true if a running session cannot use the new value. */
 const LINK_ASPECTS = {
   address: true,
   port: true,
   user: true,
-  // A session whose host key was proven by the old file is not proven by the new one: fail closed.
+  // The old file proved the host key of a session; the new file may not. Fail closed.
   known_hosts: true,
   key: true,
-  // How the same key is opened next time.
+  // Used only when the key is opened again.
   passphrase_file: false,
-  // How the next certificate is obtained, and in what time.
+  // Used only for the next certificate.
   cert_command: false,
-  // Both are a session's from its birth: until it is replaced it would go by the old values, and nobody would know.
+  // A session keeps both values for life. Without a replacement the old values would stay in use unnoticed.
   connect_timeout: true,
   keepalive: true,
   sessions: false,
-  // Another way to the same host.
+  // Another route to the same host.
   jump: true,
-  // Whether a credential in use still holds is its owner's to say; whoever replaces it says so by itself.
+  // The owner of the credential checks these and replaces the credential itself.
   ca_fingerprints: false,
   principals: false,
   renew_after: false,
   fallback: false,
-  // A session is judged by the rule of the moment.
+  // The current rule applies to every session.
   drain_timeout: false,
   on_expiry: false,
 } as const;
 export type LinkAspect = keyof typeof LINK_ASPECTS;
 
-/** Compares what the daemon runs with what it is to run. Pure. */
+/** Compares the configuration in force with the new one. Pure. */
 export function diffConfig(before: Config, after: Config): ConfigDiff {
   const changed = new Map<string, ReadonlySet<TunnelAspect>>();
   for (const [name, tunnel] of after.tunnels) {
@@ -71,7 +70,7 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
     if (aspects.size > 0) changed.set(name, aspects);
   }
   return {
-    // A tunnel that has turned its direction is another tunnel of the same name.
+    // A tunnel with another direction is another tunnel of the same name.
     added: [...after.tunnels.values()].filter((tunnel) => !isSameTunnel(before, tunnel)).map(({ name }) => name),
     removed: [...before.tunnels.values()].filter((tunnel) => !isSameTunnel(after, tunnel)).map(({ name }) => name),
     changed,
@@ -89,7 +88,7 @@ export function summarizeDiff(diff: ConfigDiff): string {
   const parts: string[] = [];
   const tunnels = (count: number, what: string) => {
     if (count === 0) return;
-    // Only the first count names its unit: "2 tunnels changed, 1 added".
+    // Only the first count has the unit: "2 tunnels changed, 1 added".
     parts.push(parts.length > 0 ? `${count} ${what}` : `${count} ${count === 1 ? 'tunnel' : 'tunnels'} ${what}`);
   };
   const aspects = new Set([...diff.changed.values()].flatMap((changed) => [...changed]));

@@ -6,24 +6,24 @@ import { ConfigError, type Finding, formatPath, type Problem } from './problem.t
 import { readSource } from './read-source.ts';
 import { readYaml } from './yaml-document.ts';
 
-/** Nobody mends more than this in one go: what has more is something else. */
+/** The longest useful list of problems. A file with more is probably no configuration. */
 const MOST_LISTED = 200;
 
-/** One kind of YAML file: what may be in it, and what is asked of several fields at once. */
+/** One kind of YAML file: its schema, and its checks across fields. */
 export interface DocumentKind<Parsed> {
   readonly schema: z.ZodType<Parsed>;
   readonly jsonSchema: () => z.core.JSONSchema.BaseSchema;
-  /** What an empty file lacks. */
+  /** The expected top-level keys, for the message about an empty file. */
   readonly parts: string;
-  /** Works on whatever parts are well-typed, so that one mistake hides no other. */
+  /** Checks all well-typed parts, so that one mistake does not hide another. */
   readonly checkAcross: (data: unknown) => readonly Finding[];
 }
 
 export interface ParsedDocument<Parsed> {
   readonly parsed: Parsed;
-  /** SHA-256 of the file's bytes, hex. */
+  /** SHA-256 of the file, in hex. */
   readonly sha256: string;
-  /** Gives a finding of a later check its place in the file. */
+  /** Adds line and column to a finding of a later check. */
   readonly locate: (finding: Finding) => Problem;
 }
 
@@ -34,7 +34,7 @@ export async function readDocument(path: string): Promise<Buffer> {
   return source;
 }
 
-/** Reads YAML text of one kind, or throws a {@link ConfigError} that carries everything that is wrong with it. */
+/** Parses YAML text of one kind, or throws a {@link ConfigError} with all problems. */
 export function parseDocument<Parsed>(bytes: Buffer, path: string, kind: DocumentKind<Parsed>): ParsedDocument<Parsed> {
   if (!isUtf8(bytes)) throw wholeFileError(path, 'is not UTF-8 text; expected a YAML file in UTF-8');
   const yaml = readYaml(new TextDecoder().decode(bytes));
@@ -61,12 +61,13 @@ export function parseDocument<Parsed>(bytes: Buffer, path: string, kind: Documen
   ];
   problems.push(...findings.slice(0, MOST_LISTED).map(locate));
   const unlisted = findings.length - MOST_LISTED;
-  if (unlisted > 0) problems.push(wholeFile(path, `${unlisted} more problems are not listed`));
+  if (unlisted > 0)
+    problems.push(wholeFile(path, `${unlisted} more problems are not shown; fix the listed ones first`));
   if (!parsed.success || problems.length > 0) throw configError(problems);
   return { parsed: parsed.data, sha256: createHash('sha256').update(bytes).digest('hex'), locate };
 }
 
-/** Problems in the order of their file, each once. */
+/** Sorts problems by line and column, without duplicates. */
 export function inFileOrder(problems: readonly Problem[]): Problem[] {
   const first = new Map(problems.map((problem) => [`${problem.path}\n${problem.message}\n${problem.line}`, problem]));
   return [...first.values()].sort((a, b) => a.line - b.line || a.column - b.column);

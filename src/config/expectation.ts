@@ -1,12 +1,12 @@
-/** Longer values are cut in messages: a message is one line of a log. */
+/** Longer values are cut, because a message is one line of a log. */
 const LONGEST_SHOWN = 60;
 
-/** Text in quotes, on one line, and cut where it is long. */
+/** Text in quotes, on one line, cut if long. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text);
 }
 
-/** The first half of a message: what is there instead of what was expected. */
+/** The first half of a message: the value that was found. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'has no value';
@@ -15,7 +15,7 @@ export function describeValue(value: unknown): string {
   return typeof value === 'object' ? 'got a mapping' : `got ${String(value)}`;
 }
 
-/** A zod error map: whatever rule of the type was broken, the message names the value and the whole expectation. */
+/** A zod error map. Every broken rule gives the same message: the value and the full expectation. */
 export function wants(expected: string): (issue: { readonly input?: unknown }) => string {
   return ({ input }) => `${describeValue(input)}; expected ${expected}`;
 }

@@ -6,7 +6,7 @@ import type { ConfigPath, Finding } from './problem.ts';
 type Issue = z.core.$ZodIssue;
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** What zod found, one finding for each single mistake, with the suggestions that need the value or the schema. */
+/** Turns zod issues into one finding per mistake, with suggestions from the value or the schema. */
 export function findingsOf(issues: readonly Issue[], data: unknown, schema: JsonSchema): Finding[] {
   return issues.flatMap((issue) => findingsOfIssue(issue, [], data, schema));
 }
@@ -18,7 +18,7 @@ function findingsOfIssue(issue: Issue, parent: ConfigPath, data: unknown, schema
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKeyMessage(key, known), at: 'key' }));
   }
   if (issue.code === 'invalid_union') {
-    // A branch that only complains of something inside the value is the one that was meant.
+    // A branch whose issues all lie inside the value is the intended branch.
     const meant = issue.errors.find((branch) => branch.every(isInside));
     if (meant !== undefined && meant.length > 0)
       return meant.flatMap((inner) => findingsOfIssue(inner, path, data, schema));
@@ -36,14 +36,14 @@ function unknownKeyMessage(key: string, known: readonly string[]): string {
   return `unknown key ${quoted(key)}; expected ${expected}${didYouMean(key, known)}`;
 }
 
-/** The words that would have been right, where the issue is about a choice of words. */
+/** The valid words, if the issue is about a choice of words. */
 function wordsOf(issue: Issue): string[] {
   if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(wordsOf);
   if (issue.code !== 'invalid_value') return [];
   return issue.values.filter((value) => typeof value === 'string');
 }
 
-/** The keys that the mapping at `path` may have. The JSON Schema knows them as plain data. */
+/** The allowed keys of the mapping at `path`, from the JSON Schema. */
 function keysAt(schema: JsonSchema, path: ConfigPath): string[] {
   let candidates = variants(schema);
   for (const segment of path) {
@@ -62,7 +62,7 @@ function variants(schema: JsonSchema): JsonSchema[] {
   return schema.anyOf?.flatMap((variant) => (typeof variant === 'object' ? variants(variant) : [])) ?? [schema];
 }
 
-/** The value at `path` of plain data; undefined where there is none. */
+/** The value at `path`; undefined if missing. */
 function valueAt(data: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>((value, segment) => {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return undefined;

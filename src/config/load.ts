@@ -5,6 +5,7 @@ import { checkFiles } from './check/files.ts';
 import { checkJumps } from './check/jumps.ts';
 import { checkListeners } from './check/listeners.ts';
 import { checkNames } from './check/names.ts';
+import { checkSuccessors } from './check/successors.ts';
 import { checkTunnels } from './check/tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
@@ -15,27 +16,27 @@ import { resolveConfig } from './resolve.ts';
 import { configJsonSchema, configSchema, type ParsedConfig } from './schema.ts';
 import { readYaml } from './yaml-document.ts';
 
-/** A configuration, and where in its file things are. */
+/** A configuration, with the positions in its file. */
 export type LocatedConfig = { readonly config: Config } & Pick<ParsedDocument<unknown>, 'locate'>;
 
-/** Reads the tunnel YAML at `path`, or throws a ConfigError that carries everything that is wrong with it. */
+/** Reads the tunnel YAML at `path`, or throws a ConfigError with all problems. */
 export async function loadConfig(path: string, env: ConfigEnvironment): Promise<Config> {
   return parseConfig(await readDocument(path), path, env);
 }
 
-/** {@link loadConfig} for bytes that were read already; `path` is only a name here, and what relative paths start from. */
+/** {@link loadConfig} for bytes in memory. `path` is only for messages and as the base of relative paths. */
 export function parseConfig(bytes: Buffer, path: string, env: ConfigEnvironment): Config {
   return parseLocatedConfig(bytes, path, env).config;
 }
 
-/** {@link parseConfig} for those who have more to say about the file. */
+/** {@link parseConfig} for callers that report more findings about the file. */
 export function parseLocatedConfig(bytes: Buffer, path: string, env: ConfigEnvironment): LocatedConfig {
   const places = placesFor(path, env);
   const { parsed, sha256, locate } = parseDocument(bytes, path, kindFor(places));
   return { config: resolveConfig(parsed, { path: resolve(path), sha256 }, places), locate };
 }
 
-/** The plan that a tunnel YAML names, whatever else is wrong with it: absolute; undefined when it names none. */
+/** The absolute path of the plan in a tunnel YAML, even if the YAML has mistakes; undefined without a plan. */
 export function namedPlan(bytes: Buffer, path: string, env: ConfigEnvironment): string | undefined {
   if (!isUtf8(bytes)) return undefined;
   const { plan } = outlineOf(readYaml(new TextDecoder().decode(bytes)).data);
@@ -51,13 +52,14 @@ function kindFor(places: Places): DocumentKind<ParsedConfig> {
   };
 }
 
-/** What concerns several fields at once; works on whatever parts are well-typed. */
+/** The checks across fields, on all well-typed parts. */
 function checkAcross(data: unknown, places: Places): Finding[] {
   const outline = outlineOf(data);
   return [
     ...checkNames(outline),
     ...checkJumps(outline),
     ...checkListeners(outline),
+    ...checkSuccessors(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
     ...checkCommands(outline, places),

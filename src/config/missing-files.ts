@@ -4,17 +4,17 @@ import type { Config } from './config.ts';
 import { CREDENTIALS_OF_THE_UNIT } from './paths.ts';
 import { linksOf, settingsOf } from './way.ts';
 
-/** A file that a link needs and that is not there. */
+/** A missing file that a link needs. */
 export interface MissingFile {
-  /** Where the YAML names it, e.g. `hosts.coulombcore.known_hosts`. */
+  /** The YAML key of the file, such as `hosts.coulombcore.known_hosts`. */
   readonly path: string;
   readonly message: string;
 }
 
 /**
- * The key, passphrase and known_hosts files of the links in use that do not exist here. No mistake of the file: they may
- * come later, or only be there on another machine. Whether the daemon's user may read them is not asked, since that is
- * seldom who asks.
+ * The missing key, passphrase and known_hosts files of the links in use. A missing file is no configuration mistake: it
+ * may come later, or exist only on another machine. Read permission is not checked, because another user than the
+ * daemon user usually runs this check.
  */
 export async function missingFiles(config: Config): Promise<MissingFile[]> {
   const needed = [...linksOf(config).values()].flatMap((link): [path: string, file: string | undefined][] => {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What the checks across fields look at. Every part that is not even of the right type is left out (the schema reports
- * it), so that one mistake never hides another: all problems are listed at once.
+ * The input of the checks across fields. Parts of a wrong type are left out, because the schema reports them. So one
+ * mistake never hides another, and all problems are listed at once.
  */
 const text = z.string().optional().catch(undefined);
 
@@ -37,7 +37,7 @@ const actor = z.object({
 const tunnel = z.object({
   host: text,
   actor: text,
-  // What goes with a direction that there is not, nobody can say.
+  // No key can be checked against an invalid direction.
   direction: z.enum(['local', 'remote', 'dynamic', 'mistaken']).optional().catch('mistaken'),
   listen: text,
   target: z.unknown().optional(),
@@ -45,12 +45,12 @@ const tunnel = z.object({
   while_down: z.unknown().optional(),
   probe,
   drain: z
-    .object({ successor: z.object({ probe }).optional().catch(undefined) })
+    .object({ successor: z.object({ probe, target: text }).optional().catch(undefined) })
     .optional()
     .catch(undefined),
 });
 
-/** Names and what belongs to them; a body that is no mapping is an empty one. */
+/** A section of named entries. An entry that is no mapping becomes undefined. */
 function named<Body extends z.ZodType>(body: Body) {
   return z
     .record(z.string(), z.union([body, z.unknown().transform(() => undefined)]))

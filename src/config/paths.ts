@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-/** What relative, `~` and `credential:` paths are resolved against. All absolute. */
+/** The base directories of relative, `~` and `credential:` paths. All absolute. */
 export interface Places {
   readonly home: string;
   /** The directory of the configuration file. */
   readonly base: string;
-  /** Where systemd's LoadCredential puts files; undefined outside such a unit. */
+  /** Directory of the LoadCredential= files of systemd; undefined outside such a unit. */
   readonly credentials: string | undefined;
-  /** The runtime directory of this program, for what lives as long as the daemon; undefined where there is none. */
+  /** The runtime directory of this program; undefined if the environment has none. */
   readonly runtime: string | undefined;
-  /** Where what the daemon has to remember is, unless the file says otherwise. */
+  /** The default of `state_dir`. */
   readonly state: string;
 }
 
-/** The environment variables that the configuration depends on; `process.env` is one. */
+/** The environment variables that affect the configuration; `process.env` fits. */
 export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
@@ -26,7 +26,7 @@ export interface ConfigEnvironment {
 
 export function placesFor(file: string, env: ConfigEnvironment): Places {
   const home = resolve(env.HOME || homedir());
-  // systemd.exec(5): a list with colons when the unit has several; the first one is for this.
+  // systemd.exec(5): several directories are separated by colons. The first one is used.
   const [state] = (env.STATE_DIRECTORY ?? '').split(':');
   return {
     home,
@@ -38,8 +38,8 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
 }
 
 /**
- * systemd's RuntimeDirectory= (systemd.exec(5); the first, where a unit has several), else a directory of our own in that
- * of the user. Nothing else would do: a directory that everybody may write to is no place for a control socket.
+ * The first RuntimeDirectory= of systemd (systemd.exec(5)), else our own directory in the runtime directory of the
+ * user. There is no other fallback: a control socket must not be in a directory that everybody may write.
  */
 function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironment): string | undefined {
   const [first] = (RUNTIME_DIRECTORY ?? '').split(':');
@@ -47,20 +47,20 @@ function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironm
   return XDG_RUNTIME_DIR?.startsWith('/') ? join(XDG_RUNTIME_DIR, 'fleet-mesh') : undefined;
 }
 
-/** Where systemd keeps the credentials of the daemon's unit, for nobody else to look at (systemd.exec(5), CREDENTIALS). */
+/** The private credentials directory of the daemon unit (systemd.exec(5), CREDENTIALS). */
 export const CREDENTIALS_OF_THE_UNIT = '/run/credentials/fleet-mesh.service';
 
-/** For who reads the configuration without being the daemon: that its credentials are out of reach is no mistake then. */
+/** For commands outside the unit: unreadable credentials are no mistake there. */
 export function outsideOfUnit(env: ConfigEnvironment): ConfigEnvironment {
   return { ...env, CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT };
 }
 
-/** An absolute path, or the sentence that says why there is none. */
+/** An absolute path, or the reason why there is none. */
 export type ResolvedPath = { readonly path: string } | { readonly fault: string };
 
 const CREDENTIAL = 'credential:';
 
-/** Whether it is written as a file that systemd hands over, rather than as a path. Pure. */
+/** Whether the text has the form credential:NAME. Pure. */
 export function namesCredential(written: string): boolean {
   return written.startsWith(CREDENTIAL);
 }
@@ -74,38 +74,38 @@ export function resolvePath(written: string, places: Places): ResolvedPath {
   return { path: resolve(places.base, written) };
 }
 
-/** The absolute path that is written; undefined where none is written, or none that can be made absolute. */
+/** The absolute path; undefined if none is written or the path cannot be made absolute. */
 export function absolutePath(written: string | undefined, places: Places): string | undefined {
   const resolved = written === undefined ? undefined : resolvePath(written, places);
   return resolved !== undefined && 'path' in resolved ? resolved.path : undefined;
 }
 
 function resolveCredential(name: string, { credentials }: Places): ResolvedPath {
-  // systemd.exec(5): a credential's name is a plain file name; anything else would lead out of the directory.
+  // systemd.exec(5): the name of a credential is a plain file name. Other names could leave the directory.
   if (!/^[A-Za-z0-9_@:.-]{1,255}$/.test(name) || name === '.' || name === '..') {
     return { fault: `got ${JSON.stringify(`credential:${name}`)}; expected credential:NAME with a plain file name` };
   }
   if (credentials === undefined) {
     return {
-      fault: `credential:${name} is only there in a systemd unit with LoadCredential=${name}:…; $CREDENTIALS_DIRECTORY is not set`,
+      fault: `credential:${name} needs a systemd unit with LoadCredential=${name}:…, but $CREDENTIALS_DIRECTORY is not set`,
     };
   }
   return { path: join(credentials, name) };
 }
 
-/** The environment variables that the default depends on. */
+/** The environment variables that affect the default path. */
 export interface DefaultPathEnvironment {
   readonly FLEET_MESH_CONFIG?: string | undefined;
   readonly HOME?: string | undefined;
 }
 
-/** Of the system unit. */
+/** The configuration of the system unit. */
 const SYSTEM_PATH = '/etc/fleet-mesh/tunnels.yaml';
 
-/** The configuration file where none is named: `$FLEET_MESH_CONFIG`, else the first of the usual two that exists. */
+/** The default configuration file: `$FLEET_MESH_CONFIG`, else the first existing one of the two usual paths. */
 export function defaultConfigPath(env: DefaultPathEnvironment, exists: (path: string) => boolean = existsSync): string {
   if (env.FLEET_MESH_CONFIG) return env.FLEET_MESH_CONFIG;
   const userPath = join(env.HOME || homedir(), '.config/fleet-mesh/tunnels.yaml');
-  // Where neither exists, the system's is the one to name in the error.
+  // If neither file exists, the error names the system path.
   return [SYSTEM_PATH, userPath].find((path) => exists(path)) ?? SYSTEM_PATH;
 }

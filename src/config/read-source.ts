@@ -2,14 +2,14 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { messageOf } from '../base/errors.ts';
 
-/** What a fleet writes by hand is a few kilobytes; a file of this size is something else. */
+/** A handwritten configuration has a few kilobytes; a larger file is no configuration. */
 const LARGEST_FILE_BYTES = 1024 * 1024;
 
-/** The bytes of a regular file, or the sentence that says why there are none. */
+/** The bytes of a regular file, or the reason why they cannot be read. */
 export async function readSource(path: string): Promise<Buffer | string> {
   let file: FileHandle | undefined;
   try {
-    // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
+    // Without O_NONBLOCK, opening a FIFO without a writer would wait forever.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await file.stat();
     if (stat.isDirectory()) return 'is a directory; expected a YAML file';

@@ -27,7 +27,7 @@ const DEFAULT_RENEW_AFTER = 0.5;
 const CERT_TIMEOUT_MS = 30_000;
 
 /**
- * The file as the daemon uses it. Only for what passed every check: what the checks rule out is a bug here, and throws.
+ * Turns a checked file into the configuration of the daemon. A value that the checks should have rejected throws.
  */
 export function resolveConfig(
   parsed: ParsedConfig,

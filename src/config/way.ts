@@ -1,20 +1,20 @@
 import type { ActorConfig, Config, HostConfig } from './config.ts';
 
-/** What names a link: who goes where. */
+/** The identity of a link: host and actor. */
 export interface LinkName {
   readonly host: string;
   readonly actor: string;
 }
 
-/** The link that this one runs through, if it is not direct: a jump without an actor of its own is made as the same one. */
+/** The link to the jump host; undefined for a direct link. Without its own actor the jump uses the same actor. */
 export function jumpOf(host: HostConfig | undefined, actor: string): LinkName | undefined {
   return host?.jump && { host: host.jump.host, actor: host.jump.actor ?? actor };
 }
 
-/** The links that a connection to (host, actor) takes, from the last hop to the one that is dialled directly. */
+/** The links to (host, actor), from the last hop to the directly dialled host. */
 export function wayTo(config: Pick<Config, 'hosts'>, to: LinkName): LinkName[] {
   const way: LinkName[] = [];
-  // The checks rule cycles out; this bounds what they might have missed.
+  // The checks reject cycles; the bound is a safeguard.
   for (let next: LinkName | undefined = to; next && way.length <= config.hosts.size; ) {
     way.push(next);
     next = jumpOf(config.hosts.get(next.host), next.actor);
@@ -22,7 +22,7 @@ export function wayTo(config: Pick<Config, 'hosts'>, to: LinkName): LinkName[] {
   return way;
 }
 
-/** Every link that the tunnels of a configuration need, jump hosts before those reached through them, each once. */
+/** Every link that the tunnels need, once each. A jump host comes before the hosts behind it. */
 export function linksOf(config: Config): ReadonlyMap<string, LinkName> {
   const links = new Map<string, LinkName>();
   for (const tunnel of config.tunnels.values()) {
@@ -32,12 +32,12 @@ export function linksOf(config: Config): ReadonlyMap<string, LinkName> {
   return links;
 }
 
-/** Names have no slash (see `config/schema`), so this is unambiguous. */
+/** Unambiguous, because names have no slash (see `config/schema`). */
 export function linkKey({ host, actor }: LinkName): string {
   return `${actor}/${host}`;
 }
 
-/** The settings of a link; undefined when a name dangles, which the checks rule out. */
+/** The settings of a link; undefined for an unknown name, which the checks reject. */
 export function settingsOf(
   config: Config,
   { host, actor }: LinkName,

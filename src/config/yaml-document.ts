@@ -3,17 +3,17 @@ import type { ConfigPath } from './problem.ts';
 import { duplicateKeys, type Position, type SyntaxMistake, structuralMistakes } from './yaml-structure.ts';
 
 export interface YamlSource {
-  /** The plain value; undefined when the mistakes leave none. */
+  /** The plain value; undefined if mistakes prevent one. */
   readonly data: unknown;
   readonly mistakes: readonly SyntaxMistake[];
-  /** Where the value (or its key) is; where it is missing, the nearest thing around it. */
+  /** The position of the value or its key; if missing, of the nearest parent. */
   locate(path: ConfigPath, at: 'value' | 'key'): Position;
 }
 
-/** Bounds what aliases may multiply to ("billion laughs"). */
+/** Bounds the expansion of aliases ("billion laughs"). */
 const MOST_ALIASES = 100;
 
-/** Reads YAML 1.2 text. Never throws: whatever is wrong is a located mistake. */
+/** Reads YAML 1.2 text. Never throws: every mistake has a position. */
 export function readYaml(text: string): YamlSource {
   const lines = new LineCounter();
   const position = (offset: number): Position => {
@@ -26,7 +26,7 @@ export function readYaml(text: string): YamlSource {
     merge: false,
     lineCounter: lines,
     prettyErrors: false,
-    // Its own search is quadratic: see duplicateKeys.
+    // The search of the library is quadratic: see duplicateKeys.
     uniqueKeys: false,
     logLevel: 'error',
   });
@@ -35,7 +35,7 @@ export function readYaml(text: string): YamlSource {
     path: [],
     message: syntaxMessage(error.code, error.message),
   }));
-  // After a syntax error the tree is guesswork: whatever else seems wrong with it may not be.
+  // After a syntax error the tree is unreliable, so other mistakes may be false.
   const intact = doc.errors.length === 0;
   const structural = intact ? structuralMistakes(doc, position) : [];
   mistakes.push(...structural);
@@ -45,8 +45,8 @@ export function readYaml(text: string): YamlSource {
     try {
       data = doc.toJS({ maxAliasCount: MOST_ALIASES });
     } catch {
-      // The aliases themselves are sound: structuralMistakes saw to that.
-      const message = `the aliases multiply to more than this program unfolds (${MOST_ALIASES}); expected fewer`;
+      // structuralMistakes has checked the aliases themselves.
+      const message = `the aliases expand to more than ${MOST_ALIASES} values; expected fewer`;
       mistakes.push({ line: 1, column: 1, path: [], message });
     }
   }
@@ -55,7 +55,7 @@ export function readYaml(text: string): YamlSource {
 
 function syntaxMessage(code: string, message: string): string {
   if (code === 'MULTIPLE_DOCS')
-    return 'a second document begins here; expected one document, without "---" between parts';
+    return 'a second document starts here; expected one document, without "---" between parts';
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
   return `not valid YAML: ${message}`;
 }
@@ -66,14 +66,14 @@ function offsetOf(doc: Document.Parsed, path: ConfigPath, at: 'value' | 'key'): 
   for (const [depth, segment] of path.entries()) {
     if (isAlias(node)) node = node.resolve(doc);
     if (isMap(node)) {
-      // Of duplicate keys the last one made the value.
+      // The last of duplicate keys gives the value.
       const pair = node.items.findLast(({ key }) => String(isScalar(key) ? key.value : key) === String(segment));
       if (pair === undefined) return offset;
       const key = pair.key as Node;
       const value = pair.value as Node | null;
       const isLast = depth === path.length - 1;
       const isEmpty = value === null || (isScalar(value) && value.value === null);
-      // Inside the file, a mapping is found by its key: its own range begins at its first child.
+      // A mapping is located by its key, because its own range starts at the first child.
       const wantsKey = isEmpty || isMap(value) || isSeq(value) || (isLast && at === 'key');
       offset = (wantsKey ? key : value)?.range?.[0] ?? offset;
       node = value;

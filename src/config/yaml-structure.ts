@@ -2,23 +2,23 @@ import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node, visi
 import { quoted } from './expectation.ts';
 import type { ConfigPath } from './problem.ts';
 
-/** From 1, both. */
+/** Both count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A mistake of the YAML itself, whatever it was meant to configure. */
+/** A mistake in the YAML itself. */
 export interface SyntaxMistake extends Position {
-  /** Of the key, where the mistake is one of keys. */
+  /** The path of the key, for a mistake of a key. */
   readonly path: ConfigPath;
   readonly message: string;
 }
 
-/** Real configurations are nested six deep; this keeps every later walk off the limits of the stack. */
+/** Real configurations are nested six deep. The limit protects later walks from a stack overflow. */
 const DEEPEST = 40;
 
-/** What plain JavaScript values cannot carry, and what would make a walk over them endless. */
+/** Finds YAML that plain JavaScript values cannot represent, and cycles. */
 export function structuralMistakes(doc: Document.Parsed, position: (offset: number) => Position): SyntaxMistake[] {
   const found: SyntaxMistake[] = [];
   const report = (node: Node, message: string) => found.push({ ...position(node.range?.[0] ?? 0), path: [], message });
@@ -35,7 +35,7 @@ export function structuralMistakes(doc: Document.Parsed, position: (offset: numb
       else if (ancestors.includes(target)) report(node, `the alias *${node.source} contains itself`);
     },
     Collection(_, node, ancestors) {
-      // A map's child is two steps away: the pair is a step of its own.
+      // The child of a map is two steps away, because the pair is a step too.
       if (ancestors.length <= 2 * DEEPEST) return undefined;
       report(node, `nested more than ${DEEPEST} levels deep`);
       return visit.BREAK;
@@ -44,7 +44,7 @@ export function structuralMistakes(doc: Document.Parsed, position: (offset: numb
   return found;
 }
 
-/** Duplicate keys leave a tree that is still worth checking for other mistakes. */
+/** A tree with duplicate keys is still checked for other mistakes. */
 export function duplicateKeys(doc: Document.Parsed, position: (offset: number) => Position): SyntaxMistake[] {
   const found: SyntaxMistake[] = [];
   visit(doc, {
@@ -59,7 +59,7 @@ export function duplicateKeys(doc: Document.Parsed, position: (offset: number) =
           lineOf.set(name, at.line);
           continue;
         }
-        const message = `duplicate key ${quoted(name)}; expected it once, it is on line ${earlier} already`;
+        const message = `duplicate key ${quoted(name)}; expected it once (first on line ${earlier})`;
         found.push({ ...at, path: [...pathOf([...ancestors, map]), name], message });
       }
     },
@@ -67,7 +67,7 @@ export function duplicateKeys(doc: Document.Parsed, position: (offset: number) =
   return found;
 }
 
-/** The path of a node, out of the nodes from the document down to it. */
+/** The path of a node, from the nodes between the document and the node. */
 function pathOf(nodes: readonly unknown[]): ConfigPath {
   return nodes.flatMap((node, index): ConfigPath => {
     if (isPair(node)) return [String(isScalar(node.key) ? node.key.value : node.key)];

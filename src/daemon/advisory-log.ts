@@ -1,10 +1,10 @@
 import type { Logger } from '../telemetry/log/log.ts';
 import type { Advisory } from '../telemetry/status/advisory.ts';
 
-/** Tells each advisory once when it comes, and once when it goes. */
+/** Logs each advisory once when it appears and once when it clears. */
 export class AdvisoryLog {
   readonly #log: Logger;
-  #told = new Map<string, Advisory>();
+  #logged = new Map<string, Advisory>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -13,11 +13,11 @@ export class AdvisoryLog {
   update(advisories: readonly Advisory[]): void {
     const now = new Map(advisories.map((advisory) => [`${advisory.code}\n${advisory.message}`, advisory]));
     for (const [key, { code, message }] of now) {
-      if (!this.#told.has(key)) this.#log.warn({ event: 'advisory.raised', code }, message);
+      if (!this.#logged.has(key)) this.#log.warn({ event: 'advisory.raised', code }, message);
     }
-    for (const [key, { code, message }] of this.#told) {
-      if (!now.has(key)) this.#log.info({ event: 'advisory.cleared', code }, `no longer: ${message}`);
+    for (const [key, { code, message }] of this.#logged) {
+      if (!now.has(key)) this.#log.info({ event: 'advisory.cleared', code }, `cleared: ${message}`);
     }
-    this.#told = now;
+    this.#logged = now;
   }
 }

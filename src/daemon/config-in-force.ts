@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { ConfigStatus } from '../telemetry/status/status.ts';
 
-/** The configuration in force, and what the last reload came to. */
+/** The configuration in force, and the outcome of the last reload. */
 export class ConfigInForce {
   #config: Config;
   #loadedAt = new Date();
@@ -15,12 +15,12 @@ export class ConfigInForce {
     return this.#config;
   }
 
-  /** From now on. Whether the reload that it is part of succeeds is told by {@link reloaded}. */
+  /** Sets the configuration in force. {@link reloaded} records the outcome of the reload. */
   replace(config: Config): void {
     this.#config = config;
   }
 
-  /** @param error why the reload that began at `at` failed; null where it did not */
+  /** @param error why the reload that began at `at` failed; null after a success */
   reloaded(at: Date, error: string | null): void {
     if (error === null) this.#loadedAt = at;
     this.#lastReload = { ok: error === null, at, error };

@@ -1,5 +1,5 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
-import { Turns } from '../base/async/turns.ts';
+import { NamedTurns, Turns } from '../base/async/turns.ts';
 import { type Config, ownNames } from '../config/config.ts';
 import { closingCommand } from '../machine/systemd/closing-command.ts';
 import { listenFor } from '../machine/systemd/inherited-sockets.ts';
@@ -38,16 +38,16 @@ import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapsho
 export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
-  /** How often evidence is gathered that no event gives; by default as often as it is meant to be. */
+  /** Intervals of the periodic evidence, in milliseconds; only tests change the defaults. */
   readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
 }
 
-/** The supervisor's heartbeat. */
+/** Interval of the heartbeat of the supervisor, in milliseconds. */
 const TICK_MS = 1_000;
-/** A heartbeat older than this, and `/livez` says no. */
+/** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
 
-/** Everything that is running, and the only place that knows all of it. Starts in order, stops in reverse. */
+/** The composition root: the only place that knows all components. Starts in order, stops in reverse order. */
 export class Daemon {
   readonly #log: RootLogger;
   readonly #metrics: Metrics;
@@ -72,8 +72,11 @@ export class Daemon {
   #heartbeatAt = performance.now();
   #applied = false;
   readonly #control: ControlPoint;
-  /** Changes of what runs are made one after the other. */
+  /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
+  /** What changes one tunnel takes turns with all else that does: also what does not wait for other changes. */
+  readonly #tunnelTurns = new NamedTurns();
+  readonly #actorTurns = new NamedTurns();
 
   constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
     this.#inForce = new ConfigInForce(options.config);
@@ -95,10 +98,12 @@ export class Daemon {
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
     this.#cutovers = new Cutovers({
+      turns: this.#tunnelTurns,
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
+      tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.#retirement.retired.of(name) !== undefined,
-      gates: (step) => dueFacts(this.#plan.watched, step),
+      gates: (step) => dueFacts(this.#plan.watched, step, new Date()),
       note: this.#note,
       log,
     });
@@ -124,6 +129,7 @@ export class Daemon {
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
+      cutOver: (tunnel) => this.#cutovers.isCutOver(tunnel),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -140,7 +146,9 @@ export class Daemon {
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const shared = {
       config: () => this.#inForce.config,
-      inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
+      inTurn: <T>(tunnels: readonly string[], change: () => Promise<T>) =>
+        this.#changes.take(() => this.#tunnelTurns.take(tunnels, change)),
+      inTurnOf: <T>(actor: string, change: () => Promise<T>) => this.#actorTurns.take([actor], change),
       supervisor: this.#supervisor,
       note: this.#note,
     };
@@ -190,23 +198,24 @@ export class Daemon {
   }
 
   /**
-   * Rejects with a TunnelError when the endpoint cannot be bound, or another daemon has the control socket; a peer that is
-   * away is no reason to fail.
+   * Rejects with a TunnelError if the endpoint cannot be bound, or if another daemon uses the control socket. An
+   * unreachable host is no reason to fail.
    */
   async start(): Promise<void> {
     await this.#plan.follow(this.#inForce.config.plan);
-    // First: from the endpoint's first answer on, what it tells is to be whole.
+    // Before the endpoint, so that its first answer is complete.
     await this.#control.listen(this.#inForce.config.controlSocket);
     await this.#retirement.start();
-    // No listener comes up before it is known where it leads.
+    // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
+    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     try {
       await this.#endpoint.start();
     } catch (error) {
       this.#control.stop();
       throw error;
     }
-    // Nobody waits for what happened before: the tunnels are up meanwhile.
+    // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
@@ -237,12 +246,12 @@ export class Daemon {
     this.#unit.started();
   }
 
-  /** Reads the file again and applies the difference. A file that cannot be used changes nothing. One at a time. */
+  /** Reads the file again and applies the differences. An unusable file changes nothing. One reload at a time. */
   reload(): Promise<ReloadOutcome> {
     return this.#changes.take(() => this.#unit.reloading(() => this.#reloadOnce()));
   }
 
-  /** `force`, once aborted, ends what still runs at once. */
+  /** When `force` aborts, the stop ends everything at once. */
   async stop(force: AbortSignal): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
@@ -252,6 +261,7 @@ export class Daemon {
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    await this.#tunnelTurns.over;
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
     await this.#supervisor.stop(this.#inForce.config.stopGraceMs, force);

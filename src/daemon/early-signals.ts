@@ -1,6 +1,6 @@
 /**
- * Signals that arrive while the program is still being loaded, which takes a good part of a second: without a handler
- * they would end the process, and a reload right after a start would stop the daemon.
+ * Keeps signals that arrive while the program is loaded, which takes up to a second. Without a handler they would end
+ * the process, so a reload right after a start would stop the daemon.
  */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
@@ -9,12 +9,12 @@ const hold = (signal: NodeJS.Signals) => {
   held.push(signal);
 };
 
-/** From now on they are kept. */
+/** Starts to keep signals. */
 export function holdSignals(): void {
   for (const signal of SIGNALS) process.on(signal, hold);
 }
 
-/** Hands over to whoever has put up handlers of their own: those get what was kept, in its order. */
+/** Sends the kept signals again, in their order, to the handlers that the caller has installed. */
 export function releaseSignals(): void {
   for (const signal of SIGNALS) process.off(signal, hold);
   for (const signal of held.splice(0)) process.emit(signal, signal);

@@ -2,7 +2,7 @@ import type { Status, TunnelStateName, TunnelStatus } from '../telemetry/status/
 
 type Overall = Pick<Status, 'state' | 'reason'>;
 
-/** How bad a tunnel's state is for the node; a tunnel that is out of service on purpose is no trouble. */
+/** The effect of a tunnel state on the node. A tunnel out of service on purpose has no effect. */
 const SEVERITY: Readonly<Record<TunnelStateName, Status['state']>> = {
   up: 'up',
   draining: 'up',
@@ -13,7 +13,7 @@ const SEVERITY: Readonly<Record<TunnelStateName, Status['state']>> = {
   down: 'down',
 };
 
-/** The node's state: that of its worst production tunnel, or of its worst tunnel where none is production. Pure. */
+/** The state of the worst production tunnel, or of the worst tunnel if none is production. Pure. */
 export function overallState(tunnels: readonly TunnelStatus[]): Overall {
   const production = tunnels.filter((tunnel) => tunnel.production);
   const counted = production.length > 0 ? production : tunnels;

@@ -17,7 +17,7 @@ import type { Rotators } from '../tunnels/credential/rotators.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 
-/** Everything that a configuration is applied to. */
+/** The components that use the configuration. */
 export interface ReloadParts {
   readonly endpoint: Pick<EndpointPlace, 'move'>;
   readonly control: Pick<ControlPoint, 'listen'>;
@@ -31,7 +31,7 @@ export interface ReloadParts {
   readonly note: TakeNote;
 }
 
-/** Reads the file again and applies the difference. A file that cannot be used changes nothing. Never rejects. */
+/** Reads the file again and applies the differences. An unusable file changes nothing. Never rejects. */
 export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promise<ReloadOutcome> {
   const at = new Date();
   const before = inForce.config;
@@ -53,8 +53,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
     await parts.retirement.apply(config);
     await parts.supervisor.apply(config, diff);
   } catch (error) {
-    // A bug of ours: it must end neither the daemon nor the reloads after this one, and not pass for "nothing changed".
-    const reason = `applied in part: ${messageOf(error)}`;
+    // A bug of ours. The daemon and later reloads must go on, and the outcome must not be "nothing changed".
+    const reason = `only partly applied: ${messageOf(error)}`;
     inForce.reloaded(at, reason);
     parts.log.error({ event: 'config.reload_failed', err: error }, `reload ${reason}`);
     return { ok: false, error: reason, problems: [], config: before.path };
@@ -66,7 +66,7 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   return { ok: true, changes };
 }
 
-/** The next configuration, once the addresses that it names are ours. */
+/** Loads the next configuration and binds its endpoint and control socket. */
 async function prepare(before: Config, { endpoint, control }: ReloadParts): Promise<Config> {
   const next = await loadConfig(before.path, process.env);
   await endpoint.move(before, next);
@@ -75,8 +75,8 @@ async function prepare(before: Config, { endpoint, control }: ReloadParts): Prom
 }
 
 /**
- * Tells everybody that a reload of `path` changed nothing. A typing error is the operator's, not ours: the log names the
- * places, and where all of them are listed.
+ * Reports a reload of `path` that changed nothing. For mistakes in the file the log lists their positions and names the
+ * command that lists all of them.
  */
 function refuse(
   error: unknown,
@@ -85,7 +85,7 @@ function refuse(
 ): Extract<ReloadOutcome, { ok: false }> {
   const reason = messageOf(error);
   note({ event: 'config.reload_refused', reason });
-  const what = 'reload refused, nothing was changed';
+  const what = 'reload rejected, nothing was changed';
   if (!(error instanceof ConfigError)) {
     log.error({ event: 'config.reload_failed', err: error }, `${what}: ${reason}`);
     return { ok: false, error: reason, problems: [], config: path };

@@ -4,9 +4,9 @@ import type { Rotators } from '../tunnels/credential/rotators.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 
 /**
- * Another credential for the actor, now: a new certificate, or the key taken up anew; and new sessions in the place of all
- * present ones, make before break. Returns one line for people. Rejects with a TunnelError when there is no other
- * credential, or a link keeps its old sessions because the new one is no use there. Bounded.
+ * Rotates the credential of the actor now: obtains a new certificate, or reads the key again. Then replaces all
+ * sessions, make before break. Returns one line for people. Rejects with a TunnelError if no new credential is
+ * available, or if a link keeps its old sessions because the new credential does not work there. Bounded.
  */
 export async function rotateActor(actor: ActorConfig, rotators: Rotators, supervisor: Supervisor): Promise<string> {
   await rotators.rotate(actor);
@@ -15,18 +15,18 @@ export async function rotateActor(actor: ActorConfig, rotators: Rotators, superv
   if (failed?.error)
     throw new TunnelError(
       failed.error.code,
-      `the new credential is not in use at ${failed.host}: ${failed.error.message}`,
+      `the new credential is not yet in use at ${failed.host}: ${failed.error.message}`,
       {
         cause: failed.error,
-        hint: `${failed.error.hint} It goes on being tried; sessions that were there serve on.`,
+        hint: `${failed.error.hint} The daemon keeps trying; the old sessions stay in use.`,
       },
     );
   const { type, serial, valid_before } = rotators.status(actor);
   const what =
     type === 'certificate'
-      ? `certificate ${serial}, valid until ${valid_before ?? 'the end of time'}`
+      ? `certificate ${serial}, valid ${valid_before === null ? 'forever' : `until ${valid_before}`}`
       : type.replaceAll('_', ' ');
   const where =
-    links.length === 0 ? 'no link goes by it' : `links replaced: ${links.map(({ host }) => host).join(', ')}`;
+    links.length === 0 ? 'no link uses the actor' : `links replaced: ${links.map(({ host }) => host).join(', ')}`;
   return `${actor.name}: ${what}; ${where}`;
 }

@@ -14,8 +14,8 @@ export interface RunOptions {
 }
 
 /**
- * `fleet-mesh run`: the daemon in the foreground, until SIGTERM or SIGINT. The first signal stops it by its designed
- * path, the second ends it at once; SIGHUP reloads. Signals that came while the program was loaded count.
+ * `fleet-mesh run`: the daemon in the foreground, until SIGTERM or SIGINT. The first signal stops the daemon gracefully,
+ * the second at once; SIGHUP reloads. Signals that arrived while the program was loaded count too.
  */
 export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode> {
   const stopping = new AbortController();
@@ -45,7 +45,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
       return EXIT.failed;
     }
     daemon = started;
-    // A SIGHUP during the start may have been about a file that was read before it changed.
+    // A SIGHUP during the start may be about a change after the file was read.
     if (reloadAsked) await daemon.reload();
     await aborted(stopping.signal);
     await daemon.stop(force.signal);

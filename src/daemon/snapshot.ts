@@ -29,7 +29,7 @@ import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
 
-/** Everybody who knows something of the daemon. None of them asks the daemon in turn. */
+/** The components that contribute to the snapshot. None of them reads the snapshot. */
 export interface SnapshotSources {
   readonly version: string;
   readonly startedAt: Date;
@@ -44,7 +44,7 @@ export interface SnapshotSources {
   readonly systemd: Systemd;
 }
 
-/** The one description of the daemon (SPEC section 4), built once from all who know a part of it. */
+/** The one description of the daemon (SPEC section 4), assembled from all components. */
 export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   const { inForce, supervisor, recorder } = sources;
   const links = supervisor.links();
@@ -58,7 +58,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     started_at: sources.startedAt,
     ...overallState(tunnels),
     config: inForce.status(),
-    plan: planStatus(sources.plan.watched),
+    plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
     evidence,
     links,
@@ -67,7 +67,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   };
 }
 
-/** What an operator should know, the evidence apart, which tells of its own trouble. */
+/** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
   { inForce, plan, control, retirement }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement'>,
   links: readonly LinkStatus[],
@@ -92,18 +92,18 @@ function partsOf(
   };
 }
 
-/** What each part of the daemon knows of one tunnel. No part is optional: a forgotten one does not compile. */
+/** The contributions to the row of one tunnel. None is optional, so a forgotten one does not compile. */
 export interface TunnelParts {
   readonly own: OwnTunnelStatus;
   readonly cutover: OwnCutoverStatus | null;
-  /** Undefined while the evidence is not read. */
+  /** Undefined until the evidence is read. */
   readonly past: PastStatus | undefined;
-  /** Undefined where its clients are on the far side. */
+  /** Undefined if the clients are on the far side. */
   readonly clients: LedgerStatus | undefined;
   readonly retirement: TunnelStatus['retirement'];
 }
 
-/** A tunnel's row of the snapshot, from all who know something of it. Pure. */
+/** The row of a tunnel in the snapshot, from all contributions. Pure. */
 export function assembleTunnel({ own, cutover, past, clients, retirement }: TunnelParts): TunnelStatus {
   const { open, held } = own.usage;
   const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
@@ -113,7 +113,7 @@ export function assembleTunnel({ own, cutover, past, clients, retirement }: Tunn
     usage: {
       ...own.usage,
       last_activity_at: last,
-      // Quiet is what the evidence has seen as well: without it nobody knows.
+      // Quiet time is known only with the evidence.
       quiet_since: past === undefined || open + held > 0 ? null : last,
       clients: clients?.clients ?? null,
       other_clients: clients?.other_clients ?? null,
@@ -123,7 +123,7 @@ export function assembleTunnel({ own, cutover, past, clients, retirement }: Tunn
   };
 }
 
-/** Of those that went to the successor: none of it is use of the tunnel. */
+/** The fields that are unknown for clients of the successor. */
 const NOBODY_LOOKED = {
   quiet_since: null,
   clients: null,

@@ -1,10 +1,12 @@
 import type { TunnelStateName } from './status/status.ts';
 
-/** What a tunnel tells of itself at each heartbeat. */
+/** The report of a tunnel at each heartbeat. */
 export interface Pulse {
   readonly state: TunnelStateName;
-  /** Whether clients were served: also over a link that uses the fallback of its credential, which is `degraded`. */
+  /** Whether clients could be served. True also over a link on its fallback key, which is `degraded`. */
   readonly serving: boolean;
+  /** Whether the listen address is bound. */
+  readonly listening: boolean;
   /** Client connections open or held. */
   readonly open: number;
   /** Since the daemon started. */

@@ -4,16 +4,18 @@ import type { Logger } from './log/log.ts';
 
 type TellLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** What is told. The log takes `err` whole; the evidence takes its `code`, and its message as `reason`. */
+/**
+ * An event for log and evidence. The log gets all of `err`; the evidence gets its `code`, and its message as `reason`.
+ */
 type Told = Happening & { readonly err?: TunnelError | undefined };
 
 /**
- * Tells the log and the evidence of one thing that happened, with the same fields. `debug` is for repetitions: the log has
- * them, the evidence does not. `at` is when it happened, now by default. Never throws.
+ * Writes one event to the log and to the evidence, with the same fields. `debug` is for repetitions, which only the log
+ * gets. `at` is the time of the event, now by default. Never throws.
  */
 export type Tell = (happening: Told, message: string, level?: TellLevel, at?: Date) => void;
 
-/** The one place where log and evidence are told together. */
+/** Makes a {@link Tell}, the only place that writes to log and evidence together. */
 export function teller(log: Pick<Logger, TellLevel>, note: TakeNote): Tell {
   return (happening, message, level = 'info', at) => {
     const { err, ...fields } = happening;

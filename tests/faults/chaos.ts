@@ -5,12 +5,12 @@ import { within } from '../support/wait-until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What `scripts/chaos` runs once all is built: it must not be built anew beside other tests. Shows its report. */
+/** Runs the program of `scripts/chaos` without a build, which must not run beside other tests. Prints the report. */
 export async function chaos(minutes: number, seed: number): Promise<void> {
   const program = ['--import', 'tsx', 'scripts/chaos-run/main.ts'];
   const args = ['--minutes', `${minutes}`, '--seed', `${seed}`];
   await using run = spawnOwned(process.execPath, [...program, ...args], { cwd: ROOT });
-  // Beyond its time: the start, the last recovery, and until nothing is left over.
+  // Extra time for the start, the last recovery and the final checks.
   const { code } = await within('chaos ends', run.exit, minutes * 60_000 + 75_000);
   process.stderr.write(run.stdout());
   expect(code, `${run.stdout()}\n${run.stderr()}`).toBe(0);

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 
-/** What stands in sshd's place while it misbehaves before a session is there. */
+/** A false sshd that fails before a session is up. */
 export type FalseSshd = LoopbackServer;
 
 /** Sends a banner, a byte at a time, and never the end of its line. */
@@ -16,12 +16,12 @@ export function startSlowBanner(): Promise<FalseSshd> {
   });
 }
 
-/** Says one line instead of a banner and closes, as sshd does to a penalised address. */
+/** Sends one line instead of a banner and closes, as sshd does to a penalised address. */
 export function startRefusal(line: string): Promise<FalseSshd> {
   return listenLoopback((socket) => socket.resume().end(`${line}\r\n`));
 }
 
-/** Passes on what the real sshd says up to so many bytes: then it closes the connection, or falls silent. */
+/** Passes this many bytes of the real sshd on, then closes the connection or falls silent. */
 export function startCutShort(sshdPort: number, bytes: number, then: 'close' | 'silence'): Promise<FalseSshd> {
   return listenLoopback((socket) => {
     const sshd = connect({ host: '127.0.0.1', port: sshdPort });

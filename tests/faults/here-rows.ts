@@ -15,10 +15,10 @@ const squatters = new WeakMap<Stage, LoopbackServer>();
 const crowds = new WeakMap<Stage, Socket[]>();
 
 const RELOAD_STORM = 50;
-/** More than Node needs to load the program, fewer than tests have. */
+/** More descriptors than Node needs to load the program, fewer than the crowd of clients uses. */
 const DESCRIPTORS = 400;
 
-/** How far the daemon's clock is off. */
+/** The difference between the daemon's clock and the real time. */
 async function clockOffsetMs({ mesh }: Stage): Promise<number> {
   return new Date((await mesh.daemon.status()).now).getTime() - Date.now();
 }
@@ -60,7 +60,7 @@ function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
   };
 }
 
-/** Where Debian and others put it. */
+/** The paths of libfaketime in Debian and others. */
 const LIBFAKETIME = [
   '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
@@ -69,7 +69,7 @@ const LIBFAKETIME = [
 
 const DAY_MS = 86_400_000;
 
-/** Faults of this machine, of its operator, and of the file. */
+/** Faults of this machine, its operator and the configuration file. */
 export const HERE_ROWS: readonly FaultRow[] = [
   {
     fault: 'the file is broken at a reload',
@@ -89,7 +89,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
     stream: 'survives',
   },
   {
-    fault: `a storm of ${RELOAD_STORM} reloads, the file changing under it`,
+    fault: `${RELOAD_STORM} fast reloads of a changing file`,
     inject: async ({ mesh, tunnels }) => {
       for (let n = 0; n < RELOAD_STORM; n += 1) {
         await mesh.write({ tunnels: { ...tunnels, echo: { ...tunnels.echo, note: `${n}` } } });
@@ -131,7 +131,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
   },
   {
     fault: 'no file descriptor is left (EMFILE)',
-    // From the start: it sets a part of the limit aside.
+    // From the start: the daemon reserves a part of the limit.
     stage: { wrapper: () => ['prlimit', `--nofile=${DESCRIPTORS}`] },
     inject: (stage) => {
       const crowd = Array.from({ length: DESCRIPTORS }, () =>
@@ -140,7 +140,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
       crowds.set(stage, crowd);
       for (const socket of crowd) socket.on('error', () => {}).resume();
     },
-    // The endpoint answers, and the link is not touched: these live on what is set aside.
+    // The HTTP endpoint answers and the link stays up: both use reserved descriptors.
     during: { link: 'up', tunnel: 'up', withinMs: 2_000 },
     whileBroken: async (stage) => {
       const refused = () => crowds.get(stage)?.filter(({ closed }) => closed).length ?? 0;

@@ -18,7 +18,7 @@ export function activeConnection({ proxy }: Stage) {
   return first;
 }
 
-/** One session is lost, the other one is there: the loss is a switch, not an outage. */
+/** One session is lost and the other one serves: no outage. */
 export const SWITCH_ROWS: readonly FaultRow[] = [
   {
     fault: 'the active session is killed (kill -9)',

@@ -11,16 +11,16 @@ import { waitUntil } from '../support/wait-until.ts';
 import { startStage } from './stage.ts';
 
 const MEGABYTE = 1_000_000;
-/** As it comes, not as fast as for faults: what is measured is what is carried, and the load is our own doing. */
+/** The default settings, not the fast ones of the fault rows: these tests measure load, not recovery. */
 const host = { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '30s' };
 
 async function sessionIds({ daemon }: Mesh): Promise<number[]> {
   return linkOf(await daemon.status()).sessions.map(({ id }) => id);
 }
 
-/** Heavy ones, one after the other. */
+/** Heavy tests, one after the other. */
 describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
-  it('10,000 short connections, 20 at a time: all are served, and nothing grows', async () => {
+  it('serves 10,000 short connections, 20 at a time, without growing', async () => {
     await using stage = await startStage({ host, echo: { probe: undefined } });
     const { mesh } = stage;
     const run = async (total: number) => {
@@ -47,7 +47,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
     await expectNothingLeaked(mesh, baseline);
   });
 
-  it('1,000 connections at a time', async () => {
+  it('serves 1,000 connections at a time', async () => {
     await using stage = await startStage({ host, echo: { probe: undefined } });
     const { mesh } = stage;
     const baseline = await daemonHoldings(mesh);
@@ -70,7 +70,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
     await expectNothingLeaked(mesh, baseline);
   });
 
-  it('a slow reader with 1 GB behind it: memory stays bounded, and others are served', async () => {
+  it('bounds its memory for a slow reader of 1 GB, and serves others', async () => {
     await using stage = await startStage({ host });
     await using target = await startBulkServer({ seed: 3, bytes: 1_000 * MEGABYTE });
     const { mesh, tunnels } = stage;
@@ -79,7 +79,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
     const before = residentBytes(mesh.daemon.pid);
     const reader = connect({ host: '127.0.0.1', port: mesh.port('bulk') });
     reader.on('error', () => {});
-    // It has asked, and reads nothing: what is on its way must stop where it is.
+    // The client requested the data but reads nothing, so the flow must stop.
     let carried = -1;
     await waitUntil(
       'nothing moves any more',
@@ -104,7 +104,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
     await mesh.waitFor((status) => tunnelOf(status, 'bulk').usage.open === 0);
   });
 
-  it('new keys every megabyte under load: not a byte is altered, no session is lost', async () => {
+  it('alters no byte and loses no session with new keys every megabyte under load', async () => {
     const [there, back] = [
       { seed: 4, bytes: 40 * MEGABYTE },
       { seed: 5, bytes: 40 * MEGABYTE },
@@ -121,7 +121,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('load', () => {
     expect(await sessionIds(mesh)).toEqual(ids);
   });
 
-  it('a client that half-closes gets its answer; one that resets leaves nothing behind', async () => {
+  it('answers a client that half-closes, and leaves nothing behind of one that resets', async () => {
     await using stage = await startStage({ host });
     await using target = await startAnswerAfterEnd((received) => `${received.length} bytes`);
     const { mesh, tunnels } = stage;

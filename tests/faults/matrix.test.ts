@@ -10,13 +10,13 @@ import { SHOWN_ROWS } from './shown-rows.ts';
 import { TARGET_ROWS } from './target-rows.ts';
 import { WAY_ROWS } from './way-rows.ts';
 
-/** Those that have to wait long come first. */
+/** Long rows come first. */
 const ROWS = [...SHOWN_ROWS, ...OUTAGE_ROWS, ...REMOTE_ROWS, ...WAY_ROWS, ...TARGET_ROWS, ...HERE_ROWS, ...NAME_ROWS];
 
-/** Together: none of these bounds how slow a request may be, and the longest of them waits for more than a minute. */
+/** At once: these rows do not measure the time of requests, and the longest waits more than a minute. */
 describe('the fault matrix', () => {
   it.skipIf(!has('sshd') || !has('python3')).concurrent(
-    'a minute of chaos, seed 1, loses nothing that could have been kept',
+    'loses nothing avoidable in a minute of chaos (seed 1)',
     { timeout: 150_000 },
     () => chaos(1, 1),
   );

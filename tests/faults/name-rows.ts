@@ -6,7 +6,7 @@ import type { Stage, StageOptions } from './stage.ts';
 
 const NAME = 'coulombcore.fleet-mesh.test';
 
-/** The daemon alone sees this instead of /etc/hosts, and no name server: a mount namespace of its own. */
+/** In its own mount namespace, the daemon sees this file as /etc/hosts, and no name server. */
 const hostsFile = (directory: string) => join(directory, 'hosts');
 
 function resolveTo({ sshd }: Stage, address: string | undefined): void {
@@ -62,7 +62,7 @@ export const NAME_ROWS: readonly FaultRow[] = [
     recoversWithinMs: 5_000,
     requests: 'are all served',
     stream: 'is reset',
-    // Its connections end with the daemon; nothing new shall come.
+    // Open connections end with the daemon; new ones are refused.
     cleanUp: (stage) => void newHomes.get(stage)?.close(),
   },
 ];

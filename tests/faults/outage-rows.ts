@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 
 const NO_SESSION = { tunnel: 'down', reason: /no SSH session to coulombcore/ } as const;
 
-/** From now on everybody who dials meets this instead of sshd; the sessions there are go. */
+/** Replaces sshd for new connections, and cuts the present sessions. */
 async function replaceSshd(stage: Stage, impostor: Promise<FalseSshd>): Promise<void> {
   const { port, stop } = await impostor;
   impostors.set(stage, stop);
@@ -36,16 +36,16 @@ function behindImpostor(fault: string, impostor: (stage: Stage) => Promise<False
 
 const strangers = new WeakMap<Stage, Socket[]>();
 
-/** No session is left: requests wait for the link. */
+/** Faults that end all sessions: requests wait for the link. */
 export const OUTAGE_ROWS: readonly FaultRow[] = [
   {
     ...behindImpostor('this address is penalised', () => startRefusal('Not allowed at this time'), {
       link: 'backoff',
       linkCode: 'penalised',
-      reason: /refuses this address for a while/,
+      reason: /temporarily refuses the address of this node/,
       withinMs: 5_000,
     }),
-    // Nothing is tried for a minute, on purpose: a lock-out must not be prolonged by us.
+    // The daemon waits a minute on purpose: an attempt would prolong the penalty.
     client: { everyMs: 500, timeoutMs: 3_000 },
     recoversWithinMs: 80_000,
   },
@@ -66,7 +66,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
   {
     fault: 'sshd is stopped and started',
     inject: ({ sshd }) => sshd.stop(),
-    // The fault proxy accepts in its place, and passes the refusal on as a reset.
+    // The fault proxy still accepts connections, and passes the refusal on as a reset.
     during: { ...NO_SESSION, linkCode: 'connection_reset', withinMs: 3_000 },
     heal: ({ sshd }) => sshd.restart(),
     recoversWithinMs: 5_000,
@@ -123,7 +123,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
   }),
   behindImpostor('something else than SSH answers', () => startRefusal('HTTP/1.1 400 Bad Request'), {
     linkCode: 'kex_failed',
-    reason: /does not speak SSH/,
+    reason: /is not an SSH server/,
     withinMs: 5_000,
   }),
   {
@@ -155,7 +155,7 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
     whileBroken: async ({ sshd, mesh }) => {
       const attempts = () => sshd.log().match(/Connection from/g)?.length ?? 0;
       const before = attempts();
-      // Absence can only be watched for a while: it must not hammer.
+      // The daemon must not retry at once, which only a wait can show.
       await pause(1_500);
       if (attempts() > before) throw new Error('it dialled again without anybody having changed anything');
       if (/Accepted publickey/.test(sshd.log().split('Server listening').at(-1) ?? '')) {

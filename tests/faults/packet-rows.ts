@@ -4,7 +4,7 @@ import { requireProgram } from '../support/machine/find-program.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage } from './stage.ts';
 
-/** Rules of the network namespace that this process is in: never the machine's own. */
+/** Sets the rules of this test's network namespace, never those of the machine. */
 function nft(...rules: readonly string[]): void {
   const table = `table inet faults { chain input { type filter hook input priority 0; ${rules.join('; ')}; }; }`;
   execFileSync(requireProgram('nft'), ['-f', '-'], { input: `flush ruleset\n${table}\n` });
@@ -30,7 +30,7 @@ const SWITCHED = {
   stream: 'is reset',
 } as const;
 
-/** The kernel itself drops packets: no proxy acknowledges what it does not pass on. */
+/** Faults where the kernel drops packets, so that no proxy acknowledges undelivered bytes. */
 export const PACKET_ROWS: readonly FaultRow[] = [
   {
     fault: 'packets of the active session are dropped both ways',
@@ -77,7 +77,7 @@ export const PACKET_ROWS: readonly FaultRow[] = [
   },
   {
     fault: 'the target is slow to accept',
-    // Its first SYN is lost: the kernel repeats it after a second.
+    // The first SYN is lost: the kernel repeats it after a second.
     stage: { host: { connect_timeout: '5s' }, echo: { probe: undefined } },
     client: { everyMs: 500, timeoutMs: 10_000 },
     inject: ({ echo }) => nft(`tcp dport ${echo.port} tcp flags syn / syn,ack numgen inc mod 2 == 0 drop`),

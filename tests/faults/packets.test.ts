@@ -14,8 +14,8 @@ describe.skipIf(!possible)('packets are dropped by the kernel', () => {
     playAll(PACKET_ROWS);
     return;
   }
-  // This very file again, with everything it starts, in a network namespace that ends with it.
-  it(`${PACKET_ROWS.length} rows in a network namespace of their own`, { timeout: 180_000 }, () => {
+  // Runs this file again in a new network namespace, which ends with the run.
+  it(`passes ${PACKET_ROWS.length} rows in a separate network namespace`, { timeout: 180_000 }, () => {
     const vitest = 'node_modules/vitest/vitest.mjs run --project faults tests/faults/packets.test.ts';
     const { status, stdout, stderr } = spawnSync(
       'unshare',

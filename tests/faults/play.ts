@@ -9,7 +9,7 @@ import { waitUntil, within } from '../support/wait-until.ts';
 import { type FaultRow, shows } from './row.ts';
 import { type Stage, startStage } from './stage.ts';
 
-/** Every row is played alike: at rest, under load, fault, healed, and then nothing may be missing or left over. */
+/** Plays one row: load, fault, recovery. At the end nothing may be missing or left over. */
 export async function play(row: FaultRow): Promise<void> {
   await using stage = await startStage(row.stage);
   const { mesh } = stage;
@@ -51,7 +51,7 @@ export async function play(row: FaultRow): Promise<void> {
   }
 }
 
-/** A stream is whole, or it is a reset prefix: never altered, never short with a clean end. */
+/** A stream is complete, or a prefix that ends with a reset: never altered, never short with a clean end. */
 async function expectStream({ stream: fate }: FaultRow, stage: Stage, client: PythonClient): Promise<void> {
   stage.source.finish();
   const result = await within('the stream ends', client.result, 20_000);
@@ -64,8 +64,8 @@ async function expectStream({ stream: fate }: FaultRow, stage: Stage, client: Py
 }
 
 /**
- * The least over a while: the request that asks is itself among the descriptors for a moment. With all sessions there:
- * a busy machine may lose one before any fault strikes.
+ * The least of several counts: the status request itself uses descriptors for a moment. Waits for all sessions, because a
+ * busy machine may lose one before the fault.
  */
 async function leastHoldings({ mesh, sessions }: Stage): Promise<DaemonHoldings> {
   const { links } = await mesh.daemon.status();

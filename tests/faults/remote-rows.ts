@@ -9,10 +9,10 @@ import { REMOTE } from './way.ts';
 
 const strangers = new WeakMap<Stage, LoopbackServer>();
 
-/** Its road is twice as long as others'. */
+/** A remote tunnel's probe takes twice as long as others. */
 const THERE_AND_BACK = { tcp: {}, every: '1500ms', timeout: '1500ms', fall: 2, rise: 1 };
 
-/** The clients are sshd's: while nothing listens on the host they are refused there, and nobody can hold them. */
+/** The clients connect to sshd. While nothing listens on the host, sshd's machine refuses them and nothing can hold them. */
 const FAR = {
   stage: { way: REMOTE, echo: { probe: THERE_AND_BACK } },
   client: { everyMs: 50, timeoutMs: 3_000 },
@@ -21,7 +21,7 @@ const FAR = {
   stream: 'is cut',
 } as const;
 
-/** sshd learns nothing of our giving up: it goes on listening for a session that is gone. */
+/** sshd does not notice that the session is gone, and keeps listening for it. */
 const GHOST = {
   link: 'up',
   tunnel: 'down',
@@ -30,7 +30,7 @@ const GHOST = {
   withinMs: 10_000,
 } as const;
 
-/** As ClientAliveInterval does on the host, in its time. */
+/** Ends the dead session, as ClientAliveInterval does later on a real host. */
 function endGhost({ sshd, mesh }: Stage): void {
   for (const pid of new Set(['echo', 'stream'].flatMap((name) => listenersOn(mesh.port(name), sshd.sessionPids()))))
     signal(pid, 'SIGKILL');
@@ -44,7 +44,7 @@ async function startStranger(stage: Stage, port: number): Promise<LoopbackServer
 
 const late = ({ echo }: Stage, listen: number) => ({ direction: 'remote', target: echo.port, listen });
 
-/** Remote tunnels (RFC 4254 section 7): one session holds the listener, and only the host can say who else does. */
+/** Faults of remote tunnels (RFC 4254 section 7): one session holds the listener, on the host. */
 export const REMOTE_ROWS: readonly FaultRow[] = [
   {
     ...FAR,
@@ -62,7 +62,7 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     },
     heal: async (stage) => {
       await strangers.get(stage)?.stop();
-      // By itself it asks again after half a minute; who has mended something says so.
+      // By itself the daemon retries after half a minute; a reload makes it retry at once.
       await stage.mesh.reload();
       await stage.mesh.waitForTunnel('up', 'late', 5_000);
       await echoOnce(stage.mesh.port('late'));
@@ -108,7 +108,7 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     ...FAR,
     fault: 'remote: the session that listens is black-holed towards the server, and its ghost holds the port',
     inject: (stage) => activeConnection(stage).pause('to-server'),
-    // It goes on telling us of its clients, and only hears no answer.
+    // The session still reports its clients, but gets no answer.
     during: { ...GHOST, withinMs: 35_000 },
     heal: endGhost,
   },

@@ -5,48 +5,48 @@ import { tunnelOf } from '../support/daemon/mesh.ts';
 import type { Capability } from '../support/machine/capabilities.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
-/** What `/status` must show while the fault lasts. What is not given may be anything. */
+/** The expected `/status` during the fault. Missing fields may have any value. */
 export interface Sight {
   readonly link?: LinkState;
-  /** Which link that is, where there are several. Default: coulombcore. */
+  /** The host of the link. Default: coulombcore. */
   readonly to?: string;
   /** Code of the link's last error. */
   readonly linkCode?: ErrorCode;
   /** State of the tunnel `echo`. */
   readonly tunnel?: TunnelStateName;
   readonly tunnelCode?: ErrorCode;
-  /** The sentence that a tired operator reads at the tunnel. */
+  /** The reason of the tunnel. */
   readonly reason?: RegExp;
-  /** Another sentence about it: the hint of the link's last error. */
+  /** The hint of the link's last error. */
   readonly hint?: RegExp;
   /** Whether the last reload was applied. */
   readonly reloaded?: boolean;
 }
 
-/** One row of the fault matrix: a fault, and what must hold. */
+/** One row of the fault matrix: a fault, and the expected behaviour. */
 export interface FaultRow {
   readonly fault: string;
-  /** Without them the row is skipped, loudly. */
+  /** Without these the row is skipped, with a notice. */
   readonly needs?: readonly Capability[];
   readonly stage?: StageOptions;
-  /** The steady client: how often it asks and how patient it is, in milliseconds. */
+  /** The steady client: pause and timeout of its requests, in milliseconds. */
   readonly client?: { readonly everyMs: number; readonly timeoutMs: number };
-  /** Strikes. Called when no request is under way; one that strikes again has to wait for the next such moment itself. */
+  /** Causes the fault. Called while no request is running. For a second fault, wait with `atRest`. */
   inject(stage: Stage, atRest: RequestLoop['atRest']): void | Promise<void>;
   readonly during?: Sight & { readonly withinMs: number };
-  /** More that must hold before it is healed. */
+  /** Further checks before the fault is healed. */
   whileBroken?(stage: Stage): Promise<void>;
   heal?(stage: Stage): void | Promise<void>;
-  /** Once all is judged. */
+  /** Called after all checks. */
   cleanUp?(stage: Stage): void;
-  /** Until all sessions are there, all tunnels up, and requests served again. */
+  /** The time until all sessions and tunnels are up, and requests are served again. */
   readonly recoversWithinMs: number;
   readonly requests: 'are all served' | 'may fail';
-  /** Of those that are served. */
+  /** The bound for the slowest served request. */
   readonly slowestBelowMs?: number;
   /**
-   * The stream that is open on the active session when the fault strikes: whole to its end, or cut with a reset. Merely cut
-   * where nothing of ours decides how: a Unix socket has no reset, and the client of a remote tunnel is sshd's.
+   * The end of the stream that is open on the active session during the fault: complete, or cut with a reset. `is cut`:
+   * without a certain reset, because a Unix socket has none and the client of a remote tunnel connects to sshd.
    */
   readonly stream: 'survives' | 'is reset' | 'is cut';
 }

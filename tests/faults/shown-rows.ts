@@ -25,7 +25,7 @@ export const ROLLING_ROW: FaultRow = {
   stream: 'is reset',
 };
 
-/** More than one of two sessions failing. They wait more than they work. */
+/** Faults that are more than the loss of one session. These rows mostly wait. */
 export const SHOWN_ROWS: readonly FaultRow[] = [
   {
     fault: 'the only sshd is down for 8 s, connections are held',
@@ -54,18 +54,18 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
         throw new Error(`it was ${refused ? 'refused' : 'served'} after ${tookMs} ms`);
     },
     heal: ({ sshd }) => sshd.restart(),
-    // One step of the backoff, which nobody shortens where nobody waits: after so many failures its ceiling is the cap.
+    // One full backoff, because no waiting client shortens it: after this many failures it may reach its cap.
     recoversWithinMs: 32_000,
     requests: 'may fail',
     stream: 'is reset',
   },
   {
-    fault: 'a link that nobody asks for anything is black-holed, keepalive as it comes',
+    fault: 'an unused link with the default keepalive is black-holed',
     stage: { host: { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' }, echo: { probe: undefined } },
-    // Requests would make the link look sooner: the second one comes when all is over.
+    // Requests would make the link check sooner, so the second one comes after the recovery.
     client: { everyMs: 20_000, timeoutMs: 3_000 },
     inject: ({ proxy }) => proxy.pause(),
-    // Both are given up, not only the one that was silent before already.
+    // Both sessions are given up, not only the one that was silent before.
     during: { tunnel: 'down', linkCode: 'keepalive_lost', withinMs: 15_500 },
     heal: ({ proxy }) => proxy.resume(),
     recoversWithinMs: 30_000,

@@ -110,7 +110,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', () => {
       const tookMs = performance.now() - from;
       process.stderr.write(`sigterm: ${state} | ended after ${Math.round(tookMs)} ms\n`);
       expect(exit).toEqual({ code: 0, signal: null });
-      // One second for the goodbye to a peer that does not answer, and slack for a busy machine.
+      // One second for the disconnect from a silent peer, and slack for a busy machine.
       expect(tookMs).toBeLessThan(patient((withClients ? GRACE_MS : 0) + 3_000));
       expect(below).toEqual([]);
       const again = await pythonClient({ port: stage.mesh.port('echo'), timeoutMs: 10_000 });

@@ -1,7 +1,7 @@
 import { startEcho } from '../support/peers/targets.ts';
 import type { FaultRow } from './row.ts';
 
-/** The link is well, and the server or the target says no. */
+/** Faults where the link is up, but the server or the target refuses. */
 export const TARGET_ROWS: readonly FaultRow[] = [
   {
     fault: 'the target refuses connections',

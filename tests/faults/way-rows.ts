@@ -2,12 +2,12 @@ import { activeConnection, signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 import { DYNAMIC, JUMP, UNIX, type Way } from './way.ts';
 
-/** Often enough to meet every gap that matters, and the rows share two processors. */
+/** Frequent enough to detect every gap, without loading the machine too much. */
 const CLIENT = { everyMs: 50, timeoutMs: 30_000 };
 
 /**
- * The faults that no kind of tunnel is spared. One session of two is a switch whatever goes over it; without any, what is
- * held is served later.
+ * The faults for every kind of tunnel. With one session lost, the other serves. With both lost, held clients are served
+ * later.
  */
 function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coulombcore'): FaultRow[] {
   const common = {
@@ -21,7 +21,7 @@ function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coul
     ...common,
     fault: `${kind}: the active session is black-holed ${where}`,
     inject: (stage) => activeConnection(stage).pause(direction),
-    // A peer that sends and does not hear may be given up late, and is not used meanwhile.
+    // A peer that sends but does not receive may be given up late, and is not used until then.
     during: { to, linkCode: 'keepalive_lost', withinMs: direction === 'to-server' ? 26_000 : 10_000 },
   });
   return [
@@ -52,7 +52,7 @@ function faultsOf(kind: string, way: Way, stream: FaultRow['stream'], to = 'coul
 
 const overJump = faultsOf('jump host', JUMP, 'is reset', 'bastion');
 
-/** What is said of the others, for the kinds of tunnel that are not the plain one. */
+/** The common faults for all kinds of tunnel other than local. */
 export const WAY_ROWS: readonly FaultRow[] = [
   ...faultsOf('dynamic', DYNAMIC, 'is reset'),
   ...faultsOf('Unix sockets', UNIX, 'is cut'),

@@ -3,7 +3,7 @@ import { GREETING, socksAnswer, socksRequest } from '../support/clients/socks-cl
 import type { MeshTunnel } from '../support/daemon/mesh.ts';
 import type { Entrance } from '../support/peers/entrance.ts';
 
-/** A target of the stage, and where its tunnel may put sockets. */
+/** A target of the stage, and the directory for its sockets. */
 interface Place {
   readonly tunnel: string;
   readonly directory: string;
@@ -15,7 +15,7 @@ interface Place {
 export interface Way {
   /** Whether the targets listen on Unix sockets, at {@link targetSocket}. */
   readonly unixTargets?: true;
-  /** Whether the sessions go through a jump host, which is then what the faults strike. */
+  /** Whether the sessions go through a jump host, which then gets the faults. */
   readonly jump?: true;
   tunnel(place: Place): MeshTunnel;
   /** @param listenPort where the tunnel listens, unless on a socket */

@@ -1,8 +1,8 @@
 import { follow, onceAborted } from './follow.ts';
 
 /**
- * Runs `task` with a signal that aborts when `parent` does, or after `ms` milliseconds with the error that `expired`
- * makes. The task must settle once its signal aborts; its timer and listener never outlive it.
+ * Runs `task` with a signal that aborts with `parent`, or after `ms` milliseconds with the error of `expired`. The task
+ * must settle once its signal aborts. Timer and listener end with the task.
  */
 export async function withDeadline<T>(
   ms: number,
@@ -21,7 +21,7 @@ export async function withDeadline<T>(
   }
 }
 
-/** Settles with `promise`, or rejects with the signal's reason once it aborts; the promise itself is left to run out. */
+/** Settles with `promise`, or rejects with the signal's reason once the signal aborts. The promise itself runs on. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {

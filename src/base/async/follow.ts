@@ -1,12 +1,15 @@
-/** The life of a task inside a longer one: ends with its parent, or before. */
+/** The lifetime of a task inside a longer task: ends with its parent, or earlier. */
 export interface Following {
-  /** Aborts with the parent's reason, or with that of {@link end}. */
+  /** Aborts with the parent's reason, or with the reason given to {@link end}. */
   readonly signal: AbortSignal;
-  /** Ends this life and takes the listener off the parent. */
+  /** Aborts the signal and removes the listener from the parent. */
   end(reason?: unknown): void;
 }
 
-/** Calls `react` once, with the reason, when `signal` aborts; at once where it has aborted. Returns what ends the watch. */
+/**
+ * Calls `react` once, with the reason, when `signal` aborts, or at once if `signal` has aborted. Returns the
+ * unsubscriber.
+ */
 export function onceAborted(signal: AbortSignal | undefined, react: (reason: unknown) => void): () => void {
   if (signal?.aborted) {
     react(signal.reason);
@@ -18,8 +21,8 @@ export function onceAborted(signal: AbortSignal | undefined, react: (reason: unk
 }
 
 /**
- * A signal that follows `parent` and can end earlier. `AbortSignal.any` does the same, but on Node 20 its entries pile up on
- * a parent that lives as long as the daemon; {@link Following.end} leaves nothing behind.
+ * A signal that follows `parent` and can end earlier. `AbortSignal.any` does the same, but Node 20 leaks its entries on
+ * a parent that lives as long as the daemon. {@link Following.end} leaves nothing behind.
  */
 export function follow(parent: AbortSignal | undefined): Following {
   const controller = new AbortController();

@@ -2,15 +2,15 @@ import { sleep } from './sleep.ts';
 
 /** A periodic task. Stopped by the signal it was started with. */
 export interface Repeating {
-  /** Runs the task now, or once more as soon as the run under way is over; several calls before that are one. */
+  /** Runs the task now, or once more after the current run. Several calls during one run count as one. */
   runNow(): void;
-  /** Settles when the signal has aborted and the last run is over. */
+  /** Settles when the signal has aborted and the last run has ended. */
   readonly done: Promise<void>;
 }
 
 /**
- * The one interval runner: runs never overlap, each pause is asked for anew (so that it can carry jitter or follow a
- * reload), and the first run waits one pause too. `task` bounds its own time and reports its own failures.
+ * The one interval runner. Runs never overlap, and the first run waits one pause. `pauseMs` is called before each run,
+ * so a pause can have jitter or follow a reload. `task` bounds its own time and reports its own failures.
  */
 export function repeat(
   task: (signal: AbortSignal) => Promise<void>,
@@ -18,7 +18,7 @@ export function repeat(
   signal: AbortSignal,
 ): Repeating {
   let pause = new AbortController();
-  // One listener for the whole life instead of AbortSignal.any in each round, which would pile up on a long-lived signal.
+  // One listener for all rounds: AbortSignal.any in each round would leak entries on a long-lived signal.
   signal.addEventListener('abort', () => pause.abort(), { once: true });
   const loop = async () => {
     while (!signal.aborted) {

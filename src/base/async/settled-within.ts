@@ -1,7 +1,7 @@
 import { follow } from './follow.ts';
 import { sleep } from './sleep.ts';
 
-/** Settles with `promise`, after `ms` milliseconds, or once `enough` aborts, whichever is first. Never rejects. */
+/** Settles with `promise`, after `ms` milliseconds, or when `enough` aborts, whichever is first. Never rejects. */
 export async function settledWithin(promise: Promise<unknown>, ms: number, enough?: AbortSignal): Promise<void> {
   const patience = follow(enough);
   const settled = promise.catch(() => {});

@@ -1,6 +1,6 @@
 /**
- * Waits `ms` milliseconds; rejects with the signal's reason as soon as it aborts. Over the global `setTimeout`, so that
- * fake timers move it, and the one place for it: everything periodic in this program sleeps here.
+ * Waits `ms` milliseconds; rejects with the signal's reason when the signal aborts. Uses the global `setTimeout`, so
+ * fake timers control every periodic task of this program.
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

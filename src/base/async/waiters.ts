@@ -1,4 +1,4 @@
-/** Everybody who waits for one thing to happen. */
+/** All tasks that wait for the same event. */
 export class Waiters {
   readonly #resolves = new Map<() => void, AbortSignal>();
 
@@ -6,12 +6,12 @@ export class Waiters {
     return this.#resolves.size;
   }
 
-  /** One of each that waits: it aborts when that one gives up. */
+  /** One signal per waiting task; a signal aborts when its task gives up. */
   get signals(): readonly AbortSignal[] {
     return [...this.#resolves.values()];
   }
 
-  /** Settles at the next {@link wake}; rejects with the signal's reason once it aborts. */
+  /** Settles at the next {@link wake}; rejects with the signal's reason when the signal aborts. */
   wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {

@@ -1,9 +1,9 @@
 import { sleep } from './sleep.ts';
 
-/** Longer than any timer: setTimeout takes 31 bits. */
+/** The longest timer: setTimeout takes 31 bits. */
 const FOR_EVER_MS = 2 ** 31 - 1;
 
-/** A pause that can be cut short. A call while nobody sleeps is not lost: the next sleep ends at once. */
+/** A pause that a call ends early. A call while nobody sleeps is not lost: the next sleep ends at once. */
 export class Wake {
   #called = new AbortController();
 

@@ -6,14 +6,15 @@ import { stateError } from './state-error.ts';
 import { isLeftOver } from './write-atomically.ts';
 
 /**
- * Makes a directory of the daemon's own, 0700 as are its parents where missing, or finds that it is one: a directory, of
- * the daemon's user or root, where nobody else may write, since whoever writes there chooses what the daemon remembers.
- * The same is asked of each directory from `root` (the state directory) down. That others may list it (systemd's
- * StateDirectory= is 0755) is fine: the files are 0600. What an interrupted write has left is removed. Returns the path;
+ * Creates a private directory (0700) and its missing parents, or checks an existing one. An existing directory must
+ * belong to the daemon user or root, and nobody else may write there: a writer could change what the daemon remembers.
+ * The check covers each directory from `root` (the state directory) down. Other users may list the directory (systemd's
+ * StateDirectory= is 0755), because the files are 0600. Removes the leftovers of interrupted writes. Returns the path;
  * rejects with `state_dir_unusable`.
  */
 export async function privateDirectory(root: string, ...below: string[]): Promise<string> {
-  // With DynamicUser= the state directory is a symbolic link of systemd's; below it nobody but us makes any.
+  // With DynamicUser= systemd makes the state directory a symbolic link. Below the state directory links are not
+  // expected.
   await makePrivate(root, stat);
   let path = root;
   for (const name of below) {
@@ -23,15 +24,15 @@ export async function privateDirectory(root: string, ...below: string[]): Promis
   const names = await readdir(path).catch((error: unknown) => {
     throw stateError('read', path, error);
   });
-  // On a read-only file system they stay: whoever writes is told.
+  // On a read-only file system the leftovers stay: the next write reports the error.
   await Promise.all(names.filter(isLeftOver).map((name) => unlink(join(path, name)).catch(() => {})));
   return path;
 }
 
 async function makePrivate(path: string, look: (path: string) => Promise<Stats>): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    // Something else of that name: the check says so.
-    if (error.code !== 'EEXIST') throw stateError('made', path, error);
+    // The path exists but is no directory: the check reports the problem.
+    if (error.code !== 'EEXIST') throw stateError('created', path, error);
   });
   const stats = await look(path).catch((error: unknown) => {
     throw stateError('read', path, error);
@@ -41,13 +42,13 @@ async function makePrivate(path: string, look: (path: string) => Promise<Stats>)
 
 function check(path: string, stats: Stats): void {
   const refuse = (why: string, hint: string) => new TunnelError('state_dir_unusable', `${path} ${why}`, { hint });
-  if (!stats.isDirectory()) throw refuse('is not a directory', 'Name another state_dir, or move it away.');
+  if (!stats.isDirectory()) throw refuse('is not a directory', 'Set another state_dir, or move the file away.');
   const uid = process.geteuid?.() ?? 0;
   if (stats.uid !== uid && stats.uid !== 0) {
-    throw refuse(`belongs to another user (uid ${stats.uid})`, 'It has to belong to the daemon user.');
+    throw refuse(`belongs to another user (uid ${stats.uid})`, 'Give the directory to the daemon user with chown.');
   }
   if ((stats.mode & 0o022) !== 0) {
     const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
-    throw refuse(`may be written by other users (mode ${mode})`, 'Take that away: `chmod 700` it.');
+    throw refuse(`is writable by other users (mode ${mode})`, `Run \`chmod 700 ${path}\`.`);
   }
 }

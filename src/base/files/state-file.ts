@@ -8,36 +8,36 @@ import { privateDirectory } from './private-directory.ts';
 import { stateError } from './state-error.ts';
 import { writeAtomically } from './write-atomically.ts';
 
-/** A disk that takes longer to keep a file than this does not answer, in milliseconds. */
+/** A disk that needs longer for one write counts as not answering, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export interface WriteOptions {
-  /** Bound of the wait, in milliseconds. A write that comes later still takes its turn. */
+  /** Bound of the wait, in milliseconds. The write itself goes on after the bound. */
   readonly withinMs?: number | undefined;
-  /** Ends the wait, not the write. A write is not begun once it has aborted. */
+  /** Ends the wait, not the write. After the abort no new write begins. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One JSON file of the state directory: checked as it is read, whole whatever happens as it is written, one change after the
- * other. Everything rejects with `state_dir_unusable`; no change waits for the disk longer than its bound.
+ * One JSON file of the state directory. Reads are checked against the schema; writes are atomic and one at a time.
+ * Every method rejects with `state_dir_unusable`. No change waits for the disk longer than its bound.
  */
 export class StateFile<Content> {
   readonly path: string;
   readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
   readonly #turns = new Turns();
-  /** Whether the last write found its directory as it has to be. */
+  /** Whether the last write found a good directory. */
   #placed = false;
 
-  /** @param place the state directory, and the directories below it; nothing is touched yet */
+  /** @param place the state directory, and the directories below it. The constructor touches no file. */
   constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
     this.#place = place;
     this.path = join(...place, name);
     this.#schema = schema;
   }
 
-  /** Undefined where there is none. A file that does not hold what the schema says is an error. */
+  /** Undefined if the file does not exist. A file that does not match the schema is an error. */
   async read(): Promise<Content | undefined> {
     try {
       return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
@@ -47,12 +47,12 @@ export class StateFile<Content> {
     }
   }
 
-  /** Settles when it is on the disk. */
+  /** Settles when the content is on the disk. */
   write(content: Content, options: WriteOptions = {}): Promise<void> {
     return answered(() => this.#turns.take(() => this.#put(`${JSON.stringify(content)}\n`)), options);
   }
 
-  /** As {@link write}. One that is not there is no error. */
+  /** Removes the file, with the bound of {@link write}. A missing file is no error. */
   forget(options: WriteOptions = {}): Promise<void> {
     const forget = async () => {
       await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
@@ -62,7 +62,9 @@ export class StateFile<Content> {
     return answered(() => this.#turns.take(forget), options);
   }
 
-  /** A directory that was good is looked at again only when a write fails: there are many writes, and each look is several calls. */
+  /**
+   * Checks a good directory again only after a failed write: writes are many, and each check is several system calls.
+   */
   async #put(text: string): Promise<void> {
     const put = () => writeAtomically(this.path, text);
     if (this.#placed) {
@@ -80,8 +82,8 @@ export class StateFile<Content> {
 }
 
 /**
- * The one bound of every change to the state directory: rejects with `state_dir_unusable` when the disk does not answer in
- * time, and leaves the change to itself then.
+ * The one bound of every change to the state directory. Rejects with `state_dir_unusable` when the disk does not answer
+ * in time; the change itself runs on.
  */
 export function answered(
   change: () => Promise<void>,

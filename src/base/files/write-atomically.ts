@@ -10,9 +10,9 @@ const TEMPORARY = /^\..*\.[0-9a-f]{12}\.tmp$/;
 const underWay = new Set<string>();
 
 /**
- * Writes a file so that after a crash or a power cut at any instant it has either its old content or the new one, whole:
- * a temporary file beside it, fsync, rename(2), fsync of the directory. Rejects with `state_dir_unusable` on a read-only or
- * full disk, and leaves nothing behind then. `mode` holds whatever the umask is.
+ * Writes a file atomically: after a crash or a power cut the file has either its old content or the new content. Steps:
+ * a temporary file beside the target, fsync, rename(2), fsync of the directory. Rejects with `state_dir_unusable` on a
+ * read-only or full disk, and leaves nothing behind then. The umask does not affect `mode`.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array | string, mode = 0o600): Promise<void> {
   const name = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
@@ -34,17 +34,17 @@ export async function writeAtomically(path: string, bytes: Uint8Array | string, 
   }
 }
 
-/** Whether it is the name of what an interrupted {@link writeAtomically} has left, of which nobody takes care any more. */
+/** Whether `name` is a leftover of an interrupted {@link writeAtomically}, not a write of this process. */
 export function isLeftOver(name: string): boolean {
   return TEMPORARY.test(name) && !underWay.has(name);
 }
 
-/** Begins a file, 0600, where there is none: with `EEXIST` it rejects whatever is there, a symbolic link too. */
+/** Creates a new file with mode 0600. Rejects with `EEXIST` if the path exists, also as a symbolic link. */
 export function createNew(path: string): Promise<FileHandle> {
   return open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
 }
 
-/** Gives a new file its mode, whatever the umask is, and its content; both are on the disk when this settles. */
+/** Sets the mode (regardless of the umask) and the content of a new file. Settles when both are on the disk. */
 export async function fill(file: FileHandle, bytes: Uint8Array | string, mode: number): Promise<void> {
   await file.chmod(mode);
   await file.writeFile(bytes);
@@ -52,8 +52,8 @@ export async function fill(file: FileHandle, bytes: Uint8Array | string, mode: n
 }
 
 /**
- * Moves a new file to the place that it is for, in one instant. The rename is only durable once the directory is; some file
- * systems cannot sync one, and need not (EINVAL).
+ * Renames a new file to its final path, atomically. The rename is durable only after fsync of the directory. Some file
+ * systems cannot sync a directory and do not need to (EINVAL).
  */
 export async function moveTo(path: string, temporary: string): Promise<void> {
   await rename(temporary, path);

@@ -1,4 +1,4 @@
-/** Where something listens or is reached: a TCP endpoint, or a Unix domain socket. */
+/** An address to listen on or to connect to: a TCP endpoint, or a Unix domain socket. */
 export type Address = TcpAddress | UnixAddress;
 
 export interface TcpAddress {
@@ -19,7 +19,7 @@ export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-/** The reverse of {@link formatAddress}; undefined when the text is neither. */
+/** The reverse of {@link formatAddress}; undefined if the text is no address. */
 export function parseAddress(text: string): Address | undefined {
   if (text.startsWith('unix:')) return text.startsWith('unix:/') ? { kind: 'unix', path: text.slice(5) } : undefined;
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);

@@ -2,20 +2,20 @@ import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node
 import { onceAborted } from '../async/follow.ts';
 
 export interface ConnectOptions {
-  /** Where to, and the socket's own options. */
+  /** The destination and the socket options. */
   readonly to: NetConnectOpts;
   /** Bound of the attempt, in milliseconds. */
   readonly timeoutMs: number;
-  /** What a refusal of the other side means. */
+  /** Makes the error for a failed attempt. */
   readonly explain: (error: Error) => Error;
-  /** What silence of the other side means. */
+  /** Makes the error for an attempt without an answer. */
   readonly expired: () => Error;
 }
 
 /**
- * The one dialer: an open connection, or a rejection with what `explain` or `expired` made, or with the signal's reason. A
- * rejected attempt leaves no socket behind, and a late error of it never reaches the process. A socket that comes back has no
- * listener yet: its owner attaches one at once.
+ * The one dialer. Resolves with an open connection; rejects with the error of `explain` or `expired`, or with the
+ * signal's reason. A rejected attempt leaves no socket behind, and a late error never reaches the process. A returned
+ * socket has no error listener: the caller must attach one at once.
  */
 export function connect(options: ConnectOptions, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ export function connect(options: ConnectOptions, signal: AbortSignal): Promise<S
     const settle = () => {
       clearTimeout(timer);
       unwatch();
-      // By name: the socket has listeners of Node's own.
+      // Only these two listeners: Node has its own on the socket.
       socket.off('error', onError).off('connect', onConnect);
     };
     const fail = (error: unknown) => {

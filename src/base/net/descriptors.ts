@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
-/** What clients may not take of the limit, so that sessions reconnect, keys are read and the endpoint answers. */
+/** Descriptors that clients cannot take. Reconnects, key files and the status endpoint need them. */
 const RESERVED_SHARE = 1 / 8;
 const MOST_RESERVED = 64;
 
 let ceiling: number | undefined;
 
 /**
- * Whether this connection has taken the process into its reserve of file descriptors. The kernel gives the lowest free
- * number (POSIX, open(2)): whoever gets a high one got it because all below are taken, so the number itself is the gauge.
+ * Whether this connection uses the reserve of file descriptors. The kernel gives the lowest free number (POSIX,
+ * open(2)). A high number therefore means that all lower numbers are in use.
  *
- * At the limit itself nobody could say so any more: libuv then accepts and closes in silence, which a client takes for a
- * clean end, and tells nobody.
+ * The reserve exists because libuv accepts and closes connections silently at the limit. A client takes such a close
+ * for a clean end, and the daemon gets no error.
  */
 export function isBeyondReserve(socket: Socket): boolean {
   ceiling ??= descriptorCeiling(readLimits());
@@ -20,7 +20,9 @@ export function isBeyondReserve(socket: Socket): boolean {
   return (handle?.fd ?? 0) >= ceiling;
 }
 
-/** The first descriptor of the reserve, from the text of /proc/self/limits (proc(5)); infinite without one. Pure. */
+/**
+ * The first descriptor of the reserve, from the text of /proc/self/limits (proc(5)); infinite without a limit. Pure.
+ */
 export function descriptorCeiling(limits: string): number {
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
   return limit - Math.min(MOST_RESERVED, Math.ceil(limit * RESERVED_SHARE));

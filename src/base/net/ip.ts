@@ -1,13 +1,13 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /**
- * An IP address by its bytes: four or sixteen. Text has many spellings of one address, bytes have one, so that no
- * spelling slips past a comparison; an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is the IPv4 address that it
- * stands for, because that is what a connection to it reaches.
+ * The bytes of an IP address: four or sixteen. One address has many spellings but only one byte form, so comparisons
+ * are exact. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) becomes its IPv4 address, because a connection
+ * reaches the IPv4 address.
  */
 export type Ip = Uint8Array;
 
-/** `::ffff:0:0/96`: ten zero bytes, two of ones, then the IPv4 address. */
+/** `::ffff:0:0/96`: ten bytes 0x00, two bytes 0xff, then the IPv4 address. */
 const MAPPED_PREFIX = Buffer.from('00000000000000000000ffff', 'hex');
 export const MAPPED_BITS = MAPPED_PREFIX.length * 8;
 
@@ -17,13 +17,13 @@ export function ipFromBytes(bytes: Uint8Array): Ip {
   return Uint8Array.from(mapped ? bytes.subarray(MAPPED_PREFIX.length) : bytes);
 }
 
-/** The address that the text writes, without brackets and zone; undefined when it writes none. */
+/** Parses an address without brackets and zone; undefined if the text is no address. */
 export function parseIp(text: string): Ip | undefined {
   if (isIPv4(text)) return v4Bytes(text);
   return isIPv6(text) && !text.includes('%') ? ipFromBytes(v6Bytes(text)) : undefined;
 }
 
-/** The one usual spelling; IPv6 without brackets, shortened as in RFC 5952. */
+/** The canonical text. IPv6 has no brackets and is shortened as in RFC 5952. */
 export function formatIp(ip: Ip): string {
   if (ip.length === 4) return ip.join('.');
   const groups = Array.from({ length: 8 }, (_, index) =>
@@ -36,7 +36,7 @@ function v4Bytes(text: string): Uint8Array {
   return Uint8Array.from(text.split('.'), Number);
 }
 
-/** RFC 4291 section 2.2, of a text that is known to be one. */
+/** RFC 4291 section 2.2. The text must be a valid address. */
 function v6Bytes(text: string): Uint8Array {
   const [head = [], tail] = text.split('::').map(groupBytes);
   const bytes = new Uint8Array(16);
@@ -45,7 +45,7 @@ function v6Bytes(text: string): Uint8Array {
   return bytes;
 }
 
-/** `2001:db8` or `ffff:192.0.2.1`: whole groups, the last of which may be an IPv4 address. */
+/** `2001:db8` or `ffff:192.0.2.1`: groups; the last may be an IPv4 address. */
 function groupBytes(groups: string): number[] {
   if (groups === '') return [];
   return groups.split(':').flatMap((group) => {

@@ -2,32 +2,32 @@ import { messageOf, TunnelError } from '../errors.ts';
 import { type Address, formatAddress } from './address.ts';
 
 /**
- * Why an address could not be bound, in words that lead somewhere.
+ * The error for an address that cannot be bound, with a fix.
  *
  * @param who as in "the status endpoint"; the message starts with it
- * @param setting where the address comes from, as in the YAML
+ * @param setting the YAML key of the address
  */
 export function listenError(address: Address, who: string, setting: string, cause: unknown): TunnelError {
   const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const where = `${who} cannot listen on ${formatAddress(address)}`;
   switch (errno) {
     case 'EADDRINUSE':
-      return new TunnelError('listen_in_use', `${where}: the address is taken`, {
+      return new TunnelError('listen_in_use', `${where}: the address is in use`, {
         cause,
-        hint: `\`ss -ltnp\` names the program that holds it; another fleet-mesh may be running. Else change ${setting}.`,
+        hint: `Find the program with \`ss -ltnp\` (perhaps another fleet-mesh) and stop it, or change ${setting}.`,
       });
     case 'EACCES':
     case 'EPERM':
-      return new TunnelError('internal', `${where}: not permitted`, {
+      return new TunnelError('internal', `${where}: permission denied`, {
         cause,
         hint:
           address.kind === 'unix'
             ? `The daemon user needs write permission on the directory of ${setting}.`
-            : `Ports below 1024 are privileged: choose another for ${setting}.`,
+            : `Ports below 1024 are privileged: choose another port for ${setting}.`,
       });
     case 'ENOENT':
     case 'ENOTDIR':
-      return new TunnelError('internal', `${where}: its directory does not exist`, {
+      return new TunnelError('internal', `${where}: the directory does not exist`, {
         cause,
         hint: 'Create the directory, writable for the daemon user (RuntimeDirectory= in a systemd unit).',
       });
@@ -39,7 +39,7 @@ export function listenError(address: Address, who: string, setting: string, caus
       });
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new TunnelError('dns_failed', `${where}: the name cannot be resolved`, { cause });
+      return new TunnelError('dns_failed', `${where}: the host name cannot be resolved`, { cause });
     default:
       return new TunnelError('internal', `${where}: ${messageOf(cause)}`, {
         cause,

@@ -5,12 +5,12 @@ import { isBeyondReserve } from './descriptors.ts';
 import { listenError } from './listen-error.ts';
 import { listenUnix } from './unix-listener.ts';
 
-/** A bound local address whose connections arrive paused: nothing is read before somebody wants it. */
+/** A bound local address. Its connections arrive paused: no byte is read before the owner resumes. */
 export interface Listener {
   readonly address: Address;
-  /** Who has bound it: what systemd has bound stays open while this process restarts. */
+  /** Who bound the address. A socket of systemd stays open while this process restarts. */
   readonly by: 'systemd' | 'daemon';
-  /** Stops accepting; connections that were accepted live on. */
+  /** Stops accepting; accepted connections stay open. */
   close(): Promise<void>;
 }
 
@@ -20,15 +20,15 @@ export type Listen = (
   onError: (error: Error) => void,
 ) => Promise<Listener>;
 
-/** What every server of a listener is made with. */
+/** Options of every server for a listener. */
 export const SERVER_OPTIONS = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true } as const;
 
-/** Binds `address`. Rejects with `listen_in_use`, or `internal` for what else the system refuses. */
+/** Binds `address`. Rejects with `listen_in_use`, or with `internal` for any other system error. */
 export const listen: Listen = async (address, onConnection, onError) => {
   const server = createServer(SERVER_OPTIONS, keepReserve(onConnection, onError));
   try {
     const stop = address.kind === 'unix' ? await listenUnix(server, address.path) : await listenTcp(server, address);
-    // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener itself lives.
+    // From here on an error is about one accept (ENOBUFS, ENOMEM): the listener stays open.
     server.on('error', onError);
     return { address, by: 'daemon', close: () => close(stop) };
   } catch (error) {
@@ -36,7 +36,7 @@ export const listen: Listen = async (address, onConnection, onError) => {
   }
 };
 
-/** Connections that would use up the last file descriptors are reset, and reported as an error. */
+/** Resets a connection that would use the last file descriptors, and reports an error. */
 export function keepReserve(
   onConnection: (socket: Socket) => void,
   onError: (error: Error) => void,
@@ -59,12 +59,12 @@ function listenTcp(server: Server, { host, port }: TcpAddress): Promise<() => vo
 }
 
 function noDescriptor(): TunnelError {
-  return new TunnelError('internal', 'this process is short of file descriptors; new connections are reset', {
-    hint: 'Raise LimitNOFILE of the service, or find out who opens so many connections.',
+  return new TunnelError('internal', 'the daemon has almost no file descriptors left; new connections are reset', {
+    hint: 'Raise LimitNOFILE of the service, or find the client that opens so many connections.',
   });
 }
 
-/** Does not wait for the connections: the server's own close would. */
+/** Unlike the close of the server, does not wait for open connections. */
 function close(stop: () => void): Promise<void> {
   stop();
   return new Promise((resolve) => setImmediate(resolve));

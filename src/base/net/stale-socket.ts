@@ -4,14 +4,15 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { TunnelError } from '../errors.ts';
 
-/** A live listener accepts at once; one that hangs for so many milliseconds is not dead either. */
+/** A live listener accepts at once. A listener that hangs this long, in milliseconds, also counts as live. */
 const ANSWER_MS = 1_000;
 
-const HINT = 'Choose another path, or move it away: only a socket of our own that nobody listens on is replaced.';
+const HINT = 'Choose another path, or move the file away. Only an unused socket of the daemon user is replaced.';
 
 /**
- * What stands where a socket is to be bound: nothing (undefined), or a socket of ours that nobody listens on any more,
- * as kill -9 leaves it. `who` is for messages, as in "the tunnel". Rejects with `listen_in_use` for everything else. Symbolic links are not followed.
+ * Looks for a stale socket at `path`: our own socket without a listener, such as kill -9 leaves behind. Undefined if
+ * the path is free. Rejects with `listen_in_use` for any other file. Symbolic links are not followed. `who` is for
+ * messages, as in "the tunnel".
  */
 export async function findStaleSocket(path: string, who: string): Promise<Stats | undefined> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
@@ -19,15 +20,15 @@ export async function findStaleSocket(path: string, who: string): Promise<Stats 
     throw error;
   });
   if (found === undefined) return undefined;
-  if (!found.isSocket()) throw taken(who, path, `${kindOf(found)} is there, which is never replaced`);
-  if (found.uid !== process.geteuid?.()) throw taken(who, path, 'a socket of another user is there');
+  if (!found.isSocket()) throw taken(who, path, `the path is ${kindOf(found)}`);
+  if (found.uid !== process.geteuid?.()) throw taken(who, path, 'the socket belongs to another user');
   if (await answers(path)) throw taken(who, path, 'another program listens there');
   return found;
 }
 
 /**
- * Takes the stale socket away, by way of a private directory on the same file system: if it is another file by now,
- * that one gets its name back.
+ * Removes the stale socket by moving the file into a private directory on the same file system. If another program has
+ * replaced the file meanwhile, that file gets its name back.
  */
 export async function removeStaleSocket(path: string, stale: Stats, privately: string, who: string): Promise<void> {
   const aside = join(privately, 'stale');
@@ -35,7 +36,7 @@ export async function removeStaleSocket(path: string, stale: Stats, privately: s
   if (!isSameFile(await lstat(aside), stale)) {
     await link(aside, path);
     await unlink(aside);
-    throw taken(who, path, 'another program has just begun to listen there');
+    throw taken(who, path, 'another program has just started to listen there');
   }
   await unlink(aside);
 }
@@ -48,7 +49,7 @@ export function isSameFile(a: Stats, b: Stats): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-/** Whether somebody may be listening: unix(7) has ECONNREFUSED for a socket file that is bound to nothing. */
+/** Whether a program may be listening. unix(7): a socket file without a listener gives ECONNREFUSED. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });

@@ -4,9 +4,9 @@ import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { findStaleSocket, isSameFile, removeStaleSocket, taken } from './stale-socket.ts';
 
-/** Whose socket it is, and who may use it. */
+/** The owner of a socket, and who may connect. */
 export interface SocketOwner {
-  /** As in "the tunnel"; messages start with it. */
+  /** As in "the tunnel"; messages start with this text. */
   readonly who: string;
   /** Permission bits of the socket file: connect(2) needs write permission. */
   readonly mode: number;
@@ -16,10 +16,10 @@ export interface SocketOwner {
 const TUNNEL: SocketOwner = { who: 'the tunnel', mode: 0o600 };
 
 /**
- * Makes the server listen at `path` and returns what closes it. It is bound in a private directory (0700)
- * beside the path, gets its mode there, and only then its name, by link(2). So there is no moment at which others could
- * connect, whatever the umask (which belongs to the whole process, its threads included), none at which a socket of that
- * name does not answer, and whatever bears the name already is never written over.
+ * Makes the server listen at `path` and returns the function that closes the server. The socket is bound in a private
+ * directory (0700) beside the path, gets its mode there, and then its name by link(2). Three things follow. Other users
+ * can never connect, whatever the umask (which all threads of the process share). A socket at `path` always answers.
+ * An existing file at `path` is never overwritten.
  */
 export async function listenUnix(server: Server, path: string, owner: SocketOwner = TUNNEL): Promise<() => void> {
   const { who, mode } = owner;
@@ -27,7 +27,7 @@ export async function listenUnix(server: Server, path: string, owner: SocketOwne
   const privately = await mkdtemp(join(dirname(path), '.fleet-mesh-'));
   const directory = openOwn(privately);
   try {
-    // By way of the descriptor, since the private name may be longer than bind(2) takes (107 bytes).
+    // Through the descriptor, because the private path may be longer than bind(2) allows (107 bytes).
     const bound = `/proc/self/fd/${directory}/s`;
     await listening(server, bound);
     try {
@@ -36,14 +36,14 @@ export async function listenUnix(server: Server, path: string, owner: SocketOwne
       if (stale !== undefined) await removeStaleSocket(path, stale, privately, who);
       await link(bound, path).catch((error: NodeJS.ErrnoException) => {
         throw error.code === 'EEXIST'
-          ? taken(who, path, 'another program has just begun to listen there', error)
+          ? taken(who, path, 'another program has just started to listen there', error)
           : error;
       });
       let closed = false;
       return () => {
         if (closed) return;
         closed = true;
-        // Still bound, so that no other file can have its inode number.
+        // The socket is still bound, so no other file can have its inode number.
         removeIfSame(path, own);
         closeAll(server, directory);
       };
@@ -58,7 +58,7 @@ export async function listenUnix(server: Server, path: string, owner: SocketOwne
   }
 }
 
-/** A umask may have taken the owner's own bits away, which only root does without. */
+/** Sets the mode because a umask may have removed the bits of the owner; only root works without them. */
 function openOwn(directory: string): number {
   try {
     chmodSync(directory, 0o700);
@@ -69,7 +69,7 @@ function openOwn(directory: string): number {
   }
 }
 
-/** libuv removes the file that it has bound, by its name: the descriptor in that must not be another's by then. */
+/** libuv removes its bound file by the path, which names the descriptor. So the descriptor is closed last. */
 function closeAll(server: Server, directory: number): void {
   server.close();
   closeSync(directory);
@@ -85,11 +85,11 @@ function listening(server: Server, path: string): Promise<void> {
   });
 }
 
-/** Whoever replaced the file meanwhile keeps theirs. */
+/** A file that replaced the socket meanwhile stays. */
 function removeIfSame(path: string, own: Stats): void {
   try {
     if (isSameFile(lstatSync(path), own)) unlinkSync(path);
   } catch {
-    // Gone already, or its directory is: nothing is left to remove.
+    // The file or its directory is gone already.
   }
 }

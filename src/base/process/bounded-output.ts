@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 
-/** What a command writes on one stream: the first bytes or the last ones are kept, and too many end the reading. */
+/** The output of a command on one stream. Keeps the first or the last bytes; too much output ends the reading. */
 export class BoundedOutput {
-  /** Settles once more than the limit was written; never otherwise. */
+  /** Settles when the output exceeds the limit; never otherwise. */
   readonly overflow: Promise<void>;
-  /** Settles when nothing more can come: everybody who could write has closed it, or it was given up. */
+  /** Settles when no more output can come: all writers have closed the stream, or {@link giveUp} was called. */
   readonly end: Promise<void>;
   readonly #stream: Readable;
   readonly #keep: { readonly first: number } | { readonly last: number };
@@ -21,13 +21,13 @@ export class BoundedOutput {
         this.#add(chunk);
         if (this.#total <= limit) return;
         this.#overflowed = true;
-        // Whoever writes on gets SIGPIPE.
+        // The next write of the command gets SIGPIPE.
         stream.destroy();
         resolve();
       });
     });
     this.end = new Promise((resolve) => stream.once('close', resolve));
-    // ECONNRESET of a writer that was killed: its end is told by 'close' as well.
+    // ECONNRESET of a killed writer: 'close' reports the end as well.
     stream.on('error', () => {});
   }
 

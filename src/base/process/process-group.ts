@@ -1,15 +1,15 @@
 import { sleep } from '../async/sleep.ts';
 
-/** How long the processes of a group may tidy up after SIGTERM. */
+/** Time for the processes of a group to end after SIGTERM, in milliseconds. */
 const GRACE_MS = 500;
-/** After SIGKILL: how long their end is waited for. Only a process stuck in the kernel takes longer. */
+/** Bound of the wait after SIGKILL, in milliseconds. Only a process stuck in the kernel takes longer. */
 const END_MS = 1_000;
 const POLL_MS = 10;
 
 /**
- * Ends every process of a group: SIGTERM, after a grace SIGKILL. Settles once the group is empty, at the latest after
- * {@link GRACE_MS} + {@link END_MS}. While a group has members its id is given to no other process (setpgid(2)), so it is
- * safe to call at once after the leader has ended. Who left the group by setsid(2) is not reached.
+ * Ends every process of a group: SIGTERM, then SIGKILL after a grace period. Settles when the group is empty, at the
+ * latest after {@link GRACE_MS} + {@link END_MS}. A group with members keeps its id (setpgid(2)), so a call right after
+ * the end of the leader is safe. Processes that left the group by setsid(2) are not reached.
  */
 export async function endProcessGroup(id: number): Promise<void> {
   if (!signalGroup(id, 'SIGTERM')) return;
@@ -26,12 +26,12 @@ async function isEmptyWithin(id: number, ms: number): Promise<boolean> {
   return false;
 }
 
-/** False once nobody is there. kill(2) with a negative id: the whole group; signal 0 only asks. */
+/** False if the group is empty. A negative id of kill(2) means the whole group; signal 0 only checks. */
 function signalGroup(id: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-id, signal);
   } catch {
-    // ESRCH; or EPERM: what is left runs as another user and is not ours to end.
+    // ESRCH, or EPERM: the remaining processes run as another user, and we may not end them.
     return false;
   }
 }

@@ -8,21 +8,21 @@ import { endProcessGroup } from './process-group.ts';
 export interface BoundedCommand {
   /** The program, found on the PATH of `env` if it has no slash, and its arguments. No shell. */
   readonly argv: readonly string[];
-  /** Its whole environment. */
+  /** The whole environment. */
   readonly env: NodeJS.ProcessEnv;
-  /** Undefined: where this process is. */
+  /** Undefined: the directory of this process. */
   readonly workingDirectory?: string | undefined;
-  /** How long it may run. Ending it comes on top: two seconds at most. */
+  /** Bound of the run. The end of the process group can take two more seconds. */
   readonly timeoutMs: number;
-  /** Bytes on standard output beyond which it is ended. */
+  /** The command is ended when it writes more bytes than this on standard output. */
   readonly stdoutLimit: number;
-  /** Bytes on standard error beyond which it is ended. */
+  /** The command is ended when it writes more bytes than this on standard error. */
   readonly stderrLimit: number;
 }
 
-/** How a command ended. Of standard error the end is kept, 8 KiB. */
+/** How a command ended, with the last 8 KiB of standard error. */
 export type Outcome =
-  /** Not started: the error of spawn, with execve(2)'s code. */
+  /** The error of spawn, with the code of execve(2). */
   | { readonly kind: 'not_started'; readonly error: Error }
   | { readonly kind: 'exited'; readonly code: number; readonly stdout: Buffer; readonly stderr: Buffer }
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals; readonly stderr: Buffer }
@@ -35,15 +35,14 @@ type Ending =
   | { readonly kind: 'too_much_output'; readonly stream: 'stdout' | 'stderr' };
 
 const STDERR_KEPT = 8 * 1024;
-/** After the command itself has ended: how long what is still on its way is waited for. */
+/** Bound of the wait for remaining output after the command has ended, in milliseconds. */
 const DRAIN_MS = 250;
 
 class TimedOut extends Error {}
 
 /**
- * Runs a command to its end, whatever it does: its standard input is empty, its time and output are bounded, and when
- * this settles nothing is left of its process group, also where it ended by itself and left children behind. Rejects only
- * with the reason of `signal`.
+ * Runs a command to its end. Standard input is empty; time and output are bounded. When this settles, the whole process
+ * group has ended, including children that the command left behind. Rejects only with the reason of `signal`.
  */
 export async function runBounded(command: BoundedCommand, signal: AbortSignal): Promise<Outcome> {
   signal.throwIfAborted();
@@ -66,7 +65,7 @@ export async function runBounded(command: BoundedCommand, signal: AbortSignal): 
       (within) => abortable(ending, within),
     );
     if (first.kind !== 'exited') return { ...first, stderr: err.bytes };
-    // Children of it may hold the pipes for ever: what was written is read, then they are let go.
+    // Children of the command may keep the pipes open forever: read the output so far, then stop.
     const drained = Promise.all([out.end, err.end]);
     await withDeadline(
       DRAIN_MS,
@@ -86,13 +85,13 @@ export async function runBounded(command: BoundedCommand, signal: AbortSignal): 
   }
 }
 
-/** With what is needed of it, from the first turn on: a child that has ended at once must not have done so unseen. */
+/** Attaches the exit listener at once, so that an immediate exit is not missed. */
 async function start(command: BoundedCommand) {
   const [program = '', ...args] = command.argv;
   let child: ChildProcess;
   try {
-    // Detached: a session and a process group of its own. The group can be ended as a whole, and there is no terminal to
-    // ask a passphrase on.
+    // Detached: the child gets its own session and process group. The group can be ended as a whole, and no terminal
+    // can prompt for a passphrase.
     child = spawn(program, args, {
       ...(command.workingDirectory === undefined ? {} : { cwd: command.workingDirectory }),
       env: command.env,
@@ -100,7 +99,7 @@ async function start(command: BoundedCommand) {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   } catch (error) {
-    // What Node refuses by itself, e.g. a NUL in an argument, and rarer errors of execve(2).
+    // Errors of Node itself, such as a NUL in an argument, and rare errors of execve(2).
     return asError(error);
   }
   const { pid, stdout, stderr } = child;

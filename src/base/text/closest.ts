@@ -1,6 +1,6 @@
-/** The candidate that `text` is most likely a slip of; undefined when none is near. */
+/** The candidate most similar to `text`, for typing mistakes; undefined if none is close. */
 export function closest(text: string, candidates: Iterable<string>): string | undefined {
-  // One slip in three characters still reads as the same word; a name of one or two letters is no basis for a guess.
+  // One mistake in three characters still allows a guess; a text of one letter does not.
   let bound = Math.max(1, Math.floor(text.length / 3));
   if (text.length < 2 || text.length > 100) return undefined;
   let best: string | undefined;
@@ -15,13 +15,13 @@ export function closest(text: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The end of a message, or nothing: `; did you mean "…"?`. */
+/** The end of a message: `; did you mean "…"?`, or an empty text. */
 export function didYouMean(text: unknown, candidates: Iterable<string>): string {
   const suggestion = typeof text === 'string' ? closest(text, candidates) : undefined;
   return suggestion === undefined ? '' : `; did you mean ${JSON.stringify(suggestion)}?`;
 }
 
-/** Optimal string alignment distance: Levenshtein's, with two swapped neighbours as one slip. */
+/** Optimal string alignment distance: Levenshtein, with two swapped neighbours as one mistake. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -5,7 +5,7 @@ const UNITS = [
   { name: 's', ms: 1_000 },
 ] as const;
 
-/** A span for people: its two largest units, `2d 3h`, `5m`, `12s`; negative ones count as nothing. */
+/** A duration for people, in its two largest units: `2d 3h`, `5m`, `12s`. A negative duration is `0s`. */
 export function formatSpan(ms: number): string {
   let rest = Math.max(0, ms);
   const parts = UNITS.map(({ name, ms: unit }) => {
@@ -19,7 +19,7 @@ export function formatSpan(ms: number): string {
   return shown.map(({ name, count }) => `${count}${name}`).join(' ');
 }
 
-/** From `earlier` to `later`, for people. */
+/** The time from `earlier` to `later`, for people. */
 export function spanBetween(earlier: Date, later: Date): string {
   return formatSpan(later.getTime() - earlier.getTime());
 }

@@ -2,8 +2,8 @@ import { closest } from './closest.ts';
 import { printable } from './printable.ts';
 
 /**
- * The sentence about names that nothing of `kind` has, without a full stop, and the question after the nearest known names:
- * empty when none is near.
+ * A sentence about unknown names of a `kind`, without a full stop, and a question with the most similar known names.
+ * The question is empty if no known name is similar.
  */
 export function unknownNames(
   kind: string,

@@ -2,12 +2,12 @@ import type { Ip } from '../../base/net/ip.ts';
 import type { Destination } from './destination.ts';
 import type { AllowRule, HostPattern } from './rule.ts';
 
-/** Whether some rule covers the destination. What no rule names is not allowed. Pure. */
+/** Whether a rule covers the destination. Everything else is forbidden. Pure. */
 export function isAllowed(rules: readonly AllowRule[], { host, port }: Destination): boolean {
   return rules.some(({ hosts, ports: [first, last] }) => first <= port && port <= last && covers(hosts, host));
 }
 
-/** A name never matches an address rule, whatever it resolves to: it is resolved on the far side, after the decision. */
+/** A name never matches an address rule: the far side resolves the name after this decision. */
 function covers(pattern: HostPattern, host: Destination['host']): boolean {
   if (host.kind === 'ip') return pattern.kind === 'network' && isWithin(host.ip, pattern.ip, pattern.bits);
   switch (pattern.kind) {

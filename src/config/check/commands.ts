@@ -7,13 +7,13 @@ import type { Finding } from '../problem.ts';
 const EMPTY = 'is empty; expected a command to run';
 const PLACEHOLDERS = ['{pubkey}'];
 
-/** `{word}`, but not the `{{word}}` of a template that is the program's own. */
+/** `{word}`, but not `{{word}}`, which may be a template of the program. */
 const PLACEHOLDER = /(?<![{$])\{[A-Za-z_-]+\}(?!\})/g;
 
 /**
- * That a `cert_command` can be run: it splits into words, has a program, and no placeholder but `{pubkey}`. Without any it
- * is fine: a certificate that something else renews is printed by `cat`. Whether the program is there is found out by
- * running it.
+ * Checks each `cert_command`: it splits into words, names a program, and has no placeholder except `{pubkey}`. A
+ * command without placeholder is valid: `cat` prints a certificate that another program renews. A missing program is
+ * found only when the command runs.
  */
 export function checkCommands(outline: Outline, places: Places): Finding[] {
   return bodies(outline.actors).flatMap(([name, actor]) => checkActor(name, actor, places));
@@ -27,12 +27,12 @@ function checkActor(
   const path = ['actors', name, 'cert_command'];
   if (command === undefined) {
     if (cert_timeout === undefined) return [];
-    const message = 'does nothing without cert_command; expected both or none';
+    const message = 'has no effect without cert_command; expected both or none';
     return [{ path: ['actors', name, 'cert_timeout'], message, at: 'key' }];
   }
   const findings: Finding[] = [];
   if (key === 'agent') {
-    const message = 'does not go with key: agent; expected a private key file, or the certificate in the agent';
+    const message = 'cannot be used with key: agent; expected a private key file, or the certificate in the agent';
     findings.push({ path, message, at: 'key' });
   }
   if (Array.isArray(command)) {
@@ -47,7 +47,7 @@ function checkActor(
     ];
   }
   if (typeof command !== 'string') return findings;
-  // Where the home is makes no difference to what is wrong with it.
+  // The home directory does not affect the faults.
   const words = splitCommand(command, '~');
   if ('fault' in words) findings.push({ path, message: words.fault, at: 'value' });
   else if (words[0] === '') findings.push({ path, message: EMPTY, at: 'value' });
@@ -55,7 +55,7 @@ function checkActor(
   return [...findings, ...checkPlaceholders(command, path), ...credentials];
 }
 
-/** A file that systemd hands over has another path in each unit: in a command it is named as everywhere else. */
+/** A credential file of systemd has another path in each unit, so commands also write credential:NAME. */
 function checkCredential(word: unknown, path: Finding['path'], places: Places): Finding[] {
   if (typeof word !== 'string' || !namesCredential(word)) return [];
   const resolved = resolvePath(word, places);

@@ -3,7 +3,7 @@ import { absolutePath, type Places, resolvePath } from '../paths.ts';
 import type { ConfigPath, Finding } from '../problem.ts';
 import { LONGEST_SOCKET_PATH } from '../schema/scalars.ts';
 
-/** Every path can be made absolute. Whether a file is there and may be read is found out by those who use it. */
+/** Checks that every path can be made absolute. The users of a file report a missing or unreadable file. */
 export function checkFiles(outline: Outline, places: Places): Finding[] {
   const written: [ConfigPath, string | undefined][] = [
     [['control', 'socket'], outline.control?.socket],
@@ -30,13 +30,13 @@ export function checkFiles(outline: Outline, places: Places): Finding[] {
   ];
 }
 
-/** It can be bound by way of its directory whatever its length, but connect(2) takes no more. */
+/** The daemon can bind a longer path through its directory, but connect(2) cannot use a longer path. */
 function checkSocket({ control }: Outline, places: Places): Finding[] {
   const socket = absolutePath(control?.socket, places);
   if (socket === undefined) return [];
   const length = Buffer.byteLength(socket);
   if (length <= LONGEST_SOCKET_PATH) return [];
-  const message = `${socket} is ${length} bytes long; expected at most ${LONGEST_SOCKET_PATH}, as unix(7) has it`;
+  const message = `${socket} is ${length} bytes long; expected at most ${LONGEST_SOCKET_PATH} (unix(7))`;
   return [{ path: ['control', 'socket'], message, at: 'value' }];
 }
 
@@ -45,7 +45,7 @@ function checkAgent(name: string, actor: OutlineActor): Finding[] {
   return [
     {
       path: ['actors', name, 'passphrase_file'],
-      message: 'does not go with key: agent, which holds its keys decrypted; expected one of the two',
+      message: 'cannot be used with key: agent, which keeps its keys decrypted; expected one of the two',
       at: 'key',
     },
   ];

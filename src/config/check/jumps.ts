@@ -1,30 +1,30 @@
 import { bodies, type Outline, type OutlineHost } from '../outline.ts';
 import type { Finding } from '../problem.ts';
 
-/** That ways over jump hosts end, and that one can log in at each hop. Dangling names are reported by check/names.ts. */
+/** Checks that jump hosts form no cycle, and that each hop has a user. check/names.ts reports unknown names. */
 export function checkJumps(outline: Outline): Finding[] {
   return [...checkCycles(outline), ...checkUsers(outline)];
 }
 
-/** Each cycle once, at its first host in the file. */
+/** Reports each cycle once, at its first host in the file. */
 function checkCycles(outline: Outline): Finding[] {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return bodies(outline.hosts).flatMap(([name]): Finding[] => {
     const chain = chainFrom(outline, name);
     const again = chain.at(-1);
-    if (again !== name || chain.length <= 2 || told.has(name)) return [];
-    for (const member of chain) told.add(member);
+    if (again !== name || chain.length <= 2 || reported.has(name)) return [];
+    for (const member of chain) reported.add(member);
     return [
       {
         path: ['hosts', name, 'jump'],
-        message: `the jump hosts go round in a circle: ${chain.join(' -> ')}; expected a way that ends at a host without jump`,
+        message: `the jump hosts form a cycle: ${chain.join(' -> ')}; expected a chain that ends at a host without jump`,
         at: 'value',
       },
     ];
   });
 }
 
-/** A host and those it is reached through, up to the first one that comes a second time. */
+/** A host and its jump hosts, up to the first repeated host. */
 function chainFrom(outline: Outline, name: string): string[] {
   const chain = [name];
   for (let next = jumpHost(outline, name); next !== undefined; next = jumpHost(outline, next)) {
@@ -35,7 +35,7 @@ function chainFrom(outline: Outline, name: string): string[] {
   return chain;
 }
 
-/** One mistake for each host, however many jump through it; not where a tunnel goes there, which is reported already. */
+/** Reports each host once. A host that a tunnel uses is already reported by check/names.ts. */
 function checkUsers(outline: Outline): Finding[] {
   const wanted = new Set(bodies(outline.tunnels).map(([, { host }]) => host));
   return bodies(outline.hosts).flatMap(([name]): Finding[] => {
@@ -53,7 +53,7 @@ function checkUsers(outline: Outline): Finding[] {
     return [
       {
         path: ['hosts', through, 'user'],
-        message: `missing; expected a user to log in as, since host ${name} is reached through this one`,
+        message: `missing; expected a login user, because host ${name} jumps through this host`,
         at: 'key',
       },
     ];

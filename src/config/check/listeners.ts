@@ -6,20 +6,22 @@ import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
 interface Listener {
   readonly path: ConfigPath;
   readonly address: Address;
-  /** Which machine it binds on: undefined for this node, else the name of a host. */
+  /** The machine of the listener: undefined for this node, else the name of a host. */
   readonly machine: string | undefined;
 }
 
 const DEFAULT_ENDPOINT = '127.0.0.1:9780';
 
-/** The endpoint stays on loopback unless told otherwise, and no two listeners of a machine want the same address. */
+/**
+ * Checks that the endpoint is on loopback unless allow_remote is set, and that all listeners have different addresses.
+ */
 export function checkListeners(outline: Outline): Finding[] {
   const listeners = listenersOf(outline);
   const collisions = listeners.flatMap((listener, index): Finding[] => {
     const earlier = listeners.slice(0, index).find((other) => collide(listener, other));
     if (earlier === undefined) return [];
-    const taken = `${formatAddress(listener.address)} collides with ${formatPath(earlier.path)} (${formatAddress(earlier.address)})`;
-    return [{ path: listener.path, message: `${taken}; expected an address of its own`, at: 'value' }];
+    const taken = `${formatAddress(listener.address)} conflicts with ${formatPath(earlier.path)} (${formatAddress(earlier.address)})`;
+    return [{ path: listener.path, message: `${taken}; expected another address`, at: 'value' }];
   });
   return [...checkEndpoint(outline), ...collisions];
 }
@@ -30,7 +32,7 @@ function checkEndpoint({ endpoint }: Outline): Finding[] {
   return [
     {
       path: ['endpoint', 'listen'],
-      message: `${address.host} can be reached from other machines; expected a loopback address such as 127.0.0.1, or allow_remote: true beside it`,
+      message: `${address.host} is reachable from other machines; expected a loopback address such as 127.0.0.1, or allow_remote: true`,
       at: 'value',
     },
   ];
@@ -58,10 +60,10 @@ function collide(a: Listener, b: Listener): boolean {
   return a.address.port === b.address.port && overlap(a.address.host.toLowerCase(), b.address.host.toLowerCase());
 }
 
-/** Whether one address covers the other. `::` takes IPv4 as well (dual stack), `localhost` is either loopback. */
+/** Whether one address covers the other. `::` includes IPv4 (dual stack); `localhost` is either loopback address. */
 function overlap(a: string, b: string): boolean {
   if (a === b || isAny(a) || isAny(b)) {
-    // Only two different families keep apart: 0.0.0.0 leaves the IPv6 addresses free.
+    // 0.0.0.0 does not cover IPv6 addresses.
     return !((a === '0.0.0.0' && isPlainV6(b)) || (b === '0.0.0.0' && isPlainV6(a)));
   }
   const [name, other] = a === 'localhost' ? [a, b] : [b, a];

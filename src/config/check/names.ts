@@ -6,7 +6,7 @@ import { NAME_EXPECTED, NAME_PATTERN } from '../schema/scalars.ts';
 
 const SECTIONS = ['hosts', 'actors', 'tunnels'] as const;
 
-/** Names are well-formed, and what refers to a name refers to one that is there. */
+/** Checks that names are well-formed, and that every reference names an existing entry. */
 export function checkNames(outline: Outline): Finding[] {
   const malformed = SECTIONS.flatMap((section) =>
     Object.keys(outline[section] ?? {})
@@ -28,7 +28,7 @@ export function checkNames(outline: Outline): Finding[] {
   ];
 }
 
-/** `wanted`: hosts whose user was asked for already, which is one mistake however many tunnels go there. */
+/** `wanted`: hosts whose missing user is already reported. Each host is reported once. */
 function checkTunnel(outline: Outline, name: string, tunnel: OutlineTunnel, wanted: Set<string>): Finding[] {
   const at = (field: string) => ['tunnels', name, field];
   const findings = [
@@ -40,7 +40,7 @@ function checkTunnel(outline: Outline, name: string, tunnel: OutlineTunnel, want
     wanted.add(tunnel.host);
     findings.push({
       path: ['hosts', tunnel.host, 'user'],
-      message: `missing; expected a user to log in as, since tunnel ${name} goes to this host`,
+      message: `missing; expected a login user, because tunnel ${name} uses this host`,
       at: 'key',
     });
   }
@@ -62,10 +62,10 @@ function dangling(
   section: Record<string, unknown> | undefined,
   kind: 'host' | 'actor',
 ): Finding[] {
-  // A section that is missing or no mapping is a mistake of its own: then every name would dangle.
+  // A missing or malformed section is reported by the schema. Otherwise every reference would be reported too.
   if (name === undefined || section === undefined || Object.hasOwn(section, name)) return [];
   const known = Object.keys(section);
-  const expected = known.length === 0 ? `a name under ${kind}s, where there is none yet` : oneOf(known.slice(0, 12));
+  const expected = known.length === 0 ? `a name under ${kind}s, which is empty` : oneOf(known.slice(0, 12));
   return [
     {
       path,

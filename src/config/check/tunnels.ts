@@ -4,7 +4,7 @@ import { bodies, type Outline, type OutlineProbe, type OutlineTunnel } from '../
 import type { ConfigPath, Finding } from '../problem.ts';
 import { PROBE_KINDS } from '../schema/probe.ts';
 
-/** What fits a tunnel's direction, and that each probe is one probe. */
+/** Checks that the keys fit the direction of the tunnel, and that each probe has exactly one kind. */
 export function checkTunnels(outline: Outline): Finding[] {
   return bodies(outline.tunnels).flatMap(([name, tunnel]) => [
     ...checkDirection(['tunnels', name], tunnel),
@@ -23,16 +23,16 @@ function checkDirection(
   const report = (field: string, message: string) => findings.push({ path: [...path, field], message, at: 'key' });
   if (!isDynamic && target === undefined)
     report('target', `missing; expected host:port or unix:/path for ${direction}`);
-  if (!isDynamic && allow !== undefined) report('allow', `does not go with direction ${direction}; expected target`);
-  if (isDynamic && target !== undefined) report('target', 'does not go with direction dynamic; expected allow');
+  if (!isDynamic && allow !== undefined) report('allow', `cannot be used with direction ${direction}; expected target`);
+  if (isDynamic && target !== undefined) report('target', 'cannot be used with direction dynamic; expected allow');
   if (isDynamic && allow === undefined)
     report('allow', 'missing; expected a list of destinations for direction dynamic');
   if (isDynamic && probe !== undefined)
-    report('probe', 'does not go with direction dynamic, which has no target of its own to check; expected none');
+    report('probe', 'cannot be used with direction dynamic, which has no fixed target to check; expected no probe');
   if (direction === 'remote' && while_down !== undefined)
-    report('while_down', 'does not go with direction remote: while the link is down, nothing listens on the host');
+    report('while_down', 'cannot be used with direction remote: while the link is down, nothing listens on the host');
   if (direction !== 'local' && drain?.successor !== undefined) {
-    const message = `does not go with direction ${direction}: only the port of a local tunnel can be handed to another`;
+    const message = `cannot be used with direction ${direction}: only a local tunnel can hand its port to a successor`;
     findings.push({ path: [...path, 'drain', 'successor'], message, at: 'key' });
   }
   return findings;

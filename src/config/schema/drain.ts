@@ -5,21 +5,21 @@ import { address, duration, mapping, text } from './scalars.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The way of a tunnel out of service. */
+/** How a tunnel goes out of service. */
 export const drain = mapping({
-  step: text('a step id such as "2.4"').describe('Step of the plan that retires this tunnel, quoted: "2.4".'),
+  step: text('a step id such as "2.4"').describe('The plan step that retires this tunnel, in quotes: "2.4".'),
   quiet_for: duration(1_000, 365 * DAY_MS)
     .prefault('24h')
-    .describe('How long nobody may have used the tunnel before it can be retired. Default 24h.'),
-  rollback: text('the command or the words of the way back', 1_000)
+    .describe('Time without use before the tunnel can be retired. Default 24h.'),
+  rollback: text('the rollback procedure, as a command or as text', 1_000)
     .optional()
-    .describe('The way back, written down: a tunnel without one is never retirable.'),
+    .describe('The rollback procedure, as a command or as text. A tunnel without one is never retirable.'),
   successor: mapping({
-    target: address.describe('Where the service is now: host:port or unix:/path on this node.'),
-    probe: probe.describe('Check of the successor, written like the probe of a tunnel.'),
+    target: address.describe('Address of the successor: host:port or unix:/path, seen from this node.'),
+    probe: probe.describe('Check of the successor, with the keys of a tunnel probe.'),
     healthy_for: duration(1_000, 365 * DAY_MS)
       .prefault('1h')
-      .describe('How long its probe must have passed without a break. Default 1h.'),
+      .describe('How long the probe must pass without a failure. Default 1h.'),
     compare: z
       .array(
         mapping({
@@ -34,14 +34,14 @@ export const drain = mapping({
         { error: wants('a list of { path, fields }') },
       )
       .default([])
-      .describe('What must be equal on both sides before a cut-over. Default: nothing.'),
+      .describe('Answers that must be equal on both sides before a cut-over. Default: none.'),
     hold: duration(100, 300_000)
       .prefault('5s')
       .describe('Longest pause of new connections during the switch. Default 5s.'),
     verify_for: duration(1_000, DAY_MS)
       .prefault('30s')
-      .describe('Afterwards: a failing probe in this time rolls back by itself. Default 30s.'),
+      .describe('Time after the switch in which a failing probe rolls back automatically. Default 30s.'),
   })
     .optional()
-    .describe('The place that serves the local port once the tunnel is gone.'),
+    .describe('The service for the local port after the tunnel is retired.'),
 });

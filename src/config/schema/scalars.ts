@@ -1,23 +1,24 @@
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { type Address, parseAddress, type TcpAddress } from '../../base/net/address.ts';
+import { isBlank } from '../../base/text/blank.ts';
 import type { JsonValue } from '../config.ts';
 import { DURATION_EXPECTED, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.ts';
 import { describeValue, oneOf, wants } from '../expectation.ts';
 
-/** Names of hosts, actors and tunnels: they become metric labels, URL segments and unit names. */
+/** Names of hosts, actors and tunnels, which also are metric labels, URL segments and unit names. */
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 export const NAME_EXPECTED =
-  'a name of a-z, 0-9, ".", "_" and "-", at most 63 long, that begins with a letter or a digit';
+  'a name of at most 63 characters (a-z, 0-9, ".", "_", "-") that starts with a letter or a digit';
 
-// What a host name or a bare address may consist of; whether the digits make an address is asked of node:net.
+// Characters of a host name or an address; node:net checks the address itself.
 const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
-/** What an address looks like, before its port and its path are judged. */
+/** The form of an address; port and path are checked later. */
 export const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
 
-/** In bytes: what sun_path of a Unix socket holds on Linux, without its final NUL (unix(7)). */
+/** Longest sun_path of a Unix socket on Linux without the final NUL, in bytes (unix(7)). */
 export const LONGEST_SOCKET_PATH = 107;
 
 /** A mapping with exactly these keys. */
@@ -28,22 +29,27 @@ export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
-/** A mapping from names to `value`; the names are checked by check/names.ts, so that a bad one hides no other mistake. */
+/** A mapping from names to `value`. check/names.ts checks the names, so that a bad name hides no other mistake. */
 export function named<Value extends z.ZodType>(value: Value) {
   return z
     .record(z.string(), value, { error: wants('a mapping from names to settings') })
     .meta({ propertyNames: { pattern: NAME_PATTERN.source } });
 }
 
-/** Text of one line. */
+/** Text of one line, with something in it that a person can see. */
 export function text(expected: string, longest = 255) {
-  // The YAML of a step id 2.10 is the number 2.1: only quotes keep what was written.
+  return line(expected, longest).refine((written) => !isBlank(written), { error: wants(expected) });
+}
+
+/** As {@link text}, but it may be blank. */
+export function line(expected: string, longest = 255) {
+  // YAML reads the step id 2.10 as the number 2.1, so quotes are needed.
   const error = (issue: { readonly input?: unknown }) =>
     wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);
   return (
     z
       .string({ error })
-      // JSON Schema knows no flags: what needs one is asked beside the pattern.
+      // A pattern in JSON Schema has no flags, so checks that need a flag are separate.
       .regex(/^.+$/, { error })
       .refine(hasNoControls, { error })
       .max(longest, { error })
@@ -63,7 +69,7 @@ export function word<const Words extends readonly [string, ...string[]]>(words: 
   return z.enum(words, { error: wants(oneOf(words)) });
 }
 
-/** Written with its unit, read as milliseconds. */
+/** A duration with a unit, read as milliseconds. */
 export function duration(minMs: number, maxMs: number) {
   const expected = `${DURATION_EXPECTED}, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
   return z
@@ -77,7 +83,7 @@ export function duration(minMs: number, maxMs: number) {
     });
 }
 
-/** A path as written: made absolute by paths.ts. */
+/** A path as written; paths.ts makes it absolute. */
 export const path = text('a path: absolute, ~/…, relative to this file, or credential:NAME', 4_096);
 
 export const hostName = text('a host name or an IP address, without user and port')
@@ -103,10 +109,10 @@ export const address = addressText(ADDRESS_EXPECTED).transform((written, context
   return z.NEVER;
 });
 
-/** Any value that JSON can carry. */
+/** Any JSON value. */
 export const json = z.unknown().transform((value, context): JsonValue => {
   if (isJson(value)) return value;
-  context.addIssue({ code: 'custom', message: `${describeValue(value)}; expected a value that JSON can carry` });
+  context.addIssue({ code: 'custom', message: `${describeValue(value)}; expected a JSON value` });
   return z.NEVER;
 });
 
@@ -124,7 +130,7 @@ function hasNoControls(text: string): boolean {
   return !/\p{Cc}/u.test(text);
 }
 
-/** Rules out what only looks like an address (300.1.2.3, 1:2), which a resolver would be asked in vain for. */
+/** Rejects text that only looks like an address (300.1.2.3, 1:2), which no resolver can resolve. */
 function isPlausibleHost(host: string): boolean {
   if (host.includes(':')) return isIPv6(host);
   return /^[\d.]+$/.test(host) ? isIP(host) === 4 : !host.includes('%');

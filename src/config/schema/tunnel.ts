@@ -5,7 +5,7 @@ import { drain } from './drain.ts';
 import { probe } from './probe.ts';
 import { address, duration, flag, mapping, text, wholeNumber, word } from './scalars.ts';
 
-/** One destination that clients of a dynamic tunnel may ask for. The pattern is only for editors. */
+/** One destination that clients of a dynamic tunnel may request. The pattern is only for editors. */
 const allowRule = z
   .string({ error: wants(RULE_EXPECTED) })
   .meta({ pattern: RULE_PATTERN.source })
@@ -21,29 +21,31 @@ const allowRule = z
 
 /** One named forward over a link. */
 export const tunnel = mapping({
-  host: text('the name of a host', 63).describe('The host it goes to: one of hosts.'),
-  actor: text('the name of an actor', 63).describe('The identity it uses: one of actors.'),
+  host: text('the name of a host', 63).describe('The SSH host of the tunnel: a name under hosts.'),
+  actor: text('the name of an actor', 63).describe('The SSH identity of the tunnel: a name under actors.'),
   direction: word(['local', 'remote', 'dynamic'])
     .prefault('local')
     .describe('local (listens here), remote (listens on the host) or dynamic (SOCKS5, listens here). Default local.'),
   listen: address.describe(
-    'Where it listens: host:port or unix:/path; local and dynamic on this node, remote on the host.',
+    'Listen address: host:port or unix:/path. On this node for local and dynamic, on the host for remote.',
   ),
   target: address
     .optional()
-    .describe('Where connections go: local reached from the host, remote reached from here. Not for dynamic.'),
+    .describe(
+      'Target address of the connections. Seen from the host for local, from this node for remote. Not for dynamic.',
+    ),
   allow: z
     .array(allowRule, { error: wants('a list of destinations') })
     .min(1, { error: wants('at least one destination') })
     .optional()
     .describe(
-      'Only for dynamic: the destinations that clients may ask for. Hosts are an address, a network (10.43.0.0/16, ' +
-        '[fd00::/8]), a name, *.name (whatever is below it) or * (every name); ports are 443, 80-90 or *.',
+      'Only for dynamic: the destinations that clients may request. Host: an address, a network (10.43.0.0/16, ' +
+        '[fd00::/8]), a name, *.name (all names below) or * (every name). Port: 443, 80-90 or *.',
     ),
   production: flag
     .prefault(false)
     .describe(
-      'Whether production depends on it: the state of the node is that of its worst production tunnel. Default false.',
+      'Whether production depends on the tunnel. The worst production tunnel sets the state of the node. Default false.',
     ),
   note: text('text of one line', 1_000).optional().describe('Free text, shown in status.'),
   while_down: z
@@ -53,21 +55,21 @@ export const tunnel = mapping({
         mapping({
           hold: duration(100, 600_000)
             .prefault('10s')
-            .describe('How long a new connection waits for the link, then it is reset. Default 10s.'),
+            .describe('How long a new connection waits for the link before the daemon resets it. Default 10s.'),
           limit: wholeNumber(1, 65_535)
             .prefault(256)
-            .describe('Most connections that wait at a time; further ones are reset at once. Default 256.'),
+            .describe('Maximum number of waiting connections; further ones are reset at once. Default 256.'),
         }),
       ],
       { error: wants('refuse, or a mapping { hold, limit }') },
     )
     .prefault({})
     .describe(
-      'What new connections meet while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
+      'Treatment of new connections while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
     ),
   max_connections: wholeNumber(1, 65_535)
     .prefault(1_024)
-    .describe('Most connections open at a time; further ones are reset. Default 1024.'),
+    .describe('Maximum number of open connections; further ones are reset. Default 1024.'),
   probe: probe.optional().describe('Check of the real target through the tunnel. Default: none.'),
-  drain: drain.optional().describe('How the tunnel goes out of service. Default: it stays.'),
+  drain: drain.optional().describe('How the tunnel goes out of service. Default: the tunnel stays.'),
 });

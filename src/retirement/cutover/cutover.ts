@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
+import { sleep } from '../../base/async/sleep.ts';
 import { messageOf } from '../../base/errors.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
@@ -46,12 +48,16 @@ export class Cutover {
   readonly #asking = new DirectSource('probe');
   readonly #journal: Journal;
   #successor: SuccessorConfig | undefined;
+  /** Where new connections go once committed. Of a retired tunnel it outlives the configuration of the successor. */
+  #target: Address | undefined;
+  /** Checks another successor of a retired tunnel. */
+  #adopting = new AbortController();
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
 
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
     this.#deps = deps;
-    const subject = () => ({ successor: targetOf(this.#successor), route: this.route });
+    const subject = () => ({ successor: this.#target ? formatAddress(this.#target) : null, route: this.route });
     this.#journal = new Journal(tunnel, subject, deps);
   }
 
@@ -73,8 +79,10 @@ export class Cutover {
    */
   async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
+    this.#target = successor?.target;
     const kept = await this.#journal.read(retired);
     if (kept === undefined) return;
+    if (retired) this.#target = parseAddress(this.#journal.keptSuccessor ?? '') ?? this.#target;
     this.#settle();
     this.#journal.resumed(kept);
   }
@@ -83,6 +91,7 @@ export class Cutover {
   start(task: CutoverTask, progress: Progress): Promise<Outcome> {
     const stop = new AbortController();
     this.#successor = task.successor;
+    this.#target = task.successor.target;
     const done = this.#run(task, progress, stop.signal).finally(() => {
       this.#running = undefined;
     });
@@ -107,13 +116,68 @@ export class Cutover {
   }
 
   /** Applies a new configuration that does not affect a cut-over in progress. */
-  reconfigure(successor: SuccessorConfig | undefined): void {
+  reconfigure(successor: SuccessorConfig | undefined, retired = false): void {
+    this.#adopting.abort();
     this.#successor = successor;
+    if (retired && this.position.phase === 'committed') return;
+    this.#target = successor?.target;
     if (!this.running && this.route === 'successor') this.#settle();
+  }
+
+  /**
+   * Moves the port of a retired tunnel to a changed successor. The port keeps its old successor until the check accepts the
+   * new one. Never rejects; settles when the check is over.
+   *
+   * @param check returns why the successor is refused, in one sentence; undefined if it is accepted
+   */
+  async adopt(check: (successor: SuccessorConfig, signal: AbortSignal) => Promise<string | undefined>): Promise<void> {
+    const successor = this.#successor;
+    if (!successor || !this.isElsewhere) return;
+    this.#adopting = new AbortController();
+    const { signal } = this.#adopting;
+    const { log } = this.#deps;
+    const where = formatAddress(successor.target);
+    let logged = '';
+    while (!signal.aborted) {
+      const against = await check(successor, signal).catch(messageOf);
+      if (signal.aborted) return;
+      if (against === undefined) {
+        this.#target = successor.target;
+        this.#settle();
+        log.info({ event: 'cutover.successor_changed', successor: where }, `the local port now leads to ${where}`);
+        return this.#journal.keepSubject();
+      }
+      if (against !== logged)
+        log.warn(
+          { event: 'cutover.successor_refused', successor: where },
+          `the local port keeps its old successor: ${against}`,
+        );
+      logged = against;
+      await sleep(successor.probe.everyMs, signal).catch(() => {});
+    }
+  }
+
+  /** Whether the port leads to a successor that is not the configured one. */
+  get isElsewhere(): boolean {
+    return this.position.phase === 'committed' && !isDeepStrictEqual(this.#target, this.#successor?.target);
+  }
+
+  /** Call when the tunnel is back in service: a port with an unconfigured successor rolls back. Never rejects. */
+  async backInService(): Promise<void> {
+    this.#adopting.abort();
+    if (!this.isElsewhere) return;
+    await this.#fallBack('the configuration no longer has the successor of the local port', () => {});
+    this.#target = this.#successor?.target;
+  }
+
+  /** Stops checking a changed successor. */
+  stop(): void {
+    this.#adopting.abort();
   }
 
   /** Removes the saved state of a tunnel that left the configuration. */
   async forget(): Promise<void> {
+    this.#adopting.abort();
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
@@ -129,13 +193,13 @@ export class Cutover {
 
   /** Null without a successor. */
   status(): OwnCutoverStatus | null {
-    if (!this.#successor) return null;
+    if (!this.#target) return null;
     const { phase, since, reason } = this.position;
     return {
       phase,
       since,
       reason,
-      successor: formatAddress(this.#successor.target),
+      successor: formatAddress(this.#target),
       usage: this.#usage.status(),
     };
   }
@@ -147,7 +211,7 @@ export class Cutover {
   }
 
   #detour(terms: DetourTerms): Detour | undefined {
-    const target = this.#successor?.target;
+    const target = this.#target;
     return target && { ...terms, source: this.#direct, target, usage: this.#usage };
   }
 
@@ -225,8 +289,4 @@ function staysOn(connections: number): string {
   return connections === 1
     ? '1 open connection stays on the tunnel until it ends'
     : `${connections} open connections stay on the tunnel until they end`;
-}
-
-function targetOf(successor: SuccessorConfig | undefined): string | null {
-  return successor ? formatAddress(successor.target) : null;
 }

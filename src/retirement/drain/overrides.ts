@@ -1,3 +1,4 @@
+import { isBlank } from '../../base/text/blank.ts';
 import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-codes.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
@@ -9,14 +10,16 @@ export interface Override {
 }
 
 /**
- * Blockers that a person may override. A cut-over in progress is excluded: it ends by itself, and its tunnel must stay until
- * then. Unknowns are excluded: nobody can vouch for what the daemon has not seen.
+ * Blockers that a person may override. The route of the local port is excluded: clients would lose the port although a
+ * successor exists. Unknowns are excluded: nobody can vouch for what the daemon has not seen.
  */
-const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress');
+const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
+  (code) => code !== 'cutover_in_progress' && code !== 'not_cut_over',
+);
 
 /** The first mistake in the overrides, in one sentence; undefined if there is none. Pure. */
 export function overrideFault(overrides: readonly Override[]): string | undefined {
-  const unfounded = overrides.find(({ reason }) => reason.trim() === '');
+  const unfounded = overrides.find(({ reason }) => isBlank(reason));
   if (unfounded) return `the override of ${unfounded.code} has no reason`;
   const codes = overrides.map(({ code }) => code);
   const twice = codes.find((code, index) => codes.indexOf(code) !== index);

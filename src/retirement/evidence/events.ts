@@ -10,6 +10,8 @@ const time = z.iso.datetime();
 const pulseRecord = z.object({
   state: z.enum(TUNNEL_STATES),
   serving: z.boolean(),
+  /** Whether the listen address was bound; absent in lines of earlier versions. */
+  listening: z.boolean().optional(),
   open: z.int().min(0),
   opened_total: z.int().min(0),
   last_activity_at: time.nullable(),
@@ -26,13 +28,22 @@ export interface TunnelPulse extends Pulse {
 export function pulseRecordOf({
   state,
   serving,
+  listening,
   open,
   openedTotal,
   lastActivityAt,
   successor,
 }: TunnelPulse): PulseRecord {
   const last_activity_at = lastActivityAt?.toISOString() ?? null;
-  return { state, serving, open, opened_total: openedTotal, last_activity_at, ...(successor && { successor }) };
+  return {
+    state,
+    serving,
+    listening,
+    open,
+    opened_total: openedTotal,
+    last_activity_at,
+    ...(successor && { successor }),
+  };
 }
 
 /** `unknown`: the look failed, so absence is not proven. */
@@ -79,6 +90,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
     from: z.enum(TUNNEL_STATES).nullable(),
     to: z.enum(TUNNEL_STATES),
     serving: z.boolean(),
+    listening: z.boolean().optional(),
     reason: z.string().nullable(),
     code: z.string().nullable(),
   }),
@@ -86,6 +98,8 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** The checks of the successor start to pass or to fail, or end with the daemon. */
   successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
+  /** The listener, target or host of the tunnel changed: earlier events do not count for the new one. */
+  z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
   /** The tunnel left the configuration; no more events follow. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
   z.object({ event: z.literal('host.reachable'), ...sighting }),

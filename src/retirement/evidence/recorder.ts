@@ -97,7 +97,7 @@ export class Recorder {
    * The history of a tunnel over all runs. Undefined until the log is open: the current run alone proves nothing.
    */
   historyOf(tunnel: string): TunnelHistory | undefined {
-    return this.#log && this.#history.of(tunnel);
+    return this.#log && this.#history.of(tunnel, { wall: Date.now(), uptimeMs: this.#uptimeMs });
   }
 
   /**

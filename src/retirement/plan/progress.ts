@@ -66,9 +66,18 @@ export function closedGates({ gates }: Pick<Plan, 'gates'>, stepId: string): Gat
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.includes(stepId));
 }
 
-/** The unapproved gates on a step and on all earlier steps of its wave. */
-export function closedGatesOnTheWay({ gates }: Pick<Plan, 'gates'>, { wave, step }: Place): Gate[] {
-  const way = new Set(wave.steps.slice(0, wave.steps.indexOf(step) + 1).map(({ id }) => id));
+/**
+ * The unapproved gates on a step, on earlier steps of its wave, and on done steps of earlier waves. A step done past its gate
+ * proves nothing.
+ */
+export function closedGatesOnTheWay(plan: Gated, { wave, step }: Place): Gate[] {
+  const { gates, waves } = plan;
+  const before = requiredBefore(plan, wave.id);
+  const doneBefore = waves
+    .filter(({ id }) => id !== wave.id && before.has(id))
+    .flatMap(({ steps }) => steps.filter(({ done }) => done !== undefined));
+  const ownWave = wave.steps.slice(0, wave.steps.indexOf(step) + 1);
+  const way = new Set([...ownWave, ...doneBefore].map(({ id }) => id));
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.some((id) => way.has(id)));
 }
 

@@ -1,6 +1,6 @@
 import { messageOf, TunnelError } from '../../base/errors.ts';
 
-/** How an error stands in a log line. */
+/** The fields of an error in a log line. */
 export interface ErrorFields {
   readonly code: string;
   readonly message: string;
@@ -13,14 +13,14 @@ export interface ErrorFields {
 const MAX_CAUSES = 5;
 
 /**
- * A failure of the family is expected: its code, message and hint say everything, and a stack would only bury them. A
- * foreign error, or `internal`, is a bug: it keeps the stack of where it was born.
+ * A TunnelError is expected: code, message and hint say everything, so the stack is left out. A foreign error, or
+ * `internal`, is a bug and keeps its original stack.
  */
 export function errorFields(error: unknown): ErrorFields {
   const code = error instanceof TunnelError ? error.code : foreignCode(error);
   const causes = causeMessages(error);
   const expected = error instanceof TunnelError && error.code !== 'internal';
-  const stack = expected ? undefined : birthStack(error);
+  const stack = expected ? undefined : originalStack(error);
   return {
     code,
     message: messageOf(error),
@@ -52,8 +52,8 @@ function causeMessages(error: unknown): string[] {
     .filter((message) => message !== own);
 }
 
-/** `TunnelError.from` wraps a bug: the stack that helps is that of the innermost cause. */
-function birthStack(error: unknown): string | undefined {
+/** `TunnelError.from` wraps a bug, so the useful stack is the one of the innermost cause. */
+function originalStack(error: unknown): string | undefined {
   const innermost = [error, ...chain(error)].findLast((link) => link instanceof Error);
   return innermost instanceof Error ? innermost.stack : undefined;
 }

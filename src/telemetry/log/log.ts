@@ -4,21 +4,21 @@ import { errorFields } from './error-fields.ts';
 import { shorten } from './shorten.ts';
 import { isJournal, type LineSink, StderrSink } from './stderr.ts';
 
-/** The fields of a line. `event` is stable and what alerts match on; everything else may be added freely. */
+/** The fields of a line. `event` is stable, because alerts match on it. Other fields may be added freely. */
 export interface LogFields {
-  /** Subject and what happened to it: `tunnel.state`, `session.lost`. */
+  /** Subject and change: `tunnel.state`, `session.lost`. */
   readonly event: string;
   readonly tunnel?: string | undefined;
   /** `actor@host`. */
   readonly link?: string | undefined;
-  /** Anything thrown: becomes code, message, hint and causes; a stack only for bugs. */
+  /** Anything thrown: logged as code, message, hint and causes, with a stack only for bugs. */
   readonly err?: unknown;
   readonly [field: string]: unknown;
 }
 
 type Write = (fields: LogFields, message: string) => void;
 
-/** Structured log: one line a transition. */
+/** Structured log: one line per transition. */
 export interface Logger {
   readonly trace: Write;
   readonly debug: Write;
@@ -26,25 +26,25 @@ export interface Logger {
   readonly warn: Write;
   readonly error: Write;
   readonly fatal: Write;
-  /** A logger whose lines all carry `fields`. It follows later changes of the level. */
+  /** A logger that adds `fields` to every line. Later changes of the level apply to it. */
   child(fields: Readonly<Record<string, unknown>>): Logger;
 }
 
-/** The daemon's own logger, and the only handle on the level. */
+/** The logger of the daemon, the only one that can change the level. */
 export interface RootLogger extends Logger {
-  /** From now on, for every child too (reload). */
+  /** Changes the level of this logger and all children (reload). */
   setLevel(level: LogLevel): void;
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** Where lines go instead of standard error. */
+  /** The sink that replaces standard error. */
   readonly stream?: LineSink;
-  /** Whether lines carry journald's priority; by default when standard error is the journal and `stream` is not given. */
+  /** Whether lines have a journald priority. Default: yes if standard error is the journal and `stream` is not set. */
   readonly journal?: boolean;
 }
 
-/** Below a pipe's atomic write (4096) and journald's field limit, priority prefix included. */
+/** Below the atomic write of a pipe (4096) and the field limit of journald, including the priority prefix. */
 const MAX_LINE_BYTES = 4_000;
 
 /** syslog(3) priorities, as sd-daemon(3) prefixes. */
@@ -52,7 +52,7 @@ const PRIORITY: Record<Level, number> = { trace: 7, debug: 7, info: 6, warn: 4, 
 
 const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-/** The one place where a logger is made: NDJSON on standard error, with journald priorities where that is the journal. */
+/** Makes the only root logger: NDJSON on standard error, with journald priorities if standard error is the journal. */
 export function createLogger(options: LoggerOptions): RootLogger {
   const sink = options.stream ?? new StderrSink();
   const { JOURNAL_STREAM } = process.env;
@@ -65,14 +65,14 @@ export function createLogger(options: LoggerOptions): RootLogger {
       level: 'trace',
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      // Already done: pino's own would find no Error there any more, and add an empty stack.
+      // errorFields has done this already. The serializer of pino would find no Error and add an empty stack.
       serializers: { err: (fields: unknown) => fields },
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => sink.write(journal ? `<${priority}>${line}` : line) },
   );
 
-  // The threshold is ours, not pino's: a pino child keeps the level it was born with, and a reload must reach them all.
+  // The threshold is ours: a pino child keeps its initial level, but a reload must change the level of all children.
   const at =
     (level: Level, bound: Readonly<Record<string, unknown>>): Write =>
     (fields, message) => {
@@ -99,7 +99,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
   };
 }
 
-/** A log line must never be the reason why the daemon fails: a field that cannot be read costs the fields, not the line. */
+/** A log line must never make the daemon fail. An unreadable field drops the fields, not the line. */
 function lineOf(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { event, msg, err } = fields;
   try {

@@ -1,4 +1,4 @@
-/** What of a string, a list or a nesting is kept, from generous to tight. */
+/** Limits for strings, lists and nesting, from generous to tight. */
 interface Measure {
   readonly text: number;
   readonly items: number;
@@ -13,15 +13,15 @@ const MEASURES: readonly Measure[] = [
   { text: 20, items: 4, depth: 1 },
 ];
 
-/** Left for what the logger itself adds (`time`, `level`), the journald prefix and the newline. */
+/** Reserved for the fields of the logger (`time`, `level`), the journald prefix and the newline. */
 const OVERHEAD_BYTES = 100;
 
-/** C1 controls and reordering characters, which JSON does not escape and a terminal may obey. */
+/** C1 control and reordering characters, which JSON does not escape and a terminal may execute. */
 const UNESCAPED = /[\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
 
 /**
- * The fields of a log line, cut so that the whole line stays within `maxBytes` and is still valid JSON: journald splits
- * long lines and gives the tail another priority, and `journalctl -o json` shows long fields as null.
+ * Cuts the fields of a log line so that the line is at most `maxBytes` long and valid JSON. journald splits longer
+ * lines and gives the tail another priority; `journalctl -o json` shows long fields as null.
  */
 export function shorten(fields: Readonly<Record<string, unknown>>, maxBytes: number): Record<string, unknown> {
   for (const measure of MEASURES) {
@@ -34,7 +34,7 @@ export function shorten(fields: Readonly<Record<string, unknown>>, maxBytes: num
 
 function cutObject(value: object, measure: Measure, depth: number): Record<string, unknown> {
   const entries = Object.entries(value).filter(([, field]) => field !== undefined && typeof field !== 'function');
-  // The outermost fields are named in code, not by input: there are few, and none may vanish.
+  // The outermost fields are named in code, not by input. They are few, and all are kept.
   const kept = depth === 0 ? entries : entries.slice(0, measure.items);
   return Object.fromEntries(kept.map(([key, field]) => [cutText(key, measure.text), cutValue(field, measure, depth)]));
 }

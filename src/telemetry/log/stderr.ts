@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** Where finished log lines go. */
+/** The destination of finished log lines. */
 export interface LineSink {
-  /** One line, with its newline. Never throws, never waits. */
+  /** Writes one line, including its newline. Never throws, never waits. */
   write(line: string): void;
 }
 
@@ -11,13 +11,13 @@ const STDERR = 2;
 const MAX_WAITING_BYTES = 256 * 1024;
 const RETRY_MS = 100;
 
-/** Sockets never used, only kept: collected as garbage they would close standard error. */
+/** Unused sockets, kept because garbage collection would close standard error. */
 const kept = new Set<Socket>();
 
 /**
- * Standard error as a synchronous sink that cannot hurt the daemon. A reader that stalls (a full pipe) makes lines wait
- * in a bounded buffer and then be dropped, with a count; a reader that is gone (EPIPE) loses them. Neither stops the
- * forwarding, which matters more than its log.
+ * Standard error as a synchronous sink that never blocks the daemon. If the reader stalls (a full pipe), lines wait in
+ * a bounded buffer; further lines are dropped and counted. If the reader is gone (EPIPE), lines are lost. Forwarding
+ * goes on in both cases, because forwarding matters more than the log.
  */
 export class StderrSink implements LineSink {
   readonly #fd: number;
@@ -54,7 +54,7 @@ export class StderrSink implements LineSink {
     }
   }
 
-  /** Writes what it can of the oldest line; false when there is nothing to do, or not now. */
+  /** Writes a part of the oldest line; false if nothing is waiting or the reader is not ready. */
   #advance(): boolean {
     const bytes = this.#waiting[0];
     if (bytes === undefined) return false;
@@ -86,10 +86,10 @@ export class StderrSink implements LineSink {
 }
 
 /**
- * A descriptor for the same place that answers EAGAIN instead of blocking. A pipe or a terminal is opened anew, so that
- * the flag does not fall on those who share ours. A socket (journald) cannot be, but libuv sets the flag on whatever a
- * Socket is made of; `process.stderr` will not do, since it may have been made before a child that inherits the
- * descriptor was spawned, which takes the flag off again. A regular file never blocks.
+ * A descriptor for the same file that returns EAGAIN instead of blocking. A pipe or a terminal is opened again, so that
+ * other processes with our descriptor do not get the flag. A socket (journald) cannot be opened again, but libuv sets
+ * the flag for a new Socket. `process.stderr` does not work: the spawn of a child that inherits the descriptor removes
+ * the flag. A regular file never blocks.
  */
 function nonBlocking(fd: number): number {
   const kind = fstatSync(fd);
@@ -100,19 +100,19 @@ function nonBlocking(fd: number): number {
     if (same.dev === kind.dev && same.ino === kind.ino) return opened;
     closeSync(opened);
   } catch {
-    // Not permitted, or a socket: below.
+    // Not permitted, or a socket: see below.
   }
   try {
     kept.add(new Socket({ fd, readable: false, writable: true }).on('error', () => {}));
   } catch {
-    // Something that libuv has no handle for: then it blocks if it must.
+    // libuv has no handle for this kind of file: writes may block.
   }
   return fd;
 }
 
 /**
- * Whether standard error is the journal: `$JOURNAL_STREAM` holds device and inode of the stream that systemd connected.
- * The variable alone proves nothing, since children inherit it (systemd.exec(5)).
+ * Whether standard error is the journal: `$JOURNAL_STREAM` has device and inode of the stream that systemd connected.
+ * The variable alone proves nothing, because children inherit it (systemd.exec(5)).
  */
 export function isJournal(journalStream: string | undefined, fd = STDERR): boolean {
   if (journalStream === undefined) return false;

@@ -15,7 +15,7 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A metric that is read off the snapshot: nothing else keeps its value, so it cannot disagree with `/status`. */
+/** A metric computed from the snapshot. No other value is stored, so the metric always agrees with `/status`. */
 export interface Family {
   /** Without the prefix `fleet_mesh_`. */
   readonly name: string;
@@ -25,11 +25,11 @@ export interface Family {
   readonly samples: (status: Status) => readonly Sample[];
 }
 
-/** The names of SPEC section 5 that a snapshot answers. */
+/** The metrics of SPEC section 5 that a snapshot provides. */
 export const FAMILIES: readonly Family[] = [
   {
     name: 'build_info',
-    help: 'What runs here; always 1.',
+    help: 'Version and node of the daemon; always 1.',
     type: 'gauge',
     labels: ['version', 'node'],
     samples: ({ version, node }) => [{ labels: { version, node }, value: 1 }],
@@ -37,7 +37,7 @@ export const FAMILIES: readonly Family[] = [
   tunnels('tunnel_up', 'Whether the tunnel is proven to work (1) or not (0).', (tunnel) => flag(tunnel.state === 'up')),
   {
     name: 'tunnel_state',
-    help: 'State of the tunnel: exactly one of its series is 1.',
+    help: 'State of the tunnel: exactly one series per tunnel is 1.',
     type: 'gauge',
     labels: ['tunnel', 'state'],
     samples: (status) =>
@@ -50,7 +50,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'tunnel_route',
-    help: 'Where new connections to the local port go: exactly one of its series is 1.',
+    help: 'Route of new connections to the local port: exactly one series per tunnel is 1.',
     type: 'gauge',
     labels: ['tunnel', 'route'],
     samples: (status) =>
@@ -72,7 +72,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'tunnel_bytes_total',
-    help: 'Bytes that clients sent to the target and got from it.',
+    help: 'Bytes that clients sent to the target and received from the target.',
     type: 'counter',
     labels: ['tunnel', 'direction'],
     samples: (status) =>
@@ -81,24 +81,20 @@ export const FAMILIES: readonly Family[] = [
         { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
       ]),
   },
-  tunnels(
-    'tunnel_held_connections',
-    'Client connections that wait for the link to come back.',
-    (tunnel) => tunnel.usage.held,
-  ),
+  tunnels('tunnel_held_connections', 'Client connections that wait for the link.', (tunnel) => tunnel.usage.held),
   tunnels(
     'tunnel_last_activity_timestamp_seconds',
-    'When a client last used the tunnel; absent while none has.',
+    'When a client last used the tunnel; absent before the first use.',
     (tunnel) => seconds(tunnel.usage.last_activity_at),
   ),
   tunnels(
     'tunnel_retirable',
-    'Whether the tunnel may be retired: 1 only when all is proved; absent where there is nothing to judge.',
+    'Whether the tunnel can be retired (1 or 0); absent for a tunnel without a verdict.',
     ({ retirement }) => (retirement === null ? undefined : flag(retirement.verdict === 'retirable')),
   ),
   {
     name: 'tunnel_retirement_finding',
-    help: 'What speaks against retiring the tunnel, or is unknown: 1 while it does; absent where there is nothing to judge.',
+    help: 'Blockers and unknowns of the retirement: 1 while the finding exists; absent for a tunnel without a verdict.',
     type: 'gauge',
     labels: ['tunnel', 'code'],
     samples: (status) =>
@@ -114,7 +110,7 @@ export const FAMILIES: readonly Family[] = [
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
   ),
-  links('link_up', 'Whether the host is reached over SSH.', (link) => flag(link.state === 'up')),
+  links('link_up', 'Whether the SSH host is connected.', (link) => flag(link.state === 'up')),
   {
     name: 'link_sessions',
     help: 'SSH sessions of the link by role.',
@@ -128,10 +124,10 @@ export const FAMILIES: readonly Family[] = [
         })),
       ),
   },
-  links('link_rtt_seconds', 'Round trip of the last keepalive of the serving session.', roundTrip),
+  links('link_rtt_seconds', 'Round trip time of the last keepalive of the active session.', roundTrip),
   {
     name: 'credential_info',
-    help: 'What the actor authenticates with; always 1.',
+    help: 'Type of the credential that the actor uses; always 1.',
     type: 'gauge',
     labels: ['actor', 'type'],
     samples: (status) =>
@@ -139,7 +135,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'certificate_valid_before_timestamp_seconds',
-    help: 'When the certificate of the actor ends; absent without one, and for one without an end.',
+    help: 'When the certificate of the actor expires; absent without a certificate or without an expiry.',
     type: 'gauge',
     labels: ['actor'],
     samples: (status) =>
@@ -147,14 +143,14 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'evidence_writable',
-    help: 'Whether what happens is written into the evidence log.',
+    help: 'Whether the daemon can write the evidence log.',
     type: 'gauge',
     labels: [],
     samples: ({ evidence }) => [{ labels: {}, value: flag(evidence.state === 'ok') }],
   },
   {
     name: 'config_reload_success',
-    help: 'Whether the configuration file was accepted the last time it was read.',
+    help: 'Whether the last reload accepted the configuration file.',
     type: 'gauge',
     labels: [],
     samples: ({ config }) => [{ labels: {}, value: flag(config.last_reload?.ok ?? true) }],
@@ -168,7 +164,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'plan_load_success',
-    help: 'Whether the drain plan could be used the last time it was read; absent without one.',
+    help: 'Whether the last read of the drain plan succeeded; absent without a plan.',
     type: 'gauge',
     labels: [],
     samples: ({ plan }) => sample({}, plan === null ? undefined : flag(plan.last_load.ok)),
@@ -182,7 +178,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'drain_wave_complete',
-    help: 'Whether all steps of the wave, and the waves that it requires, are done.',
+    help: 'Whether all steps of the wave and of its required waves are done.',
     type: 'gauge',
     labels: ['wave'],
     samples: ({ plan }) =>
@@ -190,7 +186,7 @@ export const FAMILIES: readonly Family[] = [
   },
   {
     name: 'advisories',
-    help: 'How many advisories of each kind there are; /status has their words.',
+    help: 'Number of advisories by code; /status has the messages.',
     type: 'gauge',
     labels: ['code'],
     samples: ({ advisories }) =>
@@ -212,7 +208,7 @@ function links(name: string, help: string, value: (link: LinkStatus) => number |
   return { name, help, type: 'gauge', labels: ['host', 'actor'], samples };
 }
 
-/** An unknown value has no series: 0 would be a claim. */
+/** An unknown value has no series, because 0 would be a statement. */
 function sample(labels: Readonly<Record<string, string>>, value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [{ labels, value }];
 }

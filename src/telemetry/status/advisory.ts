@@ -1,6 +1,6 @@
 /**
- * What a tired operator should know though no tunnel is down, by code: each with its cause and its remedy, in one sentence or
- * two. The codes are public: `/status`, metrics, `check --json`.
+ * The warnings for an operator although no tunnel is down, by code, with cause and remedy in one or two sentences. The
+ * codes are public: `/status`, metrics, `check --json`.
  */
 export const ADVISORIES = {
   wireguard_threshold: {
@@ -8,11 +8,11 @@ export const ADVISORIES = {
     remedy: 'Evaluate WireGuard for this node.',
   },
   exception_expiring: {
-    cause: 'An exception of the plan ends soon.',
+    cause: 'An exception of the plan expires soon.',
     remedy: 'Fix the exempted setting and remove the exception, or have the exception approved again.',
   },
   exception_expired: {
-    cause: 'An exception of the plan has ended.',
+    cause: 'An exception of the plan has expired.',
     remedy: 'Fix the exempted setting and remove the exception, or have the exception approved again.',
   },
   exception_unknown: {
@@ -25,7 +25,7 @@ export const ADVISORIES = {
     remedy: 'Move the tunnel to another host, or add an approved exception to the plan.',
   },
   static_key: {
-    cause: 'An automation logs in with a static key instead of a certificate, or may do so without a valid exception.',
+    cause: 'An automation uses, or may use, a static key instead of a certificate without a valid exception.',
     remedy: 'Set `cert_command`, or add an approved exception to the plan.',
   },
   workstation_route: {
@@ -92,6 +92,6 @@ export const ADVISORY_CODES = Object.keys(ADVISORIES) as readonly AdvisoryCode[]
 
 export interface Advisory {
   readonly code: AdvisoryCode;
-  /** One line; the same as long as what it says is the same, so that it can be told once. */
+  /** One line. Unchanged while the facts are unchanged, so that the log shows the message once. */
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Status, status } from './status.ts';
 
-/** Where the snapshot of a newer daemon has a field that this program does not know. */
+/** A field in the snapshot of a newer daemon that this program does not know. */
 interface Unknown {
   readonly path: readonly PropertyKey[];
   readonly key: string;
@@ -9,8 +9,8 @@ interface Unknown {
 }
 
 /**
- * A snapshot out of its JSON. Changes of the snapshot are additive (SPEC section 4): fields that this program does not know
- * are kept as they came, for whoever reads the JSON that is printed. Throws the ZodError of anything that is no snapshot.
+ * Decodes a snapshot from JSON. Changes of the snapshot are additive (SPEC section 4), so unknown fields are kept
+ * unchanged for readers of the printed JSON. Throws a ZodError if the JSON is no snapshot.
  */
 export function decodeStatus(json: unknown): Status {
   const first = status.safeParse(json);
@@ -25,7 +25,7 @@ export function decodeStatus(json: unknown): Status {
   return decoded;
 }
 
-/** Takes out of `json` what the issue says is unknown. */
+/** Removes the unknown fields of the issue from `json` and returns them. */
 function take(json: unknown, issue: z.core.$ZodIssue): Unknown[] {
   if (issue.code !== 'unrecognized_keys') return [];
   const holder = at(json, issue.path);

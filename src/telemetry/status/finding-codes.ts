@@ -1,4 +1,4 @@
-/** Why a tunnel may not go yet (SPEC section 6), by code: each with its cause and its remedy. */
+/** Reasons why a tunnel cannot be retired yet (SPEC section 6), by code, with cause and remedy. */
 export const BLOCKERS = {
   wave_open: {
     cause: 'An earlier wave or step of the plan is not complete, or the plan has no such step.',
@@ -28,15 +28,19 @@ export const BLOCKERS = {
     cause: 'A cut-over of the tunnel is in progress.',
     remedy: 'Wait for the end of the cut-over, or run `fleet-mesh rollback`.',
   },
+  not_cut_over: {
+    cause: 'The tunnel has a successor, but its local port still leads through the tunnel.',
+    remedy: 'Run `fleet-mesh cutover` for the tunnel.',
+  },
   no_rollback: {
-    cause: 'The configuration names no rollback procedure.',
+    cause: '`drain.rollback` is not set.',
     remedy: 'Set `drain.rollback` to the rollback procedure.',
   },
 } as const;
 export type BlockerCode = keyof typeof BLOCKERS;
 export const BLOCKER_CODES = Object.keys(BLOCKERS) as [BlockerCode, ...BlockerCode[]];
 
-/** Why it cannot be told whether it may, by code: each with its cause and its remedy. */
+/** Reasons why the verdict is `unknown`, by code, with cause and remedy. */
 export const UNKNOWNS = {
   observation_gap: {
     cause: 'The daemon has not watched the tunnel without a break for `quiet_for`.',

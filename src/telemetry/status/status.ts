@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../../base/errors.ts';
 
 /**
- * The health snapshot (SPEC section 4): the one description of the daemon that HTTP, CLI and metrics all read. Its shape is
- * public: changes are additive. Inside the program times are Dates; JSON is written when a snapshot leaves it (a Date writes
- * itself) and decoded once where it enters, so that no reader parses a time.
+ * The health snapshot (SPEC section 4): HTTP, CLI and metrics all read this one description of the daemon. Its shape is
+ * public, and changes are additive. Inside the program times are Dates. JSON is written when a snapshot leaves the
+ * program and decoded once when a snapshot enters, so no reader parses a time.
  */
 const instant = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
@@ -40,13 +40,13 @@ const credentialStatus = z.strictObject({
   key_id: z.string().nullable(),
   serial: z.string().nullable(),
   principals: z.array(z.string()).nullable(),
-  /** Of the certificate, by its CA: `force-command`, `source-address=…`. */
+  /** Restrictions that the CA put into the certificate: `force-command`, `source-address=…`. */
   restrictions: z.array(z.string()).nullable(),
   valid_after: instant.nullable(),
   valid_before: instant.nullable(),
   renew_at: instant.nullable(),
   renewal: z.strictObject({ state: z.string(), last_error: errorReport.nullable() }).nullable(),
-  /** The fallback, and whether it can go; null where none is configured. */
+  /** The fallback key, and whether it can be removed; null if none is configured. */
   static_key: z
     .strictObject({
       exception: z.string(),
@@ -61,13 +61,13 @@ export type CredentialStatus = z.infer<typeof credentialStatus>;
 const linkStatus = z.strictObject({
   host: z.string(),
   actor: z.string(),
-  /** The host that it is reached through. */
+  /** The jump host. */
   jump: z.string().nullable(),
   state: z.enum(LINK_STATES),
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),
   last_error: errorReport.nullable(),
-  /** Why it serves with less than it should; null when it does not. */
+  /** Why the link serves with reduced quality; null if it does not. */
   degraded: z.string().nullable(),
   credential: credentialStatus,
   sessions: z.array(sessionStatus),
@@ -77,7 +77,7 @@ export type LinkStatus = z.infer<typeof linkStatus>;
 export const TUNNEL_STATES = ['up', 'degraded', 'down', 'unverified', 'draining', 'retired', 'stopped'] as const;
 export type TunnelStateName = (typeof TUNNEL_STATES)[number];
 
-/** `pending`: no verdict yet, or none possible while the link is down. */
+/** `pending`: no result yet, or no probe possible while the link is down. */
 const probeStatus = z.strictObject({
   state: z.enum(['pending', 'passing', 'failing']),
   last_at: instant.nullable(),
@@ -87,27 +87,27 @@ const probeStatus = z.strictObject({
 });
 export type ProbeStatus = z.infer<typeof probeStatus>;
 
-/** Who uses a tunnel. What the daemon may not see or has not found is null. */
+/** A client of a tunnel. Facts that the daemon cannot see or has not found are null. */
 const clientStatus = z.strictObject({
-  /** Its name as the kernel has it, never its arguments; `unknown` where that is not known. */
+  /** The process name from the kernel, never the arguments; or `unknown`. */
   process: z.string(),
-  /** Of its latest connection. */
+  /** The process id of the latest connection. */
   pid: z.int().nullable(),
   uid: z.int().nullable(),
-  /** The systemd unit; one of a user's manager as `user@1000.service/backup.service`. */
+  /** The systemd unit. A unit of a user manager has the form `user@1000.service/backup.service`. */
   unit: z.string().nullable(),
   /** The uid of the Kubernetes pod. */
   pod: z.string().nullable(),
-  /** Where it called from, if that is no socket of the daemon's network namespace. */
+  /** The remote address, if the client is outside the network namespace of the daemon. */
   address: z.string().nullable(),
   open: z.int().nonnegative(),
-  /** While a connection is open, now. */
+  /** Now, while a connection is open. */
   last_seen_at: instant,
   connections_total: z.int().nonnegative(),
 });
 export type ClientStatus = z.infer<typeof clientStatus>;
 
-/** Those that fell off the list, and those that nobody looked at. */
+/** The sum of clients beyond the list and clients without a lookup. */
 const otherClientsStatus = z.strictObject({
   open: z.int().nonnegative(),
   last_seen_at: instant,
@@ -124,13 +124,13 @@ const usageStatus = z.strictObject({
   bytes_from_target: z.int().nonnegative(),
   last_activity_at: instant.nullable(),
   quiet_since: instant.nullable(),
-  /** Since the start of the daemon, at most 32, the latest first; null where they are on the far side. */
+  /** Clients since the start of the daemon, at most 32, latest first; null for clients on the far side. */
   clients: z.array(clientStatus).nullable(),
   other_clients: otherClientsStatus.nullable(),
 });
 export type UsageStatus = z.infer<typeof usageStatus>;
 
-/** What a forward counts of its clients itself. */
+/** The counts of a forward itself. */
 export type UsageCounts = Omit<UsageStatus, 'quiet_since' | 'clients' | 'other_clients'>;
 
 export const CUTOVER_PHASES = [
@@ -149,12 +149,12 @@ const cutoverStatus = z.strictObject({
   phase: z.enum(CUTOVER_PHASES),
   since: instant,
   reason: z.string().nullable(),
-  /** Who has the local port, or is to have it. */
+  /** The address of the successor. */
   successor: z.string(),
-  /** What went to the successor: none of it is use of the tunnel. */
+  /** Connections to the successor, which do not count as use of the tunnel. */
   usage: usageStatus,
 });
-/** What a cut-over knows of itself. */
+/** The part of the status that a cut-over knows itself. */
 export type OwnCutoverStatus = Omit<z.infer<typeof cutoverStatus>, 'usage'> & { usage: UsageCounts };
 
 export const ROUTES = ['tunnel', 'successor'] as const;
@@ -166,7 +166,7 @@ export const tunnelStatus = z.strictObject({
   actor: z.string(),
   direction: z.enum(['local', 'remote', 'dynamic']),
   listen: z.string(),
-  /** Who has bound `listen` on this node: what systemd has bound stays open while the daemon restarts. */
+  /** Who bound `listen` on this node. A socket of systemd stays open while the daemon restarts. */
   listen_by: z.enum(['systemd', 'daemon']).nullable(),
   target: z.string(),
   production: z.boolean(),
@@ -175,27 +175,30 @@ export const tunnelStatus = z.strictObject({
   reason: z.string().nullable(),
   since: instant,
   route: z.enum(ROUTES),
-  /** Null where no successor is configured. */
+  /** Null if no successor is configured. */
   cutover: cutoverStatus.nullable(),
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
   usage: usageStatus,
-  /** Share of the last 1h, 24h, 7d, 30d in which clients were served, from 0 to 1; null where nobody watched. */
+  /** Share of the observed time with service in the last 1h, 24h, 7d, 30d, from 0 to 1; null without observation. */
   availability: z.record(z.string(), z.number().min(0).max(1).nullable()).nullable(),
-  /** Whether it may be retired; null without a `drain:` section, and once it is. `/drain/{tunnel}` has the reasons. */
+  /**
+   * The retirement verdict; null without a `drain:` section and after the retirement. `/drain/{tunnel}` has the
+   * reasons.
+   */
   retirement: z
     .strictObject({
       verdict: z.enum(['retirable', 'blocked', 'unknown']),
       blockers: z.array(z.string()),
       unknowns: z.array(z.string()),
-      /** False where somebody has to do something first. */
+      /** False if an operator must act first. */
       waiting_helps: z.boolean(),
     })
     .nullable(),
 });
 export type TunnelStatus = z.infer<typeof tunnelStatus>;
 
-/** What a tunnel knows of itself: the rest of {@link TunnelStatus} is added where a snapshot is assembled. */
+/** The part of {@link TunnelStatus} that a tunnel knows itself. The snapshot adds the rest. */
 export type OwnTunnelStatus = Omit<TunnelStatus, 'cutover' | 'usage' | 'availability' | 'retirement'> & {
   usage: UsageCounts;
 };
@@ -208,10 +211,10 @@ const configStatus = z.strictObject({
 });
 export type ConfigStatus = z.infer<typeof configStatus>;
 
-/** The drain plan that the configuration names. */
+/** The drain plan of the configuration. */
 const planStatus = z.strictObject({
   path: z.string(),
-  /** Of the plan in force, like all but `last_load`; null while none is. */
+  /** Like all fields except `last_load`, about the plan in force; null without one. */
   sha256: z.string().nullable(),
   loaded_at: instant.nullable(),
   last_load: z.strictObject({ ok: z.boolean(), at: instant, error: z.string().nullable() }),
@@ -225,29 +228,29 @@ const socketStatus = z.strictObject({
   name: z.string(),
   address: z.string().nullable(),
   used_by: z.string().nullable(),
-  /** Why nothing uses it. */
+  /** Why nothing uses the socket. */
   problem: z.string().nullable(),
 });
 export type SocketStatus = z.infer<typeof socketStatus>;
 
 const systemdStatus = z.strictObject({
-  /** The way to the service manager; null when none waits for word of this daemon. */
+  /** How the daemon notifies the service manager; null if no service manager waits for notifications. */
   notify: z.enum(['sd-notify', 'systemd-notify', 'none']).nullable(),
-  /** Silence after which systemd restarts the daemon; null when it does not watch. */
+  /** Silence after which systemd restarts the daemon; null without a watchdog. */
   watchdog_ms: z.number().positive().nullable(),
   sockets: z.array(socketStatus),
 });
 export type SystemdStatus = z.infer<typeof systemdStatus>;
 
-/** Whether what happens is written down (SPEC section 6). */
+/** The state of the evidence log (SPEC section 6). */
 const evidenceStatus = z.strictObject({
   state: z.enum(['opening', 'ok', 'failing']),
-  /** Since when, and why, it is not; null while it is. */
+  /** Since when the log fails; null while the log works. */
   since: instant.nullable(),
   error: z.string().nullable(),
   /** Entries that wait for the disk. */
   waiting: z.int().nonnegative(),
-  /** The last entry on the disk, that everything before hangs on; null while the log is not open. */
+  /** The last entry on the disk, the end of the hash chain; null while the log is not open. */
   head: z.strictObject({ seq: z.int().nonnegative(), hash: z.string() }).nullable(),
 });
 export type EvidenceStatus = z.infer<typeof evidenceStatus>;

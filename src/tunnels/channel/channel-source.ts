@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Address } from '../../base/net/address.ts';
 
-/** Who asks for a channel: RFC 4254 section 7.2, "originator IP address" and "originator port". */
+/** The client behind a channel: RFC 4254 section 7.2, "originator IP address" and "originator port". */
 export interface Originator {
   readonly address: string;
   readonly port: number;
@@ -14,27 +14,26 @@ export interface Originator {
 export interface Channel {
   readonly stream: Duplex;
   /**
-   * Calls back once, synchronously, when the SSH session under the channel is lost, before the stream is ended by that
-   * loss: the last moment to tell a truncated stream from a finished one. `complete` says whether the peer's EOF had
-   * arrived, so that everything the peer sent is in the stream.
+   * Calls back once, synchronously, when the SSH session of the channel is lost and before the stream ends: the last
+   * moment to tell a truncated stream from a finished one. `complete`: the peer's EOF had arrived, so the stream has
+   * everything that the peer sent.
    */
   onLost(callback: (complete: boolean) => void): void;
-  /** Closes the channel whatever its state (SSH_MSG_CHANNEL_CLOSE), dropping what was not read. Idempotent. */
+  /** Closes the channel in any state (SSH_MSG_CHANNEL_CLOSE) and drops unread data. Idempotent. */
   close(): void;
-  /** Closes it as a connection that was reset, where the way can tell that: SSH cannot. */
+  /** Closes the channel with a reset, if the transport has resets: SSH has none. */
   reset?(): void;
 }
 
-/** What a forward needs of its link. The link decides which of its sessions serves. */
+/** What a forward needs from its link. The link chooses the session. */
 export interface ChannelSource {
-  /** Whether a channel can be asked for now. */
+  /** Whether a channel can be opened now. */
   readonly ready: boolean;
   /** Settles as soon as {@link ready}; rejects with the signal's reason when that aborts. */
   whenReady(signal: AbortSignal): Promise<void>;
   /**
-   * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable`, `forward_denied` are the
-   * peer's verdict; `connection_reset` and `keepalive_lost` mean that the session went away first, and that another
-   * try, on another session, is worth it.
+   * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable` and `forward_denied` are the
+   * peer's answer; `connection_reset` and `keepalive_lost` mean that the session ended first, so try another session.
    */
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
 }

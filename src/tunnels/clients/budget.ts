@@ -5,7 +5,7 @@ export interface BudgetOptions {
   readonly burstMs: number;
 }
 
-/** How much time some work may take: a token bucket that fills with time. Pure; all times in monotonic milliseconds. */
+/** A limit on the time for some work: a token bucket that fills with time. Pure; times in monotonic milliseconds. */
 export class Budget {
   readonly #options: BudgetOptions;
   #leftMs: number;
@@ -17,13 +17,13 @@ export class Budget {
     this.#at = now;
   }
 
-  /** Takes `ms` out of the budget. More than is left may be spent: the next wait is then longer. */
+  /** Takes `ms` from the budget. Overspending is allowed: the next wait is then longer. */
   spend(ms: number, now: number): void {
     this.#refill(now);
     this.#leftMs -= ms;
   }
 
-  /** How long to wait before more may be spent; 0: spend now. */
+  /** How long to wait before more work; 0: work now. */
   waitMs(now: number): number {
     this.#refill(now);
     return this.#leftMs > 0 ? 0 : Math.ceil((1 - this.#leftMs) / this.#options.share);

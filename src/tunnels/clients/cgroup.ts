@@ -14,8 +14,8 @@ const UNIT = /^[\w:.\\@-]+\.(?:service|scope|socket|mount|swap)$/;
 const USER_MANAGER = /^user@\d+\.service$/;
 
 /**
- * Reads /proc/PID/cgroup (cgroups(7)): version 2, version 1, or both. The hierarchy that systemd keeps names the unit.
- * Pure; a line that it does not understand tells nothing.
+ * Reads /proc/PID/cgroup (cgroups(7)): version 2, version 1, or both. The hierarchy of systemd names the unit. Pure; an
+ * unknown line is ignored.
  */
 export function membershipOf(text: string): Membership {
   const paths = text.split('\n').flatMap((line) => {
@@ -23,7 +23,7 @@ export function membershipOf(text: string): Membership {
     return path === undefined ? [] : [{ systemd: id === '0' || controllers === 'name=systemd', path }];
   });
   const pod = paths.map(({ path }) => podOf(path)).find((found) => found !== undefined) ?? null;
-  // Under a pod, systemd's scope is that of one container, with a new name at each restart.
+  // Below a pod, the systemd scope is one container's, and has a new name after each restart.
   if (pod !== null) return { unit: null, pod };
   const unit = paths.filter(({ systemd }) => systemd).flatMap(({ path }) => unitOf(path) ?? [])[0] ?? null;
   return { unit, pod: null };
@@ -35,7 +35,7 @@ function podOf(path: string): string | undefined {
 
 /** The outermost unit counts: a unit makes its own cgroups below itself. A user's manager is the exception. */
 function unitOf(path: string): string | undefined {
-  // systemd writes an underscore before names that cgroupfs has files of.
+  // systemd writes an underscore before names that are also cgroupfs files.
   const names = path.split('/').map((name) => name.replace(/^_/, ''));
   const first = names.findIndex((name) => UNIT.test(name));
   const outer = names[first];

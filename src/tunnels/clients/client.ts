@@ -1,6 +1,6 @@
 import { printable } from '../../base/text/printable.ts';
 
-/** Who has connected, as far as this machine knows. Null: unknown. */
+/** The program that connected, as far as this machine knows. Null: unknown. */
 export interface Client {
   /** The kernel's short name of the process (proc(5), `comm`). Its arguments may hold secrets and are never read. */
   readonly process: string | null;
@@ -8,7 +8,7 @@ export interface Client {
   readonly uid: number | null;
   /** The systemd unit; one of a user's manager as `user@1000.service/backup.service`. */
   readonly unit: string | null;
-  /** The uid of the process's Kubernetes pod: the cgroup does not tell the pod's name. */
+  /** The uid of the process's Kubernetes pod: the cgroup does not have the pod's name. */
   readonly pod: string | null;
   /** The caller's address, when its socket is outside this network namespace: a container, a pod, another machine. */
   readonly address: string | null;

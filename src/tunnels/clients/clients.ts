@@ -5,14 +5,14 @@ import { UNKNOWN } from './client.ts';
 import { Ledger, type LedgerStatus, type Stay } from './ledger.ts';
 import { ClientResolver } from './resolver.ts';
 
-/** Where clients come in: as much of a forward's entrance as matters here. */
+/** The part of a forward's entrance that is used here. */
 interface WatchedEntrance {
   readonly listen: Listen;
   /** `committed`: new clients cannot get into the tunnel any more. */
   readonly junction: { readonly way: { readonly kind: string } };
 }
 
-/** Who uses each tunnel that listens on this node (SPEC section 3, "Accounting"). Since the start of the daemon. */
+/** The clients of each tunnel that listens on this node, since the daemon's start (SPEC section 3, "Accounting"). */
 export class Clients {
   readonly #resolver: ClientResolver;
   readonly #ledgers = new Map<string, Ledger>();
@@ -29,8 +29,8 @@ export class Clients {
   }
 
   /**
-   * The same entrance, which counts its clients from now on, as long as new clients can get into the tunnel. Earlier
-   * clients of a tunnel of that name are forgotten.
+   * Returns the entrance with counted clients. Clients count while new ones can enter the tunnel. Earlier clients of a
+   * tunnel of that name are forgotten.
    */
   watching<Entrance extends WatchedEntrance>(tunnel: string, entrance: Entrance): Entrance {
     const { listen, junction } = entrance;
@@ -47,12 +47,12 @@ export class Clients {
     return { ...entrance, listen: watched };
   }
 
-  /** Undefined for a tunnel that does not listen here: its clients are on the far side, where nobody can look. */
+  /** Undefined for a tunnel that does not listen here: its clients are on the far side and cannot be seen. */
   of(tunnel: string, now: Date): LedgerStatus | undefined {
     return this.#ledgers.get(tunnel)?.status(now.getTime());
   }
 
-  /** Forgets the tunnels that are gone, once their last connection has ended. */
+  /** Forgets removed tunnels after their last connection. */
   keepOnly(tunnels: ReadonlyMap<string, unknown>): void {
     for (const [name, ledger] of this.#ledgers) if (!tunnels.has(name) && ledger.open === 0) this.#ledgers.delete(name);
   }
@@ -62,7 +62,7 @@ export class Clients {
     socket.once('close', () => ledger.end(stay, Date.now()));
     const { remoteAddress, remotePort, localAddress, localPort } = socket;
     if (remoteAddress === undefined || localAddress === undefined) {
-      // A Unix socket, whose peer Node does not tell (SO_PEERCRED), or a client that has already gone.
+      // A Unix socket, whose peer Node does not report (SO_PEERCRED), or a client that already closed.
       ledger.count(stay, UNKNOWN);
       return;
     }

@@ -1,16 +1,16 @@
 import type { ClientStatus, OtherClientsStatus } from '../../telemetry/status/status.ts';
 import { type Client, clientKey, UNKNOWN } from './client.ts';
 
-/** More clients than this are counted together: no person reads a longer list. */
+/** Clients beyond this number are counted together: nobody reads a longer list. */
 const MOST_CLIENTS = 32;
 
 interface Account {
   client: Client;
   open: number;
   total: number;
-  /** Milliseconds since the epoch, as of the last close; a client with open connections is seen now. */
+  /** Time of the last close, in milliseconds since the epoch; unused while connections are open. */
   lastSeen: number;
-  /** Where the account is counted since it fell off the list. */
+  /** The account that counts this one after its removal from the list. */
   movedTo: Account | undefined;
 }
 
@@ -28,9 +28,8 @@ export interface LedgerStatus {
 }
 
 /**
- * The clients of one tunnel, bounded in number: the least recently seen falls off the list and is counted with the
- * others, those that nobody looked at. Connections are counted once it is known whose they are. Times in milliseconds
- * since the epoch.
+ * The clients of one tunnel, bounded in number. The least recently seen client leaves the list and is counted with the
+ * others. A connection is counted once its client is known, or was not looked up. Times in milliseconds since the epoch.
  */
 export class Ledger {
   readonly #most: number;
@@ -48,8 +47,8 @@ export class Ledger {
   }
 
   /**
-   * Counts a connection for its client; undefined when nobody was looked for. The connection may have ended. Once per
-   * stay.
+   * Counts a connection for its client; undefined: the client was not looked up. The connection may have ended. Call this
+   * once per stay.
    */
   count(stay: Stay, client: Client | undefined): void {
     const account = client === undefined ? this.#others : this.#accountOf(client);
@@ -98,7 +97,7 @@ export class Ledger {
     return account;
   }
 
-  /** Never drops the newest, which has just come. */
+  /** Never drops the newest account. */
   #dropOne(newest: Account): void {
     const now = Number.MAX_SAFE_INTEGER;
     const candidates = [...this.#accounts].filter(([, account]) => account !== newest);

@@ -8,7 +8,7 @@ export interface Holder extends Membership {
   readonly process: string;
 }
 
-/** What this process may see of others (ptrace(2), "Ptrace access mode checking"). */
+/** Which other processes this process may see (ptrace(2), "Ptrace access mode checking"). */
 export interface Sight {
   /** The descriptors of all users: this needs the right to trace processes and to open their directories. */
   readonly everybody: boolean;
@@ -20,7 +20,7 @@ const DAC_OVERRIDE = 1n;
 const DAC_READ_SEARCH = 2n;
 const SYS_PTRACE = 19n;
 
-/** The text of /proc/self/FILE; empty where that cannot be read. */
+/** The text of /proc/self/FILE; empty if unreadable. */
 export function readOwn(file: string): string {
   try {
     return readFileSync(`/proc/self/${file}`, 'utf8');
@@ -29,24 +29,24 @@ export function readOwn(file: string): string {
   }
 }
 
-/** Of this process, by the text of /proc/self/status. Pure. */
+/** The sight of this process, from the text of /proc/self/status. Pure. */
 export function sightOf(status: string, uid: number): Sight {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   const has = (bit: bigint) => ((capabilities >> bit) & 1n) === 1n;
   return { everybody: has(SYS_PTRACE) && (has(DAC_READ_SEARCH) || has(DAC_OVERRIDE)), uid };
 }
 
-/** By the text of /proc/PID/comm, which the process itself may have set to anything. Pure. */
+/** The name in /proc/PID/comm, which the process may have set to any text. Pure. */
 export function processName(comm: string): string {
   return printable(comm.replace(/\n$/, ''), 64);
 }
 
-/** The sockets to find: the uid by the inode. A search takes out what it finds. */
+/** The sockets to find: the uid by the inode. A search removes found sockets. */
 export type Wanted = Map<string, number>;
 export type OnFound = (inode: string, holder: Holder) => void;
 
 /**
- * Searches these processes for the holders of those sockets. Each step is one or two system calls of some microseconds.
+ * Searches these processes for the wanted sockets. Each step makes one or two system calls of some microseconds.
  */
 export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: OnFound): Generator<void, void> {
   for (const pid of pids) {
@@ -54,7 +54,7 @@ export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: On
       const inode = socketAt(pid, fd);
       if (inode !== undefined && wanted.has(inode)) {
         const holder = describe(pid);
-        // Another process may have got the pid meanwhile.
+        // Another process may have the pid by now.
         if (holder !== undefined && socketAt(pid, fd) === inode) {
           wanted.delete(inode);
           onFound(inode, holder);
@@ -67,7 +67,7 @@ export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: On
   }
 }
 
-/** Searches all processes that this one may look at, the likeliest first. */
+/** Searches all visible processes, the most probable first. */
 export function* searchAll(
   known: ReadonlySet<number>,
   sight: Sight,
@@ -115,14 +115,14 @@ function ownerOf(pid: number): number | undefined {
   }
 }
 
-/** One by one: a process may have a million of them. */
+/** Reads the descriptors one by one: a process may have a million. */
 function* descriptorsOf(pid: number): Generator<string> {
   let directory: Dir | undefined;
   try {
     directory = opendirSync(`/proc/${pid}/fd`);
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
   } catch {
-    // Not ours to see, or gone.
+    // Not allowed, or the process ended.
   } finally {
     directory?.closeSync();
   }

@@ -1,16 +1,15 @@
 import { open } from 'node:fs/promises';
 import type { Family } from './socket-table.ts';
 
-/** A table is read up to this size, that of a machine with a hundred thousand connections. */
+/** The largest table to read, in bytes: that of a hundred thousand connections. */
 const MOST_BYTES = 16 * 1_024 * 1_024;
 
 /**
- * The lines of this network namespace's table, as the kernel makes them, about thirty at a time. The thread pool reads
- * them, because the kernel walks its whole hash table, which takes milliseconds even when the table is empty. Never
- * rejects: a table that cannot be read has no lines.
+ * The lines of this network namespace's table, about thirty at a time. The thread pool reads them: the kernel walks its
+ * whole hash table, which takes milliseconds even for an empty one. Never rejects: an unreadable table has no lines.
  */
 export async function* readTable(family: Family): AsyncGenerator<readonly string[], void> {
-  // Not /proc/net: under ProcSubset=pid there is none.
+  // Not /proc/net, which is missing with ProcSubset=pid.
   const file = await open(`/proc/self/net/${family}`).catch(() => undefined);
   if (file === undefined) return;
   try {

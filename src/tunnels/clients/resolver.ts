@@ -16,7 +16,7 @@ import {
   type SocketRow,
 } from './socket-table.ts';
 
-/** A connection whose client shall be found. */
+/** A connection with an unknown client. */
 export interface Question {
   readonly peer: Peer;
   /** Whether the connection is still open: only then can its client be found. */
@@ -28,17 +28,17 @@ export interface Question {
 export interface ResolverDependencies {
   /** One question was answered. */
   onAnswered(result: 'found' | 'unknown' | 'skipped'): void;
-  /** One look, for some questions at once, took so many seconds of work. */
+  /** One search, for several questions at once, took this many seconds of work. */
   onLooked(seconds: number): void;
 }
 
-/** While so many questions wait, new ones are not looked up. */
+/** While this many questions wait, new ones are not looked up. */
 const MOST_WAITING = 4_096;
-/** With so few waiting there is time to look for each at once, before the client is gone. */
+/** While at most this many questions wait, each is looked up at once, before its client ends. */
 const FEW = 4;
 
 /**
- * The share of time, in the thread pool and the kernel, for reading the tables; after a rest, a burst finds short
+ * The share of time in the thread pool and the kernel for reading the tables. The burst after a rest finds short-lived
  * clients.
  */
 const READING = { share: 0.05, burstMs: 100 };
@@ -46,9 +46,9 @@ const READING = { share: 0.05, burstMs: 100 };
 const FAMILIES: readonly Family[] = ['tcp', 'tcp6'];
 
 /**
- * Finds in /proc who is at the other end of a local connection: the socket by its addresses in /proc/self/net/tcp, the
- * process by its descriptors. All this is beside the data path: no connection waits for an answer, questions are looked
- * up together, and the work keeps to a budget. Beyond the budget, the resolver samples.
+ * Finds the client of a local connection in /proc: the socket by its addresses in /proc/self/net/tcp, the process by its
+ * descriptors. No connection waits for the answer. Questions are looked up together, within a budget. Beyond the budget,
+ * only some clients are looked up.
  */
 export class ClientResolver {
   readonly #deps: ResolverDependencies;
@@ -57,11 +57,11 @@ export class ClientResolver {
   readonly #search: HolderSearch;
   readonly #reading = new Budget(READING, performance.now());
   /**
-   * By {@link portsOf}. A line of the table is compared with all that wait at that moment: many live for milliseconds.
+   * By {@link portsOf}. Each line of the table is compared with all waiting questions: many clients live for milliseconds.
    */
   readonly #waiting = new Map<number, Question>();
   #running = false;
-  /** What the current look has spent, in milliseconds. */
+  /** The time of the current search so far, in milliseconds. */
   #spentMs = 0;
 
   /** @param signal ends the resolver: later questions are not looked up */
@@ -83,7 +83,7 @@ export class ClientResolver {
     this.#waiting.set(ports, question);
     if (this.#running) return;
     this.#running = true;
-    // The connection itself goes first.
+    // The connection itself comes first.
     setImmediate(() => void this.#run());
   }
 
@@ -108,8 +108,7 @@ export class ClientResolver {
   }
 
   /**
-   * Reads the tables once, until these questions are answered or gone. Questions that come meanwhile may be answered
-   * too.
+   * Reads the tables once, until these questions are answered or closed. Newer questions may be answered too.
    */
   async #look(questions: readonly Question[]): Promise<void> {
     const late: Sighting[] = [];
@@ -128,7 +127,7 @@ export class ClientResolver {
     await this.#name(late);
   }
 
-  /** The questions whose sockets these lines show; they no longer wait. */
+  /** The questions whose sockets are in these lines; they no longer wait. */
   #recognize(lines: readonly string[], family: Family): Sighting[] {
     return lines.flatMap((line) => {
       const ports = portsIn(line);
@@ -141,7 +140,7 @@ export class ClientResolver {
     });
   }
 
-  /** Finds clients before they are gone, as far as the budget allows. Returns those that remain to be named. */
+  /** Finds clients before they end, within the budget. Returns those not found. */
   async #nameAtOnce(sightings: readonly Sighting[]): Promise<readonly Sighting[]> {
     if (!this.#search.rested) return sightings;
     const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongKnown(wanted, onFound));
@@ -150,7 +149,7 @@ export class ClientResolver {
     return [];
   }
 
-  /** A client that is not found is known by its socket's user alone. */
+  /** Names the clients; one that is not found gets only its socket's user. */
   async #name(sightings: readonly Sighting[]): Promise<void> {
     if (sightings.length === 0) return;
     const left = await this.#find(sightings, (wanted, onFound) => this.#search.amongAll(wanted, onFound));

@@ -2,31 +2,31 @@ import { sleep } from '../../base/async/sleep.ts';
 import { Budget } from './budget.ts';
 import { type OnFound, readOwn, type Sight, searchAll, searchAmong, sightOf, type Wanted } from './processes.ts';
 
-/** Clients that will call again, mostly. */
+/** At most this many found processes are remembered: most connect again. */
 const MOST_KNOWN = 64;
 
 /**
- * The share of this thread, which serves all connections, and the burst that it may spend at once: many clients live
- * for milliseconds only, and are gone before an even pace comes to them.
+ * The share of this thread, which serves all connections, and the burst. Many clients live only for milliseconds, so an
+ * even pace would miss them.
  */
 const LOOP = { share: 0.02, burstMs: 10 };
-/** The thread searches for so many milliseconds at a time. */
+/** The thread searches for this long at a time. */
 const SLICE_MS = 0.5;
-/** A search ends after so many milliseconds, found or not. */
+/** A search ends after this long, even without a result. */
 const SEARCH_MS = 10_000;
 
-/** Finds the processes that hold sockets, one slice of time after the other, within a budget of this thread. */
+/** Finds the processes of sockets, in short slices of time, within a budget of this thread. */
 export class HolderSearch {
   readonly #sight: Sight;
   readonly #signal: AbortSignal;
   readonly #onSpent: (ms: number) => void;
   readonly #budget = new Budget(LOOP, performance.now());
-  /** Processes that were found, the latest last. */
+  /** Found processes, the latest last. */
   readonly #known = new Set<number>();
 
   /**
    * @param signal ends every search
-   * @param onSpent called after each slice with the time that it took
+   * @param onSpent called after each slice with its duration
    */
   constructor(signal: AbortSignal, onSpent: (ms: number) => void) {
     this.#sight = sightOf(readOwn('status'), process.geteuid?.() ?? -1);
@@ -39,13 +39,13 @@ export class HolderSearch {
     return this.#budget.waitMs(performance.now()) <= 0;
   }
 
-  /** Searches the processes that were found before, for one slice. What is found is taken out of `wanted`. */
+  /** Searches earlier found processes, for one slice. Removes found sockets from `wanted`. */
   amongKnown(wanted: Wanted, onFound: OnFound): Promise<void> {
     const latest = [...this.#known].reverse();
     return this.#inSlices(searchAmong(latest, wanted, this.#remembering(onFound)), 0);
   }
 
-  /** Searches all processes that this one may look at. What is found is taken out of `wanted`. */
+  /** Searches all visible processes. Removes found sockets from `wanted`. */
   amongAll(wanted: Wanted, onFound: OnFound): Promise<void> {
     return this.#inSlices(searchAll(this.#known, this.#sight, wanted, this.#remembering(onFound)), SEARCH_MS);
   }

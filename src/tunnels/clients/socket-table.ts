@@ -13,7 +13,7 @@ export interface Peer {
 export interface SocketRow {
   /** As in /proc/PID/fd: `socket:[INODE]`. */
   readonly inode: string;
-  /** Of the process that made it, as this user namespace sees it. */
+  /** The uid of the process that made the socket, as seen in this user namespace. */
   readonly uid: number;
 }
 
@@ -23,8 +23,8 @@ const LITTLE = endianness() === 'LE';
 const MAPPED = Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /**
- * How /proc/net/tcp (proc(5)) or tcp6 writes the peer's own socket of this connection; undefined where that table
- * cannot have it. An IPv4 client may have an IPv6 socket, whose row is in tcp6 with mapped addresses.
+ * The addresses of the peer's socket, as in /proc/net/tcp (proc(5)) or tcp6; undefined when that table cannot have the
+ * socket. An IPv4 client may have an IPv6 socket, which is in tcp6 with mapped addresses.
  */
 export function rowKey(peer: Peer, family: Family, littleEndian = LITTLE): string | undefined {
   const ips = [peer.address, peer.localAddress].map((address) => parseIp(address.replace(/%.*$/, '')));
@@ -45,12 +45,12 @@ export function parseRow(line: string): (SocketRow & { readonly key: string }) |
 /** sl, both ends, st, the queues, tr and when, retrnsmt, uid, timeout, inode. */
 const ROW = /^ *\d+: ([0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4}) [0-9A-F]{2} \S+ \S+ \S+ +(\d+) +\d+ (\d+)(?: |$)/;
 
-/** A connection by its ports alone, as a number: each line is compared by this first. */
+/** The two ports of a connection as one number: the first comparison with each line. */
 export function portsOf({ port, localPort }: Pick<Peer, 'port' | 'localPort'>): number {
   return port * 65_536 + localPort;
 }
 
-/** The same of a line of the table; not a number for its title. Pure. */
+/** {@link portsOf} for a line of the table; NaN for its title. Pure. */
 export function portsIn(line: string): number {
   const first = line.indexOf(':', line.indexOf(':') + 1);
   const second = line.indexOf(':', first + 1);
@@ -62,7 +62,7 @@ function inFamily(ip: Ip, family: Family): Ip | undefined {
   return ip.length === 16 ? ip : Uint8Array.from([...MAPPED, ...ip]);
 }
 
-/** The kernel prints addresses as 32-bit numbers in the order of its own machine. */
+/** The kernel prints addresses as 32-bit numbers in the machine's byte order. */
 function words(ip: Ip, littleEndian: boolean): string {
   let text = '';
   for (let at = 0; at < ip.length; at += 4) {
@@ -80,7 +80,7 @@ function hex(value: number, width: number): string {
 /** The kernel shows this uid for a user outside this namespace (user_namespaces(7)). */
 const OVERFLOW_UID = 65_534;
 
-/** Whether a uid that the kernel shows is that of a user, by the text of /proc/self/uid_map. Pure. */
+/** Whether a uid from the kernel is a user's, by the text of /proc/self/uid_map. Pure. */
 export function isRealUid(uid: number, map: string): boolean {
   if (uid !== OVERFLOW_UID) return true;
   return map.split('\n').some((line) => {

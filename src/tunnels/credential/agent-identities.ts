@@ -4,13 +4,13 @@ import { parseCertificateBlob } from '../ssh/certificate/certificate.ts';
 import { isCertificateBlob } from '../ssh/certificate/certificate-type.ts';
 import { checkUserCertificate } from './certificate-gate.ts';
 
-/** What the actor demands of a certificate, wherever that comes from. */
+/** What the actor requires of every certificate. */
 export type Demands = Partial<Pick<ActorConfig, 'principals' | 'caFingerprints'>>;
 
 /**
- * Which of an agent's identities may be offered, certificates first, each kind in the agent's order. A certificate passes
- * the same gate as one from a command. An actor that demands something of its certificate wants one: plain keys are left
- * out then. Throws why there is none: the first certificate's fault, or `key_unreadable`. Pure.
+ * The identities of an agent that may be offered: certificates first, each kind in the agent's order. A certificate
+ * passes the same checks as one from `cert_command`. An actor with requirements needs a certificate, so plain keys are
+ * left out. Throws when no identity is left: the first certificate's fault, or `key_unreadable`. Pure.
  *
  * @param blobs of the identities
  * @param nowMs wall clock, in milliseconds since the epoch
@@ -29,16 +29,16 @@ export function usableIdentities(blobs: readonly Buffer[], demands: Demands, now
   if (usable.length > 0) return usable;
   const [fault] = faults;
   if (fault)
-    throw new TunnelError(fault.code, `no key of ssh-agent can be used: ${fault.message}`, {
+    throw new TunnelError(fault.code, `no certificate in ssh-agent is usable: ${fault.message}`, {
       cause: fault,
       hint: fault.hint,
     });
   throw demanding && plain.length > 0
-    ? new TunnelError('key_unreadable', 'ssh-agent holds plain keys, but no certificate', {
-        hint: 'Add the key together with its certificate (ssh-add KEY, with KEY-cert.pub beside it), or take principals and ca_fingerprints from the actor.',
+    ? new TunnelError('key_unreadable', 'ssh-agent has plain keys, but no certificate', {
+        hint: 'Put KEY-cert.pub beside KEY and run `ssh-add KEY`, or remove principals and ca_fingerprints from the actor.',
       })
-    : new TunnelError('key_unreadable', 'ssh-agent holds no key', {
-        hint: 'Add it: `ssh-add KEY`; `ssh-add -l` lists what is there.',
+    : new TunnelError('key_unreadable', 'ssh-agent has no key', {
+        hint: 'Add the key with `ssh-add KEY`; `ssh-add -l` lists the keys.',
       });
 }
 
@@ -47,7 +47,7 @@ function faultOf(blob: Buffer, { principals, caFingerprints }: Demands, nowMs: n
     const certificate = parseCertificateBlob(blob);
     return checkUserCertificate(certificate, { publicKey: certificate.keyBlob, principals, caFingerprints }, nowMs);
   } catch (error) {
-    // An agent may hold what is of no use here; that must not keep the rest from being tried.
+    // An unusable certificate in the agent must not block the other identities.
     return TunnelError.from(error);
   }
 }

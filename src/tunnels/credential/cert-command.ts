@@ -6,26 +6,26 @@ import { notStarted } from './not-started.ts';
 import { lastLineRedacted } from './redact.ts';
 
 export interface CertCommand {
-  /** Program and arguments; `{pubkey}` in them, also inside a word, becomes `publicKeyPath`. */
+  /** Program and arguments; every `{pubkey}` is replaced by `publicKeyPath`, also inside a word. */
   readonly argv: readonly string[];
   /** Absolute. */
   readonly publicKeyPath: string;
   readonly timeoutMs: number;
-  /** The daemon's environment; the command gets what {@link commandEnvironment} leaves of it. */
+  /** The daemon's environment; {@link commandEnvironment} selects what the command gets. */
   readonly env: NodeJS.ProcessEnv;
-  /** Undefined: where the daemon is. */
+  /** Undefined: the daemon's working directory. */
   readonly workingDirectory?: string | undefined;
 }
 
-/** The most that a certificate may take: several times what OpenSSH's largest keys need. */
+/** Size limit of a certificate: several times the need of OpenSSH's largest keys. */
 export const MOST_CERTIFICATE_BYTES = 64 * 1024;
-/** Commands may be talkative (`VAULT_LOG_LEVEL=trace`), but not for ever. */
+/** Allows verbose commands (`VAULT_LOG_LEVEL=trace`), but no endless output. */
 const STDERR_LIMIT = 1024 * 1024;
 
 /**
- * What is the daemon's own and not its commands': systemd's protocols (systemd.exec(5), sd_notify(3), sd_listen_fds(3)),
- * where its credentials, state and sockets are, how its Node runs, and the agent that holds every actor's keys. A command
- * that needs one of these says so itself: `env SSH_AUTH_SOCK=/run/ca-agent ssh-keygen -Us …`.
+ * Variables that commands do not get: systemd's protocols (systemd.exec(5), sd_notify(3), sd_listen_fds(3)), the
+ * daemon's directories and sockets, its Node options, and the agent with every actor's keys. A command that needs one
+ * sets the variable itself: `env SSH_AUTH_SOCK=/run/ca-agent ssh-keygen -Us …`.
  */
 const OWN = [
   /^(?:NOTIFY_SOCKET|WATCHDOG_\w+|LISTEN_\w+|FDSTORE|MAINPID|MANAGERPID|SYSTEMD_\w+|INVOCATION_ID|JOURNAL_STREAM)$/,
@@ -35,14 +35,14 @@ const OWN = [
   /^(?:SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_ASKPASS|SSH_ASKPASS_REQUIRE)$/,
 ];
 
-/** A line of sshd(8)'s authorized_keys form whose type is that of a certificate (OpenSSH PROTOCOL.certkeys). */
+/** A certificate in the format of an authorized_keys line (sshd(8), OpenSSH PROTOCOL.certkeys). */
 const CERTIFICATE = /(?:^|\s)[\w@.-]+-cert-v\d\d@openssh\.com\s/;
 
 /**
- * Runs an actor's `cert_command` once and returns what it gave: its standard output, or, when there is no certificate in
- * that, the file that it wrote beside the public key during this run (`x.pub` → `x-cert.pub`, as `ssh-keygen -s` and
- * `step ssh certificate` do). The text is as unchecked as the command is, and never in a message. Rejects with
- * `cert_command_timeout`, with `cert_command_failed` for every other failure, or with the reason of `signal`.
+ * Runs an actor's `cert_command` once and returns its certificate text: standard output, or else the file that this run
+ * wrote beside the public key (`x.pub` → `x-cert.pub`, as `ssh-keygen -s` and `step ssh certificate` do). The text is
+ * not checked and never appears in a message. Rejects with `cert_command_timeout`, with `cert_command_failed` for every
+ * other failure, or with the reason of `signal`.
  */
 export async function runCertCommand(command: CertCommand, signal: AbortSignal): Promise<string> {
   const { publicKeyPath, timeoutMs, workingDirectory } = command;
@@ -56,20 +56,20 @@ export async function runCertCommand(command: CertCommand, signal: AbortSignal):
   if (CERTIFICATE.test(stdout)) return stdout;
   if ((await stampOf(besides)) !== before) return readCertificate(besides);
   if (stdout.trim() !== '') return stdout;
-  throw new TunnelError('cert_command_failed', `cert_command printed nothing, and wrote no ${besides}`, {
-    hint: 'It has to print the certificate, or to write it beside the public key that {pubkey} names.',
+  throw new TunnelError('cert_command_failed', `cert_command printed nothing and did not write ${besides}`, {
+    hint: 'The command must print the certificate, or write the file next to the public key {pubkey}.',
   });
 }
 
 /**
- * The environment of a `cert_command`: the daemon's without what is the daemon's own. Everything else stays, because the
- * unit is where an operator says `VAULT_ADDR`, `STEPPATH`, `HTTPS_PROXY` or a token for the command.
+ * The environment of a `cert_command`: the daemon's, without the variables in {@link OWN}. The rest stays, because
+ * operators set `VAULT_ADDR`, `STEPPATH`, `HTTPS_PROXY` or a token for the command in the unit.
  */
 export function commandEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !OWN.some((pattern) => pattern.test(name))));
 }
 
-/** Where `ssh-keygen -s` puts the certificate of a public key: `x-cert.pub` for `x.pub`. */
+/** The path where `ssh-keygen -s` writes the certificate of a public key: `x-cert.pub` for `x.pub`. */
 export function certificatePathOf(publicKeyPath: string): string {
   return `${publicKeyPath.replace(/\.pub$/, '')}-cert.pub`;
 }
@@ -86,7 +86,7 @@ async function outputOf(
     case 'timeout':
       throw new TunnelError(
         'cert_command_timeout',
-        `cert_command did not end within ${timeoutMs / 1_000} s${saying(outcome.stderr)}`,
+        `cert_command did not finish within ${timeoutMs / 1_000} s${saying(outcome.stderr)}`,
       );
     case 'too_much_output':
       throw failed(
@@ -96,7 +96,7 @@ async function outputOf(
         outcome.stderr,
       );
     case 'signalled':
-      throw failed(`cert_command was ended by ${outcome.signal}`, outcome.stderr);
+      throw failed(`cert_command was killed by ${outcome.signal}`, outcome.stderr);
     case 'exited':
       if (outcome.code === 0) return outcome.stdout.toString('utf8');
       throw failed(`cert_command failed with exit code ${outcome.code}`, outcome.stderr);
@@ -112,7 +112,7 @@ function saying(stderr: Buffer): string {
   return line === '' ? '' : `: ${line}`;
 }
 
-/** Another one whenever the file was written anew; undefined while there is none. */
+/** Changes with every write of the file; undefined while the file does not exist. */
 async function stampOf(path: string): Promise<string | undefined> {
   const stats = await lstat(path, { bigint: true }).catch((): BigIntStats | undefined => undefined);
   return stats && [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join('.');
@@ -120,7 +120,7 @@ async function stampOf(path: string): Promise<string | undefined> {
 
 async function readCertificate(path: string): Promise<string> {
   const refuse = (why: string, cause?: unknown) =>
-    new TunnelError('cert_command_failed', `cert_command wrote ${path}, which ${why}`, { cause });
+    new TunnelError('cert_command_failed', `cert_command wrote ${path}, but the file ${why}`, { cause });
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error) => {
     throw refuse('cannot be read', error);
   });

@@ -4,28 +4,28 @@ import { type Certificate, timeText } from '../ssh/certificate/certificate.ts';
 import { type Check, firstObjection } from '../ssh/certificate/certificate-check.ts';
 import { verifySignature } from '../ssh/certificate/certificate-signature.ts';
 
-/** What a certificate is checked against. */
+/** The requirements for a certificate. */
 export interface Expectation {
   /** Blob of our own public key (RFC 4253 section 6.6). */
   readonly publicKey: Buffer;
-  /** The certificate must carry each of them. Without: any, but at least one. */
+  /** The certificate must have all of these. Undefined: at least one principal, any name. */
   readonly principals?: readonly string[] | undefined;
-  /** One of these CAs must have signed it, `SHA256:…`. Without: any. */
+  /** One of these CAs must have signed the certificate, `SHA256:…`. Undefined: any CA. */
   readonly caFingerprints?: readonly string[] | undefined;
 }
 
-/** The clock of a CA may be ahead of ours by this much. */
+/** The CA's clock may be ahead of the node's clock by this much. */
 const SKEW_S = 60n;
-/** A certificate that is valid for less than this cannot carry a session from its issue to its login. */
+/** A shorter validity ends before the login is done. */
 const SHORTEST_S = 5n;
 
 const FORWARDING = 'permit-port-forwarding';
-/** sshd refuses a certificate with any other (PROTOCOL.certkeys, "Critical options"). */
+/** sshd rejects a certificate with any other critical option (PROTOCOL.certkeys, "Critical options"). */
 const KNOWN_CRITICAL: ReadonlySet<string> = new Set(['force-command', 'source-address', 'verify-required']);
 
 /**
- * Everything that can be known of a user certificate without asking the server, so that a useless one costs no login: it
- * would count against this address there (sshd_config, PerSourcePenalties). Undefined when it may be used. Pure.
+ * Checks a user certificate without asking the server, because the server penalises failed logins by source address
+ * (sshd_config, PerSourcePenalties). Undefined when the certificate may be used. Pure.
  *
  * @param nowMs wall clock, in milliseconds since the epoch
  */
@@ -40,14 +40,17 @@ export function checkUserCertificate(
 const checkRole: Check<Expectation> = ({ role }) =>
   role === 'user'
     ? undefined
-    : invalid('the certificate is for a host, not for a user', 'Have the CA sign without -h, or with its user role.');
+    : invalid(
+        'the certificate is for a host, not for a user',
+        'Sign the key as a user key: `ssh-keygen -s CA` without -h, or the user role of the CA.',
+      );
 
 const checkKey: Check<Expectation> = (certificate, { publicKey }) =>
   certificate.keyBlob.equals(publicKey)
     ? undefined
     : invalid(
         `the certificate is for another key (${certificate.keyFingerprint})`,
-        'The CA must sign the public half of the configured key: cert_command finds its path in {pubkey}.',
+        'The CA must sign the public half of the configured key. cert_command gets the path as {pubkey}.',
       );
 
 const checkAuthority: Check<Expectation> = ({ caFingerprint }, { caFingerprints }) =>
@@ -55,7 +58,7 @@ const checkAuthority: Check<Expectation> = ({ caFingerprint }, { caFingerprints 
     ? undefined
     : invalid(
         `the certificate is signed by ${caFingerprint}, which is not among ca_fingerprints`,
-        'Find out who signed it. Add the fingerprint to ca_fingerprints only if this is your CA.',
+        'Find out who signed the certificate. Add the fingerprint to ca_fingerprints only if this is your CA.',
       );
 
 const checkSignature: Check<Expectation> = (certificate) => {
@@ -65,12 +68,12 @@ const checkSignature: Check<Expectation> = (certificate) => {
       return undefined;
     case 'invalid':
       return invalid(
-        'the signature of the certificate does not verify',
-        'The certificate is damaged or forged: obtain a new one, and check the path between the CA and this node.',
+        'the signature of the certificate is invalid',
+        'The certificate is damaged or forged. Get a new one, and check the path between the CA and this node.',
       );
     case 'unsupported':
       return invalid(
-        `the certificate is signed with ${printable(algorithm, 60)}, which is not accepted`,
+        `the certificate is signed with ${printable(algorithm, 60)}, which is not supported`,
         'The CA must sign with ed25519, ECDSA, rsa-sha2-256 or rsa-sha2-512 (`ssh-keygen -t rsa-sha2-512 -s …`).',
       );
   }
@@ -79,13 +82,13 @@ const checkSignature: Check<Expectation> = (certificate) => {
 const checkSpan: Check<Expectation> = ({ validAfter, validBefore }) => {
   if (validBefore <= validAfter)
     return invalid(
-      'the certificate is never valid: it ends before it begins',
+      'the certificate is never valid: its end is before its start',
       'Fix the validity that the CA sets (`ssh-keygen -V`).',
     );
   if (validBefore - validAfter < SHORTEST_S)
     return invalid(
       `the certificate is valid for ${validBefore - validAfter} s, which is too short for a login`,
-      `Have the CA sign for at least ${SHORTEST_S} s; an hour is better.`,
+      `Sign the certificate for at least ${SHORTEST_S} s; one hour is better.`,
     );
   return undefined;
 };
@@ -93,11 +96,11 @@ const checkSpan: Check<Expectation> = ({ validAfter, validBefore }) => {
 const checkTime: Check<Expectation> = ({ validAfter, validBefore }, _, nowS) => {
   if (validAfter > nowS + SKEW_S)
     return new TunnelError('cert_not_yet_valid', `the certificate is not valid before ${timeText(validAfter)}`, {
-      hint: `The clock of this node says ${timeText(nowS)}: if it is wrong, fix it (timedatectl); otherwise fix the clock of the CA.`,
+      hint: `The clock of this node says ${timeText(nowS)}. If that is wrong, fix it (timedatectl). Otherwise fix the clock of the CA.`,
     });
   if (validBefore <= nowS)
     return new TunnelError('cert_expired', `the certificate expired at ${timeText(validBefore)}`, {
-      hint: `Obtain a new certificate. If this one is new, compare the clocks: this node says ${timeText(nowS)}.`,
+      hint: `Get a new certificate. If this one is new, compare the clocks: this node says ${timeText(nowS)}.`,
     });
   return undefined;
 };
@@ -108,9 +111,9 @@ const checkPrincipals: Check<Expectation> = ({ principals }, { principals: wante
   if (wanted.every((each) => principals.includes(each))) return undefined;
   return new TunnelError(
     'cert_wrong_principal',
-    `the certificate has the principals ${listed(principals)}, required are ${listed(wanted)}`,
+    `the certificate has the principals ${listed(principals)}, but ${listed(wanted)} are required`,
     {
-      hint: 'Have the CA sign for that principal. If the server accepts another one, fix `principals` in the configuration.',
+      hint: 'Sign the certificate for these principals, or fix `principals` in the configuration.',
     },
   );
 };
@@ -119,8 +122,8 @@ const checkForwarding: Check<Expectation> = ({ extensions }) =>
   extensions.has(FORWARDING)
     ? undefined
     : invalid(
-        `the certificate lacks ${FORWARDING}`,
-        'Have the CA permit port forwarding: without this extension the server refuses every tunnel.',
+        `the certificate does not have ${FORWARDING}`,
+        'Allow port forwarding in the CA. Without this extension the server refuses every tunnel.',
       );
 
 const checkCritical: Check<Expectation> = ({ criticalOptions }) => {
@@ -128,18 +131,18 @@ const checkCritical: Check<Expectation> = ({ criticalOptions }) => {
     if (!KNOWN_CRITICAL.has(name))
       return invalid(
         `the certificate has the critical option ${printable(name, 60)}, which sshd does not know`,
-        'Have the CA remove the option: a server rejects a certificate with an unknown option.',
+        'Remove the option in the CA. A server rejects a certificate with an unknown option.',
       );
   }
   return criticalOptions.has('verify-required')
     ? invalid(
         'the certificate requires a security key with user verification (verify-required)',
-        'The daemon cannot tap a security key: have the CA remove verify-required.',
+        'The daemon cannot tap a security key. Remove verify-required in the CA.',
       )
     : undefined;
 };
 
-/** The operator sees the first objection. The signature comes before everything that it vouches for. */
+/** The operator sees the first objection. The signature comes before the fields that it protects. */
 const CHECKS: readonly Check<Expectation>[] = [
   checkRole,
   checkKey,

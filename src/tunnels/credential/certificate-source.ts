@@ -16,14 +16,14 @@ import { endsWithin, isDue } from './renewal-policy.ts';
 
 export interface CertificateDependencies extends RenewalDependencies {
   readonly issuer: Issuer;
-  /** When the fallback was needed. */
+  /** Records when the fallback was needed. */
   readonly record: NeedRecord;
 }
 
-/** A certificate that a server has rejected is replaced before its time, but no more often than this. */
+/** A certificate that a server rejects is renewed early, but no more often than this. */
 const REFUSED_MS = 600_000;
 
-/** Keeps a certificate that works until there is another one. Without a certificate it offers the fallback. */
+/** Keeps a working certificate until a new one works. Without a certificate, offers the fallback. */
 export class CertificateSource implements ActorSource {
   readonly #context: ActorContext;
   readonly #deps: CertificateDependencies;
@@ -31,13 +31,13 @@ export class CertificateSource implements ActorSource {
   readonly #renewal: Renewal;
   #held: HeldCertificate | undefined;
   #renewing: Promise<TunnelError | undefined> | undefined;
-  /** A reload has changed something that only the next certificate can have. */
+  /** A reload changed a setting that only a new certificate can meet. */
   #overdue = false;
   #refusedAt: number | undefined;
-  #toldExpired: string | undefined;
+  #loggedExpired: string | undefined;
   #kept: Promise<void> | undefined;
 
-  /** @param fallback hands out the key of the actor's `fallback` */
+  /** @param fallback offers the key of the actor's `fallback` */
   constructor(context: ActorContext, fallback: PlainKeySource, deps: CertificateDependencies) {
     this.#context = context;
     this.#fallback = fallback;
@@ -45,12 +45,12 @@ export class CertificateSource implements ActorSource {
     this.#renewal = new Renewal(context, deps);
   }
 
-  /** The last one, expired or not. */
+  /** The last certificate, expired or not. */
   get held(): HeldCertificate | undefined {
     return this.#held;
   }
 
-  /** What `/status` shows of its renewal. */
+  /** The renewal as `/status` shows it. */
   get renewal(): Pick<Renewal, 'failures' | 'error' | 'retryAt'> & { readonly running: Promise<unknown> | undefined } {
     const { failures, error, retryAt } = this.#renewal;
     return { running: this.#renewing, failures, error, retryAt };
@@ -58,7 +58,7 @@ export class CertificateSource implements ActorSource {
 
   get dueMs(): number | undefined {
     const held = this.#held;
-    // While a retry is due later, the time of renewal is long over.
+    // A planned retry comes first: the planned renewal is already in the past.
     return this.#renewal.retryLeftMs ?? (held && held.received.monotonicMs + held.renewAfterMs - performance.now());
   }
 
@@ -71,14 +71,14 @@ export class CertificateSource implements ActorSource {
       return offerCertificate(held, this.#context.actor(), this.#context.version());
     const why = refused ? rejectedError(held.certificate) : (this.#renewal.error ?? noneYet(this.#context.actor()));
     if (!fallback) throw why;
-    const offer = await this.#fallback.standIn(fallback, why);
+    const offer = await this.#fallback.asFallback(fallback, why);
     this.#deps.record.needed(new Date());
     return offer;
   }
 
   async lookAfter(keyChanged: boolean): Promise<void> {
     await this.#loadKept();
-    this.#tellExpiry();
+    this.#logExpiry();
     const held = this.#held;
     const due = !held || keyChanged || this.#overdue || isDue(held.received, held.renewAfterMs, now());
     if (due && (this.#renewal.mayRun || keyChanged)) await this.#renew();
@@ -90,7 +90,7 @@ export class CertificateSource implements ActorSource {
     if (error) throw error;
   }
 
-  /** A reload. A certificate that passes the new settings stays in use until there is another one. */
+  /** Applies a reload. A certificate that meets the new settings stays in use until a new one works. */
   reconfigure(before: ActorConfig, actor: ActorConfig): void {
     this.#renewal.reset();
     if (!actor.certCommand) {
@@ -98,8 +98,8 @@ export class CertificateSource implements ActorSource {
       return;
     }
     if (actor.fallback) void this.#deps.record.begin();
-    const standsIn = this.#fallback.last?.standIn && !this.#alive;
-    if (standsIn && !isDeepStrictEqual(before.fallback, actor.fallback)) this.#context.supersede();
+    const fallbackInUse = this.#fallback.last?.standIn && !this.#alive;
+    if (fallbackInUse && !isDeepStrictEqual(before.fallback, actor.fallback)) this.#context.supersede();
     const held = this.#held;
     if (held && (!isDeepStrictEqual(before.key, actor.key) || objectionTo(held.certificate, held.key, actor)))
       this.#held = undefined;
@@ -108,7 +108,7 @@ export class CertificateSource implements ActorSource {
     this.#overdue = !this.#held || !isDeepStrictEqual(before.certCommand, actor.certCommand);
   }
 
-  /** Settles when nothing runs any more. To be called after the signal of the context has aborted. */
+  /** Settles when no run is left. Call this after the signal of the context has aborted. */
   async stopped(): Promise<void> {
     await this.#renewing;
     await this.#deps.record.flush();
@@ -118,7 +118,7 @@ export class CertificateSource implements ActorSource {
     return this.#held && isAlive(this.#held) ? this.#held : undefined;
   }
 
-  /** Renews first where the login needs it. Never rejects. */
+  /** Renews first if the login needs a renewal. Never rejects. */
   async #beReady(need: Need): Promise<void> {
     await this.#loadKept();
     const held = this.#alive;
@@ -132,12 +132,12 @@ export class CertificateSource implements ActorSource {
     if (held && !endsWithin(held.lifetime, held.lifeMs, Date.now(), need.attemptMs)) return;
     if (!this.#renewing && !this.#renewal.mayRun) return;
     const renewed = this.#renew();
-    // A command that hangs must not use up what is left of the certificate: wait for half of that.
+    // A command that hangs must not use up the certificate: wait for half of its remaining life.
     if (held) await settledWithin(renewed, (held.lifetime.validBeforeMs - Date.now()) / 2);
     else if (!this.#context.actor().fallback || this.#renewal.failures === 0) await renewed;
   }
 
-  /** One run at a time: all who ask meanwhile get its result. Never rejects: returns why there is no new certificate. */
+  /** One run at a time; callers during the run share its result. Never rejects: returns why no new certificate came. */
   #renew(): Promise<TunnelError | undefined> {
     this.#renewing ??= this.#renewOnce().finally(() => {
       this.#renewing = undefined;
@@ -155,19 +155,16 @@ export class CertificateSource implements ActorSource {
     return undefined;
   }
 
-  #tellExpiry(): void {
+  #logExpiry(): void {
     const held = this.#held;
-    if (!held || isAlive(held) || this.#toldExpired === held.id) return;
-    this.#toldExpired = held.id;
+    if (!held || isAlive(held) || this.#loggedExpired === held.id) return;
+    this.#loggedExpired = held.id;
     const { error } = this.#renewal;
     const why = error ? `: ${error.message}` : '';
-    this.#deps.log.error(
-      { event: 'certificate.expired', ...certificateFields(held) },
-      `the certificate has expired${why}`,
-    );
+    this.#deps.log.error({ event: 'certificate.expired', ...certificateFields(held) }, `certificate expired${why}`);
   }
 
-  /** Once: the certificate that an earlier run has saved, if it still passes. */
+  /** Loads, once, the certificate that an earlier run saved, if it is still valid. */
   #loadKept(): Promise<void> {
     this.#kept ??= this.#loadOnce();
     return this.#kept;
@@ -177,7 +174,7 @@ export class CertificateSource implements ActorSource {
     const context = this.#context;
     if (context.actor().fallback) await this.#deps.record.begin();
     try {
-      const certificate = await inTime('the kept certificate', this.#deps.issuer.kept());
+      const certificate = await inTime('the saved certificate', this.#deps.issuer.kept());
       if (!certificate) return;
       const key = await loadCertifiedKey(context.actor(), context.env);
       const objection = objectionTo(certificate, key, context.actor());
@@ -190,13 +187,13 @@ export class CertificateSource implements ActorSource {
       const { message } = TunnelError.from(error);
       this.#deps.log.info(
         { event: 'certificate.kept_unusable', err: error },
-        `the saved certificate cannot be used: ${message}`,
+        `saved certificate not usable: ${message}`,
       );
     }
   }
 }
 
-/** Why an actor has no certificate before anything was tried. */
+/** The reason before the first run of the command. */
 function noneYet({ name }: ActorConfig): TunnelError {
-  return new TunnelError('cert_command_failed', `there is no certificate for ${name} yet`);
+  return new TunnelError('cert_command_failed', `no certificate for ${name} yet`);
 }

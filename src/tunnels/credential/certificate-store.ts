@@ -7,18 +7,18 @@ import { writeAtomically } from '../../base/files/write-atomically.ts';
 import { MOST_CERTIFICATE_BYTES } from './cert-command.ts';
 
 /**
- * Where an actor's certificate survives a restart: `certificates/ACTOR/` in the state directory, 0700. The working copy of
- * the public key for `cert_command` is in the same directory (`public-key-file.ts`).
+ * Saves an actor's certificate across restarts, in `certificates/ACTOR/` of the state directory, 0700. The public key
+ * for `cert_command` is in the same directory (`public-key-file.ts`).
  */
 export class CertificateStore {
   /** Absolute; made by {@link checkWritable}. */
   readonly directory: string;
-  /** As `ssh-keygen -L -f` takes it. */
+  /** A file that `ssh-keygen -L -f` can read. */
   readonly path: string;
 
   readonly #place: readonly [string, ...string[]];
 
-  /** `stateDirectory` is absolute; nothing is touched yet. */
+  /** `stateDirectory` is absolute; the constructor does not touch the disk. */
   constructor(stateDirectory: string, actor: string) {
     this.#place = [stateDirectory, 'certificates', actor];
     this.directory = join(...this.#place);
@@ -26,8 +26,8 @@ export class CertificateStore {
   }
 
   /**
-   * Makes the directory, and proves that it can be written: to be asked before the CA, which would otherwise sign a
-   * certificate that is lost. Rejects with `state_dir_unusable`.
+   * Makes the directory and proves that it is writable. Call this before the CA signs: a certificate that cannot be
+   * saved is lost. Rejects with `state_dir_unusable`.
    */
   async checkWritable(): Promise<void> {
     await privateDirectory(...this.#place);
@@ -38,7 +38,7 @@ export class CertificateStore {
     });
   }
 
-  /** What was saved last, unchecked; undefined when nothing was. Rejects with `state_dir_unusable`. */
+  /** The certificate saved last, unchecked; undefined when none was saved. Rejects with `state_dir_unusable`. */
   async load(): Promise<string | undefined> {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     try {
@@ -56,7 +56,7 @@ export class CertificateStore {
     }
   }
 
-  /** Atomically, 0600. `certificate` is one line of text, of at most {@link MOST_CERTIFICATE_BYTES}. Rejects with `state_dir_unusable`. */
+  /** Saves one line of at most {@link MOST_CERTIFICATE_BYTES}, atomically, 0600. Rejects with `state_dir_unusable`. */
   async save(certificate: string): Promise<void> {
     await privateDirectory(...this.#place);
     await writeAtomically(this.path, `${certificate.trim()}\n`);

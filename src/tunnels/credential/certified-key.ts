@@ -7,17 +7,17 @@ import { loadKeyFile } from './key-file.ts';
 import { inTime } from './key-offer.ts';
 
 /**
- * The key that an actor's certificates are for. Rejects with a TunnelError. Bounded.
+ * The key of an actor's certificates. Rejects with a TunnelError. Bounded.
  *
  * @param env of the daemon
  */
 export async function loadCertifiedKey({ name, key }: ActorConfig, env: NodeJS.ProcessEnv): Promise<PrivateKey> {
-  if (key.kind === 'agent') throw new TunnelError('internal', `actor ${name} has no key file to certify`);
+  if (key.kind === 'agent') throw new TunnelError('internal', `actor ${name} has no key file for a certificate`);
   const { CREDENTIALS_DIRECTORY: directory } = env;
   return inTime('the key', loadKeyFile(key.path, key.passphraseFile, directory));
 }
 
-/** Why the actor cannot log in with this certificate of its key; undefined when it can. */
+/** The reason why the actor cannot use this certificate; undefined when it can. */
 export function objectionTo(
   certificate: Certificate,
   { key }: PrivateKey,

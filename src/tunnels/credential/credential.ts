@@ -9,7 +9,7 @@ import { agentAuth, certificateAuth, publicKeyAuth, type UserAuth } from '../ssh
 import { type Demands, usableIdentities } from './agent-identities.ts';
 import { loadKeyFile } from './key-file.ts';
 
-/** What an actor authenticates with. */
+/** What an actor logs in with. */
 export type Credential =
   | { readonly type: 'static_key'; readonly fingerprint: string; readonly key: PrivateKey['key'] }
   | {
@@ -25,18 +25,18 @@ export type Credential =
 async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
   const { SSH_AUTH_SOCK: socket } = env;
   if (socket === undefined || socket === '') {
-    throw new TunnelError('key_unreadable', 'the key is to come from ssh-agent, but SSH_AUTH_SOCK is not set', {
+    throw new TunnelError('key_unreadable', 'the actor uses ssh-agent, but SSH_AUTH_SOCK is not set', {
       hint: "Start ssh-agent and set SSH_AUTH_SOCK in the daemon's environment.",
     });
   }
   const stats = await stat(socket).catch((error: unknown) => {
     throw new TunnelError('key_unreadable', `the ssh-agent socket ${socket} cannot be reached`, {
       cause: error,
-      hint: 'Check that ssh-agent runs, and that SSH_AUTH_SOCK names its socket.',
+      hint: 'Check that ssh-agent runs and that SSH_AUTH_SOCK is its socket.',
     });
   });
   if (!stats.isSocket()) {
-    throw new TunnelError('key_unreadable', `SSH_AUTH_SOCK names ${socket}, which is not a socket`, {
+    throw new TunnelError('key_unreadable', `SSH_AUTH_SOCK is ${socket}, which is not a socket`, {
       hint: 'Set SSH_AUTH_SOCK to the socket of a running ssh-agent.',
     });
   }
@@ -45,13 +45,13 @@ async function agentSocket(env: NodeJS.ProcessEnv): Promise<string> {
 
 function unlisted(socket: string, error: unknown): TunnelError {
   const said = printable(messageOf(error), 120);
-  return new TunnelError('key_unreadable', `the ssh-agent at ${socket} does not tell its keys: ${said}`, {
+  return new TunnelError('key_unreadable', `ssh-agent at ${socket} does not list its keys: ${said}`, {
     cause: error,
-    hint: 'Check that ssh-agent runs, is not locked, and that SSH_AUTH_SOCK names its socket (`ssh-add -l`).',
+    hint: 'Check with `ssh-add -l` that ssh-agent runs, is not locked, and that SSH_AUTH_SOCK is its socket.',
   });
 }
 
-/** Loads afresh at each attempt, so that a mended file or a restarted agent needs no reload. `env` is the daemon's. */
+/** Loads again at each attempt, so a fixed file or a restarted agent needs no reload. `env` is the daemon's. */
 export async function loadCredential(
   actor: Pick<ActorConfig, 'key'> & Demands,
   env: NodeJS.ProcessEnv,
@@ -71,7 +71,7 @@ export async function loadCredential(
   return { type: 'static_key', fingerprint, key };
 }
 
-/** For ssh2's `authHandler`: exactly this credential and nothing else. A certificate is not checked here. */
+/** For ssh2's `authHandler`: offers this credential only. Does not check a certificate. */
 export function authMethods(credential: Credential, username: string): UserAuth {
   switch (credential.type) {
     case 'static_key':

@@ -9,7 +9,7 @@ import type { CredentialFacts } from './offer.ts';
 interface CredentialDescription {
   readonly actor: ActorConfig;
   readonly held: HeldCertificate | undefined;
-  /** What was handed out last that was no certificate. */
+  /** The last credential offered that was not a certificate. */
   readonly plain: CredentialFacts | undefined;
   readonly renewal: CertificateSource['renewal'];
   readonly need: Pick<NeedRecord, 'lastNeededAt' | 'watchedSince'>;
@@ -28,12 +28,12 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
   const renewal = { state: renewalState(facts), last_error: facts.renewal.error?.report() ?? null };
   const static_key = describeFallback(facts);
   if (!held || !isAlive(held)) {
-    const standing = plain?.standIn ? plain : undefined;
-    if (!held || standing)
+    const fallback = plain?.standIn ? plain : undefined;
+    if (!held || fallback)
       return {
         ...NO_CERTIFICATE,
-        type: standing ? 'static_key' : 'certificate',
-        fingerprint: standing?.fingerprint ?? null,
+        type: fallback ? 'static_key' : 'certificate',
+        fingerprint: fallback?.fingerprint ?? null,
         renew_at: facts.renewal.retryAt ?? null,
         renewal,
         static_key,
@@ -56,7 +56,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
   };
 }
 
-/** The fields that only a certificate has, for a credential that is none. */
+/** The certificate fields of a credential that is not a certificate. */
 export const NO_CERTIFICATE = {
   key_id: null,
   serial: null,
@@ -77,8 +77,8 @@ function renewalState({ held, renewal: { failures, running } }: CredentialDescri
 }
 
 /**
- * Whether the fallback can go: a certificate works that was issued after the key was last needed. Its own date decides, so
- * that a restart changes nothing; one that the CA dates back is believed a renewal later.
+ * Whether the fallback can be removed: a working certificate was issued after the last need of the key. The date in the
+ * certificate decides, so a restart changes nothing. If the CA backdates certificates, the next renewal decides.
  */
 function describeFallback({ actor, held, need, now }: CredentialDescription): CredentialStatus['static_key'] {
   if (!actor.fallback) return null;
@@ -88,7 +88,7 @@ function describeFallback({ actor, held, need, now }: CredentialDescription): Cr
   const when = lastNeededAt
     ? `was last needed at ${lastNeededAt.toISOString()}`
     : `has not been needed since ${watchedSince.toISOString()}`;
-  const then = removable ? 'it can be removed' : 'it is still needed for when no certificate can be had';
+  const then = removable ? 'it can be removed' : 'keep it until a newer certificate works';
   return {
     exception: actor.fallback.exception,
     last_needed_at: lastNeededAt ?? null,

@@ -1,16 +1,16 @@
 import { stat } from 'node:fs/promises';
 
-/** Whether a file was replaced or written, by looking now and then: a watch of the kernel's misses a rename over it. */
+/** Detects by polling that a file was replaced or written: a kernel watch misses a rename over the file. */
 export class FileWatch {
   readonly #path: string | undefined;
   #stamp: string | undefined;
 
-  /** @param path undefined: nothing ever changes */
+  /** @param path undefined: never reports a change */
   constructor(path: string | undefined) {
     this.#path = path;
   }
 
-  /** Since the last call; the first one only looks. A file that is gone has not changed: it may be about to come back. */
+  /** Since the last call; false at the first call. A missing file counts as unchanged, because it may come back. */
   async hasChanged(): Promise<boolean> {
     if (this.#path === undefined) return false;
     const stats = await stat(this.#path, { bigint: true }).catch(() => undefined);

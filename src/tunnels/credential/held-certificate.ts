@@ -6,7 +6,7 @@ import type { Offer } from './offer.ts';
 import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
 
-/** A certificate that has passed the gate, with its key and what is planned for it. */
+/** A certificate that passed the checks, with its key and its planned renewal. */
 export interface HeldCertificate {
   readonly certificate: Certificate;
   readonly key: PrivateKey;
@@ -14,9 +14,9 @@ export interface HeldCertificate {
   readonly id: string;
   readonly lifetime: Lifetime;
   readonly received: Moment;
-  /** What was left of it then. */
+  /** Remaining life at that moment, in milliseconds. */
   readonly lifeMs: number;
-  /** After its receipt it is to be renewed. */
+  /** Renewal is due this long after receipt, in milliseconds. */
   readonly renewAfterMs: number;
 }
 
@@ -36,12 +36,12 @@ export function now(): Moment {
   return { wallMs: Date.now(), monotonicMs: performance.now() };
 }
 
-/** When it ends, in words. */
+/** The expiry time as text. */
 export function endOf({ lifetime }: HeldCertificate): string {
   return Number.isFinite(lifetime.validBeforeMs) ? new Date(lifetime.validBeforeMs).toISOString() : 'no time';
 }
 
-/** What a log line says of it. */
+/** The fields of a log line about a certificate. */
 export function certificateFields(held: HeldCertificate): Readonly<Record<string, unknown>> {
   const { keyId, serial, principals } = held.certificate;
   const restricted = restrictions(held.certificate);
@@ -54,15 +54,15 @@ export function certificateFields(held: HeldCertificate): Readonly<Record<string
   };
 }
 
-/** Whether it has not ended yet. */
+/** Whether the certificate has not expired. */
 export function isAlive({ lifetime }: HeldCertificate): boolean {
   return Date.now() < lifetime.validBeforeMs;
 }
 
 /**
- * One that was received just now, with its renewal planned.
+ * A certificate received now, with a planned renewal.
  *
- * @param renewAfter fraction of what is left of it
+ * @param renewAfter fraction of the remaining life
  * @param random uniform in [0, 1)
  */
 export function hold(certificate: Certificate, key: PrivateKey, renewAfter: number, random: number): HeldCertificate {

@@ -10,22 +10,22 @@ import { CertificateStore } from './certificate-store.ts';
 import { inTime, READ_MS } from './key-offer.ts';
 import { writePublicKeyFile } from './public-key-file.ts';
 
-/** A certificate that has just come from its command; not checked yet. */
+/** A new certificate from the command; not checked yet. */
 export interface Issued {
   readonly certificate: Certificate;
-  /** Keeps it for the next start. Rejects with `state_dir_unusable`. */
+  /** Saves the certificate for the next start. Rejects with `state_dir_unusable`. */
   save(): Promise<void>;
 }
 
-/** Where an actor's certificates come from: its command, and what an earlier run of the daemon has kept. */
+/** Where an actor's certificates come from: `cert_command`, and the certificate that an earlier run saved. */
 export interface Issuer {
   /** Rejects with a TunnelError. Bounded by the command's time-out. */
   issue(actor: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued>;
-  /** What was kept last, unchecked; undefined when nothing was. Rejects with a TunnelError. */
+  /** The certificate saved last, unchecked; undefined when none was saved. Rejects with a TunnelError. */
   kept(): Promise<Certificate | undefined>;
 }
 
-/** By `cert_command`, kept in the state directory. */
+/** Runs `cert_command`, and saves certificates in the state directory. */
 export class CommandIssuer implements Issuer {
   readonly #store: CertificateStore;
   readonly #env: NodeJS.ProcessEnv;
@@ -39,7 +39,7 @@ export class CommandIssuer implements Issuer {
   async issue(actor: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued> {
     const { certCommand, key: source } = actor;
     if (!certCommand || source.kind !== 'file')
-      throw new TunnelError('internal', `actor ${actor.name} has no cert_command, or no key file`);
+      throw new TunnelError('internal', `actor ${actor.name} has no cert_command or no key file`);
     const place = await this.#place();
     try {
       const publicKeyPath = await writePublicKeyFile({
@@ -68,8 +68,8 @@ export class CommandIssuer implements Issuer {
   }
 
   /**
-   * Where the public key goes for the command. A disk that is full or read-only is no reason to let a certificate run
-   * out: it is used without being kept then, and the operator is told.
+   * The directory of the public key for the command. With a full or read-only disk, the certificate is used without
+   * being saved, and a warning is logged.
    */
   async #place(): Promise<{ readonly directory: string; readonly unwritable: TunnelError | undefined }> {
     try {

@@ -5,14 +5,14 @@ import type { PrivateKey } from '../ssh/private-key.ts';
 import { loadCertifiedKey, objectionTo } from './certified-key.ts';
 import { hold, offerCertificate } from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
-import { inTime, offerKey, standInFor } from './key-offer.ts';
+import { fallbackReason, inTime, offerKey } from './key-offer.ts';
 import type { CredentialSource, Offer } from './offer.ts';
 
 /**
- * An actor's credential as it lies on disk: the key, or the certificate that the daemon has saved, or else the fallback.
- * No command runs, and nothing is written.
+ * An actor's credential on disk: the key, or the certificate that the daemon saved, or the fallback. Runs no command
+ * and writes nothing.
  *
- * @param trial makes a certificate when the saved one cannot be used; called once at most
+ * @param trial gets a certificate when the saved one is not usable; called once at most
  */
 export function keptSource(
   actor: ActorConfig,
@@ -30,7 +30,7 @@ export function keptSource(
       } catch (error) {
         if (!actor.fallback) throw error;
         const { key, exception } = actor.fallback;
-        return offerKey({ key }, 1, standInFor(TunnelError.from(error), exception), env);
+        return offerKey({ key }, 1, fallbackReason(TunnelError.from(error), exception), env);
       }
     },
   };
@@ -44,7 +44,7 @@ async function offerKept(
 ): Promise<Offer> {
   const key = await loadCertifiedKey(actor, env);
   const offer = (certificate: Certificate) => offerCertificate(hold(certificate, key, actor.renewAfter, 0), actor, 1);
-  const certificate = await inTime('the kept certificate', issuer.kept());
+  const certificate = await inTime('the saved certificate', issuer.kept());
   const objection = certificate && objectionTo(certificate, key, actor);
   if (certificate && !objection) return offer(certificate);
   if (trial) {
@@ -54,11 +54,11 @@ async function offerKept(
     return offer(made);
   }
   if (!objection)
-    throw new TunnelError('cert_command_failed', `no certificate of ${actor.name} is saved`, {
-      hint: 'The running daemon obtains it: read its log, or try cert_command with `fleet-mesh doctor --try-cert-command`.',
+    throw new TunnelError('cert_command_failed', `no saved certificate for ${actor.name}`, {
+      hint: 'The running daemon gets the certificate: read its log, or run `fleet-mesh doctor --try-cert-command`.',
     });
-  throw new TunnelError(objection.code, `the saved certificate cannot be used: ${objection.message}`, {
+  throw new TunnelError(objection.code, `saved certificate not usable: ${objection.message}`, {
     cause: objection,
-    hint: `${objection.hint} The running daemon renews it; \`fleet-mesh why\` and its log say why a renewal fails.`,
+    hint: `${objection.hint} The running daemon renews the certificate; \`fleet-mesh status\` shows why a renewal fails.`,
   });
 }

@@ -8,20 +8,20 @@ const LABEL = 'private key';
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** What cannot be used, in words, by the format that the file turned out to have. */
+/** The error for a key file in a format that is not usable. */
 function unusable(format: Exclude<KeyFormat, 'private' | 'encrypted'>, path: string): TunnelError {
   const refuse = (reason: string, hint?: string) =>
     new TunnelError('key_unreadable', `${LABEL} ${path} ${reason}`, { hint });
   switch (format) {
     case 'public':
       return refuse(
-        'is a public key: this is the public half',
-        `Configure the private half, usually the same path without .pub.`,
+        'is a public key, not a private key',
+        `Configure the private key, usually the same path without .pub.`,
       );
     case 'pkcs8':
       return refuse(
         'is in PKCS#8 format, which is not supported',
-        `\`ssh-keygen -p -f ${shellWord(path)}\` rewrites it in OpenSSH format (for ed25519 with OpenSSH 9.6 or later).`,
+        `Convert it: \`ssh-keygen -p -f ${shellWord(path)}\` (ed25519 needs OpenSSH 9.6 or later).`,
       );
     case 'putty':
       return refuse(
@@ -29,21 +29,20 @@ function unusable(format: Exclude<KeyFormat, 'private' | 'encrypted'>, path: str
         `Convert it: \`puttygen ${shellWord(path)} -O private-openssh -o NEW\`.`,
       );
     case 'unknown':
-      return refuse('is not a private key', `Expected an OpenSSH private key, as \`ssh-keygen -t ed25519\` makes it.`);
+      return refuse('is not a private key', `Make an OpenSSH private key with \`ssh-keygen -t ed25519\`.`);
   }
 }
 
-/** Without its one trailing newline, which editors and `echo` add. A view of the same memory. */
+/** Without one trailing newline, which editors and `echo` add. A view of the same memory. */
 function withoutNewline(bytes: Buffer): Buffer {
   if (bytes.at(-1) !== NEWLINE) return bytes;
   return bytes.subarray(0, bytes.at(-2) === CARRIAGE_RETURN ? -2 : -1);
 }
 
 /**
- * Encrypted keys that were opened, by path, as long as neither they nor their passphrase file change. bcrypt_pbkdf is slow
- * on purpose, and ssh2's is synchronous: opening a key anew at each attempt would hold up every connection of the process
- * for 0.4 s each time. What is kept is what the authentication of each session keeps anyway; permissions are checked first
- * at each attempt.
+ * Decrypted keys by path, until the key or its passphrase file changes. bcrypt_pbkdf is slow on purpose, and ssh2's is
+ * synchronous: to decrypt at each attempt would block every connection of the process for 0.4 s. Each session keeps
+ * such a key in memory anyway. Permissions are checked first at each attempt.
  */
 const decrypted = new Map<string, { readonly stamps: string; readonly key: PrivateKey }>();
 
@@ -54,8 +53,8 @@ async function decrypt(
   credentialsDirectory: string | undefined,
 ): Promise<PrivateKey> {
   if (passphraseFile === undefined) {
-    throw new TunnelError('key_unreadable', `${LABEL} ${path} is encrypted, and no passphrase_file is configured`, {
-      hint: 'Configure passphrase_file, or use ssh-agent (key: agent).',
+    throw new TunnelError('key_unreadable', `${LABEL} ${path} is encrypted, but no passphrase_file is configured`, {
+      hint: 'Set passphrase_file, or use ssh-agent (key: agent).',
     });
   }
   const secret = await readSecretFile('passphrase file', passphraseFile, credentialsDirectory);
@@ -70,8 +69,8 @@ async function decrypt(
       return key;
     }
     decrypted.delete(path);
-    throw new TunnelError('key_unreadable', `the passphrase in ${passphraseFile} does not open ${LABEL} ${path}`, {
-      hint: `Compare with \`ssh-keygen -y -f ${shellWord(path)}\`, which asks for the passphrase; the key must be ed25519, ECDSA or RSA.`,
+    throw new TunnelError('key_unreadable', `the passphrase in ${passphraseFile} does not decrypt ${LABEL} ${path}`, {
+      hint: `Test the passphrase with \`ssh-keygen -y -f ${shellWord(path)}\`. The key must be ed25519, ECDSA or RSA.`,
     });
   } finally {
     secret.bytes.fill(0);
@@ -79,8 +78,8 @@ async function decrypt(
 }
 
 /**
- * Reads a private key file. Throws `key_permissions` when others may read it, `key_unreadable` with the reason when it is
- * no usable key. No byte of key or passphrase gets into a message, and our copies are zeroed (ssh2 keeps its own).
+ * Reads a private key file. Throws `key_permissions` when others may read the file, `key_unreadable` when the key is not
+ * usable. No byte of key or passphrase gets into a message. Our copies are zeroed; ssh2 keeps its own.
  * `credentialsDirectory` is systemd's `$CREDENTIALS_DIRECTORY`.
  */
 export async function loadKeyFile(
@@ -92,15 +91,15 @@ export async function loadKeyFile(
   const { bytes, exposure } = file;
   try {
     const format = keyFormat(bytes);
-    // Before the permissions: `chmod 600` on the public half would be the wrong advice.
+    // Before the permissions: `chmod 600` is the wrong advice for a public key.
     if (format === 'public') throw unusable(format, path);
     if (exposure !== undefined) throw exposure;
     if (format === 'encrypted') return await decrypt(file, path, passphraseFile, credentialsDirectory);
     if (format !== 'private') throw unusable(format, path);
     const key = parsePrivateKey(bytes, undefined);
     if (key !== undefined) return key;
-    throw new TunnelError('key_unreadable', `${LABEL} ${path} is damaged or of a type that is not supported`, {
-      hint: `Check it with \`ssh-keygen -y -f ${shellWord(path)}\`; supported are ed25519, ECDSA and RSA.`,
+    throw new TunnelError('key_unreadable', `${LABEL} ${path} is damaged, or its type is not supported`, {
+      hint: `Check the key with \`ssh-keygen -y -f ${shellWord(path)}\`. Supported types: ed25519, ECDSA and RSA.`,
     });
   } finally {
     bytes.fill(0);

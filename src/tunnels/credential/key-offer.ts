@@ -6,14 +6,14 @@ import type { Demands } from './agent-identities.ts';
 import { loadCredential } from './credential.ts';
 import type { Offer } from './offer.ts';
 
-/** A key on a file system that hangs must hold up neither a link nor its stop; in milliseconds. */
+/** Bound of a read, in milliseconds: a file system that hangs must not block a link or its stop. */
 export const READ_MS = 10_000;
 
 /**
- * The key alone, read anew: a mended file or a restarted agent needs no reload. Rejects with a TunnelError.
+ * A key without a certificate, read again: a fixed file or a restarted agent needs no reload. Rejects with a TunnelError.
  *
- * @param source of the key; what is demanded of certificates holds for those of an agent
- * @param standIn why it is offered in the place of a certificate, if it is
+ * @param source of the key; the requirements apply to certificates in an agent
+ * @param standIn why the key is offered instead of a certificate; undefined when it is not a fallback
  * @param env the daemon's
  */
 export async function offerKey(
@@ -31,7 +31,7 @@ export async function offerKey(
   if (credential.type === 'agent')
     return {
       credential,
-      // What it holds now, in whatever order: another certificate is another credential, which nobody has rejected yet.
+      // Independent of the order. A new certificate makes a new credential, which no server has rejected yet.
       facts: {
         ...plain,
         fingerprint: undefined,
@@ -45,15 +45,15 @@ export async function offerKey(
 }
 
 const AGENT_REJECTED =
-  'Compare `ssh-add -L` with authorized_keys on the host, certificates with TrustedUserCAKeys and AuthorizedPrincipalsFile; a host takes few tries (MaxAuthTries).';
+  'On the host, check authorized_keys, TrustedUserCAKeys and AuthorizedPrincipalsFile against `ssh-add -L`. MaxAuthTries limits the number of keys.';
 
-/** Why the static key of an actor is offered: for want of something better, under the exception that allows it. */
-export function standInFor(why: TunnelError, exception: string): TunnelError {
+/** Why the fallback of an actor is offered, and the exception that allows the fallback. */
+export function fallbackReason(why: TunnelError, exception: string): TunnelError {
   const reason = `static key under exception ${exception}: ${why.message}`;
   return new TunnelError(why.code, reason, { cause: why, hint: why.hint });
 }
 
-/** Bounds work on local files; `what` names them. Rejects with `code` when it takes too long. */
+/** Bounds a read of local files; `what` names the files. Rejects with `code` after `ms`. */
 export function inTime<T>(
   what: string,
   reading: Promise<T>,
@@ -64,5 +64,5 @@ export function inTime<T>(
 }
 
 function unread(what: string, ms: number, code: ErrorCode = 'key_unreadable'): () => TunnelError {
-  return () => new TunnelError(code, `${what} did not answer within ${ms} ms`);
+  return () => new TunnelError(code, `access to ${what} took longer than ${ms} ms`);
 }

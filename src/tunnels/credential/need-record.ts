@@ -3,12 +3,12 @@ import { TunnelError } from '../../base/errors.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
-/** Written no more often than this while it goes on being needed, in milliseconds. */
+/** Shortest time between two writes while the key stays in use, in milliseconds. */
 const WRITE_EVERY_MS = 60_000;
 
 const stored = z.object({ watched_since: z.iso.datetime(), last_needed_at: z.iso.datetime().nullable() });
 
-/** When an actor's static key was last needed in the place of a certificate; a restart does not forget it. */
+/** Records, across restarts, when an actor's static key was last needed instead of a certificate. */
 export class NeedRecord {
   readonly #file: StateFile<z.infer<typeof stored>>;
   readonly #log: Pick<Logger, 'warn'>;
@@ -16,16 +16,16 @@ export class NeedRecord {
   #lastNeededAt: Date | undefined;
   #writtenAt: number | undefined;
   #writing: Promise<void> = Promise.resolve();
-  #told = false;
+  #warned = false;
   #begun: Promise<void> | undefined;
 
-  /** @param stateDirectory absolute; nothing is touched yet */
+  /** @param stateDirectory absolute; the constructor does not touch the disk */
   constructor(stateDirectory: string, actor: string, log: Pick<Logger, 'warn'>) {
     this.#file = new StateFile([stateDirectory, 'certificates', actor], 'static-key.json', stored);
     this.#log = log;
   }
 
-  /** Since when it would have been noticed. */
+  /** Start of the record: a need before this time is unknown. */
   get watchedSince(): Date {
     return this.#watchedSince;
   }
@@ -34,7 +34,7 @@ export class NeedRecord {
     return this.#lastNeededAt;
   }
 
-  /** Takes up what an earlier run has written, or begins to watch. One that cannot be read is as good as none. */
+  /** Loads the record of an earlier run, or starts a new one. An unreadable record counts as missing. */
   begin(): Promise<void> {
     this.#begun ??= this.#load();
     return this.#begun;
@@ -55,7 +55,7 @@ export class NeedRecord {
     if (this.#writtenAt === undefined || performance.now() - this.#writtenAt >= WRITE_EVERY_MS) void this.flush();
   }
 
-  /** Settles when the record is on disk, or it is known that it cannot be. */
+  /** Settles when the record is on disk or the write has failed. */
   flush(): Promise<void> {
     if (!this.#begun) return this.#writing;
     this.#writtenAt = performance.now();
@@ -70,12 +70,15 @@ export class NeedRecord {
     };
     try {
       await this.#file.write(record);
-      this.#told = false;
+      this.#warned = false;
     } catch (error) {
-      if (this.#told) return;
-      this.#told = true;
+      if (this.#warned) return;
+      this.#warned = true;
       const { message } = TunnelError.from(error);
-      this.#log.warn({ event: 'static_key.not_recorded', err: error }, `a restart will forget it: ${message}`);
+      this.#log.warn(
+        { event: 'static_key.not_recorded', err: error },
+        `last use of the static key not saved, so a restart forgets it: ${message}`,
+      );
     }
   }
 }

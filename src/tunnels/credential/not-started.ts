@@ -4,12 +4,12 @@ import { delimiter, isAbsolute, resolve } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 
-/** Where execvp(3) looks without PATH. */
+/** The search path of execvp(3) without PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 /**
- * Why a `cert_command` could not even be started, in words: execve(2) has ENOENT for a missing program, a missing
- * interpreter and a missing working directory alike, and EACCES for a directory as for a file without permission.
+ * Finds out why a `cert_command` did not start. execve(2) returns ENOENT for a missing program, a missing interpreter
+ * and a missing working directory, and EACCES for a directory and for a file without permission.
  */
 export async function notStarted(
   error: Error,
@@ -21,31 +21,31 @@ export async function notStarted(
   const failed = (message: string, hint?: string) =>
     new TunnelError('cert_command_failed', message, { hint, cause: new Error(codeOf(error)) });
   if (workingDirectory !== undefined && !(await statOf(workingDirectory))?.isDirectory()) {
-    return failed(`cert_command cannot be run in ${workingDirectory}, which is not a directory`);
+    return failed(`the working directory of cert_command, ${workingDirectory}, is not a directory`);
   }
   const path = await find(program, workingDirectory, env);
   if (path === undefined) {
     return program.includes('/')
       ? failed(
           `the program of cert_command, ${shown}, does not exist`,
-          `Install it there${relativeTo(workingDirectory, program)}.`,
+          `Install the program there${relativeTo(workingDirectory, program)}.`,
         )
       : failed(
           `the program of cert_command, ${shown}, is not on the PATH`,
-          'Install it, or give its absolute path: the PATH of a service is not that of your shell.',
+          'Install the program, or use its absolute path: a service does not have the PATH of your shell.',
         );
   }
   if ((await statOf(path))?.isDirectory()) return failed(`the program of cert_command, ${shown}, is a directory`);
   if (!(await isExecutable(path))) {
     return failed(
-      `the program of cert_command, ${shown}, is not executable for the daemon user`,
+      `the program of cert_command, ${shown}, is not executable by the daemon user`,
       'Check its mode (chmod +x), its owner and the mount options of its file system (noexec).',
     );
   }
   if (codeOf(error) === 'ENOENT') {
     return failed(
-      `the program of cert_command, ${shown}, is there, but not the interpreter that its first line names`,
-      'Check the #! line; a file written on Windows has a carriage return there.',
+      `the program of cert_command, ${shown}, exists, but the interpreter in its first line does not`,
+      'Check the #! line: a file from Windows has a carriage return there.',
     );
   }
   return failed(`the program of cert_command, ${shown}, cannot be started (${codeOf(error)})`);
@@ -54,10 +54,10 @@ export async function notStarted(
 function relativeTo(directory: string | undefined, program: string): string {
   return isAbsolute(program)
     ? ''
-    : `, or mend the path: it is taken from ${directory ?? 'where the daemon was started'}`;
+    : `, or fix the path: it is relative to ${directory ?? "the daemon's working directory"}`;
 }
 
-/** The file that the program's name leads to: executable or not, as long as one is there. */
+/** The file of the program, preferably an executable one; undefined when no file exists. */
 async function find(program: string, from: string | undefined, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const { PATH = DEFAULT_PATH } = env;
   const candidates = program.includes('/')

@@ -1,36 +1,36 @@
 import type { TunnelError } from '../../base/errors.ts';
 import type { Credential } from './credential.ts';
 
-/** A credential, as far as it may be shown. */
+/** The public facts of a credential. */
 export interface CredentialFacts {
   readonly type: Credential['type'];
-  /** SHA-256 fingerprint of the public key; undefined where an agent decides. */
+  /** SHA-256 fingerprint of the public key; undefined for an agent. */
   readonly fingerprint: string | undefined;
-  /** Another one for whatever else might be offered; nothing secret. */
+  /** Different for every credential; not secret. */
   readonly id: string;
-  /** Grows with each credential that takes the place of another: sessions with an older one are to be replaced. */
+  /** Grows with each new credential; sessions with an older version are replaced. */
   readonly version: number;
-  /** When it ends; undefined where it does not. */
+  /** Expiry; undefined when the credential does not expire. */
   readonly validBefore: Date | undefined;
-  /** Why it is only the stand-in for another one; undefined when it is not. */
+  /** Why this is a fallback; undefined when it is not a fallback. */
   readonly standIn: TunnelError | undefined;
 }
 
-/** A credential to log in with, and what is shown of it. */
+/** A credential to log in with, and its public facts. */
 export interface Offer {
   readonly credential: Credential;
   readonly facts: CredentialFacts;
-  /** In errors: which of our credentials it is that a server rejects. */
+  /** Names the credential in errors. */
   readonly label: string;
-  /** What would help when a server rejects it; undefined where the usual is right. */
+  /** Hint for a rejection by the server; undefined: the usual hint. */
   readonly ifRejected?: string | undefined;
 }
 
-/** What those who hand out credentials should know of whoever asks for one. */
+/** What a link tells when it asks for a credential. */
 export interface Need {
-  /** {@link CredentialFacts.id} of those that the server has just rejected. */
+  /** {@link CredentialFacts.id} of the credentials that the server just rejected. */
   readonly refused: readonly string[];
-  /** Whether the link serves without it: then nothing less than the real thing is wanted. */
+  /** Whether the link serves already; then it wants no fallback. */
   readonly serving: boolean;
   /** How long the login may take, in milliseconds. */
   readonly attemptMs: number;
@@ -38,6 +38,6 @@ export interface Need {
 
 /** Where a link gets its credentials. */
 export interface CredentialSource {
-  /** Rejects with a TunnelError when there is none. Bounded. */
+  /** Rejects with a TunnelError when there is no credential. Bounded. */
   current(need: Need): Promise<Offer>;
 }

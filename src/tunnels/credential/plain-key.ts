@@ -1,12 +1,12 @@
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig, FallbackConfig } from '../../config/config.ts';
 import type { ActorContext, ActorSource } from './actor-source.ts';
-import { offerKey, standInFor } from './key-offer.ts';
+import { fallbackReason, offerKey } from './key-offer.ts';
 import type { CredentialFacts, Offer } from './offer.ts';
 
 /**
- * A key alone: the actor's credential, or the fallback for its certificate. The key is read again for each offer. Another
- * key supersedes the last one, as a new certificate does.
+ * A key without a certificate: the actor's credential, or the fallback for its certificate. The key is read again for
+ * each offer. A new key raises the version, as a new certificate does.
  */
 export class PlainKeySource implements ActorSource {
   readonly dueMs = undefined;
@@ -17,7 +17,7 @@ export class PlainKeySource implements ActorSource {
     this.#context = context;
   }
 
-  /** What was handed out last; undefined before that. */
+  /** The last credential offered; undefined before the first offer. */
   get last(): CredentialFacts | undefined {
     return this.#last;
   }
@@ -28,7 +28,7 @@ export class PlainKeySource implements ActorSource {
   }
 
   async lookAfter(keyChanged: boolean): Promise<void> {
-    // The next login says what is wrong with the key.
+    // The next login reports the error of the key.
     if (keyChanged) await this.current().catch(() => {});
   }
 
@@ -37,16 +37,16 @@ export class PlainKeySource implements ActorSource {
   }
 
   /**
-   * The fallback. Rejects with a TunnelError that tells of both.
+   * The fallback. Rejects with a TunnelError that names both reasons.
    *
-   * @param why the certificate cannot be offered
+   * @param why no certificate can be offered
    */
-  async standIn({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
-    const standIn = standInFor(why, exception);
+  async asFallback({ key, exception }: FallbackConfig, why: TunnelError): Promise<Offer> {
+    const standIn = fallbackReason(why, exception);
     const version = this.#context.version();
     const offer = await offerKey({ key }, version, standIn, this.#context.env).catch((thrown: unknown) => {
       const { code, message, hint } = TunnelError.from(thrown);
-      throw new TunnelError(code, `${why.message}; the fallback cannot be used either: ${message}`, {
+      throw new TunnelError(code, `${why.message}; the fallback also failed: ${message}`, {
         cause: thrown,
         hint,
       });
@@ -56,7 +56,7 @@ export class PlainKeySource implements ActorSource {
 
   #handOut(offer: Offer): Offer {
     const last = this.#last;
-    // Nobody knows which of an agent's keys a session uses: one key more is no reason to replace the session.
+    // Which of an agent's keys a session uses is unknown: an added key is no reason to replace the session.
     const stays = last?.type === 'agent' && offer.facts.type === 'agent';
     if (last && last.id !== offer.facts.id && !stays) this.#context.supersede();
     this.#last = { ...offer.facts, version: this.#context.version() };
@@ -64,7 +64,7 @@ export class PlainKeySource implements ActorSource {
   }
 }
 
-/** The settings that decide which key is offered; to be compared. */
+/** The settings that decide which key is offered, for comparison. */
 export function sourceOf({ key, principals, caFingerprints }: ActorConfig): unknown {
   return key.kind === 'agent' ? { key, principals, caFingerprints } : key;
 }

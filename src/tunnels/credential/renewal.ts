@@ -21,16 +21,16 @@ export interface RenewalDependencies {
   random(): number;
 }
 
-/** The certificate of a run; it has passed the gate. */
+/** The certificate of a run; it has passed the checks. */
 export interface Renewed {
   readonly held: HeldCertificate;
-  /** Whether it is another one than before. */
+  /** Whether the certificate differs from the one in use. */
   readonly changed: boolean;
-  /** Saves it for the next start. Never rejects: {@link Renewal.error} says why it is not saved. */
+  /** Saves the certificate for the next start. Never rejects: {@link Renewal.error} has the reason of a failure. */
   keep(): Promise<void>;
 }
 
-/** Runs an actor's `cert_command`, spaces the runs after failures, and knows how the last one ended. */
+/** Runs an actor's `cert_command`, waits after failures, and keeps the result of the last run. */
 export class Renewal {
   readonly #context: ActorContext;
   readonly #deps: RenewalDependencies;
@@ -45,7 +45,7 @@ export class Renewal {
     this.#tell = teller(deps.log, deps.note);
   }
 
-  /** In a row. */
+  /** Consecutive failures. */
   get failures(): number {
     return this.#failures;
   }
@@ -59,19 +59,19 @@ export class Renewal {
     return this.#retry && new Date(this.#retry.since.wallMs + this.#retry.delayMs);
   }
 
-  /** Until it may be tried again, in milliseconds; undefined when nothing has failed. */
+  /** Time until the next try, in milliseconds; undefined without a failure. */
   get retryLeftMs(): number | undefined {
     return this.#retry && this.#retry.since.monotonicMs + this.#retry.delayMs - performance.now();
   }
 
-  /** Whether it may be run: the wait after a failure is over. */
+  /** Whether the wait after a failure is over. */
   get mayRun(): boolean {
     return !this.#retry || isDue(this.#retry.since, this.#retry.delayMs, now());
   }
 
   /**
-   * Runs the command once and returns the certificate, or the reason why there is none. Undefined: a reload came in
-   * between, so the run counts for nothing. Never rejects. The caller waits for one run before the next.
+   * Runs the command once and returns the certificate, or the reason of the failure. Undefined: a reload during the run
+   * made the result useless. Never rejects. The caller waits for one run before the next.
    *
    * @param inUse the certificate in use when the run ends, expired or not
    */
@@ -100,7 +100,7 @@ export class Renewal {
     this.#deps.metrics.certificateRenewals.inc({ actor: actor.name, result: changed ? 'ok' : 'unchanged' });
     this.#deps.log.info(
       { event: 'certificate.renewed', ...certificateFields(held), renew_in_ms: Math.round(held.renewAfterMs), changed },
-      changed ? 'certificate obtained' : 'cert_command gave the same certificate again',
+      changed ? 'certificate obtained' : 'cert_command returned the same certificate',
     );
     const keep = () => issued.save().catch((error: unknown) => this.#notKept(TunnelError.from(error)));
     return { held, changed, keep };
@@ -108,22 +108,20 @@ export class Renewal {
 
   #failed(error: TunnelError, last: HeldCertificate | undefined): void {
     const inUse = last && isAlive(last) ? last : undefined;
-    const news = this.#error?.message !== error.message;
+    const isNew = this.#error?.message !== error.message;
     this.#error = error;
     this.#failures++;
     const leftMs = inUse ? inUse.lifetime.validBeforeMs - Date.now() : 0;
     const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
     this.#retry = { since: now(), delayMs };
     this.#deps.metrics.certificateRenewals.inc({ actor: this.#context.actor().name, result: 'failed' });
-    const until = inUse
-      ? `the certificate in use expires at ${endOf(inUse)}`
-      : 'there is no certificate to log in with';
+    const until = inUse ? `the current certificate expires at ${endOf(inUse)}` : 'no valid certificate is left';
     const fields = { failures: this.#failures, retry_in_ms: Math.round(delayMs), err: error };
-    // One line when the reason changes; the retries that only repeat it are for debugging.
+    // Warn when the reason changes; log repeated failures at debug level.
     this.#tell(
       { event: 'certificate.renewal_failed', ...fields },
-      `certificate not renewed: ${error.message}; ${until}`,
-      news ? 'warn' : 'debug',
+      `certificate renewal failed: ${error.message}; ${until}`,
+      isNew ? 'warn' : 'debug',
     );
   }
 
@@ -131,11 +129,11 @@ export class Renewal {
     this.#error = error;
     this.#deps.log.warn(
       { event: 'certificate.not_kept', err: error },
-      `the certificate is not saved, so a restart needs a new one: ${error.message}`,
+      `certificate not saved, so a restart needs a new one: ${error.message}`,
     );
   }
 
-  /** What failed so far says nothing about the next run. */
+  /** Forgets earlier failures. */
   reset(): void {
     this.#failures = 0;
     this.#error = undefined;

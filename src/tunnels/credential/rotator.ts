@@ -14,17 +14,16 @@ import { PlainKeySource, sourceOf } from './plain-key.ts';
 export interface RotatorDependencies extends CertificateDependencies {
   /** The environment of the daemon. */
   readonly env: NodeJS.ProcessEnv;
-  /** Sessions with a credential of an older version than this are to be replaced. */
+  /** Sessions with a credential of an older version must be replaced. */
   onChange(version: number): void;
 }
 
-/** Between two looks at the key file and the clock, in milliseconds. */
+/** Interval between two checks of the key file and the clock, in milliseconds. */
 const LOOK_MS = 5_000;
 
 /**
- * The credentials of one actor; its links share them. Each has a version, which grows when a certificate is renewed or a key
- * is replaced. Links get the version twice: pushed, so that they replace older sessions, and with each offer, so that they
- * know the version of the new session.
+ * The credentials of one actor, shared by its links. The version grows when a certificate is renewed or a key is
+ * replaced. Links get the version twice: pushed, to replace older sessions, and with each offer, for the new session.
  */
 export class Rotator implements CredentialSource {
   readonly #deps: RotatorDependencies;
@@ -51,10 +50,10 @@ export class Rotator implements CredentialSource {
     this.#watch = new FileWatch(fileOf(actor));
   }
 
-  /** Begins to load the saved certificate, to renew in time, and to watch the key file. */
+  /** Loads the saved certificate, then renews in time and watches the key file. */
   start(): void {
     if (this.#loop) return;
-    // Before anybody reads the key: every later write is a change.
+    // Before the key is read: every later write counts as a change.
     void this.#watch.hasChanged();
     this.#loop = repeat(
       () => this.#look(),
@@ -74,7 +73,7 @@ export class Rotator implements CredentialSource {
     return this.#source.current(need);
   }
 
-  /** Obtains a new certificate now, or reads the key again; sessions are replaced in any case. Rejects with a TunnelError. */
+  /** Gets a new certificate now, or reads the key again. Always replaces the sessions. Rejects with a TunnelError. */
   async rotate(): Promise<void> {
     this.start();
     const before = this.#version;
@@ -82,7 +81,7 @@ export class Rotator implements CredentialSource {
     if (this.#version === before) this.#supersede();
   }
 
-  /** A reload. A credential that passes the new settings stays in use until there is another one. */
+  /** Applies a reload. A credential that meets the new settings stays in use until a new one works. */
   reconfigure(actor: ActorConfig): void {
     const before = this.#actor;
     this.#actor = actor;

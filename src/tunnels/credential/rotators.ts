@@ -12,23 +12,23 @@ interface RotatorsDependencies extends Pick<RotatorDependencies, 'env' | 'random
   readonly metrics: Pick<Metrics, 'certificateRenewals' | 'forgetActor'>;
   readonly log: Logger;
   readonly note: TakeNote;
-  /** Sessions of the actor with a credential of an older version than this are to be replaced. */
+  /** Sessions of the actor with a credential of an older version must be replaced. */
   onChange(actor: string, version: number): void;
 }
 
-/** The credentials of every actor that a link goes by. */
+/** The credentials of every actor that a link uses. */
 export class Rotators {
   readonly #deps: RotatorsDependencies;
   readonly #stateDirectory: string;
   readonly #rotators = new Map<string, Rotator>();
 
-  /** @param stateDirectory absolute; another one holds from the next start on */
+  /** @param stateDirectory absolute; a change needs a restart */
   constructor(stateDirectory: string, deps: RotatorsDependencies) {
     this.#stateDirectory = stateDirectory;
     this.#deps = deps;
   }
 
-  /** The actor's credentials, looked after from the first use on. */
+  /** The actor's credentials; renewal starts with the first use. */
   of(actor: ActorConfig): CredentialSource {
     return this.#of(actor);
   }
@@ -37,7 +37,7 @@ export class Rotators {
     return this.#of(actor).status();
   }
 
-  /** Rejects with a TunnelError when nothing new is to be had. */
+  /** Rejects with a TunnelError when no new credential is available. */
   rotate(actor: ActorConfig): Promise<void> {
     return this.#of(actor).rotate();
   }
@@ -47,7 +47,7 @@ export class Rotators {
     this.#rotators.get(actor)?.noteNeeded(at);
   }
 
-  /** A reload. */
+  /** Applies a reload. */
   apply({ actors }: Config): void {
     for (const [name, rotator] of this.#rotators) {
       const actor = actors.get(name);
@@ -55,7 +55,7 @@ export class Rotators {
     }
   }
 
-  /** Lets go of those that no link goes by any more. */
+  /** Stops the rotators that no link uses any more. */
   async keepOnly(actors: ReadonlySet<string>): Promise<void> {
     const unused = [...this.#rotators].filter(([name]) => !actors.has(name));
     for (const [name] of unused) this.#rotators.delete(name);

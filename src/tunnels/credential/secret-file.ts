@@ -4,19 +4,19 @@ import { dirname } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
 import { shellWord } from '../../config/command-line.ts';
 
-/** Far above any key or passphrase; bounds what a wrong path can make us read. */
+/** Far above any key or passphrase; limits the read when the path is wrong. */
 const MAX_BYTES = 64 * 1024;
 
-/** What a file of secrets holds, and whether it is one. The caller zeroes `bytes`. */
+/** The content of a secret file, and whether others can read the file. The caller zeroes `bytes`. */
 export interface SecretFile {
   readonly bytes: Buffer;
-  /** Set when the file may be read by others than us and root. */
+  /** Set when users other than ours and root may read the file. */
   readonly exposure: TunnelError | undefined;
-  /** Another one whenever the file is another or was written: device, inode, size, times of writing and change. */
+  /** Changes when the file is replaced or written: device, inode, size, mtime and ctime. */
   readonly stamp: string;
 }
 
-/** How the path is called in messages, e.g. `private key` or `passphrase file`. */
+/** Name of the file in messages, e.g. `private key` or `passphrase file`. */
 type Label = string;
 
 function unreadable(label: Label, path: string, reason: string, cause?: unknown): TunnelError {
@@ -31,9 +31,9 @@ function openFailure(label: Label, path: string, error: unknown): TunnelError {
 }
 
 /**
- * systemd gives a unit with `User=` its credentials as root's files with an ACL for that user, and the mask of an ACL
- * shows in the group bits: mode 0440, owner root:root, though no group may read (systemd.exec(5), CREDENTIALS; systemd
- * issue 29435). Only that exact shape, directly in our own `$CREDENTIALS_DIRECTORY`, is taken for it.
+ * systemd gives a unit with `User=` its credentials as files of root with an ACL for that user. The mask of the ACL
+ * shows in the group bits: mode 0440, owner root:root, although no group may read (systemd.exec(5), CREDENTIALS;
+ * systemd issue 29435). Only exactly this mode and owner, directly in `$CREDENTIALS_DIRECTORY`, is accepted.
  */
 function isAclOfSystemd(path: string, stats: Pick<Stats, 'mode' | 'uid' | 'gid'>, directory: string | undefined) {
   return directory !== undefined && dirname(path) === directory && stats.uid === 0 && stats.gid === 0
@@ -42,8 +42,8 @@ function isAclOfSystemd(path: string, stats: Pick<Stats, 'mode' | 'uid' | 'gid'>
 }
 
 /**
- * `key_permissions` unless the file is ours or root's, and nobody else may read or write it. `uid` is our effective user
- * id; `credentialsDirectory` is systemd's `$CREDENTIALS_DIRECTORY`.
+ * Returns `key_permissions` unless the file belongs to our user or root, and only the owner may read or write the file.
+ * `uid` is our effective user id; `credentialsDirectory` is systemd's `$CREDENTIALS_DIRECTORY`.
  */
 export function checkExposure(
   label: Label,
@@ -59,8 +59,8 @@ export function checkExposure(
     });
   }
   if ((stats.mode & 0o077) === 0 || isAclOfSystemd(path, stats, credentialsDirectory)) return undefined;
-  return new TunnelError('key_permissions', `${label} ${path} is open to other users (mode ${mode})`, {
-    hint: `Run \`chmod 600 ${shellWord(path)}\`; make a new one if others may have read it.`,
+  return new TunnelError('key_permissions', `${label} ${path} is readable or writable by other users (mode ${mode})`, {
+    hint: `Run \`chmod 600 ${shellWord(path)}\`. If others may have read the file, replace the secret.`,
   });
 }
 
@@ -76,8 +76,8 @@ async function readBounded(file: FileHandle, size: number): Promise<Buffer> {
 }
 
 /**
- * Reads a file of secrets. Everything is asked of the one open descriptor, so nothing can be swapped between check and
- * read. Whether exposure matters is the caller's to say: a public key given by mistake is better called by its name.
+ * Reads a secret file. Check and read use the same open descriptor, so the file cannot be swapped in between. The caller
+ * decides about the exposure, so that a public key given by mistake gets a better error.
  */
 export async function readSecretFile(
   label: Label,
@@ -95,7 +95,7 @@ export async function readSecretFile(
     if (stats.size === 0) throw unreadable(label, path, 'is empty');
     if (stats.size > MAX_BYTES) throw unreadable(label, path, `is larger than ${MAX_BYTES / 1024} KiB`);
     const exposure = checkExposure(label, path, stats, process.geteuid?.() ?? 0, credentialsDirectory);
-    // As exact as the file system has it: milliseconds in a double would take two quick writes for one.
+    // Nanoseconds: milliseconds in a double could miss the second of two quick writes.
     const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
     return {
       bytes: await readBounded(file, stats.size),

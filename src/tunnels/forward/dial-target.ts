@@ -3,7 +3,7 @@ import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
 
-/** A target on this side that does not answer within this time, in milliseconds, is unreachable. */
+/** A local target that does not answer within this time is unreachable; in milliseconds. */
 const DIAL_MS = 10_000;
 
 /**
@@ -27,11 +27,11 @@ export async function dialTarget(target: Address, signal: AbortSignal): Promise<
     },
     signal,
   );
-  // From birth, and for good: a reset can come at any time.
+  // From the start, and for good: a reset can come at any time.
   return socket.on('error', () => {});
 }
 
-const HINT = 'This node connects to the address directly, without SSH. Check the address, and that the service runs.';
+const HINT = 'This node connects to the address without SSH. Check the address, and whether the service runs.';
 
 function explain(where: string, error: Error): TunnelError {
   const code = 'code' in error ? error.code : undefined;

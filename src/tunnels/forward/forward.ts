@@ -16,33 +16,33 @@ export type ForwardCondition =
 export interface Forward {
   readonly condition: ForwardCondition;
   /**
-   * Opens channels for a probe, along the way of this forward's clients. Undefined: the link's channels go the same
-   * way.
+   * Opens channels for a probe, along the route of this forward's clients. Undefined: the link's channels use the same
+   * route.
    */
   readonly probeSource?: ChannelSource;
   /** Binds the listener; after a failure, tries again until it works. */
   start(): Promise<void>;
-  /** No new connections; those that are open or waiting live on. Undone by {@link start}. */
+  /** Stops accepting connections; open and waiting ones continue. Undone by {@link start}. */
   stopAccepting(): Promise<void>;
   /** Settles when no connection is open or waiting. */
   whenIdle(): Promise<void>;
   /** Resets every connection, open or waiting. */
   resetAll(): void;
-  /** An operator has changed something: a listener that failed is tried again now. */
+  /** An operator changed something: a failed listener is tried again at once. */
   retry?(): void;
-  /** Sessions of the link have come or gone. */
+  /** The sessions of the link changed. */
   linkChanged?(): void;
 }
 
 export interface ForwardDependencies {
   readonly source: ChannelSource;
   readonly usage: Usage;
-  /** {@link Forward.condition} has changed. */
+  /** {@link Forward.condition} changed. */
   onChange(): void;
-  /** A connection was given its channel, so many seconds after it came. */
+  /** A connection got its channel, this many seconds after its accept. */
   onOpened(seconds: number): void;
   /** A connection was not served. The tunnel also judges the target by errors that the peer caused. */
   onFailed(error: TunnelError): void;
-  /** One accept failed; the listener lives. */
+  /** One accept failed; the listener still works. */
   onAcceptError(error: Error): void;
 }

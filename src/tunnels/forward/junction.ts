@@ -5,39 +5,39 @@ import type { Listen } from '../../base/net/listener.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { Usage } from './usage.ts';
 
-/** What becomes of a client that a detour does not take. */
+/** What happens to a client that a detour rejects. */
 export type DetourTerms =
   /**
-   * The client goes through the tunnel after all. `onTaken` hears how each client fared: undefined when it was taken.
+   * The client goes through the tunnel. `onTaken` gets the result for each client: undefined when the successor answered.
    */
   | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
   /** The client is reset: no way leads into the tunnel. */
   | { readonly kind: 'committed' };
 
-/** Another way for the clients of a forward than through its tunnel. */
+/** A route that leads the clients of a forward past its tunnel. */
 export type Detour = DetourTerms & {
   readonly source: ChannelSource;
   readonly target: Address;
-  /** Counts what goes this way: none of it is use of the tunnel. */
+  /** Counts the traffic of the detour, which is no use of the tunnel. */
   readonly usage: Usage;
 };
 
 /** Where a new connection goes now. */
 export type Way =
   | { readonly kind: 'tunnel' }
-  /** Nowhere yet: it waits, unread. */
+  /** Nowhere yet: the connection waits, unread. */
   | { readonly kind: 'held'; readonly onMore: ((held: number) => void) | undefined }
   | Detour;
 
 const THROUGH_TUNNEL: Way = { kind: 'tunnel' };
 
-/** The side of a forward on this node: how its listener is bound, and where its clients go. */
+/** The local side of a forward: how its listener is bound, and where its clients go. */
 export interface Entrance {
   readonly listen: Listen;
   readonly junction: Junction;
 }
 
-/** The fork in the road of one forward's new connections. A connection that has passed is never sent another way. */
+/** Chooses the route of one forward's new connections. A connection that has passed keeps its route. */
 export class Junction {
   readonly #held = new Waiters();
   readonly #clearance = new Waiters();
@@ -71,7 +71,7 @@ export class Junction {
     this.#way = { kind: 'held', onMore };
   }
 
-  /** New connections, and those that are held, go this way from now on. */
+  /** New and held connections take this route from now on. */
   release(detour: Detour | undefined): void {
     this.#way = detour ?? THROUGH_TUNNEL;
     this.#held.wake();

@@ -27,7 +27,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       if (finished) return;
       finished = true;
       signal.removeEventListener('abort', cut);
-      // SSH has no reset: there, closing the channel must do.
+      // SSH has no reset, so the channel is closed instead.
       if (end === 'client_reset' && channel.reset) channel.reset();
       else channel.close();
       resolve(end);

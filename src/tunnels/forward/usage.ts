@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { UsageCounts } from '../../telemetry/status/status.ts';
 
-/** A tunnel without client activity for this long, in milliseconds, was idle: its next use is an event. */
+/** After this long without client activity, the next use is an event; in milliseconds. */
 const IDLE_MS = 60_000;
 
 /** How a socket is counted. */
 interface Counted {
-  /** What is at its other end. */
+  /** The kind of the other end. */
   readonly peer: 'client' | 'target';
   /** Bytes of a SOCKS handshake: the socket's own counters when it was joined to its channel. */
   readonly read: number;
@@ -14,14 +14,14 @@ interface Counted {
 }
 
 export interface UsageListener {
-  /** A client is active, after an idle time. */
+  /** A client is active again after an idle time. */
   onUsed?(at: Date): void;
   /** A connection is no longer held. */
   onHeld?(seconds: number): void;
 }
 
 /**
- * What clients did with one tunnel (SPEC section 3, "Accounting"). The sockets count the bytes themselves, so that
+ * The usage of one tunnel by clients (SPEC section 3, "Accounting"). The sockets count the bytes themselves, so that
  * counting costs the data path nothing. Probes do not count.
  */
 export class Usage {
@@ -90,7 +90,7 @@ export class Usage {
     }
   }
 
-  /** Looks for bytes that moved since the last call. Called once a second: activity is dated to the second. */
+  /** Checks whether bytes moved since the last call. Called once a second, so activity is dated to the second. */
   sample(now: Date): void {
     const { toTarget, fromTarget } = this.#bytes();
     if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.arrived(now);
@@ -122,7 +122,7 @@ export class Usage {
   }
 }
 
-/** Two forwards counted as one. Pure. */
+/** Adds the usage of two forwards. Pure. */
 export function sumOf(a: UsageCounts, b: UsageCounts): UsageCounts {
   const [first, second] = [a.last_activity_at, b.last_activity_at];
   return {

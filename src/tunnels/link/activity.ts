@@ -7,13 +7,13 @@ export interface Waiting {
   readonly since: number;
   readonly delayMs: number;
   readonly because: TunnelError;
-  /** What came before it: an attempt in vain, or the loss of a session. */
+  /** Why the loop waits: an attempt failed, or a session was lost. */
   readonly after: 'attempt' | 'loss';
 }
 
 /**
- * What a link's one loop is doing. A session lost during an attempt owes a wait that even the attempt's success does not
- * waive. Stranded: the jump host's link is down and makes the attempts; nothing is to be done here until it is up.
+ * What a link's loop is doing. A session lost during an attempt leaves a wait `owed`, even if the attempt succeeds.
+ * `stranded`: the jump host's link is down and makes the attempts. This link waits until that link is up.
  */
 export type Activity =
   | { readonly kind: 'idle' }
@@ -22,8 +22,7 @@ export type Activity =
   | Waiting;
 
 /**
- * Whether a wait for a lost session is owed already: sessions that are lost before anything was tried again are lost by
- * one event, which counts once. Pure.
+ * Whether a wait for a lost session is owed already. Sessions lost before the next attempt count as one event. Pure.
  */
 export function owesWaitForLoss(activity: Activity): boolean {
   const wait = activity.kind === 'connecting' ? activity.owed : activity;

@@ -10,7 +10,7 @@ import type { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
 import type { Held } from './session.ts';
 
-/** What one attempt works with; the settings are those of its beginning. */
+/** The inputs of one attempt, with the settings at its start. */
 export interface AttemptOptions {
   readonly host: HostConfig;
   readonly actor: ActorConfig;
@@ -21,14 +21,14 @@ export interface AttemptOptions {
 
 export type Outcome =
   | { readonly kind: 'made'; readonly held: Held }
-  /** There is nothing to offer that the server has not rejected a moment ago. */
+  /** The server rejected every available credential less than a minute ago. */
   | { readonly kind: 'held-back'; readonly waitMs: number; readonly error: TunnelError };
 
 /**
- * One attempt at a session, from its credential to its place in the roster. One that is to replace a session which serves
- * is proven first, and ended if it cannot do the same. Rejects with a TunnelError, or the signal's reason.
+ * Makes one attempt at a session, from its credential to its place in the roster. A session that replaces a serving one
+ * is proven first. The new session ends if the proof fails. Rejects with a TunnelError, or the signal's reason.
  *
- * @param onOffer is told what is going to be offered
+ * @param onOffer receives the credential before the attempt offers it
  */
 export async function attemptSession(
   { host, actor, jump, roster, rejection }: AttemptOptions,
@@ -46,7 +46,7 @@ export async function attemptSession(
   onOffer(facts);
   const held = rejection.holds(host, facts, performance.now());
   if (held) {
-    // What served has been lost meanwhile: there may be something less than what was asked for.
+    // The serving session was lost meanwhile: without one, a fallback may be offered.
     const outdated = need.serving && roster.choose() === undefined;
     return { kind: 'held-back', error: held.error, waitMs: outdated ? 0 : held.waitMs };
   }

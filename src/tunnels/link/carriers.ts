@@ -8,11 +8,11 @@ import type { Held } from './session.ts';
 interface Carrying {
   readonly held: Held;
   readonly target: TcpAddress;
-  /** What runs over it is to be made anew over another session. */
+  /** The carried session must move to another session of this link. */
   moving: boolean;
 }
 
-/** The channels of a link that carry sessions to hosts behind its own. */
+/** The channels of a link that carry sessions to hosts behind the link's host. */
 export class Carriers {
   readonly #roster: Roster;
   /** Oldest first. */
@@ -22,7 +22,7 @@ export class Carriers {
     this.#roster = roster;
   }
 
-  /** Where the next session to `target` goes. */
+  /** The session that carries the next session to `target`. */
   choose(target: TcpAddress): Held | undefined {
     return this.#roster.chooseCarrier((held) => this.#load(held, target));
   }
@@ -47,8 +47,8 @@ export class Carriers {
   }
 
   /**
-   * While there was but one session, all that a link behind this one has went over it, and would be lost with it: where
-   * another session is there that carries none of them, the younger one is to move.
+   * Spreads the sessions of a link behind this one. While this link had one session, that session carried all of them.
+   * When another session carries none of them, the youngest moves there.
    */
   spread(): void {
     const usable = this.#roster.carriers;

@@ -10,14 +10,14 @@ import type { Held } from './session.ts';
 interface ChannelsDependencies {
   /** Why no session can open a channel now. */
   absence(): TunnelError;
-  /** A channel was asked for on two sessions; `winner` answered first. */
+  /** Two sessions were asked for a channel; `winner` answered first. */
   onRaced(winner: 'first' | 'second'): void;
 }
 
-/** A channel that carries a session comes from this daemon, not from a client. */
+/** No client opens a channel that carries a session: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
-/** Opens the channels of a link. A slow session is raced against another one, within a budget. */
+/** Opens the channels of a link. A slow session races another session, within a budget. */
 export class Channels {
   readonly #roster: Roster;
   readonly #carriers: Carriers;
@@ -47,7 +47,7 @@ export class Channels {
     return this.#carriers.add(channel, target, held);
   }
 
-  /** Another session is there: sessions that are carried may spread over it. */
+  /** Another session is up: carried sessions may spread over it. */
   spread(): void {
     this.#carriers.spread();
   }

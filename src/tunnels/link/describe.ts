@@ -16,11 +16,11 @@ interface LinkFacts {
   /** Name of the jump host. */
   readonly jump: string | undefined;
   readonly state: LinkState;
-  /** That failed since the last success. */
+  /** Failed attempts since the last success. */
   readonly attempts: number;
   readonly nextAttemptAt: Date | undefined;
   readonly lastError: TunnelError | undefined;
-  readonly standIn: TunnelError | undefined;
+  readonly fallbackReason: TunnelError | undefined;
   readonly credential: CredentialStatus;
   readonly roster: Roster;
 }
@@ -36,7 +36,7 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     attempts: facts.state === 'up' ? 0 : facts.attempts,
     next_attempt_at: facts.nextAttemptAt ?? null,
     last_error: facts.lastError?.report() ?? null,
-    degraded: facts.standIn?.message ?? null,
+    degraded: facts.fallbackReason?.message ?? null,
     credential: facts.credential,
     sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
   };
@@ -64,7 +64,7 @@ function describeSession({ id, session, facts: credential }: Held, role: Session
   };
 }
 
-/** What a log line says of a session. */
+/** The fields of a session in a log line. */
 export function sessionFields({ id, session, facts: credential }: Held): Readonly<Record<string, unknown>> {
   const { server, hostKey, kex, cipher } = session.facts;
   return { session: id, server, host_key: hostKey, kex, cipher, credential: credential.type };

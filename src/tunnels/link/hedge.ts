@@ -1,18 +1,18 @@
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
 import type { Channel } from '../channel/channel-source.ts';
 
-/** An open may take this long before its session is doubted, whatever the round trip time; in milliseconds. */
+/** An open may take at least this long before another session is tried, in milliseconds. */
 const PATIENCE_FLOOR_MS = 250;
 const PATIENCE_ROUND_TRIPS = 4;
 
-/** How long an open may go unanswered before it is tried on another session as well, in milliseconds. */
+/** How long an open may stay unanswered before another session is tried as well, in milliseconds. */
 export function patienceMs(rttMs: number | undefined): number {
   return Math.max(PATIENCE_FLOOR_MS, PATIENCE_ROUND_TRIPS * (rttMs ?? 0));
 }
 
 /**
- * Bounds what hedging may add to the load of a slow target: a token bucket that every open fills a little and every
- * hedge on a session that is alive empties by one. A session that has gone silent is hedged without asking.
+ * Bounds the load that hedging adds to a slow target. A token bucket: every open adds a little, every hedge of a live
+ * session takes one token. The hedge of a silent session needs no token.
  */
 export class HedgeBudget {
   readonly #capacity: number;
@@ -29,7 +29,7 @@ export class HedgeBudget {
     this.#tokens = Math.min(this.#capacity, this.#tokens + this.#perOpen);
   }
 
-  /** Takes one token, if there is one. */
+  /** Takes one token; false when none is left. */
   take(): boolean {
     if (this.#tokens < 1) return false;
     this.#tokens--;
@@ -37,23 +37,23 @@ export class HedgeBudget {
   }
 }
 
-/** Opens on one session; the signal withdraws it, and a channel that opens all the same is closed. */
+/** Opens a channel on one session. The signal withdraws the open; a channel that still opens is closed. */
 export type Opener = (signal: AbortSignal) => Promise<Channel>;
 
 export interface HedgedOpen {
   readonly first: Opener;
   readonly patienceMs: number;
-  /** Half the patience is over: the peer can be asked now for a sign of life that is due before the other half is. */
+  /** Half the patience is over: a sign of life requested now can arrive before the other half is over. */
   onSlow(): void;
-  /** The patience is over: how to open elsewhere, if that is wanted and possible. If not, it is asked again later. */
+  /** The patience is over: returns how to open elsewhere. Undefined: not now; the question is repeated later. */
   second(): Opener | undefined;
   /** The race is over. */
   onRaced(winner: 'first' | 'second'): void;
 }
 
 /**
- * Opens a channel, and when the answer is late, a second one elsewhere: the first answer counts, be it a channel or the
- * server's refusal, and the other open is withdrawn.
+ * Opens a channel, and a second one elsewhere when the answer is late. The first answer counts, whether it is a channel
+ * or a refusal. The other open is withdrawn.
  */
 export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -95,7 +95,7 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
     };
 
     const slow = setTimeout(() => open.onSlow(), open.patienceMs / 2);
-    // Asked again: a session that is no suspect yet may be one soon, and the other session may come back.
+    // Repeated: the first session may become suspect soon, and another session may come back.
     const hedge = () => {
       const second = open.second();
       if (second) start(second, 'second');

@@ -5,14 +5,14 @@ import type { HostKeyPolicy, HostTrust } from '../ssh/host-key/host-key-policy.t
 import { reach } from './reach.ts';
 import type { ConnectStep, Route } from './session.ts';
 
-/** One for the process: links to the same host share what they learn of it. */
+/** Shared by all links: a host's certified key is fetched once for all of them. */
 const certifiedHosts = new CertifiedHosts();
 
 /**
- * By which keys the next session knows its host. Where known_hosts has a CA alone, this may take a connection of its own,
- * on the same way as the session. When it rejects, with a TunnelError, the route's channel is closed.
+ * The host keys that the next session accepts. When known_hosts has only a CA, this may need an extra connection by the
+ * same route. Rejects with a TunnelError; the route's channel is then closed.
  *
- * @param peer as shown in errors
+ * @param peer the name of the server in errors
  */
 export async function sessionHostKey(
   trust: HostTrust,
@@ -32,7 +32,7 @@ export async function sessionHostKey(
   try {
     return await certifiedHosts.policy(`${name} ${address} ${port}`, trust.trusted, fetch, Date.now);
   } catch (error) {
-    // Nothing runs over it yet that would close it.
+    // No session uses the channel yet, so nothing else would close it.
     if (route.kind === 'jump') route.carrier.channel.close();
     throw error;
   }

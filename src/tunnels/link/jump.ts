@@ -3,12 +3,12 @@ import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import type { Channel } from '../channel/channel-source.ts';
 
-/** A channel to a host's sshd, over a session to its jump host. */
+/** A channel to a host's sshd, over a session to the jump host. */
 export interface Carrier {
   readonly channel: Channel;
-  /** The session under the channel is on its way out: what runs over it is to be replaced first. */
+  /** The session under the channel is leaving: the session over it must be replaced first. */
   readonly leaving: boolean;
-  /** What ran over the channel has fallen silent: is the session under it alive? */
+  /** The session over the channel fell silent: checks whether the session under it is alive. */
   check(): void;
 }
 
@@ -21,41 +21,47 @@ export interface JumpLink {
   readonly lastError: TunnelError | undefined;
   readonly nextAttemptAt: Date | undefined;
   whenReady(signal: AbortSignal): Promise<void>;
-  /** Opens a channel for a session, each on the session that carries the fewest. */
+  /** Opens a channel for a session, on the session that carries the fewest. */
   carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier>;
 }
 
-/** Why nothing is reached through a jump host that is down: its own trouble, under the same code. */
+/** Why a host behind a jump host is unreachable: the jump host's own error, under the same code. */
 export function strandedError({ hostName, lastError }: Pick<JumpLink, 'hostName' | 'lastError'>): TunnelError {
   const why = lastError ? `: ${lastError.message}` : '';
   return new TunnelError(
     lastError?.code ?? 'connection_reset',
-    `its jump host ${hostName} is not reachable${why}`,
+    `jump host ${hostName} is unreachable${why}`,
     lastError && { cause: lastError, hint: lastError.hint },
   );
 }
 
-/** The jump host's verdicts on a channel, as what they mean to one who wants an SSH session to `target`. */
+/** The jump host's answers to a request for a channel, translated for a link that wants an SSH session to `target`. */
 const VERDICTS: Partial<
-  Record<ErrorCode, { readonly code: ErrorCode; readonly what: string; readonly hint?: string }>
+  Record<ErrorCode, { readonly code: ErrorCode; say(target: string, jump: string): string; readonly hint?: string }>
 > = {
-  target_refused: { code: 'connect_refused', what: 'refused the connection' },
+  target_refused: {
+    code: 'connect_refused',
+    say: (target, jump) => `${target} refused the connection from jump host ${jump}`,
+  },
   target_unreachable: {
     code: 'connect_timeout',
-    what: 'is not reached',
+    say: (target, jump) => `${target} is unreachable from jump host ${jump}`,
     hint: 'Check name resolution, routing and firewalls between the jump host and the host.',
   },
-  forward_denied: { code: 'forward_denied', what: 'may not be reached' },
+  forward_denied: {
+    code: 'forward_denied',
+    say: (target, jump) => `jump host ${jump} forbids connections to ${target}`,
+  },
 };
 
-/** An error of {@link JumpLink.carry} in words of the link that wanted the channel. */
+/** Translates an error of {@link JumpLink.carry} for the link that wanted the channel. */
 export function carryError(target: TcpAddress, hostName: string, error: TunnelError): TunnelError {
   const verdict = VERDICTS[error.code];
-  // Not under the code of the other link's trouble: a login rejected there says nothing of ours.
+  // Not the other link's code: a login rejected by the jump host says nothing about this link's credential.
   if (!verdict)
-    return new TunnelError('connection_reset', `its jump host ${hostName} is not reachable: ${error.message}`, {
+    return new TunnelError('connection_reset', `jump host ${hostName} is unreachable: ${error.message}`, {
       cause: error,
     });
-  const { code, what, hint } = verdict;
-  return new TunnelError(code, `${formatAddress(target)} ${what} from jump host ${hostName}`, { cause: error, hint });
+  const { code, say, hint } = verdict;
+  return new TunnelError(code, say(formatAddress(target), hostName), { cause: error, hint });
 }

@@ -1,9 +1,9 @@
 import type { Logger } from '../../telemetry/log/log.ts';
 
-/** Most lines of one file that are told one by one: a file of another kind given by mistake has thousands. */
+/** At most this many lines of one file are logged one by one: a wrong file can have thousands. */
 const MOST_TOLD = 10;
 
-/** Tells the operator of lines that cannot be used, in the files that every attempt reads anew: once, until they change. */
+/** Logs invalid lines of known_hosts. Every attempt reads the file again, but each set of lines is logged once. */
 export class KnownHostsReport {
   readonly #log: Pick<Logger, 'warn'>;
   readonly #told = new Map<string, string>();
@@ -12,17 +12,17 @@ export class KnownHostsReport {
     this.#log = log;
   }
 
-  /** @param problems each as `file:line: what is wrong` */
+  /** @param problems each as `file:line: problem` */
   report(path: string, problems: readonly string[]): void {
     const all = problems.join('\n');
     if (all === (this.#told.get(path) ?? '')) return;
     this.#told.set(path, all);
     for (const problem of problems.slice(0, MOST_TOLD)) this.#warn(path, problem);
     const more = problems.length - MOST_TOLD;
-    if (more > 0) this.#warn(path, `${path}: ${more} more lines cannot be used`);
+    if (more > 0) this.#warn(path, `${path}: ${more} more invalid lines`);
   }
 
   #warn(path: string, problem: string): void {
-    this.#log.warn({ event: 'known_hosts.malformed', path }, `${problem}: ignored`);
+    this.#log.warn({ event: 'known_hosts.malformed', path }, `${problem}; ignored`);
   }
 }

@@ -2,17 +2,17 @@ import type { ActorConfig } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Roster } from './roster.ts';
 
-/** What a session's end depends on. */
+/** The facts that decide when a session ends. */
 export interface Tenure {
-  /** When its certificate ends; undefined where nothing does. */
+  /** When its certificate expires; undefined if nothing expires. */
   readonly validBefore: Date | undefined;
-  /** Since when it has been left to its open connections, as of performance.now(); undefined while it serves. */
+  /** Since when the session takes no new connections, as of performance.now(); undefined while it serves. */
   readonly leftSince: number | undefined;
 }
 
 /**
- * What becomes of a session now: it goes on, takes no more connections (`drain`) or ends with those that it has (`cut`).
- * sshd asks for the certificate at the login only, so that what follows is ours to say. Pure.
+ * The verdict on a session: it stays (`keep`), takes no new connections (`drain`), or ends with all its connections
+ * (`cut`). sshd checks a certificate only at login, so the daemon decides what happens after that. Pure.
  *
  * @param now wall clock
  * @param monotonicMs as of performance.now()
@@ -28,7 +28,7 @@ export function verdictOn(
   return validBefore !== undefined && now >= validBefore ? onExpiry : 'keep';
 }
 
-/** Carries the verdicts on a link's sessions out; whether any of them has taken one out of service. */
+/** Carries out the verdicts on a link's sessions. Returns whether a verdict took a session out of service. */
 export function endOverdue(roster: Roster, actor: ActorConfig, now: Date, log: Pick<Logger, 'info'>): boolean {
   const monotonicMs = performance.now();
   let ended = false;
@@ -38,7 +38,9 @@ export function endOverdue(roster: Roster, actor: ActorConfig, now: Date, log: P
     const verdict = verdictOn(tenure, actor, now, monotonicMs);
     if (verdict === 'keep' || !session.usable || (verdict === 'drain' && roster.isRetired(held))) continue;
     const what =
-      verdict === 'cut' ? 'is cut: its time is up' : 'takes no more connections: its certificate has expired';
+      verdict === 'cut'
+        ? 'is cut: its certificate expired or drain_timeout is over'
+        : 'takes no new connections: its certificate expired';
     const fields = { event: 'session.overdue', session: id, verdict, connections: session.channels };
     log.info(fields, `the SSH session ${what}`);
     roster.retire(held, monotonicMs);

@@ -20,12 +20,12 @@ import { Roster } from './roster.ts';
 import { Rotation } from './rotation.ts';
 import type { Held } from './session.ts';
 
-/** The goodbye of a session that is cut leaves within this time, in milliseconds, or not at all. */
+/** The disconnect message of a session that is cut must leave within this time, in milliseconds. */
 const CUT_MS = 50;
 
 /**
- * Keeps `host.sessions` SSH sessions up, for ever, and hands out their channels. One loop makes one attempt at a time:
- * so sessions are staggered, one of them probes for all while the host is away, and a rejected credential is offered once.
+ * Keeps `host.sessions` SSH sessions up and opens channels on them. One loop makes one attempt at a time. So sessions are
+ * staggered, one attempt tests an unreachable host for all, and a rejected credential is offered once.
  */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
@@ -51,7 +51,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#channels = new Channels(this.#roster, {
       absence: () =>
-        this.lastError ?? new TunnelError('connection_reset', `there is no SSH session to ${this.#host.name}`),
+        this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),
     });
     this.#retry = new Retry(deps.random);
@@ -78,8 +78,8 @@ export class Link implements ChannelSource, JumpLink {
     return this.#retry.lastError;
   }
 
-  /** Why the session that serves goes by a stand-in for the credential that it should have; undefined when it does not. */
-  get standIn(): TunnelError | undefined {
+  /** Why the serving session uses a fallback credential; undefined when it does not. */
+  get fallbackReason(): TunnelError | undefined {
     return this.#roster.choose()?.facts.standIn;
   }
 
@@ -92,7 +92,7 @@ export class Link implements ChannelSource, JumpLink {
     return this.#channels.count;
   }
 
-  /** Where a listener on the far side may live, best first; `onChange` is called when sessions come and go. */
+  /** Sessions that a far-side listener may use, best first; `onChange` is called when sessions come and go. */
   get farSessions(): readonly FarSession[] {
     return this.#roster.homes.map(({ session }) => session);
   }
@@ -100,7 +100,7 @@ export class Link implements ChannelSource, JumpLink {
   whenReady(signal: AbortSignal): Promise<void> {
     if (this.ready) return Promise.resolve();
     const woken = this.#waiting.wait(signal);
-    // Somebody waits: the pause under way may be longer than a waiting client should see.
+    // The current pause may be longer than a waiting client should wait.
     const { activity } = this.#retry;
     if (activity.kind === 'waiting') this.#wake.call();
     if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
@@ -115,17 +115,17 @@ export class Link implements ChannelSource, JumpLink {
     return this.#channels.carry(target, signal);
   }
 
-  /** Something behind this link did not answer: every session is asked for a sign of life at once. */
+  /** A target behind this link did not answer: asks every session for a sign of life at once. */
   check(): void {
     for (const { session } of this.#roster.all) session.check();
   }
 
-  /** Tries again without waiting: somebody has changed something. A credential just rejected still waits for its minute. */
+  /** Retries at once, after a change by an operator. A rejected credential still waits for its minute. */
   kick(): void {
     if (this.#retry.skip()) this.#wake.call();
   }
 
-  /** New settings. With `replace`, new sessions are made first; the present ones then end with their last connection. */
+  /** Applies new settings. With `replace`, new sessions come up first; each old one then ends with its last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
     this.#host = options.host;
     this.#actor = options.actor;
@@ -140,7 +140,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
-  /** Another credential is to be used: sessions with an older one are replaced, one by one, each by a proven one. */
+  /** A newer credential exists: replaces the sessions of older ones, one by one, each by a proven session. */
   supersede(version: number): void {
     this.#roster.supersede(version);
     if (this.#roster.superseded.length > 0) {
@@ -154,24 +154,24 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
-  /** Settles when the new credential serves alone, or with the reason why the first attempt failed. */
+  /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
     return this.#rotation.outcome(signal);
   }
 
-  /** Once a second: sessions whose time is up, by their certificate or after their replacement, go. */
+  /** Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. */
   tick(now: Date): void {
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
   }
 
-  /** The link to the jump host has come up or gone down, or sessions of it have been replaced. */
+  /** The link to the jump host came up or went down, or its sessions were replaced. */
   jumpChanged(): void {
     this.#retry.jumpChanged();
     this.#shed();
     this.#changed();
   }
 
-  /** Ends every session without waiting for its peer; nothing new is attempted. To be followed by {@link stop}. */
+  /** Ends every session without waiting for its peer, and all attempts. Call {@link stop} afterwards. */
   cut(): void {
     this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
     for (const { session } of this.#roster.all) void session.end(CUT_MS);
@@ -193,7 +193,7 @@ export class Link implements ChannelSource, JumpLink {
       attempts: this.#retry.attempts,
       nextAttemptAt: this.nextAttemptAt,
       lastError: this.lastError,
-      standIn: this.standIn,
+      fallbackReason: this.fallbackReason,
       credential: this.#deps.credential(this.#actor),
       roster: this.#roster,
     });
@@ -216,7 +216,7 @@ export class Link implements ChannelSource, JumpLink {
     }
   }
 
-  /** Whether the jump host's link has to come up first. */
+  /** Whether the link must wait for the jump host's link. */
   #isStranded(): boolean {
     const jump = this.#jump;
     if (!jump || jump.ready) return false;
@@ -228,7 +228,7 @@ export class Link implements ChannelSource, JumpLink {
     return true;
   }
 
-  /** Whether the loop may attempt now; false when it was woken to look again. */
+  /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
     const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
     if (remaining <= 0)
@@ -257,12 +257,12 @@ export class Link implements ChannelSource, JumpLink {
       this.#news.attempted(error.code);
       const rejected = isCredentialRejection(error);
       if (rejected) this.#rejection.note(host, offered, error, performance.now());
-      // Whoever hands out certificates may have another one; what is offered then is never the same at once.
+      // The source may have another certificate. The rejected one is never offered again at once.
       this.#fail(error, rejected && offered?.type === 'certificate' && error.code !== 'penalised');
     }
   }
 
-  /** There is nothing to offer but what the server has rejected less than a minute ago: the rest of it is waited out. */
+  /** The server rejected every available credential less than a minute ago: waits for the rest of the minute. */
   #holdBack(waitMs: number, error: TunnelError): void {
     this.#retry.holdBack(waitMs, error);
     this.#rotation.fail(error);
@@ -280,7 +280,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps.onChange();
   }
 
-  /** Ends what is no longer wanted, as far as there is something in its place. */
+  /** Ends sessions that are no longer wanted and already have a replacement. */
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
     const seconds = this.#rotation.advance(this.#roster, performance.now());
@@ -303,7 +303,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
-  /** @param again whether there may be something else to offer at once */
+  /** @param again whether another credential may be offered at once */
   #fail(error: TunnelError, again: boolean): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
     if (!again) this.#rotation.fail(error);

@@ -6,21 +6,21 @@ import type { LinkDependencies } from './options.ts';
 import type { Failure } from './retry.ts';
 import type { Held } from './session.ts';
 
-/** What a session was like when it was lost, as of performance.now(). */
+/** The facts about a lost session. */
 interface Loss {
-  /** How long its peer had been silent, in milliseconds. */
+  /** How long the peer was silent before the loss, in milliseconds. */
   readonly silentMs: number;
-  /** Whether the link is left without a session. */
+  /** Whether the link now has no session. */
   readonly last: boolean;
 }
 
-/** What the log, the evidence and the metrics are told of one link. */
+/** Reports the events of one link to the log, the evidence and the metrics. */
 export class LinkNews {
   readonly #labels: LinkName;
   readonly #metrics: LinkDependencies['metrics'];
   readonly #log: LinkDependencies['log'];
   readonly #tell: Tell;
-  /** Since when the link has had no session, as of performance.now(); undefined until it loses its last one. */
+  /** Since when the link has no session, as of performance.now(); undefined until it loses its last one. */
   #downSince: number | undefined;
 
   constructor({ host, actor }: LinkName, { metrics, log, note }: Pick<LinkDependencies, 'metrics' | 'log' | 'note'>) {
@@ -30,12 +30,12 @@ export class LinkNews {
     this.#tell = teller(log, note);
   }
 
-  /** An attempt at a session has ended. */
+  /** An attempt ended. */
   attempted(code: 'ok' | ErrorCode): void {
     this.#metrics.linkConnectAttempts.inc({ ...this.#labels, code });
   }
 
-  /** An attempt has failed. The log has one line at the default level when the reason changes; repetitions are for debugging. */
+  /** An attempt failed. A new reason is logged as a warning, a repeated one for debugging only. */
   attemptFailed({ attempt, delayMs, news }: Failure, error: TunnelError): void {
     const fields = { event: 'link.attempt_failed', attempt, retry_in_ms: Math.round(delayMs), err: error };
     this.#tell(fields, error.message, news ? 'warn' : 'debug');
@@ -61,18 +61,21 @@ export class LinkNews {
     this.#tell({ event: 'session.lost', session: id, err: error }, error.message, 'warn');
   }
 
-  /** A session has said goodbye. */
+  /** A session ended in order. */
   sessionEnded({ id }: Pick<Held, 'id'>): void {
     this.#tell({ event: 'session.ended', session: id }, 'SSH session ended');
   }
 
-  /** The sessions of an older credential are replaced, so many seconds after the new credential came. */
+  /** All sessions of older credentials were replaced, `seconds` after the new credential came. */
   rotated(seconds: number): void {
     this.#metrics.rotationSeconds.observe(this.#labels, seconds);
-    this.#tell({ event: 'link.rotated', seconds }, `sessions replaced in ${seconds.toFixed(3)} s`);
+    this.#tell(
+      { event: 'link.rotated', seconds },
+      `all SSH sessions use the new credential after ${seconds.toFixed(3)} s`,
+    );
   }
 
-  /** A channel was asked for on two sessions; `winner` answered first. */
+  /** Two sessions were asked for a channel; `winner` answered first. */
   hedged(winner: 'first' | 'second'): void {
     this.#metrics.linkHedgedOpens.inc({ ...this.#labels, result: winner === 'second' ? 'won' : 'lost' });
   }

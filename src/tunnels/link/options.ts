@@ -11,7 +11,7 @@ import type { Prepare } from './prepare.ts';
 export interface LinkOptions {
   readonly host: HostConfig;
   readonly actor: ActorConfig;
-  /** The link that this one's sessions run over; undefined for a host that is dialled directly. */
+  /** The link to the jump host; undefined for a host that is dialled directly. */
   readonly jump?: JumpLink | undefined;
 }
 
@@ -25,12 +25,12 @@ export interface LinkDependencies {
   >;
   readonly log: Logger;
   readonly note: TakeNote;
-  /** What its tunnels lead to from the host, to prove a new credential by. */
+  /** The targets of the link's tunnels on the far side: they prove a new credential. */
   targets(): readonly Address[];
   /** As shown in `/status`. */
   credential(actor: ActorConfig): CredentialStatus;
   /** Uniform in [0, 1). */
   random(): number;
-  /** Readiness, state or the reason behind it has changed. */
+  /** The link's readiness, state or error changed. */
   onChange(): void;
 }

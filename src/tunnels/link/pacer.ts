@@ -1,8 +1,8 @@
 import { sleep } from '../../base/async/sleep.ts';
 
 /**
- * Spaces the connection attempts to one host, over all of its links and sessions: sshd drops connections at random
- * beyond ten unauthenticated ones (sshd_config(5), MaxStartups).
+ * Spaces the connection attempts of all links to one host. sshd drops connections at random when more than ten are
+ * unauthenticated (sshd_config(5), MaxStartups).
  */
 export class Pacer {
   readonly #spacingMs: number;

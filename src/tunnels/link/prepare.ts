@@ -10,23 +10,23 @@ import { sessionHostKey } from './host-key.ts';
 import { reach } from './reach.ts';
 import type { ConnectStep, LinkSession, Route } from './session.ts';
 
-/** One attempt, after everything local was read and checked and before anything touched the network. */
+/** One attempt: everything local is read and checked, nothing is sent yet. */
 export interface Attempt {
   /** Of the credential that the attempt offers. */
   readonly facts: CredentialFacts;
-  /** Rejects with a TunnelError. `onStep` is told of each step as it begins, in their order. */
+  /** Rejects with a TunnelError. `onStep` is called when each step begins, in order. */
   connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
 }
 
-/** Prepares one attempt. Reads every file anew, so that the next attempt sees a corrected file. Bounded; rejects with a TunnelError. */
+/** Prepares one attempt. Reads every file again, so that a fixed file takes effect. Bounded; rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;
 
 /**
- * An attempt over a real network. Everything local is read first, so that a missing key or an unknown host costs the
- * server nothing and counts against us nowhere.
+ * Prepares an attempt over the network. Everything local is read first: a missing key or an unknown host then causes no
+ * connection, and no penalty from the server.
  *
  * @param credentials of the actor
- * @param onKnownHosts is told of the lines of the known_hosts file that cannot be used, also when there are none
+ * @param onKnownHosts receives the invalid lines of the known_hosts file, even when there are none
  */
 export async function prepare(
   host: HostConfig,
@@ -69,7 +69,7 @@ export async function prepare(
   };
 }
 
-/** A step that was taken on the way to the host key is not told again. */
+/** Reports each step once: the fetch of a host key may take the same steps before. */
 function once(onStep: (step: ConnectStep) => void): (step: ConnectStep) => void {
   const told = new Set<ConnectStep['name']>();
   return (step) => {

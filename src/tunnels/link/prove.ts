@@ -5,22 +5,22 @@ import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { LinkSession } from './session.ts';
 
-/** Nobody's connection: it comes from this daemon. */
+/** No client opens these channels: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
-/** A refusal comes at once; who is still connecting after this long was allowed to. In milliseconds. */
+/** A server refuses at once; without an answer for this long, the channel was allowed. In milliseconds. */
 const ANSWER_MS = 2_000;
-/** Each costs a round trip at least; what the first few say of the credential, the others would say as well. */
+/** Each target costs at least one round trip, and the first few targets are enough proof. */
 const MOST_ASKED = 3;
-/** Not worth more: a target's end may take its time. */
+/** The wait for a channel's end is at most this long: a slow target may delay it. In milliseconds. */
 const CLOSE_MS = 250;
 
 /**
- * Whether a session with a new credential can do what the one that it is to replace can. That it is logged in says little: a
- * certificate without permit-port-forwarding (PROTOCOL.certkeys) logs in, and then every channel is refused. Rejects when
- * the server forbids a channel that it grants to the old session, or when the new session is lost.
+ * Proves that a new session can do what the old session can. A login proves little: a certificate without
+ * permit-port-forwarding (PROTOCOL.certkeys) logs in, and then every channel is refused. Rejects when the server forbids
+ * a channel that it grants to the old session, or when the new session is lost.
  *
- * @param targets of the tunnels; a target that is down, or silent, proves as much as one that answers
+ * @param targets of the tunnels; a target that is down or silent proves as much as one that answers
  */
 export async function proveAgainst(
   old: LinkSession | undefined,
@@ -31,18 +31,18 @@ export async function proveAgainst(
   for (const target of targets.slice(0, MOST_ASKED)) {
     const refusal = await refusalOf(session, target, signal);
     if (!refusal) return;
-    // Then the server's rules forbid it to anybody, and the credential is as good as the last; or there is nothing to lose.
+    // The server forbids the channel to the old session too: the new credential is no worse. Or no old session is left.
     if (!old?.usable || (await refusalOf(old, target, signal).catch(() => refusal))) continue;
-    throw new UselessCredential('forward_denied', `logged in with the new credential, but ${refusal.message}`, {
+    throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
       cause: refusal,
-      hint: 'Check its permissions: permit-port-forwarding in a certificate, restrict or permitopen= of a key on the host.',
+      hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
     });
   }
 }
 
 /**
- * Waits for the server's close as well. sshd has Nagle's algorithm on: while that close is on its way unacknowledged, its next
- * answer waits up to 40 ms for our kernel's delayed acknowledgement, and the next question is how long a listener is gone.
+ * Closes the channel and waits for the server's close. sshd uses Nagle's algorithm: while its close is unacknowledged, its
+ * next answer waits up to 40 ms for a delayed acknowledgement. That answer decides how long a listener is missing.
  */
 async function closed(channel: Channel, parent: AbortSignal): Promise<void> {
   const late = () => new TunnelError('target_unreachable', 'no end');
@@ -55,7 +55,7 @@ async function closed(channel: Channel, parent: AbortSignal): Promise<void> {
   parent.throwIfAborted();
 }
 
-/** The server's word that it forbids a channel; undefined when it does not. Rejects when the session is lost. */
+/** The error when the server forbids a channel; undefined when it does not. Rejects when the session is lost. */
 async function refusalOf(session: LinkSession, target: Address, parent: AbortSignal): Promise<TunnelError | undefined> {
   const silent = () => new TunnelError('target_unreachable', 'no answer');
   try {

@@ -4,7 +4,7 @@ import { dial } from '../ssh/dial.ts';
 import { ChannelTransport, type Transport } from '../ssh/transport.ts';
 import type { ConnectStep, Route } from './session.ts';
 
-/** A connection to the host's sshd: a socket, or the channel that the route brings. */
+/** Connects to the host's sshd: by a socket, or over the channel of the route. */
 export async function reach(
   host: HostConfig,
   route: Route,
@@ -13,8 +13,8 @@ export async function reach(
 ): Promise<Transport> {
   if (route.kind === 'jump') {
     const lost = () =>
-      new TunnelError('connection_reset', `the SSH session to its jump host ${route.host} was lost under it`, {
-        hint: 'Look at the link to the jump host: what ended that session ended this one.',
+      new TunnelError('connection_reset', `the SSH session to jump host ${route.host} was lost`, {
+        hint: 'The session ran over that jump host. Check the link to the jump host with `fleet-mesh status`.',
       });
     return new ChannelTransport(route.carrier.channel, lost);
   }

@@ -2,7 +2,7 @@ import type { TunnelError } from '../../base/errors.ts';
 import type { HostConfig } from '../../config/config.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 
-/** The same credential is not offered again sooner after the server has rejected it. */
+/** A rejected credential is offered again after this long, in milliseconds. */
 const RETRY_MS = 60_000;
 
 interface Refused {
@@ -11,7 +11,7 @@ interface Refused {
   readonly error: TunnelError;
 }
 
-/** The credentials that a server has rejected in the last minute, and whether it shuts this address out. Times as of performance.now(). */
+/** The credentials and addresses that a server rejected in the last minute. Times as of performance.now(). */
 export class Rejection {
   readonly #refused = new Map<string, Refused>();
   readonly #penalties = new Map<string, Omit<Refused, 'id'>>();
@@ -21,27 +21,27 @@ export class Rejection {
     else if (facts) this.#refused.set(offerOf(host, facts), { id: facts.id, at: now, error });
   }
 
-  /** The server has let this one in: it is a good one, and the address is welcome. */
+  /** The server accepted this credential, so neither it nor the address is rejected any more. */
   forget(host: HostConfig, facts: CredentialFacts): void {
     this.#refused.delete(offerOf(host, facts));
     this.#penalties.delete(serverOf(host));
   }
 
-  /** What need not be offered there now, by {@link CredentialFacts.id}. */
+  /** The credentials that the host rejected, by {@link CredentialFacts.id}. */
   refused(host: HostConfig, now: number): string[] {
     this.#expire(now);
     const there = offerOf(host, undefined);
     return [...this.#refused].filter(([offer]) => offer.startsWith(there)).map(([, { id }]) => id);
   }
 
-  /** How much longer this may not be offered there, and why; undefined when it may. */
+  /** How long the credential must still wait, and why; undefined when it may be offered now. */
   holds(
     host: HostConfig,
     facts: CredentialFacts,
     now: number,
   ): { readonly waitMs: number; readonly error: TunnelError } | undefined {
     this.#expire(now);
-    // A penalty is the address's, whatever it offers next (sshd_config(5), PerSourcePenalties).
+    // A penalty applies to the address, whatever credential comes next (sshd_config(5), PerSourcePenalties).
     const last = this.#penalties.get(serverOf(host)) ?? this.#refused.get(offerOf(host, facts));
     return last && { waitMs: last.at + RETRY_MS - now, error: last.error };
   }
@@ -56,7 +56,7 @@ function serverOf({ address, port }: HostConfig): string {
   return JSON.stringify([address, port]);
 }
 
-/** Another user or another server has not rejected anything yet. */
+/** A rejection counts for one user at one server only. */
 function offerOf({ address, port, user }: HostConfig, facts: CredentialFacts | undefined): string {
   return `${JSON.stringify([address, port, user])} ${facts?.id ?? ''}`;
 }

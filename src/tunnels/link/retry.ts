@@ -4,22 +4,22 @@ import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, typ
 import { demandedDelayMs, retryDelayMs, STABLE_MS } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
-/** An attempt in vain, as it is told. */
+/** A failed attempt, for the report. */
 export interface Failure {
-  /** How many in a row, this one included. */
+  /** Failed attempts in a row, this one included. */
   readonly attempt: number;
   readonly delayMs: number;
-  /** Whether the one before failed for another reason, or did not. */
+  /** Whether the reason is new: the attempt before succeeded or failed for another reason. */
   readonly news: boolean;
 }
 
-/** What a link's loop is doing, and all that failures decide: when it tries again, and what it says until then. */
+/** The state of a link's loop: what it is doing, when it retries, and its last error. */
 export class Retry {
   readonly #random: () => number;
   #activity: Activity = { kind: 'idle' };
-  /** What the next delay grows with: failed attempts, and sessions lost before they were stable. */
+  /** The next delay grows with these: failed attempts, and sessions lost before they were stable. */
   #failures = 0;
-  /** Attempts that failed since the last one that did not. */
+  /** Failed attempts since the last success. */
   #attempts = 0;
   #lastError: TunnelError | undefined;
 
@@ -40,7 +40,7 @@ export class Retry {
     return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
   }
 
-  /** Of a link without a session. */
+  /** The state of a link without a session. */
   get state(): LinkState {
     return stateWithoutSession(this.#activity);
   }
@@ -62,7 +62,7 @@ export class Retry {
     this.#attempts = 0;
   }
 
-  /** @param again whether there may be something else to offer at once */
+  /** @param again whether another credential may be offered at once */
   failed(error: TunnelError, again: boolean): Failure {
     const news = this.#lastError?.message !== error.message || this.#attempts === 0;
     const delayMs = again ? 0 : retryDelayMs(this.#failures, error, this.#random());
@@ -71,18 +71,18 @@ export class Retry {
     return { attempt: ++this.#attempts, delayMs, news };
   }
 
-  /** A wait that counts as no failure. */
+  /** Waits without counting a failure. */
   holdBack(delayMs: number, because: TunnelError): void {
     this.#lastError = because;
     this.#wait(delayMs, because, 'attempt');
   }
 
-  /** A session is lost that had lasted so long. */
+  /** A session was lost after `lastedMs` milliseconds. */
   lost(error: TunnelError, lastedMs: number): void {
     const wasStable = lastedMs >= STABLE_MS;
     if (wasStable) this.#failures = 0;
     if (this.#activity.kind === 'stranded') return;
-    // A wait that protects us, and the error that somebody must mend, outlive the loss of another session.
+    // The wait after a rejection, and the error that an operator must fix, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
     this.#lastError = error;
     if (owesWaitForLoss(this.#activity) && !wasStable) return;
@@ -92,12 +92,12 @@ export class Retry {
     this.#failures++;
   }
 
-  /** Nothing can be done until the jump host's link is up. */
+  /** The link waits until the jump host's link is up. */
   strand(jump: JumpLink): void {
     this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };
   }
 
-  /** The jump host's link has changed. */
+  /** The jump host's link changed. */
   jumpChanged(): void {
     if (this.#activity.kind !== 'stranded') return;
     const { jump, error } = this.#activity;
@@ -105,12 +105,12 @@ export class Retry {
     else if (jump.lastError !== error?.cause) this.strand(jump);
   }
 
-  /** Something has been changed that the failures so far say nothing about. */
+  /** Settings or credential changed: earlier failures no longer count. */
   startOver(): void {
     this.#failures = 0;
   }
 
-  /** The wait under way is over; false when there is none. */
+  /** Ends the current wait; false when there is none. */
   skip(): boolean {
     if (this.#activity.kind !== 'waiting') return false;
     this.#activity = { ...this.#activity, delayMs: 0 };
@@ -118,14 +118,14 @@ export class Retry {
   }
 
   /**
-   * The last session that served is lost. With a session only the rejected credential would do; without one a lesser
-   * credential may be offered at once. The rejected credential itself still waits for its minute.
+   * The last serving session is lost. Without a serving session, a fallback credential may be offered at once. The
+   * rejected credential still waits for its minute.
    */
   servesNoLonger(): void {
     if (this.#activity.kind === 'waiting' && isCredentialRejection(this.#activity.because)) this.skip();
   }
 
-  /** What is left of the wait under way, in milliseconds; less if somebody waits for the link meanwhile. */
+  /** The rest of the current wait, in milliseconds; shorter when a client waits (`demanded`). */
   remainingMs(demanded: boolean): number {
     if (this.#activity.kind !== 'waiting') return 0;
     const { since, delayMs, because } = this.#activity;

@@ -1,48 +1,48 @@
 import type { CredentialFacts } from '../credential/offer.ts';
 import type { Held, LinkSession, Route } from './session.ts';
 
-/** The sessions of a link, and which of them serves. */
+/** The sessions of a link, and the choice of the one that serves. */
 export class Roster {
   #held: readonly Held[] = [];
   #generation = 1;
-  /** Sessions with a credential of an older version are to be replaced. */
+  /** Sessions with a credential of an older version must be replaced. */
   #version = 0;
   #lastId = 0;
-  /** No longer wanted: they end with their last channel, and nothing depends on them. Since when, as of performance.now(). */
+  /** Sessions that end with their last channel, and since when, as of performance.now(). */
   readonly #leaving = new WeakMap<Held, number>();
-  /** Leaving, and not even to be used for want of another. */
+  /** Leaving sessions that take no new connection even when no other session is up. */
   readonly #retired = new WeakSet<Held>();
 
   get all(): readonly Held[] {
     return this.#held;
   }
 
-  /** Of the settings that hold now. */
+  /** The generation of the present settings. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Sessions made with the settings that hold now, and there to stay, as far as they can serve. */
+  /** Usable sessions with the present settings, which are not leaving. */
   get current(): readonly Held[] {
     return this.#held.filter((held) => !this.isLeaving(held) && held.session.usable);
   }
 
-  /** From here on every present session is of an older generation, to be replaced before it ends. */
+  /** Makes every present session one of an older generation, to be replaced before it ends. */
   nextGeneration(): void {
     this.#generation++;
   }
 
-  /** The credential of that version is out: those with an older one are to be replaced before they end. */
+  /** A credential of that version exists: sessions with an older one must be replaced before they end. */
   supersede(version: number): void {
     this.#version = Math.max(this.#version, version);
   }
 
-  /** Sessions that serve until somebody takes their place. */
+  /** Outdated sessions that serve until their replacement is up. */
   get superseded(): readonly Held[] {
     return this.#held.filter((held) => this.isLeaving(held) && !this.#leaving.has(held) && held.session.usable);
   }
 
-  /** A session that serves by another credential, and that one of this version is to replace; undefined if there is none. */
+  /** A superseded session with another credential than this version; undefined if there is none. */
   predecessor(version: number): Held | undefined {
     return this.superseded.find(({ facts }) => facts.version !== version);
   }
@@ -58,7 +58,7 @@ export class Roster {
     this.#held = this.#held.filter((other) => other !== held);
   }
 
-  /** Whether it is to give way: its settings no longer hold, it is one too many, or what it runs over is going away. */
+  /** Whether the session must go: its settings are outdated, it is surplus, or its carrier is leaving. */
   isLeaving(held: Held): boolean {
     const outdated = held.generation !== this.#generation || held.facts.version < this.#version;
     return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
@@ -68,25 +68,25 @@ export class Roster {
     return this.#retired.has(held);
   }
 
-  /** Since when it is left to its open connections, as of performance.now(); undefined while it serves. */
+  /** Since when the session takes no new connections, as of performance.now(); undefined while it serves. */
   leftSince(held: Held): number | undefined {
     return this.#leaving.get(held);
   }
 
-  /** It takes no new connections from here on, not even while there is no other. */
+  /** The session takes no new connections from now on, even when no other session is up. */
   retire(held: Held, now: number): void {
     this.#retired.add(held);
     this.#leave(held, now);
   }
 
-  /** Whether its place is taken already, so that what runs over it is to move as well. */
+  /** Whether the session has a replacement, so that the sessions over it must move as well. */
   isReplaced(held: Held): boolean {
     return this.#leaving.has(held) || !this.#held.includes(held);
   }
 
   /**
-   * Where a new connection goes: the oldest current session that is not suspect, else any such, else whatever still
-   * might answer.
+   * The session for a new connection: the oldest current one that is not suspect, else any that is not suspect, else any
+   * usable one.
    */
   choose(except?: Held): Held | undefined {
     const usable = this.#serving.filter((held) => held !== except);
@@ -96,8 +96,8 @@ export class Roster {
   }
 
   /**
-   * Sessions that a listener on the far side may live on, best first; it stays where it is while that is one of them. With
-   * no current session it stays on one that is leaving.
+   * Sessions that a far-side listener may use, best first. A listener stays on its session while that is one of them.
+   * Without a current session, the listener may stay on a leaving one.
    */
   get homes(): readonly Held[] {
     const { current } = this;
@@ -106,16 +106,16 @@ export class Roster {
     return [...candidates.filter((held) => !suspects.includes(held)), ...suspects];
   }
 
-  /** Those that may carry a session to a host behind this one: what runs over one that is replaced would have to move at once. */
+  /** Sessions that may carry a session to another host. A session over a replaced one would have to move at once. */
   get carriers(): readonly Held[] {
     return this.#held.filter((held) => held.session.usable && !this.isReplaced(held));
   }
 
   /**
-   * Where a session to a host behind this one goes: the one that carries the fewest to that host, so that the sessions of one
-   * link do not all hang on one of another, and of those the one that carries the fewest.
+   * The carrier of a session to a host behind this one: the session that carries the fewest to that host, then the fewest
+   * in all. So the sessions of one link do not all depend on one session.
    *
-   * @param load how many run over one already
+   * @param load how many sessions a session carries already
    */
   chooseCarrier(load: (held: Held) => { readonly toTarget: number; readonly all: number }): Held | undefined {
     const rank = (held: Held) => (this.isLeaving(held) ? 2 : 0) + (held.session.suspect ? 1 : 0);
@@ -124,8 +124,8 @@ export class Roster {
   }
 
   /**
-   * Ends what is no longer wanted, with its last channel: of the sessions that were replaced as many as there are new ones, so
-   * that the link has its number at every moment, and those beyond that number.
+   * Lets replaced and surplus sessions end with their last channel. One replaced session goes for each new one, so that
+   * the link never has fewer sessions than `wanted`.
    *
    * @param now as of performance.now()
    */

@@ -3,8 +3,8 @@ import type { TunnelError } from '../../base/errors.ts';
 import type { Roster } from './roster.ts';
 
 /**
- * A link's way to sessions with a newer credential: how long it takes, and who waits for it. Where there is no session to
- * replace it is over with the first one that comes up, and is not measured: that is a reconnect.
+ * The replacement of a link's sessions after a new credential: its duration, and who waits for its end. With no session to
+ * replace, the replacement ends with the first session that comes up. That is a reconnect and is not measured.
  */
 export class Rotation {
   #underWay = false;
@@ -13,9 +13,9 @@ export class Rotation {
   readonly #over = new Waiters();
 
   /**
-   * Begins, or begins anew when yet another credential has come.
+   * Begins the replacement, or begins it again for yet another credential.
    *
-   * @param now as of performance.now(); undefined where there is no session to replace
+   * @param now as of performance.now(); undefined when there is no session to replace
    */
   begin(now: number | undefined): void {
     this.#underWay = true;
@@ -24,8 +24,8 @@ export class Rotation {
   }
 
   /**
-   * The sessions of the link have changed. Returns how long the replacement took, in seconds, when this change ends the
-   * replacement. A replacement whose old sessions are lost first is a reconnect, which has no duration.
+   * The sessions of the link changed. Returns the duration in seconds if this change ends the replacement. If the old
+   * sessions are lost first, the replacement is a reconnect, which has no duration.
    *
    * @param now as of performance.now()
    */
@@ -39,14 +39,14 @@ export class Rotation {
     return since === undefined ? undefined : (now - since) / 1000;
   }
 
-  /** An attempt has failed. The sessions that were to be replaced serve on, and it goes on being tried. */
+  /** An attempt failed. The old sessions still serve, and attempts continue. */
   fail(error: TunnelError): void {
     if (!this.#underWay) return;
     this.#failure = error;
     this.#over.wake();
   }
 
-  /** Settles when it is over, or has failed for the first time: with the reason then. Rejects with the signal's reason. */
+  /** Settles at the end of the replacement, or with the error of the first failed attempt. Rejects with the signal's reason. */
   async outcome(signal: AbortSignal): Promise<TunnelError | undefined> {
     if (this.#underWay && !this.#failure) await this.#over.wait(signal);
     return this.#underWay ? this.#failure : undefined;

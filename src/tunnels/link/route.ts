@@ -5,8 +5,8 @@ import { carryError, type JumpLink } from './jump.ts';
 import type { Held, Route } from './session.ts';
 
 /**
- * The way of a link's next session: away from the addresses that its others use, or over the jump host, which is given
- * the host's `connect_timeout` for its channel. Rejects with a TunnelError in the link's own words.
+ * The route of a link's next session. Direct: prefers addresses that no other session uses. Over a jump host: the channel
+ * must open within the host's `connect_timeout`. Rejects with a TunnelError of this link.
  *
  * @param held the link's sessions
  */

@@ -14,7 +14,7 @@ export interface LinkSession extends FarSession {
   readonly received: number;
   readonly suspect: boolean;
   readonly rttMs: number | undefined;
-  /** The address that it goes to; undefined over another session. */
+  /** The address of the server; undefined over a jump host. */
   readonly address?: string | undefined;
   check(): void;
   drain(): void;
@@ -22,13 +22,13 @@ export interface LinkSession extends FarSession {
   end(patienceMs?: number): Promise<SessionEnd>;
 }
 
-/** A step on the way to a session; over a jump host the first two are missing. */
+/** A step of connecting; over a jump host the first two are missing. */
 export type ConnectStep =
   | { readonly name: 'dns' }
   | { readonly name: 'tcp'; readonly addresses: readonly string[] }
   | { readonly name: HandshakeStep };
 
-/** How a session gets to its host. */
+/** How a session reaches its host. */
 export type Route =
   /** `inUse`: addresses of the link's other sessions. */
   | { readonly kind: 'direct'; readonly inUse: readonly string[] }
@@ -36,18 +36,18 @@ export type Route =
       readonly kind: 'jump';
       readonly host: string;
       readonly carrier: Carrier;
-      /** One more channel to the same host, for what is not the session itself. */
+      /** Opens one more channel to the same host, for another purpose than the session. */
       another(signal: AbortSignal): Promise<Carrier>;
     };
 
 /** One of the link's sessions. */
 export interface Held {
   readonly id: number;
-  /** Sessions of an older generation were made with settings that no longer hold, and are replaced before they end. */
+  /** Sessions of an older generation have outdated settings, and are replaced before they end. */
   readonly generation: number;
-  /** Of the credential that the session was made with. */
+  /** The facts of the session's credential. */
   readonly facts: CredentialFacts;
   readonly session: LinkSession;
-  /** What it runs over; undefined where it is dialled directly. */
+  /** The channel that carries the session; undefined when the host is dialled directly. */
   readonly carrier?: Carrier | undefined;
 }

@@ -7,7 +7,7 @@ import { QUOTED_LIMIT, throughChannel, wrongAnswer } from './through-channel.ts'
 
 export type BannerCheck = Extract<ProbeCheck, { kind: 'banner' }>;
 
-/** Settles as soon as the first bytes prove or disprove the prefix; keeps no more than these. */
+/** Settles as soon as the first bytes match or differ from the prefix; keeps no further bytes. */
 function expectPrefix(stream: Duplex, prefix: Buffer, over: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const expected = JSON.stringify(printable(prefix.toString(), QUOTED_LIMIT));
@@ -16,7 +16,7 @@ function expectPrefix(stream: Duplex, prefix: Buffer, over: AbortSignal): Promis
       const room = prefix.length - seen.length;
       seen = Buffer.concat([seen, chunk.subarray(0, room)]);
       if (!prefix.subarray(0, seen.length).equals(seen)) {
-        // What follows the difference in the same chunk tells more than the prefix's length of it.
+        // The message quotes more of the chunk than the prefix's length.
         const came = Buffer.concat([seen, chunk.subarray(room, room + 80)]).toString();
         reject(
           wrongAnswer(
@@ -38,7 +38,7 @@ function expectPrefix(stream: Duplex, prefix: Buffer, over: AbortSignal): Promis
   });
 }
 
-/** The target speaks first, and starts with the prefix, as SSH, SMTP or IMAP servers do. */
+/** Checks that the target speaks first and starts with the prefix, as SSH, SMTP and IMAP servers do. */
 export async function probeBanner(
   source: ChannelSource,
   target: Address,

@@ -7,12 +7,12 @@ import { probeBanner } from './banner.ts';
 import { probeHttp } from './http.ts';
 import { QUOTED_LIMIT, throughChannel } from './through-channel.ts';
 
-/** An opened channel proves the connection: the server answers only once it has connected (RFC 4254 section 7.2). */
+/** An open channel proves the target: the server confirms only after it has connected (RFC 4254 section 7.2). */
 async function probeTcp(source: ChannelSource, target: Address, signal: AbortSignal): Promise<void> {
   await throughChannel(source, target, signal, async () => {});
 }
 
-/** Runs one check of a target through the link; throws the TunnelError that says what was wrong. */
+/** Runs one check of a target through the link. Rejects with a TunnelError that describes the failure. */
 export function runCheck(
   check: ProbeCheck,
   source: ChannelSource,
@@ -29,7 +29,7 @@ export function runCheck(
   }
 }
 
-/** What the check waited for in vain. */
+/** The start of the message after a check timed out. */
 function awaited(check: ProbeCheck): string {
   switch (check.kind) {
     case 'tcp':
@@ -41,9 +41,9 @@ function awaited(check: ProbeCheck): string {
   }
 }
 
-/** The error of a check that was not done within `ms` milliseconds. */
+/** The error of a check that did not end within `ms` milliseconds. */
 export function unanswered(check: ProbeCheck, ms: number): TunnelError {
   return new TunnelError('target_unreachable', `${awaited(check)} within ${ms / 1000} s`, {
-    hint: 'The service behind the tunnel hangs, or the link stalls: compare with other tunnels of the same host.',
+    hint: 'Either the target service hangs, or the link stalls. If other tunnels of the host fail too, check the link.',
   });
 }

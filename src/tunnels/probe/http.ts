@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
+import { parseExactJson } from '../../base/text/exact-json.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { JsonValue, ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
@@ -10,25 +11,25 @@ import { QUOTED_LIMIT, throughChannel, wrongAnswer } from './through-channel.ts'
 
 export type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 
-/** What of a check its request is made of. */
+/** The part of a check that makes its request. */
 type Asked = Pick<HttpCheck, 'path'>;
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** How the request is called in messages. */
+/** The name of the request in messages. */
 function nameOf(check: Asked): string {
   return `GET ${printable(check.path, QUOTED_LIMIT)}`;
 }
 
-/** What went wrong below the answer, by the code that node:http gives it (`HPE_…`: its parser). */
+/** Translates an error of node:http by its code (`HPE_…` comes from the parser). */
 function failure(check: Asked, error: Error): TunnelError {
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'HPE_HEADER_OVERFLOW') {
-    return wrongAnswer(`${nameOf(check)} answered with more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, error);
+    return wrongAnswer(`${nameOf(check)} sent more than ${MAX_HEADER_BYTES / 1024} KiB of headers`, error);
   }
-  if (code.startsWith('HPE_')) return wrongAnswer(`${nameOf(check)} was answered with something else than HTTP`, error);
-  return wrongAnswer(`${nameOf(check)}: the target closed the connection before its answer was complete`, error);
+  if (code.startsWith('HPE_')) return wrongAnswer(`${nameOf(check)}: the answer is not HTTP`, error);
+  return wrongAnswer(`${nameOf(check)}: the target closed the connection before the end of its answer`, error);
 }
 
 async function readBody(check: Asked, response: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -38,7 +39,7 @@ async function readBody(check: Asked, response: IncomingMessage, maxBytes: numbe
     chunks.push(chunk);
     length += chunk.length;
     if (length > maxBytes) {
-      throw wrongAnswer(`${nameOf(check)} answered more than ${maxBytes / 1024} KiB`);
+      throw wrongAnswer(`${nameOf(check)}: the answer has more than ${maxBytes / 1024} KiB`);
     }
   }
   return Buffer.concat(chunks, length);
@@ -49,21 +50,26 @@ function judgeBody(check: HttpCheck, expected: JsonValue, answer: unknown): void
   if (found !== undefined) throw wrongAnswer(`${nameOf(check)}: ${found}`);
 }
 
-async function readJson(check: Asked, response: IncomingMessage, maxBytes: number): Promise<unknown> {
+async function readJson(
+  check: Asked,
+  response: IncomingMessage,
+  maxBytes: number,
+  parse: (text: string) => unknown = JSON.parse,
+): Promise<unknown> {
   const body = await readBody(check, response, maxBytes).catch((error: Error) => {
     throw error instanceof TunnelError ? error : failure(check, error);
   });
   try {
-    return JSON.parse(body.toString());
+    return parse(body.toString());
   } catch (error) {
-    throw wrongAnswer(`${nameOf(check)} answered no JSON`, error);
+    throw wrongAnswer(`${nameOf(check)}: the answer is not JSON`, error);
   }
 }
 
-/** The answer's head; rejects when the connection ends or breaks before it. */
+/** Settles with the head of the answer; rejects when the connection ends before that. */
 function send(stream: Duplex, target: Address, check: Asked, over: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    // With a connection of its own and no agent, node:http sends `Connection: close` and keeps nothing afterwards.
+    // With its own connection and no agent, node:http sends `Connection: close` and keeps nothing afterwards.
     const outgoing = request({
       createConnection: () => stream,
       path: check.path,
@@ -76,7 +82,7 @@ function send(stream: Duplex, target: Address, check: Asked, over: AbortSignal):
       signal: over,
     });
     outgoing.on('response', (response) => {
-      // Owned from birth: it fails when the connection is dropped with its body unread.
+      // From the start: the response fails when its connection is dropped before the body is read.
       response.on('error', () => {});
       resolve(response);
     });
@@ -107,8 +113,8 @@ async function exchange(stream: Duplex, target: Address, check: HttpCheck, over:
 }
 
 /**
- * One GET over a channel of its own (RFC 9112): the status must be equal, and `json`, if given, be contained in the
- * answer. A redirect is an answer like any other.
+ * Sends one GET over its own channel (RFC 9112). The status must be equal, and the answer must contain `json`, if given.
+ * A redirect is not followed.
  */
 export async function probeHttp(
   source: ChannelSource,
@@ -119,14 +125,14 @@ export async function probeHttp(
   await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over));
 }
 
-/** The JSON that a GET is answered with, 200 and up to so many bytes, over a channel of its own. Rejects like a probe. */
-export async function fetchJson(
+/** Fetches JSON, as {@link parseExactJson} has it, by a GET over its own channel: status 200, at most `maxBytes`. Rejects like a probe. */
+export async function fetchExactJson(
   source: ChannelSource,
   target: Address,
   { path, maxBytes }: { readonly path: string; readonly maxBytes: number },
   signal: AbortSignal,
 ): Promise<unknown> {
   return throughChannel(source, target, signal, async (stream, over) =>
-    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes),
+    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes, parseExactJson),
   );
 }

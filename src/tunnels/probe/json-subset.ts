@@ -4,7 +4,7 @@ import { QUOTED_LIMIT } from './through-channel.ts';
 
 type JsonObject = { readonly [key: string]: JsonValue };
 
-/** Objects and arrays by kind only: an answer may be nested deeper than could be written out. */
+/** Names only the kind of an object or array: a full answer may be too deep to print. */
 function show(value: unknown): string {
   if (value === undefined) return 'missing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
@@ -21,8 +21,8 @@ function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The first way in which `expected` is not contained in `actual`, in words; undefined when it is. Objects may have more
- * fields than expected; lists must have as many elements, each compared in the same way. `path` names `actual`.
+ * Describes the first place where `actual` does not contain `expected`; undefined when it does. Objects may have more
+ * fields than expected. Lists must have equal lengths; elements are compared in the same way. `path` names `actual`.
  */
 export function difference(expected: JsonValue, actual: unknown, path = ''): string | undefined {
   const differs = () =>

@@ -14,7 +14,7 @@ export interface ProberOptions {
   readonly target: Address;
 }
 
-/** One probe that counts. A change is where `state` differs from `previous`. */
+/** The result of one probe that counts. The state changed if `state` differs from `previous`. */
 export interface ProbeResult {
   readonly state: Verdict['state'];
   readonly previous: Verdict['state'];
@@ -32,21 +32,21 @@ export interface ProberDependencies {
   random(): number;
 }
 
-/** The pause after a probe that the loss of a session spoiled: the next session may be there already. */
+/** The pause after a probe that a lost session broke, in milliseconds: the next session may be up already. */
 const SOON_MS = 1_000;
 
-/** Every probe is bounded in time by itself: one that is late by so much has hung, and what it went through with it. */
+/** Every probe has its own timeout. A probe this late has hung, and its data path too. In milliseconds. */
 const STUCK_MS = 30_000;
 
-/** `ms` ±10 %, so that the probes of many tunnels do not march in step. `random` is in [0, 1). */
+/** `ms` ±10 %, so that the probes of many tunnels do not run together. `random` is in [0, 1). */
 export function jittered(ms: number, random: number): number {
   return ms * (0.9 + 0.2 * random);
 }
 
-/** Why the data path of a tunnel seems to have hung, by how late its probe is; undefined while it makes progress. */
+/** The reason why a tunnel's data path seems to hang, from the delay of its probe; undefined while probes end in time. */
 export function stuckProbe(tunnel: string, overdueMs: number): string | undefined {
   if (overdueMs < STUCK_MS) return undefined;
-  return `a probe of ${tunnel} should have ended ${Math.round(overdueMs / 1_000)} s ago`;
+  return `the probe of tunnel ${tunnel} hangs: its timeout passed ${Math.round(overdueMs / 1_000)} s ago`;
 }
 
 /** Probes one tunnel's target at intervals while its link is up, and holds the verdict. */
@@ -57,7 +57,7 @@ export class Prober {
   #last: { readonly at: Date; readonly latencyMs: number | null; readonly error: TunnelError | null } | undefined;
   #soon = false;
   #run: AbortController | undefined;
-  /** When the probe under way has to be over, by performance.now(). */
+  /** The deadline of the current probe, as of performance.now(). */
   #due: number | undefined;
   #repeating: Repeating | undefined;
 
@@ -66,7 +66,7 @@ export class Prober {
     this.#dependencies = dependencies;
   }
 
-  /** Probes until the signal aborts; settles when the last probe is over. To be called once. */
+  /** Probes until the signal aborts; settles when the last probe ends. Call this once. */
   run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#run?.abort(signal.reason), { once: true });
     this.#repeating = repeat(
@@ -78,17 +78,17 @@ export class Prober {
     return this.#repeating.done;
   }
 
-  /** To be called when the link comes up: the verdict should not wait for the next interval. */
+  /** Call this when the link comes up: the verdict must not wait for the next interval. */
   runNow(): void {
     this.#repeating?.runNow();
   }
 
-  /** To be called when the link has no session left: what was known of the target no longer holds. */
+  /** Call this when the link has no session left: the verdict on the target is no longer valid. */
   linkLost(): void {
     this.#forget();
   }
 
-  /** Applies at once, without touching any client's connection. Another check or target starts from `pending`. */
+  /** Applies new settings at once and touches no client. A new check or target starts as `pending`. */
   reconfigure(config: ProbeConfig, target: Address): void {
     const before = this.#options;
     this.#options = { config, target };
@@ -97,12 +97,12 @@ export class Prober {
     this.runNow();
   }
 
-  /** Of the last probe that counts, as long as it still says something of the target. */
+  /** The error of the last probe that counts, while the verdict is valid. */
   get lastError(): TunnelError | undefined {
     return this.#last?.error ?? undefined;
   }
 
-  /** How long ago the probe under way should have been over, in milliseconds; 0 when none is late. */
+  /** How long the current probe is past its deadline, in milliseconds; 0 when no probe is late. */
   overdueMs(now: number): number {
     return this.#due === undefined ? 0 : Math.max(0, now - this.#due);
   }
@@ -120,7 +120,7 @@ export class Prober {
   #forget(): void {
     this.#verdict = PENDING;
     this.#last = undefined;
-    this.#run?.abort(new Error('no longer of interest'));
+    this.#run?.abort(new Error('the verdict is no longer needed'));
   }
 
   #pauseMs(): number {
@@ -144,7 +144,7 @@ export class Prober {
     ).then(() => undefined, TunnelError.from);
     this.#run = undefined;
     this.#due = undefined;
-    // Stopped, forgotten or about something else by now: whatever came of it is not a verdict.
+    // Stopped, or the target changed: the result is not a verdict.
     if (run.signal.aborted) return;
     if (error !== undefined && isSessionLoss(error)) {
       this.#soon = true;

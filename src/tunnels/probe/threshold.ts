@@ -1,4 +1,4 @@
-/** What the probes so far say of the target, and the run of equal results that leads up to it. */
+/** The verdict of the probes on a target, and the current run of equal results. */
 export interface Verdict {
   readonly state: 'pending' | 'passing' | 'failing';
   readonly consecutiveSuccesses: number;
@@ -12,12 +12,12 @@ export interface Thresholds {
   readonly rise: number;
 }
 
-/** No verdict yet: at the start, and again whenever the link is lost. */
+/** No verdict yet: at the start, and after each loss of the link. */
 export const PENDING: Verdict = { state: 'pending', consecutiveSuccesses: 0, consecutiveFailures: 0 };
 
 /**
- * The verdict after one more probe. The first success settles a pending verdict at once, since a tunnel that came up
- * should not wait for `rise`; a failure never settles anything before `fall` of them in a row.
+ * The verdict after one more probe. The first success settles a pending verdict at once: a new tunnel must not wait for
+ * `rise`. Failures change the verdict only after `fall` in a row.
  */
 export function observe(verdict: Verdict, success: boolean, { fall, rise }: Thresholds): Verdict {
   if (success) {

@@ -4,24 +4,24 @@ import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 
-/** Characters of somebody else's text that a message quotes: a reason is one sentence. */
+/** At most this many characters of foreign text are quoted in a message. */
 export const QUOTED_LIMIT = 80;
 
-/** There is no client connection behind a probe; it comes from this daemon. */
+/** No client opens a probe's channel: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
 function own(channel: Channel): Channel {
-  // For the life of the stream: it can fail at any time, also after it was closed.
+  // For the life of the stream: it can fail at any time, even after its close.
   channel.stream.on('error', () => {});
   return channel;
 }
 
 /**
- * Opens a channel for one check and closes it on every path, also when it opens only after the signal aborted. Goes to
- * the link, not through the tunnel's listener, so that a probe is never counted as use.
+ * Opens a channel for one check and always closes it, even if it opens after the signal aborted. The channel does not use
+ * the tunnel's listener, so a probe never counts as use.
  *
- * Rejects with the signal's reason when that aborts, and with `connection_reset` when the SSH session is lost meanwhile,
- * before the end of the stream can be taken for the target's doing. `over` aborts once the check is done with.
+ * Rejects with the signal's reason, or with `connection_reset` when the SSH session is lost. So a lost session never
+ * counts as the target's failure. `over` aborts when the check ends.
  */
 export async function throughChannel<Result>(
   source: ChannelSource,
@@ -49,10 +49,10 @@ export async function throughChannel<Result>(
   }
 }
 
-/** The target is there and does not do what the probe expects of it: of the public codes, `target_unreachable` is next. */
+/** The target answers, but not as the probe expects. The nearest public code is `target_unreachable`. */
 export function wrongAnswer(message: string, cause?: unknown): TunnelError {
   return new TunnelError('target_unreachable', message, {
     cause,
-    hint: "The target is reached, but does not answer as the probe expects: look into the service's log.",
+    hint: "The target answers, but not as the probe expects. Check the service's log, and `probe` of the tunnel.",
   });
 }

@@ -9,10 +9,10 @@ const SIGN_REQUEST = 13;
 const SIGN_RESPONSE = 14;
 const RSA_SHA2 = { sha256: 2, sha512: 4 } as const;
 
-/** As OpenSSH has it (AGENT_MAX_LEN), in bytes. */
+/** Limit of OpenSSH (AGENT_MAX_LEN), in bytes. */
 const MAX_ANSWER = 256 * 1024;
 
-/** The public blob of each identity that the agent at `socket` holds, in its order: a key or a certificate. */
+/** The public blobs of the agent's identities, keys and certificates, in the agent's order. */
 export async function listIdentities(socket: string, signal: AbortSignal): Promise<Buffer[]> {
   const answer = await ask(socket, Buffer.of(REQUEST_IDENTITIES), IDENTITIES_ANSWER, signal);
   const count = answer.uint32();
@@ -24,7 +24,7 @@ export async function listIdentities(socket: string, signal: AbortSignal): Promi
   return blobs;
 }
 
-/** The agent's signature by the identity `blob`, as it stands on the wire behind its algorithm's name. */
+/** The agent's signature with the identity `blob`, in wire format, without the name of the algorithm. */
 export async function signInAgent(
   socket: string,
   blob: Buffer,
@@ -38,22 +38,22 @@ export async function signInAgent(
   const answer = await ask(socket, request, SIGN_RESPONSE, signal);
   const signature = new WireReader(answer.string());
   const name = signature.text();
-  // An agent that ignores the flags signs with SHA-1; the server would only say no.
-  if (name !== algorithm.name) throw new Error(`it signed with ${name} where ${algorithm.name} was asked for`);
+  // An agent that ignores the flags signs with SHA-1; a server would reject that without a reason.
+  if (name !== algorithm.name) throw new Error(`wrong signature algorithm ${name}, requested ${algorithm.name}`);
   const bytes = signature.string();
   signature.end();
   return bytes;
 }
 
-/** One question over a connection of its own; the reader stands behind the message number of the answer. */
+/** Sends one request over a new connection; the reader is after the message number of the answer. */
 async function ask(path: string, request: Buffer, expected: number, signal: AbortSignal): Promise<WireReader> {
   signal.throwIfAborted();
   const reader = new WireReader(await exchange(path, wireString(request), signal));
-  if (reader.byte() !== expected) throw new Error('it refused the request');
+  if (reader.byte() !== expected) throw new Error('request refused');
   return reader;
 }
 
-/** Resolves with the first whole answer. The wait is bounded by the signal alone: an agent may ask its user. */
+/** Resolves with the first whole answer. Only the signal bounds the wait: an agent may ask its user. */
 function exchange(path: string, request: Buffer, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -65,14 +65,14 @@ function exchange(path: string, request: Buffer, signal: AbortSignal): Promise<B
     };
     const onAbort = () => finish(() => reject(signal.reason));
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', (error) => finish(() => reject(new Error(`it cannot be reached: ${error.message}`))));
-    socket.on('close', () => finish(() => reject(new Error('it closed the connection'))));
+    socket.on('error', (error) => finish(() => reject(new Error(`connection failed: ${error.message}`))));
+    socket.on('close', () => finish(() => reject(new Error('connection closed'))));
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       const received = Buffer.concat(chunks);
       if (received.length < 4) return;
       const length = received.readUInt32BE(0);
-      if (length > MAX_ANSWER) finish(() => reject(new Error('its answer is too long')));
+      if (length > MAX_ANSWER) finish(() => reject(new Error('answer too long')));
       else if (received.length >= 4 + length) finish(() => resolve(received.subarray(4, 4 + length)));
     });
     socket.write(request);

@@ -1,9 +1,9 @@
 import type { Algorithms, ServerHostKeyAlgorithm } from 'ssh2';
 
 /**
- * What we offer in SSH_MSG_KEXINIT (RFC 4253 section 7.1). No SHA-1, no CBC, no
- * compression (it leaks lengths of what it compresses). AES-GCM comes first: it is the fastest here, and the Terrapin
- * attack (CVE-2023-48795) cannot touch it; against the rest ssh2 always offers strict key exchange.
+ * Our algorithms in SSH_MSG_KEXINIT (RFC 4253 section 7.1). No SHA-1, no CBC, no compression (which leaks lengths).
+ * AES-GCM comes first: it is the fastest here and safe from the Terrapin attack (CVE-2023-48795). For the other
+ * ciphers, ssh2 always offers strict key exchange.
  */
 export function offer(serverHostKey: readonly ServerHostKeyAlgorithm[]): Algorithms {
   return {

@@ -1,16 +1,15 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * As much may wait for the network in one session's transport, in bytes: its writable high-water mark. Enough that a
- * fast link never runs dry before the 'drain', and a bound on what a new channel's first packet queues behind.
+ * Writable high-water mark of a session's transport, in bytes. Large enough to keep a fast link busy until 'drain';
+ * small enough that the first packet of a new channel does not wait long.
  */
 export const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /**
- * Holds back the writers of a session whose transport is stalled. ssh2 does not look at what `write()` returns: each of
- * its channels would put a whole window of 2 MiB into the transport's queue, and as much again into its own. So while
- * the transport is above its high-water mark, every channel says so to whoever writes to it, in the streams' own words:
- * `write()` returns false, and 'drain' follows. Costs one comparison a write; the rest are the transport's events.
+ * Slows the writers of a session whose transport is full. ssh2 ignores the result of `write()`: each channel could queue
+ * a window of 2 MiB in the transport, and the same again in the channel. So while the transport is above its high-water
+ * mark, `write()` of every channel returns false, and 'drain' follows. The cost is one comparison for each write.
  */
 export class Backlog {
   readonly #transport: Duplex;
@@ -25,7 +24,7 @@ export class Backlog {
     });
   }
 
-  /** From now on the stream, one channel of the session, reports the backlog as its own. */
+  /** From now on, the stream of this channel reports the backlog of the transport as its own. */
   govern(stream: Duplex): void {
     onWrite(stream, (more) => {
       if (!this.#full) return more;
@@ -44,17 +43,17 @@ export class Backlog {
     this.#full = false;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    // One that is itself full says no again at the next write, and drains in its own time.
+    // A stream that is full itself returns false again at the next write, and drains later.
     for (const stream of waiting) stream.emit('drain');
   }
 }
 
-/** Looks at, and may change, what `stream.write()` returns. */
+/** Observes, and may change, the result of `stream.write()`. */
 function onWrite(stream: Duplex, returned: (more: boolean) => boolean): void {
   const { write } = stream;
   Object.defineProperty(stream, 'write', {
     configurable: true,
-    // net.Socket replaces it once the peer has ended.
+    // net.Socket replaces `write` after the peer has ended.
     writable: true,
     value: (...args: Parameters<Duplex['write']>) => returned(write.apply(stream, args)),
   });

@@ -6,13 +6,13 @@ import { explainOpenFailure } from './open-failure.ts';
 import { hasEnded } from './ssh2-insides.ts';
 
 export interface ChannelDependencies {
-  /** Why the session under the channel is gone. */
+  /** Why the session of the channel ended. */
   gone(): TunnelError;
-  /** Why an open without an answer says nothing about its target: the peer answers nothing else either. */
+  /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
   deaf(): TunnelError | undefined;
-  /** Before anybody uses the stream. */
+  /** Called before the first use of the stream. */
   onOpened(stream: ClientChannel): void;
-  /** The channel is closed, or was never opened: it no longer counts. */
+  /** The channel is closed, or was never opened. */
   onClosed(): void;
 }
 
@@ -29,15 +29,15 @@ export function openDirectChannel(
     if (target.kind === 'unix') client.openssh_forwardOutStreamLocal(target.path, onAnswer);
     else client.forwardOut(originator.address, originator.port, target.host, target.port, onAnswer);
   } catch {
-    // ssh2 throws when its socket is no longer writable; the session's close has not been seen yet.
+    // ssh2 throws when its socket is no longer writable, before the session reports its close.
     queueMicrotask(() => channel.lose());
   }
   return channel;
 }
 
 /**
- * One channel of a session, from its request to its close. A pending open cannot be withdrawn in SSH: if its asker has
- * gone, the channel is closed as soon as the server opens it.
+ * One channel of a session, from request to close. SSH cannot withdraw a pending open: if the caller has left, the
+ * channel is closed as soon as the server opens it.
  */
 export class SessionChannel {
   readonly #target: Address;
@@ -54,11 +54,11 @@ export class SessionChannel {
     this.#answered = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    // Nobody may be listening any more when the answer comes.
+    // Avoids an unhandled rejection when the caller has left before the answer.
     this.#answered.catch(() => {});
   }
 
-  /** The server's answer, or that of ssh2 when the connection died first. */
+  /** The answer of the server, or of ssh2 when the connection ended first. */
   answer(error: Error | undefined, stream: ClientChannel): void {
     if (error) {
       this.#settle?.reject(explainOpenFailure(this.#target, error) ?? this.#deps.gone());
@@ -69,20 +69,20 @@ export class SessionChannel {
     this.#deps.onOpened(stream);
     stream.on('error', () => {});
     stream.once('close', () => this.#finish());
-    // Every byte of a forwarded stream is on the main stream; an unread stderr would hold back its window.
+    // A forwarded stream has no stderr data, but an unread stderr would block its window.
     stream.stderr.on('error', () => {}).resume();
     if (this.#over) this.#close();
     this.#settle?.resolve(stream);
   }
 
-  /** Waits for the answer at most `timeoutMs`; the server's own connect to a black hole takes minutes. */
+  /** Waits at most `timeoutMs` for the answer: the server's own connect to a silent address takes minutes. */
   opened(timeoutMs: number, signal: AbortSignal): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abandon = (error: unknown) => {
         this.#close();
         stopWaiting();
         reject(error);
-        // A server that never answers must not keep a draining session alive.
+        // A missing answer must not keep a draining session alive.
         if (!this.#stream) this.#finish();
       };
       const onAbort = () => abandon(signal.reason);
@@ -110,18 +110,18 @@ export class SessionChannel {
     });
   }
 
-  /** The channel was asked for by the server and has just been confirmed. */
+  /** The server requested the channel, and we have confirmed it. */
   confirmed(stream: ClientChannel): Channel {
     this.answer(undefined, stream);
     return this.#handle(stream);
   }
 
-  /** The channel was asked for by the server and has just been refused. */
+  /** The server requested the channel, and we have refused it. */
   declined(): void {
     this.#finish();
   }
 
-  /** The session is gone. Called before ssh2 ends the stream. */
+  /** The session ended. Called before ssh2 ends the stream. */
   lose(): void {
     if (this.#over) return;
     this.#settle?.reject(this.#deps.gone());
@@ -149,7 +149,7 @@ export class SessionChannel {
     if (!stream) return;
     stream.unpipe();
     stream.close();
-    // ssh2 reports the close only after the end of the readable side, and that only if somebody reads.
+    // ssh2 reports the close only after the end of the readable side, so the rest must be read.
     stream.resume();
   }
 

@@ -5,23 +5,23 @@ import { BACKLOG_BYTES } from './backlog.ts';
 import { preferUnused, Resolver } from './resolve.ts';
 
 export interface DialOptions {
-  /** A name or an IP address; a name is resolved anew at each call. */
+  /** A name or an IP address; a name is resolved again at each call. */
   readonly host: string;
   readonly port: number;
-  /** Bound of the name resolution and, again, of the TCP connect, in milliseconds. */
+  /** Bound of the name resolution, and the same bound for the TCP connect, in milliseconds. */
   readonly timeoutMs: number;
-  /** Addresses that other sessions to this host run over: others are tried first. */
+  /** Addresses that other sessions to this host use; these addresses are tried last. */
   readonly inUse?: readonly string[];
-  /** The name is resolved, and the addresses are tried in this order. */
+  /** Called with the resolved addresses, in the order of the tries. */
   readonly onResolved?: ((addresses: readonly string[]) => void) | undefined;
 }
 
-/** One for the process, as its threads are. */
+/** One for the process, because its lookup threads are shared. */
 const resolver = new Resolver();
 
 /**
- * A TCP connection to an SSH server. The socket is ours from the start, because Nagle's algorithm costs the handshake
- * half of its time, and because only the socket's owner can end a session whose peer has stopped answering.
+ * Opens a TCP connection to an SSH server. ssh2 does not open the socket, for two reasons: Nagle's algorithm costs half
+ * of the handshake time, and only the owner of the socket can end a session whose peer does not answer.
  */
 export async function dial(
   options: DialOptions,
@@ -34,7 +34,7 @@ export async function dial(
   const failures: TunnelError[] = [];
   const sliceMs = options.timeoutMs / addresses.length;
   for (const address of addresses) {
-    // It may have aborted since the name was resolved; no event would tell.
+    // The signal may have aborted after the name was resolved, without an event here.
     signal.throwIfAborted();
     try {
       return await connectTo(address, options, sliceMs, signal);
@@ -51,7 +51,7 @@ function connectTo(address: string, options: DialOptions, timeoutMs: number, sig
     address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
   return connect(
     {
-      // writableHighWaterMark is taken by the stream, as @types/node does not know.
+      // The stream accepts writableHighWaterMark, but @types/node does not list it.
       to: {
         host: address,
         port: options.port,
@@ -78,12 +78,12 @@ function explain(peer: string, error: Error): TunnelError {
       return new TunnelError('connect_timeout', `${peer} did not answer`, cause);
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return new TunnelError('connect_timeout', `there is no route to ${peer}`, cause);
+      return new TunnelError('connect_timeout', `no route to ${peer}`, cause);
     case 'EMFILE':
     case 'ENFILE':
-      return new TunnelError('internal', 'this process has no file descriptor left', {
+      return new TunnelError('internal', 'the daemon has no file descriptor left', {
         ...cause,
-        hint: 'Raise LimitNOFILE of the service.',
+        hint: 'Increase LimitNOFILE of the service.',
       });
     default:
       return new TunnelError('connect_timeout', `${peer} cannot be reached: ${error.message}`, cause);

@@ -4,28 +4,28 @@ import { printable } from '../../base/text/printable.ts';
 /** The steps between a TCP connection and a usable session, in order (RFC 4253 section 4.2, section 7; RFC 4252). */
 export type HandshakeStep = 'banner' | 'kex' | 'auth';
 
-/** What is known when a handshake has ended without a session. */
+/** The facts about a handshake that ended without a session. */
 export interface HandshakeEnd {
   readonly step: HandshakeStep;
-  /** As shown to the operator: who was dialled. */
+  /** Name of the host in messages. */
   readonly peer: string;
   /** The step ran out of time. */
   readonly timedOut: boolean;
   readonly stepTimeoutMs: number;
-  /** The verdict of our own host key check, if it was reached and said no. */
+  /** The error of our host key check; undefined when the check passed or was not reached. */
   readonly hostKey: TunnelError | undefined;
-  /** The first error that ssh2 reported, if any: a close without one is usual. */
+  /** The first error of ssh2, if any: a close often comes without one. */
   readonly error: Error | undefined;
   /** The first bytes that the peer sent, up to its identification line. */
   readonly greeting: string;
   readonly username: string;
-  /** What was offered, as shown to the operator. */
+  /** The offered credential, as shown in messages. */
   readonly offered: string;
-  /** What would help when that is rejected; undefined where the usual is right. */
+  /** Hint when the credential is rejected; undefined: the usual hint. */
   readonly ifRejected: string | undefined;
 }
 
-/** ssh2 labels its errors with a level; a server's SSH_MSG_DISCONNECT has none, but a numeric code. */
+/** ssh2's errors have a level. A server's SSH_MSG_DISCONNECT has a numeric code instead. */
 const levelOf = (error: Error | undefined): unknown =>
   error !== undefined && 'level' in error ? error.level : undefined;
 
@@ -34,9 +34,9 @@ const DISCONNECT_PROTOCOL_ERROR = 2;
 const DISCONNECT_NO_MORE_AUTH_METHODS = 14;
 
 const LIMITED =
-  'The server may limit connections: MaxStartups, PerSourcePenalties, or fail2ban on the host; look into its log.';
+  "The host may limit connections (MaxStartups, PerSourcePenalties, fail2ban). Check sshd's log on the host.";
 
-/** Names a failed handshake. Pure; the table of what ssh2 emits in which case is what this reads from. */
+/** The error for a failed handshake, from the events that ssh2 emits in each case. Pure. */
 export function explainHandshake(end: HandshakeEnd): TunnelError {
   if (end.hostKey) return end.hostKey;
   const cause = end.error ? { cause: end.error } : {};
@@ -49,7 +49,7 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
         return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
       if (levelOf(end.error) === 'handshake')
         return new TunnelError('kex_failed', `key exchange with ${end.peer} failed: ${end.error?.message}`, cause);
-      return new TunnelError('connection_reset', `${end.peer} cut the connection during the key exchange`, cause);
+      return new TunnelError('connection_reset', `${end.peer} closed the connection during the key exchange`, cause);
     case 'auth':
       return explainAuth(end, cause, within);
   }
@@ -60,25 +60,24 @@ function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: st
   if (end.timedOut)
     return new TunnelError('connect_timeout', `${end.peer} accepted the connection but sent no SSH banner ${within}`, {
       ...cause,
-      hint: 'Something accepts the connection and stays silent: an overloaded sshd, a firewall, or another service.',
+      hint: 'An overloaded sshd, a firewall or another service accepts the connection, but does not answer.',
     });
-  // sshd 9.8 and later say this line instead of a banner while a source address is penalised (sshd_config, PerSourcePenalties).
+  // sshd 9.8 and later send this line instead of a banner to a penalised address (sshd_config, PerSourcePenalties).
   if (said.includes('Not allowed at this time'))
-    return new TunnelError('penalised', `${end.peer} refuses this address for a while: "${said}"`, cause);
+    return new TunnelError('penalised', `${end.peer} temporarily refuses the address of this node: "${said}"`, cause);
   if (said !== '' && !said.startsWith('SSH-') && !said.includes('MaxStartups'))
-    return new TunnelError('kex_failed', `${end.peer} does not speak SSH: it said "${said}"`, {
+    return new TunnelError('kex_failed', `${end.peer} is not an SSH server: received "${said}"`, {
       ...cause,
-      hint: 'Check address and port: another service answers there.',
+      hint: 'Check address and port: another service answers.',
     });
-  return new TunnelError('connection_reset', `${end.peer} cut the connection before the SSH banner`, {
+  return new TunnelError('connection_reset', `${end.peer} closed the connection before the SSH banner`, {
     ...cause,
     hint: LIMITED,
   });
 }
 
 function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
-  if (end.timedOut)
-    return new TunnelError('connect_timeout', `${end.peer} did not answer the authentication ${within}`, cause);
+  if (end.timedOut) return new TunnelError('connect_timeout', `${end.peer} did not answer the login ${within}`, cause);
   const level = levelOf(end.error);
   const code: unknown = end.error && 'code' in end.error ? end.error.code : undefined;
   const refused =
@@ -94,7 +93,7 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
       { ...cause, hint: end.ifRejected },
     );
   }
-  return new TunnelError('connection_reset', `${end.peer} cut the connection during authentication`, {
+  return new TunnelError('connection_reset', `${end.peer} closed the connection during the login`, {
     ...cause,
     hint: LIMITED,
   });

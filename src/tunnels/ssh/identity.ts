@@ -4,19 +4,19 @@ import type { Certificate } from './certificate/certificate.ts';
 import { certificateAlgorithm } from './certificate/certificate-type.ts';
 import { type SignatureAlgorithm, signatureAlgorithms } from './certificate/signature-algorithm.ts';
 
-/** Something that can be offered to a server: a certificate with one algorithm, or a plain key. */
+/** An identity for a login: a certificate with one algorithm, or a plain key. */
 export interface Identity {
-  /** What ssh2 takes for the key: its type is the algorithm of the request, its blob goes into it. */
+  /** The key that ssh2 sees: its type is the algorithm of the request, its blob goes into the request. */
   readonly offered: ParsedKey;
-  /** For a certificate; ssh2 itself chooses for a plain key. */
+  /** Set for a certificate; for a plain key ssh2 chooses. */
   readonly algorithm: SignatureAlgorithm | undefined;
 }
 
-/** One for each algorithm to try. `key`: the certified key, of which the public half is enough. */
+/** One identity for each algorithm to try. `key`: the certified key; the public half is enough. */
 export function certificateIdentities(certificate: Certificate, key: ParsedKey): Identity[] {
   return signatureAlgorithms(certificate.plainType).map((algorithm) => ({
     algorithm,
-    // ssh2 knows a parsed key by an inherited symbol, and asks it only for these two.
+    // ssh2 recognises a parsed key by an inherited symbol, and uses only these two properties.
     offered: Object.create(key, {
       type: { value: certificateAlgorithm(algorithm.name), enumerable: true },
       getPublicSSH: { value: () => certificate.blob },
@@ -24,13 +24,13 @@ export function certificateIdentities(certificate: Certificate, key: ParsedKey):
   }));
 }
 
-/** A public key blob as ssh2 takes it; undefined when its type is not supported. */
+/** A public key blob as a key of ssh2; undefined when the type is not supported. */
 export function publicKeyForSsh2(blob: Buffer): ParsedKey | undefined {
   const parsed: ParsedKey | Error = ssh2.utils.parseKey(blob);
   return parsed instanceof Error ? undefined : parsed;
 }
 
-/** The pair must be one: a server would refuse it, and say no more than that. */
+/** Throws `cert_invalid` when the certificate is for another key: a server would reject it without a reason. */
 export function assertCertified(certificate: Certificate, key: ParsedKey): void {
   if (certificate.keyBlob.equals(key.getPublicSSH())) return;
   throw new TunnelError('cert_invalid', `the certificate is for another key (${certificate.keyFingerprint})`);

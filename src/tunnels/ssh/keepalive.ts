@@ -1,16 +1,16 @@
-/** How a session's silence is judged (SPEC section 2, `keepalive`). */
+/** When a silent session is lost (SPEC section 2, `keepalive`). */
 export interface KeepaliveOptions {
-  /** A request is sent after this long without one, in milliseconds. */
+  /** Interval between two requests, in milliseconds. */
   readonly everyMs: number;
-  /** This many intervals of silence, and the session is lost. */
+  /** The session is lost after this many silent intervals. */
   readonly lostAfter: number;
 }
 
-/** What a keepalive sees of its connection. Counters only grow. */
+/** The traffic of a connection. Counters only grow. */
 export interface Lifesigns {
   /** Bytes received from the peer. */
   readonly received: number;
-  /** Bytes that the kernel has taken over for sending. */
+  /** Bytes handed to the kernel for sending. */
   readonly flushed: number;
   /** Bytes that wait in this process because the kernel's send buffer is full. */
   readonly backlog: number;
@@ -18,31 +18,30 @@ export interface Lifesigns {
 
 export interface KeepaliveDependencies {
   lifesigns(): Lifesigns;
-  /** Sends `keepalive@openssh.com` (OpenSSH PROTOCOL, section 2.2) and calls back with the reply, whatever it says. */
+  /** Sends `keepalive@openssh.com` (OpenSSH PROTOCOL, section 2.2) and calls back at any reply. */
   request(onReply: () => void): void;
-  /** The peer is given up: it has sent nothing for `sinceMs`, or goes on sending but has answered nothing for so long. */
+  /** The peer is lost. For `sinceMs` it sent nothing (`silent`), or sent data but no answer (`deaf`). */
   onLost(sinceMs: number, what: 'silent' | 'deaf'): void;
   /** Monotonic milliseconds. */
   now(): number;
 }
 
-/** A reply that takes longer than this after a check makes the session suspect, whatever its round trip time is. */
+/** A check makes the session suspect only after this time, even with a short round trip. */
 const SUSPECT_FLOOR_MS = 250;
 const SUSPECT_ROUND_TRIPS = 4;
 
 /**
- * Where something still comes from the peer, an answer may take so many times as long as silence may, and on top of that
- * as long as what was carried since the last one takes on the slowest link that is waited for; but no queue is so long.
+ * While the peer still sends, an answer may take ANSWER_PATIENCES times as long as silence. The time to carry the bytes
+ * since the last answer over the slowest supported link is added. MOST_PATIENCES limits the sum.
  */
 const ANSWER_PATIENCES = 4;
 const SLOWEST_BYTES_PER_MS = 2;
 const MOST_PATIENCES = 16;
 
 /**
- * Finds a half-open session. Unlike ssh2's own keepalive, every byte from the peer counts as life, and so does a full
- * send queue that goes on draining: a slow link under bulk load is alive although its replies queue for seconds. But answers
- * come in order, behind no more than what was sent before them: a peer whose answers stay out for longer than that can take
- * does not hear us, whatever trickles in.
+ * Finds a half-open session. Unlike in ssh2's keepalive, every byte from the peer is a sign of life, and so is a send
+ * queue that drains: on a slow link under bulk load, replies wait for seconds. But answers come in order. A peer whose
+ * answer is missing for longer than the queued data can take does not receive our data, even if it still sends.
  */
 export class Keepalive {
   readonly #options: KeepaliveOptions;
@@ -52,7 +51,7 @@ export class Keepalive {
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
-  /** When the last answer came, and what had been carried both ways when it was asked for: the rest may be on its way yet. */
+  /** Time of the last answer, and the bytes carried both ways when its request was sent: later bytes may be in transit. */
   #answered: { readonly at: number; readonly carried: number };
   #tickAt: number;
   #requestedAt = 0;
@@ -68,7 +67,7 @@ export class Keepalive {
     this.#lifeAt = this.#tickAt = deps.now();
     this.#answered = { at: this.#lifeAt, carried: carried(this.#last) };
     this.#tickMs = options.everyMs / 5;
-    // Where one interval of silence is the end, the question must come early enough in it to be answered.
+    // If one silent interval ends the session, the request must be early enough in the interval for an answer.
     this.#askEveryMs = options.lostAfter === 1 ? 2 * this.#tickMs : options.everyMs;
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.#request();
@@ -80,8 +79,8 @@ export class Keepalive {
   }
 
   /**
-   * A check was asked for, and has not been answered for longer than a few round trips. Other traffic from the peer is no
-   * answer: where packets are lost in one direction only, a stream towards us goes on while nothing of ours arrives.
+   * A check has no answer for longer than a few round trips. Other traffic from the peer is not an answer: if packets are
+   * lost in one direction only, data still arrives here while nothing arrives at the peer.
    */
   get suspect(): boolean {
     if (this.#doubtedAt === undefined) return false;
@@ -90,8 +89,8 @@ export class Keepalive {
   }
 
   /**
-   * Something looked dead: asks the peer at once. One interval of silence from here on is enough to give it up, which any
-   * sign of life averts; only an answer ends the suspicion.
+   * Asks the peer immediately, because a connection looks dead. From now on one silent interval is enough to lose the
+   * session. Any sign of life prevents the loss, but only an answer ends the suspicion.
    */
   check(): void {
     if (this.#checkedAt !== undefined) return;
@@ -113,12 +112,12 @@ export class Keepalive {
     this.#tickAt = now;
     const stalled = this.#observe();
     if (late) {
-      // This process itself was stopped or starved: the silence says nothing about the peer.
+      // This process was stopped or had no CPU: the silence says nothing about the peer.
       this.#alive(now);
       this.#heard(now, this.#answered.carried);
     }
-    // A sign of life is dated by the tick that saw it, up to one tick late: give up one tick early to keep the promise.
-    // Half a tick more, because a tick may come a moment before its time, and the next one would be too late.
+    // A sign of life gets the time of the tick that saw it, up to one tick late: so lose the session one tick early.
+    // Half a tick more, because a tick may come slightly early, and the next tick would be too late.
     const silentMs = now - this.#lifeAt;
     const patienceMs = this.#options.everyMs * this.#options.lostAfter;
     const budgetMs = patienceMs - 1.5 * this.#tickMs;
@@ -137,7 +136,7 @@ export class Keepalive {
     if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
   }
 
-  /** Looks for a sign of life since the last look; true when instead data of ours has been stuck in between. */
+  /** Looks for a sign of life since the last call; true when instead our data did not move. */
   #observe(): boolean {
     const seen = this.#deps.lifesigns();
     const drains = this.#last.backlog > 0 && seen.flushed > this.#last.flushed;
@@ -154,7 +153,7 @@ export class Keepalive {
     clearTimeout(this.#checkTimer);
   }
 
-  /** The peer hears us, or at least nothing is known to the contrary. */
+  /** The peer receives our data, as far as known. */
   #heard(now: number, carriedBefore: number): void {
     this.#doubtedAt = undefined;
     this.#answered = { at: now, carried: carriedBefore };

@@ -12,18 +12,18 @@ function x25519(): Buffer {
   return Buffer.from(x, 'base64url');
 }
 
-/** Our half of each exchange, as the string or mpint that goes into the first message. */
+/** Our half of each exchange, as the string or mpint of the first message. */
 const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
   ['curve25519-sha256', x25519],
   ['curve25519-sha256@libssh.org', x25519],
   ['ecdh-sha2-nistp256', () => createECDH('prime256v1').generateKeys()],
   ['ecdh-sha2-nistp384', () => createECDH('secp384r1').generateKeys()],
   ['ecdh-sha2-nistp521', () => createECDH('secp521r1').generateKeys()],
-  // A zero byte in front keeps it positive.
+  // A leading zero byte keeps the number positive.
   ['diffie-hellman-group16-sha512', () => Buffer.concat([Buffer.of(0), getDiffieHellman('modp16').generateKeys()])],
 ]);
 
-/** SSH_MSG_KEXINIT (RFC 4253 section 7.1) for a key exchange that is never finished. */
+/** SSH_MSG_KEXINIT (RFC 4253 section 7.1) for a key exchange that stops after the host key. */
 export function kexInit(hostKeyAlgorithms: readonly string[]): Buffer {
   const { cipher, hmac, compress } = offer([]);
   const both = (names: unknown) => [names, names] as readonly string[][];
@@ -43,7 +43,7 @@ export function kexInit(hostKeyAlgorithms: readonly string[]): Buffer {
   ]);
 }
 
-/** What a server's SSH_MSG_KEXINIT says, as far as the host key is concerned. */
+/** The part of a server's SSH_MSG_KEXINIT that matters for the host key. */
 export interface ServerOffer {
   readonly exchanges: readonly string[];
   readonly hostKeys: readonly string[];
@@ -55,7 +55,7 @@ export function parseKexInit(payload: Buffer): ServerOffer {
   return { exchanges: reader.text().split(','), hostKeys: reader.text().split(',') };
 }
 
-/** The first message of the exchange that both sides prefer (ours counts); undefined when there is none. */
+/** First message of the first exchange that both sides support, in our order; undefined when there is none. */
 export function exchangeInit(server: ServerOffer): Buffer | undefined {
   for (const [name, half] of EXCHANGES) {
     if (server.exchanges.includes(name)) return Buffer.concat([Buffer.of(MESSAGE.exchangeInit), wireString(half())]);
@@ -63,7 +63,7 @@ export function exchangeInit(server: ServerOffer): Buffer | undefined {
   return undefined;
 }
 
-/** The server's host key blob out of its answer (RFC 4253 section 8, RFC 5656 section 4): the first field in each. */
+/** The host key blob in the server's answer: always the first field (RFC 4253 section 8, RFC 5656 section 4). */
 export function parseExchangeReply(payload: Buffer): Buffer {
   const reader = new WireReader(payload);
   reader.byte();

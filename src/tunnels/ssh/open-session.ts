@@ -7,19 +7,19 @@ import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { Transport } from './transport.ts';
 
-/** An identification line has at most 255 characters (RFC 4253 section 4.2), but lines may stand before it. */
+/** An identification line has at most 255 characters (RFC 4253 section 4.2), but other lines may precede it. */
 const GREETING_LIMIT = 1_024;
-/** The whole line: it may arrive in pieces. */
+/** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
 /**
- * Authenticates over a connected transport, which belongs to the session from here on. Rejects with a TunnelError that
- * names the step, or with the signal's reason; the transport is gone then.
+ * Logs in over a connected transport, which then belongs to the session. Rejects with a TunnelError that names the step,
+ * or with the signal's reason; the transport is then destroyed.
  */
 export function openSession(socket: Transport, options: SessionOptions, signal: AbortSignal): Promise<Session> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
-      // It may have aborted between the dial and this call; no event would tell.
+      // The signal may have aborted after the dial, without an event here.
       socket.on('error', () => {}).destroy();
       reject(signal.reason);
       return;
@@ -54,7 +54,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
     socket.on('data', onGreeting);
 
-    // ssh2 takes anything but the literal `false` for a yes, a promise included; and it asks again at every rekey.
+    // ssh2 accepts every result except the literal `false`, even a promise, and asks again at every rekey.
     const hostVerifier = (blob: Buffer): boolean => {
       try {
         if (accepted) return accepted.equals(blob) === true;
@@ -97,7 +97,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       reject(
         signal.aborted
           ? signal.reason
-          : // What the transport itself says of its end is nearer to the cause than any guess by the step.
+          : // The error of the transport itself is nearer to the cause than an explanation by step.
             firstError instanceof TunnelError
             ? firstError
             : explainHandshake({
@@ -114,8 +114,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
               }),
       );
     };
-    // Zero, one or more errors may come before 'close', and after: they only inform. A peer that then does not close
-    // its side would keep us waiting, so we close ours for good.
+    // Errors only inform; any number may come before and after 'close'. A peer may never close its side, so destroy ours.
     const onError = (error: Error) => {
       firstError ??= error;
       setImmediate(() => socket.destroy());
@@ -130,7 +129,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         authHandler: options.authMethods(client),
         algorithms: offer(options.hostKey.algorithms),
         hostVerifier,
-        // The server's answer decides what it can do, not the name that it gives itself.
+        // The server's answers decide about its features, not its vendor name.
         strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,

@@ -7,20 +7,19 @@ function wrongRequest(reason: string): TunnelError {
 }
 
 /**
- * Runs `send`, in which ssh2 builds and sends one packet, and has it send `wanted` in place of `built`. Only for the
- * length of that call is the writer's `finalize` covered. The packet must be one of the two to the byte: if it is `wanted`
- * already, ssh2 has learnt it and is left alone; if it is anything else, or there is none, this throws `internal`, and
- * no packet leaves.
+ * Runs `send`, in which ssh2 builds and sends one packet, and replaces the packet `built` with `wanted`. Overrides the
+ * writer's `finalize` only during the call. If ssh2 already builds `wanted`, the packet stays unchanged. Throws
+ * `internal`, and sends nothing, for any other packet or for none.
  */
 export function sendInstead(client: Client, built: Buffer, wanted: Buffer, send: () => void): void {
   const writer = packetWriter(client);
   const { finalize } = writer;
   let sent = 0;
   const covered = (packet: Buffer, ...rest: unknown[]): unknown => {
-    if (sent > 0) throw wrongRequest('ssh2 sends more than one packet');
+    if (sent > 0) throw wrongRequest('ssh2 sent more than one packet');
     const payload = packet.subarray(writer.allocStart);
     const learnt = startsWith(payload, wanted);
-    if (!learnt && !startsWith(payload, built)) throw wrongRequest('ssh2 built another request than expected');
+    if (!learnt && !startsWith(payload, built)) throw wrongRequest('ssh2 built an unexpected request');
     sent++;
     if (learnt) return finalize.call(writer, packet, ...rest);
     const replacement = writer.alloc(wanted.length);
@@ -36,7 +35,7 @@ export function sendInstead(client: Client, built: Buffer, wanted: Buffer, send:
   if (sent === 0) throw wrongRequest('ssh2 built no signed request');
 }
 
-/** After the payload stands padding. */
+/** Padding follows the payload. */
 function startsWith(payload: Buffer, expected: Buffer): boolean {
   return payload.subarray(0, expected.length).equals(expected);
 }

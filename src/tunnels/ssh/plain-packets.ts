@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { WireError } from './wire.ts';
 
-/** RFC 4253 section 6.1 asks for 35000 at least; a host key with its certificate is far below. */
+/** RFC 4253 section 6.1 requires at least 35000; a host key with its certificate is far smaller. */
 const MAX_PACKET = 64 * 1024;
-/** Of all that stands before the first packet: an identification line has 255 characters, but lines may precede it. */
+/** Limit of all lines before the first packet: an identification line has 255 characters, but others may precede it. */
 const MAX_GREETING = 8 * 1024;
 const BLOCK = 8;
 const MIN_PADDING = 4;
 
-/** One packet as it is before keys are exchanged (RFC 4253 section 6). */
+/** One packet in the format before the key exchange (RFC 4253 section 6). */
 export function plainPacket(payload: Buffer): Buffer {
   const unpadded = 5 + payload.length;
   const padding = BLOCK - (unpadded % BLOCK) + (BLOCK - (unpadded % BLOCK) < MIN_PADDING ? BLOCK : 0);
@@ -19,7 +19,7 @@ export function plainPacket(payload: Buffer): Buffer {
   return Buffer.concat([header, payload, randomBytes(padding)]);
 }
 
-/** Reads what a server sends before keys are exchanged. Rejects with WireError for what is not that, or as the stream. */
+/** Reads a server's packets before the key exchange. Rejects with WireError for a bad format, or as the stream. */
 export class PlainReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #buffered: Buffer = Buffer.alloc(0);
@@ -29,12 +29,12 @@ export class PlainReader {
     this.#chunks = stream[Symbol.asyncIterator]();
   }
 
-  /** What came before the first packet, so far. */
+  /** The text before the first packet, so far. */
   get greeting(): string {
     return this.#greeting;
   }
 
-  /** Up to the server's identification line (RFC 4253 section 4.2). */
+  /** Reads up to the server's identification line (RFC 4253 section 4.2). */
   async identification(): Promise<void> {
     for (;;) {
       const end = this.#buffered.indexOf('\n');

@@ -1,7 +1,7 @@
 import ssh2, { type ParsedKey } from 'ssh2';
 import { fingerprint } from './public-key.ts';
 
-/** What a key file is by its outside, without parsing key material. */
+/** Format of a key file by its header, without parsing key material. */
 export type KeyFormat = 'private' | 'encrypted' | 'pkcs8' | 'putty' | 'public' | 'unknown';
 
 /** A private key that can sign, as ssh2 holds it. */
@@ -9,14 +9,14 @@ export interface PrivateKey {
   readonly key: ParsedKey;
   /** Of the public half, as `ssh-keygen -l` prints it. */
   readonly fingerprint: string;
-  /** As in the blob, e.g. `ssh-ed25519`. */
+  /** Type in the blob, e.g. `ssh-ed25519`. */
   readonly type: string;
 }
 
 const OPENSSH_MAGIC = 'openssh-key-v1\0';
 const SUPPORTED = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/;
 
-/** OpenSSH's PROTOCOL.key: after the magic comes the cipher's name, `none` for a key in the clear. */
+/** OpenSSH's PROTOCOL.key: the cipher's name follows the magic; `none` means not encrypted. */
 function opensshFormat(text: string): KeyFormat {
   const body = text.replace(/-----[^-]*-----/g, '').replace(/\s+/g, '');
   const head = Buffer.from(body.slice(0, 64), 'base64').toString('latin1');
@@ -24,7 +24,7 @@ function opensshFormat(text: string): KeyFormat {
   return head.startsWith('\0\0\0\u0004none', OPENSSH_MAGIC.length) ? 'private' : 'encrypted';
 }
 
-/** Told from the outside, so that a mistake can be named without matching the text of ssh2's errors. */
+/** Decides by the header, so that messages about a wrong file need no match on the text of ssh2's errors. */
 export function keyFormat(bytes: Buffer): KeyFormat {
   const text = bytes.toString('latin1').trimStart();
   if (/^(ssh|ecdsa|sk)-\S+[ \t]+AAAA/.test(text)) return 'public';
@@ -32,7 +32,7 @@ export function keyFormat(bytes: Buffer): KeyFormat {
   if (text.startsWith('PuTTY-User-Key-File-')) return 'putty';
   if (/^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/.test(text)) return 'pkcs8';
   if (text.startsWith('-----BEGIN OPENSSH PRIVATE KEY-----')) return opensshFormat(text);
-  // The older PEM form (RFC 1421 headers), which `ssh-keygen -m PEM` still writes.
+  // The older PEM format (RFC 1421 headers), which `ssh-keygen -m PEM` still writes.
   if (/^-----BEGIN (RSA|EC|DSA) PRIVATE KEY-----/.test(text)) {
     return /^Proc-Type: 4,ENCRYPTED/m.test(text) ? 'encrypted' : 'private';
   }
@@ -40,8 +40,8 @@ export function keyFormat(bytes: Buffer): KeyFormat {
 }
 
 /**
- * Undefined when the bytes are damaged, the passphrase is wrong, or the type is not for us (DSA, FIDO). The reason is
- * not passed on: no text made from a key's bytes leaves here.
+ * Undefined when the bytes are damaged, the passphrase is wrong, or the type is not supported (DSA, FIDO). Returns no
+ * reason, so that no text from a key's bytes gets into a message.
  */
 export function parsePrivateKey(bytes: Buffer, passphrase: Buffer | undefined): PrivateKey | undefined {
   let parsed: ParsedKey | Error;

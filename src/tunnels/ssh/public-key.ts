@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { WireError, WireReader } from './wire.ts';
 
-/** Elliptic curves of RFC 5656 by their SSH name; `bytes` of one coordinate. */
+/** Elliptic curves of RFC 5656 by SSH name; `bytes` is the length of one coordinate. */
 const CURVES: ReadonlyMap<string, { readonly crv: string; readonly bytes: number }> = new Map([
   ['nistp256', { crv: 'P-256', bytes: 32 }],
   ['nistp384', { crv: 'P-384', bytes: 48 }],
@@ -11,7 +11,7 @@ const CURVES: ReadonlyMap<string, { readonly crv: string; readonly bytes: number
 const ECDSA = 'ecdsa-sha2-';
 const ED25519_BYTES = 32;
 const UNCOMPRESSED = 4;
-/** What OpenSSH takes: from SSH_RSA_MINIMUM_MODULUS_SIZE to SSHBUF_MAX_BIGNUM, in bits. */
+/** Limits of OpenSSH: SSH_RSA_MINIMUM_MODULUS_SIZE and SSHBUF_MAX_BIGNUM, in bits. */
 const RSA_BITS = { least: 1024, most: 16_384 };
 
 const base64url = (bytes: Buffer): string => bytes.toString('base64url');
@@ -28,7 +28,7 @@ function ecdsa(type: string, reader: WireReader): JsonWebKey {
   const point = reader.string();
   if (curve === undefined || type !== `${ECDSA}${name}`) throw new WireError('an ECDSA key names another curve');
   if (point.length !== 1 + 2 * curve.bytes || point[0] !== UNCOMPRESSED)
-    throw new WireError('an ECDSA key is no point');
+    throw new WireError('an ECDSA key is not a point');
   const x = point.subarray(1, 1 + curve.bytes);
   return { kty: 'EC', crv: curve.crv, x: base64url(x), y: base64url(point.subarray(1 + curve.bytes)) };
 }
@@ -47,7 +47,7 @@ function rsa(reader: WireReader): JsonWebKey {
 
 /**
  * The fields of a public key that follow its type (RFC 4253 section 6.6, RFC 5656 section 3.1, RFC 8709 section 4).
- * Undefined for a type that is not supported; throws WireError for a key that is none.
+ * Undefined for an unsupported type; throws WireError for an invalid key.
  */
 export function readPublicKey(type: string, reader: WireReader): KeyObject | undefined {
   const key =
@@ -62,7 +62,7 @@ export function readPublicKey(type: string, reader: WireReader): KeyObject | und
   try {
     return createPublicKey({ key, format: 'jwk' });
   } catch {
-    // A point beside the curve, for one.
+    // For example, a point that is not on the curve.
     throw new WireError('a public key is not valid');
   }
 }

@@ -9,24 +9,24 @@ import type { SessionChannel } from './channel.ts';
 interface RemoteListenersDependencies {
   /** Bound of each request, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether the session still is one. */
+  /** Whether the session is still usable. */
   usable(): boolean;
-  /** Why it is not. */
+  /** Why the session is not usable. */
   gone(): TunnelError;
-  /** A request was not answered: is the session alive? */
+  /** A request got no answer, so check the session. */
   onSilence(): void;
-  /** A channel that counts from now on; `peer` is who came. */
+  /** Adds a channel to the session; `peer` is the client's address. */
   adopt(peer: Address): SessionChannel;
   onReleased(): void;
 }
 
-/** A reload or a stop waits for a listener to be given up, but not for a server that does not answer. */
+/** Bound, in milliseconds, of the wait for a listener to close: a reload or a stop must not wait for a silent server. */
 const CANCEL_MS = 2_000;
 
-/** Who comes to a Unix socket is on the host itself, and has no address (OpenSSH PROTOCOL, section 2.4). */
+/** A client of a Unix socket is on the host itself, and has no address (OpenSSH PROTOCOL, section 2.4). */
 const SOCKET_CLIENT: Originator = { address: '127.0.0.1', port: 0 };
 
-/** What one session listens on at the far side, and where the connections from there go. */
+/** The listeners of one session on the host, and the receivers of their connections. */
 export class RemoteListeners {
   readonly #client: Client;
   readonly #deps: RemoteListenersDependencies;
@@ -36,19 +36,19 @@ export class RemoteListeners {
   constructor(client: Client, deps: RemoteListenersDependencies) {
     this.#client = client;
     this.#deps = deps;
-    // OpenSSH echoes the address as it was requested.
+    // OpenSSH returns the address exactly as requested.
     client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
       const key = formatAddress({ kind: 'tcp', host: destIP, port: destPort });
       this.#arrived(key, { address: srcIP, port: srcPort }, accept, reject);
     });
     client.on('unix connection', ({ socketPath }, accept, reject) => {
       const key = formatAddress({ kind: 'unix', path: socketPath });
-      // Its types share this event with the server's side; a client gets a client's channel.
+      // ssh2's types share this event with the server; a client gets a ClientChannel.
       this.#arrived(key, SOCKET_CLIENT, () => accept() as ClientChannel, reject);
     });
   }
 
-  /** Listeners that are not released. */
+  /** Number of listeners that are not released. */
   get size(): number {
     return this.#listeners.size;
   }
@@ -62,7 +62,7 @@ export class RemoteListeners {
       },
       cancel: async () => {
         const confirmed = await this.#cancel(address);
-        // A connection that the server took before it stopped has arrived by now: its channel came before the reply.
+        // The channel of a connection that the server accepted before it stopped arrived before this reply.
         if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
         return confirmed;
       },
@@ -82,7 +82,7 @@ export class RemoteListeners {
     await this.#answer(
       this.#deps.timeoutMs,
       signal,
-      // Without a callback ssh2 would not remember the forward, and reject every connection of it.
+      // Without a callback, ssh2 forgets the forward and rejects each of its connections.
       (callback) =>
         address.kind === 'unix'
           ? this.#client.openssh_forwardInStreamLocal(address.path, callback)
@@ -94,7 +94,7 @@ export class RemoteListeners {
 
   async #cancel(address: Address): Promise<boolean> {
     const where = formatAddress(address);
-    // Cancelling what the server does not know of is an error there: nothing to be done about it here.
+    // A server reports an error for an unknown listener; the listener is then closed already.
     const refused = (cause: Error) => new TunnelError('internal', `the server did not listen on ${where}`, { cause });
     try {
       await this.#answer(
@@ -123,7 +123,7 @@ export class RemoteListeners {
   ): Promise<void> {
     const silent = () => {
       this.#deps.onSilence();
-      return new TunnelError('connection_reset', `the server did not answer within ${ms} ms the request ${what}`);
+      return new TunnelError('connection_reset', `the server did not answer the request ${what} within ${ms} ms`);
     };
     return withDeadline(ms, signal, silent, (bounded) => abortable(this.#request(send, refused), bounded));
   }
@@ -136,7 +136,7 @@ export class RemoteListeners {
       try {
         send((error) => {
           if (!error) resolve();
-          // ssh2 also answers by itself what was still open when the connection died.
+          // ssh2 itself answers open requests when the connection ends.
           else reject(this.#deps.usable() ? refused(error) : this.#deps.gone());
         });
       } catch {

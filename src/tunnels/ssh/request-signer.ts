@@ -12,17 +12,17 @@ interface SigningOptions {
   readonly hash?: string;
 }
 
-/** Where the identities are kept. Calls end with a rejection when `signal` aborts. */
+/** A source of identities. Calls reject when `signal` aborts. */
 export interface Keyring {
   identities(signal: AbortSignal): Promise<readonly Identity[]>;
-  /** The signature as it stands on the wire behind its algorithm's name. */
+  /** The signature in wire format, without the name of the algorithm. */
   sign(offered: ParsedKey, algorithm: SignatureAlgorithm, data: Buffer, signal: AbortSignal): Promise<Buffer>;
 }
 
 /**
- * What ssh2 takes for an agent, for one client. ssh2 has no login with certificates: it writes the name of the
- * certificate's type into the signature too, where servers want the plain one. Everything else it does right; so ssh2
- * builds its request, and {@link sendInstead} corrects it on its way out.
+ * An agent for one client of ssh2. ssh2 cannot log in with certificates: it writes the certificate type into the
+ * signature, where servers expect the plain type. The rest of its request is right, so ssh2 builds the request and
+ * {@link sendInstead} corrects it before sending.
  */
 export class RequestSigner extends ssh2.BaseAgent<ParsedKey> {
   readonly #client: Client;
@@ -55,14 +55,14 @@ export class RequestSigner extends ssh2.BaseAgent<ParsedKey> {
 
   async #load(): Promise<ParsedKey[]> {
     this.#identities = await this.#keyring.identities(this.#gone.signal);
-    // Before anything is offered: a login that could not be finished is not begun.
+    // Before the offer: do not start a login that cannot be finished.
     if (this.#identities.some(({ algorithm }) => algorithm !== undefined)) packetWriter(this.#client);
     return this.#identities.map(({ offered }) => offered);
   }
 
   async #sign(offered: ParsedKey, data: Buffer, hash: string | undefined, answer: SignCallback): Promise<void> {
     const identity = this.#identities.find((each) => each.offered === offered);
-    if (identity === undefined) throw new TunnelError('internal', 'ssh2 wants a signature by an unknown key');
+    if (identity === undefined) throw new TunnelError('internal', 'ssh2 requested a signature with an unknown key');
     const algorithm = identity.algorithm ?? plainAlgorithm(offered, hash);
     const signature = await this.#keyring.sign(offered, algorithm, data, this.#gone.signal);
     this.#gone.signal.throwIfAborted();
@@ -79,12 +79,12 @@ export class RequestSigner extends ssh2.BaseAgent<ParsedKey> {
   }
 }
 
-/** ssh2 chooses the hash of a plain RSA key by what the server announces (RFC 8308). */
+/** ssh2 chooses the hash of a plain RSA key from the server's list (RFC 8308). */
 function plainAlgorithm(key: ParsedKey, hash: string | undefined): SignatureAlgorithm {
   if (key.type !== 'ssh-rsa') return { name: key.type, hash: undefined };
   if (hash === 'sha512') return { name: 'rsa-sha2-512', hash };
   if (hash === 'sha256') return { name: 'rsa-sha2-256', hash };
-  throw new TunnelError('auth_rejected', 'the server takes RSA keys with SHA-1 only, which is refused', {
+  throw new TunnelError('auth_rejected', 'the server accepts RSA keys only with SHA-1, which fleet-mesh does not use', {
     hint: 'Use an ed25519 key, or a server with OpenSSH 7.2 or later.',
   });
 }

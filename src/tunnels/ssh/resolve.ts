@@ -3,13 +3,13 @@ import { isIP } from 'node:net';
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { TunnelError } from '../../base/errors.ts';
 
-/** Asks the system's resolver (nsswitch.conf, /etc/hosts included), which may take its time. */
+/** Asks the system's resolver (including nsswitch.conf and /etc/hosts), which may be slow. */
 export type Lookup = (name: string) => Promise<readonly string[]>;
 
 /**
- * Resolves names anew at each call. getaddrinfo(3) blocks one of the few threads of libuv, cannot be cancelled, and under
- * a dead resolver takes up to half a minute; libuv gives it at most half of the threads. So there is at most one question
- * for a name at a time, which later callers join, and a name whose question is stuck is answered with what it was last.
+ * Resolves names again at each call. getaddrinfo(3) blocks one of the few threads of libuv, cannot be cancelled, and
+ * takes up to 30 s with a dead resolver; libuv gives it at most half of the threads. So each name has at most one lookup
+ * at a time, which later callers join. If a lookup is stuck, the last known addresses are used.
  */
 export class Resolver {
   readonly #lookup: Lookup;
@@ -17,7 +17,7 @@ export class Resolver {
   readonly #last = new Map<string, readonly string[]>();
   readonly #remembers: boolean;
 
-  /** `remembers`: whether a question that is stuck is answered with what the name was last, or not at all. */
+  /** `remembers`: whether a stuck lookup returns the last known addresses, or fails. */
   constructor(ask: Lookup = lookupAll, remembers = true) {
     this.#lookup = ask;
     this.#remembers = remembers;
@@ -33,7 +33,7 @@ export class Resolver {
       signal.throwIfAborted();
       if (!(error instanceof TunnelError))
         throw new TunnelError('dns_failed', `${name} cannot be resolved: ${codeOf(error)}`, { cause: error });
-      // No answer says nothing about the name; who answers at an old address still has to prove its host key.
+      // A timeout says nothing about the name, and a server at an old address must still prove its host key.
       const last = this.#remembers ? this.#last.get(name) : undefined;
       if (last) return last;
       throw error;
@@ -54,8 +54,8 @@ export class Resolver {
 }
 
 /**
- * The addresses in the order to try them: those that fewer of the link's sessions use come first, so that sessions spread
- * over what a name has; among equals the resolver's order (RFC 6724) holds. Pure.
+ * The addresses in the order of the tries: addresses with fewer sessions of the link come first, so that sessions spread
+ * over all addresses. Equal addresses keep the resolver's order (RFC 6724). Pure.
  */
 export function preferUnused(addresses: readonly string[], inUse: readonly string[]): readonly string[] {
   const uses = (address: string) => inUse.filter((used) => used === address).length;

@@ -17,24 +17,24 @@ import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
 export interface SessionOptions {
-  /** As shown in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
+  /** Name of the host in errors, e.g. `coulombcore (192.0.2.1) port 22`. */
   readonly peer: string;
   readonly username: string;
-  /** What is offered, as shown in errors; nothing secret. */
+  /** The offered credential in errors; not secret. */
   readonly offered: string;
-  /** What would help when the server rejects it; undefined where the usual is right. */
+  /** Hint when the server rejects the credential; undefined: the usual hint. */
   readonly ifRejected?: string | undefined;
-  /** Exactly what is offered, in order; nothing else ever is. */
+  /** The complete list of offers, in order. */
   readonly authMethods: UserAuth;
   readonly hostKey: HostKeyPolicy;
   /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
   readonly stepTimeoutMs: number;
   readonly keepalive: KeepaliveConfig;
-  /** A step begins. */
+  /** Called at the start of each step. */
   readonly onStep?: ((step: HandshakeStep) => void) | undefined;
 }
 
-/** What the two sides agreed on; shown in `/status`. */
+/** The result of the handshake; shown in `/status`. */
 export interface SessionFacts {
   /** The server's identification string, e.g. `SSH-2.0-OpenSSH_9.2p1`. */
   readonly server: string;
@@ -44,22 +44,22 @@ export interface SessionFacts {
   readonly cipher: string;
 }
 
-/** How a session ended: what went wrong (nothing, if we ended it), and how long the peer had been silent before. */
+/** How a session ended: the error (none if we ended it), and the silence of the peer before, in milliseconds. */
 export interface SessionEnd {
   readonly error: TunnelError | undefined;
   readonly silentMs: number;
 }
 
-/** The peer may take this long to close its side after we said goodbye; then the socket is destroyed. */
+/** Time for the peer to close its side after our disconnect, in milliseconds; then the socket is destroyed. */
 const GOODBYE_MS = 1_000;
 
-/** One authenticated SSH connection. Driven by its socket's close alone; ssh2's errors only explain it. */
+/** One authenticated SSH connection. Only the close of its socket ends it; ssh2's errors explain the close. */
 export class Session {
   readonly facts: SessionFacts;
   readonly since = new Date();
-  /** Where it goes; undefined over another session. */
+  /** Remote address; undefined over another session. */
   readonly address: string | undefined;
-  /** Settles once the connection is gone, whoever ended it. */
+  /** Settles when the connection is closed, by either side. */
   readonly closed: Promise<SessionEnd>;
   readonly #client: Client;
   readonly #socket: Transport;
@@ -98,22 +98,22 @@ export class Session {
       onReleased: () => this.#endIfDrained(),
     });
     client.on('error', (error) => this.#explain(error));
-    // A peer that closes only its side is gone as well: without this, unsent data could keep the socket for ever.
+    // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
     client.on('end', () => this.#destroyAfter(GOODBYE_MS));
     this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
   }
 
-  /** Channels that are open or being opened. */
+  /** Number of channels that are open or being opened. */
   get channels(): number {
     return this.#channels.size;
   }
 
-  /** Bytes received from the peer so far, all kinds of traffic. */
+  /** Bytes received from the peer so far, of all traffic. */
   get received(): number {
     return this.#socket.bytesRead;
   }
 
-  /** Whether new channels may be asked for. */
+  /** Whether new channels may be opened. */
   get usable(): boolean {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
   }
@@ -126,30 +126,30 @@ export class Session {
     return this.#keepalive.rttMs;
   }
 
-  /** Opens a channel to `target` as seen from the server; the SPEC's deadline of its own applies. */
+  /** Opens a channel to `target` as seen from the server, within the bound of one step. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     if (!this.usable) throw this.#gone();
     const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
     return channel.opened(this.#options.stepTimeoutMs, signal);
   }
 
-  /** A listener on the far side (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
+  /** A listener on the host (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
   listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
     return this.#listeners.create(address, onConnection);
   }
 
-  /** Something looked dead through this session: find out at once. */
+  /** Asks the peer immediately, because a connection of this session looks dead. */
   check(): void {
     if (this.#state !== 'closed') this.#keepalive.check();
   }
 
-  /** No more use is made of it: it ends as soon as its last channel is closed and its last listener released. */
+  /** Takes no new work: the session ends when its last channel is closed and its last listener is released. */
   drain(): void {
     if (this.#state === 'open') this.#state = 'draining';
     this.#endIfDrained();
   }
 
-  /** Ends it with SSH_MSG_DISCONNECT (RFC 4253 section 11.1), whatever is still open; once more, with less patience. */
+  /** Ends the session with SSH_MSG_DISCONNECT (RFC 4253 section 11.1) and all that is open. A later call may shorten the wait. */
   end(patienceMs = GOODBYE_MS): Promise<SessionEnd> {
     if (this.#state === 'open' || this.#state === 'draining') {
       this.#state = 'ending';
@@ -159,7 +159,7 @@ export class Session {
     return this.closed;
   }
 
-  /** A channel that counts as the session's from now until it is closed. */
+  /** Adds a channel to the session until the channel is closed. */
   #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
     const channel: SessionChannel = create({
       gone: () => this.#gone(),
@@ -180,7 +180,7 @@ export class Session {
 
   #lost(sinceMs: number, what: 'silent' | 'deaf'): void {
     this.#silentMs = sinceMs;
-    const did = what === 'silent' ? 'has been silent' : 'still sends, but has answered nothing';
+    const did = what === 'silent' ? 'has been silent' : 'still sends data, but has answered no request';
     this.#error ??= new TunnelError(
       'keepalive_lost',
       `${this.#options.peer} ${did} for ${(sinceMs / 1000).toFixed(1)} s`,
@@ -202,7 +202,7 @@ export class Session {
   }
 
   #deaf(): TunnelError {
-    return new TunnelError('keepalive_lost', `${this.#options.peer} answers neither an open nor a keepalive`);
+    return new TunnelError('keepalive_lost', `${this.#options.peer} answers neither a channel request nor a keepalive`);
   }
 
   #destroyAfter(ms: number): void {
@@ -215,7 +215,7 @@ export class Session {
     this.#state = 'closed';
     this.#keepalive.stop();
     if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
-    // ssh2 ends every channel's stream right after this: now is the last moment to tell a cut from an end.
+    // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
     for (const channel of this.#channels) channel.lose();
     this.#channels.clear();
     return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };

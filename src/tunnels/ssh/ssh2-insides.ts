@@ -1,25 +1,25 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 
-// The parts of ssh2 1.17.0 that are not public and that nothing public can replace. The version is pinned, and each part is
-// checked before each use: with another version there is an error, and no wrong packet.
+// Private parts of ssh2 1.17.0 that no public part can replace. The version is pinned, and each part is checked before
+// each use: another version causes an error, not a wrong packet.
 
 /** Frames outgoing packets. */
 interface PacketWriter {
-  /** Where the payload starts in what `alloc` returns. */
+  /** Offset of the payload in the result of `alloc`. */
   allocStart: number;
   alloc(payloadBytes: number): Buffer;
   finalize(packet: Buffer, ...rest: unknown[]): unknown;
 }
 
-/** `internal`: ssh2 is not the version that this was written against. */
+/** The error `internal` for an unexpected version of ssh2. */
 export function unsupported(message: string): TunnelError {
   return new TunnelError('internal', message, {
-    hint: 'This build of fleet-mesh works with ssh2 1.17.0 only: install it as released, and report this.',
+    hint: 'This build of fleet-mesh needs ssh2 1.17.0. Install the released build again. If the error stays, report it.',
   });
 }
 
-/** What frames the client's packets, for a login with a certificate. Throws `internal`, also when somebody covers it. */
+/** The packet writer of a client, for a login with a certificate. Throws `internal`, also when `finalize` is overridden. */
 export function packetWriter(client: Client): PacketWriter {
   const { _protocol: protocol } = client as unknown as {
     _protocol?: { _packetRW?: { write?: Partial<PacketWriter> } };
@@ -30,13 +30,13 @@ export function packetWriter(client: Client): PacketWriter {
     typeof writer.finalize === 'function' &&
     typeof writer.allocStart === 'number' &&
     !Object.hasOwn(writer, 'finalize');
-  if (!known) throw unsupported('certificate login: the insides of ssh2 are not the known ones; nothing was sent');
+  if (!known) throw unsupported('certificate login: this version of ssh2 is not supported; nothing was sent');
   return writer as PacketWriter;
 }
 
 /**
- * Sends a `keepalive@openssh.com` global request and calls back with its reply, whatever it says. ssh2 sends it only
- * from its own keepalive, which takes other traffic for silence. Throws `internal`.
+ * Sends a `keepalive@openssh.com` global request and calls back at any reply. ssh2 itself sends this request only in its
+ * own keepalive, which counts other traffic as silence. Throws `internal`.
  */
 export function requestKeepalive(client: Client, onReply: () => void): void {
   const { _callbacks: callbacks, _protocol: protocol } = client as unknown as {
@@ -45,12 +45,12 @@ export function requestKeepalive(client: Client, onReply: () => void): void {
   };
   if (!Array.isArray(callbacks) || typeof protocol?.ping !== 'function')
     throw unsupported('this version of ssh2 is not supported');
-  // Replies to global requests come in the order of the requests (RFC 4254 section 4): one queue, one entry each.
+  // Replies to global requests come in the order of the requests (RFC 4254 section 4): one queue entry for each request.
   callbacks.push(onReply);
   protocol.ping();
 }
 
-/** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived. No where ssh2 does not tell: a cut must not pass for an end. */
+/** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived. False if ssh2 does not report it: a lost stream must not look finished. */
 export function hasEnded(stream: ClientChannel): boolean {
   const { incoming } = stream as unknown as { incoming?: { state?: string } };
   return incoming?.state === 'eof' || incoming?.state === 'closed';

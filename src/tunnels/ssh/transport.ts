@@ -2,36 +2,37 @@ import { Duplex } from 'node:stream';
 import type { Channel } from '../channel/channel-source.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
 
-/** What an SSH session runs over: a TCP socket, or a channel of another session. Counters as those of `net.Socket`. */
+/** The transport of an SSH session: a TCP socket, or a channel of another session. Counts like `net.Socket`. */
 export interface Transport extends Duplex {
   readonly bytesRead: number;
-  /** Includes what still waits to be written. */
+  /** Includes bytes that still wait to be written. */
   readonly bytesWritten: number;
 }
 
+type Written = (error?: Error | null) => void;
+
 /**
- * A channel as the transport of another session (ssh_config(5), ProxyJump). ssh2's channel cannot serve by itself: its
- * `destroy()` waits for the peer, and it counts nothing. The counting is one addition a chunk, beside which the chunk's
- * decryption is what costs.
+ * A channel as the transport of another session (ssh_config(5), ProxyJump). ssh2's channel is not usable directly: its
+ * `destroy()` waits for the peer, and it does not count bytes.
  */
 export class ChannelTransport extends Duplex implements Transport {
   readonly #channel: Channel;
   #received = 0;
   #handedOver = 0;
 
-  /** @param lost what the session over this is told when the session under it is gone */
+  /** @param lost error for the upper session when the lower session ends */
   constructor(channel: Channel, lost: () => Error) {
     super({ writableHighWaterMark: BACKLOG_BYTES });
     this.#channel = channel;
     const { stream } = channel;
     stream.on('data', (chunk: Buffer) => {
       this.#received += chunk.length;
-      // After its end the rest is read and thrown away: an unread channel is never closed, and would count for ever.
+      // After the end, the rest is read and dropped: an unread channel never closes.
       if (!this.push(chunk) && !this.destroyed) stream.pause();
     });
     stream.once('end', () => this.push(null));
     stream.once('close', () => this.#end());
-    // At once, whatever is still buffered: the session over this could only wait for what never comes.
+    // Drops buffered data too: the upper session could only wait for data that never comes.
     channel.onLost(() => this.destroy(lost()));
   }
 
@@ -47,7 +48,29 @@ export class ChannelTransport extends Duplex implements Transport {
     this.#channel.stream.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  /**
+   * All bytes that the session writes before the event loop goes on become one packet of the session below. Without its
+   * native module ssh2 writes each packet in three pieces, and each jump host on the way would make three of each.
+   */
+  override write(chunk: unknown, callback?: Written): boolean;
+  override write(chunk: unknown, encoding: BufferEncoding, callback?: Written): boolean;
+  override write(...args: readonly unknown[]): boolean {
+    if (this.writableCorked === 0) {
+      this.cork();
+      process.nextTick(() => this.uncork());
+    }
+    return Reflect.apply(super.write, this, args);
+  }
+
+  override _writev(pieces: readonly { readonly chunk: Buffer }[], done: Written): void {
+    this.#handOver(Buffer.concat(pieces.map(({ chunk }) => chunk)), done);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Written): void {
+    this.#handOver(chunk, done);
+  }
+
+  #handOver(chunk: Buffer, done: Written): void {
     const finish = () => {
       this.#handedOver += chunk.length;
       done();
@@ -67,7 +90,7 @@ export class ChannelTransport extends Duplex implements Transport {
     done(error);
   }
 
-  /** The channel takes nothing more; what it has brought is still read. */
+  /** The channel accepts no more data; received data is still read. */
   #end(): void {
     if (this.readableEnded) this.destroy();
     else this.once('end', () => this.destroy());

@@ -7,8 +7,8 @@ import { assertCertified, certificateIdentities, type Identity, publicKeyForSsh2
 import { type Keyring, RequestSigner } from './request-signer.ts';
 
 /**
- * The list for the `authHandler` of one ssh2 client (RFC 4252 section 7, "publickey"). ssh2 tries exactly what is listed,
- * so there is no `none` request first and never a fallback to something else.
+ * The list for the `authHandler` of one ssh2 client (RFC 4252 section 7, "publickey"). ssh2 tries only this list: no
+ * `none` request first, and no other method later.
  */
 export type UserAuth = (client: Client) => [AnyAuthMethod];
 
@@ -17,7 +17,7 @@ export function publicKeyAuth(username: string, key: ParsedKey): UserAuth {
   return () => [{ type: 'publickey', username, key }];
 }
 
-/** The certificate alone, never its plain key. Throws `cert_invalid` when it is for another key. */
+/** The certificate alone, never its plain key. Throws `cert_invalid` when the certificate is for another key. */
 export function certificateAuth(username: string, key: ParsedKey, certificate: Certificate): UserAuth {
   assertCertified(certificate, key);
   const keyring: Keyring = {
@@ -28,10 +28,10 @@ export function certificateAuth(username: string, key: ParsedKey, certificate: C
 }
 
 /**
- * Identities that an agent holds, one after the other until one is accepted.
+ * Identities of an agent, one after the other until the server accepts one.
  *
  * @param socket the agent's Unix socket
- * @param blobs what is offered, in this order: keys, and certificates that were checked
+ * @param blobs the offered keys and checked certificates, in this order
  */
 export function agentAuth(username: string, socket: string, blobs: readonly Buffer[]): UserAuth {
   const keyring: Keyring = {

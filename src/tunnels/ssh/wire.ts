@@ -1,9 +1,9 @@
-/** What was read is not SSH's wire format (RFC 4251 section 5). The message says how; nothing of the data is in it. */
+/** The data is not in SSH's wire format (RFC 4251 section 5). The message names the fault, and contains no data. */
 export class WireError extends Error {
   override readonly name = 'WireError';
 }
 
-/** Reads the data types of RFC 4251 section 5 in order. Views share the buffer's memory. Throws {@link WireError} only. */
+/** Reads the data types of RFC 4251 section 5 in order. Views share the buffer's memory. Throws only {@link WireError}. */
 export class WireReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -12,7 +12,7 @@ export class WireReader {
     this.#bytes = bytes;
   }
 
-  /** How many bytes were read. */
+  /** Number of bytes read so far. */
   get position(): number {
     return this.#at;
   }
@@ -25,7 +25,7 @@ export class WireReader {
     return this.#take(1).readUInt8();
   }
 
-  /** As they stand, without a length before them. */
+  /** Raw bytes, without a length before them. */
   bytes(length: number): Buffer {
     return this.#take(length);
   }
@@ -42,7 +42,7 @@ export class WireReader {
     return this.#take(this.uint32());
   }
 
-  /** A string that is UTF-8 without NUL: what `toString` would mend or a C program would cut is refused. */
+  /** A string in UTF-8 without NUL. Rejects text that `toString` would change or a C program would cut. */
   text(): string {
     const bytes = this.string();
     const text = bytes.toString('utf8');
@@ -50,7 +50,7 @@ export class WireReader {
     return text;
   }
 
-  /** A positive mpint in its one shortest form, without the zero byte that keeps it positive. */
+  /** A positive mpint in its shortest form, returned without the leading zero byte. */
   positiveInteger(): Buffer {
     const bytes = this.string();
     const [first, second = 0] = bytes;
@@ -59,13 +59,13 @@ export class WireReader {
     return first === 0 ? bytes.subarray(1) : bytes;
   }
 
-  /** Everything must have been read. */
+  /** Throws when bytes are left. */
   end(): void {
     if (this.left > 0) throw new WireError('bytes are left over');
   }
 
   #take(length: number): Buffer {
-    if (length > this.left) throw new WireError('it is cut short');
+    if (length > this.left) throw new WireError('the data is cut short');
     const start = this.#at;
     this.#at += length;
     return this.#bytes.subarray(start, this.#at);

@@ -1,13 +1,13 @@
 import type { TurnedAway } from '../../base/errors.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
-/** Clients that were turned away are logged once for each reason (a destination, mostly), up to so many reasons. */
+/** A rejected client is logged once for each reason (mostly a destination), up to this many reasons. */
 const MOST_REASONS_LOGGED = 100;
 
-/** After so long without an error the next one is news again, in milliseconds. */
+/** After this long without an error, the next error is logged again; in milliseconds. */
 const QUIET_MS = 10_000;
 
-/** What clients of a tunnel met before there was a connection: it comes by the thousand, and is told by the line. */
+/** Logs the errors of clients before their connection opens. Thousands of errors give a few lines. */
 export class ClientTrouble {
   readonly #log: Pick<Logger, 'warn' | 'error'>;
   readonly #accepts = new AcceptTrouble();
@@ -24,16 +24,19 @@ export class ClientTrouble {
 
   notAccepted(error: Error): void {
     if (!this.#accepts.isNews(performance.now())) return;
-    this.#log.error({ event: 'tunnel.accept_failed', err: error }, `a connection was not accepted: ${error.message}`);
+    this.#log.error(
+      { event: 'tunnel.accept_failed', err: error },
+      `cannot accept a client connection: ${error.message}`,
+    );
   }
 
-  /** Other destinations are allowed from now on: each reason is news again. */
+  /** The allowed destinations changed: logs each reason again. */
   forgetReasons(): void {
     this.#turnedAway.clear();
   }
 }
 
-/** Errors of accepting come by the thousand: only the first of a row is worth a line. */
+/** Accept errors come by the thousand: only the first of a row is logged. */
 class AcceptTrouble {
   #lastAt = Number.NEGATIVE_INFINITY;
 
@@ -45,17 +48,17 @@ class AcceptTrouble {
   }
 }
 
-/** Tells what is new from what repeats, for logs that strangers can fill. */
+/** Finds texts that were not seen before, so that strangers cannot fill the log. */
 class FirstTime {
   readonly #seen = new Set<string>();
   readonly #most: number;
 
-  /** @param most how many are remembered; once there are so many, nothing is new any more */
+  /** @param most how many texts are remembered; after that, no text counts as new */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Whether the text comes for the first time. */
+  /** Whether the text is new. */
   of(text: string): boolean {
     if (this.#seen.has(text) || this.#seen.size >= this.#most) return false;
     this.#seen.add(text);

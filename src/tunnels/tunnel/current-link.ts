@@ -7,7 +7,7 @@ import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import { NO_LINK, type TunnelLink } from './tunnel-link.ts';
 
-/** The link of one tunnel, for its whole life. A reload may move the tunnel to another link; clients that wait move along. */
+/** The current link of one tunnel. A reload may move the tunnel to another link; waiting clients move with it. */
 export class CurrentLink implements TunnelLink {
   #link: TunnelLink;
   readonly #moved = new Waiters();
@@ -28,8 +28,8 @@ export class CurrentLink implements TunnelLink {
     return this.#link.lastError;
   }
 
-  get standIn(): TunnelError | undefined {
-    return this.#link.standIn;
+  get fallbackReason(): TunnelError | undefined {
+    return this.#link.fallbackReason;
   }
 
   get farSessions(): readonly FarSession[] {

@@ -12,7 +12,7 @@ interface DescribedFacts {
   readonly condition: ForwardCondition;
   /** Whether new clients go to the successor. */
   readonly detour: boolean;
-  /** The last error of the tunnel or its link, where the state has none of its own. */
+  /** The last error of the tunnel or its link, for a state without its own error. */
   readonly lastError: TunnelError | undefined;
   readonly probe: ProbeStatus | undefined;
   readonly usage: OwnTunnelStatus['usage'];

@@ -13,14 +13,14 @@ import { targetsOf } from './target.ts';
 
 /** A tunnel, as its link sees the tunnel. */
 export interface LinkUser {
-  /** The table moves this to the link that the tunnel is on. */
+  /** The table sets this to the tunnel's link. */
   readonly link: CurrentLink;
   readonly config: LinkName & TunnelDestination;
-  /** Once settled, the tunnel needs no link. */
+  /** Undefined while in service. Once settled, the tunnel needs no link. */
   readonly outOfService: { readonly settled: boolean } | undefined;
-  /** Whether the host forbids, over the present sessions, something that the tunnel needs. */
+  /** Whether the host forbids a forward that the tunnel needs, over the present sessions. */
   readonly forbidden: boolean;
-  /** The link's readiness, state or error has changed. */
+  /** The link's readiness, state or error changed. */
   linkChanged(): void;
 }
 
@@ -30,23 +30,23 @@ export interface LinkTableDependencies extends Omit<LinkDependencies, 'metrics' 
 
 type LinkSettings = LinkOptions & { readonly jump: Link | undefined };
 
-/** A link that runs, and the tunnels over it. */
+/** A running link, and its tunnels. */
 interface Entry extends LinkName {
   readonly link: Link;
-  /** What the link was last told. */
+  /** The link's present settings. */
   settings: LinkSettings;
-  /** Tunnels of the configuration, told of every change. */
+  /** Configured tunnels, which hear of every change. */
   readonly users: Set<LinkUser>;
-  /** Tunnels that have left the configuration: only their open connections need the link. */
+  /** Removed tunnels: only their open connections need the link. */
   readonly departing: Set<LinkUser>;
 }
 
-/** Between the starts of two connection attempts to one host, in milliseconds. */
+/** The time between the starts of two attempts to one host, in milliseconds. */
 const ATTEMPT_SPACING_MS = 250;
 
 /**
- * The links, by (host, actor). Links exist for their tunnels: a link comes with the first tunnel over it, or through it as a
- * jump host, and goes when no tunnel, no other link and no connection is left on it.
+ * The links, by (host, actor). A link starts with its first tunnel, or with the first link over it as a jump host. A link
+ * ends when no tunnel, no other link and no connection needs it.
  */
 export class LinkTable {
   readonly #deps: LinkTableDependencies;
@@ -58,7 +58,7 @@ export class LinkTable {
     this.#deps = deps;
   }
 
-  /** Moves the user to the link of that name. Makes the link, and those under it, where they are not there yet. */
+  /** Moves the user to the link of that name. Starts missing links, including those to jump hosts. */
   join(config: Config, user: LinkUser, name: LinkName = user.config): void {
     const entry = this.#entryOf(config, name);
     if (this.#joined.get(user) !== entry) {
@@ -69,13 +69,13 @@ export class LinkTable {
     user.link.move(entry.link);
   }
 
-  /** The user has left the configuration: it is told nothing more, and its link stays until {@link leave}. */
+  /** The user was removed from the configuration: it hears of no change, and its link stays until {@link leave}. */
   depart(user: LinkUser): void {
     const entry = this.#joined.get(user);
     if (entry?.users.delete(user)) entry.departing.add(user);
   }
 
-  /** Nothing of the user is open any more. */
+  /** The user has no open connection any more. */
   leave(user: LinkUser): void {
     const entry = this.#joined.get(user);
     entry?.users.delete(user);
@@ -83,7 +83,7 @@ export class LinkTable {
     this.#joined.delete(user);
   }
 
-  /** A reload has changed the settings of links: each link is told its own. */
+  /** A reload changed the settings of links: gives each link its own. */
   reconfigure(config: Config, changes: ConfigDiff['links']): void {
     for (const { host, actor, needsNewSessions } of changes) {
       const entry = this.#entries.get(linkKey({ host, actor }));
@@ -94,8 +94,8 @@ export class LinkTable {
   }
 
   /**
-   * sshd holds a session to the configuration that it began with. Where that forbids something, only new sessions can
-   * find it changed: they are made first, and the present ones end with their last connection.
+   * Replaces sessions over which the host forbids a forward. Only new sessions see a change on the host: base/errors.ts,
+   * THEN_RELOAD. The new sessions come up first; each old one ends with its last connection.
    */
   renewForbidden(): void {
     const forbidding = new Set<Entry>();
@@ -109,10 +109,10 @@ export class LinkTable {
     for (const entry of this.#all) if (forbidding.has(entry)) entry.link.reconfigure(entry.settings, true);
   }
 
-  /** Lets go of links that nobody uses any more. */
+  /** Ends links that nobody uses any more. */
   async release(): Promise<void> {
     const unused = [...this.#entries].filter(([, entry]) => !this.#isUsed(entry));
-    // All at once: by the time that one has stopped, a reload may want another one.
+    // All at once: while one link stops, a reload may need another one.
     for (const [key] of unused) this.#entries.delete(key);
     await Promise.all(unused.map(([, { link }]) => link.stop()));
     for (const [key, { host, actor }] of unused) {
@@ -125,41 +125,41 @@ export class LinkTable {
     for (const { link } of this.#all) link.tick(now);
   }
 
-  /** Somebody has changed something: no link waits for its backoff. */
+  /** An operator changed something: every link retries at once. */
   kick(): void {
     for (const { link } of this.#all) link.kick();
   }
 
-  /** Another credential of the actor is to be used: its links replace their sessions. */
+  /** A newer credential of the actor exists: its links replace their sessions. */
   supersede(actor: string, version: number): void {
     for (const { link } of this.#of(actor)) link.supersede(version);
   }
 
-  /** What becomes of the actor's links while that goes on. Never rejects; bounded. */
+  /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkRotation[]> {
     return Promise.all(this.#of(actor).map(({ link }) => rotationOf(link)));
   }
 
-  /** The actors that links go by. */
+  /** The actors of all links. */
   get actors(): ReadonlySet<string> {
     return new Set(this.#all.map(({ actor }) => actor));
   }
 
-  /** Those of them that have a session with a stand-in for the credential that they should have. */
+  /** The actors whose serving session uses a fallback credential. */
   get actorsStandingIn(): ReadonlySet<string> {
-    return new Set(this.#all.filter(({ link }) => link.standIn).map(({ actor }) => actor));
+    return new Set(this.#all.filter(({ link }) => link.fallbackReason).map(({ actor }) => actor));
   }
 
   status(): LinkStatus[] {
     return this.#all.map(({ link }) => link.status());
   }
 
-  /** No peer is waited for any more, be it by a reload or by {@link stop}. */
+  /** Cuts every link: neither a reload nor {@link stop} waits for a peer any more. */
   cut(): void {
     for (const { link } of this.#all) link.cut();
   }
 
-  /** Ends every link, a jump host's link after those that run over it: every session says goodbye. */
+  /** Ends every link in order. A jump host's link ends after the links over it. */
   async stop(): Promise<void> {
     for (let left = this.#all; left.length > 0; ) {
       const outermost = left.filter(({ link }) => !left.some(({ settings }) => settings.jump === link));
@@ -176,12 +176,12 @@ export class LinkTable {
     return this.#all.filter((entry) => entry.actor === actor);
   }
 
-  /** The links that run over this one. */
+  /** The links over this one. */
   #behind({ link }: Entry): readonly Entry[] {
     return this.#all.filter(({ settings }) => settings.jump === link);
   }
 
-  /** Whether a tunnel in service goes over the link, or over a link that runs over it. */
+  /** Whether a tunnel in service uses the link, directly or through another link. */
   #isWanted(entry: Entry): boolean {
     return [...entry.users].some(inService) || this.#behind(entry).some((behind) => this.#isWanted(behind));
   }
@@ -196,7 +196,7 @@ export class LinkTable {
     const settings = this.#settingsOf(config, { host, actor });
     const existing = this.#entries.get(key);
     if (existing) {
-      // While only departing tunnels were on it, no diff has told it of changes.
+      // While only removed tunnels used the link, it got no changes of a reload.
       const stale = !this.#isWanted(existing) && !isDeepStrictEqual(existing.settings, settings);
       if (stale) existing.link.reconfigure(settings, true);
       existing.settings = settings;

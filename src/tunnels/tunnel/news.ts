@@ -14,7 +14,7 @@ export interface TunnelNewsDependencies {
   readonly note: TakeNote;
 }
 
-/** What the log, the evidence and the metrics are told of one tunnel's connections. Durations are in seconds. */
+/** Reports one tunnel's connections to the log, the evidence and the metrics. Durations are in seconds. */
 export class TunnelNews {
   readonly #labels: { readonly tunnel: string };
   readonly #deps: TunnelNewsDependencies;
@@ -27,17 +27,22 @@ export class TunnelNews {
     this.#trouble = new ClientTrouble(deps.log);
   }
 
-  /** A client has used the tunnel. */
+  /** A client used the tunnel. */
   used(at: Date): void {
     this.#deps.note({ event: 'tunnel.used', ...this.#labels }, at);
   }
 
-  /** A connection was given its channel, so long after the connection came. */
+  /** The listener, the target or the host is another one from now on. */
+  changed(): void {
+    this.#deps.note({ event: 'tunnel.changed', ...this.#labels });
+  }
+
+  /** A connection got its channel, this long after its accept. */
   opened(seconds: number): void {
     this.#deps.metrics.connectSeconds.observe(this.#labels, seconds);
   }
 
-  /** A connection was held for the link. */
+  /** A connection was held, for the link or by a cut-over. */
   held(seconds: number): void {
     this.#deps.metrics.holdSeconds.observe(this.#labels, seconds);
   }
@@ -53,12 +58,12 @@ export class TunnelNews {
     this.#trouble.notAccepted(error);
   }
 
-  /** A probe that counts is over. */
+  /** A probe that counts ended. */
   probed(seconds: number): void {
     this.#deps.metrics.probeDurationSeconds.observe(this.#labels, seconds);
   }
 
-  /** The far side listens; `gapSeconds` is how long it had not, unless this is the first time. */
+  /** The far side listens; `gapSeconds`: how long it did not; undefined the first time. */
   listening(
     { host, listen }: { readonly host: string; readonly listen: Address },
     gapSeconds: number | undefined,
@@ -71,7 +76,7 @@ export class TunnelNews {
     );
   }
 
-  /** Other destinations are allowed from now on: each reason for turning a client away is news again. */
+  /** The allowed destinations changed: logs each reason for a rejected client again. */
   forgetReasons(): void {
     this.#trouble.forgetReasons();
   }

@@ -4,17 +4,17 @@ import type { ChannelSource } from '../channel/channel-source.ts';
 import { Prober, type ProberOptions, stuckProbe } from '../probe/prober.ts';
 
 interface ProbingDependencies {
-  /** The way of the clients. */
+  /** Opens channels along the route of the clients. */
   readonly source: ChannelSource;
   /** The duration of each probe that counts, in seconds. */
   observeSeconds(seconds: number): void;
-  /** A probe that counts is over; undefined: the probe succeeded. */
+  /** A probe that counts ended; undefined: the probe succeeded. */
   onProbed(error: TunnelError | undefined): void;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** The probe of one tunnel: starts and stops with the tunnel's service, and follows the way of the clients. */
+/** The probe of one tunnel: runs while the tunnel is in service, along the route of its clients. */
 export class Probing {
   readonly #tunnel: string;
   readonly #deps: ProbingDependencies;
@@ -27,7 +27,7 @@ export class Probing {
     this.#deps = deps;
   }
 
-  /** Probes this from now on, or nothing. A probe that runs already takes new settings without a new start. */
+  /** Starts, changes or stops the probe. A running probe takes new settings without a restart. */
   set(options: ProberOptions | undefined): void {
     if (!options) {
       this.stop();
@@ -39,12 +39,12 @@ export class Probing {
     }
   }
 
-  /** Ends the probe for good; its last verdict can still be read. */
+  /** Ends the probe for good; its last verdict stays readable. */
   stop(): void {
     this.#running?.stop.abort();
   }
 
-  /** The way of the clients may have opened or closed: a probe runs at once, or the verdict no longer holds. */
+  /** The route of the clients may have opened or closed. When open: probes at once. When closed: drops the verdict. */
   readinessChanged(): void {
     const { ready } = this.#deps.source;
     if (ready && !this.#wasReady) this.#running?.prober.runNow();
@@ -52,12 +52,12 @@ export class Probing {
     this.#wasReady = ready;
   }
 
-  /** The target is reached over another host from now on: the verdict no longer holds. */
+  /** The tunnel moved to another host: drops the verdict. */
   forget(): void {
     this.#running?.prober.linkLost();
   }
 
-  /** Undefined where nothing is probed. */
+  /** Undefined without a probe. */
   get verdict(): { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined {
     const prober = this.#running?.prober;
     return prober && { state: prober.status().state, lastError: prober.lastError };
@@ -67,7 +67,7 @@ export class Probing {
     return this.#running?.prober.status();
   }
 
-  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  /** The reason why the data path seems to hang; undefined while probes end in time. `now` as of performance.now(). */
   stuck(now: number): string | undefined {
     return stuckProbe(this.#tunnel, this.#running?.prober.overdueMs(now) ?? 0);
   }

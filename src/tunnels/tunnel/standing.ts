@@ -9,15 +9,16 @@ export interface StandingDependencies {
   readonly note: TakeNote;
 }
 
-/** What was last told of a tunnel's state, and the telling: each change once, in the log and as evidence. */
+/** The last reported state of a tunnel. Reports each change once, to the log and the evidence. */
 export class Standing {
   readonly #tunnel: string;
   readonly #deps: StandingDependencies;
   #state: TunnelStateName = 'down';
   #since = new Date();
   #serving = false;
+  #listening = false;
   #noted = false;
-  /** Of the last line about the state: the same state for another reason is news as well, unless the link tells it. */
+  /** The code in the last log line. A new reason for the same state is logged too, unless the link logs it. */
   #toldCode: ErrorCode | undefined;
 
   constructor(tunnel: string, deps: StandingDependencies) {
@@ -33,24 +34,29 @@ export class Standing {
     return this.#since;
   }
 
-  /** Whether clients were served, as far as is known: also over a link that goes by a stand-in for its credential. */
+  /** Whether clients are served, as far as known. A link with a fallback credential serves too. */
   get serving(): boolean {
     return this.#serving;
   }
 
-  become({ state: to, reason, error }: TunnelState, link: Pick<TunnelFacts['link'], 'lastError' | 'standIn'>): void {
+  become(
+    { state: to, reason, error }: TunnelState,
+    link: Pick<TunnelFacts['link'], 'lastError' | 'fallbackReason'>,
+    listening: boolean,
+  ): void {
     const from = this.#state;
     if (from !== to) this.#since = new Date();
     const news = from !== to || !(to === 'up' || error?.code === this.#toldCode || error === link.lastError);
-    const serving = to === 'up' || (to === 'degraded' && error !== undefined && error === link.standIn);
+    const serving = to === 'up' || (to === 'degraded' && error !== undefined && error === link.fallbackReason);
     const first = !this.#noted;
-    if (!news && !first && serving === this.#serving) return;
+    if (!news && !first && serving === this.#serving && listening === this.#listening) return;
+    this.#listening = listening;
     this.#state = to;
     this.#toldCode = error?.code;
     this.#serving = serving;
     this.#noted = true;
     const told = { reason, code: error?.code ?? null };
-    const change = { from: first ? null : from, to, serving };
+    const change = { from: first ? null : from, to, serving, listening };
     this.#deps.note(
       { event: 'tunnel.state', tunnel: this.#tunnel, ...change, ...told },
       from === to && !first ? undefined : this.#since,

@@ -2,27 +2,29 @@ import type { TunnelError } from '../../base/errors.ts';
 import type { LinkState, ProbeStatus, TunnelStateName } from '../../telemetry/status/status.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
 
-/** Everything a tunnel's state depends on. */
+/** The facts that decide a tunnel's state. */
 export interface TunnelFacts {
-  /** Taken out of the configuration: it lives on only for its open connections. */
+  /** Removed from the configuration: only its open connections are left. */
   readonly removed: boolean;
-  /** An operator has taken it out of service (`down`). */
+  /** Taken out of service by an operator (`down`). */
   readonly suspended: boolean;
-  /** It is so for good, and whether its local port stays open for its successor. */
+  /** Retired for good; `keepsPort`: the local port stays open for the successor. */
   readonly retired?: { readonly keepsPort: boolean } | undefined;
-  /** The daemon ends: so does everything else as soon as it may. */
+  /** The daemon is stopping. */
   readonly stopping: boolean;
+  /** Name of the tunnel, for the commands in the reason. */
+  readonly tunnel: string;
   readonly host: string;
   readonly forward: ForwardCondition;
   readonly link: {
     readonly state: LinkState;
     readonly lastError: TunnelError | undefined;
-    /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
-    readonly standIn?: TunnelError | undefined;
+    /** Why the link uses a fallback credential; undefined when it does not. */
+    readonly fallbackReason?: TunnelError | undefined;
   };
   /** Undefined for a tunnel without a probe. */
   readonly probe: { readonly state: ProbeStatus['state']; readonly lastError: TunnelError | undefined } | undefined;
-  /** The peer's verdict on the last connection, if it was a refusal and nothing has succeeded since. */
+  /** Why the last connection to the target failed; undefined after a success. */
   readonly targetError: TunnelError | undefined;
   /** Client connections open. */
   readonly open: number;
@@ -30,13 +32,13 @@ export interface TunnelFacts {
 
 export interface TunnelState {
   readonly state: TunnelStateName;
-  /** One sentence for a tired operator; null only when all is well. */
+  /** One sentence for the operator; null only in state `up`. */
   readonly reason: string | null;
-  /** What the reason speaks of, if that is an error: its code and hint fit the reason. */
+  /** The error that the reason describes: its code and hint fit the reason. */
   readonly error: TunnelError | undefined;
 }
 
-/** A tunnel's state and the reason for it. Pure; the order of the questions is the order of what must be mended first. */
+/** A tunnel's state and its reason. Pure; the reason to fix first comes first. */
 export function tunnelState(facts: TunnelFacts): TunnelState {
   const { link, probe } = facts;
   if (facts.stopping)
@@ -55,19 +57,19 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
     return {
       state: 'retired',
       reason:
-        `its SSH forward has ended for good, ${facts.retired.keepsPort ? 'its local port is with the successor' : 'nothing listens'}; ` +
-        `\`fleet-mesh up\` brings it back${facts.open > 0 ? `; ${connections(facts.open)} still open` : ''}`,
+        `the SSH forward has ended permanently; ${facts.retired.keepsPort ? 'the successor serves the local port' : 'nothing listens on the address'}; ` +
+        `\`fleet-mesh up ${facts.tunnel}\` brings the tunnel back${facts.open > 0 ? `; ${connections(facts.open)} still open` : ''}`,
       error: undefined,
     };
   if (facts.suspended)
     return {
       state: 'stopped',
       reason:
-        'taken out of service with `fleet-mesh down`, until `fleet-mesh up` or a restart of the daemon' +
+        `out of service (\`fleet-mesh down\`); to start again: \`fleet-mesh up ${facts.tunnel}\` or a daemon restart` +
         (facts.open > 0 ? `; ${connections(facts.open)} still open` : ''),
       error: undefined,
     };
-  // Without a session nothing can listen on the far side: then the link is what must be mended.
+  // Without a session nothing can listen on the far side: then the link must be fixed first.
   if (facts.forward.kind === 'unbound' && (facts.forward.error || link.state === 'up'))
     return {
       state: 'down',
@@ -87,12 +89,16 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
       reason: `the last connection failed: ${facts.targetError.message}`,
       error: facts.targetError,
     };
-  if (link.standIn)
-    return { state: 'degraded', reason: `the link goes by its ${link.standIn.message}`, error: link.standIn };
+  if (link.fallbackReason)
+    return {
+      state: 'degraded',
+      reason: `the link uses its ${link.fallbackReason.message}`,
+      error: link.fallbackReason,
+    };
   if (facts.forward.kind === 'unverified')
     return {
       state: 'unverified',
-      reason: facts.forward.error?.message ?? 'not proven yet: the first connection to its listener is under way',
+      reason: facts.forward.error?.message ?? 'not proven yet: the first test connection to the listener is running',
       error: facts.forward.error,
     };
   if (probe?.state === 'pending')
@@ -103,11 +109,11 @@ export function tunnelState(facts: TunnelFacts): TunnelState {
 function linkReason(host: string, { state, lastError }: TunnelFacts['link']): string {
   if (!lastError) return `no SSH session to ${host} yet: connecting for the first time`;
   const why = `no SSH session to ${host}: ${lastError.message}`;
-  return state === 'blocked' ? `${why}. Somebody must act` : why;
+  return state === 'blocked' ? `${why}; manual fix required` : why;
 }
 
 function unprovenReason(lastError: TunnelError | undefined): string {
-  return lastError ? `not proven yet: ${lastError.message}` : 'not proven yet: the first probe is under way';
+  return lastError ? `not proven yet: ${lastError.message}` : 'not proven yet: the first probe is running';
 }
 
 function connections(count: number): string {

@@ -13,18 +13,18 @@ import { isHere, unboundListeners } from './unbound.ts';
 
 export interface SupervisorDependencies extends LinkTableDependencies {
   readonly metrics: Metrics;
-  /** Whether the tunnel is retired, and then whether its local port is its successor's. */
+  /** Undefined unless the tunnel is retired; `keeps_port`: the successor has its local port. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
-  /** For the clients of that tunnel, if they are on this node. */
+  /** The entrance for the clients of that tunnel on this node. */
   entranceOf(tunnel: string): Entrance;
 }
 
-/** Owns every tunnel and the table of their links, and makes them what the configuration says. */
+/** Owns every tunnel and the table of links, and applies the configuration to them. */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
   readonly #links: LinkTable;
   readonly #tunnels = new Map<string, Tunnel>();
-  /** Taken out of the configuration, but with connections still open. */
+  /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
   #stopping = false;
 
@@ -38,7 +38,7 @@ export class Supervisor {
     return unboundListeners(this.#tunnels.values());
   }
 
-  /** One sentence for each tunnel whose data path seems to have hung. */
+  /** One sentence for each tunnel whose data path seems to hang. */
   get stuck(): string[] {
     const now = performance.now();
     return this.#everyTunnel().flatMap((tunnel) => tunnel.stuck(now) ?? []);
@@ -48,25 +48,25 @@ export class Supervisor {
     await Promise.all([...config.tunnels.values()].map((tunnel) => this.#add(config, tunnel)));
   }
 
-  /** A reload: what the diff does not name is not touched. */
+  /** Applies a reload. Tunnels that are not in the diff are not touched. */
   async apply(config: Config, diff: ConfigDiff): Promise<void> {
     this.#links.renewForbidden();
     this.#links.reconfigure(config, diff.links);
     const removed = diff.removed.flatMap((name) => this.#depart(name) ?? []);
     await this.#applyWhere(isHere, config, diff, removed);
-    // Whoever reloads has changed something, perhaps outside the file: nobody waits for a backoff then.
+    // A reload may follow a change outside the file, so every link retries at once.
     this.#links.kick();
     for (const tunnel of this.#tunnels.values()) tunnel.retry();
-    // Last, because it takes as long as the peers take: a host that does not answer holds up nobody else.
+    // Last, because these wait for their peers: a host that does not answer delays no other tunnel.
     await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
   }
 
-  /** The tunnels of those names; undefined stands for a name that is none. */
+  /** The tunnels of those names; undefined for an unknown name. */
   named(names: readonly string[]): (Tunnel | undefined)[] {
     return names.map((name) => this.#tunnels.get(name));
   }
 
-  /** Back into service, over links that are made anew where they were let go. */
+  /** Brings tunnels back into service. Starts their links again if those ended. */
   async resume(config: Config, tunnels: readonly Tunnel[]): Promise<void> {
     const suspended = tunnels.filter(({ outOfService }) => outOfService);
     await Promise.all(
@@ -77,41 +77,41 @@ export class Supervisor {
     );
   }
 
-  /** Once a second: dates the clients' activity, and lets go of links that nobody uses any more. */
+  /** Once a second: dates the clients' activity, and ends links that nobody uses any more. */
   async tick(now: Date): Promise<void> {
     for (const tunnel of this.#everyTunnel()) tunnel.sample(now);
     this.#links.tick(now);
     if (!this.#stopping) await this.#links.release();
   }
 
-  /** The actors that links go by. */
+  /** The actors of all links. */
   get actors(): ReadonlySet<string> {
     return this.#links.actors;
   }
 
-  /** Those of them that have a session with a stand-in for the credential that they should have. */
+  /** The actors whose serving session uses a fallback credential. */
   get actorsStandingIn(): ReadonlySet<string> {
     return this.#links.actorsStandingIn;
   }
 
-  /** Another credential of the actor is to be used: its links replace their sessions. */
+  /** A newer credential of the actor exists: its links replace their sessions. */
   supersede(actor: string, version: number): void {
     this.#links.supersede(actor, version);
   }
 
-  /** What becomes of the actor's links while that goes on. Never rejects; bounded. */
+  /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkRotation[]> {
     return this.#links.rotations(actor);
   }
 
-  /** Listeners close, connections get `graceMs` to finish (none once `force` aborts), sessions say goodbye. */
+  /** Closes listeners, gives connections `graceMs` to finish (until `force` aborts), then ends the sessions. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#everyTunnel().map((tunnel) => tunnel.stop(graceMs, force)));
     await this.#links.stop();
   }
 
-  /** No peer is waited for any more, be it by a reload or by {@link stop}. */
+  /** Cuts every link: neither a reload nor {@link stop} waits for a peer any more. */
   cut(): void {
     this.#links.cut();
   }
@@ -120,13 +120,13 @@ export class Supervisor {
     return this.#links.status();
   }
 
-  /** Of each tunnel; one of the configuration speaks for its name. */
+  /** The pulse of each tunnel name; a configured tunnel comes before a removed one of the same name. */
   pulses(): Record<string, Pulse> {
     const named = [...this.#departing, ...this.#tunnels.values()];
     return Object.fromEntries(named.map((tunnel) => [tunnel.config.name, tunnel.pulse()]));
   }
 
-  /** One row a name: what clients do with departing tunnels of the same name is added to that of the configured one. */
+  /** One row for each name. The usage of a removed tunnel is added to the configured one of the same name. */
   tunnels(): OwnTunnelStatus[] {
     const rows = new Map<string, OwnTunnelStatus>();
     for (const tunnel of this.#everyTunnel()) {
@@ -137,7 +137,7 @@ export class Supervisor {
     return [...rows.values()];
   }
 
-  /** What clients did with every tunnel of that name; undefined where there is none. */
+  /** The usage of all tunnels of that name; undefined for an unknown name. */
   usageOf(name: string): UsageCounts | undefined {
     const named = this.#everyTunnel().filter(({ config }) => config.name === name);
     return named
@@ -177,7 +177,7 @@ export class Supervisor {
       [...names].flatMap((name) => config.tunnels.get(name) ?? []).filter(concerned);
     const changed = named(diff.changed.keys());
     const leaving = removed.filter((tunnel) => concerned(tunnel.config));
-    // Addresses are freed before any is bound, so that tunnels may swap theirs.
+    // All addresses are freed before any is bound, so that tunnels can swap addresses.
     const moving = changed.filter(({ name }) => diff.changed.get(name)?.has('listen'));
     await Promise.all([
       ...moving.map(({ name }) => this.#tunnels.get(name)?.stopAccepting()),
@@ -186,7 +186,7 @@ export class Supervisor {
     for (const tunnel of leaving) this.#letGo(tunnel);
     await Promise.all([
       ...changed.map((tunnel) => this.#reconfigure(config, tunnel)),
-      // One that turns its direction is another tunnel of the same name, and that name was taken out of service.
+      // A tunnel with a new direction is another tunnel. It stays out of service if the old one was.
       ...named(diff.added).map((tunnel) => {
         const suspended = removed.some((before) => before.config.name === tunnel.name && before.outOfService);
         return this.#add(config, tunnel, suspended);
@@ -201,7 +201,7 @@ export class Supervisor {
     await tunnel.reconfigure(tunnelConfig);
   }
 
-  /** Out of the configuration. A tunnel of the same name may take its place from now on. */
+  /** The tunnel was removed from the configuration. A new tunnel may use its name from now on. */
   #depart(name: string): Tunnel | undefined {
     const tunnel = this.#tunnels.get(name);
     if (!tunnel) return undefined;
@@ -211,7 +211,7 @@ export class Supervisor {
     return tunnel;
   }
 
-  /** The tunnel goes when its last connection ends. */
+  /** Ends the tunnel after its last connection. */
   #letGo(tunnel: Tunnel): void {
     const { name } = tunnel.config;
     void tunnel.drain().then(() => {
@@ -221,10 +221,7 @@ export class Supervisor {
         this.#deps.metrics.forgetTunnel(name);
         this.#deps.note({ event: 'tunnel.removed', tunnel: name });
       }
-      this.#deps.log.info(
-        { event: 'tunnel.removed', tunnel: name },
-        'the last connection of a removed tunnel has ended',
-      );
+      this.#deps.log.info({ event: 'tunnel.removed', tunnel: name }, 'tunnel removed: its last connection ended');
     });
   }
 }

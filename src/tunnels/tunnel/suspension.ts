@@ -1,10 +1,10 @@
 import { settledWithin } from '../../base/async/settled-within.ts';
 import type { Forward } from '../forward/forward.ts';
 
-/** A tunnel is out of service: until somebody takes it back, or the daemon ends; or for good. */
+/** A tunnel out of service: `stopped` until an operator resumes it or the daemon restarts, or `retired` for good. */
 export class Suspension {
   readonly as: 'stopped' | 'retired';
-  /** The local port stays open, for the successor that its connections go to. */
+  /** The local port stays open: its connections go to the successor. */
   readonly keepsPort: boolean;
   readonly #end = new AbortController();
   #settled = false;
@@ -14,18 +14,18 @@ export class Suspension {
     this.keepsPort = keepsPort;
   }
 
-  /** Nothing of the tunnel is open any more, and it needs no link. */
+  /** No connection of the tunnel is open any more, so it needs no link. */
   get settled(): boolean {
     return this.#settled;
   }
 
-  /** What is open gets `graceMs` to finish and is reset then, unless the suspension is over before, or `stopping`. */
+  /** Gives open connections `graceMs` to finish, then resets them, unless the suspension ends first, or `stopping`. */
   async settle(
     forward: Pick<Forward, 'whenIdle' | 'resetAll'>,
     graceMs: number,
     stopping: () => boolean,
   ): Promise<void> {
-    // What is open goes to the successor; of what went through SSH nothing is left, or it ends with its link.
+    // Open connections go to the successor. Any connection left on SSH ends with its link.
     if (!this.keepsPort) {
       await settledWithin(forward.whenIdle(), graceMs, this.#end.signal);
       if (this.#end.signal.aborted || stopping()) return;

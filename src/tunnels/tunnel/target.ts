@@ -3,25 +3,25 @@ import { type Address, formatAddress } from '../../base/net/address.ts';
 import { summarizeAllow } from '../../config/allow/rule.ts';
 import type { HostConfig, TunnelDestination } from '../../config/config.ts';
 
-/** Where a tunnel leads, as `/status` shows it: its target, or in short where its clients may go. */
+/** The target of a tunnel in `/status`; for a dynamic tunnel a summary of `allow`. */
 export function targetText(destination: TunnelDestination): string {
   return destination.direction === 'dynamic' ? summarizeAllow(destination.allow) : formatAddress(destination.target);
 }
 
 /**
- * Whether a failed connection is a verdict on the tunnel. A dynamic tunnel has no single target: one destination that does
- * not answer is the business of its client. A server that forbids what `allow` covers concerns the operator. A client that
- * was turned away says nothing about the tunnel.
+ * Whether a failed connection is a verdict on the tunnel. A dynamic tunnel has no single target: a silent destination
+ * concerns only its client. But a server that forbids an allowed destination concerns the operator. A rejected client
+ * says nothing about the tunnel.
  */
 export function isVerdict(direction: TunnelDestination['direction'], error: TunnelError): boolean {
   if (error instanceof TurnedAway) return false;
   return direction === 'dynamic' ? error.code === 'forward_denied' : isTargetVerdict(error);
 }
 
-/** Nobody listens on it, so that it proves forwarding by a refusal: for links whose tunnels name no target there. */
+/** An address where nothing listens: a refusal there proves forwarding, for links without a target. */
 const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 
-/** What a link's channels lead to: the targets of its tunnels, and the hosts behind it. Pure. */
+/** The targets of a link's channels: those of its tunnels, and the hosts behind it. Pure. */
 export function targetsOf(
   tunnels: readonly { readonly config: TunnelDestination }[],
   behind: readonly { readonly settings: { readonly host: Pick<HostConfig, 'address' | 'port'> } }[],

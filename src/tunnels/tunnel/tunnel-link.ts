@@ -3,24 +3,24 @@ import type { LinkState } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 
-/** What a tunnel needs of its link. */
+/** The part of a link that a tunnel uses. */
 export interface TunnelLink extends ChannelSource {
   readonly state: LinkState;
   readonly lastError: TunnelError | undefined;
-  /** Why it goes by a stand-in for the credential that it should have; undefined when it does not. */
-  readonly standIn?: TunnelError | undefined;
-  /** Sessions that a listener on the far side may live on, best first. */
+  /** Why the link uses a fallback credential; undefined when it does not. */
+  readonly fallbackReason?: TunnelError | undefined;
+  /** Sessions that a far-side listener may use, best first. */
   readonly farSessions: readonly FarSession[];
-  /** Something behind the link did not answer: is the link itself alive? */
+  /** A target behind the link did not answer: checks whether the sessions are alive. */
   check(): void;
 }
 
-/** Of a tunnel that nothing may go through: no session is made for it. */
+/** The link of a retired tunnel: no session is made for it. */
 export const NO_LINK: TunnelLink = {
   ready: false,
   whenReady: (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   open: async () => {
-    throw new TunnelError('connection_reset', 'the tunnel is retired: there is no SSH session for it');
+    throw new TunnelError('connection_reset', 'the tunnel is retired, so it has no SSH session');
   },
   state: 'blocked',
   lastError: undefined,

@@ -24,19 +24,19 @@ export interface TunnelDependencies extends TunnelNewsDependencies {
   random(): number;
 }
 
-/** One named forward over a link: its listener, its probe, what clients did with it, and the state that follows. */
+/** One named forward over a link: its listener, its probe, its usage, and its state. */
 export class Tunnel {
   readonly #deps: TunnelDependencies;
   readonly #usage: Usage;
   readonly #standing: Standing;
   readonly #news: TunnelNews;
   readonly #forward: ConfiguredForward;
-  /** The link of the tunnel. The tunnel's owner moves this when the tunnel goes over another link. */
+  /** The link of the tunnel. The owner changes this when the tunnel moves to another link. */
   readonly link: CurrentLink;
   readonly #probing: Probing;
   #config: TunnelConfig;
   #removed = false;
-  /** Out of service, for a while or for good; aborts when it is taken back into it. */
+  /** Set while the tunnel is out of service, for a while or for good. */
   #suspension: Suspension | undefined;
   #stopping = false;
   #targetError: TunnelError | undefined;
@@ -66,35 +66,38 @@ export class Tunnel {
     return this.#forward.forward.condition;
   }
 
-  /** By an operator's will; once `settled`, nothing of it is open any more and it needs no link. */
+  /** Set by an operator. Once `settled`, no connection is open and the tunnel needs no link. */
   get outOfService(): { readonly settled: boolean } | undefined {
     return this.#suspension;
   }
 
-  /** Whether the host forbids, over the sessions that are there, something that this tunnel needs. */
+  /** Whether the host forbids a forward that this tunnel needs, over the present sessions. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
     return this.link.state === 'up' && (code === 'forward_denied' || code === 'remote_listen_denied');
   }
 
-  /** Makes the listener, once; when that fails, goes on trying in the background until it works. */
+  /** Binds the listener. After a failure, tries again in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
     this.linkChanged();
     await this.#forward.forward.start();
   }
 
-  /** Out of service until {@link resume}: nothing listens, nothing is probed. Connections that are open live on. */
+  /** Takes the tunnel out of service until {@link resume}: no listener, no probe. Open connections continue. */
   suspend(): Promise<void> {
     return this.#suspend(this.#suspension ?? new Suspension('stopped', false));
   }
 
-  /** As {@link suspend}, for good; with `keepsPort` it listens on, for the successor. */
-  retire(keepsPort: boolean): Promise<void> {
-    return this.#suspend(new Suspension('retired', keepsPort));
+  /** As {@link suspend}, but for good. With `keepsPort` the listener stays open, for the successor. */
+  async retire(keepsPort: boolean): Promise<void> {
+    const wasStopped = this.#suspension !== undefined;
+    await this.#suspend(new Suspension('retired', keepsPort));
+    // A stopped tunnel does not listen. From now on the port belongs to the successor.
+    if (keepsPort && wasStopped) await this.#forward.forward.start();
   }
 
-  /** In the place of {@link start}, for one that was retired before. */
+  /** Instead of {@link start}, for a tunnel that was retired before. */
   async startRetired(keepsPort: boolean): Promise<void> {
     await this.retire(keepsPort);
     if (keepsPort) await this.#forward.forward.start();
@@ -107,12 +110,12 @@ export class Tunnel {
     this.#evaluate();
   }
 
-  /** After {@link suspend}: what is open gets `graceMs` to finish and is reset then, unless it is resumed before. */
+  /** After {@link suspend}: gives open connections `graceMs` to finish, then resets them, unless resumed before. */
   async settle(graceMs: number): Promise<void> {
     await this.#suspension?.settle(this.#forward.forward, graceMs, () => this.#stopping);
   }
 
-  /** Back into service. */
+  /** Brings the tunnel back into service. */
   async resume(): Promise<void> {
     const keptPort = this.#suspension?.keepsPort === true;
     this.#suspension?.over();
@@ -123,7 +126,7 @@ export class Tunnel {
     if (!keptPort) await this.#forward.forward.start();
   }
 
-  /** New settings, a semantic diff: connections that are open or waiting are not touched by any of them. */
+  /** Applies new settings. Open and waiting connections are not touched. */
   async reconfigure(config: TunnelConfig): Promise<void> {
     const before = this.#config;
     this.#config = config;
@@ -131,25 +134,27 @@ export class Tunnel {
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
     if (target) this.#news.forgetReasons();
-    // What is known of the target was learned from another host.
+    // Use and quiet belong to a listener, a target and a host, not to a name.
+    if (target || before.host !== config.host || !isDeepStrictEqual(before.listen, config.listen)) this.#news.changed();
+    // The verdict on the target came from another host.
     if (elsewhere) this.#probing.forget();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
   }
 
-  /** Frees the listen address, for another tunnel that takes it over in the same reload or for good. */
+  /** Closes the listener, and so frees its address. */
   stopAccepting(): Promise<void> {
     return this.#forward.forward.stopAccepting();
   }
 
-  /** The link's readiness, state or error has changed. */
+  /** The link's readiness, state or error changed. */
   linkChanged(): void {
     this.#forward.forward.linkChanged?.();
     this.#readinessChanged();
   }
 
-  /** Somebody has changed something: what failed is tried again without waiting for its time. */
+  /** An operator changed something: a failed listener is tried again at once. */
   retry(): void {
     this.#forward.forward.retry?.();
   }
@@ -159,7 +164,7 @@ export class Tunnel {
     this.#evaluate();
   }
 
-  /** Out of the configuration: no new connections, the open ones live on. Settles when the last one has ended. */
+  /** The tunnel was removed from the configuration: accepts no new connections. Settles when the last one ended. */
   async drain(): Promise<void> {
     this.#removed = true;
     this.#setProbe();
@@ -168,7 +173,7 @@ export class Tunnel {
     await this.#forward.forward.whenIdle();
   }
 
-  /** Ends everything. What is open or waiting gets `graceMs` to finish by itself and is reset then. */
+  /** Ends the tunnel. Open and waiting connections get `graceMs` to finish, then they are reset. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     this.#stopping = true;
     this.#probing.stop();
@@ -184,25 +189,26 @@ export class Tunnel {
     this.#usage.sample(now);
   }
 
-  /** Why the data path seems to have hung; undefined while it makes progress. `now` as of performance.now(). */
+  /** The reason why the data path seems to hang; undefined while probes end in time. `now` as of performance.now(). */
   stuck(now: number): string | undefined {
     return this.#probing.stuck(now);
   }
 
-  /** What a heartbeat of the evidence tells of it. */
+  /** The tunnel's part in a heartbeat of the evidence. */
   pulse(): Pulse {
     const { open, held, opened_total, last_activity_at } = this.#usage.status();
     const { state, serving } = this.#standing;
     return {
       state,
       serving,
+      listening: this.#listening,
       open: open + held,
       openedTotal: opened_total,
       lastActivityAt: last_activity_at ?? undefined,
     };
   }
 
-  /** What clients did with it. */
+  /** The traffic of clients. */
   get usage(): UsageCounts {
     return this.#usage.status();
   }
@@ -219,7 +225,7 @@ export class Tunnel {
     });
   }
 
-  /** What a probe goes through: the way of the clients. */
+  /** The channels of a probe: the same route as the clients'. */
   get probeSource(): ChannelSource {
     return this.#forward.forward.probeSource ?? this.link;
   }
@@ -273,9 +279,13 @@ export class Tunnel {
   #evaluate(): void {
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.link.state === 'up';
-    // A listener on the move is no news: it is bound in a moment, or there is an error to tell.
+    // A moving listener is not reported: it is bound in a moment, or fails with an error.
     if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
-    this.#standing.become(tunnelState(this.#facts()), this.link);
+    this.#standing.become(tunnelState(this.#facts()), this.link, this.#listening);
+  }
+
+  get #listening(): boolean {
+    return this.condition.kind === 'serving';
   }
 
   #facts(): TunnelFacts {
@@ -284,9 +294,10 @@ export class Tunnel {
       suspended: this.#suspension !== undefined,
       retired: this.#suspension?.as === 'retired' ? this.#suspension : undefined,
       stopping: this.#stopping,
+      tunnel: this.#config.name,
       host: this.#config.host,
       forward: this.condition,
-      link: { state: this.link.state, lastError: this.link.lastError, standIn: this.link.standIn },
+      link: { state: this.link.state, lastError: this.link.lastError, fallbackReason: this.link.fallbackReason },
       probe: this.#probing.verdict,
       targetError: this.#targetError,
       open: this.#usage.open,

@@ -1,12 +1,12 @@
 import type { TunnelConfig } from '../../config/config.ts';
 import type { Tunnel } from './tunnel.ts';
 
-/** Its listener is this machine's: no peer can delay it. */
+/** Whether the tunnel listens on this machine: no peer can delay that listener. */
 export const isHere = ({ direction }: TunnelConfig) => direction !== 'remote';
 
 /**
- * The listeners that are not bound, and why. One on the far side is the peer's: a dead peer is no reason to restart this
- * daemon.
+ * The listeners of this machine that are not bound, and why. Far-side listeners do not count: a dead peer is no reason to
+ * restart this daemon.
  */
 export function unboundListeners(tunnels: Iterable<Tunnel>): string[] {
   return [...tunnels].flatMap(({ config, condition, outOfService }) =>

@@ -13,7 +13,7 @@ import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
 const never = new AbortController().signal;
-/** One for all: each holds on to standard error. */
+/** One logger for all tests, because each logger keeps standard error open. */
 const log = createLogger({ level: 'fatal' });
 let baseline: Holdings;
 let sshd: EmbeddedSshd;
@@ -52,7 +52,7 @@ const carries = async () => {
   return end.end === 'fin' && end.head === 'hello';
 };
 
-it('carries, and tells', async () => {
+it('forwards connections and reports status', async () => {
   expect(await carries()).toBe(true);
   expect(await serves(fleet.endpointPort)).toBe(true);
   expect(daemon.snapshot()).toMatchObject({ state: 'up', reason: null, config: { last_reload: null } });
@@ -61,7 +61,7 @@ it('carries, and tells', async () => {
 it.each([
   ['a file that is no YAML', 'tunnels: ['],
   ['a file with a mistake', 'version: 1\nnode: nobody\n'],
-])('reload of %s changes nothing, and says why', async (_, text) => {
+])('rejects a reload of %s with the reason and changes nothing', async (_, text) => {
   const before = daemon.snapshot();
   writeFileSync(path, text);
   await daemon.reload();
@@ -75,7 +75,7 @@ it.each([
   expect(await carries()).toBe(true);
 });
 
-it('a reload moves the endpoint, and no session', async () => {
+it('moves the endpoint on reload and keeps all sessions', async () => {
   const port = await freePort();
   writeFleetConfig(sshd.directory, { ...fleet, endpointPort: port });
   await daemon.reload();
@@ -85,7 +85,7 @@ it('a reload moves the endpoint, and no session', async () => {
   expect(sshd.accepted()).toBe(2);
 });
 
-it('an endpoint that cannot move stays where it is, and nothing else changes', async () => {
+it('keeps the endpoint and everything else if the new address cannot be bound', async () => {
   const tunnels = { other: { listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}` } };
   writeFleetConfig(sshd.directory, { ...fleet, endpointPort: echo.port, tunnels });
   await daemon.reload();
@@ -94,7 +94,7 @@ it('an endpoint that cannot move stays where it is, and nothing else changes', a
   expect(daemon.snapshot().tunnels.map(({ name }) => name)).toEqual(['hub']);
 });
 
-it('an endpoint moves onto an address that overlaps its own', async () => {
+it('moves the endpoint to an address that overlaps the old one', async () => {
   const endpoint = { listen: `0.0.0.0:${fleet.endpointPort}`, allow_remote: true };
   writeFleetConfig(sshd.directory, { ...fleet, extra: { endpoint } });
   await daemon.reload();
@@ -102,7 +102,7 @@ it('an endpoint moves onto an address that overlaps its own', async () => {
   expect(await serves(fleet.endpointPort)).toBe(true);
 });
 
-it('a node that is renamed answers to its new name', async () => {
+it('answers requests for the new name of a renamed node', async () => {
   const named = (name: string) =>
     httpGet(`http://127.0.0.1:${fleet.endpointPort}/livez`, { headers: { host: name } }).then(({ status }) => status);
   expect([await named('railiance01'), await named('coulombcore')]).toEqual([200, 403]);
@@ -111,7 +111,7 @@ it('a node that is renamed answers to its new name', async () => {
   expect([await named('railiance01'), await named('coulombcore')]).toEqual([403, 200]);
 });
 
-it('allow_remote alone is applied without a move', async () => {
+it('applies allow_remote without moving the endpoint', async () => {
   const endpoint = { listen: `127.0.0.1:${fleet.endpointPort}`, allow_remote: true };
   writeFleetConfig(sshd.directory, { ...fleet, extra: { endpoint } });
   await daemon.reload();
@@ -119,14 +119,14 @@ it('allow_remote alone is applied without a move', async () => {
   expect(await serves(fleet.endpointPort)).toBe(true);
 });
 
-it('reloads that come all at once are done one after the other', async () => {
+it('runs concurrent reloads one after the other', async () => {
   await Promise.all(Array.from({ length: 10 }, () => daemon.reload()));
   expect(daemon.snapshot().config.last_reload).toMatchObject({ ok: true });
   expect(sshd.accepted()).toBe(2);
   expect(await carries()).toBe(true);
 });
 
-it('a stop during a reload ends both', async () => {
+it('ends reload and daemon on a stop during a reload', async () => {
   const reloading = daemon.reload();
   await within('the daemon stops', daemon.stop(never));
   await reloading;

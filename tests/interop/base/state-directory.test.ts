@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { has } from '../../support/machine/capabilities.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
 
-/** What keeping a certificate comes to in a state directory that `mounts` (sh, `$1` is the directory) has prepared. */
+/** The outcome of saving a certificate in a state directory that `mounts` has prepared (sh; `$1` is the directory). */
 function keepIn(mounts: string): Record<'checked' | 'saved' | 'written' | 'loaded' | 'files', string> {
   const dir = tempDir('mounted');
   onTestFinished(() => dir[Symbol.dispose]());
@@ -27,7 +27,7 @@ ls -A "$1/certificates/atm" | tr '\\n' ' '`;
 const unusable = (path: string, why: string) =>
   expect.stringMatching(`^state_dir_unusable: STATE/certificates/atm${path} .*${why}`);
 
-test.skipIf(!has('mount'))('a read-only state directory is told, and what was kept is still read', () => {
+test.skipIf(!has('mount'))('reports a read-only state directory and still reads its files', () => {
   expect(keepIn('mount -o remount,ro "$1"')).toEqual({
     checked: unusable('/trial', 'the file system is read-only'),
     saved: unusable('/current.pub', 'the file system is read-only'),
@@ -38,23 +38,23 @@ test.skipIf(!has('mount'))('a read-only state directory is told, and what was ke
 });
 
 test.skipIf(!has('mount'))(
-  'a full one is found out before a CA is asked; the old file stays, and nothing is left half-written',
+  'reports a full state directory before asking the CA, and keeps the old file without partial files',
   () => {
     expect(keepIn('cat /dev/zero > "$1/filler" 2>/dev/null || true')).toEqual({
-      checked: unusable('/trial', 'no space is left'),
-      saved: unusable('/current.pub', 'no space is left'),
-      written: unusable('/large', 'no space is left'),
+      checked: unusable('/trial', 'no space left'),
+      saved: unusable('/current.pub', 'no space left'),
+      written: unusable('/large', 'no space left'),
       loaded: 'old\n',
       files: 'current.pub',
     });
   },
 );
 
-test.skipIf(!has('mount'))('one that fills up half-way through a write keeps what it had', () => {
+test.skipIf(!has('mount'))('keeps the old content when the state directory fills up during a write', () => {
   expect(keepIn('true')).toEqual({
     checked: 'ok',
     saved: 'ok',
-    written: unusable('/large', 'no space is left'),
+    written: unusable('/large', 'no space left'),
     loaded: 'new\n',
     files: 'current.pub',
   });

@@ -7,8 +7,8 @@ import { has } from '../../support/machine/capabilities.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
-describe.skipIf(!has('sshd'))('the log', { concurrent: true }, () => {
-  it('has one line for each transition, and none for what only repeats', async () => {
+describe.skipIf(!has('sshd'))('the log of the daemon', { concurrent: true }, () => {
+  it('has one line per transition and none for repetitions', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -26,12 +26,12 @@ describe.skipIf(!has('sshd'))('the log', { concurrent: true }, () => {
     expect(of('tunnel.state').map(({ from, to }) => `${from} ${to}`)).toEqual(['down up', 'up down', 'down up']);
     expect(of('session.up')).toHaveLength(4);
     expect(of('session.lost')).toHaveLength(2);
-    // Many attempts were refused: one line says it.
+    // Many attempts were rejected: one line reports them.
     expect(of('link.attempt_failed')).toHaveLength(1);
     expect(of('link.attempt_failed')[0]).toMatchObject({ level: 'warn', err: { code: 'connect_refused' } });
   });
 
-  it('shows no byte of key or passphrase, nor do the status, the metrics and the table, at level trace', async () => {
+  it('shows no key and no passphrase at level trace, and neither do status, metrics and table', async () => {
     await using sshd = await startSshd({ clientKey: { passphrase: 'a very secret passphrase' } });
     await using echo = await startEcho();
     const passphraseFile = join(sshd.directory, 'passphrase');
@@ -59,7 +59,7 @@ describe.skipIf(!has('sshd'))('the log', { concurrent: true }, () => {
     }
   });
 
-  it('carries journald priorities when standard error is the journal', async () => {
+  it('has journald priorities if standard error is the journal', async () => {
     await using sshd = await startSshd();
     const blocked = { sshd, actor: { key: join(sshd.directory, 'missing') }, tunnels: { echo: { target: sshd.port } } };
     await using plain = await startMesh(blocked);
@@ -67,13 +67,13 @@ describe.skipIf(!has('sshd'))('the log', { concurrent: true }, () => {
     expect(plain.daemon.log()).toMatch(/^\{/);
     await plain.daemon.stop();
 
-    // Set by an ancestor for its own standard error: says nothing about this one.
+    // An ancestor set the variable for its own standard error, not for ours.
     await using inherited = await startMesh({ ...blocked, env: { JOURNAL_STREAM: '8:4711' } });
     await inherited.waitFor((status) => linkOf(status).state === 'blocked');
     expect(inherited.daemon.log()).toMatch(/^\{/);
     await inherited.daemon.stop();
 
-    // As systemd does it: device and inode of the very stream (systemd.exec(5)).
+    // As systemd does: device and inode of the stream (systemd.exec(5)).
     const journal = 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$0" "$@"';
     await using mesh = await startMesh({ ...blocked, wrapper: ['/bin/sh', '-c', journal] });
     await mesh.waitFor((status) => linkOf(status).state === 'blocked');

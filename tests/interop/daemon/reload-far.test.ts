@@ -10,7 +10,7 @@ import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side', () => {
-  it('a host that does not answer holds up no tunnel but its own', async () => {
+  it('delays only the tunnels of a host that does not answer', async () => {
     await using sshd = await startSshd();
     await using silent = await startSshd();
     await using echo = await startEcho();
@@ -20,7 +20,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
         port: silent.port,
         user: silent.user,
         known_hosts: silent.knownHostsFile,
-        // Nothing but the reload itself bounds the wait.
+        // Only the reload bounds the wait.
         keepalive: { every: '1m', lost_after: 3 },
       },
     };
@@ -55,7 +55,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await mesh.waitForTunnel('up', 'back', 15_000);
   });
 
-  it('makes new sessions where the host forbade something, since sshd applies changed rules only to those', async () => {
+  it('replaces sessions to a host that forbade something, because sshd applies changed rules only to new sessions', async () => {
     const forbidding = ['PermitListen none', 'PermitOpen 127.0.0.1:1'];
     await using sshd = await startSshd({ extraConfig: forbidding });
     await using echo = await startEcho();
@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await denied('there', 'forward_denied');
     await mesh.waitFor(hasSessions(2));
 
-    // What sshd does to a session that it has already: nothing.
+    // sshd does not change existing sessions.
     await sshd.stop({ keepSessions: true });
     await sshd.restart({ extraConfig: [] });
     const status = await mesh.reload();
@@ -84,7 +84,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await waitUntil('the old sessions have ended', async () => hasSessions(2)(await mesh.daemon.status()));
   });
 
-  it('makes new sessions to a jump host that forbade the way to the host behind it', async () => {
+  it('replaces sessions to a jump host that forbade the connection to the next host', async () => {
     await using bastion = await startSshd({ extraConfig: ['AllowTcpForwarding no'] });
     await using inner = await startSshd();
     await using echo = await startEcho();
@@ -110,7 +110,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await echoOnce(mesh.port('there'));
   });
 
-  it('asks at once for an address that was taken', async () => {
+  it('retries a remote address in use at once', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const other = await startEcho();
@@ -119,7 +119,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
       tunnels: { back: { direction: 'remote', target: echo.port, listen: other.port } },
     });
     await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'remote_listen_in_use');
-    // Each request that is refused is followed by a look, and the coming of a session by a request.
+    // A check follows each rejected request, and a request follows each new session.
     await mesh.waitFor(hasSessions(2));
     await waitUntil('both have been tried', () => other.accepted() === 2);
     await other.stop();

@@ -9,7 +9,7 @@ import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startBanner, startEcho } from '../../support/peers/targets.ts';
 
 describe.skipIf(!has('sshd'))('a reload', () => {
-  it('touches no connection for a label, a limit, a probe or a new target, which holds for new ones', async () => {
+  it('keeps open connections on a new label, limit, probe or target, and applies the target to new connections', async () => {
     await using sshd = await startSshd();
     await using old = await startEcho();
     await using other = await startBanner('another target\r\n');
@@ -33,7 +33,7 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     expect(after.sessions.map(({ id }) => id)).toEqual(before.sessions.map(({ id }) => id));
   });
 
-  it('drains a tunnel that is gone, brings up one that is new, and lets two swap their addresses', async () => {
+  it('drains a removed tunnel, starts a new tunnel, and lets two tunnels swap addresses', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { keep: { target: echo.port }, gone: { target: echo.port } } });
@@ -64,7 +64,7 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     await kept.say('nor did moving the listener cost me anything');
   });
 
-  it('of a broken file changes nothing, and says where it is broken', async () => {
+  it('changes nothing for a broken file, and reports the position of the mistake', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -93,7 +93,7 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     expect(mesh.daemon.records().filter(({ event }) => event === 'config.reload_failed')).toHaveLength(3);
   });
 
-  it('twenty times in a row loses nothing', async () => {
+  it('loses no connection in twenty reloads', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -107,7 +107,7 @@ describe.skipIf(!has('sshd'))('a reload', () => {
     expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
   });
 
-  it('moves the endpoint, make before break', async () => {
+  it('moves the endpoint to the new address before the old address closes', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });

@@ -9,7 +9,7 @@ import { tempDir } from '../../support/machine/temp-dir.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
-/** Seven different mistakes, each on a line of its own. */
+/** Seven different mistakes on seven lines. */
 const SEVEN_MISTAKES = `version: 2
 node: nowhere
 endpoint: { listen: 0.0.0.0:9780 }
@@ -27,7 +27,7 @@ tunnels:
 `;
 
 describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
-  it('lists every mistake of its YAML with its place, and exits with 78', async () => {
+  it('lists every mistake in the YAML with its position and exits with 78', async () => {
     using temp = tempDir('start');
     const file = join(temp.path, 'tunnels.yaml');
     writeFileSync(file, SEVEN_MISTAKES);
@@ -42,9 +42,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
   });
 
   it.each([
-    ['no file', undefined],
-    ['an empty one', ''],
-    ['no YAML', 'a: [b'],
+    ['a missing file', undefined],
+    ['an empty file', ''],
+    ['a file that is not YAML', 'a: [b'],
   ])('exits with 78 and a sentence for %s', async (_what, text) => {
     using temp = tempDir('start');
     const file = join(temp.path, 'tunnels.yaml');
@@ -55,12 +55,12 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('exits with 1 and names the port when its endpoint is taken', async () => {
+  it('exits with 1 and names the port if the address of the endpoint is in use', async () => {
     await using sshd = await startSshd();
     await using first = await startMesh({ sshd, tunnels: { echo: { target: sshd.port } } });
     await first.waitFor(hasSessions(2));
     const config = join(sshd.directory, 'second-tunnels.yaml');
-    // Else the control socket would be what is taken.
+    // Otherwise the control socket would be in use first.
     writeFileSync(config, readFileSync(first.configFile, 'utf8').replace('.sock', '.second'));
     const { code, stderr } = await runCli(['run', '--config', config]);
     expect(code).toBe(1);
@@ -68,11 +68,11 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     expect(last).toMatchObject({ level: 'fatal', event: 'daemon.start_failed' });
     expect(last.msg).toContain(`127.0.0.1:${first.endpointPort}`);
     expect(last.msg).toMatch(/is taken|in use/);
-    // The one that has it was not disturbed.
+    // The first daemon still works.
     await first.waitForTunnel('up');
   });
 
-  it('runs although a listen address is taken, says so, and takes it once it is free', async () => {
+  it('runs although a listen address is in use, reports the conflict, and binds the address when it is free', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const squatter = await startEcho();

@@ -13,7 +13,7 @@ import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho, startSilent } from '../../support/peers/targets.ts';
 import { waitUntil, within } from '../../support/wait-until.ts';
 
-/** SIGTERM, and how long the daemon took to end with which exit code. */
+/** Sends SIGTERM. Returns the exit code and the time until the end. */
 async function terminate(mesh: Mesh): Promise<{ code: number | null; signal: string | null; ms: number }> {
   const from = performance.now();
   mesh.daemon.signal('SIGTERM');
@@ -22,7 +22,7 @@ async function terminate(mesh: Mesh): Promise<{ code: number | null; signal: str
 }
 
 describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }, () => {
-  it('gives an open connection stop_grace, takes no new one, then resets', async () => {
+  it('gives open connections stop_grace, accepts no new ones, and then resets', async () => {
     await using sshd = await startSshd();
     await using silent = await startSilent();
     await using mesh = await startMesh({
@@ -43,11 +43,11 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect(ms).toBeGreaterThan(1_900);
     expect(ms).toBeLessThan(patient(4_500));
     expect(await client.result).toMatchObject({ end: 'rst' });
-    // A proper goodbye, not a cut: sshd knows the difference.
+    // sshd logs a proper disconnect differently from a lost connection.
     await waitUntil('sshd was told', () => sshd.log().split('Received disconnect').length === 3, 5_000, sshd.log);
   });
 
-  it('waits no longer than the connections do', async () => {
+  it('ends as soon as the last connection ends', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -65,7 +65,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
   });
 
   it.each([1, 6, 20])(
-    'is not held up by a target that ended and never reads the %i MB sent to it',
+    'does not wait for a target that ended and never reads the %i MB sent to it',
     async (megabytes) => {
       await using sshd = await startSshd();
       await using stalled = await listenLoopback((socket) => socket.pause().end('enough'));
@@ -80,7 +80,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     },
   );
 
-  it('twice ends at once', async () => {
+  it('ends at once on a second SIGTERM', async () => {
     await using sshd = await startSshd();
     await using silent = await startSilent();
     await using mesh = await startMesh({
@@ -100,7 +100,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect(await client.result).toMatchObject({ end: 'rst' });
   });
 
-  it('twice ends at once, also where the host has fallen silent and a reload waits for it', async () => {
+  it('ends at once on a second SIGTERM while a reload waits for a silent host', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const back = { direction: 'remote', target: echo.port };
@@ -129,7 +129,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     }
   });
 
-  it('ends an attempt to connect that hangs', async () => {
+  it('ends a hanging connection attempt', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -142,7 +142,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect(ms).toBeLessThan(patient(2_500));
   });
 
-  it('ends a backoff, and resets the client that is held', async () => {
+  it('ends a backoff and resets the held client', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await sshd.stop();
@@ -157,17 +157,17 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
   });
 
-  it('during the start ends it with 0, from the moment that it is heard', async () => {
+  it('ends the start with exit code 0 as soon as handlers exist', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
-    // Node itself has a handler for SIGTERM, which ends it; ours come together with the one for SIGHUP.
+    // Node itself has a handler for SIGTERM, which ends the process. Ours are installed with the handler for SIGHUP.
     await waitUntil('signals are heard', () => catches(mesh.daemon.pid, constants.signals.SIGHUP));
     expect(mesh.daemon.log()).toBe('');
     expect(await terminate(mesh)).toMatchObject({ code: 0 });
   });
 
-  it('or SIGHUP: one that comes while the program is loaded is a reload', async () => {
+  it('treats a SIGHUP while the program is loaded as a reload', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });

@@ -4,9 +4,9 @@ import { pythonClient, startPythonClient } from '../../support/clients/python-cl
 import { has } from '../../support/machine/capabilities.ts';
 import { requireProgram } from '../../support/machine/find-program.ts';
 import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
-import { freePort } from '../../support/peers/loopback.ts';
+import { freePort, listenLoopback } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
-import { startEcho, startSilent } from '../../support/peers/targets.ts';
+import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 interface PlainSsh extends AsyncDisposable {
@@ -54,10 +54,13 @@ function accepts(port: number): Promise<boolean> {
 describe.skipIf(!has('sshd') || !has('python3') || !has('ssh'))('ssh -N -L, as docs/comparison.md has it', () => {
   it('ends a cut connection like a finished one, and refuses clients afterwards', async () => {
     await using sshd = await startSshd();
-    await using target = await startSilent();
+    let heard = '';
+    await using target = await listenLoopback((socket) => void socket.on('data', (chunk) => (heard += chunk)));
     await using ssh = await startPlainSsh(sshd, target.port);
     await using client = startPythonClient({ port: ssh.port, send: 'are you there?' });
     await client.connected;
+    // Bytes that ssh has not read yet would turn its end into a reset.
+    await waitUntil('the target has heard the client', () => heard === 'are you there?');
     sshd.killSessions();
     expect(await client.result).toMatchObject({ end: 'fin', bytes: 0 });
     await waitUntil('ssh has ended', () => ssh.process.child.exitCode !== null);

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { wireString } from '../../../src/tunnels/ssh/wire.ts';
 
-/** Certificates made field by field, for what no CA would sign. */
+/** Builds certificates field by field, also faulty ones that no CA would sign. */
 export interface CertificateFields {
   type: string;
   nonce: Buffer;
@@ -27,7 +27,7 @@ export interface SigningKey {
   readonly type: string;
   /** RFC 4253 section 6.6. */
   readonly blob: Buffer;
-  /** Algorithm and signature, as they stand on the wire. */
+  /** Algorithm and signature in wire format. */
   sign(data: Buffer, algorithm?: string): Buffer;
 }
 
@@ -85,7 +85,7 @@ export function signingKey(kind: KeyKind = 'ed25519'): SigningKey {
 const ca = signingKey();
 const subject = signingKey();
 
-/** A good user certificate for a key of its own, by a CA of its own. */
+/** A good user certificate with a new key and a new CA. */
 export const goodFields: CertificateFields = {
   type: 'ssh-ed25519-cert-v01@openssh.com',
   nonce: Buffer.alloc(32, 7),

@@ -1,4 +1,4 @@
-/** A secret that was planted, to be looked for wherever it must not get. */
+/** A planted secret, to search in places where it must not appear. */
 export interface Canary {
   readonly what: string;
   readonly bytes: Buffer;
@@ -12,7 +12,7 @@ export function canary(what: string, secret: string | Buffer): Canary {
 export function keyCanaries(what: string, privateKey: string): Canary[] {
   const lines = privateKey.split('\n').filter((line) => line !== '' && !line.startsWith('-----'));
   const blob = Buffer.from(lines.join(''), 'base64');
-  // `string public, string secret`, of which the secret ends with the public half once more.
+  // `string public, string secret`; the secret ends with a copy of the public half.
   const publicHalf = blob.subarray(blob.indexOf('ssh-ed25519') + 15, blob.indexOf('ssh-ed25519') + 47);
   const second = blob.indexOf(publicHalf, blob.indexOf(publicHalf) + 32);
   const seed = blob.subarray(second + 36, second + 68);
@@ -20,7 +20,7 @@ export function keyCanaries(what: string, privateKey: string): Canary[] {
   return [canary(`the seed of ${what}`, seed), canary(`the text of ${what}`, lines.at(-2) ?? '')];
 }
 
-/** What of the canaries is in the text, plainly or in a usual encoding; the whole of it or its first 12 bytes. */
+/** The canaries in the text, plain or in a common encoding, whole or only the first 12 bytes. */
 export function findCanaries(canaries: readonly Canary[], text: string): string[] {
   return canaries.flatMap(({ what, bytes }) =>
     [...spellings(bytes.subarray(0, 12))].flatMap(([how, spelling]) =>
@@ -42,7 +42,7 @@ function spellings(bytes: Buffer): Map<string, string> {
     ['as bytes in hex', [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')],
     ['as a list of bytes', [...bytes].join(',')],
   ]);
-  // Base64 of a text that has it somewhere inside: in each alignment the characters that depend on it alone.
+  // Base64 of a longer text: for each alignment, the characters that depend only on the canary.
   for (const before of [0, 1, 2]) {
     const padded = Buffer.concat([Buffer.alloc(before), bytes]);
     const whole = padded
@@ -52,7 +52,7 @@ function spellings(bytes: Buffer): Map<string, string> {
     found.set(`in base64 (${before})`, whole);
     found.set(`in base64url (${before})`, whole.replaceAll('+', '-').replaceAll('/', '_'));
   }
-  // A replacement character says nothing of what it stands for.
+  // A replacement character hides the original.
   if (found.get('in UTF-8')?.includes('\uFFFD')) found.delete('in UTF-8');
   return found;
 }

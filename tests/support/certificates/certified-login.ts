@@ -10,7 +10,7 @@ import { loopback, never, originator } from '../clients/ssh-session.ts';
 import type { Sshd } from '../peers/real-sshd.ts';
 import type { KeyFile } from './keys.ts';
 
-/** A login with the certificate in a line, whatever the check before it would say. */
+/** A login with the certificate in a line, without our checks. */
 export function certified(user: string, key: KeyFile, line: string): UserAuth {
   const parsed = parsePrivateKey(readFileSync(key.path), undefined);
   if (parsed === undefined) throw new Error(`${key.path} cannot be read`);
@@ -25,7 +25,7 @@ export async function login(sshd: Sshd, authMethods: UserAuth): Promise<Session>
   return openSession(socket, { ...options, authMethods, hostKey, keepalive }, never);
 }
 
-/** What an echo service says through the session. */
+/** The answer of an echo service through the session. */
 export async function echoed(session: Session, port: number): Promise<string> {
   const { stream } = await session.open(loopback(port), originator, never);
   stream.end('through the certificate');

@@ -1,8 +1,8 @@
 import ssh2 from 'ssh2';
 
 /**
- * A fresh ed25519 key in OpenSSH format. About one in three hundred that ssh2 1.17.0 makes cannot be read, by itself or
- * by ssh-keygen; so one that can.
+ * A new, readable ed25519 key in OpenSSH format. About one in three hundred keys of ssh2 1.17.0 is unreadable for ssh2
+ * and ssh-keygen.
  */
 export function generatedKey(passphrase?: string): { readonly private: string; readonly public: string } {
   for (;;) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Certificate, FOREVER } from '../../../src/tunnels/ssh/certificate/certificate.ts';
 import { requireProgram } from '../machine/find-program.ts';
 
-/** What `ssh-keygen -L` says of a certificate that we have read: the same text, or one of the two is wrong. */
+/** The listing of a parsed certificate in the format of `ssh-keygen -L`, for comparison. */
 export function asKeygenLists(certificate: Certificate): string {
   const { type, role, plainType, keyFingerprint, caKeyBlob, caFingerprint, signature, keyId, serial } = certificate;
   const caType = caKeyBlob.toString('latin1', 4, 4 + caKeyBlob.readUInt32BE(0));
@@ -23,9 +23,9 @@ export function asKeygenLists(certificate: Certificate): string {
 }
 
 /**
- * The listing of each line by `ssh-keygen -L`, times in UTC; undefined for a line that it refuses.
+ * The listing of each line by `ssh-keygen -L`, times in UTC; undefined for a line that ssh-keygen rejects.
  *
- * @param good a line that it takes: the first of a file is headed in another way
+ * @param good a valid line: the first line of a file has another heading
  */
 export function keygenListings(directory: string, good: string, lines: readonly string[]): (string | undefined)[] {
   const path = join(directory, 'listed');

@@ -21,7 +21,7 @@ export interface KeyOptions {
   comment?: string;
 }
 
-/** Makes a key pair at `path`, replacing one that is there. Needs ssh-keygen. */
+/** Makes a key pair at `path` and replaces an existing one. Needs ssh-keygen. */
 export function generateKey(path: string, options: KeyOptions = {}): KeyFile {
   const { type = 'ed25519', bits, passphrase = '', comment = 'fleet-mesh-test' } = options;
   rmSync(path, { force: true });
@@ -55,7 +55,7 @@ export function hashKnownHosts(path: string): void {
   rmSync(`${path}.old`, { force: true });
 }
 
-/** Runs ssh-keygen, for what has no wrapper here. */
+/** Runs ssh-keygen with any arguments. */
 export function keygen(...args: string[]): string {
   return execFileSync(requireProgram('ssh-keygen'), args, {
     encoding: 'utf8',

@@ -20,8 +20,8 @@ const keys = (['ed25519', 'nistp256', 'nistp384', 'nistp521', 'rsa'] satisfies K
 const authorities = keys.slice(0, 2);
 
 /**
- * Certificates that somebody has had his hands in: fields with odd values, bytes changed before the CA signed (so that
- * the signature is good and only the reading is at stake), bytes changed afterwards, and lines that were edited.
+ * Changed certificates: fields with odd values, bytes changed before the CA signed (so that the signature is valid and
+ * only the parser is tested), bytes changed afterwards, and edited lines.
  */
 export class Mutator {
   readonly #random: () => number;
@@ -64,7 +64,7 @@ export class Mutator {
     });
   }
 
-  /** The bytes under the signature changed, then signed by the CA that they name, where they still name it. */
+  /** Changes the signed bytes, then signs them with their CA if they still name the CA. */
   #resigned(): Buffer {
     const blob = this.#certificate();
     const ca = this.#one(authorities);
@@ -116,7 +116,7 @@ export class Mutator {
   }
 }
 
-/** A blob whose type no longer stands where it stood is put under the usual one. */
+/** Gives a blob whose type has moved the usual type. */
 function safeLineOf(blob: Buffer): string {
   try {
     const line = lineOf(blob);
@@ -126,7 +126,7 @@ function safeLineOf(blob: Buffer): string {
   }
 }
 
-/** The certificate in a line that we read and whose signature we believe. Throws for anything but the one refusal. */
+/** The certificate in a line, if it parses and its signature is valid. Throws for errors other than cert_invalid. */
 export function accepted(line: string): Certificate | undefined {
   try {
     const certificate = parseCertificate(line);

@@ -8,7 +8,7 @@ export interface Signing {
   readonly validity?: string;
   /** As for `ssh-keygen -O`. */
   readonly options?: readonly string[];
-  /** Fails with this word instead. */
+  /** Fails with this text instead. */
   readonly down?: string;
   readonly principal?: string;
 }
@@ -17,7 +17,7 @@ export interface SigningCommand {
   readonly ca: KeyFile;
   /** For `cert_command`. */
   readonly argv: readonly string[];
-  /** What TrustedUserCAKeys names. */
+  /** Path for TrustedUserCAKeys. */
   readonly trustedFile: string;
   /** From the next run on. */
   set(signing: Signing): void;
@@ -25,7 +25,7 @@ export interface SigningCommand {
   runs(): number;
 }
 
-/** A CA behind a `cert_command`: a script that runs `ssh-keygen -s`, with a serial of its own for each certificate. */
+/** A CA with a `cert_command`: a script that runs `ssh-keygen -s`, with a new serial for each certificate. */
 export function makeSigningCommand(directory: string, user: string, first: Signing = {}): SigningCommand {
   const ca = generateKey(join(directory, 'ca'));
   const trustedFile = join(directory, 'trusted_ca');

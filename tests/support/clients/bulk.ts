@@ -23,7 +23,7 @@ export function* bulkBytes({ seed, bytes }: BulkPlan, chunk = 256 * 1024): Gener
   for (let left = bytes; left > 0; left -= chunk) yield cipher.update(zeros.subarray(0, Math.min(chunk, left)));
 }
 
-/** What a faithful copy of the stream has. */
+/** The digest of an unaltered copy of the stream. */
 export function bulkDigest(plan: BulkPlan): Digest {
   const hash = createHash('sha256');
   for (const chunk of bulkBytes(plan)) hash.update(chunk);
@@ -31,7 +31,7 @@ export function bulkDigest(plan: BulkPlan): Digest {
 }
 
 export interface BulkServer extends LoopbackServer {
-  /** What the next connection (in order of acceptance, each given once) has sent up to its end of stream or failure. */
+  /** The bytes of the next connection (in order of acceptance, each once) up to its end or failure. */
   received(): Promise<Digest & { end: 'fin' | 'error' }>;
 }
 

@@ -52,7 +52,7 @@ export async function openChatter(port: number): Promise<Chatter> {
   };
 }
 
-/** What a server that speaks first says; the connection is closed then. */
+/** The first bytes of a server that speaks first; then the connection is closed. */
 export async function greetingOf(port: number): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port });
   const [chunk] = (await within('a greeting', once(socket, 'data'))) as [Buffer];

@@ -71,7 +71,7 @@ export function startPythonClient(options: PythonClientOptions): PythonClient {
   };
 }
 
-/** Connects, sends, reads to the end, and says how it ended. */
+/** Connects, sends, reads to the end, and reports how the stream ended. */
 export async function pythonClient(options: PythonClientOptions): Promise<StreamEnd> {
   await using client = startPythonClient(options);
   return await client.result;

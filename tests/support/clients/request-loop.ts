@@ -18,8 +18,8 @@ export interface LoopResult {
 
 export interface RequestLoop {
   /**
-   * Runs `act` at a moment when no request is under way: one that is under way on a session that dies is lost by
-   * physics, and would hide the ones that were lost by us.
+   * Runs `act` while no request is running. A request on a dying session is always lost, and would hide requests that the
+   * daemon lost.
    */
   atRest(act: () => void | Promise<void>): Promise<void>;
   served(): number;
@@ -29,14 +29,14 @@ export interface RequestLoop {
   stop(): Promise<LoopResult>;
 }
 
-/** Asks an echo every so often, each time on a connection and with a deadline of its own. */
+/** Sends requests to an echo at intervals, each on its own connection with its own deadline. */
 export function startRequestLoop(to: number | Entrance, everyMs = 20, timeoutMs = 10_000): RequestLoop {
   return startLoop((number) => echoOnce(to, `request ${number}`, timeoutMs), everyMs);
 }
 
 /**
- * Asks every so often, whatever became of the earlier requests: an open loop, because one that waits for each answer asks
- * nothing during an outage and so measures none. `request` bounds its own time, and rejects unless it was served.
+ * Sends requests at intervals, without waiting for earlier ones: a loop that waits for answers measures no outage.
+ * `request` has its own timeout, and rejects unless it was served.
  */
 export function startLoop(request: (number: number) => Promise<unknown>, everyMs: number): RequestLoop {
   const failures: RequestFailure[] = [];

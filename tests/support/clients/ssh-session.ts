@@ -24,10 +24,10 @@ export function actorOf(sshd: EmbeddedSshd): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
-/** What a first login asks for. */
+/** The needs of a first login. */
 export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
-/** The actor's key alone, as it is. */
+/** Only the actor's key, unchanged. */
 export function keyOf({ key }: ActorConfig): CredentialSource {
   return { current: () => offerKey({ key }, 1, undefined, process.env) };
 }
@@ -35,7 +35,7 @@ export function keyOf({ key }: ActorConfig): CredentialSource {
 /** What the daemon does for a link whose actor has a key and nothing else. */
 export const prepareByKey: Prepare = (host, actor, need) => prepare(host, keyOf(actor), need);
 
-/** A session by the road that the daemon takes. */
+/** Opens a session in the same way as the daemon. */
 export async function connectSession(
   sshd: EmbeddedSshd,
   differently: Partial<HostConfig> = {},
@@ -45,11 +45,11 @@ export async function connectSession(
   return attempt.connect(signal, { kind: 'direct', inUse: [] });
 }
 
-/** What a link is to a forward, over sessions that the test puts there and takes away. */
+/** A link for a forward, over sessions that the test adds and removes. */
 export class SessionSource implements ChannelSource, AsyncDisposable {
   #sessions: LinkSession[] = [];
   readonly #waiting = new Set<() => void>();
-  /** How many wait for a session. */
+  /** The number of callers that wait for a session. */
   waits = 0;
 
   get ready(): boolean {

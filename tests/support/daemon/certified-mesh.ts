@@ -8,15 +8,15 @@ import { type Mesh, type MeshOptions, startMesh } from './mesh.ts';
 export interface CertifiedLab extends AsyncDisposable {
   readonly sshd: Sshd;
   readonly signing: SigningCommand;
-  /** A key that the server knows only by a certificate of the CA. */
+  /** A key that the server accepts only with a certificate of the CA. */
   readonly key: KeyFile;
-  /** `actor` of a YAML: that key with its `cert_command`. */
+  /** The `actor` for a YAML: the key with its `cert_command`. */
   readonly actor: Readonly<Record<string, unknown>>;
-  /** A daemon over it, with a state directory of its own that outlives it. */
+  /** A daemon with its own state directory, which outlives the daemon. */
   mesh(options: Omit<MeshOptions, 'sshd'>): Promise<Mesh>;
 }
 
-/** A real sshd that trusts a CA, and what a daemon needs to go there by its certificates. */
+/** A real sshd that trusts a CA, and the settings for a daemon that logs in with certificates. */
 export async function startCertifiedLab(
   first: Signing = {},
   extraConfig: readonly string[] = [],

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { within } from '../wait-until.ts';
 
-/** Sends bytes to a control socket as they are, and returns everything that comes back until it ends. */
+/** Sends raw bytes to a control socket, and returns the answer until the connection ends. */
 export async function say(path: string, bytes: string | Buffer, options: { end?: boolean } = {}): Promise<string> {
   const socket = dial(path);
   let text = '';
@@ -15,7 +15,7 @@ export async function say(path: string, bytes: string | Buffer, options: { end?:
   return text;
 }
 
-/** A client that does nothing by itself, and minds no reset. */
+/** A passive client that ignores a reset. */
 export function dial(path: string): Socket {
   return connect({ path }).on('error', () => {});
 }

@@ -9,11 +9,11 @@ const CLI = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
 
 export interface DaemonOptions {
   readonly configFile: string;
-  /** Where its HTTP endpoint listens, as in the YAML. */
+  /** The port of the HTTP endpoint, as in the YAML. */
   readonly endpointPort: number;
   readonly env?: Record<string, string | undefined>;
   readonly args?: readonly string[];
-  /** A command that runs the daemon as its arguments say. */
+  /** A wrapper command that runs the daemon from its arguments. */
   readonly wrapper?: readonly string[];
 }
 
@@ -22,13 +22,13 @@ export interface Daemon extends AsyncDisposable {
   readonly exit: Promise<Exit>;
   /** stderr as text. */
   log(): string;
-  /** stderr as the NDJSON records in it. */
+  /** The NDJSON records of stderr. */
   records(): Record<string, unknown>[];
   /** GET on the endpoint. */
   get(path: string, headers?: Record<string, string>): Promise<HttpAnswer>;
   /** GET /status. */
   status(): Promise<Status>;
-  /** Waits until the status fulfils the predicate; unreachable counts as not yet, an ended daemon as never. */
+  /** Waits until the status matches the predicate. An unreachable daemon is retried; an ended daemon is an error. */
   waitFor(predicate: (status: Status) => boolean, ms?: number): Promise<Status>;
   signal(name: NodeJS.Signals): void;
   /** SIGTERM, then the exit status; SIGKILL if it takes too long. */
@@ -110,7 +110,7 @@ function parseRecord(line: string): Record<string, unknown>[] {
   }
 }
 
-/** What a reader of a failed wait needs first; the whole status would bury it. */
+/** The short status for the message of a failed wait. */
 function summary(status: Status | undefined): string {
   if (status === undefined) return 'none';
   const lines = status.tunnels.map(({ name, state, reason }) => `  ${name} ${state}: ${reason}`);

@@ -13,17 +13,17 @@ export interface RunningEndpoint extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly lines: string[];
-  /** What `/status` answers from now on. */
+  /** Sets the answer of `/status`. */
   snapshot: Status;
   alive: boolean;
   readiness: Readiness;
   readonly events: Recent;
   stop(): Promise<void>;
-  /** Sends bytes as they are over a connection of their own and collects everything until the server ends it. */
+  /** Sends raw bytes over a new connection and collects the answer until the server ends the connection. */
   raw(request: string): Promise<string>;
 }
 
-/** A real endpoint on a free loopback port, over a snapshot that the test sets. */
+/** A real endpoint on a free loopback port, with a snapshot that the test sets. */
 export async function startEndpoint(
   changes: { options?: Partial<EndpointOptions>; dependencies?: Partial<EndpointDependencies> } = {},
 ): Promise<RunningEndpoint> {
@@ -74,7 +74,7 @@ function exchange(host: string, port: number, request: string): Promise<string> 
     socket.on('data', (text: string) => {
       answer += text;
     });
-    // A reset after an answer is how a server refuses to read on.
+    // A server that stops reading sends a reset after its answer.
     socket.on('error', () => {});
     socket.on('close', () => resolve(answer));
   });

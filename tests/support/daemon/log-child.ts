@@ -1,6 +1,6 @@
 import { createLogger } from '../../../src/telemetry/log/log.ts';
 
-/** A process of its own that logs `argv[2]` lines at once, says on stdout that it survived, and one more line on each input. */
+/** A process that logs `argv[2]` lines at once, reports its survival on stdout, and logs one more line per input. */
 const log = createLogger({ level: 'info' });
 const filler = 'x'.repeat(900);
 for (let number = 0; number < Number(process.argv[2]); number += 1) log.info({ event: 'load', number, filler }, 'load');

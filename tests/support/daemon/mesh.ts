@@ -8,13 +8,16 @@ import type { Sshd } from '../peers/real-sshd.ts';
 import { waitUntil } from '../wait-until.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 
-/** Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one if not given. */
+/**
+ * Fields of one tunnel as in the YAML; a number as `target` or `listen` is a port on loopback, `listen` is a free one
+ * if not given.
+ */
 export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string; readonly direction?: string };
 
 export interface MeshOptions {
   readonly sshd: Sshd;
   readonly tunnels: Readonly<Record<string, MeshTunnel>>;
-  /** Fields of the host that differ: a fault proxy's `port`, `sessions`, `keepalive`… */
+  /** Changed fields of the host: `port` of a fault proxy, `sessions`, `keepalive`… */
   readonly host?: Readonly<Record<string, unknown>>;
   readonly actor?: Readonly<Record<string, unknown>>;
   /** More hosts and actors, written as in the YAML. */
@@ -23,31 +26,31 @@ export interface MeshOptions {
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
-  /** A command that runs the daemon as its arguments say. */
+  /** A wrapper command that runs the daemon from its arguments. */
   readonly wrapper?: readonly string[];
 }
 
-/** What a reload may change. */
+/** The settings that a reload may change. */
 export type MeshChange = Pick<MeshOptions, 'tunnels' | 'host' | 'actor' | 'hosts' | 'actors' | 'extra'>;
 
-/** The built daemon with its YAML, over a lab sshd. Every status that it hands out has been held against the schema. */
+/** The built daemon with its YAML and a lab sshd. Every returned status has been checked against the schema. */
 export interface Mesh extends AsyncDisposable {
   readonly daemon: Daemon;
   readonly configFile: string;
   readonly endpointPort: number;
-  /** Where a tunnel listens. */
+  /** The listen address of a tunnel. */
   port(tunnel: string): number;
-  /** A valid status that fulfils the predicate. */
+  /** Waits for a valid status that matches the predicate. */
   waitFor(predicate: (status: Status) => boolean, ms?: number): Promise<Status>;
-  /** Waits until the tunnel (default: the first one) is in that state, and returns it. */
+  /** Waits until the tunnel (default: the first one) has the state, and returns the tunnel. */
   waitForTunnel(state: TunnelStatus['state'], name?: string, ms?: number): Promise<TunnelStatus>;
   /** SIGHUP, and waits for the outcome. */
   reload(): Promise<Status>;
   /** Waits until the endpoint answers on another port. */
   answersOn(port: number): Promise<HttpAnswer>;
-  /** Rewrites the YAML, not telling the daemon; what is not given stays as it is. */
+  /** Rewrites the YAML without a reload. Omitted settings stay unchanged. */
   write(change: Partial<MeshChange>): Promise<void>;
-  /** Puts this into the YAML's place as it is. */
+  /** Replaces the YAML by this text. */
   writeRaw(text: string): void;
   /** Sum over the series of a metric (without prefix) whose labels include the given ones. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
@@ -116,7 +119,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 }
 
-/** SPEC section 4: whatever is not well says why. Throws otherwise. */
+/** SPEC section 4: everything that is not up has a reason. Throws otherwise. */
 function validStatus(valid: Status): Status {
   for (const { name, state, reason } of valid.tunnels) {
     if (state !== 'up' && !reason) throw new Error(`tunnel ${name} is ${state} and does not say why`);
@@ -142,7 +145,7 @@ export function linkOf(status: Status): Status['links'][number] {
   return link;
 }
 
-/** Whether the link is up with so many sessions that are not on their way out. */
+/** Whether the link is up with this number of sessions, without draining ones. */
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>
     status.links.every(
@@ -160,7 +163,7 @@ function sumOf(page: string, name: string, labels: Readonly<Record<string, strin
   return sum;
 }
 
-/** A known_hosts file that knows the server's keys behind another port: that of a proxy. Returns its path. */
+/** Writes a known_hosts file with the keys of the server for the port of a proxy. Returns the path. */
 export function knownBehind(sshd: Sshd, port: number): string {
   const path = join(sshd.directory, `known_hosts_${port}`);
   writeFileSync(

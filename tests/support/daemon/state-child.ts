@@ -2,8 +2,8 @@ import { writeAtomically } from '../../../src/base/files/write-atomically.ts';
 import { CertificateStore } from '../../../src/tunnels/credential/certificate-store.ts';
 
 /**
- * A process of its own that keeps a certificate in the state directory `argv[2]`, for mounts that only it sees. Prints what
- * came of it, `{ checked, saved, written, loaded }`: a code and a message, or `ok`.
+ * A process that saves a certificate in the state directory `argv[2]`, with its own mounts. Prints the outcomes
+ * `{ checked, saved, written, loaded }`: a code and a message, or `ok`.
  */
 const store = new CertificateStore(process.argv[2] ?? '', 'atm');
 const outcome = (task: Promise<unknown>) =>

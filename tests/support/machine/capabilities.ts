@@ -4,7 +4,7 @@ import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
 import { findProgram } from './find-program.ts';
 
-/** What tests may need of the machine, and the Debian package that brings it. */
+/** Capabilities of the machine that tests may need, and their Debian packages. */
 const CAPABILITIES = {
   sshd: { program: 'sshd', debian: 'openssh-server' },
   ssh: { program: 'ssh', debian: 'openssh-client' },
@@ -31,7 +31,7 @@ export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount'
 
 declare module 'vitest' {
   interface TaskMeta {
-    /** Of a test file: what it needs and this machine has not, and how to get each. */
+    /** The missing capabilities of a test file, and how to install them. */
     missing?: Record<string, string>;
   }
 }
@@ -39,9 +39,9 @@ declare module 'vitest' {
 const told = new Set<string>();
 
 /**
- * Whether the machine can do it, for `describe.skipIf(!has('sshd'))`. What is missing is said once, loudly, and again at
- * the end of `scripts/test`, beside the names of the tests: a test that did not run has proved nothing. In CI as root
- * nothing that could have been installed may be missing.
+ * Whether the machine has a capability, for `describe.skipIf(!has('sshd'))`. A missing capability is reported once, and
+ * again at the end of `scripts/test` with the names of the skipped tests: a skipped test proves nothing. In CI as root
+ * a missing installable capability is an error.
  */
 export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
@@ -59,8 +59,8 @@ export function has(capability: Capability): boolean {
 let boxTried: boolean | undefined;
 
 /**
- * Whether a real systemd can be booted here (tests/system/box). Root and the packages are asked for like everything else;
- * what a kernel or a container forbids is nobody's omission, and is said loudly in CI as well.
+ * Whether a real systemd can be booted here (tests/system/box). Root and the packages are checked as usual. Limits of
+ * the kernel or the container are no error, but they are reported, also in CI.
  */
 export function hasBox(): boolean {
   boxTried ??= (['root', 'systemctl', 'dbus-daemon', 'nsenter', 'sshd'] as const).every(has) && canBoot();
@@ -73,7 +73,7 @@ function canBoot(): boolean {
   return missing('a booted systemd', `this machine does not let us boot one: ${why}`);
 }
 
-/** Says that something is not here, and notes that with the test file that asks. */
+/** Reports a missing capability and records it for the current test file. */
 export function missing(capability: string, remedy: string): false {
   const { suite, file } = TestRunner.getCurrentSuite();
   const { meta } = suite?.file ?? file;
@@ -85,7 +85,7 @@ export function missing(capability: string, remedy: string): false {
   return false;
 }
 
-/** In a mount namespace of its own, which goes with the process. */
+/** Runs in a private mount namespace, which ends with the process. */
 function canMount(): boolean {
   const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
   return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;

@@ -3,17 +3,17 @@ import type { Mesh } from '../daemon/mesh.ts';
 import { waitUntil } from '../wait-until.ts';
 import { descendantsOf } from './proc.ts';
 
-/** What a daemon holds: as the kernel counts it, and as it says itself. */
+/** The resources of a daemon, by the kernel and by its own status. */
 export interface DaemonHoldings {
   readonly fds: number;
-  /** Listening sockets among its descriptors. */
+  /** Listening sockets of the daemon. */
   readonly listeners: number;
   readonly children: number;
   /** Client connections open and held, over all tunnels. */
   readonly open: number;
   readonly held: number;
   readonly sessions: number;
-  /** Channels open on its sessions. */
+  /** Open channels of all sessions. */
   readonly channels: number;
 }
 
@@ -32,7 +32,7 @@ export async function daemonHoldings(mesh: Mesh): Promise<DaemonHoldings> {
   };
 }
 
-/** Waits, bounded, until the daemon holds no more than at the baseline; says what is left otherwise. */
+/** Waits until the daemon holds no more than the baseline. Throws with the differences after a timeout. */
 export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, ms = 30_000): Promise<void> {
   let left: string[] = [];
   await waitUntil(

@@ -5,17 +5,20 @@ import { buildPackage } from '../../../scripts/deb-package/build.ts';
 
 export const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** 2026-01-01: any time will do that is always the same. */
+/** 2026-01-01: any constant time works. */
 export const EPOCH = 1_767_225_600;
 
 export interface DebOptions {
   readonly revision?: string;
   readonly epoch?: number;
-  /** Another version of the program, of the same sources otherwise. */
+  /** Another version number for the same sources. */
   readonly programVersion?: string;
 }
 
-/** Builds the package of this checkout as scripts/build-deb does, from dist/ as it is, but quicker compressed; returns its path. */
+/**
+ * Builds the package of this checkout like scripts/build-deb, from the current dist/, with fast compression. Returns
+ * the path.
+ */
 export function buildDeb(directory: string, options: DebOptions = {}): string {
   const { revision = '1', epoch = EPOCH, programVersion } = options;
   const checkout = programVersion === undefined ? CHECKOUT : otherVersion(directory, programVersion);

@@ -4,8 +4,8 @@ import { delimiter, join } from 'node:path';
 const cache = new Map<string, string | undefined>();
 
 /**
- * Absolute path of a program; undefined when there is none. The system's directories come first: /usr/sbin is on few
- * users' PATH, and version-manager shims on PATH are slow and swallow signals.
+ * Absolute path of a program; undefined if missing. System directories come first: /usr/sbin is often not on PATH, and
+ * shims of version managers on PATH are slow and do not forward signals.
  */
 export function findProgram(name: string): string | undefined {
   if (!cache.has(name)) {
@@ -19,14 +19,14 @@ export function findProgram(name: string): string | undefined {
   return cache.get(name);
 }
 
-/** The same, for code that runs only where a capability check has said yes. */
+/** The path of a program that a capability check has found already. */
 export function requireProgram(name: string): string {
   const path = findProgram(name);
   if (path === undefined) throw new Error(`${name} is not installed`);
   return path;
 }
 
-/** The first of these files that is there. */
+/** The first of these files that exists. */
 export function findFile(paths: readonly string[]): string | undefined {
   return paths.find((path) => existsSync(path));
 }

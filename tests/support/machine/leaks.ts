@@ -3,18 +3,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { waitUntil } from '../wait-until.ts';
 import { descendantsOf, nameOf } from './proc.ts';
 
-/** What this process holds, by kind. */
+/** The resources of this process, by kind. */
 export interface Holdings {
-  /** Open descriptors by what they are: `socket`, `pipe`, or the path. */
+  /** Open descriptors by kind: `socket`, `pipe`, or the path. */
   readonly fds: ReadonlyMap<string, number>;
-  /** What keeps the event loop busy: sockets, servers, timers (`Timeout`), child processes. */
+  /** Active resources of the event loop: sockets, servers, timers (`Timeout`), child processes. */
   readonly resources: ReadonlyMap<string, number>;
   readonly children: readonly string[];
 }
 
 /**
- * What is held at rest: the least of each kind over a while, because the test runner's own short-lived timers would
- * otherwise raise the baseline and hide a leak. Take it after a warm-up round: what is opened once is no leak.
+ * The resources at rest: the minimum of each kind over some time. Short timers of the test runner would otherwise raise
+ * the baseline and hide a leak. Take the baseline after a warm-up round, because one-time resources are no leak.
  */
 export async function takeBaseline(ms = 250): Promise<Holdings> {
   let least = holdings();
@@ -34,12 +34,12 @@ function holdings(): Holdings {
   };
 }
 
-/** What is held beyond the baseline, in words. */
+/** The resources beyond the baseline, as text. */
 export function heldBeyond(baseline: Holdings): string[] {
   return growth(baseline, holdings());
 }
 
-/** Waits, bounded, until nothing is held beyond the baseline, and says what is left otherwise. */
+/** Waits until no resource exceeds the baseline. Throws with the rest after a timeout. */
 export async function expectNoLeaks(baseline: Holdings): Promise<void> {
   let grown: string[] = [];
   await waitUntil(
@@ -71,7 +71,7 @@ function more(label: string, before: ReadonlyMap<string, number>, now: ReadonlyM
 function describeFd(fd: string): string[] {
   try {
     const target = readlinkSync(`/proc/self/fd/${fd}`);
-    // The descriptor that reads this very directory.
+    // The descriptor that reads this directory.
     return target.endsWith('/fd') ? [] : [target.replace(/:\[.*\]$/, '')];
   } catch {
     return [];

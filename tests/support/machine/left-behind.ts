@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { isAlive, nameOf } from './proc.ts';
 
-/** Marks processes by their environment, which children inherit, so that orphans are found as well. Needs /proc. */
+/** Marks processes by their environment. Children inherit the mark, so orphans are found too. Needs /proc. */
 export class Mark {
   readonly env = { FLEET_MESH_TEST_MARK: randomUUID() };
 
-  /** Those that live, as `name (pid)`. */
+  /** The live processes, as `name (pid)`. */
   living(): string[] {
     const mark = `FLEET_MESH_TEST_MARK=${this.env.FLEET_MESH_TEST_MARK}`;
     return readdirSync('/proc')

@@ -11,12 +11,12 @@ export interface Exit {
 export interface OwnedProcess extends AsyncDisposable {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** Settles when the process is over and its output is read to the end. */
+  /** Settles when the process has ended and its output is read. */
   readonly exit: Promise<Exit>;
-  /** What it wrote so far; empty for a stream that was not captured. */
+  /** The output so far; empty for a stream that was not captured. */
   stdout(): string;
   stderr(): string;
-  /** Ends it and everything below it. */
+  /** Ends the process and its descendants. */
   stop(name?: NodeJS.Signals): Promise<Exit>;
 }
 
@@ -24,9 +24,9 @@ const running = new Set<number>();
 let hooked = false;
 
 /**
- * A child process that never outlives its test: it is ended on disposal, when this process exits, and (through
- * PR_SET_PDEATHSIG, where util-linux has it) even when this process is killed. Only pids started here are ever
- * signalled. In a process group of its own: Ctrl-C is for the one who owns it.
+ * A child process that never outlives its test. It ends on disposal, when this process exits, and even when this
+ * process is killed (PR_SET_PDEATHSIG, if util-linux supports it). Only pids started here get signals. The child has
+ * its own process group, so Ctrl-C reaches only its owner.
  */
 export function spawnOwned(program: string, args: readonly string[], options: SpawnOptions = {}): OwnedProcess {
   if (!hooked) {
@@ -60,7 +60,7 @@ export function spawnOwned(program: string, args: readonly string[], options: Sp
 
   const stop = async (name: NodeJS.Signals = 'SIGTERM') => {
     if (!running.has(pid)) return exit;
-    // Listed before the parent dies: afterwards its children belong to init.
+    // Listed before the parent ends, because then its children belong to init.
     const below = descendantsOf(pid);
     signal(pid, name);
     try {
@@ -70,7 +70,7 @@ export function spawnOwned(program: string, args: readonly string[], options: Sp
       if (name === 'SIGKILL') throw error;
       await within(`${program} (pid ${pid}) ends on SIGKILL`, dead);
     }
-    // They may hold its output open, for which `exit` waits.
+    // Descendants may keep the output open, and `exit` waits for its end.
     killTrees(below.filter(isAlive));
     return await within(`the output of ${program} (pid ${pid}) ends`, exit);
   };

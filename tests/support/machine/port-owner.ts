@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Of these processes, the ones that have a socket listening on the TCP port (IPv4), out of /proc. */
+/** The processes among these that listen on the TCP port (IPv4), from /proc. */
 export function listenersOn(port: number, pids: readonly number[]): number[] {
   const wanted = new Set(
     readFileSync('/proc/net/tcp', 'utf8')

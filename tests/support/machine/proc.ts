@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Parent of a live process, out of /proc; undefined when it is gone or a zombie. */
+/** The parent of a live process, from /proc; undefined for an ended process or a zombie. */
 function parentOf(pid: number): number | undefined {
   try {
     // The second field is the name in parentheses, and may itself contain spaces and parentheses.
@@ -12,7 +12,7 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** Whether the process lives; a zombie does not. */
+/** Whether the process is alive; a zombie is not. */
 export function isAlive(pid: number): boolean {
   return parentOf(pid) !== undefined;
 }
@@ -36,7 +36,7 @@ export function childrenOf(pid: number): number[] {
     .sort((a, b) => a - b);
 }
 
-/** The program's short name as the kernel knows it, '' when the process is gone. */
+/** The short name of the program from the kernel; '' for an ended process. */
 export function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
@@ -45,7 +45,7 @@ export function nameOf(pid: number): string {
   }
 }
 
-/** Sends a signal; a process that is gone already is no error. */
+/** Sends a signal; an ended process is no error. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -55,8 +55,8 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Kills the processes and all below them. They are stopped first, parents before children: a process that is stopped
- * forks no other behind our back.
+ * Kills the processes and all descendants. All are stopped first, parents before children, because a stopped process
+ * cannot fork.
  */
 export function killTrees(pids: readonly number[]): void {
   const doomed = new Set(pids);

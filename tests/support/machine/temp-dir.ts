@@ -9,7 +9,7 @@ export interface TempDir extends Disposable {
 const open = new Set<string>();
 let hooked = false;
 
-/** A directory of its own (0700), removed on disposal, at the latest when this process ends. */
+/** A private directory (0700), removed on disposal, at the latest when this process ends. */
 export function tempDir(label: string): TempDir {
   const path = mkdtempSync(join(tmpdir(), `fleet-mesh-${label}-`));
   open.add(path);

@@ -2,7 +2,7 @@ import { requireProgram } from '../machine/find-program.ts';
 import { spawnOwned } from '../machine/owned-process.ts';
 import { waitUntil } from '../wait-until.ts';
 
-/** A listener on loopback whose queue is full and stays so: the kernel drops every further SYN (listen(2), backlog). */
+/** A listener on loopback whose queue stays full: the kernel drops every further SYN (listen(2), backlog). */
 const PROGRAM = `
 import socket, time
 listener = socket.socket()

@@ -1,12 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Connection } from 'ssh2';
 
-/** How the server meets a request to listen. */
+/** How the server answers a request to listen. */
 export type ListenManner = 'bind' | 'refuse' | 'ignore';
 
 /**
- * Remote forwards of one connection (RFC 4254 section 7.1): listens on loopback as asked, and ends with the connection.
- * Half-closed connections stay so, as with OpenSSH.
+ * Remote forwards of one connection (RFC 4254 section 7.1): listens on loopback as requested, until the connection ends.
+ * Half-closed connections stay half-open, as with OpenSSH.
  */
 export function listenFor(client: Connection, manner: () => ListenManner): void {
   const servers = new Map<string, Server>();

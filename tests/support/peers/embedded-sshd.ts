@@ -7,7 +7,7 @@ import { embeddedKey, fingerprintOf, publicBlob } from './embedded-key.ts';
 import { type ListenManner, listenFor } from './embedded-listen.ts';
 import { listenLoopback } from './loopback.ts';
 
-/** How the server meets a request for a channel. */
+/** How the server answers a request for a channel. */
 export type ChannelManner =
   | { readonly kind: 'forward'; readonly delayMs?: number }
   /** Never answers. */
@@ -34,23 +34,23 @@ export interface EmbeddedSshd extends AsyncDisposable {
   readonly hostKeyFingerprint: string;
   /** Authenticated connections. */
   readonly connections: ReadonlySet<Connection>;
-  /** TCP connections so far; and attempts to log in, of which each carries a key. */
+  /** TCP connections so far; and login attempts, one for each key. */
   accepted(): number;
   authAttempts(): number;
   channelRequests(): readonly TcpipRequestInfo[];
   /** From the next request on. */
   setChannels(manner: ChannelManner): void;
   setRefuseAuth(refuse: boolean): void;
-  /** How requests to listen here are met (RFC 4254 section 7.1). Default: they are granted. */
+  /** How requests to listen here are answered (RFC 4254 section 7.1). Default: granted. */
   setListens(manner: ListenManner): void;
-  /** Cuts every connection, by RST if told so. */
+  /** Cuts every connection, by RST if requested. */
   killSessions(how?: 'fin' | 'rst'): number;
   stop(): Promise<void>;
 }
 
 /**
- * An SSH server in this process, over ssh2: for machines without sshd, and for misbehaviour that OpenSSH cannot be talked
- * into. Public keys, direct-tcpip and tcpip-forward only. It proves nothing about interoperability: both ends are the same library.
+ * An SSH server in this process, over ssh2: for machines without sshd, and for faults that OpenSSH cannot produce. Public
+ * keys, direct-tcpip and tcpip-forward only. It proves no interoperability: both ends are the same library.
  */
 export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Promise<EmbeddedSshd> {
   const { user = 'tegwick', port } = options;
@@ -76,7 +76,7 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
       if (context.method !== 'publickey') return context.reject(['publickey']);
       authAttempts += 1;
       const known = !refuseAuth && context.username === user && context.key.data.equals(clientBlob);
-      // Without a signature it is only the question whether this key would do (RFC 4252 section 7).
+      // Without a signature the client only asks whether the key is acceptable (RFC 4252 section 7).
       const proven = () =>
         context.signature === undefined ||
         (context.blob !== undefined && verify(clientKey.public, context.blob, context.signature));
@@ -149,7 +149,7 @@ function forward(accept: () => ServerChannel, reject: () => void, { destIP, dest
   target.once('connect', () => {
     target.off('error', reject);
     const channel = accept();
-    // Whichever side breaks takes the other along; an orderly end goes one way at a time, through pipe().
+    // An error on one side destroys the other; an orderly end passes through pipe(), one direction at a time.
     target.on('error', () => channel.close());
     channel.on('error', () => target.destroy());
     channel.once('close', () => target.destroy());
@@ -162,7 +162,7 @@ function forward(accept: () => ServerChannel, reject: () => void, { destIP, dest
   });
 }
 
-/** ssh2's own `reject()` always says reason 2: for the length of that call the packet's maker is told another one. */
+/** ssh2's `reject()` always sends reason 2: during that call, the packet writer gets another reason. */
 function refuse(client: Connection, reject: () => void, reason: number, text: string): void {
   const protocol = (client as unknown as { _protocol: ChannelOpenFail })._protocol;
   const send = protocol.channelOpenFail;

@@ -4,7 +4,7 @@ import type { FarListener, FarSession } from '../../../src/tunnels/channel/far-s
 /** One address of a server, which at most one session can listen on; requests are answered in later turns. */
 export class FarServer {
   holder: FakeFarSession | undefined;
-  /** Somebody else's program has the address. */
+  /** Another program has the address. */
   taken = false;
   /** Whether two sessions ever held it at once. */
   shared = false;
@@ -15,7 +15,7 @@ export class FarServer {
   }
 }
 
-/** A session of which the test decides when it dies, and whether its server notices. */
+/** A session that the test ends, with or without notice to its server. */
 export class FakeFarSession implements FarSession {
   readonly server: FarServer;
   readonly name: string;
@@ -34,7 +34,7 @@ export class FakeFarSession implements FarSession {
     });
   }
 
-  /** With `ghost` the server does not notice, and goes on listening. */
+  /** With `ghost` the server does not notice, and keeps listening. */
   die(ghost = false): void {
     this.usable = false;
     if (!ghost && this.server.holder === this) this.server.holder = undefined;

@@ -10,11 +10,11 @@ interface Pair {
   /** Of this connection alone. */
   readonly paused: Set<Direction>;
   readonly dropping: Set<Direction>;
-  /** What happened in a black hole is learned only when it opens. */
+  /** Events during a black hole are passed on only at its end. */
   later: (() => void)[];
 }
 
-/** Faults of one connection; the others, and new ones, are not touched. */
+/** Causes faults of one connection, and of no other. */
 export interface ProxiedConnection {
   /** The client's end. */
   readonly clientPort: number;
@@ -33,7 +33,7 @@ interface Trigger {
 const BOTH: readonly Direction[] = ['to-server', 'to-client'];
 
 /**
- * A TCP proxy on loopback that can go wrong on command, in front of any port. Counts what it has passed on.
+ * A TCP proxy on loopback that causes faults on command, in front of any port. Counts the bytes passed on.
  */
 export class FaultProxy implements AsyncDisposable {
   /** Where new connections go. */
@@ -109,7 +109,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#paused.clear();
   }
 
-  /** Bytes of this direction are read and thrown away, for ever lost, until `resume()`. */
+  /** Reads and discards the bytes of this direction until `resume()`. */
   drop(direction: Direction): void {
     this.#dropping.add(direction);
   }
@@ -133,7 +133,7 @@ export class FaultProxy implements AsyncDisposable {
     }
   }
 
-  /** Once exactly so many more bytes went through in that direction, over all connections, the fault strikes. */
+  /** Causes the fault after exactly this many more bytes in that direction, over all connections. */
   faultAfter(bytes: number, fault: Fault, direction: Direction = 'to-client'): void {
     this.#trigger = { direction, left: bytes, fault };
   }
@@ -209,7 +209,7 @@ export class FaultProxy implements AsyncDisposable {
       return;
     }
     if (this.#isPaused(pair, direction)) {
-      // Was on its way when the pause began.
+      // The bytes were on their way when the pause began.
       from.pause();
       from.unshift(chunk);
       return;

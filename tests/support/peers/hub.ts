@@ -1,10 +1,10 @@
 import { createServer as createHttpServer } from 'node:http';
 import { type LoopbackServer, listenLoopback } from './loopback.ts';
 
-/** An HTTP service on loopback that says who it is, and can be unwell in several ways. */
+/** An HTTP service on loopback that sends its name, and can fail in several ways. */
 export interface Hub extends LoopbackServer {
   readonly name: string;
-  /** Its health check answers 503 while this is false. Everything else is served all the same. */
+  /** The health check answers 503 while this is false; all other paths are still served. */
   healthy: boolean;
   /** The JSON of `/state/summary`. */
   summary: unknown;

@@ -58,7 +58,7 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return address.port;
 }
 
-/** Below what Linux hands out for port 0 and outgoing connections (32768 to 60999), so that nobody takes one by chance. */
+/** Below Linux's range for port 0 and outgoing connections (32768 to 60999), so that no program gets one by chance. */
 const FREE_PORTS = { first: 20_000, count: 12_000 } as const;
 const given = new Set<number>();
 

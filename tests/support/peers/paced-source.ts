@@ -6,14 +6,14 @@ import { type LoopbackServer, listenLoopback } from './loopback.ts';
 export interface PacedSource extends LoopbackServer {
   /** Ends every stream at its next chunk. */
   finish(): void;
-  /** What the first connection was sent, once its stream has ended. */
+  /** The bytes sent to the first connection, once its stream ended. */
   readonly sent: Promise<{ readonly bytes: number; readonly sha256: string }>;
 }
 
 const CHUNK_BYTES = 16_384;
 const EVERY_MS = 20;
 
-/** Sends bytes that nothing imitates to every client, a chunk every so often, until told to finish: a stream to cut. */
+/** Sends unmistakable bytes to every client in paced chunks until `finish()`: a stream to cut. */
 export async function startPacedSource(at: { readonly path?: string } = {}): Promise<PacedSource> {
   let finished = false;
   let settle: (sent: { bytes: number; sha256: string }) => void = () => {};
@@ -46,7 +46,7 @@ export async function startPacedSource(at: { readonly path?: string } = {}): Pro
   };
 }
 
-/** SHA-256 of the first so many bytes of any such stream, after a preface: what a client must have that got no further. */
+/** SHA-256 of the first bytes of such a stream after a preface: the expected digest of a cut stream. */
 export function pacedPrefixDigest(bytes: number, preface: Buffer = Buffer.alloc(0)): string {
   return createHash('sha256')
     .update(preface)

@@ -25,7 +25,7 @@ export interface SshdOptions {
 export interface RestartOptions {
   /** New host keys; known_hosts keeps the old ones until `trustHostKeys()`. */
   newHostKey?: boolean;
-  /** Instead of those it was started with. */
+  /** Replaces the lines given at the start. */
   extraConfig?: readonly string[];
 }
 
@@ -62,7 +62,7 @@ export interface Sshd extends AsyncDisposable {
   restart(options?: RestartOptions): Promise<void>;
 }
 
-/** A real OpenSSH server on loopback, as whoever runs the tests, who may log in with the generated client key. */
+/** A real OpenSSH server on loopback, run by the user of the tests, who can log in with the generated key. */
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const program = requireProgram('sshd');
   const user = userInfo().username;
@@ -101,7 +101,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     const process = spawnOwned(program, ['-D', '-e', '-f', file('sshd_config')]);
     listener = process;
     const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
-    // Its own word for it: a trial connection would show in the log and count as a failed login.
+    // Read from the log: a test connection would appear there and count as a failed login.
     await waitUntil('sshd listens', () => over() || /Server listening on/.test(process.stderr()), 10_000, log);
     if (over()) throw new Error(`sshd ended at once\n${log()}`);
   };
@@ -130,7 +130,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       try {
         return await start();
       } catch (error) {
-        // Between freePort() and now somebody else may have taken it.
+        // Another program may have taken the port since freePort().
         if (options.port !== undefined || attempt === 5 || !/Address already in use/.test(log())) throw error;
         port = await freePort();
       }
@@ -192,7 +192,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   };
 }
 
-/** A pid that was recorded may be another program's by now. */
+/** A recorded pid may belong to another program by now. */
 function isSshd(pid: number): boolean {
   return isAlive(pid) && nameOf(pid).startsWith('sshd');
 }

@@ -4,7 +4,7 @@ import { listen } from './loopback.ts';
 export interface Answer {
   status?: number;
   body: unknown;
-  /** How long it lets the client wait. */
+  /** The delay of the answer. */
   delayMs?: number;
 }
 

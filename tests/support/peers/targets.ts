@@ -1,6 +1,6 @@
 import { type LoopbackServer, listenLoopback } from './loopback.ts';
 
-/** Sends back what it gets; answers the end of stream with its own. */
+/** Sends all received bytes back; answers the end of stream with its own. */
 export function startEcho(at: number | { readonly path: string } = 0): Promise<LoopbackServer> {
   return listenLoopback((socket) => socket.pipe(socket), typeof at === 'number' ? { port: at } : at);
 }

@@ -13,23 +13,23 @@ import {
 const codesThat = (judge: (error: TunnelError) => boolean) =>
   ERROR_CODES.filter((code) => judge(new TunnelError(code, code))).toSorted();
 
-describe('the classification of every code', () => {
+describe('the classification of errors', () => {
   it.each<[string, (error: TunnelError) => boolean, ErrorCode[]]>([
     ['a session loss', isSessionLoss, ['connection_reset', 'keepalive_lost']],
     ['a rejected credential', isCredentialRejection, ['auth_rejected', 'penalised']],
     ['a rejection', isRejection, ['auth_rejected', 'host_cert_invalid', 'host_key_changed', 'penalised']],
     ['a verdict on the target', isTargetVerdict, ['forward_denied', 'target_refused', 'target_unreachable']],
-  ])('counts as %s exactly the right codes', (_, judge, codes) => {
+  ])('classifies exactly the right codes as %s', (_, judge, codes) => {
     expect(codesThat(judge)).toEqual(codes);
   });
 
-  it('counts a credential that the server accepts and then forbids to forward as rejected', () => {
+  it('treats a credential as rejected if the server accepts the login but forbids the forward', () => {
     const useless = new UselessCredential('forward_denied', 'logged in, but nothing is allowed');
     expect([isCredentialRejection(useless), isRejection(useless)]).toEqual([true, true]);
     expect(isCredentialRejection(new TunnelError('forward_denied', 'forbidden to all'))).toBe(false);
   });
 
-  it('takes no foreign error for a session loss', () => {
+  it('does not treat a foreign error as a session loss', () => {
     expect(isSessionLoss(Object.assign(new Error('reset'), { code: 'connection_reset' }))).toBe(false);
   });
 });

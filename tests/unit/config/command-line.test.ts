@@ -21,13 +21,13 @@ describe(splitCommand, () => {
   });
 
   it.each(['', '   ', `a 'b`, `a "b`, 'a \\', 'a | b', 'a; b', 'a && b', 'a > b', 'a $B', 'a "$B"', 'a `b`', '(a)'])(
-    'refuses %j',
+    'rejects %j',
     (line) => {
       expect(split(line)).toEqual({ fault: expect.stringContaining('; expected ') });
     },
   );
 
-  it('splits whatever it accepts as sh does', () => {
+  it('splits every accepted line like sh', () => {
     const pieces = fc.constantFrom('a', 'b c', ' ', "'", '"', '\\', '$', '|', '~', '/', 'é', '-', '=', '{pubkey}');
     const lines = fc.sample(
       fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join('')),

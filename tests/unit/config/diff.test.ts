@@ -37,7 +37,7 @@ describe(diffConfig, () => {
     ['drain', 'one: {', 'one: { drain: { step: "1.1" },'],
     ['limits', 'one: {', 'one: { while_down: refuse,'],
     ['limits', 'one: {', 'one: { max_connections: 5,'],
-  ])('sees a change of %s: %j -> %j', (aspect, from, to) => {
+  ])('reports a change of %s: %j -> %j', (aspect, from, to) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff).toEqual({
       added: [],
@@ -67,14 +67,14 @@ describe(diffConfig, () => {
     ['drain_timeout', 'key: /keys/x', 'key: /keys/x, drain_timeout: 5m', false],
     ['on_expiry', 'key: /keys/x', 'key: /keys/x, on_expiry: cut', false],
     ['fallback', 'key: /keys/x', 'key: /keys/x, fallback: { key: /keys/z, exception: e }', false],
-  ])('sees a change of a link: %s', (aspect, from, to, needsNewSessions) => {
+  ])('reports a change of a link: %s', (aspect, from, to, needsNewSessions) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff.changed.size).toBe(0);
     expect(diff.links).toEqual([{ host: 'a', actor: 'x', aspects: new Set([aspect]), needsNewSessions }]);
     expect(summarizeDiff(diff)).toBe(`link a/x changed (${aspect})`);
   });
 
-  it('sees a change of a jump host as one of its own link, and of nothing behind it', () => {
+  it('reports a change of a jump host only for the link of the jump host', () => {
     const jumping = BASE.replace('user: fleet }', 'user: fleet, jump: { host: b, actor: y } }');
     const diff = diffConfig(load(jumping), load(jumping.replace('192.0.2.2', '192.0.2.9')));
     expect(diff.links).toEqual([{ host: 'b', actor: 'y', aspects: new Set(['address']), needsNewSessions: true }]);
@@ -86,13 +86,13 @@ describe(diffConfig, () => {
     ['endpoint', 'node: a', 'node: a\nendpoint: { listen: 127.0.0.1:9781 }'],
     ['stop_grace', 'node: a', 'node: a\nstop_grace: 1s'],
     ['log', 'node: a', 'node: a\nlog: { level: warn }'],
-  ])('sees a change of the daemon: %s', (aspect, from, to) => {
+  ])('reports a change of the daemon: %s', (aspect, from, to) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff.daemon).toEqual(new Set([aspect]));
     expect(summarizeDiff(diff)).toBe(`${aspect} changed`);
   });
 
-  it('tells added, removed and renamed tunnels, and leaves the others alone', () => {
+  it('reports added, removed and renamed tunnels, and no others', () => {
     const diff = diffConfig(load(BASE), edited('two: {', 'three: {'));
     expect(diff).toMatchObject({ added: ['three'], removed: ['two'], changed: new Map(), links: [] });
     expect(summarizeDiff(diff)).toBe('1 tunnel added, 1 removed');
@@ -100,17 +100,17 @@ describe(diffConfig, () => {
 
   it.each([
     ['a comment', 'node: a', '# hello\nnode: a'],
-    ['a default that is written out', 'node: a', 'node: a\nstop_grace: 10000ms'],
-    ['a host that no tunnel goes to', '192.0.2.2', '192.0.2.3'],
+    ['an explicit default', 'node: a', 'node: a\nstop_grace: 10000ms'],
+    ['a host without tunnels', '192.0.2.2', '192.0.2.3'],
     ['the order of the keys', 'host: a, actor: x', 'actor: x, host: a'],
-  ])('has nothing to do for %s', (_, from, to) => {
+  ])('reports no change for %s', (_, from, to) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     const nothing = { added: [], removed: [], changed: new Map(), links: [], daemon: new Set() };
     expect(diff).toEqual(nothing);
     expect(summarizeDiff(diff)).toBe('nothing changed');
   });
 
-  it('sums up everything in one line', () => {
+  it('summarises all changes in one line', () => {
     const text = BASE.replace('node: a', 'node: b')
       .replace('10.0.0.1:1,', '10.0.0.2:1,')
       .replace('two: {', 'two: { production: true,')

@@ -46,7 +46,7 @@ describe(formatDuration, () => {
     expect(formatDuration(ms)).toBe(text);
   });
 
-  it('is read back as the same number', () => {
+  it('prints text that parseDuration reads back', () => {
     fc.assert(fc.property(fc.nat(999_999_999), (ms) => parseDuration(formatDuration(ms)) === ms));
   });
 });

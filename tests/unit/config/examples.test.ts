@@ -13,7 +13,7 @@ const EXAMPLE = readFileSync(new URL('example-tunnels.yaml', CONFIG), 'utf8');
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** Every field that the schema knows, `*` for names and list items. */
+/** Every field of the schema, with `*` for names and list items. */
 function fieldsOf(schema: JsonSchema, path = ''): string[] {
   const children = [...(schema.anyOf ?? []), schema.items, schema.additionalProperties].flat();
   const nested = children
@@ -26,7 +26,7 @@ function fieldsOf(schema: JsonSchema, path = ''): string[] {
   return [...own, ...nested];
 }
 
-/** Whether some path of the tree fits, names standing for `*`. */
+/** Whether a path of the tree matches; `*` matches any name. */
 function isPresent(tree: unknown, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined) return true;
   if (typeof tree !== 'object' || tree === null) return false;
@@ -36,16 +36,16 @@ function isPresent(tree: unknown, [key, ...rest]: readonly string[]): boolean {
 describe('config/', async () => {
   const files = (await readdir(CONFIG)).filter((name) => name.endsWith('-tunnels.yaml'));
 
-  it('has the configurations that are shipped', () => {
+  it('contains exactly the shipped configurations', () => {
     expect(files.sort()).toEqual(['example-tunnels.yaml', 'railiance01-tunnels.yaml']);
   });
 
-  it.each(files)('%s is valid', async (name) => {
+  it.each(files)('accepts %s', async (name) => {
     const config = await loadConfig(fileURLToPath(new URL(name, CONFIG)), ENV);
     expect(config.tunnels.size).toBeGreaterThan(1);
   });
 
-  it('railiance01-tunnels.yaml serves the two ports of the fleet facts', async () => {
+  it('serves the two ports of the fleet facts with railiance01-tunnels.yaml', async () => {
     const { node, tunnels, actors, hosts } = await loadConfig(
       fileURLToPath(new URL('railiance01-tunnels.yaml', CONFIG)),
       ENV,
@@ -65,7 +65,7 @@ describe('config/', async () => {
     expect([...hosts.keys()]).toEqual(['railiance01', 'coulombcore', 'workstation']);
   });
 
-  it('tunnels.schema.json is current: `npm run schemas` writes it', () => {
+  it('has a current tunnels.schema.json (`npm run schemas` writes the file)', () => {
     expect(JSON.parse(readFileSync(new URL('tunnels.schema.json', CONFIG), 'utf8'))).toEqual(configJsonSchema());
   });
 });
@@ -73,14 +73,14 @@ describe('config/', async () => {
 describe('example-tunnels.yaml', () => {
   const fields = fieldsOf(configJsonSchema());
 
-  it('is compared with the whole schema', () => {
+  it('finds nested fields of the schema', () => {
     expect(fields).toEqual(
       expect.arrayContaining(['.node', '.hosts.*.jump.actor', '.tunnels.*.drain.successor.compare.*.path']),
     );
     expect(fields.length).toBeGreaterThan(70);
   });
 
-  // The probe of the successor is "written like the probe above": explained once.
+  // The probe of the successor has the keys of the tunnel probe, so the example explains them once.
   it.each(fields.filter((field) => !field.startsWith('.tunnels.*.drain.successor.probe.')))('shows %s', (field) => {
     expect(isPresent(parse(EXAMPLE), field.split('.').slice(1))).toBe(true);
   });
@@ -103,8 +103,8 @@ describe(configJsonSchema, () => {
     expect(undescribed).toEqual([]);
   });
 
-  it('is itself a schema that accepts what the loader accepts', () => {
-    // zod reads no `oneOf` that only requires keys; check-tunnels.test.ts looks at that rule.
+  it('accepts every file that the loader accepts', () => {
+    // zod ignores a `oneOf` that only requires keys; check/tunnels.test.ts covers that rule.
     const json = JSON.stringify(configJsonSchema(), (key, value: unknown) => (key === 'oneOf' ? undefined : value));
     const schema = z.fromJSONSchema(JSON.parse(json));
     for (const name of ['example-tunnels.yaml', 'railiance01-tunnels.yaml']) {

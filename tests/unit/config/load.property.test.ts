@@ -8,7 +8,7 @@ import { ConfigError } from '../../../src/config/problem.ts';
 const ENV = { HOME: '/home/fleet', CREDENTIALS_DIRECTORY: '/run/credentials/fleet-mesh' };
 const FULL = readFileSync(new URL('../../fixtures/config/valid/full.yaml', import.meta.url), 'utf8');
 
-/** Either a configuration comes out, or an error whose every problem has a place in the file and a message of one line. */
+/** Expects a configuration, or an error whose problems all have a position in the file and a message of one line. */
 function loadsOrExplains(text: string): void {
   try {
     expect(parseConfig(Buffer.from(text), 'f.yaml', ENV).hosts.size).toBeGreaterThan(0);
@@ -32,7 +32,7 @@ function pathsOf(value: unknown, path: readonly string[] = []): (readonly string
   return [path, ...Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, [...path, key]))];
 }
 
-/** A copy of `tree` with another value at `path`. */
+/** A copy of `tree` with a new value at `path`. */
 function replaced(tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value;
   const copy: Record<string, unknown> = { ...(tree as Record<string, unknown>) };
@@ -40,22 +40,22 @@ function replaced(tree: unknown, [key, ...rest]: readonly string[], value: unkno
   return copy;
 }
 
-// Hundreds of whole loads: fast alone, slow beside a build.
+// Hundreds of full loads are slow during a build.
 describe(parseConfig, { timeout: 20_000 }, () => {
-  it('never throws anything but ConfigError for arbitrary values', () => {
+  it('throws only ConfigError for arbitrary values', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => loadsOrExplains(stringify(value))),
       { numRuns: 150 },
     );
   });
 
-  it('never throws anything but ConfigError for arbitrary text', () => {
+  it('throws only ConfigError for arbitrary text', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'a: -[]{}&*!|>\'"%@`?#,\n\t0~') }), loadsOrExplains), {
       numRuns: 500,
     });
   });
 
-  it('never throws anything but ConfigError when one value of a good configuration is replaced', () => {
+  it('throws only ConfigError after a change of one value in a valid configuration', () => {
     const tree: unknown = parse(FULL);
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),

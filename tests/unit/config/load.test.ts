@@ -30,7 +30,7 @@ function problemLines(run: () => unknown): string[] {
   return [];
 }
 
-it('gives a command the path of what systemd hands over, as everywhere else', () => {
+it('passes cert_command the path of a systemd credential', () => {
   const text = (command: string) => `version: 1
 node: here
 hosts: { here: { address: 127.0.0.1 } }
@@ -127,7 +127,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
     });
   });
 
-  it('takes every setting over', async () => {
+  it('reads every setting', async () => {
     const config = await loadConfig(join(FIXTURES, 'valid/full.yaml'), ENV);
     expect(config.endpoint).toEqual({ listen: { kind: 'tcp', host: '::1', port: 9790 }, allowRemote: true });
     expect(config.stateDir).toBe('/home/fleet/state');
@@ -194,7 +194,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       probe: {
         check: { kind: 'http', path: '/healthz?deep=1', status: 204, json: [1, { a: null }] },
         everyMs: 2_000,
-        // Not longer than the pause between two checks.
+        // At most the pause between two checks.
         timeoutMs: 2_000,
         fall: 1,
         rise: 1,
@@ -224,15 +224,15 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
   });
 });
 
-describe('a file that cannot be read', () => {
-  it('is explained without waiting for a writer of a FIFO', async () => {
+describe('an unreadable file', () => {
+  it('rejects a FIFO at once, without waiting for a writer', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'fleet-mesh-fifo-'));
     execFileSync('mkfifo', [join(dir, 'fifo')]);
     await expect(loadConfig(join(dir, 'fifo'), ENV)).rejects.toThrow('is not a regular file');
     rmSync(dir, { recursive: true });
   });
 
-  it('is explained where permissions forbid it', async () => {
+  it('explains missing permissions', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'fleet-mesh-mode-'));
     writeFileSync(join(dir, 'secret.yaml'), 'version: 1\n', { mode: 0 });
     await asNobody(() =>
@@ -242,7 +242,7 @@ describe('a file that cannot be read', () => {
   });
 });
 
-/** Root reads everything: it steps down for the length of the task. */
+/** Root can read everything, so the task runs as another user. */
 async function asNobody(task: () => Promise<void>): Promise<void> {
   const root = process.geteuid?.() === 0;
   if (root) process.seteuid?.(65_534);
@@ -256,21 +256,21 @@ async function asNobody(task: () => Promise<void>): Promise<void> {
 describe(parseConfig, () => {
   const parse = (text: string) => problemLines(() => parseConfig(Buffer.from(text), 'f.yaml', ENV));
 
-  it('reads a file that begins with a byte order mark', () => {
+  it('reads a file with a byte order mark', () => {
     expect(parse('\uFEFFversion: 1\nnode: a\nhosts: { a: { address: b } }\n')).toEqual([]);
   });
 
-  it('reads CRLF lines, and counts them', () => {
+  it('reads and counts CRLF lines', () => {
     expect(parse('version: 1\r\nnode: b\r\nhosts: { a: { address: b } }\r\n')).toEqual([
       '2:7: node: there is no host "b"; expected a',
     ]);
   });
 
-  it('keeps YAML 1.1 out, whatever the file says of itself', () => {
+  it('reads YAML 1.2 even with a %YAML 1.1 directive', () => {
     expect(parse('%YAML 1.1\n---\nversion: 1\nnode: no\nhosts: { no: { address: b } }\n')).toEqual([]);
   });
 
-  it('takes names that JavaScript objects have already', () => {
+  it('accepts names that JavaScript objects already have', () => {
     expect(
       parse(`version: 1
 node: constructor
@@ -286,19 +286,19 @@ tunnels: { constructor: { host: constructor, actor: tostring, listen: 127.0.0.1:
     ]);
   });
 
-  it('finds no names in what objects inherit', () => {
+  it('ignores inherited properties as names', () => {
     expect(parse('version: 1\nnode: constructor\nhosts: { a: { address: a } }\n')).toEqual([
       '2:7: node: there is no host "constructor"; expected a',
     ]);
   });
 
-  it('lists no more than anybody would read', () => {
+  it('limits the list of problems', () => {
     const unknown = Array.from({ length: 1_000 }, (_, index) => `key${index}: 1`).join('\n');
     expect(parse(`version: 1\n${unknown}`)).toHaveLength(201);
   });
 
   it.each([`a: ${'['.repeat(20_000)}`, `a: ${'['.repeat(60)}${']'.repeat(60)}`, '? '.repeat(2_000)])(
-    'survives nesting (%#)',
+    'survives deep nesting (%#)',
     (text) => {
       expect(parse(text).length).toBeGreaterThan(0);
     },

@@ -16,13 +16,13 @@ describe(resolvePath, () => {
   });
 
   it.each(['~root/key', 'credential:', 'credential:..', 'credential:../key', 'credential:a/b', 'credential:a b'])(
-    'refuses %s',
+    'rejects %s',
     (written) => {
       expect(resolvePath(written, places)).toEqual({ fault: expect.stringMatching(/; expected /) });
     },
   );
 
-  it('says what is missing where there are no credentials', () => {
+  it('reports a credential without $CREDENTIALS_DIRECTORY', () => {
     expect(resolvePath('credential:key', placesFor('/f', { HOME: '/h' }))).toEqual({
       fault: expect.stringContaining('$CREDENTIALS_DIRECTORY is not set'),
     });
@@ -48,9 +48,9 @@ describe(defaultConfigPath, () => {
     ['the environment', { FLEET_MESH_CONFIG: 'mine.yaml' }, [system, user], 'mine.yaml'],
     ['the system', {}, [system, user], system],
     ['the user', {}, [user], user],
-    ['the system, to be named in the error', {}, [], system],
-    ['the system, an empty variable being none', { FLEET_MESH_CONFIG: '' }, [system], system],
-  ])('is that of %s', (_, env, existing, expected) => {
+    ['the system if no file exists', {}, [], system],
+    ['the system for an empty variable', { FLEET_MESH_CONFIG: '' }, [system], system],
+  ])('uses the path of %s', (_, env, existing, expected) => {
     expect(defaultConfigPath({ HOME: '/home/fleet', ...env }, (path) => existing.includes(path))).toBe(expected);
   });
 });

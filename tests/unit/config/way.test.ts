@@ -21,7 +21,7 @@ tunnels:
 );
 
 describe(wayTo, () => {
-  it('goes from the last hop to the first, as the same actor unless another is named', () => {
+  it('lists the hops from last to first, with the same actor unless the jump names another', () => {
     expect(wayTo(CONFIG, { host: 'far', actor: 'y' })).toEqual([
       { host: 'far', actor: 'y' },
       { host: 'middle', actor: 'y' },
@@ -31,7 +31,7 @@ describe(wayTo, () => {
 });
 
 describe(linksOf, () => {
-  it('names every link once, jump hosts before what is behind them', () => {
+  it('lists every link once, jump hosts before the hosts behind them', () => {
     expect([...linksOf(CONFIG).keys()]).toEqual(['x/near', 'y/middle', 'y/far']);
   });
 });

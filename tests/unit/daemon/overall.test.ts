@@ -12,10 +12,10 @@ const tunnels = (rows: readonly Row[]) =>
 
 const P = true;
 const table: [what: string, rows: Row[], state: string, reason: string | null][] = [
-  ['no tunnel at all is no trouble', [], 'up', null],
-  ['all up', [['a', 'up', P]], 'up', null],
+  ['is up without tunnels', [], 'up', null],
+  ['is up if all tunnels are up', [['a', 'up', P]], 'up', null],
   [
-    'the worst production tunnel decides, wherever it stands',
+    'has the state of the worst production tunnel, in any order',
     [
       ['a', 'degraded', P],
       ['b', 'down', P],
@@ -24,7 +24,7 @@ const table: [what: string, rows: Row[], state: string, reason: string | null][]
     'b is down: b has its reason',
   ],
   [
-    'several bad ones are counted',
+    'counts several bad tunnels',
     [
       ['a', 'down', P],
       ['b', 'down', P],
@@ -34,7 +34,7 @@ const table: [what: string, rows: Row[], state: string, reason: string | null][]
     'a is down: a has its reason (and 2 more)',
   ],
   [
-    'other tunnels do not count beside production ones',
+    'ignores other tunnels if a production tunnel exists',
     [
       ['a', 'up', P],
       ['b', 'down', false],
@@ -42,11 +42,11 @@ const table: [what: string, rows: Row[], state: string, reason: string | null][]
     'up',
     null,
   ],
-  ['they count where there is no production tunnel', [['b', 'down', false]], 'down', 'b is down: b has its reason'],
-  ['what is not proven is not up', [['a', 'unverified', P]], 'degraded', 'a is unverified: a has its reason'],
-  ['degraded', [['a', 'degraded', P]], 'degraded', 'a is degraded: a has its reason'],
+  ['uses other tunnels without a production tunnel', [['b', 'down', false]], 'down', 'b is down: b has its reason'],
+  ['is degraded by an unverified tunnel', [['a', 'unverified', P]], 'degraded', 'a is unverified: a has its reason'],
+  ['is degraded by a degraded tunnel', [['a', 'degraded', P]], 'degraded', 'a is degraded: a has its reason'],
   [
-    'out of service on purpose is no trouble',
+    'is up if tunnels are out of service on purpose',
     [
       ['a', 'draining', P],
       ['b', 'retired', P],

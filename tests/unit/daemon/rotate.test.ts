@@ -9,7 +9,7 @@ import { linkFixture } from '../../support/fakes/status-fixture.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 describe(rotateActor, () => {
-  test('is no success where something stands in for the new credential', async () => {
+  test('fails if a link uses the fallback key instead of the new credential', async () => {
     const net = new FakeNetwork();
     const standIn = new TunnelError('auth_rejected', 'static key under exception x: rejected', { hint: 'Compare.' });
     net.credential = credentialFacts('static', { standIn });
@@ -20,7 +20,7 @@ describe(rotateActor, () => {
     const supervisor = { rotations: async () => [await rotationOf(net.link)] } as unknown as Supervisor;
     await expect(rotateActor(actorConfig, rotators, supervisor)).rejects.toMatchObject({
       code: 'auth_rejected',
-      message: 'the new credential is not in use at coulombcore: static key under exception x: rejected',
+      message: 'the new credential is not yet in use at coulombcore: static key under exception x: rejected',
       hint: expect.stringMatching(/^Compare\. /),
     });
     await net.link.stop();

@@ -18,25 +18,25 @@ const assembled = (changes: Partial<TunnelParts> = {}) =>
 const idle = { ...rest, usage: { ...counts, open: 0, held: 0 } };
 
 describe('a row of the snapshot', () => {
-  it('dates the last use by the later of this run and of the evidence', () => {
+  it('takes the last use from this run or the evidence, whichever is later', () => {
     expect(assembled().usage.last_activity_at).toEqual(ago(30));
     const past = { last_activity_at: ago(10), availability: {} };
     expect(assembled({ past }).usage.last_activity_at).toEqual(ago(10));
   });
 
-  it('counts as quiet since the last use, once no client is open or held', () => {
+  it('is quiet since the last use if no client is open or held', () => {
     expect(assembled().usage.quiet_since).toBeNull();
     expect(assembled({ own: idle }).usage.quiet_since).toEqual(ago(30));
     expect(assembled({ own: { ...idle, usage: { ...idle.usage, held: 1 } } }).usage.quiet_since).toBeNull();
   });
 
-  it('says nothing of quiet and availability while the evidence is not read', () => {
+  it('has no quiet time and no availability until the evidence is read', () => {
     const row = assembled({ own: idle, past: undefined });
     expect([row.usage.quiet_since, row.availability]).toEqual([null, null]);
     expect(row.usage.last_activity_at).toEqual(ago(30));
   });
 
-  it('has no clients where they are on the far side', () => {
+  it('has no clients if they are on the far side', () => {
     expect(assembled({ clients: undefined }).usage.clients).toBeNull();
   });
 

@@ -8,14 +8,14 @@ function told() {
   return { log, note, tell: teller(log, note) };
 }
 
-test('tells log and evidence the same fields', () => {
+test('writes the same fields to log and evidence', () => {
   const { log, note, tell } = told();
   tell({ event: 'session.up', session: 3 }, 'SSH session up');
   expect(log.info.mock.calls).toEqual([[{ event: 'session.up', session: 3 }, 'SSH session up']]);
   expect(note.mock.calls).toEqual([[{ event: 'session.up', session: 3 }, undefined]]);
 });
 
-test('gives the log the error, and the evidence its code and its reason', () => {
+test('writes the error to the log, and its code and reason to the evidence', () => {
   const { log, note, tell } = told();
   const err = new TunnelError('keepalive_lost', 'no answer for 15 s');
   tell({ event: 'session.lost', session: 3, err }, err.message, 'warn');
@@ -28,14 +28,14 @@ test('gives the log the error, and the evidence its code and its reason', () => 
   });
 });
 
-test('keeps repetitions out of the evidence', () => {
+test('writes repetitions only to the log', () => {
   const { log, note, tell } = told();
   tell({ event: 'link.attempt_failed' }, 'again', 'debug');
   expect(log.debug).toHaveBeenCalledOnce();
   expect(note).not.toHaveBeenCalled();
 });
 
-test('dates the evidence when it happened', () => {
+test('writes the time of the event to the evidence', () => {
   const { note, tell } = told();
   const at = new Date(0);
   tell({ event: 'cutover.phase' }, 'committed', 'info', at);

@@ -17,7 +17,7 @@ export interface ListenForwardDependencies extends ForwardDependencies {
   readonly entrance: Entrance;
 }
 
-/** An address that cannot be bound is tried again this often, in milliseconds. */
+/** The pause before the next attempt to bind an address, in milliseconds. */
 const RETRY_LISTEN_MS = 5_000;
 
 const NEVER = new AbortController().signal;
@@ -63,7 +63,7 @@ export class ListenForward implements Forward {
     await listener?.close();
   }
 
-  /** `serve`: whether a moved listener is bound at its new place. */
+  /** `serve`: whether a moved listener is bound at its new address. */
   async reconfigure(options: ListenForwardOptions, serve = true): Promise<void> {
     const moved = formatAddress(options.listen) !== formatAddress(this.#options.listen);
     this.#options = options;
@@ -121,7 +121,7 @@ export class ListenForward implements Forward {
     const { maxConnections } = this.#options;
     if (this.#passages.size > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
-        hint: 'Raise max_connections, or find out which client opens so many.',
+        hint: 'Raise max_connections, or find the client that opens so many: `fleet-mesh why` shows the clients of a tunnel.',
       });
   }
 }

@@ -6,30 +6,30 @@ import type { AllowRule } from '../../../config/allow/rule.ts';
 import { readDestination } from '../socks/handshake.ts';
 import { farewell, REPLY, replyBytes, replyFor } from '../socks/reply.ts';
 
-/** Where a client wants to go, and how it hears of the outcome. */
+/** The target of a client, and how the client gets the result. */
 export interface Negotiation {
   /** As reached from the far side. */
   readonly target: Address;
-  /** The channel is open: the last moment to say something to the client before the target's bytes do. */
+  /** The channel is open: the reply to the client must come before the target's bytes. */
   granted(): void;
-  /** There is no channel. The socket is reset afterwards, unless this call has ended it. */
+  /** No channel opened. The socket is reset afterwards, unless this call ended it. */
   refused(error: TunnelError): void;
 }
 
 /**
- * Finds out where a client wants to go. May read from the (paused) socket and write to it. Rejects when the client
- * cannot be served; the client has then been told.
+ * Finds the target of a client. May read from the (paused) socket and write to it. Rejects when the client cannot be
+ * served, after replying to the client.
  */
 export type Negotiate = (socket: Socket, signal: AbortSignal) => Promise<Negotiation>;
 
-/** A local forward (ssh(1) `-L`) asks its clients nothing: they all go to one target. */
+/** For a local forward (ssh(1) `-L`): all clients go to one target. */
 export function fixedTarget(target: Address): Negotiate {
   const negotiation = { target, granted: () => {}, refused: () => {} };
   return async () => negotiation;
 }
 
 /**
- * A dynamic forward (ssh(1) `-D`) asks each client where it wants to go, in SOCKS5, and lets it go where `allow` says.
+ * For a dynamic forward (ssh(1) `-D`): each client names its target in SOCKS5, and `allow` decides.
  */
 export function socksTarget(allow: readonly AllowRule[]): Negotiate {
   return async (socket, signal) => {
@@ -39,9 +39,9 @@ export function socksTarget(allow: readonly AllowRule[]): Negotiate {
       farewell(socket, replyBytes(REPLY.not_allowed));
       throw new TurnedAway(
         'forward_denied',
-        `a client asked for ${formatAddress(target)}, which allow does not cover`,
+        `a client requested ${formatAddress(target)}, but no allow rule covers this destination`,
         {
-          hint: 'Add a rule to allow, or find out which client asks.',
+          hint: 'Add a rule to `allow` of the tunnel, or find the client: `fleet-mesh why` shows the clients of a tunnel.',
         },
       );
     }

@@ -11,6 +11,7 @@ import { relay } from '../relay.ts';
 import { resetClient } from '../reset.ts';
 import type { Usage } from '../usage.ts';
 import type { Negotiate, Negotiation } from './negotiate.ts';
+import { judge, stays } from './trial.ts';
 
 export interface PassageOptions {
   readonly negotiate: Negotiate;
@@ -19,21 +20,21 @@ export interface PassageOptions {
 
 export interface PassageDependencies extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed'> {
   readonly junction: Junction;
-  /** Throws a TunnelError where one connection more is too many. */
+  /** Throws a TunnelError above `max_connections`. */
   admit(): void;
 }
 
 /**
- * With `refuse` no client waits for a link, but may be tried on other sessions for this long when a session is lost.
+ * With `refuse` no client waits for a link. When a session is lost, other sessions are tried for this long.
  */
 const REFUSE_RETRY_MS = 1_000;
 
 const RETRY_PAUSE_MS = 10;
 
-/** A detour on trial has this long to take a client, in milliseconds: then the client goes through the tunnel. */
+/** A successor on trial must take a client within this time, in milliseconds. Then the client uses the tunnel. */
 const TRIAL_MS = 1_000;
 
-/** One client's way: from its accept to its channel, and until its last byte is delivered. */
+/** One client's connection, from its accept to its last byte. */
 export class Passage {
   readonly #socket: Socket;
   readonly #options: PassageOptions;
@@ -51,7 +52,7 @@ export class Passage {
     this.#socket = socket;
     this.#options = options;
     this.#deps = deps;
-    // From birth: a reset that arrives before the relay owns the socket must not end the process.
+    // From the start: a reset before the relay owns the socket must not end the process.
     socket.on('error', () => {});
     // Reads one buffer ahead: only a read notices a client that resets while it waits.
     socket.read(0);
@@ -65,7 +66,7 @@ export class Passage {
     this.#cut.abort(reason);
   }
 
-  /** Settles when nothing is left. Never rejects. */
+  /** Settles at the end of the connection. Never rejects. */
   async run(): Promise<void> {
     const { onOpened, onFailed } = this.#deps;
     try {
@@ -73,6 +74,7 @@ export class Passage {
       if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
       this.#negotiation?.granted();
       this.#usage.opened(this.#socket);
+      if (this.#detour?.kind === 'trial') judge(channel.stream, this.#socket, this.#detour);
       await relay(this.#socket, channel, this.#cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
@@ -85,13 +87,13 @@ export class Passage {
     }
   }
 
-  /** Counts on the way that the client goes. */
+  /** The usage of the client's route. */
   get #usage(): Usage {
     return this.#detour?.usage ?? this.#deps.usage;
   }
 
   async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
-    const onClose = () => this.#cut.abort(new TunnelError('connection_reset', 'the client went away'));
+    const onClose = () => this.#cut.abort(new TunnelError('connection_reset', 'the client closed the connection'));
     this.#socket.once('close', onClose);
     try {
       this.#deps.admit();
@@ -116,7 +118,7 @@ export class Passage {
     return this.#openThroughTunnel(this.#negotiation.target);
   }
 
-  /** Undefined when the successor on trial does not take the client: then the client goes through the tunnel. */
+  /** Undefined when the successor on trial rejects the client: then the client goes through the tunnel. */
   async #divert(detour: Detour): Promise<Channel | undefined> {
     const { signal } = this.#cut;
     const open = (bounded: AbortSignal) => detour.source.open(detour.target, originatorOf(this.#socket), bounded);
@@ -124,7 +126,10 @@ export class Passage {
     const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
     try {
       const channel = await withDeadline(TRIAL_MS, signal, expired, open);
-      detour.onTaken(undefined);
+      await stays(channel.stream, signal).catch((error: unknown) => {
+        channel.close();
+        throw error;
+      });
       return channel;
     } catch (thrown) {
       if (signal.aborted) throw thrown;
@@ -146,7 +151,7 @@ export class Passage {
       } catch (error) {
         const retry = isSessionLoss(error) && performance.now() < deadline;
         if (!retry || signal.aborted) throw error;
-        // The link learns of a lost session by its own event: give that event a turn, never spin.
+        // The link hears of a lost session by an event: the pause lets that event run.
         await sleep(RETRY_PAUSE_MS, signal);
       }
     }
@@ -157,12 +162,14 @@ export class Passage {
     const { whileDown } = this.#options;
     const { signal } = this.#cut;
     if (whileDown.kind === 'refuse')
-      throw new TunnelError('connection_reset', 'the link is down, and while_down is refuse');
+      throw new TunnelError('connection_reset', 'the link is down, and the tunnel has while_down: refuse');
     if (usage.held >= whileDown.limit)
-      throw new TunnelError('connection_reset', `the link is down, and ${whileDown.limit} connections already wait`);
+      throw new TunnelError(
+        'connection_reset',
+        `the link is down, and ${whileDown.limit} connections already wait (the limit)`,
+      );
     const leftMs = deadline - performance.now();
-    const expired = () =>
-      new TunnelError('connection_reset', `the link did not come back within ${whileDown.holdMs} ms`);
+    const expired = () => new TunnelError('connection_reset', `the link did not come up within ${whileDown.holdMs} ms`);
     await usage.holding(withDeadline(leftMs, signal, expired, (bounded) => source.whenReady(bounded)));
   }
 }

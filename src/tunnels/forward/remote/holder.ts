@@ -14,20 +14,20 @@ export interface FarHolderOptions {
 }
 
 export interface FarHolderDependencies {
-  /** Where the listener may live now, best first. */
+  /** Sessions that the listener may use now, best first. */
   sessions(): readonly FarSession[];
   onConnection(incoming: IncomingConnection): void;
-  /** Whether what the server granted is a listener of ours. */
+  /** Proves that the granted listener is ours. */
   prove(session: FarSession, signal: AbortSignal): Promise<Proof>;
   onChange(): void;
-  /** The server listens. `gapSeconds`: how long it had not listened; undefined the first time. */
+  /** The server listens. `gapSeconds`: how long it did not; undefined the first time. */
   onBound(gapSeconds: number | undefined): void;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
 interface Bound extends Place {
-  /** Undefined while the proof is under way. */
+  /** Undefined while the proof runs. */
   proof: Proof | undefined;
 }
 
@@ -51,9 +51,9 @@ export class FarHolder {
   #failures = 0;
   /** Since when the lost listener is missing; monotonic milliseconds. */
   #gapSince: number | undefined;
-  /** When we lost a session that may still hold the address; undefined once the address was ours or free again. */
+  /** When a session was lost that may still hold the address; undefined once the address is ours or free again. */
   #lostAt: number | undefined;
-  /** At the last refusal nothing answered at the address: the next refusal is meant for us. */
+  /** Nothing answered at the address after the last refusal, so the next refusal is about us. */
   #seenFree = false;
   #seen: readonly FarSession[] = [];
   #wake = new AbortController();
@@ -76,21 +76,21 @@ export class FarHolder {
     return this.#bound?.proof?.kind === 'proven' ? this.#bound.session : undefined;
   }
 
-  /** Settles when the first request to listen was answered, or there is no session to make it on. */
+  /** Settles when the first request to listen is answered, or no session is up. */
   async start(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#loop ??= this.#run(this.#stop.signal, resolve).then(resolve);
     });
   }
 
-  /** Sessions may have come or gone. */
+  /** The sessions may have changed. */
   sessionsChanged(): void {
     const now = this.#deps.sessions();
     const same = now.length === this.#seen.length && now.every((session) => this.#seen.includes(session));
     if (!same) this.#wake.abort();
   }
 
-  /** An operator has changed something: a refused address is requested again now. */
+  /** An operator changed something: a refused address is requested again at once. */
   retry(): void {
     if (this.#bound === undefined) this.#wake.abort();
   }
@@ -118,14 +118,14 @@ export class FarHolder {
   }
 
   /**
-   * Brings the listener one step closer to its place. Returns the pause before the next try; undefined: none is needed.
+   * Brings the listener one step closer to its session. Returns the pause before the next step; undefined: none needed.
    */
   async #step(signal: AbortSignal): Promise<number | undefined> {
     const bound = this.#bound;
     if (bound?.proof?.kind === 'wrong') {
       await this.#giveUp(bound);
       this.#failed(bound.proof.error, false);
-      // Only another session can end differently: see THEN_RELOAD.
+      // Only another session can succeed: see THEN_RELOAD.
       return undefined;
     }
     const place = nextPlace(bound?.session, this.#seen);

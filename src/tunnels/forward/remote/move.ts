@@ -11,18 +11,18 @@ export interface Place {
 /** A move that failed. */
 export interface FailedMove {
   readonly error: TunnelError;
-  /** Why the listener is not bound again where it was; undefined when it is. */
+  /** Why the listener is not bound on its old session again; undefined when it is. */
   readonly back: TunnelError | undefined;
   /** As {@link abandon} returns it. */
   readonly lostAt: number | undefined;
 }
 
-/** Pause before a request is repeated that may have overtaken the cancellation, in milliseconds. */
+/** The pause before repeating a request that may have overtaken the cancellation, in milliseconds. */
 export const OVERTAKEN_MS = 2;
 
 /**
- * Moves a listener: break before make, with the shortest gap, as both requests leave at once over different
- * connections. When the bind fails, the listener is bound again where it was, if the server has released the address.
+ * Moves a listener by cancel and bind. Both requests leave at once over different connections, so that the gap is short.
+ * When the bind fails, the listener is bound on its old session again, if the server released the address.
  *
  * @param onBound called when the listener is bound at its new place; the cancellation of the old one may still be due
  * @returns undefined when the move is complete
@@ -62,7 +62,7 @@ export async function abandon({ session, listener }: Place, error: TunnelError):
   return lostAt;
 }
 
-/** Settles with the error of an attempt that failed. */
+/** Settles with the error of a failed attempt, else with undefined. */
 export function failureOf(attempt: Promise<void>): Promise<TunnelError | undefined> {
   return attempt.then(() => undefined, TunnelError.from);
 }

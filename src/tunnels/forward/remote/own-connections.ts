@@ -4,13 +4,13 @@ import { type Peeked, peek } from './peek.ts';
 
 const NONCE_BYTES = 32;
 
-/** A connection of our own that is on its way through the far side's listener. */
+/** A test connection of this daemon on its way through the far-side listener. */
 export interface Expected {
-  /** What it begins with. */
+  /** Its first bytes. */
   readonly nonce: Buffer;
-  /** Settles with the far side's end of it: whoever shows the nonce is the one who was given it. */
+  /** Settles with the far side's end of the connection, recognised by the nonce. */
   readonly arrived: Promise<Channel>;
-  /** It is not awaited any more. */
+  /** Stops waiting for the connection. */
   forget(): void;
 }
 
@@ -20,9 +20,9 @@ interface Awaited {
 }
 
 /**
- * Tells our own connections to a far-side listener from clients' by a random nonce at their beginning. Only while one
- * is awaited is anybody looked at, and a client that sends anything else, or speaks second, goes on as soon as that is
- * known or nobody is awaited any more.
+ * Recognises our own connections to a far-side listener by a random nonce in their first bytes. Clients are examined
+ * only while an own connection is expected. A client that sends other bytes continues at once. A silent client continues
+ * when no own connection is expected any more.
  */
 export class OwnConnections {
   readonly #awaited = new Set<Awaited>();
@@ -46,7 +46,7 @@ export class OwnConnections {
     return { nonce, arrived, forget };
   }
 
-  /** Whether the channel, which nobody has read from, is one of ours: then it is handed to whoever expects it. */
+  /** Whether the unread channel is one of ours. If so, its `arrived` settles. */
   async claim(channel: Channel): Promise<boolean> {
     const subscribe = (again: () => void) => {
       this.#again.add(again);
@@ -59,7 +59,7 @@ export class OwnConnections {
     return true;
   }
 
-  /** Somebody is not awaited any more: others need not be looked at. */
+  /** Fewer own connections are expected: clients are examined again. */
   #lookAgain(): void {
     for (const again of [...this.#again]) again();
   }
@@ -73,7 +73,7 @@ export class OwnConnections {
   }
 }
 
-/** As far as both go. In constant time: how far a guess was right shall not show. */
+/** Compares the common length, in constant time: a wrong guess must not show how much was right. */
 function beginsAlike(head: Buffer, nonce: Buffer): boolean {
   const length = Math.min(head.length, nonce.length);
   return timingSafeEqual(head.subarray(0, length), nonce.subarray(0, length));

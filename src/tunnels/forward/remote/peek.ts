@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream';
 
-/** What the first bytes of a stream are, and how many of them are not for whoever reads the stream next. */
+/** The verdict on the first bytes of a stream, and how many of them the next reader does not get. */
 export interface Peeked<Verdict> {
   readonly verdict: Verdict;
   readonly taken: number;
 }
 
 /**
- * Reads the first bytes of a stream that nobody reads yet until `decide` knows what they are, and puts the rest back.
- * `decide` is asked at once, with all bytes that came, at the end of the stream, and whenever the function that
- * `subscribe` was given is called; undefined says that it needs more.
+ * Reads the first bytes of an unread stream until `decide` returns a verdict, and puts the rest back. `decide` is called
+ * at once, after new bytes, at the end of the stream, and when the function given to `subscribe` is called. Undefined
+ * means: more bytes needed.
  */
 export function peek<Verdict>(
   stream: Duplex,
@@ -29,7 +29,7 @@ export function peek<Verdict>(
       stream.off('readable', onReadable).off('close', onClose);
       unsubscribe?.();
       const rest = head.subarray(decision.taken);
-      // Synchronously after the read(), so that an end of stream that has come already is still to be reported.
+      // In the same turn as the read(), so that an end of stream is still reported to the next reader.
       if (rest.length > 0 && !stream.destroyed) stream.unshift(rest);
       resolve(decision.verdict);
     };

@@ -9,38 +9,38 @@ import type { OwnConnections } from './own-connections.ts';
 import type { Look } from './refusal.ts';
 import { tooNarrow } from './refusal.ts';
 
-/** No client is behind it; it comes from this daemon. */
+/** No client opens these channels: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
 /**
- * A connection of our own through a listener comes back within this time, in milliseconds: two round trips are usual.
+ * Our own connection through a listener must come back within this time, in milliseconds. Two round trips are usual.
  */
 const RETURN_MS = 2_000;
 const LOOK_MS = 2_000;
 
-/** A proof that failed for a reason that may pass is repeated after this long at first, then after ever longer. */
+/** The first pause before a failed proof is repeated, in milliseconds; later pauses are longer. */
 const PROVE_AGAIN_MS = 1_000;
 const PROVE_AGAIN_CAP_MS = 60_000;
 
-/** What is known of a listener that the server has granted. */
+/** The result of the proof of a granted listener. */
 export type Proof =
   | { readonly kind: 'proven' }
   /** `final`: another try on this session would end the same way. */
   | { readonly kind: 'unproven'; readonly error: TunnelError; readonly final: boolean }
-  /** It is not what was asked for. */
+  /** The listener is not as requested. */
   | { readonly kind: 'wrong'; readonly error: TunnelError };
 
-/** Both ends of a connection of our own through a far-side listener. */
+/** Both ends of our own connection through a far-side listener. */
 export interface Loop {
-  /** As its client: what is written here arrives at `back`. */
+  /** The client's end: bytes written here arrive at `back`. */
   readonly near: Channel;
-  /** As the listener's owner. */
+  /** The end of the listener's owner. */
   readonly back: Channel;
 }
 
 /**
  * Connects through the session to a listener on its far side, and waits for that connection to come back to us.
- * Rejects as `open` does, and with `remote_listen_in_use` when the connection went to somebody else.
+ * Rejects as `open` does, and with `remote_listen_in_use` when the connection went to another program.
  */
 export function openLoop(
   session: FarSession,
@@ -51,7 +51,7 @@ export function openLoop(
   const where = formatAddress(address);
   const expired = () =>
     new TunnelError('remote_listen_in_use', `a connection to ${where} on the host did not come back to this node`, {
-      hint: 'Either another program answers at that address on the host (`ss -ltnp` there), or the link stalls.',
+      hint: 'Either another program has that address (run `ss -ltnp` on the host), or the link stalls.',
     });
   return withDeadline(RETURN_MS, parent, expired, async (signal) => {
     const expected = own.expect();
@@ -70,7 +70,7 @@ export function openLoop(
   });
 }
 
-/** Proves that what comes to the listener comes to us, and that it listens as widely as it was asked to. */
+/** Proves that connections to the listener reach this daemon, and that it listens on all requested addresses. */
 export async function prove(
   session: FarSession,
   listen: Address,
@@ -142,7 +142,7 @@ async function comesBack(
   }
 }
 
-/** After a refusal: does anything answer at the address? */
+/** Tests after a refusal whether a program answers at the address. */
 export async function look(session: FarSession, listen: Address, parent: AbortSignal): Promise<Look> {
   const expired = () => new TunnelError('target_unreachable', 'no answer');
   try {

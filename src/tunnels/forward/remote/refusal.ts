@@ -1,14 +1,14 @@
 import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 
-/** What a direct-tcpip channel to the address met, after the server had refused to listen there. */
+/** The result of a direct-tcpip channel to the address, after the server refused to listen there. */
 export type Look = 'answers' | 'refused' | 'forbidden' | 'unknown';
 
 export interface Refusal {
   readonly listen: Address;
   readonly host: string;
   readonly look: Look;
-  /** How long ago a session of ours was lost that held the address or may have, in milliseconds. */
+  /** How long ago a session was lost that may hold the address, in milliseconds; undefined: none. */
   readonly lostMs: number | undefined;
   readonly cause: TunnelError;
 }
@@ -21,17 +21,17 @@ const STALE_SOCKET =
 
 /** With TCPKeepAlive alone, sshd's default, a dead session is noticed after two hours and eleven minutes. */
 const GHOST_MS = 3 * 3_600_000;
-/** Where the address cannot be looked at, it may as well be that the server has changed its mind meanwhile. */
+/** The limit when the address cannot be tested: the server may forbid the address by now. */
 const UNSEEN_GHOST_MS = 300_000;
 
-/** Whether the address is held, as far as can be known, by the session that we lost: that is waited for. Pure. */
+/** Whether our lost session probably holds the address, so that waiting helps. Pure. */
 export function isGhost({ look, lostMs }: Pick<Refusal, 'look' | 'lostMs'>): boolean {
   if (lostMs === undefined || look === 'refused') return false;
   return lostMs < (look === 'answers' ? GHOST_MS : UNSEEN_GHOST_MS);
 }
 
 /**
- * Names a refused `tcpip-forward` (RFC 4254 section 7.1: the server gives no reason). Pure. What cannot be told apart
+ * Explains a refused `tcpip-forward` (RFC 4254 section 7.1: the server gives no reason). Pure. Four causes look alike
  * from here: AllowTcpForwarding, PermitListen, a key or certificate option, a port below 1024.
  */
 export function explainRefusal(refusal: Refusal): TunnelError {
@@ -44,7 +44,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server refused to listen on ${where}: our own lost session may still hold the address, or sshd forbids it`,
         {
           cause,
-          hint: `The daemon soon asks again. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
+          hint: `The daemon tries again soon. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
         },
       );
     return new TunnelError('remote_listen_in_use', `${where} is still held, probably by our own lost session`, {
@@ -56,7 +56,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
     case 'answers':
       return new TunnelError('remote_listen_in_use', `another listener holds ${where}`, {
         cause,
-        hint: `\`ss -ltnp\` on the host names the program. If that is sshd, a dead session of an earlier run may hold the address. ${CLIENT_ALIVE}`,
+        hint: `Run \`ss -ltnp\` on the host to find the program. If sshd is the program, a dead session of an earlier run may hold the address. ${CLIENT_ALIVE}`,
       });
     case 'refused':
       return new TunnelError(
@@ -91,7 +91,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
   }
 }
 
-/** The listener that was granted is on loopback alone. */
+/** The error when the granted listener is on loopback only. */
 export function tooNarrow(listen: Address, host: string): TunnelError {
   return new TunnelError(
     'remote_listen_denied',
@@ -101,7 +101,7 @@ export function tooNarrow(listen: Address, host: string): TunnelError {
 }
 
 /**
- * How long to wait before the address is asked for again: soon for what frees itself, slowly for what people must mend.
+ * How long to wait before the next request: short when the address frees itself, long when an operator must fix the cause.
  */
 const SOON_MS = 20;
 const SOON_CAP_MS = 3_000;

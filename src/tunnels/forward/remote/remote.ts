@@ -24,15 +24,15 @@ export interface RemoteForwardOptions {
 }
 
 export interface RemoteForwardDependencies extends ForwardDependencies {
-  /** Sessions that the listener may live on now, best first. */
+  /** Sessions that the listener may use now, best first. */
   sessions(): readonly FarSession[];
-  /** The far side listens; `gapSeconds` is how long it had not, unless this is the first time. */
+  /** The far side listens; `gapSeconds`: how long it did not; undefined the first time. */
   onBound(gapSeconds: number | undefined): void;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** The start of a tunnel waits this long for the far side's first answer, in milliseconds. */
+/** The start of a tunnel waits at most this long for the far side's first answer, in milliseconds. */
 const SETTLE_MS = 1_000;
 
 const NEVER = new AbortController().signal;
@@ -86,8 +86,8 @@ export class RemoteForward implements Forward {
       },
     );
     const settled = this.#holder.start();
-    // A late answer is no failure: the holder goes on by itself.
-    const late = () => new TunnelError('connection_reset', 'the far side takes its time');
+    // A late answer is no failure: the holder continues by itself.
+    const late = () => new TunnelError('connection_reset', 'the far side has not answered yet');
     await withDeadline(SETTLE_MS, undefined, late, (bounded) => abortable(settled, bounded)).catch(() => {});
   }
 
@@ -105,7 +105,7 @@ export class RemoteForward implements Forward {
     this.#holder?.sessionsChanged();
   }
 
-  /** `serve`: whether a moved listener is bound at its new place. */
+  /** `serve`: whether a moved listener is bound at its new address. */
   async reconfigure(options: RemoteForwardOptions, serve = true): Promise<void> {
     const place = ({ host, actor, listen }: RemoteForwardOptions) => `${actor}@${host} ${formatAddress(listen)}`;
     const moved = place(options) !== place(this.#options);
@@ -139,7 +139,7 @@ export class RemoteForward implements Forward {
       if (accepted && (await this.#own.claim(accepted))) return;
       await this.#serveClient(incoming, accepted, cut);
     } catch {
-      // The session was lost before we knew whose connection this is.
+      // The session was lost before the connection could be recognised.
       incoming.reject();
     } finally {
       this.#serving.delete(cut);
@@ -178,20 +178,23 @@ export class RemoteForward implements Forward {
     const { maxConnections } = this.#options;
     if (this.#deps.usage.open + this.#pending > maxConnections)
       throw new TunnelError('connection_reset', `more than max_connections (${maxConnections}) connections`, {
-        hint: 'Raise max_connections, or find out which client opens so many.',
+        hint: 'Raise max_connections, or find the client on the host that opens so many.',
       });
   }
 
-  /** Goes the way of a client: to the listener on the far side, back here, and to the target. Does not count as use. */
+  /** Uses the route of a client: to the far-side listener, back here, and to the target. Does not count as use. */
   async #openThroughListener(target: Address, signal: AbortSignal): Promise<Channel> {
     const session = this.#holder?.provenOn;
     const { listen, host } = this.#options;
     if (!session)
-      throw new TunnelError('connection_reset', `no listener on ${formatAddress(listen)} on ${host} is proven`);
+      throw new TunnelError(
+        'connection_reset',
+        `the listener on ${formatAddress(listen)} on ${host} is not proven yet`,
+      );
     const { near, back } = await openLoop(session, reachableAt(listen), this.#own, signal);
     try {
       const socket = await dialTarget(target, signal);
-      // Once the probe has closed its end, the rest is not needed, whatever the target still does.
+      // After the probe closed its end, the connection to the target is not needed.
       near.stream.once('close', () => socket.destroy());
       void relay(socket, back, NEVER);
       return near;

@@ -17,16 +17,16 @@ import {
 } from './reply.ts';
 import { SocketReader } from './socket-reader.ts';
 
-/** A client may take this long to say where it wants to go, in milliseconds. */
+/** A client must finish its SOCKS5 handshake within this time, in milliseconds. */
 const HANDSHAKE_MS = 10_000;
 
 const CONNECT = 1;
 const HINT = 'Point the client at this port as a SOCKS5 proxy without authentication.';
 
 /**
- * The server's side of a SOCKS5 handshake (RFC 1928), up to the request: where the client wants to go. Bounded in time,
- * and in bytes by the messages themselves. The socket stays paused, with whatever came after the request still in it.
- * Rejects with a TunnelError when there is no such destination; the client has then been told.
+ * The server's side of a SOCKS5 handshake (RFC 1928), up to the client's request. Bounded in time, and in bytes by the
+ * messages. The socket stays paused, and keeps the bytes after the request. Rejects with a TunnelError when the request
+ * has no valid destination, after replying to the client.
  */
 export async function readDestination(socket: Socket, signal: AbortSignal): Promise<Destination> {
   const expired = () => turnedAway(`a client did not finish its SOCKS5 handshake within ${HANDSHAKE_MS / 1000} s`);
@@ -41,14 +41,14 @@ export async function readDestination(socket: Socket, signal: AbortSignal): Prom
 }
 
 function greet(socket: Socket, greeting: Greeting | undefined): void {
-  if (greeting === undefined) throw turnedAway('a client does not speak SOCKS5');
+  if (greeting === undefined) throw turnedAway('a client sent bytes that are not SOCKS5');
   if (greeting.protocol === 'http') {
     farewell(socket, HTTP_REJECTED);
-    throw turnedAway('a client speaks HTTP, not SOCKS5');
+    throw turnedAway('a client sent HTTP instead of SOCKS5');
   }
   if (greeting.protocol === 'socks4') {
     farewell(socket, SOCKS4_REJECTED);
-    throw turnedAway('a client speaks SOCKS4, not SOCKS5');
+    throw turnedAway('a client sent SOCKS4 instead of SOCKS5');
   }
   if (!greeting.methods.includes(NO_AUTHENTICATION)) {
     farewell(socket, NO_ACCEPTABLE_METHOD);
@@ -65,17 +65,20 @@ function judge(socket: Socket, request: Request | undefined): Destination {
   if (request === undefined) return refuse(REPLY.general_failure, 'a client sent a malformed SOCKS5 request');
   const { command, host, port } = request;
   if (command !== CONNECT)
-    return refuse(REPLY.command_not_supported, `a client sent SOCKS5 command ${command}; only CONNECT is served`);
+    return refuse(REPLY.command_not_supported, `a client sent SOCKS5 command ${command}; only CONNECT is supported`);
   if (host === undefined)
     return refuse(REPLY.address_type_not_supported, 'a client sent an unknown SOCKS5 address type');
   const destination = destinationOf(host, port);
   return (
     destination ??
-    refuse(REPLY.general_failure, `a client asked for ${JSON.stringify(printable(host, 64))}, which is no host name`)
+    refuse(
+      REPLY.general_failure,
+      `a client requested ${JSON.stringify(printable(host, 64))}, which is not a valid host name`,
+    )
   );
 }
 
-/** The client caused this: the tunnel is well. */
+/** The error of a rejected client: the tunnel itself works. */
 function turnedAway(message: string): TurnedAway {
   return new TurnedAway('connection_reset', message, { hint: HINT });
 }

@@ -1,18 +1,18 @@
 import { formatIp } from '../../../base/net/ip.ts';
 
 /**
- * What the bytes so far are: a whole message of `length` bytes, the beginning of one, or nothing that can become one.
+ * The bytes so far: a complete message of `length` bytes, the start of a message, or malformed.
  */
 export type Parsed<Message> =
   | { readonly kind: 'message'; readonly message: Message; readonly length: number }
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'malformed' };
 
-/** What a client says first. */
+/** The first message of a client. */
 export type Greeting =
   /** RFC 1928 section 3; `methods` are those that it can authenticate by. */
   | { readonly protocol: 'socks5'; readonly methods: readonly number[] }
-  /** Another protocol, told by its first byte. */
+  /** Another protocol, recognised by its first byte. */
   | { readonly protocol: 'socks4' }
   | { readonly protocol: 'http' };
 
@@ -20,7 +20,7 @@ export type Greeting =
 export interface Request {
   /** 1 CONNECT, 2 BIND, 3 UDP ASSOCIATE. */
   readonly command: number;
-  /** An address as text, or what came as a name, unchecked; undefined for an unknown address type. */
+  /** An address as text, or an unchecked name; undefined for an unknown address type. */
   readonly host: string | undefined;
   readonly port: number;
 }

@@ -15,7 +15,7 @@ export const REPLY = {
 } as const;
 export type Reply = (typeof REPLY)[keyof typeof REPLY];
 
-/** The answer to a request. The bound address is not known here and all zero, as ssh(1) does it. */
+/** The answer to a request. The bound address is unknown here and all zero, as in ssh(1). */
 export function replyBytes(reply: Reply): Buffer {
   return Buffer.from([VERSION_5, reply, 0, 1, 0, 0, 0, 0, 0, 0]);
 }
@@ -47,7 +47,7 @@ export function replyFor(error: TunnelError): Reply {
   }
 }
 
-/** As `AbortSignal.timeout()` names its reason. */
+/** By the name of the error that `AbortSignal.timeout()` uses. */
 function isTimeout(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'TimeoutError';
 }
@@ -56,8 +56,8 @@ function isTimeout(cause: unknown): boolean {
 const LINGER_MS = 1_000;
 
 /**
- * Sends the last words, and closes once the client has closed. Closing at once could lose the words: while bytes of the
- * client are unread, the kernel resets the connection and drops what the client has not read yet.
+ * Sends the last bytes, and closes after the client has closed. Closing at once could lose them: while bytes from the
+ * client are unread, the kernel resets the connection and drops unread bytes on the client's side.
  */
 export function farewell(socket: Socket, words: Buffer): void {
   if (socket.destroyed) return;

@@ -3,8 +3,8 @@ import { TurnedAway } from '../../../base/errors.ts';
 import type { Parsed } from './message.ts';
 
 /**
- * Reads messages from a paused socket, chunk by chunk, and gives back the bytes after the last one. A reader that fails
- * does not give its bytes back: the connection ends then.
+ * Reads messages from a paused socket, chunk by chunk, and returns the bytes after the last one to the socket. A failed
+ * reader returns no bytes: the connection ends then.
  */
 export class SocketReader {
   readonly #socket: Socket;
@@ -29,7 +29,7 @@ export class SocketReader {
     }
   }
 
-  /** A client may send on without waiting for its answer: those bytes are the target's. */
+  /** Returns unused bytes to the socket: a client may send bytes for the target before its answer. */
   release(): void {
     this.#socket.pause();
     if (this.#bytes.length > 0) this.#socket.unshift(this.#bytes);
@@ -51,7 +51,7 @@ export class SocketReader {
       };
       const onEnd = () =>
         settle(() =>
-          reject(new TurnedAway('connection_reset', 'a client ended before its SOCKS5 request was complete')),
+          reject(new TurnedAway('connection_reset', 'a client closed before the end of its SOCKS5 request')),
         );
       const onAbort = () => settle(() => reject(signal.reason));
       socket.on('readable', look).once('end', onEnd);

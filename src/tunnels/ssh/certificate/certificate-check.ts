@@ -1,11 +1,11 @@
 import type { TunnelError } from '../../../base/errors.ts';
 import type { Certificate } from './certificate.ts';
 
-/** Undefined: the check has no objection. `nowS` is the wall clock, in seconds since the epoch. */
+/** Returns undefined without an objection. `nowS` is the wall clock, in seconds since the epoch. */
 export type Check<Expected> = (certificate: Certificate, expected: Expected, nowS: bigint) => TunnelError | undefined;
 
 /**
- * The objection of the first check that has one: it is the one that the operator sees, so the order counts. Pure.
+ * The objection of the first check that has one. The operator sees only this objection, so the order matters. Pure.
  *
  * @param nowMs wall clock, in milliseconds since the epoch
  */

@@ -5,8 +5,8 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const KEY_TYPE = /^(sk-)?(ssh|ecdsa)-[a-z0-9-]+(@openssh\.com)?$/;
 
 /**
- * The blob of the one certificate in a text: blank lines and comments around it, CRLF and words after it are fine. Throws
- * `cert_invalid` with what the text is instead; none of it is repeated, as it may be a secret.
+ * The blob of the one certificate in a text. Allows blank lines, comments, CRLF, and words after the certificate. Throws
+ * `cert_invalid` with the kind of text found. The error never repeats the text, which may be secret.
  */
 export function certificateLine(text: string): Buffer {
   const lines = text
@@ -20,10 +20,11 @@ export function certificateLine(text: string): Buffer {
   if (more.length > 0) throw instead(certificates > 1 ? `${certificates} certificates` : describe(line, type, more));
   if (plainTypeOf(type) === undefined) throw instead(describe(line, type, more));
   const blob = Buffer.from(base64, 'base64');
-  // Buffer skips what is not base64; and one blob has one spelling, as OpenSSH sees it.
+  // Buffer skips characters outside base64, and OpenSSH accepts only one spelling of a blob.
   if (!BASE64.test(base64) || blob.toString('base64') !== base64)
     throw instead('a certificate whose base64 is damaged');
-  if (blob.toString('latin1', 4, 4 + type.length) !== type) throw instead(`another certificate than its line says`);
+  if (blob.toString('latin1', 4, 4 + type.length) !== type)
+    throw instead('a certificate of another type than its line says');
   return blob;
 }
 
@@ -33,13 +34,13 @@ function describe(line: string, type: string, more: readonly string[]): string {
   if (/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(line)) return 'a private key';
   if (/^-----BEGIN CERTIFICATE-----/.test(line)) return 'an X.509 certificate';
   if (more.length > 0) return `${more.length + 1} lines`;
-  if (/^[a-z0-9-]+-cert-v0\d@openssh\.com$/.test(type)) return `a certificate of a type that is not supported`;
+  if (/^[a-z0-9-]+-cert-v0\d@openssh\.com$/.test(type)) return 'a certificate of an unsupported type';
   if (KEY_TYPE.test(type)) return 'a plain public key without a certificate';
   return 'something else';
 }
 
 function instead(what: string): TunnelError {
   return new TunnelError('cert_invalid', `expected one OpenSSH certificate, got ${what}`, {
-    hint: 'One line is wanted, as in a -cert.pub file of ssh-keygen: `TYPE-cert-v01@openssh.com BASE64 COMMENT`.',
+    hint: 'Print one line, as in a -cert.pub file of ssh-keygen: `TYPE-cert-v01@openssh.com BASE64 COMMENT`.',
   });
 }

@@ -3,11 +3,11 @@ import { parsePublicKey } from '../public-key.ts';
 import { WireError, WireReader } from '../wire.ts';
 import type { Certificate } from './certificate.ts';
 
-/** How a signature algorithm works (RFC 8709, RFC 5656 section 3.1.2, RFC 8332). SHA-1 and DSA are not here. */
+/** A signature algorithm (RFC 8709, RFC 5656 section 3.1.2, RFC 8332). SHA-1 and DSA are not supported. */
 interface Algorithm {
-  /** Of the key that signs. */
+  /** Type of the key that signs. */
   readonly keyType: string;
-  /** Null where the algorithm has its own. */
+  /** Null when the algorithm has its own hash. */
   readonly hash: string | null;
   /** ECDSA: length of each of the two numbers, in bytes. */
   readonly numberBytes?: number;
@@ -22,10 +22,10 @@ const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map([
   ['rsa-sha2-512', { keyType: 'ssh-rsa', hash: 'sha512' }],
 ]);
 
-/** Whether the CA key that a certificate names has signed it; `unsupported`: by a kind of key or hash that is refused. */
+/** Whether the CA key in a certificate signed the certificate; `unsupported`: the key type or hash is not allowed. */
 export type SignatureVerdict = 'valid' | 'invalid' | 'unsupported';
 
-/** Checks the signature against the key inside the certificate; whether that key is to be trusted is another question. */
+/** Checks the signature with the CA key inside the certificate. Does not check whether that CA is trusted. */
 export function verifySignature({ caKeyBlob, signed, signature }: Certificate): SignatureVerdict {
   const algorithm = ALGORITHMS.get(signature.algorithm);
   if (algorithm === undefined) return 'unsupported';
@@ -45,7 +45,7 @@ export function verifySignature({ caKeyBlob, signed, signature }: Certificate): 
   }
 }
 
-/** The mpints r and s of RFC 5656 section 3.1.2 as IEEE P1363 has them: side by side, each of the same length. */
+/** The mpints r and s of RFC 5656 section 3.1.2 in the form of IEEE P1363: side by side, with equal length. */
 function fixedLength(signature: Buffer, numberBytes: number): Buffer {
   const reader = new WireReader(signature);
   const numbers = [reader.positiveInteger(), reader.positiveInteger()];

@@ -1,6 +1,6 @@
 const SUFFIX = '-cert-v01@openssh.com';
 
-/** Key types whose certificates are supported; FIDO keys need a touch, which no daemon can give. */
+/** Key types whose certificates are supported. FIDO keys need a touch, which a daemon cannot give. */
 const CERTIFIABLE: ReadonlySet<string> = new Set([
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -9,19 +9,19 @@ const CERTIFIABLE: ReadonlySet<string> = new Set([
   'ssh-rsa',
 ]);
 
-/** The key type under a certificate type, e.g. `ssh-rsa`; undefined when it is not one of the supported. */
+/** The key type of a certificate type, e.g. `ssh-rsa`; undefined when the type is not supported. */
 export function plainTypeOf(certificateType: string): string | undefined {
   if (!certificateType.endsWith(SUFFIX)) return undefined;
   const plain = certificateType.slice(0, -SUFFIX.length);
   return CERTIFIABLE.has(plain) ? plain : undefined;
 }
 
-/** E.g. `rsa-sha2-512-cert-v01@openssh.com`: how a signature algorithm is called in requests that carry a certificate. */
+/** Name of a signature algorithm in requests with a certificate, e.g. `rsa-sha2-512-cert-v01@openssh.com`. */
 export function certificateAlgorithm(signatureAlgorithm: string): string {
   return `${signatureAlgorithm}${SUFFIX}`;
 }
 
-/** Whether a public blob says of itself that it is a certificate, supported or not. */
+/** Whether a public blob has a certificate type, supported or not. */
 export function isCertificateBlob(blob: Buffer): boolean {
   return blob.length >= 4 && blob.toString('latin1', 4, 4 + blob.readUInt32BE(0)).endsWith(SUFFIX);
 }

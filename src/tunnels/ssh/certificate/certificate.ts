@@ -5,14 +5,14 @@ import { WireError, WireReader, wireString } from '../wire.ts';
 import { certificateLine } from './certificate-line.ts';
 import { plainTypeOf } from './certificate-type.ts';
 
-/** An OpenSSH certificate (OpenSSH PROTOCOL.certkeys). Read, not verified: nothing in it is to be believed before that. */
+/** An OpenSSH certificate (OpenSSH PROTOCOL.certkeys), parsed but not verified. Do not trust a field before the checks. */
 export interface Certificate {
-  /** `type base64`, without a comment: what a `-cert.pub` file needs. */
+  /** `type base64`, without a comment, for a `-cert.pub` file. */
   readonly line: string;
   readonly blob: Buffer;
   /** E.g. `ssh-ed25519-cert-v01@openssh.com`. */
   readonly type: string;
-  /** Of the key that is certified, e.g. `ssh-ed25519`. */
+  /** Type of the certified key, e.g. `ssh-ed25519`. */
   readonly plainType: string;
   /** The certified public key as a blob of its own (RFC 4253 section 6.6). */
   readonly keyBlob: Buffer;
@@ -25,12 +25,12 @@ export interface Certificate {
   readonly validAfter: bigint;
   /** First second after the validity; {@link FOREVER} means no end. */
   readonly validBefore: bigint;
-  /** By name; the data as it stands in the certificate, empty for a flag. */
+  /** By name; the raw data of each option, empty for a flag. */
   readonly criticalOptions: ReadonlyMap<string, Buffer>;
   readonly extensions: ReadonlyMap<string, Buffer>;
   readonly caKeyBlob: Buffer;
   readonly caFingerprint: string;
-  /** The bytes that the CA has signed. */
+  /** The bytes that the CA signed. */
   readonly signed: Buffer;
   readonly signature: CertificateSignature;
 }
@@ -44,9 +44,9 @@ export interface CertificateSignature {
 /** `validBefore` of a certificate without an end. */
 export const FOREVER = 0xffff_ffff_ffff_ffffn;
 
-/** As OpenSSH has it (SSHKEY_CERT_MAX_PRINCIPALS). */
+/** Limit of OpenSSH (SSHKEY_CERT_MAX_PRINCIPALS). */
 const MAX_PRINCIPALS = 256;
-/** What a Date can hold (ECMA-262, Time Values), in seconds. */
+/** Largest time of a Date (ECMA-262, Time Values), in seconds. */
 const LAST_SECOND = 8_640_000_000_000n;
 
 type OptionKind = 'flag' | 'text';
@@ -68,25 +68,25 @@ const EXTENSIONS: ReadonlyMap<string, OptionKind> = new Map([
 const USER = 1;
 const HOST = 2;
 
-/** A time of a certificate as a Date; undefined for {@link FOREVER} and what else lies beyond the calendar. */
+/** A time of a certificate as a Date; undefined for {@link FOREVER} and other times beyond the range of a Date. */
 export function certificateTime(seconds: bigint): Date | undefined {
   return seconds > LAST_SECOND ? undefined : new Date(Number(seconds) * 1000);
 }
 
-/** A time of a certificate in words. */
+/** A time of a certificate as text. */
 export function timeText(seconds: bigint): string {
   return certificateTime(seconds)?.toISOString() ?? 'the end of time';
 }
 
-/** From where a server takes the certificate, as the CA wrote it (PROTOCOL.certkeys); undefined: from anywhere. */
+/** Addresses from which a server accepts the certificate (PROTOCOL.certkeys); undefined: all addresses. */
 export function sourceAddresses({ criticalOptions }: Pick<Certificate, 'criticalOptions'>): string | undefined {
   const data = criticalOptions.get('source-address');
   return data && printable(new WireReader(data).text(), 200);
 }
 
 /**
- * What the CA has restricted the certificate to, for people. A forced command is no hindrance to tunnels, but to a shell
- * with the same certificate; what it is stays untold, since nobody says that it holds no secret.
+ * The restrictions of a certificate, for people. A forced command does not affect tunnels, only a shell with the same
+ * certificate. The command itself is not shown, because it may contain a secret.
  */
 export function restrictions(certificate: Pick<Certificate, 'criticalOptions'>): string[] {
   const sources = sourceAddresses(certificate);
@@ -96,12 +96,12 @@ export function restrictions(certificate: Pick<Certificate, 'criticalOptions'>):
   ];
 }
 
-/** Exactly one certificate, as a cert_command prints it. Throws `cert_invalid`, which says what the text is instead. */
+/** Parses exactly one certificate, as cert_command prints it. Throws `cert_invalid` with the kind of text found. */
 export function parseCertificate(text: string): Certificate {
   return parseCertificateBlob(certificateLine(text));
 }
 
-/** Throws `cert_invalid` for anything that is not, to the last byte, one certificate of a supported type. */
+/** Parses exactly one certificate of a supported type. Throws `cert_invalid`, also for extra bytes. */
 export function parseCertificateBlob(blob: Buffer): Certificate {
   try {
     return read(blob);
@@ -115,8 +115,8 @@ function read(blob: Buffer): Certificate {
   const reader = new WireReader(blob);
   const type = reader.text();
   const plainType = plainTypeOf(type);
-  if (plainType === undefined) throw new WireError('its type is not supported');
-  reader.string(); // A nonce: it keeps what is signed unpredictable, and says nothing.
+  if (plainType === undefined) throw new WireError('the type is not supported');
+  reader.string(); // The nonce: it only makes the signed bytes unpredictable.
   const keyStart = reader.position;
   readPublicKey(plainType, reader);
   const keyBlob = Buffer.concat([wireString(plainType), blob.subarray(keyStart, reader.position)]);
@@ -159,24 +159,24 @@ function readRole(reader: WireReader): Certificate['role'] {
   const role = reader.uint32();
   if (role === USER) return 'user';
   if (role === HOST) return 'host';
-  throw new WireError('it is neither for a user nor for a host');
+  throw new WireError('the role is neither user nor host');
 }
 
 function readPrincipals(bytes: Buffer): string[] {
   const reader = new WireReader(bytes);
   const principals: string[] = [];
   while (reader.left > 0) principals.push(reader.text());
-  if (principals.length > MAX_PRINCIPALS) throw new WireError(`it has more than ${MAX_PRINCIPALS} principals`);
+  if (principals.length > MAX_PRINCIPALS) throw new WireError(`there are more than ${MAX_PRINCIPALS} principals`);
   return principals;
 }
 
-/** PROTOCOL.certkeys wants them sorted; neither sshd nor ssh checks that, so that CAs exist which do not. */
+/** PROTOCOL.certkeys requires sorted options. sshd and ssh do not check the order, and some CAs do not sort. */
 function readOptions(bytes: Buffer, known: ReadonlyMap<string, OptionKind>): Map<string, Buffer> {
   const reader = new WireReader(bytes);
   const options = new Map<string, Buffer>();
   while (reader.left > 0) {
     const name = reader.text();
-    if (options.has(name)) throw new WireError('an option stands in it twice');
+    if (options.has(name)) throw new WireError('an option occurs twice');
     const data = reader.string();
     checkOption(data, known.get(name));
     options.set(name, data);
@@ -184,7 +184,7 @@ function readOptions(bytes: Buffer, known: ReadonlyMap<string, OptionKind>): Map
   return options;
 }
 
-/** What the option is for is decided elsewhere; data of another kind than its name says makes OpenSSH refuse it. */
+/** Checks the kind of the data only, as OpenSSH does. Other code decides what the option means. */
 function checkOption(data: Buffer, kind: OptionKind | undefined): void {
   if (kind === undefined) return;
   const reader = new WireReader(data);

@@ -5,26 +5,26 @@ import { fingerprint } from '../public-key.ts';
 import { checkHostCertificate, type HostAuthorities } from './host-certificate.ts';
 import { HOST_KEY_ALGORITHMS, type HostKeyPolicy } from './host-key-policy.ts';
 
-/** Fetches what the host presents for one of the algorithms; undefined when it has none of them. */
+/** Fetches the host key or certificate for one of the algorithms; undefined when the host has none of them. */
 export type FetchHostKey = (algorithms: readonly string[]) => Promise<Buffer | undefined>;
 
-/** The certificates that we ask for, in our order of preference: ssh2 knows none. */
+/** The certificate algorithms to request, in order of preference; ssh2 supports none. */
 const ALGORITHMS = [...HOST_KEY_ALGORITHMS.values()].flat().map(certificateAlgorithm);
 
 /**
- * Knows hosts by their certificates. ssh2 cannot ask for one, so it is fetched over a connection of its own, checked, and
- * its plain key is pinned for the session, whose key exchange proves that the host has it: sshd uses one key for both.
- * A certificate that was fetched is used again while it is good, so that a fleet of links costs a host one connection
- * and not one for each session (sshd_config, PerSourcePenalties).
+ * Verifies hosts by their certificates. ssh2 cannot request a host certificate, so a separate connection fetches it. After
+ * the checks, the plain key is pinned for the session; the key exchange proves that the host has the key, because sshd
+ * uses one key for both. A valid certificate is used again, so many links cost a host only one extra connection
+ * (sshd_config, PerSourcePenalties).
  */
 export class CertifiedHosts {
   readonly #certificates = new Map<string, Certificate>();
 
   /**
-   * The policy for one session. Rejects with `host_cert_invalid` or `host_key_changed` when the host presents no
-   * certificate that is good for it, or as `fetch` does.
+   * The policy for one session. Rejects with `host_cert_invalid` or `host_key_changed` when the host presents no valid
+   * certificate for its name, or as `fetch` does.
    *
-   * @param key which host it is, across calls
+   * @param key identifies the host across calls
    * @param now wall clock, in milliseconds since the epoch
    */
   async policy(key: string, trusted: HostAuthorities, fetch: FetchHostKey, now: () => number): Promise<HostKeyPolicy> {
@@ -60,35 +60,35 @@ function read(blob: Buffer | undefined, host: string): Certificate {
   if (blob === undefined)
     throw new TunnelError(
       'host_cert_invalid',
-      `${host} is known only by a certificate authority, but presents no host certificate`,
+      `${host} presented no host certificate, but known_hosts has only a CA for this host`,
       {
-        hint: "Have the host's key certified and named in HostCertificate (sshd_config), or add its plain key to known_hosts.",
+        hint: 'Sign the host key and set HostCertificate in sshd_config, or add the plain key to known_hosts.',
       },
     );
   try {
     return parseCertificateBlob(blob);
   } catch (error) {
-    throw new TunnelError('host_cert_invalid', `${host} presented a host certificate that cannot be read`, {
+    throw new TunnelError('host_cert_invalid', `${host} presented a damaged or unsupported host certificate`, {
       cause: error,
-      hint: 'Compare with `ssh-keygen -Lf` on the host.',
+      hint: 'Check the certificate on the host with `ssh-keygen -Lf`.',
     });
   }
 }
 
-/** Two connections within seconds, two keys: not by chance. */
+/** Two keys on two connections within seconds are no accident. */
 function another(host: string, presented: string, { keyFingerprint }: Certificate): TunnelError {
   return new TunnelError(
     'host_key_changed',
     `${host} presented ${presented}, but its host certificate is for ${keyFingerprint}`,
-    { hint: "Compare HostKey and HostCertificate in the host's sshd_config: else this is what an attack looks like." },
+    { hint: "Compare HostKey and HostCertificate in the host's sshd_config. If both match, suspect an attack." },
   );
 }
 
-/** The host may have got another key and another certificate since: the next attempt asks for it. */
+/** The host may have a new key and a new certificate: the next attempt fetches the certificate. */
 function anotherSince(host: string, presented: string, { keyFingerprint }: Certificate): TunnelError {
   return new TunnelError(
     'kex_failed',
     `${host} presented ${presented}, but its last host certificate was for ${keyFingerprint}`,
-    { hint: 'The next attempt fetches its certificate again.' },
+    { hint: 'The next attempt fetches the certificate again.' },
   );
 }

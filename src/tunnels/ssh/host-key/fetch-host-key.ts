@@ -10,19 +10,18 @@ import { WireError } from '../wire.ts';
 const IDENTIFICATION = 'SSH-2.0-fleet_mesh\r\n';
 
 export interface FetchOptions {
-  /** As shown in errors. */
+  /** Name of the host in errors. */
   readonly peer: string;
-  /** Bound of the whole, in milliseconds. */
+  /** Bound of the whole fetch, in milliseconds. */
   readonly timeoutMs: number;
-  /** Is told of each step as it begins. */
+  /** Called at the start of each step. */
   readonly onStep?: (step: HandshakeStep) => void;
 }
 
 /**
- * The host key, or host certificate, that a server presents for one of the algorithms; nobody has proved to have its
- * private half. The connection goes no further than the server's half of the key exchange, and is gone afterwards.
- * Undefined when the server has none of the algorithms. Rejects with a TunnelError that names the step, or with the
- * signal's reason.
+ * The host key or host certificate that a server presents for one of the algorithms. The server has not proved that it
+ * has the private key: the connection ends after the server's half of the key exchange. Undefined when the server has
+ * none of the algorithms. Rejects with a TunnelError that names the step, or with the signal's reason.
  */
 export async function fetchHostKey(
   transport: Transport,
@@ -41,7 +40,7 @@ export async function fetchHostKey(
       timedOut,
       stepTimeoutMs: timeoutMs,
       hostKey: undefined,
-      // As ssh2 labels what is wrong with the exchange itself.
+      // ssh2's label for errors of the exchange itself.
       error: error instanceof WireError ? Object.assign(error, { level: 'handshake' }) : undefined,
       greeting: reader.greeting,
       username: '',
@@ -52,7 +51,7 @@ export async function fetchHostKey(
     timedOut = true;
     return new Error('no answer in time');
   };
-  // It may fail again on its way out.
+  // The transport may fail again while it is destroyed.
   transport.on('error', () => {});
   onStep(step);
   try {
@@ -66,7 +65,8 @@ export async function fetchHostKey(
       const server = parseKexInit(await next(reader, MESSAGE.kexInit, peer));
       if (!algorithms.some((each) => server.hostKeys.includes(each))) return undefined;
       const init = exchangeInit(server);
-      if (init === undefined) throw new TunnelError('kex_failed', `${peer} shares no key exchange with us`);
+      if (init === undefined)
+        throw new TunnelError('kex_failed', `${peer} has no key exchange algorithm in common with this node`);
       transport.write(plainPacket(init));
       return parseExchangeReply(await next(reader, MESSAGE.exchangeReply, peer));
     });
@@ -78,7 +78,7 @@ export async function fetchHostKey(
   }
 }
 
-/** Skips what may come at any time: SSH_MSG_IGNORE, SSH_MSG_DEBUG (RFC 4253 section 11). */
+/** Skips messages that may come at any time: SSH_MSG_IGNORE, SSH_MSG_DEBUG (RFC 4253 section 11). */
 async function next(reader: PlainReader, wanted: number, peer: string): Promise<Buffer> {
   for (;;) {
     const payload = await reader.packet();

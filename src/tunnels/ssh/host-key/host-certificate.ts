@@ -7,19 +7,19 @@ import { fingerprint } from '../public-key.ts';
 import { matchPattern } from './host-pattern.ts';
 import type { KnownHost } from './known-hosts.ts';
 
-/** What known_hosts says of the certificates of one host. */
+/** The lines of known_hosts about the certificates of one host. */
 export interface HostAuthorities {
-  /** As configured: a name or an address, without the port. */
+  /** The configured name or address, without the port. */
   readonly host: string;
-  /** The `@cert-authority` lines that speak of it; at least one. */
+  /** The `@cert-authority` lines that match the host; at least one. */
   readonly authorities: readonly KnownHost[];
-  /** The `@revoked` lines that do. */
+  /** The `@revoked` lines that match the host. */
   readonly revoked: readonly KnownHost[];
 }
 
 /**
- * Whether a host certificate vouches for the host as ssh(1) sees it, and more: one without a principal vouches for nobody.
- * Undefined when it does. Pure; whether the server has the certified key is for its key exchange to prove.
+ * Checks a host certificate as ssh(1) does, and more strictly: a certificate without a principal is invalid for every
+ * host. Undefined when the certificate is valid. Pure. The key exchange proves that the server has the certified key.
  *
  * @param nowMs wall clock, in milliseconds since the epoch
  */
@@ -35,11 +35,11 @@ const checkRole: Check<HostAuthorities> = ({ role }, { host }) =>
   role === 'host'
     ? undefined
     : invalid(
-        `${host} presented a user certificate as that of a host`,
+        `${host} presented a user certificate instead of a host certificate`,
         'Sign the host key with `ssh-keygen -s CA -h`.',
       );
 
-/** Before anything else is believed: a CA that was lost must not vouch for anybody, nor a key that was. */
+/** Before all other checks: a revoked CA or a revoked key proves nothing. */
 const checkRevoked: Check<HostAuthorities> = (
   { caKeyBlob, keyBlob, keyFingerprint, caFingerprint },
   { host, revoked },
@@ -50,7 +50,7 @@ const checkRevoked: Check<HostAuthorities> = (
     return new TunnelError(
       'host_key_changed',
       `the host certificate of ${host} is signed by ${caFingerprint}, which is revoked (${ca.place})`,
-      { hint: `${ca.place} marks this CA @revoked: the host needs a certificate by another one.` },
+      { hint: `${ca.place} marks this CA @revoked. The host needs a certificate by another CA.` },
     );
   if (key) return revokedKey(host, keyFingerprint, key);
   return undefined;
@@ -60,8 +60,8 @@ const checkAuthority: Check<HostAuthorities> = ({ caKeyBlob, caFingerprint }, { 
   if (authorities.some(({ blob }) => blob.equals(caKeyBlob))) return undefined;
   const known = authorities.map(({ blob, place }) => `${fingerprint(blob)} (${place})`).join(', ');
   return invalid(
-    `the host certificate of ${host} is signed by ${caFingerprint}, but known is ${known}`,
-    'Have the host certified by the known CA; add another to known_hosts only once its fingerprint is confirmed.',
+    `the host certificate of ${host} is signed by ${caFingerprint}, but known_hosts has ${known}`,
+    'Sign the host key with the known CA. Add another CA to known_hosts only after you confirm its fingerprint.',
   );
 };
 
@@ -71,12 +71,12 @@ const checkSignature: Check<HostAuthorities> = (certificate, { host }) => {
       return undefined;
     case 'invalid':
       return invalid(
-        `the signature of the host certificate of ${host} does not verify`,
-        'It is damaged or forged: compare with `ssh-keygen -Lf` on the host.',
+        `the signature of the host certificate of ${host} is invalid`,
+        'The certificate is damaged or forged. Check it on the host with `ssh-keygen -Lf`.',
       );
     case 'unsupported':
       return invalid(
-        `the host certificate of ${host} is signed with ${printable(certificate.signature.algorithm, 60)}, which is not accepted`,
+        `the host certificate of ${host} is signed with ${printable(certificate.signature.algorithm, 60)}, which is not supported`,
         'The CA must sign with ed25519, ECDSA, rsa-sha2-256 or rsa-sha2-512.',
       );
   }
@@ -87,24 +87,24 @@ const checkTime: Check<HostAuthorities> = ({ validAfter, validBefore }, { host }
   if (nowS < validAfter)
     return invalid(
       `the host certificate of ${host} is not valid before ${timeText(validAfter)}`,
-      `${clock}: if it is wrong, fix it (timedatectl).`,
+      `${clock}. If that is wrong, fix it (timedatectl).`,
     );
   if (nowS >= validBefore)
     return invalid(
       `the host certificate of ${host} expired at ${timeText(validBefore)}`,
-      `Renew it on the host and reload its sshd. ${clock}.`,
+      `Renew the certificate on the host and reload sshd. ${clock}.`,
     );
   return undefined;
 };
 
 const checkPrincipal: Check<HostAuthorities> = ({ principals }, { host }) => {
   const name = host.toLowerCase();
-  // As ssh(1): the CA may give patterns.
+  // As in ssh(1), a principal may be a pattern.
   if (principals.some((pattern) => matchPattern(pattern.toLowerCase(), name))) return undefined;
   const carried = principals.map((each) => printable(each, 60)).join(', ');
   return invalid(
-    `the host certificate of ${host} carries ${principals.length === 0 ? 'no name' : `[${carried}]`}, not ${host}`,
-    'The address in the configuration must be a name in the certificate: sign it with `-n NAME`, or configure that name.',
+    `the host certificate of ${host} is for ${principals.length === 0 ? 'no name' : `[${carried}]`}, not for ${host}`,
+    'The configured address must be a name in the certificate. Sign with `-n NAME`, or configure a name of the certificate.',
   );
 };
 
@@ -112,8 +112,8 @@ const checkCritical: Check<HostAuthorities> = ({ criticalOptions }, { host }) =>
   criticalOptions.size === 0
     ? undefined
     : invalid(
-        `the host certificate of ${host} has a critical option, and host certificates have none`,
-        'Have the CA remove the option: ssh rejects such a certificate too.',
+        `the host certificate of ${host} has a critical option, which is not allowed for hosts`,
+        'Remove the option in the CA. ssh rejects such a certificate too.',
       );
 
 const CHECKS: readonly Check<HostAuthorities>[] = [
@@ -126,10 +126,10 @@ const CHECKS: readonly Check<HostAuthorities>[] = [
   checkCritical,
 ];
 
-/** For a plain key, presented or certified. */
+/** The error for a revoked plain key, presented or certified. */
 export function revokedKey(name: string, presented: string, line: KnownHost): TunnelError {
   return new TunnelError('host_key_changed', `${name} presented ${presented}, which is revoked (${line.place})`, {
-    hint: `${line.place} marks this key @revoked: do not trust a host that has it. The host needs a new key.`,
+    hint: `${line.place} marks this key @revoked. Do not trust a host with this key; the host needs a new key.`,
   });
 }
 

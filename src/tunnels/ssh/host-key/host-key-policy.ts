@@ -5,14 +5,14 @@ import { type HostAuthorities, revokedKey } from './host-certificate.ts';
 import { hostsMatch, lookupName } from './host-pattern.ts';
 import { type KnownHost, keyscanHint } from './known-hosts.ts';
 
-/** What known_hosts says of a presented key. `entry` is the line that decided. */
+/** The result of known_hosts for a presented key. `entry` is the line that decided. */
 export type HostKeyVerdict =
   | { readonly kind: 'ok'; readonly entry: KnownHost }
   | { readonly kind: 'changed'; readonly entry: KnownHost }
   | { readonly kind: 'revoked'; readonly entry: KnownHost }
   | { readonly kind: 'unknown' };
 
-/** The signature algorithms to ask for, by known key type, in our order of preference. SHA-1 `ssh-rsa` is never asked for. */
+/** Signature algorithms to request, by known key type, in order of preference. SHA-1 `ssh-rsa` is never requested. */
 export const HOST_KEY_ALGORITHMS: ReadonlyMap<string, readonly ServerHostKeyAlgorithm[]> = new Map([
   ['ssh-ed25519', ['ssh-ed25519']],
   ['ecdsa-sha2-nistp256', ['ecdsa-sha2-nistp256']],
@@ -26,13 +26,13 @@ interface Relevant {
   readonly plainKeys: readonly KnownHost[];
   readonly authorities: readonly KnownHost[];
   readonly revoked: readonly KnownHost[];
-  /** False when only lines without the port speak of it: as ssh(1), such a line can accept a key, not prove a change. */
+  /** False when only lines without the port match. As in ssh(1), such a line can accept a key, but not prove a change. */
   readonly exact: boolean;
 }
 
 /**
- * ssh(1) searches `[host]:port`, and the plain host only when no such line has a key. Revocation is wider than there: a
- * key revoked under either name is refused.
+ * ssh(1) searches `[host]:port`, and the plain host only if no such line has a key. Revocation is stricter here: a key
+ * revoked under either name is rejected.
  */
 function relevant(entries: readonly KnownHost[], host: string, port: number): Relevant {
   const exactly = entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)));
@@ -49,7 +49,7 @@ function relevant(entries: readonly KnownHost[], host: string, port: number): Re
   };
 }
 
-/** Revoked comes first; otherwise any equal key in any line is ok. */
+/** A revoked key is rejected first; otherwise an equal key in any line is ok. */
 export function checkHostKey(entries: readonly KnownHost[], host: string, port: number, blob: Buffer): HostKeyVerdict {
   const { plainKeys, revoked, exact } = relevant(entries, host, port);
   const same = (entry: KnownHost) => entry.blob.equals(blob);
@@ -63,19 +63,19 @@ export function checkHostKey(entries: readonly KnownHost[], host: string, port: 
 }
 
 /**
- * The algorithms of the key types known for the host, and no other: a server that has several keys must present one that
- * we can compare, or the answer would look like a changed key. Empty when none is known.
+ * Only the algorithms of the key types known for the host. A server with several keys then presents a key that can be
+ * compared, not one that looks like a changed key. Empty when no key is known.
  */
 export function hostKeyAlgorithms(entries: readonly KnownHost[], host: string, port: number): ServerHostKeyAlgorithm[] {
   const types = new Set(relevant(entries, host, port).plainKeys.map((entry) => entry.type));
   return [...HOST_KEY_ALGORITHMS].flatMap(([type, algorithms]) => (types.has(type) ? algorithms : []));
 }
 
-/** What a session needs to know a host by its key; fixed for the life of the session, so that it holds at every rekey. */
+/** Verifies the host key of one session. Fixed for the life of the session, so every rekey uses the same policy. */
 export interface HostKeyPolicy {
-  /** For `algorithms.serverHostKey` of ssh2; never empty (ssh2 would take that for its defaults). */
+  /** For `algorithms.serverHostKey` of ssh2; never empty, because ssh2 would then use its defaults. */
   readonly algorithms: readonly ServerHostKeyAlgorithm[];
-  /** Undefined: the key is the host's. Synchronous and without side effects, as ssh2 needs it at every rekey. */
+  /** Undefined: the key belongs to the host. Synchronous and without side effects, because ssh2 calls it at every rekey. */
   verify(blob: Buffer): TunnelError | undefined;
 }
 
@@ -86,7 +86,7 @@ function nothingKnown(entries: readonly KnownHost[], host: string, port: number)
   const hint = keyscanHint(host, port, file);
   const [unsupported] = plainKeys;
   if (unsupported !== undefined) {
-    const message = `${name} is known only by a key of type ${unsupported.type}, which is not supported (${unsupported.place})`;
+    const message = `the only known host key of ${name} has the unsupported type ${unsupported.type} (${unsupported.place})`;
     return new TunnelError('host_key_unknown', message, { hint });
   }
   return new TunnelError('host_key_unknown', `no host key is known for ${name} in ${file}`, { hint });
@@ -105,18 +105,20 @@ function refusal(verdict: HostKeyVerdict, name: string, blob: Buffer, hint: stri
         `${name} presented ${presented}, but ${verdict.entry.place} has ${fingerprint(verdict.entry.blob)}`,
         {
           hint:
-            `Ask the host's operator why its key changed: this is what an attack looks like. ` +
-            `Replace ${verdict.entry.place} only once the new fingerprint is confirmed.`,
+            `Ask the operator of the host why the key changed: an attack looks the same. ` +
+            `Replace ${verdict.entry.place} only after you confirm the new fingerprint.`,
         },
       );
     case 'unknown':
-      return new TunnelError('host_key_unknown', `${name} presented ${presented}, which no line knows`, { hint });
+      return new TunnelError('host_key_unknown', `${name} presented ${presented}, which is not in known_hosts`, {
+        hint,
+      });
   }
 }
 
 /**
- * The policy for one host as configured (its name, not the addresses it resolves to, as ssh(1) with CheckHostIP=no).
- * Throws `host_key_unknown`, before anything is dialled, when no usable key is known.
+ * The policy for one host by its configured name, not by its addresses, as ssh(1) with CheckHostIP=no. Throws
+ * `host_key_unknown`, before any connection, when no usable key is known.
  */
 export function hostKeyPolicy(entries: readonly KnownHost[], host: string, port: number): HostKeyPolicy {
   const algorithms = hostKeyAlgorithms(entries, host, port);
@@ -129,14 +131,13 @@ export function hostKeyPolicy(entries: readonly KnownHost[], host: string, port:
   };
 }
 
-/** How a host is known: by keys of its own, or else by who may certify them. */
+/** How a host is verified: by known keys, or else by known CAs. */
 export type HostTrust =
   | { readonly kind: 'keys'; readonly policy: HostKeyPolicy }
   | { readonly kind: 'authorities'; readonly trusted: HostAuthorities };
 
 /**
- * Plain keys come first: they need nobody's word. Throws `host_key_unknown`, before anything is dialled, when neither is
- * known.
+ * Known keys come before known CAs. Throws `host_key_unknown`, before any connection, when neither is known.
  */
 export function hostTrust(entries: readonly KnownHost[], host: string, port: number): HostTrust {
   const { authorities, revoked } = relevant(entries, host, port);

@@ -1,12 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** The name that known_hosts is searched for: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+/** The name to search in known_hosts: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export function lookupName(host: string, port: number): string {
   const name = host.toLowerCase();
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
-/** Wildcards as in ssh_config(5), PATTERNS: `*` and `?` only, brackets mean themselves. */
+/** Wildcards of ssh_config(5), PATTERNS: only `*` and `?`; brackets are literal. */
 export function matchPattern(pattern: string, text: string): boolean {
   let p = 0;
   let t = 0;
@@ -32,7 +32,7 @@ export function matchPattern(pattern: string, text: string): boolean {
 
 const HASHED = /^\|1\|([A-Za-z0-9+/]+={0,2})\|([A-Za-z0-9+/]+={0,2})$/;
 
-/** `|1|salt|hash`: HMAC-SHA1 of exactly one name, as `ssh-keygen -H` writes it. */
+/** `|1|salt|hash`: HMAC-SHA1 of one name, as `ssh-keygen -H` writes. */
 function matchHashed(field: string, name: string): boolean {
   const [, salt, hash] = HASHED.exec(field) ?? [];
   if (salt === undefined || hash === undefined) return false;
@@ -41,14 +41,14 @@ function matchHashed(field: string, name: string): boolean {
   return wanted.length === actual.length && timingSafeEqual(wanted, actual);
 }
 
-/** Whether the hosts field of a known_hosts line speaks of `name` (a {@link lookupName}). */
+/** Whether the hosts field of a known_hosts line matches `name` (a {@link lookupName}). */
 export function hostsMatch(field: string, name: string): boolean {
   if (field.startsWith('|')) return matchHashed(field, name);
   let matched = false;
   for (const item of field.toLowerCase().split(',')) {
     const negated = item.startsWith('!');
     if (!matchPattern(negated ? item.slice(1) : item, name)) continue;
-    // A negation vetoes the whole line, wherever in the list it stands.
+    // A negation excludes the whole line, at any position in the list.
     if (negated) return false;
     matched = true;
   }

@@ -7,7 +7,7 @@ export interface KnownHost {
   readonly marker: 'cert-authority' | 'revoked' | undefined;
   /** The hosts field as written: a comma list of patterns, or one hashed name. */
   readonly hosts: string;
-  /** Key type as in the blob, e.g. `ssh-ed25519`. */
+  /** Key type in the blob, e.g. `ssh-ed25519`. */
   readonly type: string;
   /** The public key blob (RFC 4253 section 6.6). */
   readonly blob: Buffer;
@@ -17,7 +17,7 @@ export interface KnownHost {
 
 export interface KnownHosts {
   readonly entries: readonly KnownHost[];
-  /** Lines that cannot be used, each as `file:line: what is wrong`; ssh(1) skips them too. */
+  /** Unusable lines, each as `file:line: reason`; ssh(1) skips them too. */
   readonly problems: readonly string[];
 }
 
@@ -26,7 +26,7 @@ const MARKERS: Readonly<Record<string, KnownHost['marker']>> = {
   '@revoked': 'revoked',
 };
 
-/** The type that a key blob names itself, or undefined when it is no key blob. */
+/** The type inside a key blob; undefined when the bytes are not a key blob. */
 function blobType(blob: Buffer): string | undefined {
   if (blob.length < 4) return undefined;
   const end = 4 + blob.readUInt32BE(0);
@@ -46,12 +46,12 @@ function parseLine(line: string, place: string): KnownHost | string {
   }
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key)) return `${place}: the key is not base64`;
   const blob = Buffer.from(key, 'base64');
-  // ssh(1) reads the key by its type word; a blob of another type is a damaged or a forged line.
-  if (blobType(blob) !== type) return `${place}: the key is not of the type that the line says`;
+  // ssh(1) reads the key by its type word; a blob of another type means a damaged or forged line.
+  if (blobType(blob) !== type) return `${place}: the key is not of the type in the line`;
   return { marker: marked ? MARKERS[first] : undefined, hosts, type, blob, place };
 }
 
-/** Never throws: what cannot be read is listed. `file` names the text in places. */
+/** Never throws: lists unreadable lines. `file` is the file name in places. */
 export function parseKnownHosts(text: string, file: string): KnownHosts {
   const entries: KnownHost[] = [];
   const problems: string[] = [];
@@ -66,20 +66,20 @@ export function parseKnownHosts(text: string, file: string): KnownHosts {
 }
 
 /**
- * How to make a host's key known without trusting the network: ssh-keyscan(1) alone proves nothing, so the fingerprint
- * is to be compared at the host itself.
+ * How to add a host key without trusting the network: ssh-keyscan(1) alone proves nothing, so the operator compares the
+ * fingerprint at the host.
  */
 export function keyscanHint(host: string, port: number, file: string): string {
   const target = port === 22 ? host : `-p ${port} ${host}`;
   return (
-    `Run \`ssh-keyscan ${target} > scanned\`, compare \`ssh-keygen -lf scanned\` with what the host's operator reads on ` +
-    `its console (\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\`), and only then append it to ${file}.`
+    `Run \`ssh-keyscan ${target} > scanned\` and \`ssh-keygen -lf scanned\`. Compare with ` +
+    `\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the host's console. If equal, append scanned to ${file}.`
   );
 }
 
-/** Rejects as the system does, or with `ENOTREG`. */
+/** Rejects with the system's error, or with `ENOTREG`. */
 async function readRegularFile(path: string): Promise<string> {
-  // O_NONBLOCK: opening a FIFO waits for a writer, and each wait takes one of the few threads that all file access shares.
+  // O_NONBLOCK: opening a FIFO waits for a writer, and each wait blocks one of the few threads for file access.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = await file.stat();
@@ -99,7 +99,7 @@ function reasonOf(error: unknown): string {
   return `cannot be read (${String(code)})`;
 }
 
-/** Reads a known_hosts file; `host_key_unknown` when it yields no entry at all. The file is never written. */
+/** Reads a known_hosts file; rejects with `host_key_unknown` when no entry is usable. Never writes the file. */
 export async function loadKnownHosts(path: string, host: string, port: number): Promise<KnownHosts> {
   const refuse = (reason: string, cause?: unknown) =>
     new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, {

@@ -55,7 +55,7 @@ async function answer(at = path): Promise<string> {
   return text;
 }
 
-/** A socket of another program, which libuv would remove with its server, and which a crash leaves behind. */
+/** A socket of another program. libuv would remove the file with its server; a crash leaves the file behind. */
 async function other(at: string): Promise<Server> {
   const server = createServer((socket) =>
     socket
@@ -68,7 +68,7 @@ async function other(at: string): Promise<Server> {
   return server;
 }
 
-/** Leaves a socket file that is bound to nothing. */
+/** Leaves a socket file without a listener. */
 async function leaveStale(): Promise<number> {
   const aside = join(directory.path, 'aside');
   const server = await other(aside);
@@ -78,7 +78,7 @@ async function leaveStale(): Promise<number> {
 }
 
 describe('a Unix listener', () => {
-  it.each([0o000, 0o022, 0o777])('is its owner alone to connect to, with umask %o', async (umask) => {
+  it.each([0o000, 0o022, 0o777])('lets only its owner connect, with umask %o', async (umask) => {
     const before = process.umask(umask);
     try {
       await bind();
@@ -90,7 +90,7 @@ describe('a Unix listener', () => {
     expect(names()).toEqual(['a.sock']);
   });
 
-  it('takes its file along, and nothing else', async () => {
+  it('removes its own file at close, and no other file', async () => {
     const listener = await bind();
     await listener.close();
     expect(names()).toEqual([]);
@@ -98,7 +98,7 @@ describe('a Unix listener', () => {
     expect(await answer()).toBe('ours');
   });
 
-  it('takes a path of 107 bytes', async () => {
+  it('binds a path of 107 bytes', async () => {
     const longest = join(directory.path, 'x'.repeat(106 - directory.path.length));
     expect(longest).toHaveLength(107);
     await bind(longest);
@@ -114,7 +114,7 @@ describe('a Unix listener', () => {
     expect(stale).toBeGreaterThan(0);
   });
 
-  it('leaves a live socket alone', async () => {
+  it('does not replace a live socket', async () => {
     const server = await other(path);
     await expect(bind()).rejects.toMatchObject({ code: 'listen_in_use', message: expect.stringContaining(path) });
     expect(await answer()).toBe('theirs');
@@ -122,7 +122,7 @@ describe('a Unix listener', () => {
     server.close();
   });
 
-  it('leaves a file that took its place alone when it goes', async () => {
+  it('keeps a file that has replaced its own at close', async () => {
     const listener = await bind();
     unlinkSync(path);
     const server = await other(path);
@@ -140,7 +140,7 @@ describe('a Unix listener', () => {
     const before = lstatSync(path);
     await expect(bind()).rejects.toMatchObject({
       code: 'listen_in_use',
-      message: `the tunnel cannot listen on unix:${path}: ${kind} is there, which is never replaced`,
+      message: `the tunnel cannot listen on unix:${path}: the path is ${kind}`,
     });
     expect(lstatSync(path).ino).toBe(before.ino);
     if (before.isFile()) expect(readFileSync(path, 'utf8')).toBe('precious');
@@ -156,36 +156,41 @@ describe('a Unix listener', () => {
     expect(lstatSync(real).isSocket()).toBe(true);
   });
 
-  it.skipIf(!has('python3'))('leaves a datagram socket alone, which refuses streams in another way', async () => {
-    const script =
-      'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); input()';
-    const child = spawn(requireProgram('python3'), ['-I', '-c', script, path], { stdio: ['pipe', 'ignore', 'ignore'] });
-    try {
-      await expect.poll(() => names()).toEqual(['a.sock']);
-      await expect(bind()).rejects.toMatchObject({ code: 'listen_in_use' });
-      expect(names()).toEqual(['a.sock']);
-    } finally {
-      child.stdin.end('\n');
-      await once(child, 'close');
-    }
-  });
+  it.skipIf(!has('python3'))(
+    'does not replace a datagram socket, which rejects streams with another error',
+    async () => {
+      const script =
+        'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); input()';
+      const child = spawn(requireProgram('python3'), ['-I', '-c', script, path], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      try {
+        await expect.poll(() => names()).toEqual(['a.sock']);
+        await expect(bind()).rejects.toMatchObject({ code: 'listen_in_use' });
+        expect(names()).toEqual(['a.sock']);
+      } finally {
+        child.stdin.end('\n');
+        await once(child, 'close');
+      }
+    },
+  );
 
   it.skipIf(!has('root'))('never replaces a socket of another user', async () => {
     await leaveStale();
     chownSync(path, 65_534, 65_534);
     await expect(bind()).rejects.toMatchObject({
       code: 'listen_in_use',
-      message: expect.stringContaining('a socket of another user is there'),
+      message: expect.stringContaining('the socket belongs to another user'),
     });
   });
 
-  it('names a directory that is not there', async () => {
+  it('reports a missing directory', async () => {
     await expect(bind(join(directory.path, 'missing', 'a.sock'))).rejects.toMatchObject({
-      message: expect.stringContaining('its directory does not exist'),
+      message: expect.stringContaining('the directory does not exist'),
     });
   });
 
-  it('is won by exactly one of several that bind at the same time, stale socket or not', async () => {
+  it('lets exactly one of several concurrent listeners bind, with or without a stale socket', async () => {
     for (const stale of [false, true]) {
       if (stale) await leaveStale();
       const attempts = await Promise.allSettled(Array.from({ length: 5 }, () => bind()));
@@ -197,7 +202,7 @@ describe('a Unix listener', () => {
     }
   });
 
-  it('leaves nothing behind, also when it fails', async () => {
+  it('leaves nothing behind after a failure', async () => {
     const round = async () => {
       const listener = await bind();
       await expect(bind()).rejects.toThrow();

@@ -43,7 +43,7 @@ class Disk {
   }
 }
 
-const FULL = new TunnelError('state_dir_unusable', 'no space is left');
+const FULL = new TunnelError('state_dir_unusable', 'no space left');
 const never = () => new Promise<void>(() => {});
 let server: LoopbackServer;
 let successor: SuccessorConfig;
@@ -233,12 +233,15 @@ describe(Cutover, () => {
     expect(again.position.reason).toContain('no longer has the successor');
   });
 
-  test('stays with the current successor when the tunnel is retired', async () => {
+  test('keeps its successor on a retired tunnel until a changed successor is checked', async () => {
     await create().start(task(), tell);
+    const { target } = successor;
     successor = { ...successor, target: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
     const again = create();
     await again.restore(successor, true);
-    expect([again.position.phase, again.junction.detour?.target]).toEqual(['committed', successor.target]);
+    expect([again.position.phase, again.junction.detour?.target]).toEqual(['committed', target]);
+    await again.adopt(async () => undefined);
+    expect(again.junction.detour?.target).toEqual(successor.target);
   });
 
   test('leaves clients on the tunnel when the saved state cannot be read, and reports that', async () => {

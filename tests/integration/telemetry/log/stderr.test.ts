@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** A child that logs `lines` lines to `stderr`; waits for its word on stdout, so a sink that blocks for ever times out. */
+/** A child that logs `lines` lines to `stderr`. Waits for a line on stdout, so a sink that blocks forever times out. */
 function start(lines: number, stderr: 'pipe' | number, env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['--import', 'tsx', 'tests/support/daemon/log-child.ts', String(lines)], {
     stdio: ['pipe', 'pipe', stderr],
@@ -52,7 +52,7 @@ function expectComplete(lines: Line[]) {
   expect(lines.filter(({ event }) => event === 'after')).toHaveLength(1);
 }
 
-test('a socket whose reader stalls, as journald may, loses lines with a count and never blocks', async () => {
+test('drops and counts lines, and never blocks, if the reader of a socket stalls (as journald may)', async () => {
   const { child, word } = start(COUNT, 'pipe');
   expect(await word()).toContain('survived');
   let text = '';
@@ -66,7 +66,7 @@ test('a socket whose reader stalls, as journald may, loses lines with a count an
   expectComplete(parse(text));
 });
 
-test('a pipe whose reader stalls does the same', async () => {
+test('drops and counts lines, and never blocks, if the reader of a pipe stalls', async () => {
   const path = join(directory, 'fifo');
   spawnSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -95,7 +95,7 @@ test('a pipe whose reader stalls does the same', async () => {
   expectComplete(parse(text));
 });
 
-test('a reader that is gone does not end the daemon', async () => {
+test('survives the end of the reader', async () => {
   const { child, word } = start(0, 'pipe');
   await word();
   child.stderr?.destroy();
@@ -108,8 +108,8 @@ test('a reader that is gone does not end the daemon', async () => {
 
 test.each([
   ['the journal', true],
-  ['inherited from somebody else', false],
-])('JOURNAL_STREAM that is %s decides about the priority prefix', async (_case, own) => {
+  ['inherited from another process', false],
+])('sets the priority prefix by JOURNAL_STREAM: %s', async (_case, own) => {
   const path = join(directory, `journal-${own}`);
   const file = openSync(path, 'w');
   const { dev, ino } = fstatSync(file, { bigint: true });

@@ -42,7 +42,7 @@ describe(Clients, () => {
     return socket;
   };
 
-  it('counts the clients of a Unix socket, who are unknown', async () => {
+  it('counts the clients of a Unix socket as unknown', async () => {
     expect(usage()).toMatchObject({ clients: [], other_clients: null });
     const [first, second] = [await come(), await come()];
     accepted[0]?.destroy();
@@ -51,11 +51,11 @@ describe(Clients, () => {
     for (const socket of [first, second]) socket.destroy();
   });
 
-  it('tells nothing about tunnels that it does not watch', async () => {
+  it('reports nothing about tunnels that are not watched', async () => {
     expect(usage('another')).toBeUndefined();
   });
 
-  it('forgets a tunnel that is gone when its last connection has ended, and not before', async () => {
+  it('forgets a removed tunnel only after its last connection', async () => {
     const socket = await come();
     clients.keepOnly(new Map());
     expect(usage()?.clients).toHaveLength(1);

@@ -41,7 +41,7 @@ describe.skipIf(!has('procfs'))(ClientResolver, () => {
   const ask = (peer: Peer, isOpen = () => true) =>
     new Promise<Client | undefined>((answer) => resolver.ask({ peer, isOpen, answer }));
 
-  it('finds the process, whatever it calls itself', async () => {
+  it('finds the process, whatever its name', async () => {
     await using child = startNamedClient(port, 'a) 1 \x1b[2J(b');
     using socket = disposing(await accepted());
     const client = await ask(peerOf(socket.it));
@@ -56,19 +56,19 @@ describe.skipIf(!has('procfs'))(ClientResolver, () => {
     client.destroy();
   });
 
-  it('tells only the address of a caller whose socket is outside this namespace', async () => {
+  it('reports only the address of a client outside this network namespace', async () => {
     const peer = { address: '10.42.0.5', port: 40_000, localAddress: '10.42.0.1', localPort: 18_000 };
     expect(await ask(peer)).toMatchObject({ process: null, pid: null, uid: null, address: '10.42.0.5' });
     expect(results).toEqual(['unknown']);
   });
 
-  it('does not look for clients that have gone', async () => {
+  it('looks up no client that has closed', async () => {
     const peer = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 2 };
     expect(await ask(peer, () => false)).toBeUndefined();
     expect(results).toEqual(['skipped']);
   });
 
-  it('answers each question once, bounds the questions that wait, and ends when told to', async () => {
+  it('answers each question once, limits waiting questions, and ends with its signal', async () => {
     let answers = 0;
     for (let index = 0; index < 10_000; index++) {
       const peer = { address: '127.0.0.1', port: index, localAddress: '127.0.0.1', localPort: 1 };

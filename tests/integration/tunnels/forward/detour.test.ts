@@ -33,7 +33,7 @@ const detour = (port: number, terms: DetourTerms = { kind: 'committed' }): Detou
   target: loopback(port),
   usage,
 });
-/** A forward without any session, whose clients go by the detour. */
+/** A forward without a session, whose clients use the detour. */
 async function diverted(port: number, terms: DetourTerms = { kind: 'committed' }): Promise<Forwarding> {
   const forwarding = await Forwarding.to(1, { whileDown: { kind: 'refuse' } });
   forwarding.junction.release(detour(port, terms));
@@ -45,7 +45,7 @@ function dial(port: number): Socket {
 }
 
 describe('a connection that goes by a detour', () => {
-  it('carries every byte both ways at once, and does not count as use of the tunnel', async () => {
+  it('carries every byte of a detour both ways at once, and counts no use of the tunnel', async () => {
     const [there, back] = [
       { seed: 1, bytes: 4_000_000 },
       { seed: 2, bytes: 4_000_000 },
@@ -64,7 +64,7 @@ describe('a connection that goes by a detour', () => {
     expect(tunnel.junction.through).toBe(0);
   });
 
-  it('is half-closed from either side', async () => {
+  it('passes a half-close of a detour from either side', async () => {
     await using answerer = await startAnswerAfterEnd((sent) => `you said ${sent}`);
     await using tunnel = await diverted(answerer.port);
     const end = await pythonClient({ port: tunnel.port, send: 'hello', endAfterSend: true });
@@ -80,7 +80,7 @@ describe('a connection that goes by a detour', () => {
     await closed;
   });
 
-  it('passes a reset on, both ways', async () => {
+  it('passes a reset of a detour both ways', async () => {
     await using resetter = await startResetter('half of it');
     await using tunnel = await diverted(resetter.port);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
@@ -100,12 +100,12 @@ describe('a connection that goes by a detour', () => {
     expect(failure?.code).toBe('ECONNRESET');
   });
 
-  it('is reset when a committed successor refuses it, and goes through the tunnel when the successor is on trial', async () => {
+  it('resets a client that a committed successor refuses, and tunnels a client that a trial successor refuses', async () => {
     await using tunnel = await diverted(1);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst', bytes: 0 });
     expect([tunnel.usage.status().failed_total, usage.status().failed_total]).toEqual([0, 1]);
     tunnel.junction.release(detour(1, TRIAL));
-    // There is no session either, and it does not wait for one: what counts is who is asked.
+    // No session is up and the client does not wait for one: only the chosen route matters here.
     await pythonClient({ port: tunnel.port });
     expect(taken).toEqual(['target_refused']);
     expect(tunnel.usage.status()).toMatchObject({ failed_total: 1, last_activity_at: expect.any(Date) });
@@ -114,7 +114,7 @@ describe('a connection that goes by a detour', () => {
 });
 
 describe('a successor on trial', () => {
-  it('hears of the client that it took, which does not count as use of the tunnel', async () => {
+  it('reports a client that the trial successor took, and counts no use of the tunnel', async () => {
     await using target = await startEcho();
     await using tunnel = await diverted(target.port, TRIAL);
     await echoOnce(tunnel.port);
@@ -123,8 +123,43 @@ describe('a successor on trial', () => {
   });
 });
 
+describe('a successor on trial that takes nobody', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['resets each connection at once', (socket) => void socket.resetAndDestroy()],
+    ['closes each connection at once', (socket) => void socket.end()],
+    ['resets each connection a little later', (socket) => void setTimeout(() => socket.resetAndDestroy(), 20)],
+  ])('gets no byte of the clients when it %s: they go through the tunnel', async (_, end) => {
+    let bytes = 0;
+    await using target = await listenLoopback((socket) => {
+      socket.on('data', (chunk) => {
+        bytes += chunk.length;
+      });
+      end(socket);
+    });
+    await using tunnel = await diverted(target.port, TRIAL);
+    await pythonClient({ port: tunnel.port, send: 'hello' });
+    // There is no session either: that it was tried is what counts.
+    expect([taken, tunnel.codes, bytes]).toEqual([['target_unreachable'], ['connection_reset'], 0]);
+  });
+
+  it('is told from one that answers when it resets each connection at its first byte', async () => {
+    await using target = await listenLoopback((socket) => void socket.once('data', () => socket.resetAndDestroy()));
+    await using tunnel = await diverted(target.port, TRIAL);
+    expect(await pythonClient({ port: tunnel.port, send: 'hello' })).toMatchObject({ end: 'rst' });
+    expect(taken).toEqual(['target_unreachable']);
+  });
+
+  it('is not blamed for a client that leaves without a question', async () => {
+    await using target = await listenLoopback((socket) => void socket.on('end', () => socket.end()).resume());
+    await using tunnel = await diverted(target.port, TRIAL);
+    expect(await pythonClient({ port: tunnel.port, send: '', endAfterSend: true })).toMatchObject({ end: 'fin' });
+    await waitUntil('it is over', () => usage.open === 0);
+    expect(taken).toEqual([]);
+  });
+});
+
 describe('a connection that is held', () => {
-  it('is counted, not read, and goes where the others go when it is released', async () => {
+  it('counts a held connection unread, and sends it along the new route when released', async () => {
     await using target = await startEcho();
     await using tunnel = await Forwarding.to(1);
     tunnel.junction.hold();
@@ -135,11 +170,11 @@ describe('a connection that is held', () => {
     await asked;
     await waitUntil('it is over', () => usage.open === 0);
     expect([tunnel.usage.held, usage.status().opened_total, tunnel.heldSeconds.length]).toEqual([0, 1, 1]);
-    // Held for the tunnel, as long as nobody knew better.
+    // A held connection counts for the tunnel until its route is known.
     expect(tunnel.usage.status().last_activity_at).not.toBeNull();
   });
 
-  it('is no longer counted once its client has gone', async () => {
+  it('stops counting a held connection when its client closes', async () => {
     await using tunnel = await Forwarding.to(1);
     tunnel.junction.hold();
     const socket = dial(tunnel.port);

@@ -69,7 +69,7 @@ describe('a client whose last bytes wait for the window', () => {
     await waitUntil('its connection is over', () => server.sockets.size === 0);
   });
 
-  it('gets them delivered before the channel is closed', async () => {
+  it('delivers the last bytes of a client before the channel closes', async () => {
     expect(channel.closed).toBe(false);
     channel.release();
     expect(await within('it ends', relayed)).toBe('finished');
@@ -77,13 +77,13 @@ describe('a client whose last bytes wait for the window', () => {
     expect(channel.closed).toBe(true);
   });
 
-  it('does not hold up a stop', async () => {
+  it('stops at once while the last bytes of a client wait', async () => {
     stop.abort();
     await within('it ends', relayed);
     expect(channel.closed).toBe(true);
   });
 
-  it('does not hold up the end of the session', async () => {
+  it('ends with the session while the last bytes of a client wait', async () => {
     channel.lose(true);
     expect(await within('it ends', relayed)).toBe('session_lost');
   });

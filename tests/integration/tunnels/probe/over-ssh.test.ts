@@ -105,13 +105,13 @@ afterEach(() => {
 const nothingIsLeft = (opened: number) =>
   expect.poll(() => ({ opened: server.opened, open: server.open }), { timeout: 10_000 }).toEqual({ opened, open: 0 });
 
-test('http: an expected answer, fifty times at once', async () => {
+test('passes fifty http checks at once', async () => {
   await using target = await TcpServer.of(createServer((_, response) => response.end('{"status":"ok"}')));
   await Promise.all(Array.from({ length: 50 }, () => runCheck(check, source, target.address, never())));
   await nothingIsLeft(50);
 });
 
-test('http: a wrong status with an endless body', async () => {
+test('fails an http check on a wrong status with an endless body', async () => {
   const endless = createServer((_, response) => {
     response.writeHead(500);
     const more = setInterval(() => response.write('x'.repeat(100_000)), 1);
@@ -124,7 +124,7 @@ test('http: a wrong status with an endless body', async () => {
   await nothingIsLeft(1);
 });
 
-test('http: a deadline within the answer', async () => {
+test('fails an http check at a deadline during the answer', async () => {
   const deadline = new AbortController();
   const unfinished = createServer((_, response) => {
     response.writeHead(200).write('{', () => deadline.abort(new DOMException('too late', 'TimeoutError')));
@@ -136,7 +136,7 @@ test('http: a deadline within the answer', async () => {
   await nothingIsLeft(1);
 });
 
-test('a target that ends its answer early, and one that the server does not reach', async () => {
+test('fails a check when the answer ends early, and when the server cannot reach the target', async () => {
   await using target = await TcpServer.listen((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'));
   await expect(runCheck(check, source, target.address, never())).rejects.toMatchObject({ code: 'target_unreachable' });
   const nowhere = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
@@ -144,7 +144,7 @@ test('a target that ends its answer early, and one that the server does not reac
   await nothingIsLeft(1);
 });
 
-test('banner and tcp', async () => {
+test('passes banner and tcp checks', async () => {
   await using target = await TcpServer.listen((socket) => socket.write('SSH-2.0-x\r\n'));
   await runCheck({ kind: 'banner', prefix: 'SSH-2.0' }, source, target.address, never());
   await expect(runCheck({ kind: 'banner', prefix: '220 ' }, source, target.address, never())).rejects.toMatchObject({
@@ -154,7 +154,7 @@ test('banner and tcp', async () => {
   await nothingIsLeft(3);
 });
 
-test('the session dies under each check: about the session, not the target', async () => {
+test('blames the session, not the target, when the session dies during a check', async () => {
   await using target = await TcpServer.listen(() => {});
   const checks = [check, { kind: 'banner', prefix: 'x' } as const].map((each) =>
     runCheck(each, source, target.address, never()).catch((error: unknown) => error),
@@ -165,7 +165,7 @@ test('the session dies under each check: about the session, not the target', asy
   for (const error of await Promise.all(checks)) expect(error).toMatchObject({ code: 'connection_reset' });
 });
 
-test('the session dies before a channel is confirmed: about the session, not the target', async () => {
+test('blames the session, not the target, when the session dies before a channel opens', async () => {
   await using target = await TcpServer.listen(() => {});
   const answer = runCheck({ kind: 'tcp' }, source, target.address, never());
   client.destroy();

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => expectNoLeaks(baseline));
 
-it('gives a connected socket with no listener of its own left on it', async () => {
+it('returns a connected socket without its own listeners', async () => {
   await using server = await startBanner();
   const socket = await dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, never);
   expect(socket.readyState).toBe('open');
@@ -34,7 +34,7 @@ it('tries every address of a name', async () => {
 });
 
 it.skipIf(!has('python3'))(
-  'gives each address of a name its share of the time: a dead one leaves some to the next',
+  'gives each address of a name a share of the time, so a dead address leaves time for the next',
   async () => {
     await using dead = await startBlackHole();
     const server = createServer((socket) => socket.end()).listen({ host: '127.0.0.2', port: dead.port });
@@ -50,7 +50,7 @@ it.skipIf(!has('python3'))(
   },
 );
 
-it('is not surprised by what becomes of a socket that it has given up', async () => {
+it('ignores later errors of an abandoned socket', async () => {
   const sockets: Socket[] = [];
   const onSocket = (message: unknown) => sockets.push((message as { socket: Socket }).socket);
   subscribe('net.client.socket', onSocket);
@@ -62,7 +62,7 @@ it('is not surprised by what becomes of a socket that it has given up', async ()
   expect(given?.emit('error', new Error('late'))).toBe(true);
 });
 
-it('names a refusal', async () => {
+it('reports a refused connection', async () => {
   const port = await freePort();
   await expect(dial({ host: '127.0.0.1', port, timeoutMs: 1_000 }, never)).rejects.toMatchObject({
     code: 'connect_refused',
@@ -70,18 +70,18 @@ it('names a refusal', async () => {
   });
 });
 
-it('names a name that does not resolve', async () => {
-  // Too long for a label: no resolver is asked.
+it('reports a name that does not resolve', async () => {
+  // Too long for a label, so no resolver is asked.
   const dialling = dial({ host: `${'x'.repeat(64)}.invalid`, port: 22, timeoutMs: 5_000 }, never);
   await expect(dialling).rejects.toMatchObject({ code: 'dns_failed' });
 });
 
-it('starts nothing after an abort', async () => {
+it('does not dial after an abort', async () => {
   const signal = AbortSignal.abort(new Error('stopping'));
   await expect(dial({ host: 'localhost', port: 22, timeoutMs: 1_000 }, signal)).rejects.toThrow('stopping');
 });
 
-it('is ended by an abort in the middle', async () => {
+it('stops a dial at an abort', async () => {
   await using server = await startBanner();
   const controller = new AbortController();
   const dialling = dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, controller.signal);

@@ -36,14 +36,14 @@ afterEach(async () => {
   await expectNoLeaks(baseline);
 });
 
-/** A session to the first server through the proxy, which known_hosts has to know. */
+/** A session to the first server through the proxy; known_hosts needs the port of the proxy. */
 async function connectOuter(): Promise<LinkSession> {
   const knownHosts = join(outer.directory, 'known_hosts_proxy');
   writeFileSync(knownHosts, readFileSync(outer.knownHostsFile, 'utf8').replaceAll(`:${outer.port}`, `:${proxy.port}`));
   return connectSession(outer, { port: proxy.port, knownHosts, keepalive: { everyMs: 60_000, lostAfter: 3 } });
 }
 
-/** One to the second, over a channel of that. */
+/** A session to the second server, over a channel of the first session. */
 async function connectOver(session: LinkSession, differently: Partial<HostConfig> = {}): Promise<LinkSession> {
   const another = async (signal: AbortSignal) => {
     const channel = await session.open(loopback(inner.port), originator, signal);
@@ -55,7 +55,7 @@ async function connectOver(session: LinkSession, differently: Partial<HostConfig
 }
 
 describe('a session over a channel of another', () => {
-  it('serves, and leaves nothing of itself in the one under it', async () => {
+  it('serves over a channel of another session, and leaves nothing in that session', async () => {
     await using echo = await startEcho();
     const first = await connectOuter();
     const second = await connectOver(first);
@@ -72,19 +72,19 @@ describe('a session over a channel of another', () => {
     await first.end();
   });
 
-  it('ends at once with the one under it, and says so', async () => {
+  it('ends immediately with the lower session, and reports the reason', async () => {
     const first = await connectOuter();
     const second = await connectOver(first);
     proxy.reset();
     const { error } = await within('the inner one ends', second.closed, 2_000);
     expect(error).toMatchObject({
       code: 'connection_reset',
-      message: 'the SSH session to its jump host bastion was lost under it',
+      message: 'the SSH session to jump host bastion was lost',
     });
     await first.closed;
   });
 
-  it('is given up by its own keepalive when only the one under it hangs', async () => {
+  it('loses the upper session by its own keepalive when only the lower session hangs', async () => {
     const first = await connectOuter();
     const second = await connectOver(first, { keepalive: { everyMs: 200, lostAfter: 3 } });
     proxy.pause();
@@ -94,7 +94,7 @@ describe('a session over a channel of another', () => {
     await first.closed;
   });
 
-  it('names the wrong host key by its own name', async () => {
+  it('names its own host in the error for a wrong host key', async () => {
     const first = await connectOuter();
     const knownHosts = join(inner.directory, 'known_hosts_wrong');
     const other = readFileSync(outer.knownHostsFile, 'utf8').replaceAll(`:${outer.port}`, `:${inner.port}`);
@@ -107,7 +107,7 @@ describe('a session over a channel of another', () => {
     await first.end();
   });
 
-  it('fails in its handshake with the words of what happened under it', async () => {
+  it('fails in the handshake with the error of the lower session', async () => {
     const first = await connectOuter();
     proxy.cutAfter(600);
     await expect(connectOver(first)).rejects.toMatchObject({ code: 'connection_reset' });

@@ -18,7 +18,7 @@ let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
 let baseline: Holdings;
 
-/** Through the proxy, whose port known_hosts has to know. */
+/** Goes through the proxy, so known_hosts needs the port of the proxy. */
 const throughProxy = () => {
   const path = join(sshd.directory, 'known_hosts_proxy');
   writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
@@ -54,7 +54,7 @@ describe('opening a session', () => {
     return { port, knownHosts };
   };
 
-  it('fails with a peer that never speaks', async () => {
+  it('fails with a peer that sends nothing', async () => {
     await using silent = await startSilent();
     expect(await failed(knowing(silent.port))).toMatchObject({ code: 'connect_timeout' });
   });
@@ -64,7 +64,7 @@ describe('opening a session', () => {
       socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     });
     const error = await failed(knowing(http.port));
-    expect(error).toMatchObject({ code: 'kex_failed', message: expect.stringContaining('does not speak SSH') });
+    expect(error).toMatchObject({ code: 'kex_failed', message: expect.stringContaining('is not an SSH server') });
   });
 
   it('fails with a peer that sends its banner in pieces and then nothing', async () => {
@@ -90,20 +90,20 @@ describe('opening a session', () => {
     expect(await failed(throughProxy())).toMatchObject({ code: 'kex_failed' });
   });
 
-  it('offers no key to a host with another host key than the known one', async () => {
+  it('offers no key to a host with a changed host key', async () => {
     const error = await failed(knowing(sshd.port, embeddedKey().public));
     expect(error).toMatchObject({ code: 'host_key_changed' });
     expect(sshd.authAttempts()).toBe(0);
     expect(sshd.connections.size).toBe(0);
   });
 
-  it('does not dial a host that is not known', async () => {
+  it('does not dial an unknown host', async () => {
     expect(await failed(knowing(1))).toMatchObject({ code: 'connect_refused' });
     expect(await failed({ knownHosts: knowing(1).knownHosts })).toMatchObject({ code: 'host_key_unknown' });
     expect(sshd.accepted()).toBe(0);
   });
 
-  it('fails with one login that is refused', async () => {
+  it('fails after one rejected login', async () => {
     sshd.setRefuseAuth(true);
     expect(await failed({})).toMatchObject({ code: 'auth_rejected' });
     expect(sshd.authAttempts()).toBe(1);
@@ -118,7 +118,7 @@ describe('opening a session', () => {
     await expect(connecting).rejects.toThrow('stopping');
   });
 
-  it('takes a host key check that throws for a no', async () => {
+  it('treats an exception in the host key check as a rejection', async () => {
     const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     const verify = () => {

@@ -17,7 +17,7 @@ let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
 let baseline: Holdings;
 
-/** Through the proxy, whose port known_hosts has to know. */
+/** Goes through the proxy, so known_hosts needs the port of the proxy. */
 const throughProxy = () => {
   const path = join(sshd.directory, 'known_hosts_proxy');
   writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 describe('a session', () => {
-  it('knows what was agreed on', async () => {
+  it('reports the negotiated algorithms and the host key', async () => {
     const session = await connectSession(sshd);
     expect(session.facts).toMatchObject({
       server: expect.stringMatching(/^SSH-2\.0-ssh2js/),
@@ -85,15 +85,18 @@ describe('a session', () => {
     await session.end();
   });
 
-  it.each(['fin', 'rst'] as const)('says that the server has cut it (%s), and takes no more channels', async (how) => {
-    const session = await connectSession(sshd);
-    sshd.killSessions(how);
-    const { error } = await within('the session is closed', session.closed);
-    expect(error?.code).toBe('connection_reset');
-    await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
-  });
+  it.each(['fin', 'rst'] as const)(
+    'reports that the server closed the session (%s), and opens no more channels',
+    async (how) => {
+      const session = await connectSession(sshd);
+      sshd.killSessions(how);
+      const { error } = await within('the session is closed', session.closed);
+      expect(error?.code).toBe('connection_reset');
+      await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
+    },
+  );
 
-  it('is given up within every × lost_after when its peer freezes', async () => {
+  it('loses the session within every × lost_after when the peer freezes', async () => {
     const session = await connectSession(sshd, { ...throughProxy(), keepalive: { everyMs: 500, lostAfter: 2 } });
     await waitUntil('the first round trip is measured', () => session.rttMs !== undefined);
     proxy.pause();
@@ -104,7 +107,7 @@ describe('a session', () => {
     expect(silentMs).toBeGreaterThan(500);
   });
 
-  it('ends in bounded time although its peer is frozen', async () => {
+  it('ends the session in bounded time although the peer is frozen', async () => {
     const session = await connectSession(sshd, throughProxy());
     proxy.pause();
     const startedAt = performance.now();
@@ -112,7 +115,7 @@ describe('a session', () => {
     expect(performance.now() - startedAt).toBeLessThan(patient(2_500));
   });
 
-  it('is over when its peer has closed its side, although nobody takes what we still send', async () => {
+  it('ends the session when the peer closes its side, although unsent data is left', async () => {
     const host = hostOf(sshd);
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
@@ -129,7 +132,7 @@ describe('a session', () => {
       },
       never,
     );
-    // As with a full send buffer: no write ever ends.
+    // Like a full send buffer: no write ever finishes.
     Object.assign(socket, { _write: () => {}, _writev: undefined });
     session.check();
     expect(socket.writableLength).toBeGreaterThan(0);
@@ -138,7 +141,7 @@ describe('a session', () => {
     expect(error?.code).toBe('connection_reset');
   });
 
-  it('ends while it drains when its last channel is closed', async () => {
+  it('ends a draining session with its last channel', async () => {
     await using echo = await startEcho();
     const session = await connectSession(sshd);
     const channel = await session.open(loopback(echo.port), originator, never);
@@ -149,13 +152,13 @@ describe('a session', () => {
     await expect(within('the session ends', session.closed)).resolves.toMatchObject({ error: undefined });
   });
 
-  it('ends at once when it drains without a channel', async () => {
+  it('ends a draining session without channels immediately', async () => {
     const session = await connectSession(sshd);
     session.drain();
     await within('the session ends', session.closed);
   });
 
-  it('does not wait while it drains for an open that nobody waits for', async () => {
+  it('ends a draining session without waiting for an abandoned channel request', async () => {
     sshd.setChannels({ kind: 'ignore' });
     const session = await connectSession(sshd, { connectTimeoutMs: 200 });
     const opening = session.open(loopback(1), originator, never);
@@ -180,7 +183,7 @@ describe('a channel', () => {
     await session.end();
   });
 
-  it("is refused with the server's words, without control characters", async () => {
+  it("rejects a channel with the server's text, without control characters", async () => {
     sshd.setChannels({ kind: 'refuse', reason: 2, text: `\u001b[2J\u009b31m${'x'.repeat(5_000)}` });
     const session = await connectSession(sshd);
     const refusal = session.open(loopback(1), originator, never);
@@ -188,20 +191,20 @@ describe('a channel', () => {
       () => new Error('it was opened'),
       (error: Error) => error,
     );
-    expect(message).toContain('is not reached from the host');
+    expect(message).toContain('is unreachable from the host');
     expect(message).not.toMatch(/\p{Cc}/u);
     expect(message.length).toBeLessThan(300);
     await session.end();
   });
 
-  it('fails as lost, not as unreachable, when the server answers nothing', async () => {
+  it('reports a lost session, not an unreachable target, when the server answers nothing', async () => {
     const session = await connectSession(sshd, { ...throughProxy(), connectTimeoutMs: 600 });
     proxy.pause('to-server');
     session.check();
     await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'keepalive_lost' });
   });
 
-  it('is closed when it opens after its asker has gone', async () => {
+  it('closes a channel that opens after its caller has left', async () => {
     await using target = await startEcho();
     sshd.setChannels({ kind: 'forward', delayMs: 200 });
     const session = await connectSession(sshd);
@@ -214,7 +217,7 @@ describe('a channel', () => {
     await session.end();
   });
 
-  it('fails as the session does when the session dies during the open', async () => {
+  it('rejects a channel with the error of the session when the session ends during the open', async () => {
     sshd.setChannels({ kind: 'ignore' });
     const session = await connectSession(sshd);
     const opening = session.open(loopback(1), originator, never);

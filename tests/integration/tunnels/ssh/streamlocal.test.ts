@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { connectSession, never, originator } from '../../../support/clients/ssh-session.ts';
 import { startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 
-it('a server that is not OpenSSH is asked all the same, and its refusal is the verdict', async () => {
+it('asks a server that is not OpenSSH for a Unix socket, and reports its refusal', async () => {
   await using sshd = await startEmbeddedSshd();
   const session = await connectSession(sshd);
   expect(session.facts.server).not.toContain('OpenSSH');

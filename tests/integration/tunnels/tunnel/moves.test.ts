@@ -83,7 +83,7 @@ const reload = (before: Config, after: Config) => supervisor.apply(after, diffCo
 const up = () => waitUntil('it is up', () => supervisor.tunnels()[0]?.state === 'up');
 
 describe('a tunnel that moves to another host', () => {
-  it('takes along the connections that wait for the old one', async () => {
+  it('moves waiting connections with a tunnel to another host', async () => {
     const before = configOf({ ...hub, host: 'gone' });
     const after = configOf(hub);
     await supervisor.start(before);
@@ -95,7 +95,7 @@ describe('a tunnel that moves to another host', () => {
 });
 
 describe('a stop', () => {
-  it('calls a tunnel with open connections stopped, and says so', async () => {
+  it('shows a tunnel with open connections as stopped while the daemon stops', async () => {
     await supervisor.start(configOf(hub));
     await up();
     const client = connect({ host: '127.0.0.1', port: portOf(hub) }).on('error', () => {});
@@ -113,11 +113,11 @@ describe('a stop', () => {
 });
 
 describe('the error beside the reason', () => {
-  it('is the one that the reason speaks of, whatever else failed later', async () => {
+  it('shows the error that the reason describes, whatever failed later', async () => {
     await supervisor.start(configOf({ ...hub, target: loopback(await freePort()) }));
     await waitUntil('both sessions are there', () => sshd.connections.size === 2);
     await pythonClient({ port: portOf(hub), send: 'hello' });
-    // The standby session cannot be rebuilt: true, later, and not why this tunnel is degraded.
+    // The standby session cannot be rebuilt. That happens later and is not why this tunnel is degraded.
     const [session] = sshd.connections;
     sshd.setRefuseAuth(true);
     session?.end();

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listen } from '../../../../src/base/net/listener.ts';
 import type { Config, HostConfig, TunnelConfig } from '../../../../src/config/config.ts';
 import { diffConfig } from '../../../../src/config/diff.ts';
+import type { Happening } from '../../../../src/telemetry/happening.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
 import { Junction } from '../../../../src/tunnels/forward/junction.ts';
@@ -23,6 +24,7 @@ let baseline: Holdings;
 let sshd: EmbeddedSshd;
 let echo: LoopbackServer;
 let supervisor: Supervisor;
+let noted: Happening[];
 let config: Config;
 const sockets: Socket[] = [];
 
@@ -97,11 +99,12 @@ beforeEach(async () => {
   baseline = await takeBaseline(50);
   sshd = await startEmbeddedSshd();
   echo = await startEcho();
+  noted = [];
   supervisor = new Supervisor({
     prepare: prepareByKey,
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
-    note: () => {},
+    note: (happening) => void noted.push(happening),
     entranceOf: () => ({ listen, junction: new Junction() }),
     log,
     random: Math.random,
@@ -116,7 +119,7 @@ afterEach(async () => {
 });
 
 describe('a reload', () => {
-  it('leaves every connection of untouched and of merely relabelled tunnels alone', async () => {
+  it('keeps every connection of unchanged and of relabelled tunnels at a reload', async () => {
     const [a, b] = [await freePort(), await freePort()];
     await start(tunnel('one', a), tunnel('two', b));
     const [one, two] = [await client(a), await client(b)];
@@ -128,7 +131,20 @@ describe('a reload', () => {
     expect(status('two')).toMatchObject({ note: 'new', production: false });
   });
 
-  it('swaps the listen addresses of two tunnels, and both keep their connections', async () => {
+  it('notes that a tunnel is another one when its target, host or listener changes, and only then', async () => {
+    await using other = await startEcho();
+    const [a, b] = [await freePort(), await freePort()];
+    await start(tunnel('one', a));
+    const changed = () => noted.filter(({ event }) => event === 'tunnel.changed').length;
+    await reload(configOf([tunnel('one', a, { note: 'new', maxConnections: 3 })]));
+    expect(changed()).toBe(0);
+    await reload(configOf([tunnel('one', a, { target: loopback(other.port) })]));
+    expect(changed()).toBe(1);
+    await reload(configOf([tunnel('one', b, { target: loopback(other.port) })]));
+    expect(changed()).toBe(2);
+  });
+
+  it('swaps the listen addresses of two tunnels, and keeps the connections of both', async () => {
     await using other = await startEcho();
     const [a, b] = [await freePort(), await freePort()];
     await start(tunnel('one', a), tunnel('two', b, { target: loopback(other.port) }));
@@ -152,7 +168,7 @@ describe('a reload', () => {
     expect(await old.say('still')).toBe('still');
   });
 
-  it('drains a removed tunnel: nobody new, and gone with its last connection and its link', async () => {
+  it('accepts no new clients on a removed tunnel, and ends its link with its last connection', async () => {
     const port = await freePort();
     await start(tunnel('one', port));
     const last = await client(port);
@@ -171,7 +187,7 @@ describe('a reload', () => {
     await waitUntil('its sessions are gone', () => sshd.connections.size === 0);
   });
 
-  it('shows one row for a name that is configured anew while the former tunnel drains, with the clients of both', async () => {
+  it('shows one row with all clients for a removed tunnel and a new one of the same name', async () => {
     const [a, b] = [await freePort(), await freePort()];
     await start(tunnel('one', a));
     const last = await client(a);
@@ -194,7 +210,7 @@ describe('a reload', () => {
     expect(status('two')?.usage.open).toBe(1);
   });
 
-  it('that brings a tunnel back, over a link kept by a departing one, uses the host as it is configured now', async () => {
+  it('uses the new host settings when a tunnel returns over a link that a removed tunnel kept', async () => {
     await using moved = await startEmbeddedSshd();
     const [a, b] = [await freePort(), await freePort()];
     await start(tunnel('one', a));
@@ -211,7 +227,7 @@ describe('a reload', () => {
     expect(await last.say('still')).toBe('still');
   });
 
-  it('that wants a link again while others are being let go does not lose it', async () => {
+  it('keeps a link that a reload needs again while others end', async () => {
     const [a, b] = [await freePort(), await freePort()];
     const hosts = [hostOf(sshd), { ...hostOf(sshd), name: 'second' }];
     config = configOf([tunnel('one', a), tunnel('two', b, { host: 'second' })], hosts);
@@ -228,7 +244,7 @@ describe('a reload', () => {
 });
 
 describe('a tunnel', () => {
-  it('whose address is taken says so, hurts no other, and is bound when it is free', async () => {
+  it('reports a tunnel whose address is taken, serves the others, and binds the address once free', async () => {
     const [a, b] = [await freePort(), await freePort()];
     const squatter = await startEcho(a);
     await start(tunnel('one', a), tunnel('two', b));
@@ -239,7 +255,7 @@ describe('a tunnel', () => {
     await waitUntil('it is bound', () => supervisor.unbound.length === 0, 8_000);
   });
 
-  it('whose host is away does not delay another', async () => {
+  it('starts a tunnel without delay while the host of another is unreachable', async () => {
     const [a, b] = [await freePort(), await freePort()];
     const away: HostConfig = { ...hostOf(sshd), name: 'away', port: 1 };
     config = configOf([tunnel('one', a, { host: 'away' }), tunnel('two', b)], [hostOf(sshd), away]);
@@ -251,7 +267,7 @@ describe('a tunnel', () => {
 });
 
 describe('stop', () => {
-  it('lets connections finish within the grace', async () => {
+  it('lets connections finish within the grace period of a stop', async () => {
     const port = await freePort();
     await start(tunnel('one', port));
     const last = await client(port);
@@ -261,7 +277,7 @@ describe('stop', () => {
     await within('it stops', stopping, 2_000);
   });
 
-  it('resets what is left when forced', async () => {
+  it('resets open connections at a forced stop', async () => {
     const port = await freePort();
     await start(tunnel('one', port));
     const last = await client(port);

@@ -12,7 +12,7 @@ import { recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { freePort } from '../../../support/peers/loopback.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
-it('a probe that fails has the link asked for a sign of life at once', async () => {
+it('checks the link at once after a failed probe', async () => {
   let checks = 0;
   const link: TunnelLink = {
     ready: true,

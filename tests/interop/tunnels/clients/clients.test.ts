@@ -39,7 +39,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('the clients of a tunnel', () =>
     return tunnelOf(status, 'echo').usage.clients?.find(wanted);
   };
 
-  it('are named while connected and afterwards; probes do not count', async () => {
+  it('names clients while connected and afterwards, and counts no probes', async () => {
     await using client = startNamedClient(mesh.port('echo'), 'backup');
     const found = await clientsOf(mesh, ({ process }) => process === 'backup' || process === 'bash');
     expect(found).toMatchObject({ pid: client.pid, uid: process.getuid?.(), open: 1, connections_total: 1 });
@@ -56,18 +56,21 @@ describe.skipIf(!has('sshd') || !has('procfs'))('the clients of a tunnel', () =>
     expect([usage.clients?.length, usage.other_clients, usage.opened_total]).toEqual([1, null, 1]);
   });
 
-  it.skipIf(!has('root'))('of another user are named by whoever may look, and else by their user', async () => {
-    await using unprivileged = await start(['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']);
-    await unprivileged.waitForTunnel('up');
-    await using seen = startNamedClient(mesh.port('echo'), 'x', NOBODY);
-    await using unseen = startNamedClient(unprivileged.port('echo'), 'x', NOBODY);
-    expect((await clientsOf(mesh, ({ uid }) => uid === NOBODY))?.pid).toBe(seen.pid);
-    expect(await clientsOf(unprivileged, () => true)).toMatchObject({ process: 'unknown', pid: null, uid: NOBODY });
-    expect(await unprivileged.metric('client_lookups_total', { result: 'unknown' })).toBe(1);
-    await unseen.stop();
-  });
+  it.skipIf(!has('root'))(
+    'names clients of another user with the right to see them, else only their user',
+    async () => {
+      await using unprivileged = await start(['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']);
+      await unprivileged.waitForTunnel('up');
+      await using seen = startNamedClient(mesh.port('echo'), 'x', NOBODY);
+      await using unseen = startNamedClient(unprivileged.port('echo'), 'x', NOBODY);
+      expect((await clientsOf(mesh, ({ uid }) => uid === NOBODY))?.pid).toBe(seen.pid);
+      expect(await clientsOf(unprivileged, () => true)).toMatchObject({ process: 'unknown', pid: null, uid: NOBODY });
+      expect(await unprivileged.metric('client_lookups_total', { result: 'unknown' })).toBe(1);
+      await unseen.stop();
+    },
+  );
 
-  it(`cost what the budget allows when there are ${MANY} short ones, delay none and leave nothing behind`, async () => {
+  it(`looks up ${MANY} short clients within the budget, delays none and leaves nothing behind`, async () => {
     const port = mesh.port('busy');
     await Promise.all(Array.from({ length: 10 }, () => echoOnce(port)));
     const before = await daemonHoldings(mesh);
@@ -87,7 +90,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('the clients of a tunnel', () =>
     expect([usage.opened_total, usage.failed_total]).toEqual([MANY, 0]);
     expect(usage.clients?.length).toBeLessThanOrEqual(4);
     const worked = (await mesh.metric('client_lookup_seconds_sum')) - workBefore;
-    // A read of the table is not interrupted: on a busy machine one takes long, and the next waits all the longer.
+    // A read of the table is not interrupted: on a busy machine a read takes long, and the next one waits longer.
     expect(worked).toBeLessThan(0.5 + (0.07 * (performance.now() - from)) / 1_000);
     await expectNothingLeaked(mesh, before);
   });

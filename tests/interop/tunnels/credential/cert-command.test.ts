@@ -10,16 +10,16 @@ import { Mark } from '../../../support/machine/left-behind.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 import { patient } from '../../../support/patience.ts';
 
-/** As one that a CA has signed looks from the outside; what is in it is not this module's to judge. */
+/** Looks like a signed certificate from the outside; this module does not check the content. */
 const CERTIFICATE = 'ssh-ed25519-cert-v01@openssh.com AAAA somebody';
 const SECRET = 'hvs.CAESIBvcanary0123456789';
 const TIMEOUT_MS = 400;
-/** SIGTERM, SIGKILL and the reaping of orphans come on top of the time limit; then some for a busy machine. */
+/** Time on top of the limit: SIGTERM, SIGKILL, the reaping of orphans, and a busy machine. */
 const LONGEST_MS = TIMEOUT_MS + 1_750 + 2_000;
 
 const never = new AbortController().signal;
 
-/** Whether a descriptor of this process goes to its children (proc(5), fdinfo; O_CLOEXEC). */
+/** Whether children inherit a descriptor of this process (proc(5), fdinfo; O_CLOEXEC). */
 function isInheritable(fd: string): boolean {
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
   return (Number.parseInt(flags, 8) & 0o2_000_000) === 0;
@@ -54,10 +54,10 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     return { argv, publicKeyPath, timeoutMs: TIMEOUT_MS, env: process.env, ...differently };
   }
 
-  /** `$1` is the public key. */
+  /** `$1` is the path of the public key. */
   const sh = (script: string) => ['sh', '-c', script, 'sh', '{pubkey}'];
 
-  /** Runs it to its end; whatever that is, it comes in time and leaves no process behind. */
+  /** Runs the command to its end, and checks that it ends in time and leaves no process. */
   async function run(argv: readonly string[], differently: Partial<CertCommand> = {}): Promise<string> {
     const mark = new Mark();
     const started = performance.now();
@@ -69,21 +69,21 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     }
   }
 
-  describe.concurrent('that misbehaves', () => {
+  describe.concurrent('fails', () => {
     it.each<[string, string, string | RegExp]>([
       [
         'hangs',
         'echo waiting for a browser >&2; sleep 60',
-        'cert_command did not end within 0.4 s: waiting for a browser',
+        'cert_command did not finish within 0.4 s: waiting for a browser',
       ],
       [
         'forks and ignores SIGTERM',
         "trap '' TERM; sh -c \"trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done\" & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done",
-        'cert_command did not end within 0.4 s',
+        'cert_command did not finish within 0.4 s',
       ],
-      ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not end within 0.4 s'],
+      ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not finish within 0.4 s'],
       ['reads from its input', 'read answer || { echo no answer >&2; sleep 60; }', /: no answer$/],
-    ])('%s: cert_command_timeout', async (_, script, message) => {
+    ])('rejects with cert_command_timeout when the command %s', async (_, script, message) => {
       await expect(run(sh(script))).rejects.toMatchObject({
         code: 'cert_command_timeout',
         message: typeof message === 'string' ? message : expect.stringMatching(message),
@@ -95,7 +95,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       [
         'prints 1 GB from a child, and ends',
         'head -c 1000000000 /dev/zero & exit 0',
-        // The child may have a word about its lost output.
+        // The child may print an error about its lost output.
         /^cert_command printed more than 64 KiB/,
       ],
       [
@@ -114,14 +114,14 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
         `echo ${CERTIFICATE}; exit 1`,
         'cert_command failed with exit code 1',
       ],
-      ['is killed', 'kill -9 $$', 'cert_command was ended by SIGKILL'],
+      ['is killed', 'kill -9 $$', 'cert_command was killed by SIGKILL'],
       [
         'closes its output early and prints nothing',
         'exec >&-; sleep 0.1',
-        /^cert_command printed nothing, and wrote no /,
+        /^cert_command printed nothing and did not write /,
       ],
       ['asks on the terminal', 'read answer </dev/tty', /^cert_command failed with exit code \d: .*\/dev\/tty/],
-    ])('%s: cert_command_failed', async (_, script, message) => {
+    ])('rejects with cert_command_failed when the command %s', async (_, script, message) => {
       await expect(run(sh(script))).rejects.toMatchObject({
         code: 'cert_command_failed',
         message: typeof message === 'string' ? message : expect.stringMatching(message),
@@ -131,25 +131,25 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     it.each<[string, () => string, string]>([
       ['is missing', () => join(dir.path, 'missing'), 'does not exist'],
       ['is not on the PATH', () => 'fleet-mesh-no-such-program', 'is not on the PATH'],
-      ['is not executable', () => file('plain', '#!/bin/sh\n', 0o644), 'is not executable for the daemon user'],
+      ['is not executable', () => file('plain', '#!/bin/sh\n', 0o644), 'is not executable by the daemon user'],
       ['is a directory', () => dir.path, 'is a directory'],
-      ['names an interpreter that is not there', () => file('lost', '#!/no/such\n', 0o755), 'the interpreter'],
+      ['has a missing interpreter', () => file('lost', '#!/no/such\n', 0o755), 'the interpreter'],
       ['has NUL in its name', () => 'a\0b', 'is not on the PATH'],
-    ])('%s: cert_command_failed', async (_, program, message) => {
+    ])('rejects with cert_command_failed when the program %s', async (_, program, message) => {
       await expect(run([program(), '{pubkey}'])).rejects.toMatchObject({
         code: 'cert_command_failed',
         message: expect.stringContaining(message),
       });
     });
 
-    it('is to run in a directory that is gone: cert_command_failed', async () => {
+    it('rejects with cert_command_failed when the working directory is missing', async () => {
       await expect(run(['true'], { workingDirectory: join(dir.path, 'gone') })).rejects.toMatchObject({
         code: 'cert_command_failed',
-        message: `cert_command cannot be run in ${dir.path}/gone, which is not a directory`,
+        message: `the working directory of cert_command, ${dir.path}/gone, is not a directory`,
       });
     });
 
-    it('is given up while it runs: nothing of it is left', async () => {
+    it('leaves no process when the daemon stops during a run', async () => {
       const mark = new Mark();
       const stopping = new AbortController();
       const env = { ...process.env, ...mark.env };
@@ -166,7 +166,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     });
   });
 
-  describe.concurrent('that gives a certificate', () => {
+  describe.concurrent('succeeds', () => {
     it.each<[string, string, string]>([
       ['prints it', `echo ${CERTIFICATE}`, `${CERTIFICATE}\n`],
       [
@@ -180,32 +180,32 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
         `sh -c "trap '' TERM; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" >/dev/null 2>&1 & echo ${CERTIFICATE}`,
         `${CERTIFICATE}\n`,
       ],
-      ['has a child that is a little later', `(sleep 0.1; echo ${CERTIFICATE}) &`, `${CERTIFICATE}\n`],
-      // What of it is a certificate for us is the gate's to say.
+      ['has a child that prints a little later', `(sleep 0.1; echo ${CERTIFICATE}) &`, `${CERTIFICATE}\n`],
+      // A later check decides whether the output is a usable certificate.
       ['prints two', `echo ${CERTIFICATE}; echo ${CERTIFICATE}`, `${CERTIFICATE}\n${CERTIFICATE}\n`],
       ['prints garbage', 'echo garbage', 'garbage\n'],
       ['prints an HTML page', `echo '<!DOCTYPE html><html>'`, '<!DOCTYPE html><html>\n'],
-    ])('%s', async (_, script, output) => {
+    ])('returns the output when the command %s', async (_, script, output) => {
       expect(await run(sh(script), { timeoutMs: 5_000 })).toBe(output);
     });
 
-    it('gets the path of the public key wherever it asks for it, blanks and all, and no shell', async () => {
+    it('puts the public key path in place of each {pubkey}, also with blanks, without a shell', async () => {
       const argv = ['printf', '%s\\n', CERTIFICATE, '{pubkey}', '--key={pubkey}:{pubkey}', '$HOME', '*', ''];
       const words = [CERTIFICATE, publicKeyPath, `--key=${publicKeyPath}:${publicKeyPath}`, '$HOME', '*', ''];
       expect(await run(argv)).toBe(`${words.join('\n')}\n`);
     });
 
-    it('runs where it is told to, without a terminal, in a session of its own, with nothing open but its three', async () => {
+    it('runs the command in its working directory and its own session, without a terminal and other open files', async () => {
       const script =
         'pwd; cut -d" " -f1,5,6,7 /proc/$$/stat; readlink /proc/$$/fd/0; ls /proc/$$/fd; echo $0 x-cert-v01@openssh.com x';
       const [where, stat = '', input, ...rest] = (await run(sh(script), { workingDirectory: dir.path })).split('\n');
       const [pid, group, session, terminal] = stat.split(' ');
       expect([where, group, session, terminal, input]).toEqual([dir.path, pid, pid, '0', '/dev/null']);
-      // What this process was itself started with, far up, is none of its making.
+      // High descriptors come from the parent of this process.
       expect(rest.slice(0, -2).filter((fd) => Number(fd) < 16 || !isInheritable(fd))).toEqual(['0', '1', '2']);
     });
 
-    it('sees nothing of what is the daemon’s own', async () => {
+    it('passes no variable of the daemon to the command', async () => {
       const { PATH } = process.env;
       const own = {
         NOTIFY_SOCKET: '/n',
@@ -224,22 +224,22 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     });
   });
 
-  describe('that writes a file', () => {
+  describe('writes a file', () => {
     let path = '';
     beforeAll(() => {
       path = join(dir.path, 'atm key-cert.pub');
     });
 
-    it('beside the public key is taken at its word, in this run only', async () => {
+    it('reads the file beside the public key only if this run wrote the file', async () => {
       const write = sh(`echo Signed user key; echo ${CERTIFICATE} > "\${1%.pub}-cert.pub"`);
       expect(await run(write)).toBe(`${CERTIFICATE}\n`);
-      // The same content again counts, as long as it was written.
+      // The same content counts if it was written again.
       expect(await run(write)).toBe(`${CERTIFICATE}\n`);
       expect(await run(sh('echo Nothing signed'))).toBe('Nothing signed\n');
       await expect(run(['true'])).rejects.toMatchObject({ code: 'cert_command_failed' });
     });
 
-    it('prefers what is printed', async () => {
+    it('prefers printed output to the file', async () => {
       expect(await run(sh(`echo ${CERTIFICATE} | tee "\${1%.pub}-cert.pub" >/dev/null; echo ${CERTIFICATE} 2`))).toBe(
         `${CERTIFICATE} 2\n`,
       );
@@ -250,7 +250,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       ['is a link elsewhere', 'ln -sf /etc/passwd "$2"', /cannot be read/],
       ['is a pipe', 'rm "$2"; mkfifo "$2"', /is not a regular file/],
       ['is a directory', 'rm "$2"; mkdir "$2"', /is not a regular file/],
-    ])('that %s is refused', async (_, script, message) => {
+    ])('rejects a file that %s', async (_, script, message) => {
       await expect(run(['sh', '-c', script, 'sh', '{pubkey}', path])).rejects.toMatchObject({
         code: 'cert_command_failed',
         message: expect.stringMatching(message),
@@ -273,12 +273,12 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       expect(keygen('-L', '-f', copy)).toContain(`Public key: ED25519-CERT ${key.fingerprint}`);
     };
 
-    it('leaves its certificate beside the public key, run after run', async () => {
+    it('reads the certificate that ssh-keygen writes, run after run', async () => {
       expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
       expectSigned(await run(sign(), { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
     });
 
-    it('signs as docs/certificates.md has it', async () => {
+    it('signs with the command of docs/certificates.md', async () => {
       const page = readFileSync(new URL('../../../../docs/certificates.md', import.meta.url), 'utf8');
       const lines = [...page.matchAll(/^cert_command: (.*)$/gm)].map(([, line = '']) => splitCommand(line, dir.path));
       expect(lines).toHaveLength(5);
@@ -288,7 +288,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       expectSigned(await run(argv, { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
     });
 
-    it('behind a wrapper that prints it', async () => {
+    it('reads the certificate that a wrapper prints', async () => {
       const wrapper = file(
         'wrapper',
         '#!/bin/sh\nset -e\n"$@" >&2\nfor key; do :; done\ncat "$(dirname "$key")/atm-cert.pub"\n',
@@ -297,7 +297,7 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       expectSigned(await run([wrapper, ...sign()], { publicKeyPath: key.publicPath, timeoutMs: 10_000 }));
     });
 
-    it('that needs a passphrase fails at once, with its own words', async () => {
+    it('fails immediately with the message of ssh-keygen when the CA key needs a passphrase', async () => {
       const locked = generateKey(join(dir.path, 'keys', 'locked'), { passphrase: 'canary' });
       const argv = sign().map((word) => (word === ca.path ? locked.path : word));
       await expect(run(argv, { publicKeyPath: key.publicPath, timeoutMs: 10_000 })).rejects.toMatchObject({

@@ -73,7 +73,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     temp?.[Symbol.dispose]();
   });
 
-  it.each(matrix)('a %s key certified by %s logs in, and carries a channel', async (name, authority) => {
+  it.each(matrix)('logs in with a %s key certified by %s, and opens a channel', async (name, authority) => {
     const line = sign({ by: authority }, name);
     const certificate = parseCertificate(line);
     expect(checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now())).toBeUndefined();
@@ -85,9 +85,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
   const yes = 'atm-fleet-mesh';
   interface Refusal {
     sign: SigningOptions;
-    /** What the local check says beforehand; undefined: it cannot know. */
+    /** Result of the local check; undefined: the local check cannot know. */
     gate?: { code: string; message: RegExp };
-    /** What sshd logs. */
+    /** Line in the log of sshd. */
     log: RegExp;
   }
   const refusals: Record<string, Refusal> = {
@@ -105,7 +105,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       sign: { principals: ['agt-operator'], keyId: 'principal' },
       gate: {
         code: 'cert_wrong_principal',
-        message: /has the principals \[agt-operator\], required are \[atm-fleet-mesh\]/,
+        message: /has the principals \[agt-operator\], but \[atm-fleet-mesh\] are required/,
       },
       log: /Certificate does not contain an authorized principal/,
     },
@@ -129,23 +129,26 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       log: /Certificate invalid: not a user certificate/,
     },
   };
-  it.each(Object.entries(refusals))('one that is %s is refused by sshd, and here before it', async (_, refusal) => {
-    const line = sign(refusal.sign);
-    const certificate = parseCertificate(line);
-    const error = checkUserCertificate(
-      certificate,
-      { publicKey: certificate.keyBlob, principals: [yes], caFingerprints: [ca().key.fingerprint] },
-      Date.now(),
-    );
-    expect(error?.code).toBe(refusal.gate?.code);
-    expect(error?.message ?? '').toMatch(refusal.gate?.message ?? /^$/);
-    await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
-      code: 'auth_rejected',
-    });
-    await waitUntil('sshd says why', () => refusal.log.test(sshd.log()), 5_000, sshd.log);
-  });
+  it.each(Object.entries(refusals))(
+    'rejects a certificate that is %s before sshd does, if the node can know',
+    async (_, refusal) => {
+      const line = sign(refusal.sign);
+      const certificate = parseCertificate(line);
+      const error = checkUserCertificate(
+        certificate,
+        { publicKey: certificate.keyBlob, principals: [yes], caFingerprints: [ca().key.fingerprint] },
+        Date.now(),
+      );
+      expect(error?.code).toBe(refusal.gate?.code);
+      expect(error?.message ?? '').toMatch(refusal.gate?.message ?? /^$/);
+      await expect(login(sshd, certified(sshd.user, key('ed25519'), line))).rejects.toMatchObject({
+        code: 'auth_rejected',
+      });
+      await waitUntil('sshd says why', () => refusal.log.test(sshd.log()), 5_000, sshd.log);
+    },
+  );
 
-  it('one by another CA is refused by sshd, and here where CAs are pinned', async () => {
+  it('rejects a certificate by another CA when CAs are pinned, as sshd does', async () => {
     const stranger = makeCertificateAuthority(temp.path, 'ca-stranger');
     const line = stranger.sign(key('ed25519'));
     const certificate = parseCertificate(line);
@@ -156,7 +159,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     });
   });
 
-  it('one without permit-port-forwarding logs in and carries nothing, which is why it is refused here', async () => {
+  it('rejects a certificate without permit-port-forwarding, because it logs in but opens no channel', async () => {
     const line = sign({ options: ['clear', 'permit-pty'] });
     const certificate = parseCertificate(line);
     expect(checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now())?.message).toContain(
@@ -169,7 +172,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     await session.end();
   });
 
-  it('a server that takes RSA certificates with SHA-256 only is offered that in the second place', async () => {
+  it('offers SHA-256 as second choice to a server that accepts RSA certificates only with SHA-256', async () => {
     await using narrow = await startSshd({
       extraConfig: [...trust, 'PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com'],
     });
@@ -183,7 +186,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     const logins = (log: string) =>
       [...log.matchAll(/Accepted publickey for \S+ from .* ssh2: (\S+)/g)].map(([, type]) => type);
 
-    it.each(Object.keys(USER_KEYS))('a %s certificate logs in, signed by the agent', async (name) => {
+    it.each(Object.keys(USER_KEYS))('logs in with a %s certificate of ssh-agent', async (name) => {
       await using agent = await startSshAgent();
       const line = sign({}, name);
       await agent.add(withCertificate(temp.path, key(name), line));
@@ -195,7 +198,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       expect(logins(own.log())).toEqual([expect.stringMatching(/-CERT$/)]);
     });
 
-    it('plain keys still work: beside a certificate that the server does not take, and alone', async () => {
+    it('logs in with a plain key of ssh-agent, alone or beside a rejected certificate', async () => {
       await using agent = await startSshAgent();
       await using own = await startSshd({ clientKey: { type: 'rsa' } });
       await agent.add(withCertificate(temp.path, key('ed25519'), sign()));
@@ -210,7 +213,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       expect(logins(own.log())).toEqual(['RSA', 'RSA']);
     });
 
-    it('what the daemon knows to be useless is not offered', async () => {
+    it('does not offer unusable identities of ssh-agent', async () => {
       await using agent = await startSshAgent();
       await agent.add(withCertificate(temp.path, key('ed25519'), sign({ validity: '-2h:-1h', keyId: 'in the agent' })));
       const env = { SSH_AUTH_SOCK: agent.socket };
@@ -223,7 +226,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
   });
 });
 
-/** Where ssh-add finds both: a copy of the key, with the certificate beside it. */
+/** A copy of the key with the certificate beside it, for ssh-add. */
 function withCertificate(directory: string, key: KeyFile, line: string): string {
   const path = join(directory, `held-${++held}`);
   copyFileSync(key.path, path);

@@ -12,7 +12,7 @@ import { has } from '../../../support/machine/capabilities.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 
 describe.skipIf(!has('ssh-keygen'))('certificates are read as ssh-keygen reads them', () => {
-  it('whatever it signs', () => {
+  it('reads every certificate that ssh-keygen signs', () => {
     using temp = tempDir('keygen');
     const kinds: KeyOptions[] = [
       {},
@@ -50,7 +50,7 @@ describe.skipIf(!has('ssh-keygen'))('certificates are read as ssh-keygen reads t
     for (const variant of variants) check(firstCa.sign(firstKey, variant));
   });
 
-  it('and what anybody did to them is refused, or read the same', () => {
+  it('rejects a changed certificate, or reads the same fields as ssh-keygen', () => {
     using temp = tempDir('keygen');
     const mutator = new Mutator(seeded(20_261_121));
     const lines = Array.from({ length: 4_000 }, () => mutator.line());

@@ -20,7 +20,7 @@ const byCertificate = (status: Status) =>
 const serials = (status: Status) => linkOf(status).credential.serial;
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', { concurrent: true }, () => {
-  it('the first certificate takes the place of the static key', async () => {
+  it('replaces the static key with the first certificate', async () => {
     await using lab = await startCertifiedLab();
     await using echo = await startEcho();
     lab.sshd.authorize(lab.key.publicKey);
@@ -56,7 +56,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(await mesh.metric('certificate_renewals_total', { result: 'ok' })).toBe(1);
   });
 
-  it('`rotate` obtains a certificate now and replaces the sessions, or says why not', async () => {
+  it('gets a certificate and replaces the sessions with `rotate`, or reports why not', async () => {
     await using lab = await startCertifiedLab();
     await using echo = await startEcho();
     await using mesh = await lab.mesh({ tunnels: { echo: { target: echo.port } } });
@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await echoOnce(mesh.port('echo'));
   });
 
-  it('a certificate that the host does not take from here says so with what to compare, and `rotate` calls it no success', async () => {
+  it('hints at source-address when the host rejects the certificate, and `rotate` fails', async () => {
     await using lab = await startCertifiedLab();
     await using echo = await startEcho();
     lab.signing.set({ options: ['source-address=192.0.2.1/32'] });
@@ -82,13 +82,13 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(last_error?.hint).toMatch(/192\.0\.2\.1\/32 \(source-address\).*TrustedUserCAKeys/);
     expect(credential.restrictions).toEqual(['source-address=192.0.2.1/32']);
     const rotate = await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile]);
-    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not in use at coulombcore') });
+    expect(rotate).toMatchObject({ code: 1, stderr: expect.stringContaining('not yet in use at coulombcore') });
     lab.signing.set({ options: ['force-command=/bin/false'] });
     expect(await runCli(['rotate', 'atm-fleet-mesh', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     await echoOnce(mesh.port('echo'));
   });
 
-  it('a key file that is replaced is taken up without a reload', async () => {
+  it('uses a replaced key file without a reload', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const path = join(sshd.directory, 'changing');
@@ -107,7 +107,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await mesh.waitFor((status) => linkOf(status).sessions.every(({ id }) => id > 2));
   });
 
-  it('a key that may log in and nothing else replaces nothing', async () => {
+  it('replaces no session with a key that may log in but not forward', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const path = join(sshd.directory, 'changing');
@@ -125,11 +125,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
 
   it.each([
     ['the CA is down', { down: 'no route to the CA' }, 'cert_command_failed'],
-    ['its clock is 10 minutes ahead', { validity: '+10m:+20m' }, 'cert_not_yet_valid'],
-    ['its clock is 10 minutes behind', { validity: '-20m:-10m' }, 'cert_expired'],
-    ['it signs for somebody else', { principal: 'somebody' }, 'cert_wrong_principal'],
-    ['it forgets the permission to forward', { options: ['no-port-forwarding'] }, 'cert_invalid'],
-  ])('%s: what works is kept to its end and beyond, and the next good one is taken', async (_, trouble, code) => {
+    ['the clock of the CA is 10 minutes ahead', { validity: '+10m:+20m' }, 'cert_not_yet_valid'],
+    ['the clock of the CA is 10 minutes behind', { validity: '-20m:-10m' }, 'cert_expired'],
+    ['the CA signs for another principal', { principal: 'somebody' }, 'cert_wrong_principal'],
+    ['the CA does not permit forwarding', { options: ['no-port-forwarding'] }, 'cert_invalid'],
+  ])('keeps the old certificate while %s, and uses the next good one', async (_, trouble, code) => {
     await using lab = await startCertifiedLab({ validity: '+8s' });
     await using echo = await startEcho();
     await using mesh = await lab.mesh({
@@ -145,17 +145,17 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await mesh.waitFor((status) => linkOf(status).credential.renewal?.state === 'expired');
     expect(linkOf(await mesh.waitFor(hasSessions(2))).state).toBe('up');
     lab.signing.set({ validity: '+1h' });
-    const mended = await mesh.waitFor(
+    const fixed = await mesh.waitFor(
       (status) => linkOf(status).credential.renewal?.state === 'ok' && byCertificate(status),
       40_000,
     );
-    expect(mended.advisories).toEqual([]);
-    expect(serials(mended)).not.toBe(first);
+    expect(fixed.advisories).toEqual([]);
+    expect(serials(fixed)).not.toBe(first);
     expect((await requests.stop()).failures).toEqual([]);
     expect(await mesh.metric('certificate_renewals_total', { result: 'failed' })).toBeGreaterThan(0);
   });
 
-  it('a certificate that was kept is used at the next start, with the CA down', async () => {
+  it('uses a saved certificate at the next start while the CA is down', async () => {
     await using lab = await startCertifiedLab();
     await using echo = await startEcho();
     const tunnels = { echo: { target: echo.port } };
@@ -171,10 +171,10 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     expect(lab.signing.runs()).toBe(1);
   });
 
-  it('a state directory that cannot be written costs the next start a certificate, and nothing else', async () => {
+  it('works with an unwritable state directory, except that the next start has no certificate', async () => {
     await using lab = await startCertifiedLab();
     await using echo = await startEcho();
-    // Not for root either: below a file there is no directory to be made.
+    // Fails for root as well: a directory cannot be made below a file.
     await using mesh = await lab.mesh({
       tunnels: { echo: { target: echo.port } },
       extra: { state_dir: join(lab.sshd.clientKeyFile, 'state') },
@@ -187,7 +187,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await echoOnce(mesh.port('echo'));
   });
 
-  it.each(['keep', 'drain', 'cut'])('a session whose certificate has expired: on_expiry %s', async (onExpiry) => {
+  it.each(['keep', 'drain', 'cut'])('handles a session with an expired certificate: on_expiry %s', async (onExpiry) => {
     await using lab = await startCertifiedLab({ validity: '+7s' });
     await using echo = await startEcho();
     await using mesh = await lab.mesh({
@@ -217,7 +217,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await mesh.waitFor((status) => linkOf(status).state !== 'up' && tunnelOf(status, 'echo').state === 'down');
   });
 
-  it('drain_timeout ends what a replaced session still carries', async () => {
+  it('ends the last connections of a replaced session after drain_timeout', async () => {
     await using lab = await startCertifiedLab({ validity: '+10s' });
     await using echo = await startEcho();
     await using mesh = await lab.mesh({
@@ -233,7 +233,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('credentials that change', {
     await echoOnce(mesh.port('echo'));
   });
 
-  it('the static key stands in only while there is no certificate, and says so', async () => {
+  it('uses the static key only without a certificate, and reports that', async () => {
     await using lab = await startCertifiedLab({ down: 'not installed yet' });
     await using echo = await startEcho();
     const exception = 'static-id-ops';

@@ -13,16 +13,16 @@ import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { type SshAgent, startSshAgent } from '../../../support/peers/ssh-agent.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
-describe('what the canaries are looked for with', () => {
+describe('the search for canaries', () => {
   const secret = canary('it', 'Canary/passphrase+42?');
-  it.each(['latin1', 'hex', 'base64', 'base64url'] as const)('finds one in %s, wherever it stands', (encoding) => {
+  it.each(['latin1', 'hex', 'base64', 'base64url'] as const)('finds a canary in %s at any position', (encoding) => {
     for (const before of ['', 'a', 'ab', 'abc']) {
       const text = Buffer.from(`${before}Canary/passphrase+42? and more`).toString(encoding);
       expect(findCanaries([secret], `x ${text} y`)).not.toEqual([]);
     }
   });
 
-  it('finds none where there is none', () => {
+  it('finds no canary in other text', () => {
     expect(findCanaries([secret], `canary ${Buffer.from('another secret').toString('base64')}`)).toEqual([]);
   });
 });
@@ -30,9 +30,9 @@ describe('what the canaries are looked for with', () => {
 describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has('procfs'))('secrets', () => {
   const PASSPHRASE = 'canary-passphrase-Zq7';
   const WRONG = 'canary-wrong-passphrase-Xw3';
-  /** For the commands, which get it. */
+  /** A variable that the commands get. */
   const ENVIRONMENT = 'canary-environment-Rt5';
-  /** In a variable that is the daemon's alone. */
+  /** A variable that only the daemon gets. */
   const OWN = 'canary-daemons-own-Bd8';
   const PRINTED = 'canary-printed-Lk9';
   const COMPLAINED = 'canary-complained-Mn2';
@@ -129,7 +129,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     dir[Symbol.dispose]();
   });
 
-  /** Until every link has got as far as it can: up, or with the reason why not. */
+  /** Waits until every link is up or has an error. */
   async function settle(daemon: Daemon): Promise<void> {
     const status = await daemon.waitFor(
       ({ links }) =>
@@ -153,12 +153,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
   }
 
   function start(wrapperEnv: Record<string, string> = {}): Daemon {
-    // A core holds everything, by its nature: see that there is none.
+    // A core dump has every secret: check that none exists.
     const wrapper = ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'];
     return startDaemon({ configFile, endpointPort, env: { ...env, ...wrapperEnv }, wrapper });
   }
 
-  /** Every file below, as one text. */
+  /** Every file below the directory, as one text. */
   function contents(directory: string): string {
     return readdirSync(directory, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -174,9 +174,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     }
   }
 
-  test('are in nothing that a whole run shows, keeps or passes on', async () => {
+  test('shows, saves and passes on no secret in a whole run', async () => {
     await using daemon = start();
-    // By the name of its program: the first moments of a child are those of its parent.
+    // Selects by program name: a new child first looks like its parent.
     const child = await waitUntil(
       'a cert_command runs',
       () => childrenOf(daemon.pid).find((pid) => nameOf(pid) === 'sleep'),
@@ -206,7 +206,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     expectClean(daemon);
   });
 
-  test('are not told by a crash of its own', async () => {
+  test('shows no secret in a crash of the daemon', async () => {
     const crash = write('crash.mjs', "process.on('SIGUSR2', () => { throw new Error('crash'); });\n");
     await using daemon = start({ NODE_OPTIONS: `--import=${crash}` });
     await settle(daemon);
@@ -217,7 +217,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('ssh-agent') || !has(
     expectClean(daemon);
   });
 
-  test('are not told by an abort', async () => {
+  test('shows no secret in an abort', async () => {
     await using daemon = start();
     await settle(daemon);
     daemon.signal('SIGABRT');

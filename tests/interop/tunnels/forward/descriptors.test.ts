@@ -40,7 +40,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('short of 
   });
   afterEach(() => cleanup[Symbol.asyncDispose]());
 
-  it('resets new connections, says so once, keeps everything else going, and heals', async () => {
+  it('resets new connections without free descriptors, logs this once, keeps the rest working, and recovers', async () => {
     const sshd = cleanup.use(await startSshd());
     const echo = cleanup.use(await startEcho());
     const mesh: Mesh = cleanup.use(
@@ -82,7 +82,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('short of 
     await waitUntil('it serves again', () => echoOnce(mesh.port('echo')).catch(() => undefined));
   });
 
-  it('keeps the connections that it has', async () => {
+  it('keeps open connections without free descriptors', async () => {
     const sshd = cleanup.use(await startSshd());
     const echo = cleanup.use(await startEcho());
     const mesh = cleanup.use(await startMesh({ sshd, tunnels: { echo: { target: echo.port } }, wrapper: LIMITED }));

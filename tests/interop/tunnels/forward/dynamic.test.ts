@@ -17,7 +17,7 @@ const refusedWith = (reply: number) => ({ code: 97, err: expect.stringMatching(n
 const BAD_REQUEST = expect.stringContaining('This is a SOCKS5 proxy');
 
 describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () => {
-  it('serves what allow covers, by address and by name, and says clearly why not the rest', async () => {
+  it('serves allowed destinations by address and name, and reports why others are rejected', async () => {
     await using sshd = await startSshd();
     await using hub = await startStateHub();
     const nobody = await freePort();
@@ -42,7 +42,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     expect(await curl('--socks5', proxy, `http://10.0.0.1:${path}`)).toMatchObject(refusedWith(2));
     expect(await curl('--socks5', proxy, 'http://127.0.0.1:1/')).toMatchObject(refusedWith(2));
     expect(await curl('--socks5', proxy, `http://[::1]:${path}`)).toMatchObject(refusedWith(2));
-    // It would resolve to 127.0.0.1, but a name is no address.
+    // The name would resolve to 127.0.0.1, but allow compares names, not addresses.
     expect(await curl('--socks5-hostname', proxy, `http://ip6-localhost:${path}`)).toMatchObject(refusedWith(2));
     expect(await curl('--socks5-hostname', proxy, 'http://nowhere.invalid/')).toMatchObject(refusedWith(4));
     expect(await curl('--socks4', proxy, `http://127.0.0.1:${path}`)).toMatchObject({
@@ -70,7 +70,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     expect(socks.usage.failed_total).toBe(9);
   });
 
-  it('logs a denied destination once, and stays up', async () => {
+  it('logs a denied destination once, and keeps the tunnel up', async () => {
     await using sshd = await startSshd();
     const tunnels = { socks: { direction: 'dynamic', allow: ['10.0.0.1:80'] } };
     await using mesh = await startMesh({ sshd, tunnels });
@@ -81,13 +81,13 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
 
     const turnedAway = mesh.daemon.records().filter(({ event }) => event === 'client.turned_away');
     expect(turnedAway.map(({ level, msg }) => [level, msg])).toEqual([
-      ['warn', 'a client asked for 10.0.0.2:80, which allow does not cover'],
-      ['warn', 'a client asked for 10.0.0.3:80, which allow does not cover'],
+      ['warn', 'a client requested 10.0.0.2:80, but no allow rule covers this destination'],
+      ['warn', 'a client requested 10.0.0.3:80, but no allow rule covers this destination'],
     ]);
     expect(await mesh.waitForTunnel('up')).toMatchObject({ usage: { failed_total: 4, opened_total: 0 } });
   });
 
-  it('follows a reload of allow, and tells a server that forbids what allow covers', async () => {
+  it('applies a new allow list at a reload, and reports a server that forbids an allowed destination', async () => {
     await using hub = await startStateHub();
     await using sshd = await startSshd({ extraConfig: [`PermitOpen 127.0.0.1:${hub.port}`] });
     const socks = (allow: string[]) => ({ tunnels: { socks: { direction: 'dynamic', allow } } });
@@ -107,7 +107,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     await mesh.waitForTunnel('up');
   });
 
-  it('lets a client wait for its reply while the link is down', async () => {
+  it('holds a SOCKS5 client without a reply while the link is down', async () => {
     await using sshd = await startSshd();
     await using hub = await startStateHub();
     const socks = { direction: 'dynamic', allow: [`127.0.0.1:${hub.port}`], while_down: { hold: '15s' } };
@@ -121,7 +121,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     expect(await answer).toEqual(HEALTHY);
   });
 
-  it('carries 32 MB each way at once, counted to the byte', async () => {
+  it('carries 32 MB each way at once over SOCKS5, counted to the byte', async () => {
     const there = { seed: 1, bytes: 32_000_000 };
     const back = { seed: 2, bytes: 32_000_000 };
     await using sshd = await startSshd();
@@ -137,7 +137,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     expect(usage).toMatchObject({ open: 0, bytes_to_target: there.bytes, bytes_from_target: back.bytes });
   });
 
-  it('loses nothing of a client that sends everything at once and half-closes', async () => {
+  it('loses no byte of a client that sends everything at once and half-closes', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const tunnels = { socks: { direction: 'dynamic', allow: [`localhost:${echo.port}`] } };
@@ -154,7 +154,7 @@ describe.skipIf(!has('sshd') || !has('curl'))('a dynamic tunnel over sshd', () =
     });
   });
 
-  it('resets a client whose session dies under it', async () => {
+  it('resets a SOCKS5 client when its session dies', async () => {
     await using sshd = await startSshd();
     await using target = await startBanner('hello');
     const tunnels = { socks: { direction: 'dynamic', allow: [`127.0.0.1:${target.port}`] } };

@@ -47,7 +47,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(`${MANY} connections at once
     for (const { socket } of clients) socket.destroy();
   };
 
-  it('are never more than max_connections; the rest is reset at once', async () => {
+  it('serves at most max_connections, and resets further connections at once', async () => {
     const sshd = cleanup.use(await startSshd());
     const echo = cleanup.use(await startEcho());
     const mesh = cleanup.use(await startMesh({ sshd, tunnels: { echo: { target: echo.port, max_connections: 100 } } }));
@@ -63,7 +63,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(`${MANY} connections at once
     await echoOnce(mesh.port('echo'));
   });
 
-  it('wait for the link at most while_down.limit at a time, and are all served when it returns', async () => {
+  it('holds at most while_down.limit connections, and serves all of them when the link returns', async () => {
     const sshd = cleanup.use(await startSshd());
     const echo = cleanup.use(await startEcho());
     const mesh = cleanup.use(
@@ -82,7 +82,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(`${MANY} connections at once
   });
 
   it.skipIf(!has('python3'))(
-    'wait for a target that does not answer at most connect_timeout, and leave nothing open',
+    'waits at most connect_timeout for a target that does not answer, and leaves nothing open',
     async () => {
       const sshd = cleanup.use(await startSshd());
       const echo = cleanup.use(await startEcho());

@@ -31,7 +31,7 @@ const answers = (path: string) =>
   );
 
 describe.skipIf(!has('sshd'))('a remote tunnel that listens on a Unix socket of the host', { concurrent: true }, () => {
-  it('is proven, carries, is bound again when its session is killed, and moves with a reload', async () => {
+  it('proves a remote Unix socket, binds it again after a killed session, and moves it at a reload', async () => {
     using temp = tempDir('far-unix');
     const path = join(temp.path, 'back.sock');
     await using sshd = await startSshd({ extraConfig: UNLINK });
@@ -55,7 +55,7 @@ describe.skipIf(!has('sshd'))('a remote tunnel that listens on a Unix socket of 
     expect(await answers(path)).toBe(false);
   });
 
-  it('names the old socket that blocks it when sshd leaves sockets of ended sessions behind', async () => {
+  it('reports an old socket that sshd left behind and that blocks the new one', async () => {
     using temp = tempDir('far-unix');
     const path = join(temp.path, 'back.sock');
     await using sshd = await startSshd();

@@ -19,7 +19,7 @@ import { waitUntil, within } from '../../../support/wait-until.ts';
 const remote = (target: number, more: object = {}) => ({ direction: 'remote', target, ...more });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real sshd', () => {
-  it('carries bytes both ways, whole, and counts them from the client at the far side', async () => {
+  it('carries all bytes of a remote tunnel both ways, and counts them from the client on the host', async () => {
     await using sshd = await startSshd();
     const down = { seed: 1, bytes: 40_000_000 };
     const up = { seed: 2, bytes: 30_000_000 };
@@ -32,7 +32,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real 
     expect(received).toEqual({ ...bulkDigest(down), end: 'fin' });
     expect(sent).toEqual({ ...bulkDigest(up), end: 'fin' });
     const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.usage.open === 0);
-    // The proof is no use: one connection, and not a byte more than it carried.
+    // The proof does not count as use: one connection, with exactly its bytes.
     expect(tunnelOf(status, 'back').usage).toMatchObject({
       opened_total: 1,
       failed_total: 0,
@@ -42,7 +42,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real 
     expect(target.accepted()).toBe(1);
   });
 
-  it('is bound again by the other session when the one that holds it is killed', async () => {
+  it('binds a remote listener on the other session when its session is killed', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port) } });
@@ -76,11 +76,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     const status = await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === code);
     expect(tunnelOf(status, 'back')).toMatchObject({ state: 'down', reason: expect.stringContaining(words) });
     expect(tunnelOf(status, 'back').last_error?.hint).toContain('AllowTcpForwarding');
-    // A far side that refuses is no reason to restart this daemon.
+    // A refusal by the host is no reason to restart this daemon.
     expect((await mesh.daemon.get('/readyz')).status).toBe(200);
   });
 
-  it('names a port that another program holds, and does not fight for it', async () => {
+  it('reports a port that another program holds, and retries slowly', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using other = await startEcho();
@@ -95,7 +95,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
     expect(tunnelOf(status, 'back').last_error?.hint).toContain('ClientAliveInterval');
   });
 
-  it('serves clients, unverified, when the server forbids the proof', async () => {
+  it('serves clients in state unverified when the server forbids the proof', async () => {
     await using sshd = await startSshd({ extraConfig: ['PermitOpen none'] });
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -143,7 +143,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a far side that says no', (
 });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has to move', () => {
-  it('waits for its own dead session, by name, and takes the address as soon as sshd releases it', async () => {
+  it('reports its own dead session, and binds the address as soon as sshd releases it', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -177,7 +177,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     expect(await mesh.metric('remote_listen_gap_seconds_sum')).toBeGreaterThan(1);
   });
 
-  it('goes over to new sessions with hardly a gap, and open connections stay where they are', async () => {
+  it('moves a remote listener to new sessions with a short gap, and keeps open connections', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port) } });
@@ -188,7 +188,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     const client = startSteadyClient(mesh.port('back'), 3);
     await waitUntil('it runs', () => client.served() > 20);
 
-    // The same file by another name: sessions proven by the old one give way (make before break).
+    // The same file by another name: its sessions replace the old ones.
     const copy = `${sshd.knownHostsFile}.copy`;
     copyFileSync(sshd.knownHostsFile, copy);
     await mesh.write({ host: { known_hosts: copy } });
@@ -209,7 +209,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     await mesh.waitForTunnel('up');
   });
 
-  it('moves to another address at a reload, and is cancelled with its tunnel', async () => {
+  it('moves a remote listener to another address at a reload, and cancels it with its tunnel', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { back: remote(echo.port), other: remote(echo.port) } });
@@ -230,7 +230,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
 });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the probe of a remote tunnel', () => {
-  it('goes through the listener and back, does not count as use, and reports a target that is gone', async () => {
+  it('probes a remote tunnel through its listener, counts no use, and reports a target that is down', async () => {
     await using sshd = await startSshd();
     const hub = await startStateHub();
     await using mesh = await startMesh({
@@ -260,7 +260,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the probe of a remote tunne
     expect(again.requests.length).toBeGreaterThan(0);
   });
 
-  it('delays no client, whoever speaks first', async () => {
+  it('delays no client with the probe of a remote tunnel, whichever side speaks first', async () => {
     await using sshd = await startSshd();
     await using banner = await startBanner('220 hello\r\n');
     await using mesh = await startMesh({
@@ -276,7 +276,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the probe of a remote tunne
   });
 });
 
-/** How long a client that says nothing waits for the target's first word, in milliseconds. */
+/** How long a silent client waits for the target's first bytes, in milliseconds. */
 function greeting(mesh: Mesh): Promise<number> {
   const from = performance.now();
   return new Promise((resolve, reject) => {

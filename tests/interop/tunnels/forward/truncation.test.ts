@@ -17,7 +17,7 @@ async function tunnelTo(sshd: Sshd, target: number): Promise<Mesh> {
 }
 
 describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
-  it('is a reset, never a clean end, when the session dies in the middle of a download', async () => {
+  it('resets a download, never ends it cleanly, when the session dies', async () => {
     await using sshd = await startSshd();
     await using target = await startBulkServer({ seed: 3, bytes: 2_000 * MEGABYTE });
     await using mesh = await tunnelTo(sshd, target.port);
@@ -32,7 +32,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect((await mesh.waitForTunnel('up')).usage.open).toBe(0);
   });
 
-  it('is a reset for an idle connection too when the session dies', async () => {
+  it('resets an idle connection when the session dies', async () => {
     await using sshd = await startSshd();
     await using target = await startSilent();
     await using mesh = await tunnelTo(sshd, target.port);
@@ -43,7 +43,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(await client.result).toMatchObject({ end: 'rst', bytes: 0 });
   });
 
-  it('reaches a target that answers only after the client has ended', async () => {
+  it('passes the end of stream to a target that answers only after that', async () => {
     await using sshd = await startSshd();
     await using target = await startAnswerAfterEnd((text) => `${text.length} characters`);
     await using mesh = await tunnelTo(sshd, target.port);
@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     expect(await within('the rest arrives', target.received())).toBe('long after your end');
   });
 
-  it('does not drop what the client still sends after the target has ended', async () => {
+  it('delivers bytes that the client sends after the target has ended', async () => {
     await using sshd = await startSshd();
     await using target = await startBulkServer();
     await using mesh = await tunnelTo(sshd, target.port);
@@ -100,7 +100,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     await using sshd = await startSshd();
     await using target = await startResetter('last words');
     await using mesh = await tunnelTo(sshd, target.port);
-    // sshd tells an end from a reset to nobody: both are SSH_MSG_CHANNEL_EOF, as with ssh -L.
+    // sshd reports an end and a reset alike, as SSH_MSG_CHANNEL_EOF: so does ssh -L.
     const { end } = await pythonClient({ port: mesh.port('tunnel'), timeoutMs: 10_000 });
     expect(['fin', 'rst']).toContain(end);
   });

@@ -9,7 +9,7 @@ import { startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 
 describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent: true }, () => {
-  it('is noticed within 15 s by default, whoever is on it is reset, whoever comes is held and served', async () => {
+  it('detects a dead connection within 15 s by default, resets its clients, and holds and serves new ones', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -43,7 +43,7 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
     process.stderr.write(`half-open: noticed after ${(noticedMs / 1000).toFixed(1)} s\n`);
   });
 
-  it('is noticed as fast as it is asked for, and recovery is measured', async () => {
+  it('detects a dead connection as fast as keepalive is set, and measures the recovery', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -73,7 +73,7 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
     expect(await mesh.metric('link_up')).toBe(1);
   });
 
-  it('is noticed by new keepalive settings as soon as they are reloaded', async () => {
+  it('detects a dead connection by new keepalive settings right after a reload', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);
@@ -92,7 +92,7 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
     await mesh.waitFor((status) => linkOf(status).state !== 'up', 5_000);
   });
 
-  it('is found out at once by a probe that fails, long before the keepalive would', async () => {
+  it('detects a dead connection by a failed probe, long before the keepalive', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using proxy = await FaultProxy.start(sshd.port);

@@ -45,7 +45,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     keepalive: { every: '500ms', lost_after: 6 },
     ...more,
   });
-  /** node -> outer -> middle -> inner, an actor for each. */
+  /** node -> outer -> middle -> inner, with one actor each. */
   const chain = (outerPort = outer.port) => ({
     host: { jump: { host: 'middle', actor: 'agt-middle' }, keepalive: { every: '500ms', lost_after: 6 } },
     hosts: {
@@ -57,7 +57,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
   const start = async (options: Omit<Parameters<typeof startMesh>[0], 'sshd'>): Promise<Mesh> =>
     cleanup.use(await startMesh({ sshd: inner, ...options }));
 
-  it('reaches a host over two others, each with its own actor and host key, and shows the links', async () => {
+  it('reaches a host over two jump hosts, each with its own actor and host key, and shows the links', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port, probe: { tcp: {} } } } });
     await mesh.waitForTunnel('up');
@@ -75,11 +75,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     expect(link(status, 'coulombcore').sessions.map(({ host_key }) => host_key)).toEqual(
       Array(2).fill(inner.hostKeys()[0]?.fingerprint),
     );
-    // Every hop sees the one before it, the target's sshd only the last jump host.
+    // Each hop sees only the hop before it.
     expect(middle.log()).toContain('Accepted publickey');
   });
 
-  it('never leaves both sessions of a link on one session of the next, neither at first nor after a loss', async () => {
+  it('never keeps both sessions of a link on one session of the jump host, even after a loss', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port } } });
     const spread = (status: Status) =>
@@ -88,11 +88,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     await mesh.waitFor(spread);
     outer.killSession();
     await mesh.waitFor((status) => link(status, 'outer').sessions.length < 2);
-    // One that failed on the way is not tried again before its backoff, while the other serves.
+    // While the other session serves, a failed one waits for its backoff.
     await mesh.waitFor(spread, 40_000);
   });
 
-  it('carries 50 MB each way unaltered', async () => {
+  it('carries 50 MB each way over jump hosts unaltered', async () => {
     const plan = { seed: 7, bytes: 50_000_000 };
     const bulk = cleanup.use(await startBulkServer(plan));
     const mesh = await start({ ...chain(), tunnels: { bulk: { target: bulk.port } } });
@@ -103,7 +103,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     expect(sent).toEqual({ ...bulkDigest(back), end: 'fin' });
   });
 
-  it('loses no request when one session to the first hop is killed', async () => {
+  it('loses no request when one session to the first jump host is killed', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port } } });
     await mesh.waitFor((status) => ['coulombcore', 'middle', 'outer'].every((h) => serving(status, h) === 2));
@@ -116,20 +116,20 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     expect(served).toBeGreaterThan(10);
   });
 
-  it('ends the inner sessions with the outer ones, says so, waits instead of hammering, and returns at once', async () => {
+  it('ends the inner sessions with the outer ones, reports why, waits, and reconnects at once', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port } } });
     await mesh.waitForTunnel('up');
     await outer.stop();
     const words =
-      /^no SSH session to coulombcore: its jump host middle is not reachable: its jump host outer is not reachable: .* refused the connection$/;
+      /^no SSH session to coulombcore: jump host middle is unreachable: jump host outer is unreachable: .* refused the connection$/;
     const status = await mesh.waitFor((each) => words.test(tunnelOf(each, ECHO).reason ?? ''));
     expect(tunnelOf(status, ECHO).state).toBe('down');
     expect(link(status, 'middle').sessions).toEqual([]);
     const before = await mesh.metric('link_connect_attempts_total', { host: 'coulombcore' });
     await mesh.waitFor((each) => link(each, 'outer').attempts > 3);
     expect(await mesh.metric('link_connect_attempts_total', { host: 'coulombcore' })).toBe(before);
-    // A connection that waits hurries the first hop.
+    // A waiting connection shortens the backoff of the first hop.
     const waiting = echoOnce(mesh.port(ECHO));
     await outer.restart();
     const ms = await waiting;
@@ -137,7 +137,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     await mesh.waitForTunnel('up');
   });
 
-  it('gives up what hangs when the way to the first hop is a black hole', async () => {
+  it('gives up sessions and attempts when the first jump host is black-holed', async () => {
     const proxy = cleanup.use(await FaultProxy.start(outer.port));
     // ssh looks a host key up by the port that it dials.
     const hosts = chain(proxy.port).hosts;
@@ -159,7 +159,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     await echoOnce(mesh.port(ECHO));
   });
 
-  it('changes to another jump host, and back to none, without losing a request', async () => {
+  it('changes to another jump host, and then to none, without losing a request', async () => {
     const echo = cleanup.use(await startEcho());
     const tunnels = { [ECHO]: { target: echo.port } };
     const hosts = { middle: hostOf(middle), outer: hostOf(outer) };
@@ -184,7 +184,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     expect(outer.sessionPids()).toEqual([]);
   });
 
-  it('replaces the sessions over a jump host whose own sessions are replaced', async () => {
+  it('replaces the sessions over a jump host when the sessions to the jump host are replaced', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port } } });
     const before = await mesh.waitFor((each) => serving(each, 'coulombcore') === 2);
@@ -212,7 +212,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     return path;
   };
 
-  it('says what the jump host says about the host behind it', async () => {
+  it('reports why the jump host cannot reach the host behind it', async () => {
     const echo = cleanup.use(await startEcho());
     const mesh = await start({
       host: { jump: { host: 'middle', actor: 'agt-middle' } },

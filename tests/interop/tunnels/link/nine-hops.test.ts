@@ -15,10 +15,10 @@ const HOPS = 9;
 const PLAN = { seed: 9, bytes: 50_000_000 };
 const BACK = { seed: 10, bytes: 50_000_000 };
 
-/** As OpenSSH's own regress/forwarding.sh does it: everything leads back to one sshd. */
+/** As in OpenSSH's regress/forwarding.sh, every hop is the same sshd. */
 const possible = has('sshd') && has('ssh-keygen');
 
-it.skipIf(!possible)('50 MB each way over nine jump hosts arrive unaltered', async () => {
+it.skipIf(!possible)('carries 50 MB each way over nine jump hosts unaltered', async () => {
   await using sshd = await startSshd();
   await using bulk = await startBulkServer(PLAN);
   const here = {
@@ -48,7 +48,7 @@ it.skipIf(!possible)('50 MB each way over nine jump hosts arrive unaltered', asy
   expect(sshd.sessionPids()).toEqual([]);
 });
 
-it.skipIf(!possible)('50 MB each way over nine tunnels, each through the one before, arrive unaltered', async () => {
+it.skipIf(!possible)('carries 50 MB each way over nine nested tunnels unaltered', async () => {
   await using sshd = await startSshd();
   await using bulk = await startBulkServer(PLAN);
   const ports = await Promise.all(Array.from({ length: HOPS }, () => freePort()));
@@ -76,11 +76,11 @@ it.skipIf(!possible)('50 MB each way over nine tunnels, each through the one bef
 });
 
 it.skipIf(!possible || !has('ssh'))(
-  'a login and a 50 MB copy through nine local and remote forwards, in a chain',
+  'carries a login and a 50 MB copy through a chain of nine local and remote forwards',
   async () => {
     await using sshd = await startSshd();
     const ports = await Promise.all(Array.from({ length: HOPS }, () => freePort()));
-    // Each leads to the one before it, the first to sshd; every second one listens on the far side, which is here as well.
+    // Each forward leads to the previous one, the first to sshd. Every second one listens on the far side (this machine).
     const tunnels = ports.map((port, hop) => [
       `hop${hop + 1}`,
       {

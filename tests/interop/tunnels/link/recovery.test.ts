@@ -18,13 +18,13 @@ function sessionsOf(sshd: Sshd): number[][] {
 }
 
 describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
-  it('comes back by itself when every session of sshd is killed', async () => {
+  it('reconnects by itself when every session is killed', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
     const before = linkOf(await mesh.waitFor(hasSessions(2)));
     expect(sshd.killSessions()).toBeGreaterThan(0);
-    // No waiting in between: whoever connects now is held until a session is there.
+    // Without a pause: a client that connects now is held until a session is up.
     await echoOnce(mesh.port('echo'));
     const after = linkOf(await mesh.waitFor(hasSessions(2)));
     expect(after.sessions.map(({ id }) => id)).toEqual(before.sessions.map(({ id }) => id + 2));
@@ -32,7 +32,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     expect(await mesh.metric('link_detect_seconds_count')).toBe(2);
   });
 
-  it.each(['active', 'standby'])('costs no request when the %s one of two sessions is killed', async (role) => {
+  it.each(['active', 'standby'])('loses no request when the %s one of two sessions is killed', async (role) => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -41,7 +41,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     const client = startSteadyClient(mesh.port('echo'), 20);
     await waitUntil('the client is served', () => client.served() >= 50);
 
-    // A request that is under way through a session goes with it: no proxy can repeat it. So the kill is between two.
+    // A killed session loses its current request, which no proxy can repeat. So the kill comes between two requests.
     await client.inTheGap(() => {
       for (const pid of victim) signal(pid, 'SIGKILL');
     });
@@ -57,7 +57,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     process.stderr.write(`recovery (${role} killed): ${served} requests, slowest ${slowestMs.toFixed(0)} ms\n`);
   });
 
-  it('costs only requests that were under way, whenever the sessions die', async () => {
+  it('loses only current requests, whenever the sessions die', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -80,7 +80,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     process.stderr.write(`recovery (6 clients, 3 kills): ${served} served, ${failures.length} cut under way\n`);
   });
 
-  it('costs a client that is held nothing, when sshd is stopped and started again', async () => {
+  it('serves every held client when sshd is stopped and started again', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -114,7 +114,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     process.stderr.write(`recovery (sshd away): 40 held, slowest ${slowestMs.toFixed(0)} ms, 0 failed\n`);
   });
 
-  it('resets a held client once its hold is over, and more of them than the limit at once', async () => {
+  it('resets a held client after the hold time, and clients above the limit at once', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -134,7 +134,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     expect((await mesh.waitForTunnel('down')).usage).toMatchObject({ held: 0, failed_total: 4 });
   });
 
-  it('resets new clients at once with while_down: refuse, and still listens', async () => {
+  it('resets new clients at once with while_down: refuse, and keeps listening', async () => {
     await using sshd = await startSshd();
     await using silent = await startSilent();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: silent.port, while_down: 'refuse' } } });

@@ -11,39 +11,42 @@ import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload that changes a link', { concurrent: true }, () => {
-  it.each(['key', 'known_hosts'])('replaces its sessions for another %s, make before break', async (what) => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    const second = generateKey(join(sshd.directory, 'second'));
-    sshd.authorize(second.publicKey);
-    const copy = join(sshd.directory, 'known_hosts_copy');
-    copyFileSync(sshd.knownHostsFile, copy);
-    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
-    const before = linkOf(await mesh.waitFor(hasSessions(2)));
-    await using chatter = await openChatter(mesh.port('echo'));
-    const client = startSteadyClient(mesh.port('echo'), 20);
+  it.each(['key', 'known_hosts'])(
+    'replaces sessions for another %s, each new one before the old one ends',
+    async (what) => {
+      await using sshd = await startSshd();
+      await using echo = await startEcho();
+      const second = generateKey(join(sshd.directory, 'second'));
+      sshd.authorize(second.publicKey);
+      const copy = join(sshd.directory, 'known_hosts_copy');
+      copyFileSync(sshd.knownHostsFile, copy);
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+      const before = linkOf(await mesh.waitFor(hasSessions(2)));
+      await using chatter = await openChatter(mesh.port('echo'));
+      const client = startSteadyClient(mesh.port('echo'), 20);
 
-    await mesh.write(what === 'key' ? { actor: { key: second.path } } : { host: { known_hosts: copy } });
-    await mesh.reload();
-    // The one that carries the long connection is left, and nothing else goes over it.
-    await mesh.waitFor((status) => {
-      const { sessions } = linkOf(status);
-      const [first, ...others] = sessions.filter(({ id, role }) => id <= 2 || role === 'draining');
-      const left = first?.role === 'draining' && first.id === before.sessions[0]?.id && first.connections === 1;
-      return hasSessions(2)(status) && left && others.length === 0;
-    });
-    await chatter.say('over the old session');
-    const served = client.served();
-    await waitUntil('the steady client goes on', () => client.served() >= served + 20);
-    expect((await client.stop()).failures).toEqual([]);
+      await mesh.write(what === 'key' ? { actor: { key: second.path } } : { host: { known_hosts: copy } });
+      await mesh.reload();
+      // Only the session with the long connection is left, and carries nothing else.
+      await mesh.waitFor((status) => {
+        const { sessions } = linkOf(status);
+        const [first, ...others] = sessions.filter(({ id, role }) => id <= 2 || role === 'draining');
+        const left = first?.role === 'draining' && first.id === before.sessions[0]?.id && first.connections === 1;
+        return hasSessions(2)(status) && left && others.length === 0;
+      });
+      await chatter.say('over the old session');
+      const served = client.served();
+      await waitUntil('the steady client goes on', () => client.served() >= served + 20);
+      expect((await client.stop()).failures).toEqual([]);
 
-    await chatter.end();
-    const after = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 2));
-    expect(after.sessions.map(({ id }) => id)).toEqual([3, 4]);
-    if (what === 'key') expect(after.credential.fingerprint).toBe(second.fingerprint);
-  });
+      await chatter.end();
+      const after = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 2));
+      expect(after.sessions.map(({ id }) => id)).toEqual([3, 4]);
+      if (what === 'key') expect(after.credential.fingerprint).toBe(second.fingerprint);
+    },
+  );
 
-  it('makes more sessions or fewer without touching a connection', async () => {
+  it('makes more or fewer sessions without touching a connection', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, host: { sessions: 1 }, tunnels: { echo: { target: echo.port } } });
@@ -60,7 +63,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload that changes a lin
     await chatter.say('fewer');
   });
 
-  it('keeps what works when the new parameters do not', async () => {
+  it('keeps the old sessions when the new settings fail', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const stranger = generateKey(join(sshd.directory, 'stranger'));

@@ -17,7 +17,7 @@ function residentMib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
-/** Sends as fast as it is let. */
+/** Sends as fast as the link allows. */
 function startFlood(port: number): Socket {
   const chunk = Buffer.alloc(256 * 1024, 7);
   const socket = connect({ host: '127.0.0.1', port });
@@ -52,7 +52,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('a link th
     return { proxy, mesh };
   };
 
-  it(`holds back ${CHANNELS} eager clients within bounded memory, and lets them go on`, async () => {
+  it(`slows ${CHANNELS} clients of a stalled link down in bounded memory, and lets them continue`, async () => {
     const sink = cleanup.use(await startBulkServer());
     const { proxy, mesh } = await start(sink.port);
     const { pid } = mesh.daemon;
@@ -63,9 +63,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('a link th
     proxy.pause();
     let peak = before;
     let received = -1;
-    // Over once a second passes without a byte taken from any client.
+    // Stalled once no client could send a byte for a second.
     await waitUntil(
-      'the clients are held back',
+      'the clients are slowed down',
       async () => {
         peak = Math.max(peak, residentMib(pid));
         const now = (await mesh.daemon.status()).tunnels[0]?.usage.bytes_to_target ?? 0;
@@ -84,7 +84,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen') || !has('procfs'))('a link th
     for (const socket of floods) socket.destroy();
   });
 
-  it('alters nothing by stalling', async () => {
+  it('delivers every byte unaltered over a link that stalls', async () => {
     const plan = { seed: 3, bytes: 60_000_000 };
     const sink = cleanup.use(await startBulkServer());
     const { proxy, mesh } = await start(sink.port);

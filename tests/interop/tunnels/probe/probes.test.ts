@@ -9,7 +9,7 @@ import { startBanner, startEcho } from '../../../support/peers/targets.ts';
 const OFTEN = { every: '500ms', timeout: '400ms', fall: 1, rise: 1 };
 
 describe.skipIf(!has('sshd'))('probes', () => {
-  it('do not count as use', async () => {
+  it('counts no probe as use', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -19,7 +19,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
     const unused = (await mesh.waitForTunnel('up')).usage;
     expect(unused).toMatchObject({ open: 0, opened_total: 0, last_activity_at: null });
     await echoOnce(mesh.port('echo'));
-    // Activity is dated once a second: only after that it is final.
+    // Activity is dated once a second, so the date is final after a second.
     await mesh.waitFor(
       ({ tunnels, now }) => now.getTime() - (tunnels[0]?.usage.last_activity_at ?? now).getTime() > 1_100,
     );
@@ -33,7 +33,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
     expect(await mesh.metric('probe_duration_seconds_count', { tunnel: 'echo' })).toBeGreaterThanOrEqual(6);
   });
 
-  it('name the field and both values when the JSON differs, and the status when that does', async () => {
+  it('names the field and both values when the JSON differs, and the status when the status differs', async () => {
     await using sshd = await startSshd();
     await using hub = await startStateHub();
     const probe = { http: { path: '/state/health', json: { status: 'ok', db: 'connected' } }, ...OFTEN };
@@ -58,7 +58,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
     expect(hub.requests.every((request) => request === 'GET /state/health')).toBe(true);
   });
 
-  it('read a banner, and say what came instead', async () => {
+  it('reads a banner, and quotes a wrong one', async () => {
     await using sshd = await startSshd();
     await using right = await startBanner('SSH-2.0-stand-in\r\n');
     await using wrong = await startBanner('220 smtp.example ESMTP\r\n');
@@ -68,7 +68,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
       sshd,
       tunnels: {
         right: { target: right.port, probe },
-        // The sshd of the lab itself: a banner out of the wild.
+        // The test sshd itself: a real banner.
         real: { target: sshd.port, probe },
         wrong: { target: wrong.port, probe },
         mute: { target: echo.port, probe },

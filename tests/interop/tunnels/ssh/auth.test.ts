@@ -11,11 +11,11 @@ import { startSshAgent } from '../../../support/peers/ssh-agent.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
-/** How many connections the server has seen, and how many ended without a login. */
+/** Number of connections at the server, and of those without a login. */
 const connections = (sshd: Sshd) => sshd.log().split('Connection from').length - 1;
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurrent: true }, () => {
-  it('a rejected key is offered once, whatever SIGHUPs and clients want; another key works at once', async () => {
+  it('offers a rejected key once, despite SIGHUPs and clients, and uses a new key immediately', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const stranger = generateKey(join(sshd.directory, 'stranger'));
@@ -28,11 +28,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     const rejectedAt = performance.now();
     expect(linkOf(blocked).last_error).toMatchObject({ code: 'auth_rejected' });
     expect(linkOf(blocked).credential.fingerprint).toBe(stranger.fingerprint);
-    expect(blocked.tunnels[0]?.reason).toMatch(/Somebody must act/);
+    expect(blocked.tunnels[0]?.reason).toMatch(/manual fix required/);
 
     for (let time = 1; time <= 3; time++) await mesh.reload();
     await echoOnce(mesh.port('echo')).catch(() => {});
-    // What is shown is that nothing happens for so long; sshd's PerSourcePenalties would count each attempt.
+    // The wait proves that nothing happens; sshd's PerSourcePenalties would count each attempt.
     await pause(20_000 - (performance.now() - rejectedAt));
     expect(connections(sshd)).toBe(1);
     expect(await mesh.metric('link_connect_attempts_total', { code: 'auth_rejected' })).toBe(1);
@@ -48,7 +48,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     expect(linkOf(await mesh.waitFor(hasSessions(2))).credential.fingerprint).toBe(second.fingerprint);
   });
 
-  it('an encrypted key opens with its passphrase_file', async () => {
+  it('decrypts a key with its passphrase_file', async () => {
     await using sshd = await startSshd({ clientKey: { passphrase: 'correct horse' } });
     await using echo = await startEcho();
     const passphraseFile = join(sshd.directory, 'passphrase');
@@ -62,7 +62,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     await echoOnce(mesh.port('echo'));
   });
 
-  it('an encrypted key without the right passphrase says so and dials nothing', async () => {
+  it('reports a wrong passphrase and dials nothing', async () => {
     await using sshd = await startSshd({ clientKey: { passphrase: 'correct horse' } });
     await using echo = await startEcho();
     const passphraseFile = join(sshd.directory, 'passphrase');
@@ -74,12 +74,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     writeFileSync(passphraseFile, 'battery staple\n', { mode: 0o600 });
     await mesh.write({ actor: { passphrase_file: passphraseFile } });
     await mesh.reload();
-    await mesh.waitFor((status) => linkOf(status).last_error?.message.includes('does not open') === true);
+    await mesh.waitFor((status) => linkOf(status).last_error?.message.includes('does not decrypt') === true);
     expect(connections(sshd)).toBe(0);
     expect(`${mesh.daemon.log()}${(await mesh.daemon.get('/status')).body}`).not.toContain('battery staple');
   });
 
-  it.skipIf(!has('ssh-agent'))('key: agent uses the keys of a running ssh-agent', async () => {
+  it.skipIf(!has('ssh-agent'))('uses the keys of a running ssh-agent with key: agent', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using agent = await startSshAgent();
@@ -96,7 +96,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     await echoOnce(mesh.port('echo'));
   });
 
-  it('key: agent without an agent names SSH_AUTH_SOCK', async () => {
+  it('names SSH_AUTH_SOCK with key: agent and no agent', async () => {
     await using sshd = await startSshd();
     await using mesh = await startMesh({
       sshd,
@@ -109,7 +109,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('authentication', { concurre
     expect(last_error?.message).toContain('SSH_AUTH_SOCK');
   });
 
-  it('a key that others can read is refused and nothing is dialled, until it is mended', async () => {
+  it('rejects a key that others can read, and dials nothing until the mode is fixed', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     chmodSync(sshd.clientKeyFile, 0o644);

@@ -19,13 +19,13 @@ import { startEcho } from '../../../support/peers/targets.ts';
 interface Certified extends AsyncDisposable {
   readonly sshd: Sshd;
   readonly ca: CertificateAuthority;
-  /** Certifies the present host key, and has sshd show it. */
+  /** Signs the current host key, and makes sshd present the certificate. */
   certify(options?: SigningOptions, by?: CertificateAuthority): Promise<void>;
-  /** Writes known_hosts; without lines: the CA for every host. */
+  /** Writes known_hosts; default: the CA for every host. */
   know(...lines: string[]): void;
 }
 
-/** A server whose host key the CA has certified for 127.0.0.1, where known_hosts has the CA alone. */
+/** A server with a host key certified for 127.0.0.1; known_hosts has only the CA. */
 async function startCertified(signing: SigningOptions = {}, type: KeyType = 'ed25519'): Promise<Certified> {
   const sshd = await startSshd({ hostKeyTypes: [type] });
   const ca = makeCertificateAuthority(sshd.directory, 'host_ca');
@@ -53,19 +53,22 @@ const logins = (sshd: Sshd) => sshd.log().split('Accepted publickey').length - 1
 const connections = (sshd: Sshd) => sshd.log().split('Connection from').length - 1;
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { concurrent: true }, () => {
-  it.each(['ed25519', 'ecdsa', 'rsa'] as const)('is reached with a certified %s key, asked for once', async (type) => {
-    await using host = await startCertified({}, type);
-    for (const _ of [1, 2]) {
-      const steps: string[] = [];
-      const session = await connect(host.sshd, ({ name }) => steps.push(name));
-      expect(steps).toEqual(['dns', 'tcp', 'banner', 'kex', 'auth']);
-      expect(session.facts.hostKey).toBe(host.sshd.hostKeys()[0]?.fingerprint);
-      await session.end();
-    }
-    expect([connections(host.sshd), logins(host.sshd)]).toEqual([3, 2]);
-  });
+  it.each(['ed25519', 'ecdsa', 'rsa'] as const)(
+    'connects to a host with a certified %s key, and fetches the certificate once',
+    async (type) => {
+      await using host = await startCertified({}, type);
+      for (const _ of [1, 2]) {
+        const steps: string[] = [];
+        const session = await connect(host.sshd, ({ name }) => steps.push(name));
+        expect(steps).toEqual(['dns', 'tcp', 'banner', 'kex', 'auth']);
+        expect(session.facts.hostKey).toBe(host.sshd.hostKeys()[0]?.fingerprint);
+        await session.end();
+      }
+      expect([connections(host.sshd), logins(host.sshd)]).toEqual([3, 2]);
+    },
+  );
 
-  it('is reached where it has a plain key of its own too, without asking for the certificate', async () => {
+  it('connects by a known plain key without fetching the certificate', async () => {
     await using host = await startCertified({ validity: '-2h:-1h' });
     host.know(
       `[127.0.0.1]:${host.sshd.port} ${host.sshd.hostKeys()[0]?.publicKey}`,
@@ -78,10 +81,10 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
   it.each<[string, SigningOptions, RegExp]>([
     ['expired', { validity: '-2h:-1h' }, /expired at/],
     ['not valid yet', { validity: '+1h:+2h' }, /not valid before/],
-    ['for another name', { principals: ['elsewhere.example'] }, /carries \[elsewhere\.example\], not 127\.0\.0\.1/],
-    ['for no name', { principals: [] }, /carries no name/],
-    ['that of a user', { role: 'user' }, /presented a user certificate/],
-  ])('is refused with a certificate that is %s', async (_, signing, message) => {
+    ['for another name', { principals: ['elsewhere.example'] }, /is for \[elsewhere\.example\], not for 127\.0\.0\.1/],
+    ['for no name', { principals: [] }, /is for no name/],
+    ['a user certificate', { role: 'user' }, /presented a user certificate/],
+  ])('rejects a host with a certificate that is %s', async (_, signing, message) => {
     await using host = await startCertified(signing);
     await expect(connect(host.sshd)).rejects.toMatchObject({
       code: 'host_cert_invalid',
@@ -90,24 +93,24 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
     expect(host.sshd.log()).not.toContain('Accepted publickey');
   });
 
-  it('is refused with a certificate by another CA, and with none', async () => {
+  it('rejects a host with a certificate by another CA, and without a certificate', async () => {
     await using host = await startCertified();
     const stranger = makeCertificateAuthority(host.sshd.directory, 'stranger');
     await host.certify({}, stranger);
     await expect(connect(host.sshd)).rejects.toMatchObject({
       code: 'host_cert_invalid',
       message: expect.stringContaining(
-        `is signed by ${stranger.key.fingerprint}, but known is ${host.ca.key.fingerprint}`,
+        `is signed by ${stranger.key.fingerprint}, but known_hosts has ${host.ca.key.fingerprint}`,
       ),
     });
     await host.sshd.restart({ extraConfig: [] });
     await expect(connect(host.sshd)).rejects.toMatchObject({
       code: 'host_cert_invalid',
-      message: expect.stringContaining('presents no host certificate'),
+      message: expect.stringContaining('presented no host certificate'),
     });
   });
 
-  it('is refused when its CA, or its key, is revoked', async () => {
+  it('rejects a host when its CA or its key is revoked', async () => {
     await using host = await startCertified();
     const [key] = host.sshd.hostKeys();
     await (await connect(host.sshd)).end();
@@ -121,7 +124,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
     expect(logins(host.sshd)).toBe(1);
   });
 
-  it('may get another key and another certificate: the attempt after the next one serves', async () => {
+  it('connects at the second attempt after the host gets a new key and certificate', async () => {
     await using host = await startCertified();
     await (await connect(host.sshd)).end();
     await host.sshd.restart({ newHostKey: true });
@@ -130,7 +133,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
     await (await connect(host.sshd)).end();
   });
 
-  it('is reached by the daemon, directly and over a jump host', async () => {
+  it('serves a host known by its CA in the daemon, directly and over a jump host', async () => {
     await using host = await startCertified();
     await using jump = await startCertified();
     await using echo = await startEcho();
@@ -155,13 +158,13 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
     expect(status.links.flatMap(({ sessions }) => sessions.map(({ host_key }) => host_key))).toEqual(
       expect.arrayContaining([host.sshd.hostKeys()[0]?.fingerprint, jump.sshd.hostKeys()[0]?.fingerprint]),
     );
-    // The one that only asks for the certificate goes over the jump host as well.
+    // The connection that fetches the certificate goes over the jump host as well.
     const carried = jump.sshd.log().split(`target 127.0.0.1 port ${host.sshd.port}`).length - 1;
     expect(carried).toBe(3);
     expect(connections(host.sshd)).toBe(3);
   });
 
-  it('that cannot vouch for itself blocks the link in words, and is not hammered', async () => {
+  it('blocks the link to a host without a valid certificate, and does not retry', async () => {
     await using host = await startCertified({ principals: ['elsewhere.example'] });
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd: host.sshd, tunnels: { echo: { target: echo.port } } });

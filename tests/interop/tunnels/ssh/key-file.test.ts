@@ -56,7 +56,7 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     ['rsa', ['-t', 'rsa', '-b', '2048'], 'ssh-rsa'],
     ['rsa in PEM', ['-t', 'rsa', '-b', '2048', '-m', 'PEM'], 'ssh-rsa'],
     ['ecdsa in PEM', ['-t', 'ecdsa', '-m', 'PEM'], 'ecdsa-sha2-nistp256'],
-  ])('%s: in the clear and encrypted', async (name, args, type) => {
+  ])('reads a %s key, plain and encrypted', async (name, args, type) => {
     const clear = make(`${name}-clear`, ...args);
     expect(await loadKeyFile(clear)).toMatchObject({ type, fingerprint: keygenFingerprint(clear) });
 
@@ -65,16 +65,16 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     expect(await loadKeyFile(sealed, passphrase)).toMatchObject({ type, fingerprint: keygenFingerprint(sealed) });
     await expect(loadKeyFile(sealed)).rejects.toMatchObject({
       code: 'key_unreadable',
-      message: expect.stringContaining('is encrypted, and no passphrase_file'),
+      message: expect.stringContaining('is encrypted, but no passphrase_file'),
     });
     const wrong = secret(`${name}-wrong`, 'battery staple');
     await expect(loadKeyFile(sealed, wrong)).rejects.toMatchObject({
       code: 'key_unreadable',
-      message: expect.stringContaining('does not open'),
+      message: expect.stringContaining('does not decrypt'),
     });
   });
 
-  test('only one trailing newline is taken off a passphrase', async () => {
+  test('removes only one trailing newline from a passphrase', async () => {
     const sealed = make('newline', '-t', 'ed25519', '-N', PASSPHRASE);
     await expect(loadKeyFile(sealed, secret('two', `${PASSPHRASE}\n\n`))).rejects.toMatchObject({
       code: 'key_unreadable',
@@ -82,7 +82,7 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     await expect(loadKeyFile(sealed, secret('none', PASSPHRASE))).resolves.toBeDefined();
   });
 
-  test('a passphrase file is held to the same permissions', async () => {
+  test('requires the same permissions for a passphrase file', async () => {
     const sealed = make('open-passphrase', '-t', 'ed25519', '-N', PASSPHRASE);
     const exposed = secret('exposed', PASSPHRASE, 0o644);
     await expect(loadKeyFile(sealed, exposed)).rejects.toMatchObject({
@@ -91,16 +91,19 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     });
   });
 
-  test.each([0o640, 0o644, 0o620, 0o604])('mode %o is refused, and its chmod mends it', async (mode) => {
-    const path = make(`mode-${mode}`, '-t', 'ed25519');
-    chmodSync(path, mode);
-    const error: unknown = await loadKeyFile(path).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: 'key_permissions', hint: expect.stringContaining(`chmod 600 ${path}`) });
-    chmodSync(path, 0o600);
-    await expect(loadKeyFile(path)).resolves.toBeDefined();
-  });
+  test.each([0o640, 0o644, 0o620, 0o604])(
+    'rejects mode %o, and accepts the key after the chmod of the hint',
+    async (mode) => {
+      const path = make(`mode-${mode}`, '-t', 'ed25519');
+      chmodSync(path, mode);
+      const error: unknown = await loadKeyFile(path).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'key_permissions', hint: expect.stringContaining(`chmod 600 ${path}`) });
+      chmodSync(path, 0o600);
+      await expect(loadKeyFile(path)).resolves.toBeDefined();
+    },
+  );
 
-  test.skipIf(!has('root'))("another user's key is refused", async () => {
+  test.skipIf(!has('root'))("rejects another user's key", async () => {
     const path = make('foreign', '-t', 'ed25519');
     chownSync(path, 12_345, 12_345);
     await expect(loadKeyFile(path)).rejects.toMatchObject({
@@ -109,7 +112,7 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     });
   });
 
-  test('a systemd credential (0400, ours) and a symbolic link to a key pass', async () => {
+  test('accepts a systemd credential (0400, our user) and a symbolic link to a key', async () => {
     const path = make('credential', '-t', 'ed25519');
     chmodSync(path, 0o400);
     await expect(loadKeyFile(path)).resolves.toBeDefined();
@@ -118,15 +121,15 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     await expect(loadKeyFile(link)).resolves.toBeDefined();
   });
 
-  test('the public half is called by its name, whatever its mode', async () => {
+  test('names a public key as the fault, with any mode', async () => {
     const path = make('halves', '-t', 'ed25519');
     await expect(loadKeyFile(`${path}.pub`)).rejects.toMatchObject({
       code: 'key_unreadable',
-      message: expect.stringContaining('this is the public half'),
+      message: expect.stringContaining('is a public key, not a private key'),
     });
   });
 
-  test('PKCS#8 is refused with the command that converts it', async () => {
+  test('rejects PKCS#8 with the command that converts the key', async () => {
     const path = make('pkcs8', '-t', 'rsa', '-b', '2048', '-m', 'PKCS8');
     await expect(loadKeyFile(path)).rejects.toMatchObject({
       code: 'key_unreadable',
@@ -142,23 +145,23 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     ['a directory', () => directory, 'is a directory'],
     ['empty', () => secret('empty', ''), 'is empty'],
     ['too large', () => secret('large', 'x'.repeat(65_537)), 'is larger than 64 KiB'],
-    ['no key', () => secret('html', '<html>secret</html>'), 'is not a private key'],
+    ['not a key', () => secret('html', '<html>secret</html>'), 'is not a private key'],
     ['PuTTY', () => secret('ppk', 'PuTTY-User-Key-File-3: ssh-ed25519\n'), 'PuTTY'],
     ['a device', () => '/dev/null', 'is not a regular file'],
-  ])('%s is key_unreadable', async (_, path, message) => {
+  ])('rejects with key_unreadable a key file that is %s', async (_, path, message) => {
     await expect(loadKeyFile(path())).rejects.toMatchObject({
       code: 'key_unreadable',
       message: expect.stringContaining(message),
     });
   });
 
-  test('a FIFO does not hang the daemon', async () => {
+  test('rejects a FIFO without a hang', async () => {
     const path = join(directory, 'fifo');
     execFileSync('mkfifo', ['-m', '600', path]);
     await expect(loadKeyFile(path)).rejects.toMatchObject({ message: expect.stringContaining('not a regular file') });
   });
 
-  test('a damaged key is told, and nothing of it', async () => {
+  test('reports a damaged key without any of its content', async () => {
     const path = make('damaged', '-t', 'ed25519');
     const lines = readFileSync(path, 'utf8').split('\n');
     const body = lines[2] ?? '';
@@ -168,14 +171,14 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     expect(JSON.stringify(error)).not.toContain(body.slice(0, 16));
   });
 
-  test('a path with a blank is quoted in the command', async () => {
+  test('quotes a path with a blank in the command', async () => {
     mkdirSync(join(directory, 'my keys'));
     const path = make(join('my keys', 'key'), '-t', 'ed25519');
     chmodSync(path, 0o644);
     await expect(loadKeyFile(path)).rejects.toMatchObject({ hint: expect.stringContaining(`chmod 600 '${path}'`) });
   });
 
-  test('an encrypted key is opened once, and anew when it or its passphrase file has changed', async () => {
+  test('decrypts a key once, and again when the key or its passphrase file has changed', async () => {
     const path = make('cached', '-N', PASSPHRASE);
     const passphrase = secret('cached.passphrase', PASSPHRASE);
     const first = await loadKeyFile(path, passphrase);

@@ -68,7 +68,7 @@ describe.skipIf(!has('ssh-keygen'))('known_hosts as ssh-keygen reads it', () => 
     });
     writeFileSync(plain, `${lines.join('\n')}\n`);
     copyFileSync(plain, hashed);
-    // Hashes every single name; wildcards and marked lines stay as they are. The exit code tells of those.
+    // Hashes every single name; wildcards and marked lines stay unchanged. The exit code reports those.
     spawnSync('ssh-keygen', ['-H', '-f', hashed]);
     expect(readFileSync(hashed, 'utf8')).toContain('|1|');
   });
@@ -87,12 +87,12 @@ describe.skipIf(!has('ssh-keygen'))('known_hosts as ssh-keygen reads it', () => 
       .entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)))
       .map((entry) => Number(entry.place.replace('kh:', '')));
 
-  test.each(NAMES)('%s port %i: the same lines, plain and hashed', (host, port) => {
+  test.each(NAMES)('finds the same lines as ssh-keygen for %s port %i, plain and hashed', (host, port) => {
     expect(ours(plain, host, port)).toEqual(theirs(plain, host, port));
     expect(ours(hashed, host, port)).toEqual(theirs(hashed, host, port));
   });
 
-  test('every line is understood', () => {
+  test('parses every line', () => {
     expect(parseKnownHosts(readFileSync(plain, 'utf8'), 'kh').problems).toEqual([]);
     expect(parseKnownHosts(readFileSync(hashed, 'utf8'), 'kh').problems).toEqual([]);
   });

@@ -18,7 +18,7 @@ interface Insides {
   _protocol: { _packetRW: { write: object } };
 }
 
-/** Hides a property while our code looks at it; ssh2 itself could not go on without. */
+/** Hides a property only while our code reads it, because ssh2 needs the property. */
 function whileLooking(of: (insides: Insides) => object, name: string, value?: unknown) {
   return (client: Client, agent: Agent): void => {
     const getIdentities = agent.getIdentities.bind(agent);
@@ -47,7 +47,7 @@ const changes: Record<string, (client: Client, agent: Agent) => void> = {
   'no alloc': whileLooking(writer, 'alloc'),
   'no finalize': whileLooking(writer, 'finalize'),
   'no allocStart': whileLooking(writer, 'allocStart'),
-  'a finalize that is covered already': whileLooking(writer, 'finalize', () => {}),
+  'a finalize that is overridden already': whileLooking(writer, 'finalize', () => {}),
   'a request that is built otherwise': whenSigning((sign) => (key, data, options, done) => {
     const other = Buffer.from(data);
     other.writeUInt8((other.at(-1) ?? 0) ^ 1, other.length - 1);
@@ -58,8 +58,8 @@ const changes: Record<string, (client: Client, agent: Agent) => void> = {
   }),
 };
 
-describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a certificate, and an ssh2 with', { concurrent: true }, () => {
-  it.each(Object.entries(changes))('%s: it says so, and no signature is sent', async (_, change) => {
+describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a changed ssh2', { concurrent: true }, () => {
+  it.each(Object.entries(changes))('reports an unsupported ssh2 and sends no signature: %s', async (_, change) => {
     using temp = tempDir('insides');
     const ca = makeCertificateAuthority(temp.path, 'ca');
     const principals = join(temp.path, 'principals');
@@ -78,7 +78,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a certificate, and an ssh2 
     });
     const ended = /Connection (closed|reset)|Disconnect/;
     await waitUntil('sshd has seen the end', () => ended.test(sshd.log()), 5_000, sshd.log);
-    // What sshd says of a request with a signature; one without is "querying".
+    // The log line of sshd for a request with a signature; a request without one is "querying".
     const signed = /attempting public key|Failed publickey|Accepted publickey/;
     expect(sshd.log()).not.toMatch(signed);
     await (await login(sshd, good)).end();

@@ -11,7 +11,7 @@ import { startEcho, startSilent } from '../../../support/peers/targets.ts';
 const QUICK = { every: '1s', timeout: '500ms', fall: 1, rise: 1 };
 
 describe.skipIf(!has('sshd'))('a target that does not serve', () => {
-  it('shows as target_refused while the link stays up, and as up once it serves', async () => {
+  it('shows target_refused for a target that is down, and up once the target serves', async () => {
     await using sshd = await startSshd();
     const target = await freePort();
     await using mesh = await startMesh({
@@ -21,7 +21,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
     const probed = await mesh.waitForTunnel('degraded', 'probed');
     expect(probed.last_error).toMatchObject({ code: 'target_refused' });
     expect(probed.reason).toContain('refused');
-    // Without a probe nobody knows before the first client does.
+    // Without a probe, the first client shows the error.
     expect(await pythonClient({ port: mesh.port('unprobed') })).toMatchObject({ end: 'rst', bytes: 0 });
     const unprobed = await mesh.waitForTunnel('degraded', 'unprobed');
     expect(unprobed.last_error).toMatchObject({ code: 'target_refused' });
@@ -36,7 +36,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
     expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
   });
 
-  it('accepts and never answers: the probe says so, and the sessions are not blamed', async () => {
+  it('reports a target that accepts but never answers, and keeps the sessions', async () => {
     await using sshd = await startSshd();
     await using silent = await startSilent();
     await using mesh = await startMesh({
@@ -50,7 +50,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
     expect(linkOf(status).sessions.map(({ id }) => id)).toEqual([1, 2]);
   });
 
-  it('stops answering and answers again: up, degraded, up', async () => {
+  it('shows up, degraded and up when a target stops answering and answers again', async () => {
     await using sshd = await startSshd();
     await using hub = await startStateHub();
     const probe = {
@@ -71,7 +71,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
 });
 
 describe.skipIf(!has('sshd'))('a server that forbids the forward', () => {
-  it('shows as forward_denied with AllowTcpForwarding no', async () => {
+  it('shows forward_denied with AllowTcpForwarding no', async () => {
     await using sshd = await startSshd({ extraConfig: ['AllowTcpForwarding no'] });
     await using echo = await startEcho();
     await using mesh = await startMesh({
@@ -86,7 +86,7 @@ describe.skipIf(!has('sshd'))('a server that forbids the forward', () => {
     expect(echo.accepted()).toBe(0);
   });
 
-  it('lets one target through and not the other with PermitOpen', async () => {
+  it('shows forward_denied only for the target that PermitOpen forbids', async () => {
     await using echo = await startEcho();
     await using other = await startEcho();
     await using sshd = await startSshd({ extraConfig: [`PermitOpen 127.0.0.1:${echo.port}`] });

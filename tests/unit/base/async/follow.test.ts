@@ -12,11 +12,11 @@ describe('follow', () => {
     expect(life.signal.reason).toEqual(new Error('the daemon stops'));
   });
 
-  it('is aborted from the start where its parent is', () => {
+  it('starts aborted if its parent has aborted', () => {
     expect(follow(AbortSignal.abort('early')).signal.reason).toBe('early');
   });
 
-  it('ends earlier without its parent, and leaves no listener there', () => {
+  it('ends before its parent and leaves no listener on the parent', () => {
     const parent = new AbortController();
     const life = follow(parent.signal);
     expect(listenersOf(parent.signal)).toBe(1);
@@ -35,13 +35,13 @@ describe('follow', () => {
 });
 
 describe('onceAborted', () => {
-  it('reacts at once where the signal has aborted', () => {
+  it('reacts at once if the signal has aborted', () => {
     const react = vi.fn();
     onceAborted(AbortSignal.abort('gone'), react);
     expect(react.mock.calls).toEqual([['gone']]);
   });
 
-  it('does not react any more once the watch has ended', () => {
+  it('does not react after the watch has ended', () => {
     const react = vi.fn();
     const controller = new AbortController();
     onceAborted(controller.signal, react)();

@@ -7,7 +7,7 @@ let running: number;
 let finish: () => void;
 let repeating: Repeating;
 
-/** A task that runs until the test finishes it, and notices an overlap. */
+/** A task that runs until the test finishes it, and detects overlapping runs. */
 async function task(): Promise<void> {
   started++;
   running++;
@@ -38,7 +38,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-test('the first run waits one pause, and the next a pause after its end', async () => {
+test('waits one pause before the first run and one pause after each run', async () => {
   await vi.advanceTimersByTimeAsync(999);
   expect(started).toBe(0);
   await vi.advanceTimersByTimeAsync(1);
@@ -50,18 +50,18 @@ test('the first run waits one pause, and the next a pause after its end', async 
   expect(started).toBe(2);
 });
 
-test('a run that takes longer than the pause is not overlapped', async () => {
+test('never overlaps a run that takes longer than the pause', async () => {
   await vi.advanceTimersByTimeAsync(10_000);
   expect(started).toBe(1);
 });
 
-test('runNow ends the pause', async () => {
+test('ends the pause on runNow', async () => {
   repeating.runNow();
   await vi.advanceTimersByTimeAsync(0);
   expect(started).toBe(1);
 });
 
-test('runNow during a run, however often, runs once more after it', async () => {
+test('runs once more after several runNow calls during one run', async () => {
   repeating.runNow();
   await vi.advanceTimersByTimeAsync(0);
   for (let i = 0; i < 3; i++) repeating.runNow();
@@ -74,14 +74,14 @@ test('runNow during a run, however often, runs once more after it', async () => 
   expect(started).toBe(2);
 });
 
-test('an abort during the pause starts no further run', async () => {
+test('starts no run after an abort during the pause', async () => {
   await vi.advanceTimersByTimeAsync(500);
   stop.abort();
   await repeating.done;
   expect(started).toBe(0);
 });
 
-test('an abort during a run waits for its end and starts no other', async () => {
+test('waits for the end of the current run after an abort and starts no other run', async () => {
   await vi.advanceTimersByTimeAsync(1_000);
   repeating.runNow();
   stop.abort();

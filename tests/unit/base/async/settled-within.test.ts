@@ -9,7 +9,7 @@ test('settles with the promise and leaves no timer', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('settles after the bound when the promise does not', async () => {
+test('settles after the bound if the promise does not settle', async () => {
   const over = vi.fn();
   void settledWithin(new Promise(() => {}), 1_000).then(over);
   await vi.advanceTimersByTimeAsync(999);
@@ -18,7 +18,7 @@ test('settles after the bound when the promise does not', async () => {
   expect(over).toHaveBeenCalledOnce();
 });
 
-test('settles when the caller has waited enough, without a timer left', async () => {
+test('settles when the caller stops waiting, and leaves no timer', async () => {
   const enough = new AbortController();
   const waiting = settledWithin(new Promise(() => {}), 1_000, enough.signal);
   enough.abort();
@@ -26,6 +26,6 @@ test('settles when the caller has waited enough, without a timer left', async ()
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('swallows a rejection, also one that comes late', async () => {
+test('ignores a rejection of the promise, also a late one', async () => {
   await settledWithin(Promise.reject(new Error('no')), 1_000);
 });

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Counts the listeners that somebody has left on a signal. */
+/** Counts the listeners that remain on a signal. */
 function counted(): { controller: AbortController; listeners(): number } {
   const controller = new AbortController();
   let count = 0;
@@ -27,7 +27,7 @@ function counted(): { controller: AbortController; listeners(): number } {
   return { controller, listeners: () => count };
 }
 
-test('wakes after its time and leaves no listener', async () => {
+test('settles after its time and leaves no listener', async () => {
   const { controller, listeners } = counted();
   let awake = false;
   const sleeping = sleep(1_000, controller.signal).then(() => {
@@ -41,13 +41,13 @@ test('wakes after its time and leaves no listener', async () => {
   expect(listeners()).toBe(0);
 });
 
-test('an abort ends it at once with the reason, and leaves no timer', async () => {
+test('rejects at once with the reason of an abort and leaves no timer', async () => {
   const controller = new AbortController();
   const sleeping = sleep(60_000, controller.signal);
   controller.abort(new Error('enough'));
   await expect(sleeping).rejects.toThrow('enough');
 });
 
-test('a signal that has aborted before starts nothing', async () => {
+test('starts no timer if the signal has already aborted', async () => {
   await expect(sleep(60_000, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
 });

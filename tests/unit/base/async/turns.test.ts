@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Turns } from '../../../../src/base/async/turns.ts';
 
 describe(Turns, () => {
-  it('runs one task after the other, also after one that fails', async () => {
+  it('runs tasks one after the other, also after a failed task', async () => {
     const turns = new Turns();
     const steps: string[] = [];
     const task = (name: string, error?: Error) => async () => {

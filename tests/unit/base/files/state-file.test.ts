@@ -13,11 +13,11 @@ function stateFile() {
 
 const unusable = expect.objectContaining({ code: 'state_dir_unusable' });
 
-test('reads nothing where no file is', async () => {
+test('reads a missing file as undefined', async () => {
   expect(await stateFile().read()).toBeUndefined();
 });
 
-test('reads what was written, from a file that only its owner can read', async () => {
+test('reads the written content from a file that only its owner can read', async () => {
   const file = stateFile();
   await file.write({ count: 3 });
   expect(await file.read()).toEqual({ count: 3 });
@@ -25,7 +25,7 @@ test('reads what was written, from a file that only its owner can read', async (
 });
 
 test.each([['{"count":'], ['{"count":"3"}'], ['']])(
-  'rejects a file that holds %j, and leaves it as it is',
+  'rejects a file with the content %j and does not change the file',
   async (text) => {
     const file = stateFile();
     mkdirSync(dirname(file.path), { mode: 0o700 });
@@ -35,13 +35,13 @@ test.each([['{"count":'], ['{"count":"3"}'], ['']])(
   },
 );
 
-test('keeps the order of writes', async () => {
+test('writes in the order of the calls', async () => {
   const file = stateFile();
   await Promise.all([1, 2, 3, 4].map((count) => file.write({ count })));
   expect(await file.read()).toEqual({ count: 4 });
 });
 
-test('writes beside other files of the same directory without disturbing them', async () => {
+test('does not change other files of the same directory', async () => {
   const directory = tempDir('state-file');
   onTestFinished(() => directory[Symbol.dispose]());
   const schema = z.object({ count: z.int() });
@@ -50,14 +50,14 @@ test('writes beside other files of the same directory without disturbing them', 
   expect(await Promise.all(files.map((file) => file.read()))).toEqual(files.map(() => ({ count: 19 })));
 });
 
-test('rejects a write that takes too long, which still takes its turn', async () => {
+test('rejects a write that takes too long, and still finishes the write in order', async () => {
   const file = stateFile();
   await expect(file.write({ count: 1 }, { withinMs: 0 })).rejects.toEqual(unusable);
   await file.write({ count: 2 });
   expect(await file.read()).toEqual({ count: 2 });
 });
 
-test('rejects a write into a place that is no directory', async () => {
+test('rejects a write if the directory is a file', async () => {
   const directory = tempDir('state-file');
   onTestFinished(() => directory[Symbol.dispose]());
   writeFileSync(join(directory.path, 'below'), '');
@@ -65,7 +65,7 @@ test('rejects a write into a place that is no directory', async () => {
   await expect(file.write({ count: 1 })).rejects.toEqual(unusable);
 });
 
-test('makes a directory that somebody has removed meanwhile again', async () => {
+test('recreates a directory that was removed meanwhile', async () => {
   const file = stateFile();
   await file.write({ count: 1 });
   rmSync(dirname(file.path), { recursive: true });
@@ -73,7 +73,7 @@ test('makes a directory that somebody has removed meanwhile again', async () => 
   expect(await file.read()).toEqual({ count: 2 });
 });
 
-test('forgets the file, also where there is none', async () => {
+test('removes the file, and accepts a missing file', async () => {
   const file = stateFile();
   await file.write({ count: 1 });
   await file.forget();

@@ -11,7 +11,7 @@ function directory(): string {
   return dir.path;
 }
 
-test('writes the whole file, 0600, also with a generous umask, and leaves nothing else', async () => {
+test('writes the whole file with mode 0600, also with umask 0, and leaves nothing else', async () => {
   const dir = directory();
   const before = process.umask(0);
   onTestFinished(() => void process.umask(before));
@@ -22,7 +22,7 @@ test('writes the whole file, 0600, also with a generous umask, and leaves nothin
   expect(readdirSync(dir)).toEqual(['a']);
 });
 
-test('gives the mode that was asked for whatever the umask is', async () => {
+test('sets the requested mode regardless of the umask', async () => {
   const dir = directory();
   const before = process.umask(0o077);
   onTestFinished(() => void process.umask(before));
@@ -30,7 +30,7 @@ test('gives the mode that was asked for whatever the umask is', async () => {
   expect(statSync(join(dir, 'a')).mode & 0o777).toBe(0o644);
 });
 
-test('readers only ever see a whole file, old or new', async () => {
+test('lets readers see only the whole old file or the whole new file', async () => {
   const path = join(directory(), 'a');
   const contents = ['x', 'y'].map((letter) => letter.repeat(100_000));
   await writeAtomically(path, contents[0] ?? '');
@@ -46,7 +46,7 @@ test('readers only ever see a whole file, old or new', async () => {
   await reads;
 });
 
-test('writers at the same time do not disturb one another', async () => {
+test('keeps concurrent writers apart', async () => {
   const dir = directory();
   await Promise.all(
     Array.from({ length: 20 }, (_, index) => writeAtomically(join(dir, 'a'), `${index}`.repeat(10_000))),
@@ -55,7 +55,7 @@ test('writers at the same time do not disturb one another', async () => {
   expect(readdirSync(dir)).toEqual(['a']);
 });
 
-test('a failure is state_dir_unusable, keeps the old content and leaves nothing behind', async () => {
+test('rejects a failed write with state_dir_unusable, keeps the old content and leaves nothing behind', async () => {
   const dir = directory();
   await expect(writeAtomically(join(dir, 'gone', 'a'), 'x')).rejects.toMatchObject({ code: 'state_dir_unusable' });
   await privateDirectory(dir, 'taken');
@@ -63,7 +63,7 @@ test('a failure is state_dir_unusable, keeps the old content and leaves nothing 
   expect(readdirSync(dir)).toEqual(['taken']);
 });
 
-test('what an interrupted write has left goes with the next start, and nothing else does', async () => {
+test('recognises only leftovers of interrupted writes for removal at the next start', async () => {
   const dir = directory();
   const left = '.current.pub.0123456789ab.tmp';
   expect(isLeftOver(left)).toBe(true);

@@ -6,7 +6,7 @@ it.each([
   ['1024', 960],
   ['1048576', 1_048_512],
   ['unlimited', Number.POSITIVE_INFINITY],
-])('of a limit of %s, descriptors from %d on are kept back', (limit, ceiling) => {
+])('with a limit of %s, reserves the descriptors from %d on', (limit, ceiling) => {
   const limits = `Limit                     Soft Limit           Hard Limit           Units
 Max core file size        0                    unlimited            bytes
 Max open files            ${limit.padEnd(20)} 1048576              files
@@ -14,6 +14,6 @@ Max open files            ${limit.padEnd(20)} 1048576              files
   expect(descriptorCeiling(limits)).toBe(ceiling);
 });
 
-it('keeps nothing back where there is no /proc', () => {
+it('reserves no descriptors without /proc', () => {
   expect(descriptorCeiling('')).toBe(Number.POSITIVE_INFINITY);
 });

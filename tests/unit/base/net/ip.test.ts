@@ -23,7 +23,7 @@ describe(parseIp, () => {
     ['::FFFF:0a2b:0001', '0a2b0001'],
     ['0:0:0:0:0:ffff:10.43.0.1', '0a2b0001'],
     ['::ffff:0:0', '00000000'],
-  ])('%s', (text, expected) => expect(hex(text)).toBe(expected));
+  ])('parses %j', (text, expected) => expect(hex(text)).toBe(expected));
 
   it.each([
     '',
@@ -39,7 +39,7 @@ describe(parseIp, () => {
     '0x7f.1',
   ])('not %j', (text) => expect(hex(text)).toBeUndefined());
 
-  it('reads whatever node:net takes for an address, and nothing else', () => {
+  it('parses exactly the addresses that node:net accepts', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         expect(parseIp(text) !== undefined).toBe(isIPv4(text) || (isIPv6(text) && !text.includes('%')));
@@ -51,7 +51,7 @@ describe(parseIp, () => {
 });
 
 describe(formatIp, () => {
-  it('is undone by parseIp', () => {
+  it('prints text that parseIp reads back', () => {
     for (const length of [4, 16]) {
       fc.assert(
         fc.property(fc.uint8Array({ minLength: length, maxLength: length }), (bytes) => {
@@ -62,5 +62,6 @@ describe(formatIp, () => {
     }
   });
 
-  it('shortens', () => expect(formatIp(ipFromBytes(Buffer.from(`fd${'0'.repeat(29)}1`, 'hex')))).toBe('fd00::1'));
+  it('shortens groups of zeros', () =>
+    expect(formatIp(ipFromBytes(Buffer.from(`fd${'0'.repeat(29)}1`, 'hex')))).toBe('fd00::1'));
 });

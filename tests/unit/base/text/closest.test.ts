@@ -11,13 +11,13 @@ describe(closest, () => {
     ['banana', ['local', 'remote'], undefined],
     ['x', ['y'], undefined],
     ['', ['a'], undefined],
-  ])('of %j among %j is %j', (text, candidates, expected) => {
+  ])('suggests for %j among %j: %j', (text, candidates, expected) => {
     expect(closest(text, candidates)).toBe(expected);
   });
 });
 
 describe(editDistance, () => {
-  it('counts swapped neighbours as one slip', () => {
+  it('counts swapped neighbours as one mistake', () => {
     expect(editDistance('prot', 'port')).toBe(1);
   });
 

@@ -2,21 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { unknownNames } from '../../../../src/base/text/unknown-name.ts';
 
 describe(unknownNames, () => {
-  it('names the nearest known name', () => {
+  it('suggests the most similar known name', () => {
     expect(unknownNames('tunnel', ['bd'], ['db', 'atm'])).toEqual({
       sentence: 'no tunnel is named "bd"',
       guess: 'Did you mean db? ',
     });
   });
 
-  it('lists several unknown names, and guesses only where a known name is near', () => {
+  it('lists several unknown names, and suggests only similar known names', () => {
     expect(unknownNames('actor', ['far-away', 'atn'], ['db', 'atm'])).toEqual({
       sentence: 'no actor is named "far-away" or "atn"',
       guess: 'Did you mean atm? ',
     });
   });
 
-  it('guesses nothing where nothing is configured', () => {
+  it('suggests nothing if nothing is configured', () => {
     expect(unknownNames('tunnel', ['db'], []).guess).toBe('');
   });
 

@@ -30,7 +30,7 @@ describe(isAllowed, () => {
     ['a.example.org', 85, '*.example.org:80-90'],
     ['A.B.Example.Org.', 80, '*.example.org:80-90'],
     ['anything.at.all', 443, '*:443'],
-  ] as [string, number, ...string[]][])('%s port %i by %s', (host, port, ...texts) =>
+  ] as [string, number, ...string[]][])('allows %s port %i by %s', (host, port, ...texts) =>
     expect(asks(host, port, ...texts)).toBe(true),
   );
 
@@ -40,13 +40,13 @@ describe(isAllowed, () => {
     ['10.43.0.1', 444, '10.43.0.0/16:443'],
     ['10.43.0.1', 443, '10.43.0.0/32:443'],
     ['10.43.0.1', 0, '0.0.0.0/0:*'],
-    // Names are not resolved here, so no address rule can know where they lead.
+    // Names are not resolved here, so an address rule never matches a name.
     ['localhost', 80, '127.0.0.1:*', '127.0.0.0/8:*', '0.0.0.0/0:*', '[::/0]:*'],
     // Addresses are no names.
     ['10.0.0.1', 80, '*:*'],
     ['::1', 80, '*:*'],
     ['::ffff:10.0.0.1', 80, '*:*', '[::/0]:*'],
-    // What inet_aton(3) on the far side would take for an address.
+    // inet_aton(3) on the far side reads these as addresses.
     ['127.1', 80, '*:*', '0.0.0.0/0:*'],
     ['2130706433', 80, '*:*', '0.0.0.0/0:*'],
     ['0x7f000001', 80, '*:*'],
@@ -54,7 +54,7 @@ describe(isAllowed, () => {
     ['0177.0.0.01', 80, '*:*'],
     ['1.2.3.4.', 80, '*:*'],
     ['1.2.3.0x', 80, '*:*'],
-    // The family of IPv6 has no part in a rule for the other one.
+    // An IPv6 address never matches an IPv4 rule.
     ['::10.43.0.1', 443, '10.43.0.0/16:443'],
     ['64:ff9b::10.43.0.1', 443, '10.43.0.0/16:443'],
     ['fe80::1%eth0', 80, '[::/0]:*', '*:*'],
@@ -70,19 +70,19 @@ describe(isAllowed, () => {
     ['a.example.org..', 80, '*.example.org:80'],
     ['', 80, '*:*'],
     ['.', 80, '*:*'],
-  ] as [string, number, ...string[]][])('not %j port %i by %s', (host, port, ...texts) => {
+  ] as [string, number, ...string[]][])('forbids %j port %i with the rules %s', (host, port, ...texts) => {
     expect(asks(host, port, ...texts)).toBe(false);
   });
 
-  it('allows no address that BlockList, as an independent judge, finds outside of the network', () => {
+  it('allows only addresses that BlockList also finds in the network', () => {
     const v4 = fc.tuple(fc.ipV4(), fc.ipV4(), fc.integer({ min: 0, max: 32 }));
     const v6 = fc.tuple(fc.ipV6(), fc.ipV6(), fc.integer({ min: 0, max: 128 }));
-    // Half of the time inside of the network, or nothing would ever be.
+    // Half of the addresses are inside the network; random ones almost never are.
     fc.assert(
       fc.property(fc.oneof(v4, v6), fc.constantFrom('any', 'near'), ([address, base, bits], where) => {
         const network = parseIp(base);
         const ip = where === 'near' ? network : parseIp(address);
-        // Mapped addresses have tests of their own; BlockList has its own idea of them.
+        // BlockList treats mapped addresses differently; other tests cover them.
         if (network === undefined || ip === undefined || network.length !== (isIPv4(base) ? 4 : 16)) return;
         const masked = network.map((byte, index) => byte & ~(0xff >> Math.min(8, Math.max(0, bits - index * 8))));
         if (ipFromBytes(masked).length !== network.length) return;
@@ -99,7 +99,7 @@ describe(isAllowed, () => {
     );
   });
 
-  it('allows nothing that no rule allows by itself, in whatever company', () => {
+  it('allows a destination only if a single rule allows the destination', () => {
     const rule = fc.oneof(
       fc.tuple(fc.ipV4(), fc.integer({ min: 1, max: 65_535 })).map(([ip, port]) => `${ip}:${port}`),
       fc.tuple(fc.domain(), fc.integer({ min: 1, max: 65_535 })).map(([name, port]) => `*.${name}:${port}`),

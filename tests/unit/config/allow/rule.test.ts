@@ -17,7 +17,7 @@ describe(parseRule, () => {
     ['under_score:8000', { kind: 'name', name: 'under_score' }, [8000, 8000]],
     ['*.Example.ORG:80-90', { kind: 'below', parent: 'example.org' }, [80, 90]],
     ['*:443', { kind: 'any_name' }, [443, 443]],
-  ])('%s', (text, hosts, ports) => {
+  ])('parses %s', (text, hosts, ports) => {
     expect(parseRule(text)).toMatchObject({ text, hosts, ports });
     expect(text).toMatch(RULE_PATTERN);
   });
@@ -67,7 +67,7 @@ describe(parseRule, () => {
     'name:80\n',
     `${'a'.repeat(64)}.b:1`,
     `${'a.'.repeat(130)}b:1`,
-  ])('not %j', (text) => expect(parseRule(text)).toHaveProperty('fault'));
+  ])('rejects %j', (text) => expect(parseRule(text)).toHaveProperty('fault'));
 
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), (text) => void expect(parseRule(text)).toBeDefined()));
@@ -83,5 +83,5 @@ describe(summarizeAllow, () => {
       'allow 10.43.0.0/16:443, *.svc.cluster.local:80-90, …',
     ],
     [[`${'a.'.repeat(50)}b:1`, 'c:1'], `allow ${'a.'.repeat(50)}b:1, …`],
-  ])('%j', (texts, expected) => expect(summarizeAllow(rules(...texts))).toBe(expected));
+  ])('summarises %j', (texts, expected) => expect(summarizeAllow(rules(...texts))).toBe(expected));
 });

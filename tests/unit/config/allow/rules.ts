@@ -1,6 +1,6 @@
 import { type AllowRule, parseRule } from '../../../../src/config/allow/rule.ts';
 
-/** Rules that are known to be well-formed. */
+/** Parses well-formed rules. */
 export function rules(...texts: readonly string[]): AllowRule[] {
   return texts.map((text) => {
     const rule = parseRule(text);

@@ -17,7 +17,7 @@ describe(checkListeners, () => {
     ['[::1]:80', 'LOCALHOST:80'],
     ['localhost:80', '0.0.0.0:80'],
     ['unix:/run/a', 'unix:/run/a'],
-  ])('%s and %s collide', (a, b) => {
+  ])('reports a conflict of %s and %s', (a, b) => {
     expect(collisions({ listen: a }, { listen: b })).toEqual(['tunnels.b.listen']);
   });
 
@@ -29,11 +29,11 @@ describe(checkListeners, () => {
     ['localhost:80', '127.0.0.2:80'],
     ['unix:/run/a', 'unix:/run/b'],
     ['unix:/run/a', '127.0.0.1:80'],
-  ])('%s and %s get along', (a, b) => {
+  ])('accepts %s beside %s', (a, b) => {
     expect(collisions({ listen: a }, { listen: b })).toEqual([]);
   });
 
-  it('keeps the machines apart that remote tunnels listen on', () => {
+  it('compares remote listeners only on the same machine', () => {
     const listen = '127.0.0.1:80';
     const remote = (host: string) => ({ listen, host, direction: 'remote' });
     expect(collisions({ listen }, remote('x'))).toEqual([]);
@@ -41,7 +41,7 @@ describe(checkListeners, () => {
     expect(collisions(remote('x'), remote('x'))).toEqual(['tunnels.b.listen']);
   });
 
-  it('counts the endpoint in, also where its address is the default', () => {
+  it('includes the endpoint, also with the default address', () => {
     expect(collisions({ listen: '0.0.0.0:9780' }, {}, {})).toEqual(['tunnels.a.listen']);
   });
 
@@ -54,7 +54,7 @@ describe(checkListeners, () => {
     ['[::]:9780', false],
     ['127.0.0.1.example.net:9780', false],
     ['192.0.2.1:9780', false],
-  ])('the endpoint may listen on %s without allow_remote: %s', (listen, allowed) => {
+  ])('allows the endpoint on %s without allow_remote: %s', (listen, allowed) => {
     expect(checkListeners(outlineOf({ endpoint: { listen } })).length === 0).toBe(allowed);
     expect(checkListeners(outlineOf({ endpoint: { listen, allow_remote: true } }))).toEqual([]);
   });

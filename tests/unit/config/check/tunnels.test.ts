@@ -8,28 +8,28 @@ const findings = (tunnel: object) =>
 describe(checkTunnels, () => {
   it.each([
     ['a local tunnel with a target', { target: 'a:1' }, []],
-    ['a local tunnel without', {}, ['target']],
+    ['a local tunnel without a target', {}, ['target']],
     ['a local tunnel with allow', { target: 'a:1', allow: ['a:1'] }, ['allow']],
     ['a remote tunnel without a target', { direction: 'remote' }, ['target']],
-    ['a remote tunnel that would hold', { direction: 'remote', target: 'a:1', while_down: 'refuse' }, ['while_down']],
+    ['a remote tunnel with while_down', { direction: 'remote', target: 'a:1', while_down: 'refuse' }, ['while_down']],
     ['a dynamic tunnel with allow', { direction: 'dynamic', allow: ['a:1'] }, []],
     ['a dynamic tunnel with a target', { direction: 'dynamic', allow: ['a:1'], target: 'a:1' }, ['target']],
     ['a dynamic tunnel without allow', { direction: 'dynamic' }, ['allow']],
-    ['a direction that there is not, which the schema reports', { direction: 'socks', allow: ['a:1'] }, []],
+    ['an unknown direction (reported by the schema)', { direction: 'socks', allow: ['a:1'] }, []],
     ['a direction of another type', { direction: 7 }, []],
-  ])('judges %s', (_, tunnel, expected) => {
+  ])('checks %s', (_, tunnel, expected) => {
     expect(findings(tunnel)).toEqual(expected);
   });
 
   it.each([
     ['one kind of check', { tcp: {} }, []],
-    ['none', {}, ['probe']],
-    ['two', { tcp: {}, http: {} }, ['probe']],
+    ['no kind of check', {}, ['probe']],
+    ['two kinds of check', { tcp: {}, http: {} }, ['probe']],
     ['a timeout as long as the pause', { tcp: {}, every: '2s', timeout: '2s' }, []],
     ['a timeout longer than the pause', { tcp: {}, every: '2s', timeout: '3s' }, ['probe.timeout']],
     ['a timeout longer than the default pause', { tcp: {}, timeout: '11s' }, ['probe.timeout']],
     ['a pause shorter than the default timeout', { tcp: {}, every: '1s' }, []],
-  ])('judges a probe with %s', (_, probe, expected) => {
+  ])('checks a probe with %s', (_, probe, expected) => {
     expect(findings({ target: 'a:1', probe })).toEqual(expected);
     expect(findings({ target: 'a:1', drain: { successor: { probe } } })).toEqual(
       expected.map((path) => `drain.successor.${path}`),

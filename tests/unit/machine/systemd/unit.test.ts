@@ -50,7 +50,7 @@ describe('what the unit is told', () => {
     unit.started();
     await vi.advanceTimersByTimeAsync(6_000);
     expect(pets()).toBe(3);
-    stuck = ['a probe of hub should have ended 31 s ago'];
+    stuck = ['the probe of tunnel hub hangs: its timeout passed 31 s ago'];
     await vi.advanceTimersByTimeAsync(6_000);
     expect(pets()).toBe(3);
     stuck = [];

@@ -8,7 +8,7 @@ describe('the watchdog', () => {
     ['a supervisor that hangs', 11_000, [], 30_000, false],
     ['a short limit leaves less patience', 6_000, [], 10_000, false],
     ['but never less than two rounds', 1_900, [], 1_000, true],
-    ['a probe that never ends', 500, ['a probe of hub should have ended 31 s ago'], 30_000, false],
+    ['a probe that never ends', 500, ['the probe of tunnel hub hangs: its timeout passed 31 s ago'], 30_000, false],
   ])('%s', (_what, heartbeatAgeMs, stuck, limitMs, pet) => {
     const verdict = watchdogVerdict({ heartbeatAgeMs, stuck }, limitMs);
     expect(verdict.pet).toBe(pet);

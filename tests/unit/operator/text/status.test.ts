@@ -13,7 +13,7 @@ import {
 const refused: ErrorReport = {
   code: 'target_refused',
   message: '127.0.0.1:8765 on coulombcore refuses connections',
-  hint: 'The host is reached, but the service behind the tunnel refuses connections: check that it runs.',
+  hint: 'Check that the service behind the tunnel runs. The SSH host itself is reachable.',
   at: ago(60),
 };
 
@@ -68,7 +68,7 @@ describe('statusText', () => {
         'state-hub   up        2h     127.0.0.1:18000 -> 10.43.170.94:8000  passing 3.1 ms     2     0  1.5 KiB   3.0 GiB  State Hub',
         'issue-core  degraded  1m 2s  127.0.0.1:18765 -> 127.0.0.1:8765     failing 6x         0     0      0 B     999 B  issue tracker',
         '  why:  the probe fails: 127.0.0.1:8765 on coulombcore refuses connections [target_refused]',
-        '  fix:  The host is reached, but the service behind the tunnel refuses connections: check that it runs.',
+        '  fix:  Check that the service behind the tunnel runs. The SSH host itself is reachable.',
         '',
         'LINK                           STATE  CREDENTIAL',
         'coulombcore as atm-fleet-mesh  up     static key',
@@ -125,7 +125,7 @@ describe('statusText', () => {
     const changed: ErrorReport = {
       code: 'host_key_changed',
       message: 'coulombcore shows another host key than known_hosts has',
-      hint: 'Find out why the host key changed before touching known_hosts: this is what an attack looks like.',
+      hint: 'Find out why the host key changed before you edit known_hosts: an attack looks the same.',
       at: ago(20),
     };
     const status = statusFixture({
@@ -137,7 +137,7 @@ describe('statusText', () => {
     expect(statusText(status).split('\n').slice(4, 8)).toEqual([
       'state-hub  down   20s    127.0.0.1:18000 -> 10.43.170.94:8000  passing 3.1 ms     2     0  1.5 KiB   3.0 GiB  State Hub',
       '  why:  coulombcore shows another host key than known_hosts has [host_key_changed]',
-      '  fix:  Find out why the host key changed before touching known_hosts: this is what an attack looks like.',
+      '  fix:  Find out why the host key changed before you edit known_hosts: an attack looks the same.',
       '  next: nothing by itself: somebody must fix this first',
     ]);
   });

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { parseExactJson } from '../../../../src/base/text/exact-json.ts';
 import { describeDifference, differences } from '../../../../src/retirement/cutover/compare.ts';
 
+/** As the side answers it. */
+const answer = (value: unknown) => parseExactJson(JSON.stringify(value));
+
 const compare = (fields: string[], tunnel: unknown, successor: unknown) =>
-  differences('/state/summary', fields, tunnel, successor).map(describeDifference);
+  differences('/state/summary', fields, answer(tunnel), answer(successor)).map(describeDifference);
 
 describe(differences, () => {
   test('compares only the named fields, and compares them deeply', () => {
@@ -20,10 +24,25 @@ describe(differences, () => {
     ['a field that is missing on one side', { tasks: 1 }, {}, '1 through the tunnel, missing at the successor'],
     ['a field that is missing on both sides', {}, {}, 'missing on both sides'],
     ['a number against a string', { tasks: 1 }, { tasks: '1' }, '1 through the tunnel, "1" at the successor'],
+    [
+      'a field that is null on both sides',
+      { tasks: null },
+      { tasks: null },
+      'null on both sides, which proves nothing',
+    ],
     ['an inherited property', [], [], 'missing on both sides'],
     ['an answer that is not an object', 7, null, 'missing on both sides'],
   ])('reports %s', (_, tunnel, successor, expected) => {
     expect(compare(['tasks'], tunnel, successor)).toEqual([`/state/summary tasks: ${expected}`]);
+  });
+
+  test('compares every digit of a number', () => {
+    const side = (digits: string) => parseExactJson(`{"id":${digits}}`);
+    const found = (a: string, b: string) => differences('/', ['id'], side(a), side(b)).map(describeDifference);
+    expect(found('9007199254740993', '9007199254740992')).toEqual([
+      '/ id: 9007199254740993 through the tunnel, 9007199254740992 at the successor',
+    ]);
+    expect(found('9007199254740993', '9007199254740993.0')).toEqual([]);
   });
 
   test('shortens values, and removes control characters', () => {

@@ -6,15 +6,21 @@ import { BLOCKER_CODES, UNKNOWN_CODES } from '../../../../src/telemetry/status/f
 const override = (code: string, reason = 'I say so') => ({ code, reason });
 
 describe('overrides', () => {
-  it.each(BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress'))('allows an override of %s', (code) => {
-    expect(overrideFault([override(code)])).toBeUndefined();
-  });
+  it.each(BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress' && code !== 'not_cut_over'))(
+    'allows an override of %s',
+    (code) => {
+      expect(overrideFault([override(code)])).toBeUndefined();
+    },
+  );
 
-  it.each([...UNKNOWN_CODES, 'cutover_in_progress', 'retirable', 'everything'])('rejects an override of %s', (code) => {
-    expect(overrideFault([override('still_open'), override(code)])).toMatch(
-      `${code} cannot be overridden; allowed: wave_open`,
-    );
-  });
+  it.each([...UNKNOWN_CODES, 'cutover_in_progress', 'not_cut_over', 'retirable', 'everything'])(
+    'rejects an override of %s',
+    (code) => {
+      expect(overrideFault([override('still_open'), override(code)])).toMatch(
+        `${code} cannot be overridden; allowed: wave_open`,
+      );
+    },
+  );
 
   it('rejects an override without a reason, and a second one of the same code', () => {
     expect(overrideFault([override('still_open', ' ')])).toBe('the override of still_open has no reason');

@@ -65,7 +65,7 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
       },
       plan: { follow: async () => void told.push('plan is read') },
       metrics: { retireOverrides: { inc: ({ code }) => void told.push(`counts ${code}`) } },
-      inTurn: (change) => change(),
+      inTurn: (_names, change) => change(),
       closingCommand: () => 'systemctl disable it',
       note: ({ event }) => void told.push(event),
     },
@@ -99,7 +99,7 @@ describe('retireTunnel, for a retirable tunnel', () => {
   });
 
   it('leaves the tunnel running when the retirement cannot be saved', async () => {
-    keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space is left'));
+    keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
     expect(told).toEqual(['plan is read']);
   });
@@ -127,7 +127,7 @@ describe('retireTunnel, for a tunnel with findings', () => {
     expect(kept.get('hub')).toMatchObject({ overrides });
   });
 
-  it('refuses while clients still use the tunnel instead of the successor', async () => {
+  it('refuses while the port still leads through the tunnel, whatever the verdict was', async () => {
     use = { ...use, route: 'tunnel' };
     await expect(retire('hub')).rejects.toMatchObject({
       code: 'needs_somebody',

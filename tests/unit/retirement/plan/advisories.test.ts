@@ -71,7 +71,7 @@ it('logs each advisory once when it appears and once when it clears', () => {
   expect(lines.map((line) => JSON.parse(line)).map(({ level, event, msg }) => `${level} ${event} ${msg}`)).toEqual([
     'warn advisory.raised one',
     'warn advisory.raised two',
-    'info advisory.cleared no longer: one',
-    'info advisory.cleared no longer: two',
+    'info advisory.cleared cleared: one',
+    'info advisory.cleared cleared: two',
   ]);
 });

@@ -13,7 +13,7 @@ function parsed(line: string | undefined): Record<string, unknown> {
   return JSON.parse(line ?? '');
 }
 
-describe('a line', () => {
+describe('a log line', () => {
   test('is one JSON object with level, ISO time, event and fields', () => {
     const { lines, log } = capture();
     log.info({ event: 'tunnel.up', tunnel: 'state-hub', duration_ms: 12 }, 'tunnel is up');
@@ -25,7 +25,7 @@ describe('a line', () => {
     expect(line).not.toHaveProperty('pid');
   });
 
-  test('stays one line whatever is in it', () => {
+  test('stays one line with any content', () => {
     const { lines, log } = capture();
     log.warn({ event: 'x', banner: 'a\nb\r\n\u2028c\u009b31m' }, 'first\nsecond');
     expect(lines[0]?.trimEnd()).not.toMatch(/[\n\r\u2028\u009b]/);
@@ -63,7 +63,7 @@ describe('a line', () => {
     expect(parsed(lines[0]?.slice(3))).toMatchObject({ event: 'x' });
   });
 
-  test('survives what cannot be serialised', () => {
+  test('survives values that cannot be serialised', () => {
     const { lines, log } = capture();
     const circular: { self?: unknown } & Record<string, unknown> = {
       big: 10n,
@@ -85,8 +85,8 @@ describe('a line', () => {
   });
 });
 
-describe('an error', () => {
-  test('of the family is code, message, hint and causes without a stack', () => {
+describe('an error in a log line', () => {
+  test('shows code, message, hint and causes of a TunnelError, without a stack', () => {
     const { lines, log } = capture();
     const cause = new Error('connect ECONNREFUSED', { cause: new Error('deep') });
     log.error({ event: 'link.lost', err: new TunnelError('connect_refused', 'cannot reach it', { cause }) }, 'lost');
@@ -99,7 +99,7 @@ describe('an error', () => {
     });
   });
 
-  test('that is a bug keeps the stack of where it was born', () => {
+  test('keeps the original stack of a bug', () => {
     const { lines, log } = capture();
     function culprit() {
       return new TypeError('undefined is not a function');
@@ -111,15 +111,15 @@ describe('an error', () => {
     }
   });
 
-  test('may be anything that was thrown', () => {
+  test('accepts any thrown value', () => {
     const { lines, log } = capture();
     log.error({ event: 'x', err: 'just text' }, 'odd');
     expect(parsed(lines[0])).toMatchObject({ err: { code: 'internal', message: 'just text' } });
   });
 });
 
-describe('the level', () => {
-  test('can change at run time and reaches children that were made before', () => {
+describe('the log level', () => {
+  test('changes at run time, also for existing child loggers', () => {
     const { lines, log } = capture();
     const child = log.child({ tunnel: 'state-hub' }).child({ link: 'coulombcore/atm' });
     child.debug({ event: 'a' }, 'hidden');

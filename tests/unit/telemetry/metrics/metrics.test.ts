@@ -17,7 +17,7 @@ function series(page: string): Map<string, number> {
   );
 }
 
-test('everything that the snapshot knows is read off it', async () => {
+test('renders every value of the snapshot', async () => {
   const page = series(await metrics().renderOwn(statusFixture()));
   const expected: [string, number][] = [
     ['build_info{version="0.1.0",node="railiance01"}', 1],
@@ -45,7 +45,7 @@ test('everything that the snapshot knows is read off it', async () => {
   for (const [name, value] of expected) expect([name, page.get(`fleet_mesh_${name}`)]).toEqual([name, value]);
 });
 
-test('the state is a state set: exactly one series of a tunnel is 1', async () => {
+test('sets exactly one state series of a tunnel to 1', async () => {
   const tunnels = [tunnelFixture({ state: 'draining' })];
   const page = series(await metrics().renderOwn(statusFixture({ tunnels })));
   const states = [...page].filter(([name]) => name.startsWith('fleet_mesh_tunnel_state'));
@@ -55,7 +55,7 @@ test('the state is a state set: exactly one series of a tunnel is 1', async () =
   ]);
 });
 
-test('what is not known has no series', async () => {
+test('omits series of unknown values', async () => {
   const { usage } = tunnelFixture();
   const status = statusFixture({
     tunnels: [tunnelFixture({ probe: null, usage: { ...usage, last_activity_at: null } })],
@@ -65,7 +65,7 @@ test('what is not known has no series', async () => {
   expect(page).not.toMatch(/probe_success\{|last_activity_timestamp_seconds\{|link_rtt_seconds\{/);
 });
 
-test('totals are of type counter and do not add up over scrapes', async () => {
+test('renders totals as counters that do not grow by scrapes', async () => {
   const subject = metrics();
   await subject.renderOwn(statusFixture());
   const page = await subject.renderOwn(statusFixture());
@@ -74,7 +74,7 @@ test('totals are of type counter and do not add up over scrapes', async () => {
   expect(series(page).get('fleet_mesh_tunnel_connections_total{tunnel="state-hub",result="opened"}')).toBe(1_041);
 });
 
-test('a tunnel and a link that are gone leave no series behind', async () => {
+test('drops the series of removed tunnels and links', async () => {
   const subject = metrics();
   subject.holdSeconds.observe({ tunnel: 'state-hub' }, 0.2);
   subject.connectSeconds.observe({ tunnel: 'state-hub' }, 0.002);
@@ -94,7 +94,7 @@ test('a tunnel and a link that are gone leave no series behind', async () => {
   expect(after).not.toMatch(/state-hub|coulombcore/);
 });
 
-test('the page also has the metrics of the process, and two pages in one process do not meet', async () => {
+test('includes the process metrics, and keeps two instances in one process separate', async () => {
   const [one, other] = [metrics(), metrics()];
   const page = await one.render(statusFixture());
   expect(page).toContain('process_cpu_seconds_total');
@@ -104,7 +104,7 @@ test('the page also has the metrics of the process, and two pages in one process
   expect(one.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
 });
 
-test('a refused reload shows, and the time stays that of the configuration in force', async () => {
+test('shows a rejected reload and keeps the time of the configuration in force', async () => {
   const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(1), error: 'no' } };
   const page = series(await metrics().renderOwn(statusFixture({ config })));
   expect(page.get('fleet_mesh_config_reload_success')).toBe(0);

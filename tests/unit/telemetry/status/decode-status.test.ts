@@ -5,11 +5,11 @@ import { statusFixture } from '../../../support/fakes/status-fixture.ts';
 
 const json = (status: unknown): unknown => JSON.parse(JSON.stringify(status));
 
-test('reads back what a snapshot writes as JSON', () => {
+test('decodes the JSON of a snapshot', () => {
   expect(decodeStatus(json(statusFixture()))).toEqual(statusFixture());
 });
 
-test('keeps fields of a newer daemon as they came', () => {
+test('keeps unknown fields of a newer daemon', () => {
   const newer = json(statusFixture()) as { tunnels: { usage: object }[] };
   Object.assign(newer, { mood: 'good' });
   Object.assign(newer.tunnels[0]?.usage ?? {}, { noticed_at: '2027-01-01T00:00:00Z' });
@@ -19,9 +19,9 @@ test('keeps fields of a newer daemon as they came', () => {
 });
 
 test.each([
-  ['no object', 'up'],
+  ['a value that is no object', 'up'],
   ['another schema', { ...statusFixture(), schema: 2 }],
-  ['a time that is none', { ...(json(statusFixture()) as object), now: 'noon' }],
+  ['an invalid time', { ...(json(statusFixture()) as object), now: 'noon' }],
   ['an unknown field beside a missing one', { ...(json(statusFixture()) as object), mood: 'good', tunnels: undefined }],
 ])('refuses %s', (_, value) => {
   expect(() => decodeStatus(value)).toThrow(z.ZodError);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Budget } from '../../../../src/tunnels/clients/budget.ts';
 
 describe(Budget, () => {
-  it('lets a burst through at once, then as much as time goes by', () => {
+  it('allows a burst at once, then its share of the time', () => {
     const budget = new Budget({ share: 0.1, burstMs: 10 }, 0);
     expect(budget.waitMs(0)).toBe(0);
     budget.spend(10, 0);
@@ -13,7 +13,7 @@ describe(Budget, () => {
     expect(budget.waitMs(10)).toBe(210);
   });
 
-  it('never spends more than its share, a burst and what the last piece of work took', () => {
+  it('never spends more than its share, one burst and the last piece of work', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 1, max: 30 })), { maxLength: 100 }),

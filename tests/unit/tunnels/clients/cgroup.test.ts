@@ -72,7 +72,7 @@ describe(membershipOf, () => {
     expect(membershipOf(text)).toEqual(expected);
   });
 
-  it('says nothing that could move a cursor, whatever the text', () => {
+  it('returns no control characters, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary-ascii' }), (text) => {
         const { unit, pod } = membershipOf(`0::/${text}.service\n${text}`);

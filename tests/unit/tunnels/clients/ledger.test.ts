@@ -8,7 +8,7 @@ const at = (ms: number) => new Date(ms);
 const came = (since: number): Stay => ({ since, until: undefined, account: undefined });
 
 describe(Ledger, () => {
-  it('counts the connections of one client together, whatever its pid; an open one is seen now', () => {
+  it('counts the connections of one client together, whatever its pid, and shows an open one as seen now', () => {
     const ledger = new Ledger();
     const [first, second] = [came(1_000), came(2_000)];
     ledger.count(first, curl);
@@ -41,7 +41,7 @@ describe(Ledger, () => {
     expect(ledger.status(9_000).clients).toMatchObject([{ process: 'unknown', open: 0, last_seen_at: at(1_500) }]);
   });
 
-  it('counts clients that were not looked for with the others', () => {
+  it('counts clients that were not looked up with the others', () => {
     const ledger = new Ledger();
     const stay = came(1_000);
     ledger.count(stay, undefined);
@@ -51,7 +51,7 @@ describe(Ledger, () => {
     });
   });
 
-  it('lets the least recently seen fall off, and never one with an open connection before one without', () => {
+  it('drops the least recently seen client, and clients without open connections first', () => {
     const ledger = new Ledger(2);
     const named = (process: string) => ({ ...curl, process });
     const [old, idle, fresh] = [came(1), came(2), came(3)];
@@ -68,7 +68,7 @@ describe(Ledger, () => {
     expect(ledger.status(9).other_clients).toEqual({ open: 0, last_seen_at: at(2), connections_total: 1 });
   });
 
-  it('stays bounded, and loses no connection, whoever comes and goes in whatever order', () => {
+  it('stays bounded and loses no connection after any sequence of events', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('count' as const), who: fc.option(fc.nat(9), { nil: undefined }) }),
       fc.record({ kind: fc.constant('end' as const), which: fc.nat() }),

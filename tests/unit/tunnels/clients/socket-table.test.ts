@@ -58,7 +58,7 @@ describe(parseRow, () => {
     expect(parseRow(line)).toEqual(expected);
   });
 
-  it('reads the ports alone as a number', () => {
+  it('reads the ports of a line as one number', () => {
     expect([ROW, ROW6].map(portsIn)).toEqual([portsOf(loopback), portsOf(loopback)]);
     expect([TITLE, '', 'x', ':::'].map(portsIn)).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
   });

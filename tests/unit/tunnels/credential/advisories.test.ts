@@ -17,28 +17,27 @@ it.each([
   [
     'failing',
     ago(-600),
-    [`the certificate of atm-fleet-mesh ends at ${ago(-600).toISOString()}, and renewing it fails`],
+    [`certificate for atm-fleet-mesh expires at ${ago(-600).toISOString()} and renewal is failing`],
   ],
-  [
-    'expired',
-    ago(60),
-    [`the certificate of atm-fleet-mesh expired at ${ago(60).toISOString()}, and renewing it fails`],
-  ],
-  // Without a certificate at all the link says what is wrong.
+  ['expired', ago(60), [`certificate for atm-fleet-mesh expired at ${ago(60).toISOString()} and renewal is failing`]],
+  // Without any certificate, the error of the link is enough.
   ['failing', null, []],
-])('advises on a certificate whose renewal is %s, until %s', (state, valid_before, expected) => {
-  const link = linkFixture({ credential: certificate(state, { valid_before }) });
-  const told = credentialAdvisories([link, { ...link, host: 'another' }]);
-  expect(told.map(({ message }) => message.replace(/: .*why.*/, ''))).toEqual(expected);
-  for (const { code } of told) expect(code).toBe('certificate_without_renewal');
-});
+])(
+  'warns about a certificate with renewal state %s that expires at %s, unless renewal works',
+  (state, valid_before, expected) => {
+    const link = linkFixture({ credential: certificate(state, { valid_before }) });
+    const advisories = credentialAdvisories([link, { ...link, host: 'another' }]);
+    expect(advisories.map(({ message }) => message.replace(/; see `fleet-mesh status`$/, ''))).toEqual(expected);
+    for (const { code } of advisories) expect(code).toBe('certificate_without_renewal');
+  },
+);
 
-it('advises on a static key in use for each link, and once on one that can be removed', () => {
+it('warns about a static key in use for each link, and about a removable static key once', () => {
   const static_key = { exception: 'x', last_needed_at: null, removable: true, verdict: 'it can be removed' };
   const link = linkFixture({ degraded: 'static key: no certificate', credential: certificate('ok', { static_key }) });
   expect(credentialAdvisories([link, { ...link, host: 'another' }])).toEqual([
-    { code: 'static_key_in_use', message: 'atm-fleet-mesh goes to coulombcore by its static key: no certificate' },
-    { code: 'static_key_in_use', message: 'atm-fleet-mesh goes to another by its static key: no certificate' },
+    { code: 'static_key_in_use', message: 'atm-fleet-mesh logs in to coulombcore with its static key: no certificate' },
+    { code: 'static_key_in_use', message: 'atm-fleet-mesh logs in to another with its static key: no certificate' },
     { code: 'static_key_removable', message: 'atm-fleet-mesh: it can be removed' },
   ]);
 });

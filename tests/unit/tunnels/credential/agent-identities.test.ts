@@ -14,11 +14,11 @@ const damaged = certificate.subarray(0, -1);
 const ca = fingerprint(goodFields.ca.blob);
 
 describe(usableIdentities, () => {
-  test('lists certificates first, and leaves out those that cannot work', () => {
+  test('lists certificates before plain keys, and leaves out unusable certificates', () => {
     expect(usable([plain, expired, certificate, damaged, other])).toEqual([certificate, other, plain]);
   });
 
-  test('demands the principals and the CA of the actor, and then takes no plain key', () => {
+  test('leaves out plain keys when the actor requires principals or a CA', () => {
     const blobs = [plain, other, certificate];
     expect(usable(blobs, { principals: ['atm-fleet-mesh'] })).toEqual([certificate]);
     expect(usable(blobs, { caFingerprints: [ca] })).toEqual([other, certificate]);
@@ -31,7 +31,7 @@ describe(usableIdentities, () => {
     ['damaged', [damaged], {}, 'cert_invalid'],
     ['only plain keys', [plain], { principals: ['atm-fleet-mesh'] }, 'key_unreadable'],
     ['nothing', [], {}, 'key_unreadable'],
-  ])('says why none is left: %s', (_, blobs, demands, code) => {
+  ])('names the reason when no identity is left: %s', (_, blobs, demands, code) => {
     expect(() => usable(blobs, demands)).toThrowError(expect.objectContaining({ code }));
   });
 });

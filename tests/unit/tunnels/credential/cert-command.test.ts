@@ -20,7 +20,7 @@ describe(commandEnvironment, () => {
     'NODE_CHANNEL_FD',
     'SSH_AUTH_SOCK',
     'SSH_ASKPASS',
-  ])('keeps %s to the daemon', (name) => {
+  ])('does not pass %s to cert_command', (name) => {
     expect(commandEnvironment({ [name]: 'x', PATH: '/bin' })).toEqual({ PATH: '/bin' });
   });
 
@@ -35,7 +35,7 @@ describe(commandEnvironment, () => {
     'STEPPATH',
     'HTTPS_PROXY',
     'XDG_RUNTIME_DIR',
-  ])('hands %s on', (name) => {
+  ])('passes %s to cert_command', (name) => {
     expect(commandEnvironment({ [name]: 'x' })).toEqual({ [name]: 'x' });
   });
 });

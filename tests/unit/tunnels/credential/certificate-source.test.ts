@@ -81,26 +81,26 @@ const serial = async (need: Partial<Need> = {}) => {
 };
 
 describe('current', () => {
-  test('runs the command once for all who want the first certificate', async () => {
+  test('runs cert_command once for all concurrent requests of the first certificate', async () => {
     expect(await Promise.all([serial(), serial(), serial()])).toEqual([1, 1, 1]);
     expect(issuer.saved?.serial).toBe(1n);
     expect(version).toBe(2);
     expect(source.renewal).toMatchObject({ running: undefined, failures: 0, error: undefined });
   });
 
-  test('does not ask again at once for a certificate that the CA dates back', async () => {
+  test('does not immediately renew a backdated certificate', async () => {
     issuer.validFor = [-2 * MINUTE, 7_000];
     for (let i = 0; i < 5; i++) await serial();
     expect(issuer.runs).toBe(1);
   });
 
-  test('offers a certificate that cannot be saved', async () => {
+  test('offers a certificate although saving fails', async () => {
     issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
     expect(await serial()).toBe(1);
     expect(source.renewal).toMatchObject({ failures: 0, error: { code: 'state_dir_unusable' } });
   });
 
-  test('offers the saved certificate without running the command', async () => {
+  test('offers the saved certificate without running cert_command', async () => {
     issuer.before = issuer.certify(publicKey, [-30 * MINUTE, 30 * MINUTE]);
     expect(await serial()).toBe(0);
     expect(issuer.runs).toBe(0);
@@ -113,7 +113,7 @@ describe('current', () => {
     expect(await serial()).toBe(1);
   });
 
-  test('says that there is no certificate yet when a reload has overtaken the first run', async () => {
+  test('reports that no certificate came yet when a reload overtakes the first run', async () => {
     const { issue } = issuer;
     issuer.issue = async (...asked) => {
       const issued = await issue.apply(issuer, asked);
@@ -122,14 +122,14 @@ describe('current', () => {
     };
     await expect(source.current(NEED)).rejects.toMatchObject({
       code: 'cert_command_failed',
-      message: 'there is no certificate for atm-fleet-mesh yet',
+      message: 'no certificate for atm-fleet-mesh yet',
     });
     expect(source.renewal.failures).toBe(0);
   });
 });
 
 describe('a certificate that a server rejects', () => {
-  test('is replaced once before its time, and not again for a while', async () => {
+  test('renews a rejected certificate early once, and not again for a while', async () => {
     const { facts } = await source.current(NEED);
     expect(await serial({ refused: [facts.id] })).toBe(2);
     const second = await source.current(NEED);
@@ -137,7 +137,7 @@ describe('a certificate that a server rejects', () => {
     expect(issuer.runs).toBe(2);
   });
 
-  test('gives way to the fallback, unless the link serves without it', async () => {
+  test('offers the fallback for a rejected certificate, unless the link serves already', async () => {
     actor = { ...actor, fallback: { key: keyFile('fallback'), exception: 'documented' } };
     const first = await source.current(NEED);
     const second = await source.current({ ...NEED, refused: [first.facts.id] });
@@ -156,13 +156,13 @@ describe('reconfigure', () => {
     await expect(serial()).rejects.toMatchObject({ code: 'cert_wrong_principal' });
   });
 
-  test('drops such a certificate also when the reload changes renew_after', async () => {
+  test('drops a certificate without a required principal also when renew_after changes', async () => {
     await serial();
     reload({ principals: ['somebody-else'], renewAfter: 0.9 });
     expect(source.held).toBeUndefined();
   });
 
-  test('drops a certificate of another key, and has the next one made for the new key', async () => {
+  test('drops a certificate of another key, and gets one for the new key', async () => {
     const before = await source.current(NEED);
     reload({ key: keyFile('other') });
     const after = await source.current(NEED);
@@ -170,7 +170,7 @@ describe('reconfigure', () => {
     expect(after.facts.version).toBeGreaterThan(before.facts.version);
   });
 
-  test('keeps the certificate and plans its renewal anew when only renew_after changes', async () => {
+  test('keeps the certificate and plans a new renewal time when only renew_after changes', async () => {
     await serial();
     const id = source.held?.id;
     expect(source.dueMs).toBeLessThanOrEqual(HOUR / 2);
@@ -181,7 +181,7 @@ describe('reconfigure', () => {
     expect(issuer.runs).toBe(1);
   });
 
-  test('lets go of the certificate when the actor has no cert_command any more', async () => {
+  test('drops the certificate when the actor has no cert_command any more', async () => {
     await serial();
     reload({ certCommand: undefined });
     expect(source.held).toBeUndefined();

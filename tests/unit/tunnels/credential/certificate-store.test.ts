@@ -12,13 +12,13 @@ function newStore(): CertificateStore {
   return new CertificateStore(join(dir.path, 'state'), 'atm');
 }
 
-test('has nothing, and makes nothing, before the first certificate', async () => {
+test('loads nothing and creates nothing before the first certificate', async () => {
   const store = newStore();
   expect(await store.load()).toBeUndefined();
   expect(() => statSync(store.directory)).toThrow(/ENOENT/);
 });
 
-test('gives back what was saved last, from a file that is ours alone', async () => {
+test('loads the certificate saved last, from a file with mode 0600', async () => {
   const store = newStore();
   await store.save('old');
   await store.save(`  ${LINE}\r\n`);
@@ -28,13 +28,13 @@ test('gives back what was saved last, from a file that is ours alone', async () 
   expect(readdirSync(store.directory)).toEqual(['current.pub']);
 });
 
-test('proves that it can be written, and leaves no trace of that', async () => {
+test('checks that the directory is writable, and leaves no file', async () => {
   const store = newStore();
   await store.checkWritable();
   expect(readdirSync(store.directory)).toEqual([]);
 });
 
-test('is state_dir_unusable where the directory or the file is something else', async () => {
+test('rejects with state_dir_unusable when the directory or the file has the wrong type', async () => {
   const store = newStore();
   mkdirSync(store.path, { recursive: true, mode: 0o700 });
   const refusal = { code: 'state_dir_unusable' };

@@ -19,7 +19,7 @@ describe(objectionTo, () => {
   const key = privateKey();
   const certificate = new FakeIssuer().certify(key.key.getPublicSSH());
 
-  test('has none to a certificate of the key that meets the demands of the actor', () => {
+  test('accepts a certificate of the key that meets the requirements of the actor', () => {
     expect(objectionTo(certificate, key, { ...actorConfig, principals: [...certificate.principals] })).toBeUndefined();
   });
 
@@ -31,7 +31,7 @@ describe(objectionTo, () => {
       'cert_wrong_principal',
     ],
     [
-      'by a CA that the actor does not know',
+      'by a CA that the actor does not trust',
       () => objectionTo(certificate, key, { ...actorConfig, caFingerprints: ['SHA256:other'] }),
       'cert_invalid',
     ],

@@ -18,7 +18,7 @@ afterEach(() => rm(directory, { recursive: true }));
 const never = new AbortController().signal;
 const agentActor = { key: { kind: 'agent' } } as const;
 
-test('offers a key file as one publickey method and nothing else', async () => {
+test('offers a key file as the only method, publickey', async () => {
   const path = join(directory, 'key');
   await writeFile(path, generatedKey().private, { mode: 0o600 });
   const credential = await loadCredential({ key: { kind: 'file', path, passphraseFile: undefined } }, {}, never);
@@ -28,21 +28,21 @@ test('offers a key file as one publickey method and nothing else', async () => {
   ]);
 });
 
-test('rejects an agent that does not answer, or holds no key, before any dial', async () => {
+test('rejects an agent that does not answer or has no key, before any dial', async () => {
   const socket = join(directory, 'agent');
   const mute = createServer((peer) => peer.destroy()).listen(socket);
   const load = () => loadCredential(agentActor, { SSH_AUTH_SOCK: socket }, never);
   await expect(load()).rejects.toMatchObject({
     code: 'key_unreadable',
-    message: expect.stringContaining('does not tell its keys'),
+    message: expect.stringContaining('does not list its keys'),
   });
   await new Promise((resolve) => mute.close(resolve));
   const empty = agentWith([]).listen(socket);
-  await expect(load()).rejects.toMatchObject({ code: 'key_unreadable', message: 'ssh-agent holds no key' });
+  await expect(load()).rejects.toMatchObject({ code: 'key_unreadable', message: 'ssh-agent has no key' });
   empty.close();
 });
 
-test('offers an agent as one agent method and nothing else', async () => {
+test('offers an agent as the only method, agent', async () => {
   const socket = join(directory, 'agent');
   const server = agentWith([signingKey().blob]).listen(socket);
   try {

@@ -46,11 +46,11 @@ describe(keptSource, () => {
     expect(facts).toMatchObject({ type: 'certificate', standIn: undefined });
   });
 
-  test('says who renews a saved certificate that cannot be used', async () => {
+  test('names the daemon as the one that renews an unusable saved certificate', async () => {
     await expect(keptSource(actor, kept(-60), {}).current(NEED)).rejects.toMatchObject({
       code: 'cert_expired',
-      message: expect.stringMatching(/^the saved certificate cannot be used: the certificate expired/),
-      hint: expect.stringContaining('fleet-mesh why'),
+      message: expect.stringMatching(/^saved certificate not usable: the certificate expired/),
+      hint: expect.stringContaining('fleet-mesh status'),
     });
   });
 
@@ -58,7 +58,7 @@ describe(keptSource, () => {
     const fallback = { key, exception: 'documented' };
     const { facts } = await keptSource({ ...actor, fallback }, nothing, {}).current(NEED);
     expect(facts.type).toBe('static_key');
-    expect(facts.standIn?.message).toMatch(/^static key under exception documented: no certificate of .* is saved$/);
+    expect(facts.standIn?.message).toMatch(/^static key under exception documented: no saved certificate for .*$/);
   });
 
   describe('with a trial', () => {
@@ -67,7 +67,7 @@ describe(keptSource, () => {
       return { made, of: (lies: Pick<Issuer, 'kept'>) => keptSource(actor, lies, {}, made) };
     };
 
-    test('makes one certificate when none is saved, and only one', async () => {
+    test('gets one trial certificate when none is saved, and only one', async () => {
       const { made, of } = trial(600);
       const source = of(nothing);
       const both = await Promise.all([source.current(NEED), source.current(NEED)]);
@@ -75,7 +75,7 @@ describe(keptSource, () => {
       expect(made).toHaveBeenCalledTimes(1);
     });
 
-    test('makes a certificate when the saved one cannot be used, and none when it can', async () => {
+    test('gets a trial certificate only when the saved certificate is not usable', async () => {
       const { made, of } = trial(600);
       expect((await of(kept(-60)).current(NEED)).facts.type).toBe('certificate');
       expect(made).toHaveBeenCalledTimes(1);
@@ -83,7 +83,7 @@ describe(keptSource, () => {
       expect(made).toHaveBeenCalledTimes(1);
     });
 
-    test('says what is wrong with the certificate of the trial', async () => {
+    test('names the fault of the trial certificate', async () => {
       await expect(trial(-60).of(nothing).current(NEED)).rejects.toMatchObject({ code: 'cert_expired' });
     });
   });

@@ -17,7 +17,7 @@ afterEach(() => temp[Symbol.dispose]());
 const offer = (demands = {}) =>
   offerKey({ key: { kind: 'agent' }, ...demands }, 1, undefined, { SSH_AUTH_SOCK: socket });
 
-test('takes another certificate in an agent for another credential, but not another order', async () => {
+test('counts a new certificate in the agent as a new credential, but not a new order', async () => {
   const forever = { validBefore: goodFields.validBefore * 2n };
   const [one, two] = [buildCertificate(forever), buildCertificate({ ...forever, serial: 2n })];
   const held = [one];
@@ -32,7 +32,7 @@ test('takes another certificate in an agent for another credential, but not anot
   server.close();
 });
 
-test('holds an agent to the demands of the actor, and names certificates in the hint of a rejection', async () => {
+test('applies the requirements of the actor to an agent, and names certificates in the rejection hint', async () => {
   const server = agentWith([signingKey().blob]).listen(socket);
   await once(server, 'listening');
   expect((await offer()).ifRejected).toContain('TrustedUserCAKeys');

@@ -37,12 +37,12 @@ function keyFile(name: string) {
 }
 
 describe('a key file', () => {
-  test('is offered in the same version as long as it holds the same key', async () => {
+  test('offers a key file in the same version while the key stays the same', async () => {
     await source.current();
     expect((await source.current()).facts.version).toBe(1);
   });
 
-  test('supersedes the last key when it holds another one', async () => {
+  test('raises the version when the key file has a new key', async () => {
     const before = await source.current();
     keyFile('key');
     await source.lookAfter(false);
@@ -52,7 +52,7 @@ describe('a key file', () => {
     expect(source.last?.id).not.toBe(before.facts.id);
   });
 
-  test('supersedes nothing while it cannot be read', async () => {
+  test('keeps the version while the key file is unreadable', async () => {
     const { facts } = await source.current();
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
     await source.lookAfter(true);
@@ -61,7 +61,7 @@ describe('a key file', () => {
   });
 });
 
-test('does not supersede when an agent holds one key more', async () => {
+test('keeps the version when the agent gets one more key', async () => {
   actor = { ...actor, key: { kind: 'agent' } };
   const held = [signingKey().blob];
   const server = agentWith(held).listen(join(temp.path, 'agent'));
@@ -74,11 +74,11 @@ test('does not supersede when an agent holds one key more', async () => {
   expect(after.facts.version).toBe(1);
 });
 
-describe('standIn', () => {
+describe('asFallback', () => {
   const why = new TunnelError('cert_command_failed', 'no route to the CA');
 
-  test('offers the fallback with the reason and the exception that allows it', async () => {
-    const { facts } = await source.standIn({ key: keyFile('fallback'), exception: 'documented' }, why);
+  test('offers the fallback with the reason and the documented exception', async () => {
+    const { facts } = await source.asFallback({ key: keyFile('fallback'), exception: 'documented' }, why);
     expect(facts.standIn).toMatchObject({
       code: 'cert_command_failed',
       message: 'static key under exception documented: no route to the CA',
@@ -86,13 +86,11 @@ describe('standIn', () => {
     expect(source.last).toEqual(facts);
   });
 
-  test('says what is wrong with the fallback after what is wrong with the certificate', async () => {
+  test('names the fault of the certificate, then the fault of the fallback', async () => {
     const key = { kind: 'file', path: join(temp.path, 'absent'), passphraseFile: undefined } as const;
-    await expect(source.standIn({ key, exception: 'documented' }, why)).rejects.toMatchObject({
+    await expect(source.asFallback({ key, exception: 'documented' }, why)).rejects.toMatchObject({
       code: 'key_unreadable',
-      message: expect.stringMatching(
-        /^no route to the CA; the fallback cannot be used either: private key .* does not exist$/,
-      ),
+      message: expect.stringMatching(/^no route to the CA; the fallback also failed: private key .* does not exist$/),
     });
   });
 });
@@ -101,14 +99,14 @@ describe(sourceOf, () => {
   const path = '/keys/atm';
   const fromFile: ActorConfig = { ...actorConfig, key: { kind: 'file', path, passphraseFile: undefined } };
 
-  test('ignores for a key file what is demanded of certificates', () => {
+  test('ignores certificate requirements for a key file', () => {
     expect(sourceOf({ ...fromFile, principals: ['other'] })).toEqual(sourceOf(fromFile));
     expect(sourceOf({ ...fromFile, key: { kind: 'file', path: '/keys/b', passphraseFile: undefined } })).not.toEqual(
       sourceOf(fromFile),
     );
   });
 
-  test('counts for an agent what is demanded of certificates', () => {
+  test('includes certificate requirements for an agent', () => {
     expect(sourceOf({ ...actorConfig, principals: ['other'] })).not.toEqual(sourceOf(actorConfig));
   });
 });

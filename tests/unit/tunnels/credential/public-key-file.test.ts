@@ -23,7 +23,7 @@ describe(writePublicKeyFile, () => {
 
   const write = async () => writePublicKeyFile({ actor: 'atm', keyPath, key: await loadKeyFile(keyPath), directory });
 
-  it('derives it from the private key, where the command may write beside it', async () => {
+  it('derives the public key from the private key, in a directory where the command may write', async () => {
     const path = await write();
     expect(path).toBe(join(directory, 'atm.pub'));
     expect(readFileSync(path, 'utf8')).toBe(`${publicKey} atm\n`);
@@ -31,14 +31,14 @@ describe(writePublicKeyFile, () => {
     expect(existsSync(`${keyPath}.pub`)).toBe(false);
   });
 
-  it('keeps the comment of the public key file that is there', async () => {
+  it('keeps the comment of an existing public key file', async () => {
     writeFileSync(`${keyPath}.pub`, `${publicKey}  a comment\n`);
     expect(readFileSync(await write(), 'utf8')).toBe(`${publicKey}  a comment\n`);
   });
 
   it.each([
     ['of another key', `${generatedKey().public}\n`],
-    ['no public key at all', 'hello\n'],
+    ['not a public key', 'hello\n'],
     ['empty', ''],
   ])('refuses a public key file that is %s', async (_, content) => {
     writeFileSync(`${keyPath}.pub`, content);
@@ -49,12 +49,12 @@ describe(writePublicKeyFile, () => {
     });
   });
 
-  it('derives it when the public key file cannot be read', async () => {
+  it('derives the public key when the public key file is unreadable', async () => {
     mkdirSync(`${keyPath}.pub`);
     expect(readFileSync(await write(), 'utf8')).toBe(`${publicKey} atm\n`);
   });
 
-  it('removes the certificate of the run before, which some commands refuse to replace', async () => {
+  it('removes the certificate of the last run, which some commands do not replace', async () => {
     writeFileSync(join(directory, 'atm-cert.pub'), 'old');
     await write();
     expect(readdirSync(directory)).toEqual(['atm.pub']);

@@ -19,7 +19,7 @@ describe(lastLineRedacted, () => {
     ['CA SHA256:2wFd7mPZg5rQxYyJmQz3oLw2zJtq9k3h8m1o5n7u0Zk is unknown', undefined],
     ['\u001B[31mred\u001B[0m\u202E', '\uFFFD[31mred\uFFFD[0m\uFFFD'],
     ['\0\0\0\0ab\0\0\0', '\uFFFDab\uFFFD'],
-  ])('leaves words that help: %j', (output, line) => {
+  ])('keeps useful words: %j', (output, line) => {
     expect(lastLineRedacted(output)).toBe(line ?? output);
   });
 
@@ -51,14 +51,14 @@ describe(lastLineRedacted, () => {
     expect(lastLineRedacted(output)).toBe(line);
   });
 
-  it('lets no random run of characters through, and returns one short line', () => {
+  it('redacts random runs of characters, and returns one short line', () => {
     const secrets = fc.uint8Array({ minLength: 24, maxLength: 64 }).map((bytes) => Buffer.from(bytes));
     const encodings = fc.constantFrom('base64', 'base64url', 'hex');
     fc.assert(
       fc.property(secrets, encodings, fc.string(), fc.string(), (secret, encoding, before, after) => {
         const text = secret.toString(encoding);
         const line = lastLineRedacted(`${before} ${text} ${after}`);
-        // Bytes that are all alike may spell a word; what is random does not.
+        // Equal bytes may spell a word; random bytes do not.
         fc.pre(new Set(secret).size > 12);
         expect(line).not.toContain(text);
         expect(line.length).toBeLessThanOrEqual(201);

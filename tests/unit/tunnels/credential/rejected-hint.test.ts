@@ -15,14 +15,14 @@ const restricted = parseCertificateBlob(
 );
 
 describe(certificateRejectedHint, () => {
-  test('names what the server compares with, and not the files of plain keys', () => {
+  test('names the settings for certificates, and not the files of plain keys', () => {
     const hint = certificateRejectedHint(plain);
-    expect(hint).toContain(`TrustedUserCAKeys with the CA ${plain.caFingerprint}`);
-    expect(hint).toContain('AuthorizedPrincipalsFile (without it the user name) with [a, b]');
+    expect(hint).toContain(`TrustedUserCAKeys has the CA ${plain.caFingerprint}`);
+    expect(hint).toContain('AuthorizedPrincipalsFile (or else the user name) matches [a, b]');
     expect(hint).not.toMatch(/authorized_keys|source-address/);
   });
 
-  test('speaks of source-address where there is one', () => {
+  test('names source-address when the certificate has one', () => {
     expect(certificateRejectedHint(restricted)).toContain('192.0.2.0/24 (source-address)');
   });
 });

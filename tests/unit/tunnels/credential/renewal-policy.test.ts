@@ -27,7 +27,7 @@ describe(renewalDelayMs, () => {
     ['a fresh one', life(0, HOUR), 0.5, 0.5, 30 * MINUTE],
     ['the least jitter', life(0, HOUR), 0.5, 0, 27 * MINUTE],
     ['renew_after', life(0, HOUR), 0.25, 0.5, 15 * MINUTE],
-    ['a CA that dates back', life(-5 * MINUTE, HOUR), 0.5, 0.5, 30 * MINUTE],
+    ['a CA that backdates', life(-5 * MINUTE, HOUR), 0.5, 0.5, 30 * MINUTE],
     ['our clock is 10 minutes ahead', life(-10 * MINUTE, 50 * MINUTE), 0.5, 0.5, 25 * MINUTE],
     ['our clock is 10 minutes behind', life(10 * MINUTE, 70 * MINUTE), 0.5, 0.5, 30 * MINUTE],
     ['half used up already', life(-HOUR, HOUR), 0.5, 0.5, 30 * MINUTE],
@@ -35,11 +35,11 @@ describe(renewalDelayMs, () => {
     ['expired', life(-HOUR, -MINUTE), 0.5, 0.5, 1_000],
     ['one that begins after its end', life(HOUR, MINUTE), 0.5, 0.5, 1_000],
     ['no end', { validAfterMs: 0, validBeforeMs: Number.POSITIVE_INFINITY }, 0.5, 0.5, 7 * DAY],
-  ])('%s', (_, lifetime, renewAfter, dice, expected) => {
+  ])('plans the renewal: %s', (_, lifetime, renewAfter, dice, expected) => {
     expect(renewalDelayMs(lifetime, NOW, renewAfter, dice)).toBeCloseTo(expected, 3);
   });
 
-  test('is never at once, never after the end, and within 10 % of what was asked for', () => {
+  test('plans a renewal after now, before the expiry, and within 10 % of renew_after', () => {
     fc.assert(
       fc.property(lifetime, fc.double({ min: 0.01, max: 0.99, noNaN: true }), random, (each, renewAfter, dice) => {
         const delay = renewalDelayMs(each, NOW, renewAfter, dice);
@@ -64,7 +64,7 @@ describe(isDue, () => {
     ['the machine slept: only the wall clock went on', 3 * HOUR, 10, true],
     ['the wall clock was set back', -HOUR, 10_000, true],
     ['the wall clock was set back, early', -HOUR, 9_999, false],
-  ])('%s', (_, wall, monotonic, due) => {
+  ])('decides whether a delay is over: %s', (_, wall, monotonic, due) => {
     expect(isDue(since, 10_000, { wallMs: NOW + wall, monotonicMs: 5_000 + monotonic })).toBe(due);
   });
 });
@@ -78,11 +78,11 @@ describe(renewalRetryMs, () => {
     [5, 12_000, 2_000],
     [5, 600, 250],
     [20, 0, 30_000],
-  ])('after %i failures with %i ms left: at most %i ms', (failures, left, most) => {
+  ])('waits after %i failures with %i ms left at most %i ms', (failures, left, most) => {
     expect(renewalRetryMs(failures, left, 0.999_999_9)).toBeCloseTo(most, 0);
   });
 
-  test('always waits, never beyond its caps, and leaves room for further tries', () => {
+  test('always waits, within the caps, and leaves time for more tries', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 0, max: 100 * DAY }), random, (n, left, dice) => {
         const wait = renewalRetryMs(n, left, dice);
@@ -101,13 +101,13 @@ describe(endsWithin, () => {
     ['has ended', life(-HOUR, -1), HOUR, true],
     ['a short one in its middle', life(-10_000, 10_000), 20_000, false],
     ['a short one at its end', life(-17_000, 3_000), 20_000, true],
-    ['a short one, fresh, by a CA that dates back', life(-2 * MINUTE, 7_000), 7_000, false],
+    ['a short one, fresh, by a CA that backdates', life(-2 * MINUTE, 7_000), 7_000, false],
     ['no end', { validAfterMs: 0, validBeforeMs: Number.POSITIVE_INFINITY }, Number.POSITIVE_INFINITY, false],
-  ])('%s', (_, lifetime, lifeMs, ends) => {
+  ])('decides whether a certificate could expire during a login: %s', (_, lifetime, lifeMs, ends) => {
     expect(endsWithin(lifetime, lifeMs, NOW, 10_000)).toBe(ends);
   });
 
-  test('is never so of one that was received just now and is alive', () => {
+  test('accepts every valid certificate that was received now', () => {
     fc.assert(
       fc.property(lifetime, fc.integer({ min: 0, max: HOUR }), (each, attemptMs) => {
         const left = remainingMs(each, NOW);

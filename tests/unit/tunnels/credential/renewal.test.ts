@@ -54,7 +54,7 @@ async function renewed(): Promise<Renewed> {
 }
 
 describe('run', () => {
-  test('returns the certificate, and saves it only when asked to', async () => {
+  test('returns the certificate, and saves the certificate only on request', async () => {
     const { held, changed, keep } = await renewed();
     expect([held.certificate.serial, changed, issuer.saved]).toEqual([1n, true, undefined]);
     await keep();
@@ -62,7 +62,7 @@ describe('run', () => {
     expect(counted).toEqual(['ok']);
   });
 
-  test('says when the command gave the certificate that is in use', async () => {
+  test('reports that cert_command returned the certificate in use', async () => {
     const { held } = await renewed();
     issuer.issue = async () => ({ certificate: held.certificate, save: async () => {} });
     expect(await renewal.run(() => held)).toMatchObject({ changed: false });
@@ -81,13 +81,13 @@ describe('run', () => {
     expect(new Set(waits).size).toBe(3);
   });
 
-  test('returns the objection to a certificate that does not pass the gate', async () => {
+  test('returns the objection to a certificate that fails the checks', async () => {
     actor = { ...actor, principals: ['somebody-else'] };
     expect(await renewal.run(none)).toMatchObject({ code: 'cert_wrong_principal' });
     expect(counted).toEqual(['failed']);
   });
 
-  test('forgets earlier failures when it succeeds', async () => {
+  test('forgets earlier failures after a success', async () => {
     issuer.failure = away;
     await renewal.run(none);
     issuer.failure = undefined;
@@ -98,7 +98,7 @@ describe('run', () => {
   test.each([
     ['another key', () => ({ key: { kind: 'file', path: '/other', passphraseFile: undefined } as const })],
     ['no cert_command', () => ({ certCommand: undefined })],
-  ])('says nothing when a reload has brought %s meanwhile', async (_, changes) => {
+  ])('returns nothing when a reload during the run brings %s', async (_, changes) => {
     const { issue } = issuer;
     issuer.issue = async (...asked) => {
       const issued = await issue.apply(issuer, asked);
@@ -109,7 +109,7 @@ describe('run', () => {
     expect([renewal.failures, counted]).toEqual([0, []]);
   });
 
-  test('counts no failure when it is stopped', async () => {
+  test('counts no failure when a run is stopped', async () => {
     issuer.hangs = true;
     const running = renewal.run(none);
     const reason = new TunnelError('internal', 'stopping');
@@ -120,7 +120,7 @@ describe('run', () => {
   });
 });
 
-test('tells log and evidence of a failure once, until its reason changes', async () => {
+test('reports a failure to log and evidence once, until the reason changes', async () => {
   issuer.failure = away;
   await renewal.run(none);
   await renewal.run(none);
@@ -133,7 +133,7 @@ test('tells log and evidence of a failure once, until its reason changes', async
   expect(logged).toEqual(['certificate.renewal_failed', 'certificate.renewal_failed']);
 });
 
-test('has an error, but no failure, when the certificate cannot be saved', async () => {
+test('keeps an error, but counts no failure, when saving fails', async () => {
   issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
   const { keep } = await renewed();
   await keep();

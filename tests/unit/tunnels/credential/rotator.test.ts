@@ -17,7 +17,7 @@ import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 const MINUTE = 60_000;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
-/** Reading a file takes real time, which the fake clock knows nothing of: as much as so many other looks at the disk. */
+/** Reading a file takes real time, which the fake clock does not see: wait for as many other disk reads. */
 const really = globalThis.setTimeout;
 const settle = async () => {
   for (let look = 0; look < 5; look++) await stat(temp.path);
@@ -54,7 +54,7 @@ function make(differently: Partial<ActorConfig> = {}): Rotator {
   return rotator;
 }
 
-/** A key file in the daemon's hands. */
+/** A key file that the daemon can use. */
 function writeKey(name = 'key'): string {
   const path = join(temp.path, name);
   writeFileSync(path, generatedKey().private, { mode: 0o600 });
@@ -68,7 +68,7 @@ async function pass(ms: number, stepMs = 1_000): Promise<void> {
   }
 }
 
-/** What the clock has set off may go on in real time. */
+/** Work that the clock started may continue in real time. */
 async function toCount(result: string): Promise<void> {
   for (let turn = 0; turn < 500 && !counted.includes(result); turn++) await settle();
   expect(counted).toContain(result);
@@ -99,7 +99,7 @@ afterEach(async () => {
   temp[Symbol.dispose]();
 });
 
-test('replaces the sessions of an agent when its principals change, and for no other setting of certificates', () => {
+test('replaces the sessions of an agent when principals change, but not for renew_after', () => {
   make({ key: { kind: 'agent' }, certCommand: undefined });
   rotator.reconfigure({ ...actor, renewAfter: 0.9 });
   expect(versions).toEqual([]);
@@ -108,7 +108,7 @@ test('replaces the sessions of an agent when its principals change, and for no o
 });
 
 describe('a certificate', () => {
-  test('has its own hint for a rejection, and its restrictions in the status', async () => {
+  test('gives a certificate its own rejection hint, and shows its restrictions in the status', async () => {
     make();
     issuer.criticalOptions = [['source-address', wireString('192.0.2.0/24')]];
     const { ifRejected } = await rotator.current(NEED);
@@ -116,7 +116,7 @@ describe('a certificate', () => {
     expect(rotator.status().restrictions).toEqual(['source-address=192.0.2.0/24']);
   });
 
-  test('is renewed at half its life, with a new version', async () => {
+  test('renews a certificate at half its life, with a new version', async () => {
     make();
     await serial();
     await pass(29 * MINUTE, MINUTE);
@@ -127,7 +127,7 @@ describe('a certificate', () => {
     expect((await rotator.current(NEED)).facts.version).toBe(3);
   });
 
-  test('stays in use until it expires while the CA is down, and the status says so', async () => {
+  test('keeps a certificate until it expires while the CA is down, and shows that in the status', async () => {
     make();
     await serial();
     issuer.failure = new TunnelError('cert_command_failed', 'no route to the CA');
@@ -140,7 +140,7 @@ describe('a certificate', () => {
     await pass(3 * MINUTE, 5_000);
     expect(await code(serial())).toBe('cert_command_failed');
     expect(rotator.status().renewal?.state).toBe('expired');
-    // Backoff: no storm, and never silence.
+    // Backoff: neither a storm of runs nor a stop.
     expect(issuer.runs).toBeGreaterThan(8);
     expect(issuer.runs).toBeLessThan(80);
     issuer.failure = undefined;
@@ -152,18 +152,21 @@ describe('a certificate', () => {
   test.each([
     ['ahead', [10 * MINUTE, 70 * MINUTE], 'cert_not_yet_valid'],
     ['behind', [-70 * MINUTE, -10 * MINUTE], 'cert_expired'],
-  ] as const)('is refused when the clock of the CA is %s, and the one in use stays', async (_, validFor, expected) => {
-    make();
-    await serial();
-    issuer.validFor = validFor;
-    await pass(29 * MINUTE, MINUTE);
-    await pass(2 * MINUTE, 5_000);
-    await toCount('failed');
-    expect(await serial()).toBe(1);
-    expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
-  });
+  ] as const)(
+    'rejects a new certificate when the clock of the CA is %s, and keeps the current certificate',
+    async (_, validFor, expected) => {
+      make();
+      await serial();
+      issuer.validFor = validFor;
+      await pass(29 * MINUTE, MINUTE);
+      await pass(2 * MINUTE, 5_000);
+      await toCount('failed');
+      expect(await serial()).toBe(1);
+      expect(rotator.status().renewal).toMatchObject({ state: 'failing', last_error: { code: expected } });
+    },
+  );
 
-  test('is replaced before a login that it would not outlive, unless the command hangs', async () => {
+  test('renews a certificate before a login if it could expire during the login, unless cert_command hangs', async () => {
     issuer.validFor = [0, MINUTE];
     make({ renewAfter: 0.99 });
     await serial();
@@ -176,7 +179,7 @@ describe('a certificate', () => {
     expect(await current).toBe(2);
   });
 
-  test('replaces no session when the command gives the same one again', async () => {
+  test('replaces no session when cert_command returns the same certificate', async () => {
     make();
     await serial();
     const same = issuer.saved as Certificate;
@@ -196,7 +199,7 @@ describe('a saved certificate', () => {
     return credential.type === 'static_key' ? credential.key.getPublicSSH() : Buffer.alloc(0);
   };
 
-  test('is used until its renewal without a run of the command', async () => {
+  test('uses a saved certificate until its renewal without running cert_command', async () => {
     issuer.before = issuer.certify(await keyBlob(), [-30 * MINUTE, 30 * MINUTE]);
     make();
     expect(await serial()).toBe(0);
@@ -214,7 +217,7 @@ describe('the fallback', () => {
     make({ fallback: { key: { kind: 'file', path, passphraseFile: undefined }, exception: 'documented' } });
   });
 
-  test('is offered while there is no certificate, and ends by itself', async () => {
+  test('offers the fallback without a certificate, and returns to certificates by itself', async () => {
     const { facts } = await rotator.current(NEED);
     expect(facts).toMatchObject({ type: 'static_key', standIn: { code: 'cert_command_failed' } });
     expect(rotator.status()).toMatchObject({ type: 'static_key', static_key: { removable: false } });
@@ -226,14 +229,14 @@ describe('the fallback', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('is offered at once while the command hangs after a failure', async () => {
+  test('offers the fallback immediately while cert_command hangs after a failure', async () => {
     await rotator.current(NEED);
     issuer.hangs = true;
     await pass(31_000);
     expect(await serial()).toBe('static_key');
   });
 
-  test('can be removed when a certificate is newer than its last use, also after a restart', async () => {
+  test('calls the fallback removable when a certificate is newer than its last use, also after a restart', async () => {
     await rotator.current(NEED);
     issuer.failure = undefined;
     await pass(35_000);
@@ -251,7 +254,7 @@ describe('the fallback', () => {
 });
 
 describe('a key without a certificate', () => {
-  test('gets a new version when it is replaced on disk', async () => {
+  test('raises the version when a key is replaced on disk', async () => {
     make({ certCommand: undefined });
     const before = await rotator.current(NEED);
     writeKey();
@@ -261,7 +264,7 @@ describe('a key without a certificate', () => {
     expect(versions).toEqual([after.facts.version]);
   });
 
-  test('keeps its version while its file is empty for a moment', async () => {
+  test('keeps the version while the key file is empty for a moment', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
@@ -272,7 +275,7 @@ describe('a key without a certificate', () => {
 });
 
 describe('rotate', () => {
-  test('obtains a certificate whatever the time, and rejects when that fails', async () => {
+  test('gets a certificate at any time, and rejects when that fails', async () => {
     make();
     await serial();
     await rotator.rotate();
@@ -300,7 +303,7 @@ describe('a reload', () => {
     expect(versions).toEqual([2]);
   });
 
-  test('obtains the first certificate by itself when it brings a cert_command', async () => {
+  test('gets the first certificate by itself when a reload adds cert_command', async () => {
     make({ certCommand: undefined });
     await rotator.current(NEED);
     rotator.reconfigure({ ...actor, certCommand: { argv: ['sign'], timeoutMs: 30_000, workingDirectory: '/' } });

@@ -9,12 +9,12 @@ test.each([
   ['ours', 0o600, US],
   ['ours, read-only as systemd gives it', 0o400, US],
   ["root's", 0o400, 0],
-])('accepts %s', (_, mode, uid) => {
+])('accepts a secret file that is %s', (_, mode, uid) => {
   expect(check(mode, uid, 1000)).toBeUndefined();
 });
 
 test.each([0o640, 0o604, 0o620, 0o610, 0o601, 0o666])(
-  'refuses mode %o, and names the command that fixes it',
+  'rejects mode %o, and names the command that fixes the mode',
   (mode) => {
     expect(check(mode, US, 1000)).toMatchObject({
       code: 'key_permissions',
@@ -24,7 +24,7 @@ test.each([0o640, 0o604, 0o620, 0o610, 0o601, 0o666])(
   },
 );
 
-test('refuses the file of another user', () => {
+test('rejects the file of another user', () => {
   expect(check(0o600, 1001, 1001)).toMatchObject({
     code: 'key_permissions',
     message: expect.stringContaining('uid 1001'),
@@ -40,6 +40,6 @@ test.each([
   ['of another group', 0o440, 0, 100, '/run/credentials/u.service', false],
   ['writable', 0o460, 0, 0, '/run/credentials/u.service', false],
   ['open to all', 0o444, 0, 0, '/run/credentials/u.service', false],
-])("systemd's ACL shape (0440 root:root) %s", (_, mode, uid, gid, directory, accepted) => {
+])('decides about a systemd credential file (0440 root:root) %s', (_, mode, uid, gid, directory, accepted) => {
   expect(check(mode, uid, gid, directory) === undefined).toBe(accepted);
 });

@@ -6,7 +6,7 @@ import { sumOf, Usage } from '../../../../src/tunnels/forward/usage.ts';
 class FakeSocket extends EventEmitter {
   bytesRead = 0;
   bytesWritten = 0;
-  /** Read from the connection, but by nobody yet. */
+  /** Received, but not yet read by anyone. */
   readableLength = 0;
 }
 
@@ -105,7 +105,7 @@ test.each(['resolve', 'reject'] as const)(
   },
 );
 
-test('tells the first use after an idle minute, and no other', () => {
+test('reports only the first use after an idle minute', () => {
   const uses: number[] = [];
   usage = new Usage({ onUsed: (when) => uses.push((when.getTime() - T0.getTime()) / 1_000) });
   for (const seconds of [0, 1, 50, 111, 150, 200]) usage.arrived(at(seconds));

@@ -11,7 +11,7 @@ const rejections = (['auth_rejected', 'penalised', 'host_key_changed'] as const)
 );
 
 describe('after an ordinary failure', () => {
-  test('the wait is never below 50 ms nor above 30 s', () => {
+  test('waits between 50 ms and 30 s after an ordinary failure', () => {
     fc.assert(
       fc.property(failures, random, (count, dice) => {
         const ms = retryDelayMs(count, refused, dice);
@@ -28,19 +28,19 @@ describe('after an ordinary failure', () => {
     [5, 16_000],
     [6, 30_000],
     [1_000, 30_000],
-  ])('%i failures in a row: the jitter is full, up to %i ms', (count, ceiling) => {
+  ])('jitters the wait after %i failures in a row from zero to %i ms', (count, ceiling) => {
     expect(retryDelayMs(count, refused, 0)).toBe(50);
     expect(retryDelayMs(count, refused, 0.5)).toBe(ceiling / 2);
     expect(retryDelayMs(count, refused, 1 - Number.EPSILON)).toBeCloseTo(ceiling, 3);
   });
 
-  test('the first retry after a loss is jittered, too', () => {
+  test('jitters the first retry after a loss', () => {
     expect(retryDelayMs(0, undefined, 0.2)).not.toBe(retryDelayMs(0, undefined, 0.8));
   });
 });
 
 describe.each(rejections)('after $code', (error) => {
-  test('the wait is a minute or more, whatever the dice and the count say', () => {
+  test('waits at least a minute after a rejection, however many failures came before', () => {
     fc.assert(
       fc.property(failures, random, (count, dice) => {
         expect(retryDelayMs(count, error, dice)).toBeGreaterThanOrEqual(60_000);
@@ -49,12 +49,12 @@ describe.each(rejections)('after $code', (error) => {
     );
   });
 
-  test('a waiting client does not shorten it', () => {
+  test('does not shorten the wait after a rejection for a waiting client', () => {
     expect(demandedDelayMs(66_000, error, 0)).toBe(66_000);
   });
 });
 
-test('with a client waiting, a retry is at most a second away, and never later than without', () => {
+test('retries within a second while a client waits, and never later than without one', () => {
   fc.assert(
     fc.property(failures, random, random, (count, dice, again) => {
       const ms = retryDelayMs(count, refused, dice);

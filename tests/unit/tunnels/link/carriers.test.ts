@@ -10,7 +10,7 @@ const facts = credentialFacts('agent', { type: 'agent', fingerprint: undefined }
 const X = { kind: 'tcp', host: 'x', port: 22 } as const;
 const Y = { kind: 'tcp', host: 'y', port: 22 } as const;
 
-/** `on` names for each channel the target and the session under it, in the order of their making. */
+/** `on`: the target and the session of each channel, in order of creation. */
 function carrying(sessions: number, on: readonly (readonly [typeof X | typeof Y, number])[]) {
   const roster = new Roster();
   const held = Array.from({ length: sessions }, () => roster.add(new FakeSession(), facts, roster.generation));
@@ -23,10 +23,10 @@ function carrying(sessions: number, on: readonly (readonly [typeof X | typeof Y,
   return { held, carriers, moving: all.map(({ leaving }) => leaving), all };
 }
 
-describe('what runs over the sessions of a jump host', () => {
+describe('spreading carried sessions', () => {
   it.each([
     [
-      'both on one of two: the younger one moves',
+      'moves the younger of two that share a session',
       2,
       [
         [X, 0],
@@ -35,7 +35,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, true],
     ],
     [
-      'nowhere to go',
+      'moves none while only one session is up',
       1,
       [
         [X, 0],
@@ -44,7 +44,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, false],
     ],
     [
-      'apart already',
+      'moves none that are already apart',
       2,
       [
         [X, 0],
@@ -53,7 +53,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, false],
     ],
     [
-      'more than there is room for',
+      'moves only as many as other sessions can take',
       2,
       [
         [X, 0],
@@ -63,7 +63,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, true, false],
     ],
     [
-      'room for all',
+      'moves all but the oldest when every one finds a session',
       3,
       [
         [X, 0],
@@ -73,7 +73,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, true, true],
     ],
     [
-      'each host for itself',
+      'spreads the sessions of each host separately',
       2,
       [
         [X, 0],
@@ -84,7 +84,7 @@ describe('what runs over the sessions of a jump host', () => {
       [false, false, true, true],
     ],
     [
-      'two hosts on one session are no crowd',
+      'moves none when one session carries two hosts',
       2,
       [
         [X, 0],
@@ -96,7 +96,7 @@ describe('what runs over the sessions of a jump host', () => {
     expect(carrying(sessions, on).moving).toEqual(moving);
   });
 
-  it('moves once: what has begun to move is not called back by its own replacement', () => {
+  it('keeps a carried session moving when its replacement arrives', () => {
     const { held, carriers, all } = carrying(2, [
       [X, 0],
       [X, 0],

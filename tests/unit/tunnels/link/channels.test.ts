@@ -9,7 +9,7 @@ const target = { kind: 'tcp', host: '192.0.2.7', port: 22 } as const;
 const originator = { address: '127.0.0.1', port: 1 };
 const never = new AbortController().signal;
 
-/** A session that never answers an open; `alive` says whether it still receives bytes meanwhile. */
+/** A session that never answers an open. `alive`: it still receives bytes. */
 class SilentSession extends FakeSession {
   readonly #alive: boolean;
 
@@ -40,13 +40,13 @@ function channelsOver(...sessions: FakeSession[]) {
 }
 
 describe(Channels, () => {
-  it('rejects with the reason of the link while there is no session', async () => {
+  it('rejects with the reason of the link while no session is up', async () => {
     const { channels } = channelsOver();
     await expect(channels.open(target, originator, never)).rejects.toThrow('there is no session');
     await expect(channels.carry(target, never)).rejects.toThrow('there is no session');
   });
 
-  it('opens on the session that serves, and races nobody while that session answers', async () => {
+  it('opens on the serving session, and starts no race while that session answers', async () => {
     const sessions = [new FakeSession(), new FakeSession()];
     const { channels, winners } = channelsOver(...sessions);
     await channels.open(target, originator, never);
@@ -65,7 +65,7 @@ describe(Channels, () => {
     expect(winners).not.toContain('first');
   });
 
-  it('races a session that is alive but slow only as often as the budget allows', async () => {
+  it('races a slow but live session only as often as the budget allows', async () => {
     const sessions = [new SilentSession(true), new FakeSession()];
     const { channels } = channelsOver(...sessions);
     for (let count = 0; count < 20; count++) {
@@ -75,7 +75,7 @@ describe(Channels, () => {
     expect(sessions[1]?.opens).toBe(10);
   });
 
-  it('spreads the sessions that it carries over all sessions', async () => {
+  it('spreads carried sessions over all sessions', async () => {
     const sessions = [new FakeSession(), new FakeSession()];
     const { channels } = channelsOver(...sessions);
     const carriers = [await channels.carry(target, never), await channels.carry(target, never)];

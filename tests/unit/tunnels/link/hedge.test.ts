@@ -28,14 +28,14 @@ describe('an open that is not answered', () => {
   const open = (second: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
     openHedged({ first, patienceMs: 250, onSlow: () => {}, second, onRaced: () => {} }, signal);
 
-  test('is tried elsewhere once the patience is over', async () => {
+  test('opens on another session once the patience is over', async () => {
     const other = channel();
     const opened = open(() => async () => other);
     await vi.advanceTimersByTimeAsync(250);
     expect(await opened).toBe(other);
   });
 
-  test('the slower one is withdrawn, and what opens all the same is closed', async () => {
+  test('withdraws the slower open, and closes a channel that still opens', async () => {
     const [slow, quick] = [channel(), channel()];
     let withdrawn: AbortSignal | undefined;
     let answer: (channel: Channel) => void = () => {};
@@ -54,7 +54,7 @@ describe('an open that is not answered', () => {
     expect([slow.closed, quick.closed]).toEqual([true, false]);
   });
 
-  test('and where there is no elsewhere yet, that is asked again: its session may be a suspect by then', async () => {
+  test('looks for another session again while none is available', async () => {
     const other = channel();
     const asked: number[] = [];
     const from = performance.now();
@@ -67,7 +67,7 @@ describe('an open that is not answered', () => {
     expect(asked).toEqual([250, 375, 500]);
   });
 
-  test('stops asking once it is answered after all, and when nobody wants it any more', async () => {
+  test('stops looking for another session after an answer or an abort', async () => {
     const mine = channel();
     const late: Opener = () => new Promise((resolve) => setTimeout(() => resolve(mine), 400));
     const opened = open(() => undefined, late);
@@ -83,7 +83,7 @@ describe('an open that is not answered', () => {
   });
 });
 
-test('the budget bounds how many opens of a slow target are doubled', () => {
+test('bounds by its budget how many opens of a slow target are doubled', () => {
   const budget = new HedgeBudget(2, 0.5);
   expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
   budget.opened();

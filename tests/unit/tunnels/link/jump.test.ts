@@ -7,13 +7,13 @@ import { credentialFacts, FakeSession } from '../../../support/fakes/fake-link.t
 const target = { kind: 'tcp', host: '192.0.2.7', port: 22 } as const;
 
 describe(strandedError, () => {
-  it("has the code, the hint and the words of the jump host's own trouble", () => {
-    const lastError = new TunnelError('auth_rejected', 'bastion rejected the login', { hint: 'Mend the key.' });
+  it("repeats the code, the hint and the message of the jump host's error", () => {
+    const lastError = new TunnelError('auth_rejected', 'bastion rejected the login', { hint: 'Fix the key.' });
     expect(strandedError({ hostName: 'bastion', lastError })).toMatchObject({
       code: 'auth_rejected',
       retryable: false,
-      message: 'its jump host bastion is not reachable: bastion rejected the login',
-      hint: 'Mend the key.',
+      message: 'jump host bastion is unreachable: bastion rejected the login',
+      hint: 'Fix the key.',
     });
   });
 });
@@ -21,17 +21,17 @@ describe(strandedError, () => {
 describe(carryError, () => {
   it.each([
     ['target_refused', 'connect_refused', '192.0.2.7:22 refused the connection from jump host bastion'],
-    ['target_unreachable', 'connect_timeout', '192.0.2.7:22 is not reached from jump host bastion'],
-    ['forward_denied', 'forward_denied', '192.0.2.7:22 may not be reached from jump host bastion'],
-    ['connection_reset', 'connection_reset', 'its jump host bastion is not reachable: why'],
-    // Not ours to hold against our own credential.
-    ['auth_rejected', 'connection_reset', 'its jump host bastion is not reachable: why'],
-  ] as const)('%s becomes %s: %s', (code, becomes, message) => {
+    ['target_unreachable', 'connect_timeout', '192.0.2.7:22 is unreachable from jump host bastion'],
+    ['forward_denied', 'forward_denied', 'jump host bastion forbids connections to 192.0.2.7:22'],
+    ['connection_reset', 'connection_reset', 'jump host bastion is unreachable: why'],
+    // The jump host's rejection says nothing about this link's credential.
+    ['auth_rejected', 'connection_reset', 'jump host bastion is unreachable: why'],
+  ] as const)('translates %s of a jump host into %s: %s', (code, becomes, message) => {
     expect(carryError(target, 'bastion', new TunnelError(code, 'why'))).toMatchObject({ code: becomes, message });
   });
 });
 
-describe('the session that carries another', () => {
+describe('choosing the session that carries another', () => {
   const facts = credentialFacts('agent', { type: 'agent', fingerprint: undefined });
   const load = (all: number) => ({ toTarget: 0, all });
   const rosterOf = (count: number) => {
@@ -41,7 +41,7 @@ describe('the session that carries another', () => {
     return { roster, sessions, held };
   };
 
-  it('is the one that carries the fewest', () => {
+  it('chooses the session that carries the fewest', () => {
     const { roster, held } = rosterOf(3);
     const carried = new Map([
       [held[0], 2],
@@ -51,20 +51,20 @@ describe('the session that carries another', () => {
     expect(roster.chooseCarrier((each) => load(carried.get(each) ?? 0))).toBe(held[1]);
   });
 
-  it('is before all the one that carries the fewest to that host', () => {
+  it('prefers the session that carries the fewest to the same host', () => {
     const { roster, held } = rosterOf(2);
     expect(roster.chooseCarrier((each) => (each === held[0] ? { toTarget: 1, all: 1 } : { toTarget: 0, all: 9 }))).toBe(
       held[1],
     );
   });
 
-  it('is not suspect if another one is not', () => {
+  it('avoids a suspect session while another carrier is healthy', () => {
     const { roster, sessions, held } = rosterOf(2);
     Object.assign(sessions[0] ?? {}, { suspect: true });
     expect(roster.chooseCarrier((each) => load(each === held[1] ? 9 : 0))).toBe(held[1]);
   });
 
-  it('may be of old settings while there is no other, and never one whose place is taken', () => {
+  it('uses a session with old settings while no other is up, but never a replaced one', () => {
     const { roster, held } = rosterOf(1);
     roster.nextGeneration();
     expect(roster.chooseCarrier(() => load(0))).toBe(held[0]);
@@ -75,7 +75,7 @@ describe('the session that carries another', () => {
     expect(roster.chooseCarrier(() => load(0))).toBeUndefined();
   });
 
-  it('takes what it carries with it: that is leaving as soon as it is replaced itself', () => {
+  it('marks a carried session as leaving as soon as its carrier is replaced', () => {
     const { roster } = rosterOf(0);
     let leaving = false;
     const carrier = {

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { KnownHostsReport } from '../../../../src/tunnels/link/known-hosts-report.ts';
 
-it('tells of malformed lines once, again when they change, and not one by one when they are many', () => {
+it('logs invalid lines once, again after a change, and sums them up when there are many', () => {
   const told: string[] = [];
   const report = new KnownHostsReport({ warn: (_, message) => told.push(message) });
   report.report('/k', []);
   report.report('/k', ['/k:1: bad']);
   report.report('/k', ['/k:1: bad']);
-  expect(told.splice(0)).toEqual(['/k:1: bad: ignored']);
+  expect(told.splice(0)).toEqual(['/k:1: bad; ignored']);
   report.report('/k', []);
   report.report('/k', ['/k:1: bad']);
   expect(told.splice(0)).toHaveLength(1);
@@ -16,5 +16,5 @@ it('tells of malformed lines once, again when they change, and not one by one wh
     Array.from({ length: 25 }, (_, index) => `/k:${index}: bad`),
   );
   expect(told).toHaveLength(11);
-  expect(told.at(-1)).toBe('/k: 15 more lines cannot be used: ignored');
+  expect(told.at(-1)).toBe('/k: 15 more invalid lines; ignored');
 });

@@ -5,16 +5,16 @@ const NOW = new Date('2026-07-20T10:00:00Z');
 const past = new Date(NOW.getTime() - 1);
 const future = new Date(NOW.getTime() + 1);
 
-describe('the end of a session', () => {
+describe(verdictOn, () => {
   it.each([
-    ['goes on without an end', undefined, undefined, 'cut', 1_000, 'keep'],
-    ['goes on while its certificate is valid', future, undefined, 'cut', undefined, 'keep'],
-    ['goes on past its certificate if told to', past, undefined, 'keep', undefined, 'keep'],
-    ['takes no more connections once its certificate has expired', past, undefined, 'drain', undefined, 'drain'],
-    ['is cut once its certificate has expired', NOW, undefined, 'cut', undefined, 'cut'],
-    ['is left to its connections for drain_timeout', undefined, 9_001, 'keep', 1_000, 'keep'],
-    ['is cut after drain_timeout', undefined, 9_000, 'keep', 1_000, 'cut'],
-    ['is left to its connections for good without one', undefined, 0, 'keep', undefined, 'keep'],
+    ['keeps a session without a certificate', undefined, undefined, 'cut', 1_000, 'keep'],
+    ['keeps a session while its certificate is valid', future, undefined, 'cut', undefined, 'keep'],
+    ['keeps an expired session with on_expiry keep', past, undefined, 'keep', undefined, 'keep'],
+    ['drains an expired session with on_expiry drain', past, undefined, 'drain', undefined, 'drain'],
+    ['cuts an expired session with on_expiry cut', NOW, undefined, 'cut', undefined, 'cut'],
+    ['keeps a replaced session during drain_timeout', undefined, 9_001, 'keep', 1_000, 'keep'],
+    ['cuts a replaced session after drain_timeout', undefined, 9_000, 'keep', 1_000, 'cut'],
+    ['keeps a replaced session for good without drain_timeout', undefined, 0, 'keep', undefined, 'keep'],
   ] as const)('%s', (_, validBefore, leftSince, onExpiry, drainTimeoutMs, expected) => {
     expect(verdictOn({ validBefore, leftSince }, { onExpiry, drainTimeoutMs }, NOW, 10_000)).toBe(expected);
   });

@@ -19,7 +19,7 @@ function begin(host: ConstructorParameters<typeof FakeNetwork>[0]): void {
   net.link.start();
 }
 
-/** Up, with all its sessions, since a while. */
+/** Brings the link up with all its sessions. */
 async function up(host: ConstructorParameters<typeof FakeNetwork>[0] = {}): Promise<FakeSession[]> {
   begin(host);
   net.outcome = 'ok';
@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 describe('sessions', () => {
-  test.each([1, 2, 3])('%i are made one after the other, spaced, and then kept', async (sessions) => {
+  test.each([1, 2, 3])('makes %i sessions one after the other, spaced, and keeps them', async (sessions) => {
     await up({ sessions });
     expect(net.sessions).toHaveLength(sessions);
     expect(net.mostConnecting).toBe(1);
@@ -52,7 +52,7 @@ describe('sessions', () => {
     for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(250);
   });
 
-  test('the next attempt waits for the end of the one before', async () => {
+  test('starts an attempt only after the previous one ends', async () => {
     await start();
     await pass(60_000);
     expect(net.attempts).toHaveLength(1);
@@ -62,7 +62,7 @@ describe('sessions', () => {
     expect(net.link.state).toBe('up');
   });
 
-  test('a lost one is rebuilt while the other serves', async () => {
+  test('replaces a lost session while the other serves', async () => {
     const [first, second] = await up();
     first?.lose();
     await pass(0);
@@ -74,14 +74,14 @@ describe('sessions', () => {
     expect(net.kept).toHaveLength(2);
   });
 
-  test('a dead one whose end is not known yet is not asked', async () => {
+  test('opens nothing on a dead session before its end is reported', async () => {
     const [first, second] = await up();
     Object.assign(first as FakeSession, { usable: false });
     await open();
     expect([first?.opens, second?.opens]).toEqual([0, 1]);
   });
 
-  test('a suspect one is avoided while another is healthy, and used when there is no other', async () => {
+  test('uses a suspect session only while no other session is healthy', async () => {
     const [first, second] = await up();
     Object.assign(first as FakeSession, { suspect: true });
     await open();
@@ -91,13 +91,13 @@ describe('sessions', () => {
     expect([first?.opens, second?.opens]).toEqual([1, 1]);
   });
 
-  test('a check goes to all of them', async () => {
+  test('checks all sessions', async () => {
     const sessions = await up();
     net.link.check();
     expect(sessions.map(({ checks }) => checks)).toEqual([1, 1]);
   });
 
-  test('without any, an open fails with the reason', async () => {
+  test('rejects an open with the reason while no session is up', async () => {
     await start();
     await expect(open()).rejects.toMatchObject({ code: 'connection_reset' });
     net.last.fail('connect_refused');
@@ -110,7 +110,7 @@ describe('new settings', () => {
   const reconfigure = (host: Partial<typeof hostConfig>, replace: boolean) =>
     net.link.reconfigure({ host: { ...hostConfig, ...host }, actor: actorConfig }, replace);
 
-  test('make before break: the old session goes only once a new one is up', async () => {
+  test('ends an old session only after a new one is up', async () => {
     const [first, second] = await up();
     Object.assign(first as FakeSession, { channels: 1 });
     reconfigure({ address: '192.0.2.2' }, true);
@@ -130,7 +130,7 @@ describe('new settings', () => {
     expect([first?.draining, second?.draining]).toEqual([true, true]);
   });
 
-  test('when no new session can be made, the old ones serve on', async () => {
+  test('keeps the old sessions while no new session can be made', async () => {
     const [first] = await up();
     net.outcome = 'connect_refused';
     reconfigure({ address: '192.0.2.2' }, true);
@@ -139,7 +139,7 @@ describe('new settings', () => {
     expect(first?.draining).toBe(false);
   });
 
-  test('fewer sessions: the surplus ends with its last channel', async () => {
+  test('ends a surplus session with its last channel', async () => {
     const [first, second] = await up();
     Object.assign(second as FakeSession, { channels: 1 });
     reconfigure({ sessions: 1 }, false);
@@ -148,7 +148,7 @@ describe('new settings', () => {
     expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['active', 'draining']);
   });
 
-  test('a surplus session does not stand in for a wanted one that is lost', async () => {
+  test('makes a new session for a lost one although a surplus session is still open', async () => {
     const [first, second] = await up();
     Object.assign(second as FakeSession, { channels: 1 });
     reconfigure({ sessions: 1 }, false);
@@ -158,7 +158,7 @@ describe('new settings', () => {
     expect(net.kept).toHaveLength(1);
   });
 
-  test('the loss of a session that is leaving costs no backoff', async () => {
+  test('adds no backoff when a leaving session is lost', async () => {
     const [first, second] = await up();
     Object.assign(second as FakeSession, { channels: 1 });
     reconfigure({ sessions: 1 }, false);
@@ -168,7 +168,7 @@ describe('new settings', () => {
     expect(first?.usable).toBe(true);
   });
 
-  test('more sessions are made at once', async () => {
+  test('makes more sessions at once when more are configured', async () => {
     await up();
     net.outcome = 'ok';
     reconfigure({ sessions: 3 }, false);
@@ -178,13 +178,13 @@ describe('new settings', () => {
 });
 
 describe('stop', () => {
-  test('during an attempt', async () => {
+  test('stops during an attempt', async () => {
     await start();
     await net.link.stop();
     expect(net.connecting).toBe(0);
   });
 
-  test('while a key or known_hosts cannot be read', async () => {
+  test('stops while the read of a key or of known_hosts hangs', async () => {
     begin({});
     net.stuck = true;
     await pass(0);
@@ -192,21 +192,21 @@ describe('stop', () => {
     await net.link.stop();
   });
 
-  test('in backoff', async () => {
+  test('stops during a backoff', async () => {
     await start();
     net.last.fail('auth_rejected');
     await pass(0);
     await net.link.stop();
   });
 
-  test('with sessions up: they end', async () => {
+  test('ends all sessions at a stop', async () => {
     const sessions = await up();
     await net.link.stop();
     expect(sessions.map(({ usable }) => usable)).toEqual([false, false]);
     expect(net.link.status().sessions).toEqual([]);
   });
 
-  test('while the pacer holds the attempt back', async () => {
+  test('stops while the attempt waits for its turn', async () => {
     await start();
     net.last.succeed();
     await pass(10);
@@ -214,7 +214,7 @@ describe('stop', () => {
     expect(net.kept).toEqual([]);
   });
 
-  test('before the start', async () => {
+  test('stops before the start', async () => {
     net = new FakeNetwork();
     await net.link.stop();
     expect(net.prepared).toBe(0);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ErrorCode } from '../../../../src/base/errors.ts';
 import { actorConfig, credentialFacts, FakeNetwork, hostConfig } from '../../../support/fakes/fake-link.ts';
 
-/** What the world and the operator do to a link. */
+/** The events that the network and the operator cause. */
 type Event =
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'connect' }
@@ -101,7 +101,7 @@ class World {
     else session.closeChannels();
   }
 
-  /** What must hold at every moment. */
+  /** Invariants that hold at every moment. */
   check(): void {
     const { net } = this;
     expect(net.mostConnecting).toBeLessThanOrEqual(1);
@@ -123,7 +123,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('whatever happens in whatever order: the invariants hold, the link recovers, and it stops', async () => {
+test('keeps the invariants, recovers and stops after any sequence of events', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 60 }), fc.nat({ max: 99 }), async (events, dice) => {
       const world = new World();
@@ -135,7 +135,7 @@ test('whatever happens in whatever order: the invariants hold, the link recovers
         world.check();
       }
       if (events.length % 3 === 0) {
-        // Half-closed sessions end by themselves; then a server that is well gets its n sessions, no more and no fewer.
+        // Half-closed sessions end by themselves. A healthy server then has exactly n sessions.
         for (const session of net.sessions) if (!session.usable) session.lose('connection_reset');
         net.outcome = 'ok';
         if (net.connecting > 0) net.last.succeed();

@@ -35,7 +35,7 @@ function told() {
   return { news, logged, noted, measured };
 }
 
-test('measures a recovery from the silence before the loss of the last session, and only once', () => {
+test('measures a recovery once, from the silence before the last session was lost', () => {
   const { news, measured } = told();
   news.sessionUp(held);
   news.sessionLost(held, lost, { silentMs: 15_000, last: true });
@@ -55,14 +55,14 @@ test('measures no recovery while another session serves', () => {
   expect(measured).toEqual([['detect', LABELS, 1]]);
 });
 
-test('tells the log and the evidence of a lost session, with its reason', () => {
+test('reports a lost session and its reason to the log and the evidence', () => {
   const { news, logged, noted } = told();
   news.sessionLost(held, lost, { silentMs: 0, last: false });
   expect(logged).toEqual([['warn', 'session.lost']]);
   expect(noted).toEqual([{ event: 'session.lost', session: 7, code: 'keepalive_lost', reason: 'the peer is silent' }]);
 });
 
-test('keeps the repetitions of a failed attempt out of the evidence, and from all but the debug log', () => {
+test('reports a repeated failure to the debug log only', () => {
   const { news, logged, noted } = told();
   news.attemptFailed({ attempt: 1, delayMs: 250.4, news: true }, lost);
   news.attemptFailed({ attempt: 2, delayMs: 500, news: false }, lost);
@@ -74,13 +74,13 @@ test('keeps the repetitions of a failed attempt out of the evidence, and from al
   expect(noted).toHaveLength(1);
 });
 
-test('tells the wait for a jump host in the log alone', () => {
+test('reports the wait for a jump host to the log only', () => {
   const { news, logged, noted } = told();
   news.stranded('gate', undefined);
   expect([logged, noted]).toEqual([[['info', 'link.stranded']], []]);
 });
 
-test('counts which session won a race for a channel', () => {
+test('counts which of two sessions won the race for a channel', () => {
   const { news, measured } = told();
   news.hedged('second');
   news.hedged('first');

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('the first turn is at once, the following ones a spacing apart, in order', async () => {
+test('gives the first turn at once, and the next ones in order, one spacing apart', async () => {
   const pacer = new Pacer(250);
   const turns: [string, number][] = [];
   const start = performance.now();
@@ -26,14 +26,14 @@ test('the first turn is at once, the following ones a spacing apart, in order', 
   ]);
 });
 
-test('after a quiet time a turn is at once again', async () => {
+test('gives a turn at once after a pause', async () => {
   const pacer = new Pacer(250);
   await pacer.turn(never);
   await vi.advanceTimersByTimeAsync(1_000);
   await pacer.turn(never);
 });
 
-test('who stops waiting is let go at once', async () => {
+test('releases a waiting caller at once when its signal aborts', async () => {
   const pacer = new Pacer(250);
   await pacer.turn(never);
   const controller = new AbortController();

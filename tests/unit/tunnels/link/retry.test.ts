@@ -18,7 +18,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-/** The attempt under way fails; says how long the link waits then. */
+/** Lets the current attempt fail, and returns how long the link then waits. */
 async function fail(code: Parameters<typeof net.last.fail>[0]): Promise<number> {
   net.last.fail(code);
   await pass(0);
@@ -26,7 +26,7 @@ async function fail(code: Parameters<typeof net.last.fail>[0]): Promise<number> 
 }
 
 describe('backoff', () => {
-  test('grows with each failure, up to its cap', async () => {
+  test('grows the backoff with each failure, up to the cap', async () => {
     const waits: number[] = [];
     for (let i = 0; i < 8; i++) {
       waits.push(await fail('connect_refused'));
@@ -35,7 +35,7 @@ describe('backoff', () => {
     expect(waits).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 24_000, 24_000]);
   });
 
-  test('a success that does not last does not reset it', async () => {
+  test('keeps the backoff after a session that ends early', async () => {
     for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
     const session = net.last.succeed();
     await pass(29_000);
@@ -44,7 +44,7 @@ describe('backoff', () => {
     expect(waitMs()).toBe(6_400);
   });
 
-  test('one that lasts 30 s does', async () => {
+  test('resets the backoff after a session that lasts 30 s', async () => {
     for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
     const session = net.last.succeed();
     await pass(30_000);
@@ -53,12 +53,12 @@ describe('backoff', () => {
     expect(waitMs()).toBe(400);
   });
 
-  test('a server that drops every session at once is not hammered, not even with a standby to make', async () => {
+  test('waits between attempts at a server that drops every session at once, even while a standby is missing', async () => {
     net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
     for (let i = 0; i < 600; i++) {
       await pass(100);
       if (net.connecting === 0) continue;
-      // The session before is lost while the next one is being made.
+      // The previous session is lost during the next attempt.
       for (const session of net.kept) session.lose('connection_reset');
       await pass(0);
       net.last.succeed();
@@ -66,7 +66,7 @@ describe('backoff', () => {
     expect(net.attempts.length).toBeLessThan(20);
   });
 
-  test('sessions that are lost together count as one failure, not as one each', async () => {
+  test('counts sessions that are lost together as one failure', async () => {
     net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
     net.outcome = 'ok';
     net.last.succeed();
@@ -86,7 +86,7 @@ describe('backoff', () => {
     }
   });
 
-  test('but the loss of one that was stable starts anew, whatever was lost just before', async () => {
+  test('resets the backoff when a stable session is lost, even just after another loss', async () => {
     const stable = net.last.succeed();
     net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
     await pass(250);
@@ -99,7 +99,7 @@ describe('backoff', () => {
     expect(waitMs()).toBe(400);
   });
 
-  test('nor do those that are lost together while the next one is being made', async () => {
+  test('counts sessions that are lost together during an attempt as one failure', async () => {
     net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
     net.last.succeed();
     await pass(1_000);
@@ -113,14 +113,14 @@ describe('backoff', () => {
     expect(waitMs()).toBe(400);
   });
 
-  test('one log line when the reason changes, none for repetitions', async () => {
+  test('logs one line when the reason changes, and none for repetitions', async () => {
     for (const code of ['connect_refused', 'connect_refused', 'dns_failed', 'dns_failed'] as const) {
       await pass(await fail(code));
     }
     expect(net.events.filter((event) => event === 'link.attempt_failed')).toHaveLength(2);
   });
 
-  test('the time without a session is measured from the loss, not from its discovery', async () => {
+  test('measures the time without a session from the loss, not from its discovery', async () => {
     const session = net.last.succeed();
     await pass(60_000);
     session.lose('keepalive_lost', 14_000);
@@ -139,7 +139,7 @@ describe('state', () => {
     ['host_key_changed', 'blocked'],
     ['host_key_unknown', 'blocked'],
     ['key_permissions', 'blocked'],
-  ] as const)('after %s: %s', async (code, state) => {
+  ] as const)('shows after %s the state %s', async (code, state) => {
     expect(net.link.state).toBe('connecting');
     await fail(code);
     expect(net.link.state).toBe(state);
@@ -147,7 +147,7 @@ describe('state', () => {
     expect(net.link.status()).toMatchObject({ state, attempts: 1, last_error: { code } });
   });
 
-  test('an attempt in vain is announced, and so is the next one', async () => {
+  test('announces a failed attempt, and the next attempt', async () => {
     const before = net.changes;
     await fail('connect_refused');
     expect(net.changes).toBe(before + 1);
@@ -160,7 +160,7 @@ describe('state', () => {
 describe('a rejected credential', () => {
   beforeEach(() => fail('auth_rejected'));
 
-  test('is not offered again within a minute, however often somebody kicks', async () => {
+  test('does not offer a rejected credential again within a minute, even when kicked', async () => {
     for (let second = 0; second < 59; second++) {
       net.link.kick();
       await pass(1_000);
@@ -170,7 +170,7 @@ describe('a rejected credential', () => {
     expect(net.attempts).toHaveLength(2);
   });
 
-  test('nor with a client waiting', async () => {
+  test('does not offer a rejected credential again within a minute, even when a client waits', async () => {
     const gone = new AbortController();
     const waiting = net.link.whenReady(gone.signal).catch(() => {});
     await pass(59_000);
@@ -179,14 +179,14 @@ describe('a rejected credential', () => {
     await waiting;
   });
 
-  test('goes on being named as the reason, and as one that somebody must mend', async () => {
+  test('keeps a rejected credential as the reason, and the link blocked', async () => {
     net.link.kick();
     await pass(1_000);
     expect(net.link.state).toBe('blocked');
     expect(net.link.lastError?.code).toBe('auth_rejected');
   });
 
-  test('is offered at once when it has changed', async () => {
+  test('offers a changed credential at once after a rejection', async () => {
     net.credential = credentialFacts('SHA256:two');
     net.link.kick();
     await pass(250);
@@ -194,7 +194,7 @@ describe('a rejected credential', () => {
   });
 
   test.each([{ user: 'root' }, { address: '192.0.2.2' }, { port: 2222 }])(
-    'is offered at once with %o',
+    'offers a rejected credential at once to another server or user: %o',
     async (mended) => {
       net.link.reconfigure({ host: { ...hostConfig, sessions: 1, ...mended }, actor: actorConfig }, true);
       await pass(250);
@@ -202,7 +202,7 @@ describe('a rejected credential', () => {
     },
   );
 
-  test('of a standby keeps its distance although the session that was up is lost', async () => {
+  test('keeps the wait after a rejected standby when the serving session is lost', async () => {
     await pass(75_000);
     const session = net.last.succeed();
     await pass(0);
@@ -216,7 +216,7 @@ describe('a rejected credential', () => {
   });
 });
 
-test('a changed host key of a standby keeps its minute and its name although the session that was up is lost', async () => {
+test('keeps the wait and the error of a changed host key when the serving session is lost', async () => {
   const session = net.last.succeed();
   net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
   await pass(250);
@@ -227,7 +227,7 @@ test('a changed host key of a standby keeps its minute and its name although the
   expect(net.link.status()).toMatchObject({ state: 'blocked', last_error: { code: 'host_key_changed' } });
 });
 
-test('a kick after a host key error retries at once', async () => {
+test('retries at once when kicked after a host key error', async () => {
   await fail('host_key_changed');
   await pass(10_000);
   net.link.kick();
@@ -235,7 +235,7 @@ test('a kick after a host key error retries at once', async () => {
   expect(net.attempts).toHaveLength(2);
 });
 
-test('a kick outside of a wait changes nothing', async () => {
+test('changes nothing when kicked outside of a wait', async () => {
   net.link.kick();
   net.last.succeed();
   await pass(0);
@@ -244,21 +244,21 @@ test('a kick outside of a wait changes nothing', async () => {
   expect(net.attempts).toHaveLength(1);
 });
 
-describe('who waits for the link', () => {
-  test('is woken by the first session', async () => {
+describe('waiting for the link', () => {
+  test('wakes waiting clients with the first session', async () => {
     const waiting = net.link.whenReady(new AbortController().signal);
     net.last.succeed();
     await waiting;
     expect(net.link.ready).toBe(true);
   });
 
-  test('does not wait when it is up', async () => {
+  test('lets nobody wait while the link is up', async () => {
     net.last.succeed();
     await pass(0);
     await net.link.whenReady(new AbortController().signal);
   });
 
-  test('is let go by its own signal, which keeps no listener', async () => {
+  test('releases a waiting client at its own signal, and keeps no listener on the signal', async () => {
     const controller = new AbortController();
     const remove = vi.spyOn(controller.signal, 'removeEventListener');
     const waiting = net.link.whenReady(controller.signal);
@@ -268,7 +268,7 @@ describe('who waits for the link', () => {
     expect(remove).toHaveBeenCalledTimes(1);
   });
 
-  test('makes the next attempt come within a second', async () => {
+  test('makes the next attempt within a second while a client waits', async () => {
     for (let i = 0; i < 8; i++) await pass(await fail('connect_refused'));
     await fail('connect_refused');
     expect(waitMs()).toBe(24_000);

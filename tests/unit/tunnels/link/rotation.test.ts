@@ -16,7 +16,7 @@ const roles = () => net.link.status().sessions.map(({ id, role }) => `${id} ${ro
 const certificate = (id: string, version: number, validBefore?: Date) =>
   credentialFacts(id, { type: 'certificate', version, validBefore });
 
-/** Up with both its sessions, on the first certificate. */
+/** Brings both sessions up, with the first certificate. */
 async function up(): Promise<readonly [FakeSession, FakeSession]> {
   net.credential = certificate('one', 1);
   net.outcome = 'ok';
@@ -28,7 +28,7 @@ async function up(): Promise<readonly [FakeSession, FakeSession]> {
   return [first, second];
 }
 
-/** Another certificate is out. */
+/** Publishes another certificate. */
 function publish(version = 2): void {
   net.credential = certificate(`certificate ${version}`, version);
   net.link.supersede(version);
@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 describe('another credential', () => {
-  test('replaces the sessions one by one, so that there are two at every moment', async () => {
+  test('replaces the sessions one by one, so that two are always up', async () => {
     const [first, second] = await up();
     publish();
     await pass(0);
@@ -62,7 +62,7 @@ describe('another credential', () => {
     expect(await net.link.rotated(never)).toBeUndefined();
   });
 
-  test('is proven with a channel before anything goes over it', async () => {
+  test('proves a new credential with a channel before clients use it', async () => {
     const [first] = await up();
     publish();
     await pass(0);
@@ -71,7 +71,7 @@ describe('another credential', () => {
     expect([fresh.opens, first.opens]).toEqual([1, 0]);
   });
 
-  test('serves once the channel of its proof is closed on both sides, or a quarter of a second later', async () => {
+  test('serves with a new credential once the channel of the proof is closed, or after 250 ms', async () => {
     const [first] = await up();
     publish();
     await pass(0);
@@ -83,16 +83,19 @@ describe('another credential', () => {
     expect(first.draining).toBe(true);
   });
 
-  test.each(['target_refused', 'target_unreachable'] as const)('is as good when the target says %s', async (code) => {
-    const [first] = await up();
-    publish();
-    await pass(0);
-    net.last.succeed().refusal = code;
-    await pass(0);
-    expect(first.draining).toBe(true);
-  });
+  test.each(['target_refused', 'target_unreachable'] as const)(
+    'accepts a new credential when the target answers %s',
+    async (code) => {
+      const [first] = await up();
+      publish();
+      await pass(0);
+      net.last.succeed().refusal = code;
+      await pass(0);
+      expect(first.draining).toBe(true);
+    },
+  );
 
-  test('that the server lets in and then forbids everything replaces nothing, and says why', async () => {
+  test('replaces no session when the server forbids channels to the new credential, and reports why', async () => {
     const [first, second] = await up();
     publish();
     const outcome = net.link.rotated(never);
@@ -103,7 +106,7 @@ describe('another credential', () => {
     expect([useless.usable, first.draining, second.draining]).toEqual([false, false, false]);
     expect(net.link.state).toBe('up');
     expect(net.link.lastError?.code).toBe('forward_denied');
-    // It is asked for another one at once; the same one waits for its minute.
+    // The source is asked for another one at once; the same one waits for its minute.
     await pass(59_000);
     expect(net.attempts).toHaveLength(3);
     expect(await outcome).toMatchObject({ code: 'forward_denied' });
@@ -111,7 +114,7 @@ describe('another credential', () => {
     expect(first.opens + second.opens).toBeGreaterThan(0);
   });
 
-  test('is not blamed for what the server forbids to the old one as well', async () => {
+  test('accepts a new credential when the server forbids the channel to the old one too', async () => {
     const [first, second] = await up();
     first.refusal = 'forward_denied';
     second.refusal = 'forward_denied';
@@ -122,7 +125,7 @@ describe('another credential', () => {
     expect(first.draining).toBe(true);
   });
 
-  test('that comes while an attempt with the one before is under way is used all the same', async () => {
+  test('uses a new credential that comes during an attempt with the old one', async () => {
     await up();
     publish(2);
     await pass(0);
@@ -139,7 +142,7 @@ describe('another credential', () => {
     expect(net.kept).toHaveLength(2);
   });
 
-  test('needs no replacement of sessions that have it already', async () => {
+  test('keeps sessions that already use the new credential', async () => {
     await up();
     net.link.supersede(1);
     await pass(1_000);
@@ -147,7 +150,7 @@ describe('another credential', () => {
     expect(net.rotationSeconds).toEqual([]);
   });
 
-  test('that was rejected does not keep the fallback from serving once the old sessions are lost', async () => {
+  test('uses the fallback when the new credential is rejected and the old sessions are lost', async () => {
     const [first, second] = await up();
     publish();
     await pass(0);
@@ -164,7 +167,7 @@ describe('another credential', () => {
     expect(net.link.ready).toBe(true);
   });
 
-  test('that was rejected does not keep the fallback waiting where the old sessions are lost while it is asked for', async () => {
+  test('uses the fallback at once when the old sessions are lost during the request for a credential', async () => {
     const [first, second] = await up();
     publish();
     await pass(0);
@@ -179,7 +182,7 @@ describe('another credential', () => {
     expect(net.link.ready).toBe(true);
   });
 
-  test('that was rejected, and that nothing stands in for, is not offered sooner because the old sessions are lost', async () => {
+  test('does not offer a rejected credential sooner when the old sessions are lost and no fallback exists', async () => {
     const [first, second] = await up();
     publish();
     await pass(0);
@@ -194,7 +197,7 @@ describe('another credential', () => {
     expect(net.attempts).toHaveLength(4);
   });
 
-  test('that is rejected leaves the old sessions, and they serve', async () => {
+  test('keeps the old sessions serving when the new credential is rejected', async () => {
     const [first, second] = await up();
     publish();
     await pass(0);
@@ -205,7 +208,7 @@ describe('another credential', () => {
   });
 });
 
-describe('another credential, while no session is up,', () => {
+describe('another credential while no session is up', () => {
   beforeEach(async () => {
     net.credential = certificate('one', 1);
     net.link.start();
@@ -214,7 +217,7 @@ describe('another credential, while no session is up,', () => {
     await pass(100);
   });
 
-  test('that is rejected as well is not told as a success', async () => {
+  test('reports no success while no session is up and the new credential is rejected too', async () => {
     publish();
     const outcome = net.link.rotated(never);
     await pass(300);
@@ -223,7 +226,7 @@ describe('another credential, while no session is up,', () => {
     expect(await outcome).toMatchObject({ code: 'auth_rejected' });
   });
 
-  test('is told as one once a session is up, and not measured as a replacement', async () => {
+  test('reports success once a session is up, but measures no replacement', async () => {
     publish();
     const outcome = net.link.rotated(never);
     await pass(300);
@@ -241,7 +244,7 @@ describe('a rejected certificate', () => {
     await pass(0);
   });
 
-  test('has another one asked for at once, which is offered at once', async () => {
+  test('requests another certificate at once after a rejection, and offers it at once', async () => {
     net.onPrepare = ({ refused }) => {
       if (refused.includes('one')) net.credential = certificate('two', 2);
     };
@@ -252,7 +255,7 @@ describe('a rejected certificate', () => {
     expect(net.link.state).toBe('connecting');
   });
 
-  test('is itself offered once a minute, and the state says that somebody must act', async () => {
+  test('offers a rejected certificate once a minute, and shows the link as blocked', async () => {
     net.outcome = 'auth_rejected';
     net.last.fail('auth_rejected');
     await pass(59_000);
@@ -263,7 +266,7 @@ describe('a rejected certificate', () => {
     expect(net.attempts.length).toBeLessThanOrEqual(7);
   });
 
-  test('does not make a penalty longer: nothing is offered until that is over, whatever it is', async () => {
+  test('offers no credential until a penalty is over', async () => {
     net.last.fail('penalised');
     await pass(0);
     net.credential = certificate('two', 2);
@@ -276,21 +279,24 @@ describe('a rejected certificate', () => {
   });
 });
 
-describe('a session whose time is up', () => {
+describe('an expired session', () => {
   test.each([
     ['no certificate', undefined, undefined, 'cut', 'keep'],
     ['not yet', 1_000, undefined, 'cut', 'keep'],
     ['expired', -1, undefined, 'keep', 'keep'],
     ['expired', -1, undefined, 'drain', 'drain'],
     ['expired', -1, undefined, 'cut', 'cut'],
-    ['left for long', 1_000, 60_000, 'keep', 'cut'],
-    ['left since a moment', 1_000, 59_999, 'keep', 'keep'],
-  ] as const)('%s (%s ms left, left since %s ms): on_expiry %s -> %s', (_, validMs, leftMs, onExpiry, verdict) => {
-    const now = new Date(1_000_000);
-    const validBefore = validMs === undefined ? undefined : new Date(now.getTime() + validMs);
-    const leftSince = leftMs === undefined ? undefined : 500_000 - leftMs;
-    expect(verdictOn({ validBefore, leftSince }, { onExpiry, drainTimeoutMs: 60_000 }, now, 500_000)).toBe(verdict);
-  });
+    ['drain_timeout over', 1_000, 60_000, 'keep', 'cut'],
+    ['drain_timeout not over', 1_000, 59_999, 'keep', 'keep'],
+  ] as const)(
+    'judges a session: %s (valid for %s ms, drained for %s ms), on_expiry %s -> %s',
+    (_, validMs, leftMs, onExpiry, verdict) => {
+      const now = new Date(1_000_000);
+      const validBefore = validMs === undefined ? undefined : new Date(now.getTime() + validMs);
+      const leftSince = leftMs === undefined ? undefined : 500_000 - leftMs;
+      expect(verdictOn({ validBefore, leftSince }, { onExpiry, drainTimeoutMs: 60_000 }, now, 500_000)).toBe(verdict);
+    },
+  );
 
   const expire = async (onExpiry: 'keep' | 'drain' | 'cut') => {
     net.credential = certificate('one', 1, new Date(Date.now() + 60_000));
@@ -306,7 +312,7 @@ describe('a session whose time is up', () => {
     return net.sessions;
   };
 
-  test('is kept', async () => {
+  test('keeps an expired session with on_expiry keep', async () => {
     expect((await expire('keep')).map(({ draining, usable }) => [draining, usable])).toEqual([
       [false, true],
       [false, true],
@@ -314,7 +320,7 @@ describe('a session whose time is up', () => {
     expect(net.link.state).toBe('up');
   });
 
-  test('drains: it takes no more connections, even while there is no other', async () => {
+  test('gives an expired session no new connections with on_expiry drain, even without another session', async () => {
     expect((await expire('drain')).map(({ draining, usable }) => [draining, usable])).toEqual([
       [true, true],
       [true, true],
@@ -323,21 +329,21 @@ describe('a session whose time is up', () => {
     expect(net.link.farSessions).toEqual([]);
   });
 
-  test('is cut', async () => {
+  test('cuts an expired session with on_expiry cut', async () => {
     expect((await expire('cut')).map(({ usable }) => usable)).toEqual([false, false]);
   });
 });
 
-test('a stand-in is told as long as it serves', async () => {
-  const standIn = new TunnelError('cert_command_failed', 'static key under exception x: away');
-  net.credential = credentialFacts('static', { standIn });
+test('reports a fallback credential as long as the fallback serves', async () => {
+  const reason = new TunnelError('cert_command_failed', 'static key under exception x: away');
+  net.credential = credentialFacts('static', { standIn: reason });
   net.outcome = 'ok';
   net.link.start();
   await pass(1_000);
-  expect(net.link.standIn).toBe(standIn);
-  expect(net.link.status().degraded).toBe(standIn.message);
+  expect(net.link.fallbackReason).toBe(reason);
+  expect(net.link.status().degraded).toBe(reason.message);
   publish();
   await pass(1_000);
-  expect(net.link.standIn).toBeUndefined();
+  expect(net.link.fallbackReason).toBeUndefined();
   expect(net.link.status().degraded).toBeNull();
 });

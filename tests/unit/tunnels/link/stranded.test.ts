@@ -3,7 +3,7 @@ import { TunnelError } from '../../../../src/base/errors.ts';
 import type { Carrier, JumpLink } from '../../../../src/tunnels/link/jump.ts';
 import { FakeNetwork } from '../../../support/fakes/fake-link.ts';
 
-/** The link to a jump host of which the test decides everything. */
+/** A link to a jump host; the test controls everything. */
 class FakeJump implements JumpLink {
   readonly hostName = 'bastion';
   ready = false;
@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 
 describe('a link behind a jump host', () => {
-  test('makes no attempt while that one is down, however long', async () => {
+  test('makes no attempt while the jump host is down, however long', async () => {
     jump.down();
     net.link.start();
     await pass(600_000);
@@ -63,11 +63,11 @@ describe('a link behind a jump host', () => {
     expect(net.link.nextAttemptAt).toEqual(new Date(5_000));
     expect(net.link.lastError).toMatchObject({
       code: 'connect_refused',
-      message: 'its jump host bastion is not reachable: bastion port 22 refused the connection',
+      message: 'jump host bastion is unreachable: bastion port 22 refused the connection',
     });
   });
 
-  test('follows its news, and says nothing before there are any', async () => {
+  test("follows the errors of the jump host's link, and reports none before the first", async () => {
     net.link.start();
     await pass(0);
     expect([net.link.state, net.link.lastError]).toEqual(['connecting', undefined]);
@@ -79,7 +79,7 @@ describe('a link behind a jump host', () => {
     expect(net.link.lastError).toBe(error);
   });
 
-  test('starts at once when it comes up, with no backoff of its own', async () => {
+  test('connects at once when the jump host comes up, without its own backoff', async () => {
     jump.down();
     net.link.start();
     await pass(60_000);
@@ -92,7 +92,7 @@ describe('a link behind a jump host', () => {
     expect(net.link.state).toBe('up');
   });
 
-  test('hurries it for whoever waits, be they there before or after', async () => {
+  test('makes the jump host retry sooner while a client waits, before or after the link is stranded', async () => {
     const client = new AbortController();
     const early = net.link.whenReady(client.signal);
     net.link.start();
@@ -105,7 +105,7 @@ describe('a link behind a jump host', () => {
     await expect(late).rejects.toThrow('gone');
   });
 
-  test('keeps its own backoff for its own trouble', async () => {
+  test('keeps its own backoff after its own failure', async () => {
     jump.up();
     net.link.start();
     await pass(0);
@@ -119,7 +119,7 @@ describe('a link behind a jump host', () => {
     expect(net.attempts).toHaveLength(2);
   });
 
-  test('asks whether it is alive when a session over it has fallen silent', async () => {
+  test('checks the session to the jump host when a session over it falls silent', async () => {
     jump.up();
     net.outcome = 'ok';
     net.link.start();
@@ -129,7 +129,7 @@ describe('a link behind a jump host', () => {
     expect(jump.checks).toBe(1);
   });
 
-  test('stops while it waits', async () => {
+  test('stops while it waits for the jump host', async () => {
     net.link.start();
     await pass(0);
     await net.link.stop();

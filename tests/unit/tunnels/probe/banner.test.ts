@@ -19,11 +19,11 @@ async function probe(serve: (socket: Socket) => void, signal = never): Promise<v
   }
 }
 
-test('passes on the prefix, though more comes and the connection stays', async () => {
+test('passes on the prefix, although more bytes come and the connection stays open', async () => {
   await probe((socket) => socket.write(`SSH-2.0-OpenSSH_9.2p1\r\n${'x'.repeat(100_000)}`));
 });
 
-test('passes when it comes byte by byte', async () => {
+test('passes when the banner comes byte by byte', async () => {
   await probe((socket) => {
     const bytes = [...'SSH-2.0'];
     const next = () => {
@@ -52,12 +52,12 @@ test.each([
   await expect(probe((socket) => socket.end(banner))).rejects.toMatchObject({ code: 'target_unreachable', message });
 });
 
-test('a reset is an end too', async () => {
+test('treats a reset like an end', async () => {
   await expect(probe((socket) => setTimeout(() => socket.resetAndDestroy(), 20))).rejects.toMatchObject({
     code: 'target_unreachable',
   });
 });
 
-test('a silent target is left at the deadline', async () => {
+test('ends at the deadline when the target is silent', async () => {
   await expect(probe(() => {}, AbortSignal.timeout(50))).rejects.toMatchObject({ name: 'TimeoutError' });
 });

@@ -38,7 +38,7 @@ async function probeRaw(
   await probeServer(server, with_, signal);
 }
 
-test('passes when status and fields are as expected, and introduces itself', async () => {
+test('passes when status and fields are as expected, and sends its name', async () => {
   let seen: IncomingMessage | undefined;
   await probe((request, response) => {
     seen = request;
@@ -52,12 +52,12 @@ test('passes when status and fields are as expected, and introduces itself', asy
   });
 });
 
-test('without json the status is enough, whatever the body', async () => {
+test('checks only the status without json, whatever the body', async () => {
   await probe((_, response) => response.end('x'.repeat(1_000_000)), { json: undefined });
   await probe((_, response) => response.writeHead(204).end(), { json: undefined, status: 204 });
 });
 
-test('an interim answer is not the answer', async () => {
+test('ignores an interim answer', async () => {
   await probe((_, response) => {
     response.writeProcessing();
     response.end('{"status":"ok"}');
@@ -68,30 +68,30 @@ test.each([
   ['another status', 503, '', 'GET /state/health answered 503, expected 200'],
   ['a redirect', 302, '', 'GET /state/health answered 302, expected 200'],
   ['another field', 200, '{"status":"degraded"}', 'GET /state/health: field status is "degraded", expected "ok"'],
-  ['no JSON', 200, '<html>', 'GET /state/health answered no JSON'],
-  ['nothing', 200, '', 'GET /state/health answered no JSON'],
-  ['too much', 200, `"${'x'.repeat(65_536)}"`, 'GET /state/health answered more than 64 KiB'],
+  ['no JSON', 200, '<html>', 'GET /state/health: the answer is not JSON'],
+  ['nothing', 200, '', 'GET /state/health: the answer is not JSON'],
+  ['too much', 200, `"${'x'.repeat(65_536)}"`, 'GET /state/health: the answer has more than 64 KiB'],
 ])('%s is told', async (_, status, body, message) => {
   const answered = probe((_request, response) => response.writeHead(status).end(body));
   await expect(answered).rejects.toMatchObject({ code: 'target_unreachable', message, retryable: true });
 });
 
-test('a body of just 64 KiB is read', async () => {
+test('reads a body of exactly 64 KiB', async () => {
   const body = JSON.stringify({ status: 'ok', fill: '' });
   await probe((_, response) => response.end(body.replace('""', `"${'x'.repeat(65_536 - body.length)}"`)));
 });
 
-const closedEarly = 'GET /state/health: the target closed the connection before its answer was complete';
+const closedEarly = 'GET /state/health: the target closed the connection before the end of its answer';
 
 test.each([
-  ['not HTTP', 'SSH-2.0-OpenSSH_9.2p1\r\n', 'GET /state/health was answered with something else than HTTP'],
+  ['not HTTP', 'SSH-2.0-OpenSSH_9.2p1\r\n', 'GET /state/health: the answer is not HTTP'],
   ['an end without an answer', '', closedEarly],
   ['an end within the head', 'HTTP/1.1 200 OK\r\nContent-', closedEarly],
   ['an end within the body', 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"st', closedEarly],
   [
     'endless headers',
     `HTTP/1.1 200 OK\r\n${`A: ${'x'.repeat(1_000)}\r\n`.repeat(20)}\r\n`,
-    'GET /state/health answered with more than 16 KiB of headers',
+    'GET /state/health sent more than 16 KiB of headers',
   ],
   [
     'an upgrade',
@@ -102,7 +102,7 @@ test.each([
   await expect(probeRaw((socket) => socket.end(bytes))).rejects.toMatchObject({ code: 'target_unreachable', message });
 });
 
-test('a reset is told', async () => {
+test('reports a reset', async () => {
   await expect(probeRaw((socket) => socket.resetAndDestroy())).rejects.toMatchObject({ message: closedEarly });
 });
 
@@ -119,7 +119,7 @@ test.each([
   await new Promise((resolve) => setTimeout(resolve, 60));
 });
 
-test('a unix target is asked under the name localhost', async () => {
+test('sends a request to a Unix socket under the name localhost', async () => {
   const source = new SocketChannelSource();
   await expect(probeHttp(source, { kind: 'unix', path: '/nonexistent/socket' }, check, never)).rejects.toMatchObject({
     code: 'target_refused',

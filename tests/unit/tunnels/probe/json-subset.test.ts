@@ -22,13 +22,13 @@ test.each<[JsonValue, unknown, string | undefined]>([
   expect(difference(expected, actual)).toBe(found);
 });
 
-test('what the answer says is cut and cleaned', () => {
+test('shortens and cleans quoted parts of the answer', () => {
   const found = difference({ a: 'ok' }, { a: `\u009b31m${'x'.repeat(500)}` });
   expect(found?.length).toBeLessThan(130);
   expect(found).not.toContain('\u009b');
 });
 
-test('every value contains itself, and an answer nested as deep as its size allows is no trouble', () => {
+test('finds no difference between equal values, and accepts an answer of any depth', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
       const copy: JsonValue = JSON.parse(JSON.stringify(value));

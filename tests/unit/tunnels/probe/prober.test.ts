@@ -12,7 +12,7 @@ import { TcpServer } from '../../../support/peers/tcp-server.ts';
 const config: ProbeConfig = { check: { kind: 'tcp' }, everyMs: 10_000, timeoutMs: 3_000, fall: 3, rise: 2 };
 const target: TcpAddress = { kind: 'tcp', host: '192.0.2.1', port: 8000 };
 
-test('the jitter is within ten percent', () => {
+test('keeps the jitter within ten percent', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 1e9 }),
@@ -25,7 +25,7 @@ test('the jitter is within ten percent', () => {
   );
 });
 
-/** A source whose answer to `open` the test decides, under fake timers. */
+/** A source whose answer to `open` the test controls, under fake timers. */
 class DecidedSource extends SocketChannelSource {
   answer: () => Promise<Channel> = () => Promise.reject(new TunnelError('target_refused', 'refused'));
   opens = 0;
@@ -47,7 +47,7 @@ describe('in time', () => {
   const refused = () => Promise.reject(new TunnelError('target_refused', 'refused'));
   const lost = () => Promise.reject(new TunnelError('connection_reset', 'lost'));
   const silent = () => new Promise<Channel>(() => {});
-  /** For a tcp check an opened channel is all, so this one needs no connection. */
+  /** A tcp check needs only an open channel, so this channel has no connection. */
   const opened = async (): Promise<Channel> => {
     const { Duplex } = await import('node:stream');
     return { stream: new Duplex({ read() {} }), onLost() {}, close() {} };
@@ -95,7 +95,7 @@ describe('in time', () => {
     expect(prober.status().latency_ms).toBeTypeOf('number');
   });
 
-  test('does nothing while the link is down, and starts when told that it is up', async () => {
+  test('does nothing while the link is down, and starts when the link comes up', async () => {
     source.ready = false;
     source.answer = opened;
     start();
@@ -114,7 +114,7 @@ describe('in time', () => {
     expect(states()).toEqual(['passing']);
   });
 
-  test('falls and rises, reporting each failure and each change', async () => {
+  test('reports each failure and each change of the state', async () => {
     start();
     await vi.advanceTimersByTimeAsync(20_000);
     expect(states()).toEqual(['pending', 'pending', 'failing']);
@@ -133,7 +133,7 @@ describe('in time', () => {
     ]);
   });
 
-  test('a target that does not answer fails at the deadline', async () => {
+  test('fails at the deadline when the target does not answer', async () => {
     source.answer = silent;
     start();
     await vi.advanceTimersByTimeAsync(2_999);
@@ -145,7 +145,7 @@ describe('in time', () => {
     });
   });
 
-  test('a session lost under a probe is no verdict, and the probe is repeated soon', async () => {
+  test('repeats a probe soon after a lost session, without a verdict', async () => {
     source.answer = lost;
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -158,7 +158,7 @@ describe('in time', () => {
     expect(source.opens).toBe(2);
   });
 
-  test('a lost link ends the probe under way and takes the verdict back', async () => {
+  test('ends the current probe and drops the verdict when the link is lost', async () => {
     source.answer = opened;
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -178,7 +178,7 @@ describe('in time', () => {
     expect(results[1]?.previous).toBe('pending');
   });
 
-  test('failures before the loss of the link do not count after it', async () => {
+  test('counts no failures from before the loss of the link', async () => {
     start();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(prober.status().consecutive_failures).toBe(2);
@@ -189,7 +189,7 @@ describe('in time', () => {
     expect(prober.status()).toMatchObject({ state: 'pending', consecutive_failures: 1 });
   });
 
-  test('another interval keeps the verdict and applies at once', async () => {
+  test('applies a new interval at once, and keeps the verdict', async () => {
     source.answer = opened;
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -199,7 +199,7 @@ describe('in time', () => {
     expect(source.opens).toBe(4);
   });
 
-  test('another target starts anew, and what comes of the old one is dropped', async () => {
+  test('starts again for a new target, and drops results of the old one', async () => {
     source.answer = opened;
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -213,7 +213,7 @@ describe('in time', () => {
     expect(results[1]?.error?.code).toBe('target_refused');
   });
 
-  test('runNow during a probe is one more probe, and several are one', async () => {
+  test('runs one more probe after any number of runNow calls during a probe', async () => {
     source.answer = silent;
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -224,7 +224,7 @@ describe('in time', () => {
     expect(source.opens).toBe(2);
   });
 
-  test('stop during a probe ends it without a result', async () => {
+  test('ends a probe without a result at a stop', async () => {
     source.answer = silent;
     start();
     await vi.advanceTimersByTimeAsync(1_000);
@@ -233,7 +233,7 @@ describe('in time', () => {
     expect(results).toEqual([]);
   });
 
-  test('a foreign error is a failure that says it is a bug', async () => {
+  test('reports a foreign error as a failure and a bug', async () => {
     source.answer = () => Promise.reject(new TypeError('oops'));
     start();
     await vi.advanceTimersByTimeAsync(0);
@@ -241,7 +241,7 @@ describe('in time', () => {
   });
 });
 
-test('over a real server: http all the way to a verdict', async () => {
+test('reaches a verdict by HTTP over a real server', async () => {
   await using server = await TcpServer.of(createServer((_, response) => response.end('{"status":"ok"}')));
   const source = new SocketChannelSource();
   const stop = new AbortController();

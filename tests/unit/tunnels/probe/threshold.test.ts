@@ -24,7 +24,7 @@ test.each([
   expect(after(results, { fall: 3, rise: 2 }).state).toBe(state);
 });
 
-test('consecutive failures are counted beyond the fall, and end with a success', () => {
+test('counts consecutive failures beyond fall, until a success', () => {
   expect(after('-----', { fall: 3, rise: 2 }).consecutiveFailures).toBe(5);
   expect(after('-----+', { fall: 3, rise: 2 }).consecutiveFailures).toBe(0);
 });
@@ -32,7 +32,7 @@ test('consecutive failures are counted beyond the fall, and end with a success',
 const anyResults = fc.array(fc.constantFrom('+', '-')).map((list) => list.join(''));
 const anyThresholds = fc.record({ fall: fc.integer({ min: 1, max: 5 }), rise: fc.integer({ min: 1, max: 5 }) });
 
-test('the state always follows from the runs of equal results', () => {
+test('derives the state from the runs of equal results', () => {
   fc.assert(
     fc.property(anyResults, anyThresholds, (results, thresholds) => {
       const { state } = after(results, thresholds);
@@ -44,7 +44,7 @@ test('the state always follows from the runs of equal results', () => {
   );
 });
 
-test('no single result turns a settled verdict when fall and rise are above one', () => {
+test('changes no settled verdict after a single result when fall and rise are above one', () => {
   fc.assert(
     fc.property(anyResults, fc.constantFrom('+', '-'), (results, last) => {
       const thresholds = { fall: 2, rise: 2 };

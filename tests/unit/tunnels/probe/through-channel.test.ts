@@ -8,7 +8,7 @@ import { TcpServer } from '../../../support/peers/tcp-server.ts';
 const never = new AbortController().signal;
 const forever = () => new Promise<never>(() => {});
 
-test('a tcp check succeeds with the channel, and closes it', async () => {
+test('passes a tcp check when the channel opens, and closes the channel', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   await runCheck({ kind: 'tcp' }, source, server.address, never);
@@ -17,7 +17,7 @@ test('a tcp check succeeds with the channel, and closes it', async () => {
   expect(source.allClosed).toBe(true);
 });
 
-test("the source's refusal is passed on as it is", async () => {
+test("passes the source's refusal on unchanged", async () => {
   const source = new SocketChannelSource();
   source.refusal = new TunnelError('target_refused', 'refused');
   await expect(runCheck({ kind: 'tcp' }, source, { kind: 'tcp', host: '127.0.0.1', port: 1 }, never)).rejects.toBe(
@@ -25,7 +25,7 @@ test("the source's refusal is passed on as it is", async () => {
   );
 });
 
-test('a check that fails closes its channel', async () => {
+test('closes the channel of a failed check', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   const failed = new Error('failed');
@@ -33,7 +33,7 @@ test('a check that fails closes its channel', async () => {
   expect(source.allClosed).toBe(true);
 });
 
-test('an abort during the check ends it at once', async () => {
+test('ends a check at once when the signal aborts', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   const controller = new AbortController();
@@ -48,7 +48,7 @@ test('an abort during the check ends it at once', async () => {
   expect(source.allClosed).toBe(true);
 });
 
-test('a channel that opens after the deadline is closed', async () => {
+test('closes a channel that opens after the deadline', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   const { open } = gateOf(source);
@@ -61,7 +61,7 @@ test('a channel that opens after the deadline is closed', async () => {
   await expect.poll(() => source.allClosed).toBe(true);
 });
 
-test('a session lost during the check is not the end of a stream', async () => {
+test('reports a session lost during the check, not the end of the stream', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   const check = throughChannel(source, server.address, never, (stream) => {
@@ -72,7 +72,7 @@ test('a session lost during the check is not the end of a stream', async () => {
   expect(source.allClosed).toBe(true);
 });
 
-test('an error of the stream after the check is nobody else’s', async () => {
+test('handles an error of the stream after the check', async () => {
   await using server = await TcpServer.listen(() => {});
   const source = new SocketChannelSource();
   await runCheck({ kind: 'tcp' }, source, server.address, never);

@@ -3,15 +3,15 @@ import { expect, test } from 'vitest';
 import { offer } from '../../../../src/tunnels/ssh/algorithms.ts';
 import { generatedKey } from '../../../support/certificates/generated-key.ts';
 
-test('offers nothing weak and never compression', () => {
+test('offers no weak algorithm and no compression', () => {
   const { kex, cipher, hmac, compress, serverHostKey } = offer(['ssh-ed25519']);
   expect(serverHostKey).toEqual(['ssh-ed25519']);
   expect(compress).toEqual(['none']);
   expect([kex, cipher, hmac].flat().join(' ')).not.toMatch(/sha1|cbc|md5|3des|arcfour|group1-|group14/);
 });
 
-test('offers only names that this ssh2 knows', () => {
-  // The constructor of a server checks its lists as connect() does, without a network.
+test('offers only algorithms that ssh2 supports', () => {
+  // The Server constructor checks its lists as connect() does, without a network.
   const { private: key } = generatedKey();
   const { kex, cipher, hmac, compress } = offer(['ssh-ed25519']);
   const lists = {

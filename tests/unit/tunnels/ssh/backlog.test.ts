@@ -2,7 +2,7 @@ import { Duplex, PassThrough, Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { Backlog } from '../../../../src/tunnels/ssh/backlog.ts';
 
-/** A transport that takes nothing until it is told to. */
+/** A transport that accepts no data until the test releases it. */
 class Stalling extends Duplex {
   readonly #stuck: (() => void)[] = [];
   constructor() {
@@ -12,7 +12,7 @@ class Stalling extends Duplex {
   override _write(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#stuck.push(done);
   }
-  /** Until nothing waits any more. */
+  /** Waits until the queue is empty. */
   flow(): void {
     for (let done = this.#stuck.shift(); done; done = this.#stuck.shift()) done();
   }
@@ -24,7 +24,7 @@ const sink = () =>
     readable: new PassThrough(),
   });
 
-it('holds every governed stream back while the transport is full, and emits drain afterwards', async () => {
+it('stops every governed stream while the transport is full, and emits drain afterwards', async () => {
   const transport = new Stalling();
   const backlog = new Backlog(transport);
   const streams = [sink(), sink()];

@@ -16,16 +16,16 @@ const plain: HandshakeEnd = {
   ifRejected: undefined,
 };
 
-/** As ssh2 labels its errors. */
+/** An error with ssh2's label. */
 const ssh2Error = (level: string, message = level): Error => Object.assign(new Error(message), { level });
-/** As ssh2 passes on SSH_MSG_DISCONNECT. */
+/** SSH_MSG_DISCONNECT as an error of ssh2. */
 const disconnect = (code: number): Error => Object.assign(new Error('Too many authentication failures'), { code });
 
 const SSH = 'SSH-2.0-OpenSSH_9.2p1\r\n';
 const cut = ssh2Error('protocol', 'Connection lost before handshake');
 const reset = Object.assign(ssh2Error('client-socket', 'read ECONNRESET'), { code: 'ECONNRESET' });
 
-/** The rows of the table of events that come after the TCP connection, and what each is called. */
+/** The events after the TCP connection, with the error for each. */
 const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: RegExp][] = [
   ['accepts, never speaks', { timedOut: true, error: cut }, 'connect_timeout', /sent no SSH banner within 10000 ms/],
   ['accepts, then FIN', { error: cut }, 'connection_reset', /before the SSH banner/],
@@ -35,7 +35,7 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
     'an HTTP server',
     { error: cut, greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
     'kex_failed',
-    /does not speak SSH: it said "HTTP\/1.1 400 Bad Request"/,
+    /is not an SSH server: received "HTTP\/1.1 400 Bad Request"/,
   ],
   [
     'MaxStartups of older sshd',
@@ -47,7 +47,7 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
     'PerSourcePenalties',
     { error: cut, greeting: 'Not allowed at this time\r\n' },
     'penalised',
-    /refuses this address for a while/,
+    /temporarily refuses the address of this node/,
   ],
   [
     'no common algorithm',
@@ -82,23 +82,18 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
     'auth_rejected',
     /ssh-agent: Failed to connect/,
   ],
-  [
-    'LoginGraceTime: closed without a word',
-    { step: 'auth', greeting: SSH },
-    'connection_reset',
-    /during authentication/,
-  ],
+  ['LoginGraceTime: closed without a message', { step: 'auth', greeting: SSH }, 'connection_reset', /during the login/],
   [
     'reset during authentication',
     { step: 'auth', greeting: SSH, error: reset },
     'connection_reset',
-    /during authentication/,
+    /during the login/,
   ],
   [
     'frozen during authentication',
     { step: 'auth', greeting: SSH, timedOut: true },
     'connect_timeout',
-    /did not answer the authentication within/,
+    /did not answer the login within/,
   ],
 ];
 
@@ -117,7 +112,7 @@ test('gives a rejected credential its own hint', () => {
 });
 
 describe('the verdict on the host key', () => {
-  test('comes before the error that ssh2 reports', () => {
+  test('prefers the result of the host key check to the error of ssh2', () => {
     const hostKey = new TunnelError('host_key_changed', 'changed');
     const error = ssh2Error('handshake', 'Host denied (verification failed)');
     expect(explainHandshake({ ...plain, step: 'kex', hostKey, error, timedOut: true })).toBe(hostKey);
@@ -125,7 +120,7 @@ describe('the verdict on the host key', () => {
 });
 
 describe('the greeting of another service', () => {
-  test('is filtered and shortened for terminals', () => {
+  test('filters and shortens the greeting of another service for terminals', () => {
     const { message } = explainHandshake({ ...plain, greeting: `\x1b[2J\u0007evil\r\n${'x'.repeat(5_000)}` });
     expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(message.length).toBeLessThan(250);

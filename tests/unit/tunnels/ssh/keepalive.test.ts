@@ -13,7 +13,7 @@ function connect(options: KeepaliveOptions = every5s): FakeConnection {
   return connection;
 }
 
-/** The peer is gone: no reply, no byte. Replies on their way are drained first. */
+/** The peer is gone: no reply and no byte. Replies in transit arrive first. */
 async function silence(): Promise<number> {
   await pass(50);
   connection.rttMs = undefined;
@@ -25,27 +25,27 @@ beforeEach(() => {
 });
 afterEach(async () => {
   connection.keepalive.stop();
-  // Replies that are still on their way are the test's own.
+  // Replies in transit belong to the test.
   await pass(1_000);
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
 
 describe('a peer that answers', () => {
-  test.each([1, 2, 3])('is never given up with lost_after: %i, however idle', async (lostAfter) => {
+  test.each([1, 2, 3])('never loses an idle peer that answers, with lost_after: %i', async (lostAfter) => {
     connect({ everyMs: 5_000, lostAfter });
     await pass(3_600_000);
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('is asked once an interval, not more', async () => {
+  test('asks the peer once for each interval', async () => {
     connect();
     await pass(50_000);
     expect(connection.requests).toBeGreaterThanOrEqual(10);
     expect(connection.requests).toBeLessThanOrEqual(11);
   });
 
-  test('tells its round trip time', async () => {
+  test('measures the round trip time', async () => {
     connect();
     expect(connection.keepalive.rttMs).toBeUndefined();
     connection.rttMs = 40;
@@ -55,7 +55,7 @@ describe('a peer that answers', () => {
 });
 
 describe('a peer that falls silent', () => {
-  test('is given up within every × lost_after after its last byte, and not long before', async () => {
+  test('loses a silent peer within every × lost_after after its last byte, and not long before', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 7 }),
@@ -63,7 +63,7 @@ describe('a peer that falls silent', () => {
         async (lostAfter, chatMs) => {
           connect({ everyMs: 1_000, lostAfter });
           await silence();
-          // Its last byte comes at any moment between two looks.
+          // The last byte comes at any moment between two ticks.
           for (let left = chatMs; left > 0; left -= 700) {
             await pass(Math.min(left, 700));
             if (connection.lostAt === undefined) connection.received += 2_000;
@@ -74,7 +74,7 @@ describe('a peer that falls silent', () => {
           await pass(20_000);
           const silentMs = (connection.lostAt ?? Number.POSITIVE_INFINITY) - lastByteAt;
           expect(silentMs).toBeLessThanOrEqual(1_000 * lostAfter);
-          // Having answered nothing for very long while it chatted is a reason of its own.
+          // A peer that sends but does not answer for very long is lost as well.
           if (connection.lostHow === 'deaf') return;
           expect(silentMs).toBeGreaterThanOrEqual(1_000 * lostAfter - 500);
         },
@@ -89,20 +89,20 @@ describe('a peer that falls silent', () => {
     );
   });
 
-  test('is given up in time although timers run a little early', async () => {
+  test('loses a silent peer in time although timers run slightly early', async () => {
     connect();
     await silence();
     await pass(20);
     connection.received++;
     const lastByteAt = connection.now();
-    // libuv's clock is whole milliseconds: a tick can come up to one before its time by the fine clock.
+    // libuv's clock counts whole milliseconds: a tick can come up to one millisecond early.
     await pass(1_500);
     connection.stoppedMs -= 0.9;
     await pass(20_000);
     expect(connection.lostAt).toBeLessThanOrEqual(lastByteAt + 15_000);
   });
 
-  test('is reported with how long it was silent', async () => {
+  test('reports how long the peer was silent', async () => {
     connect();
     await silence();
     await pass(20_000);
@@ -117,7 +117,7 @@ describe('a sign of life', () => {
     await silence();
   });
 
-  test('is traffic without replies, for minutes: replies queue behind bulk data', async () => {
+  test('counts traffic without replies as life for minutes, because replies queue behind bulk data', async () => {
     connection.rttMs = 200_000;
     for (let i = 0; i < 3_600; i++) {
       await pass(1_000);
@@ -125,11 +125,11 @@ describe('a sign of life', () => {
     }
     expect(connection.lostAt).toBeUndefined();
     connection.keepalive.stop();
-    // What is still on its way.
+    // Bytes in transit.
     await pass(200_000);
   });
 
-  test('is a full send queue that goes on draining', async () => {
+  test('counts a full send queue that drains as life', async () => {
     connection.backlog = 2_000_000;
     for (let i = 0; i < 60; i++) {
       await pass(1_000);
@@ -138,13 +138,13 @@ describe('a sign of life', () => {
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('is not a full send queue that is stuck', async () => {
+  test('does not count a stuck send queue as life', async () => {
     connection.backlog = 2_000_000;
     await pass(15_000);
     expect(connection.lostAt).toBeDefined();
   });
 
-  test('is not a write that only the kernel took into its buffer', async () => {
+  test('does not count a write into the buffer of the kernel as life', async () => {
     for (let i = 0; i < 15; i++) {
       await pass(1_000);
       connection.flushed += 1_000;
@@ -152,7 +152,7 @@ describe('a sign of life', () => {
     expect(connection.lostAt).toBeDefined();
   });
 
-  test('is not demanded for the time that this process was stopped', async () => {
+  test('ignores silence while this process was stopped', async () => {
     connection.stoppedMs = 3_600_000;
     await pass(10_000);
     expect(connection.lostAt).toBeUndefined();
@@ -162,7 +162,7 @@ describe('a sign of life', () => {
 });
 
 describe('a peer that sends, but does not hear us,', () => {
-  /** Some bytes every second, for so long. */
+  /** Receives some bytes every second for the given time. */
   const trickle = async (seconds: number, bytes = 50) => {
     for (let i = 0; i < seconds && connection.lostAt === undefined; i++) {
       await pass(1_000);
@@ -170,7 +170,7 @@ describe('a peer that sends, but does not hear us,', () => {
     }
   };
 
-  test('is given up after four times the patience with a silent one, as deaf', async () => {
+  test('loses a deaf peer after four times the limit for a silent peer', async () => {
     connect();
     const deafAt = await silence();
     await trickle(50);
@@ -181,7 +181,7 @@ describe('a peer that sends, but does not hear us,', () => {
     expect(connection.silentMs).toBeGreaterThanOrEqual(60_000);
   });
 
-  test('is given up in bounded time whatever it sends: no answer queues for so long', async () => {
+  test('loses a deaf peer in bounded time, however much it sends', async () => {
     connect();
     const deafAt = await silence();
     await trickle(235, 1_000_000);
@@ -191,7 +191,7 @@ describe('a peer that sends, but does not hear us,', () => {
     expect((connection.lostAt ?? 0) - deafAt).toBeLessThan(242_000);
   });
 
-  test('may take longer the more it sends, but a stream that it cannot go on with ends the wait', async () => {
+  test('waits longer for a peer that sends more, until its stream stops', async () => {
     connect();
     await silence();
     connection.received += 200_000;
@@ -201,10 +201,10 @@ describe('a peer that sends, but does not hear us,', () => {
     expect(connection.lostHow).toBe('deaf');
   });
 
-  test('is told from a peer whose answers wait behind our own backlog', async () => {
+  test('keeps a peer whose answers wait behind our own backlog', async () => {
     connect();
     await pass(5_500);
-    // Before the next request, and before the answer to the last one: that one says nothing of these bytes.
+    // Before the next request and the answer to the last one, which says nothing about these bytes.
     connection.rttMs = 2_000;
     await pass(4_600);
     connection.flushed += 4_000_000;
@@ -213,7 +213,7 @@ describe('a peer that sends, but does not hear us,', () => {
     expect(connection.lostAt).toBeUndefined();
   });
 
-  test('is given up after it had answered in between', async () => {
+  test('loses a deaf peer that answered in between', async () => {
     connect();
     await silence();
     await trickle(55);
@@ -226,7 +226,7 @@ describe('a peer that sends, but does not hear us,', () => {
     expect(connection.lostHow).toBe('deaf');
   });
 
-  test('is not blamed for the time that this process was stopped', async () => {
+  test('ignores missing answers while this process was stopped', async () => {
     connect();
     await silence();
     connection.stoppedMs = 3_600_000;
@@ -240,14 +240,14 @@ describe('a peer that sends, but does not hear us,', () => {
 describe('check', () => {
   beforeEach(() => connect());
 
-  test('asks at once', async () => {
+  test('asks the peer immediately at a check', async () => {
     await pass(50);
     const { requests } = connection;
     connection.keepalive.check();
     expect(connection.requests).toBe(requests + 1);
   });
 
-  test('asks once, however many ask for it', async () => {
+  test('sends one request for many checks', async () => {
     await silence();
     const { requests } = connection;
     for (let i = 0; i < 5; i++) connection.keepalive.check();
@@ -258,7 +258,7 @@ describe('check', () => {
     { rttMs: 1, patienceMs: 250 },
     { rttMs: 200, patienceMs: 800 },
   ])(
-    'without an answer the session is suspect after $patienceMs ms at a round trip of $rttMs ms',
+    'suspects a session without an answer after $patienceMs ms at a round trip of $rttMs ms',
     async ({ rttMs, patienceMs }) => {
       connection.rttMs = rttMs;
       await pass(6_000);
@@ -271,7 +271,7 @@ describe('check', () => {
     },
   );
 
-  test('gives up a suspect after one interval, not after lost_after of them', async () => {
+  test('loses a checked peer after one silent interval, not after lost_after intervals', async () => {
     await silence();
     const checkedAt = connection.now();
     connection.keepalive.check();
@@ -281,7 +281,7 @@ describe('check', () => {
     expect(connection.lostAt).toBe(checkedAt + 5_001);
   });
 
-  test('keeps the suspicion, but not the loss, when a byte comes that is no answer', async () => {
+  test('keeps the suspicion, but prevents the loss, when a byte comes that is not an answer', async () => {
     await silence();
     connection.keepalive.check();
     await pass(1_000);
@@ -295,7 +295,7 @@ describe('check', () => {
     expect(connection.keepalive.suspect).toBe(false);
   });
 
-  test('suspects nobody when an answer comes in time', async () => {
+  test('suspects no session when an answer comes in time', async () => {
     await pass(50);
     connection.keepalive.check();
     await pass(300);
@@ -303,7 +303,7 @@ describe('check', () => {
   });
 });
 
-test('leaves no timer after stop, not even that of a check', () => {
+test('leaves no timer after stop, also after a check', () => {
   connect().rttMs = undefined;
   connection.keepalive.check();
   connection.keepalive.stop();

@@ -4,7 +4,7 @@ import { explainOpenFailure } from '../../../../src/tunnels/ssh/open-failure.ts'
 const TCP = { kind: 'tcp', host: '10.0.0.1', port: 80 } as const;
 const UNIX = { kind: 'unix', path: '/run/x.sock' } as const;
 
-/** As ssh2 hands it over. */
+/** An error as ssh2 reports it. */
 const failure = (reason: number, said: string) =>
   Object.assign(new Error(`(SSH) Channel open failure: ${said}`), { reason });
 
@@ -17,18 +17,18 @@ describe(explainOpenFailure, () => {
     ['a server without Unix sockets', UNIX, failure(3, ''), 'forward_denied', 'OpenSSH'],
     ['a server without forwarding', TCP, failure(3, ''), 'forward_denied', 'direct-tcpip'],
     ['a server that has no room', TCP, failure(4, ''), 'target_unreachable', ''],
-  ])('names a failure: %s', (_, target, error, code, hint) => {
+  ])('names the reason of a refused channel: %s', (_, target, error, code, hint) => {
     expect(explainOpenFailure(target, error)).toMatchObject({ code, hint: expect.stringContaining(hint) });
   });
 
-  it('marks a timeout of the far side', () => {
+  it('marks a timeout of the server', () => {
     expect(explainOpenFailure(TCP, failure(2, 'Connection timed out'))).toMatchObject({
       code: 'target_unreachable',
       cause: { name: 'TimeoutError' },
     });
   });
 
-  it('returns nothing for an error that is no answer of the server', () => {
+  it('returns nothing for an error that is not an answer of the server', () => {
     expect(explainOpenFailure(TCP, new Error('No response from server'))).toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ const HEADER = 5;
 const built = Buffer.from('what ssh2 builds');
 const wanted = Buffer.from('what a server wants');
 
-/** As much of ssh2's packet writer as is used; `sent` is what went through its own `finalize`. */
+/** The used part of ssh2's packet writer; `sent` has the packets of its own `finalize`. */
 class Writer {
   readonly allocStart: number = HEADER;
   readonly sent: string[] = [];
@@ -23,7 +23,7 @@ function clientWith(write: unknown): Client {
   return { _protocol: { _packetRW: { write } } } as unknown as Client;
 }
 
-/** As ssh2 does it. */
+/** Builds a packet as ssh2 does. */
 function build(writer: Writer, payload: Buffer): void {
   const packet = writer.alloc(payload.length);
   packet.set(payload, writer.allocStart);
@@ -31,7 +31,7 @@ function build(writer: Writer, payload: Buffer): void {
 }
 
 describe(sendInstead, () => {
-  test('sends one packet as wanted, and leaves the next one alone', () => {
+  test('replaces one packet, and does not change the next one', () => {
     const writer = new Writer();
     sendInstead(clientWith(writer), built, wanted, () => build(writer, built));
     build(writer, built);
@@ -39,18 +39,18 @@ describe(sendInstead, () => {
     expect(Object.hasOwn(writer, 'finalize')).toBe(false);
   });
 
-  test('leaves a packet alone that ssh2 has built as wanted', () => {
+  test('does not change a packet that ssh2 already built as wanted', () => {
     const writer = new Writer();
     sendInstead(clientWith(writer), built, wanted, () => build(writer, wanted));
     expect(writer.sent).toEqual([wanted.toString()]);
   });
 
   test.each<[string, (writer: Writer) => void, string[]]>([
-    ['is another one', (writer) => build(writer, Buffer.from('something else')), []],
+    ['is unexpected', (writer) => build(writer, Buffer.from('something else')), []],
     ['is cut short', (writer) => build(writer, built.subarray(0, -1)), []],
     ['is never built', () => {}, []],
     ['is followed by a second', (writer) => [1, 2].forEach(() => void build(writer, built)), [wanted.toString()]],
-  ])('throws, and sends no such packet, when the request %s', (_, send, sent) => {
+  ])('throws and sends no wrong packet when the request %s', (_, send, sent) => {
     const writer = new Writer();
     expect(() => sendInstead(clientWith(writer), built, wanted, () => send(writer))).toThrow(
       expect.objectContaining({ code: 'internal', message: expect.stringMatching(/^certificate login: .*ssh2/) }),
@@ -59,7 +59,7 @@ describe(sendInstead, () => {
     expect(Object.hasOwn(writer, 'finalize')).toBe(false);
   });
 
-  test('passes on an error from elsewhere, and uncovers the writer', () => {
+  test('rethrows other errors, and restores the writer', () => {
     const writer = new Writer();
     const work = () => {
       throw new Error('elsewhere');

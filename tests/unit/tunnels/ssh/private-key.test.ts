@@ -17,11 +17,11 @@ test.each([
   ['-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n', 'unknown'],
   ['<html>', 'unknown'],
   ['', 'unknown'],
-])('takes %j for %s', (text, format) => {
+])('recognises the header %j as %s', (text, format) => {
   expect(keyFormat(Buffer.from(text))).toBe(format);
 });
 
-test('tells by the cipher whether a key in OpenSSH format is encrypted', () => {
+test('detects an encrypted OpenSSH key by its cipher', () => {
   const clear = generatedKey();
   const sealed = generatedKey('p');
   expect(keyFormat(Buffer.from(clear.private))).toBe('private');

@@ -3,7 +3,7 @@ import { preferUnused, Resolver } from '../../../../src/tunnels/ssh/resolve.ts';
 
 const never = new AbortController().signal;
 
-/** A resolver whose answers the test gives. */
+/** A resolver with answers from the test. */
 function asked(remembers = true) {
   const questions: { name: string; answer(addresses: string[]): void; fail(code: string): void }[] = [];
   const resolver = new Resolver(
@@ -17,14 +17,14 @@ function asked(remembers = true) {
 }
 
 describe(Resolver, () => {
-  it('asks nobody for an address', async () => {
+  it('returns an address without a lookup', async () => {
     const { resolver, questions } = asked();
     expect(await resolver.resolve('192.0.2.1', 100, never)).toEqual(['192.0.2.1']);
     expect(await resolver.resolve('::1', 100, never)).toEqual(['::1']);
     expect(questions).toEqual([]);
   });
 
-  it('asks once for all who want the same name at the same time, and again afterwards', async () => {
+  it('runs one lookup for concurrent callers of the same name, and a new one afterwards', async () => {
     const { resolver, questions } = asked();
     const both = Promise.all([resolver.resolve('a', 1_000, never), resolver.resolve('a', 1_000, never)]);
     const other = resolver.resolve('b', 1_000, never);
@@ -38,7 +38,7 @@ describe(Resolver, () => {
     expect(await again).toEqual(['192.0.2.3']);
   });
 
-  it('asks a stuck resolver only once, and says that there was no answer', async () => {
+  it('asks a stuck resolver only once, and reports the missing answer', async () => {
     const { resolver, questions } = asked();
     for (const _ of [1, 2, 3]) {
       await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe(Resolver, () => {
     expect(questions).toHaveLength(1);
   });
 
-  it('remembers nothing when told so', async () => {
+  it('remembers no address with remembers: false', async () => {
     const { resolver, questions } = asked(false);
     const first = resolver.resolve('a', 1_000, never);
     questions[0]?.answer(['192.0.2.1']);
@@ -57,7 +57,7 @@ describe(Resolver, () => {
     await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
   });
 
-  it('falls back to the last addresses without an answer, but not when the answer is no', async () => {
+  it('uses the last addresses when no answer comes, but not after a negative answer', async () => {
     const { resolver, questions } = asked();
     const first = resolver.resolve('a', 1_000, never);
     questions[0]?.answer(['192.0.2.1']);

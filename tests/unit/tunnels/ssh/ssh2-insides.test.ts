@@ -26,9 +26,9 @@ describe(packetWriter, () => {
     ['no write', { _protocol: { _packetRW: {} } } as unknown as Client],
     ['no alloc', broken({ alloc: undefined })],
     ['no finalize', clientWith({ allocStart: 5, alloc: () => Buffer.alloc(8) })],
-    ['a finalize that somebody else covers already', broken({ finalize: () => {} })],
+    ['a finalize that is overridden already', broken({ finalize: () => {} })],
     ['no allocStart', broken({ allocStart: undefined })],
-  ])('refuses a client with %s', (_, client) => {
+  ])('rejects a client with %s', (_, client) => {
     expect(() => packetWriter(client)).toThrow(internal);
   });
 });
@@ -46,7 +46,7 @@ describe(requestKeepalive, () => {
     ['no queue of callbacks', { _protocol: { ping: () => {} } }],
     ['no ping', { _callbacks: [], _protocol: {} }],
     ['no _protocol', { _callbacks: [] }],
-  ])('refuses a client with %s', (_, client) => {
+  ])('rejects a client with %s', (_, client) => {
     expect(() => requestKeepalive(client as Client, () => {})).toThrow(internal);
   });
 });
@@ -57,11 +57,11 @@ describe(hasEnded, () => {
     ['closed', true],
     ['open', false],
     [undefined, false],
-  ])('takes the incoming state %s for %s', (state, ended) => {
+  ])('reads the incoming state %s as ended: %s', (state, ended) => {
     expect(hasEnded({ incoming: { state } } as unknown as ClientChannel)).toBe(ended);
   });
 
-  test('takes a channel that does not tell for one that was cut', () => {
+  test('treats a channel without a state as not ended', () => {
     expect(hasEnded({} as ClientChannel)).toBe(false);
   });
 });

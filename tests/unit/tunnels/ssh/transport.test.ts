@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
 import { ChannelTransport } from '../../../../src/tunnels/ssh/transport.ts';
 
-/** A channel of which the test is the far side. */
+/** A channel with the test as the far side. */
 function fakeChannel() {
   const sent: Buffer[] = [];
   let release: (() => void) | undefined;
@@ -26,6 +26,7 @@ function fakeChannel() {
     channel,
     stream,
     sent: () => Buffer.concat(sent).toString(),
+    pieces: () => sent.map(String),
     stall: () => (stalled = true),
     resume: () => {
       stalled = false;
@@ -39,26 +40,40 @@ function fakeChannel() {
 const lost = () => new Error('lost');
 
 describe(ChannelTransport, () => {
-  it('carries both ways and counts as a socket does', async () => {
+  it('carries data both ways and counts bytes like a socket', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     const arrived = once(transport, 'data');
     fake.stream.push('hello');
     expect(String(await arrived)).toBe('hello');
-    transport.write('four');
+    await new Promise((resolve) => transport.write('four', resolve));
     expect(fake.sent()).toBe('four');
     expect(transport).toMatchObject({ bytesRead: 5, bytesWritten: 4, writableLength: 0 });
     transport.destroy();
   });
 
-  it('hands over no more than the channel takes', async () => {
+  it('writes in one piece the packet that ssh2 writes in three', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    for (const piece of ['length', 'payload']) transport.write(piece);
+    await new Promise((resolve) => transport.write('tag', resolve));
+    expect(fake.pieces()).toEqual(['lengthpayloadtag']);
+    expect(transport).toMatchObject({ bytesWritten: 16, writableLength: 0 });
+    transport.destroy();
+  });
+
+  it('writes no more than the channel accepts', async () => {
     const fake = fakeChannel();
     fake.stall();
     const transport = new ChannelTransport(fake.channel, lost);
-    for (let i = 0; i < 5; i++) transport.write(Buffer.alloc(20));
+    for (let i = 0; i < 5; i++) {
+      transport.write(Buffer.alloc(20));
+      await new Promise(setImmediate);
+    }
     expect(fake.sent()).toHaveLength(20);
     expect(transport).toMatchObject({ bytesWritten: 100, writableLength: 100 });
     const drained = new Promise<void>((resolve) => transport.write('', () => resolve()));
+    await new Promise(setImmediate);
     fake.resume();
     await drained;
     expect(fake.sent()).toHaveLength(100);
@@ -66,7 +81,7 @@ describe(ChannelTransport, () => {
     transport.destroy();
   });
 
-  it('is gone at once, with the reason, when the session under it is gone', async () => {
+  it('closes immediately with the reason when the lower session ends', async () => {
     const fake = fakeChannel();
     fake.stall();
     const transport = new ChannelTransport(fake.channel, lost);
@@ -79,7 +94,7 @@ describe(ChannelTransport, () => {
     expect(fake.closed()).toBe(1);
   });
 
-  it('closes after the far end has closed, whether or not all was read', async () => {
+  it('closes after the far end has closed, with or without unread data', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     fake.stream.push('last words');
@@ -93,7 +108,7 @@ describe(ChannelTransport, () => {
     expect(Buffer.concat(read).toString()).toBe('last words');
   });
 
-  it('reads the rest of its channel once it is gone: an unread one is never closed', async () => {
+  it('reads the rest of its channel after the close, because an unread channel never closes', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     transport.destroy();
@@ -103,7 +118,7 @@ describe(ChannelTransport, () => {
     expect(fake.stream.isPaused()).toBe(false);
   });
 
-  it('passes its own end on', () => {
+  it('ends the channel with its own end', () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
     transport.end('bye');

@@ -16,7 +16,7 @@ afterEach(() => vi.useRealTimers());
 
 const ask = (destination: string) => trouble.turnedAway(new TurnedAway('forward_denied', destination));
 
-test('logs each reason for turning a client away once, and again after the rules have changed', () => {
+test('logs each reason for rejecting a client once, and again after the rules changed', () => {
   for (const destination of ['a:1', 'a:1', 'b:1', 'a:1']) ask(destination);
   expect(logged).toEqual(['a:1', 'b:1']);
   trouble.forgetReasons();
@@ -24,13 +24,13 @@ test('logs each reason for turning a client away once, and again after the rules
   expect(logged).toEqual(['a:1', 'b:1', 'a:1']);
 });
 
-test('logs a hundred reasons at most, whatever strangers ask for', () => {
+test('logs at most a hundred reasons, whatever strangers request', () => {
   for (let port = 1; port <= 150; port++) ask(`a:${port}`);
   ask('a:150');
   expect(logged).toHaveLength(100);
 });
 
-test('logs the first of a row of accept errors, and the next after ten quiet seconds', () => {
+test('logs the first of a row of accept errors, and the next after ten seconds without errors', () => {
   const fail = (message: string) => trouble.notAccepted(new Error(message));
   fail('EMFILE 1');
   vi.advanceTimersByTime(9_000);
@@ -39,5 +39,8 @@ test('logs the first of a row of accept errors, and the next after ten quiet sec
   fail('EMFILE 3');
   vi.advanceTimersByTime(10_001);
   fail('EMFILE 4');
-  expect(logged).toEqual(['a connection was not accepted: EMFILE 1', 'a connection was not accepted: EMFILE 4']);
+  expect(logged).toEqual([
+    'cannot accept a client connection: EMFILE 1',
+    'cannot accept a client connection: EMFILE 4',
+  ]);
 });

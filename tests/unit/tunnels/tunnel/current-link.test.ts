@@ -11,27 +11,27 @@ const away: TunnelLink = { ...NO_LINK, state: 'backoff', lastError: new TunnelEr
 const up: TunnelLink = { ...NO_LINK, ready: true, state: 'up' };
 
 describe(CurrentLink, () => {
-  it('is blocked and opens nothing until somebody moves it to a link', async () => {
+  it('stays blocked and opens nothing until it gets a link', async () => {
     const link = new CurrentLink();
     expect([link.ready, link.state]).toEqual([false, 'blocked']);
     await expect(link.open(target, originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
   });
 
-  it('says what the link says that it is on now', () => {
+  it('reports the state of its current link', () => {
     const link = new CurrentLink(away);
     expect([link.ready, link.state, link.lastError]).toEqual([false, 'backoff', away.lastError]);
     link.move(up);
     expect([link.ready, link.state, link.lastError]).toEqual([true, 'up', undefined]);
   });
 
-  it('takes clients that wait along to a link that is up', async () => {
+  it('moves waiting clients to a link that is up', async () => {
     const link = new CurrentLink(away);
     const waiting = link.whenReady(never);
     link.move(up);
     await expect(waiting).resolves.toBeUndefined();
   });
 
-  it('goes on waiting on a link that is not up, and ends with the signal', async () => {
+  it('keeps waiting on a link that is down, until the signal aborts', async () => {
     const link = new CurrentLink(away);
     const gaveUp = new AbortController();
     const waiting = link.whenReady(gaveUp.signal);

@@ -30,7 +30,7 @@ const own = new TunnelError('target_refused', 'refused');
 const earlier = new TunnelError('keepalive_lost', 'silent');
 
 describe(describeTunnel, () => {
-  it('shows the addresses as text, and null for everything that is not there', () => {
+  it('shows addresses as text, and missing values as null', () => {
     expect(describeTunnel(config, facts)).toMatchObject({
       listen: '127.0.0.1:5432',
       listen_by: 'daemon',
@@ -42,7 +42,7 @@ describe(describeTunnel, () => {
     });
   });
 
-  it('shows nobody as listening while the listener is not bound', () => {
+  it('shows no listener while the listener is not bound', () => {
     expect(describeTunnel(config, { ...facts, condition: { kind: 'unbound', error: own } }).listen_by).toBeNull();
   });
 
@@ -55,7 +55,7 @@ describe(describeTunnel, () => {
     expect(shown.map(({ last_error }) => last_error?.code)).toEqual(['target_refused', 'keepalive_lost']);
   });
 
-  it('shows the way of the clients', () => {
+  it('shows the route of the clients', () => {
     expect(describeTunnel(config, { ...facts, detour: true }).route).toBe('successor');
   });
 });

@@ -24,7 +24,7 @@ const configOf = (...hosts: HostConfig[]) =>
     actors: new Map([['operator', { ...actorConfig, name: 'operator' }]]),
   }) as unknown as Config;
 
-/** A tunnel of which the test decides everything. */
+/** A tunnel that the test controls. */
 class FakeUser implements LinkUser {
   readonly link = new CurrentLink();
   readonly config: LinkUser['config'];
@@ -57,7 +57,7 @@ let forgotten: string[];
 let ended: string[];
 /** Hosts that refuse every session, and how. */
 let refused: Map<string, TunnelError>;
-/** Of the credential that is handed out. */
+/** The version of the current credential. */
 let version: number;
 let table: LinkTable;
 
@@ -123,7 +123,7 @@ describe('joining', () => {
     expect([on('gate').length, on('db').length, user.link.ready]).toEqual([1, 1, true]);
   });
 
-  it('moves a tunnel to another link, and tells the tunnel nothing more of the former one', async () => {
+  it('moves a tunnel to another link, and reports nothing more about the old one', async () => {
     const user = new FakeUser('db');
     const config = configOf(db, gate);
     table.join(config, user);
@@ -136,7 +136,7 @@ describe('joining', () => {
     expect([user.told - told, user.link.ready]).toEqual([0, true]);
   });
 
-  it('brings a link up to date that only departing tunnels were on', async () => {
+  it('updates the settings of a link that only removed tunnels used', async () => {
     const [old, next] = [new FakeUser('db'), new FakeUser('db')];
     table.join(configOf(db), old);
     await pass();
@@ -146,7 +146,7 @@ describe('joining', () => {
     expect(on('db').map(({ draining }) => draining)).toEqual([true, false]);
   });
 
-  it('leaves the sessions of a link alone when a second tunnel joins with the same settings', async () => {
+  it('keeps the sessions of a link when a second tunnel joins with the same settings', async () => {
     table.join(configOf(db), new FakeUser('db'));
     await pass();
     table.join(configOf({ ...db }), new FakeUser('db'));
@@ -154,13 +154,13 @@ describe('joining', () => {
     expect(on('db').map(({ draining }) => draining)).toEqual([false]);
   });
 
-  it('refuses a name that the configuration does not have', () => {
+  it('rejects a name that is not in the configuration', () => {
     expect(() => table.join(configOf(db), new FakeUser('nowhere'))).toThrow('no host nowhere');
   });
 });
 
 describe('news of a link', () => {
-  it('reaches its own tunnels and no others, and no tunnel that has departed', async () => {
+  it("reports a link's changes only to its own tunnels, and to no removed tunnel", async () => {
     const [mine, other, gone] = [new FakeUser('db'), new FakeUser('gate'), new FakeUser('db')];
     for (const user of [mine, other, gone]) table.join(configOf(db, gate), user);
     table.depart(gone);
@@ -172,19 +172,19 @@ describe('news of a link', () => {
     expect(after).toEqual([true, false, false]);
   });
 
-  it('reaches the links that run over it', async () => {
+  it("reports a jump host's changes to the links over it", async () => {
     const user = new FakeUser('db');
     table.join(configOf(gate, behind), user);
     await pass();
     refused.set('gate', new TunnelError('connect_refused', 'refused'));
     for (const { session } of [...sessions].reverse()) session.lose();
     await pass(60_000);
-    expect(user.link.lastError?.message).toContain('its jump host gate is not reachable');
+    expect(user.link.lastError?.message).toContain('jump host gate is unreachable');
   });
 });
 
 describe('release', () => {
-  it('ends a link that no tunnel is on any more, and forgets its metrics', async () => {
+  it('ends a link without tunnels, and removes its metrics', async () => {
     const user = new FakeUser('db');
     table.join(configOf(db), user);
     await pass();
@@ -196,7 +196,7 @@ describe('release', () => {
     expect([names(), forgotten, on('db')[0]?.usable]).toEqual([[], ['operator@db'], false]);
   });
 
-  it('keeps a link for the tunnel that departs from it, until that tunnel leaves', async () => {
+  it('keeps a link for a removed tunnel until its last connection ended', async () => {
     const user = new FakeUser('db');
     table.join(configOf(db), user);
     await pass();
@@ -215,7 +215,7 @@ describe('release', () => {
     expect(names()).toEqual(['db']);
   });
 
-  it('ends the link of a tunnel out of service once the tunnel has settled, and makes a new one when it comes back', async () => {
+  it('ends the link of a settled tunnel out of service, and starts a new one when the tunnel resumes', async () => {
     const user = new FakeUser('db');
     table.join(configOf(db), user);
     await pass();
@@ -231,7 +231,7 @@ describe('release', () => {
     expect([names(), user.link.ready]).toEqual([['db'], true]);
   });
 
-  it('ends the link to a jump host only after the link that ran over it', async () => {
+  it('ends the link to a jump host only after the link over it', async () => {
     const user = new FakeUser('db');
     table.join(configOf(gate, behind), user);
     await pass();
@@ -244,7 +244,7 @@ describe('release', () => {
 });
 
 describe('a reload', () => {
-  it('makes new sessions where the host forbids something that a tunnel needs, and nowhere else', async () => {
+  it('replaces sessions at a reload only on hosts that forbid a forward', async () => {
     const [forbidden, fine] = [new FakeUser('db'), new FakeUser('gate')];
     table.join(configOf(db, gate), forbidden);
     table.join(configOf(db, gate), fine);
@@ -255,8 +255,8 @@ describe('a reload', () => {
     expect([on('db').length, on('gate').length]).toEqual([2, 1]);
   });
 
-  it('makes new sessions to a jump host that forbids the way to a host behind it', async () => {
-    refused.set('db', new TunnelError('forward_denied', 'may not be reached'));
+  it('replaces sessions at a reload to a jump host that forbids the route to a host', async () => {
+    refused.set('db', new TunnelError('forward_denied', 'forbidden'));
     table.join(configOf(gate, behind), new FakeUser('db'));
     await pass();
     table.renewForbidden();
@@ -264,7 +264,7 @@ describe('a reload', () => {
     expect(on('gate').length).toBe(2);
   });
 
-  it('tells a link of new settings only if the link is there', async () => {
+  it('applies new settings at a reload only to links that exist', async () => {
     table.join(configOf(db), new FakeUser('db'));
     await pass();
     const changes = ['db', 'gate'].map((host) => ({
@@ -279,14 +279,14 @@ describe('a reload', () => {
   });
 });
 
-it('ends a jump host’s link after the links that run over it', async () => {
+it('ends a jump host’s link after the links over it at a stop', async () => {
   table.join(configOf(gate, behind), new FakeUser('db'));
   await pass();
   await table.stop();
   expect(ended).toEqual(['db', 'gate']);
 });
 
-it('replaces the sessions of the actor whose credential is superseded', async () => {
+it('replaces the sessions of the actor with a new credential', async () => {
   table.join(configOf(db), new FakeUser('db'));
   await pass();
   expect([...table.actors]).toEqual(['operator']);
@@ -301,7 +301,7 @@ it('replaces the sessions of the actor whose credential is superseded', async ()
   expect(await over).toEqual([{ host: 'db', error: undefined }]);
 });
 
-it('proves a new credential by the targets of tunnels in service alone', async () => {
+it('proves a new credential only with targets of tunnels in service', async () => {
   const [retired, serving] = [new FakeUser('db', 81), new FakeUser('db', 82)];
   for (const user of [retired, serving]) table.join(configOf(db), user);
   await pass();

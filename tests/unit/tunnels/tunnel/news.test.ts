@@ -42,14 +42,14 @@ test('measures each duration under its own metric, with the name of the tunnel',
   ]);
 });
 
-test('counts every accept error, and logs the first of a row alone', () => {
+test('counts every accept error, and logs only the first of a row', () => {
   const { news, logged, measured } = told();
   for (let count = 0; count < 3; count++) news.notAccepted(new Error('EMFILE'));
   expect(measured).toEqual([1, 2, 3].map(() => ['accept', LABELS]));
-  expect(logged).toEqual(['error tunnel.accept_failed: a connection was not accepted: EMFILE']);
+  expect(logged).toEqual(['error tunnel.accept_failed: cannot accept a client connection: EMFILE']);
 });
 
-test('logs a failed connection for debugging, and a client that was turned away for the operator', () => {
+test('logs a failed connection for debugging, and a rejected client as a warning', () => {
   const { news, logged } = told();
   news.failed(new TunnelError('target_refused', 'refused'));
   news.failed(new TurnedAway('forward_denied', 'not covered'));

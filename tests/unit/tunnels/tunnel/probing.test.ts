@@ -46,21 +46,21 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-/** Out of `ready`, as the tunnel tells it. */
+/** Changes `ready`, and reports the change as the tunnel does. */
 const become = async (state: boolean) => {
   ready = state;
   probing.readinessChanged();
   await vi.advanceTimersByTimeAsync(0);
 };
 
-test('probes once when probing starts on a way that is open, although both the start and the way ask for it', async () => {
+test('probes once when probing starts on an open route, although both the start and the route cause a probe', async () => {
   probing.set({ config, target });
   await become(true);
   expect([opens, probed]).toEqual([1, [undefined]]);
   expect(probing.verdict).toEqual({ state: 'passing', lastError: undefined });
 });
 
-test('forgets the verdict when the way closes, and probes at once when the way opens again', async () => {
+test('drops the verdict when the route closes, and probes at once when the route opens again', async () => {
   probing.set({ config, target });
   await become(true);
   await become(false);
@@ -69,14 +69,14 @@ test('forgets the verdict when the way closes, and probes at once when the way o
   expect([opens, probing.verdict?.state]).toEqual([2, 'passing']);
 });
 
-test('leaves the interval alone when the way stays open', async () => {
+test('keeps the interval while the route stays open', async () => {
   probing.set({ config, target });
   await become(true);
   await become(true);
   expect(opens).toBe(1);
 });
 
-test('has no verdict and probes nothing while nothing is set, and starts anew afterwards', async () => {
+test('stops without settings and drops the verdict, and starts again with new settings', async () => {
   probing.set({ config, target });
   await become(true);
   probing.set(undefined);
@@ -97,7 +97,7 @@ test('keeps the verdict when only the interval changes, and drops the verdict of
   expect(probing.verdict?.state).toBe('pending');
 });
 
-test('keeps the last verdict readable after the end, and calls nobody any more', async () => {
+test('keeps the last verdict readable after the end, and makes no more calls', async () => {
   probing.set({ config, target });
   await become(true);
   probing.stop();
@@ -111,5 +111,5 @@ test('names the tunnel once a probe is 30 s late', async () => {
   await become(true);
   expect(probing.stuck(performance.now())).toBeUndefined();
   expect(probing.stuck(performance.now() + 32_999)).toBeUndefined();
-  expect(probing.stuck(performance.now() + 33_000)).toBe('a probe of db should have ended 30 s ago');
+  expect(probing.stuck(performance.now() + 33_000)).toBe('the probe of tunnel db hangs: its timeout passed 30 s ago');
 });

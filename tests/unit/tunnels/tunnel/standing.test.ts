@@ -17,22 +17,31 @@ const down = { state: 'down', reason: 'connecting', error: undefined } as const;
 const refused = new TunnelError('target_refused', 'refused');
 const degraded = { state: 'degraded', reason: 'the target refuses', error: refused } as const;
 
-test('the first state is noted as one without a before, also where it is no news for the log', () => {
+test('notes the first state without a previous one, and does not log it', () => {
   const { made, noted, logged } = standing();
-  made.become(down, link);
-  made.become(down, link);
+  made.become(down, link, true);
+  made.become(down, link, true);
   expect(noted).toEqual([
-    { event: 'tunnel.state', tunnel: 'hub', from: null, to: 'down', serving: false, reason: 'connecting', code: null },
+    {
+      event: 'tunnel.state',
+      tunnel: 'hub',
+      from: null,
+      to: 'down',
+      serving: false,
+      listening: true,
+      reason: 'connecting',
+      code: null,
+    },
   ]);
   expect(logged).toEqual([]);
 });
 
-test('each change is noted with its cause, and the same state again when the cause is another one', () => {
+test('notes each change with its cause, and the same state again when the cause changes', () => {
   const { made, noted, logged } = standing();
-  made.become(up, link);
-  made.become(degraded, link);
-  made.become(degraded, link);
-  made.become({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link);
+  made.become(up, link, true);
+  made.become(degraded, link, true);
+  made.become(degraded, link, true);
+  made.become({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link, true);
   expect(noted.map(({ from, to, code }) => [from, to, code])).toEqual([
     [null, 'up', null],
     ['up', 'degraded', 'target_refused'],
@@ -41,10 +50,19 @@ test('each change is noted with its cause, and the same state again when the cau
   expect(logged).toHaveLength(3);
 });
 
-test('a link that goes by a stand-in serves, until something else is wrong as well', () => {
+test('counts a link with a fallback credential as serving, until another error occurs', () => {
   const { made } = standing();
-  made.become(degraded, { ...link, standIn: refused });
+  made.become(degraded, { ...link, fallbackReason: refused }, true);
   expect([made.state, made.serving]).toEqual(['degraded', true]);
-  made.become({ ...degraded, error: new TunnelError('target_refused', 'another') }, { ...link, standIn: refused });
+  const other = { ...degraded, error: new TunnelError('target_refused', 'another') };
+  made.become(other, { ...link, fallbackReason: refused }, true);
   expect([made.state, made.serving]).toEqual(['degraded', false]);
+});
+
+test('notes that the listen address was bound or released, also while the state stays', () => {
+  const { made, noted } = standing();
+  made.become(down, link, true);
+  made.become(down, link, false);
+  made.become(down, link, false);
+  expect(noted).toMatchObject([{ listening: true }, { listening: false }]);
 });

@@ -7,6 +7,7 @@ const well: TunnelFacts = {
   removed: false,
   suspended: false,
   stopping: false,
+  tunnel: 'hub',
   host: 'coulombcore',
   forward: { kind: 'serving' },
   link: { state: 'up', lastError: undefined },
@@ -16,16 +17,16 @@ const well: TunnelFacts = {
 };
 const taken = new TunnelError('listen_in_use', 'cannot listen on 127.0.0.1:18000: the address is in use');
 const refused = new TunnelError('connect_refused', 'coulombcore port 22 refused the connection');
-const rejected = new TunnelError('auth_rejected', 'coulombcore rejected the login', { hint: 'Mend the key.' });
+const rejected = new TunnelError('auth_rejected', 'coulombcore rejected the login', { hint: 'Fix the key.' });
 const wrong = new TunnelError('target_refused', '10.43.170.94:8000 refused the connection');
 
 const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: string | null][] = [
   ['all well', {}, 'up', null],
   ['all well without a probe', { probe: undefined }, 'up', null],
-  ['an old error of a link that is up is history', { link: { state: 'up', lastError: refused } }, 'up', null],
+  ['old error of a link that is up', { link: { state: 'up', lastError: refused } }, 'up', null],
   ['removed', { removed: true, open: 2 }, 'draining', 'removed from the configuration; 2 connections still open'],
   [
-    'removed comes before all trouble',
+    'removed, before any error',
     {
       removed: true,
       open: 1,
@@ -36,20 +37,20 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     'removed from the configuration; 1 connection still open',
   ],
   [
-    'stopping comes before everything',
+    'stopping, before everything else',
     { stopping: true, removed: true, forward: { kind: 'unbound', error: undefined } },
     'stopped',
     'the daemon is stopping; 0 connections still open',
   ],
   ['port taken', { forward: { kind: 'unbound', error: taken } }, 'down', taken.message],
   [
-    'port taken and link down: the port first',
+    'port taken and link down, the port first',
     { forward: { kind: 'unbound', error: taken }, link: { state: 'backoff', lastError: refused } },
     'down',
     taken.message,
   ],
   [
-    'not bound on the far side because the link is down: the link',
+    'not bound on the far side because the link is down',
     { forward: { kind: 'unbound', error: undefined }, link: { state: 'backoff', lastError: refused } },
     'down',
     `no SSH session to coulombcore: ${refused.message}`,
@@ -58,7 +59,7 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     'bound on the far side, proof under way',
     { forward: { kind: 'unverified', error: undefined } },
     'unverified',
-    'not proven yet: the first connection to its listener is under way',
+    'not proven yet: the first test connection to the listener is running',
   ],
   [
     'bound on the far side, proof failed',
@@ -67,7 +68,7 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     wrong.message,
   ],
   [
-    'unproven and the target away: the target, which is known',
+    'not proven and the target unreachable, the target first',
     { forward: { kind: 'unverified', error: undefined }, targetError: wrong },
     'degraded',
     `the last connection failed: ${wrong.message}`,
@@ -94,7 +95,7 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     'blocked',
     { link: { state: 'blocked', lastError: rejected } },
     'down',
-    `no SSH session to coulombcore: ${rejected.message}. Somebody must act`,
+    `no SSH session to coulombcore: ${rejected.message}; manual fix required`,
   ],
   [
     'probe fails',
@@ -103,22 +104,17 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
     `the probe through the tunnel fails: ${wrong.message}`,
   ],
   [
-    'probe fails without a word',
+    'probe fails without an error',
     { probe: { state: 'failing', lastError: undefined } },
     'degraded',
     'the probe through the tunnel fails: no answer',
   ],
-  [
-    'the target turned a client away',
-    { targetError: wrong },
-    'degraded',
-    `the last connection failed: ${wrong.message}`,
-  ],
+  ['the target refused a client', { targetError: wrong }, 'degraded', `the last connection failed: ${wrong.message}`],
   [
     'probe under way',
     { probe: { state: 'pending', lastError: undefined } },
     'unverified',
-    'not proven yet: the first probe is under way',
+    'not proven yet: the first probe is running',
   ],
   [
     'probe failed, but not often enough',
@@ -128,14 +124,14 @@ const table: [what: string, facts: Partial<TunnelFacts>, state: string, reason: 
   ],
 ];
 
-test.each(table)('%s', (_, facts, state, reason) => {
+test.each(table)('decides state and reason: %s', (_, facts, state, reason) => {
   const told = tunnelState({ ...well, ...facts });
   expect(told).toMatchObject({ state, reason });
-  // Code and hint are shown beside the reason: they must be about the same thing.
+  // Code and hint are shown beside the reason: all three must describe the same error.
   if (told.error) expect(told.reason).toContain(told.error.message);
 });
 
-test('whatever the facts, there is a reason exactly when the tunnel is not up', () => {
+test('gives a reason exactly when the tunnel is not up', () => {
   const error = fc.option(
     fc.constantFrom(...ERROR_CODES).map((code) => new TunnelError(code, code)),
     { nil: undefined },
@@ -144,6 +140,7 @@ test('whatever the facts, there is a reason exactly when the tunnel is not up', 
     removed: fc.boolean(),
     suspended: fc.boolean(),
     stopping: fc.boolean(),
+    tunnel: fc.constant('hub'),
     host: fc.constant('coulombcore'),
     forward: fc.oneof(
       fc.constant({ kind: 'serving' as const }),

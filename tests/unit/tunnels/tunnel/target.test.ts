@@ -4,7 +4,7 @@ import { isVerdict, targetText } from '../../../../src/tunnels/tunnel/target.ts'
 import { rules } from '../../config/allow/rules.ts';
 
 describe(targetText, () => {
-  it('is the target, or in short where clients may go', () => {
+  it('shows the target, or a summary of the allowed destinations', () => {
     expect(targetText({ direction: 'local', target: { kind: 'unix', path: '/run/x' } })).toBe('unix:/run/x');
     expect(targetText({ direction: 'dynamic', allow: rules('10.43.0.0/16:443') })).toBe('allow 10.43.0.0/16:443');
   });
@@ -21,7 +21,7 @@ describe(isVerdict, () => {
     expect([isVerdict('local', error), isVerdict('dynamic', error)]).toEqual([local, dynamic]);
   });
 
-  it('is never the error of a client that was turned away', () => {
+  it('takes no error of a rejected client as a verdict', () => {
     const error = new TurnedAway('forward_denied', 'allow does not cover that');
     expect([isVerdict('local', error), isVerdict('dynamic', error)]).toEqual([false, false]);
   });

@@ -58,7 +58,7 @@ function options(more: Partial<ListenForwardOptions> = {}): ListenForwardOptions
   };
 }
 
-/** A client that collects what it gets. */
+/** A client that collects all received bytes. */
 function client(): { socket: Socket; got(): Buffer; ended(): boolean } {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   const chunks: Buffer[] = [];
@@ -75,7 +75,7 @@ const talk = (request: Buffer, endAfterSend = false) =>
 const latin1 = (bytes: Buffer) => bytes.toString('latin1');
 
 describe('a SOCKS5 client', () => {
-  it('may send byte by byte, and gets each answer as soon as it is due', async () => {
+  it('answers a SOCKS5 client that sends byte by byte, as soon as each message is complete', async () => {
     await using echo = await startEcho();
     const { socket, got } = client();
     for (const [index, byte] of GREETING.entries()) {
@@ -94,7 +94,7 @@ describe('a SOCKS5 client', () => {
     expect(source.asked).toMatchObject([{ target: { kind: 'tcp', host: 'localhost', port: echo.port } }]);
   });
 
-  it('gets its reply before the first byte of a target that speaks first', async () => {
+  it('sends the SOCKS5 reply before the first byte of a target that speaks first', async () => {
     await using banner = await startBanner('220 hello');
     const result = await talk(socksRequest('127.0.0.1', banner.port), true);
     expect(result).toMatchObject({
@@ -103,7 +103,7 @@ describe('a SOCKS5 client', () => {
     });
   });
 
-  it('may go on before its reply: held meanwhile, nothing is lost', async () => {
+  it('keeps all bytes of a SOCKS5 client that sends data before its reply', async () => {
     await using echo = await startEcho();
     let open = () => {};
     source.gate = new Promise((resolve) => {
@@ -121,16 +121,16 @@ describe('a SOCKS5 client', () => {
   it.each([
     ['BIND', socksRequest('127.0.0.1', 80, 2), 7],
     ['UDP ASSOCIATE', socksRequest('127.0.0.1', 80, 3), 7],
-    ['an address type that there is not', Buffer.of(5, 1, 0, 9, 1, 2, 3), 8],
+    ['an unknown address type', Buffer.of(5, 1, 0, 9, 1, 2, 3), 8],
     ['a malformed request', Buffer.of(5, 1, 7, 1), 1],
-    ['a name that is none', socksRequest('a b', 80), 1],
+    ['an invalid name', socksRequest('a b', 80), 1],
     ['an empty name', socksRequest('', 80), 1],
     ['a name that inet_aton takes for 127.0.0.1', socksRequest('2130706433', 80), 1],
     ['a denied address', socksRequest('10.0.0.1', 80), 2],
     ['a denied name', socksRequest('example.org', 80), 2],
     ['a denied port', socksRequest('127.0.0.1', 0), 2],
-  ])('is told about %s, and closed', async (_, request, reply) => {
-    // Bytes that nobody will read must not cost it the reply.
+  ])('replies to a SOCKS5 client with %s, and closes', async (_, request, reply) => {
+    // Unread bytes must not prevent the reply.
     const result = await talk(Buffer.concat([request, Buffer.alloc(50_000)]), true);
     expect(result).toMatchObject({ end: 'fin', head: latin1(socksAnswer(reply)) });
     expect(errors).toMatchObject([expect.any(TurnedAway)]);
@@ -147,7 +147,7 @@ describe('a SOCKS5 client', () => {
       6,
     ],
     ['a server that forbids', new TunnelError('forward_denied', 'x'), 2],
-  ])('is told about %s of the far side', async (_, refusal, reply) => {
+  ])('replies to a SOCKS5 client after %s of the far side', async (_, refusal, reply) => {
     source.refusal = refusal;
     expect(await talk(socksRequest('127.0.0.1', 80), true)).toMatchObject({
       end: 'fin',
@@ -156,13 +156,13 @@ describe('a SOCKS5 client', () => {
     expect(errors).toEqual([refusal]);
   });
 
-  it('is told at once when the link is down and while_down says refuse', async () => {
+  it('replies to a SOCKS5 client at once when the link is down and while_down is refuse', async () => {
     await forward.reconfigure(options({ whileDown: { kind: 'refuse' } }));
     source.ready = false;
     expect(await talk(socksRequest('127.0.0.1', 80), true)).toMatchObject({ end: 'fin', head: latin1(socksAnswer(1)) });
   });
 
-  it('is told when the tunnel stops while it waits', async () => {
+  it('replies to a waiting SOCKS5 client when the tunnel stops', async () => {
     source.ready = false;
     Object.assign(source, { whenReady: untilAborted });
     const result = talk(socksRequest('127.0.0.1', 80), true);
@@ -171,7 +171,7 @@ describe('a SOCKS5 client', () => {
     expect(await result).toMatchObject({ end: 'fin', head: latin1(socksAnswer(1)) });
   });
 
-  it('is told that the port offers no authentication when it requires a password', async () => {
+  it('replies to a SOCKS5 client that requires a password that no method is acceptable', async () => {
     const result = await pythonClient({ port, send: Buffer.of(5, 1, 2), endAfterSend: true });
     expect(result).toMatchObject({ end: 'fin', head: latin1(Buffer.of(5, 0xff)) });
   });
@@ -182,7 +182,7 @@ describe('a client of another kind', () => {
     ['HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1\.1 400 .*SOCKS5 proxy/s],
     ['HTTP CONNECT', 'CONNECT a:443 HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
     ['SOCKS4', Buffer.of(4, 1, 0, 80, 10, 0, 0, 1, 0), /^\0\x5b\0{6}$/],
-  ])('is answered in its own protocol: %s', async (_, send, head) => {
+  ])('answers a client of another protocol in that protocol: %s', async (_, send, head) => {
     const result = await pythonClient({ port, send, endAfterSend: true });
     expect(result).toMatchObject({ end: 'fin', head: expect.stringMatching(head) });
     expect(usage.status()).toMatchObject({ failed_total: 1 });
@@ -190,20 +190,20 @@ describe('a client of another kind', () => {
 
   it.each([
     ['TLS', Buffer.of(0x16, 3, 1, 0)],
-    ['nothing that is known', Buffer.of(0)],
-  ])('is reset when it speaks %s', async (_, send) => {
+    ['an unknown protocol', Buffer.of(0)],
+  ])('resets a client that sends %s', async (_, send) => {
     expect(await pythonClient({ port, send })).toMatchObject({ end: 'rst', bytes: 0 });
-    expect(errors).toMatchObject([{ message: 'a client does not speak SOCKS5' }]);
+    expect(errors).toMatchObject([{ message: 'a client sent bytes that are not SOCKS5' }]);
   });
 
-  it('is turned away when it ends before it says anything', async () => {
+  it('rejects a client that closes without sending anything', async () => {
     expect(await pythonClient({ port, send: Buffer.of(5, 1), endAfterSend: true })).toMatchObject({ end: 'rst' });
-    expect(errors).toMatchObject([{ message: 'a client ended before its SOCKS5 request was complete' }]);
+    expect(errors).toMatchObject([{ message: 'a client closed before the end of its SOCKS5 request' }]);
   });
 });
 
 describe('the bounds of a dynamic forward', () => {
-  it('resets a client that does not go on after 10 s', async () => {
+  it('resets a client that does not finish its SOCKS5 handshake within 10 s', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { socket, got } = client();
     socket.write(Buffer.concat([GREETING, Buffer.of(5, 1, 0)]));
@@ -221,14 +221,14 @@ describe('the bounds of a dynamic forward', () => {
     socket.write(Buffer.concat([GREETING, socksRequest('10.0.0.1', 80)]));
     await waitUntil('our end', ended);
     await vi.advanceTimersByTimeAsync(1_100);
-    // Its own next word finds nobody.
+    // The client's next bytes get a reset.
     await waitUntil('it is cut', () => {
       socket.write('still here?');
       return socket.closed;
     });
   });
 
-  it('keeps nothing of clients that come and go at every stage', async () => {
+  it('leaves nothing behind of clients that close at any stage', async () => {
     await using echo = await startEcho();
     const whole = Buffer.concat([GREETING, socksRequest('127.0.0.1', echo.port), Buffer.from('hello')]);
     const round = async () => {
@@ -249,7 +249,7 @@ describe('the bounds of a dynamic forward', () => {
     const waiting = Array.from({ length: 10 }, client);
     for (const { socket } of waiting) socket.write(GREETING);
     await waitUntil('all are in', () => waiting.every(({ got }) => got().length === 2));
-    // It sends nothing: the reset would be told to its sending half, which may come first.
+    // The client sends nothing: otherwise its write could fail first.
     expect(await pythonClient({ port })).toMatchObject({ end: 'rst' });
     expect(errors[0]?.message).toBe('more than max_connections (10) connections');
   });

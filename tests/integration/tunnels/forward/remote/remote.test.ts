@@ -142,7 +142,7 @@ describe(RemoteForward, () => {
     client.destroy();
   });
 
-  it('turns away clients whose target refuses, and clients beyond max_connections', async () => {
+  it('rejects clients whose target refuses, and clients beyond max_connections', async () => {
     await using refused = await start(await freePort());
     await refused.proven();
     await expect(echoOnce(refused.port)).rejects.toThrow();
@@ -159,12 +159,12 @@ describe(RemoteForward, () => {
     first.destroy();
   });
 
-  it('gives up on a server that never answers, and takes its request back', async () => {
+  it('gives up on a server that never answers, and cancels its request', async () => {
     await using echo = await startEcho();
     const lab = new Lab(await freePort(), echo.port);
     sshd.setListens('ignore');
     await lab.connect(sshd, 200);
-    // Who starts it is not kept waiting either.
+    // The start does not wait for the server either.
     await within('the start', lab.forward.start(), 1_500);
     await waitUntil('it has given up the first request', () => {
       const { condition } = lab.forward;
@@ -173,7 +173,7 @@ describe(RemoteForward, () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  it('gives the listener back when it stops, and open connections live on', async () => {
+  it('cancels the listener at a stop, and keeps open connections', async () => {
     await using echo = await startEcho();
     await using lab = await start(echo.port);
     await lab.proven();

@@ -26,13 +26,13 @@ describe('what a server presents', () => {
   });
   afterEach(() => sshd[Symbol.asyncDispose]());
 
-  it('is fetched without a login', async () => {
+  it('fetches a host key without a login', async () => {
     const blob = await fetchFrom(sshd.port);
     expect(blob && fingerprint(blob)).toBe(sshd.hostKeyFingerprint);
     expect(sshd.authAttempts()).toBe(0);
   });
 
-  it('is nothing, where it has none of the algorithms', async () => {
+  it('returns nothing when the server has none of the algorithms', async () => {
     expect(await fetchFrom(sshd.port, ['ssh-ed25519-cert-v01@openssh.com'])).toBeUndefined();
   });
 });
@@ -48,19 +48,19 @@ describe('a server that misbehaves', () => {
   ]);
   const play: Record<string, [greet: (socket: Socket) => void, code: string, message: RegExp]> = {
     'says nothing': [() => {}, 'connect_timeout', /sent no SSH banner within 200 ms/],
-    'closes at once': [(socket) => socket.end(), 'connection_reset', /before the SSH banner/],
+    'closes immediately': [(socket) => socket.end(), 'connection_reset', /before the SSH banner/],
     resets: [
       (socket) => socket.once('data', () => socket.resetAndDestroy()),
       'connection_reset',
       /before the SSH banner/,
     ],
-    'speaks HTTP': [(socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'kex_failed', /does not speak SSH/],
-    'refuses the address for a while': [
+    'speaks HTTP': [(socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), 'kex_failed', /is not an SSH server/],
+    'refuses the address temporarily': [
       (socket) => socket.end('Not allowed at this time\r\n'),
       'penalised',
-      /refuses this address/,
+      /temporarily refuses the address of this node/,
     ],
-    'never ends its greeting': [(socket) => socket.write('x\r\n'.repeat(9_000)), 'kex_failed', /does not speak SSH/],
+    'never ends its greeting': [(socket) => socket.write('x\r\n'.repeat(9_000)), 'kex_failed', /is not an SSH server/],
     'stops after its identification': [
       (socket) => socket.write(IDENT),
       'kex_failed',
@@ -82,7 +82,7 @@ describe('a server that misbehaves', () => {
       'kex_failed',
       /cut short/,
     ],
-    'hangs up in words': [
+    'disconnects with a message': [
       (socket) => socket.write(Buffer.concat([Buffer.from(IDENT), plainPacket(Buffer.of(1, 0, 0, 0, 2))])),
       'connection_reset',
       /ended the connection/,
@@ -93,7 +93,7 @@ describe('a server that misbehaves', () => {
       /did not finish the key exchange within 200 ms/,
     ],
   };
-  it.each(Object.entries(play))('and %s has its error', async (_, [greet, code, message]) => {
+  it.each(Object.entries(play))('names the error of a server that %s', async (_, [greet, code, message]) => {
     const server = createServer((socket) => greet(socket.on('error', () => {}).resume()));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -109,7 +109,7 @@ describe('a server that misbehaves', () => {
     }
   });
 
-  it('is left with the reason of an abort', async () => {
+  it('rejects with the reason of an abort', async () => {
     const server = createServer((socket) => void socket.on('error', () => {}).resume());
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

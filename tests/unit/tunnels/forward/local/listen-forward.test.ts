@@ -7,7 +7,7 @@ import { fixedTarget } from '../../../../../src/tunnels/forward/local/negotiate.
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../../../../support/clients/ssh-session.ts';
 
-/** An address that is bound, or not, when the test says so. */
+/** A bind whose result the test controls. */
 let bound: (listener: Listener) => void;
 let refused: (error: Error) => void;
 let changes: number;
@@ -50,7 +50,7 @@ beforeEach(() => {
 });
 
 describe('a forward that is stopped while its address is being bound', () => {
-  test('closes a listener that comes late, and never serves it', async () => {
+  test('closes a listener that is bound after the stop, and never serves it', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     bound(listener);
@@ -60,7 +60,7 @@ describe('a forward that is stopped while its address is being bound', () => {
     expect(changes).toBe(0);
   });
 
-  test('does not report a refusal that comes late', async () => {
+  test('reports no bind error after the stop', async () => {
     const starting = forward.start();
     await forward.stopAccepting();
     refused(new TunnelError('listen_in_use', 'taken'));

@@ -29,7 +29,7 @@ afterEach(() => {
 const settle = (ms = 50) => vi.advanceTimersByTimeAsync(ms);
 
 describe(nextPlace, () => {
-  it('stays as long as it may, and goes to the best otherwise', () => {
+  it('keeps the present session while it is a candidate, and else chooses the best', () => {
     const [a, b] = [new FarServer().session('a'), new FarServer().session('b')];
     expect(nextPlace(a, [b, a])).toBeUndefined();
     expect(nextPlace(a, [b])).toBe(b);
@@ -55,7 +55,7 @@ describe(FarHolder, () => {
     expect([b.made, b.released]).toEqual([1, 1]);
   });
 
-  it('waits for its own dead session with short pauses, and names that session', async () => {
+  it('waits for its own dead session with short pauses, and reports that session', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
     const { holder } = holderOver([a, b]);
@@ -64,7 +64,7 @@ describe(FarHolder, () => {
     await settle(20_000);
     expect(holder.condition).toMatchObject({
       kind: 'unbound',
-      // It cannot be looked at here, so that nobody knows.
+      // The address cannot be tested here, so its state is unknown.
       error: { code: 'remote_listen_denied', message: expect.stringContaining('our own lost session') },
     });
     server.holder = undefined;
@@ -73,7 +73,7 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
-  it('is not misled by an address that was freed between the refusal and the look', async () => {
+  it('retries at once when the address was freed between the refusal and the test', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
     const { holder } = holderOver([a, b]);
@@ -91,7 +91,7 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
-  it('moves from a session on the way out by cancel and bind', async () => {
+  it('moves from a leaving session by cancel and bind', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
     const offered = [a];
@@ -106,7 +106,7 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
-  it('goes back where it was when the new session refuses, and tries again later', async () => {
+  it('returns to the old session when the new one refuses, and tries again later', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
     const offered = [a];
@@ -139,7 +139,7 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
-  it('never leaves a listener or a session behind, whatever comes in whatever order', async () => {
+  it('never leaves a listener or a session behind after any sequence of events', async () => {
     const event = fc.constantFrom('add', 'die', 'ghost', 'drop', 'exorcise', 'refuse', 'wait');
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (events) => {
@@ -171,7 +171,7 @@ describe(FarHolder, () => {
           holder.sessionsChanged();
           await settle(each === 'wait' ? 5_000 : 1);
         }
-        // Once all is well again, it is served again.
+        // After recovery the address is served again.
         for (const session of all) session.refuses = false;
         act.exorcise();
         add();

@@ -8,7 +8,7 @@ import { OwnConnections } from '../../../../../src/tunnels/forward/remote/own-co
 const channelOf = (stream: Duplex): Channel => ({ stream, onLost() {}, close: () => stream.destroy() });
 
 describe(OwnConnections, () => {
-  it('knows its own by the nonce, however it is cut, and takes nothing that follows it', async () => {
+  it('recognises its own connection by the nonce in any chunks, and keeps the bytes after the nonce', async () => {
     for (const cut of [1, 16, 31, 32, 33]) {
       const own = new OwnConnections();
       const expected = own.expect();
@@ -32,7 +32,7 @@ describe(OwnConnections, () => {
     const own = new OwnConnections();
     const expected = own.expect();
     const stream = new PassThrough({ highWaterMark: 1_000_000 });
-    // Such a first byte is no beginning of the nonce.
+    // A nonce does not start with this byte.
     if (sent.length > 0) sent[0] = (expected.nonce[0] ?? 0) ^ 1;
     stream.end(sent);
     expect(await own.claim(channelOf(stream))).toBe(false);
@@ -42,7 +42,7 @@ describe(OwnConnections, () => {
     expect(own.pending).toBe(false);
   });
 
-  it('lets a silent client go when nobody is awaited any more', async () => {
+  it('releases a silent client when no own connection is expected any more', async () => {
     const own = new OwnConnections();
     const expected = own.expect();
     const silent = new PassThrough();
@@ -60,7 +60,7 @@ describe(OwnConnections, () => {
     expect(await claim).toBe(false);
   });
 
-  it('lets a client go that was about to say something like the nonce', async () => {
+  it('releases a client whose first bytes match the start of a nonce', async () => {
     const own = new OwnConnections();
     const { nonce } = own.expect();
     const stream = new PassThrough();
@@ -73,7 +73,7 @@ describe(OwnConnections, () => {
     expect(await buffer(stream)).toEqual(half);
   });
 
-  it('tells several of its own apart', async () => {
+  it('distinguishes several own connections', async () => {
     const own = new OwnConnections();
     const expected = [own.expect(), own.expect(), own.expect()];
     const streams = expected.map(() => new PassThrough());

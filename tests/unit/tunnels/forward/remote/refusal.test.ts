@@ -29,7 +29,7 @@ describe(explainRefusal, () => {
       'remote_listen_denied',
       'the server forbids us to listen on 127.0.0.1:8000 on hub; no other program listens there',
     ],
-    // Nothing is there: no ghost either.
+    // Nothing listens there, so no dead session does either.
     [
       'refused',
       10,
@@ -46,7 +46,7 @@ describe(explainRefusal, () => {
     expect(explain(look, lostMs)).toMatchObject({ code, message });
   });
 
-  it('names both causes when the server forbids the look', () => {
+  it('names both causes when the server forbids the test', () => {
     expect(explain('forbidden').hint).toContain('Either the server forbids forwarding');
     expect(explain('unknown')).toMatchObject({ code: 'remote_listen_denied' });
     expect(isGhost({ look: 'forbidden', lostMs: 600_000 })).toBe(false);
@@ -58,16 +58,19 @@ describe(explainRefusal, () => {
 });
 
 describe(rebindDelayMs, () => {
-  it.each([0, 0.5, 0.999])('is short for a dead session, long for what people must fix (random %s)', (random) => {
-    const taken = explain('answers');
-    for (let failures = 0; failures < 100; failures++) {
-      expect(rebindDelayMs(taken, true, failures, random)).toBeLessThanOrEqual(3_000);
-      expect(rebindDelayMs(taken, true, failures, random)).toBeGreaterThan(14);
-      expect(rebindDelayMs(explain('forbidden', 1), true, failures, random)).toBeLessThanOrEqual(3_000);
-    }
-    expect(rebindDelayMs(taken, false, 0, random)).toBeGreaterThan(20_000);
-    expect(rebindDelayMs(explain('refused'), false, 0, random)).toBeGreaterThan(40_000);
-  });
+  it.each([0, 0.5, 0.999])(
+    'waits short for a dead session, and long for a cause that an operator must fix (random %s)',
+    (random) => {
+      const taken = explain('answers');
+      for (let failures = 0; failures < 100; failures++) {
+        expect(rebindDelayMs(taken, true, failures, random)).toBeLessThanOrEqual(3_000);
+        expect(rebindDelayMs(taken, true, failures, random)).toBeGreaterThan(14);
+        expect(rebindDelayMs(explain('forbidden', 1), true, failures, random)).toBeLessThanOrEqual(3_000);
+      }
+      expect(rebindDelayMs(taken, false, 0, random)).toBeGreaterThan(20_000);
+      expect(rebindDelayMs(explain('refused'), false, 0, random)).toBeGreaterThan(40_000);
+    },
+  );
 });
 
 describe('addresses of the far side', () => {
@@ -90,7 +93,7 @@ describe('addresses of the far side', () => {
     ['192.0.2.9', '0.0.0.0', false],
     ['192.0.2.9', '192.0.2.1', false],
     ['192.0.2.1', '192.0.2.1', true],
-    // What a name stands for is known only there.
+    // Only the host knows the address of a name.
     ['192.0.2.9', 'bridge.internal', true],
   ])('judges whether a connection from %s to %s may be local: %s', (address, host, expected) => {
     expect(mayBeLocal({ address, port: 1 }, at(host))).toBe(expected);

@@ -51,7 +51,7 @@ describe(parseRequest, () => {
   ])('reads %s', (_, input, expected) => expect(parseRequest(input)).toMatchObject(expected));
 });
 
-/** As a socket would hand it over: whatever comes next, until it is decided. */
+/** Parses in chunks, as a socket delivers them, until the result is known. */
 function feed<Message>(parse: (bytes: Buffer) => Parsed<Message>, input: Buffer, cuts: readonly number[]) {
   let seen = 0;
   for (const cut of [...cuts, input.length]) {
@@ -65,7 +65,7 @@ function feed<Message>(parse: (bytes: Buffer) => Parsed<Message>, input: Buffer,
 const PARSERS = [parseGreeting, parseRequest] as const;
 
 describe.each(PARSERS.map((parse) => [parse.name, parse] as const))('%s, whatever arrives', (_, parse) => {
-  // Mostly right, so that the depths of the grammar are reached.
+  // Mostly valid, so that deep parts of the grammar are reached.
   const input = fc
     .array(fc.uint8Array({ maxLength: 300 }), { maxLength: 1 })
     .chain((random) =>
@@ -78,7 +78,7 @@ describe.each(PARSERS.map((parse) => [parse.name, parse] as const))('%s, whateve
       ),
     );
 
-  it('says the same however it is cut', () => {
+  it('parses the same result from any chunks', () => {
     fc.assert(
       fc.property(input, fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 40 }), (whole, cuts) => {
         const parsed = feed<unknown>(parse, whole, cuts);
@@ -92,7 +92,7 @@ describe.each(PARSERS.map((parse) => [parse.name, parse] as const))('%s, whateve
     );
   });
 
-  it('is decided after 262 bytes', () => {
+  it('decides within 262 bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 262, maxLength: 300 }), (whole) => {
         expect(parse(Buffer.from(whole)).kind).not.toBe('incomplete');

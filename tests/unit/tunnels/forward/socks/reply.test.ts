@@ -12,17 +12,17 @@ describe(replyFor, () => {
     ['internal', 1],
   ])('answers %s with reply %i', (code, reply) => expect(replyFor(new TunnelError(code, 'x'))).toBe(reply));
 
-  it('tells a timeout from another failure to get there', () => {
+  it('distinguishes a timeout from another unreachable target', () => {
     const cause = new DOMException('no answer', 'TimeoutError');
     expect(replyFor(new TunnelError('target_unreachable', 'x', { cause }))).toBe(6);
   });
 });
 
-it('makes a reply as long as RFC 1928 has it', () => {
+it('makes a reply of the length in RFC 1928', () => {
   expect(replyBytes(5)).toEqual(Buffer.from([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]));
 });
 
-it('tells an HTTP client how long the answer is', () => {
+it('sends an HTTP client the length of the answer', () => {
   const [head = '', body = ''] = HTTP_REJECTED.toString().split('\r\n\r\n');
   expect(head).toContain(`Content-Length: ${Buffer.byteLength(body)}`);
 });

@@ -12,16 +12,16 @@ describe(firstObjection, () => {
     () =>
       new TunnelError('cert_invalid', why);
 
-  test('is that of the first check that objects, not of a later one', () => {
+  test('returns the objection of the first check that objects', () => {
     const checks = [fine, refuse('first'), refuse('second')];
     expect(firstObjection(checks, certificate, '', 0)).toMatchObject({ message: 'first' });
   });
 
-  test('is none when no check objects', () => {
+  test('returns nothing when no check objects', () => {
     expect(firstObjection([fine, fine], certificate, '', 0)).toBeUndefined();
   });
 
-  test('hands each check the expectation and the time in whole seconds', () => {
+  test('passes the expectation and the time in whole seconds to each check', () => {
     const asked: unknown[] = [];
     const check: Check<string> = (...all) => void asked.push(all);
     firstObjection([check], certificate, 'expected', 1_999);

@@ -25,7 +25,7 @@ const signers: [KeyKind, string][] = [
   ['rsa', 'rsa-sha2-512'],
 ];
 
-/** A CA whose signature is changed on its way. */
+/** A CA whose signature is changed after signing. */
 const tampered = (key: SigningKey, change: (algorithm: string, signature: Buffer) => Buffer[]): SigningKey => ({
   ...key,
   sign(data, algorithm) {
@@ -35,12 +35,12 @@ const tampered = (key: SigningKey, change: (algorithm: string, signature: Buffer
 });
 
 describe.each(signers)('a %s CA with %s', (kind, algorithm) => {
-  test('is believed', () => {
-    // ECDSA numbers differ in length from one signature to the next.
+  test('verifies a good signature', () => {
+    // The numbers of ECDSA signatures vary in length.
     for (let time = 0; time < 20; time++) expect(verdict(buildCertificate({ ca: ca(kind), algorithm }))).toBe('valid');
   });
 
-  test('is not believed when any bit differs', () => {
+  test('rejects a signature with any changed bit', () => {
     const good = buildCertificate({ ca: ca(kind), algorithm });
     fc.assert(
       fc.property(fc.nat(8 * good.length - 1), (bit) => {
@@ -51,12 +51,12 @@ describe.each(signers)('a %s CA with %s', (kind, algorithm) => {
     );
   });
 
-  test('is not believed when another key of its kind signed', () => {
+  test('rejects a signature by another key of the same type', () => {
     const other = signingKey(kind);
     expect(verdict(buildCertificate({ ca: { ...other, blob: ca(kind).blob }, algorithm }))).toBe('invalid');
   });
 
-  test('is not believed with bytes after its signature', () => {
+  test('rejects a signature with extra bytes', () => {
     const longer = tampered(ca(kind), (name, signature) => [
       wireString(name),
       wireString(Buffer.concat([signature, Buffer.of(0)])),
@@ -73,7 +73,7 @@ test.each([
     'an unknown algorithm',
     { ca: tampered(ca('ed25519'), (_, bytes) => [wireString('sig@example'), wireString(bytes)]) },
   ],
-])('refuses %s', (_, fields) => {
+])('calls a signature unsupported: %s', (_, fields) => {
   expect(verdict(buildCertificate(fields))).toBe('unsupported');
 });
 
@@ -93,7 +93,7 @@ test.each([
     'an ECDSA signature of zeros',
     { ca: tampered(ca('nistp256'), (name) => [wireString(name), wireString(Buffer.alloc(8))]) },
   ],
-])('does not believe %s', (_, fields) => {
+])('rejects a signature: %s', (_, fields) => {
   expect(verdict(buildCertificate(fields))).not.toBe('valid');
 });
 

@@ -31,7 +31,7 @@ describe('one line', () => {
     ['with blank lines and spaces around', `\n\n   ${goodLine}  \n\n`],
     ['with a tab', goodLine.replace(' ', '\t')],
     ['below a comment line', `# signed by nobody\n${goodLine}\n`],
-  ])('is read: %s', (_, text) => {
+  ])('reads a certificate line %s', (_, text) => {
     expect(parseCertificate(text)).toMatchObject({ line: goodLine, keyId: 'test' });
   });
 
@@ -50,23 +50,23 @@ describe('one line', () => {
     [`Enter passphrase:\n${goodLine}`, '2 lines'],
     [`ssh-ed25519 ${goodFields.subject.toString('base64')} me@here`, 'a plain public key without a certificate'],
     ['sk-ssh-ed25519@openssh.com AAAA', 'a plain public key without a certificate'],
-    ['sk-ssh-ed25519-cert-v01@openssh.com AAAA', 'a certificate of a type that is not supported'],
-    ['ssh-dss-cert-v01@openssh.com AAAA', 'a certificate of a type that is not supported'],
+    ['sk-ssh-ed25519-cert-v01@openssh.com AAAA', 'a certificate of an unsupported type'],
+    ['ssh-dss-cert-v01@openssh.com AAAA', 'a certificate of an unsupported type'],
     ['permission denied', 'something else'],
     [goodLine.split(' ')[0] ?? '', 'a certificate whose base64 is damaged'],
     [goodLine.replace(/.$/, '!'), 'a certificate whose base64 is damaged'],
     [goodLine.replace('=', ''), 'a certificate whose base64 is damaged'],
-    [goodLine.replace('ed25519', 'ed25518'), 'a certificate of a type that is not supported'],
-    [goodLine.replace('ssh-ed25519-', 'ssh-rsa-'), 'another certificate than its line says'],
+    [goodLine.replace('ed25519', 'ed25518'), 'a certificate of an unsupported type'],
+    [goodLine.replace('ssh-ed25519-', 'ssh-rsa-'), 'a certificate of another type than its line says'],
     [`\0${goodLine}`, 'something else'],
   ];
-  test.each(others.map(([text, what]) => [what, text]))('%s is refused as what it is', (what, text) => {
+  test.each(others.map(([text, what]) => [what, text]))('rejects %s by its name', (what, text) => {
     expect(() => parseCertificate(text)).toThrow(
       expect.objectContaining({ code: 'cert_invalid', message: `expected one OpenSSH certificate, got ${what}` }),
     );
   });
 
-  test('gets no part of a wrong text into the error', () => {
+  test('puts no part of a wrong text into the error', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z0-9]{20}$/), (secret) => {
         const error = catchError(() => parseCertificate(`${secret}\n${secret} ${secret}`));
@@ -85,7 +85,7 @@ describe('the fields of a certificate', () => {
   const kinds: KeyKind[] = ['ed25519', 'nistp256', 'nistp384', 'nistp521', 'rsa'];
   const subjects = kinds.map(signingKey);
 
-  test('are read as they were written', () => {
+  test('reads every field as the CA wrote it', () => {
     const anything = fc.record({
       subject: fc.constantFrom(...subjects),
       role: fc.constantFrom(1, 2),
@@ -126,7 +126,7 @@ describe('the fields of a certificate', () => {
     );
   });
 
-  test('become dates as far as the calendar goes', () => {
+  test('converts times to dates within the range of a Date', () => {
     expect(certificateTime(0n)).toEqual(new Date(0));
     expect(certificateTime(1_700_000_000n)?.toISOString()).toBe('2023-11-14T22:13:20.000Z');
     expect(certificateTime(8_640_000_000_000n)).toEqual(new Date(8.64e15));
@@ -148,17 +148,17 @@ describe('a blob that is not one certificate to the last byte', () => {
     'with a critical option twice': {
       criticalOptions: ['a', 'b', 'a'].map((name) => [name, Buffer.alloc(0)] as const),
     },
-    'with a permission that says more': { extensions: [['permit-port-forwarding', Buffer.of(0)]] },
-    'with a forced command that is no text': { criticalOptions: [['force-command', Buffer.of(1)]] },
+    'with a permission that has data': { extensions: [['permit-port-forwarding', Buffer.of(0)]] },
+    'with a forced command that is not text': { criticalOptions: [['force-command', Buffer.of(1)]] },
     'with a NUL in a principal': { principals: ['atm\0'] },
     'with a key id that is not UTF-8': { keyId: Buffer.of(0xff) },
     'with too many principals': { principals: Array.from({ length: 257 }, (_, index) => `p${index}`) },
-    'with a type that is not supported': { type: 'ssh-dss-cert-v01@openssh.com' },
+    'with an unsupported type': { type: 'ssh-dss-cert-v01@openssh.com' },
     'with a plain type': { type: 'ssh-ed25519' },
     'with an ed25519 key of the wrong length': {
       subject: Buffer.concat([wireString('ssh-ed25519'), wireString(Buffer.alloc(31))]),
     },
-    'with a point beside the curve': { type: ecdsa, subject: off },
+    'with a point that is not on the curve': { type: ecdsa, subject: off },
     'with the key of another curve': { type: ecdsa, subject: signingKey('nistp384').blob },
     'with an RSA key too short': {
       type: 'ssh-rsa-cert-v01@openssh.com',
@@ -173,25 +173,25 @@ describe('a blob that is not one certificate to the last byte', () => {
       subject: rsa(Buffer.of(0, 3), big),
     },
   };
-  test.each(Object.entries(cases))('%s is refused', (_, fields) => {
+  test.each(Object.entries(cases))('rejects a certificate %s', (_, fields) => {
     expect(catchError(() => parseCertificateBlob(buildCertificate(fields))).code).toBe('cert_invalid');
   });
 
-  test('is told from a good one with the same RSA key', () => {
+  test('accepts the RSA key that the bad certificates change', () => {
     const blob = buildCertificate({ type: 'ssh-rsa-cert-v01@openssh.com', subject: rsa(Buffer.of(3), big) });
     expect(parseCertificateBlob(blob).keyBlob).toEqual(
       Buffer.concat([wireString('ssh-rsa'), mpint(Buffer.of(3)), wireString(big)]),
     );
   });
 
-  test('is refused when it is cut short anywhere, or has a byte more', () => {
+  test('rejects a certificate that is cut short or has an extra byte', () => {
     for (let length = 0; length < good.length; length++) {
       expect(catchError(() => parseCertificateBlob(good.subarray(0, length))).code).toBe('cert_invalid');
     }
     expect(catchError(() => parseCertificateBlob(Buffer.concat([good, Buffer.of(0)]))).code).toBe('cert_invalid');
   });
 
-  test('is refused with cert_invalid, whatever bytes or text it has', () => {
+  test('rejects random bytes and random text with cert_invalid', () => {
     const bytes = fc.uint8Array({ maxLength: 400 }).map((each) => Buffer.from(each));
     fc.assert(
       fc.property(bytes, (blob) => {
@@ -205,7 +205,7 @@ describe('a blob that is not one certificate to the last byte', () => {
     );
   });
 
-  test('is refused, or read as its bytes say, when a good one is changed', () => {
+  test('rejects a changed certificate, or reads the changed bytes', () => {
     const tail = fc.tuple(fc.nat(good.length - 1), fc.uint8Array({ maxLength: 400 }));
     fc.assert(
       fc.property(tail, ([at, bytes]) => {
@@ -233,7 +233,7 @@ function outcome<T>(work: () => T): { read?: T; error?: TunnelError; code?: stri
   }
 }
 
-test('tells each restriction of a certificate, but not which command is forced', () => {
+test('names each restriction of a certificate, but not the forced command', () => {
   const criticalOptions: [string, Buffer][] = [
     ['force-command', wireString('login --token canary')],
     ['source-address', wireString('192.0.2.0/24')],

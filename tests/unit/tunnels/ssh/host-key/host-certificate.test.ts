@@ -34,13 +34,13 @@ const built = (fields: Partial<CertificateFields> = {}) => buildCertificate({ ..
 const check = (fields: Partial<CertificateFields>, differently: Partial<HostAuthorities> = {}) =>
   checkHostCertificate(parseCertificateBlob(built(fields)), { ...trusted, ...differently }, nowMs);
 
-describe('a host certificate', () => {
+describe('checkHostCertificate', () => {
   test.each<[string, Partial<CertificateFields>]>([
-    ['by its name', {}],
-    ['by its name, among others and in capitals', { principals: ['x', 'COULOMBCORE.example'] }],
-    ['by a pattern, as ssh has it', { principals: ['*.example'] }],
+    ['for its name', {}],
+    ['for its name, among others and in capitals', { principals: ['x', 'COULOMBCORE.example'] }],
+    ['for a pattern, as in ssh', { principals: ['*.example'] }],
     ['without an end', { validAfter: 0n, validBefore: FOREVER }],
-  ])('vouches for its host %s', (_, fields) => {
+  ])('accepts a host certificate %s', (_, fields) => {
     expect(check(fields)).toBeUndefined();
   });
 
@@ -53,7 +53,7 @@ describe('a host certificate', () => {
       { ca: signingKey() },
       {},
       'host_cert_invalid',
-      /is signed by SHA256:\S+, but known is SHA256:\S+ \(kh:1\), /,
+      /is signed by SHA256:\S+, but known_hosts has SHA256:\S+ \(kh:1\), /,
     ],
     ['by a revoked CA', {}, revokedCa, 'host_key_changed', /signed by SHA256:\S+, which is revoked \(kh:7\)/],
     ['for a revoked key', {}, revokedKey, 'host_key_changed', /presented SHA256:\S+, which is revoked \(kh:7\)/],
@@ -62,7 +62,7 @@ describe('a host certificate', () => {
       { ca: { ...other, blob: goodFields.ca.blob } },
       {},
       'host_cert_invalid',
-      /does not verify/,
+      /signature of the host certificate .* is invalid/,
     ],
     ['that is not valid yet', { validAfter: 1_700_000_601n }, {}, 'host_cert_invalid', /not valid before/],
     ['that expired', { validBefore: 1_700_000_600n }, {}, 'host_cert_invalid', /expired at/],
@@ -71,9 +71,9 @@ describe('a host certificate', () => {
       { principals: ['a', 'b'] },
       {},
       'host_cert_invalid',
-      /carries \[a, b\], not Coulombcore\.example/,
+      /is for \[a, b\], not for Coulombcore\.example/,
     ],
-    ['for no name, which ssh would take for any', { principals: [] }, {}, 'host_cert_invalid', /carries no name, not/],
+    ['for no name, which ssh accepts for any', { principals: [] }, {}, 'host_cert_invalid', /is for no name, not for/],
     [
       'with a critical option',
       { criticalOptions: [['x@example', Buffer.alloc(0)]] },
@@ -81,7 +81,7 @@ describe('a host certificate', () => {
       'host_cert_invalid',
       /critical option/,
     ],
-  ])('does not vouch for its host %s', (_, fields, differently, code, message) => {
+  ])('rejects a host certificate %s', (_, fields, differently, code, message) => {
     expect(check(fields, differently)).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
@@ -99,7 +99,7 @@ describe(CertifiedHosts, () => {
     return fetch;
   };
 
-  test('pins the certified key, of its type, for the session', async () => {
+  test('pins the certified key and its type for the session', async () => {
     const policy = await new CertifiedHosts().policy(
       'h',
       trusted,
@@ -114,7 +114,7 @@ describe(CertifiedHosts, () => {
     });
   });
 
-  test('asks a host once, as long as its certificate is good', async () => {
+  test('fetches the certificate of a host once, while it is valid', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     let now = nowMs;
@@ -133,7 +133,7 @@ describe(CertifiedHosts, () => {
     expect(fetch.calls).toBe(4);
   });
 
-  test('asks again, without an alarm, when the key has changed since', async () => {
+  test('fetches the certificate again, without an alarm, when the key has changed', async () => {
     const hosts = new CertifiedHosts();
     const fetch = counted(() => certificate);
     const ask = () => hosts.policy('h', trusted, fetch, () => nowMs);
@@ -144,10 +144,10 @@ describe(CertifiedHosts, () => {
   });
 
   test.each([
-    ['nothing', undefined, /presents no host certificate/],
-    ['a plain key', goodFields.subject, /cannot be read/],
-    ['garbage', Buffer.alloc(3), /cannot be read/],
-  ])('refuses %s in the place of a host certificate', async (_, answer, message) => {
+    ['nothing', undefined, /presented no host certificate/],
+    ['a plain key', goodFields.subject, /damaged or unsupported host certificate/],
+    ['garbage', Buffer.alloc(3), /damaged or unsupported host certificate/],
+  ])('rejects %s instead of a host certificate', async (_, answer, message) => {
     await expect(
       new CertifiedHosts().policy(
         'h',

@@ -12,7 +12,7 @@ import { blobOf, keyLine } from '../key-line.ts';
 const ED = 'ssh-ed25519';
 const entriesOf = (...lines: string[]) => parseKnownHosts(lines.join('\n'), 'kh').entries;
 
-describe('the verdict on a key', () => {
+describe('checkHostKey', () => {
   const plain = keyLine('host', ED, 'right');
   const other = keyLine('host', ED, 'wrong');
   const ported = keyLine('[host]:2222', ED, 'right');
@@ -36,22 +36,22 @@ describe('the verdict on a key', () => {
     ['only an authority with the port, and the plain line', 2222, [plain, `@cert-authority ${portedOther}`], 'ok'],
     ['a line with a port, for port 22', 22, [ported], 'unknown'],
     ['a key revoked without the port', 2222, [ported, `@revoked ${plain}`], 'revoked'],
-  ])('is right for %s (port %i)', (_, port, lines, kind) => {
+  ])('decides about %s (port %i)', (_, port, lines, kind) => {
     expect(checkHostKey(entriesOf(...lines), 'host', port, blobOf(ED, 'right')).kind).toBe(kind);
   });
 
-  test('names a line of the same key type when several differ', () => {
+  test('names a line of the same key type when several lines differ', () => {
     const entries = entriesOf(keyLine('host', 'ssh-rsa', 'x'), other);
     expect(checkHostKey(entries, 'host', 22, blobOf(ED, 'right'))).toMatchObject({ entry: { place: 'kh:2' } });
   });
 
-  test.each([Buffer.alloc(0), Buffer.from([0xff, 0xff, 0xff, 0xff])])('garbage is not ok', (blob) => {
+  test.each([Buffer.alloc(0), Buffer.from([0xff, 0xff, 0xff, 0xff])])('rejects garbage instead of a key', (blob) => {
     expect(checkHostKey(entriesOf(plain), 'host', 22, blob).kind).toBe('changed');
   });
 });
 
-describe('the algorithms asked for', () => {
-  test('are those of the known types only, in our order', () => {
+describe('hostKeyAlgorithms', () => {
+  test('requests only algorithms of the known key types, in our order', () => {
     const entries = entriesOf(
       keyLine('host', 'ssh-rsa', 'a'),
       keyLine('host', 'ecdsa-sha2-nistp256', 'b'),
@@ -62,7 +62,7 @@ describe('the algorithms asked for', () => {
     expect(hostKeyAlgorithms(entries, 'host', 22)).toEqual([ED, 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
   });
 
-  test('follow the lines with the port before the plain ones', () => {
+  test('prefers lines with the port to plain lines', () => {
     const entries = entriesOf(keyLine('host', ED, 'a'), keyLine('[host]:2222', 'ssh-rsa', 'b'));
     expect(hostKeyAlgorithms(entries, 'host', 2222)).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
     expect(hostKeyAlgorithms(entries, 'host', 2223)).toEqual([ED]);
@@ -79,7 +79,7 @@ describe('the policy of a session', () => {
     return undefined;
   };
 
-  test('refuses before any dial when nothing is known, and says how to learn the key', () => {
+  test('rejects an unknown host before any dial, and hints at ssh-keyscan', () => {
     expect(policyError(keyLine('other', ED, 'a'))).toMatchObject({
       code: 'host_key_unknown',
       message: 'no host key is known for [host]:2222 in kh',
@@ -87,10 +87,10 @@ describe('the policy of a session', () => {
     });
   });
 
-  test('says when only a type is known that ssh2 cannot use', () => {
+  test('reports that the only known key has an unsupported type', () => {
     expect(policyError(keyLine('host', 'sk-ssh-ed25519@openssh.com', 'a'))).toMatchObject({
       code: 'host_key_unknown',
-      message: expect.stringMatching(/sk-ssh-ed25519.*not supported.*kh:1/),
+      message: expect.stringMatching(/unsupported type sk-ssh-ed25519.*kh:1/),
     });
   });
 
@@ -117,7 +117,7 @@ describe('the policy of a session', () => {
     });
   });
 
-  test('calls a key unknown behind a port whose host is known without it', () => {
+  test('calls a key unknown when known_hosts has the host without the port', () => {
     const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 2222).verify(blobOf(ED, 'b'));
     expect(error).toMatchObject({
       code: 'host_key_unknown',
@@ -130,11 +130,11 @@ describe(hostTrust, () => {
   const authority = `@cert-authority ${keyLine('*.example,host', ED, 'ca')}`;
   const trust = (...lines: string[]) => hostTrust(entriesOf(...lines), 'host', 2222);
 
-  test('prefers the keys of the host to the authorities that certify it', () => {
+  test('prefers keys of the host to authorities', () => {
     expect(trust(authority, keyLine('host', ED, 'a'))).toMatchObject({ kind: 'keys', policy: { algorithms: [ED] } });
   });
 
-  test('takes authorities with the port or without, and everything that is revoked', () => {
+  test('uses authorities with and without the port, and every revoked key', () => {
     const ported = `@cert-authority ${keyLine('[host]:2222', ED, 'other')}`;
     const found = trust(authority, ported, `@revoked ${keyLine('*', ED, 'lost')}`, keyLine('elsewhere', ED, 'a'));
     expect(found).toMatchObject({
@@ -143,7 +143,7 @@ describe(hostTrust, () => {
     });
   });
 
-  test('refuses an unknown host before any dial', () => {
+  test('rejects a host without keys and authorities before any dial', () => {
     expect(() => trust(`@cert-authority ${keyLine('elsewhere', ED, 'ca')}`)).toThrow(/no host key is known/);
   });
 });

@@ -40,7 +40,7 @@ describe('the hosts field', () => {
 
   const word = fc.stringMatching(/^[a-z*?.]{1,8}$/);
 
-  test('is vetoed by a negation of the name anywhere in the list', () => {
+  test('excludes a line with a negation of the name at any position', () => {
     const name = fc.stringMatching(/^[a-z.]{1,8}$/);
     fc.assert(
       fc.property(fc.array(word), fc.array(word), name, (before, after, host) => {
@@ -49,7 +49,7 @@ describe('the hosts field', () => {
     );
   });
 
-  test('matches wildcards as the regular expression that they mean', () => {
+  test('matches wildcards like the equivalent regular expression', () => {
     fc.assert(
       fc.property(word, fc.stringMatching(/^[a-c.]{1,8}$/), (pattern, name) => {
         const source = pattern.replace(/[.]/g, '\\.').replaceAll('*', '.*').replaceAll('?', '.');

@@ -8,7 +8,7 @@ import { loadKnownHosts, parseKnownHosts } from '../../../../../src/tunnels/ssh/
 import { keyLine } from '../key-line.ts';
 
 describe('parsing', () => {
-  test('reads markers, tabs, CRLF, comments and leading blanks', () => {
+  test('reads markers, tabs, CRLF, comments and leading blanks of known_hosts', () => {
     const text = [
       '# comment',
       '',
@@ -41,8 +41,8 @@ describe('parsing', () => {
     expect(problems[0]).toContain(message);
   });
 
-  test('never throws, and accounts for every line that is neither empty nor a comment', () => {
-    // Not fast-check's own `binary`: the table of all code points costs it a second of CPU.
+  test('parses without a throw, and lists every line that is neither empty nor a comment', () => {
+    // Not fast-check's own `binary`, which spends a second of CPU on a table of all code points.
     const codePoint = fc.integer({ min: 0, max: 0x10ffff }).map((code) => String.fromCodePoint(code));
     const marker = fc.constantFrom('', '@revoked ', '@cert-authority ', '@', '|1|');
     const line = fc.tuple(marker, fc.string({ unit: codePoint })).map((parts) => parts.join(''));
@@ -64,7 +64,7 @@ describe('loading', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  test('gives entries and problems', async () => {
+  test('loads entries and problems of known_hosts', async () => {
     const path = join(directory, 'kh');
     await writeFile(path, `${keyLine('a', 'ssh-ed25519', 'a')}\nbroken\n`);
     const known = await loadKnownHosts(path, 'coulombcore', 22);
@@ -77,24 +77,24 @@ describe('loading', () => {
     ['empty', '', 'has no entry'],
     ['only comments', '# nothing\n\n', 'has no entry'],
     ['only broken lines', 'broken\n', 'has no usable line'],
-  ])('rejects a file that is %s with host_key_unknown, and says how to fix it', async (_, content, message) => {
+  ])('rejects a file that is %s with host_key_unknown, and hints at the fix', async (_, content, message) => {
     const path = join(directory, 'kh');
     if (content !== undefined) await writeFile(path, content);
     await expect(loadKnownHosts(path, 'coulombcore', 22)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining(message),
-      hint: expect.stringMatching(/ssh-keyscan.*compare/),
+      hint: expect.stringMatching(/ssh-keyscan.*Compare/),
     });
   });
 
-  test('names a directory as such', async () => {
+  test('reports that known_hosts is a directory', async () => {
     await expect(loadKnownHosts(directory, 'coulombcore', 22)).rejects.toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining('is a directory'),
     });
   });
 
-  test('refuses a FIFO at once, whether or not somebody writes to it', async () => {
+  test('rejects a FIFO immediately, with or without a writer', async () => {
     const path = join(directory, 'fifo');
     execFileSync('mkfifo', [path]);
     await expect(loadKnownHosts(path, 'coulombcore', 22)).rejects.toMatchObject({
