@@ -4,21 +4,21 @@ import type { TunnelHistory } from '../evidence/history.ts';
 import type { Routes } from '../evidence/routes.ts';
 import type { Period } from '../evidence/watch.ts';
 
-/** From then on, what was found of the host was this. Times in milliseconds since the epoch, here and below. */
+/** The state of the host from `at` on. Times here and below are in milliseconds since the epoch. */
 export interface Mark extends Pick<HostPulse, 'state' | 'code' | 'address'> {
   readonly at: number;
-  /** One sentence; undefined where only a heartbeat tells. */
+  /** One sentence; undefined if only a heartbeat has the state. */
   readonly reason: string | undefined;
 }
 
-/** What the evidence says of the host that is to be away. Both oldest first. */
+/** The evidence about the host that should be unreachable. Both lists oldest first. */
 export interface HostFacts {
   readonly marks: readonly Mark[];
-  /** When it was looked for. */
+  /** Times of the looks. */
   readonly checks: readonly number[];
 }
 
-/** From then on these routes were in force; undefined: a daemon that did not say which. */
+/** The routes from `at` on; undefined if the daemon did not record them. */
 export interface RoutesSince {
   readonly at: number;
   readonly routes: Routes | undefined;
@@ -32,25 +32,25 @@ export type PlanFacts =
       readonly kind: 'read';
       readonly path: string;
       readonly sha256: string;
-      /** Workloads that are to end up on the host, and those that the register still has there. */
+      /** Workloads that move to the host, and workloads that the register still has there. */
       readonly movingThere: readonly string[];
       readonly stillThere: readonly string[];
     };
 
-/** Everything that the judgement depends on. */
+/** All inputs of the judgement. */
 export interface AcceptanceFacts {
   readonly now: number;
-  /** Ends with the last line of the evidence that counts; undefined where there is none. */
+  /** Ends with the last counted line of the evidence; undefined if there is none. */
   readonly window: Period | undefined;
   readonly offline: string;
   readonly log: { readonly problems: readonly ChainProblem[]; readonly endKnown: boolean };
-  /** The line that everything before hangs on. */
+  /** The last counted line, whose hash covers all earlier ones. */
   readonly head: Head;
   /** Oldest first. */
   readonly routes: readonly RoutesSince[];
   readonly historyOf: (tunnel: string) => TunnelHistory;
   readonly host: HostFacts;
-  /** Of the daemon that wrote the last line; null where it does not say. */
+  /** Version of the daemon that wrote the last line; null if unknown. */
   readonly daemonVersion: string | null;
   readonly plan: PlanFacts;
 }

@@ -5,8 +5,8 @@ import { acceptanceMarkdown } from './markdown.ts';
 import type { AcceptanceReport } from './report.ts';
 
 /**
- * Files the report in the directory, as Markdown and as JSON. Each appears as a whole or not at all, and nothing that is
- * there is touched. Returns the paths; rejects with the error of the file system (EEXIST: this report was filed before).
+ * Files the report in the directory, as Markdown and as JSON, atomically and without overwriting. Returns the paths. Rejects
+ * with the error of the file system (EEXIST: this report was filed before).
  */
 export async function fileReport(directory: string, report: AcceptanceReport): Promise<string[]> {
   const name = `acceptance-${report.node}-${report.as_of.replace(/[-:]|\.\d+/g, '')}`;
@@ -21,14 +21,14 @@ export async function fileReport(directory: string, report: AcceptanceReport): P
       paths.push(path);
     }
   } catch (error) {
-    // One without the other would stand in the way of the next attempt.
+    // A single file would block the next attempt.
     await Promise.all(paths.map((path) => unlink(path).catch(() => {})));
     throw error;
   }
   return paths;
 }
 
-/** link(2) refuses a name that is taken, which rename(2) would not. */
+/** Uses link(2), because rename(2) would overwrite an existing file. */
 async function writeNew(path: string, content: string): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {

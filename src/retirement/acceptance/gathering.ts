@@ -5,15 +5,15 @@ import { History } from '../evidence/history.ts';
 import type { Period } from '../evidence/watch.ts';
 import type { AcceptanceFacts, Mark, RoutesSince } from './facts.ts';
 
-/** What is before the window and still matters: the look before it, with room. */
+/** Entries up to this long before the window still matter, for the last look before it, in milliseconds. */
 const LEAD_MS = 3_600_000;
 
-/** More looks than this, and those before the window are let go. */
+/** Beyond this number, looks before the window are dropped. */
 const MOST_CHECKS = 100_000;
 
 type Gathered = Pick<AcceptanceFacts, 'window' | 'head' | 'routes' | 'historyOf' | 'host' | 'daemonVersion'>;
 
-/** Gathers out of the log, entry by entry, what the judgement asks of it. */
+/** Gathers the facts for the judgement from the log, entry by entry. */
 export class Gathering {
   readonly #options: { readonly host: string; readonly windowMs: number; readonly notAfter: number };
   readonly #history = new History();
@@ -24,7 +24,7 @@ export class Gathering {
   #head: Head = { seq: 0, hash: '' };
   #until: number | undefined;
 
-  /** `notAfter`: entries of a later time are no matter of it. In milliseconds since the epoch. */
+  /** `notAfter`: later entries do not count. In milliseconds since the epoch. */
   constructor(options: { readonly host: string; readonly windowMs: number; readonly notAfter: number }) {
     this.#options = options;
   }
@@ -35,7 +35,7 @@ export class Gathering {
     this.#head = head;
     this.#until = Math.max(this.#until ?? at, at);
     const event = readEvent(entry);
-    this.#history.tell(event, { at: new Date(at), uptimeMs: entry.uptime_ms });
+    this.#history.record(event, { at: new Date(at), uptimeMs: entry.uptime_ms });
     if (event) this.#take(event, at);
   }
 
@@ -85,7 +85,7 @@ export class Gathering {
   }
 
   #takePulse({ state, code, address, checked }: HostPulse, at: number): void {
-    // A line of its own may have told of some of them already.
+    // Some looks may have had their own line already.
     const last = this.#marks.at(-1);
     const times = checked.map((time) => Date.parse(time));
     this.#checks.push(...times);

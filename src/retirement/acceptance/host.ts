@@ -4,17 +4,17 @@ import type { HostFacts, Mark } from './facts.ts';
 import { type HostRecord, iso, type Reason, reasonOf } from './judgement.ts';
 
 /**
- * Without a look for this long nobody knows: it is looked for every half minute, which a heartbeat tells within another
- * minute.
+ * A longer pause between looks leaves the state unknown, in milliseconds. The daemon looks every half minute, and a heartbeat
+ * records that within another minute.
  */
 export const LONGEST_UNCHECKED_MS = 120_000;
 
-/** A mark, and until when it held. */
+/** A mark and its end. */
 interface Stretch extends Mark {
   readonly until: number;
 }
 
-/** Whether the host was looked for throughout, and never found. Pure. */
+/** Whether the looks cover the whole window and never found the host. Pure. */
 export function judgeHost(name: string, facts: HostFacts, window: Period): { record: HostRecord; reasons: Reason[] } {
   const stretches = facts.marks.map((mark, index): Stretch => {
     return { ...mark, until: facts.marks[index + 1]?.at ?? Number.POSITIVE_INFINITY };
@@ -41,28 +41,28 @@ function present(name: string, stretch: Stretch, window: Period): Reason[] {
   const { state, at, until, code, address } = stretch;
   if (state === 'unreachable') return [];
   const period = { from: Math.max(at, window.from), until: Math.min(until, window.until) };
-  const told = stretch.reason ?? code ?? state;
+  const why = stretch.reason ?? code ?? state;
   return state === 'reachable'
-    ? [reasonOf('host_seen', `${name} was reachable at ${address}: ${told}`, period)]
-    : [reasonOf('host_unknown', `whether ${name} was away is not known: ${told}`, period)];
+    ? [reasonOf('host_seen', `${name} was reachable at ${address}: ${why}`, period)]
+    : [reasonOf('host_unknown', `cannot tell whether ${name} was reachable: ${why}`, period)];
 }
 
 function unchecked(name: string, { checks }: HostFacts, window: Period): Reason[] {
-  const told = (from: number, until: number) =>
-    reasonOf('host_unchecked', `nobody looked for ${name} for ${formatSpan(until - from)}`, {
+  const pause = (from: number, until: number) =>
+    reasonOf('host_unchecked', `the daemon did not check ${name} for ${formatSpan(until - from)}`, {
       from: Math.max(from, window.from),
       until,
     });
   const before = checks.findLast((at) => at <= window.from);
   const inside = checks.filter((at) => at > window.from && at <= window.until);
   const [first] = inside;
-  if (first === undefined) return [told(window.from, window.until)];
+  if (first === undefined) return [pause(window.from, window.until)];
   const found: Reason[] = [];
-  // The stretch at the beginning is proven only by a look before it.
+  // Only a look before the window proves its beginning.
   let last = before;
   for (const at of [...inside, window.until]) {
     if (last === undefined ? at > window.from : at - last > LONGEST_UNCHECKED_MS)
-      found.push(told(last ?? window.from, at));
+      found.push(pause(last ?? window.from, at));
     last = at;
   }
   return found;

@@ -7,8 +7,8 @@ import { inForce, judgeRoutes, productionOf } from './routes.ts';
 import { judgeTunnel } from './tunnel.ts';
 
 /**
- * Whether the evidence proves that production did without the host: every production tunnel served throughout the window,
- * the host was away throughout, and no route went over it. What is not known counts as not so. Pure.
+ * Whether the evidence proves that production works without the host: every production tunnel served, the host was
+ * unreachable, and no route used the host, throughout the window. Unknown counts as not proven. Pure.
  */
 export function judge(facts: AcceptanceFacts): Judgement {
   const { window, offline, plan } = facts;
@@ -37,18 +37,19 @@ export function judge(facts: AcceptanceFacts): Judgement {
 
 function judgeLog({ log, window, now }: AcceptanceFacts): Reason[] {
   const damage = log.problems.map(({ file, line, message }) =>
-    reasonOf('evidence_damaged', `the evidence is not as it was written: ${file}:${line} ${message}`),
+    reasonOf('evidence_damaged', `the evidence is damaged: ${file}:${line} ${message}`),
   );
   const end = log.endKnown
     ? []
-    : [reasonOf('evidence_end_unknown', 'events.head is missing: whether the end was changed is not known')];
-  if (!window) return [...damage, ...end, reasonOf('no_evidence', 'the evidence has no entry up to that time')];
+    : [reasonOf('evidence_end_unknown', 'events.head is missing: cannot tell whether entries are missing at the end')];
+  if (!window)
+    return [...damage, ...end, reasonOf('no_evidence', 'the evidence has no entry before the end of the window')];
   const oldMs = now - window.until;
   const old =
     oldMs <= LONGEST_SILENCE_MS
       ? []
       : [
-          reasonOf('evidence_too_old', `nothing was written for ${formatSpan(oldMs)}`, {
+          reasonOf('evidence_too_old', `the daemon has written no evidence for ${formatSpan(oldMs)}`, {
             from: window.until,
             until: now,
           }),
@@ -57,10 +58,10 @@ function judgeLog({ log, window, now }: AcceptanceFacts): Reason[] {
 }
 
 function judgePlan(plan: PlanFacts, offline: string): Reason[] {
-  if (plan.kind === 'unusable') return [reasonOf('plan_unusable', `${plan.path} cannot be used: ${plan.error}`)];
+  if (plan.kind === 'unusable') return [reasonOf('plan_unusable', `the plan ${plan.path} is invalid: ${plan.error}`)];
   if (plan.kind === 'none') return [];
   return plan.movingThere.map((workload) =>
-    reasonOf('plan_route', `the plan has ${workload} end up on ${offline}, where nothing of production may be`),
+    reasonOf('plan_route', `the plan moves ${workload} to ${offline}, which must not carry production`),
   );
 }
 
@@ -68,21 +69,23 @@ function remarksOnHost({ name, codes, last_seen_before: seen }: HostRecord): str
   const refused = codes.includes('connect_refused');
   return [
     ...(seen === null
-      ? [`${name} was never reachable as far as the evidence goes back: nothing shows that it would have been found.`]
-      : [`${name} was last reachable until ${seen}, before the window: it is found when it is there.`]),
+      ? [`The evidence never shows ${name} reachable, so nothing proves that the check would find ${name}.`]
+      : [`${name} was last reachable until ${seen}, before the window. So the check finds ${name} when it is up.`]),
     ...(refused
       ? [
-          `A refusal (connect_refused) means that a machine or a firewall answered at that address, though nothing listened.`,
+          'A refused connection (connect_refused) means that a machine or firewall answered, but no SSH server listened.',
         ]
       : []),
     ...(codes.includes('dns_failed')
-      ? [`The name did not resolve (dns_failed): where it does not even while ${name} is on, that proves nothing.`]
+      ? [
+          `The name did not resolve (dns_failed). This proves nothing if the name never resolves, even while ${name} is up.`,
+        ]
       : []),
   ];
 }
 
 function remarksOnPlan(plan: PlanFacts, offline: string): string[] {
-  if (plan.kind === 'none') return ['The configuration names no plan: where workloads are was not looked at.'];
+  if (plan.kind === 'none') return ['The configuration names no plan, so the places of workloads were not checked.'];
   if (plan.kind === 'unusable' || plan.stillThere.length === 0) return [];
-  return [`The register of the plan still has on ${offline}: ${plan.stillThere.join('; ')}.`];
+  return [`The plan still has workloads on ${offline}: ${plan.stillThere.join('; ')}.`];
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { printable } from '../../base/text/printable.ts';
 import type { Period } from '../evidence/watch.ts';
 
-/** Why it is not proven. Public: in the JSON of `fleet-mesh acceptance`. */
+/** Why a proof is missing. Public: in the JSON of `fleet-mesh acceptance`. */
 const REASON_CODES = [
   'no_evidence',
   'evidence_damaged',
@@ -37,33 +37,33 @@ export type Reason = z.infer<typeof reason>;
 
 const period = z.object({ from: time, until: time });
 
-/** What is said of one production tunnel over the window. */
+/** The record of one production tunnel over the window. */
 const tunnelRecord = z.object({
   name: z.string(),
-  /** Share of the window in which clients were known to be served, from 0 to 1; rounded down. */
+  /** Share of the window in which the tunnel was known to serve, from 0 to 1; rounded down. */
   availability: z.number(),
   outages: z.int(),
-  /** Null where there was none. */
+  /** Null without an outage. */
   longest_outage: period.extend({ ms: z.int() }).nullable(),
-  /** When nobody watched. */
+  /** Times without watching. */
   gaps: z.array(period),
   way: z.array(z.string()),
   target: z.string().nullable(),
 });
 export type TunnelRecord = z.infer<typeof tunnelRecord>;
 
-/** What is said of the host that was to be away. */
+/** The record of the host that should be unreachable. */
 const hostRecord = z.object({
   name: z.string(),
-  /** Where it was looked for. */
+  /** The checked addresses. */
   addresses: z.array(z.string()),
   unreachable_throughout: z.boolean(),
   /** Looks within the window. */
   checks: z.int(),
   longest_pause_ms: z.int().nullable(),
-  /** Codes of what was found within the window, such as connect_timeout. */
+  /** Codes of the looks within the window, such as connect_timeout. */
   codes: z.array(z.string()),
-  /** The last time that the evidence has it reachable before the window; null: it never does. */
+  /** When the host was last reachable before the window; null if never. */
   last_seen_before: time.nullable(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
@@ -72,19 +72,19 @@ export const judgement = z.object({
   verdict: z.enum(['PASS', 'FAIL']),
   /** None for a PASS. */
   reasons: z.array(reason),
-  /** What a reader should know of a PASS as of a FAIL. */
+  /** Notes that matter for PASS and FAIL. */
   remarks: z.array(z.string()),
   tunnels: z.array(tunnelRecord),
   host: hostRecord,
 });
 export type Judgement = z.infer<typeof judgement>;
 
-/** RFC 3339 out of milliseconds since the epoch. */
+/** Formats milliseconds since the epoch as RFC 3339. */
 export function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** A reason, whose message names its times. */
+/** A reason; its message includes the times. */
 export function reasonOf(code: Reason['code'], what: string, period?: Period): Reason {
   const text = printable(what);
   if (!period) return { code, message: text, from: null, until: null };

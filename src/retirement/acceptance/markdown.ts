@@ -4,17 +4,17 @@ import { formatDuration } from '../../config/duration.ts';
 import type { HostRecord, TunnelRecord } from './judgement.ts';
 import type { AcceptanceReport } from './report.ts';
 
-/** Of a tunnel that flapped for a day, so many reasons are written out; the JSON has all. */
+/** Most reasons in the Markdown; the JSON has all. */
 const MOST_REASONS = 100;
 
 const HOUR_MS = 3_600_000;
 
-/** The report as a document to be filed. */
+/** The report as a Markdown document. */
 export function acceptanceMarkdown(report: AcceptanceReport): string {
   const { verdict, node, offline, tunnels, host, remarks } = report;
   const sections = [
     `# Acceptance: ${text(node)} without ${text(offline)}`,
-    `**${verdict}**: ${verdict === 'PASS' ? proven(report) : 'not proven, for the reasons below. What is not known counts as not so.'}`,
+    `**${verdict}**: ${verdict === 'PASS' ? proven(report) : 'not proven, for the reasons below. Unknown counts as not proven.'}`,
     table(['', ''], heading(report)),
     ...(verdict === 'FAIL' ? ['## Reasons', reasons(report)] : []),
     '## Production tunnels',
@@ -41,7 +41,7 @@ export function acceptanceMarkdown(report: AcceptanceReport): string {
 }
 
 function proven({ offline, window_ms: ms }: AcceptanceReport): string {
-  return `for ${hours(ms)} every production tunnel served without a break, ${text(offline)} was unreachable throughout, and no route went over it.`;
+  return `for ${hours(ms)} every production tunnel served without a break, ${text(offline)} was unreachable, and no route used ${text(offline)}.`;
 }
 
 function heading(report: AcceptanceReport): string[][] {
@@ -59,7 +59,7 @@ function heading(report: AcceptanceReport): string[][] {
 }
 
 function reasons({ reasons: all }: AcceptanceReport): string {
-  const more = all.length > MOST_REASONS ? [`and ${all.length - MOST_REASONS} more, which the JSON has`] : [];
+  const more = all.length > MOST_REASONS ? [`and ${all.length - MOST_REASONS} more, see the JSON report`] : [];
   return list([...all.slice(0, MOST_REASONS).map(({ code, message }) => `${code}: ${text(message)}`), ...more]);
 }
 
@@ -69,11 +69,11 @@ function tunnelRow(tunnel: TunnelRecord): string[] {
   return [
     text(name),
     text(way.join(' < ')),
-    text(target ?? 'as each client says'),
+    text(target ?? 'chosen by each client'),
     percent(availability),
     String(outages),
     longest === null ? 'none' : `${lasting(longest.ms)}, from ${longest.from} to ${longest.until}`,
-    gaps.length === 0 ? 'never' : `${lasting(unwatched)} in all, first from ${gaps[0]?.from}`,
+    gaps.length === 0 ? 'never' : `${lasting(unwatched)} in total, first from ${gaps[0]?.from}`,
   ];
 }
 
@@ -81,7 +81,7 @@ function hostRows(host: HostRecord): string[][] {
   const { longest_pause_ms: pause, last_seen_before: seen } = host;
   return [
     ['unreachable throughout', host.unreachable_throughout ? 'yes' : 'no'],
-    ['looked for at', text(host.addresses.join(', ') || 'nowhere')],
+    ['checked at', text(host.addresses.join(', ') || 'nowhere')],
     ['looks', pause === null ? String(host.checks) : `${host.checks}, never more than ${lasting(pause)} apart`],
     ['found', text(host.codes.join(', ') || 'nothing')],
     ['last reachable before', seen ?? 'never, as far as the evidence goes back'],
@@ -91,17 +91,17 @@ function hostRows(host: HostRecord): string[][] {
 function check({ as_of: asOf, window_ms: ms, offline, evidence }: AcceptanceReport): string {
   const again = `fleet-mesh acceptance --window ${hours(ms)} --offline ${offline}`;
   return list([
-    `The evidence itself: \`fleet-mesh events --verify\`. It is intact up to entry ${evidence.seq} when the SHA-256 of that line of \`events.jsonl\`, without its newline, is the one above.`,
-    `This report: \`${again} --until ${asOf}\`.`,
+    `Check the evidence with \`fleet-mesh events --verify\`. It is intact up to entry ${evidence.seq} if that line of \`events.jsonl\`, without its newline, has the SHA-256 above.`,
+    `Create this report again with \`${again} --until ${asOf}\`.`,
   ]);
 }
 
-/** As the window was asked for: 24h, not 1d. */
+/** In hours, as on the command line: 24h, not 1d. */
 function hours(ms: number): string {
   return ms % HOUR_MS === 0 ? `${ms / HOUR_MS}h` : formatDuration(ms);
 }
 
-/** Rounded down: less than all must not read as all. */
+/** Rounded down: less than 100 % must not read as 100 %. */
 function percent(share: number): string {
   return share === 1 ? '100 %' : `${(share * 100).toFixed(4)} %`;
 }
@@ -119,7 +119,7 @@ function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** Nothing in it is markup, or leaves its cell: some of it was said by other machines. */
+/** Escapes Markdown: some texts come from other machines. */
 function text(value: string): string {
   return printable(value, 10_000).replace(/[\\`*|<>[\]]/g, '\\$&');
 }

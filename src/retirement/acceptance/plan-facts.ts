@@ -3,7 +3,7 @@ import { loadPlan } from '../plan/load.ts';
 import type { Workload } from '../plan/plan.ts';
 import type { PlanFacts } from './facts.ts';
 
-/** What the plan at `path` says of the host; a plan that cannot be used is a fact as well. */
+/** The facts about the host in the plan at `path`; an invalid plan is a fact, too. */
 export async function planFacts(path: string | undefined, offline: string): Promise<PlanFacts> {
   if (path === undefined) return { kind: 'none' };
   try {
@@ -15,7 +15,10 @@ export async function planFacts(path: string | undefined, offline: string): Prom
   }
 }
 
-/** The register says in words where things are: those that begin with the host's name end there, those that name it touch it. Pure. */
+/**
+ * Finds workloads of the host in the register, which names places in words. A target that begins with the host's name moves
+ * there; a current place that contains the name is still there. Pure.
+ */
 export function placedOn(
   workloads: readonly Pick<Workload, 'id' | 'name' | 'current' | 'target' | 'status'>[],
   offline: string,

@@ -6,22 +6,22 @@ import { inForce } from './routes.ts';
 
 const time = z.iso.datetime();
 
-/** What `fleet-mesh acceptance` answers, and files. */
+/** The report of `fleet-mesh acceptance`. */
 export const acceptanceReport = judgement.extend({
   schema: z.literal(1),
   node: z.string(),
-  /** Of the program that judged, and of the daemon that watched. */
+  /** Version of the program that judged, and of the daemon that watched. */
   version: z.string(),
   daemon_version: z.string().nullable(),
-  /** The same evidence judged as of the same time gives the same report. */
+  /** Same evidence and same `as_of` give the same report. */
   as_of: time,
-  /** Null where there is no evidence. */
+  /** Null without evidence. */
   window: z.object({ from: time, until: time }).nullable(),
   window_ms: z.int(),
   offline: z.string(),
-  /** The line that all of this hangs on: its number, and the SHA-256 of it without its newline. */
+  /** The last counted line: its number, and its SHA-256 without the newline. */
   evidence: z.object({ seq: z.int(), sha256: z.string() }),
-  /** Which configuration was in force when; null where that is not known. */
+  /** The configurations in force over time; null if unknown. */
   configurations: z.array(z.object({ from: time, until: time, sha256: z.string().nullable() })),
   plan: z.object({ path: z.string(), sha256: z.string().nullable() }).nullable(),
 });

@@ -4,13 +4,13 @@ import type { Period } from '../evidence/watch.ts';
 import type { RoutesSince } from './facts.ts';
 import { type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
 
-/** There it is the machine itself that is meant, whichever that is. */
+/** A loopback target means the machine itself, whichever machine that is. */
 const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
 
-/** A daemon that starts says at once which routes it has. */
+/** A starting daemon records its routes within this time, in milliseconds. */
 const SAID_WITHIN_MS = 1_000;
 
-/** The routes in force at some time of the window, each with the part of it that they held for. Oldest first. */
+/** The routes in force during the window, each with its period. Oldest first. */
 export function inForce(
   routes: readonly RoutesSince[],
   window: Period,
@@ -30,7 +30,7 @@ export function inForce(
     .map(({ period, routes: known }) => ({ period, routes: known }));
 }
 
-/** Every tunnel that was of production at some time of the window, as it was last. */
+/** Every tunnel that was production at some time of the window, in its latest form. */
 export function productionOf(periods: ReturnType<typeof inForce>): Pick<TunnelRecord, 'name' | 'way' | 'target'>[] {
   const found = new Map<string, Pick<TunnelRecord, 'name' | 'way' | 'target'>>();
   for (const { routes } of periods)
@@ -39,26 +39,26 @@ export function productionOf(periods: ReturnType<typeof inForce>): Pick<TunnelRe
   return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Whether production went over the host, or over any other workstation, at some time of the window. Pure. */
+/** Whether production used the host or another workstation at some time of the window. Pure. */
 export function judgeRoutes(periods: ReturnType<typeof inForce>, offline: string): Reason[] {
   const production = productionOf(periods);
   return [
     ...(production.length === 0
-      ? [reasonOf('no_production', 'there was no production tunnel: nothing is shown to do without the host')]
+      ? [reasonOf('no_production', 'there was no production tunnel, so the window proves nothing')]
       : []),
     ...periods.flatMap(({ period, routes }) =>
       routes === undefined
-        ? [reasonOf('routes_unknown', 'which configuration was in force is not known', period)]
+        ? [reasonOf('routes_unknown', 'the configuration in force is unknown', period)]
         : [
             ...overWorkstations(routes, offline, period),
             ...production
               .filter(({ name }) => routes.production[name] === undefined)
-              .map(({ name }) => reasonOf('production_changed', `${name} was no production tunnel`, period)),
+              .map(({ name }) => reasonOf('production_changed', `${name} was not a production tunnel`, period)),
             ...(routes.workstations[offline] === undefined
               ? [
                   reasonOf(
                     'host_not_watched',
-                    `the configuration had no workstation ${offline}: only those are looked for`,
+                    `the configuration had no workstation ${offline}; the daemon checks only workstations`,
                     period,
                   ),
                 ]
@@ -88,7 +88,7 @@ function addressChanges(periods: ReturnType<typeof inForce>, offline: string): R
   return periods.flatMap(({ period, routes }) => {
     const address = routes?.workstations[offline];
     if (address === undefined || last === undefined || address === last) return [];
-    return [reasonOf('host_address_changed', `${offline} was looked for at ${address}, and later at ${last}`, period)];
+    return [reasonOf('host_address_changed', `${offline} was checked at ${address}, and later at ${last}`, period)];
   });
 }
 

@@ -5,7 +5,7 @@ import { iso, type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
 
 type Place = TunnelRecord | Pick<TunnelRecord, 'name' | 'way' | 'target'>;
 
-/** How one production tunnel did over the window: any outage counts, however short, and so does what nobody saw. Pure. */
+/** Judges one production tunnel over the window: every outage counts, however short, and so does time without watching. Pure. */
 export function judgeTunnel(
   { name, way, target }: Place,
   history: TunnelHistory,
@@ -21,25 +21,25 @@ export function judgeTunnel(
     reasons: [
       ...unserved.map((period) => reasonOf('outage', `${name} did not serve for ${lasting(period)}`, period)),
       ...unwatched.map((period) =>
-        reasonOf('observation_gap', `nobody watched ${name} for ${lasting(period)}`, period),
+        reasonOf('observation_gap', `the daemon did not watch ${name} for ${lasting(period)}`, period),
       ),
       ...doubtful.map((period) =>
-        reasonOf('unverified', `whether ${name} served was not verified for ${lasting(period)}`, period),
+        reasonOf('unverified', `the probe did not verify ${name} for ${lasting(period)}`, period),
       ),
     ],
     record: {
       name,
       availability: Math.floor(share * 1_000_000) / 1_000_000,
       outages: unserved.length,
-      longest_outage: longest ? { ...told(longest), ms: longest.until - longest.from } : null,
-      gaps: unwatched.map(told),
+      longest_outage: longest ? { ...periodOf(longest), ms: longest.until - longest.from } : null,
+      gaps: unwatched.map(periodOf),
       way,
       target,
     },
   };
 }
 
-function told({ from, until }: Period): { from: string; until: string } {
+function periodOf({ from, until }: Period): { from: string; until: string } {
   return { from: iso(from), until: iso(until) };
 }
 

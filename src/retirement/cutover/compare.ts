@@ -2,21 +2,21 @@ import { isDeepStrictEqual } from 'node:util';
 import { exactJsonText } from '../../base/text/exact-json.ts';
 import { printable } from '../../base/text/printable.ts';
 
-/** Characters of a value that are shown. */
+/** Longest value in a message, in characters. */
 const SHOWN = 60;
 
-/** One field that is not the same on both sides. */
+/** A field that differs between tunnel and successor. */
 export interface Difference {
   readonly path: string;
   readonly field: string;
-  /** Shortened; undefined: there is no such field. */
+  /** Shortened; undefined if the field is missing. */
   readonly tunnel: string | undefined;
   readonly successor: string | undefined;
 }
 
 /**
- * The fields that are not equal in two answers (of {@link parseExactJson}). A field that is missing or null on both sides
- * proves nothing and is a difference as well. Pure. Throws a RangeError on answers that are nested too deep to be compared.
+ * The fields that differ between two answers (of {@link parseExactJson}). A field that is missing or null on both sides
+ * proves nothing and counts as different. Throws a RangeError if the answers are nested too deep. Pure.
  */
 export function differences(
   path: string,

@@ -10,7 +10,7 @@ import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
 import { Journal, type JournalDependencies, type Progress } from './journal.ts';
-import { isUnderWay, type Position, restingRoute } from './phase.ts';
+import { isInProgress, type Position, restingRoute } from './phase.ts';
 import { type Check, probeOnce } from './preflight.ts';
 import { quiesce, Trial, verify } from './run.ts';
 import type { CutoverStore } from './store.ts';
@@ -19,25 +19,25 @@ export interface CutoverDependencies extends JournalDependencies {
   readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
 }
 
-/** What became of a cut-over or of the way back. */
+/** The result of a cut-over or rollback. */
 export interface Outcome {
   readonly outcome: 'committed' | 'blocked' | 'rolled_back' | 'unchanged';
   readonly reason: string | null;
   readonly checks: readonly Check[];
 }
 
-/** What a cut-over is made with. */
+/** The inputs of a cut-over. */
 export interface CutoverTask {
   readonly successor: SuccessorConfig;
-  /** New connections beyond this would be turned away. */
+  /** The tunnel rejects connections beyond this number. */
   readonly maxConnections: number;
-  /** Never rejects but with the signal's reason. */
+  /** Rejects only with the signal's reason. */
   preflight(signal: AbortSignal): Promise<Check[]>;
 }
 
 /**
- * The cut-over of one tunnel: where its local port leads, how far it has come, and the way back. Each phase is on the disk
- * before what it announces is done, so that a crash at any instant is resumed on the safe side.
+ * The cut-over of one tunnel: the route of its local port, the phase, and the rollback. Each phase is on disk before it takes
+ * effect, so that a daemon that crashes at any instant resumes on the safe side.
  */
 export class Cutover {
   readonly #tunnel: string;
@@ -74,8 +74,8 @@ export class Cutover {
   }
 
   /**
-   * At the start of the daemon: on the side where it was, or on that of the tunnel; a tunnel that is retired has none. Never
-   * rejects.
+   * Restores the route when the daemon starts. A retired tunnel stays with its successor; every other doubt leads to the
+   * tunnel. Never rejects.
    */
   async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
@@ -87,7 +87,7 @@ export class Cutover {
     this.#journal.resumed(kept);
   }
 
-  /** Settles when it is committed, blocked or rolled back. Rejects with `state_dir_unusable`, having changed nothing. */
+  /** Settles when the cut-over is committed, blocked or rolled back. Rejects with `state_dir_unusable`, and changes nothing. */
   start(task: CutoverTask, progress: Progress): Promise<Outcome> {
     const stop = new AbortController();
     this.#successor = task.successor;
@@ -99,15 +99,15 @@ export class Cutover {
     return done;
   }
 
-  /** Ends what is under way, on the side of the tunnel; what is committed by then stays so. Never rejects. */
+  /** Aborts a cut-over in progress: clients stay on the tunnel. A commit that is already done stays. Never rejects. */
   async abandon(reason: string): Promise<void> {
     this.#running?.stop.abort(new Error(reason));
     await this.#running?.done.catch(() => {});
   }
 
-  /** The way back, at once. */
+  /** Rolls back at once. */
   async rollback(reason: string, progress: Progress): Promise<Outcome> {
-    if (this.#running) progress('a cut-over is under way: it is given up');
+    if (this.#running) progress('aborting the cut-over in progress');
     await this.abandon(reason);
     const { phase } = this.position;
     if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
@@ -115,7 +115,7 @@ export class Cutover {
     return { outcome: 'rolled_back', reason, checks: [] };
   }
 
-  /** Another configuration; what is under way is not about anything that has changed in it. */
+  /** Applies a new configuration that does not affect a cut-over in progress. */
   reconfigure(successor: SuccessorConfig | undefined, retired = false): void {
     this.#adopting.abort();
     this.#successor = successor;
@@ -125,10 +125,10 @@ export class Cutover {
   }
 
   /**
-   * The successor of the configuration, where that is another one than a retired tunnel's port leads to: the port stays where it
-   * is until the check has found nothing against the other one. Never rejects; settles when the check is over.
+   * Moves the port of a retired tunnel to a changed successor. The port keeps its old successor until the check accepts the
+   * new one. Never rejects; settles when the check is over.
    *
-   * @param check what speaks against the successor, in one sentence; undefined: nothing
+   * @param check returns why the successor is refused, in one sentence; undefined if it is accepted
    */
   async adopt(check: (successor: SuccessorConfig, signal: AbortSignal) => Promise<string | undefined>): Promise<void> {
     const successor = this.#successor;
@@ -137,52 +137,52 @@ export class Cutover {
     const { signal } = this.#adopting;
     const { log } = this.#deps;
     const where = formatAddress(successor.target);
-    let told = '';
+    let logged = '';
     while (!signal.aborted) {
       const against = await check(successor, signal).catch(messageOf);
       if (signal.aborted) return;
       if (against === undefined) {
         this.#target = successor.target;
         this.#settle();
-        log.info({ event: 'cutover.successor_changed', successor: where }, `the local port leads to ${where} now`);
+        log.info({ event: 'cutover.successor_changed', successor: where }, `the local port now leads to ${where}`);
         return this.#journal.keepSubject();
       }
-      if (against !== told)
+      if (against !== logged)
         log.warn(
           { event: 'cutover.successor_refused', successor: where },
-          `the local port stays where it is: ${against}`,
+          `the local port keeps its old successor: ${against}`,
         );
-      told = against;
+      logged = against;
       await sleep(successor.probe.everyMs, signal).catch(() => {});
     }
   }
 
-  /** Whether the port leads to another successor than that of the configuration, or the configuration has none. */
+  /** Whether the port leads to a successor that is not the configured one. */
   get isElsewhere(): boolean {
     return this.position.phase === 'committed' && !isDeepStrictEqual(this.#target, this.#successor?.target);
   }
 
-  /** Whoever is in service again has a way back: the port leads nowhere that the configuration does not name. Never rejects. */
+  /** Call when the tunnel is back in service: a port with an unconfigured successor rolls back. Never rejects. */
   async backInService(): Promise<void> {
     this.#adopting.abort();
     if (!this.isElsewhere) return;
-    await this.#fallBack('the successor that the local port led to is not in the configuration any more', () => {});
+    await this.#fallBack('the configuration no longer has the successor of the local port', () => {});
     this.#target = this.#successor?.target;
   }
 
-  /** Nothing is checked any more. */
+  /** Stops checking a changed successor. */
   stop(): void {
     this.#adopting.abort();
   }
 
-  /** Out of the configuration: nothing of it is remembered. */
+  /** Removes the saved state of a tunnel that left the configuration. */
   async forget(): Promise<void> {
     this.#adopting.abort();
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
         { event: 'cutover.not_forgotten', err },
-        'the record of a removed tunnel could not be removed',
+        'cannot delete the saved cut-over state of a removed tunnel',
       );
     });
   }
@@ -191,7 +191,7 @@ export class Cutover {
     this.#usage.sample(now);
   }
 
-  /** Null where there is no successor. */
+  /** Null without a successor. */
   status(): OwnCutoverStatus | null {
     if (!this.#target) return null;
     const { phase, since, reason } = this.position;
@@ -204,7 +204,7 @@ export class Cutover {
     };
   }
 
-  /** Where it leads while nothing is under way. */
+  /** Sets the route for a position without a cut-over in progress. */
   #settle(): void {
     const away = restingRoute(this.position) === 'successor';
     this.junction.release(away ? this.#detour({ kind: 'committed' }) : undefined);
@@ -223,7 +223,7 @@ export class Cutover {
       const against = checks.filter(({ ok }) => !ok);
       if (against.length > 0) {
         const reason = against.flatMap(({ message, details }) => [message, ...details]).join('; ');
-        // The checks are told with the outcome, one by one.
+        // The outcome reports the checks one by one.
         await this.#journal.advance({ kind: 'blocked', reason }, () => {});
         return { outcome: 'blocked', reason, checks };
       }
@@ -237,8 +237,8 @@ export class Cutover {
         await this.#journal.advanceAnyway({ kind: 'blocked', reason }, progress);
         return { outcome: 'blocked', reason, checks };
       }
-      if (!isUnderWay(this.position) && !signal.aborted) throw thrown;
-      if (!isUnderWay(this.position)) return { outcome: 'blocked', reason, checks };
+      if (!isInProgress(this.position) && !signal.aborted) throw thrown;
+      if (!isInProgress(this.position)) return { outcome: 'blocked', reason, checks };
       await this.#fallBack(reason, progress);
       return { outcome: 'rolled_back', reason, checks };
     }
@@ -252,7 +252,7 @@ export class Cutover {
     try {
       signal.throwIfAborted();
       const { holdMs } = successor;
-      const expired = () => new Error(`the switch was not done within hold (${holdMs} ms)`);
+      const expired = () => new Error(`the switch did not finish within hold (${holdMs} ms)`);
       await withDeadline(holdMs, failure.signal, expired, async (inTime) => {
         const mostHeld = Math.floor((maxConnections - this.junction.through) / 2);
         await quiesce(this.junction, { holdMs, mostHeld }, inTime);
@@ -269,13 +269,13 @@ export class Cutover {
     }
   }
 
-  /** Not given up half way: what the disk says is what a restart goes by. */
+  /** Cannot be aborted: the disk decides what a restart resumes. */
   async #commit(progress: Progress): Promise<void> {
     await this.#journal.advance({ kind: 'verified' }, progress);
     this.#settle();
   }
 
-  /** Before the commit the disk says so already: nobody waits for it. After it, the disk has to know first, if it can. */
+  /** Before the commit a crash leads back anyway, so the route changes first. After it, the disk is written first if possible. */
   async #fallBack(reason: string, progress: Progress): Promise<void> {
     const back = () => this.junction.release(undefined);
     if (this.position.phase !== 'committed') back();
@@ -286,6 +286,7 @@ export class Cutover {
 }
 
 function staysOn(connections: number): string {
-  const these = connections === 1 ? '1 running connection goes' : `${connections} running connections go`;
-  return `${these} on through the tunnel until ${connections === 1 ? 'it ends' : 'they end'}`;
+  return connections === 1
+    ? '1 open connection stays on the tunnel until it ends'
+    : `${connections} open connections stay on the tunnel until they end`;
 }

@@ -10,16 +10,16 @@ import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
-import { isUnderWay } from './phase.ts';
+import { isInProgress } from './phase.ts';
 import { type Check, type Gates, type PreflightSubject, preflight, probeSuccessor } from './preflight.ts';
 import type { CutoverStore } from './store.ts';
 
-/** What a cut-over has to know of a tunnel that runs. */
+/** The parts of a running tunnel that a cut-over needs. */
 export interface CutoverTunnel {
   readonly config: TunnelConfig;
   readonly outOfService: object | undefined;
   readonly condition: { readonly kind: string };
-  /** What leads to its target. */
+  /** Connects to the target of the tunnel. */
   readonly probeSource: ChannelSource;
 }
 
@@ -30,13 +30,13 @@ export interface CutoversDependencies extends CutoverDependencies {
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
-  /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
+  /** Whether the tunnel is retired: then there is no rollback, and the port keeps its route. */
   retired(name: string): boolean;
-  /** What the plan in force says of a step, or why it says nothing. */
+  /** The gates of a step in the plan in force, or one sentence: why they are unknown. */
   gates(step: string): Gates | string;
 }
 
-/** Why a cut-over is not to be had at all, whatever the successor says. */
+/** Why a cut-over is impossible, whatever state the successor is in. */
 export class CutoverImpossible extends Error {
   readonly hint: string;
 
@@ -46,13 +46,13 @@ export class CutoverImpossible extends Error {
   }
 }
 
-/** What a cut-over would do, and what would be said to it now. */
+/** The steps of a cut-over, and the result of its checks now. */
 export interface Rehearsal {
   readonly steps: readonly string[];
   readonly checks: readonly Check[];
 }
 
-/** The cut-overs of all tunnels, and what reloads and restarts mean to them. */
+/** The cut-overs of all tunnels, over reloads and restarts. */
 export class Cutovers {
   readonly #deps: CutoversDependencies;
   readonly #cutovers = new Map<string, Cutover>();
@@ -63,15 +63,15 @@ export class Cutovers {
     this.#deps = deps;
   }
 
-  /** Where the clients of the tunnel go. */
+  /** The junction that routes the clients of the tunnel. */
   junctionOf(tunnel: string): Junction {
     return this.#of(tunnel).junction;
   }
 
-  /** Since when a cut-over of the tunnel, or its way back, is under way, in milliseconds since the epoch. */
+  /** When the cut-over or rollback in progress began, in milliseconds since the epoch; undefined if there is none. */
   cutoverSince(tunnel: string): number | undefined {
     const position = this.#cutovers.get(tunnel)?.position;
-    return position && isUnderWay(position) ? position.since.getTime() : undefined;
+    return position && isInProgress(position) ? position.since.getTime() : undefined;
   }
 
   /** Whether a committed cut-over leads the local port of the tunnel to its successor. */
@@ -81,8 +81,8 @@ export class Cutovers {
   }
 
   /**
-   * Before any listener is bound: each is to come up on the right side. Also those that have no successor any more: what
-   * was committed must not come back by itself with the next one. Never rejects.
+   * Restores all routes; call before any listener is bound. Includes tunnels without a successor: an old commit must not
+   * apply to a later successor. Never rejects.
    */
   async restore({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const local = [...tunnels.values()].filter(({ direction }) => direction === 'local');
@@ -92,7 +92,7 @@ export class Cutovers {
     for (const { name } of local) this.#adopt(name);
   }
 
-  /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
+  /** Applies a reload. Rolls back a cut-over in progress whose tunnel changed, and a commit to a successor that changed. */
   async apply(before: Config, after: Config): Promise<void> {
     const { turns } = this.#deps;
     await Promise.all(
@@ -136,7 +136,7 @@ export class Cutovers {
     await this.#cutovers.get(name)?.abandon(reason);
   }
 
-  /** What is under way ends on the side of the tunnel. */
+  /** Aborts all cut-overs in progress: their clients stay on the tunnel. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the daemon is stopping'));
     for (const cutover of this.#cutovers.values()) cutover.stop();
@@ -157,14 +157,14 @@ export class Cutovers {
     return this.#cutovers.get(tunnel)?.status() ?? null;
   }
 
-  /** As a reload that takes a tunnel out does, for what was taken out while no daemon ran. */
+  /** Forgets tunnels that left the configuration while no daemon ran. */
   async #forgetAllBut(tunnels: ReadonlySet<string>): Promise<void> {
     const { store, log } = this.#deps;
     try {
       const gone = (await store.names()).filter((name) => !tunnels.has(name));
       await Promise.all(gone.map((name) => store.forget(name)));
     } catch (err) {
-      log.warn({ event: 'cutover.not_forgotten', err }, 'the records of removed tunnels could not be removed');
+      log.warn({ event: 'cutover.not_forgotten', err }, 'cannot delete the saved cut-over states of removed tunnels');
     }
   }
 
@@ -209,13 +209,13 @@ export class Cutovers {
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
         `the successor of ${name} is its own local port`,
-        'Say in drain.successor where the service itself is.',
+        'Set drain.successor to the address of the service, then run `fleet-mesh reload`.',
       );
     if (this.#deps.retired(name)) throw noTunnel(name);
-    if (cutover.running || isUnderWay(cutover.position))
+    if (cutover.running || isInProgress(cutover.position))
       throw new CutoverImpossible(
-        `a cut-over of ${name} is under way already: ${cutover.position.phase}`,
-        `\`fleet-mesh status ${name}\` shows how far it is; \`fleet-mesh rollback ${name}\` gives it up.`,
+        `a cut-over of ${name} is already in progress: ${cutover.position.phase}`,
+        `Watch the cut-over with \`fleet-mesh status ${name}\`, or abort it with \`fleet-mesh rollback ${name}\`.`,
       );
     const subject = {
       outOfService: whyOutOfService(tunnel),
@@ -233,21 +233,21 @@ export class Cutovers {
   async #applyTo(name: string, cutover: Cutover, before: Config, after: Config): Promise<void> {
     const [was, is] = [before.tunnels.get(name), after.tunnels.get(name)];
     if (is?.direction !== 'local') {
-      await cutover.abandon('the tunnel was taken out of the configuration');
+      await cutover.abandon('the tunnel was removed from the configuration');
       if (was?.drain) await cutover.forget();
       this.#cutovers.delete(name);
       return;
     }
     if (cutover.running && was && !isDeepStrictEqual(concerns(was), concerns(is)))
-      await cutover.abandon('the tunnel or its successor was changed by a reload');
+      await cutover.abandon('a reload changed the tunnel or its successor');
     const other = !isDeepStrictEqual(was?.drain?.successor?.target, is.drain?.successor?.target);
     if (cutover.position.phase !== 'committed' || this.#deps.retired(name) || !other) return;
-    const what = is.drain?.successor ? 'is another one now' : 'was taken out of the configuration';
-    await cutover.rollback(`the successor that it was made to ${what}`, () => {});
+    const what = is.drain?.successor ? 'changed' : 'removed';
+    await cutover.rollback(`a reload ${what} the successor`, () => {});
   }
 }
 
-/** What a cut-over that is under way is about. */
+/** The settings that a cut-over in progress depends on. */
 function concerns({ listen, target, host, actor, drain }: TunnelConfig) {
   return { listen, target, host, actor, drain };
 }

@@ -6,18 +6,18 @@ import { type Tell, teller } from '../../telemetry/tell.ts';
 import { type CutoverEvent, next, type Position, resume } from './phase.ts';
 import type { CutoverStore } from './store.ts';
 
-/** Tells the operator who asked how the cut-over goes, one line at a time. */
+/** Reports the progress of a cut-over to its operator, line by line. */
 export type Progress = (line: string) => void;
 
 export interface JournalDependencies {
   readonly store: Pick<CutoverStore, 'read' | 'write'>;
   readonly note: TakeNote;
   readonly log: Logger;
-  /** How long a disk that does not answer may keep somebody from going back, in milliseconds. Default 2000. */
+  /** Longest wait for a disk that does not answer, in milliseconds. Default 2000. */
   readonly patienceMs?: number;
 }
 
-/** What the phases are about, as of now. */
+/** The successor and route that the phases refer to. */
 export interface JournalSubject {
   /** Address of the successor; null for a tunnel without one. */
   readonly successor: string | null;
@@ -25,14 +25,14 @@ export interface JournalSubject {
   readonly route: Route;
 }
 
-/** The disk may take so long to keep a phase. */
+/** Default of `patienceMs`. */
 const PATIENCE_MS = 2_000;
 
 const START: Position = { phase: 'idle', since: new Date(0), reason: null };
 
 /**
- * The phases of one tunnel's cut-over: each is on the disk before it is entered, and is told to the evidence, the log and
- * the operator then.
+ * The phases of one tunnel's cut-over. Each phase is on disk before it is entered; then the evidence, the log and the
+ * operator get it.
  */
 export class Journal {
   readonly #tunnel: string;
@@ -66,10 +66,10 @@ export class Journal {
   }
 
   /**
-   * Reads what an earlier run has kept, and takes the position on the safe side of it. Returns the phase that was kept, for
-   * {@link resumed}; undefined where there is none, or none that can be read. Never rejects.
+   * Reads the saved state and takes the safe position for it. Returns the saved phase, for {@link resumed}; undefined if
+   * there is none, or it cannot be read. Never rejects.
    *
-   * @param retired a tunnel that has no way back stays with whatever the successor is now
+   * @param retired a retired tunnel stays with its current successor: it has no rollback
    */
   async read(retired: boolean): Promise<CutoverPhase | undefined> {
     const now = new Date();
@@ -80,7 +80,7 @@ export class Journal {
       this.#position = resume({ phase: record.phase, since: new Date(record.since), reason: record.reason }, now);
       const elsewhere = record.successor !== null && record.successor !== this.#subject().successor;
       if (this.#position.phase === 'committed' && elsewhere && !retired) {
-        const reason = `the successor that it was made to, ${record.successor}, is not in the configuration any more`;
+        const reason = `the configuration no longer has the successor ${record.successor}`;
         this.#position = { phase: 'rolled_back', since: now, reason };
       }
       return record.phase;
@@ -93,27 +93,27 @@ export class Journal {
     }
   }
 
-  /** The position that {@link read} took is in effect. */
+  /** Reports that the position of {@link read} is in effect. */
   resumed(kept: CutoverPhase): void {
     this.#told('cutover.resumed', kept);
     if (this.#position.phase !== kept) void this.#write(this.#position).catch(() => {});
   }
 
-  /** Enters the phase after the event. Rejects, with nothing changed, when the disk does not keep it in time. */
+  /** Enters the phase after the event. Rejects and changes nothing if the disk does not save the phase in time. */
   async advance(event: CutoverEvent, progress: Progress, signal?: AbortSignal): Promise<void> {
     const position = next(this.#position, event, new Date());
-    if (!position) throw new Error(`a cut-over that is ${this.#position.phase} cannot be ${event.kind}`);
+    if (!position) throw new Error(`event ${event.kind} is not allowed in the phase ${this.#position.phase}`);
     await this.#write(position, signal);
     this.#enter(position, progress);
   }
 
-  /** Enters the phase after the event, if there is one, on the disk first if that answers in time. Never rejects. */
+  /** Enters the phase after the event, if there is one, even if the disk does not save the phase in time. Never rejects. */
   async advanceAnyway(event: CutoverEvent, progress: Progress): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) return;
     await this.#write(position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, `the phase ${position.phase} could not be kept`);
-      progress(`could not be kept on the disk: ${messageOf(err)}`);
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, `cannot save the phase ${position.phase}`);
+      progress(`cannot save the phase ${position.phase}: ${messageOf(err)}`);
     });
     this.#enter(position, progress);
   }
@@ -123,7 +123,7 @@ export class Journal {
     this.#position = position;
     this.#told('cutover.phase', from);
     const { phase, reason } = position;
-    // Why it goes back was told when it began to.
+    // The reason was reported when the rollback began.
     progress(reason === null || phase === 'rolled_back' ? phase : `${phase}: ${reason}`);
   }
 

@@ -1,27 +1,27 @@
 import type { CutoverPhase, Route } from '../../telemetry/status/status.ts';
 
-/** Where a cut-over has come to. */
+/** The phase of a cut-over. */
 export interface Position {
   readonly phase: CutoverPhase;
   readonly since: Date;
-  /** Why it is not on its way or done; null where all goes well. */
+  /** Why the cut-over was blocked or rolled back; null without a problem. */
   readonly reason: string | null;
 }
 
-/** What happens to a cut-over. `reason` is one sentence for a person. */
+/** An event of a cut-over. `reason` is one sentence for a person. */
 export type CutoverEvent =
   | { readonly kind: 'asked' }
-  /** The preflight found nothing against it. */
+  /** All preflight checks passed. */
   | { readonly kind: 'cleared' }
-  /** The preflight found something, or was given up: nothing has been changed yet. */
+  /** A preflight check failed, or the preflight was aborted. Nothing has changed. */
   | { readonly kind: 'blocked'; readonly reason: string }
-  /** New connections are held, and those that are running have ended or go on where they are. */
+  /** New connections are held; open ones have ended or stay on the tunnel. */
   | { readonly kind: 'quiet' }
   /** New connections go to the successor. */
   | { readonly kind: 'switched' }
   /** The successor has served for `verify_for`. */
   | { readonly kind: 'verified' }
-  /** It is to go back: by itself, or because somebody wants it. */
+  /** The cut-over must roll back: automatically, or on request. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** New connections go through the tunnel again. */
   | { readonly kind: 'returned' };
@@ -37,32 +37,32 @@ const NEXT: Readonly<Record<CutoverPhase, Partial<Record<CutoverEvent['kind'], C
   rolled_back: { asked: 'preflight' },
 };
 
-/** The position after the event; undefined where that does not belong there: too late, or out of turn. Pure. */
+/** The position after the event; undefined if the phase does not allow the event. Pure. */
 export function next(position: Position, event: CutoverEvent, now: Date): Position | undefined {
   const phase = NEXT[position.phase][event.kind];
   if (phase === undefined) return undefined;
-  // Why it went back stays known when it has come back.
+  // The reason of a rollback stays after the rollback.
   const reason = 'reason' in event ? event.reason : event.kind === 'returned' ? position.reason : null;
   return { phase, since: now, reason };
 }
 
-/** Whether a cut-over is under way: neither done nor undone. */
-export function isUnderWay({ phase }: Pick<Position, 'phase'>): boolean {
+/** Whether a cut-over or rollback is in progress. */
+export function isInProgress({ phase }: Pick<Position, 'phase'>): boolean {
   return phase !== 'idle' && phase !== 'committed' && phase !== 'rolled_back';
 }
 
 /**
- * Where a daemon goes on that finds this position on the disk, written before whatever it announces was done: before the
- * commit on the side of the tunnel, which nothing has touched. Pure.
+ * The position in which a daemon resumes from the saved one. A phase is saved before it takes effect, so before the commit
+ * the safe side is the tunnel. Pure.
  */
 export function resume(position: Position, now: Date): Position {
-  if (!isUnderWay(position)) return position;
+  if (!isInProgress(position)) return position;
   const { phase } = position;
-  const reason = position.reason ?? `the daemon ended in the phase ${phase} of a cut-over, before its commit`;
+  const reason = position.reason ?? `the daemon ended during the phase ${phase}, before the commit`;
   return { phase: phase === 'preflight' ? 'idle' : 'rolled_back', since: now, reason };
 }
 
-/** Where new connections go at a position that is not on its way. */
+/** The route of new connections while no cut-over is in progress. */
 export function restingRoute({ phase }: Pick<Position, 'phase'>): Route {
   return phase === 'committed' ? 'successor' : 'tunnel';
 }

@@ -9,42 +9,42 @@ import { fetchExactJson } from '../../tunnels/probe/http.ts';
 import { type ClosedGate, laterText } from '../plan/step-facts.ts';
 import { describeDifference, differences } from './compare.ts';
 
-/** Each side answers a comparison within this time, in milliseconds. */
+/** Timeout of each side of a comparison, in milliseconds. */
 const COMPARE_MS = 10_000;
 const COMPARE_BYTES = 1024 * 1024;
 
-/** One thing that has to be so before a cut-over, and whether it is. */
+/** A condition for a cut-over, and whether it is met. */
 export interface Check {
   readonly name: 'service' | 'gates' | 'successor' | 'compare';
   readonly ok: boolean;
   /** One sentence for a person. */
   readonly message: string;
-  /** One line each, where the message is only the sum of them. */
+  /** Details of the message, one line each. */
   readonly details: readonly string[];
 }
 
-/** What the plan says of the step that the tunnel hangs on, or in one sentence why it says nothing. */
+/** The closed gates of the step that retires the tunnel. */
 export type Gates = {
   readonly closedGates: readonly ClosedGate[];
 };
 
-/** Everything that is asked. */
+/** The inputs of the preflight checks. */
 export interface PreflightSubject {
-  /** Why the tunnel is not in service; undefined: it is. */
+  /** Why the tunnel is out of service; undefined if it is in service. */
   readonly outOfService: string | undefined;
   readonly step: string;
   readonly gates: Gates | string;
   readonly target: Address;
   readonly successor: SuccessorConfig;
-  /** What leads to the target through the tunnel. */
+  /** Connects to the target through the tunnel. */
   readonly tunnel: ChannelSource;
-  /** What leads to the successor. */
+  /** Connects to the successor. */
   readonly direct: ChannelSource;
   /** Whether the successor leads back to the tunnel, in one sentence; undefined: no. Rejects with the signal's reason only. */
   loop(signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Finds out whether a cut-over may be made now, and changes nothing. Rejects with the signal's reason only. */
+/** Checks whether a cut-over may start now. Changes nothing. Rejects only with the signal's reason. */
 export async function preflight(subject: PreflightSubject, signal: AbortSignal): Promise<Check[]> {
   const loop = await subject.loop(signal);
   // Nobody is asked in a circle: each question would become thousands.
@@ -64,13 +64,13 @@ function inService({ outOfService }: PreflightSubject): Check {
 function gatesOpen({ gates, step }: PreflightSubject): Check {
   if (typeof gates === 'string') return check('gates', false, gates);
   const { closedGates } = gates;
-  if (closedGates.length === 0) return check('gates', true, `every approval on the way to step ${step} is given`);
+  if (closedGates.length === 0) return check('gates', true, `every approval up to step ${step} is given`);
   const missing = closedGates.map((gate) => `${gate.id}: ${gate.title} (${gate.owner})${laterText(gate)}`);
   const what = missing.length === 1 ? 'an approval is' : `${missing.length} approvals are`;
-  return check('gates', false, `${what} missing on the way to step ${step}`, missing);
+  return check('gates', false, `${what} missing up to step ${step}`, missing);
 }
 
-/** As often as it takes to be trusted again after a failure. */
+/** Probes `rise` times: as often as a failed probe must pass to recover. */
 export async function probeSuccessor(
   successor: SuccessorConfig,
   direct: ChannelSource,
@@ -79,12 +79,12 @@ export async function probeSuccessor(
   const where = formatAddress(successor.target);
   for (let passed = 0; passed < successor.probe.rise; passed++) {
     const error = await probeOnce(successor, direct, signal);
-    if (error) return check('successor', false, `the successor ${where} is not well: ${error.message}`, [error.hint]);
+    if (error) return check('successor', false, `successor ${where} is unhealthy: ${error.message}`, [error.hint]);
   }
-  return check('successor', true, `the successor ${where} passes its probe`);
+  return check('successor', true, `successor ${where} passes its probe`);
 }
 
-/** One probe of the successor, bounded; undefined: it passed. Rejects with the signal's reason only. */
+/** Probes the successor once; undefined if the probe passed. Rejects only with the signal's reason. */
 export async function probeOnce(
   { probe, target }: SuccessorConfig,
   direct: ChannelSource,
@@ -124,7 +124,7 @@ async function compare(
 }
 
 async function ask(side: string, source: ChannelSource, target: Address, path: string, signal: AbortSignal) {
-  const expired = () => new TunnelError('target_unreachable', `no whole answer within ${COMPARE_MS / 1_000} s`);
+  const expired = () => new TunnelError('target_unreachable', `no complete answer within ${COMPARE_MS / 1_000} s`);
   try {
     const json = await withDeadline(COMPARE_MS, signal, expired, async (bounded) => {
       if (!source.ready) throw new TunnelError('connection_reset', 'there is no SSH session');

@@ -5,18 +5,18 @@ import type { SuccessorConfig } from '../../config/config.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
 import { observe, type Verdict } from '../../tunnels/probe/threshold.ts';
 
-/** Of `hold`, so much is for running connections to end; the rest is for the switch itself. */
+/** Share of `hold` in which open connections may end; the rest is for the switch. */
 const QUIET_SHARE = 0.8;
-/** When so many wait, nobody waits any longer: who is still running goes on over the tunnel. */
+/** When this many clients wait, the switch starts: open connections stay on the tunnel. */
 const MOST_HELD = 256;
 
-/** How often the successor is asked at least while it proves itself, for each failure that it may have. */
+/** Least number of probes during `verify_for`, for each allowed failure. */
 const PROBES_PER_FAILURE = 4;
 const LEAST_PAUSE_MS = 100;
 
 /**
- * New connections are held from now on. Settles when those that are running have ended, or may not be waited for any
- * longer; rejects with the signal's reason.
+ * Holds new connections. Settles when the open connections have ended or the wait is over; rejects with the signal's
+ * reason.
  */
 export async function quiesce(
   junction: Junction,
@@ -28,7 +28,7 @@ export async function quiesce(
   junction.hold((held) => {
     if (held >= limit) enough.end();
   });
-  // Both end with the first of them: neither a timer nor a waiter is left.
+  // The first of the two ends the other: neither a timer nor a waiter is left.
   const over = () => enough.end();
   await Promise.all([
     junction.whenClear(enough.signal).then(over, () => {}),
@@ -37,23 +37,22 @@ export async function quiesce(
   signal.throwIfAborted();
 }
 
-const WELL: Verdict = { state: 'passing', consecutiveSuccesses: 0, consecutiveFailures: 0 };
+const HEALTHY: Verdict = { state: 'passing', consecutiveSuccesses: 0, consecutiveFailures: 0 };
 
-/** How the successor does: by its probe, and by the clients whom it takes or not. `fall` failures in a row are too many. */
+/** Judges the successor by its probe and by clients. It fails after `fall` consecutive failures of either. */
 export class Trial {
   readonly #thresholds: { readonly fall: number; readonly rise: number };
-  #probes = WELL;
-  #clients = WELL;
+  #probes = HEALTHY;
+  #clients = HEALTHY;
   readonly #failed: (error: TunnelError) => void;
 
-  /** @param failed called at each failure that is one too many */
+  /** @param failed called at each failure from the `fall`th consecutive one on */
   constructor({ probe: { fall, rise } }: Pick<SuccessorConfig, 'probe'>, failed: (error: TunnelError) => void) {
     this.#thresholds = { fall, rise };
     this.#failed = failed;
   }
 
-  /** Whether the last probe passed. */
-  get well(): boolean {
+  get lastProbePassed(): boolean {
     return this.#probes.consecutiveFailures === 0;
   }
 
@@ -62,7 +61,7 @@ export class Trial {
     if (error && this.#probes.state === 'failing') this.#failed(error);
   }
 
-  /** A client who is taken proves that somebody listens, not that the service is well: counted apart. */
+  /** An accepted client proves a listener, not a healthy service: clients are counted apart from probes. */
   taken(error: TunnelError | undefined): void {
     this.#clients = observe(this.#clients, error === undefined, this.#thresholds);
     if (error && this.#clients.state === 'failing') this.#failed(error);
@@ -70,8 +69,8 @@ export class Trial {
 }
 
 /**
- * Probes until `verify_for` is over and the last probe has passed. Rejects with the signal's reason, which is how a failed
- * trial ends it.
+ * Probes until `verify_for` is over and the last probe has passed. A failed trial aborts the signal; rejects with its
+ * reason.
  */
 export async function verify(
   successor: SuccessorConfig,
@@ -86,7 +85,7 @@ export async function verify(
     trial.probed(await probe(signal));
     signal.throwIfAborted();
     const leftMs = until - performance.now();
-    if (leftMs <= 0 && trial.well) return;
+    if (leftMs <= 0 && trial.lastProbePassed) return;
     await sleep(leftMs > 0 ? Math.min(pauseMs, leftMs) : pauseMs, signal);
   }
 }

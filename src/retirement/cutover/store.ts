@@ -14,23 +14,23 @@ const record = z.object({
   phase: z.enum(CUTOVER_PHASES),
   since: z.iso.datetime(),
   reason: z.string().nullable(),
-  /** The successor's target that this is about; null for a tunnel without one. */
+  /** Target of the successor; null for a tunnel without one. */
   successor: z.string().nullable(),
 });
-/** What has to be known of a tunnel's cut-over after a crash at any instant. */
+/** The saved state of a tunnel's cut-over, complete for a resume after a crash. */
 export type CutoverRecord = z.infer<typeof record>;
 
-/** One file for each tunnel in the state directory, whole whatever happens. All reject with `state_dir_unusable`. */
+/** One file per tunnel in the state directory, written atomically. All methods reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
-  /** By tunnel; one for good, so that what is written and forgotten of a name stays in order. */
+  /** By tunnel. One object per name for good keeps writes and deletions in order. */
   readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
   constructor(stateDir: string) {
     this.#stateDir = stateDir;
   }
 
-  /** The tunnels that there is a record of. */
+  /** The tunnels with a saved state. */
   async names(): Promise<string[]> {
     const path = join(this.#stateDir, DIRECTORY);
     const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
@@ -40,12 +40,12 @@ export class CutoverStore {
     return files.filter((name) => name.endsWith(RECORD)).map((name) => name.slice(0, -RECORD.length));
   }
 
-  /** Undefined: there is none. A record that cannot be understood is an error, too. */
+  /** Undefined if there is no file. An invalid file is an error. */
   read(tunnel: string): Promise<CutoverRecord | undefined> {
     return this.#fileOf(tunnel).read();
   }
 
-  /** Settles when it is on the disk, after those before it. */
+  /** Settles when the entry is on disk, after all earlier writes. */
   write(entry: CutoverRecord, options?: WriteOptions): Promise<void> {
     return this.#fileOf(entry.tunnel).write(entry, options);
   }
@@ -58,7 +58,7 @@ export class CutoverStore {
   #fileOf(tunnel: string): StateFile<CutoverRecord> {
     const known = this.#files.get(tunnel);
     if (known) return known;
-    // A record that names another tunnel is none of this one.
+    // A file that names another tunnel is invalid.
     const own = record.extend({ tunnel: z.literal(tunnel) });
     const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
     this.#files.set(tunnel, file);

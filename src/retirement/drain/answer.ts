@@ -10,9 +10,9 @@ const findingOf = <Code extends string>(codes: readonly [Code, ...Code[]]) =>
     message: z.string(),
     since: instant.nullable(),
     clears_when: z.string(),
-    /** When it clears if nothing else happens; null for what time alone does not mend. */
+    /** When the finding clears if nothing else happens; null if time alone does not clear it. */
     clears_at: instant.nullable(),
-    /** Whether waiting can help; where not, a person has to do something first. */
+    /** Whether waiting can help. False: a person must act first. */
     clears_by_itself: z.boolean(),
     examples: z.array(z.string()),
   });
@@ -20,21 +20,21 @@ const findingOf = <Code extends string>(codes: readonly [Code, ...Code[]]) =>
 /** The verdict on one tunnel: what `GET /drain/{tunnel}` answers. */
 export const verdictAnswer = z.object({
   tunnel: z.string(),
-  /** Null where there is nothing to judge: `message` says why. */
+  /** Null if there is nothing to judge; `message` says why. */
   verdict: z.enum(['retirable', 'blocked', 'unknown']).nullable(),
   message: z.string(),
-  /** Since when it is retired; null while it is not. */
+  /** When the tunnel was retired; null if it is not retired. */
   retired_at: instant.nullable(),
   checked_at: instant,
   blockers: z.array(findingOf(BLOCKER_CODES)),
   unknowns: z.array(findingOf(UNKNOWN_CODES)),
-  /** The way back, as it is written down. */
+  /** `drain.rollback` of the configuration. */
   rollback: z.string().nullable(),
 });
 export type VerdictAnswer = z.infer<typeof verdictAnswer>;
 
-/** A finding as it is told. */
-export function tellFinding<Code extends FindingCode>(found: Finding<Code>) {
+/** A finding in the JSON of an answer. */
+export function findingAnswer<Code extends FindingCode>(found: Finding<Code>) {
   const { code, message, since, clearsWhen, clearsAt, clearsByItself, examples } = found;
   return {
     code,
@@ -47,7 +47,7 @@ export function tellFinding<Code extends FindingCode>(found: Finding<Code>) {
   };
 }
 
-/** Whether the gate is open: it may be retired, or is. */
+/** Whether the tunnel may be retired, or is retired already. */
 export function isPassed({ verdict, retired_at }: Pick<VerdictAnswer, 'verdict' | 'retired_at'>): boolean {
   return verdict === 'retirable' || retired_at !== null;
 }

@@ -5,7 +5,7 @@ import { laterText } from '../plan/step-facts.ts';
 import type { VerdictFacts } from './facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** What speaks against retiring a tunnel, in the order in which a person would clear it. */
+/** The reasons against retiring a tunnel, in the order in which an operator clears them. */
 export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
   return [
     ...waveOpen(facts),
@@ -21,7 +21,7 @@ export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
 }
 
 function waveOpen({ step }: VerdictFacts) {
-  const clears = 'every wave that the step requires is complete, and every earlier step of its wave is done';
+  const clears = 'all required waves are complete and all earlier steps of the wave are done';
   if (typeof step === 'string') return finding('wave_open', step, clears, { clearsByItself: false });
   const { id, openWaves, openSteps } = step;
   const open = [
@@ -29,7 +29,7 @@ function waveOpen({ step }: VerdictFacts) {
     ...(openSteps.length > 0 ? [`${list('step', openSteps)} ${openSteps.length > 1 ? 'are' : 'is'} not done`] : []),
   ];
   if (open.length === 0) return [];
-  return finding('wave_open', `step ${id}, which retires it, is not due: ${open.join(', ')}`, clears, {
+  return finding('wave_open', `step ${id} retires the tunnel but is not due: ${open.join(', ')}`, clears, {
     clearsByItself: false,
     examples: [...openWaves.map((wave) => `wave ${wave}`), ...openSteps.map((open) => `step ${open}`)],
   });
@@ -38,28 +38,26 @@ function waveOpen({ step }: VerdictFacts) {
 function gateClosed({ step }: VerdictFacts) {
   if (typeof step === 'string' || step.closedGates.length === 0) return [];
   const gates = step.closedGates.map((gate) => `${gate.id} (${gate.title}; ${gate.owner}${laterText(gate)})`);
+  const ids = step.closedGates.map(({ id }) => id);
+  const gate = ids.length === 1 ? ids[0] : 'GATE';
   return finding(
     'gate_closed',
-    `${gates.length > 1 ? 'these approvals are' : 'this approval is'} missing: ${gates.join(', ')}`,
-    'the plan has each approval, with who, when and evidence',
-    { clearsByItself: false, examples: step.closedGates.map(({ id }) => id) },
+    `${gates.length > 1 ? 'approvals are' : 'an approval is'} missing: ${gates.join(', ')}`,
+    `each gate is approved: fleet-mesh plan approve ${gate} --by WHO --evidence TEXT`,
+    { clearsByItself: false, examples: ids },
   );
 }
 
 function successorUnhealthy({ successor, now }: VerdictFacts) {
   if (!successor) return [];
   const { target, healthyForMs, healthySince, lastError } = successor;
-  const clears = `the probe of the successor has passed for ${formatDuration(healthyForMs)} without a failure`;
+  const clears = `the successor probe has passed for ${formatDuration(healthyForMs)} without a failure`;
   if (healthySince === undefined)
-    return finding(
-      'successor_unhealthy',
-      `the successor ${target} is unhealthy: ${lastError ?? 'not probed yet'}`,
-      clears,
-    );
+    return finding('successor_unhealthy', `successor ${target} is unhealthy: ${lastError ?? 'not probed yet'}`, clears);
   if (now - healthySince >= healthyForMs) return [];
   return finding(
     'successor_unhealthy',
-    `the successor ${target} has been healthy for ${formatSpan(now - healthySince)}; ${formatDuration(healthyForMs)} required`,
+    `successor ${target} has been healthy for ${formatSpan(now - healthySince)}; ${formatDuration(healthyForMs)} required`,
     clears,
     {
       since: new Date(healthySince),
@@ -70,10 +68,10 @@ function successorUnhealthy({ successor, now }: VerdictFacts) {
 
 function stillOpen({ usage: { open, held, clients } }: VerdictFacts) {
   if (open + held === 0) return [];
-  const waiting = held > 0 ? `, ${held} waiting for it` : '';
+  const waiting = held > 0 ? `, ${count(held, 'client')} waiting` : '';
   return finding(
     'still_open',
-    `${count(open, 'connection')} open through it${waiting}${by(clients)}`,
+    `${count(open, 'connection')} open${waiting}${clients.length > 0 ? ` (${clients.join(', ')})` : ''}`,
     'the last connection has ended',
     {
       examples: clients,
@@ -95,8 +93,8 @@ function dependentTunnel({ dependents }: VerdictFacts) {
   if (dependents.length === 0) return [];
   return finding(
     'dependent_tunnel',
-    `${dependents.join(', ')} ${dependents.length > 1 ? 'reach their' : 'reaches its'} host through it`,
-    'no other tunnel does so',
+    `${dependents.join(', ')} ${dependents.length > 1 ? 'reach their' : 'reaches its'} host through this tunnel`,
+    'no other tunnel reaches its host through this tunnel',
     {
       clearsByItself: false,
       examples: dependents,
@@ -106,7 +104,7 @@ function dependentTunnel({ dependents }: VerdictFacts) {
 
 function cutoverInProgress({ cutoverSince }: VerdictFacts) {
   if (cutoverSince === undefined) return [];
-  return finding('cutover_in_progress', 'a cut-over is under way', 'the cut-over is committed or rolled back', {
+  return finding('cutover_in_progress', 'a cut-over is in progress', 'the cut-over is committed or rolled back', {
     since: new Date(cutoverSince),
   });
 }
@@ -123,7 +121,7 @@ function notCutOver({ tunnel, successor, cutOver, cutoverSince }: VerdictFacts) 
 
 function noRollback({ rollback }: VerdictFacts) {
   if (rollback !== undefined) return [];
-  return finding('no_rollback', 'drain.rollback is not set', 'drain.rollback has the rollback procedure', {
+  return finding('no_rollback', 'drain.rollback is not set', 'drain.rollback is set to the rollback procedure', {
     clearsByItself: false,
   });
 }

@@ -3,14 +3,14 @@ import { formatIp, parseIp } from '../../base/net/ip.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import { type LinkName, wayTo } from '../../config/way.ts';
 
-/** The other tunnels whose host is reached through this one: a hop of their way is where it listens. Pure. */
+/** The other tunnels that reach their host through this one: this tunnel listens on one of their hops. Pure. */
 export function dependentsOf(tunnel: TunnelConfig, config: Pick<Config, 'hosts' | 'tunnels'>): string[] {
   return [...config.tunnels.values()]
     .filter((other) => other.name !== tunnel.name && reachedThrough(tunnel, other, config))
     .map(({ name }) => name);
 }
 
-/** A hop is dialled from the hop before it, and the first one from this node. */
+/** This node dials the first hop; each hop dials the next one. */
 function reachedThrough(tunnel: TunnelConfig, other: LinkName, config: Pick<Config, 'hosts'>): boolean {
   const way = wayTo(config, other);
   const listensOn = tunnel.direction === 'remote' ? tunnel.host : undefined;
@@ -20,14 +20,14 @@ function reachedThrough(tunnel: TunnelConfig, other: LinkName, config: Pick<Conf
   });
 }
 
-/** Whether a connection to that address arrives at that listener, both on the same machine. */
+/** Whether a connection to `hop` arrives at `listen`, both on the same machine. */
 function isWhere(listen: Address, hop: { readonly address: string; readonly port: number }): boolean {
   if (listen.kind === 'unix' || listen.port !== hop.port) return false;
-  // Which of the loopback addresses it is does not matter: one dependent too many is safe, one too few is not.
+  // All loopback addresses count as equal: one dependent too many is safe, one too few is not.
   return canonical(listen.host) === canonical(hop.address) || (isHere(listen.host) && isHere(hop.address));
 }
 
-/** A loopback address, or one that stands for all: a connection to either reaches this machine. */
+/** A loopback or wildcard address: a connection to either reaches this machine. */
 function isHere(host: string): boolean {
   const address = canonical(host);
   return ['localhost', '::1', '0.0.0.0', '::'].includes(address) || /^127\.\d+\.\d+\.\d+$/.test(address);

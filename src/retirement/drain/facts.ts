@@ -4,7 +4,7 @@ import type { StepFacts } from '../plan/step-facts.ts';
 export interface SuccessorFacts {
   readonly target: string;
   readonly healthyForMs: number;
-  /** Since when its probe has passed without a break, as far as was watched; undefined while it does not pass. */
+  /** Start of the current run of passed probes; undefined while the probe fails. */
   readonly healthySince: number | undefined;
   readonly lastError: string | undefined;
 }
@@ -13,19 +13,19 @@ export interface SuccessorFacts {
 export interface VerdictFacts {
   readonly now: number;
   readonly tunnel: string;
-  /** The step that retires the tunnel, or in one sentence why there is none to be found. */
+  /** The step that retires the tunnel, or one sentence: why the step cannot be found. */
   readonly step: StepFacts | string;
-  /** Undefined where none is configured: then nothing takes the tunnel's place. */
+  /** Undefined if no successor is configured. */
   readonly successor: SuccessorFacts | undefined;
-  /** Of the way through SSH only. */
+  /** Of connections through SSH only. */
   readonly usage: { readonly open: number; readonly held: number; readonly clients: readonly string[] };
   readonly history: TunnelHistory;
   readonly quietForMs: number;
-  /** An outage that is shorter cannot have turned a client away: it was held, and so counted. */
+  /** A shorter outage turned no client away: the client was held, and the hold counted as use. */
   readonly holdMs: number;
-  /** How far behind `now` the evidence may be. */
+  /** The evidence may lag `now` by this much. */
   readonly slackMs: number;
-  /** Tunnels whose host is reached through this one. */
+  /** Tunnels that reach their host through this one. */
   readonly dependents: readonly string[];
   readonly cutoverSince: number | undefined;
   /** Whether a committed cut-over leads the local port to the successor. */

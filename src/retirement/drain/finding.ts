@@ -5,20 +5,20 @@ export interface Finding<Code extends FindingCode = FindingCode> {
   readonly code: Code;
   /** One sentence for a person. */
   readonly message: string;
-  /** Since when it holds; undefined where nobody knows. */
+  /** When the finding began; undefined if unknown. */
   readonly since: Date | undefined;
-  /** What has to be, in words. */
+  /** The condition that clears the finding, in words. */
   readonly clearsWhen: string;
-  /** The moment at which it clears if nothing else happens; undefined for what time alone does not mend. */
+  /** When the finding clears if nothing else happens; undefined if time alone does not clear it. */
   readonly clearsAt: Date | undefined;
-  /** Whether waiting can help at all: false where a person has to do something first. */
+  /** Whether waiting can help. False: a person must act first. */
   readonly clearsByItself: boolean;
   readonly examples: readonly string[];
 }
 
 type Details = Partial<Pick<Finding, 'since' | 'clearsAt' | 'clearsByItself' | 'examples'>>;
 
-/** A finding that waiting may clear, unless said otherwise. */
+/** A finding that waiting may clear, unless `details` say otherwise. */
 export function finding<Code extends FindingCode>(
   code: Code,
   message: string,

@@ -7,13 +7,13 @@ import type { WatchedPlan } from '../plan/watch.ts';
 import { dependentsOf } from './dependents.ts';
 import type { SuccessorFacts, VerdictFacts } from './facts.ts';
 
-/** What is known of a tunnel, each part by those who know it. */
+/** Everything the daemon knows about a tunnel. */
 export interface Known {
   readonly now: number;
   readonly config: Pick<Config, 'hosts' | 'tunnels'>;
   readonly plan: WatchedPlan | undefined;
   readonly usage: Pick<UsageCounts, 'open' | 'held' | 'last_activity_at'>;
-  /** Undefined while the evidence is not read. */
+  /** Undefined until the evidence has been read. */
   readonly history: TunnelHistory | undefined;
   readonly successor: SuccessorFacts | undefined;
   readonly clients: readonly string[];
@@ -21,10 +21,10 @@ export interface Known {
   readonly cutOver: boolean;
 }
 
-/** The daemon looks once a second; with so much more, in milliseconds, a busy machine is no gap. */
+/** The daemon looks once a second. A delay up to this, in milliseconds, means a busy machine, not a gap. */
 const SLACK_MS = 5_000;
 
-/** What the verdict on a tunnel rests on. Pure. */
+/** Collects the facts for the verdict on a tunnel. Pure. */
 export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, known: Known): VerdictFacts {
   const { now, config, usage, history } = known;
   const { name, drain, whileDown, direction } = tunnel;
@@ -41,7 +41,7 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     usage: { open: usage.open, held: usage.held, clients: known.clients },
     history: { spans: history?.spans ?? [], lastActivityAt: times.length > 0 ? Math.max(...times) : undefined },
     quietForMs: drain.quietForMs,
-    // Of a remote tunnel nothing listens while the link is down: nobody knows who came.
+    // The listener of a remote tunnel is gone while the link is down: nobody sees the clients.
     holdMs: direction !== 'remote' && whileDown.kind === 'hold' ? whileDown.holdMs : 0,
     slackMs: SLACK_MS,
     dependents: dependentsOf(tunnel, config),
@@ -58,11 +58,11 @@ function unwatched(successor: DrainConfig['successor']): SuccessorFacts | undefi
 }
 
 /**
- * What the plan file says of the step, or in one sentence why nobody can tell. Fails closed: while the file cannot be used,
- * the plan that was in force before it says nothing either. Pure.
+ * What the plan file says about the step, or one sentence: why that is unknown. Fails closed: while the file is invalid,
+ * the previous plan does not count either. Pure.
  */
 export function dueFacts(watched: WatchedPlan | undefined, step: string, now: Date): VerdictFacts['step'] {
   if (watched && !watched.lastLoad.ok)
-    return `the plan cannot be used, so step ${step} cannot be checked: ${watched.lastLoad.error}`;
+    return `the plan is invalid, so step ${step} cannot be checked: ${watched.lastLoad.error}`;
   return stepFacts(watched?.plan, step, now);
 }

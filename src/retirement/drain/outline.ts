@@ -3,16 +3,16 @@ import type { TunnelConfig } from '../../config/config.ts';
 import { formatDuration } from '../../config/duration.ts';
 import type { Route, UsageCounts } from '../../telemetry/status/status.ts';
 
-/** What a tunnel that goes is doing. */
-export interface Going {
+/** The current use of a tunnel that will be retired. */
+export interface CurrentUse {
   readonly route: Route;
   readonly usage: Pick<UsageCounts, 'open' | 'held'>;
 }
 
-/** How a tunnel is retired, in the words that `--dry-run` shows. Pure. */
+/** The steps of retiring a tunnel, as `--dry-run` prints them. Pure. */
 export function outline(
   { name, host, listen, drain }: TunnelConfig,
-  { usage, route }: Going,
+  { usage, route }: CurrentUse,
   graceMs: number,
   closeSocket: string | undefined,
 ): string[] {
@@ -20,12 +20,13 @@ export function outline(
   const where = formatAddress(listen);
   const open = usage.open + usage.held;
   return [
-    ...(open > 0 ? [`${open} open connections get ${formatDuration(graceMs)} to end; then they are reset`] : []),
-    `the SSH forward over ${host} ends for good, also after a restart; sessions that no other tunnel needs end too`,
+    ...(open > 0 ? [`open connections (${open}) have ${formatDuration(graceMs)} to end; then they are reset`] : []),
+    `the SSH forward through ${host} ends for good; a restart does not bring it back`,
+    'sessions that no other tunnel needs end too',
     route === 'successor' && successor
-      ? `${where} stays with the successor ${formatAddress(successor.target)} until ${name} is taken out of the configuration`
+      ? `${where} stays with the successor ${formatAddress(successor.target)} until ${name} is removed from the configuration`
       : `nothing listens on ${where} any more`,
-    ...(closeSocket === undefined ? [] : [`systemd still holds the port: \`${closeSocket}\``]),
-    `the way back: \`fleet-mesh up ${name}\`${drain?.rollback === undefined ? '' : `; ${drain.rollback}`}`,
+    ...(closeSocket === undefined ? [] : [`systemd keeps the port open; close it with \`${closeSocket}\``]),
+    `to roll back: \`fleet-mesh up ${name}\`${drain?.rollback === undefined ? '' : `; ${drain.rollback}`}`,
   ];
 }

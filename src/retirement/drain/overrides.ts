@@ -3,34 +3,34 @@ import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Somebody takes responsibility for a blocker. */
+/** A person takes responsibility for a blocker. */
 export interface Override {
   readonly code: string;
   readonly reason: string;
 }
 
 /**
- * Blockers that a person may take on themselves. Not where the local port leads: its clients would lose it, though a
- * successor is there. Nor what the daemon itself has not seen: nobody can vouch for that.
+ * Blockers that a person may override. The route of the local port is excluded: clients would lose the port although a
+ * successor exists. Unknowns are excluded: nobody can vouch for what the daemon has not seen.
  */
 const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
   (code) => code !== 'cutover_in_progress' && code !== 'not_cut_over',
 );
 
-/** What is wrong with the overrides, in one sentence; undefined when nothing is. Pure. */
+/** The first mistake in the overrides, in one sentence; undefined if there is none. Pure. */
 export function overrideFault(overrides: readonly Override[]): string | undefined {
   const unfounded = overrides.find(({ reason }) => isBlank(reason));
   if (unfounded) return `the override of ${unfounded.code} has no reason`;
   const codes = overrides.map(({ code }) => code);
   const twice = codes.find((code, index) => codes.indexOf(code) !== index);
-  if (twice !== undefined) return `${twice} is overridden twice`;
+  if (twice !== undefined) return `the override of ${twice} is given twice`;
   const foreign = codes.find((code) => !OVERRIDABLE.some((known) => known === code));
-  return foreign === undefined ? undefined : `${foreign} cannot be overridden; these can: ${OVERRIDABLE.join(', ')}`;
+  return foreign === undefined ? undefined : `${foreign} cannot be overridden; allowed: ${OVERRIDABLE.join(', ')}`;
 }
 
-/** A verdict less what somebody takes on themselves. */
+/** What remains of a verdict after the overrides. */
 export interface Standing {
-  /** What still speaks against it. */
+  /** Findings that still prevent retirement. */
   readonly left: readonly Finding[];
   /** The overrides that were needed. */
   readonly used: readonly Override[];

@@ -3,8 +3,8 @@ import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
 import type { PlanWatch } from '../plan/watch.ts';
-import { tellFinding, type VerdictAnswer } from './answer.ts';
-import { type Going, outline } from './outline.ts';
+import { findingAnswer, type VerdictAnswer } from './answer.ts';
+import { type CurrentUse, outline } from './outline.ts';
 import { type Override, overrideFault, withOverrides } from './overrides.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Retirement } from './retirement.ts';
@@ -17,26 +17,26 @@ export interface RetireRequest {
 
 export interface RetireOutcome {
   readonly tunnel: string;
-  /** Whether it is retired now. */
+  /** Whether the tunnel is retired now. */
   readonly done: boolean;
-  /** Undefined where there was nothing left to judge. */
+  /** Null if the tunnel was retired before. */
   readonly verdict: VerdictAnswer['verdict'];
-  /** What keeps it from being retired, overrides taken into account. */
-  readonly left: readonly ReturnType<typeof tellFinding>[];
+  /** Findings that prevent retirement, without the overridden ones. */
+  readonly left: readonly ReturnType<typeof findingAnswer>[];
   readonly overridden: readonly Override[];
-  /** What was done, or would be, in words. */
+  /** The steps that were taken, or would be, in words. */
   readonly steps: readonly string[];
 }
 
-/** What can be done to a tunnel that goes. */
+/** The operations that retiring a tunnel needs. */
 interface RetirableTunnel {
-  status(): Going;
-  /** Ends its forward for good; with `keepsPort` the local port stays open for the successor. */
+  status(): CurrentUse;
+  /** Ends the forward for good; with `keepsPort` the local port stays open for the successor. */
   retire(keepsPort: boolean): Promise<void>;
   settle(graceMs: number): Promise<void>;
 }
 
-/** The parts of the daemon that it takes. */
+/** The parts of the daemon that retiring a tunnel needs. */
 export interface RetireParts {
   /** The configuration in force. */
   config(): Config;
@@ -44,16 +44,16 @@ export interface RetireParts {
   readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly metrics: { readonly retireOverrides: { inc(labels: { tunnel: string; code: string }): void } };
-  /** Runs a change of these tunnels when those before it are done. */
+  /** Runs a change of these tunnels after their earlier changes. */
   inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
-  /** The command that closes the port that systemd holds for it; undefined where systemd holds none. */
+  /** The command that closes the systemd socket of the tunnel; undefined if there is no such socket. */
   closingCommand(tunnel: TunnelConfig): string | undefined;
   readonly note: TakeNote;
 }
 
 /**
- * Retires a tunnel for which nothing is left that speaks against it. Rejects with {@link ControlRefused}, or a TunnelError
- * when it cannot be kept.
+ * Retires a tunnel that has no remaining findings. Rejects with {@link ControlRefused}, or with a TunnelError if the state
+ * file cannot be written.
  */
 export async function retireTunnel(request: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
   const { name, dryRun, overrides } = request;
@@ -73,7 +73,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;
     if (config.drain?.successor && !keepsPort) throw portStays(name);
     const { overridden, verdict } = rehearsed;
-    // On the disk first: whatever happens from here on, it does not come back by itself.
+    // Written to disk first: from here on a crash does not bring the tunnel back.
     await retirement.retired.add(name, {
       at: new Date().toISOString(),
       keeps_port: keepsPort,
@@ -90,30 +90,30 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     await tunnel.retire(keepsPort);
     return { ...rehearsed, done: true };
   });
-  // Out of turn: nobody else waits for these connections.
+  // Outside the turn: other changes need not wait for these connections.
   await parts.supervisor.named([name])[0]?.settle(parts.config().stopGraceMs);
   return outcome;
 }
 
-/** What would come of it now; changes nothing. */
+/** The outcome if the tunnel were retired now; changes nothing. */
 async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
   const { retirement, plan } = parts;
   const { config, tunnel } = find(name, parts);
   const nothing = { tunnel: name, verdict: null, left: [], overridden: [] };
   const retired = retirement.retired.of(name);
-  if (retired) return { ...nothing, done: true, steps: [`it is retired since ${retired.at}`] };
-  // What somebody has just written into the plan, or taken out of it, counts.
+  if (retired) return { ...nothing, done: true, steps: [`${name} is retired already, since ${retired.at}`] };
+  // A change of the plan file in the last second counts.
   await plan.follow(parts.config().plan);
   const verdict = retirement.judge(name, new Date());
   if (!verdict || !config.drain)
     throw new ControlRefused('needs_somebody', `${name} has no drain section in the configuration`, {
-      hint: 'Add `drain:` with the step of the plan that retires it. To stop the tunnel for a while, use `fleet-mesh down`.',
+      hint: `Add \`drain:\` with the plan step that retires ${name}. To stop the tunnel for a while, use \`fleet-mesh down ${name}\`.`,
     });
   const standing = withOverrides(verdict, overrides);
   const status = tunnel.status();
   const closeSocket = status.route === 'successor' ? undefined : parts.closingCommand(config);
   const steps = outline(config, status, parts.config().stopGraceMs, closeSocket);
-  const left = standing.left.map(tellFinding);
+  const left = standing.left.map(findingAnswer);
   return { tunnel: name, done: false, verdict: verdict.verdict, left, overridden: standing.used, steps };
 }
 
@@ -139,16 +139,16 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
   if (codes.includes('not_cut_over')) throw portStays(tunnel, details);
   const somebody = left.filter(({ clears_by_itself }) => !clears_by_itself).map(({ code }) => code);
   if (somebody.length > 0)
-    throw new ControlRefused('needs_somebody', `${tunnel} may not be retired: ${codes.join(', ')}`, {
+    throw new ControlRefused('needs_somebody', `${tunnel} cannot be retired: ${codes.join(', ')}`, {
       hint: `Waiting does not clear ${somebody.join(', ')}. Fix the cause, or override each with --override CODE --reason TEXT.`,
       details,
     });
   const unknown = codes.every((code) => UNKNOWN_CODES.some((known) => known === code));
   throw new ControlRefused(
     unknown ? 'verdict_unknown' : 'not_retirable',
-    `${tunnel} may not be retired yet: ${codes.join(', ')}`,
+    `${tunnel} cannot be retired yet: ${codes.join(', ')}`,
     {
-      hint: 'To wait until it may go: `--wait 24h`.',
+      hint: `To wait and then retire: \`fleet-mesh retire ${tunnel} --wait 24h\`.`,
       details,
     },
   );

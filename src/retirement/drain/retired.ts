@@ -3,12 +3,12 @@ import { TunnelError } from '../../base/errors.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
-/** One tunnel that is out of service for good, and on what grounds. */
+/** When and under which overrides a tunnel was retired. */
 const retiredTunnel = z.object({
   at: z.iso.datetime(),
-  /** Whether its local port stays open, for its successor. */
+  /** Whether the local port stays open for the successor. */
   keeps_port: z.boolean(),
-  /** Blockers that somebody has taken responsibility for. */
+  /** Blockers that a person has overridden. */
   overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
 });
 export type RetiredTunnel = z.infer<typeof retiredTunnel>;
@@ -16,12 +16,12 @@ export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
-/** Where a state directory keeps them. */
+/** The file of the retired tunnels in a state directory. */
 export function retiredFile(stateDir: string): RetiredFile {
   return new StateFile([stateDir], 'retired.json', kept);
 }
 
-/** The tunnels that are retired, kept in the state directory: a restart does not bring them back. */
+/** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */
 export class RetiredTunnels {
   readonly #file: Pick<RetiredFile, 'path' | 'read' | 'write'>;
   readonly #log: Logger;
@@ -33,7 +33,7 @@ export class RetiredTunnels {
     this.#log = log;
   }
 
-  /** Why what was kept is not known; undefined when it is. */
+  /** Why the saved list cannot be read; undefined if it was read. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -47,20 +47,20 @@ export class RetiredTunnels {
   }
 
   /**
-   * Reads what is kept. Never rejects: without it every tunnel runs, since a forward too many hurts less than one too few, and
-   * everybody who looks is told.
+   * Reads the saved list. Never rejects: without the list every tunnel runs and an advisory says so. A forward too many hurts
+   * less than one too few.
    */
   async load(): Promise<void> {
     try {
       const found = await this.#file.read();
       if (found) this.#tunnels = new Map(Object.entries(found.tunnels));
     } catch (error) {
-      this.#trouble = `cannot read ${this.#file.path}: no tunnel counts as retired`;
+      this.#trouble = `cannot read ${this.#file.path}: all retired tunnels run again`;
       this.#log.error({ event: 'retired.unreadable', err: error }, this.#trouble);
     }
   }
 
-  /** It is on the disk when this settles; rejects with `state_dir_unusable`, and then nothing has changed. */
+  /** Settles when the entry is on disk. Rejects with `state_dir_unusable`, and then nothing has changed. */
   async add(tunnel: string, retired: RetiredTunnel): Promise<void> {
     await this.#keep(new Map([...this.#tunnels, [tunnel, retired]]));
   }
@@ -89,7 +89,7 @@ export class RetiredTunnels {
   }
 
   async #keep(tunnels: Map<string, RetiredTunnel>): Promise<void> {
-    // In the place of what could not be read it would be the last that anybody hears of those before.
+    // Writing now would destroy the entries that could not be read.
     if (this.#trouble !== undefined)
       throw new TunnelError('state_dir_unusable', this.#trouble, {
         hint: 'Fix the file or move it away, then restart the daemon.',
@@ -97,7 +97,7 @@ export class RetiredTunnels {
     try {
       await this.#write(tunnels);
     } catch (error) {
-      // A disk that answers too late keeps it all the same: after it, it is told what is so.
+      // A disk that answers too late may still keep the entry: write the valid list after it.
       void this.#write(this.#tunnels).catch(() => {});
       throw error;
     }

@@ -12,14 +12,14 @@ import type { Verdict } from './verdict.ts';
 import { Verdicts, type VerdictsDependencies } from './verdicts.ts';
 
 export interface RetirementDependencies extends Omit<VerdictsDependencies, 'successors' | 'retired'> {
-  /** From this node to where successors are. */
+  /** Connects this node to successors, without SSH. */
   readonly source: ChannelSource;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   random(): number;
 }
 
-/** The way of the tunnels out of service: what is watched for it, the verdicts, and which of them are gone. */
+/** Retirement of tunnels: the successor probes, the verdicts, and the retired tunnels. */
 export class Retirement {
   readonly #deps: RetirementDependencies;
   readonly #successors: Successors;
@@ -33,25 +33,25 @@ export class Retirement {
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 
-  /** Before any tunnel starts: which of them are retired. Never rejects. */
+  /** Reads the retired tunnels; call before any tunnel starts. Never rejects. */
   async start(): Promise<void> {
     await this.retired.load();
     await this.apply(this.#deps.config());
   }
 
-  /** A configuration has come into force: what is not in it is not retired either, should the name come back. Never rejects. */
+  /** Applies a new configuration. A removed tunnel is no longer retired, in case its name returns. Never rejects. */
   async apply({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     this.#successors.apply(tunnels);
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
     await this.retired.remove(gone).catch((err: unknown) => {
       this.#deps.log.error(
         { event: 'retired.not_kept', err },
-        'removed tunnels could not be taken off the list of retired ones',
+        'removed tunnels are still in the list of retired tunnels: cannot write the list',
       );
     });
   }
 
-  /** To be called once a second. */
+  /** Call once a second. */
   tick(now: Date): void {
     this.#verdicts.tick(now);
   }
@@ -66,17 +66,17 @@ export class Retirement {
     );
   }
 
-  /** What the snapshot shows of the verdict on a tunnel; null where there is none. */
+  /** The verdict on a tunnel in the snapshot; null if there is none. */
   statusOf(name: string, now: Date): TunnelStatus['retirement'] {
     return this.#verdicts.statusOf(name, now);
   }
 
-  /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
+  /** The answer of `/drain/{tunnel}`; undefined for a name that is not configured. */
   answer(name: string, now: Date): VerdictAnswer | undefined {
     return this.#verdicts.answer(name, now);
   }
 
-  /** Undefined where there is nothing to judge. */
+  /** Undefined if there is nothing to judge. */
   judge(name: string, now: Date): Verdict | undefined {
     return this.#verdicts.on(name, now);
   }
@@ -87,7 +87,7 @@ export class Retirement {
       ...(trouble === undefined ? [] : [{ code: 'retirement_unreadable' as const, message: trouble }]),
       ...names.map((name) => ({
         code: 'tunnel_retired' as const,
-        message: `${name} is retired since ${this.retired.of(name)?.at}: remove it from the configuration once no client needs its local port`,
+        message: `${name} is retired since ${this.retired.of(name)?.at}; remove the tunnel from the configuration once no client needs its local port`,
       })),
     ];
   }

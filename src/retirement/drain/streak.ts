@@ -1,16 +1,16 @@
-/** Checks that passed one after the other, none missing. Times in milliseconds. */
+/** A run of passed checks without a missing one. Times in milliseconds. */
 export interface Streak {
   /** Since the epoch, like `last`. */
   readonly since: number;
   readonly last: number;
-  /** Of `last`, by a clock that never jumps. */
+  /** The same moment as `last`, on the monotonic clock. */
   readonly lastUptimeMs: number;
 }
 
-/** How far the wall clock may run from the one that never jumps, between two checks, before times prove nothing. */
+/** Between two checks, the wall clock may differ from the monotonic clock by this much; beyond it, times prove nothing. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
-/** The streak with one more check that has passed: the same one, or one that begins with it. Pure. */
+/** The streak after one more passed check: extended, or a new one. Pure. */
 export function extended(
   streak: Streak | undefined,
   { at, uptimeMs }: { readonly at: number; readonly uptimeMs: number },

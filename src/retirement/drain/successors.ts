@@ -10,7 +10,7 @@ import type { SuccessorFacts } from './facts.ts';
 import { extended, type Streak } from './streak.ts';
 
 export interface SuccessorsDependencies {
-  /** From this node, without SSH. */
+  /** Connects from this node, without SSH. */
   readonly source: ChannelSource;
   readonly note: TakeNote;
   /** Uniform in [0, 1). */
@@ -26,7 +26,7 @@ interface Watched {
   asked: boolean;
 }
 
-/** Probes the successor of each tunnel that has one, and keeps since when it has been well. */
+/** Probes the successor of each tunnel and remembers since when each one is healthy. */
 export class Successors {
   readonly #deps: SuccessorsDependencies;
   readonly #watched = new Map<string, Watched>();
@@ -35,7 +35,7 @@ export class Successors {
     this.#deps = deps;
   }
 
-  /** Makes the probes what the tunnels say: of those that are the same, none is disturbed. */
+  /** Starts, changes and stops probes to match the tunnels; unchanged probes go on undisturbed. */
   apply(tunnels: ReadonlyMap<string, Pick<TunnelConfig, 'name' | 'drain'>>): void {
     for (const [name, { stop }] of this.#watched) {
       if (tunnels.get(name)?.drain?.successor) continue;
@@ -45,16 +45,16 @@ export class Successors {
     for (const { name, drain } of tunnels.values()) if (drain?.successor) this.#watch(name, drain.successor);
   }
 
-  /** What a verdict has to know of the tunnel's successor: as far as watched now, and as the evidence has it. */
+  /** The facts about the tunnel's successor for a verdict, from this run and from the evidence. */
   factsOf(tunnel: string, history: SuccessorHistory | undefined, now: number): SuccessorFacts | undefined {
     const watched = this.#watched.get(tunnel);
     if (!watched) return undefined;
     const { config, streak, lastError } = watched;
     const facts = { target: formatAddress(config.target), healthyForMs: config.healthyForMs };
     if (!streak) return { ...facts, healthySince: undefined, lastError: lastError?.message };
-    // Whoever has hung asks nobody.
+    // A daemon that hung has not probed.
     if (now - streak.last > withinMs(config))
-      return { ...facts, healthySince: undefined, lastError: 'no probe has run for too long' };
+      return { ...facts, healthySince: undefined, lastError: 'the last probe is too old' };
     const known = history?.passingSince === streak.since && history.subject === subjectOf(config);
     const healthySince = known ? (history.healthySince ?? streak.since) : streak.since;
     return { ...facts, healthySince, lastError: undefined };
@@ -66,11 +66,11 @@ export class Successors {
     return watched?.asked ? record(watched) : undefined;
   }
 
-  /** Ends all probes; what they had found is evidence, so that a daemon that comes back at once can go on from there. */
+  /** Ends all probes and records their results as evidence, so that a quick restart continues from them. */
   stop(): void {
     for (const [tunnel, watched] of this.#watched) {
       watched.stop.abort();
-      if (watched.asked) this.#tell(tunnel, watched);
+      if (watched.asked) this.#report(tunnel, watched);
     }
     this.#watched.clear();
   }
@@ -109,7 +109,7 @@ export class Successors {
     void watched.prober.run(stop.signal);
   }
 
-  /** One check that fails is a break, whatever comes after it. */
+  /** A failed check ends the streak, whatever comes after. */
   #onResult(tunnel: string, watched: Watched, error: TunnelError | undefined): void {
     const before = watched.streak;
     const now = { at: Date.now(), uptimeMs: performance.now() };
@@ -118,21 +118,21 @@ export class Successors {
     watched.asked = true;
     watched.lastError = error;
     if (before && after && before.since !== after.since) {
-      // Nobody knows what was between the two: they must not be taken for one.
+      // The time between the two streaks is unknown: they must not merge.
       watched.streak = undefined;
-      this.#tell(tunnel, watched);
+      this.#report(tunnel, watched);
     }
     watched.streak = after;
-    if (first || before?.since !== after?.since) this.#tell(tunnel, watched);
+    if (first || before?.since !== after?.since) this.#report(tunnel, watched);
   }
 
-  #tell(tunnel: string, watched: Watched): void {
+  #report(tunnel: string, watched: Watched): void {
     const error = watched.streak ? null : (watched.lastError?.message ?? null);
     this.#deps.note({ event: 'successor.checked', tunnel, ...record(watched), error });
   }
 }
 
-/** Two checks in a row are that far apart at most, jitter and a slow answer included. */
+/** Longest time between two consecutive checks, including jitter and a slow answer, in milliseconds. */
 function withinMs({ probe }: SuccessorConfig): number {
   return 2 * probe.everyMs + probe.timeoutMs;
 }

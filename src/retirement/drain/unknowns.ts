@@ -5,7 +5,7 @@ import { duration, outages, watchedSince } from '../evidence/watch.ts';
 import type { VerdictFacts } from './facts.ts';
 import { type Finding, finding } from './finding.ts';
 
-/** What cannot be concluded from what was watched. */
+/** What the evidence does not prove. */
 export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {
   return [...observationGap(facts), ...downInWindow(facts)];
 }
@@ -14,10 +14,10 @@ function observationGap({ history, now, quietForMs, slackMs }: VerdictFacts) {
   const since = watchedSince(history, now, slackMs);
   if (since !== undefined && now - since >= quietForMs) return [];
   const clears = `the tunnel has been watched for ${formatDuration(quietForMs)} without a break`;
-  if (since === undefined) return finding('observation_gap', 'the tunnel is not being watched', clears);
+  if (since === undefined) return finding('observation_gap', 'the daemon is not watching the tunnel', clears);
   return finding(
     'observation_gap',
-    `watched for ${formatSpan(now - since)} without a break; ${formatDuration(quietForMs)} required`,
+    `the tunnel was watched for ${formatSpan(now - since)} without a break; ${formatDuration(quietForMs)} required`,
     clears,
     {
       since: new Date(since),

@@ -12,7 +12,7 @@ export interface Verdict {
   readonly unknowns: readonly Finding<UnknownCode>[];
 }
 
-/** Whether a tunnel may be retired. Pure. Whatever is not proved counts against it. */
+/** Whether a tunnel may be retired. Anything unproven prevents retirement. Pure. */
 export function judge(facts: VerdictFacts): Verdict {
   const found = { blockers: blockers(facts), unknowns: unknowns(facts) };
   if (found.blockers.length > 0) return { verdict: 'blocked', ...found };

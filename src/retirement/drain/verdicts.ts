@@ -4,7 +4,7 @@ import type { ClientStatus, TunnelStatus, UsageCounts } from '../../telemetry/st
 import { clientText } from '../../tunnels/clients/client.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
-import { tellFinding, type VerdictAnswer } from './answer.ts';
+import { findingAnswer, type VerdictAnswer } from './answer.ts';
 import { gather } from './gather.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Successors } from './successors.ts';
@@ -13,13 +13,13 @@ import { judge, type Verdict } from './verdict.ts';
 export interface VerdictsDependencies {
   config(): Config;
   plan(): WatchedPlan | undefined;
-  /** Undefined while the evidence is not read. */
+  /** Undefined until the evidence has been read. */
   historyOf(tunnel: string): TunnelHistory | undefined;
-  /** What clients did with the tunnel through SSH, in this run; undefined for a tunnel that does not run. */
+  /** Use of the tunnel through SSH in this run; undefined for a tunnel that is not running. */
   usageOf(tunnel: string): UsageCounts | undefined;
-  /** Its clients on this node. */
+  /** The clients of the tunnel on this node. */
   clientsOf(tunnel: string, now: Date): readonly ClientStatus[];
-  /** Since when a cut-over of the tunnel is under way, in milliseconds since the epoch; undefined while none is. */
+  /** When the cut-over in progress began, in milliseconds since the epoch; undefined if there is none. */
   cutoverSince(tunnel: string): number | undefined;
   /** Whether a committed cut-over leads the local port of the tunnel to its successor. */
   cutOver(tunnel: string): boolean;
@@ -30,17 +30,17 @@ export interface VerdictsDependencies {
 
 type Retiring = TunnelConfig & { readonly drain: DrainConfig };
 
-/** The retirement verdicts on the tunnels of this node, from what everybody here knows. */
+/** The retirement verdicts on the tunnels of this node. */
 export class Verdicts {
   readonly #deps: VerdictsDependencies;
-  /** What was told last. */
-  readonly #told = new Map<string, Verdict['verdict']>();
+  /** The last recorded verdict of each tunnel. */
+  readonly #recorded = new Map<string, Verdict['verdict']>();
 
   constructor(deps: VerdictsDependencies) {
     this.#deps = deps;
   }
 
-  /** The verdict on a tunnel; undefined for one that has no `drain:`, or is retired. */
+  /** The verdict on a tunnel; undefined if the tunnel has no `drain:` or is retired. */
   on(name: string, now: Date): Verdict | undefined {
     const tunnel = this.#judged(name);
     if (!tunnel) return undefined;
@@ -60,13 +60,13 @@ export class Verdicts {
     return judge(facts);
   }
 
-  /** What the snapshot shows of the verdict on a tunnel; null where there is none. */
+  /** The verdict on a tunnel in the snapshot; null if there is none. */
   statusOf(name: string, now: Date): TunnelStatus['retirement'] {
     const verdict = this.on(name, now);
     return verdict ? summary(verdict) : null;
   }
 
-  /** What `/drain/{tunnel}` answers; undefined for a name that is not configured. */
+  /** The answer of `/drain/{tunnel}`; undefined for a name that is not configured. */
   answer(name: string, now: Date): VerdictAnswer | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
     if (!tunnel) return undefined;
@@ -78,21 +78,21 @@ export class Verdicts {
       message: verdict ? sentence(verdict) : retired ? `retired since ${retired.at}` : NO_DRAIN,
       retired_at: retired?.at ?? null,
       checked_at: now.toISOString(),
-      blockers: verdict?.blockers.map(tellFinding) ?? [],
-      unknowns: verdict?.unknowns.map(tellFinding) ?? [],
+      blockers: verdict?.blockers.map(findingAnswer) ?? [],
+      unknowns: verdict?.unknowns.map(findingAnswer) ?? [],
       rollback: tunnel.drain?.rollback ?? null,
     };
   }
 
-  /** To be called once a second: a verdict that has changed is evidence. */
+  /** Records changed verdicts as evidence; call once a second. */
   tick(now: Date): void {
-    for (const name of this.#told.keys()) if (!this.#judged(name)) this.#told.delete(name);
+    for (const name of this.#recorded.keys()) if (!this.#judged(name)) this.#recorded.delete(name);
     for (const name of this.#deps.config().tunnels.keys()) {
-      // While the evidence is being read nothing can be concluded, and that is no news.
+      // Until the evidence has been read there is no verdict to record.
       if (this.#deps.historyOf(name) === undefined) continue;
       const found = this.on(name, now);
-      if (!found || found.verdict === this.#told.get(name)) continue;
-      this.#told.set(name, found.verdict);
+      if (!found || found.verdict === this.#recorded.get(name)) continue;
+      this.#recorded.set(name, found.verdict);
       this.#deps.note({
         event: 'drain.verdict',
         tunnel: name,
@@ -117,7 +117,7 @@ export class Verdicts {
 
 const UNUSED = { open: 0, held: 0, last_activity_at: null };
 
-const NO_DRAIN = 'the tunnel has no drain section in the configuration';
+const NO_DRAIN = 'the tunnel has no `drain:` section in the configuration';
 
 function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelStatus['retirement']> {
   return {
@@ -128,14 +128,14 @@ function summary({ verdict, blockers, unknowns }: Verdict): NonNullable<TunnelSt
   };
 }
 
-/** One line for people. */
+/** The verdict in one line. */
 function sentence({ verdict, blockers, unknowns }: Verdict): string {
   if (verdict === 'retirable') return 'no blockers and no unknowns: the tunnel may be retired';
   const codes = [...blockers, ...unknowns].map(({ code }) => code).join(', ');
   return verdict === 'blocked' ? `blocked: ${codes}` : `unknown: ${codes}`;
 }
 
-/** By name, those that are there or were since that time (milliseconds since the epoch). */
+/** Names of the clients that are connected now or were after `time` (milliseconds since the epoch). */
 function clientsSince(clients: readonly ClientStatus[], time: number): string[] {
   return clients.filter(({ open, last_seen_at }) => open > 0 || last_seen_at.getTime() >= time).map(clientText);
 }

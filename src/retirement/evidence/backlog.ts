@@ -3,11 +3,11 @@ import type { NewEntry } from './entry.ts';
 /** An entry that waits for the disk. */
 export interface Waiting {
   readonly entry: NewEntry;
-  /** Not to be lost in a power cut, once it is written; and not the first to be dropped. */
+  /** Flushed when written, so that a power cut loses nothing; and dropped last. */
   readonly durable: boolean;
 }
 
-/** More than this, and the oldest routine ones are dropped and counted. */
+/** Beyond this number the oldest routine entries are dropped and counted. */
 const MOST_WAITING = 10_000;
 
 /** Entries that wait for the disk, oldest first. */
@@ -27,7 +27,7 @@ export class Backlog<Item extends Waiting = Waiting> {
     this.#dropped++;
   }
 
-  /** All, and how many were dropped since the last time. */
+  /** Takes all entries, and the number of dropped ones since the last call. */
   take(): { readonly waiting: readonly Item[]; readonly dropped: number } {
     const taken = { waiting: this.#waiting, dropped: this.#dropped };
     this.#waiting = [];
@@ -35,7 +35,7 @@ export class Backlog<Item extends Waiting = Waiting> {
     return taken;
   }
 
-  /** What was taken, and was not written. */
+  /** Returns entries that were taken and not written. */
   giveBack({ waiting, dropped }: { readonly waiting: readonly Item[]; readonly dropped: number }): void {
     this.#waiting = [...waiting, ...this.#waiting];
     this.#dropped += dropped;

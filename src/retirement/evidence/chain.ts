@@ -1,13 +1,13 @@
 import { type Entry, GENESIS, hashLine, parseEntry } from './entry.ts';
 
-/** The last line that is known to have been on the disk. */
+/** The last line known to be on disk. */
 export interface Head {
   readonly seq: number;
   /** {@link hashLine} of that line. */
   readonly hash: string;
 }
 
-/** What is wrong with the log, and where. */
+/** A problem of the log, and its place. */
 export interface ChainProblem {
   readonly file: string;
   /** From 1. */
@@ -24,21 +24,21 @@ interface Place {
 }
 
 /**
- * Checks that each line carries the hash of the one before, and that none is missing, in a single pass. A change of a line
- * shows in the line after it; for the last one there is the head, which is kept beside the log.
+ * Checks in a single pass that each line has the hash of the line before, and that no line is missing. The next line reveals
+ * a changed line; the head, a file beside the log, reveals a changed last line.
  */
 export class ChainCheck {
   readonly problems: ChainProblem[] = [];
   #last: Head = BEFORE_ALL;
   #lastPlace: Place | undefined;
-  /** After a line that cannot be read its hash is still known, but no more. */
+  /** Whether the last line was unreadable; its hash is still known. */
   #broken = false;
   #headSeen: string | undefined;
   readonly #head: Head | undefined;
-  /** Whether {@link last} is known to be what the next line follows. */
+  /** Whether {@link last} is known to precede the next line. */
   #begun: boolean;
 
-  /** `from`: whether the first line has to be the first of all. */
+  /** `from`: whether the first line must be the first of the log. */
   constructor(head: Head | undefined, from: 'beginning' | 'anywhere') {
     this.#head = head;
     this.#begun = from === 'beginning';
@@ -48,12 +48,12 @@ export class ChainCheck {
     return this.#last;
   }
 
-  /** The next line in the order of the files, without its newline; undefined where it is not one of this log's. */
+  /** Checks the next line in file order, without its newline; undefined if the line is not a valid entry. */
   next(line: Buffer, place: Place): Entry | undefined {
     const entry = parseEntry(line.toString('utf8'));
     const hash = hashLine(line);
     if (!entry) {
-      this.#report(place, 'is cut short or damaged: it is no entry of this log');
+      this.#report(place, 'is cut short or damaged: not a valid entry');
       this.#last = { seq: this.#last.seq + 1, hash };
       this.#broken = true;
     } else {
@@ -66,12 +66,12 @@ export class ChainCheck {
     return entry;
   }
 
-  /** Once all lines were seen. */
+  /** Call after the last line. */
   finish(): readonly ChainProblem[] {
     const head = this.#head;
     const place = this.#lastPlace ?? { file: 'events.jsonl', line: 0 };
     if (head && this.#last.seq < head.seq)
-      this.#report(place, `is the last one, but ${count(head.seq - this.#last.seq, 'later entry')} had been written`);
+      this.#report(place, `is the last line, but ${count(head.seq - this.#last.seq, 'later entry')} had been written`);
     else if (head && this.#last.seq === head.seq && this.#headSeen !== head.hash && !this.#broken)
       this.#report(place, 'was changed after it was written');
     return this.problems;
@@ -84,12 +84,11 @@ export class ChainCheck {
     }
     const { seq, hash } = this.#last;
     const before = this.#lastPlace;
-    if (entry.seq > seq + 1)
-      this.#report(place, `follows a gap: ${count(entry.seq - seq - 1, 'entry')} before it missing`);
+    if (entry.seq > seq + 1) this.#report(place, `follows a gap: ${count(entry.seq - seq - 1, 'entry')} missing`);
     else if (entry.seq <= seq) this.#report(place, `is out of order: entry ${entry.seq} comes after entry ${seq}`);
     else if (entry.prev !== hash && !this.#broken && before)
-      this.#report(before, 'was changed after it was written: the entry after it carries another hash');
-    else if (entry.prev !== hash && !before) this.#report(place, 'is not the beginning of this log');
+      this.#report(before, 'was changed after it was written: the next entry has another hash');
+    else if (entry.prev !== hash && !before) this.#report(place, 'is not the first entry of this log');
   }
 
   #report({ file, line }: Place, message: string): void {

@@ -8,9 +8,9 @@ import { availability } from './watch.ts';
 const HOUR_MS = 3_600_000;
 const WINDOWS = { '1h': HOUR_MS, '24h': 24 * HOUR_MS, '7d': 7 * 24 * HOUR_MS, '30d': 30 * 24 * HOUR_MS };
 
-/** What the evidence knows of a tunnel beyond the present run. */
+/** What the evidence knows about a tunnel, including earlier runs. */
 export interface PastStatus {
-  /** Null where no client ever came. */
+  /** Null if no client ever came. */
   readonly last_activity_at: Date | null;
   readonly availability: NonNullable<TunnelStatus['availability']>;
 }
@@ -36,13 +36,13 @@ export function describeEvidence(condition: EvidenceCondition, head: Head | unde
   return { state: kind, ...trouble, head: head ? { seq: head.seq, hash: head.hash } : null };
 }
 
-/** What an operator should know of it (SPEC section 6): a disk that refuses it hurts nobody yet. */
+/** The advisory while evidence cannot be written (SPEC section 6). Tunnels are not affected. */
 export function evidenceAdvisories({ error }: EvidenceStatus): Advisory[] {
   if (error === null) return [];
   return [
     {
       code: 'evidence_unavailable',
-      message: `the evidence is not being written, what happens waits in memory, tunnels are not affected: ${error}`,
+      message: `cannot write evidence: ${error}; events wait in memory, and tunnels are not affected`,
     },
   ];
 }

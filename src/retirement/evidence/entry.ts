@@ -4,23 +4,23 @@ import { z } from 'zod';
 /** The `prev` of the very first line. */
 export const GENESIS = '0'.repeat(64);
 
-/** What every line of `events.jsonl` carries besides what it tells. */
+/** The fields of every line of `events.jsonl`. */
 const entry = z.looseObject({
-  /** Counts the lines over all files, from 1. */
+  /** Number of the line over all files, from 1. */
   seq: z.int().min(1),
   /** RFC 3339, UTC. */
   at: z.iso.datetime(),
-  /** Milliseconds since the daemon that wrote it started, off a clock that never jumps. */
+  /** Milliseconds since the start of the daemon, by the monotonic clock. */
   uptime_ms: z.int().min(0),
   event: z.string().min(1),
-  /** SHA-256, in hex, of the line before without its newline. */
+  /** SHA-256, in hex, of the previous line without its newline. */
   prev: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** One line of the evidence log as it was read. What it tells beside the envelope is read by the schemas in events.ts. */
+/** One line of the evidence log. The schemas in events.ts read its other fields. */
 export type Entry = z.infer<typeof entry>;
 
-/** What is to be written: everything but what the log itself adds. */
+/** A new entry, without the fields that the log adds. */
 export interface NewEntry {
   readonly at: Date;
   readonly uptimeMs: number;
@@ -28,18 +28,18 @@ export interface NewEntry {
   readonly [field: string]: unknown;
 }
 
-/** The hash that the next line carries. `line` is without its newline. */
+/** The hash of a line for the next line. `line` has no newline. */
 export function hashLine(line: string | Buffer): string {
   return createHash('sha256').update(line).digest('hex');
 }
 
-/** As it is written: one line of JSON. */
+/** The entry as written, with its place in the chain. */
 export function chainEntry(content: NewEntry, seq: number, prev: string): Entry {
   const { at, uptimeMs, event, ...fields } = content;
   return { seq, at: at.toISOString(), uptime_ms: Math.round(uptimeMs), event, ...fields, prev };
 }
 
-/** Undefined for what is no whole line of this log. */
+/** Undefined if the line is not a complete, valid entry. */
 export function parseEntry(line: string): Entry | undefined {
   let value: unknown;
   try {
@@ -51,15 +51,15 @@ export function parseEntry(line: string): Entry | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-/** What `GET /events` answers. */
+/** The answer of `GET /events`. */
 export const eventsAnswer = z.object({
   schema: z.literal(1),
   now: z.iso.datetime(),
-  /** Whether these are all that there were since the time that was asked for; older ones are in the files. */
+  /** Whether these are all events since the requested time; the files contain older ones. */
   complete: z.boolean(),
   /** The last entry on the disk; null while the log is not open. */
   head: z.object({ seq: z.int(), hash: z.string() }).nullable(),
-  /** Oldest first, as they are in the log. */
+  /** Oldest first, as in the log. */
   events: z.array(entry),
 });
 export type EventsAnswer = z.infer<typeof eventsAnswer>;

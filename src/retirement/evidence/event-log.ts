@@ -8,23 +8,23 @@ import { LogFile, type LogFileOptions } from './log-file.ts';
 import { type Recovery, recover } from './recovery.ts';
 
 export interface EventLogOptions extends LogFileOptions {
-  /** How far back {@link EventLog.open} reads, in milliseconds. */
+  /** {@link EventLog.open} reads entries up to this old, in milliseconds. */
   readonly rememberMs: number;
-  /** Pause between attempts while the disk refuses, in milliseconds. */
+  /** Pause between attempts while writing fails, in milliseconds. */
   readonly retryMs: number;
 }
 
-/** Whether what happens can be written down. */
+/** Whether entries can be written. */
 export type LogCondition =
   | { readonly kind: 'ok' }
-  /** Forwarding goes on; what happens waits in memory until the disk takes it. */
+  /** Forwarding continues; entries wait in memory until writing works. */
   | { readonly kind: 'failing'; readonly since: Date; readonly error: Error; readonly waiting: number };
 
-/** Who is told of what. */
+/** Callbacks of the log. */
 export interface EventLogListeners {
-  /** An entry of the last `rememberMs`, or somewhat older, as it was found at the start. */
+  /** An entry found at the start, from the last `rememberMs` or somewhat older. */
   onFound(entry: Entry): void;
-  /** It is on the disk now. */
+  /** The entry is on disk. */
   onWritten(entry: Entry): void;
   onCondition(condition: LogCondition): void;
 }
@@ -34,8 +34,8 @@ interface Appended extends Waiting {
 }
 
 /**
- * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in the order they were
- * given, together as far as they have gathered, and flushed to the disk when one of them is a transition.
+ * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in order, in batches. A
+ * batch with a durable entry is flushed to disk.
  */
 export class EventLog {
   readonly #options: EventLogOptions;
@@ -44,7 +44,7 @@ export class EventLog {
   readonly #unlock: () => Promise<void>;
   readonly #wake = new Wake();
   readonly #backlog = new Backlog<Appended>();
-  /** Of these the disk is being told. */
+  /** Number of entries in the current write. */
   #writing = 0;
   #failing: { readonly since: Date; readonly error: Error } | undefined;
   #closing = false;
@@ -63,7 +63,7 @@ export class EventLog {
     this.#loop = this.#run();
   }
 
-  /** Opens the log of a directory that exists, or begins one, as {@link recover} does. Rejects also when another process has it. */
+  /** Opens or creates the log of an existing directory, like {@link recover}. Rejects also if another process has the lock. */
   static async open(
     options: EventLogOptions,
     listeners: EventLogListeners,
@@ -92,8 +92,8 @@ export class EventLog {
   }
 
   /**
-   * Settles with the entry as it was written, once it is, and flushed if it is `durable`; while the disk refuses that may be late, or, for
-   * what was dropped, never. Nobody has to wait for it.
+   * Settles with the entry when it is written, and flushed if `durable`. While writing fails this may take long; for a dropped
+   * entry it never settles. Waiting is optional.
    */
   append(entry: NewEntry, durable: boolean): Promise<Entry> {
     return new Promise((resolve) => {
@@ -102,7 +102,7 @@ export class EventLog {
     });
   }
 
-  /** Writes what waits, once, and closes. */
+  /** Tries once to write the waiting entries, then closes. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake.call();
@@ -120,7 +120,7 @@ export class EventLog {
     }
   }
 
-  /** New entries gather meanwhile: they must not make us hammer a disk that has just refused. */
+  /** Pauses fully even if new entries arrive: they must not cause retries without a pause. */
   async #pause(): Promise<void> {
     const until = performance.now() + this.#options.retryMs;
     for (let left = this.#options.retryMs; left > 0 && !this.#closing; left = until - performance.now())
@@ -158,7 +158,7 @@ export class EventLog {
     this.#listeners.onCondition(this.condition);
   }
 
-  /** Once the disk takes them again, the entries that waited say so themselves: what is missing must not pass for quiet. */
+  /** The `log.resumed` entry after a failure, so that dropped entries do not pass for quiet. */
   #resumption(batch: readonly Waiting[], dropped: number): Waiting[] {
     const last = batch.at(-1);
     if (!this.#failing || !last) return [];

@@ -15,12 +15,12 @@ const pulseRecord = z.object({
   open: z.int().min(0),
   opened_total: z.int().min(0),
   last_activity_at: time.nullable(),
-  /** Where one is configured. */
+  /** Only if a successor is configured. */
   successor: successorRecord.optional(),
 });
 type PulseRecord = z.infer<typeof pulseRecord>;
 
-/** What the heartbeat of the evidence takes from a tunnel. */
+/** The state of a tunnel for a heartbeat. */
 export interface TunnelPulse extends Pulse {
   readonly successor?: SuccessorRecord;
 }
@@ -46,39 +46,38 @@ export function pulseRecordOf({
   };
 }
 
-/** `unknown`: it could not be looked for, so that its absence is not proven. */
+/** `unknown`: the look failed, so absence is not proven. */
 const HOST_STATES = ['reachable', 'unreachable', 'unknown'] as const;
 
-/** What a heartbeat tells of a host that is looked for from time to time. */
+/** The state of a watched host for a heartbeat. */
 const hostPulse = z.object({
   state: z.enum(HOST_STATES),
-  /** Why it was not reached, or could not be looked for; null while it is reachable. */
+  /** Why the host was not reached, or the look failed; null while the host is reachable. */
   code: z.string().nullable(),
-  /** Where it is looked for, with the port. */
+  /** The checked address, with the port. */
   address: z.string(),
-  /** When it was looked for since the heartbeat before; another outcome than `state` has a line of its own. */
+  /** Times of the looks since the previous heartbeat; a changed result has its own line. */
   checked: z.array(time),
 });
 export type HostPulse = z.infer<typeof hostPulse>;
 
-/** The host was looked for, and the outcome is another than before. */
+/** The result of a look differs from the previous one. */
 const sighting = {
   host: z.string(),
   address: z.string(),
-  /** Null where it was not looked for before. */
+  /** Null for the first look. */
   from: z.enum(HOST_STATES).nullable(),
   code: z.string().nullable(),
   reason: z.string(),
 };
 
 /**
- * What the evidence is made of (SPEC section 6). Lines of other events belong to the chain all the same: this is what
- * history, availability and verdicts are computed from.
+ * The events for history, availability and verdicts (SPEC section 6). The chain also contains lines of other events.
  */
 export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('daemon.started'), version: z.string(), config_sha256: z.string() }),
   z.object({ event: z.literal('daemon.stopped') }),
-  /** Once a minute: from its absence follows the daemon's. */
+  /** Once a minute: a missing heartbeat shows that the daemon was down. */
   z.object({
     event: z.literal('heartbeat'),
     tunnels: z.record(z.string(), pulseRecord),
@@ -87,7 +86,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('tunnel.state'),
     tunnel: z.string(),
-    /** Null where the tunnel was not known before. */
+    /** Null for a new tunnel. */
     from: z.enum(TUNNEL_STATES).nullable(),
     to: z.enum(TUNNEL_STATES),
     serving: z.boolean(),
@@ -95,23 +94,23 @@ export const evidenceEvent = z.discriminatedUnion('event', [
     reason: z.string().nullable(),
     code: z.string().nullable(),
   }),
-  /** A client is there, after a time without. */
+  /** The first client after a time without clients. */
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
-  /** The checks of its successor begin to pass or to fail, or end with the daemon. */
+  /** The checks of the successor start to pass or to fail, or end with the daemon. */
   successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
-  /** Its listener, target or host is another one from now on: what was seen before says nothing of it. */
+  /** The listener, target or host of the tunnel changed: earlier events do not count for the new one. */
   z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
-  /** Out of the configuration: nothing is said of it any more. */
+  /** The tunnel left the configuration; no more events follow. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
   z.object({ event: z.literal('host.reachable'), ...sighting }),
   z.object({ event: z.literal('host.unreachable'), ...sighting }),
   z.object({ event: z.literal('host.unknown'), ...sighting }),
-  /** What the routes are from now on, at the start and after each reload. */
+  /** The routes from now on, at the start and after each reload. */
   z.object({ event: z.literal('config.in_force'), ...routes.shape }),
 ]);
 export type EvidenceEvent = z.infer<typeof evidenceEvent>;
 
-/** Undefined for events that history is not made of. */
+/** Undefined for events that history does not use. */
 export function readEvent(entry: unknown): EvidenceEvent | undefined {
   const parsed = evidenceEvent.safeParse(entry);
   return parsed.success ? parsed.data : undefined;

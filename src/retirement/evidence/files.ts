@@ -8,12 +8,12 @@ export const HEAD = 'events.head';
 
 const ROTATED = /^events-(\d{12})\.jsonl$/;
 
-/** Name of a full file, by the number of its first entry: names sort as the entries do. */
+/** Name of a rotated file, by the number of its first entry: names sort like the entries. */
 export function rotatedName(firstSeq: number): string {
   return `events-${String(firstSeq).padStart(12, '0')}.jsonl`;
 }
 
-/** The files of the log in the order of their entries. Empty where there is none yet. */
+/** The files of the log in the order of their entries. Empty if there is no log yet. */
 export async function logFiles(directory: string): Promise<string[]> {
   const names: string[] = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[];
@@ -29,20 +29,20 @@ export interface LogLine {
   readonly line: number;
   /** Without its newline. */
   readonly text: Buffer;
-  /** False for a last line without newline: it is being written, or was torn by a crash. */
+  /** False for a last line without newline: being written, or torn by a crash. */
   readonly whole: boolean;
 }
 
 const NEWLINE = 0x0a;
 
-/** The files that hold what happened since `time`, and perhaps some before it. */
+/** The files with all entries since `time`, and perhaps earlier ones. */
 export async function filesSince(directory: string, time: Date): Promise<string[]> {
   const files = await logFiles(directory);
   for (let index = files.length - 1; index > 0; index--) {
     const file = files[index];
     if (file === undefined) break;
     const begins = await firstTime(directory, file);
-    // Without a line of its own it says nothing of what is before it.
+    // An empty file does not show the age of the files before it.
     if (begins !== undefined && begins < time.toISOString()) return files.slice(index);
   }
   return files;
@@ -53,12 +53,12 @@ async function firstTime(directory: string, file: string): Promise<string | unde
   return undefined;
 }
 
-/** Every line of these files of the log, by default of all, oldest first. One file is open at a time, and never read as a whole. */
+/** The lines of these files (default: all), oldest first. Streams one file at a time. */
 export async function* readLines(directory: string, files?: readonly string[]): AsyncGenerator<LogLine> {
   for (const file of files ?? (await logFiles(directory))) {
     let line = 0;
     let rest: Buffer = Buffer.alloc(0);
-    // Node's readline would also split at the separators of Unicode, which JSON leaves as they are.
+    // Node's readline would also split at Unicode line separators, which JSON does not escape.
     for await (const chunk of createReadStream(join(directory, file)) as AsyncIterable<Buffer>) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let start = 0;

@@ -5,23 +5,23 @@ import { HEAD } from './files.ts';
 
 const schema = z.object({ seq: z.int().min(0), hash: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** The last entry that is known to have been on the disk. Without it the end of the log proves nothing. */
+/** The last entry known to be on disk. Without it the end of the log proves nothing. */
 export class KnownHead {
   readonly #file: StateFile<Head>;
 
-  /** @param directory the state directory; nothing is touched yet */
+  /** @param directory the state directory; not read or written yet */
   constructor(directory: string) {
     this.#file = new StateFile([directory], HEAD, schema);
   }
 
-  /** Undefined where none is known. Never rejects. */
+  /** Undefined if unknown. Never rejects. */
   read(): Promise<Head | undefined> {
     return this.#file.read().catch(() => undefined);
   }
 
   /**
-   * To be called after the entry itself is on the disk, never before: a crash in between leaves a head that is behind, and
-   * true. Such a head proves less, and is no reason to write the same entries again. Never rejects.
+   * Call only after the entry is on disk: a crash in between leaves an older head, which is still true. An older head proves
+   * less, but does not cause the same entries to be written again. Never rejects.
    */
   write(head: Head): Promise<void> {
     return this.#file.write(head).catch(() => {});

@@ -2,18 +2,18 @@ import type { TunnelStateName } from '../../telemetry/status/status.ts';
 import type { EvidenceEvent } from './events.ts';
 import { type SuccessorHistory, type SuccessorRecord, withRecord } from './successor-record.ts';
 
-/** Without a line for this long nobody was watching: two heartbeats may be late, three are a gap. */
+/** A longer pause between lines is a gap, in milliseconds: two heartbeats may be late, three may not. */
 export const LONGEST_SILENCE_MS = 180_000;
 
-/** How far the wall clock may run from the one that never jumps, between two lines, before times prove nothing. */
+/** Between two lines, the wall clock may differ from the monotonic clock by this much; beyond it, times prove nothing. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
-/** A time during which a tunnel was watched, and was in one state. Milliseconds since the epoch. */
+/** A time in which a tunnel was watched and stayed in one state. Milliseconds since the epoch. */
 export interface Span {
   readonly from: number;
   readonly until: number;
   readonly state: TunnelStateName;
-  /** Whether clients were served, as far as is known. */
+  /** Whether clients could be served, as far as known. */
   readonly serving: boolean;
   /** Whether the listen address was bound: only then a client that came was held. */
   readonly listening: boolean;
@@ -22,16 +22,17 @@ export interface Span {
 }
 
 /**
- * What the evidence says of one tunnel, as of a moment. Between two spans that do not touch, nobody watched. Times of the present run are counted back from that moment by the clock that never jumps; times of earlier
- * runs are those of the wall clock, but never later than the present run. So no clock shortens a quiet period.
+ * The history of one tunnel, as of a moment. A pause between two spans is time without watching. Times of the current run are
+ * counted back from that moment by the monotonic clock. Times of earlier runs are those of the wall clock, but never later
+ * than the current run. So no clock change shortens a quiet period.
  */
 export interface TunnelHistory {
   /** Oldest first. */
   readonly spans: readonly Span[];
   readonly lastActivityAt: number | undefined;
-  /** The same use, by the wall clock of its time: whoever knows of another one knows of a later one. */
+  /** The same use, by the wall clock at that time, to compare with other records of use. */
   readonly lastActivityWallAt?: number | undefined;
-  /** Undefined where none was ever asked. */
+  /** Undefined if no successor was ever probed. */
   readonly successor?: SuccessorHistory | undefined;
 }
 
@@ -64,19 +65,19 @@ interface Building {
 
 const NOTHING: TunnelHistory = { spans: [], lastActivityAt: undefined };
 
-/** When something is known to have been so: by the wall clock, and by one that never jumps but begins anew at each start. */
+/** A moment by the wall clock, and by the monotonic clock, which starts at zero in each run. */
 export interface Moment {
   readonly at: Date;
   readonly uptimeMs: number;
 }
 
 /**
- * The evidence, folded into what verdicts and availability ask of it. The same fold is fed from the log at start and from
- * the running daemon, so that both come to the same answers.
+ * The history of all tunnels, built from the evidence. The log at the start and the running daemon feed the same code, so
+ * both give the same answers.
  */
 export class History {
   readonly #tunnels = new Map<string, Building>();
-  /** The last moment of the present run of a daemon; undefined while none runs. */
+  /** The last moment of the current run of a daemon; undefined between runs. */
   #last: Instant | undefined;
   #run = 0;
 
@@ -94,8 +95,8 @@ export class History {
     };
   }
 
-  /** What happened next, out of the log or as it happens; undefined for what is no matter of history. */
-  tell(event: EvidenceEvent | undefined, moment: Moment): void {
+  /** Adds the next event, from the log or live; undefined for an event that history does not use. */
+  record(event: EvidenceEvent | undefined, moment: Moment): void {
     if (event?.event === 'daemon.started') {
       this.#end();
       this.#run++;
@@ -104,7 +105,7 @@ export class History {
     if (event) this.#apply(event, { wall: moment.at.getTime(), uptimeMs: moment.uptimeMs });
   }
 
-  /** The daemon watched until `moment`, and nothing has changed since the last line. */
+  /** Extends the watched time to `moment`, without a change. */
   watched({ at, uptimeMs }: Moment): void {
     const last = this.#last;
     this.#last = { wall: at.getTime(), uptimeMs };
@@ -112,7 +113,7 @@ export class History {
     else this.#resume(this.#last);
   }
 
-  /** A client came, or its bytes moved. */
+  /** A client connected or transferred bytes. */
   used(tunnel: string, at: Date): void {
     const building = this.#building(tunnel);
     const wall = at.getTime();
@@ -121,7 +122,7 @@ export class History {
       building.lastActivity = { wall, uptimeMs: this.#last?.uptimeMs ?? 0, run: this.#run };
   }
 
-  /** Forgets what ended before `time` (milliseconds since the epoch), so that months of running stay small. */
+  /** Forgets spans that ended before `time` (milliseconds since the epoch), to bound memory over months. */
   forget(time: number): void {
     for (const building of this.#tunnels.values())
       building.spans = building.spans.filter(({ until }) => until.wall >= time);
@@ -203,7 +204,7 @@ export class History {
     }
   }
 
-  /** Nobody knows what was between the last span and now. */
+  /** Starts new spans: the time between the last span and now is unknown. */
   #resume(now: Instant): void {
     for (const { open, spans } of this.#tunnels.values()) {
       const span = spans.at(-1);
@@ -211,7 +212,7 @@ export class History {
     }
   }
 
-  /** The run of a daemon is over: until the next one says so, nothing is known. */
+  /** Ends the run of a daemon: nothing is known until the next run. */
   #end(): void {
     this.#last = undefined;
     for (const building of this.#tunnels.values()) building.open = false;

@@ -5,13 +5,13 @@ import { errnoOf, TunnelError } from '../../base/errors.ts';
 
 const LOCK = 'events.lock';
 
-/** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted from behind the name, which may contain anything. */
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted after the name, which may contain anything. */
 const START_TIME = 19;
 
 /**
- * Takes the evidence of a state directory for this process: two writers would break the chain of both. The lock is a
- * symbolic link that names its owner, made atomically, which takes no room on a full disk; one whose owner is gone is taken over.
- * Rejects with `state_dir_unusable`. Returns what releases it.
+ * Locks the evidence of a state directory for this process: two writers would break the chain. The lock is a symbolic link
+ * that names its owner; it is atomic and works on a full disk. The lock of a dead owner is taken over. Returns the release
+ * function. Rejects with `state_dir_unusable`.
  */
 export async function takeLock(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, LOCK);
@@ -30,19 +30,19 @@ export async function takeLock(directory: string): Promise<() => Promise<void>> 
     if (owner === undefined) continue;
     const pid = Number(owner.split(' ')[0]);
     if (owner !== own && isAlive(pid, owner))
-      throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) keeps its evidence in ${directory}`, {
-        hint: 'Give each daemon a state_dir of its own.',
+      throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) writes its evidence to ${directory}`, {
+        hint: 'Give each daemon its own state_dir.',
       });
     await unlink(path).catch(() => {});
   }
-  throw new TunnelError('state_dir_unusable', `another daemon is taking ${path} again and again`);
+  throw new TunnelError('state_dir_unusable', `cannot lock ${path}: another daemon keeps taking the lock`);
 }
 
 async function release(path: string, own: string): Promise<void> {
   if ((await readlink(path).catch(() => undefined)) === own) await unlink(path).catch(() => {});
 }
 
-/** A pid is given again: what tells two processes of one pid apart is when they began, and in which boot. */
+/** Pids are reused: start time and boot id distinguish two processes with the same pid. */
 function nameOf(pid: number): string {
   return `${pid} ${startOf(pid) ?? '-'} ${bootId()}`;
 }

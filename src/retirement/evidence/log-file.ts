@@ -7,13 +7,13 @@ import { KnownHead } from './head.ts';
 
 export interface LogFileOptions {
   readonly directory: string;
-  /** A file that has grown beyond this many bytes is put aside, and the next one begun. */
+  /** A larger file is rotated, in bytes. */
   readonly rotateBytes: number;
 }
 
-/** Where the log ends. */
+/** The end of the log. */
 export interface LogEnd {
-  /** The current file, open for what comes. */
+  /** The current file, open for appending. */
   readonly file: FileHandle;
   /** Of the current file, in bytes. */
   readonly size: number;
@@ -22,7 +22,7 @@ export interface LogEnd {
   readonly head: Head;
 }
 
-/** The end of the log on the disk: what is put there follows on the entry before it. One caller at a time. */
+/** Appends entries to the log on disk and continues its chain. One caller at a time. */
 export class LogFile {
   readonly #options: LogFileOptions;
   readonly #knownHead: KnownHead;
@@ -30,7 +30,7 @@ export class LogFile {
   #size: number;
   #fileStart: number;
   #head: Head;
-  /** Whether the file may end with a part of what could not be written. */
+  /** Whether the file may end with a partial write. */
   #torn = false;
 
   constructor(options: LogFileOptions, { file, size, fileStart, head }: LogEnd) {
@@ -48,8 +48,8 @@ export class LogFile {
   }
 
   /**
-   * Puts these at the end, together, and flushed if they are `durable`. Settles with the entries as written. Rejects with
-   * whatever the disk says; the same entries can be given again then.
+   * Appends the entries together, and flushes them if `durable`. Settles with the entries as written. Rejects with the error
+   * of the disk; then the same entries can be appended again.
    */
   async append(added: readonly NewEntry[], durable: boolean): Promise<readonly Entry[]> {
     await this.#rotate();
@@ -83,7 +83,7 @@ export class LogFile {
     return this.#file.close();
   }
 
-  /** What was half written must not become the beginning of a line. */
+  /** Removes a partial write, so that it does not become the start of a line. */
   async #cutTorn(): Promise<void> {
     if (!this.#torn) return;
     await this.#file.truncate(this.#size);
@@ -94,7 +94,7 @@ export class LogFile {
   async #refuseOtherWriters(): Promise<void> {
     const { size } = await this.#file.stat();
     if (size !== this.#size)
-      throw new Error(`${CURRENT} was changed by another process (${size} instead of ${this.#size} bytes)`);
+      throw new Error(`another process changed ${CURRENT} (${size} bytes instead of ${this.#size})`);
   }
 
   async #rotate(): Promise<void> {
@@ -102,7 +102,7 @@ export class LogFile {
     const { directory } = this.#options;
     await this.#cutTorn();
     await this.#file.datasync();
-    // Made first: when there is no room for it, the present file serves on.
+    // Created first: if that fails, the current file stays in use.
     const prepared = join(directory, `${CURRENT}.next`);
     const next = await open(prepared, 'a', 0o600);
     await rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));

@@ -1,20 +1,20 @@
 import type { Entry } from './entry.ts';
 
-/** The last entries of the log, for whoever asks what happened and for whoever follows. Heartbeats are not among them. */
+/** The last entries of the log, for queries and followers. Without heartbeats. */
 export class Recent {
   readonly #most: number;
   #entries: Entry[] = [];
-  /** The last one that is not here any more. */
+  /** The newest entry that was dropped from memory. */
   #forgotten: Pick<Entry, 'seq' | 'at'> | undefined;
   #begun = false;
   readonly #followers = new Set<(entry: Entry) => void>();
 
-  /** `most`: entries that are kept. */
+  /** `most`: number of entries to keep. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** With what was found in the files. Until then nothing is known; followers hear only of what comes afterwards. */
+  /** Starts with the entries found in the files. Followers get only later entries. */
   begin(found: Recent): void {
     this.#entries = [...found.#entries];
     this.#forgotten = found.#forgotten;
@@ -22,7 +22,7 @@ export class Recent {
   }
 
   add(entry: Entry): void {
-    // What was before the first one that was read is in older files, if anywhere.
+    // Entries before the first one read are in older files, if anywhere.
     if (this.#entries.length === 0 && !this.#forgotten && entry.seq > 1)
       this.#forgotten = { seq: entry.seq - 1, at: entry.at };
     if (entry.event === 'heartbeat') return;
@@ -36,12 +36,12 @@ export class Recent {
     return this.#entries;
   }
 
-  /** Whether all that came after entry number `seq` is here. */
+  /** Whether all entries after number `seq` are here. */
   reachesEntry(seq: number): boolean {
     return this.#begun && (this.#forgotten?.seq ?? 0) <= seq;
   }
 
-  /** Whether all that happened since `time` is here; without a time, all that ever happened. */
+  /** Whether all entries since `time` are here; without a time, all entries ever. */
   reachesTime(time: Date | undefined): boolean {
     if (!this.#begun || !this.#forgotten) return this.#begun;
     return time !== undefined && this.#forgotten.at < time.toISOString();

@@ -12,26 +12,26 @@ import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
 import type { Recovery } from './recovery.ts';
 
-/** Once a minute the log says that the daemon is there, whatever happens. */
+/** Pause between heartbeats, in milliseconds. */
 const HEARTBEAT_MS = 60_000;
 
-/** A disk that has refused is asked again this often. */
+/** Pause between attempts while writing fails, in milliseconds. */
 const RETRY_MS = 2_000;
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
 
-/** Longer than the longest availability: what is read at the start. */
+/** Age of the oldest entries read at the start, in milliseconds; longer than the longest availability window. */
 const READ_MS = 31 * 86_400_000;
 
-/** Longer than any quiet period is likely to be: what a run remembers of itself. */
+/** Age of the oldest history in memory, in milliseconds; longer than any likely quiet period. */
 const REMEMBER_MS = 92 * 86_400_000;
 
 const MOST_RECENT = 1_000;
 
-/** Of a damaged log so many places are told; `events --verify` names all. */
+/** Most reported problems of a damaged log; `events --verify` lists all. */
 const MOST_PROBLEMS = 10;
 
-/** Whoever waits for the disk waits no longer: what it refuses must not stop anything else. */
+/** Longest wait for a write and for the opening, in milliseconds: a failing disk must not stop anything else. */
 const WAIT_MS = 1_000;
 const OPEN_MS = 10_000;
 
@@ -39,7 +39,7 @@ export interface RecorderOptions {
   /** The state directory. */
   readonly directory: string;
   readonly version: string;
-  /** By default a minute. */
+  /** In milliseconds. Default one minute. */
   readonly heartbeatMs?: number | undefined;
 }
 
@@ -47,19 +47,19 @@ export interface RecorderDependencies {
   readonly log: Logger;
 }
 
-/** `opening`: what happened before is still being read. */
+/** `opening`: the log of earlier runs is still being read. */
 export type EvidenceCondition = LogCondition | { readonly kind: 'opening' };
 
 /**
- * Keeps the evidence: what happens goes into the log, and into the history that verdicts ask. Forwarding never waits for
- * it: while the disk refuses, what happens waits in memory, and everybody who looks is told.
+ * Records events in the log and in the history for verdicts. Forwarding never waits for the disk: while writing fails, events
+ * wait in memory, and an advisory says so.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #deps: RecorderDependencies;
   readonly #recent = new Recent(MOST_RECENT);
   readonly #startedAt = performance.now();
-  /** Until the log is open. */
+  /** Events before the log is open. */
   readonly #backlog = new Backlog();
   #history = new History();
   #log: EventLog | undefined;
@@ -68,8 +68,8 @@ export class Recorder {
   #nextTryAt = 0;
   #nextBeatAt = 0;
   #lastWrite: Promise<unknown> = Promise.resolve();
-  /** The last trouble that the log has told of. */
-  #told: string | undefined;
+  /** The last error that was logged. */
+  #loggedError: string | undefined;
   #stopped = false;
 
   constructor(options: RecorderOptions, deps: RecorderDependencies) {
@@ -77,7 +77,7 @@ export class Recorder {
     this.#deps = deps;
   }
 
-  /** What is on the disk, and was read or written last; without the heartbeats. */
+  /** The last entries on disk, without heartbeats. */
   get recent(): Recent {
     return this.#recent;
   }
@@ -88,39 +88,38 @@ export class Recorder {
     return { kind: 'failing', ...this.#unopened, waiting: this.#backlog.size };
   }
 
-  /** The entry that everything before hangs on; undefined while there is no log. */
+  /** The last entry, whose hash covers all earlier ones; undefined until the log is open. */
   get head(): Head | undefined {
     return this.#log?.head;
   }
 
   /**
-   * What is known of a tunnel, over restarts, up to now. Undefined while the log is not open: nothing may be concluded from
-   * the present run alone.
+   * The history of a tunnel over all runs. Undefined until the log is open: the current run alone proves nothing.
    */
   historyOf(tunnel: string): TunnelHistory | undefined {
     return this.#log && this.#history.of(tunnel, { wall: Date.now(), uptimeMs: this.#uptimeMs });
   }
 
   /**
-   * Begins a new run; settles when what was there is read. A directory that cannot be used is no reason to fail: it is tried
-   * again, and nobody has to wait.
+   * Begins a new run; settles when the log has been read. Never fails for an unusable directory: the recorder tries again
+   * later.
    */
   async start(configSha256: string): Promise<void> {
     this.note({ event: 'daemon.started', version: this.#options.version, config_sha256: configSha256 });
     await this.#open();
   }
 
-  /** It will be on the disk, soon. */
+  /** Records an event; it reaches the disk soon. */
   note(happening: Happening, at = new Date()): void {
     this.#append(happening, at, true);
   }
 
-  /** Settles when what was there is read, or cannot be. Bounded. */
+  /** Settles when the log has been read, or cannot be. Bounded. */
   async opened(): Promise<void> {
     await settledWithin(Promise.resolve(this.#opening), OPEN_MS);
   }
 
-  /** Settles when what was noted so far is on the disk; at once while that refuses, and in any case in a second. */
+  /** Settles when all events so far are on disk; at once while writing fails, and within a second in any case. */
   async settled(): Promise<void> {
     if (this.condition.kind === 'failing') return;
     const written = Promise.resolve(this.#opening).then(() => this.#log && this.#lastWrite);
@@ -128,10 +127,10 @@ export class Recorder {
   }
 
   /**
-   * To be called about once a second, with what is: the time since the last call counts as watched.
+   * Call about once a second with the current state: the time since the last call counts as watched.
    *
-   * @param pulses of every configured tunnel, by name
-   * @param hosts what was found since the heartbeat before, by host; asked for each heartbeat only
+   * @param pulses the state of every configured tunnel, by name
+   * @param hosts the looks since the previous heartbeat, by host; called for heartbeats only
    */
   tick(
     pulses: Readonly<Record<string, TunnelPulse>>,
@@ -149,7 +148,7 @@ export class Recorder {
     this.#append({ event: 'heartbeat', tunnels, hosts: hosts() }, new Date(), false);
   }
 
-  /** Ends the run. Bounded: a disk that hangs is left to itself. */
+  /** Ends the run. Bounded, even if the disk hangs. */
   async stop(): Promise<void> {
     this.note({ event: 'daemon.stopped' });
     this.#stopped = true;
@@ -164,7 +163,7 @@ export class Recorder {
   #append(happening: Happening, at: Date, durable: boolean): void {
     if (this.#stopped) return;
     const entry: NewEntry = { at, uptimeMs: Math.round(this.#uptimeMs), ...happening };
-    this.#history.tell(readEvent(happening), entry);
+    this.#history.record(readEvent(happening), entry);
     if (this.#log) this.#lastWrite = this.#log.append(entry, durable);
     else this.#backlog.add({ entry, durable });
   }
@@ -186,7 +185,7 @@ export class Recorder {
         { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS },
         {
           onFound: (entry) => {
-            history.tell(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
+            history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
             found.add(entry);
           },
           onWritten: (entry) => this.#recent.add(entry),
@@ -197,7 +196,7 @@ export class Recorder {
       this.#recent.begin(found);
       const { waiting, dropped } = this.#backlog.take();
       for (const { entry, durable } of waiting) {
-        history.tell(readEvent(entry), entry);
+        history.record(readEvent(entry), entry);
         this.#lastWrite = log.append(entry, durable);
       }
       this.#log = log;
@@ -213,35 +212,35 @@ export class Recorder {
 
   #onCondition(condition: EvidenceCondition): void {
     if (condition.kind !== 'failing') {
-      this.#told = undefined;
-      this.#deps.log.info({ event: 'evidence.resumed' }, 'the evidence log is written again');
+      this.#loggedError = undefined;
+      this.#deps.log.info({ event: 'evidence.resumed' }, 'evidence is written again');
       return;
     }
     const { error } = condition;
-    if (this.#told === error.message) return;
-    this.#told = error.message;
-    this.#deps.log.error(
-      { event: 'evidence.unavailable', err: error },
-      `the evidence is not being written: ${error.message}`,
-    );
+    if (this.#loggedError === error.message) return;
+    this.#loggedError = error.message;
+    this.#deps.log.error({ event: 'evidence.unavailable', err: error }, `cannot write evidence: ${error.message}`);
   }
 
-  /** What was found at start is evidence as well. */
+  /** Records the problems found at the start. */
   #report({ tornBytes, problems }: Recovery): void {
     if (tornBytes > 0) {
       this.#deps.log.warn(
         { event: 'evidence.repaired', bytes: tornBytes },
-        `the last line of the evidence log was torn: ${tornBytes} bytes cut off`,
+        `the last line of the evidence log was incomplete; removed ${tornBytes} bytes`,
       );
       this.note({ event: 'log.repaired', bytes: tornBytes });
     }
     if (problems.length === 0) return;
     const shown = problems.slice(0, MOST_PROBLEMS).map(({ file, line, message }) => `${file}:${line} ${message}`);
-    this.#deps.log.error({ event: 'evidence.damaged', problems: shown }, `the evidence log was damaged: ${shown[0]}`);
+    this.#deps.log.error(
+      { event: 'evidence.damaged', problems: shown },
+      `the evidence log is damaged: ${shown[0]}; run \`fleet-mesh events --verify\``,
+    );
     this.note({ event: 'log.damaged', problems: shown, count: problems.length });
   }
 
-  /** As the log itself says it of a disk that refused meanwhile. */
+  /** Records that the log could not be opened for a time, like `log.resumed` of the log itself. */
   #reportAbsence(dropped: number): void {
     if (!this.#unopened) return;
     const { since, error } = this.#unopened;

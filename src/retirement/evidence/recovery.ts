@@ -6,17 +6,16 @@ import { CURRENT, filesSince, readLines } from './files.ts';
 import { KnownHead } from './head.ts';
 import type { LogEnd } from './log-file.ts';
 
-/** What was found and done when an existing log was opened. */
+/** The result of opening an existing log. */
 export interface Recovery {
-  /** Bytes of a torn last line that were cut off; 0 where there was none. */
+  /** Removed bytes of an incomplete last line; 0 if the last line was complete. */
   readonly tornBytes: number;
   readonly problems: readonly ChainProblem[];
 }
 
 /**
- * Reads what the log of a directory has since `since`, and perhaps some before it, and opens its end. A torn last line is cut
- * off; any other damage is reported and left as it is: the chain goes on from the last line. Rejects when the log cannot be
- * read or written.
+ * Reads the entries of a log since `since`, and perhaps earlier ones, and opens its end. An incomplete last line is removed.
+ * Other damage is reported and left: the chain continues from the last line. Rejects if the log cannot be read or written.
  */
 export async function recover(
   directory: string,
@@ -25,7 +24,7 @@ export async function recover(
 ): Promise<{ readonly end: LogEnd; readonly recovery: Recovery }> {
   const known = await new KnownHead(directory).read();
   const files = await filesSince(directory, since);
-  // The files before these are for `verifyLog` to check.
+  // `verifyLog` checks the earlier files.
   const check = new ChainCheck(known, 'anywhere');
   let tornBytes = 0;
   let size = 0;
@@ -48,7 +47,7 @@ export async function recover(
     await file.truncate(size);
     await file.datasync();
   }
-  // Numbers of entries that are gone are never given again: the gap they leave stays visible for good.
+  // Numbers of lost entries are never reused, so that their gap stays visible.
   const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
   if (size === 0) fileStart = head.seq + 1;
   return { end: { file, size, fileStart, head }, recovery: { tornBytes, problems } };

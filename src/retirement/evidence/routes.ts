@@ -3,25 +3,25 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { Config } from '../../config/config.ts';
 import { wayTo } from '../../config/way.ts';
 
-/** Where production goes, as the configuration says. */
+/** The routes of production tunnels in a configuration. */
 export const routes = z.object({
   config_sha256: z.string(),
   node: z.string(),
   production: z.record(
     z.string(),
     z.object({
-      /** Names of the hosts, from the last hop to the one that is dialled directly. */
+      /** Names of the hosts, from the last hop to the first. */
       way: z.array(z.string()),
-      /** Null where each client says where to. */
+      /** Null if each client names its own target. */
       target: z.string().nullable(),
     }),
   ),
-  /** Address and port of each host with that role. */
+  /** Address and port of each workstation. */
   workstations: z.record(z.string(), z.string()),
 });
 export type Routes = z.infer<typeof routes>;
 
-/** What is kept as evidence at the start and after each reload: whoever reads it later has the file no more. Pure. */
+/** The routes for the evidence, at the start and after each reload: a later reader does not have the file. Pure. */
 export function routesOf(config: Pick<Config, 'node' | 'sha256' | 'hosts' | 'tunnels'>): Routes {
   const { node, sha256, hosts, tunnels } = config;
   const production = [...tunnels.values()].filter((tunnel) => tunnel.production);

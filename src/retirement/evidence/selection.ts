@@ -2,30 +2,30 @@ import { z } from 'zod';
 import { parseDuration } from '../../config/duration.ts';
 import type { Entry } from './entry.ts';
 
-/** Which entries somebody wants to see. */
+/** A selection of entries. */
 export interface Selection {
   readonly since?: Date | undefined;
   readonly tunnel?: string | undefined;
 }
 
-export const SINCE_EXPECTED = 'a time as in 2026-07-20T10:00:00Z, or a span before now as in 30m, 24h, 7d';
+export const SINCE_EXPECTED = 'a time such as 2026-07-20T10:00:00Z, or a span before now such as 30m, 24h or 7d';
 
 const time = z.iso.datetime({ offset: true });
 
-/** {@link SINCE_EXPECTED}; undefined for anything else. */
+/** Parses {@link SINCE_EXPECTED}; undefined for anything else. */
 export function parseSince(text: string, now: Date): Date | undefined {
   const spanMs = parseDuration(text);
   if (spanMs !== undefined) return new Date(now.getTime() - spanMs);
   return time.safeParse(text).success ? new Date(text) : undefined;
 }
 
-/** With a tunnel, only what is said of that one. */
+/** Whether an entry matches the selection. */
 export function isSelected(entry: Entry, { since, tunnel }: Selection): boolean {
   if (since !== undefined && entry.at < since.toISOString()) return false;
   return tunnel === undefined || tunnelsOf(entry).includes(tunnel);
 }
 
-/** The tunnels that an entry is about; none for what is about the daemon, a link or an actor. */
+/** The tunnels of an entry; none for an event of the daemon, a link or an actor. */
 export function tunnelsOf({ tunnel, tunnels }: Entry): string[] {
   const named: readonly unknown[] = Array.isArray(tunnels) ? tunnels : [tunnel];
   return named.filter((name) => typeof name === 'string');

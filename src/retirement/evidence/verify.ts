@@ -4,31 +4,31 @@ import type { Entry } from './entry.ts';
 import { CURRENT, logFiles, readLines } from './files.ts';
 import { KnownHead } from './head.ts';
 
-/** What `events --verify` says of a log. */
+/** The result of `events --verify`. */
 export interface Verification {
   readonly files: readonly string[];
   readonly entries: number;
   readonly first: string | undefined;
   readonly last: string | undefined;
-  /** The entry that everything before hangs on. */
+  /** The last entry, whose hash covers all earlier ones. */
   readonly head: Head;
-  /** Whether it was known which entry had to be there at the end. */
+  /** Whether the expected last entry was known. */
   readonly endKnown: boolean;
   readonly problems: readonly ChainProblem[];
 }
 
-/** Is shown each entry as it is read, and the end of the chain with it. */
+/** Receives each entry, and the head of the chain at that entry. */
 export type Reader = (entry: Entry, head: Head) => void;
 
 /**
- * Reads the whole log. It may be written meanwhile: a last line without its newline is not there yet. `begin` is called for a
- * reader of the entries, again when the files had to be read again.
+ * Reads the whole log, which may be written meanwhile: a last line without newline does not count yet. `begin` returns a
+ * reader for the entries; it is called again if the files must be read again.
  */
 export async function verifyLog(directory: string, begin: () => Reader = () => () => {}): Promise<Verification> {
   for (;;) {
     const files = await logFiles(directory);
     const found = await verifyFiles(directory, files, begin());
-    // A file that was put aside meanwhile would be missing.
+    // A file that was rotated meanwhile would be missing.
     if (isDeepStrictEqual(files, await logFiles(directory))) return found;
   }
 }

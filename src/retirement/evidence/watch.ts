@@ -7,8 +7,8 @@ export interface Period {
 }
 
 /**
- * Since when the tunnel has been watched without a break; undefined when it is not watched at `now`, which is some way
- * behind the last line at most.
+ * Since when the tunnel has been watched without a break; undefined if it is not watched at `now`. The last line may lag
+ * `now` by `slackMs`.
  */
 export function watchedSince({ spans }: TunnelHistory, now: number, slackMs: number): number | undefined {
   const last = spans.at(-1);
@@ -23,8 +23,8 @@ export function watchedSince({ spans }: TunnelHistory, now: number, slackMs: num
 }
 
 /**
- * When the tunnel was watched and could not serve, within `window`. Oldest first. An outage of at most `toleranceMs` in which
- * the port was open throughout is left out: every client that came was held.
+ * The times within `window` in which a watched tunnel could not serve. Oldest first. Without outages of at most `toleranceMs`
+ * during which the port stayed open: every client was held.
  */
 export function outages({ spans }: TunnelHistory, window: Period, toleranceMs: number): Period[] {
   const merged: { from: number; until: number; listening: boolean }[] = [];
@@ -42,7 +42,7 @@ export function outages({ spans }: TunnelHistory, window: Period, toleranceMs: n
     .map(({ from, until }) => ({ from, until }));
 }
 
-/** When nobody watched, within `window`. */
+/** The times within `window` in which the tunnel was not watched. */
 export function gaps({ spans }: TunnelHistory, window: Period): Period[] {
   const found: Period[] = [];
   let watched = window.from;
@@ -54,9 +54,9 @@ export function gaps({ spans }: TunnelHistory, window: Period): Period[] {
 }
 
 /**
- * The share of `window` in which clients were served, from 0 to 1, counted from when the tunnel was first known. What
- * nobody watched counts against it: the daemon's absence is the clients' outage. What was `unverified` is left out.
- * Undefined where nobody watched at all.
+ * The share of `window` in which clients could be served, from 0 to 1, from the first known moment of the tunnel on. Time
+ * without watching counts as an outage, because a stopped daemon serves no client. `unverified` time is left out. Undefined
+ * if the tunnel was never watched.
  */
 export function availability(history: TunnelHistory, window: Period): number | undefined {
   const [first] = history.spans;
@@ -66,8 +66,8 @@ export function availability(history: TunnelHistory, window: Period): number | u
   let serving = 0;
   let unverified = 0;
   let reached = counted.from;
-  // One pass without copies: a snapshot asks for every tunnel and window. No time counts twice: spans overlap where a clock
-  // was put back, and where a second daemon had waited for the log of the first.
+  // One pass without copies: every snapshot needs every tunnel and window. No time counts twice: spans overlap if the clock
+  // was put back, or a second daemon waited for the log of the first.
   for (const span of history.spans) {
     const ms = Math.min(span.until, counted.until) - Math.max(span.from, reached);
     if (ms <= 0) continue;

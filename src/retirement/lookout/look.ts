@@ -6,19 +6,19 @@ import { dial } from '../../tunnels/ssh/dial.ts';
 import { Resolver } from '../../tunnels/ssh/resolve.ts';
 import { type Attempt, type Sighting, sightingOf } from './sighting.ts';
 
-/** Bound of each step, in milliseconds: the name, the connection, the banner. */
+/** Timeout of each step (name, connection, banner), in milliseconds. */
 const STEP_MS = 4_000;
 
-/** Longer than the steps together: it never comes to that. */
+/** Longer than all steps together: never reached. */
 const LOOK_MS = 4 * STEP_MS;
 
-/** More addresses of one name are not tried, and then nothing is concluded from silence. */
+/** Further addresses of a name are not tried; then silence proves nothing. */
 const MOST_ADDRESSES = 8;
 
 /** RFC 4253 section 4.2: 255 characters; lines may precede it. */
 const MOST_GREETING_BYTES = 1_024;
 
-/** An address that a name once had proves nothing, so this one remembers none. */
+/** Without a cache: an old address of a name proves nothing. */
 const resolver = new Resolver(undefined, false);
 
 interface Place {
@@ -26,9 +26,9 @@ interface Place {
   readonly port: number;
 }
 
-/** Looks for the host: a connection, and what it says by itself. Nothing is sent. Rejects only with the signal's reason. */
+/** Looks for the host: connects and reads its banner, sends nothing. Rejects only with the signal's reason. */
 export function look(place: Place, signal: AbortSignal): Promise<Sighting> {
-  // With a signal of its own: every step listens to it, and the daemon's would have a listener for each.
+  // A separate signal, so that the steps do not add listeners to the daemon's signal.
   return withDeadline(
     LOOK_MS,
     signal,
@@ -67,9 +67,9 @@ async function attempt(options: Parameters<typeof dial>[0], signal: AbortSignal)
   }
 }
 
-/** The server's identification; undefined for one that says something else, or nothing in time. */
+/** The SSH identification; undefined if the server sends something else, or nothing in time. */
 async function banner(socket: Socket, signal: AbortSignal): Promise<string | undefined> {
-  // It may fail before and after anybody listens.
+  // The socket may fail at any time.
   socket.on('error', () => {});
   let greeting = '';
   try {
@@ -88,7 +88,7 @@ async function banner(socket: Socket, signal: AbortSignal): Promise<string | und
         }),
     );
   } catch {
-    // That it accepted is the answer.
+    // The accepted connection is answer enough.
   }
   return identification(greeting);
 }

@@ -8,16 +8,16 @@ import { routesOf } from '../evidence/routes.ts';
 import { look } from './look.ts';
 import { reachesProduction, type Sighting, withControl } from './sighting.ts';
 
-/** A host is looked for this often, in milliseconds; how often at the start, and while nothing can be concluded. */
+/** Pause between looks, in milliseconds; SOON_MS at the start and while the state is unknown. */
 const EVERY_MS = 30_000;
 const SOON_MS = 3_000;
 const JITTER = 0.1;
 
-/** More looks between two heartbeats are not listed: a disk that refuses must not cost memory without bound. */
+/** Most looks kept between two heartbeats: a failing disk must not cost unbounded memory. */
 const MOST_CHECKS = 100;
 
 export interface LookoutDependencies {
-  /** As they are at this moment. */
+  /** The current links. */
   readonly links: () => readonly LinkStatus[];
   readonly note: TakeNote;
   readonly random: () => number;
@@ -35,8 +35,8 @@ interface Watched {
 }
 
 /**
- * Looks for the workstations, so that their absence can be proven (SPEC section 8, `acceptance`): a connection and its
- * banner, no login. Each change is an event; each heartbeat tells when it was looked.
+ * Looks for the workstations, to prove their absence (SPEC section 8, `acceptance`): connects and reads the banner, without
+ * login. Each change is an event; each heartbeat lists the looks.
  */
 export class Lookout {
   readonly #everyMs: number;
@@ -50,7 +50,7 @@ export class Lookout {
     this.#deps = deps;
   }
 
-  /** Takes note of the routes of this configuration, and looks for its workstations; the node itself could not be away. */
+  /** Records the routes of this configuration and looks for its workstations, except the node itself. */
   follow(config: Followed): void {
     this.#config = config;
     this.#deps.note({ event: 'config.in_force', ...routesOf(config) });
@@ -75,12 +75,12 @@ export class Lookout {
     );
   }
 
-  /** Settles once the signal has aborted and nothing is under way. */
+  /** Settles after the signal has aborted and the last look has ended. */
   get done(): Promise<void> {
     return this.#running?.done ?? Promise.resolve();
   }
 
-  /** What a heartbeat tells: each look is told once. */
+  /** The looks since the last call, for a heartbeat. */
   takePulses(): Record<string, HostPulse> {
     const pulses: Record<string, HostPulse> = {};
     for (const [name, watched] of this.#watched) {
@@ -112,7 +112,7 @@ export class Lookout {
     const workedBefore = this.#networkWorks;
     const found = host.jump === undefined ? await lookAt(host, signal) : behind(host.jump.host);
     const sighting = withControl(found, workedBefore && this.#networkWorks);
-    // A reload may have changed meanwhile where it is looked for.
+    // A reload may have changed the address meanwhile.
     if (this.#watched.get(host.name) !== watched) return;
     const before = watched.sighting;
     const now = new Date();
@@ -129,5 +129,9 @@ export class Lookout {
 }
 
 function behind(jump: string): Sighting {
-  return { state: 'unknown', code: 'behind_jump', reason: `it is behind ${jump}, and is looked for directly only` };
+  return {
+    state: 'unknown',
+    code: 'behind_jump',
+    reason: `the host is behind the jump host ${jump}; only direct hosts are checked`,
+  };
 }

@@ -4,26 +4,26 @@ import type { TunnelConfig } from '../../config/config.ts';
 import type { LinkStatus } from '../../telemetry/status/status.ts';
 import type { HostPulse } from '../evidence/events.ts';
 
-/** What one look for a host found. */
+/** The result of one look for a host. */
 export interface Sighting {
   readonly state: HostPulse['state'];
-  /** Null for a host that is there. */
+  /** Null for a reachable host. */
   readonly code: string | null;
   /** One sentence. */
   readonly reason: string;
 }
 
-/** What an attempt at one address of the host came to: the banner, if any, of what accepted the connection, or the error. */
+/** The result of one address: the banner, if any, after an accepted connection, or the error. */
 export type Attempt = { readonly banner: string | undefined } | { readonly error: unknown };
 
-/** Who says no is out of reach; an answer that does not come is none. Anything else went wrong on our own side. */
+/** Errors that show an unreachable host. Any other error is a problem of this node. */
 const AWAY: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 const BANNER_LIMIT = 80;
 
 /**
- * One sighting out of the attempts at all addresses of a host. Whoever accepts a connection is there, whatever it says. It is
- * absent when nobody did and the attempts were really made; what was not tried proves nothing. Pure.
+ * One sighting from the attempts at all addresses of a host. Any accepted connection makes the host reachable. The host is
+ * unreachable only if every attempt was really made and failed. Pure.
  */
 export function sightingOf(attempts: readonly Attempt[]): Sighting {
   const failures: unknown[] = [];
@@ -34,26 +34,26 @@ export function sightingOf(attempts: readonly Attempt[]): Sighting {
   const explained = failures.map(failure);
   const there = explained.find(({ state }) => state === 'reachable');
   if (there) return there;
-  // A family that this node has no route for is no way to the host; the other one may be.
+  // An address family without a route on this node does not count; the other family decides.
   const tried = explained.filter(({ code }) => code !== 'ENETUNREACH');
   const decisive = tried.find(({ state }) => state === 'unknown') ?? tried[0] ?? explained[0];
-  return decisive ?? { state: 'unknown', code: 'internal', reason: 'there was no address to try' };
+  return decisive ?? { state: 'unknown', code: 'internal', reason: 'the name has no address' };
 }
 
 function reached(banner: string | undefined): Sighting {
-  const said = banner === undefined ? 'no SSH banner' : JSON.stringify(printable(banner, BANNER_LIMIT));
-  return { state: 'reachable', code: null, reason: `it accepted a connection: ${said}` };
+  const said = banner === undefined ? 'no SSH banner' : `banner ${JSON.stringify(printable(banner, BANNER_LIMIT))}`;
+  return { state: 'reachable', code: null, reason: `the host accepted a connection: ${said}` };
 }
 
 function failure(error: unknown): Sighting {
   const known = TunnelError.from(error);
   const reason = printable(known.message);
   const errno = errnoOf(known.cause);
-  // A refusal has an errno of its own: this one had accepted before.
+  // ECONNRESET differs from ECONNREFUSED: the host had accepted the connection.
   if (errno === 'ECONNRESET')
-    return { state: 'reachable', code: null, reason: `it accepted a connection, and reset it` };
+    return { state: 'reachable', code: null, reason: 'the host accepted a connection and reset it' };
   if (known.code === 'dns_failed') {
-    // Only the resolver's own no is an answer; that it was not asked, or is silent, says nothing.
+    // Only "no such name" is an answer; a silent or unreachable resolver proves nothing.
     return errno === 'ENOTFOUND'
       ? { state: 'unreachable', code: 'dns_failed', reason }
       : { state: 'unknown', code: errno ?? 'dns_failed', reason };
@@ -64,7 +64,7 @@ function failure(error: unknown): Sighting {
     : { state: 'unknown', code: errno ?? known.code, reason };
 }
 
-/** Whether a link that production goes over is up: then our own network works. Pure. */
+/** Whether a link of a production tunnel is up, which shows that this node's network works. Pure. */
 export function reachesProduction(
   tunnels: ReadonlyMap<string, Pick<TunnelConfig, 'host' | 'actor' | 'production'>>,
   links: readonly Pick<LinkStatus, 'host' | 'actor' | 'state'>[],
@@ -77,11 +77,11 @@ export function reachesProduction(
 }
 
 /**
- * Silence is absence only while our own network works: `networkWorks` is whether a production link was up before and after
- * the look. Pure.
+ * Silence proves absence only while this node's network works. `networkWorks`: a production link was up before and after the
+ * look. Pure.
  */
 export function withControl(sighting: Sighting, networkWorks: boolean): Sighting {
   if (sighting.state !== 'unreachable' || networkWorks) return sighting;
-  const reason = `no production link was up meanwhile, so that the silence may be our own: ${sighting.reason}`;
+  const reason = `no production link was up, so this node's own network may be down: ${sighting.reason}`;
   return { state: 'unknown', code: 'no_control', reason };
 }

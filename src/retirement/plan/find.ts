@@ -4,14 +4,14 @@ import type { ConfigEnvironment } from '../../config/paths.ts';
 import { ConfigError } from '../../config/problem.ts';
 import type { DrainingTunnel } from './view.ts';
 
-/** The plan that a tunnel YAML names, and the tunnels that hang on its steps. */
+/** The plan that a tunnel YAML names, and the tunnels that its steps retire. */
 export interface FoundPlan {
   readonly path: string | undefined;
-  /** Undefined when the tunnel YAML cannot be used: then nobody knows. */
+  /** Undefined if the tunnel YAML is invalid. */
   readonly tunnels: readonly DrainingTunnel[] | undefined;
 }
 
-/** A tunnel YAML with mistakes still names its plan. Rejects with a ConfigError when there is no such file. */
+/** Finds the plan of a tunnel YAML, even of one with mistakes. Rejects with a ConfigError if the file cannot be read. */
 export async function findPlan(configPath: string, env: ConfigEnvironment): Promise<FoundPlan> {
   const bytes = await readDocument(configPath);
   try {

@@ -8,20 +8,20 @@ import { type LocatedPlan, parsePlan } from './load.ts';
 import type { Plan } from './plan.ts';
 import { checkPolicy } from './policy/policy.ts';
 
-/** Everything that can be said of a tunnel YAML and of the plan that it names, without touching a network. */
+/** The findings about a tunnel YAML and its plan, without using the network. */
 export interface Inspection {
-  /** Undefined when its file cannot be used. */
+  /** Undefined if the file is invalid. */
   readonly config: Config | undefined;
-  /** Undefined when there is none, or its file cannot be used. */
+  /** Undefined if there is no plan, or its file is invalid. */
   readonly plan: Plan | undefined;
-  /** What must not be: mistakes of either file, and what is against the policy. */
+  /** Errors: mistakes in either file, and violations of the policy. */
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
 /**
- * Reads both files and holds them against each other. A mistake in one does not hide those of the other. Without the plan, the
- * tunnel YAML alone is read, and no policy is asked.
+ * Reads both files and checks them against each other. Mistakes in one file do not hide those in the other. With `withPlan`
+ * false, reads only the tunnel YAML and checks no policy.
  */
 export async function inspect(path: string, env: ConfigEnvironment, now: Date, withPlan: boolean): Promise<Inspection> {
   const problems: Problem[] = [];
@@ -41,7 +41,7 @@ export async function inspect(path: string, env: ConfigEnvironment, now: Date, w
   const planPath = config === undefined ? namedPlan(bytes, path, env) : config.config.plan;
   const named = planPath === undefined ? undefined : asNamed(planPath, path);
   const plan = named === undefined ? undefined : await attempt(async () => parsePlan(await readDocument(named), named));
-  // The policy is about what both say together: half of it would accuse the other half.
+  // The policy compares both files: with one of them missing it would report false errors.
   const isWhole = config !== undefined && (planPath === undefined || plan !== undefined);
   const found = isWhole ? judge(config, plan, now) : { errors: [], warnings: [] };
   return {
@@ -68,7 +68,7 @@ function judge(config: LocatedConfig, plan: LocatedPlan | undefined, now: Date) 
   return { errors: of('error'), warnings: of('warning') };
 }
 
-/** The plan as its user would name it: relative where the tunnel YAML was named so. */
+/** The path of the plan for messages: relative if the user named the tunnel YAML by a relative path. */
 function asNamed(planPath: string, configPath: string): string {
   return isAbsolute(configPath) ? planPath : relative(process.cwd(), planPath);
 }

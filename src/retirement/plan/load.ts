@@ -5,7 +5,7 @@ import type { Plan } from './plan.ts';
 import { checkReferences } from './policy/check-references.ts';
 import { planJsonSchema, planSchema } from './schema.ts';
 
-/** A plan, and where in its file things are. */
+/** A plan, and the positions of its parts in the file. */
 export type LocatedPlan = { readonly plan: Plan } & Pick<ParsedDocument<unknown>, 'locate'>;
 
 const KIND: DocumentKind<z.infer<typeof planSchema>> = {
@@ -15,12 +15,12 @@ const KIND: DocumentKind<z.infer<typeof planSchema>> = {
   checkAcross: checkReferences,
 };
 
-/** Reads the drain plan at `path`, or rejects with a ConfigError that carries everything that is wrong with it. */
+/** Reads the drain plan at `path`. Rejects with a ConfigError that carries all problems. */
 export async function loadPlan(path: string): Promise<Plan> {
   return parsePlan(await readDocument(path), path).plan;
 }
 
-/** The plan in bytes that were read already; `path` is only a name here. Throws a ConfigError. */
+/** Parses a plan; `path` is only used in messages. Throws a ConfigError. */
 export function parsePlan(bytes: Buffer, path: string): LocatedPlan {
   const { parsed, sha256, locate } = parseDocument(bytes, path, KIND);
   const { version: _, ...plan } = parsed;

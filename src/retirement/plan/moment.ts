@@ -4,18 +4,18 @@ export const MOMENT_PATTERN =
 
 const DAY_MS = 86_400_000;
 
-/** The instant that a moment names, in milliseconds since 1970; a day counts from its beginning in UTC. Undefined: none. */
+/** The instant of a moment, in milliseconds since the epoch; a day begins at midnight UTC. Undefined for invalid text. */
 export function instantMs(written: string): number | undefined {
   if (!MOMENT_PATTERN.test(written)) return undefined;
   const day = written.slice(0, 10);
-  // 30 February is 2 March to Date.parse.
+  // Date.parse turns 30 February into 2 March.
   if (new Date(Date.parse(day)).toISOString().slice(0, 10) !== day) return undefined;
   return Date.parse(written);
 }
 
-/** The first instant after a moment: a day lasts until midnight (UTC), an instant is over at once. */
+/** The first instant after a moment: a day lasts until midnight UTC, an instant ends at once. */
 export function endMs(written: string): number {
   const begins = instantMs(written);
-  if (begins === undefined) throw new Error(`${written} passed unchecked`);
+  if (begins === undefined) throw new Error(`not a moment: ${written}`);
   return written.length === 'YYYY-MM-DD'.length ? begins + DAY_MS : begins;
 }

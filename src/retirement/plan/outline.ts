@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** What the checks across the plan look at: whatever is not even of the right type is left out (the schema reports it). */
+// The parts of a plan that the cross checks read. Values of a wrong type are left out; the schema reports them.
 const id = z.union([z.string(), z.number()]).optional().catch(undefined);
 const ids = z.array(id).optional().catch(undefined);
 
-/** A list; an item that is no mapping keeps its place, so that the others keep theirs. */
+/** A list. An item that is not a mapping becomes undefined, so that the others keep their index. */
 function items<Item extends z.ZodType>(item: Item) {
   return z
     .array(z.union([item, z.unknown().transform(() => undefined)]))
@@ -33,7 +33,7 @@ const outlineSchema = z
 
 export type PlanOutline = z.infer<typeof outlineSchema>;
 
-/** The outline of any plain value; never fails. */
+/** The outline of any value; never throws. */
 export function planOutlineOf(data: unknown): PlanOutline {
   return outlineSchema.parse(data);
 }

@@ -3,7 +3,7 @@ import type { planSchema } from './schema.ts';
 
 type Parsed = z.infer<typeof planSchema>;
 
-/** A drain plan that passed every check of its own file. Never changed: an edit makes another file. */
+/** A drain plan that passed all checks of its file. Immutable. */
 export type Plan = Readonly<Omit<Parsed, 'version'>> & {
   /** Absolute path of the file. */
   readonly path: string;

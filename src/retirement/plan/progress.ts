@@ -3,17 +3,17 @@ import type { Gate, Plan, Step, Wave } from './plan.ts';
 type Steps = Pick<Plan, 'waves'>;
 type Gated = Pick<Plan, 'waves' | 'gates'>;
 
-/** What stands between a step and its beginning. All empty: it can be done now. */
+/** What blocks a step. All empty: the step can be done now. */
 export interface Blocking {
-  /** Waves that its wave requires and that are not complete. */
+  /** Incomplete waves that the step's wave requires. */
   readonly waves: readonly Wave[];
-  /** Open steps of its own wave that come before it. */
+  /** Open earlier steps of the same wave. */
   readonly steps: readonly Step[];
-  /** Human gates on the step itself that are not approved. */
+  /** Unapproved gates on the step itself. */
   readonly gates: readonly Gate[];
 }
 
-/** A step, and the wave that it is of. */
+/** A step and its wave. */
 export interface Place {
   readonly wave: Wave;
   readonly step: Step;
@@ -31,12 +31,12 @@ export function findStep({ waves }: Steps, id: string): Place | undefined {
   return undefined;
 }
 
-/** Whether all steps of the wave are done and every wave that it requires is complete (SPEC section 7). No such wave: no. */
+/** Whether all steps and all required waves of a wave are complete (SPEC section 7). False for an unknown wave. */
 export function isWaveComplete(plan: Steps, id: number): boolean {
   return isComplete(plan, id, new Map());
 }
 
-/** `known` also holds what is being asked: waves that wait for each other are never complete. */
+/** `known` also contains the waves being checked: waves that require each other are never complete. */
 function isComplete(plan: Steps, id: number, known: Map<number, boolean>): boolean {
   const answer = known.get(id);
   if (answer !== undefined) return answer;
@@ -51,24 +51,24 @@ function isComplete(plan: Steps, id: number, known: Map<number, boolean>): boole
   return complete;
 }
 
-/** The waves that a wave requires and that are not complete. */
+/** The incomplete waves that a wave requires. */
 export function openRequirements(plan: Steps, { requires }: Pick<Wave, 'requires'>): Wave[] {
   return requires.flatMap((id) => (isWaveComplete(plan, id) ? [] : (waveOf(plan, id) ?? [])));
 }
 
-/** The open steps of its wave that come before a step. */
+/** The open earlier steps of the same wave. */
 export function earlierOpenSteps({ wave, step }: Place): Step[] {
   return wave.steps.slice(0, wave.steps.indexOf(step)).filter(({ done }) => done === undefined);
 }
 
-/** The gates on this very step that are not approved. */
+/** The unapproved gates on this step. */
 export function closedGates({ gates }: Pick<Plan, 'gates'>, stepId: string): Gate[] {
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.includes(stepId));
 }
 
 /**
- * The gates that are not approved: on a step, on all before it in its wave, and on what is done of the waves before. Whatever was
- * done past a gate proves nothing.
+ * The unapproved gates on a step, on earlier steps of its wave, and on done steps of earlier waves. A step done past its gate
+ * proves nothing.
  */
 export function closedGatesOnTheWay(plan: Gated, { wave, step }: Place): Gate[] {
   const { gates, waves } = plan;
@@ -89,7 +89,7 @@ export function blockingOf(plan: Gated, place: Place): Blocking {
   };
 }
 
-/** The open steps that could be done now but for a human's approval, in the order of the plan. */
+/** The open steps that wait for nothing but an approval, in the order of the plan. */
 export function nextSteps(plan: Gated): Place[] {
   return plan.waves.flatMap((wave) =>
     openRequirements(plan, wave).length > 0
@@ -101,7 +101,7 @@ export function nextSteps(plan: Gated): Place[] {
   );
 }
 
-/** Every wave that has to be complete before this one, over all hops; a wave of a circle is among its own. */
+/** Every wave that this one requires, directly or indirectly. A wave in a cycle requires itself. */
 export function requiredBefore(plan: Steps, id: number): ReadonlySet<number> {
   const before = new Set<number>();
   const queue = [id];

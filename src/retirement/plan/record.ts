@@ -8,26 +8,26 @@ import type { Plan } from './plan.ts';
 import { closedGates, findStep } from './progress.ts';
 import { approval, completion } from './schema.ts';
 
-/** What somebody wants to write into the plan. */
+/** An approval or a completion for the plan. */
 export type PlanEntry =
   | { readonly kind: 'approve'; readonly gate: string; readonly by: string; readonly evidence: string }
   | { readonly kind: 'done'; readonly step: string; readonly evidence: string };
 
-/** `usage`: what was asked for makes no sense. `refused`: it does, but not now. The message is one line for people. */
+/** `usage`: the request is wrong. `refused`: the request is valid, but not now. The message is one line. */
 export interface Refusal {
   readonly kind: 'usage' | 'refused';
   readonly message: string;
 }
 
-/** The plan with the entry in it, as text and as what it means. */
+/** The plan with the entry, as text and parsed. */
 export interface Recorded {
   readonly text: string;
   readonly plan: Plan;
 }
 
 /**
- * Writes an entry into the text of a plan. What comes back is proven to be the plan of before and the entry, nothing else:
- * no other result leaves this function. Throws a ConfigError when the text is no plan to begin with. Pure.
+ * Writes an entry into the text of a plan. Parses the result to prove that only the entry was added. Throws a ConfigError
+ * if the text is not a valid plan. Pure.
  */
 export function recordIn(bytes: Buffer, path: string, entry: PlanEntry, now: Date): Recorded | Refusal {
   const { plan } = parsePlan(bytes, path);
@@ -47,7 +47,7 @@ export function recordIn(bytes: Buffer, path: string, entry: PlanEntry, now: Dat
   const { id, key } = targetOf(entry);
   return {
     kind: 'refused',
-    message: `${id} is written in a way that cannot be edited without touching more than it; add ${key}: ${JSON.stringify(record)} by hand`,
+    message: `${id} cannot be edited automatically; add this line by hand: ${key}: ${JSON.stringify(record)}`,
   };
 }
 
@@ -61,7 +61,7 @@ function refuseApproval(plan: Plan, id: string): Refusal | undefined {
     );
   if (gate.approved === undefined) return undefined;
   const { by, at, evidence } = gate.approved;
-  return { kind: 'refused', message: `gate ${id} is approved already: by ${by} at ${at}, ${evidence}` };
+  return { kind: 'refused', message: `gate ${id} is already approved by ${by} at ${at}: ${evidence}` };
 }
 
 function refuseCompletion(plan: Plan, id: string, now: Date): Refusal | undefined {
@@ -74,14 +74,14 @@ function refuseCompletion(plan: Plan, id: string, now: Date): Refusal | undefine
     );
   const { done } = place.step;
   if (done !== undefined)
-    return { kind: 'refused', message: `step ${id} is done already: at ${done.at}, ${done.evidence}` };
-  // Steps may well be done out of their order; what only a human may allow must not have been done before that.
+    return { kind: 'refused', message: `step ${id} is already done at ${done.at}: ${done.evidence}` };
+  // Steps may be done out of order, but never before their gate is approved.
   const [closed] = closedGates(asOf(plan, now), id);
   if (closed === undefined) return undefined;
   const first = `fleet-mesh plan approve ${closed.id} --by WHO --evidence TEXT`;
   return {
     kind: 'refused',
-    message: `step ${id} is blocked by the gate ${closed.id} (${closed.title}), which ${closed.owner} has to approve first: ${first}`,
+    message: `gate ${closed.id} (${closed.title}) blocks step ${id}; ${closed.owner} must approve the gate first: ${first}`,
   };
 }
 
@@ -89,7 +89,7 @@ function unknown(kind: string, id: string, known: readonly string[]): Refusal {
   const all = known.join(', ') || 'none';
   return {
     kind: 'usage',
-    message: `the plan has no ${kind} ${JSON.stringify(id)}; there are ${all}${didYouMean(id, known)}`,
+    message: `the plan has no ${kind} ${JSON.stringify(id)}; known: ${all}${didYouMean(id, known)}`,
   };
 }
 

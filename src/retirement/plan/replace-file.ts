@@ -4,21 +4,21 @@ import { basename, dirname, join } from 'node:path';
 import { errnoOf } from '../../base/errors.ts';
 import { createNew, fill, moveTo } from '../../base/files/write-atomically.ts';
 
-/** The file could not be replaced, and is what it was. */
+/** The file was not replaced and is unchanged. */
 export class NotReplaced extends Error {
   override readonly name = 'NotReplaced';
 }
 
-/** An edit takes milliseconds: what is older was left behind by one that was killed. */
+/** An edit takes milliseconds: an older temporary file was left by a killed process. */
 const STALE_MS = 60_000;
 
 /**
- * Puts `after` in the place of `before`, in one instant: a reader sees the one or the other, whole. A symbolic link stays one; mode
- * and owner are kept. Rejects with {@link NotReplaced} when the file no longer holds `before`, or somebody else is editing it.
+ * Replaces `before` with `after` atomically: a reader sees either version, complete. Symbolic links, mode and owner are kept.
+ * Rejects with {@link NotReplaced} if the file no longer contains `before`, or another process is editing it.
  */
 export async function replaceFile(path: string, before: Buffer, after: Buffer): Promise<void> {
   const real = await realpath(path);
-  // One name for all: it is also the lock between two edits.
+  // A fixed name: the temporary file is also the lock between two edits.
   const temporary = join(dirname(real), `.${basename(real)}.fleet-mesh`);
   const file = await lock(temporary);
   try {
@@ -40,13 +40,13 @@ async function lock(temporary: string): Promise<FileHandle> {
   }
   const { mtimeMs } = await stat(temporary).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs < STALE_MS) {
-    throw new NotReplaced(`somebody else is editing it at this moment (${temporary} is there); try again`);
+    throw new NotReplaced(`another process is editing the file (${temporary} exists); try again`);
   }
   await unlink(temporary);
   return createNew(temporary);
 }
 
-/** `after` with the mode and owner that `real` has, as long as that holds `before`. */
+/** Writes `after` with the mode and owner of `real`, if `real` still contains `before`. */
 async function fillLike(file: FileHandle, real: string, before: Buffer, after: Buffer): Promise<void> {
   const old = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -54,9 +54,9 @@ async function fillLike(file: FileHandle, real: string, before: Buffer, after: B
     const own = await file.stat();
     if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid);
     await fill(file, after, mode & 0o7777);
-    // As late as can be: what comes between this and the rename is microseconds.
+    // Checked last: only microseconds remain before the rename.
     if (!(await old.readFile()).equals(before))
-      throw new NotReplaced('it was changed by somebody else meanwhile; try again');
+      throw new NotReplaced('another process has changed the file; try again');
   } finally {
     await old.close();
   }

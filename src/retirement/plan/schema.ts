@@ -4,8 +4,8 @@ import { mapping, named, text, wholeNumber, word } from '../../config/schema/sca
 import { instantMs, MOMENT_PATTERN } from './moment.ts';
 
 /**
- * The drain plan (SPEC section 7): types and bounds of every single field. What refers to something else in the plan is
- * looked at by check-references.ts, what the fleet's policy asks by policy.ts. The descriptions are public.
+ * The drain plan (SPEC section 7): types and bounds of every field. check-references.ts checks references inside the plan,
+ * policy.ts checks the fleet's policy. The descriptions are public.
  */
 const ID_EXPECTED = 'an id of letters, digits, ".", "_" and "-"';
 const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -25,48 +25,48 @@ function list<Item extends z.ZodType>(item: Item, what: string) {
   return z.array(item, { error: wants(`a list of ${what}`) });
 }
 
-/** Who approved a human gate, when, and what shows it. */
+/** The approval of a gate: who, when, and the evidence. */
 export const approval = mapping({
-  by: text('the name of a person').describe('Who approved it.'),
-  at: moment.describe('When: a date or an RFC 3339 instant.'),
-  evidence: words.describe('What shows it: a decision, a document, an event.'),
+  by: text('the name of a person').describe('Who approved the gate.'),
+  at: moment.describe('When the gate was approved: a date or an RFC 3339 instant.'),
+  evidence: words.describe('Proof of the approval: a decision, a document, an event.'),
 });
 
-/** When a step was done, and what shows it. */
+/** The completion of a step: when, and the evidence. */
 export const completion = mapping({
-  at: moment.describe('When: a date or an RFC 3339 instant.'),
-  evidence: words.describe('What shows it.'),
+  at: moment.describe('When the step was done: a date or an RFC 3339 instant.'),
+  evidence: words.describe('Proof that the step is done.'),
 });
 
 const gate = mapping({
-  id: id.describe('Its name for `fleet-mesh plan approve`.'),
-  title: words.describe('What is to be approved.'),
-  owner: words.describe('Who may approve it.'),
-  workplan: words.optional().describe('The workplan that it belongs to.'),
+  id: id.describe('Name of the gate, for `fleet-mesh plan approve`.'),
+  title: words.describe('What the gate approves.'),
+  owner: words.describe('Who may approve the gate.'),
+  workplan: words.optional().describe('The workplan of the gate.'),
   blocks: list(stepId, 'step ids such as ["2.2"]')
     .min(1, { error: wants('at least one step id') })
-    .describe('The steps that must not be done before it is approved.'),
-  approved: approval.optional().describe('The approval. Absent: the gate is closed.'),
+    .describe('The steps that must wait for the approval.'),
+  approved: approval.optional().describe('The approval. If missing, the gate is closed.'),
 });
 
 const step = mapping({
-  id: stepId.describe('Its number, quoted: "2.4".'),
-  action: words.describe('What is to be done.'),
-  done_when: words.optional().describe('How one sees that it is done.'),
-  done: completion.optional().describe('That it is done. Absent: the step is open.'),
+  id: stepId.describe('Number of the step, in quotes: "2.4".'),
+  action: words.describe('What the step does.'),
+  done_when: words.optional().describe('The condition that shows that the step is done.'),
+  done: completion.optional().describe('The completion. If missing, the step is open.'),
 });
 
 const wave = mapping({
-  id: waveId.describe('Its number.'),
-  title: words.describe('What it brings about.'),
-  goal: words.optional().describe('Its goal, in a sentence.'),
-  workplans: list(words, 'workplans').optional().describe('The workplans that carry it.'),
-  requires: list(waveId, 'wave numbers').describe('The waves that must be complete before: [] for none.'),
+  id: waveId.describe('Number of the wave.'),
+  title: words.describe('What the wave moves.'),
+  goal: words.optional().describe('The goal of the wave, in one sentence.'),
+  workplans: list(words, 'workplans').optional().describe('The workplans of the wave.'),
+  requires: list(waveId, 'wave numbers').describe('The waves that must be complete first; [] for none.'),
   note: words.optional().describe('Free text.'),
   steps: list(step, 'steps')
-    // A wave of no steps would be complete from the start, which nobody means.
+    // A wave without steps would be complete from the start, which nobody intends.
     .min(1, { error: wants('at least one step') })
-    .describe('Its steps, in the order in which they are done.'),
+    .describe('The steps of the wave, in the order of work.'),
 });
 
 const WORKLOAD_STATUSES = [
@@ -83,39 +83,41 @@ const WORKLOAD_STATUSES = [
 export const RANGE_PATTERN = /^\d{1,3}-\d{1,3}$/;
 const WAVES_EXPECTED = 'the number of a wave, or a range such as 2-4';
 const workload = mapping({
-  id: wholeNumber(1, 9_999).describe('Its row in the placement register.'),
-  name: words.describe('What it is.'),
+  id: wholeNumber(1, 9_999).describe('Row of the workload in the placement register.'),
+  name: words.describe('Name of the workload.'),
   kind: word(['service', 'identity', 'machine'])
     .prefault('service')
     .describe(
-      'identity: everything authenticates through it, so it moves last; machine: a whole host, reborn after that. Default service.',
+      '`service`; `identity` (everything authenticates through this workload, so it moves last); or `machine` (a whole host, rebuilt after identity). Default service.',
     ),
-  current: words.describe('Where it is now.'),
-  target: words.optional().describe('Where it is going, or `retired`. The policy wants one.'),
-  method: words.optional().describe('How it gets there.'),
+  current: words.describe('Where the workload is now.'),
+  target: words.optional().describe('Where the workload moves to, or `retired`. The policy requires a target.'),
+  method: words.optional().describe('How the workload moves.'),
   owners: list(words, 'workplans or teams')
     .prefault([])
-    .describe('Who moves it. The policy wants one, unless nothing moves.'),
+    .describe(
+      'Who moves the workload. The policy requires an owner, unless the workload is on target and has no wave.',
+    ),
   wave: z
     .union([waveId, z.string().regex(RANGE_PATTERN, { error: wants(WAVES_EXPECTED) })], {
       error: wants(WAVES_EXPECTED),
     })
     .optional()
-    .describe('The wave in which it moves, or a range such as 2-4. Absent: it does not move.'),
-  status: word(WORKLOAD_STATUSES).describe('How far it is.'),
+    .describe('The wave that moves the workload, or a range such as 2-4. If missing, the workload does not move.'),
+  status: word(WORKLOAD_STATUSES).describe('Progress of the move.'),
 });
 
 const exception = mapping({
-  id: id.describe('Its name, for `fallback.exception` of the tunnel YAML.'),
-  title: words.optional().describe('What it is about.'),
+  id: id.describe('Name of the exception, for `fallback.exception` in the tunnel YAML.'),
+  title: words.optional().describe('Title of the exception.'),
   covers: mapping({
     actor: text('the name of an actor', 63).optional().describe('An actor that may use a static key.'),
     tunnels: list(text('the name of a tunnel', 63), 'tunnel names')
       .optional()
       .describe('Production tunnels that may go to a frozen host.'),
-    workloads: list(wholeNumber(1, 9_999), 'rows of workloads').optional().describe('Workloads of this plan.'),
-  }).describe('What it allows; nothing else.'),
-  reason: words.describe('Why it is needed.'),
+    workloads: list(wholeNumber(1, 9_999), 'rows of workloads').optional().describe('Rows of workloads in this plan.'),
+  }).describe('What the exception allows. It allows nothing else.'),
+  reason: words.describe('Why the exception is needed.'),
   until: z
     .union(
       [
@@ -124,39 +126,45 @@ const exception = mapping({
           waves: list(waveId, 'wave numbers')
             .min(1, { error: wants('at least one wave') })
             .optional()
-            .describe('Until all of these waves are complete.'),
-          step: stepId.optional().describe('Until this step is done.'),
-          condition: words.optional().describe('Until something that only people can see; it never expires by itself.'),
+            .describe('The exception ends when all these waves are complete.'),
+          step: stepId.optional().describe('The exception ends when this step is done.'),
+          condition: words
+            .optional()
+            .describe(
+              'The exception ends when a person sees this and removes the exception. It never expires by itself.',
+            ),
         }),
       ],
       { error: wants(`${MOMENT_EXPECTED}, or a mapping with waves, step or condition`) },
     )
-    .describe('When it ends: through a day (UTC), at an instant, or exactly one of waves, step and condition.'),
-  rollback: words.describe('The way back.'),
-  approval: words.describe('Who or what approved it.'),
+    .describe(
+      'When the exception ends: after a day (UTC), at an instant, or with exactly one of `waves`, `step` and `condition`.',
+    ),
+  rollback: words.describe('The rollback procedure.'),
+  approval: words.describe('Who or what approved the exception.'),
 });
 
 export const planSchema = mapping({
   version: z.literal(1, { error: wants('1') }).describe('Version of this file format: 1.'),
   frozen: named(
     mapping({
-      since: moment.describe('Since when nothing new may go there.'),
-      policy: words.describe('The document that says so.'),
+      since: moment.describe('Since when the host takes no new production.'),
+      policy: words.describe('The document that froze the host.'),
     }),
   )
     .prefault({})
-    .describe('Hosts that take no new production, by the names that the tunnel YAML has for them.'),
-  gates: list(gate, 'gates').prefault([]).describe('What only a human can approve.'),
-  waves: list(wave, 'waves').describe('The waves of the drain, in their order.'),
+    .describe('Hosts that take no new production, by their names in the tunnel YAML.'),
+  gates: list(gate, 'gates').prefault([]).describe('Approvals that only a person can give.'),
+  waves: list(wave, 'waves').describe('The waves of the drain, in order.'),
   workloads: list(workload, 'workloads').prefault([]).describe('The placement register.'),
-  exceptions: list(exception, 'exceptions').prefault([]).describe('The documented exceptions; there are no others.'),
+  exceptions: list(exception, 'exceptions').prefault([]).describe('All exceptions to the policy.'),
 });
 
-/** JSON Schema (draft 2020-12) of the file as it is written, that is before defaults. */
+/** JSON Schema (draft 2020-12) of the file, before defaults. */
 export function planJsonSchema(): z.core.JSONSchema.BaseSchema {
   return {
     ...z.toJSONSchema(planSchema, { io: 'input', target: 'draft-2020-12' }),
     title: 'fleet-mesh drain plan',
-    description: 'In which waves a host is drained, what a human must approve, and which exceptions there are.',
+    description: 'The waves that drain a host, the approvals that they need, and the exceptions to the policy.',
   };
 }

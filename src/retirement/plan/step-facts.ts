@@ -2,16 +2,16 @@ import { asOf } from './as-of.ts';
 import type { Plan } from './plan.ts';
 import { closedGatesOnTheWay, earlierOpenSteps, findStep, openRequirements } from './progress.ts';
 
-/** What the plan says of the step that retires a tunnel, for its verdict (SPEC section 6). All empty: it is due. */
+/** What blocks the step that retires a tunnel, for the verdict (SPEC section 6). All empty: the step is due. */
 export interface StepFacts {
   readonly id: string;
-  /** Waves that its wave requires and that are not complete, by id. */
+  /** Ids of the incomplete waves that the step's wave requires. */
   readonly openWaves: readonly string[];
-  /** Earlier steps of its own wave that are not done, by id. */
+  /** Ids of the open earlier steps of the same wave. */
   readonly openSteps: readonly string[];
   /**
-   * On the step, on one before it in its wave, or on a step of an earlier wave that was done past the gate. `from`: the date of an
-   * approval that lies in the future.
+   * Unapproved gates on the step, on an earlier step of its wave, or on a done step of an earlier wave. `from`: the date of an
+   * approval in the future.
    */
   readonly closedGates: readonly ClosedGate[];
 }
@@ -23,9 +23,9 @@ export interface ClosedGate {
   readonly from?: string | undefined;
 }
 
-/** The facts of a step, or in one sentence why there are none. Pure. */
+/** The facts of a step, or one sentence: why there are none. Pure. */
 export function stepFacts(written: Plan | undefined, stepId: string | undefined, now: Date): StepFacts | string {
-  if (stepId === undefined) return 'drain.step does not name the step of the plan that retires the tunnel';
+  if (stepId === undefined) return 'drain.step is not set; set it to the plan step that retires the tunnel';
   if (written === undefined) return `no plan is in force, so step ${stepId} cannot be checked`;
   const plan = asOf(written, now);
   const place = findStep(plan, stepId);

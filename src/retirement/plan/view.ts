@@ -4,7 +4,7 @@ import type { Plan } from './plan.ts';
 import { exceptionState } from './policy/exception-state.ts';
 import { blockingOf, closedGatesOnTheWay, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
 
-/** The plan with what follows from it: `GET /plan` and `fleet-mesh plan --json`. Its shape is public: changes are additive. */
+// The plan and its progress, for `GET /plan` and `fleet-mesh plan --json`. The shape is public: changes are additive.
 const text = z.string();
 const strings = z.array(text);
 const numbers = z.array(z.int());
@@ -14,14 +14,14 @@ const stepView = z.strictObject({
   id: text,
   action: text,
   done_when: text.nullable(),
-  /** `blocked`: something of `blocked_by` has to happen first. */
+  /** `blocked`: `blocked_by` is not empty. */
   state: z.enum(['done', 'ready', 'blocked']),
   done: completion.nullable(),
   blocked_by: z.strictObject({
     waves: numbers,
     steps: strings,
     gates: strings,
-    /** Closed gates on the steps before it. */
+    /** Closed gates on earlier steps. */
     gates_before: strings,
   }),
   /** Tunnels of this node that the step retires. */
@@ -37,7 +37,7 @@ const waveView = z.strictObject({
   note: text.nullable(),
   requires: numbers,
   complete: z.boolean(),
-  /** Waves of `requires` that are not complete. */
+  /** Incomplete waves of `requires`. */
   blocked_by: numbers,
   steps: z.array(stepView),
 });
@@ -73,9 +73,9 @@ const exceptionView = z.strictObject({
   rollback: text,
   approval: text,
   state: z.enum(['live', 'expired']),
-  /** What ends it, or what has ended it. */
+  /** What ends or has ended the exception. */
   until: text,
-  /** Only where the plan gives a date. */
+  /** Null unless the plan gives a date. */
   expires_at: z.iso.datetime().nullable(),
 });
 export type ExceptionView = z.infer<typeof exceptionView>;
@@ -85,7 +85,7 @@ export const planView = z.strictObject({
   path: text,
   sha256: text,
   frozen: z.array(z.strictObject({ host: text, since: text, policy: text })),
-  /** The steps that could be done now, but for a human's approval. */
+  /** The steps that wait for nothing but an approval. */
   next: strings,
   waves: z.array(waveView),
   gates: z.array(gateView),
@@ -94,16 +94,16 @@ export const planView = z.strictObject({
 });
 export type PlanView = z.infer<typeof planView>;
 
-/** A tunnel, as far as the plan has to do with it. */
+/** A tunnel and the plan step that retires it. */
 export interface DrainingTunnel {
   readonly name: string;
   readonly drain?: { readonly step: string } | undefined;
 }
 
-/** What follows from a plan for a node with these tunnels. Pure. */
+/** The view of a plan for a node with these tunnels. Pure. */
 export function viewPlan(written: Plan, tunnels: Iterable<DrainingTunnel>, now: Date): PlanView {
   const plan = asOf(written, now);
-  const hanging = [...tunnels];
+  const draining = [...tunnels];
   return {
     schema: 1,
     path: plan.path,
@@ -135,7 +135,7 @@ export function viewPlan(written: Plan, tunnels: Iterable<DrainingTunnel>, now: 
             gates: gates.map(({ id }) => id),
             gates_before: before.map(({ id }) => id),
           },
-          tunnels: hanging.filter(({ drain }) => drain?.step === step.id).map(({ name }) => name),
+          tunnels: draining.filter(({ drain }) => drain?.step === step.id).map(({ name }) => name),
         };
       }),
     })),

@@ -8,78 +8,78 @@ import { loadPlan } from './load.ts';
 import type { Plan } from './plan.ts';
 import { type DrainingTunnel, type PlanView, viewPlan } from './view.ts';
 
-/** How the plan file was found the last time it was read. */
+/** The result of the last read of the plan file. */
 export interface PlanLoad {
   readonly ok: boolean;
   readonly at: Date;
-  /** Why it could not be used, in one line. */
+  /** Why the plan is invalid, in one line. */
   readonly error: string | null;
 }
 
-/** What there is of a plan that the configuration names. */
+/** The plan that the configuration names. */
 export interface WatchedPlan {
   readonly path: string;
-  /** The plan in force: what could last be used. Undefined while nothing could. */
+  /** The plan in force: the last valid one. Undefined if none was valid. */
   readonly plan: Plan | undefined;
   /** When the plan in force was read. */
   readonly loadedAt: Date | undefined;
   readonly lastLoad: PlanLoad;
 }
 
-/** A stat is a system call a second: nobody notices, whatever file system the plan is on and however it is edited. */
+/** Polling costs one stat call a second, and works on any file system and with any editor. */
 const POLL_MS = 1_000;
 
 /**
- * Follows the plan file: a change that can be used is in force within about two seconds, one that cannot be used changes nothing
- * and is told. Nothing of this can end the daemon, or keep it from starting: tunnels do not need a plan to carry.
+ * Follows the plan file. A valid change is in force within about two seconds; an invalid change is reported and ignored. The
+ * daemon starts and runs with an invalid plan: tunnels do not need a plan.
  */
 export class PlanWatch {
   readonly #log: Logger;
   readonly #pauseMs: () => number;
   #watched: WatchedPlan | undefined;
-  /** What the file looked like when it was read, and at the last look. */
+  /** Fingerprint of the file at the last read, and at the last poll. */
   #read = '';
   #seen = '';
   readonly #turns = new Turns();
   #polling: Repeating | undefined;
 
-  /** @param pauseMs between two looks at the file */
+  /** @param pauseMs pause between two polls, in milliseconds */
   constructor(log: Logger, pauseMs = () => POLL_MS) {
     this.#log = log;
     this.#pauseMs = pauseMs;
   }
 
-  /** Undefined: the configuration names no plan. */
+  /** Undefined if the configuration names no plan. */
   get watched(): WatchedPlan | undefined {
     return this.#watched;
   }
 
-  /** The plan in force, with what follows from it for these tunnels; undefined while there is none. */
+  /** The view of the plan in force for these tunnels; undefined if no plan is in force. */
   view(tunnels: Iterable<DrainingTunnel>, now: Date): PlanView | undefined {
     const plan = this.#watched?.plan;
     return plan && viewPlan(plan, tunnels, now);
   }
 
-  /** Looks at the file from time to time until the signal aborts; see {@link done}. */
+  /** Polls the file until the signal aborts; see {@link done}. */
   start(signal: AbortSignal): void {
     this.#polling = repeat(() => this.#turns.take(() => this.#poll()), this.#pauseMs, signal);
   }
 
-  /** Settles when the signal of {@link start} has aborted and the last look is over. */
+  /** Settles after the signal of {@link start} has aborted and the last poll has ended. */
   get done(): Promise<void> {
     return this.#polling?.done ?? Promise.resolve();
   }
 
-  /** Reads this file now, and follows it from now on; without one, there is no plan any more. Never rejects. */
+  /** Reads this file now and follows it from now on; undefined removes the plan. Never rejects. */
   follow(path: string | undefined): Promise<void> {
     return this.#turns.take(async () => {
       if (path === undefined) {
         this.#watched = undefined;
         return;
       }
-      // A plan of another file says nothing about this one.
+      // A plan from another path does not stay in force.
       if (this.#watched?.path !== path) this.#watched = undefined;
-      this.#read = this.#seen = await look(path);
+      this.#read = this.#seen = await fingerprint(path);
       await this.#load(path);
     });
   }
@@ -87,8 +87,8 @@ export class PlanWatch {
   async #poll(): Promise<void> {
     if (this.#watched === undefined) return;
     const { path } = this.#watched;
-    const now = await look(path);
-    // Somebody may be in the middle of writing it: it is read when it has looked the same twice.
+    const now = await fingerprint(path);
+    // An editor may still be writing: read the file when two polls saw the same.
     const settled = now === this.#seen;
     this.#seen = now;
     if (!settled || now === this.#read) return;
@@ -116,16 +116,16 @@ export class PlanWatch {
     const reason = `${problems[0] ?? messageOf(error)}${more}`;
     const { plan, loadedAt } = this.#watched ?? {};
     this.#watched = { path, plan, loadedAt, lastLoad: { ok: false, at, error: reason } };
-    const stays = plan === undefined ? 'there is no plan until it can' : 'the plan before it stays in force';
+    const inForce = plan === undefined ? 'no plan is in force' : 'the previous plan stays in force';
     this.#log.error(
       { event: 'plan.refused', plan: path, ...(problems.length > 0 ? { problems } : { err: error }) },
-      `the plan cannot be used, ${stays}: ${reason}`,
+      `the plan is invalid, ${inForce}: ${reason}`,
     );
   }
 }
 
-/** What changes whenever the file does: a rename into its place, a write, another target of a symbolic link. */
-async function look(path: string): Promise<string> {
+/** Changes with the file: after a write, a rename over it, or another target of a symbolic link. */
+async function fingerprint(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join();
@@ -134,7 +134,7 @@ async function look(path: string): Promise<string> {
   }
 }
 
-/** One line for the log: what is newly approved and done. */
+/** One line for the log: the new approvals and completions. */
 function describeChange(before: Plan | undefined, after: Plan): string {
   const approved = ({ gates }: Plan) => gates.filter((gate) => gate.approved !== undefined).map(({ id }) => id);
   const done = ({ waves }: Plan) =>
@@ -148,6 +148,6 @@ function describeChange(before: Plan | undefined, after: Plan): string {
     ['steps done', news(done(after), done(before))],
     ['steps open again', news(done(before), done(after))],
   ] as const;
-  const told = parts.flatMap(([what, ids]) => (ids.length === 0 ? [] : [`${what}: ${ids.join(', ')}`]));
-  return `plan changed: ${told.join('; ') || 'no gate and no step'}`;
+  const changes = parts.flatMap(([what, ids]) => (ids.length === 0 ? [] : [`${what}: ${ids.join(', ')}`]));
+  return `plan changed: ${changes.join('; ') || 'no gate or step changed'}`;
 }

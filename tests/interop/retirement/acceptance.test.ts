@@ -18,7 +18,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 const WINDOW_MS = 4_000;
 
 describe.skipIf(!has('sshd'))('the acceptance of a running node', () => {
-  test('passes while the workstation is away, and fails from the moment that it is there', async () => {
+  test('passes while the workstation is unreachable, and fails as soon as the workstation is back', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const endpointPort = await freePort();
@@ -48,7 +48,7 @@ describe.skipIf(!has('sshd'))('the acceptance of a running node', () => {
       return { code, ...acceptanceReport.parse(JSON.parse(stdout)) };
     };
 
-    // The built program gathers evidence by the minute: too slow for a test.
+    // The built program writes evidence once a minute: too slow for a test.
     const daemon = new Daemon(
       { config: await loadConfig(config, process.env), version: '0', evidenceMs: { heartbeat: 500, look: 500 } },
       createLogger({ level: 'fatal' }),
@@ -89,7 +89,7 @@ describe.skipIf(!has('sshd'))('the acceptance of a running node', () => {
       ]);
       expect(failed.tunnels).toMatchObject([{ availability: 1 }]);
 
-      // What was proven before stays proven.
+      // An earlier proof stays valid.
       const { code: _code, ...again } = await report('--until', passed.as_of);
       expect(again).toEqual(passed);
     } finally {

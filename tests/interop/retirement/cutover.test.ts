@@ -21,7 +21,7 @@ import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** How often the daemon is killed; by hand more: `CUTOVER_KILLS=200`. */
+/** Number of kills of the daemon. By hand, use more: `CUTOVER_KILLS=200`. */
 const { CUTOVER_KILLS = '8' } = process.env;
 const KILLS = Number(CUTOVER_KILLS);
 
@@ -85,7 +85,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   const phase = (mesh: Mesh, wanted: string) =>
     mesh.waitFor((status) => tunnelOf(status, 'hub').cutover?.phase === wanted);
 
-  test('that something is against changes nothing, and says what', async () => {
+  test('changes nothing while a check fails, and names the check', async () => {
     await using mesh = await start({ drain: drain(successor.port, { compare: COMPARE }) });
     successor.summary = { tasks: 339, progress_events: 5210 };
     const before = await hubOf(mesh.daemon);
@@ -103,9 +103,9 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 
     successor.summary = old.summary;
     successor.healthy = false;
-    expect((await cutover(mesh)).reason).toMatch(/successor .* is not well: .*503/);
+    expect((await cutover(mesh)).reason).toMatch(/successor .* is unhealthy: .*503/);
     successor.healthy = true;
-    // What the file says when it is asked for, not when the daemon looks next.
+    // The daemon reads the plan file at the request, not at the next poll.
     writePlan(false);
     const gates = (await cutover(mesh)).checks.find(({ name }) => name === 'gates');
     expect([gates?.ok, gates?.details.join()]).toEqual([false, 'hub-cutover: Cut-over approval (operator)']);
@@ -118,7 +118,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await mesh.metric('tunnel_route', { route: 'tunnel' })).toBe(1);
   });
 
-  test('under load, its way back by itself, and another one lose no request', async () => {
+  test('loses no request under load, through a cut-over, an automatic rollback and a second cut-over', async () => {
     await using mesh = await start({ drain: drain(successor.port, { compare: COMPARE }) });
     const port = mesh.port('hub');
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
@@ -134,7 +134,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       const after = await fromTunnel();
       expect((await ask(port, false)).hub).toBe('new');
       await pause(300);
-      // Whoever was connected before is served on through the tunnel, and nobody new counts as its use.
+      // Open connections stay on the tunnel; new ones do not count as use of the tunnel.
       expect((await ask(port, steady)).hub).toBe('old');
       const { usage, cutover: moved } = await hubOf(mesh.daemon);
       expect(usage).toMatchObject({ opened_total: after, held: 0 });
@@ -171,7 +171,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(phases.slice(0, 5)).toEqual(['preflight', 'holding', 'switching', 'verifying', 'committed']);
   });
 
-  test('to a successor that takes nobody any more serves its clients through the tunnel, and goes back', async () => {
+  test('serves clients through the tunnel when the successor rejects them, and rolls back', async () => {
     await using other = await startHub('new');
     await using mesh = await start({ drain: drain(other.port, { verify_for: '10s' }) });
     const loop = startLoop(() => ask(mesh.port('hub'), false), 10);
@@ -184,7 +184,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });
   });
 
-  test('to a successor that accepts and resets at once loses no client, and goes back', async () => {
+  test('loses no client to a successor that resets at once, and rolls back', async () => {
     // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
     await using resetter = await listenLoopback((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
     await using mesh = await start({
@@ -199,7 +199,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });
   });
 
-  test('cuts no connection that is open: it stays on the tunnel, and those that come are held no longer than hold', async () => {
+  test('keeps open connections on the tunnel, and holds new ones no longer than hold', async () => {
     await using before: LoopbackServer = await startEcho();
     await using after: LoopbackServer = await startEcho();
     const target = { probe: { tcp: {}, every: '500ms' }, hold: '500ms', verify_for: '1s' };
@@ -216,7 +216,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect([before.sockets.size, after.accepted() > 0]).toEqual([1, true]);
   });
 
-  test('is rolled back by a reload that is about it, and forgotten with its section', async () => {
+  test('rolls back when a reload changes the successor, and forgets the cut-over with its section', async () => {
     await using mesh = await start({ drain: drain(successor.port, { verify_for: '30s' }) });
     const done = cutover(mesh);
     await phase(mesh, 'verifying');
@@ -235,7 +235,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: null });
   });
 
-  test('that a kill -9 interrupts goes on, on the safe side, from the first moment', {
+  test('resumes on the safe side after kill -9, from the first client on', {
     timeout: 40_000 + KILLS * 3_000,
   }, async () => {
     await using mesh = await start({ drain: drain(successor.port) });
@@ -250,7 +250,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
         await daemon.exit;
         await running;
         daemon = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
-        // The first that is served at all, before anybody has asked how the daemon is.
+        // The very first request that the daemon serves, before any status request.
         const { hub } = await waitUntil('the port is served', () => ask(port, false).catch(() => undefined));
         const { route, cutover: found } = tunnelOf(await daemon.waitFor(() => true), 'hub');
         expect({ hub, route }).toEqual(route === 'successor' ? { hub: 'new', route } : { hub: 'old', route });
@@ -266,7 +266,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     }
   });
 
-  test('leads to retirement: the port stays with the successor, over restarts, and there is no way back but up', async () => {
+  test('leads to retirement: the port stays with the successor over restarts, and only `up` undoes that', async () => {
     const own = { healthy_for: '1s', verify_for: '1s' };
     const section = { ...drain(successor.port, own), quiet_for: '1s', rollback: 'fleet-mesh rollback hub' };
     await using mesh = await start({ drain: section });
@@ -300,7 +300,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 });
 
-/** One GET; rejects unless it is answered in full. */
+/** One GET; rejects unless the answer is complete. */
 function ask(port: number, agent: Agent | false): Promise<{ hub: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 10_000 }, (incoming) => {

@@ -16,10 +16,10 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const GATE = { id: 'go', title: 'Cut-over approval', owner: 'operator', blocks: ['1.2'] };
 const PLAN = Buffer.from(planYaml({ gates: [GATE], waves: [wave(1, [], 2)] }));
-/** As short as it gets: the tests wait for these. */
+/** The shortest possible times: the tests wait for them. */
 const SHORT = { quiet_for: '2s', rollback: 'start the old unit' };
 
-describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
+describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
   let sshd: Sshd;
   let echo: LoopbackServer;
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     return name;
   };
 
-  test('is held by each blocker until that clears; the gate opens then, and curl has waited for it', async () => {
+  test('clears blocker by blocker, and then answers the curl that waits for it', async () => {
     const [listen, successorPort] = [await freePort(), await freePort()];
     const successor = {
       target: `127.0.0.1:${successorPort}`,
@@ -99,7 +99,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(waits).toMatchObject({ code: 1, stderr: expect.stringContaining('not all of it clears by waiting') });
     const why = await runCli(['why', 'hub', '--config', mesh.configFile]);
     expect(why.stdout).toMatch(/drain: +blocked: wave_open, gate_closed/);
-    expect(why.stdout).toContain('gate_closed: this approval is missing: go (Cut-over approval; operator)');
+    expect(why.stdout).toContain('gate_closed: an approval is missing: go (Cut-over approval; operator)');
     expect((await runCli(['status', '--config', mesh.configFile])).stdout).toMatch(/DRAIN/);
 
     const gate = `http://127.0.0.1:${mesh.endpointPort}/drain/hub?require=retirable`;
@@ -146,7 +146,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(tunnelOf(await again.status(), 'hub').usage.opened_total).toBe(0);
     expect(await runCli(['up', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     await again.waitFor((status) => findTunnel(status, 'hub')?.state === 'up');
-    // Where its clients go is another question, which `rollback` answers.
+    // `up` does not change the route of clients; `rollback` does.
     await echoOnce(listen);
     expect(tunnelOf(await again.status(), 'hub')).toMatchObject({ route: 'successor', usage: { opened_total: 0 } });
   });
@@ -157,7 +157,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     return startMesh({ sshd, host: { sessions: 1 }, tunnels: { hub }, extra: { plan } });
   };
 
-  test('is not retirable over a restart before it was watched for the whole quiet period again', async () => {
+  test('needs a whole quiet period of watching again after a restart', async () => {
     await using mesh = await draining();
     await mesh.waitForTunnel('up');
     await echoOnce(mesh.port('hub'));
@@ -178,7 +178,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(body).toContain('"drain.verdict"');
   });
 
-  test('is retired for good with what somebody took on, over a restart, until it is taken back', async () => {
+  test('allows retirement with overrides, which lasts over a restart until `up`', async () => {
     await using mesh = await draining({ quiet_for: '1s', rollback: undefined });
     await mesh.waitForTunnel('up');
     await reaches(mesh.daemon, 'watched', (answer) => codesOf(answer).join() === 'no_rollback');
@@ -209,7 +209,10 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(gone.advisories.map(({ code }) => code)).toContain('tunnel_retired');
     await expect(echoOnce(mesh.port('hub'))).rejects.toThrow('ECONNREFUSED');
     expect(await mesh.metric('retire_overrides_total', { tunnel: 'hub', code: 'no_rollback' })).toBe(1);
-    expect(await cli('retire', 'hub')).toMatchObject({ code: 0, stdout: expect.stringContaining('is retired since') });
+    expect(await cli('retire', 'hub')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('is retired already'),
+    });
     expect(await cli('wait', 'hub', '--for', 'retirable')).toMatchObject({ code: 0 });
     expect((await mesh.daemon.get('/drain/hub?require=retirable')).status).toBe(200);
     const { body } = await mesh.daemon.get('/events?tunnel=hub');

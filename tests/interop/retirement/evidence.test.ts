@@ -18,7 +18,7 @@ import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** How often the daemon is killed; by hand more: `EVIDENCE_KILLS=200`. */
+/** Number of kills of the daemon. By hand, use more: `EVIDENCE_KILLS=200`. */
 const { EVIDENCE_KILLS = '12' } = process.env;
 const KILLS = Number(EVIDENCE_KILLS);
 
@@ -46,7 +46,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     return entries;
   };
 
-  test('is told as it is kept, over a restart, and a change of it is found', async () => {
+  test('shows all events over a restart, and detects a changed entry', async () => {
     await using mesh = await start();
     await mesh.waitForTunnel('up');
     await echoOnce(mesh.port('hub'));
@@ -88,7 +88,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     expect(await runCli(['events', '--verify', '--dir', sshd.directory])).toMatchObject({ code: 2 });
   });
 
-  test('is followed over a restart of the daemon, and nothing is missed or told twice', async () => {
+  test('can be followed over a restart of the daemon, without missing or repeating an event', async () => {
     await using mesh = await start();
     await mesh.waitForTunnel('up');
     await using following = spawnCli(['events', '--follow', '--json', '--since', '1h', '--config', mesh.configFile]);
@@ -106,13 +106,13 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });
     await again.waitFor(({ state }) => state === 'up');
     const runs = () => seen().filter(({ event }) => event === 'daemon.started').length === 2 || undefined;
-    await waitUntil('the follower has come back', runs);
+    await waitUntil('the follower runs again', runs);
     const last = (await eventsOf(again)).at(-1)?.seq;
-    await waitUntil('it has all', () => seen().at(-1)?.seq === last || undefined);
+    await waitUntil('the follower has all events', () => seen().at(-1)?.seq === last || undefined);
     expect(seen()).toEqual(await eventsOf(again));
   });
 
-  test(`nothing that was reported is missing after kill -9 (${KILLS} times), and the chain holds`, {
+  test(`keeps every reported event and an intact chain after kill -9 (${KILLS} times)`, {
     timeout: 40_000 + KILLS * 3_000,
   }, async () => {
     const mesh = await start();
@@ -134,7 +134,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
           await control(mesh, 'up');
         }),
       ];
-      await waitUntil('it tells something', () => (reported.length > 0 && states.length > 0) || undefined);
+      await waitUntil('events and states are reported', () => (reported.length > 0 && states.length > 0) || undefined);
       await pause(Math.random() * 700);
       daemon.signal('SIGKILL');
       over.abort();
@@ -156,7 +156,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     }
   });
 
-  test('of two daemons on one state directory only one writes; the other says so, and follows when that ends', async () => {
+  test('has one writer when two daemons share a state directory; the other reports that and takes over later', async () => {
     const extra = { state_dir: join(sshd.directory, 'shared') };
     await using first = await start({ extra });
     await first.waitFor(({ evidence, state }) => state === 'up' && evidence.state === 'ok');
@@ -173,41 +173,44 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     expect((await verifyLog(extra.state_dir)).problems).toEqual([]);
   });
 
-  test.skipIf(!has('mount'))('a full disk hurts no client, is said once, and is caught up with', async () => {
-    const directory = join(sshd.directory, 'full');
-    const mount = 'mkdir -p "$1" && mount -t tmpfs -o size=128k,mode=700 none "$1" && shift && exec "$@"';
-    await using mesh = await start({
-      extra: { state_dir: directory },
-      wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mount, 'sh', directory],
-    });
-    await mesh.waitForTunnel('up');
-    const inside = `/proc/${mesh.daemon.pid}/root${directory}`;
-    const filler = join(inside, 'filler');
-    onTestFinished(() => rmSync(filler, { force: true }));
-    expect(() => writeFileSync(filler, Buffer.alloc(1024 * 1024))).toThrow('ENOSPC');
-    let commands = 0;
-    await waitUntil('the disk is full', async () => {
-      commands++;
-      await control(mesh, 'down');
-      await control(mesh, 'up');
-      return (await mesh.daemon.status()).evidence.state === 'failing' || undefined;
-    });
-    const { advisories, evidence } = await mesh.waitFor(({ state }) => state === 'up');
-    expect(advisories).toMatchObject([{ code: 'evidence_unavailable' }]);
-    expect(evidence).toMatchObject({ error: expect.stringContaining('ENOSPC'), since: expect.any(Date) });
-    expect(evidence.waiting).toBeGreaterThan(0);
-    expect(await mesh.metric('evidence_writable')).toBe(0);
-    for (let n = 0; n < 20; n++) await echoOnce(mesh.port('hub'));
+  test.skipIf(!has('mount'))(
+    'survives a full disk without harm to clients, reports it once, and catches up',
+    async () => {
+      const directory = join(sshd.directory, 'full');
+      const mount = 'mkdir -p "$1" && mount -t tmpfs -o size=128k,mode=700 none "$1" && shift && exec "$@"';
+      await using mesh = await start({
+        extra: { state_dir: directory },
+        wrapper: ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mount, 'sh', directory],
+      });
+      await mesh.waitForTunnel('up');
+      const inside = `/proc/${mesh.daemon.pid}/root${directory}`;
+      const filler = join(inside, 'filler');
+      onTestFinished(() => rmSync(filler, { force: true }));
+      expect(() => writeFileSync(filler, Buffer.alloc(1024 * 1024))).toThrow('ENOSPC');
+      let commands = 0;
+      await waitUntil('the disk is full', async () => {
+        commands++;
+        await control(mesh, 'down');
+        await control(mesh, 'up');
+        return (await mesh.daemon.status()).evidence.state === 'failing' || undefined;
+      });
+      const { advisories, evidence } = await mesh.waitFor(({ state }) => state === 'up');
+      expect(advisories).toMatchObject([{ code: 'evidence_unavailable' }]);
+      expect(evidence).toMatchObject({ error: expect.stringContaining('ENOSPC'), since: expect.any(Date) });
+      expect(evidence.waiting).toBeGreaterThan(0);
+      expect(await mesh.metric('evidence_writable')).toBe(0);
+      for (let n = 0; n < 20; n++) await echoOnce(mesh.port('hub'));
 
-    rmSync(filler);
-    await mesh.waitFor((status) => status.evidence.state === 'ok' && status.advisories.length === 0);
-    expect(await mesh.metric('evidence_writable')).toBe(1);
-    expect((await verifyLog(inside)).problems).toEqual([]);
-    const kept = await entriesIn(inside);
-    expect(kept.filter(({ event }) => event === 'operator.down')).toHaveLength(commands);
-    expect(kept.filter(({ event }) => event === 'log.resumed')).toMatchObject([
-      { error: expect.stringContaining('ENOSPC') },
-    ]);
-    expect(mesh.daemon.records().filter(({ event }) => event === 'evidence.unavailable')).toHaveLength(1);
-  });
+      rmSync(filler);
+      await mesh.waitFor((status) => status.evidence.state === 'ok' && status.advisories.length === 0);
+      expect(await mesh.metric('evidence_writable')).toBe(1);
+      expect((await verifyLog(inside)).problems).toEqual([]);
+      const kept = await entriesIn(inside);
+      expect(kept.filter(({ event }) => event === 'operator.down')).toHaveLength(commands);
+      expect(kept.filter(({ event }) => event === 'log.resumed')).toMatchObject([
+        { error: expect.stringContaining('ENOSPC') },
+      ]);
+      expect(mesh.daemon.records().filter(({ event }) => event === 'evidence.unavailable')).toHaveLength(1);
+    },
+  );
 });

@@ -15,18 +15,18 @@ export const ROUTES: Routes = {
   workstations: { workstation: 'bnt-lap001:22' },
 };
 
-/** What happened on a node with the production tunnel `hub` and a host `workstation`; everything not named is well. */
+/** Events on a node with the production tunnel `hub` and the host `workstation`. All other time is without problems. */
 export interface Story {
   readonly from: number;
   readonly until: number;
   readonly routes?: Routes;
-  /** The tunnel was down, or in the state given. */
+  /** The tunnel was down, or in the given state. */
   readonly outages?: readonly (Period & { readonly state?: string })[];
-  /** The workstation was reachable, or in the state given. */
+  /** The workstation was reachable, or in the given state. */
   readonly seen?: readonly (Period & { readonly state?: HostPulse['state'] })[];
-  /** The daemon was there, and wrote nothing. */
+  /** The daemon ran, but wrote nothing. */
   readonly silences?: readonly Period[];
-  /** Nobody looked for the workstation. */
+  /** The daemon did not look for the workstation. */
   readonly unlooked?: readonly Period[];
   /** More lines. */
   readonly extra?: readonly Line[];
@@ -38,7 +38,7 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
-/** The lines that a daemon would have written, a heartbeat a minute, oldest first. */
+/** The lines of a daemon with one heartbeat a minute, oldest first. */
 export function linesOf(story: Story): Line[] {
   const { from, until, routes = ROUTES, outages = [], seen = [], silences = [], unlooked = [], extra = [] } = story;
   const during = <Each extends Period>(periods: readonly Each[], at: number) =>
@@ -86,7 +86,7 @@ export function linesOf(story: Story): Line[] {
   return lines.filter(({ at }) => !during(silences, at)).toSorted((a, b) => a.at - b.at);
 }
 
-/** As they are in the log. */
+/** The lines as entries of the chain. */
 export function chainOf(lines: readonly Line[]): { entry: Entry; head: { seq: number; hash: string }; text: string }[] {
   const begun = lines[0]?.at ?? 0;
   let head = { seq: 0, hash: GENESIS };

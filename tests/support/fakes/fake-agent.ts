@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { wireString } from '../../../src/tunnels/ssh/wire.ts';
 
-/** Answers every question with the list of these identities (draft-ietf-sshm-ssh-agent, section 3.5); not listening yet. */
+/** Answers every request with these identities (draft-ietf-sshm-ssh-agent, section 3.5). Does not listen yet. */
 export function agentWith(blobs: readonly Buffer[]): Server {
   return createServer((socket) =>
     socket.on('data', () => {

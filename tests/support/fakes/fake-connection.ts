@@ -1,6 +1,6 @@
 import { Keepalive, type KeepaliveOptions } from '../../../src/tunnels/ssh/keepalive.ts';
 
-/** A connection whose counters the test moves, and whose peer answers after `rttMs`, or never. */
+/** A connection whose counters the test sets, and whose peer answers after `rttMs` or never. */
 export class FakeConnection {
   received = 0;
   flushed = 0;
@@ -10,7 +10,7 @@ export class FakeConnection {
   lostAt: number | undefined;
   silentMs: number | undefined;
   lostHow: string | undefined;
-  /** A process that was stopped finds the clock further on than its timers. */
+  /** Moves the clock ahead of the timers, as after a stopped process. */
   stoppedMs = 0;
   readonly keepalive: Keepalive;
 

@@ -7,7 +7,7 @@ import { buildCertificate, type CertificateFields, lineOf } from '../certificate
 
 const HOUR = 3_600_000;
 
-/** A CA of which the test decides everything. */
+/** A CA that the test controls. */
 export class FakeIssuer implements Issuer {
   runs = 0;
   /** From now, in milliseconds. */

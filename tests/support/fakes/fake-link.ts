@@ -26,7 +26,7 @@ export const hostConfig: HostConfig = {
   jump: undefined,
 };
 
-/** What an actor that says nothing of it has. */
+/** The defaults of an actor. */
 export const actorPolicy: Omit<ActorConfig, 'name' | 'key'> = {
   certCommand: undefined,
   caFingerprints: undefined,
@@ -39,13 +39,13 @@ export const actorPolicy: Omit<ActorConfig, 'name' | 'key'> = {
 
 export const actorConfig: ActorConfig = { name: 'atm-fleet-mesh', key: { kind: 'agent' }, ...actorPolicy };
 
-/** Of a static key; `differently` for anything else. */
+/** The facts of a static key, with changes. */
 export function credentialFacts(id: string, differently: Partial<CredentialFacts> = {}): CredentialFacts {
   const nothing = { version: 1, validBefore: undefined, standIn: undefined };
   return { type: 'static_key', fingerprint: id, id, ...nothing, ...differently };
 }
 
-/** An SSH session of which the test decides everything. */
+/** An SSH session that the test controls. */
 export class FakeSession implements LinkSession {
   readonly facts = { server: 'SSH-2.0-fake', hostKey: 'SHA256:fake', kex: 'fake', cipher: 'fake' };
   readonly since = new Date();
@@ -59,10 +59,10 @@ export class FakeSession implements LinkSession {
   opens = 0;
   /** Whether the peer answers the close of a channel. */
   closesChannels = true;
-  /** How opens are refused, if they are. */
+  /** If set, opens are refused with this code. */
   refusal: ErrorCode | undefined;
   checks = 0;
-  /** Opens that were asked of it after it was gone. */
+  /** Opens after the session was gone. */
   opensAfterClose = 0;
   #settle: ((end: SessionEnd) => void) | undefined;
 
@@ -98,7 +98,7 @@ export class FakeSession implements LinkSession {
     return this.closed;
   }
 
-  /** Lost, noticed after `silentMs`. */
+  /** Loses the session; the loss is noticed after `silentMs`. */
   lose(code: ErrorCode = 'keepalive_lost', silentMs = 0): void {
     this.#over(new TunnelError(code, code), silentMs);
   }
@@ -118,7 +118,7 @@ export class FakeSession implements LinkSession {
   }
 }
 
-/** An attempt that has reached the network and waits for the test's word. */
+/** An attempt that has reached the network and waits for the test. */
 export interface Connecting {
   readonly host: HostConfig;
   readonly at: number;
@@ -126,7 +126,7 @@ export interface Connecting {
   fail(code: ErrorCode): void;
 }
 
-/** A link over fake sessions. All attempts wait for the test, unless `outcome` says what becomes of them. */
+/** A link over fake sessions. Attempts wait for the test unless `outcome` decides them. */
 export class FakeNetwork {
   readonly attempts: Connecting[] = [];
   readonly sessions: FakeSession[] = [];
@@ -142,9 +142,9 @@ export class FakeNetwork {
   connecting = 0;
   mostConnecting = 0;
   changes = 0;
-  /** What those who hand out credentials do when they are asked. */
+  /** What credential sources do when asked. */
   onPrepare: ((need: Need) => void | Promise<void>) | undefined;
-  /** If set, nothing local can be read, and nothing says so. */
+  /** If set, reading local files fails silently. */
   stuck = false;
 
   constructor(host: Partial<HostConfig> = {}, jump?: JumpLink) {
@@ -175,7 +175,7 @@ export class FakeNetwork {
     return last;
   }
 
-  /** Sessions that live and are wanted. */
+  /** Live sessions that the link still needs. */
   get kept(): FakeSession[] {
     return this.sessions.filter(({ usable, draining }) => usable && !draining);
   }

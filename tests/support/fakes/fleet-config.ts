@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
-/** What a test varies in a tunnel YAML of one host; everything is written as in SPEC section 2. */
+/** The parts of a tunnel YAML that a test varies, written as in SPEC section 2. */
 export interface FleetConfig {
   readonly endpointPort: number;
   readonly host: {
@@ -14,21 +14,21 @@ export interface FleetConfig {
   readonly actor: { readonly key: string; readonly [key: string]: unknown };
   /** Name → fields; `host`, `actor` and `direction` are filled in. */
   readonly tunnels: Readonly<Record<string, Record<string, unknown>>>;
-  /** More hosts and actors, written as in the YAML. */
+  /** More hosts and actors, as in the YAML. */
   readonly hosts?: Readonly<Record<string, Record<string, unknown>>>;
   readonly actors?: Readonly<Record<string, Record<string, unknown>>>;
   /** More keys at the top level. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** The document: node railiance01 with tunnels over coulombcore, which is on loopback here. */
+/** The document: node railiance01 with tunnels over coulombcore, here on loopback. */
 export function fleetYaml(config: FleetConfig, places?: { controlSocket: string; stateDir: string }): string {
   const common = { host: 'coulombcore', actor: 'atm-fleet-mesh', direction: 'local' };
   return stringify({
     version: 1,
     node: 'railiance01',
     endpoint: { listen: `127.0.0.1:${config.endpointPort}` },
-    // Not the default, where daemons of other tests may be running in the same environment.
+    // Not the default path: daemons of other tests may share the environment.
     ...(places && { control: { socket: places.controlSocket }, state_dir: places.stateDir }),
     ...config.extra,
     hosts: {
@@ -41,17 +41,17 @@ export function fleetYaml(config: FleetConfig, places?: { controlSocket: string;
   });
 }
 
-/** Where the daemon with that endpoint listens for commands. */
+/** The control socket of the daemon with that endpoint. */
 export function controlSocketIn(directory: string, endpointPort: number): string {
   return join(directory, 'run', `${endpointPort}.sock`);
 }
 
-/** What that daemon has to remember. */
+/** The state directory of that daemon. */
 export function stateDirIn(directory: string, endpointPort: number): string {
   return join(directory, 'state', String(endpointPort));
 }
 
-/** Writes it (again) and returns the path. */
+/** Writes the document (again) and returns the path. */
 export function writeFleetConfig(directory: string, config: FleetConfig): string {
   const path = join(directory, 'railiance01-tunnels.yaml');
   const { endpointPort } = config;

@@ -7,7 +7,7 @@ import { Usage } from '../../../src/tunnels/forward/usage.ts';
 import { loopback, SessionSource } from '../clients/ssh-session.ts';
 import { freePort } from '../peers/loopback.ts';
 
-/** A local forward that listens, with what it told and counted. */
+/** A listening local forward, with its events and counters. */
 export class Forwarding implements AsyncDisposable {
   readonly port: number;
   readonly forward: ListenForward;

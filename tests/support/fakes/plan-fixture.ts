@@ -7,14 +7,14 @@ import { type PlanEntry, recordIn } from '../../../src/retirement/plan/record.ts
 
 const REAL = fileURLToPath(new URL('../../../config/drain-plan.yaml', import.meta.url));
 
-/** The bytes of the plan that is shipped. */
+/** The bytes of the shipped plan. */
 export const REAL_PLAN: Buffer = readFileSync(REAL);
 
 export function realPlan(): Plan {
   return parsePlan(REAL_PLAN, REAL).plan;
 }
 
-/** The text of a plan after `plan approve` of these gates and `plan done` of these steps, one after the other. */
+/** The text of a plan after `plan approve` of these gates and `plan done` of these steps, in order. */
 export function recorded(text: Buffer, ...ids: readonly string[]): Buffer {
   return ids.reduce((before, id) => {
     const entry: PlanEntry = /^\d/.test(id)
@@ -26,14 +26,14 @@ export function recorded(text: Buffer, ...ids: readonly string[]): Buffer {
   }, text);
 }
 
-/** A step by its id; `done` as it is written. */
+/** A step by its id; `done` as in the YAML. */
 const step = (id: string, done = false) => ({
   id,
   action: `do ${id}`,
   ...(done ? { done: { at: '2026-07-04', evidence: 'seen' } } : {}),
 });
 
-/** A wave with steps `ID.1`, `ID.2` … of which the first so many are done. */
+/** A wave with steps `ID.1`, `ID.2` …; the first `done` of them are done. */
 export const wave = (id: number, requires: readonly number[], steps: number, done = 0) => ({
   id,
   title: `wave ${id}`,
@@ -41,7 +41,7 @@ export const wave = (id: number, requires: readonly number[], steps: number, don
   steps: Array.from({ length: steps }, (_, index) => step(`${id}.${index + 1}`, index < done)),
 });
 
-/** A plan of what a test varies, written as in the YAML, and read as the program reads it. */
+/** A plan with the parts that a test varies, parsed as the program parses a file. */
 export function planOf(parts: Readonly<Record<string, unknown>>): Plan {
   return parsePlan(Buffer.from(planYaml(parts)), 'plan.yaml').plan;
 }

@@ -3,7 +3,7 @@ import { TunnelError } from '../../../src/base/errors.ts';
 import type { Address } from '../../../src/base/net/address.ts';
 import type { Channel, ChannelSource, Originator } from '../../../src/tunnels/channel/channel-source.ts';
 
-/** A channel over a plain socket, with the session under it lost at will. */
+/** A channel over a plain socket; the test can lose its session. */
 class SocketChannel implements Channel {
   readonly stream: Socket;
   readonly #lost: ((complete: boolean) => void)[] = [];
@@ -24,7 +24,7 @@ class SocketChannel implements Channel {
 
   lose(): void {
     for (const callback of this.#lost) callback(this.stream.readableEnded);
-    // As ssh2 does it on connection loss: the readable side just ends.
+    // Like ssh2 on connection loss: the readable side just ends.
     this.stream.push(null);
   }
 }
@@ -35,9 +35,9 @@ export class SocketChannelSource implements ChannelSource {
   /** Every channel that was opened. */
   readonly channels: SocketChannel[] = [];
   readonly asked: { readonly target: Address; readonly originator: Originator }[] = [];
-  /** If set, opening rejects with it. */
+  /** If set, opening rejects with this. */
   refusal: TunnelError | undefined;
-  /** If set, opening waits for it, whatever the signal says. */
+  /** If set, opening waits for this, even after the signal aborts. */
   gate: Promise<void> | undefined;
 
   async whenReady(): Promise<void> {}
@@ -53,7 +53,7 @@ export class SocketChannelSource implements ChannelSource {
     await new Promise<void>((resolve, reject) => {
       const onError = (cause: Error) => reject(new TunnelError('target_refused', 'connection refused', { cause }));
       socket.once('error', onError);
-      // What fails after that is the user's to handle, as with a real channel.
+      // The user of the channel handles later errors, as with a real channel.
       socket.once('connect', () => {
         socket.off('error', onError);
         resolve();

@@ -4,7 +4,7 @@ import { NO_CERTIFICATE } from '../../../src/tunnels/credential/describe-credent
 /** The instant of all fixtures. */
 const NOW = new Date('2026-11-21T12:00:00.000Z');
 
-/** The instant `seconds` before {@link NOW}; negative ones lie ahead. */
+/** The instant `seconds` before {@link NOW}; negative values are in the future. */
 export function ago(seconds: number): Date {
   return new Date(NOW.getTime() - seconds * 1_000);
 }

@@ -12,7 +12,7 @@ interface Named {
   readonly id: Id;
 }
 
-/** Ids are there once, what refers to one refers to one that is there, and waves wait for each other in no circle. */
+/** Checks that ids are unique, that references point to existing ids, and that waves do not require each other. */
 export function checkReferences(data: unknown): Finding[] {
   const outline = planOutlineOf(data);
   const steps = stepsOf(outline);
@@ -27,12 +27,12 @@ export function checkReferences(data: unknown): Finding[] {
     ...duplicates(idsOf('exceptions', outline.exceptions), 'exception'),
     ...references(outline).flatMap(({ path, id, kind }) => dangling(path, id, kind, { steps, waves, workloads }[kind])),
     ...(outline.workloads ?? []).flatMap((workload, index) => checkRange(['workloads', index, 'wave'], workload?.wave)),
-    ...circles(outline),
+    ...cycles(outline),
     ...(outline.exceptions ?? []).flatMap((exception, index) => checkException(['exceptions', index], exception)),
   ];
 }
 
-/** A host by another name than the tunnel YAML can have would be frozen to no effect. */
+/** A frozen host whose name is invalid in the tunnel YAML would have no effect. */
 function checkFrozenNames({ frozen }: PlanOutline): Finding[] {
   return Object.keys(frozen ?? {})
     .filter((name) => !NAME_PATTERN.test(name))
@@ -84,8 +84,8 @@ function workloadWaves(path: ConfigPath, wave: Id | undefined): Reference[] {
 function dangling(path: ConfigPath, id: Id, kind: Kind, known: readonly Named[]): Finding[] {
   if (known.some((candidate) => candidate.id === id)) return [];
   const names = [...new Set(known.map((candidate) => String(candidate.id)))];
-  const expected = names.length === 0 ? `one of ${kind}, where there is none yet` : oneOf(names.slice(0, 12));
-  const what = `there is no ${kind.slice(0, -1)} ${JSON.stringify(id)}`;
+  const expected = names.length === 0 ? `a defined id, but the plan has no ${kind}` : oneOf(names.slice(0, 12));
+  const what = `unknown ${kind.slice(0, -1)} ${JSON.stringify(id)}`;
   return [{ path, message: `${what}; expected ${expected}${didYouMean(String(id), names)}`, at: 'value' }];
 }
 
@@ -96,7 +96,7 @@ function duplicates(named: readonly Named[], kind: string): Finding[] {
       ? [
           {
             path,
-            message: `the ${kind} ${JSON.stringify(id)} is there already; expected an id of its own`,
+            message: `duplicate ${kind} ${JSON.stringify(id)}; expected a unique id`,
             at: 'value',
           },
         ]
@@ -104,28 +104,28 @@ function duplicates(named: readonly Named[], kind: string): Finding[] {
   });
 }
 
-/** Each circle once, at its first wave in the file. */
-function circles(outline: PlanOutline): Finding[] {
+/** Each cycle of waves once, at its first wave in the file. */
+function cycles(outline: PlanOutline): Finding[] {
   const requires = new Map<Id | undefined, readonly (Id | undefined)[]>();
   for (const wave of outline.waves ?? []) if (!requires.has(wave?.id)) requires.set(wave?.id, wave?.requires ?? []);
-  const told = new Set<Id>();
+  const reported = new Set<Id>();
   return (outline.waves ?? []).flatMap((wave, index): Finding[] => {
-    if (wave?.id === undefined || told.has(wave.id)) return [];
-    const circle = wayBack(wave.id, requires);
-    for (const member of circle) told.add(member);
-    if (circle.length === 0) return [];
+    if (wave?.id === undefined || reported.has(wave.id)) return [];
+    const cycle = cycleFrom(wave.id, requires);
+    for (const member of cycle) reported.add(member);
+    if (cycle.length === 0) return [];
     return [
       {
         path: ['waves', index, 'requires'],
-        message: `the waves wait for each other: ${circle.join(' -> ')}; expected an order in which each can begin`,
+        message: `waves require each other: ${cycle.join(' -> ')}; expected an order without a cycle`,
         at: 'key',
       },
     ];
   });
 }
 
-/** A way along `requires` that leads back to where it began; empty when there is none. */
-function wayBack(start: Id, requires: ReadonlyMap<Id | undefined, readonly (Id | undefined)[]>): Id[] {
+/** A path along `requires` from `start` back to `start`; empty if there is none. */
+function cycleFrom(start: Id, requires: ReadonlyMap<Id | undefined, readonly (Id | undefined)[]>): Id[] {
   const from = new Map<Id, Id>();
   const queue: Id[] = [start];
   for (let at = queue.shift(); at !== undefined; at = queue.shift()) {

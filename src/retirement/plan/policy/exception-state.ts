@@ -2,15 +2,15 @@ import { endMs } from '../moment.ts';
 import type { Plan, PlanException } from '../plan.ts';
 import { findStep, isWaveComplete } from '../progress.ts';
 
-/** An exception that is about to run out is told of so long before. */
+/** An exception that expires within this time is reported, in milliseconds. */
 const EXPIRES_SOON_MS = 14 * 86_400_000;
 
 export type ExceptionState =
-  /** `until`: in words. `expiresAt` only where a date was written down. */
+  /** `until` is in words. `expiresAt` is set only if the plan gives a date. */
   | { readonly kind: 'live'; readonly until: string; readonly expiresAt: Date | undefined; readonly soon: boolean }
   | { readonly kind: 'expired'; readonly because: string };
 
-/** Whether an exception still holds. One whose end is a matter of people ends when they take it out of the plan. */
+/** Whether an exception is live or expired. One with a `condition` lives until a person removes it from the plan. */
 export function exceptionState(
   plan: Pick<Plan, 'waves'>,
   { until }: Pick<PlanException, 'until'>,
@@ -18,7 +18,7 @@ export function exceptionState(
 ): ExceptionState {
   if (typeof until === 'string') {
     const end = endMs(until);
-    if (now.getTime() >= end) return { kind: 'expired', because: `its date, ${until}, has passed` };
+    if (now.getTime() >= end) return { kind: 'expired', because: `its date ${until} has passed` };
     return {
       kind: 'live',
       until,
@@ -37,8 +37,8 @@ export function exceptionState(
       return { kind: 'expired', because: `step ${until.step} is done` };
     return live(`step ${until.step} is done`);
   }
-  // Without any end, which the loader rules out, it would hold for ever: fail closed.
-  if (until.condition === undefined) return { kind: 'expired', because: 'it says no end' };
+  // The loader rejects an exception without an end; fail closed all the same.
+  if (until.condition === undefined) return { kind: 'expired', because: 'it has no end' };
   return live(until.condition);
 }
 

@@ -1,11 +1,11 @@
 import type { Finding } from '../../../config/problem.ts';
 import type { AdvisoryCode } from '../../../telemetry/status/advisory.ts';
 
-/** Something that the fleet's policy has to say of a node's configuration or of the plan. */
+/** A finding of the fleet's policy about a node's configuration or the plan. */
 export interface PolicyFinding extends Finding {
-  /** Which file it is about. */
+  /** The file of the finding. */
   readonly file: 'config' | 'plan';
-  /** `error`: `check` fails. `warning`: it says so. `notice`: documented and in order, but not for ever. */
+  /** `error`: `check` fails. `warning`: `check` reports it. `notice`: allowed for now by an exception. */
   readonly severity: 'error' | 'warning' | 'notice';
   readonly code: AdvisoryCode;
 }

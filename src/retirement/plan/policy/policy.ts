@@ -10,10 +10,10 @@ import { checkRegister } from './register.ts';
 
 export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors'>;
 
-/** Above so many tunnels a node is better served by WireGuard (fleet architecture, "Evaluate WireGuard mesh"). */
+/** With more tunnels on a node, WireGuard must be evaluated (fleet architecture, "Evaluate WireGuard mesh"). */
 const MOST_TUNNELS = 5;
 
-/** The policy of SPEC section 7. What needs a plan is not asked of a node that names none. Pure. */
+/** Checks the policy of SPEC section 7. Without a plan, only the rules that need none are checked. Pure. */
 export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Date): PolicyFinding[] {
   const plan = written && asOf(written, now);
   const tunnels = [...node.tunnels.values()];
@@ -36,11 +36,11 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
 
 function checkTunnelCount(count: number): PolicyFinding[] {
   if (count <= MOST_TUNNELS) return [];
-  const message = `${count} persistent tunnels on one node are more than ${MOST_TUNNELS}: WireGuard is due to be evaluated`;
+  const message = `this node has ${count} persistent tunnels, more than ${MOST_TUNNELS}; evaluate WireGuard`;
   return [{ file: 'config', severity: 'warning', code: 'wireguard_threshold', path: ['tunnels'], message, at: 'key' }];
 }
 
-/** Production never depends on a machine that may be off at any time: neither on the way, nor as the node itself. */
+/** Production never depends on a workstation, which may be off at any time: not as a hop, and not as the node itself. */
 function checkWorkstation(node: PolicyNode, tunnel: TunnelConfig): PolicyFinding[] {
   if (!tunnel.production) return [];
   const report = (field: string, message: string): PolicyFinding => ({
@@ -58,14 +58,14 @@ function checkWorkstation(node: PolicyNode, tunnel: TunnelConfig): PolicyFinding
       : [
           report(
             'host',
-            `production tunnel ${tunnel.name} goes through the workstation ${through.host}; expected another way`,
+            `production tunnel ${tunnel.name} goes through the workstation ${through.host}; expected a route without workstations`,
           ),
         ]),
     ...(node.hosts.get(node.node)?.role === 'workstation'
       ? [
           report(
             'production',
-            `production tunnel ${tunnel.name} runs on the workstation ${node.node}; expected another node`,
+            `production tunnel ${tunnel.name} runs on the workstation ${node.node}; expected a node that is no workstation`,
           ),
         ]
       : []),
@@ -82,7 +82,7 @@ function checkStep(plan: Plan | undefined, tunnel: TunnelConfig): PolicyFinding[
         ...at,
         severity: 'error',
         code: 'step_unknown',
-        message: 'there is no plan that has steps; expected plan: FILE at the top',
+        message: 'drain.step needs a plan; expected plan: FILE at the top level',
       },
     ];
   }
@@ -93,7 +93,7 @@ function checkStep(plan: Plan | undefined, tunnel: TunnelConfig): PolicyFinding[
     return [{ ...at, severity: 'error', code: 'step_unknown', message }];
   }
   if (found.done === undefined) return [];
-  const message = `step ${step}, which retires ${tunnel.name}, is done, but the tunnel is still here; expected it to be taken out`;
+  const message = `step ${step} is done, but its tunnel ${tunnel.name} is still configured; expected the tunnel to be removed`;
   return [{ ...at, severity: 'warning', code: 'step_done', message }];
 }
 
@@ -121,7 +121,7 @@ function checkStaticKey(plan: Plan, actor: ActorConfig, now: Date): PolicyFindin
   return [{ file: 'config', code: 'static_key', path: ['actors', actor.name, 'key'], at: 'value', ...permitted }];
 }
 
-/** A static key in reserve needs the very exception that it names. */
+/** A fallback key needs the exception that it names. */
 function checkFallback(plan: Plan | undefined, actor: ActorConfig, now: Date): PolicyFinding[] {
   if (actor.fallback === undefined) return [];
   const { exception: id } = actor.fallback;
@@ -129,18 +129,18 @@ function checkFallback(plan: Plan | undefined, actor: ActorConfig, now: Date): P
   const error = (message: string): PolicyFinding[] => [
     { ...at, severity: 'error', code: 'exception_unknown', message },
   ];
-  if (plan === undefined) return error('there is no plan that has exceptions; expected plan: FILE at the top');
+  if (plan === undefined) return error('fallback.exception needs a plan; expected plan: FILE at the top level');
   const named = plan.exceptions.find((exception) => exception.id === id);
   if (named === undefined) {
     const known = plan.exceptions.map((exception) => exception.id);
     return error(
-      `the plan has no exception ${JSON.stringify(id)}; expected one of its exceptions${didYouMean(id, known)}`,
+      `the plan has no exception ${JSON.stringify(id)}; expected an exception of the plan${didYouMean(id, known)}`,
     );
   }
   if (named.covers.actor !== actor.name)
-    return error(`exception ${id} does not cover ${actor.name}; expected one that does`);
-  // While the exception holds there is nothing to say: that the key is in use is told where it is.
-  const permitted = permission(plan, [named], `${actor.name} has a static key in reserve`, now);
+    return error(`exception ${id} does not cover ${actor.name}; expected an exception that covers this actor`);
+  // A live exception needs no finding: another advisory reports a fallback key in use.
+  const permitted = permission(plan, [named], `${actor.name} has a static fallback key`, now);
   return permitted.severity === 'error' ? [{ ...at, code: 'static_key', ...permitted }] : [];
 }
 
@@ -150,7 +150,7 @@ function checkException(plan: Plan, index: number, now: Date): PolicyFinding[] {
   const at = { file: 'plan', path: ['exceptions', index, 'until'], at: 'value' } as const;
   const state = exceptionState(plan, exception, now);
   if (state.kind === 'expired') {
-    const message = `exception ${exception.id} has expired: ${state.because}; expected what it covers to be mended and the exception taken out, or a new approval`;
+    const message = `exception ${exception.id} has expired: ${state.because}; expected the cause fixed and the exception removed, or a new approval`;
     return [{ ...at, severity: 'error', code: 'exception_expired', message }];
   }
   if (!state.soon) return [];
@@ -159,12 +159,12 @@ function checkException(plan: Plan, index: number, now: Date): PolicyFinding[] {
       ...at,
       severity: 'warning',
       code: 'exception_expiring',
-      message: `exception ${exception.id} ends soon: ${state.until}`,
+      message: `exception ${exception.id} expires soon: ${state.until}`,
     },
   ];
 }
 
-/** A gate that nobody approved, though a step that it blocks is done. `plan done` refuses that; an editor does not. */
+/** Unapproved gates whose steps are done. `plan done` refuses such a step, but an editor does not. */
 function checkBypassedGates({ gates, waves }: Pick<Plan, 'gates' | 'waves'>): PolicyFinding[] {
   const done = new Set(
     waves.flatMap(({ steps }) => steps.filter((step) => step.done !== undefined).map(({ id }) => id)),
@@ -173,14 +173,14 @@ function checkBypassedGates({ gates, waves }: Pick<Plan, 'gates' | 'waves'>): Po
     const past = approved === undefined ? blocks.filter((step) => done.has(step)) : [];
     if (past.length === 0) return [];
     const steps = past.length === 1 ? `step ${past[0]} is` : `steps ${past.join(', ')} are`;
-    const message = `gate ${id} is not approved, but ${steps} done; expected its approval first, with who, when and evidence`;
+    const message = `gate ${id} is not approved, but ${steps} done; expected the approval first, with by, at and evidence`;
     return [
       { file: 'plan', severity: 'error', code: 'gate_bypassed', path: ['gates', index, 'id'], message, at: 'value' },
     ];
   });
 }
 
-/** What is against the rule, and whether one of the exceptions allows it for the moment. */
+/** The finding for a violation: a notice while one of the exceptions is live, else an error. */
 function permission(
   plan: Plan,
   covering: readonly PlanException[],
@@ -197,6 +197,6 @@ function permission(
   );
   return {
     severity: 'error',
-    message: `${what}, without a live exception of the plan${expired.join('')}; expected one, or another way`,
+    message: `${what}, without a live exception in the plan${expired.join('')}; expected a live exception, or the cause fixed`,
   };
 }

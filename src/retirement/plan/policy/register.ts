@@ -2,7 +2,7 @@ import { movesIn, type Plan, type Workload } from '../plan.ts';
 import { requiredBefore } from '../progress.ts';
 import type { PolicyFinding } from './policy-finding.ts';
 
-/** The placement register: every workload has a target and an owner, and identity moves last. */
+/** Checks the placement register: every workload has a target and an owner, and identity moves last. */
 export function checkRegister(plan: Pick<Plan, 'waves' | 'workloads'>): PolicyFinding[] {
   return [...plan.workloads.flatMap(checkWorkload), ...checkIdentityLast(plan)];
 }
@@ -16,26 +16,26 @@ function checkWorkload(workload: Workload, index: number): PolicyFinding[] {
     message,
     at: 'key',
   });
-  // Nobody owns a move that does not take place.
+  // A workload that stays needs no owner.
   const stays = workload.wave === undefined && workload.status === 'on target';
   return [
     ...(workload.target === undefined
-      ? [
-          missing(
-            'target',
-            `workload ${workload.id} (${workload.name}) has no target; expected where it goes, or retired`,
-          ),
-        ]
+      ? [missing('target', `workload ${workload.id} (${workload.name}) has no target; expected a place, or retired`)]
       : []),
     ...(workload.owners.length === 0 && !stays
-      ? [missing('owners', `workload ${workload.id} (${workload.name}) has no owner; expected who moves it`)]
+      ? [
+          missing(
+            'owners',
+            `workload ${workload.id} (${workload.name}) has no owner; expected the mover of the workload`,
+          ),
+        ]
       : []),
   ];
 }
 
 /**
- * Everything authenticates through identity: the waves that move it come after every other one, and after them only whole
- * machines may follow, in waves that require them. A wave that merely has a higher number could be begun before.
+ * Everything authenticates through identity, so identity waves come last. Only waves that move machines may follow, and they
+ * must require the identity waves: a higher number alone does not put a wave after them.
  */
 function checkIdentityLast(plan: Pick<Plan, 'waves' | 'workloads'>): PolicyFinding[] {
   const isOf = (kind: Workload['kind'], wave: number) =>
@@ -48,8 +48,8 @@ function checkIdentityLast(plan: Pick<Plan, 'waves' | 'workloads'>): PolicyFindi
       const follows = requiredBefore(plan, wave.id).has(last.id);
       if (follows && !isOf('service', wave.id)) return [];
       const message = follows
-        ? `wave ${wave.id} moves services after wave ${last.id}, which moves identity; expected identity last`
-        : `wave ${wave.id} may come after wave ${last.id}, which moves identity; expected wave ${last.id} to require it`;
+        ? `wave ${wave.id} moves services after the identity wave ${last.id}; expected identity last`
+        : `wave ${wave.id} may come after the identity wave ${last.id}; expected wave ${last.id} to require wave ${wave.id}`;
       const at = follows
         ? (['waves', index, 'requires'] as const)
         : (['waves', plan.waves.indexOf(last), 'requires'] as const);

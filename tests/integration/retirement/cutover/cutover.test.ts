@@ -11,12 +11,12 @@ import { patient } from '../../../support/patience.ts';
 import { type LoopbackServer, listenLoopback } from '../../../support/peers/loopback.ts';
 import { waitUntil, within } from '../../../support/wait-until.ts';
 
-/** A disk in memory; what is done at each write is the test's to say. */
+/** A disk in memory, with hooks around each write. */
 class Disk {
   kept: string | undefined;
-  /** Called before each write; what it rejects with, the write does; while it is pending, the write is. */
+  /** Called before each write; delays the write while pending, and fails the write when it rejects. */
   before: (phase: CutoverPhase) => Promise<void> = async () => {};
-  /** Called once the write is on the disk. */
+  /** Called after each write. */
   after: (phase: CutoverPhase) => Promise<void> = async () => {};
 
   async read(): Promise<CutoverRecord | undefined> {
@@ -29,7 +29,7 @@ class Disk {
     await this.after(record.phase);
   }
 
-  /** What one process has of it: its writes take turns, and wait as those of a state file do. */
+  /** The store of one process: writes take turns and time out like those of a state file. */
   store() {
     const turns = new Turns();
     return {
@@ -81,8 +81,8 @@ const restarted = async () => {
   return again;
 };
 
-describe('a cut-over', () => {
-  test('passes through its phases, each on the disk and in the evidence', async () => {
+describe(Cutover, () => {
+  test('passes through its phases, and records each one on disk and in the evidence', async () => {
     const written: CutoverPhase[] = [];
     disk.after = async (phase) => void written.push(phase);
     const cutover = create();
@@ -95,7 +95,7 @@ describe('a cut-over', () => {
 
   const PHASES = ['preflight', 'holding', 'switching', 'verifying', 'committed'] as const;
   test.each(PHASES.flatMap((phase) => [[phase, 'before'] as const, [phase, 'after'] as const]))(
-    'that a crash meets when %s is written, %s that is done, goes on on the safe side',
+    'resumes on the safe side after a crash at the write of %s, %s the write',
     async (phase, moment) => {
       const reached = new Promise<void>((resolve) => {
         disk[moment] = async (written) => {
@@ -104,7 +104,7 @@ describe('a cut-over', () => {
           await never();
         };
       });
-      // Of a process that is gone; this one is told in time.
+      // Stands for the crashed process; its promise is not awaited.
       create()
         .start(task(), tell)
         .catch(() => {});
@@ -120,7 +120,7 @@ describe('a cut-over', () => {
   );
 
   test.each(['preflight', 'holding', 'switching', 'verifying', 'committed'] as const)(
-    'whose disk refuses %s leaves its clients on the tunnel',
+    'leaves clients on the tunnel when the disk refuses %s',
     async (phase) => {
       disk.before = async (written) => {
         if (written === phase) throw FULL;
@@ -135,19 +135,19 @@ describe('a cut-over', () => {
     },
   );
 
-  test.each(PHASES)('whose disk hangs over %s ends, and leaves its clients on the tunnel', async (phase) => {
+  test.each(PHASES)('ends with clients on the tunnel when the disk hangs at %s', async (phase) => {
     disk.before = (written) => (written === phase ? never() : Promise.resolve());
     const cutover = create();
     const end = cutover.start(task(), tell).catch((error: TunnelError) => error);
     const outcome = await within('the cut-over ends', end, 4_000);
-    const words = expect.stringMatching(/did not answer within 200 ms|not done within hold/);
+    const words = expect.stringMatching(/did not answer within 200 ms|not finish within hold/);
     expect(outcome).toMatchObject(
       phase === 'preflight' ? { code: 'state_dir_unusable', message: words } : { reason: words },
     );
     expect([cutover.route, cutover.junction.holding]).toEqual(['tunnel', false]);
   });
 
-  test('whose disk hangs holds nobody longer than hold', async () => {
+  test('holds clients no longer than hold when the disk hangs', async () => {
     disk.before = (phase) => (phase === 'switching' ? never() : Promise.resolve());
     const cutover = create();
     const done = cutover.start(task(), tell);
@@ -159,16 +159,16 @@ describe('a cut-over', () => {
     expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('within') });
   });
 
-  test('waits for those that are running, but not for long, and does not mind them then', async () => {
+  test('waits a bounded time for open connections, then switches and leaves them on the tunnel', async () => {
     const cutover = create();
     const leave = cutover.junction.enter();
     expect(await cutover.start(task(), tell)).toMatchObject({ outcome: 'committed' });
-    expect(told).toContain('1 running connection goes on through the tunnel until it ends');
+    expect(told).toContain('1 open connection stays on the tunnel until it ends');
     leave();
     expect(cutover.junction.through).toBe(0);
   });
 
-  test('goes on at once when enough are waiting', async () => {
+  test('switches at once when enough clients are waiting', async () => {
     successor = { ...successor, holdMs: 60_000 };
     const cutover = create();
     const leave = cutover.junction.enter();
@@ -179,11 +179,11 @@ describe('a cut-over', () => {
     leave();
   });
 
-  test('is rolled back by itself when the successor fails as often as it may not', async () => {
+  test('rolls back automatically after `fall` consecutive failures of the successor', async () => {
     successor = { ...successor, verifyForMs: 10_000 };
     const cutover = create();
     const done = cutover.start(task(), tell);
-    await waitUntil('it is verified', async () => cutover.position.phase === 'verifying' || undefined);
+    await waitUntil('the cut-over verifies', async () => cutover.position.phase === 'verifying' || undefined);
     expect(cutover.route).toBe('successor');
     await server.stop();
     expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('2 times in a row') });
@@ -191,21 +191,21 @@ describe('a cut-over', () => {
   });
 
   test.each([
-    ['while it is under way', { verifyForMs: 10_000 }],
+    ['while it is in progress', { verifyForMs: 10_000 }],
     ['after its commit', { verifyForMs: 50 }],
-  ])('is rolled back when somebody wants it %s', async (_, changes) => {
+  ])('rolls back on request %s', async (_, changes) => {
     successor = { ...successor, ...changes };
     const cutover = create();
     const done = cutover.start(task(), tell);
     const wanted = changes.verifyForMs > 1_000 ? 'verifying' : 'committed';
-    await waitUntil('it is so far', async () => cutover.position.phase === wanted || undefined);
+    await waitUntil(`the phase is ${wanted}`, async () => cutover.position.phase === wanted || undefined);
     expect(await cutover.rollback('somebody wants it', tell)).toMatchObject({ outcome: 'rolled_back' });
     expect(cutover).toMatchObject({ route: 'tunnel', position: { phase: 'rolled_back', reason: 'somebody wants it' } });
     await done;
     expect((await restarted()).route).toBe('tunnel');
   });
 
-  test('that was committed goes back once the disk knows, so that a crash meanwhile changes nothing twice', async () => {
+  test('saves the rollback of a commit before the route changes, so that a crash is safe', async () => {
     const cutover = create();
     await cutover.start(task(), tell);
     const routes: string[] = [];
@@ -214,7 +214,7 @@ describe('a cut-over', () => {
     expect([...routes, cutover.route]).toEqual(['successor', 'tunnel', 'tunnel']);
   });
 
-  test('is rolled back also when the disk refuses, which is told', async () => {
+  test('rolls back when the disk refuses, and reports the disk error', async () => {
     const cutover = create();
     await cutover.start(task(), tell);
     disk.before = async () => {
@@ -222,18 +222,18 @@ describe('a cut-over', () => {
     };
     expect(await cutover.rollback('somebody wants it', tell)).toMatchObject({ outcome: 'rolled_back' });
     expect(cutover.route).toBe('tunnel');
-    expect(told).toContain(`could not be kept on the disk: ${FULL.message}`);
+    expect(told).toContain(`cannot save the phase rolling_back: ${FULL.message}`);
   });
 
-  test('that was committed to another successor than is configured now is rolled back at the start', async () => {
+  test('rolls back at the start when the commit was to another successor', async () => {
     await create().start(task(), tell);
     successor = { ...successor, target: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
     const again = await restarted();
     expect(again).toMatchObject({ route: 'tunnel', position: { phase: 'rolled_back' } });
-    expect(again.position.reason).toContain('is not in the configuration');
+    expect(again.position.reason).toContain('no longer has the successor');
   });
 
-  test('of a tunnel that is retired by now stays with its successor, until another one is checked', async () => {
+  test('keeps its successor on a retired tunnel until a changed successor is checked', async () => {
     await create().start(task(), tell);
     const { target } = successor;
     successor = { ...successor, target: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
@@ -244,7 +244,7 @@ describe('a cut-over', () => {
     expect(again.junction.detour?.target).toEqual(successor.target);
   });
 
-  test('whose record cannot be read leaves its clients on the tunnel, and says so', async () => {
+  test('leaves clients on the tunnel when the saved state cannot be read, and reports that', async () => {
     disk.read = () => Promise.reject(new TunnelError('state_dir_unusable', 'it is no JSON'));
     const again = await restarted();
     expect([again.route, again.status()?.reason]).toEqual(['tunnel', expect.stringContaining('it is no JSON')]);

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => state[Symbol.dispose]());
 
-/** A daemon that starts with these tunnels, and comes no further than to know where their ports lead. */
+/** The cut-overs of a daemon that starts with these tunnels and has restored their routes. */
 async function start(tunnels: Record<string, object>, retired = false): Promise<Cutovers> {
   inForce = configOf(tunnels);
   const cutovers = new Cutovers({
@@ -62,19 +62,19 @@ function configOf(tunnels: Record<string, object>): Config {
 
 const routeOf = (cutovers: Cutovers) => (cutovers.junctionOf('hub').detour ? 'successor' : 'tunnel');
 
-describe('a cut-over that was committed', () => {
+describe('Cutovers, after a commit', () => {
   const hub = { drain: { step: '1.1', successor: SUCCESSOR } };
 
-  test('holds over a restart', async () => {
+  test('keep the route over a restart', async () => {
     expect(routeOf(await start({ hub }))).toBe('successor');
   });
 
   test.each([
     ['its drain section', { hub: {} }],
     ['its tunnel', { other: {} }],
-  ])('does not come back by itself after a daemon ran without %s', async (_, without) => {
+  ])('forget the commit after a daemon ran without %s', async (_, without) => {
     await start(without);
-    await waitUntil('it is forgotten on the disk too', async () =>
+    await waitUntil('the disk has forgotten the commit', async () =>
       (await store.read('hub'))?.phase === 'committed' ? undefined : true,
     );
     expect(routeOf(await start({ hub }))).toBe('tunnel');

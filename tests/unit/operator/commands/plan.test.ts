@@ -105,7 +105,7 @@ describe(editPlan, () => {
     const done: PlanEntry = { kind: 'done', step: '1.1', evidence: 'docs/forgejo-production-decisions.md' };
     expect(await edit(done)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('blocked by the gate forgejo-production-decisions'),
+      err: expect.stringContaining('gate forgejo-production-decisions'),
     });
     expect(await edit(approve)).toEqual({
       code: 0,
@@ -118,7 +118,7 @@ describe(editPlan, () => {
     expect(text).toContain(
       '        done: { at: 2026-11-21T12:00:00Z, evidence: docs/forgejo-production-decisions.md }\n',
     );
-    expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is approved already') });
+    expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is already approved') });
   });
 
   it('says of a step that was done out of its order that it was', async () => {
@@ -195,7 +195,7 @@ describe(check, () => {
     const { code, err } = await look();
     expect(code).toBe(0);
     expect(err).toMatch(
-      /drain-plan\.yaml:\d+:\d+: warning: exceptions\[1\]\.until: exception core-hub-staging-coulombcore ends soon: 2026-11-30\n/,
+      /drain-plan\.yaml:\d+:\d+: warning: exceptions\[1\]\.until: exception core-hub-staging-coulombcore expires soon: 2026-11-30\n/,
     );
   });
 });

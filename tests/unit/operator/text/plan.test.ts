@@ -40,7 +40,7 @@ describe(viewPlan, () => {
       { state: 'live', expires_at: '2027-01-01T00:00:00.000Z' },
     ]);
     expect(viewPlan(planOf({ exceptions }), [], new Date('2027-01-01')).exceptions).toMatchObject([
-      { state: 'expired', until: 'its date, 2026-12-31, has passed', expires_at: null },
+      { state: 'expired', until: 'its date 2026-12-31 has passed', expires_at: null },
     ]);
   });
 });

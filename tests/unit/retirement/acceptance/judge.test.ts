@@ -11,7 +11,7 @@ import { chainOf, linesOf, ROUTES, type Story } from '../../../support/fakes/evi
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const FROM = Date.parse('2026-07-20T10:00:00Z');
-/** The daemon has watched for half an hour more than the window. */
+/** The daemon watched for half an hour more than the window. */
 const BEGUN = FROM - 30 * MINUTE;
 const UNTIL = FROM + 2 * HOUR;
 const at = (minutes: number) => FROM + minutes * MINUTE;
@@ -41,11 +41,11 @@ const changed = (minute: number, changes: Partial<Routes>): Pick<Story, 'extra'>
 });
 
 describe('the acceptance', () => {
-  it('passes when every production tunnel served, and the host was away, throughout', () => {
+  it('passes when every production tunnel served and the host was unreachable throughout', () => {
     expect(judged({})).toEqual({
       verdict: 'PASS',
       reasons: [],
-      remarks: [expect.stringContaining('never reachable')],
+      remarks: [expect.stringContaining('never shows workstation reachable')],
       tunnels: [
         {
           name: 'hub',
@@ -69,11 +69,11 @@ describe('the acceptance', () => {
     });
   });
 
-  it('passes over a reload that changes no route', () => {
+  it('passes with a reload that changes no route', () => {
     expect(judged(changed(50, { config_sha256: 'd'.repeat(64) })).verdict).toBe('PASS');
   });
 
-  it('tells of a host that was there before the window, which shows that it would have been found', () => {
+  it('remarks that the host was reachable before the window, which shows that the check works', () => {
     const { verdict, host, remarks } = judged({ seen: [{ from: at(-20), until: at(-10) }] });
     expect([verdict, host.last_seen_before]).toEqual(['PASS', iso(at(-10))]);
     expect(remarks[0]).toContain(`last reachable until ${iso(at(-10))}`);
@@ -81,41 +81,37 @@ describe('the acceptance', () => {
 
   it.each<[string, Case, string[]]>([
     ['an outage', { outages: [{ from: at(10), until: at(11) }] }, ['outage']],
-    ['an outage that is not over', { outages: [{ from: at(119), until: at(200) }] }, ['outage']],
-    ['an outage that began before', { outages: [{ from: at(-9), until: at(1) }] }, ['outage']],
+    ['an outage that has not ended', { outages: [{ from: at(119), until: at(200) }] }, ['outage']],
+    ['an outage that began before the window', { outages: [{ from: at(-9), until: at(1) }] }, ['outage']],
+    ['a tunnel out of service', { outages: [{ from: at(1), until: at(3), state: 'stopped' }] }, ['outage']],
     [
-      'a tunnel that was taken out of service',
-      { outages: [{ from: at(1), until: at(3), state: 'stopped' }] },
-      ['outage'],
-    ],
-    [
-      'what was not verified',
+      'an unverified tunnel',
       { outages: [{ from: at(1), until: at(3), state: 'unverified' }] },
       ['outage', 'unverified'],
     ],
     [
-      'a daemon that was not there at the beginning',
+      'a daemon that started after the beginning',
       { from: at(5) },
       ['observation_gap', 'host_unchecked', 'routes_unknown'],
     ],
-    ['silence', { silences: [{ from: at(10), until: at(20) }] }, ['observation_gap', 'host_unchecked']],
-    ['evidence that ends long ago', { facts: { now: UNTIL + 10 * MINUTE } }, ['evidence_too_old']],
+    ['a silent daemon', { silences: [{ from: at(10), until: at(20) }] }, ['observation_gap', 'host_unchecked']],
+    ['evidence that ended long ago', { facts: { now: UNTIL + 10 * MINUTE } }, ['evidence_too_old']],
     ['no evidence at all', { facts: { now: BEGUN - 1 } }, ['no_evidence']],
     [
-      'damage',
+      'damaged evidence',
       { facts: { log: { problems: [{ file: 'f', line: 7, message: 'was changed' }], endKnown: true } } },
       ['evidence_damaged'],
     ],
     ['a missing head', { facts: { log: { problems: [], endKnown: false } } }, ['evidence_end_unknown']],
-    ['a host that was there', { seen: [{ from: at(10), until: at(12) }] }, ['host_seen']],
-    ['a host that came before, and stayed', { seen: [{ from: at(-5), until: at(1) }] }, ['host_seen']],
-    ['a look that could not be made', { seen: [{ from: at(10), until: at(12), state: 'unknown' }] }, ['host_unknown']],
-    ['nobody who looked for a while', { unlooked: [{ from: at(10), until: at(20) }] }, ['host_unchecked']],
-    ['nobody who looked at the end', { unlooked: [{ from: at(110), until: at(200) }] }, ['host_unchecked']],
-    ['nobody who ever looked', { unlooked: [{ from: BEGUN, until: UNTIL + 1 }], seen: [] }, ['host_unchecked']],
-    ['another host than was looked for', { offline: 'haskelseed' }, ['host_unchecked', 'host_not_watched']],
+    ['a host that was reachable', { seen: [{ from: at(10), until: at(12) }] }, ['host_seen']],
+    ['a host that was reachable from before the window', { seen: [{ from: at(-5), until: at(1) }] }, ['host_seen']],
+    ['a failed look', { seen: [{ from: at(10), until: at(12), state: 'unknown' }] }, ['host_unknown']],
+    ['a pause without looks', { unlooked: [{ from: at(10), until: at(20) }] }, ['host_unchecked']],
+    ['no looks at the end', { unlooked: [{ from: at(110), until: at(200) }] }, ['host_unchecked']],
+    ['no looks at all', { unlooked: [{ from: BEGUN, until: UNTIL + 1 }], seen: [] }, ['host_unchecked']],
+    ['a host that was not watched', { offline: 'haskelseed' }, ['host_unchecked', 'host_not_watched']],
     [
-      'a way through the workstation',
+      'a route through the workstation',
       routed({ production: { hub: { way: ['coulombcore', 'workstation'], target: null } } }),
       ['workstation_route'],
     ],
@@ -126,21 +122,21 @@ describe('the acceptance', () => {
     ],
     ['a node that is the workstation', routed({ node: 'workstation' }), ['workstation_route']],
     [
-      'a way through it for a while',
+      'a temporary route through the workstation',
       changed(-10, { production: { hub: { way: ['workstation'], target: null } } }),
       ['workstation_route'],
     ],
-    ['no production', routed({ production: {} }), ['no_production']],
+    ['no production tunnel', routed({ production: {} }), ['no_production']],
     ['a tunnel that left production', changed(60, { production: {} }), ['production_changed']],
     [
-      'another address half way',
+      'a changed address of the workstation',
       changed(60, { workstations: { workstation: 'elsewhere:22' } }),
       ['host_address_changed'],
     ],
-    ['no such workstation half way', changed(60, { workstations: {} }), ['host_not_watched']],
+    ['a workstation that left the configuration', changed(60, { workstations: {} }), ['host_not_watched']],
     ['an unusable plan', { facts: { plan: { kind: 'unusable', path: 'p', error: 'e' } } }, ['plan_unusable']],
     [
-      'a plan that moves something there',
+      'a plan that moves a workload to the host',
       { facts: { plan: { kind: 'read', path: 'p', sha256: 's', movingThere: ['row 1 (x)'], stillThere: [] } } },
       ['plan_route'],
     ],
@@ -149,7 +145,7 @@ describe('the acceptance', () => {
     expect(codes(story)).toEqual(expected);
   });
 
-  it('does not know the routes of a daemon that never said them', () => {
+  it('reports unknown routes when the daemon recorded none', () => {
     const lines = linesOf({ from: BEGUN, until: UNTIL }).filter(({ event }) => event !== 'config.in_force');
     const gathering = new Gathering({ host: 'workstation', windowMs: HOUR, notAfter: UNTIL });
     for (const { entry, head } of chainOf(lines)) gathering.read(entry, head);
@@ -163,7 +159,7 @@ describe('the acceptance', () => {
     expect(reasons.map(({ code }) => code)).toEqual(['no_production', 'routes_unknown']);
   });
 
-  it('takes a target on loopback for the host itself, wherever the workstation is', () => {
+  it('does not take a loopback target for the workstation, whatever address the workstation has', () => {
     const routes = routed({
       production: { hub: { way: ['coulombcore'], target: '127.0.0.1:8000' } },
       workstations: { workstation: '127.0.0.1:22' },
@@ -171,7 +167,7 @@ describe('the acceptance', () => {
     expect(judged(routes).verdict).toBe('PASS');
   });
 
-  it('says of the evidence what it hangs on, whatever came later', () => {
+  it('names the same window and head, whatever was recorded later', () => {
     const gathered = (until: number) => {
       const gathering = new Gathering({ host: 'workstation', windowMs: HOUR, notAfter: UNTIL });
       for (const { entry, head } of chainOf(linesOf({ from: BEGUN, until }))) gathering.read(entry, head);
@@ -182,14 +178,14 @@ describe('the acceptance', () => {
     expect(gathered(UNTIL)).toMatchObject({ window: { from: at(60), until: UNTIL }, head: { seq: 155 } });
   });
 
-  /** Whole milliseconds within the window, and a length. */
+  /** A period within the window, at least `shortest` milliseconds long. */
   const stretch = (shortest: number) =>
     fc
       .record({ from: fc.integer({ min: 1, max: 2 * HOUR - shortest }), ms: fc.integer({ min: shortest, max: HOUR }) })
       .map(({ from, ms }) => ({ from: FROM + from, until: Math.min(FROM + from + ms, UNTIL) }));
   const runs = { numRuns: 30 };
 
-  it('fails for an outage of any length, with its times', () => {
+  it('fails for an outage of any length, and names its times', () => {
     fc.assert(
       fc.property(stretch(1), (outage) => {
         const { verdict, reasons, tunnels } = judged({ outages: [outage] });
@@ -202,7 +198,7 @@ describe('the acceptance', () => {
     );
   });
 
-  it('fails for a host that was seen once, however shortly, with the time', () => {
+  it('fails for a host that was reachable once, however shortly, and names the time', () => {
     fc.assert(
       fc.property(stretch(1), (seen) => {
         const { verdict, reasons, host } = judged({ seen: [seen] });
@@ -213,7 +209,7 @@ describe('the acceptance', () => {
     );
   });
 
-  it('fails wherever the daemon was silent', () => {
+  it('fails for a silence of the daemon at any time', () => {
     fc.assert(
       fc.property(stretch(LONGEST_SILENCE_MS + MINUTE), (silence) => {
         expect(codes({ silences: [silence] })).toEqual(expect.arrayContaining(['host_unchecked']));
@@ -223,7 +219,7 @@ describe('the acceptance', () => {
     );
   });
 
-  it('fails wherever nobody looked', () => {
+  it('fails for a pause without looks at any time', () => {
     fc.assert(
       fc.property(stretch(LONGEST_UNCHECKED_MS + MINUTE), (unlooked) => {
         expect(codes({ unlooked: [unlooked] })).toEqual(['host_unchecked']);

@@ -49,7 +49,7 @@ async function run(options: Partial<Parameters<typeof acceptance>[0]> = {}, now 
   return { code, out: out.join(''), err: err.join('') };
 }
 
-/** Rows of the table under a heading, by their first cell; before the first heading: ''. */
+/** Rows of the table under a heading, by their first cell. The heading '' is the part before the first heading. */
 function tableUnder(markdown: string, heading: string): Map<string, string[]> {
   const section = markdown.split(/^#+ /m).find((part) => part.startsWith(heading)) ?? '';
   const rows = section.split('\n').filter((line) => line.startsWith('| '));
@@ -62,7 +62,7 @@ function tableUnder(markdown: string, heading: string): Map<string, string[]> {
 }
 
 describe('fleet-mesh acceptance', () => {
-  it('prints a document that says what was proven, and on what it rests', async () => {
+  it('prints a document with the proof and its evidence', async () => {
     const lines = log();
     const { code, out } = await run();
     expect([code, out.split('\n')[0]]).toEqual([0, '# Acceptance: railiance01 without workstation']);
@@ -86,7 +86,7 @@ describe('fleet-mesh acceptance', () => {
     ]);
     expect(Object.fromEntries(tableUnder(out, 'workstation'))).toEqual({
       'unreachable throughout': ['yes'],
-      'looked for at': ['bnt-lap001:22'],
+      'checked at': ['bnt-lap001:22'],
       looks: ['2881, never more than 30s apart'],
       found: ['connect_timeout'],
       'last reachable before': ['never, as far as the evidence goes back'],
@@ -96,7 +96,7 @@ describe('fleet-mesh acceptance', () => {
     ]);
   });
 
-  it('names each reason with its times, and never rounds up to all', async () => {
+  it('names each reason with its times, and never rounds up to 100 %', async () => {
     log({
       outages: [{ from: FROM + 5_000, until: FROM + 5_020 }],
       seen: [{ from: FROM + HOUR, until: FROM + HOUR + 1 }],
@@ -110,8 +110,8 @@ describe('fleet-mesh acceptance', () => {
     expect(tableUnder(out, 'Production tunnels').get('hub')?.[2]).toBe('99.9999 %');
   });
 
-  it('lets nobody else write markup into it, or leave a cell', async () => {
-    const reason = 'it accepted a connection: "SSH-2.0-x | <b>**PASS**</b>\n# PASS"';
+  it('escapes markup from other machines', async () => {
+    const reason = 'the host accepted a connection: "SSH-2.0-x | <b>**PASS**</b>\n# PASS"';
     const sighting = { host: 'workstation', address: 'bnt-lap001:22', from: null, code: null, reason };
     log({ extra: [{ at: FROM + HOUR, event: 'host.reachable', ...sighting }] });
     const { out } = await run();
@@ -119,7 +119,7 @@ describe('fleet-mesh acceptance', () => {
     expect(out).not.toMatch(/^# PASS/m);
   });
 
-  it('is the same for the same evidence and time, also when more has been written since', async () => {
+  it('prints the same report for the same evidence and time, even after more was recorded', async () => {
     log();
     const first = await run();
     log({ until: UNTIL + 2 * HOUR });
@@ -127,7 +127,7 @@ describe('fleet-mesh acceptance', () => {
     expect(again.out).toBe(first.out);
   });
 
-  it('fails with the place where the log was changed', async () => {
+  it('fails for a changed log, and names the place', async () => {
     const lines = log();
     const forged = lines.map((line, index) => (index === 40 ? line.replace('"up"', '"up" ') : line));
     writeFileSync(join(state, 'events.jsonl'), `${forged.join('\n')}\n`);
@@ -142,7 +142,7 @@ describe('fleet-mesh acceptance', () => {
     ]);
   });
 
-  it('files both forms, whole, and never writes over what is there', async () => {
+  it('files both formats, complete, and never overwrites a file', async () => {
     log();
     const out = directory.path;
     const { code, err, out: printed } = await run({ out });
@@ -159,7 +159,7 @@ describe('fleet-mesh acceptance', () => {
     expect(readdirSync(out)).toEqual(names.filter((name) => !name.endsWith('.json')));
   });
 
-  it('says when there is nothing to read, no such host, no such time', async () => {
+  it('explains a missing log, an unknown host and an invalid time', async () => {
     expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining('there is no log') });
     expect(await run({ dir: join(config, 'file') })).toMatchObject({
       code: 2,
@@ -175,7 +175,7 @@ describe('fleet-mesh acceptance', () => {
   });
 });
 
-it('the register of the plan: what ends up on the host, and what still names it', () => {
+it('finds workloads that move to the host, and workloads that are still on the host', () => {
   const row = { name: 'x', current: 'coulombcore', target: 'railiance01', status: 'planned' } as const;
   expect(
     placedOn(

@@ -8,8 +8,8 @@ const answer = (value: unknown) => parseExactJson(JSON.stringify(value));
 const compare = (fields: string[], tunnel: unknown, successor: unknown) =>
   differences('/state/summary', fields, answer(tunnel), answer(successor)).map(describeDifference);
 
-describe('the comparison of two answers', () => {
-  test('looks at the named fields only, and at all that is in them', () => {
+describe(differences, () => {
+  test('compares only the named fields, and compares them deeply', () => {
     const [here, there] = [
       { tasks: [1, { a: 2 }], at: 1 },
       { at: 2, tasks: [1, { a: 2 }] },
@@ -21,31 +21,31 @@ describe('the comparison of two answers', () => {
   });
 
   test.each<[string, unknown, unknown, string]>([
-    ['a field that one side lacks', { tasks: 1 }, {}, '1 through the tunnel, missing at the successor'],
-    ['a field that neither has', {}, {}, 'missing on both sides'],
-    ['a number that is a string there', { tasks: 1 }, { tasks: '1' }, '1 through the tunnel, "1" at the successor'],
+    ['a field that is missing on one side', { tasks: 1 }, {}, '1 through the tunnel, missing at the successor'],
+    ['a field that is missing on both sides', {}, {}, 'missing on both sides'],
+    ['a number against a string', { tasks: 1 }, { tasks: '1' }, '1 through the tunnel, "1" at the successor'],
     [
       'a field that is null on both sides',
       { tasks: null },
       { tasks: null },
       'null on both sides, which proves nothing',
     ],
-    ['what is inherited', [], [], 'missing on both sides'],
-    ['an answer that is no object', 7, null, 'missing on both sides'],
-  ])('tells %s', (_, tunnel, successor, expected) => {
+    ['an inherited property', [], [], 'missing on both sides'],
+    ['an answer that is not an object', 7, null, 'missing on both sides'],
+  ])('reports %s', (_, tunnel, successor, expected) => {
     expect(compare(['tasks'], tunnel, successor)).toEqual([`/state/summary tasks: ${expected}`]);
   });
 
-  test('loses no digit of a number', () => {
+  test('compares every digit of a number', () => {
     const side = (digits: string) => parseExactJson(`{"id":${digits}}`);
-    const told = (a: string, b: string) => differences('/', ['id'], side(a), side(b)).map(describeDifference);
-    expect(told('9007199254740993', '9007199254740992')).toEqual([
+    const found = (a: string, b: string) => differences('/', ['id'], side(a), side(b)).map(describeDifference);
+    expect(found('9007199254740993', '9007199254740992')).toEqual([
       '/ id: 9007199254740993 through the tunnel, 9007199254740992 at the successor',
     ]);
-    expect(told('9007199254740993', '9007199254740993.0')).toEqual([]);
+    expect(found('9007199254740993', '9007199254740993.0')).toEqual([]);
   });
 
-  test('shortens values, and lets nothing through to a terminal', () => {
+  test('shortens values, and removes control characters', () => {
     const [line = ''] = compare(['tasks'], { tasks: `\u001b[2J${'x'.repeat(10_000)}` }, { tasks: 1 });
     expect(line.length).toBeLessThan(200);
     expect(line).not.toContain('\u001b');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type CutoverEvent,
-  isUnderWay,
+  isInProgress,
   next,
   type Position,
   restingRoute,
@@ -17,7 +17,7 @@ const event = (kind: CutoverEvent['kind']): CutoverEvent =>
   kind === 'blocked' || kind === 'failed' ? { kind, reason: 'why' } : { kind };
 const KINDS = ['asked', 'cleared', 'blocked', 'quiet', 'switched', 'verified', 'failed', 'returned'] as const;
 
-describe('a cut-over', () => {
+describe('the phases of a cut-over', () => {
   test.each<[CutoverPhase, CutoverEvent['kind'], CutoverPhase]>([
     ['idle', 'asked', 'preflight'],
     ['preflight', 'cleared', 'holding'],
@@ -31,16 +31,16 @@ describe('a cut-over', () => {
     ['committed', 'failed', 'rolling_back'],
     ['rolling_back', 'returned', 'rolled_back'],
     ['rolled_back', 'asked', 'preflight'],
-  ])('that is %s and then %s is %s', (phase, kind, expected) => {
+  ])('lead from %s by the event %s to %s', (phase, kind, expected) => {
     expect(next(at(phase), event(kind), LATER)).toMatchObject({ phase: expected, since: LATER });
   });
 
-  test('takes no other event than these twelve', () => {
+  test('allow exactly twelve events', () => {
     const taken = CUTOVER_PHASES.flatMap((phase) => KINDS.filter((kind) => next(at(phase), event(kind), NOW)));
     expect(taken).toHaveLength(12);
   });
 
-  test('knows why it went back when it is back, and forgets it when it is tried again', () => {
+  test('keep the reason of a rollback until the next attempt', () => {
     const back = next(at('verifying'), { kind: 'failed', reason: 'it answers 503' }, NOW) ?? at('idle');
     const done = next(back, { kind: 'returned' }, LATER) ?? at('idle');
     expect(done).toEqual({ phase: 'rolled_back', since: LATER, reason: 'it answers 503' });
@@ -56,13 +56,13 @@ describe('a cut-over', () => {
     ['committed', 'committed', 'successor'],
     ['rolling_back', 'rolled_back', 'tunnel'],
     ['rolled_back', 'rolled_back', 'tunnel'],
-  ])('that a crash meets while it is %s goes on %s, through the %s', (phase, expected, route) => {
+  ])('resume after a crash in %s as %s, on the route %s', (phase, expected, route) => {
     const resumed = resume(at(phase), LATER);
     expect([resumed.phase, restingRoute(resumed)]).toEqual([expected, route]);
     if (phase !== expected) expect(resumed.reason).toContain(phase);
   });
 
-  test('is safe whatever happens to it and wherever it crashes', () => {
+  test('resume safely after any events and crashes', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...KINDS, 'crash' as const)), (happenings) => {
         let position = at('idle');
@@ -70,8 +70,8 @@ describe('a cut-over', () => {
         for (const kind of happenings) {
           const before = position;
           position = kind === 'crash' ? resume(position, LATER) : (next(position, event(kind), LATER) ?? position);
-          if (kind === 'crash') expect(isUnderWay(position)).toBe(false);
-          // The port is the successor's only from a verification on, and until somebody wants it back.
+          if (kind === 'crash') expect(isInProgress(position)).toBe(false);
+          // The port belongs to the successor only from the end of a verification until a rollback.
           if (position.phase === 'verifying') verified = false;
           if (kind === 'verified' && before.phase === 'verifying') verified = true;
           if (position.phase === 'rolling_back') verified = false;

@@ -22,7 +22,7 @@ const hub = shipped.tunnels.get(NAME);
 if (!hub?.drain?.successor) throw new Error('the shipped configuration has no such tunnel');
 const { drain } = hub;
 
-/** What can be one way or the other; the first value is the one that speaks for retiring. */
+/** All conditions; the first value of each allows retirement. */
 const SIDES = {
   approved: [true, false],
   stepsDone: [true, false],
@@ -42,7 +42,7 @@ const GOOD = Object.fromEntries(Object.entries(SIDES).map(([side, [good]]) => [s
 const gate = { id: 'g', title: 'Approval', owner: 'operator', blocks: ['1.2'] };
 const approval = { by: 'somebody', at: '2026-07-01', evidence: 'decision' };
 
-/** A day of one tunnel, minute by minute: the evidence is told what happens, and the verdict is asked for. */
+/** A day of one tunnel, minute by minute: records the evidence and reads the verdict. */
 class Day {
   readonly #history = new History();
   readonly #past: World[] = [];
@@ -53,7 +53,7 @@ class Day {
     return this.#past.length;
   }
 
-  /** One more minute in which the world is so. Returns the verdict at its end; undefined while no daemon is there to ask. */
+  /** Adds one minute under these conditions. Returns the verdict at its end; undefined while no daemon runs. */
   pass(world: World) {
     const before = this.#past.at(-1);
     const now = START + this.minute * MINUTE;
@@ -62,7 +62,7 @@ class Day {
     const started = !before?.watched;
     if (started) this.#startedAt = now;
     const moment = { at: new Date(now), uptimeMs: now - this.#startedAt };
-    if (started) this.#history.tell({ event: 'daemon.started', version: '1', config_sha256: '' }, moment);
+    if (started) this.#history.record({ event: 'daemon.started', version: '1', config_sha256: '' }, moment);
     const to = world.serving ? 'up' : 'down';
     if (started || before.serving !== world.serving) {
       const change = {
@@ -73,7 +73,7 @@ class Day {
         reason: null,
         code: null,
       } as const;
-      this.#history.tell({ event: 'tunnel.state', tunnel: NAME, ...change }, moment);
+      this.#history.record({ event: 'tunnel.state', tunnel: NAME, ...change }, moment);
     }
     this.#history.watched(moment);
     if (world.inUse) this.#history.used(NAME, new Date(now));
@@ -82,7 +82,7 @@ class Day {
     return this.#verdict(world, now);
   }
 
-  /** Whether each proof is there, reckoned from nothing but the minutes themselves. */
+  /** Whether each proof exists, calculated from the minutes alone. */
   proved(): { [what: string]: boolean } {
     const now = this.#past.at(-1) ?? GOOD;
     const last = (minutes: number) => this.#past.slice(-minutes);
@@ -90,7 +90,7 @@ class Day {
     const next = last(QUIET);
     return {
       wave_open: now.stepsDone && now.planReadable,
-      // Of a plan that cannot be read, nobody knows more than that.
+      // An unreadable plan names no gates.
       gate_closed: now.approved || !now.planReadable,
       successor_unhealthy:
         this.minute > HEALTHY && last(HEALTHY + 1).every(({ successorPasses, watched }) => successorPasses && watched),
@@ -100,7 +100,7 @@ class Day {
       cutover_in_progress: !now.cuttingOver,
       no_rollback: now.wayBack,
       observation_gap: this.minute > QUIET && last(QUIET + 1).every(({ watched }) => watched),
-      // Of what began in the last moment before nobody watched, nothing was seen.
+      // An outage that began just before the daemon stopped was not seen.
       down_in_window: lasted.every(({ serving, watched }, index) => serving || !watched || !next[index]?.watched),
     };
   }
@@ -157,8 +157,8 @@ function watchedPlan({ approved, stepsDone, planReadable }: World) {
   return { path: 'drain-plan.yaml', plan, loadedAt: at, lastLoad };
 }
 
-describe('a day of a tunnel', () => {
-  it('goes through every blocker, and each clears when it says', () => {
+describe('verdicts over a day', () => {
+  it('show every finding, and clear each one at the promised time', () => {
     const day = new Day();
     const seen: string[] = [];
     const until = (minute: number, changes: Partial<World> = {}) => {
@@ -200,7 +200,7 @@ describe('a day of a tunnel', () => {
     expect(new Set(seen.flatMap((codes) => codes.split(' ')).filter(Boolean)).size).toBe(10);
   });
 
-  it('never has it retirable with anything unproved, and names what is not', () => {
+  it('are never retirable while anything is unproven, and name what is missing', () => {
     const sides = Object.keys(SIDES) as Side[];
     const change = fc.record({
       side: fc.constantFrom(...sides),
@@ -224,7 +224,7 @@ describe('a day of a tunnel', () => {
           } else {
             others++;
             expect([minute, found.codes.length > 0]).toEqual([minute, true]);
-            // Whatever is missing by the simplest reckoning is named.
+            // The verdict names at least every proof that the naive calculation misses.
             expect([minute, found.codes]).toEqual([minute, expect.arrayContaining(unproved)]);
           }
         }

@@ -18,39 +18,39 @@ const dependents = (hosts: [string, HostConfig][], ...tunnels: readonly [TunnelC
 };
 const OUTER = host('outer', '192.0.2.1');
 
-describe('a tunnel has as dependents', () => {
+describe(dependentsOf, () => {
   it.each<[string, [string, HostConfig][], string, string[]]>([
-    ['one whose host is its port', [host('b', '127.0.0.1', 2222)], '127.0.0.1:2222', ['inner']],
-    ['one by another name of loopback', [host('b', 'localhost', 2222)], '[::1]:2222', ['inner']],
+    ['a tunnel whose host is the port', [host('b', '127.0.0.1', 2222)], '127.0.0.1:2222', ['inner']],
+    ['a tunnel whose host is another name of loopback', [host('b', 'localhost', 2222)], '[::1]:2222', ['inner']],
     [
-      'one whose host is behind such a host',
+      'a tunnel whose host is behind such a host',
       [host('b', '10.0.0.2', 22, 'c'), host('c', '127.0.0.1', 2222)],
       '0.0.0.0:2222',
       ['inner'],
     ],
-    ['none at another port', [host('b', '127.0.0.1', 2223)], '127.0.0.1:2222', []],
+    ['no tunnel at another port', [host('b', '127.0.0.1', 2223)], '127.0.0.1:2222', []],
     [
-      'none at the loopback of another machine',
+      'no tunnel at the loopback of another machine',
       [host('b', '127.0.0.1', 2222, 'c'), host('c', '192.0.2.3')],
       '127.0.0.1:2222',
       [],
     ],
-    ['none elsewhere', [host('b', '192.0.2.2', 2222)], '127.0.0.1:2222', []],
-    ['none with a Unix socket', [host('b', '127.0.0.1', 2222)], 'unix:/run/hub', []],
-  ])('%s', (_, hosts, listen, expected) => {
+    ['no tunnel at another address', [host('b', '192.0.2.2', 2222)], '127.0.0.1:2222', []],
+    ['no tunnel for a Unix socket', [host('b', '127.0.0.1', 2222)], 'unix:/run/hub', []],
+  ])('finds %s', (_, hosts, listen, expected) => {
     expect(dependents([OUTER, ...hosts], tunnel('hub', 'outer', listen), tunnel('inner', 'b', '127.0.0.1:1'))).toEqual(
       expected,
     );
   });
 
-  it('what is reached from the host that its remote listener is on', () => {
+  it('finds a tunnel that jumps over the host of a remote listener', () => {
     const hosts = [OUTER, host('b', '127.0.0.1', 2222, 'outer')];
     expect(
       dependents(hosts, tunnel('hub', 'outer', '127.0.0.1:2222', 'remote'), tunnel('inner', 'b', '127.0.0.1:1')),
     ).toEqual(['inner']);
   });
 
-  it('not itself', () => {
+  it('never finds the tunnel itself', () => {
     expect(dependents([host('b', '127.0.0.1', 2222)], tunnel('hub', 'b', '127.0.0.1:2222'))).toEqual([]);
   });
 });

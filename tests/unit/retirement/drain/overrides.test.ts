@@ -5,29 +5,31 @@ import { BLOCKER_CODES, UNKNOWN_CODES } from '../../../../src/telemetry/status/f
 
 const override = (code: string, reason = 'I say so') => ({ code, reason });
 
-describe('an override', () => {
+describe('overrides', () => {
   it.each(BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress' && code !== 'not_cut_over'))(
-    'of %s is possible',
+    'allows an override of %s',
     (code) => {
       expect(overrideFault([override(code)])).toBeUndefined();
     },
   );
 
   it.each([...UNKNOWN_CODES, 'cutover_in_progress', 'not_cut_over', 'retirable', 'everything'])(
-    'of %s is not',
+    'rejects an override of %s',
     (code) => {
       expect(overrideFault([override('still_open'), override(code)])).toMatch(
-        `${code} cannot be overridden; these can: wave_open`,
+        `${code} cannot be overridden; allowed: wave_open`,
       );
     },
   );
 
-  it('needs a reason, once', () => {
+  it('rejects an override without a reason, and a second one of the same code', () => {
     expect(overrideFault([override('still_open', ' ')])).toBe('the override of still_open has no reason');
-    expect(overrideFault([override('still_open'), override('still_open')])).toBe('still_open is overridden twice');
+    expect(overrideFault([override('still_open'), override('still_open')])).toBe(
+      'the override of still_open is given twice',
+    );
   });
 
-  it('takes away what it names, and nothing else', () => {
+  it('removes only the overridden blockers from a verdict', () => {
     const blockers = [...finding('wave_open', 'm', 'c'), ...finding('recent_use', 'm', 'c')];
     const unknowns = finding('observation_gap', 'm', 'c');
     const taken = [override('wave_open'), override('no_rollback')];

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
 import { finding } from '../../../../src/retirement/drain/finding.ts';
-import type { Going } from '../../../../src/retirement/drain/outline.ts';
+import type { CurrentUse } from '../../../../src/retirement/drain/outline.ts';
 import { type RetireRequest, retireTunnel } from '../../../../src/retirement/drain/retire-tunnel.ts';
 import type { RetiredTunnel } from '../../../../src/retirement/drain/retired.ts';
 import type { Verdict } from '../../../../src/retirement/drain/verdict.ts';
@@ -32,16 +32,16 @@ const GAP = finding('observation_gap', 'not watched', 'it has been watched');
 /** What happened, in order. */
 let told: string[];
 let verdict: Verdict | undefined;
-let going: Going;
+let use: CurrentUse;
 let kept: Map<string, RetiredTunnel>;
 let keep: () => Promise<void>;
 beforeEach(() => {
   [told, verdict, kept, keep] = [[], RETIRABLE, new Map(), async () => {}];
-  going = { route: 'successor', usage: { open: 1, held: 0 } };
+  use = { route: 'successor', usage: { open: 1, held: 0 } };
 });
 
 const tunnel = {
-  status: () => going,
+  status: () => use,
   retire: async (keepsPort: boolean) => void told.push(`ends, keeps its port: ${keepsPort}`),
   settle: async () => void told.push('settles'),
 };
@@ -72,51 +72,51 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
   );
 }
 
-describe('a tunnel that may go', () => {
-  it('is kept as retired before its forward ends, and its connections may end last', async () => {
+describe('retireTunnel, for a retirable tunnel', () => {
+  it('saves the retirement before the forward ends, and waits for connections last', async () => {
     expect(await retire('hub')).toMatchObject({ tunnel: 'hub', done: true, verdict: 'retirable', left: [] });
     expect(told).toEqual(['plan is read', 'is kept', 'tunnel.retired', 'ends, keeps its port: true', 'settles']);
     expect(kept.get('hub')).toMatchObject({ keeps_port: true, overrides: [] });
   });
 
-  it('keeps no port without a successor, and the steps name the port of systemd', async () => {
-    going = { ...going, route: 'tunnel' };
+  it('closes the port of a tunnel without successor, and names the systemd command', async () => {
+    use = { ...use, route: 'tunnel' };
     const { steps } = await retire('plain');
     expect(told).toContain('ends, keeps its port: false');
-    expect(steps).toContain('systemd still holds the port: `systemctl disable it`');
+    expect(steps).toContain('systemd keeps the port open; close it with `systemctl disable it`');
   });
 
-  it('is retired once', async () => {
+  it('retires a retired tunnel no second time', async () => {
     await retire('hub');
     told.length = 0;
-    expect(await retire('hub')).toMatchObject({ done: true, steps: [expect.stringContaining('is retired since')] });
+    expect(await retire('hub')).toMatchObject({ done: true, steps: [expect.stringContaining('is retired already')] });
     expect(told).toEqual(['settles']);
   });
 
-  it('is not touched by a dry run', async () => {
+  it('changes nothing in a dry run', async () => {
     expect(await retire('hub', { dryRun: true })).toMatchObject({ done: false, verdict: 'retirable' });
     expect(told).toEqual(['plan is read']);
   });
 
-  it('goes on when the disk does not keep that it is retired', async () => {
+  it('leaves the tunnel running when the retirement cannot be saved', async () => {
     keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
     expect(told).toEqual(['plan is read']);
   });
 });
 
-describe('a tunnel that may not go', () => {
+describe('retireTunnel, for a tunnel with findings', () => {
   it.each([
     ['not_retirable', { verdict: 'blocked', blockers: IN_USE, unknowns: GAP }],
     ['needs_somebody', { verdict: 'blocked', blockers: [...IN_USE, ...NOT_APPROVED], unknowns: [] }],
     ['verdict_unknown', { verdict: 'unknown', blockers: [], unknowns: GAP }],
-  ] as const)('is refused with %s, and nothing changes', async (code, found) => {
+  ] as const)('refuses with %s and changes nothing', async (code, found) => {
     verdict = found;
     await expect(retire('hub')).rejects.toMatchObject({ name: 'ControlRefused', code });
     expect(told).toEqual(['plan is read']);
   });
 
-  it('goes when its blockers are overridden, which is counted and kept', async () => {
+  it('retires the tunnel when all blockers are overridden, and counts and saves the overrides', async () => {
     verdict = { verdict: 'blocked', blockers: [...IN_USE, ...NOT_APPROVED], unknowns: [] };
     const overrides = [
       { code: 'still_open', reason: 'a test' },
@@ -127,8 +127,8 @@ describe('a tunnel that may not go', () => {
     expect(kept.get('hub')).toMatchObject({ overrides });
   });
 
-  it('is refused when its port is still with the tunnel, whatever the verdict was', async () => {
-    going = { ...going, route: 'tunnel' };
+  it('refuses while the port still leads through the tunnel, whatever the verdict was', async () => {
+    use = { ...use, route: 'tunnel' };
     await expect(retire('hub')).rejects.toMatchObject({
       code: 'needs_somebody',
       hint: expect.stringContaining('fleet-mesh cutover hub'),
@@ -136,10 +136,10 @@ describe('a tunnel that may not go', () => {
   });
 
   it.each([
-    ['an unfounded override', 'hub', { overrides: [{ code: 'still_open', reason: '' }] }, 'cannot_override'],
+    ['an override without a reason', 'hub', { overrides: [{ code: 'still_open', reason: '' }] }, 'cannot_override'],
     ['no drain section', 'staying', {}, 'needs_somebody'],
-    ['a name that is none', 'hubb', {}, 'unknown_tunnel'],
-  ])('is refused for %s', async (_, name, request, code) => {
+    ['an unknown name', 'hubb', {}, 'unknown_tunnel'],
+  ])('refuses %s', async (_, name, request, code) => {
     await expect(retire(name, request)).rejects.toMatchObject({ name: 'ControlRefused', code });
     expect(told).not.toContain('is kept');
   });

@@ -23,8 +23,8 @@ const loaded = async () => {
   return tunnels;
 };
 
-describe('a retired tunnel', () => {
-  it('is one after a restart as well, until it is taken back', async () => {
+describe(RetiredTunnels, () => {
+  it('remembers a retired tunnel after a restart, until the tunnel is removed', async () => {
     await (await loaded()).add('hub', RETIRED);
     const again = await loaded();
     expect(again.of('hub')).toEqual(RETIRED);
@@ -33,15 +33,15 @@ describe('a retired tunnel', () => {
   });
 });
 
-describe('a file that was written in another layout', () => {
-  it('is read as well', async () => {
+describe('retired.json in another layout', () => {
+  it('reads a file that was formatted by hand', async () => {
     writeFileSync(path, `${JSON.stringify({ version: 1, tunnels: { hub: RETIRED } }, null, 2)}\n`);
     expect((await loaded()).of('hub')).toEqual(RETIRED);
   });
 });
 
 describe('a disk that answers too late', () => {
-  it('keeps in the end what the daemon goes by', async () => {
+  it('restores the file of before when a write reports failure too late', async () => {
     const file = retiredFile(state.path);
     let late = true;
     const tunnels = new RetiredTunnels(
@@ -63,11 +63,11 @@ describe('a disk that answers too late', () => {
   });
 });
 
-describe('a file that cannot be used', () => {
+describe('an invalid retired.json', () => {
   it.each([
-    ['is no JSON', '{"version":1,"tunn'],
-    ['is of another version', '{"version":2,"tunnels":{}}'],
-  ])('because it %s retires nobody, is told, and is never written over', async (_, text) => {
+    ['not JSON', '{"version":1,"tunn'],
+    ['of another version', '{"version":2,"tunnels":{}}'],
+  ])('retires no tunnel, reports and never overwrites a file that is %s', async (_, text) => {
     writeFileSync(path, text);
     const tunnels = await loaded();
     expect([tunnels.names, tunnels.trouble]).toEqual([[], expect.stringContaining(path)]);

@@ -11,9 +11,9 @@ const CONFIG = fileURLToPath(new URL('../../../../config/railiance01-tunnels.yam
 const NOW = Date.parse('2026-07-20T10:00:00Z');
 const DAY = 86_400_000;
 
-describe('of the configuration and the plan as shipped', async () => {
+describe('the shipped configuration and plan', async () => {
   const config = await loadConfig(CONFIG, outsideOfUnit({ HOME: '/home/fleet' }));
-  /** Watched for two days, and used by nobody: only the plan decides. */
+  /** Watched for two days and never used: only the plan decides. */
   const verdictOn = (name: string) => {
     const tunnel = config.tunnels.get(name);
     if (!tunnel?.drain) throw new Error(`${name} has no drain section`);
@@ -45,21 +45,21 @@ describe('of the configuration and the plan as shipped', async () => {
     return judge(gather(tunnel as TunnelConfig & { drain: NonNullable<TunnelConfig['drain']> }, known));
   };
 
-  it('the State Hub tunnel waits for the forge, the steps before its own, and the approval', () => {
+  it('block the State Hub tunnel until the forge, the earlier steps and the approval are done', () => {
     const { verdict, blockers, unknowns } = verdictOn('fleet-state-hub-coulombcore');
     expect(verdict).toBe('blocked');
     expect(blockers.map(({ message }) => message)).toEqual([
-      'step 2.4, which retires it, is not due: wave 1 is not complete, steps 2.1, 2.2, 2.3 are not done',
-      'this approval is missing: state-hub-cutover (State Hub railiance01 cutover approval; operator)',
+      'step 2.4 retires the tunnel but is not due: wave 1 is not complete, steps 2.1, 2.2, 2.3 are not done',
+      'an approval is missing: state-hub-cutover (State Hub railiance01 cutover approval; operator)',
     ]);
     expect(unknowns).toEqual([]);
   });
 
-  it('the issue-core tunnel waits for the forge and for the steps before its own', () => {
+  it('block the issue-core tunnel until the forge and the earlier steps are done', () => {
     const { verdict, blockers, unknowns } = verdictOn('fleet-issue-core-coulombcore');
     expect(verdict).toBe('blocked');
     expect(blockers.map(({ message }) => message)).toEqual([
-      'step 4.3, which retires it, is not due: wave 1 is not complete, steps 4.1, 4.2 are not done',
+      'step 4.3 retires the tunnel but is not due: wave 1 is not complete, steps 4.1, 4.2 are not done',
     ]);
     expect(unknowns).toEqual([]);
   });

@@ -6,8 +6,8 @@ const START = Date.parse('2026-07-20T10:00:00Z');
 const WITHIN = 23_000;
 const at = (second: number) => START + second * 1_000;
 
-describe('checks that pass', () => {
-  /** At those seconds, by the wall clock and by the one that never jumps. */
+describe(extended, () => {
+  /** Checks at these seconds, by the wall clock and by the monotonic clock. */
   const streak = (...checks: readonly [wall: number, really: number][]) =>
     checks.reduce<Streak | undefined>(
       (before, [wall, really]) => extended(before, { at: at(wall), uptimeMs: really * 1_000 }, WITHIN),
@@ -15,9 +15,9 @@ describe('checks that pass', () => {
     );
 
   it.each<[string, readonly [number, number][], number]>([
-    ['once', [[0, 0]], 0],
+    ['a single check', [[0, 0]], 0],
     [
-      'one after the other',
+      'regular checks',
       [
         [0, 0],
         [10, 10],
@@ -26,7 +26,7 @@ describe('checks that pass', () => {
       0,
     ],
     [
-      'with one missing',
+      'checks with one missing',
       [
         [0, 0],
         [10, 10],
@@ -36,7 +36,7 @@ describe('checks that pass', () => {
       34,
     ],
     [
-      'over a clock that is put forward',
+      'checks around a clock that is put forward',
       [
         [0, 0],
         [3_610, 10],
@@ -44,7 +44,7 @@ describe('checks that pass', () => {
       3_610,
     ],
     [
-      'over a clock that is put back',
+      'checks around a clock that is put back',
       [
         [0, 0],
         [-3_590, 10],
@@ -52,7 +52,7 @@ describe('checks that pass', () => {
       -3_590,
     ],
     [
-      'over a machine that slept',
+      'checks around a suspended machine',
       [
         [0, 0],
         [3_600, 5],
@@ -60,19 +60,19 @@ describe('checks that pass', () => {
       3_600,
     ],
     [
-      'over a clock that is corrected a little',
+      'checks around a small clock correction',
       [
         [0, 0],
         [12, 10],
       ],
       0,
     ],
-  ])('%s', (_, checks, since) => {
+  ])('finds the start of the streak for %s', (_, checks, since) => {
     expect(streak(...checks)?.since).toBe(at(since));
   });
 });
 
-describe('what the evidence has of a successor', () => {
+describe(withRecord, () => {
   const record = (passing: number | null, last: number | null, subject = 'a'): SuccessorRecord => ({
     subject,
     passing_since: passing === null ? null : new Date(at(passing)).toISOString(),
@@ -84,14 +84,14 @@ describe('what the evidence has of a successor', () => {
 
   it.each<[string, readonly SuccessorRecord[], number | undefined]>([
     ['one run', [record(0, 0), record(0, 60), record(0, 120)], 0],
-    ['a restart within the time of two checks', [record(0, 60), record(80, 80), record(80, 140)], 0],
-    ['several of them', [record(0, 60), record(80, 90), record(100, 160)], 0],
-    ['a restart that took longer', [record(0, 60), record(84, 84)], 84],
+    ['a restart that is shorter than two checks', [record(0, 60), record(80, 80), record(80, 140)], 0],
+    ['several short restarts', [record(0, 60), record(80, 90), record(100, 160)], 0],
+    ['a longer restart', [record(0, 60), record(84, 84)], 84],
     ['a failure before the restart', [record(0, 60), record(null, null), record(70, 70)], 70],
     ['a failure now', [record(0, 60), record(null, null)], undefined],
     ['another successor', [record(0, 60), record(70, 70, 'b')], 70],
-    ['a clock that was put back meanwhile', [record(0, 60), record(-100, -100)], -100],
-  ])('%s', (_, records, since) => {
+    ['a clock that was put back', [record(0, 60), record(-100, -100)], -100],
+  ])('finds since when a successor is healthy for %s', (_, records, since) => {
     expect(healthySince(...records)).toBe(since === undefined ? undefined : at(since));
   });
 });

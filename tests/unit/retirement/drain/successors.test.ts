@@ -44,61 +44,61 @@ function start(config = successor()): Successors {
   successors.apply(tunnels(config));
   return successors;
 }
-/** What the evidence has by now. */
+/** The successor in the evidence so far. */
 const history = () =>
   notes.map((note) => successorRecord.parse(note)).reduce<SuccessorHistory | undefined>(withRecord, undefined);
 const facts = (successors: Successors) => successors.factsOf('hub', history(), Date.now());
-const isWell = (successors: Successors) =>
-  waitUntil('it is well', () => facts(successors)?.healthySince !== undefined || undefined);
+const isHealthy = (successors: Successors) =>
+  waitUntil('the successor is healthy', () => facts(successors)?.healthySince !== undefined || undefined);
 
-it('is well since its first check that passed; each that fails is a break, and both are evidence', async () => {
+it('counts a successor as healthy from the first passed check to the first failed one, and records both', async () => {
   const successors = start();
-  await waitUntil('it was asked', () => facts(successors)?.lastError);
+  await waitUntil('the first check failed', () => facts(successors)?.lastError);
   expect(facts(successors)).toMatchObject({ target: `127.0.0.1:${port}`, healthySince: undefined });
   const echo = await startEcho(port);
-  await isWell(successors);
+  await isHealthy(successors);
   const since = facts(successors)?.healthySince;
-  await waitUntil('it is asked again', () => Date.now() > (since ?? 0) + 100 || undefined);
+  await waitUntil('more checks ran', () => Date.now() > (since ?? 0) + 100 || undefined);
   expect(facts(successors)?.healthySince).toBe(since);
   await echo.stop();
-  await waitUntil('it is not well', () => facts(successors)?.lastError);
+  await waitUntil('the successor is unhealthy', () => facts(successors)?.lastError);
   expect(notes.map(({ passing_since }) => passing_since !== null)).toEqual([false, true, false]);
 });
 
-it('goes on over a quick restart, and begins anew after a long one', async () => {
+it('continues the healthy time over a quick restart, and restarts it after a long one', async () => {
   await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
   const first = start();
-  await isWell(first);
+  await isHealthy(first);
   const since = facts(first)?.healthySince;
   first.stop();
   const second = start();
-  await isWell(second);
+  await isHealthy(second);
   expect(facts(second)?.healthySince).toBe(since);
   second.stop();
-  // Of the same two, had nobody asked for an hour in between.
+  // The same records, moved one hour into the past: a gap of one hour.
   const long = notes.map((note) => ({ ...note }));
   notes.splice(0, notes.length, ...long.map((note) => shifted(note, -HOUR)));
   const third = start();
-  await isWell(third);
+  await isHealthy(third);
   expect(facts(third)?.healthySince).toBeGreaterThan((since ?? 0) + 1);
 });
 
-it('of another target is another one', async () => {
+it('restarts the healthy time for another target', async () => {
   await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
   const successors = start();
-  await isWell(successors);
+  await isHealthy(successors);
   successors.apply(tunnels(successor({ target: { kind: 'tcp', host: '127.0.0.1', port: await freePort() } })));
   expect(facts(successors)?.healthySince).toBeUndefined();
   successors.apply(new Map());
   expect(facts(successors)).toBeUndefined();
 });
 
-it('that is not asked any more is not well', async () => {
+it('counts a successor without recent checks as unhealthy', async () => {
   await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
   const successors = start();
-  await isWell(successors);
+  await isHealthy(successors);
   const later = successors.factsOf('hub', history(), Date.now() + HOUR);
-  expect(later).toMatchObject({ healthySince: undefined, lastError: 'no probe has run for too long' });
+  expect(later).toMatchObject({ healthySince: undefined, lastError: 'the last probe is too old' });
 });
 
 function shifted(note: Happening, ms: number): Happening {

@@ -10,7 +10,7 @@ const NOW = Date.parse('2026-07-20T10:00:00Z');
 const STEP = 5_000;
 const ago = (ms: number) => NOW - ms;
 
-/** Everything is proved: each test takes one proof away. */
+/** Everything is proven; each test removes one proof. */
 const RETIRABLE: VerdictFacts = {
   now: NOW,
   tunnel: 'hub',
@@ -50,8 +50,8 @@ const successor = (healthySince: number | undefined, lastError?: string) => ({
   successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince, lastError },
 });
 
-describe('a verdict', () => {
-  it('is retirable when nothing blocks and nothing is unknown', () => {
+describe('judge', () => {
+  it('calls a tunnel without findings retirable', () => {
     expect(judge(RETIRABLE)).toEqual({ verdict: 'retirable', blockers: [], unknowns: [] });
   });
 
@@ -61,37 +61,37 @@ describe('a verdict', () => {
       'an open wave',
       step({ openWaves: ['1'], openSteps: ['2.1', '2.3'] }),
       'wave_open',
-      'step 2.4, which retires it, is not due: wave 1 is not complete, steps 2.1, 2.3 are not done',
+      'step 2.4 retires the tunnel but is not due: wave 1 is not complete, steps 2.1, 2.3 are not done',
     ],
     [
       'a closed gate',
       step({ closedGates: [{ id: 'state-hub-cutover', title: 'Cutover approval', owner: 'operator' }] }),
       'gate_closed',
-      'this approval is missing: state-hub-cutover (Cutover approval; operator)',
+      'an approval is missing: state-hub-cutover (Cutover approval; operator)',
     ],
     [
-      'a successor that is not well',
+      'an unhealthy successor',
       successor(undefined, 'connection refused'),
       'successor_unhealthy',
-      'the successor 127.0.0.1:8000 is unhealthy: connection refused',
+      'successor 127.0.0.1:8000 is unhealthy: connection refused',
     ],
     [
-      'a successor that is well for too short a time',
+      'a successor that is healthy for too short a time',
       successor(ago(HOUR - 1_000)),
       'successor_unhealthy',
-      'the successor 127.0.0.1:8000 has been healthy for 59m 59s; 1h required',
+      'successor 127.0.0.1:8000 has been healthy for 59m 59s; 1h required',
     ],
     [
       'an open connection',
       { usage: { open: 1, held: 2, clients: ['activity-core'] } },
       'still_open',
-      '1 connection open through it, 2 waiting for it by activity-core',
+      '1 connection open, 2 clients waiting (activity-core)',
     ],
     [
-      'a connection that waits',
+      'a waiting client',
       { usage: { open: 0, held: 1, clients: [] } },
       'still_open',
-      '0 connections open through it, 1 waiting for it',
+      '0 connections open, 1 client waiting',
     ],
     [
       'recent use',
@@ -103,21 +103,21 @@ describe('a verdict', () => {
       'last used 23h 59m ago by curl (pid 7)',
     ],
     [
-      'use in the future, as a wrong clock has it',
+      'use in the future, by a wrong clock',
       { history: { ...RETIRABLE.history, lastActivityAt: NOW + HOUR } },
       'recent_use',
       'last used 0s ago',
     ],
-    ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through it'],
-    ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is under way'],
+    ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through this tunnel'],
+    ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is in progress'],
     [
       'a port that still leads through the tunnel',
       { cutOver: false },
       'not_cut_over',
       'the local port still leads through the tunnel, not to the successor 127.0.0.1:8000',
     ],
-    ['no way back', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
-  ])('is blocked by %s', (_, change, code, message) => {
+    ['a missing rollback', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
+  ])('calls a tunnel blocked for %s', (_, change, code, message) => {
     const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
     expect(verdict).toBe('blocked');
     expect(blockers.map((found) => [found.code, found.message])).toEqual([[code, message]]);
@@ -125,16 +125,16 @@ describe('a verdict', () => {
   });
 
   it.each<[string, Partial<VerdictFacts>, string]>([
-    ['nothing was ever watched', history(), 'observation_gap'],
-    ['nobody watches now', history([ago(3 * DAY), ago(10_000), 'up']), 'observation_gap'],
-    ['it is watched for too short a time', history([ago(DAY - 1), NOW, 'up']), 'observation_gap'],
+    ['the tunnel was never watched', history(), 'observation_gap'],
+    ['the tunnel is not watched now', history([ago(3 * DAY), ago(10_000), 'up']), 'observation_gap'],
+    ['the tunnel is watched for too short a time', history([ago(DAY - 1), NOW, 'up']), 'observation_gap'],
     [
       'there is a gap in the window',
       history([ago(3 * DAY), ago(HOUR), 'up'], [ago(HOUR - 1), NOW, 'up']),
       'observation_gap',
     ],
     [
-      'it was down in the window',
+      'the tunnel was down in the window',
       history(
         [ago(3 * DAY), ago(HOUR), 'up'],
         [ago(HOUR), ago(HOUR - 11_000), 'down'],
@@ -143,7 +143,7 @@ describe('a verdict', () => {
       'down_in_window',
     ],
     [
-      'it went through several bad states one after the other',
+      'several short bad states follow each other',
       history(
         [ago(3 * DAY), ago(HOUR), 'up'],
         [ago(HOUR), ago(HOUR - 6_000), 'down'],
@@ -152,13 +152,13 @@ describe('a verdict', () => {
       ),
       'down_in_window',
     ],
-    ['it is not proven', history([ago(3 * DAY), NOW, 'unverified']), 'down_in_window'],
-  ])('is unknown when %s', (_, change, code) => {
+    ['the tunnel is unverified', history([ago(3 * DAY), NOW, 'unverified']), 'down_in_window'],
+  ])('calls the verdict unknown when %s', (_, change, code) => {
     const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
     expect([verdict, blockers, unknowns.map((found) => found.code)]).toEqual(['unknown', [], [code]]);
   });
 
-  it('takes an outage that is shorter than the hold for none: whoever came meanwhile was counted', () => {
+  it('ignores an outage shorter than the hold, because waiting clients were counted', () => {
     const short = history(
       [ago(3 * DAY), ago(HOUR), 'up'],
       [ago(HOUR), ago(HOUR - 9_000), 'down'],
@@ -167,11 +167,11 @@ describe('a verdict', () => {
     expect(judge({ ...RETIRABLE, ...short }).verdict).toBe('retirable');
   });
 
-  it('does not ask for a successor where none is configured', () => {
+  it('requires no successor when none is configured', () => {
     expect(judge({ ...RETIRABLE, successor: undefined }).verdict).toBe('retirable');
   });
 
-  it('says when it clears by itself', () => {
+  it('says when a finding clears by itself', () => {
     const { unknowns } = judge({ ...RETIRABLE, ...history([ago(HOUR), NOW, 'up']) });
     expect(unknowns[0]).toMatchObject({
       since: new Date(ago(HOUR)),
@@ -180,7 +180,7 @@ describe('a verdict', () => {
     });
   });
 
-  it('names every reason at once', () => {
+  it('names all findings at once', () => {
     const { blockers, unknowns } = judge({
       ...RETIRABLE,
       ...history(),
@@ -194,7 +194,7 @@ describe('a verdict', () => {
   });
 });
 
-describe('retirable', () => {
+describe('judge, for any facts', () => {
   const state = fc.constantFrom<TunnelStateName>('up', 'up', 'up', 'down', 'degraded', 'unverified', 'stopped');
   const moment = fc.integer({ min: ago(3 * DAY), max: NOW });
   const spans = fc.uniqueArray(moment, { minLength: 0, maxLength: 6 }).chain((times) => {
@@ -260,7 +260,7 @@ describe('retirable', () => {
     rollback: fc.option(fc.constant('back'), { nil: undefined }),
   });
 
-  it('never appears with anything unproved', () => {
+  it('never calls a tunnel retirable while anything is unproven', () => {
     let retirable = 0;
     fc.assert(
       fc.property(facts, (given) => {
@@ -276,13 +276,13 @@ describe('retirable', () => {
         if (given.successor) expect(given.cutOver).toBe(true);
         if (given.successor) expect(now - (given.successor.healthySince ?? now)).toBeGreaterThanOrEqual(HOUR);
         expect(now - (seen.lastActivityAt ?? 0)).toBeGreaterThanOrEqual(quietForMs);
-        // Step by step, by the simplest reckoning: somebody watched, and what was bad never lasted.
+        // A naive second check, step by step: the tunnel was watched, and no outage lasted.
         let bad = 0;
         for (let at = now - quietForMs; at < now - given.slackMs; at += STEP) {
           const span = seen.spans.find(({ from, until }) => from <= at && at < until);
-          if (!span) throw new Error('retirable although nobody watched');
+          if (!span) throw new Error('retirable although the tunnel was not watched');
           bad = span.state === 'up' ? 0 : bad + STEP;
-          if (bad > given.holdMs + STEP) throw new Error('retirable although it could not serve');
+          if (bad > given.holdMs + STEP) throw new Error('retirable although the tunnel was down');
         }
       }),
       { numRuns: 2_000, examples: [[RETIRABLE]] },

@@ -44,8 +44,8 @@ const rewrite = (changed: readonly string[]) => writeFileSync(current(), changed
 const problems = async () =>
   (await verifyLog(directory.path)).problems.map(({ file, line, message }) => `${file}:${line} ${message}`);
 
-describe('the event log', () => {
-  it('is there again after a restart, and its chain goes on', async () => {
+describe(EventLog, () => {
+  it('reads the log after a restart, and continues the chain', async () => {
     await write(3);
     const { log, entries, recovery } = await openLog();
     await log.append(entry(4), true);
@@ -59,13 +59,13 @@ describe('the event log', () => {
     expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [], head: { seq: 4 } });
   });
 
-  it('may be read by nobody else', async () => {
+  it('creates files that only the owner can read', async () => {
     await write(1);
     for (const name of readdirSync(directory.path))
       expect(statSync(join(directory.path, name)).mode & 0o777).toBe(0o600);
   });
 
-  it('writes what was given together in the order it was given', async () => {
+  it('writes a batch of entries in order', async () => {
     const { log } = await openLog();
     await Promise.all(Array.from({ length: 500 }, (_, n) => log.append(entry(n), n % 7 === 0)));
     await log.close();
@@ -73,7 +73,7 @@ describe('the event log', () => {
     expect(await problems()).toEqual([]);
   });
 
-  it('writes what waits before it closes', async () => {
+  it('writes waiting entries before it closes', async () => {
     const { log } = await openLog();
     void log.append(entry(1), false);
     void log.append(entry(2), true);
@@ -81,7 +81,7 @@ describe('the event log', () => {
     expect(lines()).toHaveLength(2);
   });
 
-  it('keeps the chain across files', async () => {
+  it('continues the chain across files', async () => {
     await write(20, 500);
     await write(20, 500, 21);
     const files = readdirSync(directory.path).filter((name) => /^events-\d+\.jsonl$/.test(name));
@@ -91,14 +91,14 @@ describe('the event log', () => {
     expect(await problems()).toEqual([]);
   });
 
-  it('goes on where a crash came between putting a file aside and beginning the next', async () => {
+  it('recovers from a crash between rotating a file and starting the next', async () => {
     await write(5);
     renameSync(current(), join(directory.path, 'events-000000000001.jsonl'));
     await write(2, undefined, 6);
     expect(await verifyLog(directory.path)).toMatchObject({ entries: 7, problems: [] });
   });
 
-  it.each([1, 10, 60])('repairs a last line of which %d bytes are there, and says so', async (bytes) => {
+  it.each([1, 10, 60])('removes an incomplete last line of %d bytes, and reports that', async (bytes) => {
     await write(3);
     appendFileSync(current(), lines().join('').slice(0, bytes));
     const { log, recovery } = await openLog();
@@ -108,7 +108,7 @@ describe('the event log', () => {
     expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [] });
   });
 
-  it('survives a cut at any byte of what was not flushed, without a problem', async () => {
+  it('survives a cut at any byte of unflushed data, without a problem', async () => {
     await write(2);
     const { log } = await openLog();
     await log.append(entry(3), false);
@@ -126,74 +126,74 @@ describe('the event log', () => {
   });
 });
 
-describe('damage is found and located', () => {
+describe('verifyLog', () => {
   beforeEach(() => write(6));
 
-  it('a changed entry', async () => {
+  it('locates a changed entry', async () => {
     rewrite(lines().map((line, index) => (index === 2 ? line.replace('"n":3', '"n":9') : line)));
     expect(await problems()).toEqual([
-      'events.jsonl:3 was changed after it was written: the entry after it carries another hash',
+      'events.jsonl:3 was changed after it was written: the next entry has another hash',
     ]);
   });
 
-  it('the last entry changed', async () => {
+  it('locates a changed last entry', async () => {
     rewrite(lines().map((line, index) => (index === 5 ? line.replace('"n":6', '"n":9') : line)));
     expect(await problems()).toEqual(['events.jsonl:6 was changed after it was written']);
   });
 
-  it('the first entry changed', async () => {
+  it('locates a changed first entry', async () => {
     rewrite(lines().map((line, index) => (index === 0 ? line.replace('"n":1', '"n":9') : line)));
     expect(await problems()).toEqual([
-      'events.jsonl:1 was changed after it was written: the entry after it carries another hash',
+      'events.jsonl:1 was changed after it was written: the next entry has another hash',
     ]);
   });
 
-  it('an entry deleted in the middle', async () => {
+  it('locates an entry deleted in the middle', async () => {
     rewrite(lines().toSpliced(2, 1));
-    expect(await problems()).toEqual(['events.jsonl:3 follows a gap: 1 entry before it missing']);
+    expect(await problems()).toEqual(['events.jsonl:3 follows a gap: 1 entry missing']);
   });
 
-  it('the first entries deleted', async () => {
+  it('reports deleted first entries', async () => {
     rewrite(lines().slice(2));
-    expect(await problems()).toEqual(['events.jsonl:1 follows a gap: 2 entries before it missing']);
+    expect(await problems()).toEqual(['events.jsonl:1 follows a gap: 2 entries missing']);
   });
 
-  it('the last entries deleted', async () => {
+  it('reports deleted last entries', async () => {
     rewrite(lines().slice(0, 4));
-    expect(await problems()).toEqual(['events.jsonl:4 is the last one, but 2 later entries had been written']);
+    expect(await problems()).toEqual(['events.jsonl:4 is the last line, but 2 later entries had been written']);
   });
 
-  it('everything deleted', async () => {
+  it('reports a deleted log', async () => {
     truncateSync(current(), 0);
-    expect(await problems()).toEqual(['events.jsonl:0 is the last one, but 6 later entries had been written']);
+    expect(await problems()).toEqual(['events.jsonl:0 is the last line, but 6 later entries had been written']);
   });
 
-  it('two entries exchanged', async () => {
+  it('reports two exchanged entries', async () => {
     const [a, b, c, d, e, f] = lines() as [string, string, string, string, string, string];
     rewrite([a, b, d, c, e, f]);
     expect((await problems())[0]).toMatch(/^events.jsonl:3 follows a gap/);
   });
 
-  it('an entry cut short', async () => {
+  it('locates an entry that is cut short', async () => {
     rewrite(lines().map((line, index) => (index === 3 ? line.slice(0, 40) : line)));
-    expect((await problems())[0]).toBe('events.jsonl:4 is cut short or damaged: it is no entry of this log');
+    expect((await problems())[0]).toBe('events.jsonl:4 is cut short or damaged: not a valid entry');
   });
 
-  it('also after the daemon went on with a log whose end is gone', async () => {
+  it('reports a lost end even after the daemon has continued the log', async () => {
     rewrite(lines().slice(0, 4));
     const { log, recovery } = await openLog();
     await log.append(entry(7), true);
     await log.close();
     expect(recovery.problems).toHaveLength(1);
-    expect(await problems()).toEqual(['events.jsonl:5 follows a gap: 2 entries before it missing']);
+    expect(await problems()).toEqual(['events.jsonl:5 follows a gap: 2 entries missing']);
   });
 });
 
-describe('a disk that refuses', () => {
-  it('loses nothing that waits, and says in the log that it was away', async () => {
+describe('EventLog, while writing fails', () => {
+  it('loses no waiting entry, and records the failure in the log', async () => {
     const { log, conditions } = await openLog();
     await log.append(entry(1), true);
-    // Stands for any refusal: the log does not write into a file that is not as it left it.
+    // One example of a failure: the log does not write to a file that another process changed.
     appendFileSync(current(), 'x');
     const written = log.append(entry(2), true);
     await expect.poll(() => conditions.length).toBeGreaterThan(0);
@@ -206,7 +206,7 @@ describe('a disk that refuses', () => {
     expect(await problems()).toEqual([]);
   });
 
-  it('closes all the same', async () => {
+  it('closes in spite of the failure', async () => {
     const { log, conditions } = await openLog();
     appendFileSync(current(), 'x');
     void log.append(entry(1), true);
@@ -214,8 +214,8 @@ describe('a disk that refuses', () => {
     await log.close();
   });
 
-  it('drops routine entries first when too many wait', async () => {
-    // All of it in one file: the last entry may come in a write of its own.
+  it('drops routine entries first when too many entries wait', async () => {
+    // One file, because the last entry may come in a separate write.
     const { log } = await openLog(100_000_000);
     appendFileSync(current(), 'x');
     for (let n = 0; n < 10_050; n++) void log.append(entry(n), n % 2 === 0);

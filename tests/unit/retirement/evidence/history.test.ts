@@ -7,7 +7,7 @@ import { availability, gaps, outages, watchedSince } from '../../../../src/retir
 const START = Date.parse('2026-07-20T10:00:00Z');
 const MINUTE = 60_000;
 
-/** Tells a history what the log says, with both clocks in step unless a test has them run apart. */
+/** Builds a history from log lines. Both clocks agree unless a test moves the wall clock. */
 class Story {
   readonly history = new History();
   #startedAt = 0;
@@ -21,7 +21,7 @@ class Story {
     const line = JSON.stringify({ seq: 1, at, uptime_ms: uptime, event, ...fields, prev: '0'.repeat(64) });
     const entry = parseEntry(line);
     if (!entry) throw new Error(`no entry: ${line}`);
-    this.history.tell(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
+    this.history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
     return this;
   }
 
@@ -50,12 +50,12 @@ const window = (from: number, until: number) => ({ from: START + from * MINUTE, 
 const periods = (found: readonly { from: number; until: number }[]) =>
   found.map(({ from, until }) => [minutes(from), minutes(until)]);
 
-describe('history', () => {
-  it('knows of an unknown tunnel nothing', () => {
+describe(History, () => {
+  it('is empty for an unknown tunnel', () => {
     expect(new History().of('hub')).toEqual({ spans: [], lastActivityAt: undefined });
   });
 
-  it('is a row of states without breaks while the daemon watches', () => {
+  it('has adjacent spans while the daemon watches', () => {
     const story = new Story()
       .started(0)
       .state(0, 'down')
@@ -70,7 +70,7 @@ describe('history', () => {
     ]);
   });
 
-  it('grows with the running daemon between its lines', () => {
+  it('extends the last span between the lines of a running daemon', () => {
     const { history, spans } = new Story().started(0).state(0, 'up');
     expect(spans).toEqual([[0, 0, 'up']]);
     history.watched({ at: new Date(START + MINUTE), uptimeMs: MINUTE });
@@ -87,7 +87,7 @@ describe('history', () => {
     ]);
   });
 
-  it('has a gap where a daemon was stopped, even if its successor came at once', () => {
+  it('has a gap after a stopped daemon, even if the next one starts at once', () => {
     const story = new Story()
       .started(0)
       .state(0, 'up')
@@ -102,16 +102,16 @@ describe('history', () => {
   });
 
   it.each([
-    ['the machine slept', (story: Story) => story.beats(1, 2).beats(2 + LONGEST_SILENCE_MS / MINUTE + 1, 10)],
-    ['the clock was put forward', (story: Story) => story.beats(1, 2).beats(3, 4, 10 * MINUTE)],
-    ['the clock was put back', (story: Story) => story.beats(1, 4).beats(5, 6, -3 * MINUTE)],
-  ])('has a gap where %s', (_, tell) => {
-    const story = tell(new Story().started(0).state(0, 'up'));
+    ['after the machine slept', (story: Story) => story.beats(1, 2).beats(2 + LONGEST_SILENCE_MS / MINUTE + 1, 10)],
+    ['after the clock was put forward', (story: Story) => story.beats(1, 2).beats(3, 4, 10 * MINUTE)],
+    ['after the clock was put back', (story: Story) => story.beats(1, 4).beats(5, 6, -3 * MINUTE)],
+  ])('has a gap %s', (_, change) => {
+    const story = change(new Story().started(0).state(0, 'up'));
     expect(story.spans).toHaveLength(2);
     expect(watchedSince(story.history.of('hub'), START + 100 * MINUTE, 1_000)).toBeUndefined();
   });
 
-  it('tells a tunnel that is degraded and serves from one that does not', () => {
+  it('distinguishes a degraded tunnel that serves from one that does not', () => {
     const degraded = (serving: boolean) => ({
       tunnel: 'hub',
       from: 'up',
@@ -130,7 +130,7 @@ describe('history', () => {
     expect(availability(history.of('hub'), window(0, 8))).toBe(0.5);
   });
 
-  it('ends with the tunnel, and goes on when it comes back', () => {
+  it('ends with a removed tunnel, and continues when the tunnel returns', () => {
     const story = new Story()
       .started(0)
       .state(0, 'up')
@@ -144,7 +144,7 @@ describe('history', () => {
     ]);
   });
 
-  it('dates a use by when the daemon saw it, whatever the wall clock said then', () => {
+  it('dates a use by the monotonic clock, whatever the wall clock said', () => {
     const pulse = (at: string | null) => ({
       tunnels: { hub: { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: at } },
     });
@@ -164,7 +164,7 @@ describe('history', () => {
     });
   });
 
-  it('forgets what is long over', () => {
+  it('forgets spans that ended before a time', () => {
     const story = new Story().started(0).state(0, 'up').state(1, 'down').state(2, 'up').beats(3, 5);
     story.history.forget(START + 1.5 * MINUTE);
     expect(story.spans).toEqual([
@@ -174,7 +174,7 @@ describe('history', () => {
   });
 });
 
-describe('what history says', () => {
+describe('history queries', () => {
   const story = new Story()
     .started(0)
     .state(0, 'up')
@@ -192,12 +192,12 @@ describe('what history says', () => {
   const hub = story.history.of('hub');
   const now = START + 40 * MINUTE;
 
-  it('since when it was watched without a break', () => {
+  it('find since when the tunnel was watched without a break', () => {
     expect(minutes(watchedSince(hub, now, 1_000) ?? 0)).toBe(30);
     expect(watchedSince(hub, now + 2_000, 1_000)).toBeUndefined();
   });
 
-  it('when it could not serve: one bad state after the other is one outage', () => {
+  it('find outages, and merge adjacent bad states', () => {
     expect(periods(outages(hub, window(0, 40), 0))).toEqual([
       [10, 13],
       [30, 35],
@@ -209,7 +209,7 @@ describe('what history says', () => {
     ]);
   });
 
-  it('when nobody watched', () => {
+  it('find times without watching', () => {
     expect(periods(gaps(hub, window(-5, 45)))).toEqual([
       [-5, 0],
       [20, 30],
@@ -218,7 +218,7 @@ describe('what history says', () => {
     expect(periods(gaps(hub, window(31, 40)))).toEqual([]);
   });
 
-  it('counts a clock that was put back as a gap, and no time twice', () => {
+  it('count a clock that was put back as a gap, and no time twice', () => {
     const story = new Story()
       .started(0)
       .state(0, 'up')
@@ -230,15 +230,15 @@ describe('what history says', () => {
   });
 
   it.each<[string, number, number, number | undefined]>([
-    ['all of it', 0, 10, 1],
+    ['full service', 0, 10, 1],
     ['an outage', 0, 20, 17 / 20],
-    ['the daemon away, which is an outage to its clients', 15, 30, 5 / 15],
-    ['the time before the tunnel was known left out', -100, 10, 1],
-    ['the unverified time left out', 30, 40, 1],
-    ['nothing but unverified', 30, 35, undefined],
-    ['before everything', -10, 0, undefined],
-    ['nobody watched at all', 21, 29, undefined],
-  ])('its availability: %s', (_, from, until, expected) => {
+    ['a stopped daemon, which counts as an outage', 15, 30, 5 / 15],
+    ['a window that begins before the tunnel was known', -100, 10, 1],
+    ['a window with unverified time', 30, 40, 1],
+    ['only unverified time', 30, 35, undefined],
+    ['a window before the first entry', -10, 0, undefined],
+    ['a window without watching', 21, 29, undefined],
+  ])('calculate the availability for %s', (_, from, until, expected) => {
     expect(availability(hub, window(from, until))).toEqual(
       expected === undefined ? undefined : expect.closeTo(expected),
     );

@@ -51,8 +51,8 @@ const told = async () => {
   return events;
 };
 
-describe('the recorder', () => {
-  it('keeps what happens, and knows it again in the next run', async () => {
+describe(Recorder, () => {
+  it('records events, and knows them in the next run', async () => {
     const first = recorder();
     await first.start('aa');
     first.note(change('up'));
@@ -76,7 +76,7 @@ describe('the recorder', () => {
     ]);
   });
 
-  it('is settled when what was noted is on the disk', async () => {
+  it('settles when the recorded events are on disk', async () => {
     const one = recorder();
     void one.start('aa');
     one.note(change('up'));
@@ -84,7 +84,7 @@ describe('the recorder', () => {
     expect(await told()).toEqual(['daemon.started', 'tunnel.state']);
   });
 
-  it('keeps what happens before the log is open, and in its order', async () => {
+  it('records events from before the log is open, in order', async () => {
     const one = recorder();
     const opening = one.start('aa');
     one.note(change('down'));
@@ -96,7 +96,7 @@ describe('the recorder', () => {
     expect(one.historyOf('hub')?.spans.map(({ state: each }) => each)).toEqual(['down', 'up']);
   });
 
-  it('concludes nothing and waits for nobody while the directory cannot be used, and catches up with a word about it', async () => {
+  it('has no history and blocks nothing while the directory is unusable, then catches up and records the failure', async () => {
     mkdirSync(state, { mode: 0o777 });
     chmodSync(state, 0o777);
     const one = recorder();
@@ -117,7 +117,7 @@ describe('the recorder', () => {
     expect((await verifyLog(state)).problems).toEqual([]);
   });
 
-  it('tells of a torn line that it has repaired, and of damage', async () => {
+  it('reports a removed incomplete line, and damage', async () => {
     const first = recorder();
     await first.start('aa');
     first.note(change('up'));
@@ -134,18 +134,18 @@ describe('the recorder', () => {
   });
 });
 
-describe('a second daemon on the same directory', () => {
-  it('is kept out while the first one lives, and let in afterwards', async () => {
+describe('the lock of the evidence', () => {
+  it('keeps a second daemon out while the first one runs', async () => {
     const [first, second] = [recorder(), recorder()];
     await first.start('aa');
-    // As another process would see it: one of ours is our own.
+    // As another process sees the lock: a lock of this process would be taken over.
     expect(readlinkSync(join(state, 'events.lock'))).toMatch(new RegExp(`^${process.pid} \\d+ `));
     await first.stop();
     await second.start('aa');
     expect(second.condition).toEqual({ kind: 'ok' });
   });
 
-  it('is one that lives: init has the lock here', async () => {
+  it('is taken over only from a dead owner, not from init', async () => {
     mkdirSync(state, { mode: 0o700 });
     const own = recorder();
     await own.start('aa');

@@ -7,7 +7,7 @@ import { hostConfig } from '../../../support/fakes/fake-link.ts';
 import { linkFixture } from '../../../support/fakes/status-fixture.ts';
 
 const AWAY: Sighting = { state: 'unreachable', code: 'connect_timeout', reason: 'no answer' };
-const THERE: Sighting = { state: 'reachable', code: null, reason: 'it accepted a connection' };
+const THERE: Sighting = { state: 'reachable', code: null, reason: 'the host accepted a connection' };
 const workstation: HostConfig = { ...hostConfig, name: 'workstation', address: 'lap', role: 'workstation' };
 
 let told: Happening[];
@@ -54,14 +54,14 @@ const sightings = () => told.filter(({ event }) => event.startsWith('host.')).ma
 const pulse = () => new Map(Object.entries(lookout.takePulses())).get('workstation');
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-it('says which routes there are, and looks for the workstations alone', async () => {
+it('records the routes, and looks only for the workstations', async () => {
   lookout.start(config(workstation), over.signal);
   expect(told).toMatchObject([{ event: 'config.in_force', workstations: { workstation: 'lap:22' } }]);
   await pass(100_000);
   expect(new Set(looked)).toEqual(new Set(['lap']));
 });
 
-it('tells each change once, and in the heartbeat every look', async () => {
+it('records each change once, and every look in the heartbeat', async () => {
   lookout.start(config(workstation), over.signal);
   await pass(3_000 + 2 * 30_000);
   expect(sightings()).toEqual([['host.unreachable', 'connect_timeout']]);
@@ -84,7 +84,7 @@ it('concludes nothing while no production link is up, and looks again soon', asy
   expect(sightings().at(-1)).toEqual(['host.unreachable', 'connect_timeout']);
 });
 
-it('concludes nothing when the production link went while it looked', async () => {
+it('concludes nothing when the production link fails during the look', async () => {
   lookout = new Lookout(
     {},
     {
@@ -102,7 +102,7 @@ it('concludes nothing when the production link went while it looked', async () =
   expect(sightings()).toEqual([['host.unknown', 'no_control']]);
 });
 
-it('does not look through a jump host, and says that it cannot know', async () => {
+it('does not look through a jump host, and reports the host as unknown', async () => {
   lookout.start(config({ ...workstation, jump: { host: 'bastion', actor: undefined } }), over.signal);
   await pass(3_000);
   expect([sightings(), looked]).toEqual([[['host.unknown', 'behind_jump']], []]);
@@ -114,7 +114,7 @@ it('does not look for the node itself', async () => {
   expect(looked).toEqual([]);
 });
 
-it('follows a reload: another address begins anew, the same goes on', async () => {
+it('starts over for a new address after a reload, and continues for the same address', async () => {
   lookout.start(config(workstation), over.signal);
   await pass(3_000);
   lookout.follow(config({ ...workstation }));
@@ -128,7 +128,7 @@ it('follows a reload: another address begins anew, the same goes on', async () =
   expect(lookout.takePulses()).toEqual({});
 });
 
-it('lists no more looks than a heartbeat can be late for', async () => {
+it('keeps at most 100 looks between heartbeats', async () => {
   lookout.start(config(workstation), over.signal);
   await pass(3 * 3_600_000);
   expect(pulse()?.checked).toHaveLength(100);

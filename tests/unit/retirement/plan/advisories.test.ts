@@ -21,7 +21,7 @@ const watched = (changes: Partial<WatchedPlan> = {}): WatchedPlan => ({
   ...changes,
 });
 
-it('the real node says what it does under exceptions, and nothing else', () => {
+it('reports only the live exceptions for the real node', () => {
   expect(advisoriesOf(config, watched(), NOW)).toEqual([
     {
       code: 'frozen_host',
@@ -37,7 +37,7 @@ it('the real node says what it does under exceptions, and nothing else', () => {
   ]);
 });
 
-it('an expired exception is told, and so is what it no longer covers', () => {
+it('reports an expired exception, and the violation that it no longer covers', () => {
   const plan = realPlan();
   const exceptions = plan.exceptions.map((exception) => ({ ...exception, until: '2026-11-20' }));
   const advisories = advisoriesOf(config, watched({ plan: { ...plan, exceptions } }), NOW);
@@ -50,19 +50,19 @@ it('an expired exception is told, and so is what it no longer covers', () => {
     'exception_expired',
   ]);
   expect(advisories[2]?.message).toBe(
-    'automation atm-fleet-mesh uses a static key instead of a certificate, without a live exception of the plan (static-id-ops-railiance01 has expired: its date, 2026-11-20, has passed)',
+    'automation atm-fleet-mesh uses a static key instead of a certificate, without a live exception in the plan (static-id-ops-railiance01 has expired: its date 2026-11-20 has passed)',
   );
 });
 
-it('a plan that cannot be used is told, whether there was one before or not', () => {
+it('reports an invalid plan, with and without a previous plan', () => {
   const lastLoad = { ok: false, at: NOW, error: 'plan.yaml:1:1: no' };
   expect(advisoriesOf(config, watched({ plan: undefined, lastLoad }), NOW)).toEqual([
-    { code: 'plan_unusable', message: 'the plan cannot be used, there is none in force: plan.yaml:1:1: no' },
+    { code: 'plan_unusable', message: 'the plan is invalid, no plan is in force: plan.yaml:1:1: no' },
   ]);
-  expect(advisoriesOf(config, watched({ lastLoad }), NOW)[0]?.message).toContain('the one before it stays in force');
+  expect(advisoriesOf(config, watched({ lastLoad }), NOW)[0]?.message).toContain('the previous plan stays in force');
 });
 
-it('each is logged once when it comes and once when it goes', () => {
+it('logs each advisory once when it appears and once when it clears', () => {
   const lines: string[] = [];
   const log = new AdvisoryLog(createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } }));
   const one: Advisory = { code: 'static_key', message: 'one' };

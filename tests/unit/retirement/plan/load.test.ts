@@ -28,12 +28,12 @@ function problemLines(text: string | Buffer): string[] {
   }
 }
 
-describe('fixtures', async () => {
-  it.each(await yamlFiles('valid'))('accepts valid/%s', async (name) => {
+describe('plan fixtures', async () => {
+  it.each(await yamlFiles('valid'))('load valid/%s', async (name) => {
     expect((await loadPlan(join(FIXTURES, 'valid', name))).sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it.each(await yamlFiles('invalid'))('explains invalid/%s', async (name) => {
+  it.each(await yamlFiles('invalid'))('explain the problems of invalid/%s', async (name) => {
     const path = join(FIXTURES, 'invalid', name);
     const expected = await readFile(path.replace(/\.yaml$/, '.expected'), 'utf8');
     expect(problemLines(await readFile(path))).toEqual(expected.trimEnd().split('\n'));
@@ -41,7 +41,7 @@ describe('fixtures', async () => {
 });
 
 describe(parsePlan, () => {
-  it('never throws anything but ConfigError, and locates every problem', () => {
+  it('throws only ConfigError, and locates every problem', () => {
     const tree = parse(EXAMPLE);
     const paths: (readonly string[])[] = [];
     const walk = (value: unknown, path: readonly string[]) => {
@@ -71,12 +71,12 @@ describe(instantMs, () => {
     ['2026-07-03', '2026-07-03T00:00:00Z', '2026-07-04T00:00:00Z'],
     ['2026-07-20T10:00:00Z', '2026-07-20T10:00:00Z', '2026-07-20T10:00:00Z'],
     ['2026-07-20T10:00:00.5+02:00', '2026-07-20T08:00:00.5Z', '2026-07-20T08:00:00.5Z'],
-  ])('%s begins and ends', (written, begins, ends) => {
+  ])('finds begin and end of %s', (written, begins, ends) => {
     expect([instantMs(written), endMs(written)]).toEqual([Date.parse(begins), Date.parse(ends)]);
   });
 
   it.each(['2026-02-30', '2026-13-01', '2026-07-20T10:00:00', '2026-07-20 10:00', 'soon', '', '2026-07-20T25:00:00Z'])(
-    '%j is no moment',
+    'rejects %j',
     (written) => expect(instantMs(written)).toBeUndefined(),
   );
 });

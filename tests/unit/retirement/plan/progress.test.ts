@@ -29,26 +29,26 @@ const place = (plan: Plan, id: string) => {
 const ids = (things: readonly { id: string | number }[]) => things.map(({ id }) => id);
 
 describe(isWaveComplete, () => {
-  it('needs all steps, and every required wave over all hops', () => {
+  it('requires all steps, and all required waves, direct and indirect', () => {
     const plan = planOf({
       waves: [wave(1, [], 1, 0), wave(2, [1], 1, 1), wave(3, [2], 1, 1), wave(4, [], 2, 1), wave(5, [], 2, 2)],
     });
     expect([1, 2, 3, 4, 5].filter((id) => isWaveComplete(plan, id))).toEqual([5]);
   });
 
-  it('says no of a wave that is not there, and of waves that wait for each other', () => {
+  it('returns false for an unknown wave, and for waves that require each other', () => {
     const waves = [wave(1, [2], 1, 1), wave(2, [1], 1, 1)] as Wave[];
     expect([1, 2, 3].map((id) => isWaveComplete({ waves }, id))).toEqual([false, false, false]);
   });
 });
 
-describe('what blocks a step', () => {
+describe('blockingOf and nextSteps', () => {
   const plan = planOf({
     gates: [gate('first', ['1.2']), gate('cutover', ['2.2']), gate('agreed', ['2.4'], true)],
     waves: [wave(1, [], 2, 1), wave(2, [1], 5, 1)],
   });
 
-  it('names waves, earlier steps, and closed gates', () => {
+  it('name waves, earlier steps and closed gates that block a step', () => {
     const { waves, steps, gates } = blockingOf(plan, place(plan, '2.4'));
     expect([ids(waves), ids(steps), ids(gates)]).toEqual([[1], ['2.2', '2.3'], []]);
     expect(ids(closedGates(plan, '2.2'))).toEqual(['cutover']);
@@ -56,7 +56,7 @@ describe('what blocks a step', () => {
     expect(ids(closedGatesOnTheWay(plan, place(plan, '2.1')))).toEqual([]);
   });
 
-  it('offers what only a human holds up, and nothing of a wave that waits', () => {
+  it('offer steps that wait only for an approval, and none of a blocked wave', () => {
     expect(nextSteps(plan).map(({ step }) => step.id)).toEqual(['1.2']);
   });
 });
@@ -93,8 +93,8 @@ const anyPlan = fc
     );
   });
 
-describe('for any plan', () => {
-  it('a complete wave has nothing open before it, at any distance', () => {
+describe('progress, for any plan', () => {
+  it('completes no wave that requires an open wave, directly or indirectly', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         for (const { id } of plan.waves) {
@@ -107,7 +107,7 @@ describe('for any plan', () => {
     );
   });
 
-  it('what is next waits for gates at most, and there is something next unless all is complete', () => {
+  it('offers only steps that wait for gates, and at least one until all is complete', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         const next = nextSteps(plan);
@@ -121,7 +121,7 @@ describe('for any plan', () => {
     );
   });
 
-  it('doing a step or approving a gate never makes anything less complete', () => {
+  it('never loses progress when a step is done or a gate is approved', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         const [next] = nextSteps(plan);

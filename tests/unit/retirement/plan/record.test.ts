@@ -25,12 +25,12 @@ const written = (text: string | Buffer, entry: PlanEntry) => {
   return result.text;
 };
 
-/** What was inserted, proven to be all that changed. */
+/** The inserted text. Proves that nothing else changed. */
 function inserted(before: string, after: string): string {
   let start = 0;
   while (start < before.length && before[start] === after[start]) start++;
   const added = after.length - before.length;
-  // The insertion may begin with what would also continue the text before it.
+  // The insertion may begin like the text after it.
   for (let at = start; at >= 0; at--) {
     if (before.slice(0, at) + after.slice(at, at + added) + before.slice(at) === after)
       return after.slice(at, at + added);
@@ -38,8 +38,8 @@ function inserted(before: string, after: string): string {
   throw new Error('more than an insertion');
 }
 
-describe('in the real plan', () => {
-  it('an approval is one more line', () => {
+describe('recordIn, for the real plan', () => {
+  it('adds an approval as one line', () => {
     const text = written(REAL_PLAN, approve('state-hub-cutover'));
     expect(text).toContain(`    workplan: CUST-WP-0011-T07
     blocks: ["2.2"]
@@ -49,7 +49,7 @@ describe('in the real plan', () => {
     expect(inserted(REAL_PLAN.toString(), text).split('\n')).toHaveLength(2);
   });
 
-  it('every gate, and then a step of each wave, can be written one after the other', () => {
+  it('records every gate, then a step of each wave, in sequence', () => {
     let text = REAL_PLAN.toString();
     const { plan } = parsePlan(REAL_PLAN, 'f');
     const steps = plan.waves.slice(1).flatMap((wave) => wave.steps.slice(-1));
@@ -67,25 +67,25 @@ describe('in the real plan', () => {
     for (const line of REAL_PLAN.toString().split('\n')) expect(text).toContain(line);
   }, 20_000);
 
-  it('says what it refuses, and why', () => {
+  it('explains each refusal', () => {
     expect(refusal(REAL_PLAN, approve('state-hub-cutovr'))).toMatch(
-      /^usage: the plan has no gate "state-hub-cutovr"; there are .*; did you mean "state-hub-cutover"\?$/,
+      /^usage: the plan has no gate "state-hub-cutovr"; known: .*; did you mean "state-hub-cutover"\?$/,
     );
     expect(refusal(REAL_PLAN, done('2.40'))).toMatch(
-      /^usage: the plan has no step "2.40"; there are 0.1, .*did you mean "2\.4"\?$/,
+      /^usage: the plan has no step "2.40"; known: 0.1, .*did you mean "2\.4"\?$/,
     );
-    expect(refusal(REAL_PLAN, done('0.1'))).toMatch(/^refused: step 0.1 is done already: at 2026-07-03, canon/);
+    expect(refusal(REAL_PLAN, done('0.1'))).toMatch(/^refused: step 0.1 is already done at 2026-07-03: canon/);
     expect(refusal(REAL_PLAN, done('2.2'))).toMatch(
-      /^refused: step 2.2 is blocked by the gate state-hub-cutover .* operator has to approve/,
+      /^refused: gate state-hub-cutover .* blocks step 2.2; operator must approve the gate first/,
     );
     const approved = written(REAL_PLAN, approve('state-hub-cutover'));
     expect(refusal(approved, approve('state-hub-cutover'))).toBe(
-      'refused: gate state-hub-cutover is approved already: by worsch at 2026-11-21T12:34:56Z, decision 1234',
+      'refused: gate state-hub-cutover is already approved by worsch at 2026-11-21T12:34:56Z: decision 1234',
     );
     expect(written(approved, done('2.2'))).toContain('    done: { at: 2026-11-21T12:34:56Z, evidence: seen }');
   });
 
-  it.each(['', 'two\nlines', 'a\u0007bell', 'x'.repeat(1_001)])('takes no evidence like %j', (evidence) => {
+  it.each(['', 'two\nlines', 'a\u0007bell', 'x'.repeat(1_001)])('rejects the evidence %j', (evidence) => {
     expect(refusal(REAL_PLAN, done('2.1', evidence))).toMatch(/^usage: --evidence: /);
   });
 });
@@ -93,7 +93,7 @@ describe('in the real plan', () => {
 const HEAD = 'version: 1\nwaves:\n  - { id: 1, title: t, requires: [], steps: [{ id: "1.1", action: a }] }\ngates:\n';
 const LINE = 'approved: { by: worsch, at: 2026-11-21T12:34:56Z, evidence: decision 1234 }';
 
-describe('however it is written', () => {
+describe('recordIn, for any YAML style', () => {
   it.each([
     [
       'a flow mapping',
@@ -131,7 +131,7 @@ describe('however it is written', () => {
       `- id: g\n  title: t\n  owner: o\n  blocks: ["1.1"]\n  ${LINE}`,
     ],
     [
-      'far in',
+      'deep indentation',
       `   -   id: g\n       title: t\n       owner: o\n       blocks: ["1.1"]\n`,
       `   -   id: g\n       title: t\n       owner: o\n       blocks: ["1.1"]\n       ${LINE}\n`,
     ],
@@ -140,7 +140,7 @@ describe('however it is written', () => {
       `- title: t\n  owner: o\n  blocks: ["1.1"]\n  id: g\n`,
       `- title: t\n  owner: o\n  blocks: ["1.1"]\n  id: g\n  ${LINE}\n`,
     ],
-  ])('%s', (_, before, after) => {
+  ])('inserts one record into %s', (_, before, after) => {
     expect(written(HEAD + before, approve('g'))).toBe(HEAD + after);
   });
 
@@ -150,14 +150,14 @@ describe('however it is written', () => {
     expect(inserted(before, after)).toBe(`  ${LINE}\r\n`);
   });
 
-  it('beside an alias', () => {
+  it('edits a plan that contains an alias', () => {
     const before = `${HEAD}- { id: f, title: t, owner: o, blocks: &b ["1.1"] }\n- { id: g, title: t, owner: o, blocks: *b }\n`;
     expect(written(before, approve('g'))).toBe(before.replace('*b }', `*b, ${LINE} }`));
   });
 });
 
-describe('for any evidence', () => {
-  it('what is written is what is read, and nothing else changes', () => {
+describe('recordIn, for any evidence', () => {
+  it('writes exactly the given evidence, and changes nothing else', () => {
     const words = fc.string({
       unit: fc.oneof(fc.constantFrom(...'a1 :#{}[],"\'\\|>&*!%@`-?~$ü€'), fc.string({ minLength: 1, maxLength: 1 })),
       minLength: 1,
@@ -168,7 +168,7 @@ describe('for any evidence', () => {
       fc.property(words, words, (by, evidence) => {
         const result = recordIn(Buffer.from(small), 'f', approve('g', by, evidence), NOW);
         if ('kind' in result) {
-          // Only what the schema does not take in the first place.
+          // Only evidence that the schema rejects.
           const unusable = /\p{Cc}|[\u2028\u2029\ud800-\udfff]|^[\p{Z}\p{C}]*$/u;
           expect([by, evidence].some((words) => unusable.test(words))).toBe(true);
           return;

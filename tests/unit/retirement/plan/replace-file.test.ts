@@ -27,7 +27,7 @@ const BEFORE = Buffer.from('before');
 const replace = (after: string, target = path) => replaceFile(target, BEFORE, Buffer.from(after));
 
 describe(replaceFile, () => {
-  it('keeps the mode and leaves nothing beside the file', async () => {
+  it('keeps the mode and leaves no temporary file', async () => {
     chmodSync(path, 0o664);
     await replace('after');
     expect(readFileSync(path, 'utf8')).toBe('after');
@@ -50,14 +50,14 @@ describe(replaceFile, () => {
     expect(readFileSync(path, 'utf8')).toBe('after');
   });
 
-  it('refuses when the file is no longer what was read', async () => {
+  it('refuses to replace a file that has changed since it was read', async () => {
     writeFileSync(path, 'somebody else');
     await expect(replace('after')).rejects.toThrow(NotReplaced);
     expect(readFileSync(path, 'utf8')).toBe('somebody else');
     expect(readdirSync(dir.path)).toEqual(['plan.yaml']);
   });
 
-  it('of many at a time one wins, and the others say so', async () => {
+  it('lets one of many concurrent edits win, and refuses the others', async () => {
     const results = await Promise.allSettled(['a', 'b', 'c', 'd', 'e'].map((after) => replace(after)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(NotReplaced);
@@ -65,10 +65,10 @@ describe(replaceFile, () => {
     expect(readdirSync(dir.path)).toEqual(['plan.yaml']);
   });
 
-  it('waits for no editor that was killed', async () => {
+  it('ignores the lock of a killed edit', async () => {
     const left = join(dir.path, '.plan.yaml.fleet-mesh');
     writeFileSync(left, 'half');
-    await expect(replace('after')).rejects.toThrow('somebody else is editing it');
+    await expect(replace('after')).rejects.toThrow('another process is editing the file');
     const longAgo = Date.now() / 1_000 - 120;
     utimesSync(left, longAgo, longAgo);
     await replace('after');

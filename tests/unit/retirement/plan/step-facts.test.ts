@@ -13,7 +13,7 @@ const facts = (plan: Plan, id: string) => {
   return [openWaves, openSteps, closedGates.map((gate) => gate.id)];
 };
 
-describe('of the real plan', () => {
+describe('stepFacts, for the real plan', () => {
   it.each<[string, string, string[], unknown]>([
     ['the State Hub tunnel waits', '2.4', [], [['1'], ['2.1', '2.2', '2.3'], ['state-hub-cutover']]],
     ['the issue-core tunnel waits', '4.3', [], [['1'], ['4.1', '4.2'], []]],
@@ -29,7 +29,7 @@ describe('of the real plan', () => {
     expect(facts(plan, step)).toEqual(expected);
   });
 
-  it('names gates with who has to approve them', () => {
+  it('names closed gates with their owners', () => {
     expect(stepFacts(realPlan(), '2.4', NOW)).toMatchObject({
       id: '2.4',
       closedGates: [{ id: 'state-hub-cutover', title: 'State Hub railiance01 cutover approval', owner: 'operator' }],
@@ -37,7 +37,7 @@ describe('of the real plan', () => {
   });
 });
 
-it('a gate that was walked past is still closed', () => {
+it('keeps a gate closed whose step is already done', () => {
   const gates = [{ id: 'g', title: 't', owner: 'o', blocks: ['1.1'] }];
   expect(facts(planOf({ gates, waves: [wave(1, [], 3, 2)] }), '1.3')).toEqual([[], [], ['g']]);
 });
@@ -88,7 +88,7 @@ it.each(['" "', '"\\u00a0"', '"\\u200b"'])('an approval with evidence %s is refu
 });
 
 it.each([
-  [realPlan(), undefined, 'drain.step does not name the step of the plan that retires the tunnel'],
+  [realPlan(), undefined, 'drain.step is not set; set it to the plan step that retires the tunnel'],
   [undefined, '2.4', 'no plan is in force, so step 2.4 cannot be checked'],
   [realPlan(), '2.44', 'the plan in force has no step "2.44"'],
-])('says why there are none', (plan, step, sentence) => expect(stepFacts(plan, step, NOW)).toBe(sentence));
+])('explains why a step has no facts', (plan, step, sentence) => expect(stepFacts(plan, step, NOW)).toBe(sentence));

@@ -40,7 +40,7 @@ describe(PlanWatch, () => {
     watch.start(stopped.signal);
   };
 
-  it('has the plan before anything is watched', async () => {
+  it('reads the plan before it polls', async () => {
     expect(watch.watched).toBeUndefined();
     writeFileSync(path, plan(1));
     await watch.follow(path);
@@ -64,7 +64,7 @@ describe(PlanWatch, () => {
     expect(said().at(-1)).toBe('plan.changed: plan changed: steps done: 1.1, 1.2');
   });
 
-  it('follows a symbolic link to another file, as git and Kubernetes change one', async () => {
+  it('follows a symbolic link to a new target, as git and Kubernetes replace it', async () => {
     for (const [version, done] of [
       ['one', 0],
       ['two', 1],
@@ -80,7 +80,7 @@ describe(PlanWatch, () => {
     await waitUntil('the plan', () => doneSteps() === 1);
   });
 
-  it('keeps the last plan that could be used, says so once, and takes the next good one', async () => {
+  it('keeps the last valid plan, reports an invalid one once, and takes the next valid one', async () => {
     await follow(1);
     const { plan: before, loadedAt } = watch.watched ?? {};
     writeFileSync(path, 'version: 2\nwaves: []\n');
@@ -95,13 +95,13 @@ describe(PlanWatch, () => {
     writeFileSync(path, plan(0));
     await waitUntil('the plan', () => watch.watched?.lastLoad.ok === true);
     expect(said().slice(1)).toEqual([
-      expect.stringMatching(/^plan\.refused: the plan cannot be used, the plan before it stays in force: .*got 2/),
+      expect.stringMatching(/^plan\.refused: the plan is invalid, the previous plan stays in force: .*got 2/),
       expect.stringMatching(/^plan\.refused: .*does not exist/),
       'plan.changed: plan changed: steps open again: 1.1',
     ]);
   });
 
-  it('waits for one that is not there yet', async () => {
+  it('waits for a missing plan file', async () => {
     await watch.follow(path);
     expect(watch.watched).toMatchObject({ plan: undefined, lastLoad: { ok: false } });
     watch.start(stopped.signal);
@@ -109,7 +109,7 @@ describe(PlanWatch, () => {
     await waitUntil('the plan', () => watch.watched?.plan !== undefined);
   });
 
-  it('holds the plan of one file for no answer to another', async () => {
+  it('drops the old plan when the path changes', async () => {
     await follow();
     await watch.follow(join(dir.path, 'other.yaml'));
     expect(watch.watched).toMatchObject({ plan: undefined, lastLoad: { ok: false } });

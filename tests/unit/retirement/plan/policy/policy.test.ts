@@ -55,19 +55,19 @@ const exception = (covers: object, until: unknown) => ({
 const FROZEN = { frozen: { since: '2026-07-03', policy: 'p' } };
 
 describe(checkPolicy, () => {
-  it('has nothing to say of a plan and a node in order', () => {
+  it('finds nothing in a valid plan and node', () => {
     expect(found(config({ tunnels: { t: tunnel('other') } }), planOf({ waves: [wave(1, [], 1)] }))).toEqual([]);
   });
 
   it.each([
     ['a host', { t: tunnel('laptop') }, ['error workstation_route config:tunnels.t.host']],
     ['a jump host', { t: tunnel('behind') }, ['error workstation_route config:tunnels.t.host']],
-    ['no production', { t: tunnel('laptop', { production: false }) }, []],
-  ])('no production through a workstation: %s', (_, tunnels, expected) => {
+    ['a tunnel that is not production', { t: tunnel('laptop', { production: false }) }, []],
+  ])('checks for a workstation as %s', (_, tunnels, expected) => {
     expect(found(config({ tunnels }), undefined)).toEqual(expected);
   });
 
-  it('no production on a workstation', () => {
+  it('rejects production on a workstation', () => {
     const tunnels = { t: tunnel('other') };
     expect(found(config({ node: 'laptop', tunnels }), undefined)).toEqual([
       'error workstation_route config:tunnels.t.production',
@@ -76,34 +76,38 @@ describe(checkPolicy, () => {
 
   it.each([
     ['without an exception', [], ['error frozen_host config:tunnels.t.host']],
-    ['under a live one', [exception({ tunnels: ['t'] }, '2026-12-31')], ['notice frozen_host config:tunnels.t.host']],
     [
-      'under one for another tunnel',
+      'under a live exception',
+      [exception({ tunnels: ['t'] }, '2026-12-31')],
+      ['notice frozen_host config:tunnels.t.host'],
+    ],
+    [
+      'under an exception for another tunnel',
       [exception({ tunnels: ['s'] }, '2026-12-31')],
       ['error frozen_host config:tunnels.t.host'],
     ],
     [
-      'under one for the actor',
+      'under an exception for the actor',
       [exception({ actor: 'agt-key' }, '2026-12-31')],
       ['error frozen_host config:tunnels.t.host'],
     ],
     [
-      'under an expired one',
+      'under an expired exception',
       [exception({ tunnels: ['t'] }, '2026-11-20')],
       ['error frozen_host config:tunnels.t.host', 'error exception_expired plan:exceptions.0.until'],
     ],
     [
-      'under one that ends soon',
+      'under an exception that expires soon',
       [exception({ tunnels: ['t'] }, '2026-12-01')],
       ['notice frozen_host config:tunnels.t.host', 'warning exception_expiring plan:exceptions.0.until'],
     ],
-  ])('a production tunnel to a frozen host %s', (_, exceptions, expected) => {
+  ])('checks a production tunnel to a frozen host %s', (_, exceptions, expected) => {
     expect(found(config({ tunnels: { t: tunnel('frozen') } }), planOf({ frozen: FROZEN, exceptions }))).toEqual(
       expected,
     );
   });
 
-  it('a frozen jump host counts, a tunnel that is not production does not', () => {
+  it('checks jump hosts for the freeze, and only production tunnels', () => {
     const hosts = { inner: { address: 'i', user: 'u', jump: 'frozen' } };
     const tunnels = { t: tunnel('inner'), u: tunnel('frozen', { production: false }) };
     expect(found(config({ hosts, tunnels }), planOf({ frozen: FROZEN }))).toEqual([
@@ -111,7 +115,7 @@ describe(checkPolicy, () => {
     ]);
   });
 
-  it('names of objects are no frozen hosts', () => {
+  it('does not take names of object properties for frozen hosts', () => {
     const hosts = { constructor: { address: 'i', user: 'u' } };
     expect(found(config({ hosts, tunnels: { t: tunnel('constructor') } }), planOf({}))).toEqual([]);
   });
@@ -126,21 +130,21 @@ describe(checkPolicy, () => {
       ['notice static_key config:actors.atm-x.key'],
     ],
     ['a certificate', { key: 'k', cert_command: 'sign' }, [], []],
-  ])('an automation with %s', (_, actor, exceptions, expected) => {
+  ])('checks an automation with %s', (_, actor, exceptions, expected) => {
     expect(found(config({ actors: { 'atm-x': actor } }), planOf({ exceptions }))).toEqual(expected);
   });
 
   it.each([
-    ['the one that it names', 'x', [exception({ actor: 'atm-x' }, '2026-12-31')], []],
+    ['its live exception', 'x', [exception({ actor: 'atm-x' }, '2026-12-31')], []],
     [
-      'one that has expired',
+      'an expired exception',
       'x',
       [exception({ actor: 'atm-x' }, '2026-11-20')],
       ['error static_key', 'error exception_expired'],
     ],
-    ['one for somebody else', 'x', [exception({ actor: 'atm-y' }, '2026-12-31')], ['error exception_unknown']],
-    ['one that is not there', 'y', [exception({ actor: 'atm-x' }, '2026-12-31')], ['error exception_unknown']],
-  ])('a static key in reserve under %s', (_, id, exceptions, expected) => {
+    ['an exception for another actor', 'x', [exception({ actor: 'atm-y' }, '2026-12-31')], ['error exception_unknown']],
+    ['an unknown exception', 'y', [exception({ actor: 'atm-x' }, '2026-12-31')], ['error exception_unknown']],
+  ])('checks a static fallback key under %s', (_, id, exceptions, expected) => {
     const { actors, ...node } = config({ actors: { 'atm-x': { key: 'k', cert_command: 'sign' } } });
     const actor = actors.get('atm-x');
     if (actor === undefined) throw new Error('no actor');
@@ -153,14 +157,14 @@ describe(checkPolicy, () => {
     expect(codes.map(({ severity, code }) => `${severity} ${code}`)).toEqual(expected);
   });
 
-  it('six tunnels are a case for WireGuard, five are not', () => {
+  it('warns about WireGuard at six tunnels, not at five', () => {
     const tunnels = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`t${index}`, tunnel('other')]));
     expect(found(config({ tunnels: tunnels(5) }), undefined)).toEqual([]);
     expect(found(config({ tunnels: tunnels(6) }), undefined)).toEqual(['warning wireguard_threshold config:tunnels']);
   });
 
-  it('a tunnel hangs on a step that is there and open', () => {
+  it('requires that the step of a tunnel exists and is open', () => {
     const plan = planOf({ waves: [wave(1, [], 2, 1)] });
     const tunnels = {
       gone: tunnel('other', { drain: { step: '1.1' } }),
@@ -177,7 +181,7 @@ describe(checkPolicy, () => {
   });
 });
 
-describe('the register', () => {
+describe('checkRegister', () => {
   const check = (workloads: object[], waves: object[] = [wave(1, [], 1), wave(2, [1], 1), wave(3, [2], 1)]) =>
     found(config(), planOf({ waves, workloads }));
   const row = (id: number, more: object) => ({
@@ -190,7 +194,7 @@ describe('the register', () => {
     ...more,
   });
 
-  it('wants a target and an owner, but no owner of what does not move', () => {
+  it('requires a target and an owner, but no owner for a workload that stays', () => {
     expect(
       check([
         { id: 1, name: 'n', current: 'c', status: 'planned', wave: 1 },
@@ -205,19 +209,19 @@ describe('the register', () => {
   });
 
   it.each([
-    ['last', [row(1, { wave: 1 }), row(2, { wave: 3, kind: 'identity' })], []],
+    ['at the end', [row(1, { wave: 1 }), row(2, { wave: 3, kind: 'identity' })], []],
     [
       'before a service',
       [row(1, { wave: 3 }), row(2, { wave: 2, kind: 'identity' })],
       ['error identity_not_last plan:waves.2.requires'],
     ],
     ['before a machine', [row(1, { wave: 3, kind: 'machine' }), row(2, { wave: 2, kind: 'identity' })], []],
-    ['beside a range that ends with it', [row(1, { wave: '1-3' }), row(2, { wave: 3, kind: 'identity' })], []],
-  ])('identity %s', (_, workloads, expected) => {
+    ['in the last wave of a range', [row(1, { wave: '1-3' }), row(2, { wave: 3, kind: 'identity' })], []],
+  ])('checks identity %s', (_, workloads, expected) => {
     expect(check(workloads)).toEqual(expected);
   });
 
-  it('the number of a wave alone puts nothing before identity', () => {
+  it('does not take a lower wave number for an order before identity', () => {
     const waves = [wave(1, [], 1), wave(2, [], 1), wave(3, [2], 1)];
     expect(check([row(1, { wave: 1 }), row(2, { wave: 3, kind: 'identity' })], waves)).toEqual([
       'error identity_not_last plan:waves.2.requires',
@@ -225,7 +229,7 @@ describe('the register', () => {
   });
 });
 
-it('a step that is done past its gate is told at the gate', () => {
+it('reports a step that was done without its approval at the gate', () => {
   const gate = { title: 't', owner: 'o', blocks: ['1.1', '1.2'] };
   const approved = { by: 'worsch', at: '2026-07-04', evidence: 'decision' };
   const waves = [wave(1, [], 2, 1)];
@@ -247,35 +251,35 @@ it('a step that is done past its gate is told at the gate', () => {
 describe(exceptionState, () => {
   const waves = [wave(1, [], 1, 1), wave(2, [], 2, 1)] as Plan['waves'];
   it.each([
-    ['through its day', '2026-11-21', '2026-11-21T23:59:59Z', 'live'],
-    ['not the day after', '2026-11-21', '2026-11-22T00:00:00Z', 'expired'],
-    ['up to its instant', '2026-11-21T12:00:00Z', '2026-11-21T11:59:59Z', 'live'],
-    ['not at its instant', '2026-11-21T12:00:00Z', '2026-11-21T12:00:00Z', 'expired'],
-    ['while one of its waves is open', { waves: [1, 2] }, '2099-01-01', 'live'],
-    ['not when its waves are complete', { waves: [1] }, '2026-01-01', 'expired'],
-    ['while its step is open', { step: '2.2' }, '2099-01-01', 'live'],
-    ['not when its step is done', { step: '2.1' }, '2026-01-01', 'expired'],
-    ['while nobody takes it out', { condition: 'c' }, '2099-01-01', 'live'],
-    ['not without an end', {}, '2026-01-01', 'expired'],
-  ])('holds %s', (_, until, now, kind) => {
+    ['live on its last day', '2026-11-21', '2026-11-21T23:59:59Z', 'live'],
+    ['expired the day after', '2026-11-21', '2026-11-22T00:00:00Z', 'expired'],
+    ['live before its instant', '2026-11-21T12:00:00Z', '2026-11-21T11:59:59Z', 'live'],
+    ['expired at its instant', '2026-11-21T12:00:00Z', '2026-11-21T12:00:00Z', 'expired'],
+    ['live while one of its waves is open', { waves: [1, 2] }, '2099-01-01', 'live'],
+    ['expired when its waves are complete', { waves: [1] }, '2026-01-01', 'expired'],
+    ['live while its step is open', { step: '2.2' }, '2099-01-01', 'live'],
+    ['expired when its step is done', { step: '2.1' }, '2026-01-01', 'expired'],
+    ['live with a condition', { condition: 'c' }, '2099-01-01', 'live'],
+    ['expired without an end', {}, '2026-01-01', 'expired'],
+  ])('calls an exception %s', (_, until, now, kind) => {
     expect(exceptionState({ waves }, { until }, new Date(now)).kind).toBe(kind);
   });
 
-  it('is told of fourteen days before', () => {
+  it('warns fourteen days before an exception expires', () => {
     const soon = (now: string) => exceptionState({ waves }, { until: '2026-12-31T00:00:00Z' }, new Date(now));
     expect(soon('2026-12-16T23:59:59Z')).toMatchObject({ soon: false });
     expect(soon('2026-12-17T00:00:00Z')).toMatchObject({ soon: true });
   });
 });
 
-describe('the real plan', () => {
+describe('the policy of the real plan', () => {
   const plan = realPlan();
 
-  it('keeps the policy by itself', () => {
+  it('has no violations in the plan alone', () => {
     expect(checkPolicy(config(), plan, NOW)).toEqual([]);
   });
 
-  it('has what the placement plan has', () => {
+  it('matches the placement plan', () => {
     expect(plan.waves.map(({ id, steps }) => `${id}:${steps.length}`).join(' ')).toBe(
       '0:1 1:5 2:5 3:3 4:4 5:3 6:3 7:4 8:2',
     );
@@ -290,7 +294,7 @@ describe('the real plan', () => {
     expect(plan.waves.flatMap(({ steps }) => steps.filter(({ done }) => done).map(({ id }) => id))).toEqual(['0.1']);
   });
 
-  it('is no longer in order once identity does not wait for a wave', () => {
+  it('is violated when identity does not require a wave', () => {
     const tree = parse(stringify({ waves: plan.waves, workloads: plan.workloads }));
     tree.waves.find((each: { id: number }) => each.id === 7).requires = [0, 1, 2, 3, 4, 5];
     expect(found(config(), planOf(tree))).toEqual(['error identity_not_last plan:waves.7.requires']);
