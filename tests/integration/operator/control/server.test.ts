@@ -193,8 +193,8 @@ describe('the control socket', () => {
   it.each([
     ['is missing', async () => {}, /no control socket/],
     ['is silent', (at: string) => mute(at, () => {}), /did not respond for 0.5 s/],
-    ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without an answer/],
-    ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /does not speak/],
+    ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without a reply/],
+    ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /unexpected reply/],
   ])('a client says so when it %s', async (_, prepare, message) => {
     mkdirSync(join(temp.path, 'run'));
     const stop = await prepare(path);
