@@ -40,7 +40,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, DEMO, { env: { ...process.env, TMPDIR: home.path } });
     await waitUntil('requests are served', () => /\d a second: /.test(demo.stdout()), 30_000, demo.stderr);
-    expect(demo.stdout()).toMatch(/== 1\. No CA yet: the static key stands in\n[\s\S]*advice: .*\[static_key_in_use\]/);
+    expect(demo.stdout()).toMatch(
+      /== 1\. No CA yet: the static key stands in\n[\s\S]*advisory: .*\[static_key_in_use\]/,
+    );
     const below = descendantsOf(demo.pid);
     expect(below.length).toBeGreaterThan(1);
     demo.child.kill('SIGINT');
