@@ -14,7 +14,7 @@ const USAGE = `usage: scripts/demo [--drain] [--check] [--any-ports]
 
 Starts a small fleet on loopback, tells the story of its credentials, and stays until Ctrl-C.
 
-  --drain      another story: wave 2 of the drain plan, from "blocked by seven things" to a retired tunnel; ends by itself
+  --drain      another story: wave 2 of the drain plan, from "blocked by eight things" to a retired tunnel; ends by itself
   --check      proves the story and the fleet, without pauses, and ends with 0 or 1
   --any-ports  free ports instead of the usual ones (18000, 18765, 9780): beside a real daemon or another demo
 `;

@@ -11,14 +11,15 @@ const AGAINST = [
   'successor_unhealthy',
   'still_open',
   'recent_use',
+  'not_cut_over',
   'no_rollback',
   'observation_gap',
 ];
 
-/** From "blocked by seven things" to the approval of a human. */
+/** From "blocked by eight things" to the approval of a human. */
 export const APPROVAL: readonly Scene[] = [
   {
-    title: 'May the tunnel go? Seven things are against it',
+    title: 'May the tunnel go? Eight things are against it',
     play: async (stage) => {
       await waitUntil('clients use the tunnel', async () => (await tunnelNow(stage)).usage.open > 0, 10_000);
       const codes = codesOf(await verdict(stage));
@@ -34,15 +35,12 @@ export const APPROVAL: readonly Scene[] = [
       screen.print('   Rehearsing the cut-over changes nothing:');
       const rehearsed = await operator.types(['cutover', TUNNEL, '--dry-run'], 1);
       expectThat(/FAIL {2}an approval is missing/.test(rehearsed), 'the closed gate does not stop it');
-      expectThat(
-        /FAIL {2}the successor .* is unhealthy/.test(rehearsed),
-        'the successor that is away does not stop it',
-      );
+      expectThat(/FAIL {2}successor .* is unhealthy/.test(rehearsed), 'the successor that is away does not stop it');
       return 'a cut-over lacks an approval and a successor';
     },
   },
   {
-    title: 'The work before it is done, the way back is written down, a human approves',
+    title: 'The work before it is done, the rollback is written down, a human approves',
     play: async (stage) => {
       const { operator, screen, fleet } = stage;
       await operator.types(['plan', 'done', '1.5', '--evidence', 'no write to Gitea since 2026-11-14'], 0);

@@ -39,6 +39,7 @@ export class Tunnel {
   /** Set while the tunnel is out of service, for a while or for good. */
   #suspension: Suspension | undefined;
   #stopping = false;
+  #starting = false;
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
@@ -80,8 +81,15 @@ export class Tunnel {
   /** Binds the listener. After a failure, tries again in the background until it works. */
   async start(): Promise<void> {
     this.#setProbe();
+    // The first state is told once the listener has been tried: no moment of before counts as an outage.
+    this.#starting = true;
     this.linkChanged();
-    await this.#forward.forward.start();
+    try {
+      await this.#forward.forward.start();
+    } finally {
+      this.#starting = false;
+    }
+    this.#evaluate();
   }
 
   /** Takes the tunnel out of service until {@link resume}: no listener, no probe. Open connections continue. */
@@ -277,6 +285,7 @@ export class Tunnel {
   }
 
   #evaluate(): void {
+    if (this.#starting) return;
     const { condition } = this;
     const binding = condition.kind === 'unbound' && !condition.error && this.link.state === 'up';
     // A moving listener is not reported: it is bound in a moment, or fails with an error.

@@ -5,7 +5,7 @@ import { planView } from '../../../src/retirement/plan/view.ts';
 import { echoOnce } from '../../support/clients/steady-client.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import { startMesh } from '../../support/daemon/mesh.ts';
-import { planYaml, REAL_PLAN, recorded, wave } from '../../support/fakes/plan-fixture.ts';
+import { planYaml, REAL_PLAN, recordedAt, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
@@ -36,7 +36,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     expect(await cli(...approval)).toMatchObject({ code: 0 });
     expect(await cli(...approval)).toMatchObject({ code: 1, stderr: expect.stringContaining('already approved') });
     expect(await cli('done', '1.1', '--evidence', 'the document')).toMatchObject({ code: 0, stderr: '' });
-    writeFileSync(plan, recorded(readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
+    writeFileSync(plan, recordedAt(new Date(), readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
     await mesh.waitFor((status) => status.plan?.waves[1]?.complete === true);
     expect(await mesh.metric('drain_wave_complete', { wave: '1' })).toBe(1);
     expect((await view()).gates[0]?.approved).toMatchObject({ by: 'worsch', evidence: 'decision 1' });

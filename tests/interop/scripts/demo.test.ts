@@ -50,7 +50,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
   });
 
-  it('--drain --check plays wave 2 from seven reasons against it to a retired tunnel, and leaves nothing behind', async () => {
+  it('--drain --check plays wave 2 from eight reasons against it to a retired tunnel, and leaves nothing behind', async () => {
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, [...DEMO, '--drain', '--check'], {
       env: { ...process.env, TMPDIR: home.path },
@@ -61,7 +61,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
     expect(passedIn(demo.stdout())).toEqual([
       expect.stringMatching(
-        /^PASS {2}May the tunnel go\?.*: blocked by wave_open, gate_closed, successor_unhealthy, still_open, recent_use, no_rollback, observation_gap$/,
+        /^PASS {2}May the tunnel go\?.*: blocked by wave_open, gate_closed, successor_unhealthy, still_open, recent_use, not_cut_over, no_rollback, observation_gap$/,
       ),
       expect.stringMatching(/^PASS {2}The plan says .*: a cut-over lacks an approval and a successor$/),
       expect.stringMatching(/^PASS {2}The work before it .*: gate_closed and no_rollback have cleared/),

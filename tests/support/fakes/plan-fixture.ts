@@ -14,17 +14,21 @@ export function realPlan(): Plan {
   return parsePlan(REAL_PLAN, REAL).plan;
 }
 
-/** The text of a plan after `plan approve` of these gates and `plan done` of these steps, in order. */
-export function recorded(text: Buffer, ...ids: readonly string[]): Buffer {
+/** The text of a plan after `plan approve` of these gates and `plan done` of these steps, in order, all at one instant. */
+export function recordedAt(at: Date, text: Buffer, ...ids: readonly string[]): Buffer {
   return ids.reduce((before, id) => {
     const entry: PlanEntry = /^\d/.test(id)
       ? { kind: 'done', step: id, evidence: 'seen' }
       : { kind: 'approve', gate: id, by: 'worsch', evidence: 'decision' };
-    const result = recordIn(before, 'plan.yaml', entry, new Date('2026-11-21T12:00:00Z'));
+    const result = recordIn(before, 'plan.yaml', entry, at);
     if ('kind' in result) throw new Error(result.message);
     return Buffer.from(result.text);
   }, text);
 }
+
+/** As {@link recordedAt}, at an instant of the past. */
+export const recorded = (text: Buffer, ...ids: readonly string[]): Buffer =>
+  recordedAt(new Date('2026-11-21T12:00:00Z'), text, ...ids);
 
 /** A step by its id; `done` as in the YAML. */
 const step = (id: string, done = false) => ({
