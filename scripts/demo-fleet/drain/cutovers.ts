@@ -31,14 +31,14 @@ export function cutovers(): readonly Scene[] {
         await Promise.race([typed, failWhileItProvesItself(stage, hub)]);
         const told = await typed;
         hub.beHealthy(true);
-        expectThat(/rolled back, .*3 times in a row/.test(told), told);
+        expectThat(/rolled back: .*3 times in a row/.test(told), told);
         expectThat((await tunnelNow(stage)).route === 'tunnel', 'the port is not with the tunnel');
         await answers(stage, 'coulombcore');
         return `rolled back; ${stage.clients.text()}`;
       },
     },
     {
-      title: 'Mended: the second cut-over stays',
+      title: 'Fixed: the second cut-over stays',
       play: async (stage) => {
         const { operator, clients } = stage;
         await operator.types(['cutover', TUNNEL], 0);

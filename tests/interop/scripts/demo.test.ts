@@ -71,7 +71,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
       expect.stringMatching(
         /^PASS {2}Restored: cut-over under load.*: rolled back; .* [1-9]\d* by railiance01\), 0 failed$/,
       ),
-      expect.stringMatching(/^PASS {2}Mended: the second cut-over stays: committed.*, 0 failed$/),
+      expect.stringMatching(/^PASS {2}Fixed: the second cut-over stays: committed.*, 0 failed$/),
       expect.stringMatching(/^PASS {2}What is left: .*: retirable$/),
       expect.stringMatching(/^PASS {2}Retired: .*: 0 SSH sessions are left; .*, 0 failed$/),
       expect.stringMatching(/^PASS {2}The evidence: intact; the last entry is \d+, SHA-256 [0-9a-f]{64}$/),
