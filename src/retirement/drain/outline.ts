@@ -21,7 +21,7 @@ export function outline(
   const open = usage.open + usage.held;
   return [
     ...(open > 0 ? [`open connections (${open}) have ${formatDuration(graceMs)} to end; then they are reset`] : []),
-    `the SSH forward through ${host} ends for good; a restart does not bring it back`,
+    `the SSH forward through ${host} ends permanently; a restart does not bring it back`,
     'sessions that no other tunnel needs end too',
     route === 'successor' && successor
       ? `${where} stays with the successor ${formatAddress(successor.target)} until ${name} is removed from the configuration`

@@ -185,7 +185,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
-    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
+    // Late enough to pass the TCP probe of the preflight, which only needs an accept.
     await using resetter = await listenLoopback((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
