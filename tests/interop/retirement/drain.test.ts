@@ -136,7 +136,10 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     const retired = await runCli(['retire', 'hub', '--wait', '20s', '--config', mesh.configFile]);
     expect(retired).toMatchObject({ code: 0, stdout: expect.stringContaining('stays with the successor') });
     const gone = await mesh.waitForTunnel('retired');
-    expect(gone).toMatchObject({ route: 'successor', reason: expect.stringContaining('the successor serves the local port') });
+    expect(gone).toMatchObject({
+      route: 'successor',
+      reason: expect.stringContaining('the successor serves the local port'),
+    });
     await echoOnce(listen);
     await mesh.daemon.stop();
 
