@@ -18,7 +18,7 @@ export async function checkCredentials(
   step: Step,
   interrupted: AbortSignal,
 ): Promise<void> {
-  await step('No CA yet: the static key stands in', () => checkStandIn(fleet, ca));
+  await step('No CA yet: the static key is used', () => checkStandIn(fleet, ca));
   const load = startLoad(fleet);
   let serving = servingOf(await fleet.daemon.status());
   const turn = async (wanted: Turn) => {

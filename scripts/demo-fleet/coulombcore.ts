@@ -14,7 +14,7 @@ export interface DemoCa {
   readonly excuse: string;
   /** As in the YAML. */
   readonly certCommand: string;
-  /** The exception under which the static key stands in. */
+  /** The exception that permits the static key. */
   readonly exception: string;
   /** From now on `cert_command` gets certificates. */
   comeUp(): void;
@@ -78,7 +78,7 @@ export async function startCoulombcore({ lifeSeconds, renewAfter }: Pace): Promi
 
 async function startEmbedded(): Promise<Coulombcore> {
   const embedded = await startEmbeddedSshd();
-  print(`   NO sshd ON THIS MACHINE: an SSH server embedded through ssh2 stands in, on 127.0.0.1:${embedded.port}`);
+  print(`   NO sshd ON THIS MACHINE: the demo uses an SSH server of ssh2 instead, on 127.0.0.1:${embedded.port}`);
   print('   It takes no certificates: the demo stays with the static key.');
   return {
     port: embedded.port,

@@ -74,7 +74,7 @@ async function start(options: DemoOptions, started: Started, interrupted: AbortS
   say('Starting the daemon and waiting for both tunnels');
   print(`   node dist/cli.js run --config ${configFile}`);
   const daemon = started.use(startDaemon({ configFile, endpointPort: ports.endpoint }));
-  // A static key that stands in for a certificate degrades a tunnel that carries.
+  // A static key as fallback degrades a tunnel, which still serves.
   const carrying = coulombcore.ca === undefined ? 'up' : 'degraded';
   const bothCarry = daemon.waitFor((status) => {
     interrupted.throwIfAborted();

@@ -63,7 +63,7 @@ export class Story {
 
   #standIn({ excuse, exception }: DemoCa): Chapter {
     return {
-      headline: `${this.#caIsUp ? 'No certificate any more' : '1. No CA yet'}: the static key stands in`,
+      headline: `${this.#caIsUp ? 'No certificate any more' : '1. No CA yet'}: the static key is used`,
       lines: [
         `cert_command fails ("${excuse}"), so the daemon logs in with the static key: the`,
         `exception "${exception}" of its configuration allows it.`,

@@ -78,7 +78,7 @@ ensure_node_modules() {
   printf '%s\n' "$want" >"$stamp"
 }
 
-# The built program in dist/, made anew (so that nothing of a deleted source is left) when its sources changed.
+# The built program in dist/, built again (so that nothing of a deleted source is left) when its sources changed.
 ensure_built() {
   local stamp=dist/.built-from want
   want=$(find src tsconfig.json tsconfig.build.json package-lock.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)

@@ -152,7 +152,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     );
     expect([again.code, again.stdout], again.stderr).toEqual([
       0,
-      '/etc/fleet-mesh/tunnels.yaml is there already and stays as it is\nnothing to do\n',
+      '/etc/fleet-mesh/tunnels.yaml exists already and was not changed\nnothing to do\n',
     ]);
   });
 

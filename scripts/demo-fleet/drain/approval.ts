@@ -34,7 +34,10 @@ export const APPROVAL: readonly Scene[] = [
       screen.print('   Rehearsing the cut-over changes nothing:');
       const rehearsed = await operator.types(['cutover', TUNNEL, '--dry-run'], 1);
       expectThat(/FAIL {2}an approval is missing/.test(rehearsed), 'the closed gate does not stop it');
-      expectThat(/FAIL {2}the successor .* is unhealthy/.test(rehearsed), 'the successor that is away does not stop it');
+      expectThat(
+        /FAIL {2}the successor .* is unhealthy/.test(rehearsed),
+        'the successor that is away does not stop it',
+      );
       return 'a cut-over lacks an approval and a successor';
     },
   },

@@ -51,7 +51,7 @@ async function start(ports: DemoPorts, started: Started, interrupted: AbortSigna
   say('Starting "coulombcore", the State Hub on it, and the daemon of railiance01');
   const hub = started.use(await startHub('coulombcore'));
   const real = findProgram('sshd') !== undefined;
-  if (!real) print('   NO sshd ON THIS MACHINE: an SSH server embedded through ssh2 stands in');
+  if (!real) print('   NO sshd ON THIS MACHINE: the demo uses an SSH server of ssh2 instead');
   const sshd = started.use(await (real ? startSshd() : startEmbeddedSshd()));
   interrupted.throwIfAborted();
   const successorPort = await freePort();

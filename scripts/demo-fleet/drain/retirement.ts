@@ -16,7 +16,7 @@ export const RETIREMENT: readonly Scene[] = [
       const codes = codesOf(await verdict(stage));
       expectThat(codes.includes('still_open') && codes.includes('recent_use'), `against it are ${codes.join(', ')}`);
       await clients.letGo();
-      screen.print('   That client connects anew.');
+      screen.print('   That client connects again.');
       await operator.types(['wait', TUNNEL, '--for', 'retirable', '--timeout', '60s'], 0);
       const { verdict: now } = await verdict(stage);
       expectThat(now === 'retirable', `the verdict is ${now}`);

@@ -27,11 +27,11 @@ function section(name: string, entries: ReadonlyMap<string, object>): string[] {
 export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: string): string {
   const comment = (text: string) => `# ${text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
   const lines = [
-    comment(`Made by \`${how}\`. To be looked through before it is used:`),
+    comment(`Made by \`${how}\`. Check this file before you use it:`),
     comment(
       'production: true belongs to each tunnel that production depends on, and a probe to each that has a target.',
     ),
-    comment('Where ssh listens on localhost it takes ::1 as well; here it is 127.0.0.1.'),
+    comment('ssh listens for localhost on 127.0.0.1 and on ::1. A tunnel here listens on 127.0.0.1 only.'),
     ...remarks.map(comment),
     'version: 1',
     `node: ${scalar(node)}`,

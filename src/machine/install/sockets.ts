@@ -15,7 +15,7 @@ export interface SocketUnit {
 const ENDPOINT_SOCKET = 'fleet-mesh-endpoint.socket';
 /** As in the shipped unit. */
 const SHIPPED_ENDPOINT = '127.0.0.1:9780';
-const MADE = '# Made by `fleet-mesh install` of the tunnel YAML; its next run makes it anew.';
+const MADE = '# Made by `fleet-mesh install` of the tunnel YAML; the next run writes this file again.';
 
 /**
  * The socket units for the listeners of this node, named so that the daemon recognises what it is passed, and the listeners

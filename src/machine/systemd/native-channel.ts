@@ -10,7 +10,7 @@ interface SdNotify {
 /**
  * `sd-notify`, a native addon over libsystemd, if this installation has it: it is compiled when it is installed, which
  * fails without a compiler or without libsystemd's headers, and then must cost no more than this way. It reads
- * `$NOTIFY_SOCKET` anew for each message.
+ * `$NOTIFY_SOCKET` again for each message.
  */
 export function nativeChannel(): NotifyChannel | undefined {
   const sdNotify = load();

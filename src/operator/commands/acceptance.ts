@@ -19,13 +19,13 @@ export interface AcceptanceOptions {
   readonly config: string;
   /** As written. */
   readonly window: string;
-  /** Name of the host that was to be away. */
+  /** Name of the host that was offline. */
   readonly offline: string;
-  /** As written: judge as of then instead of now. */
+  /** End of the window, as written; default now. */
   readonly until?: string | undefined;
   /** The directory of the log; by default the `state_dir` that `config` names. */
   readonly dir?: string | undefined;
-  /** Where to file the report. */
+  /** Directory for the report. */
   readonly out?: string | undefined;
   readonly json: boolean;
 }
@@ -37,15 +37,15 @@ export type AcceptanceIo = CommandIo & {
 };
 
 /**
- * `fleet-mesh acceptance`: whether the evidence proves that production did without a host (SPEC section 8), on the files
- * alone. 0 PASS, 1 FAIL, 2 the evidence cannot be read or the report not be filed.
+ * `fleet-mesh acceptance`: whether the evidence proves that production ran without a host (SPEC section 8). Reads
+ * only files. Exit code 0: PASS. 1: FAIL. 2: the evidence cannot be read, or the report cannot be written.
  */
 export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): Promise<ExitCode> {
   const { now = new Date() } = io;
   const windowMs = parseDuration(options.window);
   const asOf = options.until === undefined ? now : parseSince(options.until, now);
   if (windowMs === undefined || windowMs === 0) return wrong(io, `expected --window with ${DURATION_EXPECTED}`);
-  if (asOf === undefined || asOf > now) return wrong(io, `expected --until with ${SINCE_EXPECTED}, and not to come`);
+  if (asOf === undefined || asOf > now) return wrong(io, `expected --until with ${SINCE_EXPECTED}, not in the future`);
   let config: Config;
   try {
     config = await loadConfig(options.config, outsideOfUnit(io.env));
@@ -58,7 +58,7 @@ export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): 
   if (!config.hosts.has(offline)) {
     const known = [...config.hosts.keys()];
     io.err(
-      `fleet-mesh: there is no host "${printable(offline, 80)}"${didYouMean(offline, known)}; there are ${known.join(', ')}\n`,
+      `fleet-mesh: unknown host "${printable(offline, 80)}"${didYouMean(offline, known)}; hosts: ${known.join(', ')}\n`,
     );
     return EXIT.noSuchTunnel;
   }
@@ -75,7 +75,7 @@ interface Question {
   readonly asOf: Date;
 }
 
-/** Undefined when there is no evidence to read. */
+/** Undefined without readable evidence. */
 async function examine(
   directory: string,
   config: Config,
@@ -93,25 +93,25 @@ async function examine(
     if (!(error instanceof Error && 'code' in error)) throw error;
     return unreadable(err, directory, error.message);
   }
-  if (log.files.length === 0) return unreadable(err, directory, 'there is no log');
+  if (log.files.length === 0) return unreadable(err, directory, 'no log files');
   const plan = await planFacts(config.plan, offline);
   const facts = { ...gathering.gathered, now: asOf.getTime(), offline, log, plan };
   return reportOf(facts, { node: config.node, version, windowMs });
 }
 
 function unreadable(err: CommandIo['err'], directory: string, why: string): undefined {
-  const hint = "Read it as the daemon's user, or name its directory with --dir.";
-  err(`fleet-mesh: the evidence cannot be read (${printable(directory)}): ${printable(why)}\n${hint}\n`);
+  const hint = "Run as the daemon's user, or name the directory with --dir.";
+  err(`fleet-mesh: cannot read the evidence (${printable(directory)}): ${printable(why)}\n${hint}\n`);
 }
 
 async function file(directory: string, report: AcceptanceReport, { err }: CommandIo): Promise<boolean> {
   try {
     const paths = await fileReport(directory, report);
-    err(`${paths.map((path) => `filed ${path}`).join('\n')}\n`);
+    err(`${paths.map((path) => `wrote ${path}`).join('\n')}\n`);
     return true;
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
-    err(`fleet-mesh: the report was not filed: ${printable(error.message)}\n`);
+    err(`fleet-mesh: cannot write the report: ${printable(error.message)}\n`);
     return false;
   }
 }

@@ -12,13 +12,13 @@ export interface CheckOptions {
   /** Path of the tunnel YAML. */
   readonly config: string;
   readonly json: boolean;
-  /** False: neither the plan nor the policy is looked at, only what keeps the daemon from starting. */
+  /** False: skip the plan and the policy. Check only the parts that the daemon needs to start. */
   readonly plan?: boolean | undefined;
 }
 
 /**
- * `fleet-mesh check`: every problem of the configuration, the plan and the policy at once, and what alone does not fail: which
- * files that it names are not there, and what the policy only warns of. Touches no network.
+ * `fleet-mesh check`: lists every problem of the configuration, the plan and the policy. Missing files and policy
+ * warnings alone do not fail the check. Uses no network.
  */
 export async function check(
   options: CheckOptions,

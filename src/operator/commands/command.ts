@@ -1,4 +1,4 @@
-/** Where a command writes: answers to `out`, complaints to `err`. The text ends its own lines. */
+/** Where a command writes: results to `out`, errors to `err`. The text ends its own lines. */
 export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
@@ -8,18 +8,18 @@ export interface CommandIo {
 export const EXIT = {
   ok: 0,
   failed: 1,
-  /** Unknown, or the daemon cannot be reached. */
+  /** Unknown, or the daemon is unreachable. */
   unknown: 2,
   timeout: 3,
   noSuchTunnel: 4,
   usage: 64,
-  /** systemd does not restart on it. */
+  /** systemd does not restart the daemon after this code. */
   configuration: 78,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Makes an action for commander of a command: the result of `run` is the exit code of the program, and a throw is a bug. */
+/** Makes a commander action of `run`: its result is the exit code of the program. A throw is a bug. */
 export type Ends = <Args extends unknown[]>(
   run: (...args: Args) => ExitCode | Promise<ExitCode>,
 ) => (...args: Args) => Promise<void>;

@@ -6,7 +6,7 @@ import { interruptible } from './interruptible.ts';
 import { configOption, socketOption } from './options.ts';
 import { type RetireOptions, retire } from './retire.ts';
 
-/** Adds the commands that the daemon carries out on request at its control socket. */
+/** Adds the commands that use the control socket. */
 export function addControlCommands(program: Command, ends: Ends, io: CommandIo): void {
   const controlCommand = (name: string, text: string, ownOptions: readonly Option[] = []) => {
     const command = program.command(name).description(text).addOption(configOption()).addOption(socketOption());
@@ -30,7 +30,7 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
     .argument('<actor>', 'the actor')
     .action(ends((actor: string, options: ControlOptions) => rotate(actor, options, interruptible(io))));
 
-  controlCommand('retire', 'ends the SSH forward of a tunnel for good when no blockers remain (see why NAME)', [
+  controlCommand('retire', 'ends the SSH forward of a tunnel permanently when no blockers remain (see why NAME)', [
     new Option('--dry-run', 'only list the blockers and the steps').default(false),
     new Option('--wait <duration>', 'retry for this long, e.g. 24h; stops early if waiting cannot help'),
     new Option('--override <code>', 'override a blocker; each needs a --reason, in the same order')

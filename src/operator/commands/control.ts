@@ -16,26 +16,26 @@ export interface ControlOptions extends SocketOptions {
   readonly json: boolean;
 }
 
-/** What the commands touch of the process. */
+/** The parts of the process that the commands use. */
 export interface ControlIo extends CommandIo {
-  /** Gives up the wait (Ctrl-C): the daemon finishes what it has begun. */
+  /** Stops waiting (Ctrl-C). The daemon still finishes the command. */
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** `fleet-mesh reload`: has the file read again, and waits for what becomes of it. */
+/** `fleet-mesh reload`: makes the daemon read its configuration again, and waits for the result. */
 export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   return carryOut(options, io, { command: 'reload' }, reloadResult, ({ changes }) => `reloaded: ${changes}`);
 }
 
-/** `fleet-mesh up NAME…`: back into service. */
+/** `fleet-mesh up NAME…`: puts tunnels back into service. */
 export function up(names: readonly string[], options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   return carryOut(options, io, { command: 'up', names: [...names] }, tunnelsResult, (result) =>
     describeTunnels(result),
   );
 }
 
-/** `fleet-mesh down NAME…`: out of service, once no connection is open any more. */
+/** `fleet-mesh down NAME…`: takes tunnels out of service, and waits until their connections are closed. */
 export function down(names: readonly string[], options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   const lasting = `This lasts across reloads, until \`fleet-mesh up ${names.join(' ')}\` or a restart of the daemon.`;
   return carryOut(
@@ -47,7 +47,7 @@ export function down(names: readonly string[], options: ControlOptions, io: Cont
   );
 }
 
-/** `fleet-mesh rotate ACTOR`: a new credential now. */
+/** `fleet-mesh rotate ACTOR`: gives the actor a new credential now. */
 export function rotate(actor: string, options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   return carryOut(options, io, { command: 'rotate', actor }, rotateResult, ({ outcome }) => printable(outcome));
 }
@@ -58,7 +58,7 @@ function describeTunnels({ tunnels }: TunnelsResult): string {
     .join('\n');
 }
 
-/** Has the daemon carry out a command, and prints what came of it: `codeOf` says whether that is what was wanted. */
+/** Sends a command to the daemon and prints the result; `codeOf` turns the result into an exit code. */
 export async function carryOut<Result>(
   options: ControlOptions,
   io: ControlIo,
@@ -86,18 +86,18 @@ export async function carryOut<Result>(
   }
 }
 
-/** The configuration may say where the socket is, and cannot be read. */
+/** Reports an unreadable configuration, which may name the socket. */
 export function socketUnknown(options: ControlOptions, io: ControlIo, problem: string): ExitCode {
   return refuse(options, io, EXIT.configuration, {
     code: 'config_invalid',
-    message: `the control socket cannot be found: ${options.config} may name it, but cannot be read`,
-    hint: 'Mend the file, or name the socket with --socket.',
+    message: `cannot find the control socket: ${options.config} is not readable`,
+    hint: 'Fix the file, or name the socket with --socket.',
     details: [problem],
   });
 }
 
 export function unreachable(options: ControlOptions, io: ControlIo, message: string): ExitCode {
-  const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? Another socket: --socket or --config.';
+  const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? For another socket use --socket or --config.';
   return refuse(options, io, EXIT.unknown, { code: 'unreachable', message, hint, details: [] });
 }
 

@@ -3,7 +3,7 @@ import { type CutoverResult, cutoverResult } from '../control/protocol.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { type ControlIo, type ControlOptions, carryOut } from './control.ts';
 
-/** `fleet-mesh cutover NAME [--dry-run]`: moves the local port of a tunnel to its successor, and tells each phase. */
+/** `fleet-mesh cutover NAME [--dry-run]`: moves the local port of a tunnel to its successor, and prints each phase. */
 export function cutover(
   name: string,
   options: ControlOptions & { readonly dryRun: boolean },
@@ -21,7 +21,7 @@ export function cutover(
   );
 }
 
-/** `fleet-mesh rollback NAME`: the way back. */
+/** `fleet-mesh rollback NAME`: reverses a cut-over. */
 export function rollback(name: string, options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   return carryOut(options, io, { command: 'rollback', name }, cutoverResult, () => {
     return `${printable(name)}: new connections go through the tunnel`;
@@ -45,14 +45,14 @@ function describe(name: string, { outcome, reason, steps, checks }: CutoverResul
 function summary(name: string, outcome: CutoverResult['outcome'], reason: string | null): string {
   switch (outcome) {
     case 'committed':
-      return `cut over to its successor; the way back is \`fleet-mesh rollback ${printable(name)}\``;
+      return `cut over to its successor; to go back, run \`fleet-mesh rollback ${printable(name)}\``;
     case 'unchanged':
-      return 'was cut over to its successor before';
+      return 'already cut over to its successor';
     case 'possible':
-      return 'nothing is against a cut-over; nothing was changed';
+      return 'dry run: cut-over possible, nothing changed';
     case 'blocked':
-      return 'not cut over, nothing was changed';
+      return 'cut-over blocked, nothing changed';
     case 'rolled_back':
-      return `rolled back, new connections go through the tunnel${reason === null ? '' : `: ${printable(reason)}`}`;
+      return `rolled back: new connections go through the tunnel${reason === null ? '' : `: ${printable(reason)}`}`;
   }
 }

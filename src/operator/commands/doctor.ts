@@ -23,14 +23,14 @@ export interface DoctorOptions {
   readonly name: string | undefined;
   /** Path of the tunnel YAML. */
   readonly config: string;
-  /** Runs `cert_command` for an actor of which no certificate that can be used is kept, and throws away what it gives. */
+  /** Run `cert_command` for actors without a usable certificate, and discard the result. */
   readonly tryCertCommand: boolean;
   readonly json: boolean;
 }
 
 /**
- * `fleet-mesh doctor [HOST|NAME]`: goes the way of every link itself, as whoever runs it, without the daemon. Logs in once
- * for each (host, actor); makes no change anywhere.
+ * `fleet-mesh doctor [HOST|NAME]`: checks every link from DNS to the target, as the current user and without the
+ * daemon. Logs in once for each (host, actor). Changes nothing.
  */
 export async function doctor(
   options: DoctorOptions,
@@ -57,7 +57,7 @@ export async function doctor(
     const trial = options.tryCertCommand
       ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal)
       : undefined;
-    // One for an actor, whichever of its links is walked first.
+    // One credential for each actor, shared by its links.
     const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
     sources.set(actor.name, source);
     return prepare(host, source, need);
@@ -71,7 +71,7 @@ export async function doctor(
   return ok ? EXIT.ok : EXIT.failed;
 }
 
-/** Beside the daemon, whose state directory it leaves alone: that belongs to its user, who may be another one. */
+/** Leaves the daemon's state directory alone: it may belong to another user. */
 async function tryCertCommand(
   actor: ActorConfig,
   key: PrivateKey,

@@ -18,7 +18,7 @@ export interface EventsOptions extends EndpointOptions {
 
 export type EventsIo = CommandIo & { readonly signal: AbortSignal };
 
-/** `fleet-mesh events [--follow]`: what has happened, and with `--follow` what happens, until Ctrl-C. */
+/** `fleet-mesh events [--follow]`: prints past events, and with `--follow` new events until Ctrl-C. */
 export async function events(options: EventsOptions, io: EventsIo): Promise<ExitCode> {
   const now = new Date();
   const since = options.since === undefined ? undefined : parseSince(options.since, now);
@@ -72,5 +72,5 @@ function pathFor(tunnel: string | undefined, since: Date | undefined): string {
 function parseAnswer(body: string, where: string): EventsAnswer {
   const parsed = eventsAnswer.safeParse(parseJson(body, where));
   if (parsed.success) return parsed.data;
-  throw new StatusUnavailable(`what ${where} answered are not the events of fleet-mesh`, { cause: parsed.error });
+  throw new StatusUnavailable(`unexpected answer from ${where}: not the events of fleet-mesh`, { cause: parsed.error });
 }

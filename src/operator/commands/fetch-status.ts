@@ -6,21 +6,21 @@ import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
 import { decodeStatus } from '../../telemetry/status/decode-status.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 
-/** Why the daemon's snapshot could not be had, in one sentence for people. */
+/** The daemon gave no snapshot. The message is one sentence. */
 export class StatusUnavailable extends Error {
   override readonly name = 'StatusUnavailable';
 }
 
 const DEADLINE_MS = 3_000;
-/** A snapshot of hundreds of tunnels is some hundred kilobytes. */
+/** Far above a snapshot of hundreds of tunnels (some hundred kilobytes). */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Asks the daemon at `endpoint` for its snapshot. Rejects with {@link StatusUnavailable}, or the signal's reason. */
+/** Gets the snapshot of the daemon at `endpoint`. Rejects with {@link StatusUnavailable}, or the signal's reason. */
 export function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<Status> {
   return fetchParsed(endpoint, '/status', signal, parse);
 }
 
-/** The same for another path, whose answer `parseBody` reads, or rejects with {@link StatusUnavailable}. */
+/** The same for another path. `parseBody` reads the answer, or throws {@link StatusUnavailable}. */
 export async function fetchParsed<T>(
   endpoint: TcpAddress,
   path: string,
@@ -44,7 +44,7 @@ function get(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<s
   return new Promise((resolve, reject) => {
     const { host, port } = endpoint;
     const asked = request({ host, port, path, agent: false, headers: { accept: 'application/json' } });
-    // The request's own `signal` option would replace the reason by a plain AbortError.
+    // The request's own `signal` option would replace the reason with a plain AbortError.
     const onAbort = () => asked.destroy(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     asked.on('error', reject);
@@ -55,7 +55,7 @@ function get(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<s
       response.on('data', (chunk: Buffer) => {
         size += chunk.length;
         chunks.push(chunk);
-        if (size > MAX_BYTES) asked.destroy(new StatusUnavailable('the answer is far too long'));
+        if (size > MAX_BYTES) asked.destroy(new StatusUnavailable('the answer is too long'));
       });
       response.on('end', () => {
         if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
@@ -66,7 +66,7 @@ function get(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<s
   });
 }
 
-/** What was asked for is not there, or cannot be had: the answer says why. */
+/** The daemon answered with a problem, which gives the reason. */
 export class Refused extends StatusUnavailable {
   readonly code: string;
 
@@ -83,7 +83,7 @@ function refusedBy(endpoint: TcpAddress, status: number | undefined, body: strin
     const { type, detail } = problemSchema.parse(JSON.parse(body));
     return new Refused(type.slice(type.lastIndexOf(':') + 1), detail);
   } catch {
-    return new StatusUnavailable(`${formatAddress(endpoint)} answered ${status}: not fleet-mesh?`);
+    return new StatusUnavailable(`${formatAddress(endpoint)} answered ${status}: is another program on this port?`);
   }
 }
 
@@ -91,7 +91,7 @@ export function parseJson(body: string, where: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {
-    throw new StatusUnavailable(`what ${where} answered is not JSON: not fleet-mesh?`, { cause });
+    throw new StatusUnavailable(`the answer from ${where} is not JSON: is another program on this port?`, { cause });
   }
 }
 
@@ -100,22 +100,22 @@ function parse(body: string, where: string): Status {
   try {
     return decodeStatus(value);
   } catch (cause) {
-    throw new StatusUnavailable(`what ${where} answered is not a fleet-mesh snapshot of schema 1`, { cause });
+    throw new StatusUnavailable(`the answer from ${where} is not a fleet-mesh snapshot of schema 1`, { cause });
   }
 }
 
-/** Why nothing was answered, in one sentence. */
+/** Why there was no answer, in one sentence. */
 export function explainFailure(error: unknown, where: string): string {
   const errno = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (errno) {
     case 'ECONNREFUSED':
-      return `nothing listens on ${where}: fleet-mesh is not running there`;
+      return `connection to ${where} refused: the daemon is not running`;
     case 'ECONNRESET':
-      return `${where} cut the connection`;
+      return `${where} closed the connection`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `${where} cannot be resolved`;
     default:
-      return `${where} cannot be reached: ${messageOf(error)}`;
+      return `${where} is unreachable: ${messageOf(error)}`;
   }
 }

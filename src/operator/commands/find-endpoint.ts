@@ -1,21 +1,21 @@
 import { formatAddress, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 
-/** Where a command looks for the daemon's endpoint. */
+/** How a command finds the daemon's endpoint. */
 export interface EndpointOptions {
   /** URL or host:port of the daemon's endpoint. */
   readonly endpoint?: string | undefined;
-  /** Configuration file whose endpoint is asked when `endpoint` is not given. */
+  /** Configuration file that names the endpoint, if `endpoint` is not given. */
   readonly config?: string | undefined;
-  /** The endpoint that a configuration file names; undefined, or a rejection, when it cannot be read. */
+  /** Reads the endpoint from a configuration file. Undefined, or a rejection, for an unreadable file. */
   readonly endpointOf?: ((configPath: string) => Promise<TcpAddress | undefined> | TcpAddress | undefined) | undefined;
 }
 
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 
 export const UNREACHABLE_HINT =
-  'Is the daemon running (`systemctl status fleet-mesh`)? Another address: --endpoint or --config.';
+  'Is the daemon running (`systemctl status fleet-mesh`)? For another address use --endpoint or --config.';
 
-/** The endpoint to ask; undefined when the one that was given is none. `warn` gets whole lines. */
+/** The endpoint to use; undefined for an invalid `endpoint`. `warn` gets whole lines. */
 export async function findEndpoint(
   options: EndpointOptions,
   warn: (text: string) => void,
@@ -24,7 +24,7 @@ export async function findEndpoint(
   if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
   const configured = await configuredEndpoint(options.config, options.endpointOf);
   if (configured !== undefined) return reachable(configured);
-  warn(`fleet-mesh: no endpoint can be read from ${options.config}: asking ${formatAddress(DEFAULT_ENDPOINT)}\n`);
+  warn(`fleet-mesh: cannot read the endpoint from ${options.config}; trying ${formatAddress(DEFAULT_ENDPOINT)}\n`);
   return DEFAULT_ENDPOINT;
 }
 
@@ -40,13 +40,13 @@ async function configuredEndpoint(path: string, endpointOf: NonNullable<Endpoint
   }
 }
 
-/** Where one connects to for what listens on every address. */
+/** The address to connect to for a wildcard listener. */
 function reachable(listen: TcpAddress): TcpAddress {
   if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
   return listen.host === '::' ? { ...listen, host: '::1' } : listen;
 }
 
-/** `http://host[:port][/]`, `host:port` or `[v6]:port`; undefined when it is none of them. */
+/** `http://host[:port][/]`, `host:port` or `[v6]:port`; undefined for anything else. */
 function parseEndpoint(text: string): TcpAddress | undefined {
   if (!text.includes('://')) {
     const address = parseAddress(text);

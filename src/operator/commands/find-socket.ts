@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { findWrittenSocket } from '../../config/control-socket.ts';
 import type { ConfigEnvironment } from '../../config/paths.ts';
 
-/** Of the system unit. */
+/** The socket of the system unit. */
 const SYSTEM_SOCKET = '/run/fleet-mesh/control.sock';
 
 export interface SocketOptions {
@@ -12,12 +12,12 @@ export interface SocketOptions {
   readonly config: string;
 }
 
-/** Where the daemon's control socket is, or why that cannot be known. */
+/** The path of the daemon's control socket, or why it is unknown. */
 export type FoundSocket = { readonly path: string } | { readonly problem: string };
 
 /**
- * What `--socket` says, else the file, else the first that is there of those where a daemon would put it: in our own
- * environment's runtime directory, and in that of the system unit.
+ * The path from `--socket`, else from the file, else the first existing default: in this user's runtime directory,
+ * then in that of the system unit.
  */
 export async function findSocket({ socket, config }: SocketOptions, env: ConfigEnvironment): Promise<FoundSocket> {
   if (socket !== undefined) return { path: socket };

@@ -5,14 +5,14 @@ import { type Entry, parseEntry } from '../../retirement/evidence/entry.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { explainFailure, fetchParsed, StatusUnavailable } from './fetch-status.ts';
 
-/** Between two attempts to come back to a daemon that went away. */
+/** Time between two attempts to reconnect to the daemon, in milliseconds. */
 const RETRY_MS = 1_000;
-/** The daemon gives a sign of life every ten seconds. */
+/** The longest silence, in milliseconds: the daemon sends a keepalive every ten seconds. */
 const SILENCE_MS = 30_000;
 
 /**
- * Prints what happens until the signal aborts. A daemon that goes away is waited for, and asked for what was missed; one
- * that cannot be reached at first is an error: rejects with StatusUnavailable then.
+ * Prints new events until the signal aborts. After a lost connection the command reconnects and asks for missed
+ * events. Rejects with StatusUnavailable if the first connection fails.
  */
 export async function followEvents(
   endpoint: TcpAddress,
@@ -20,7 +20,7 @@ export async function followEvents(
   print: (entry: Entry) => void,
   io: CommandIo & { readonly signal: AbortSignal },
 ): Promise<ExitCode> {
-  // A name or a time that is wrong is told as any other answer; the stream of it is no stream.
+  // A plain request first: it reports a wrong name or time as a normal answer.
   await fetchParsed(endpoint, path, io.signal, () => {});
   let lastId: string | undefined;
   let told = false;
@@ -28,7 +28,7 @@ export async function followEvents(
     try {
       await readStream(endpoint, path, lastId, io.signal, ({ id, data, event }) => {
         told = false;
-        if (event === 'gap') io.err('(some events are not here any more: they are in the files of state_dir)\n');
+        if (event === 'gap') io.err('(some events are missing here: see the files in state_dir)\n');
         const entry = parseEntry(data);
         if (!entry) return;
         lastId = id ?? lastId;
@@ -65,7 +65,7 @@ function readStream(
     const asked = request({ host, port, path, agent: false, headers, timeout: SILENCE_MS });
     const onAbort = () => asked.destroy(new StatusUnavailable('interrupted'));
     signal.addEventListener('abort', onAbort, { once: true });
-    asked.on('timeout', () => asked.destroy(new StatusUnavailable('the daemon has fallen silent')));
+    asked.on('timeout', () => asked.destroy(new StatusUnavailable('the daemon stopped responding')));
     asked.on('error', reject);
     asked.on('close', () => {
       signal.removeEventListener('abort', onAbort);

@@ -13,20 +13,20 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface ImportOptions {
   readonly json: boolean;
-  /** Another ssh_config than the user's and the system's. */
+  /** A file to read instead of the user's and the system's ssh_config. */
   readonly sshConfig?: string | undefined;
 }
 
 type ImportIo = CommandIo & { readonly env: ConfigEnvironment };
 
-/** What could be read, and what could not: one line each. */
+/** The entries, and one line for each failure. */
 interface Harvest {
   readonly entries: SshEntry[];
   readonly jumps: Map<string, SshEntry>;
   readonly failures: string[];
 }
 
-/** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads files alone. */
+/** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads only files. */
 export async function importUnits(files: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   const context = { hostname: hostname(), user: userInfo().username };
@@ -47,7 +47,7 @@ export async function importUnits(files: readonly string[], options: ImportOptio
 export async function importHosts(hosts: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   for (const host of hosts) await resolveInto(harvest, host, options.sshConfig, harvest.entries);
-  // Jump hosts have settings of their own, and may be jumped to themselves.
+  // Jump hosts have their own settings, and may have jump hosts too.
   const pending = harvest.entries.flatMap(jumpsOf);
   for (let host = pending.shift(); host !== undefined; host = pending.shift()) {
     if (harvest.jumps.has(host)) continue;
@@ -81,7 +81,7 @@ function jumpsOf({ options }: SshEntry): string[] {
   );
 }
 
-/** Prints the YAML, having checked it; what could not be read is a comment in it and a complaint beside it. */
+/** Checks and prints the YAML. Each failure is a comment in the YAML and a line on standard error. */
 function hand({ entries, jumps, failures }: Harvest, how: string, options: ImportOptions, io: ImportIo): ExitCode {
   const draft = translate(entries, hostname(), jumps);
   const told = { ...draft, remarks: [...failures.map((failure) => `NOT TRANSLATED: ${failure}`), ...draft.remarks] };
@@ -94,7 +94,7 @@ function hand({ entries, jumps, failures }: Harvest, how: string, options: Impor
   }
   io.out(text);
   for (const failure of failures) io.err(`fleet-mesh: not translated: ${printable(failure)}\n`);
-  for (const problem of problems) io.err(`fleet-mesh: to be mended in the output: ${problem}\n`);
+  for (const problem of problems) io.err(`fleet-mesh: fix this in the output: ${problem}\n`);
   return ok ? EXIT.ok : EXIT.failed;
 }
 

@@ -31,10 +31,7 @@ export function addInstallCommands(program: Command, ends: Ends, io: CommandIo):
     .action(ends((options: UninstallCommandOptions) => uninstall(options, undisturbed(io))));
 }
 
-/**
- * Ctrl-C undoes an installation. The end of a login does not, although both streams end with the login: the login may come
- * through a tunnel of this node.
- */
+/** Ctrl-C undoes an installation. The end of the login does not: the login may come through a tunnel of this node. */
 function undisturbed(io: CommandIo): InstallIo {
   const interrupted = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort(new Error(name)));

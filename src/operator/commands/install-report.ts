@@ -1,7 +1,7 @@
 import { describeStep, type Step } from '../../machine/install/step.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
-/** What a change of a node has to say: line by line as it comes, or with `json` all of it at the end. */
+/** The output of install and uninstall: line by line, or with `json` all of it at the end. */
 export class InstallReport {
   readonly #io: CommandIo;
   readonly #json: boolean;
@@ -29,7 +29,7 @@ export class InstallReport {
     if (!this.#json) this.#io.err(`fleet-mesh: ${text}\n`);
   }
 
-  /** Ends a dry run: every line of every step. */
+  /** Ends a dry run: prints every line of every step. */
   shown(steps: readonly Step[], notes: readonly string[]): ExitCode {
     for (const step of steps) for (const line of describeStep(step)) this.step(line);
     for (const note of notes) this.note(note);

@@ -13,9 +13,9 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { InstallReport } from './install-report.ts';
 
 export interface PlaceOptions {
-  /** For whoever runs it, instead of the system. */
+  /** Install for the current user, not for the system. */
   readonly user: boolean;
-  /** Shows what would be done. */
+  /** Only show the steps. */
   readonly dryRun: boolean;
   readonly json: boolean;
 }
@@ -31,7 +31,7 @@ export interface InstallCommandOptions extends PlaceOptions {
 
 export type InstallIo = CommandIo & { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal };
 
-/** Whom and where an installation is about; the environment is what leads `systemctl --user` there. */
+/** The user and the paths of an installation. `env` leads `systemctl --user` to the right manager. */
 export interface Subject {
   readonly places: Places;
   readonly user: string;
@@ -41,7 +41,7 @@ export interface Subject {
 export function subjectOf({ user }: PlaceOptions, env: NodeJS.ProcessEnv): Subject {
   const { username, uid } = userInfo();
   if (!user) return { places: systemPlaces(), user: username, env };
-  // A login by ssh may have no session of its own.
+  // An ssh login may have no XDG_RUNTIME_DIR.
   const { XDG_RUNTIME_DIR, HOME } = env;
   const runtime = XDG_RUNTIME_DIR || `/run/user/${uid}`;
   const places = userPlaces(HOME || homedir(), runtime);
@@ -49,8 +49,8 @@ export function subjectOf({ user }: PlaceOptions, env: NodeJS.ProcessEnv): Subje
 }
 
 /**
- * `fleet-mesh install`: makes this node run the release that this program is of. What fails leaves the node as it was. Made
- * to be called by scripts/install-node, which packs the release.
+ * `fleet-mesh install`: installs the release of this program on this node. A failure leaves the node unchanged.
+ * Called by scripts/install-node, which packs the release.
  */
 export async function install(options: InstallCommandOptions, io: InstallIo): Promise<ExitCode> {
   const timeoutMs = parseDuration(options.timeout);
@@ -58,7 +58,7 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
     io.err(`fleet-mesh: expected --timeout with ${DURATION_EXPECTED}\n`);
     return EXIT.usage;
   }
-  // Others than the installing user have to read it.
+  // Other users must be able to read the files.
   process.umask(0o022);
   const subject = subjectOf(options, io.env);
   const report = new InstallReport(io, options.json);
@@ -87,7 +87,7 @@ async function installRelease(
   const plan = planInstall(facts, options);
   if ('problems' in plan) return refuse(plan.problems, report);
   if (options.config !== undefined && facts.newConfig === undefined) {
-    report.note(`${places.config} is there already and stays as it is`);
+    report.note(`${places.config} exists already and was not changed`);
   }
   const steps = [...plan.files, ...plan.doctor, ...plan.switch, ...plan.tidy];
   if (steps.length === 0) {
@@ -100,17 +100,17 @@ async function installRelease(
   const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
   if (!carried.ok) {
     report.problem(`not installed: ${carried.why}`);
-    for (const left of carried.left) report.problem(`could not be undone: ${left}`);
+    for (const left of carried.left) report.problem(`not undone: ${left}`);
     return report.end(EXIT.failed, carried.left.length > 0);
   }
   for (const note of plan.notes) report.note(note);
   report.note(
-    `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows how it is'}`,
+    `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows its state'}`,
   );
   return report.end(EXIT.ok, true);
 }
 
-/** Brings back what was there before the last installation: program, units, and the ssh units that it took over from. */
+/** Restores the state before the last installation: program, units, and replaced ssh units. */
 async function rollback(subject: Subject, dryRun: boolean, report: InstallReport): Promise<ExitCode> {
   const { places, user, env } = subject;
   const record = await new Surveyor(subject).record();

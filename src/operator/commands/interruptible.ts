@@ -6,7 +6,7 @@ export interface InterruptibleIo extends CommandIo {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Adds a signal that aborts on Ctrl-C, and when the reader of the output is gone (`status --watch | head -1`). */
+/** Adds a signal that aborts on Ctrl-C, and when the reader of the output has ended (`status --watch | head -1`). */
 export function interruptible(io: CommandIo): InterruptibleIo {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { defaultConfigPath } from '../../config/paths.ts';
 
-/** The file of the tunnels, for every command that reads it. */
+/** The tunnel YAML, for every command that reads the file. */
 export function configOption(): Option {
   return new Option('-c, --config <file>', 'the tunnel YAML').default(
     defaultConfigPath(process.env),
@@ -9,12 +9,12 @@ export function configOption(): Option {
   );
 }
 
-/** The HTTP endpoint, for commands that ask for the snapshot. */
+/** The HTTP endpoint, for commands that read the snapshot. */
 export function endpointOption(): Option {
   return new Option('--endpoint <address>', "the daemon's endpoint, host:port or URL (default: endpoint in --config)");
 }
 
-/** The control socket, for commands that the daemon carries out. */
+/** The control socket, for commands to the daemon. */
 export function socketOption(): Option {
   return new Option(
     '--socket <path>',

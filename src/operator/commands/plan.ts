@@ -12,18 +12,18 @@ import { type DrainingTunnel, viewPlan } from '../../retirement/plan/view.ts';
 import { planText } from '../text/plan.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
-/** Which plan, and how to answer. */
+/** The options of the plan commands. */
 export interface PlanOptions {
   /** Path of the tunnel YAML, which names the plan. */
   readonly config: string;
-  /** The plan itself, whatever the tunnel YAML says. */
+  /** The plan file; overrides the tunnel YAML. */
   readonly plan?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
 export type PlanIo = CommandIo & {
   readonly colour?: boolean | undefined;
-  /** Columns of the terminal; undefined: it is none. */
+  /** Width of the terminal, in columns; undefined without a terminal. */
   readonly width?: number | undefined;
 };
 
@@ -32,7 +32,7 @@ interface Surroundings {
   readonly now?: Date;
 }
 
-/** `fleet-mesh plan [--wave N]`: what is done, what waits for what, and which tunnels hang on it. */
+/** `fleet-mesh plan [--wave N]`: shows the progress, the dependencies, and the tunnels that depend on steps. */
 export function showPlan(
   options: PlanOptions & { readonly wave?: string | undefined },
   io: PlanIo,
@@ -45,7 +45,7 @@ export function showPlan(
     const wave = options.wave === undefined ? undefined : view.waves.find(({ id }) => String(id) === options.wave);
     if (options.wave !== undefined && wave === undefined) {
       const known = view.waves.map(({ id }) => id).join(', ');
-      io.err(`fleet-mesh: the plan has no wave ${JSON.stringify(options.wave)}; there are ${known || 'none'}\n`);
+      io.err(`fleet-mesh: the plan has no wave ${JSON.stringify(options.wave)}; waves: ${known || 'none'}\n`);
       return EXIT.usage;
     }
     if (options.json === true) io.out(`${JSON.stringify(wave ?? view, null, 2)}\n`);
@@ -54,7 +54,7 @@ export function showPlan(
   });
 }
 
-/** `fleet-mesh plan approve` and `plan done`: writes the entry into the file, and nothing else. */
+/** `fleet-mesh plan approve` and `plan done`: writes the entry into the plan file, and nothing else. */
 export function editPlan(
   options: PlanOptions,
   entry: PlanEntry,
@@ -94,12 +94,12 @@ function describe(entry: PlanEntry): string {
   return `step ${entry.step} is done`;
 }
 
-/** Steps may be done out of their order; whoever does one by mistake is to see it at once. */
+/** Steps may be done out of order; a note shows a possible mistake at once. */
 function notDue(plan: Plan, entry: PlanEntry, now: Date): string {
   const facts = entry.kind === 'done' ? stepFacts(plan, entry.step, now) : '';
   if (typeof facts === 'string' || facts.openWaves.length + facts.openSteps.length === 0) return '';
   const open = [...facts.openWaves.map((id) => `wave ${id}`), ...facts.openSteps.map((id) => `step ${id}`)];
-  return `fleet-mesh: note: step ${facts.id} was not due: still open before it: ${open.join(', ')}\n`;
+  return `fleet-mesh: note: step ${facts.id} was not due; open before this step: ${open.join(', ')}\n`;
 }
 
 async function locate(
@@ -110,16 +110,18 @@ async function locate(
   if (options.plan !== undefined) return { path: options.plan, tunnels: [] };
   const { path, tunnels } = await findPlan(options.config, outsideOfUnit(env));
   if (path === undefined) {
-    io.err(`fleet-mesh: ${options.config} names no plan; write plan: FILE at its top, or give --plan FILE\n`);
+    io.err(`fleet-mesh: ${options.config} names no plan; add plan: FILE at the top level, or use --plan FILE\n`);
     return undefined;
   }
   if (tunnels === undefined) {
-    io.err(`fleet-mesh: ${options.config} has mistakes, so its tunnels are not shown; see fleet-mesh check\n`);
+    io.err(
+      `fleet-mesh: ${options.config} is not valid, so tunnels are not shown; run fleet-mesh check --config ${options.config}\n`,
+    );
   }
   return { path, tunnels: tunnels ?? [] };
 }
 
-/** A file that cannot be used is the answer: all of its problems, and 78. */
+/** For an invalid file: prints all of its problems; exit code 78. */
 async function explaining(io: PlanIo, run: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
     return await run();

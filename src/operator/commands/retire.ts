@@ -9,19 +9,19 @@ import { findSocket } from './find-socket.ts';
 
 export interface RetireOptions extends ControlOptions {
   readonly dryRun: boolean;
-  /** How long to wait until it may go, as written, e.g. `24h`. */
+  /** How long to retry, as written, e.g. `24h`. */
   readonly wait?: string | undefined;
-  /** Blocker codes, and why each is overridden, in the same order. */
+  /** Blocker codes; `reason` has their reasons in the same order. */
   readonly override: readonly string[];
   readonly reason: readonly string[];
 }
 
-/** Between two attempts, in milliseconds. */
+/** Time between two attempts, in milliseconds. */
 const ATTEMPT_MS = 1_000;
 
 /**
- * `fleet-mesh retire NAME`: ends the SSH forward for good once nothing speaks against it. With `--wait` it is tried until it
- * may go; that ends early when waiting does not help.
+ * `fleet-mesh retire NAME`: ends the SSH forward permanently when no blockers remain. With `--wait` the command
+ * retries, and stops early if waiting cannot help.
  */
 export async function retire(name: string, options: RetireOptions, io: ControlIo): Promise<ExitCode> {
   const waitMs = options.wait === undefined ? 0 : parseDuration(options.wait);
@@ -46,7 +46,7 @@ export async function retire(name: string, options: RetireOptions, io: ControlIo
   }
 }
 
-/** `waiting`: why not yet, where another attempt may do better. */
+/** `waiting`: why not yet, if another attempt may succeed. */
 type Attempt =
   | { readonly result: RetireResult }
   | { readonly refused: CommandRefused; readonly waiting?: string }
@@ -82,12 +82,12 @@ function report(attempt: Attempt, waitedMs: number, options: RetireOptions, io: 
 }
 
 function describe({ tunnel, done, left, overridden, steps }: RetireResult, code: ExitCode): string {
-  const may = code === EXIT.ok ? 'may be retired now' : 'may not be retired now';
+  const may = code === EXIT.ok ? 'can be retired now' : 'cannot be retired now';
   return [
     `${printable(tunnel)} ${done ? 'is retired' : may}${done ? '' : ' (nothing was changed)'}`,
     ...left.map(({ code: why, message, clears_when }) => printable(`  ${why}: ${message}; clears when ${clears_when}`)),
     ...overridden.map(({ code: what, reason }) => printable(`  overridden: ${what}: ${reason}`)),
-    ...(done ? [] : ['It would go like this:']),
+    ...(done ? [] : ['Steps of a retirement:']),
     ...steps.map((step) => `  ${printable(step)}`),
     '',
   ].join('\n');

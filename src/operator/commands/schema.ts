@@ -4,7 +4,7 @@ import { planJsonSchema } from '../../retirement/plan/schema.ts';
 import { status } from '../../telemetry/status/status.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
-/** What has a schema, and the JSON Schema (draft 2020-12) of it. */
+/** The names of the schemas, with the generators of their JSON Schema (draft 2020-12). */
 const SCHEMAS: Record<string, () => unknown> = {
   config: configJsonSchema,
   plan: planJsonSchema,
@@ -17,7 +17,7 @@ export const SCHEMA_NAMES = Object.keys(SCHEMAS);
 export function schema(name: string, io: CommandIo): ExitCode {
   const make = Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined;
   if (make === undefined) {
-    io.err(`There is no schema ${JSON.stringify(name)}; there are ${SCHEMA_NAMES.join(', ')}.\n`);
+    io.err(`fleet-mesh: unknown schema ${JSON.stringify(name)}; schemas: ${SCHEMA_NAMES.join(', ')}\n`);
     return EXIT.usage;
   }
   io.out(`${JSON.stringify(make(), null, 2)}\n`);

@@ -9,13 +9,13 @@ import { unknownTunnel } from './unknown-tunnel.ts';
 
 /** Arguments of `fleet-mesh status`. */
 export interface StatusOptions extends EndpointOptions {
-  /** One tunnel instead of all. */
+  /** Show only this tunnel. */
   readonly name?: string | undefined;
   readonly json?: boolean | undefined;
   readonly watch?: boolean | undefined;
 }
 
-/** What the command touches of the process. */
+/** The parts of the process that the command uses. */
 export interface StatusIo {
   out(text: string): void;
   err(text: string): void;
@@ -31,10 +31,10 @@ export interface StatusIo {
 
 const WATCH_MS = 2_000;
 
-/** Home and erase: a shorter table must not leave the rest of a longer one behind. */
+/** Cursor home and erase: a shorter table must not leave old lines behind. */
 const REDRAW = '\x1b[H\x1b[2J';
 
-/** What one look at the daemon gave: the text to show, a text that is the same as long as nothing changed, the verdict. */
+/** One result: the text to show, a text that differs only after a change, and the exit code. */
 interface Look {
   readonly text: string;
   readonly change: string;
@@ -60,7 +60,7 @@ async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
   return seen.code;
 }
 
-/** A terminal is redrawn; anything else gets a line for each change, JSON or words. */
+/** Redraws a terminal. Other outputs get one line for each change, as JSON or text. */
 async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
   let code: ExitCode = EXIT.unknown;
   let shown: string | undefined;
@@ -80,7 +80,7 @@ async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo)
   return code;
 }
 
-/** One look; undefined when the command was ended meanwhile. */
+/** Asks the daemon once; undefined if the command was aborted. */
 async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<Look | undefined> {
   try {
     return describe(await fetchStatus(endpoint, io.signal), options, io);
@@ -111,7 +111,7 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
   };
 }
 
-/** A watch writes NDJSON, one line a change. */
+/** A watch writes NDJSON, one line for each change. */
 function jsonOf(subject: unknown, options: StatusOptions): string {
   return options.watch === true ? JSON.stringify(subject) : JSON.stringify(subject, null, 2);
 }
@@ -133,7 +133,7 @@ function only(status: Status, name: string): Status | undefined {
   return { ...status, tunnels: [tunnel], links };
 }
 
-/** States only: numbers change all the time. */
+/** Only states: numbers change all the time. */
 function changeOf(status: Status, options: StatusOptions): string {
   const tunnels = status.tunnels.map(
     ({ name, state, reason }) => `${name} ${state}${reason === null ? '' : ` (${reason})`}`,

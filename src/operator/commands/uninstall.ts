@@ -8,11 +8,11 @@ import { type InstallIo, type PlaceOptions, subjectOf } from './install.ts';
 import { InstallReport } from './install-report.ts';
 
 export interface UninstallCommandOptions extends PlaceOptions {
-  /** Also what the operator and the daemon have written. */
+  /** Also remove configuration, keys and state. */
   readonly purge: boolean;
 }
 
-/** `fleet-mesh uninstall`: removes what `install` has brought, and says what stays. */
+/** `fleet-mesh uninstall`: removes the installed files, and lists what stays. */
 export async function uninstall(options: UninstallCommandOptions, io: InstallIo): Promise<ExitCode> {
   const subject = subjectOf(options, io.env);
   const { places, user, env } = subject;
@@ -20,11 +20,11 @@ export async function uninstall(options: UninstallCommandOptions, io: InstallIo)
   const surveyor = new Surveyor(subject);
   const record = await surveyor.record();
   if (record === undefined) {
-    report.note('nothing to do: scripts/install-node has installed nothing here');
+    report.note('nothing to do: there is no installation by scripts/install-node');
     return report.end(EXIT.ok, false);
   }
   if (places.scope === 'system' && process.geteuid?.() !== 0) {
-    report.problem('only root uninstalls what the system has');
+    report.problem('only root can uninstall for the system: run as root, or use --user');
     return report.end(EXIT.failed, false);
   }
   const present = new Set([places.configDirectory, ...places.state].filter((path) => existsSync(path)));

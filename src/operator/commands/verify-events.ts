@@ -13,8 +13,8 @@ export interface VerifyEventsOptions {
 }
 
 /**
- * `fleet-mesh events --verify`: whether the evidence is as it was written, on the files alone. 0 when it is; 1 when a line was
- * changed, cut, moved or taken out, with its place; 2 when there is nothing to be read.
+ * `fleet-mesh events --verify`: checks the files for changed evidence. Exit code 0: intact. 1: a line was changed,
+ * cut, moved or removed; its place is printed. 2: the files cannot be read.
  */
 export async function verifyEvents(
   options: VerifyEventsOptions,
@@ -23,7 +23,7 @@ export async function verifyEvents(
   const { config, dir, json } = options;
   let directory = dir;
   let found: Verification | undefined;
-  let error = 'there is no log';
+  let error = 'no log files';
   try {
     directory ??= (await loadConfig(config, outsideOfUnit(io.env))).stateDir;
     found = await verifyLog(directory);
@@ -31,11 +31,11 @@ export async function verifyEvents(
     error = messageOf(thrown);
   }
   if (!found || found.files.length === 0) {
-    const where = directory === undefined ? `${config} does not say where it is` : directory;
+    const where = directory === undefined ? `${config} does not name the directory` : directory;
     if (json) io.out(`${JSON.stringify({ ok: null, directory, error }, null, 2)}\n`);
     else
       io.err(
-        `fleet-mesh: the evidence cannot be read (${printable(where)}): ${printable(error)}\nName it with --dir.\n`,
+        `fleet-mesh: cannot read the evidence (${printable(where)}): ${printable(error)}\nName the directory with --dir.\n`,
       );
     return EXIT.unknown;
   }
@@ -55,7 +55,7 @@ function text(found: Verification, directory: string): string {
   const lines = [
     `${printable(directory)}: ${entries} entries in ${files.length === 1 ? '1 file' : `${files.length} files`}${span}`,
     ...problems.map(({ file, line, message }) => `${printable(file)}:${line} ${printable(message)}`),
-    ...(endKnown ? [] : ['events.head is missing: whether entries are missing at the end is not known']),
+    ...(endKnown ? [] : ['events.head is missing: cannot tell whether entries are missing at the end']),
     problems.length === 0
       ? `intact; the last entry is ${head.seq}, SHA-256 ${head.hash}`
       : `not intact: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`,

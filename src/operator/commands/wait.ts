@@ -10,7 +10,7 @@ import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } f
 import { unknownTunnel } from './unknown-tunnel.ts';
 
 export interface WaitOptions extends EndpointOptions {
-  /** Empty: what the node's state is made of. */
+  /** Empty: the production tunnels, or all if there are none. */
   readonly names: readonly string[];
   /** One of {@link CONDITIONS}. */
   readonly for: string;
@@ -19,26 +19,26 @@ export interface WaitOptions extends EndpointOptions {
   readonly json: boolean;
 }
 
-/** Between two looks, in milliseconds. */
+/** Time between two checks, in milliseconds. */
 const LOOK_MS = 300;
 
 /**
- * The daemon follows the plan file within this time, in milliseconds: until then, what it says of a tunnel may be about the plan
- * of before `fleet-mesh plan done`, and is no reason to give up.
+ * The daemon reads a changed plan file within this time, in milliseconds. Until then a verdict may be older than
+ * `fleet-mesh plan done`, and must not end the wait.
  */
 const PLAN_LAG_MS = 3_000;
 
-/** What the last look gave. */
+/** The result of the last check. */
 interface Look {
   readonly code: ExitCode;
-  /** Whether another look may give something else. */
+  /** Whether another check may change the result. */
   readonly open: boolean;
   readonly reasons: readonly string[];
 }
 
 /**
- * `fleet-mesh wait`: until a condition holds for every tunnel named. A daemon that does not answer is waited for as well:
- * it may be starting. Ends early with a name that is none, and with what waiting cannot bring about.
+ * `fleet-mesh wait`: waits until a condition holds for every named tunnel. An unreachable daemon may be starting, so
+ * the wait continues. An unknown name, or a condition that waiting cannot reach, ends the wait early.
  */
 export async function wait(options: WaitOptions, io: CommandIo & { readonly signal: AbortSignal }): Promise<ExitCode> {
   const condition = CONDITIONS.find((known) => known === options.for);
@@ -62,7 +62,7 @@ export async function wait(options: WaitOptions, io: CommandIo & { readonly sign
   return code;
 }
 
-/** `givesUpFrom`: before that (by performance.now(), like `deadline`) nothing counts as hopeless. */
+/** `givesUpFrom`: before this time (performance.now(), like `deadline`) no reason ends the wait. */
 async function lookUntil(
   { deadline, givesUpFrom }: { readonly deadline: number; readonly givesUpFrom: number },
   once: () => Promise<Look>,

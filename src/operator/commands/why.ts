@@ -12,7 +12,7 @@ export interface WhyOptions extends EndpointOptions {
   readonly json: boolean;
 }
 
-/** `fleet-mesh why NAME`: explains one tunnel out of the daemon's snapshot. Ends as `status NAME` does. */
+/** `fleet-mesh why NAME`: explains one tunnel from the daemon's snapshot. Exit codes as for `status NAME`. */
 export async function why(options: WhyOptions, io: CommandIo & { readonly signal: AbortSignal }): Promise<ExitCode> {
   const endpoint = await findEndpoint(options, io.err);
   if (endpoint === undefined) {
@@ -40,7 +40,7 @@ export async function why(options: WhyOptions, io: CommandIo & { readonly signal
   return tunnel.state === 'up' ? EXIT.ok : EXIT.failed;
 }
 
-/** The verdict with its reasons; undefined where it cannot be had: the rest is worth telling all the same. */
+/** The verdict with its reasons. Undefined if the daemon does not give one: the rest of the answer is still useful. */
 async function fetchDrain(endpoint: TcpAddress, name: string, signal: AbortSignal): Promise<VerdictAnswer | undefined> {
   const parsed = await fetchParsed(endpoint, `/drain/${encodeURIComponent(name)}`, signal, (body, where) =>
     verdictAnswer.safeParse(parseJson(body, where)),

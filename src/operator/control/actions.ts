@@ -6,29 +6,29 @@ import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
 import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
 
-/** What can be done to one tunnel. */
+/** The operations on one tunnel. */
 interface ControlledTunnel {
   suspend(): Promise<void>;
   settle(graceMs: number): Promise<void>;
 }
 
-/** What the commands need of the daemon. */
+/** The parts of the daemon that the commands use. */
 export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** The configuration in force. */
   config(): Config;
   /** Whether it is neither starting nor stopping. */
   applied(): boolean;
   reload(): Promise<ReloadOutcome>;
-  /** Runs a change of these tunnels when those before it are done. */
+  /** Runs a change of these tunnels after the earlier changes. */
   inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
-  /** Runs a change of an actor when those of the same actor before it are done. */
+  /** Runs a change of an actor after the earlier changes of that actor. */
   inTurnOf<T>(actor: string, change: () => Promise<T>): Promise<T>;
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
   retire(request: RetireRequest): Promise<RetireOutcome>;
-  /** Has the plan file read as it is now. Never rejects. */
+  /** Reads the plan file again. Never rejects. */
   followPlan(): Promise<void>;
-  /** They are not retired any more. Rejects with a TunnelError when that cannot be kept. */
+  /** Cancels retirements. Rejects with a TunnelError if the change cannot be saved. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
   readonly cutovers: RoutedDaemon;
@@ -39,7 +39,7 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   };
 }
 
-/** The commands of the control socket, each of which does all that it was asked for or nothing. */
+/** The commands of the control socket. Each does everything that was asked, or nothing. */
 export function createActions<Controlled extends ControlledTunnel>(
   daemon: ControlledDaemon<Controlled>,
 ): ControlActions {
@@ -83,7 +83,7 @@ export function createActions<Controlled extends ControlledTunnel>(
         await Promise.all(found.map((tunnel) => tunnel.suspend()));
         return found;
       });
-      // Out of turn: nobody else waits for these connections.
+      // Out of turn: other changes need not wait for these connections.
       await Promise.all(tunnels.map((tunnel) => tunnel.settle(daemon.config().stopGraceMs)));
       return statusOf(names);
     },

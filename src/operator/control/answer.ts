@@ -6,37 +6,37 @@ import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
 
-/** What a reload came to. */
+/** The result of a reload. */
 export type ReloadOutcome =
   | { readonly ok: true; readonly changes: string }
-  /** `problems`: what is wrong with the file, each with its place; empty when the file is not to blame. */
+  /** `problems`: the mistakes in the file, each with its place; empty when the file is valid. */
   | { readonly ok: false; readonly error: string; readonly problems: readonly string[]; readonly config: string };
 
-/** What the commands do to the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
+/** The commands of the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
 export interface ControlActions {
   reload(): Promise<ReloadOutcome>;
-  /** Back into service. Settles once each has tried to listen. */
+  /** Puts tunnels back into service. Settles once each has tried to listen. */
   up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
-  /** Out of service. Settles when no connection of theirs is open any more, which takes `stop_grace` at most. */
+  /** Takes tunnels out of service. Settles when their connections are closed, after `stop_grace` at most. */
   down(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
-  /** Settles with one line for people when the actor's sessions run on a new credential. */
+  /** Settles with one line of text when the actor's sessions use a new credential. */
   rotate(actor: string): Promise<string>;
-  /** Out of service for good. Settles when its SSH forward has ended. */
+  /** Retires a tunnel. Settles when its SSH forward has ended. */
   retire(request: RetireRequest): Promise<RetireOutcome>;
-  /** Moves the local port of a tunnel to its successor. Settles when that is done, or undone. */
+  /** Moves the local port of a tunnel to its successor. Settles after success or rollback. */
   cutover(name: string, tell: Tell): Promise<CutoverResult>;
-  /** What a cut-over would do, and what would be said to it now. Changes nothing. */
+  /** The dry run of a cut-over: its steps and current blockers. Changes nothing. */
   rehearseCutover(name: string): Promise<CutoverResult>;
-  /** The way back of a cut-over, at once. */
+  /** Reverses a cut-over at once. */
   rollback(name: string, tell: Tell): Promise<CutoverResult>;
 }
 
-/** Tells the client how far its command is. */
+/** Sends a progress line to the client. */
 type Tell = (progress: string) => void;
 
 const COMMANDS = request.options.map(({ shape }) => shape.command.value);
 
-/** Carries out what the line asks for. Never rejects: whatever goes wrong is a reply. */
+/** Carries out the request in `line`. Never rejects: every error becomes a reply. */
 export async function answer(
   line: string,
   actions: ControlActions,
@@ -57,8 +57,8 @@ function parseRequest(line: string): ControlRequest {
   const command = typeof data === 'object' && data !== null && 'command' in data ? data.command : undefined;
   if (typeof command === 'string' && !COMMANDS.some((known) => known === command)) {
     const near = closest(command, COMMANDS);
-    throw new ControlRefused('unknown_command', `this daemon knows no command "${printable(command, 40)}"`, {
-      hint: near ? `Did you mean ${near}?` : `It knows ${COMMANDS.join(', ')}. After an upgrade, restart the daemon.`,
+    throw new ControlRefused('unknown_command', `unknown command "${printable(command, 40)}"`, {
+      hint: near ? `Did you mean ${near}?` : `Commands: ${COMMANDS.join(', ')}. After an upgrade, restart the daemon.`,
     });
   }
   throw malformed(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'request'}: ${message}`));
@@ -68,13 +68,13 @@ function jsonOf(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    throw malformed(['it is not JSON']);
+    throw malformed(['the request is not JSON']);
   }
 }
 
 function malformed(details: readonly string[]): ControlRefused {
-  return new ControlRefused('bad_request', 'the request cannot be understood', {
-    hint: 'Use the commands of fleet-mesh; the protocol is one line of JSON, as in {"command":"reload"}.',
+  return new ControlRefused('bad_request', 'the request is not valid', {
+    hint: 'Use the fleet-mesh command line, or send one line of JSON such as {"command":"reload"}.',
     details,
   });
 }
@@ -102,10 +102,10 @@ function changesOf(outcome: ReloadOutcome): string {
   if (outcome.ok) return outcome.changes;
   if (outcome.problems.length === 0)
     throw new ControlRefused('reload_failed', `the reload failed: ${outcome.error}`, {
-      hint: 'The log of the daemon has the details; the configuration that `fleet-mesh status` names is in force.',
+      hint: 'See the log of the daemon. `fleet-mesh status` shows the active configuration.',
     });
-  throw new ControlRefused('config_invalid', 'the reload was refused, nothing was changed', {
-    hint: `Mend the file and reload again; \`fleet-mesh check --config ${outcome.config}\` looks at it without the daemon.`,
+  throw new ControlRefused('config_invalid', 'the reload was rejected; the previous configuration is still active', {
+    hint: `Fix the file and reload again. \`fleet-mesh check --config ${outcome.config}\` checks the file without the daemon.`,
     details: outcome.problems,
   });
 }

@@ -4,12 +4,12 @@ import type { Refusal } from '../../base/refusal.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type ControlRequest, progress, reply } from './protocol.ts';
 
-/** No reply came, in one sentence for people. */
+/** No usable reply came. The message is one sentence. */
 export class ControlUnavailable extends Error {
   override readonly name = 'ControlUnavailable';
 }
 
-/** The daemon says no. */
+/** The daemon refused the command. */
 export class CommandRefused extends Error {
   override readonly name = 'CommandRefused';
   readonly refusal: Refusal;
@@ -20,15 +20,15 @@ export class CommandRefused extends Error {
   }
 }
 
-/** The daemon gives a sign of life more often than this, in milliseconds, however long a command takes. */
+/** The longest silence of a working daemon, in milliseconds: keepalives arrive more often, however long a command takes. */
 const SILENCE_MS = 10_000;
-/** Hundreds of problems of a configuration are some tens of kilobytes. */
+/** Far above hundreds of configuration problems (tens of kilobytes). */
 const MAX_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * Has the daemon at `path` carry out a command. Rejects with {@link ControlUnavailable} or {@link CommandRefused}, or with
- * the signal's reason; then the daemon still finishes what it has begun.
+ * Sends a command to the daemon at `path`. Rejects with {@link ControlUnavailable} or {@link CommandRefused}, or with
+ * the signal's reason. After an abort, the daemon still finishes the command.
  */
 export async function command<Result>(
   path: string,
@@ -40,13 +40,13 @@ export async function command<Result>(
 ): Promise<Result> {
   const text = await exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress);
   const foreign = (cause: unknown) =>
-    new ControlUnavailable(`what answers at ${path} does not speak like this version of fleet-mesh`, { cause });
+    new ControlUnavailable(`unexpected reply from ${path}: is the daemon another version of fleet-mesh?`, { cause });
   let data: unknown;
   try {
     data = JSON.parse(text);
   } catch (error) {
     throw text.trim() === ''
-      ? new ControlUnavailable(`the daemon at ${path} ended the connection without an answer`)
+      ? new ControlUnavailable(`the daemon at ${path} closed the connection without a reply`)
       : foreign(error);
   }
   const parsed = reply.safeParse(data);
@@ -57,7 +57,7 @@ export async function command<Result>(
   return outcome.data;
 }
 
-/** Settles with what came but for the lines of progress, which are told as they come. */
+/** Settles with the reply. Progress lines go to `onProgress` as they arrive. */
 function exchange(
   path: string,
   line: string,
@@ -79,12 +79,12 @@ function exchange(
     };
     signal.addEventListener('abort', onAbort, { once: true });
     socket.setTimeout(silenceMs, () =>
-      give(new ControlUnavailable(`the daemon at ${path} has said nothing for ${silenceMs / 1_000} s`)),
+      give(new ControlUnavailable(`the daemon at ${path} did not respond for ${silenceMs / 1_000} s`)),
     );
     socket.on('error', (error: NodeJS.ErrnoException) => give(explain(path, error)));
     socket.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MAX_BYTES) return give(new ControlUnavailable(`the answer from ${path} is far too long`));
+      if (size > MAX_BYTES) return give(new ControlUnavailable(`the reply from ${path} is too long`));
       unread = Buffer.concat([unread, chunk]);
       for (let end = unread.indexOf(NEWLINE); end !== -1; end = unread.indexOf(NEWLINE)) {
         const whole = unread.toString('utf8', 0, end);
@@ -116,16 +116,16 @@ function explain(path: string, error: NodeJS.ErrnoException): ControlUnavailable
   const cause = { cause: error };
   switch (error.code) {
     case 'ENOENT':
-      return new ControlUnavailable(`there is no control socket at ${path}: fleet-mesh is not running there`, cause);
+      return new ControlUnavailable(`no control socket at ${path}: the daemon is not running`, cause);
     case 'ECONNREFUSED':
-      return new ControlUnavailable(`nobody listens at ${path}: fleet-mesh has ended there`, cause);
+      return new ControlUnavailable(`connection to ${path} refused: the daemon has stopped`, cause);
     case 'EACCES':
     case 'EPERM':
       return new ControlUnavailable(
-        `this user may not use ${path}: run as the daemon's user, or join its group`,
+        `permission denied for ${path}: run as the daemon's user, or join its group`,
         cause,
       );
     default:
-      return new ControlUnavailable(`${path} cannot be reached: ${printable(error.message)}`, cause);
+      return new ControlUnavailable(`${path} is unreachable: ${printable(error.message)}`, cause);
   }
 }

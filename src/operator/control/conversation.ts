@@ -3,22 +3,22 @@ import { sleep } from '../../base/async/sleep.ts';
 import { ControlRefused } from '../../base/refusal.ts';
 import type { ControlReply } from './protocol.ts';
 
-/** The longest line either side sends: far above a command with hundreds of names. */
+/** The longest request line: far above a command with hundreds of names. */
 const MAX_LINE_BYTES = 64 * 1024;
 
-/** Of progress that a client has not read, it gets no more beyond this. */
+/** The most unread bytes of a client before progress lines are dropped. */
 const MOST_UNREAD_BYTES = 16 * 1024;
 
 export interface ConversationLimits {
-  /** Within this time the request has to be there, and the reply to be taken, in milliseconds. */
+  /** The time limit for reading the request, and for delivering the reply, in milliseconds. */
   readonly patienceMs: number;
-  /** A sign of life is sent this often while the command runs, in milliseconds. */
+  /** The interval of keepalives while a command runs, in milliseconds. */
   readonly beatMs: number;
 }
 
 /**
- * One client: its request, signs of life while that is carried out, the reply, the end. A client that goes away does not
- * stop what it has asked for; one that hangs is dropped. Never rejects.
+ * Serves one client: reads the request, sends keepalives, then the reply. A client that leaves does not stop its
+ * command. A client that hangs is disconnected. Never rejects.
  */
 export async function converse(
   socket: Socket,
@@ -26,7 +26,7 @@ export async function converse(
   answer: (line: string, tell: (progress: string) => void) => Promise<ControlReply>,
 ): Promise<void> {
   const gone = new AbortController();
-  // From birth: a client may reset at any time.
+  // Before anything else: a client may reset at any time.
   socket.on('error', () => {});
   socket.once('close', () => gone.abort());
   const reply = await readLine(socket, limits.patienceMs).then(
@@ -42,7 +42,7 @@ export async function converse(
     socket.destroy();
     return;
   }
-  // What it sends beyond its request is read and dropped: unread bytes would turn the end into a reset.
+  // Extra bytes are read and dropped: unread bytes would turn the close into a reset.
   socket.resume();
   socket.end(`${JSON.stringify(reply)}\n`);
   await sleep(limits.patienceMs, gone.signal).catch(() => {});
@@ -56,12 +56,12 @@ function beat(socket: Socket, everyMs: number, gone: AbortSignal): { stop(): voi
   return { stop: () => clearInterval(timer) };
 }
 
-/** A client that does not read gets no more of it: lines must not pile up. */
+/** Skips the line if the client does not read: lines must not pile up. */
 function say(socket: Socket, line: string, mostUnreadBytes: number): void {
   if (socket.writable && socket.writableLength <= mostUnreadBytes) socket.write(line);
 }
 
-/** Rejects with {@link ControlRefused}, or with undefined when the client went away without a request. */
+/** Rejects with {@link ControlRefused}, or with undefined when the client left without a request. */
 function readLine(socket: Socket, withinMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0);
@@ -79,7 +79,7 @@ function readLine(socket: Socket, withinMs: number): Promise<string> {
       if (end === -1 && bytes.length <= MAX_LINE_BYTES) return;
       if (end === -1 || end > MAX_LINE_BYTES) {
         refuse(
-          new ControlRefused('too_large', `a request has at most ${MAX_LINE_BYTES} bytes`, {
+          new ControlRefused('too_large', `the request is longer than ${MAX_LINE_BYTES} bytes`, {
             hint: 'Name fewer tunnels at a time.',
           }),
         );
@@ -92,7 +92,7 @@ function readLine(socket: Socket, withinMs: number): Promise<string> {
     const timer = setTimeout(
       () =>
         refuse(
-          new ControlRefused('request_timeout', `no whole request came within ${withinMs} ms`, {
+          new ControlRefused('request_timeout', `no complete request within ${withinMs} ms`, {
             hint: 'A request is one line of JSON that ends in a newline.',
           }),
         ),

@@ -6,7 +6,7 @@ import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ControlActions } from './answer.ts';
 import type { CutoverResult } from './protocol.ts';
 
-/** What moves the local port of a tunnel. All reject with {@link CutoverImpossible}. */
+/** Moves the local port of a tunnel. All methods reject with {@link CutoverImpossible}. */
 export interface RoutedDaemon {
   start(name: string, progress: Progress): Promise<Outcome>;
   rehearse(name: string): Promise<Rehearsal>;
@@ -20,11 +20,11 @@ export interface RoutedDaemon {
 export interface CutoverActionsDependencies {
   readonly cutovers: RoutedDaemon;
   readonly note: TakeNote;
-  /** Throws unless there is a tunnel of that name. */
+  /** Throws for an unknown tunnel name. */
   known(name: string): void;
-  /** Runs a change when those before it are done. */
+  /** Runs a change after the changes before it. */
   inTurn<T>(change: () => Promise<T>): Promise<T>;
-  /** Has the plan file read as it is now: an approval that has just been written counts, and one taken out does not. */
+  /** Reads the plan file again, so that new and withdrawn approvals count. */
   followPlan(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function cutoverActions({
 }: CutoverActionsDependencies): Pick<ControlActions, 'cutover' | 'rehearseCutover' | 'rollback'> {
   return {
     cutover: async (name, tell) => {
-      // Begun in turn, with a configuration that nobody is changing; then nobody else waits for it.
+      // Starts in turn, with a stable configuration. Later changes need not wait for the end.
       const { done } = await inTurn(async () => {
         known(name);
         note({ event: 'operator.cutover', tunnel: name });
@@ -57,7 +57,7 @@ export function cutoverActions({
     rollback: async (name, tell) => {
       known(name);
       note({ event: 'operator.rollback', tunnel: name });
-      return resultOf(await refusing(() => cutovers.rollback(name, 'an operator wants it back', tell)));
+      return resultOf(await refusing(() => cutovers.rollback(name, 'requested by an operator', tell)));
     },
   };
 }

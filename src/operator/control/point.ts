@@ -5,9 +5,9 @@ import { answer, type ControlActions } from './answer.ts';
 import { type ControlServer, startControlServer } from './server.ts';
 
 /**
- * The daemon's control socket as configured: bound, moved, or missing. A path that something else holds is an error,
- * because two daemons would answer for each other. Anything else that keeps the socket from being made is only said, in
- * the log and by {@link advisories}: tunnels are worth more than commands, and signals still work.
+ * The daemon's control socket as configured: bound, moved, or missing. A path owned by another process is an error:
+ * two daemons must not share a socket. Any other failure is only reported, in the log and by {@link advisories}:
+ * tunnels matter more than commands, and signals still work.
  */
 export class ControlPoint {
   readonly #actions: ControlActions;
@@ -20,13 +20,13 @@ export class ControlPoint {
     this.#log = log;
   }
 
-  /** Why commands cannot reach this daemon, where they cannot. */
+  /** Why commands cannot reach this daemon; empty if they can. */
   advisories(): Advisory[] {
     if (this.#trouble === undefined) return [];
-    return [{ code: 'control_unavailable', message: `no commands: ${this.#trouble}` }];
+    return [{ code: 'control_unavailable', message: `the daemon takes no commands: ${this.#trouble}` }];
   }
 
-  /** Make before break. Rejects with `listen_in_use`; what was bound before stays then. */
+  /** Opens the new socket before the old one closes. Rejects with `listen_in_use`; then the old socket stays. */
   async listen(path: string | undefined): Promise<void> {
     let next: ControlServer | undefined;
     let trouble: TunnelError | undefined;
@@ -45,7 +45,7 @@ export class ControlPoint {
     this.#trouble = trouble && `${trouble.message}. ${trouble.hint}`;
   }
 
-  /** The path is free afterwards, and no client is left. */
+  /** Frees the path and disconnects all clients. */
   stop(): void {
     this.#server?.close();
     this.#server?.dropAll();
@@ -54,20 +54,19 @@ export class ControlPoint {
 
   async #start(path: string | undefined): Promise<ControlServer> {
     if (path === undefined)
-      throw new TunnelError('internal', 'there is no place for the control socket', {
+      throw new TunnelError('internal', 'no directory is set for the control socket', {
         hint: 'Set control.socket, or run the daemon with $RUNTIME_DIRECTORY (systemd: RuntimeDirectory=fleet-mesh) or $XDG_RUNTIME_DIR.',
       });
     return startControlServer(path, {
       answer: (line, tell) => {
         this.#log.info(
           { event: 'control.command', command: line.slice(0, 200) },
-          'a command came over the control socket',
+          'received a command on the control socket',
         );
         const onBug = (err: unknown) => this.#log.error({ event: 'control.failed', err }, 'a command failed');
         return answer(line, this.#actions, onBug, tell);
       },
-      onError: (err) =>
-        this.#log.error({ event: 'control.failed', err }, `the control socket has a problem: ${err.message}`),
+      onError: (err) => this.#log.error({ event: 'control.failed', err }, `the control socket failed: ${err.message}`),
     });
   }
 }

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { refusal } from '../../base/refusal.ts';
 
 /**
- * What goes over the control socket: one line of JSON with a request, one with its reply, and the connection ends. Empty
- * lines before the reply say that the daemon is still at it, {@link progress} how far it is. Additive: a daemon refuses a command that it does not know by
- * name, and a client ignores fields that it does not know.
+ * The protocol of the control socket: one line of JSON with a request, one line with the reply, then the connection
+ * ends. Empty lines before the reply are keepalives; {@link progress} lines report progress. Additive: a daemon
+ * refuses unknown commands by name, and a client ignores unknown fields.
  */
 export const request = z.discriminatedUnion('command', [
   z.object({ command: z.literal('reload') }),
@@ -22,10 +22,10 @@ export const request = z.discriminatedUnion('command', [
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
-/** What became of a reload; `changes` is one line for people. */
+/** The result of a reload; `changes` is one line of text. */
 export const reloadResult = z.object({ changes: z.string() });
 
-/** The tunnels that were named, as they are now. */
+/** The current state of the named tunnels. */
 export const tunnelsResult = z.object({
   tunnels: z.array(
     z.object({ name: z.string(), state: z.string(), reason: z.string().nullable(), open: z.int().nonnegative() }),
@@ -33,36 +33,36 @@ export const tunnelsResult = z.object({
 });
 export type TunnelsResult = z.infer<typeof tunnelsResult>;
 
-/** What became of a rotation; `outcome` is one line for people. */
+/** The result of a rotation; `outcome` is one line of text. */
 export const rotateResult = z.object({ outcome: z.string() });
 
-/** What became of a retirement, or would become of it. */
+/** The result of a retirement or of its dry run. */
 export const retireResult = z.object({
   tunnel: z.string(),
-  /** Whether it is retired now. */
+  /** Whether the tunnel is retired now. */
   done: z.boolean(),
-  /** Null where there was nothing left to judge. */
+  /** Null for a tunnel that was retired before. */
   verdict: z.string().nullable(),
-  /** What keeps it from being retired, overrides taken into account. */
+  /** The remaining blockers and unknowns, without the overridden ones. */
   left: z.array(z.object({ code: z.string(), message: z.string(), clears_when: z.string() })),
   overridden: z.array(z.object({ code: z.string(), reason: z.string() })),
-  /** What was done, or would be, in words. */
+  /** The steps that were done, or that a retirement would do. */
   steps: z.array(z.string()),
 });
 export type RetireResult = z.infer<typeof retireResult>;
 
-/** What a cut-over, its rehearsal or the way back came to. */
+/** The result of a cut-over, its dry run or its rollback. */
 export const cutoverResult = z.object({
-  /** `possible`: of a rehearsal to which nothing was against; `unchanged`: it was so already. */
+  /** `possible`: a dry run without blockers; `unchanged`: nothing had to change. */
   outcome: z.enum(['committed', 'blocked', 'rolled_back', 'unchanged', 'possible']),
   reason: z.string().nullable(),
-  /** What is done, in words: of a rehearsal only. */
+  /** The steps of a cut-over; only in a dry run. */
   steps: z.array(z.string()),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
 });
 export type CutoverResult = z.infer<typeof cutoverResult>;
 
-/** A line before the reply to a command that takes its time: how far it is, in words. */
+/** A progress line before the reply of a long command. */
 export const progress = z.object({ progress: z.string() });
 
 export const reply = z.union([

@@ -9,7 +9,7 @@ import { prepareDirectory } from './socket-directory.ts';
 /** The daemon's group may connect as well: the permission of the file is the authentication (SPEC section 8). */
 const OWNER = { who: 'the control socket', mode: 0o660 };
 
-/** A few operators and scripts at a time; more are turned away by a close. */
+/** Enough for a few operators and scripts. Further connections are closed. */
 const MOST_CONNECTIONS = 32;
 
 const LIMITS: ConversationLimits = { patienceMs: 5_000, beatMs: 2_000 };
@@ -17,22 +17,22 @@ const LIMITS: ConversationLimits = { patienceMs: 5_000, beatMs: 2_000 };
 export interface ControlServerDependencies {
   /** Carries out one request line; never rejects. */
   answer(line: string, tell: (progress: string) => void): Promise<ControlReply>;
-  /** An accept failed; the server lives. */
+  /** An accept failed; the server continues. */
   onError(error: Error): void;
   readonly limits?: ConversationLimits;
 }
 
-/** A unix socket at which the daemon takes commands. */
+/** The unix socket for commands to the daemon. */
 export interface ControlServer {
-  /** Frees the path at once. Clients whose command is under way still get their reply. */
+  /** Frees the path at once. Running commands still get their reply. */
   close(): void;
-  /** Drops every client that is left, replies that were written excepted. */
+  /** Disconnects all remaining clients. Written replies are still delivered. */
   dropAll(): void;
 }
 
 /**
- * Listens at `path`, mode 0660. Rejects with `listen_in_use` when something else is there (another daemon, mostly), with
- * `internal` when the system does not permit it.
+ * Listens at `path`, mode 0660. Rejects with `listen_in_use` when another process (usually another daemon) owns the
+ * path, with `internal` for other system errors.
  */
 export async function startControlServer(path: string, deps: ControlServerDependencies): Promise<ControlServer> {
   await prepareDirectory(path);

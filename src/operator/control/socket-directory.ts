@@ -5,27 +5,27 @@ import { TunnelError } from '../../base/errors.ts';
 const DIRECTORY_MODE = 0o750;
 
 /**
- * Makes the directory of a control socket where it is missing (mode 0750; its parent must be there), and refuses one in
- * which somebody else could put a socket of theirs into our place: it has to be ours or root's, and writable for others
- * only if sticky. Rejects with a TunnelError.
+ * Creates a missing directory for the control socket (mode 0750; its parent must exist). Refuses a directory in which
+ * another user could replace the socket: the owner must be this user or root, and a directory that others can write
+ * must be sticky. Rejects with a TunnelError.
  */
 export async function prepareDirectory(socketPath: string): Promise<void> {
   const path = dirname(socketPath);
   try {
     await mkdir(path, { mode: DIRECTORY_MODE });
-    // Whatever the umask: the group is to get in.
+    // The group needs access, whatever the umask.
     await chmod(path, DIRECTORY_MODE);
   } catch (error) {
-    if (!(await exists(path))) throw unusable(path, `cannot be made (${codeOf(error)})`, error);
+    if (!(await exists(path))) throw unusable(path, `cannot be created (${codeOf(error)})`, error);
   }
   const found = await stat(path).catch((error: unknown) => {
-    throw unusable(path, `cannot be looked at (${codeOf(error)})`, error);
+    throw unusable(path, `cannot be read (${codeOf(error)})`, error);
   });
-  if (!found.isDirectory()) throw unusable(path, 'is no directory');
+  if (!found.isDirectory()) throw unusable(path, 'is not a directory');
   const uid = process.geteuid?.();
   if (found.uid !== uid && found.uid !== 0) throw unusable(path, `belongs to another user (uid ${found.uid})`);
   const [othersMayWrite, sticky] = [(found.mode & 0o022) !== 0, (found.mode & 0o1000) !== 0];
-  if (othersMayWrite && !sticky) throw unusable(path, 'may be written to by others, who could replace the socket');
+  if (othersMayWrite && !sticky) throw unusable(path, 'is writable by other users, who could replace the socket');
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@ export function prefersText(accept: string | undefined): boolean {
   return prefersOverJson(accept, 'text', 'plain');
 }
 
-/** The same for a stream of events; what takes anything takes the answer that ends. */
+/** The same for an event stream. A client that accepts any type gets JSON. */
 export function prefersEvents(accept: string | undefined): boolean {
   return prefersOverJson(accept, 'text', 'event-stream');
 }

@@ -2,20 +2,20 @@ import type { Socket } from 'node:net';
 import { METHOD_NOT_ALLOWED } from './guard.ts';
 import { type Problem, rawProblem } from './problem.ts';
 
-/** What Node's HTTP parser or its timers found wrong before there was a request. */
+/** An error of Node's HTTP parser or timers before a request was complete. */
 export interface ConnectionFault {
   readonly code?: string;
   readonly rawPacket?: unknown;
 }
 
-/** Answers a connection that never became a request, where it can still be answered, and ends it. */
+/** Answers an invalid or incomplete request if the socket is still writable, then closes the connection. */
 export function answerClientError(fault: ConnectionFault, socket: Socket): void {
   socket.on('error', () => {});
   if (!socket.writable || fault.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  // The peer may still be sending: without the timer it could keep the half-closed socket for as long as it likes.
+  // Without the timer, a peer that still sends could keep the half-closed socket open.
   socket.setTimeout(1_000, () => socket.destroy());
   socket.end(rawProblem(problemOf(fault)), () => socket.destroySoon());
 }
@@ -28,7 +28,7 @@ function problemOf(fault: ConnectionFault): Problem {
         status: 431,
         code: 'headers_too_large',
         title: 'Request Header Fields Too Large',
-        detail: 'The request line and the headers are longer than this endpoint reads.',
+        detail: 'The request line and headers are too long.',
       };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return {
@@ -38,7 +38,7 @@ function problemOf(fault: ConnectionFault): Problem {
         detail: 'The request did not arrive in time.',
       };
     case 'HPE_INVALID_METHOD':
-      // A well-formed request with a method that the parser does not know, rather than, say, a TLS hello.
+      // A well-formed request with an unknown method, not a TLS hello.
       if (fault.rawPacket instanceof Uint8Array && isRequest(fault.rawPacket)) return METHOD_NOT_ALLOWED;
       break;
   }

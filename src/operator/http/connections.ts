@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Which connections of a server are answering a request, so that a stop closes all others at once: a keep-alive client,
- * or one that never sends anything, has no say in how long a stop takes.
+ * Tracks the connections that answer a request, so that a stop closes all others at once. Idle clients must not delay
+ * a stop.
  */
 export class Connections {
   readonly #requests = new Map<Socket, number>();
@@ -35,7 +35,7 @@ export class Connections {
     if (this.#closing && requests + change === 0) socket.destroySoon();
   }
 
-  /** Closes the idle connections now and the others when they have their answer. */
+  /** Closes idle connections now and busy connections after their answer. */
   close(): void {
     this.#closing = true;
     for (const [socket, requests] of this.#requests) if (requests === 0) socket.destroy();

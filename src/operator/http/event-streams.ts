@@ -5,9 +5,9 @@ import { SECURITY_HEADERS } from './problem.ts';
 
 /** Far above what a few people watch with. */
 const MOST_STREAMS = 16;
-/** What one client may leave unread, in bytes: more, and it is cut off; it may resume where it was. */
+/** The most unread bytes of one client. A client above this limit is disconnected and may resume. */
 const MOST_UNREAD = 1024 * 1024;
-/** A sign of life, well within the time after which the server ends a connection that moves nothing. */
+/** The interval of the keepalive, in milliseconds: well below the idle timeout of the server. */
 const COMMENT_MS = 10_000;
 
 const HEADERS = { ...SECURITY_HEADERS, 'content-type': 'text/event-stream; charset=utf-8', vary: 'accept' };
@@ -20,7 +20,7 @@ export class EventStreams {
     return this.#open.size >= MOST_STREAMS;
   }
 
-  /** Sends what there is, and what comes, until the client goes, falls too far behind, or {@link close}. */
+  /** Sends stored and new events until the client leaves, falls too far behind, or {@link close}. */
   start(
     response: ServerResponse,
     first: { readonly gap: boolean; readonly entries: readonly Entry[] },

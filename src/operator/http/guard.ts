@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import type { Problem } from './problem.ts';
 
-/** What a request says about where it comes from and where it wants to go. */
+/** The parts of a request that show its origin and its destination. */
 export interface Provenance {
   readonly method: string;
   /** Request target as sent: a path, or absolute-form. */
@@ -17,8 +17,8 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * Why a request is refused, or undefined. A web page that some browser on this node has open must not be able to read
- * the endpoint: DNS rebinding shows in Host, everything else of a page shows in Origin or Sec-Fetch-Site.
+ * Why a request is refused, or undefined. Web pages in a browser on this node must not read the endpoint. DNS
+ * rebinding shows in Host; other page requests show in Origin or Sec-Fetch-Site.
  */
 export function refusal(request: Provenance, allowedHosts: readonly string[]): Problem | undefined {
   const hosts = valuesOf(request, 'host');
@@ -31,7 +31,7 @@ export function refusal(request: Provenance, allowedHosts: readonly string[]): P
   if (!authorities.every((authority) => authority !== undefined && isAllowed(authority, allowedHosts))) {
     return forbidden(
       'foreign_host',
-      'This endpoint answers only to loopback names and addresses, or to configured ones.',
+      'This Host is not allowed. Use a loopback name or address, or the configured address.',
     );
   }
   const foreignOrigin = valuesOf(request, 'origin').some(
@@ -43,7 +43,7 @@ export function refusal(request: Provenance, allowedHosts: readonly string[]): P
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return METHOD_NOT_ALLOWED;
   if (hasBody(request)) {
-    return { ...bad('body_not_allowed', 'Requests carry no body here.'), headers: { connection: 'close' } };
+    return { ...bad('body_not_allowed', 'Send the request without a body.'), headers: { connection: 'close' } };
   }
   return undefined;
 }
@@ -53,7 +53,7 @@ export const METHOD_NOT_ALLOWED: Problem = {
   code: 'method_not_allowed',
   title: 'Method Not Allowed',
   detail: 'This endpoint is read-only: GET and HEAD.',
-  // What a client with another method sent along is not worth reading.
+  // The body of a refused method is not read.
   headers: { allow: ALLOW, connection: 'close' },
 };
 
@@ -73,7 +73,7 @@ function isAllowed(authority: string, allowedHosts: readonly string[]): boolean 
   return allowedHosts.some((allowed) => allowed.toLowerCase() === name);
 }
 
-/** RFC 9112 section 3.2.2: of an absolute-form target, its authority counts and Host is ignored; here both must be ours. */
+/** RFC 9112 section 3.2.2: for an absolute-form target, Host is ignored. This guard checks both. */
 function targetAuthority(url: string): string | undefined {
   return /^http:\/\/([^/?#@]+)(?:[/?#]|$)/i.exec(url)?.[1];
 }

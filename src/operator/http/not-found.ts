@@ -14,18 +14,18 @@ const PATHS = [
   '/plan',
 ];
 
-/** Every path that is not one of ours lists those that are. */
+/** The answer for an unknown path lists all paths. */
 export function sendNotFound(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, {
     status: 404,
     code: 'no_such_path',
     title: 'Not Found',
-    detail: `There is nothing at this path. Paths: ${PATHS.join(' ')}`,
+    detail: `This path does not exist. Paths: ${PATHS.join(' ')}`,
     members: { paths: PATHS },
   });
 }
 
-/** A tunnel name that is not configured is answered with those that are. */
+/** The answer for an unknown tunnel lists all tunnels. */
 export function sendNoSuchTunnel(reply: FastifyReply, names: readonly string[]): FastifyReply {
   return sendProblem(reply, {
     status: 404,

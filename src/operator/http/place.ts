@@ -2,7 +2,7 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { Config } from '../../config/config.ts';
 import type { Endpoint } from './server.ts';
 
-/** The endpoint, wherever the configuration in force wants it. */
+/** The endpoint at its configured address. */
 export class EndpointPlace {
   readonly #create: (config: Config) => Endpoint;
   #endpoint: Endpoint;
@@ -18,8 +18,9 @@ export class EndpointPlace {
   }
 
   /**
-   * Nothing happens where the address is the same. Make before break; when the new address cannot be bound, this rejects and the old one serves on. On the same port the two
-   * may overlap (127.0.0.1 and 0.0.0.0): there the old one has to go first, and comes back on failure.
+   * Moves the endpoint if the address has changed. The new listener opens first; if that fails, this rejects and the
+   * old listener stays. On the same port the two may overlap (127.0.0.1 and 0.0.0.0): then the old listener closes
+   * first, and reopens on failure.
    */
   async move(from: Config, to: Config): Promise<void> {
     if (formatAddress(from.endpoint.listen) === formatAddress(to.endpoint.listen)) return;

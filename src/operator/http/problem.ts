@@ -5,7 +5,7 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly title: string;
-  /** One sentence of what is wrong with this very request, and what would be right. */
+  /** One sentence: the fault of this request, and the fix. */
   readonly detail: string;
   /** Further members, snake_case. */
   readonly members?: Readonly<Record<string, unknown>>;
@@ -14,7 +14,7 @@ export interface Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** On every answer. Nothing here is for a browser's other pages: no framing, no caching, no scripts, and never CORS. */
+/** Sent with every answer. Other pages in a browser get nothing: no framing, no caching, no scripts, no CORS. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'cache-control': 'no-store',
@@ -37,7 +37,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .send(problemBody(problem));
 }
 
-/** The same answer where there is no reply to send it with: a whole HTTP/1.1 message, after which the peer is cut off. */
+/** The same answer as a complete HTTP/1.1 message, for a socket without a reply object. The connection closes afterwards. */
 export function rawProblem(problem: Problem): string {
   const body = problemBody(problem);
   const headers = {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Problem } from './problem.ts';
 
 /**
- * The query of a request as `shape` reads it, or a problem. Strict: a gate that ignores a misspelt condition
- * (`?prodution=true`) says yes to a question nobody asked.
+ * Parses the query of a request, or returns a problem. Strict: a health check must not pass because its condition is
+ * misspelt.
  */
 export function readQuery<Shape extends z.ZodRawShape>(
   query: unknown,
@@ -33,7 +33,7 @@ export function invalid(detail: string): Problem {
 }
 
 function parametersOf(names: readonly string[]): string {
-  if (names.length === 0) return 'There are no query parameters here.';
+  if (names.length === 0) return 'This path takes no query parameters.';
   if (names.length === 1) return `The only query parameter here is "${names[0]}".`;
   return `The query parameters here are: ${names.join(', ')}.`;
 }

@@ -21,15 +21,15 @@ import type { Sources } from './sources.ts';
 
 export interface EndpointOptions {
   readonly listen: TcpAddress;
-  /** Host names, without port, that the endpoint answers to besides loopback and its own address. */
+  /** Further accepted host names, without port, besides loopback and the endpoint's own address. */
   readonly allowedHosts: () => readonly string[];
 }
 
 export type EndpointDependencies = Sources & {
   readonly log: Logger;
   /**
-   * Takes over a socket that somebody else has bound to the address; what it returns gives it back. Undefined when there is
-   * none. Its connections come paused.
+   * Takes over a socket that systemd has bound to the address. Returns a function that gives the socket back, or
+   * undefined without such a socket. Its connections arrive paused.
    */
   adopt?(address: TcpAddress, taker: ConnectionTaker): (() => void) | undefined;
 };
@@ -49,7 +49,7 @@ export interface Endpoint {
 
 const STOP_MS = 2_000;
 
-/** Far above what Prometheus, scripts and a few browsers need, far below what would hurt the daemon. */
+/** Enough for Prometheus, scripts and a few browsers; too few to harm the daemon. */
 const LIMITS = {
   maxConnections: 128,
   maxHeaderSize: 8 * 1024,
@@ -57,7 +57,7 @@ const LIMITS = {
   requestTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 15_000,
-  /** A connection that moves no byte for so long, in either direction: also a client that does not read its answer. */
+  /** Idle timeout, in milliseconds. It also ends clients that do not read their answer. */
   connectionTimeout: 30_000,
   maxParamLength: 256,
 } as const;
@@ -69,7 +69,7 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   server.maxConnections = LIMITS.maxConnections;
   const connections = new Connections(server);
   answerOutsideFastify(server);
-  const onError = (err: Error) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint has a problem');
+  const onError = (err: Error) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint failed');
   let giveBack: (() => void) | undefined;
 
   return {
@@ -78,11 +78,11 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
       const onConnection = (socket: Socket) => inject(server, connections, socket);
       giveBack = dependencies.adopt?.(options.listen, { onConnection, onError });
       if (giveBack !== undefined) {
-        // What Node begins to watch over slow requests with.
+        // Node starts its slow-request timers with this event.
         server.emit('listening');
         return options.listen;
       }
-      // Not app.listen: for `localhost` it opens a second server, which would know none of the limits above.
+      // Not app.listen: for `localhost` app.listen opens a second server without the limits above.
       const bound = await listen(server, options.listen);
       server.on('error', onError);
       return bound;
@@ -103,7 +103,7 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   };
 }
 
-/** A connection that was accepted elsewhere; `server.maxConnections` does not see it. */
+/** A connection from a socket of systemd; `server.maxConnections` does not count it. */
 function inject(server: Server, connections: Connections, socket: Socket): void {
   if (connections.count >= LIMITS.maxConnections) {
     socket.destroy();
@@ -116,7 +116,7 @@ function inject(server: Server, connections: Connections, socket: Socket): void 
 function createApp(options: EndpointOptions, dependencies: EndpointDependencies): FastifyInstance {
   const { log } = dependencies;
   const { host } = options.listen;
-  // Our own address is no name that DNS could rebind; the wildcards are no address of anybody.
+  // An address cannot be rebound by DNS. A wildcard is not a valid destination.
   const own = host === '0.0.0.0' || host === '::' ? [] : [host];
   const app = fastify({
     logger: false,
@@ -124,7 +124,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
       maxHeaderSize: LIMITS.maxHeaderSize,
       headersTimeout: LIMITS.headersTimeout,
       connectionsCheckingInterval: LIMITS.connectionsCheckingInterval,
-      // Node would answer 400 without a body: the guard says it as a problem.
+      // Node would answer 400 without a body: the guard answers with a problem document.
       requireHostHeader: false,
     },
     requestTimeout: LIMITS.requestTimeout,
@@ -139,7 +139,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
         status: 400,
         code: 'bad_url',
         title: 'Bad Request',
-        detail: 'The path of the request cannot be read.',
+        detail: 'The path of the request is not valid.',
       });
     },
   });
@@ -161,7 +161,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   return app;
 }
 
-/** What went wrong in here is for the log; the client learns only that it was not its fault, or which status it earned. */
+/** Logs internal errors. The client gets only a status, and no details of the daemon. */
 function sendFailure(reply: FastifyReply, err: unknown, log: Logger): FastifyReply {
   const status = err instanceof Error && 'statusCode' in err ? Number(err.statusCode) : 500;
   if (status >= 400 && status < 500) {
@@ -169,7 +169,7 @@ function sendFailure(reply: FastifyReply, err: unknown, log: Logger): FastifyRep
       status,
       code: 'bad_request',
       title: 'Bad Request',
-      detail: 'The request cannot be read.',
+      detail: 'The request is not valid.',
     });
   }
   log.error({ event: 'endpoint.failed', err: TunnelError.from(err) }, 'a request failed');
@@ -181,7 +181,7 @@ function sendFailure(reply: FastifyReply, err: unknown, log: Logger): FastifyRep
   });
 }
 
-/** Requests that Node hands over by other events than `request`, and would answer without a body or not at all. */
+/** Requests that Node emits as other events than `request`. By default Node would answer them without a body, or not at all. */
 function answerOutsideFastify(server: Server): void {
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => {});
@@ -192,7 +192,7 @@ function answerOutsideFastify(server: Server): void {
       status: 417,
       code: 'expectation_failed',
       title: 'Expectation Failed',
-      detail: 'This endpoint meets no expectations.',
+      detail: 'The Expect header is not supported.',
     };
     response.writeHead(417, { ...SECURITY_HEADERS, 'content-type': PROBLEM_TYPE, connection: 'close' });
     response.end(problemBody(problem));

@@ -3,14 +3,14 @@ import type { Entry } from '../../retirement/evidence/entry.ts';
 import type { PlanView } from '../../retirement/plan/view.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 
-/** Whether the daemon itself is ready, whatever its peers do: when the configuration is applied and nothing is unbound. */
+/** Readiness of the daemon itself, without its peers: the configuration is applied and every listener is bound. */
 export interface Readiness {
   readonly applied: boolean;
   /** One sentence for each listener of this node that is not bound. */
   readonly unbound: readonly string[];
 }
 
-/** What happened lately: see `Recent` of the evidence. */
+/** Recent events: see `Recent` of the evidence. */
 export interface EventFeed {
   readonly entries: readonly Entry[];
   reachesEntry(seq: number): boolean;
@@ -18,10 +18,10 @@ export interface EventFeed {
   follow(follower: (entry: Entry) => void): () => void;
 }
 
-/** What the routes read. None of it changes anything. */
+/** The data that the routes read. Reading changes nothing. */
 export interface Sources {
   snapshot(): Status;
-  /** Settles when what has happened so far is kept as evidence, or cannot be: what is told is not to be forgotten. Bounded. */
+  /** Settles when past events are written to disk, or writing has failed: no event is shown before it is safe. Bounded. */
   recorded(): Promise<void>;
   /** The drain plan in force; undefined when there is none. */
   plan(): PlanView | undefined;
@@ -29,11 +29,11 @@ export interface Sources {
   tunnelNames(): readonly string[];
   /** The retirement verdict on a tunnel, as of `now`; undefined for a name that is not configured. */
   drain(tunnel: string, now: Date): VerdictAnswer | undefined;
-  /** Whether the event loop and the supervisor make progress; asked at each request of `/livez`. */
+  /** Whether the event loop and the supervisor make progress; read at each `/livez` request. */
   alive(): boolean;
   readiness(): Readiness;
   readonly events: EventFeed;
-  /** Settles when the events that were there at the start are read, or cannot be. Bounded. */
+  /** Settles when the stored events are loaded, or loading has failed. Bounded. */
   opened(): Promise<void>;
   readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
 }

@@ -1,21 +1,21 @@
-/** A table cell: its text, and what wraps it for colour once it is padded (colour codes have no width). */
+/** A table cell: its text, and the colouring to apply after padding (colour codes have no width). */
 export interface Cell {
   readonly text: string;
   readonly paint?: ((text: string) => string) | undefined;
 }
 
-/** A column of a table for people. */
+/** A column of a text table. */
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => Cell;
   readonly align?: 'right';
-  /** On a terminal that is too narrow the columns with the highest number go first; without one it stays. */
+  /** On a narrow terminal, columns with the highest number are dropped first. A column without a number stays. */
   readonly dropped?: number;
 }
 
 const GAP = '  ';
 
-/** Lines of a table whose columns fit `width` characters if dropping the droppable ones can achieve it. */
+/** The lines of a table. Droppable columns are dropped until the table fits `width` characters. */
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -48,7 +48,7 @@ function pad(cell: Cell, width: number, align: 'right' | undefined): string {
   return align === 'right' ? space + text : text + space;
 }
 
-/** In code points: names and addresses are ASCII, a note in another script may stand off by a little. */
+/** In code points: names and addresses are ASCII. A note in another script may be misaligned slightly. */
 function lengthOf(text: string): number {
   return [...text].length;
 }

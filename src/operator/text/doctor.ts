@@ -3,7 +3,7 @@ import type { Finding, LinkFindings } from '../../machine/doctor/finding.ts';
 
 const WORDS = { ok: 'ok', failed: 'FAIL', skipped: 'skip' } as const;
 
-/** One line a step, and under a failed one what would mend it. Whatever is remote in it is stripped of controls. */
+/** One line for each step, with the fix below a failed step. Text from other machines is stripped of control characters. */
 export function linkText({ host, actor, where, findings }: LinkFindings): string {
   return `${[`${host} as ${actor} (${printable(where)})`, ...findings.flatMap(lines)].join('\n')}\n`;
 }
@@ -18,10 +18,10 @@ function lines({ step, tunnel, verdict, detail, ms, error }: Finding): string[] 
   ];
 }
 
-/** The last line: whether anything is wrong. */
+/** The last line: the number of failed steps. */
 export function sumText(links: readonly LinkFindings[]): string {
   const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed').length;
-  if (links.length === 0) return 'No tunnels are configured: nothing to look at.\n';
-  if (failed === 0) return 'Nothing is wrong on the way.\n';
+  if (links.length === 0) return 'No tunnels are configured: nothing to check.\n';
+  if (failed === 0) return 'All checks passed.\n';
   return `${failed === 1 ? '1 step fails' : `${failed} steps fail`}.\n`;
 }

@@ -3,13 +3,13 @@ import { printable } from '../../base/text/printable.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
 import { tunnelsOf } from '../../retirement/evidence/selection.ts';
 
-/** One entry for people, on one line: when, of what, what, and why. Everything in it is stripped of controls. */
+/** One entry on one line: time, subject, event, reason. Control characters are stripped. */
 export function entryText(entry: Entry): string {
   const text = [`${when(entry.at)}  ${subject(entry)}: ${what(entry)}`, ...why(entry)].join(': ');
   return printable(text);
 }
 
-/** RFC 3339 without the letters, to the second. */
+/** RFC 3339 to the second, with a space for the T. */
 function when(at: string): string {
   return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
 }
@@ -28,14 +28,15 @@ function what({ event, from, to, version, passing_since: passing, overridden }: 
   if (event === 'cutover.phase') return `cut-over ${String(from)} -> ${String(to)}`;
   if (event === 'cutover.resumed') return `cut-over resumed: ${String(from)} -> ${String(to)}`;
   if (event === 'tunnel.used') return 'used again';
-  if (event === 'successor.checked') return passing === null ? 'its successor is not well' : 'its successor is well';
+  if (event === 'successor.checked')
+    return passing === null ? 'its successor is unhealthy' : 'its successor is healthy';
   if (event === 'tunnel.retired') return retired(overridden);
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
   return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');
 }
 
-/** With what somebody took on themselves for it. */
+/** With the overridden blockers. */
 function retired(overridden: unknown): string {
   const taken = z.array(z.object({ code: z.string(), reason: z.string() })).safeParse(overridden).data ?? [];
   const words = taken.map(({ code, reason }) => `${code} overridden (${reason})`);

@@ -10,28 +10,28 @@ import type {
 } from '../../telemetry/status/status.ts';
 import { clientText } from '../../tunnels/clients/client.ts';
 
-/** Why a tunnel is as it is. */
+/** Why a tunnel has its state. */
 export interface Explanation {
-  /** Undefined where there is nothing to say: it is up, or out of service without a word of why. */
+  /** Undefined for a tunnel that is up, or out of service without a reason. */
   readonly why: string | undefined;
-  /** The failure that `why` is about, with its remedy. */
+  /** The failure behind `why`, with its fix. */
   readonly error: ErrorReport | null;
-  /** What happens next by itself; undefined when nothing has to. */
+  /** What the daemon does next; undefined when nothing is due. */
   readonly next: string | undefined;
   readonly link: LinkStatus | undefined;
 }
 
-/** The cause of a tunnel's state, out of everything that a snapshot has on it. Pure. */
+/** Derives the cause of a tunnel's state from a snapshot. Pure. */
 export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'links' | 'now'>): Explanation {
   const link = links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
   if (tunnel.state === 'up') return { why: undefined, error: null, next: undefined, link };
-  // Out of service because somebody wants it so: an error of earlier times has nothing to do with it.
+  // Out of service on purpose: earlier errors are not the cause.
   const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
   if (intended) return { why: tunnel.reason ?? undefined, error: null, next: undefined, link };
   const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
   const error = tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null;
   return {
-    why: tunnel.reason ?? error?.message ?? 'no reason is known yet',
+    why: tunnel.reason ?? error?.message ?? 'cause not known yet',
     error,
     next: link && nextAttempt(link, now),
     link,
@@ -52,12 +52,12 @@ function nextAttempt(link: LinkStatus, now: Date): string | undefined {
       return `connects again ${when}${tried}`;
     case 'blocked':
       return link.next_attempt_at === null
-        ? 'nothing by itself: somebody must fix this first'
-        : `checks again ${when}, but somebody must fix this first${tried}`;
+        ? 'no retry: fix this first'
+        : `checks again ${when}, but fix this first${tried}`;
   }
 }
 
-/** Where the clients of a tunnel go, where there is something to say about it; undefined: through it, as ever. */
+/** Where new clients of a tunnel go; undefined while no cut-over is involved. */
 export function routeText({ route, cutover }: Pick<TunnelStatus, 'route' | 'cutover'>, now: Date): string | undefined {
   if (!cutover || (cutover.phase === 'idle' && cutover.reason === null && route === 'tunnel')) return undefined;
   const { phase, since, reason, successor, usage } = cutover;
@@ -67,12 +67,12 @@ export function routeText({ route, cutover }: Pick<TunnelStatus, 'route' | 'cuto
   return `new clients go ${where}${use}; cut-over ${phase.replaceAll('_', ' ')} for ${spanBetween(since, now)}${why}`;
 }
 
-/** Who uses a tunnel and when each was last seen, a line each; what nobody knows has no line. */
+/** One line for each known client of a tunnel: its connections and when it was last seen. */
 export function clientLines({ usage }: Pick<TunnelStatus, 'usage'>, now: Date): string[] {
   const { clients, other_clients } = usage;
   return [
     ...(clients ?? []).map((client) => `${clientText(client)}: ${use(client, now)}`),
-    ...(other_clients === null ? [] : [`others, not looked at or long ago: ${use(other_clients, now)}`]),
+    ...(other_clients === null ? [] : [`other clients, not identified or from long ago: ${use(other_clients, now)}`]),
   ];
 }
 

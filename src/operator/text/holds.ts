@@ -1,16 +1,16 @@
 import type { Status, TunnelStatus } from '../../telemetry/status/status.ts';
 
-/** What can be waited for. */
+/** The conditions of `fleet-mesh wait`. */
 export const CONDITIONS = ['up', 'retirable'] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
-/** Whether a condition holds for a tunnel, and what keeps it from it. */
+/** Whether a condition holds for a tunnel, with the reason if not. */
 export type Holding =
   | { readonly kind: 'holds' }
   | { readonly kind: 'not_yet'; readonly reason: string }
-  /** Waiting cannot help: somebody has to do something else first. */
+  /** Waiting cannot help: an operator must act first. */
   | { readonly kind: 'never'; readonly reason: string }
-  /** The daemon cannot say. */
+  /** The daemon has no verdict. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** Pure. */
@@ -35,20 +35,23 @@ function isUp({ name, state, reason }: TunnelStatus): Holding {
 }
 
 function isRetirable({ name, state, retirement }: TunnelStatus): Holding {
-  // What was asked for is done.
+  // A retired tunnel needs no verdict.
   if (state === 'retired') return { kind: 'holds' };
   if (retirement === null)
-    return { kind: 'unknown', reason: `there is no verdict on ${name}: it has no drain section, or is on its way out` };
+    return {
+      kind: 'unknown',
+      reason: `${name} has no verdict: its drain section is missing, or the tunnel is being removed`,
+    };
   const { verdict, blockers, unknowns, waiting_helps } = retirement;
   if (verdict === 'retirable') return { kind: 'holds' };
   const reason = `${name} is ${verdict}: ${[...blockers, ...unknowns].join(', ')}`;
-  if (!waiting_helps) return { kind: 'never', reason: `${reason}; not all of it clears by waiting` };
+  if (!waiting_helps) return { kind: 'never', reason: `${reason}; some reasons do not clear by waiting` };
   return { kind: 'not_yet', reason };
 }
 
 /**
- * The tunnels that a wait without names is for: those that the node's state is made of, less those that are out of service
- * because somebody wants it so.
+ * The tunnels of a wait without names: production tunnels, or all if there are none. Tunnels out of service on
+ * purpose are left out.
  */
 export function waitedFor({ tunnels }: Pick<Status, 'tunnels'>): TunnelStatus[] {
   const production = tunnels.filter((tunnel) => tunnel.production);

@@ -2,12 +2,12 @@ import type { LinkState, Status, TunnelStateName } from '../../telemetry/status/
 
 type AnyState = TunnelStateName | LinkState | Status['state'];
 
-/** How the word of a state is coloured. */
+/** Colours the word of a state. */
 export type Paint = (state: AnyState) => (text: string) => string;
 
 export const PLAIN: Paint = () => (text) => text;
 
-/** ANSI colours: green works, yellow works with a reserve or is on its way, red does not, dim is out of service on purpose. */
+/** ANSI colours: green is up, yellow is degraded or in progress, red is down, dim is out of service on purpose. */
 export const paintFor: Paint = (state) => (text) => `\x1b[${sgr(state)}m${text}\x1b[0m`;
 
 function sgr(state: AnyState): number {

@@ -7,13 +7,13 @@ import { wrapped } from './wrap.ts';
 export interface PlanTextOptions {
   /** ANSI colours. */
   readonly colour?: boolean;
-  /** One wave instead of all, and what concerns it. */
+  /** Show only one wave. */
   readonly wave?: number | undefined;
-  /** Columns; longer lines are broken between words. Without it, none is. */
+  /** In columns: longer lines are broken between words. Undefined: no line is broken. */
   readonly width?: number | undefined;
 }
 
-/** The plan as a person reads it: what is next, what the tunnels wait for, then wave by wave what is done and what is not. */
+/** The plan as text: the next steps, the tunnels with their steps, then each wave with its steps. */
 export function planText(view: PlanView, options: PlanTextOptions = {}): string {
   const paint = options.colour === true ? paintFor : PLAIN;
   const waves = view.waves.filter(({ id }) => options.wave === undefined || id === options.wave);
@@ -59,7 +59,7 @@ function nextLines(view: PlanView): string[] {
 
 function ownerOf(gateId: string, { gates }: PlanView): string {
   const gate = gates.find(({ id }) => id === gateId);
-  return `${printable(gate?.owner ?? 'somebody')} approves ${printable(gateId)}`;
+  return `${printable(gate?.owner ?? 'the owner')} approves ${printable(gateId)}`;
 }
 
 function waveLines(wave: WaveView, view: PlanView, paint: Painter): string[] {
@@ -90,57 +90,57 @@ function gateLine(gate: GateView, wave: WaveView, paint: Painter): string {
   const what = `gate ${printable(id)} (${printable(title)})`;
   if (approved !== null)
     return `  ${paint('up')('open  ')} ${what}: approved by ${printable(approved.by)} at ${approved.at}, ${printable(approved.evidence)}`;
-  const before = isOnAll(gate, wave) ? 'anything of this wave' : listed(blocks.map(printed), 'step');
-  return `  ${paint('down')('closed')} ${what}: ${printable(owner)} has to approve it before ${before}`;
+  const before = isOnAll(gate, wave) ? 'any step of this wave' : listed(blocks.map(printed), 'step');
+  return `  ${paint('down')('closed')} ${what}: ${printable(owner)} must approve before ${before}`;
 }
 
-/** What a step shares with its wave (`onAll`: the gates) and that it waits for the steps before it goes without saying. */
+/** One step. Gates of the whole wave (`onAll`) and earlier steps are not repeated here. */
 function stepLines(step: StepView, onAll: ReadonlySet<string>, paint: Painter): string[] {
   const mark = { done: paint('up')('[x]'), ready: paint('degraded')('[ ]'), blocked: '[ ]' }[step.state];
   const gates = step.blocked_by.gates.filter((id) => !onAll.has(id));
   const detail = [
     ...(step.done === null ? [] : [`done at ${step.done.at}: ${printable(step.done.evidence)}`]),
     ...(step.done === null && step.done_when !== null ? [`done when: ${printable(step.done_when)}`] : []),
-    ...(step.state === 'ready' ? [paint('degraded')('nothing blocks it')] : []),
+    ...(step.state === 'ready' ? [paint('degraded')('ready')] : []),
     ...(gates.length === 0 ? [] : [`waits for ${listed(gates.map(printed), 'gate')}`]),
     ...(step.tunnels.length === 0 ? [] : [`retires ${listed(step.tunnels.map(printed), 'tunnel')}`]),
   ];
   return [`  ${mark} ${printable(step.id)}  ${printable(step.action)}`, ...detail.map((line) => `           ${line}`)];
 }
 
-/** Which tunnels hang on the plan, and all that each waits for. */
+/** The tunnels that depend on a step, with everything that each step waits for. */
 function tunnelLines(waves: readonly WaveView[]): string[] {
   const hanging = waves.flatMap(({ steps }) =>
     steps.flatMap((step) =>
-      step.tunnels.map((tunnel) => `  ${printable(tunnel)} hangs on step ${printable(step.id)}${waits(step)}`),
+      step.tunnels.map((tunnel) => `  ${printable(tunnel)} depends on step ${printable(step.id)}${waits(step)}`),
     ),
   );
   return hanging.length === 0 ? [] : ['TUNNELS', ...hanging];
 }
 
-/** What moves in a wave: from where, to where, and who does it. */
+/** The workloads that move in a wave: from, to, and by which owner. */
 function workloadLines({ workloads }: PlanView, wave: number): string[] {
   const moving = workloads.filter((workload) => movesIn(workload, wave));
   if (moving.length === 0) return [];
   return [
     'WORKLOADS',
     ...moving.map(({ id, name, status, current, target, owners }) => {
-      const way = `now ${printable(current)}; then ${printable(target ?? 'nobody knows where')}`;
+      const way = `now ${printable(current)}; then ${printable(target ?? 'target unknown')}`;
       return `  ${String(id).padStart(2)}  ${printable(name)} (${status}): ${way}; moved by ${owners.map(printed).join(', ') || 'nobody'}`;
     }),
   ];
 }
 
 function waits({ state, blocked_by }: StepView): string {
-  if (state === 'done') return ', which is done: it can be taken out';
-  if (state === 'ready') return ', which nothing blocks';
+  if (state === 'done') return ' (done): the tunnel can be retired';
+  if (state === 'ready') return ' (ready)';
   const { waves, steps, gates, gates_before } = blocked_by;
   const parts = [
     listed(waves.map(String), 'wave'),
     listed(steps.map(printed), 'step'),
     listed([...gates_before, ...gates].map(printed), 'gate'),
   ];
-  return `, and waits for ${parts.filter((part) => part !== '').join('; ')}`;
+  return `, which waits for ${parts.filter((part) => part !== '').join('; ')}`;
 }
 
 function printed(id: string): string {

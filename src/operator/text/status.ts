@@ -14,15 +14,15 @@ import { type Paint, PLAIN, paintFor } from './paint.ts';
 export interface TextOptions {
   /** ANSI colours. */
   readonly colour?: boolean;
-  /** Width of the terminal: less important columns are left out rather than broken. Unlimited when absent. */
+  /** Width of the terminal, in columns: too narrow, and less important table columns are left out. Unlimited when absent. */
   readonly columns?: number | undefined;
-  /** Who uses each tunnel, too. */
+  /** Also list the clients of each tunnel. */
   readonly clients?: boolean;
 }
 
 /**
- * The snapshot as a table for people: what `fleet-mesh status` and `/status?format=text` print. Whatever does not work
- * is followed by why, by what would fix it, and by what happens next. Everything remote in it is stripped of controls.
+ * The snapshot as a table: the output of `fleet-mesh status` and `/status?format=text`. Cause, fix and next step
+ * follow each failure. Text from other machines is stripped of control characters.
  */
 export function statusText(status: Status, options: TextOptions = {}): string {
   const paint = options.colour === true ? paintFor : PLAIN;
@@ -31,7 +31,7 @@ export function statusText(status: Status, options: TextOptions = {}): string {
     tunnelLines(status, paint, options.columns),
     options.clients === true ? clientSection(status) : [],
     linkLines(status, paint, options.columns),
-    status.advisories.map(({ code, message }) => `advice: ${printable(message)} [${printable(code)}]`),
+    status.advisories.map(({ code, message }) => `advisory: ${printable(message)} [${printable(code)}]`),
   ];
   const filled = sections.filter((lines) => lines.length > 0);
   return `${filled.map((lines) => lines.join('\n')).join('\n\n')}\n`;
@@ -49,18 +49,18 @@ function header(status: Status, paint: Paint): string[] {
     ...(reload === null || reload.ok
       ? []
       : [
-          `${paint('down')('RELOAD REFUSED')} ${spanBetween(reload.at, status.now)} ago, the configuration before it stays ` +
-            `in force: ${printable(reload.error ?? 'no reason given')}`,
+          `${paint('down')('RELOAD REJECTED')} ${spanBetween(reload.at, status.now)} ago; ` +
+            `the previous configuration is still active: ${printable(reload.error ?? 'no reason given')}`,
         ]),
     ...systemdLines(status.systemd),
   ];
 }
 
-/** Only what somebody should mend. */
+/** Only problems that need a fix. */
 function systemdLines({ notify, sockets }: Status['systemd']): string[] {
   const problems = sockets.flatMap(({ problem }) => problem ?? []);
   return [
-    ...(notify === 'none' ? ['systemd: there is no way to tell it how this daemon is'] : []),
+    ...(notify === 'none' ? ['systemd: the daemon cannot send its state to systemd'] : []),
     ...problems.map((problem) => `systemd: ${printable(problem)}`),
   ];
 }
@@ -78,7 +78,7 @@ const AVAILABILITY: Column<TunnelStatus> = {
   dropped: 5,
 };
 
-/** Only where there are verdicts. */
+/** Only if a tunnel has a verdict. */
 const DRAIN: Column<TunnelStatus> = {
   title: 'DRAIN',
   cell: ({ retirement }) => ({ text: drainText(retirement) }),
@@ -112,7 +112,7 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
   ];
 }
 
-/** Under a tunnel that is not up: why, what would fix it, what happens next. */
+/** The lines below a tunnel that is not up: cause, fix, next step. */
 function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   const route = routeText(tunnel, status.now);
   const told = route === undefined ? [] : [`  route: ${route}`];
@@ -153,7 +153,7 @@ function linkText({ host, actor, jump }: LinkStatus): string {
   return `${printable(host)} as ${printable(actor)}${jump === null ? '' : ` via ${printable(jump)}`}`;
 }
 
-/** Only where there are certificates from a command. */
+/** Only if a `cert_command` renews certificates. */
 function renewalColumns(now: Date): Column<LinkStatus>[] {
   const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
     serial === null ? renewal && 'none yet' : leftText(valid_before, now);
@@ -169,11 +169,11 @@ function renewalColumns(now: Date): Column<LinkStatus>[] {
 }
 
 function leftText(validBefore: Date | null, now: Date): string {
-  if (validBefore === null) return 'without an end';
+  if (validBefore === null) return 'no expiry';
   return validBefore <= now ? 'expired' : `${spanBetween(now, validBefore)} left`;
 }
 
-/** What it has logged in with, where that is not what the link shows: another kind, or a certificate with another end. */
+/** The credential of the session, if its kind or its expiry differs from the credential of the link. */
 function sessionCredential(
   { credential_type: type, authenticated_until: until }: SessionStatus,
   link: LinkStatus,
@@ -197,7 +197,7 @@ function sessionLine(session: SessionStatus, link: LinkStatus, now: Date): strin
   return `  session ${session.id} ${session.role}: ${parts.join(', ')}`;
 }
 
-/** Which way connections are opened, seen from this node on the left. */
+/** The direction in which connections open; this node is on the left. */
 function arrow({ direction }: TunnelStatus): string {
   return direction === 'remote' ? '<-' : '->';
 }
@@ -218,7 +218,7 @@ function milliseconds(ms: number): string {
   return `${ms < 10 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
 }
 
-/** Cut, not rounded: what was away for a moment was not there all the time. */
+/** Cut, not rounded: a short outage must not read as 100 %. */
 function percent(share: number | null): string {
   return share === null ? '-' : `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 }

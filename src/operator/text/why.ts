@@ -4,7 +4,7 @@ import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
 import { clientLines, explain, routeText } from './explain.ts';
 
-/** One tunnel explained, for programs: what `fleet-mesh why --json` prints. Names as in the snapshot. */
+/** The JSON of `fleet-mesh why --json`. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
   const { why, error, next, link } = explain(tunnel, status);
   return {
@@ -30,8 +30,8 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
 }
 
 /**
- * One tunnel explained, for somebody who was woken up: first what is wrong and what to do about it, then what is known.
- * Everything remote in it is stripped of controls.
+ * The text of `fleet-mesh why`: first the cause and the fix, then the facts. Text from other machines is stripped of
+ * control characters.
  */
 export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer): string {
   const { why, error, next, link } = explain(tunnel, status);
@@ -46,7 +46,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
     ['route', routeText(tunnel, now)],
-    ['link', link === undefined ? 'none: nothing needs it now' : linkText(link, ago)],
+    ['link', link === undefined ? 'none: no tunnel needs a link now' : linkText(link, ago)],
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
@@ -64,7 +64,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
   return `${[`${printable(tunnel.name)}${rank} is ${tunnel.state} ${since}`, ...shown].join('\n')}\n`;
 }
 
-/** Whether it may be retired, and each reason why not with what would clear it. */
+/** The retirement verdict, and each reason against it with the condition that clears it. */
 function drainLines(drain: VerdictAnswer | undefined, now: Date): [label: string, text: string][] {
   if (drain === undefined || drain.verdict === null) return [];
   const reasons = [...drain.blockers, ...drain.unknowns].map(({ code, message, clears_when, clears_at }) => {
@@ -77,11 +77,11 @@ function drainLines(drain: VerdictAnswer | undefined, now: Date): [label: string
 
 type Ago = (instant: Date) => string;
 
-/** What it rests on that all is well. */
+/** Why the tunnel counts as well. */
 function wellBecause({ probe, state }: TunnelStatus, ago: Ago): string {
-  if (state !== 'up') return 'no reason is known';
-  if (probe?.state !== 'passing') return 'the link is up; nothing probes the target';
-  return `nothing is wrong: the probe reached the target${probe.last_at === null ? '' : ` ${ago(probe.last_at)}`}`;
+  if (state !== 'up') return 'cause not known';
+  if (probe?.state !== 'passing') return 'the link is up; the target is not probed';
+  return `the tunnel is up: the probe reached the target${probe.last_at === null ? '' : ` ${ago(probe.last_at)}`}`;
 }
 
 function wayBack({ state, name }: TunnelStatus): string | undefined {
@@ -96,7 +96,7 @@ function linkText(link: LinkStatus, ago: Ago): string {
   ].join(', ');
 }
 
-/** What it logs in with, until when, and whether the static key that stands in for it can go. */
+/** The credential of the link, its expiry, and whether its static fallback key can be removed. */
 function credentialText({ credential }: LinkStatus, now: Date): string {
   const { type, fingerprint, serial, valid_before, restrictions, renewal, static_key } = credential;
   const until =
@@ -121,7 +121,7 @@ function credentialText({ credential }: LinkStatus, now: Date): string {
 }
 
 function probeText(probe: ProbeStatus | null, ago: Ago): string {
-  if (probe === null) return 'none: nobody has asked the target';
+  if (probe === null) return 'none configured';
   const when = probe.last_at === null ? ', not run yet' : `, last run ${ago(probe.last_at)}`;
   const failures = probe.consecutive_failures === 0 ? '' : `, ${probe.consecutive_failures} failures in a row`;
   const said = probe.last_error === null || probe.state === 'passing' ? '' : `: ${printable(probe.last_error.message)}`;
@@ -130,11 +130,11 @@ function probeText(probe: ProbeStatus | null, ago: Ago): string {
 
 function useText({ usage }: TunnelStatus, ago: Ago): string {
   const active =
-    usage.last_activity_at === null ? 'never used since the start' : `last used ${ago(usage.last_activity_at)}`;
-  return `${usage.open} open, ${usage.held} waiting for the link, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
+    usage.last_activity_at === null ? 'not used since the daemon started' : `last used ${ago(usage.last_activity_at)}`;
+  return `${usage.open} open, ${usage.held} waiting for a session, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
 }
 
-/** Where it is not what `why` says already. */
+/** The last error, unless the line `why` already shows the same error. */
 function lastError({ last_error }: TunnelStatus, told: string | undefined, ago: Ago): string | undefined {
   if (last_error === null || last_error.message === told) return undefined;
   return `${ago(last_error.at)}: ${printable(last_error.message)} [${last_error.code}]`;
@@ -142,5 +142,5 @@ function lastError({ last_error }: TunnelStatus, told: string | undefined, ago: 
 
 function refusedReload({ config: { last_reload } }: Status, ago: Ago): string | undefined {
   if (last_reload === null || last_reload.ok) return undefined;
-  return `REFUSED ${ago(last_reload.at)}, what was changed in the file does not hold: ${printable(last_reload.error ?? '')}`;
+  return `REJECTED ${ago(last_reload.at)}; the previous configuration is still active: ${printable(last_reload.error ?? '')}`;
 }

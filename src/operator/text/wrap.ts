@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** What a line begins with: what follows from a broken one is as far in. */
+/** The head of a line: continuation lines are indented by its width. */
 const HEAD = /^ *(?:\[.\] \S+ {2}|NEXT {2}|(?:live {3}|EXPIRED|closed|open {2}) |\d+ {2})?/;
 
-/** The line, broken between words where it is longer than so many columns; escape sequences have no width. */
+/** Breaks a line between words so that it fits so many columns. Escape sequences have no width. */
 export function wrapped(line: string, width = Number.POSITIVE_INFINITY): string[] {
   if (bare(line).length <= width) return [line];
   const indent = ' '.repeat(HEAD.exec(bare(line))?.[0].length ?? 0);

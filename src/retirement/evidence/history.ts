@@ -58,7 +58,7 @@ interface Building {
   lastActivity: (Instant & { readonly run: number }) | undefined;
   successor: SuccessorHistory | undefined;
   /** Whether the next span begins watching, because the tunnel changed. */
-  anew: boolean;
+  fresh: boolean;
   /** Whether the last span still grows. */
   open: boolean;
 }
@@ -171,7 +171,7 @@ export class History {
 
   #building(tunnel: string): Building {
     const known = this.#tunnels.get(tunnel);
-    const nothing = { spans: [], lastActivity: undefined, successor: undefined, anew: true, open: false };
+    const nothing = { spans: [], lastActivity: undefined, successor: undefined, fresh: true, open: false };
     const building: Building = known ?? nothing;
     if (!known) this.#tunnels.set(tunnel, building);
     return building;
@@ -180,17 +180,17 @@ export class History {
   #enter(tunnel: string, state: Pick<Span, 'state' | 'serving' | 'listening'>, now: Instant): void {
     const building = this.#building(tunnel);
     const last = building.spans.at(-1);
-    if (building.open && last && !building.anew && isSame(last, state)) return;
-    const begins = building.anew || !building.open || last?.run !== this.#run;
+    if (building.open && last && !building.fresh && isSame(last, state)) return;
+    const begins = building.fresh || !building.open || last?.run !== this.#run;
     building.spans.push({ ...state, from: now, until: now, run: this.#run, begins });
-    building.anew = false;
+    building.fresh = false;
     building.open = true;
   }
 
   /** Begins watching anew: the tunnel is a different one. */
   #begin(tunnel: string): void {
     const building = this.#building(tunnel);
-    building.anew = true;
+    building.fresh = true;
     const last = building.spans.at(-1);
     if (!building.open || !last || !this.#last) return;
     const { state, serving, listening } = last;

@@ -90,8 +90,10 @@ const workload = mapping({
     .describe(
       '`service`; `identity` (everything authenticates through this workload, so it moves last); or `machine` (a whole host, rebuilt after identity). Default service.',
     ),
-  current: words.describe('Current place of the workload.'),
-  target: words.optional().describe('New place of the workload, or `retired`. The policy requires a target.'),
+  current: words.describe('The place of the workload now.'),
+  target: words
+    .optional()
+    .describe('The place that the workload moves to, or `retired`. The policy requires a target.'),
   method: words.optional().describe('How the workload moves.'),
   owners: list(words, 'workplans or teams')
     .prefault([])

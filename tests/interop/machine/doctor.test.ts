@@ -81,7 +81,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     ]);
     expect(stdout).toContain('SSH-2.0-OpenSSH');
     expect(stdout).toContain('passes the probe');
-    expect(lines.at(-1)).toBe('Nothing is wrong on the way.');
+    expect(lines.at(-1)).toBe('All checks passed.');
   });
 
   it.each<[string, string, string, () => Promise<Patient>]>([

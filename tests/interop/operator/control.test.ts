@@ -43,7 +43,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect(broken.code).toBe(78);
     expect(broken.stderr).toMatch(/tunnels\.yaml:\d+:\d+: .*role.*drained/);
     expect(broken.stderr).toMatch(/tunnels\.yaml:\d+:\d+: .*tunels.*did you mean "tunnels"/);
-    expect(broken.stderr).toContain('nothing was changed');
+    expect(broken.stderr).toContain('the previous configuration is still active');
     const json = JSON.parse((await runCli(['reload', '--json', ...config])).stdout);
     expect(json).toMatchObject({ ok: false, error: { code: 'config_invalid', details: { length: 2 } } });
 

@@ -68,7 +68,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
   it('exits with 2 and a hint when no daemon answers', async () => {
     const { code, stdout, stderr } = await runCli(['status', '--endpoint', `127.0.0.1:${await freePort()}`]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toMatch(/nothing listens on/);
+    expect(stderr).toMatch(/refused: the daemon is not running/);
     expect(stderr).toContain('--endpoint');
   });
 

@@ -16,8 +16,9 @@ import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { patient } from '../../support/patience.ts';
 import { type Hub, startHub } from '../../support/peers/hub.ts';
-import { type LoopbackServer, listenLoopback } from '../../support/peers/loopback.ts';
+import type { LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startResettingServer } from '../../support/peers/resetting-server.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
@@ -186,7 +187,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
     // Late enough to pass the TCP probe of the preflight, which only needs an accept.
-    await using resetter = await listenLoopback((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
+    await using resetter = await startResettingServer(20);
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });

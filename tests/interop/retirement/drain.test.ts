@@ -96,7 +96,7 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     expect(await mesh.metric('tunnel_retirement_finding', { tunnel: 'hub', code: 'gate_closed' })).toBe(1);
 
     const waits = await runCli(['wait', 'hub', '--for', 'retirable', '--timeout', '20s', '--config', mesh.configFile]);
-    expect(waits).toMatchObject({ code: 1, stderr: expect.stringContaining('not all of it clears by waiting') });
+    expect(waits).toMatchObject({ code: 1, stderr: expect.stringContaining('some reasons do not clear by waiting') });
     const why = await runCli(['why', 'hub', '--config', mesh.configFile]);
     expect(why.stdout).toMatch(/drain: +blocked: wave_open, gate_closed/);
     expect(why.stdout).toContain('gate_closed: an approval is missing: go (Cut-over approval; operator)');

@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
 
     const listed = await runCli(['events', '--config', mesh.configFile, '--tunnel', 'hub']);
     expect(listed.code).toBe(0);
-    expect(listed.stdout).toMatch(/Z hub: .*stopped: taken out of service/);
+    expect(listed.stdout).toMatch(/Z hub: .*stopped: out of service/);
     expect(await runCli(['events', '--config', mesh.configFile, '--tunnel', 'hop'])).toMatchObject({ code: 4 });
     await again.stop();
 

@@ -5,7 +5,7 @@ import { planView } from '../../../src/retirement/plan/view.ts';
 import { echoOnce } from '../../support/clients/steady-client.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import { startMesh } from '../../support/daemon/mesh.ts';
-import { planYaml, REAL_PLAN, recorded, wave } from '../../support/fakes/plan-fixture.ts';
+import { planYaml, REAL_PLAN, recordedAt, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
@@ -13,7 +13,7 @@ import { startEcho } from '../../support/peers/targets.ts';
 const NAME = 'fleet-state-hub-coulombcore';
 
 describe.skipIf(!has('sshd'))('the drain plan', () => {
-  it('is followed while the daemon runs: by the command, by hand, and not into a mistake', async () => {
+  it('takes changes by command and by hand while the daemon runs, and ignores an invalid plan', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const plan = join(sshd.directory, 'drain-plan.yaml');
@@ -36,7 +36,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     expect(await cli(...approval)).toMatchObject({ code: 0 });
     expect(await cli(...approval)).toMatchObject({ code: 1, stderr: expect.stringContaining('already approved') });
     expect(await cli('done', '1.1', '--evidence', 'the document')).toMatchObject({ code: 0, stderr: '' });
-    writeFileSync(plan, recorded(readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
+    writeFileSync(plan, recordedAt(new Date(), readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
     await mesh.waitFor((status) => status.plan?.waves[1]?.complete === true);
     expect(await mesh.metric('drain_wave_complete', { wave: '1' })).toBe(1);
     expect((await view()).gates[0]?.approved).toMatchObject({ by: 'worsch', evidence: 'decision 1' });
@@ -69,7 +69,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     await echoOnce(mesh.port(NAME));
   });
 
-  it('never keeps the daemon from starting: an exception that has expired is said loudly', async () => {
+  it('never stops the daemon from starting, and reports an expired exception', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const exceptions = [

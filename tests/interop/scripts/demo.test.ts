@@ -17,7 +17,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
     const passed = passedIn(demo.stdout());
     expect(passed).toEqual([
-      expect.stringMatching(/^PASS {2}No CA yet: the static key stands in: .*degraded.* 503$/),
+      expect.stringMatching(/^PASS {2}No CA yet: the static key is used: .*degraded.* 503$/),
       expect.stringMatching(/^PASS {2}The CA comes up: certificates take over: certificate \d+, .* 0 failed$/),
       expect.stringMatching(
         /^PASS {2}2 rotations under load: certificates \d+ and \d+ took over; \d+ requests served, 0 failed$/,
@@ -40,7 +40,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, DEMO, { env: { ...process.env, TMPDIR: home.path } });
     await waitUntil('requests are served', () => /\d a second: /.test(demo.stdout()), 30_000, demo.stderr);
-    expect(demo.stdout()).toMatch(/== 1\. No CA yet: the static key stands in\n[\s\S]*advice: .*\[static_key_in_use\]/);
+    expect(demo.stdout()).toMatch(/== 1\. No CA yet: the static key is used\n[\s\S]*advisory: .*\[static_key_in_use\]/);
     const below = descendantsOf(demo.pid);
     expect(below.length).toBeGreaterThan(1);
     demo.child.kill('SIGINT');

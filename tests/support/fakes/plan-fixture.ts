@@ -16,11 +16,16 @@ export function realPlan(): Plan {
 
 /** The text of a plan after `plan approve` of these gates and `plan done` of these steps, in order. */
 export function recorded(text: Buffer, ...ids: readonly string[]): Buffer {
+  return recordedAt(new Date('2026-11-21T12:00:00Z'), text, ...ids);
+}
+
+/** Like {@link recorded}, with the date of the entries. */
+export function recordedAt(now: Date, text: Buffer, ...ids: readonly string[]): Buffer {
   return ids.reduce((before, id) => {
     const entry: PlanEntry = /^\d/.test(id)
       ? { kind: 'done', step: id, evidence: 'seen' }
       : { kind: 'approve', gate: id, by: 'worsch', evidence: 'decision' };
-    const result = recordIn(before, 'plan.yaml', entry, new Date('2026-11-21T12:00:00Z'));
+    const result = recordIn(before, 'plan.yaml', entry, now);
     if ('kind' in result) throw new Error(result.message);
     return Buffer.from(result.text);
   }, text);

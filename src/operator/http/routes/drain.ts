@@ -7,19 +7,19 @@ import { type Problem, sendProblem } from '../problem.ts';
 import { invalid, oneOf, readQuery, text } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
-/** The longest wait of one request, in milliseconds: whoever wants more asks again. */
+/** The longest wait of one request, in milliseconds. Clients repeat the request to wait longer. */
 const LONGEST_WAIT_MS = 300_000;
-/** So many may wait at the same time; one more gets its answer at once. */
+/** The most waiting requests. One more request is answered at once. */
 const MOST_WAITING = 32;
-/** Between two looks, in milliseconds. */
+/** Time between two checks, in milliseconds. */
 const LOOK_MS = 250;
-/** A client is asked to come back after so many seconds at least and at most. */
+/** Bounds of Retry-After, in seconds. */
 const SOONEST_S = 1;
 const LATEST_S = 60;
-/** Where nobody knows when it clears. */
+/** Retry-After when the clearing time is unknown, in seconds. */
 const USUAL_S = 10;
 
-/** A verdict is an answer, always 200; with `require=retirable` it is a gate for `curl -fsS --retry`. */
+/** A verdict is always answered with 200. With `require=retirable` the status is a gate for `curl -fsS --retry`. */
 export function drainRoute(app: FastifyInstance, sources: Sources): void {
   const waiting = new Set<AbortController>();
   app.addHook('preClose', async () => {
@@ -54,7 +54,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
   });
 }
 
-/** The last answer before the deadline, or the first one that opens the gate. Ends with the client, and with `over`. */
+/** The last verdict before the deadline, or the first `retirable`. Ends early when the client leaves, or with `over`. */
 async function untilPassed(
   look: () => VerdictAnswer | undefined,
   deadline: number,
@@ -62,7 +62,7 @@ async function untilPassed(
   over: AbortSignal,
 ): Promise<VerdictAnswer | undefined> {
   const { timeout = 0 } = socket;
-  // The server ends connections that move nothing: this one is waited on.
+  // The idle timeout of the server must not end a waiting request.
   socket.setTimeout(timeout + LONGEST_WAIT_MS);
   try {
     for (;;) {
@@ -77,7 +77,7 @@ async function untilPassed(
   }
 }
 
-/** The same body as ever: only the status says no. */
+/** The same body as with 200: only the status differs. */
 function shut(reply: FastifyReply, answer: VerdictAnswer): FastifyReply {
   return reply
     .code(503)
@@ -85,7 +85,7 @@ function shut(reply: FastifyReply, answer: VerdictAnswer): FastifyReply {
     .send(answer);
 }
 
-/** It cannot be earlier than when the last of its reasons clears. */
+/** Not earlier than the time when the last reason clears. */
 function retryAfterS({ blockers, unknowns, checked_at }: VerdictAnswer): number {
   const clearing = [...blockers, ...unknowns].map(({ clears_at }) => clears_at);
   const times = clearing.filter((time) => time !== null).sort();

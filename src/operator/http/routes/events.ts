@@ -14,7 +14,7 @@ import { sendProblem } from '../problem.ts';
 import { invalid, readQuery, text } from '../query.ts';
 import type { EventFeed, Sources } from '../sources.ts';
 
-/** `GET /events?since=…&tunnel=…`: what happened, as it is in the evidence; as a stream, also what happens. */
+/** `GET /events?since=…&tunnel=…`: past events from the evidence; as a stream, new events follow. */
 export function eventsRoute(app: FastifyInstance, sources: Sources): void {
   const streams = new EventStreams();
   app.addHook('preClose', async () => streams.close());
@@ -29,7 +29,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
       return sendProblem(reply, invalid(`"since" must be ${SINCE_EXPECTED}.`));
     await sources.opened();
     const { tunnels, evidence } = sources.snapshot();
-    // One that was removed still has a past.
+    // A removed tunnel still has past events.
     const known = new Set([...tunnels.map(({ name }) => name), ...sources.events.entries.flatMap(tunnelsOf)]);
     if (tunnel !== undefined && !known.has(tunnel)) return sendNoSuchTunnel(reply, [...known]);
 
@@ -49,7 +49,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
         status: 503,
         code: 'too_many_streams',
         title: 'Too Many Streams',
-        detail: 'So many clients follow the events already that no more are let in.',
+        detail: 'Too many clients follow events. Close one, or try again later.',
         headers: { 'retry-after': '30' },
       });
     const first = backlog(sources.events, selection, lastEventId(request));
@@ -64,7 +64,7 @@ export function eventsRoute(app: FastifyInstance, sources: Sources): void {
   });
 }
 
-/** A client that comes back is told all that it missed; one that names a time all since; any other one what comes from now on. */
+/** A returning client gets the events that it missed. A client with `since` gets all events since then. Others get only new events. */
 function backlog(events: EventFeed, selection: Selection, after: number | undefined) {
   if (after !== undefined) {
     const entries = events.entries.filter(

@@ -5,7 +5,7 @@ import { sendProblem } from '../problem.ts';
 import { oneOf, readQuery } from '../query.ts';
 import type { Sources } from '../sources.ts';
 
-/** `GET /livez`: whether the daemon makes progress. That there is an answer at all proves the event loop. */
+/** `GET /livez`: whether the daemon makes progress. The answer itself proves that the event loop runs. */
 export function livezRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/livez', (_request, reply) => {
     if (sources.alive()) return reply.send({ alive: true });
@@ -13,15 +13,15 @@ export function livezRoute(app: FastifyInstance, sources: Sources): void {
       status: 503,
       code: 'not_alive',
       title: 'Not Alive',
-      detail: 'The supervisor makes no progress: a restart is due.',
+      detail: 'The supervisor makes no progress. Restart the daemon.',
       members: { alive: false },
     });
   });
 }
 
 /**
- * `GET /readyz`: whether the daemon has done its part, which a dead peer must not undo. `?production=true` and
- * `/readyz/{tunnel}` are the verdicts on tunnels, for those who depend on them.
+ * `GET /readyz`: whether the daemon is ready; an unreachable peer does not count. `?production=true` and
+ * `/readyz/{tunnel}` check tunnels.
  */
 export function readyzRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/readyz', (request, reply) => {
@@ -40,7 +40,7 @@ export function readyzRoute(app: FastifyInstance, sources: Sources): void {
         reply,
         tunnels.map(({ name }) => name),
       );
-    // The listener of another tunnel is none of this one's business.
+    // An unbound listener of another tunnel does not matter here.
     return answer(reply, [...notApplied(sources), ...notServing(tunnel)]);
   });
 }
@@ -53,7 +53,7 @@ function notApplied(sources: Sources): readonly string[] {
   return sources.readiness().applied ? [] : ['The daemon is starting or stopping.'];
 }
 
-/** Why a tunnel cannot be relied on: nothing when it is up, or out of service because somebody wants it so. */
+/** Why a tunnel is not ready. Empty for a tunnel that is up, or out of service on purpose. */
 function notServing(tunnel: TunnelStatus): string[] {
   switch (tunnel.state) {
     case 'up':
@@ -65,7 +65,7 @@ function notServing(tunnel: TunnelStatus): string[] {
     case 'down':
     case 'unverified':
       return [
-        `${tunnel.name} is ${tunnel.state}: ${tunnel.reason ?? tunnel.last_error?.message ?? 'no reason is known yet'}`,
+        `${tunnel.name} is ${tunnel.state}: ${tunnel.reason ?? tunnel.last_error?.message ?? 'cause not known yet'}`,
       ];
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Sources } from '../sources.ts';
 
-/** `GET /metrics`: 200 whatever the state of the tunnels, since that state is what it reports. */
+/** `GET /metrics`: always 200, because the metrics report the state of the tunnels. */
 export function metricsRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/metrics', async (_request, reply) => {
     const page = await sources.metrics.render(sources.snapshot());

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { sendProblem } from '../problem.ts';
 import type { Sources } from '../sources.ts';
 
-/** `GET /plan`: the drain plan in force, with what follows from it for the tunnels of this node. */
+/** `GET /plan`: the drain plan in force, with its consequences for the tunnels of this node. */
 export function planRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/plan', (_request, reply) => {
     const plan = sources.plan();
@@ -13,7 +13,7 @@ export function planRoute(app: FastifyInstance, sources: Sources): void {
         status: 404,
         code: 'no_plan',
         title: 'No Plan',
-        detail: 'The configuration names no drain plan: plan: FILE at its top does.',
+        detail: 'No drain plan is configured. Add plan: FILE at the top level of the tunnel YAML.',
       });
     }
     return sendProblem(reply, {

@@ -27,7 +27,8 @@ export async function stays(stream: Duplex, signal: AbortSignal): Promise<void> 
     const onEnd = () => over(unanswered());
     // At the end of the stream it is readable as well, with nothing to read.
     const onReadable = () => over(stream.readableLength > 0 ? undefined : unanswered());
-    const timer = setTimeout(over, STAYS_MS);
+    // One turn more: on a busy machine the end of the connection may be waiting to be read already.
+    const timer = setTimeout(() => setImmediate(() => over()), STAYS_MS);
     signal.addEventListener('abort', onAbort, { once: true });
     stream.on('readable', onReadable).on('error', onEnd).on('close', onEnd);
     if (signal.aborted) onAbort();

@@ -96,7 +96,7 @@ describe('the control socket', () => {
 
   it.each([
     ['that others may write to', () => chmodSync(join(temp.path, 'run'), 0o777), /written to by others/],
-    ['that is a file', () => {}, /is no directory|cannot be made/],
+    ['that is a file', () => {}, /is not a directory|cannot be created/],
   ])('refuses a directory %s', async (what, prepare, message) => {
     if (what === 'that is a file') writeFileSync(join(temp.path, 'run'), '');
     else mkdirSync(join(temp.path, 'run'));
@@ -192,9 +192,9 @@ describe('the control socket', () => {
 
   it.each([
     ['is missing', async () => {}, /no control socket/],
-    ['is silent', (at: string) => mute(at, () => {}), /said nothing for 0.5 s/],
-    ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without an answer/],
-    ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /does not speak/],
+    ['is silent', (at: string) => mute(at, () => {}), /did not respond for 0.5 s/],
+    ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without a reply/],
+    ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /unexpected reply/],
   ])('a client says so when it %s', async (_, prepare, message) => {
     mkdirSync(join(temp.path, 'run'));
     const stop = await prepare(path);

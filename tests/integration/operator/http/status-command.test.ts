@@ -134,7 +134,7 @@ describe('a daemon that cannot be asked', () => {
     await gone[Symbol.asyncDispose]();
     const { code, out, err } = await run({ endpoint: gone.address });
     expect([code, out]).toEqual([2, '']);
-    expect(err).toContain(`nothing listens on ${gone.address}`);
+    expect(err).toContain(`connection to ${gone.address} refused`);
   });
 
   test.each([
@@ -181,7 +181,7 @@ describe('--watch', () => {
     const code = statusCommand({ watch: true, endpoint: `127.0.0.1:${first.port}` }, io);
     await says('up, state-hub up');
     await first.stop();
-    await says('nothing listens on');
+    await says('refused: the daemon is not running');
     await using second = await startEndpoint({ options: { listen: options } });
     second.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down', reason: 'no route' })] });
     await says('down, state-hub down (no route)');

@@ -62,8 +62,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('over jump hosts', () => {
     const mesh = await start({ ...chain(), tunnels: { [ECHO]: { target: echo.port, probe: { tcp: {} } } } });
     await mesh.waitForTunnel('up');
     await echoOnce(mesh.port(ECHO));
+    // A session that was moved to another one below drains first.
     const status = await mesh.waitFor((each) =>
-      ['coulombcore', 'middle', 'outer'].every((h) => serving(each, h) === 2),
+      ['coulombcore', 'middle', 'outer'].every((h) => serving(each, h) === 2 && link(each, h).sessions.length === 2),
     );
     expect(status.links.map(({ host, actor, state }) => [host, actor, state])).toEqual(
       expect.arrayContaining([

@@ -42,7 +42,7 @@ describe(wardsFor, () => {
 });
 
 describe(walkHop, () => {
-  it('goes on with what stands in for a certificate, and counts the want of one as a failure', async () => {
+  it('continues with the fallback key, and reports a missing certificate as a failure', async () => {
     const standIn = new TunnelError('cert_command_failed', 'static key under exception x: none', { hint: 'Run it.' });
     const [host] = CONFIG.hosts.values();
     const [actor] = CONFIG.actors.values();

@@ -54,7 +54,7 @@ describe(showPlan, () => {
   it('prints the plan and the tunnels that hang on it', async () => {
     const { code, out, err } = await show();
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(out).toContain('fleet-issue-core-coulombcore hangs on step 4.3');
+    expect(out).toContain('fleet-issue-core-coulombcore depends on step 4.3');
   });
 
   it('prints one wave, or JSON', async () => {
@@ -62,7 +62,7 @@ describe(showPlan, () => {
     expect(JSON.parse((await show({ json: true })).out)).toMatchObject({ schema: 1, path: plan, next: ['1.1', '6.1'] });
     expect(await show({ wave: '9' })).toMatchObject({
       code: 64,
-      err: 'fleet-mesh: the plan has no wave "9"; there are 0, 1, 2, 3, 4, 5, 6, 7, 8\n',
+      err: 'fleet-mesh: the plan has no wave "9"; waves: 0, 1, 2, 3, 4, 5, 6, 7, 8\n',
     });
   });
 
@@ -71,7 +71,7 @@ describe(showPlan, () => {
     const { code, out, err } = await show();
     expect({ code, err }).toEqual({
       code: 0,
-      err: `fleet-mesh: ${config} has mistakes, so its tunnels are not shown; see fleet-mesh check\n`,
+      err: `fleet-mesh: ${config} is not valid, so tunnels are not shown; run fleet-mesh check --config ${config}\n`,
     });
     expect(out).toContain('WAVE 8');
   });
@@ -86,7 +86,7 @@ describe(showPlan, () => {
     change(config, 'plan: drain-plan.yaml', '');
     expect(await show()).toMatchObject({
       code: 78,
-      err: expect.stringContaining('names no plan; write plan: FILE at its top'),
+      err: expect.stringContaining('names no plan; add plan: FILE at the top level'),
     });
   });
 });
@@ -124,7 +124,7 @@ describe(editPlan, () => {
   it('says of a step that was done out of its order that it was', async () => {
     expect(await edit({ kind: 'done', step: '2.3', evidence: 'x' })).toMatchObject({
       code: 0,
-      err: 'fleet-mesh: note: step 2.3 was not due: still open before it: wave 1, step 2.1, step 2.2\n',
+      err: 'fleet-mesh: note: step 2.3 was not due; open before this step: wave 1, step 2.1, step 2.2\n',
     });
   });
 

@@ -24,7 +24,7 @@ describe(readQuery, () => {
     [{ since: ['1h', '2h'] }, BOTH, '"since" may be given once.'],
     [{ until: '1h' }, { since: text }, 'The only query parameter here is "since".'],
     [{ require: 'up' }, { require: oneOf(['retirable']) }, '"require" must be: retirable.'],
-    [{ since: '1h' }, {}, 'There are no query parameters here.'],
+    [{ since: '1h' }, {}, 'This path takes no query parameters.'],
   ])('rejects %j', (query, shape, detail) => {
     expect(readQuery(query, shape)).toEqual({ problem: expect.objectContaining({ status: 400, detail }) });
   });

@@ -54,10 +54,10 @@ describe(planText, () => {
     'once operator approves forgejo-production-decisions',
     'WAVE 0  Freeze policy  COMPLETE, 1 of 1 done',
     'WAVE 7  OpenBao + identity stack (LAST)  WAITS for waves 1, 2, 3, 4, 5 and 6, 0 of 4 done',
-    'closed gate state-hub-cutover (State Hub railiance01 cutover approval): operator has to approve it before step 2.2',
-    '  fleet-state-hub-coulombcore hangs on step 2.4, and waits for wave 1; steps 2.1, 2.2 and 2.3; gate state-hub-cutover\n',
+    'closed gate state-hub-cutover (State Hub railiance01 cutover approval): operator must approve before step 2.2',
+    '  fleet-state-hub-coulombcore depends on step 2.4, which waits for wave 1; steps 2.1, 2.2 and 2.3; gate state-hub-cutover\n',
     'retires tunnel fleet-issue-core-coulombcore\n',
-    'operator + custody has to approve it before anything of this wave',
+    'operator + custody must approve before any step of this wave',
     'live    static-id-ops-railiance01 (Static id_ops SSH key on railiance01 fleet units)',
   ])('says %j', (line) => expect(text).toContain(line));
 
@@ -83,7 +83,7 @@ describe(planText, () => {
       viewPlan(planOf({ waves: [wave(1, [], 1, 1)] }), [{ name: 't', drain: { step: '1.1' } }], NOW),
     );
     expect(done).toContain('[x] 1.1  do 1.1\n           done at 2026-07-04: seen\n           retires tunnel t');
-    expect(done).toContain('TUNNELS\n  t hangs on step 1.1, which is done: it can be taken out\n');
+    expect(done).toContain('TUNNELS\n  t depends on step 1.1 (done): the tunnel can be retired\n');
     expect(done).toContain('NEXT  nothing: every wave is complete');
     expect(done).toContain('EXCEPTIONS  none');
   });
@@ -93,7 +93,7 @@ describe(planText, () => {
     const past = viewPlan(planOf({ gates, waves: [wave(1, [], 2, 1)] }), [{ name: 't', drain: { step: '1.2' } }], NOW);
     expect(past.waves[0]?.steps[1]).toMatchObject({ state: 'blocked', blocked_by: { gates: [], gates_before: ['g'] } });
     expect(planText(past)).toContain('NEXT  1.2 do 1.2, once o approves g\n');
-    expect(planText(past)).toContain('t hangs on step 1.2, and waits for gate g\n');
+    expect(planText(past)).toContain('t depends on step 1.2, which waits for gate g\n');
   });
 
   it('breaks lines where a terminal would', () => {

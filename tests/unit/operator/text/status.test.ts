@@ -106,7 +106,7 @@ describe('statusText', () => {
       [
         'railiance01 is DOWN: state-hub is down',
         'fleet-mesh 0.1.0, running for 2d 3h, config /etc/fleet-mesh/tunnels.yaml loaded 1d ago',
-        'RELOAD REFUSED 30s ago, the configuration before it stays in force: 3 errors, first at line 4',
+        'RELOAD REJECTED 30s ago; the previous configuration is still active: 3 errors, first at line 4',
         '',
         'TUNNEL     STATE  SINCE  LISTEN -> TARGET                      PROBE    OPEN  HELD     SENT  RECEIVED  NOTE',
         'state-hub  down   9s     127.0.0.1:18000 -> 10.43.170.94:8000  pending     2     3  1.5 KiB   3.0 GiB  (not production) State Hub',
@@ -138,7 +138,7 @@ describe('statusText', () => {
       'state-hub  down   20s    127.0.0.1:18000 -> 10.43.170.94:8000  passing 3.1 ms     2     0  1.5 KiB   3.0 GiB  State Hub',
       '  why:  coulombcore shows another host key than known_hosts has [host_key_changed]',
       '  fix:  Find out why the host key changed before you edit known_hosts: an attack looks the same.',
-      '  next: nothing by itself: somebody must fix this first',
+      '  next: no retry: fix this first',
     ]);
   });
 
@@ -174,13 +174,13 @@ describe('statusText', () => {
         linkFixture().credential,
       ] as const;
       expect(lines(...cells).map((line) => line.slice(31))).toEqual([
-        'STATE  CREDENTIAL   CERTIFICATE     RENEWAL',
-        'up     certificate  50s left        in 20s',
-        'up     certificate  without an end  in 20s',
-        'up     certificate  50s left        failing, again in 20s',
-        'up     certificate  expired         in 20s',
+        'STATE  CREDENTIAL   CERTIFICATE  RENEWAL',
+        'up     certificate  50s left     in 20s',
+        'up     certificate  no expiry    in 20s',
+        'up     certificate  50s left     failing, again in 20s',
+        'up     certificate  expired      in 20s',
         'up     certificate  none yet',
-        'up     static key   none yet        failing, again in 20s',
+        'up     static key   none yet     failing, again in 20s',
         'up     static key',
       ]);
     });
@@ -205,7 +205,7 @@ describe('statusText', () => {
     expect(text.split('\n').slice(3)).toEqual([
       'No tunnels are configured.',
       '',
-      'advice: six tunnels [wireguard_threshold]',
+      'advisory: six tunnels [wireguard_threshold]',
       '',
     ]);
   });
@@ -249,7 +249,7 @@ describe('statusText', () => {
     ];
     const text = statusText(statusFixture({ systemd: { notify: 'none', watchdog_ms: null, sockets } }));
     expect(text).toContain(`systemd: ${problem}\n`);
-    expect(text).toContain('systemd: there is no way to tell it');
+    expect(text).toContain('systemd: the daemon cannot send its state');
     expect(text).not.toContain('endpoint');
   });
 });

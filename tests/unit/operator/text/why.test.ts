@@ -34,7 +34,7 @@ describe(whyText, () => {
   it('of one that is up says what that rests on, and of old errors when they were', () => {
     const tunnel = tunnelFixture({ last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
-    expect(text).toContain('nothing is wrong: the probe reached the target 4s ago');
+    expect(text).toContain('the tunnel is up: the probe reached the target 4s ago');
     expect(text).toContain('last error: 20s ago: core port 22 refused [connect_refused]');
   });
 
@@ -63,7 +63,7 @@ describe(whyText, () => {
     const lines = [
       '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
       '              unknown (uid 998): 1 connection, last seen 1h ago',
-      '              others, not looked at or long ago: 9 connections, last seen 2h ago',
+      '              other clients, not identified or from long ago: 9 connections, last seen 2h ago',
     ];
     expect(text).toContain(lines.join('\n'));
     const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
@@ -93,7 +93,7 @@ describe(whyText, () => {
     const tunnel = tunnelFixture({ state: 'down', reason: 'said \x1b[2J', last_error: null });
     const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(60), error: 'f.yaml:3:1: no' } };
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], config }));
-    expect(text).toContain('REFUSED 1m ago');
+    expect(text).toContain('REJECTED 1m ago');
     expect(text).not.toContain('\x1b');
   });
 });
