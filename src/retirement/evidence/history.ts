@@ -187,7 +187,7 @@ export class History {
     building.open = true;
   }
 
-  /** Begins watching anew: the tunnel is a different one. */
+  /** Restarts watching: the tunnel is a different one. */
   #begin(tunnel: string): void {
     const building = this.#building(tunnel);
     building.fresh = true;

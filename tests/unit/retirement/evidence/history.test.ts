@@ -293,7 +293,7 @@ describe('History, for a replaced tunnel', () => {
       'that was removed and came back in the same moment',
       (story: Story) => story.line(5, 'tunnel.removed', { tunnel: 'hub' }).state(5, 'up'),
     ],
-  ])('begins watching anew for a tunnel %s', (_, become) => {
+  ])('restarts watching for a tunnel %s', (_, become) => {
     const story = become(new Story().started(0).state(0, 'up').beats(1, 4)).beats(6, 9);
     expect(minutes(watchedSince(story.history.of('hub'), START + 9 * MINUTE, 0) ?? 0)).toBe(5);
     expect(availability(story.history.of('hub'), window(0, 9))).toBe(1);
