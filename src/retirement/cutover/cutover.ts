@@ -48,9 +48,9 @@ export class Cutover {
   readonly #asking = new DirectSource('probe');
   readonly #journal: Journal;
   #successor: SuccessorConfig | undefined;
-  /** Where new connections go once committed. Of a retired tunnel it outlives the configuration of the successor. */
+  /** Target of new connections after the commit. For a retired tunnel it outlives the configured successor. */
   #target: Address | undefined;
-  /** Checks another successor of a retired tunnel. */
+  /** Aborts the check of a changed successor of a retired tunnel. */
   #adopting = new AbortController();
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
 

@@ -24,7 +24,7 @@ export interface CutoverTunnel {
 }
 
 export interface CutoversDependencies extends CutoverDependencies {
-  /** What changes one tunnel takes turns, by its name. */
+  /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
   readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
   tunnel(name: string): CutoverTunnel | undefined;
@@ -109,7 +109,7 @@ export class Cutovers {
 
   /** Rejects with {@link CutoverImpossible}, `state_dir_unusable`, and whatever a bug throws. */
   async start(name: string, progress: Progress): Promise<Outcome> {
-    // Begun in turn; then it is under way, which everybody who changes the tunnel sees.
+    // Started in turn; from then on other changes see the cut-over in progress.
     const { done } = await this.#deps.turns.take([name], async () => ({ done: this.#begin(name, progress) }));
     return done;
   }
@@ -131,7 +131,7 @@ export class Cutovers {
     });
   }
 
-  /** What is under way ends on the side of the tunnel. For those who have the turn of the tunnel. Never rejects. */
+  /** Aborts cut-overs in progress: clients stay on the tunnel. Call only in the turn of the tunnels. Never rejects. */
   async giveUp(name: string, reason: string): Promise<void> {
     await this.#cutovers.get(name)?.abandon(reason);
   }
@@ -143,7 +143,7 @@ export class Cutovers {
     await Promise.all([...this.#cutovers.values()].map((cutover) => cutover.abandon('the daemon is stopping')));
   }
 
-  /** Those are not retired any more. For those who have the turn of the tunnels. Never rejects. */
+  /** Call when tunnels are no longer retired, in the turn of the tunnels. Never rejects. */
   async backInService(names: readonly string[]): Promise<void> {
     await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
   }
@@ -168,7 +168,7 @@ export class Cutovers {
     }
   }
 
-  /** A retired tunnel has no way back: another successor is checked before its port goes there. */
+  /** Checks a changed successor of a retired tunnel before the port moves: a retired tunnel has no rollback. */
   #adopt(name: string): void {
     if (!this.#deps.retired(name)) return;
     void this.#of(name).adopt(async (successor, signal) => {
@@ -260,7 +260,7 @@ function whyOutOfService({ outOfService, condition }: CutoverTunnel): string | u
 function noSuccessor(name: string): CutoverImpossible {
   return new CutoverImpossible(
     `${name} has no successor`,
-    'Say in drain.successor of the tunnel YAML who it is, and reload.',
+    'Set drain.successor in the tunnel YAML, then run `fleet-mesh reload`.',
   );
 }
 

@@ -5,12 +5,12 @@ import type { Address } from '../../base/net/address.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import { describeLoop, type Entrance, STATIC, successorLoop } from '../../config/successor-loop.ts';
 
-/** The resolver has so long, in milliseconds. A name that it does not know leads nowhere: the probe tells that. */
+/** Timeout of the resolver, in milliseconds. An unknown name makes no loop; the probe reports it. */
 const RESOLVE_MS = 5_000;
 
 /**
- * Whether the successor of the tunnel leads back to a port of this node that leads to it in turn, in one sentence; undefined:
- * no. Names are resolved. Rejects with the signal's reason only.
+ * Why the successor of the tunnel leads back to the tunnel over ports of this node, in one sentence; undefined if it does not.
+ * Resolves names. Rejects only with the signal's reason.
  */
 export async function findLoop(
   name: string,

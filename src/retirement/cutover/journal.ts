@@ -53,15 +53,15 @@ export class Journal {
     return this.#position;
   }
 
-  /** The address of the successor that an earlier run has kept; null: none, or not known. */
+  /** The saved successor of an earlier run; null if none or unknown. */
   get keptSuccessor(): string | null {
     return this.#kept;
   }
 
-  /** The position is about another successor from now on. Never rejects; told when it is not on the disk. */
+  /** Saves a changed successor. Never rejects; logs a failure. */
   async keepSubject(): Promise<void> {
     await this.#write(this.#position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'the other successor could not be kept');
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'cannot save the changed successor');
     });
   }
 

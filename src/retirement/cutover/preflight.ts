@@ -40,14 +40,14 @@ export interface PreflightSubject {
   readonly tunnel: ChannelSource;
   /** Connects to the successor. */
   readonly direct: ChannelSource;
-  /** Whether the successor leads back to the tunnel, in one sentence; undefined: no. Rejects with the signal's reason only. */
+  /** Why the successor leads back to the tunnel, in one sentence; undefined if it does not. Rejects only with the signal's reason. */
   loop(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Checks whether a cut-over may start now. Changes nothing. Rejects only with the signal's reason. */
 export async function preflight(subject: PreflightSubject, signal: AbortSignal): Promise<Check[]> {
   const loop = await subject.loop(signal);
-  // Nobody is asked in a circle: each question would become thousands.
+  // Without probes: in a loop each probe would start thousands.
   if (loop !== undefined) return [inService(subject), gatesOpen(subject), check('successor', false, loop)];
   const asked = await Promise.all([
     probeSuccessor(subject.successor, subject.direct, signal),

@@ -28,7 +28,7 @@ const SLACK_MS = 5_000;
 export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, known: Known): VerdictFacts {
   const { now, config, usage, history } = known;
   const { name, drain, whileDown, direction } = tunnel;
-  // A use that the history does not know yet has just been: its own date is the wall clock's, which may be wrong.
+  // A use that is not in the history yet happened just now: its own time is from the wall clock, which may be wrong.
   const unseen = usage.last_activity_at !== null && usage.last_activity_at.getTime() !== history?.lastActivityWallAt;
   const seen = [history?.lastActivityAt, unseen ? now : undefined];
   const times = seen.filter((time) => time !== undefined);
@@ -36,7 +36,7 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     now,
     tunnel: name,
     step: dueFacts(known.plan, drain.step, new Date(now)),
-    // One that nobody watches yet is not healthy: a reload may have brought it a moment ago.
+    // A successor without probes is not healthy: a reload may have just added it.
     successor: known.successor ?? unwatched(drain.successor),
     usage: { open: usage.open, held: usage.held, clients: known.clients },
     history: { spans: history?.spans ?? [], lastActivityAt: times.length > 0 ? Math.max(...times) : undefined },

@@ -65,7 +65,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
   if (dryRun) return rehearse(request, parts);
   const { retirement, metrics, note } = parts;
   const outcome = await parts.inTurn([name], async () => {
-    // Judged when its turn has come, not when it was asked for: a rollback may have been before it.
+    // Judged in its turn, not at the request: a rollback may have come first.
     const rehearsed = await rehearse(request, parts);
     if (rehearsed.done) return rehearsed;
     refuseWhatIsLeft(rehearsed);
@@ -126,8 +126,8 @@ function find(name: string, { config, supervisor }: RetireParts) {
 }
 
 function portStays(tunnel: string, details: readonly string[] = []): ControlRefused {
-  return new ControlRefused('needs_somebody', `the local port of ${tunnel} does not lead to its successor yet`, {
-    hint: `Move the port first: \`fleet-mesh cutover ${tunnel}\`.`,
+  return new ControlRefused('needs_somebody', `the local port of ${tunnel} does not lead to the successor yet`, {
+    hint: `Cut over first: \`fleet-mesh cutover ${tunnel}\`.`,
     details,
   });
 }

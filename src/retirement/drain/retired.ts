@@ -72,19 +72,20 @@ export class RetiredTunnels {
   }
 
   /**
-   * Before any tunnel starts: one that is retired for a successor, but whose cut-over is not on the disk, would hold its clients
-   * for nobody. It is back in service, whatever becomes of the file. Never rejects.
+   * Call before any tunnel starts. A tunnel that is retired for a successor, but without a saved commit, returns to service:
+   * otherwise its port would lead nowhere. This holds even if the file cannot be written. Never rejects.
    */
   async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<void> {
     const wrong = [...this.#tunnels].filter(([name, { keeps_port }]) => keeps_port && !cutOver(name));
     if (wrong.length === 0) return;
     for (const [tunnel] of wrong) {
       this.#tunnels.delete(tunnel);
-      const message = 'the tunnel is retired, but its local port does not lead to the successor: it is back in service';
+      const message =
+        'the tunnel is retired, but its local port does not lead to the successor: the tunnel is back in service';
       this.#log.error({ event: 'retired.contradicted', tunnel }, message);
     }
     await this.#keep(this.#tunnels).catch((err: unknown) => {
-      this.#log.error({ event: 'retired.not_kept', err }, 'the list of retired tunnels could not be written');
+      this.#log.error({ event: 'retired.not_kept', err }, 'cannot write the list of retired tunnels');
     });
   }
 

@@ -10,7 +10,7 @@ const time = z.iso.datetime();
 const pulseRecord = z.object({
   state: z.enum(TUNNEL_STATES),
   serving: z.boolean(),
-  /** Whether the listen address was bound; absent in lines of earlier versions. */
+  /** Whether the listen address was bound; missing in lines of earlier versions. */
   listening: z.boolean().optional(),
   open: z.int().min(0),
   opened_total: z.int().min(0),

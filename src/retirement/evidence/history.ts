@@ -15,9 +15,9 @@ export interface Span {
   readonly state: TunnelStateName;
   /** Whether clients could be served, as far as known. */
   readonly serving: boolean;
-  /** Whether the listen address was bound: only then a client that came was held. */
+  /** Whether the listen address was bound: only then were clients held. */
   readonly listening: boolean;
-  /** Whether a watch begins with this span: nothing is known of the time right before, or the tunnel was another one. */
+  /** Whether watching begins with this span: the time before is unknown, or the tunnel was a different one. */
   readonly begins: boolean;
 }
 
@@ -45,7 +45,7 @@ interface Instant {
 interface BuildingSpan {
   readonly from: Instant;
   until: Instant;
-  /** Which run of a daemon, counted from 1. */
+  /** Number of the daemon's run, from 1. */
   readonly run: number;
   readonly begins: boolean;
   readonly state: TunnelStateName;
@@ -57,7 +57,7 @@ interface Building {
   spans: BuildingSpan[];
   lastActivity: (Instant & { readonly run: number }) | undefined;
   successor: SuccessorHistory | undefined;
-  /** The next span begins a watch: the tunnel is another one than before. */
+  /** Whether the next span begins watching, because the tunnel changed. */
   fresh: boolean;
   /** Whether the last span still grows. */
   open: boolean;
@@ -81,7 +81,7 @@ export class History {
   #last: Instant | undefined;
   #run = 0;
 
-  /** @param now by default the last moment that was watched */
+  /** @param now default: the last watched moment */
   of(tunnel: string, now: Instant | undefined = this.#last): TunnelHistory {
     const building = this.#tunnels.get(tunnel);
     if (!building) return NOTHING;
@@ -117,7 +117,7 @@ export class History {
   used(tunnel: string, at: Date): void {
     const building = this.#building(tunnel);
     const wall = at.getTime();
-    // Another time is a later use, whatever the clock says of it: at the latest it was now.
+    // A different time means a later use, whatever the wall clock says; it happened now at the latest.
     if (wall !== building.lastActivity?.wall)
       building.lastActivity = { wall, uptimeMs: this.#last?.uptimeMs ?? 0, run: this.#run };
   }
@@ -144,7 +144,7 @@ export class History {
         }
         return;
       case 'tunnel.state':
-        // From nothing: a tunnel that begins, whatever had its name before.
+        // `from` is null: a new tunnel, even if an earlier one had the same name.
         if (event.from === null) this.#begin(event.tunnel);
         this.#enter(event.tunnel, stateOf({ ...event, state: event.to }), now);
         return;
@@ -187,7 +187,7 @@ export class History {
     building.open = true;
   }
 
-  /** What is seen from now on says nothing of before: the tunnel is another one. */
+  /** Restarts watching: the tunnel is a different one. */
   #begin(tunnel: string): void {
     const building = this.#building(tunnel);
     building.fresh = true;
@@ -219,11 +219,11 @@ export class History {
   }
 }
 
-/** Times of runs, as of a moment of the present one. */
+/** Converts times of all runs, as of a moment of the current run. */
 class RunClock {
   readonly #run: number;
   readonly #now: Instant | undefined;
-  /** When the present run began, as of now; undefined while no daemon runs. */
+  /** When the current run began; undefined while no daemon runs. */
   readonly #startedAt: number | undefined;
 
   constructor(run: number, now: Instant | undefined, began: Instant | undefined) {
@@ -250,7 +250,7 @@ interface ToldState {
   readonly listening?: boolean | undefined;
 }
 
-/** Lines of earlier versions do not say whether the port was open: where clients were not served, nobody knows. */
+/** Lines of earlier versions lack `listening`: a tunnel that did not serve counts as not listening. */
 function stateOf({ state, serving, listening = serving }: ToldState): Pick<Span, 'state' | 'serving' | 'listening'> {
   return { state, serving, listening };
 }

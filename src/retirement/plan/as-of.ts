@@ -1,7 +1,7 @@
 import { instantMs } from './moment.ts';
 import type { Plan } from './plan.ts';
 
-/** The plan as it holds at a moment: an approval or a completion that is dated later has not happened yet. Pure. */
+/** The plan at a moment: approvals and completions with a later date do not count yet. Pure. */
 export function asOf(plan: Plan, now: Date): Plan {
   return {
     ...plan,
@@ -14,6 +14,6 @@ export function asOf(plan: Plan, now: Date): Plan {
 }
 
 function isLater(record: { readonly at: string } | undefined, now: Date): boolean {
-  // A moment that cannot be read has not come either.
+  // An invalid moment does not count either.
   return record !== undefined && !((instantMs(record.at) ?? Number.NaN) <= now.getTime());
 }

@@ -41,7 +41,7 @@ export function stepFacts(written: Plan | undefined, stepId: string | undefined,
   };
 }
 
-/** Why a gate with an approval is closed, as the end of a sentence; empty where there is no approval. */
+/** Why an approved gate is closed, as the end of a sentence; empty without an approval. */
 export function laterText({ from }: Pick<ClosedGate, 'from'>): string {
   return from === undefined ? '' : `; the approval is dated ${from}, in the future`;
 }

@@ -22,7 +22,7 @@ const NAME = 'hub';
 const log = createLogger({ level: 'fatal' });
 const FULL = () => new TunnelError('state_dir_unusable', 'no space is left');
 
-/** What outlives a daemon. */
+/** The disk, which outlives a daemon. */
 class Disk {
   fault: 'none' | 'refuses' | 'keeps and refuses' = 'none';
   faulty = false;
@@ -79,7 +79,7 @@ function configOf(variant: Variant): Config {
     tunnels: { [NAME]: { host: 'there', actor: 'agt-key', target: 't:1', listen: '127.0.0.1:2000', drain } },
   });
   const config = parseConfig(Buffer.from(yaml), 'f.yaml', { HOME: '/h' });
-  // Shorter than the file may say: a run is a fraction of a second.
+  // Shorter than the file allows: a run lasts a fraction of a second.
   for (const tunnel of config.tunnels.values()) {
     const short = tunnel.drain?.successor as { verifyForMs: number } | undefined;
     if (short) short.verifyForMs = 5;
@@ -87,7 +87,7 @@ function configOf(variant: Variant): Config {
   return config;
 }
 
-/** The parts of a daemon that decide about one tunnel, as the daemon joins them, over a disk that may fail. */
+/** The parts of a daemon that decide about one tunnel, joined as in the daemon, over a disk that may fail. */
 class Node {
   readonly disk: Disk;
   config: Config;
@@ -227,7 +227,7 @@ class Node {
   }
 }
 
-/** The system under test: one node after the other, over the same disk, and what is being done to it. */
+/** The system under test: successive nodes over the same disk, and the commands in progress. */
 class System {
   readonly disk = new Disk();
   variant: Variant = 'first';
@@ -310,8 +310,8 @@ const steps = [
   ),
 ];
 
-describe('what changes a tunnel', () => {
-  it('never leaves the tunnel retired with its route on the tunnel, in any order and over any disk', async () => {
+describe('commands that change a tunnel', () => {
+  it('never leave a retired tunnel with its route on the tunnel, in any order and with any disk failure', async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(steps, { maxCommands: 25, size: 'max' }), async (commands) => {
         const system = new System();
@@ -328,7 +328,7 @@ describe('what changes a tunnel', () => {
     );
   }, 120_000);
 
-  it.each([0, 1, 2, 3, 5, 8])('refuses one of a retirement and a rollback %i ms later', async (ms) => {
+  it.each([0, 1, 2, 3, 5, 8])('refuse one of a retirement and a rollback %i ms later', async (ms) => {
     const system = new System();
     const { node } = system;
     await node.start();

@@ -13,7 +13,7 @@ import { startEcho } from '../../support/peers/targets.ts';
 const NAME = 'fleet-state-hub-coulombcore';
 
 describe.skipIf(!has('sshd'))('the drain plan', () => {
-  it('is followed while the daemon runs: by the command, by hand, and not into a mistake', async () => {
+  it('takes changes by command and by hand while the daemon runs, and ignores an invalid plan', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const plan = join(sshd.directory, 'drain-plan.yaml');
@@ -69,7 +69,7 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     await echoOnce(mesh.port(NAME));
   });
 
-  it('never keeps the daemon from starting: an exception that has expired is said loudly', async () => {
+  it('never stops the daemon from starting, and reports an expired exception', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const exceptions = [

@@ -81,7 +81,7 @@ describe('Cutovers, after a commit', () => {
   });
 });
 
-describe('the port of a retired tunnel', () => {
+describe('Cutovers, for a retired tunnel', () => {
   const hub = { drain: { step: '1.1', successor: SUCCESSOR } };
   const to = (port: number) => ({
     hub: { drain: { step: '1.1', successor: { target: `127.0.0.1:${port}`, probe: { tcp: {}, every: '1s' } } } },
@@ -96,27 +96,27 @@ describe('the port of a retired tunnel', () => {
     await cutovers.apply(before, inForce);
   };
 
-  test('stays with its successor without a drain section, also after a restart', async () => {
+  test('keep the port with its successor after `drain:` is removed, and after a restart', async () => {
     const cutovers = await start({ hub }, true);
     await reload(cutovers, { hub: {} });
     expect(where(cutovers)).toBe(TARGET);
     expect(where(await start({ hub: {} }, true))).toBe(TARGET);
   });
 
-  test('goes to another successor once that passes its probe, and stays there', async () => {
+  test('move the port to a changed successor once that passes its probe, and keep it there', async () => {
     const cutovers = await start({ hub }, true);
-    // Nothing listens there.
+    // No process listens on this port.
     await reload(cutovers, to(1));
     await using server = await listenLoopback((socket) => socket.end());
     expect(where(cutovers)).toBe(TARGET);
     await reload(cutovers, to(server.port));
-    await waitUntil('the other one has it', () => where(cutovers) === `127.0.0.1:${server.port}`);
-    await waitUntil('it is on the disk', async () => (await store.read('hub'))?.successor !== TARGET);
+    await waitUntil('the changed successor has the port', () => where(cutovers) === `127.0.0.1:${server.port}`);
+    await waitUntil('the changed successor is on disk', async () => (await store.read('hub'))?.successor !== TARGET);
     await cutovers.stop();
     expect(where(await start({ hub: {} }, true))).toBe(`127.0.0.1:${server.port}`);
   });
 
-  test('leads through the tunnel when the tunnel is back in service without that successor', async () => {
+  test('route the port through the tunnel when the tunnel is back in service without that successor', async () => {
     const cutovers = await start({ hub: {} }, true);
     await cutovers.backInService(['hub']);
     expect(where(cutovers)).toBeUndefined();

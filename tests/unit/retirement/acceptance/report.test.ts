@@ -160,7 +160,7 @@ describe('fleet-mesh acceptance', () => {
   });
 
   it('explains a missing log, an unknown host and an invalid time', async () => {
-    expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining('there is no log') });
+    expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining('no log files') });
     expect(await run({ dir: join(config, 'file') })).toMatchObject({
       code: 2,
       err: expect.stringContaining('ENOTDIR'),

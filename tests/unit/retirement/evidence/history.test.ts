@@ -245,10 +245,10 @@ describe('history queries', () => {
   });
 });
 
-describe('the clock that never jumps', () => {
+describe('History, by the monotonic clock', () => {
   const SECOND = 1_000;
 
-  it('measures a watch while the wall clock is stepped forward by little at a time', () => {
+  it('measures the watched time while the wall clock moves forward in small steps', () => {
     const { history } = new Story().started(0).state(0, 'up');
     let wall = START;
     for (let second = 1; second <= 20; second++) {
@@ -258,7 +258,7 @@ describe('the clock that never jumps', () => {
     expect(wall - (watchedSince(history.of('hub'), wall, SECOND) ?? 0)).toBe(20 * SECOND);
   });
 
-  it('dates the last use, too', () => {
+  it('dates the last use', () => {
     const { history } = new Story().started(0).state(0, 'up');
     history.used('hub', new Date(START));
     let wall = START;
@@ -269,10 +269,10 @@ describe('the clock that never jumps', () => {
     expect(wall - (history.of('hub').lastActivityAt ?? 0)).toBe(20 * SECOND);
   });
 
-  it('lets no earlier run fill the time of a daemon that was away, when the wall clock came back earlier', () => {
+  it('keeps the gap of a stopped daemon when the wall clock was put back meanwhile', () => {
     const story = new Story().started(0).state(0, 'up').beats(1, 10).line(10, 'daemon.stopped');
     story.history.used('hub', new Date(START + 10 * MINUTE));
-    // Ten seconds away, and the clock 22 seconds back: by the wall clock the new run began before the old one ended.
+    // Stopped for ten seconds, with the clock 22 seconds back: by the wall clock the runs overlap.
     const back = -22 * SECOND;
     story.line(10 + 1 / 6, 'daemon.started', { version: '1', config_sha256: '' }, back);
     story.state(10 + 1 / 6, 'up', back).beats(11, 12, back);
@@ -286,22 +286,22 @@ describe('the clock that never jumps', () => {
   });
 });
 
-describe('a tunnel that becomes another one', () => {
+describe('History, for a replaced tunnel', () => {
   it.each([
     ['whose listener, target or host changed', (story: Story) => story.line(5, 'tunnel.changed', { tunnel: 'hub' })],
     [
       'that was removed and came back in the same moment',
       (story: Story) => story.line(5, 'tunnel.removed', { tunnel: 'hub' }).state(5, 'up'),
     ],
-  ])('is watched from then on only: %s', (_, become) => {
+  ])('restarts watching for a tunnel %s', (_, become) => {
     const story = become(new Story().started(0).state(0, 'up').beats(1, 4)).beats(6, 9);
     expect(minutes(watchedSince(story.history.of('hub'), START + 9 * MINUTE, 0) ?? 0)).toBe(5);
     expect(availability(story.history.of('hub'), window(0, 9))).toBe(1);
   });
 });
 
-describe('an outage that a hold would cover', () => {
-  it('is forgiven only while the port was open throughout', () => {
+describe('outages, shorter than the hold', () => {
+  it('ignore an outage only if the port was open throughout', () => {
     const held = new Story().started(0).state(0, 'up').state(1, 'down').state(2, 'up').beats(3, 4);
     expect(outages(held.history.of('hub'), window(0, 4), 2 * MINUTE)).toEqual([]);
     const closed = new Story().started(0).state(0, 'up').state(1, 'stopped').state(2, 'up').beats(3, 4);
@@ -310,7 +310,7 @@ describe('an outage that a hold would cover', () => {
     expect(periods(outages(partly.beats(3, 4).history.of('hub'), window(0, 4), 2 * MINUTE))).toEqual([[1, 2]]);
   });
 
-  it('is not forgiven by lines of earlier versions, which do not say whether the port was open', () => {
+  it('count an outage in lines of earlier versions, which lack the state of the port', () => {
     const old = (to: string) => ({ tunnel: 'hub', from: 'up', to, serving: to === 'up', reason: null, code: null });
     const { history } = new Story()
       .started(0)

@@ -42,7 +42,7 @@ it('keeps a gate closed whose step is already done', () => {
   expect(facts(planOf({ gates, waves: [wave(1, [], 3, 2)] }), '1.3')).toEqual([[], [], ['g']]);
 });
 
-it('a gate that an earlier wave walked past is still closed, and one that nothing has passed yet is not in the way', () => {
+it('keeps a gate closed that an earlier wave passed without approval, and ignores a gate that no done step passed', () => {
   const gates = [
     { id: 'passed', title: 't', owner: 'o', blocks: ['1.1'] },
     { id: 'ahead', title: 't', owner: 'o', blocks: ['1.2'] },
@@ -52,7 +52,7 @@ it('a gate that an earlier wave walked past is still closed, and one that nothin
   expect(facts(planOf({ gates, waves }), '3.1')).toEqual([['2'], [], ['passed']]);
 });
 
-describe('what is dated in the future', () => {
+describe('asOf, for future dates', () => {
   const done = (at: string) => [
     {
       ...wave(1, [], 2),
@@ -70,19 +70,19 @@ describe('what is dated in the future', () => {
     approved: { by: 'w', at, evidence: 'e' },
   });
 
-  it('has not happened', () => {
+  it('ignores an approval or completion with a future date', () => {
     const plan = planOf({ gates: [approved('2026-12-02')], waves: done('2026-12-01T00:00:01Z') });
     expect(facts(plan, '1.2')).toEqual([[], ['1.1'], ['g']]);
     expect(stepFacts(plan, '1.2', NOW)).toMatchObject({ closedGates: [{ id: 'g', from: '2026-12-02' }] });
   });
 
-  it('has happened once its day begins', () => {
+  it('counts an approval or completion from the start of its day', () => {
     const plan = planOf({ gates: [approved('2026-12-01')], waves: done('2026-12-01T01:00:00+01:00') });
     expect(facts(plan, '1.2')).toEqual([[], [], []]);
   });
 });
 
-it.each(['" "', '"\\u00a0"', '"\\u200b"'])('an approval with evidence %s is refused', (evidence) => {
+it.each(['" "', '"\\u00a0"', '"\\u200b"'])('rejects an approval with the evidence %s', (evidence) => {
   const text = `version: 1\nwaves: []\ngates: [{ id: g, title: t, owner: o, blocks: ["1.1"], approved: { by: w, at: 2026-07-01, evidence: ${evidence} } }]`;
   expect(() => parsePlan(Buffer.from(text), 'plan.yaml')).toThrow(/evidence/);
 });
