@@ -75,7 +75,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
       [`forward-${held}`, 'tunnel held', null],
       ['tunnel-unix', 'tunnel unix', null],
     ]);
-    expect(await journal()).toContain(`systemd passed no socket for tunnel own at 127.0.0.1:${own}`);
+    expect(await journal()).toContain(`no socket from systemd for tunnel own at 127.0.0.1:${own}`);
     await echoOnce(held);
     await echoOnce(own);
     expect(await overUnix(mesh.box.path(UNIX))).toBe('hello');
@@ -181,7 +181,9 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
       await mesh.must('start', 'stray-a.socket', 'stray-b.socket', SERVICE);
       const { systemd, tunnels: all } = await mesh.allUp();
       const problemOf = (name: string) => systemd.sockets.find((each) => each.name === name)?.problem;
-      expect(problemOf('whatever')).toMatch(/whatever is bound to 127\.0\.0\.1:\d+, but no listener of that name/);
+      expect(problemOf('whatever')).toMatch(
+        /whatever is bound to 127\.0\.0\.1:\d+, but no configured listener matches/,
+      );
       expect(problemOf(`forward-${own}`)).toContain(`but tunnel own listens on 127.0.0.1:${own}`);
       expect(all.find(({ name }) => name === 'own')?.listen_by).toBe('daemon');
       await expect(echoOnce(nameless)).rejects.toThrow(/ECONNRESET/);

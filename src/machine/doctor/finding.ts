@@ -1,6 +1,6 @@
 import { type ErrorReport, TunnelError } from '../../base/errors.ts';
 
-/** What is looked at, in this order. `credential` and `known hosts` touch no network. */
+/** The steps of a check, in their order. `credential` and `known hosts` use no network. */
 export type StepName =
   | 'known hosts'
   | 'credential'
@@ -16,12 +16,12 @@ export type StepName =
 /** One line of the doctor. */
 export interface Finding {
   readonly step: StepName;
-  /** The tunnel that it is about; undefined for the link as such. */
+  /** The tunnel that the step checks; undefined: the step checks the link. */
   readonly tunnel?: string;
-  /** `skipped`: not looked at, for the reason that `detail` gives. */
+  /** `skipped`: not checked; `detail` has the reason. */
   readonly verdict: 'ok' | 'failed' | 'skipped';
   readonly detail: string;
-  /** How long it took, in milliseconds. */
+  /** The duration of the step, in milliseconds. */
   readonly ms?: number;
   readonly error?: ErrorReport;
 }
@@ -31,11 +31,11 @@ export function failed(step: StepName, thrown: unknown, tunnel?: string): Findin
   return { step, ...(tunnel === undefined ? {} : { tunnel }), verdict: 'failed', detail: error.message, error };
 }
 
-/** Everything found out about one link. */
+/** All findings about one link. */
 export interface LinkFindings {
   readonly host: string;
   readonly actor: string;
-  /** `user@address port N`, and the way there. */
+  /** `user@address port N`. */
   readonly where: string;
   readonly findings: readonly Finding[];
 }

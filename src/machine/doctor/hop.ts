@@ -6,7 +6,7 @@ import type { Attempt, Prepare } from '../../tunnels/link/prepare.ts';
 import type { ConnectStep, LinkSession, Route } from '../../tunnels/link/session.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
-/** A link that was walked: what was found, and the session that came of it if none of that was a failure. */
+/** The findings about one link, and its session if no step failed. */
 export interface Hop {
   readonly findings: readonly Finding[];
   readonly session: LinkSession | undefined;
@@ -15,13 +15,13 @@ export interface Hop {
 export interface HopOptions {
   readonly host: HostConfig;
   readonly actor: ActorConfig;
-  /** The hop before this one, over its jump host; undefined where it is dialled directly. */
+  /** The hop to the jump host; undefined: the host is dialled directly. */
   readonly over: { readonly hop: Hop; readonly host: string } | undefined;
 }
 
 /**
- * Goes the way of a link's attempt once, step by step, each bounded by the host's connect_timeout. What is local comes
- * first, so that a key or a known_hosts file that cannot be used costs the server nothing. Never rejects.
+ * Connects once, as the link does, step by step; connect_timeout of the host bounds each step. Local checks come first, so
+ * that an unusable key or known_hosts file causes no failed login on the server. Never rejects.
  */
 export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepare, signal: AbortSignal): Promise<Hop> {
   let attempt: Attempt;
@@ -38,7 +38,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
   const { type, fingerprint, standIn } = attempt.facts;
   const local: Finding[] = [
     { step: 'known hosts', verdict: 'ok', detail: `${host.knownHosts} has keys of ${host.address}` },
-    // The way is gone all the same, as the daemon goes it.
+    // The check goes on with the fallback key, as the daemon does.
     standIn
       ? failed('credential', standIn)
       : {
@@ -48,7 +48,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
         },
   ];
   if (over && !over.hop.session) {
-    const detail = `its jump host ${over.host} is not reached`;
+    const detail = `jump host ${over.host} is unreachable`;
     return { findings: [...local, { step: 'jump', verdict: 'skipped', detail }], session: undefined };
   }
   const walk = new Walk(host);
@@ -77,7 +77,7 @@ async function routeTo(host: HostConfig, over: HopOptions['over'], signal: Abort
   return { kind: 'jump', host: over.host, carrier: await another(signal), another };
 }
 
-/** The steps as they are taken: one is well when the next one begins. */
+/** Records the steps of a connect: a step succeeded when the next one begins. */
 class Walk {
   readonly findings: Finding[] = [];
   readonly #host: HostConfig;
@@ -98,18 +98,18 @@ class Walk {
         this.#next('dns', address);
         return;
       case 'tcp':
-        // Only now it is known what the name stands for.
-        this.#finish(`${address} is ${step.addresses.join(', ')}`);
+        // The addresses of the name are known only now.
+        this.#finish(`${address} resolves to ${step.addresses.join(', ')}`);
         this.#next('tcp', `port ${port} accepts connections`);
         return;
       case 'banner':
-        this.#next('banner', 'it speaks SSH');
+        this.#next('banner', 'the server speaks SSH');
         return;
       case 'kex':
-        this.#next('host key', 'as known');
+        this.#next('host key', 'matches known_hosts');
         return;
       case 'auth':
-        this.#next('authentication', `${this.#host.user} is let in`);
+        this.#next('authentication', `${this.#host.user} is accepted`);
     }
   }
 
@@ -117,7 +117,7 @@ class Walk {
     this.#finish();
     const details: Partial<Record<StepName, string>> = {
       banner: facts.server,
-      'host key': `${facts.hostKey} is known (${facts.kex}, ${facts.cipher})`,
+      'host key': `${facts.hostKey} matches known_hosts (${facts.kex}, ${facts.cipher})`,
     };
     for (const [index, finding] of this.findings.entries()) {
       this.findings[index] = { ...finding, detail: details[finding.step] ?? finding.detail };

@@ -10,10 +10,10 @@ import type { LinkSession } from '../../tunnels/link/session.ts';
 import { runCheck, unanswered } from '../../tunnels/probe/check.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
 
-/** There is no client behind it. */
+/** The address that the server sees as the client: a check has no client. */
 const ORIGINATOR = { address: '127.0.0.1', port: 0 } as const;
 
-/** Whether the session may forward for the tunnel, and whether its target is there. Never rejects. */
+/** Checks whether the server allows the forward and whether the target answers. Never rejects. */
 export function checkTunnel(
   tunnel: TunnelConfig,
   host: HostConfig,
@@ -27,7 +27,7 @@ export function checkTunnel(
       return checkRemote(tunnel, tunnel.target, host, session, signal);
     case 'dynamic':
       return Promise.resolve([
-        skipped('forward', tunnel, `each client of ${tunnel.name} says where it goes: nothing to ask for`),
+        skipped('forward', tunnel, `each client of ${tunnel.name} chooses its target: nothing to check`),
       ]);
   }
 }
@@ -45,10 +45,10 @@ async function checkLocal(
     channel.close();
   } catch (thrown) {
     const error = TunnelError.from(thrown);
-    // Who is told that the target refuses has been allowed to go there.
+    // A failure of the target proves that the server allows the forward.
     const allowed = error.code === 'target_refused' || error.code === 'target_unreachable';
     if (!allowed)
-      return [failed('forward', error, tunnel.name), skipped('target', tunnel, 'not reached without the forward')];
+      return [failed('forward', error, tunnel.name), skipped('target', tunnel, 'not checked: the forward failed')];
     return [mayForward(tunnel, target), failed('target', error, tunnel.name)];
   }
   const reached = ok('target', tunnel, `${formatAddress(target)} accepts connections`, since);
@@ -60,7 +60,7 @@ async function checkLocal(
   return [mayForward(tunnel, target), await probed(tunnel, target, source, reached, signal)];
 }
 
-/** For a remote tunnel both are asked where they are: the listener on the host, the target from here. */
+/** Checks the listener on the host, and the target from this node. */
 async function checkRemote(
   tunnel: TunnelConfig,
   target: Address,
@@ -79,7 +79,7 @@ async function checkRemote(
   return [await checkListener(tunnel, host, session, signal), near];
 }
 
-/** Binds for a moment. Where the address is taken, it is by the daemon itself, mostly: that is no failure. */
+/** Binds the address briefly. An address in use is no failure: usually the daemon itself listens there. */
 async function checkListener(
   { name, listen }: TunnelConfig,
   host: HostConfig,
@@ -97,7 +97,7 @@ async function checkListener(
     if (cause.code !== 'remote_listen_denied') return failed('forward', cause, name);
     const seen = await look(session, listen, signal);
     if (seen === 'answers') {
-      const detail = `${where} is taken: by the running daemon, if \`fleet-mesh status ${name}\` says that it is up`;
+      const detail = `${where} is in use: by the running daemon, if \`fleet-mesh status ${name}\` shows the tunnel up`;
       return { step: 'forward', tunnel: name, verdict: 'skipped', detail };
     }
     return failed('forward', explainRefusal({ listen, host: host.name, look: seen, lostMs: undefined, cause }), name);
@@ -106,7 +106,7 @@ async function checkListener(
   }
 }
 
-/** The tunnel's own probe, once: an open port is not yet a service. */
+/** Runs the probe of the tunnel once: an open port does not prove a working service. */
 async function probed(
   tunnel: TunnelConfig,
   target: Address,

@@ -5,14 +5,14 @@ import type { Finding, LinkFindings } from './finding.ts';
 import { type Hop, walkHop } from './hop.ts';
 import { checkTunnel } from './tunnel-checks.ts';
 
-/** A link to look at, and the tunnels over it: none for one that is only jumped over. */
+/** A link to check, and its tunnels; a pure jump host has none. */
 export interface Ward extends LinkName {
   readonly tunnels: readonly TunnelConfig[];
 }
 
 /**
- * What the doctor is to look at: everything, one host, or one tunnel; jump hosts before those behind them. Undefined when
- * `name` is neither a tunnel nor a host that a link goes to. Pure.
+ * The links to check: all, those of one host, or that of one tunnel. A jump host comes before the hosts behind it.
+ * Undefined if `name` is neither a tunnel nor a host with a link. Pure.
  */
 export function wardsFor(config: Config, name: string | undefined): Ward[] | undefined {
   const links = [...linksOf(config).values()];
@@ -29,8 +29,8 @@ export function wardsFor(config: Config, name: string | undefined): Ward[] | und
 }
 
 /**
- * Walks the way of each ward, all at the same time, and hands them over in their order as they are done. A link that
- * several need (a jump host) is walked once, and so no credential is offered twice. Never rejects.
+ * Checks all wards at the same time and reports the findings in their order. A shared link (a jump host) is checked once,
+ * so no credential is offered twice. Never rejects.
  */
 export class Doctor {
   readonly #config: Config;
@@ -50,7 +50,7 @@ export class Doctor {
       for (const findings of all) onDone(await findings);
     } finally {
       const hops = await Promise.all(this.#hops.values());
-      // Those that others run over come after them.
+      // A session over a jump host ends before the session of the jump host.
       for (const { session } of hops.reverse()) await session?.end();
     }
   }
@@ -63,7 +63,7 @@ export class Doctor {
     const more: Finding[] = [];
     for (const tunnel of ward.tunnels) {
       if (session && settings) more.push(...(await checkTunnel(tunnel, settings.host, session, this.#signal)));
-      else more.push({ step: 'forward', tunnel: tunnel.name, verdict: 'skipped', detail: 'there is no session' });
+      else more.push({ step: 'forward', tunnel: tunnel.name, verdict: 'skipped', detail: 'not checked: no session' });
     }
     return { host, actor, where, findings: [...findings, ...more] };
   }

@@ -1,14 +1,14 @@
-/** What is to become a tunnel YAML: the settings that were said, and what could not be. */
+/** The content of a future tunnels.yaml: translated settings, and remarks on the others. */
 export interface Draft {
   readonly node: string;
   readonly hosts: ReadonlyMap<string, HostDraft>;
   readonly actors: ReadonlyMap<string, ActorDraft>;
   readonly tunnels: ReadonlyMap<string, TunnelDraft>;
-  /** Comments on the whole, one line each. */
+  /** Comments for the top of the file, one line each. */
   readonly remarks: readonly string[];
 }
 
-/** Keys as in the YAML, in its order; undefined ones are left out. */
+/** Keys and their order as in the YAML; undefined values are left out. */
 export interface HostDraft {
   readonly address: string;
   readonly port: number | undefined;
@@ -33,13 +33,13 @@ export interface TunnelDraft {
   readonly note: string | undefined;
 }
 
-/** A name that check accepts, made of any text: "Foo Bar" is foo-bar. */
+/** Turns any text into a name that `fleet-mesh check` accepts: "Foo Bar" becomes foo-bar. */
 export function nameOf(text: string, fallback: string): string {
   const plain = text.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
   return plain.replace(/^[^a-z0-9]+/, '').slice(0, 60) || fallback;
 }
 
-/** Adds under the name, or under name-2, name-3 … if another thing has that; the same thing is there only once. */
+/** Adds the value under the name, or under name-2, name-3 … if another value has that name. Adds an equal value only once. */
 export function add<Value>(into: Map<string, Value>, name: string, value: Value): string {
   const same = (other: Value | undefined) => JSON.stringify(other) === JSON.stringify(value);
   for (let count = 1; ; count++) {

@@ -1,24 +1,24 @@
-/** One setting of ssh(1), by its name in ssh_config(5), in lower case. */
+/** One setting of ssh(1): its keyword in ssh_config(5), in lower case, and its value. */
 export interface SshOption {
   readonly keyword: string;
   readonly value: string;
 }
 
-/** One run of ssh(1), whatever it was written as. Of several values of a keyword the first holds, as there. */
+/** One run of ssh(1), from a unit or from ssh_config. If a keyword has several values, the first wins, as in ssh. */
 export interface SshEntry {
-  /** Where it comes from, for comments. */
+  /** The file or unit of the entry, for comments. */
   readonly source: string;
-  /** What its tunnels are to be called. */
+  /** The name for its tunnels. */
   readonly label: string;
   readonly note: string | undefined;
-  /** As written, without user and port. */
+  /** The destination as written, without user and port. */
   readonly destination: string;
   readonly options: readonly SshOption[];
-  /** What stands beside ssh's own settings and has no counterpart: one line each. */
+  /** Settings outside ssh itself that were not translated, one line each. */
   readonly remarks: readonly string[];
 }
 
-/** Why something cannot be made an entry: one line. */
+/** The input cannot become an entry; the message is one line. */
 export class NotTranslatable extends Error {
   override readonly name = 'NotTranslatable';
 }

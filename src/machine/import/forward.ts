@@ -1,17 +1,17 @@
-/** A place of a forward as ssh(1) writes it: a port with or without an address, or a socket. */
+/** One end of a forward, as ssh(1) writes it: a port with or without an address, or a socket. */
 export type Place =
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 export interface ForwardSpec {
   readonly listen: Place;
-  /** Undefined where the client says where it goes (SOCKS). */
+  /** Undefined: each client chooses its target (SOCKS). */
   readonly target: Place | undefined;
 }
 
 /**
- * Reads `[bind_address:]port:host:hostport` and its relatives (ssh(1) -L, -R, -D), with a blank instead of the middle
- * colon as in ssh_config(5) as well. Undefined when it is none of them.
+ * Parses `[bind_address:]port:host:hostport` and the other forms of ssh(1) -L, -R and -D. Also accepts a blank for the
+ * middle colon, as in ssh_config(5). Undefined for any other text.
  */
 export function parseForward(text: string): ForwardSpec | undefined {
   const fields = fieldsOf(text);
@@ -27,7 +27,7 @@ export function parseForward(text: string): ForwardSpec | undefined {
   return undefined;
 }
 
-/** One field is a port or a socket, two are an address (or nothing, or `*`) and a port. */
+/** One field is a port or a socket. Two fields are an address (or empty, or `*`) and a port. */
 function placeOf(fields: readonly string[]): Place | undefined {
   const [first = '', second] = fields;
   if (fields.length === 1) {
@@ -42,7 +42,7 @@ function portOf(text: string, host: string | undefined): Place | undefined {
   return port >= 1 && port <= 65_535 ? { kind: 'tcp', host, port } : undefined;
 }
 
-/** Split at colons and blanks; `[…]` and everything of a path up to the next of them is one field. */
+/** Splits at colons and blanks; `[…]` is one field. */
 function fieldsOf(text: string): string[] | undefined {
   const fields: string[] = [];
   let rest = text.trim();

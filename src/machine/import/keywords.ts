@@ -1,6 +1,6 @@
 import type { SshOption } from './entry.ts';
 
-/** Keywords that `translate.ts` makes settings of. */
+/** Keywords that `translate.ts` translates. */
 const TRANSLATED = new Set(
   [
     'hostname user port identityfile proxyjump userknownhostsfile serveraliveinterval serveralivecountmax connecttimeout',
@@ -8,7 +8,7 @@ const TRANSLATED = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
-/** What a daemon that only forwards, with one key and no terminal, is always or never: whatever the value, nothing is lost. */
+/** Keywords without effect for a daemon that only forwards, with one key and no terminal. Their values are dropped. */
 const NEEDLESS = new Set(
   [
     'addkeystoagent batchmode checkhostip clearallforwardings connectionattempts controlmaster controlpath controlpersist',
@@ -20,14 +20,14 @@ const NEEDLESS = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
-/** Comments on the settings that have no counterpart. */
+/** Remarks on settings that are not translated. */
 export function remarksOn(options: readonly SshOption[]): string[] {
   const needless = options.filter(({ keyword }) => NEEDLESS.has(keyword));
   const others = options.filter(({ keyword }) => !TRANSLATED.has(keyword) && !NEEDLESS.has(keyword));
   return [
     ...(needless.length === 0
       ? []
-      : [`needs no setting here: ${needless.map(({ keyword, value }) => `${keyword}=${value}`).join(' ')}`]),
+      : [`not needed in fleet-mesh: ${needless.map(({ keyword, value }) => `${keyword}=${value}`).join(' ')}`]),
     ...others.flatMap(remarkOn),
   ];
 }
@@ -35,7 +35,9 @@ export function remarksOn(options: readonly SshOption[]): string[] {
 function remarkOn({ keyword, value }: SshOption): string[] {
   if (keyword === 'stricthostkeychecking') {
     if (value === 'yes' || value === 'true' || value === 'ask') return [];
-    return [`stricthostkeychecking=${value}: no host key is accepted by itself here; known_hosts must have it first`];
+    return [
+      `stricthostkeychecking=${value}: fleet-mesh accepts only host keys in known_hosts; add the key there first`,
+    ];
   }
   return [`not translated: ${keyword}=${value}`];
 }

@@ -1,6 +1,6 @@
 import { NotTranslatable } from './entry.ts';
 
-/** What is known of the unit, to put in for its specifiers. */
+/** The values of the unit's specifiers. */
 export interface UnitNames {
   /** File name with its ending, e.g. `tunnel@db.service`. */
   readonly fileName: string;
@@ -9,8 +9,8 @@ export interface UnitNames {
 }
 
 /**
- * Puts in what specifiers stand for (systemd.unit(5), SPECIFIERS). The home of the unit's user becomes `~`, which the tunnel
- * YAML has for the daemon's user. Throws {@link NotTranslatable} for one whose value is not known here.
+ * Expands specifiers (systemd.unit(5), SPECIFIERS). The home of the unit's user becomes `~`, the home of the daemon's user
+ * in the tunnel YAML. Throws {@link NotTranslatable} for a specifier of unknown value.
  */
 export function expandSpecifiers(text: string, unit: UnitNames): string {
   const plain = unit.fileName.replace(/\.\w+$/, '');
@@ -32,19 +32,19 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
     const value = Object.hasOwn(known, letter) ? known[letter] : undefined;
     if (value !== undefined) return value;
     const hint =
-      letter.toLowerCase() === 'i' ? ': name a copy of the file after an instance, as in tunnel@db.service' : '';
-    throw new NotTranslatable(`it is not known what ${specifier} stands for${hint}`);
+      letter.toLowerCase() === 'i' ? ': copy the file to a name with an instance, such as tunnel@db.service' : '';
+    throw new NotTranslatable(`the value of ${specifier} is unknown${hint}`);
   });
 }
 
 /**
- * Puts in environment variables (systemd.service(5), COMMAND LINES): `${NAME}` anywhere, `$NAME` as a word of its own,
- * which is split at blanks. Throws {@link NotTranslatable} for one that the unit itself does not set.
+ * Expands environment variables (systemd.service(5), COMMAND LINES): `${NAME}` anywhere, and `$NAME` as a whole word, split
+ * at blanks. Throws {@link NotTranslatable} for a variable that the unit does not set.
  */
 export function expandVariables(words: readonly string[], variables: ReadonlyMap<string, string>): string[] {
   const lookUp = (name: string) => {
     const value = variables.get(name);
-    if (value === undefined) throw new NotTranslatable(`it is not known what $${name} stands for`);
+    if (value === undefined) throw new NotTranslatable(`the value of $${name} is unknown: the unit does not set it`);
     return value;
   };
   return words.flatMap((word) => {

@@ -1,16 +1,16 @@
 import { NotTranslatable, type SshOption } from './entry.ts';
 
-/** What the arguments of ssh(1) say. */
+/** The arguments of ssh(1), parsed. */
 export interface SshArguments {
   readonly destination: string;
   readonly options: readonly SshOption[];
-  /** Flags and words that have no counterpart, as written. */
+  /** Flags and words that were not translated, as written. */
   readonly untranslated: readonly string[];
-  /** Flags that say what is always so here, as written. */
+  /** Flags that fleet-mesh does not need, as written. */
   readonly needless: readonly string[];
 }
 
-/** Flags with a value, and the keyword of ssh_config(5) that each stands for, if it does. */
+/** Flags with a value, and their keyword in ssh_config(5); undefined: none. */
 const VALUED: Readonly<Record<string, string | undefined>> = {
   b: 'bindaddress',
   c: 'ciphers',
@@ -46,10 +46,10 @@ const SIMPLE: Readonly<Record<string, SshOption>> = {
   Y: { keyword: 'forwardx11trusted', value: 'yes' },
 };
 
-/** No shell, no terminal, no background, no chatter: a daemon that only forwards is never otherwise. */
+/** Flags without effect for a daemon that only forwards: no shell, no terminal, no background, no verbose output. */
 const NEEDLESS = 'NTnfqvxakyst';
 
-/** Reads the arguments of ssh(1), or of autossh(1), as getopt(3) would. Throws {@link NotTranslatable}. */
+/** Parses the arguments of ssh(1) or autossh(1), as getopt(3) does. Throws {@link NotTranslatable}. */
 export function parseSshArguments(words: readonly string[], program: 'ssh' | 'autossh'): SshArguments {
   const options: SshOption[] = [];
   const untranslated: string[] = [];
@@ -59,7 +59,7 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (word === '--') continue;
     if (!word.startsWith('-') || word === '-') {
-      // After the destination come more options, or the first word of a command, which takes all the rest.
+      // After the destination come more options, or a command with all remaining words.
       if (destination !== undefined) {
         untranslated.push(`the command ${[word, ...queue].join(' ')}`);
         break;
@@ -87,18 +87,18 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
       else untranslated.push(`-${flag}`);
     }
   }
-  if (destination === undefined) throw new NotTranslatable('it names no host');
+  if (destination === undefined) throw new NotTranslatable('the command names no host');
   return { ...splitDestination(destination, options), untranslated, needless };
 }
 
-/** `Keyword=value` or `Keyword value` (ssh_config(5)); quotes around the value are the file's. */
+/** Parses `Keyword=value` or `Keyword value` (ssh_config(5)) and removes quotes around the value. */
 function parseOption(text: string): SshOption {
   const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
-  if (keyword === '') throw new NotTranslatable(`-o ${text} is no setting`);
+  if (keyword === '') throw new NotTranslatable(`-o ${text} is not a setting`);
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
 }
 
-/** `[user@]host` or `ssh://[user@]host[:port]`; what it says of user and port comes before the flags. */
+/** Splits `[user@]host` or `ssh://[user@]host[:port]`; its user and port win over the flags. */
 function splitDestination(written: string, flags: readonly SshOption[]) {
   const uri = written.startsWith('ssh://');
   const text = uri ? written.slice('ssh://'.length).replace(/\/$/, '') : written;

@@ -1,24 +1,24 @@
 import { execFile } from 'node:child_process';
 import { NotTranslatable, type SshEntry, type SshOption } from './entry.ts';
 
-/** ssh(1) answers at once, unless a `Match exec` of its configuration hangs. */
+/** `ssh -G` takes milliseconds, unless a `Match exec` in the configuration hangs. */
 const ANSWER_MS = 10_000;
 const MAX_BYTES = 1024 * 1024;
 
-/** What `ssh -G` printed for one host. */
+/** The output of `ssh -G` for one host. */
 export interface Resolved {
-  /** With the configuration files. */
+  /** Output with the configuration files. */
   readonly configured: string;
-  /** Without any: what is the same in both was set by nobody. */
+  /** Output without configuration files: equal lines are defaults. */
   readonly builtin: string;
 }
 
 /**
- * Has ssh(1) itself resolve a host of ssh_config(5) (`ssh -G`), which knows Match, Include and the system's file. `file`:
- * another configuration file. Rejects with {@link NotTranslatable}.
+ * Resolves a host of ssh_config(5) with `ssh -G`, which knows Match, Include and the system's file. `file`: another
+ * configuration file. Rejects with {@link NotTranslatable}.
  */
 export async function resolveHost(host: string, file: string | undefined): Promise<Resolved> {
-  if (host.startsWith('-')) throw new NotTranslatable(`${host} is no host`);
+  if (host.startsWith('-')) throw new NotTranslatable(`${host} is not a host name`);
   const chosen = file === undefined ? [] : ['-F', file];
   const [configured, builtin] = await Promise.all([ask([...chosen, '-G', host]), ask(['-F', 'none', '-G', host])]);
   return { configured, builtin };
@@ -31,7 +31,7 @@ function ask(args: readonly string[]): Promise<string> {
       const missing = error.code === 'ENOENT';
       const said = err.trim().split('\n').at(-1) ?? '';
       reject(
-        new NotTranslatable(missing ? 'ssh is not installed: `ssh -G` reads ssh_config' : `ssh -G failed: ${said}`, {
+        new NotTranslatable(missing ? 'ssh is not installed; the import runs `ssh -G`' : `ssh -G failed: ${said}`, {
           cause: error,
         }),
       );
@@ -39,13 +39,13 @@ function ask(args: readonly string[]): Promise<string> {
   });
 }
 
-/** The entry of one host: everything that its configuration sets. Pure. */
+/** The entry of one host, with all settings that differ from the defaults. Pure. */
 export function entryOf(host: string, { configured, builtin }: Resolved): SshEntry {
   const defaults = new Set(optionsOf(builtin).map(({ keyword, value }) => `${keyword} ${value}`));
   const sockets = new Set(valuesOf(configured, 'localforward').map((value) => value.split(/\s/)[0]));
   const options = optionsOf(configured).filter(({ keyword, value }) => {
     if (keyword === 'host') return false;
-    // Of a LocalForward that listens on a socket, ssh -G prints a DynamicForward as well.
+    // For a LocalForward that listens on a socket, ssh -G also prints a DynamicForward.
     if (keyword === 'dynamicforward' && value.startsWith('/') && sockets.has(value)) return false;
     return keyword === 'user' || keyword === 'hostname' || !defaults.has(`${keyword} ${value}`);
   });

@@ -6,13 +6,13 @@ import { remarksOn } from './keywords.ts';
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
 
-/** Everything: what `ssh -D` lets its clients do. */
+/** Any target, as with `ssh -D`. */
 const ANYWHERE = ['*:*', '0.0.0.0/0:*', '[::/0]:*'];
 
 /**
- * Makes tunnels of ssh's settings. Whatever has no counterpart becomes a remark; nothing is dropped in silence. Pure.
+ * Translates settings of ssh into tunnels. A setting that cannot be translated becomes a remark. Pure.
  *
- * @param jumps settings of the jump hosts by their names, where they are known
+ * @param jumps known settings of jump hosts, by name
  */
 export function translate(
   entries: readonly SshEntry[],
@@ -44,20 +44,22 @@ class Translation {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
       return direction === undefined ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
     });
-    if (forwards.length === 0) remark('no forward: there is a host, but no tunnel');
+    if (forwards.length === 0) remark('no forward: this becomes a host without a tunnel');
     for (const { direction, keyword, value, spec } of forwards) {
       const way = spec && this.#way(direction, spec, entry);
       if (!way) {
         const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
-        remark(`not translated: ${keyword}=${value}${anywhere ? ': a listener on the host that leads anywhere' : ''}`);
+        remark(
+          `not translated: ${keyword}=${value}${anywhere ? ': a listener on the host with any target is not supported' : ''}`,
+        );
         continue;
       }
       const taken = this.#holderOf(direction, host, way.listen);
       if (taken !== undefined) {
-        remark(`not translated: ${keyword}=${value}: ${taken} listens on ${way.listen} already`);
+        remark(`not translated: ${keyword}=${value}: tunnel ${taken} already listens on ${way.listen}`);
         continue;
       }
-      if (direction === 'dynamic') remark(`${way.listen} leads anywhere, as ssh -D does: narrow its allow`);
+      if (direction === 'dynamic') remark(`${way.listen} allows any target, as ssh -D does: narrow \`allow\``);
       const label = forwards.length === 1 ? entry.label : `${entry.label}-${portOf(spec.listen) ?? direction}`;
       add(this.#tunnels, nameOf(label, 'tunnel'), { host, actor, direction, ...way, note: noteOf(entry.note) });
     }
@@ -95,7 +97,7 @@ class Translation {
     });
   }
 
-  /** ProxyJump lists the hops from the first one on; here each host names the one before it. */
+  /** ProxyJump lists all hops from the first; in the YAML each host names the hop before it. */
   #jump(entry: SshEntry, remark: (text: string) => void, depth: number): string | undefined {
     const written = first(entry, 'proxyjump');
     if (written === undefined || written === 'none' || depth > 8) return undefined;
@@ -108,8 +110,7 @@ class Translation {
     }
     const destination = host.replace(/^\[|\]$/g, '');
     const known = this.#jumps.get(destination);
-    if (!known)
-      remark(`the jump host ${destination}: the same key is used there, and of ssh_config nothing was looked up`);
+    if (!known) remark(`jump host ${destination}: assumed to use the same key; its ssh_config was not read`);
     const options = [
       ...(user === undefined ? [] : [{ keyword: 'user', value: user }]),
       ...(port === undefined ? [] : [{ keyword: 'port', value: port }]),
@@ -123,19 +124,19 @@ class Translation {
     const [file, ...more] = words(first(entry, 'userknownhostsfile') ?? '');
     if (more.length > 0) remark(`not translated: more than one known_hosts file: ${more.join(' ')}`);
     if (file !== '/dev/null' && file !== 'none') return file && homePath(file);
-    remark(`userknownhostsfile=${file}: host keys must be known here; ~/.ssh/known_hosts is used`);
+    remark(`userknownhostsfile=${file}: fleet-mesh checks host keys; it uses ~/.ssh/known_hosts`);
     return undefined;
   }
 
   #actor(entry: SshEntry, remark: (text: string) => void): string {
     const [file, ...more] = entry.options.flatMap(({ keyword, value }) => (keyword === 'identityfile' ? [value] : []));
-    if (more.length > 0) remark(`not translated: more identity files, of which one is used here: ${more.join(' ')}`);
+    if (more.length > 0) remark(`not translated: further identity files (an actor has one key): ${more.join(' ')}`);
     if (file === undefined || file === 'none') {
-      remark('no identity file is named: ssh tries several and its agent. Here it has to be one: check the key');
+      remark('no identity file named: ssh tries several and its agent, an actor has one key; check the key');
       return add(this.#actors, 'default', { key: '~/.ssh/id_ed25519' });
     }
     const key = homePath(file);
-    if (/%[^d]/.test(file)) remark(`identityfile=${file}: its tokens are not expanded`);
+    if (/%[^d]/.test(file)) remark(`identityfile=${file}: tokens are not expanded; write the path`);
     return add(this.#actors, nameOf(key.split('/').at(-1) ?? '', 'key'), { key });
   }
 
@@ -146,7 +147,7 @@ class Translation {
     return spec.target && { listen, target: addressOf(spec.target, '127.0.0.1'), allow: undefined };
   }
 
-  /** The tunnel that listens there already, on the same machine. Wider than what check refuses: the port is enough. */
+  /** The tunnel that already listens on this port of the same machine, on any address. */
   #holderOf(direction: TunnelDraft['direction'], host: string, listen: string): string | undefined {
     const place = (side: TunnelDraft['direction'], on: string, at: string) =>
       `${side === 'remote' ? on : ''} ${at.startsWith('unix:') ? at : at.slice(at.lastIndexOf(':'))}`;
@@ -159,7 +160,7 @@ function first({ options }: SshEntry, keyword: string): string | undefined {
   return options.find((option) => option.keyword === keyword)?.value;
 }
 
-/** ssh_config(5): an empty bind address and `*` are every interface; without one it is loopback. */
+/** ssh_config(5): an empty bind address and `*` mean every interface, a missing one means loopback. */
 function addressOf(place: Place, unnamed: string): string {
   if (place.kind === 'unix') return `unix:${place.path}`;
   const host = place.host === undefined ? unnamed : place.host === '' || place.host === '*' ? '0.0.0.0' : place.host;
@@ -171,7 +172,7 @@ function portOf(place: Place): number | undefined {
   return place.kind === 'tcp' ? place.port : undefined;
 }
 
-/** `%d` is the home of the user (ssh_config(5), TOKENS). */
+/** Replaces `%d`, the home of the user (ssh_config(5), TOKENS). */
 function homePath(path: string): string {
   return path.replace(/^%d(?=\/)/, '~');
 }

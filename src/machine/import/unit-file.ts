@@ -1,11 +1,11 @@
-/** One `Key=value` of a unit file, in its section. */
+/** One `Key=value` of a unit file, with its section. */
 export interface Directive {
   readonly section: string;
   readonly key: string;
   readonly value: string;
 }
 
-/** Reads a unit file (systemd.syntax(7)): comments, continuation lines with comments between them, repeated keys. */
+/** Parses a unit file (systemd.syntax(7)): comments, continuation lines with comments between them, repeated keys. */
 export function parseUnitFile(text: string): Directive[] {
   const directives: Directive[] = [];
   let section = '';
@@ -27,7 +27,7 @@ export function parseUnitFile(text: string): Directive[] {
   return directives;
 }
 
-/** All values of a list setting: an empty one takes back those before it. */
+/** All values of a list setting; an empty value removes the values before it. */
 export function valuesOf(directives: readonly Directive[], section: string, key: string): string[] {
   const values = directives.flatMap((each) => (each.section === section && each.key === key ? [each.value] : []));
   return values.slice(values.lastIndexOf('') + 1);

@@ -5,7 +5,7 @@ import { parseSshArguments } from './ssh-arguments.ts';
 import { type Directive, parseUnitFile, valuesOf } from './unit-file.ts';
 import { splitWords } from './words.ts';
 
-/** A unit that could be read, and what of it could not be made an entry. */
+/** The entries of a unit, and the commands that could not be translated. */
 export interface UnitImport {
   readonly entries: readonly SshEntry[];
   /** One line each. */
@@ -13,17 +13,17 @@ export interface UnitImport {
 }
 
 export interface UnitContext {
-  /** Of this machine, for %H. */
+  /** The name of this machine, for %H. */
   readonly hostname: string;
-  /** Who the unit runs as, where it does not say. */
+  /** The user of a unit without User=. */
   readonly user: string;
 }
 
-/** They end with the unit: what they asked for is the daemon's own business. */
+/** Settings that end with the unit: the daemon has its own. */
 const SUPERSEDED =
   /^(Restart|Type|Start|Timeout|Kill|Success|RemainAfterExit|After|Before|Wants|Requires|WantedBy|RequiredBy|Alias|Documentation|Environment$|User$|Group$|Description$|Exec(Start|Reload|Stop)$)/;
 
-/** Reads the ssh and autossh commands of a systemd service. Never throws. */
+/** Translates the ssh and autossh commands of a systemd service. Never throws. */
 export function readUnit(path: string, text: string, context: UnitContext): UnitImport {
   const directives = parseUnitFile(text);
   const fileName = basename(path);
@@ -56,7 +56,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
   const user: SshOption = { keyword: 'user', value: names.user };
   const assumed = options.some(({ keyword }) => keyword === 'user')
     ? []
-    : [`no user is named: ssh would log in as the user of the unit, assumed to be ${names.user}`];
+    : [`no login user named: assumed ${names.user}, the user of the unit`];
   return {
     source: names.fileName,
     label: names.fileName.replace(/\.service$/, ''),
@@ -65,7 +65,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
     options: [...options, user],
     remarks: [
       ...untranslated.map((what) => `not translated: ${what}`),
-      ...(needless.length === 0 ? [] : [`always so here: ${needless.join(' ')}`]),
+      ...(needless.length === 0 ? [] : [`not needed in fleet-mesh: ${needless.join(' ')}`]),
       ...assumed,
       ...leftovers(directives),
     ],
@@ -75,7 +75,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
 function programOf(words: readonly string[]): { program: 'ssh' | 'autossh'; rest: readonly string[] } {
   const [first = '', ...others] = words;
   const prefix = /^[-@:+!|]*/.exec(first)?.[0] ?? '';
-  // After "@" the second word is what the program is told to be called.
+  // After "@" the second word is argv[0] of the program.
   let rest = [first.slice(prefix.length), ...(prefix.includes('@') ? others.slice(1) : others)];
   if (basename(rest[0] ?? '') === 'env') {
     rest = rest.slice(1);
@@ -83,7 +83,7 @@ function programOf(words: readonly string[]): { program: 'ssh' | 'autossh'; rest
   }
   const program = basename(rest[0] ?? '');
   if (program === 'ssh' || program === 'autossh') return { program, rest: rest.slice(1) };
-  throw new NotTranslatable(`it runs ${program || 'nothing'}, not ssh`);
+  throw new NotTranslatable(`the command runs ${program || 'nothing'}, not ssh`);
 }
 
 function variablesOf(directives: readonly Directive[], names: UnitNames): ReadonlyMap<string, string> {
@@ -97,7 +97,7 @@ function variablesOf(directives: readonly Directive[], names: UnitNames): Readon
 }
 
 function leftovers(directives: readonly Directive[]): string[] {
-  // Of variables only the names: people put secrets into them.
+  // Shows only the names of variables: values may be secrets.
   const shown = ({ key, value }: Directive) =>
     `${key}=${key === 'Environment' ? value.replace(/=("[^"]*"|'[^']*'|[^\s"']*)/g, '=…') : value}`;
   const ending = directives.filter(({ key }) => SUPERSEDED.test(key) && !/^(ExecStart|Description)$/.test(key));

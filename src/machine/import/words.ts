@@ -3,8 +3,8 @@ import { NotTranslatable } from './entry.ts';
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', s: ' ', r: '\r', '\\': '\\', '"': '"', "'": "'" };
 
 /**
- * The words of a command line as systemd splits it (systemd.syntax(7), "Quoting"): quotes, C escapes. No shell is involved
- * there, and so none of its syntax means anything here. Throws {@link NotTranslatable} for a quote that is not closed.
+ * Splits a command line into words, as systemd does (systemd.syntax(7), "Quoting"): quotes and C escapes, no shell syntax.
+ * Throws {@link NotTranslatable} for an unclosed quote.
  */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
@@ -26,6 +26,6 @@ export function splitWords(line: string): string[] {
       word = undefined;
     } else word = `${word ?? ''}${char}`;
   }
-  if (quote !== '') throw new NotTranslatable(`a quote is not closed: ${line}`);
+  if (quote !== '') throw new NotTranslatable(`unclosed quote: ${line}`);
   return word === undefined ? words : [...words, word];
 }

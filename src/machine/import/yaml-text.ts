@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts';
 
-/** Plain where YAML 1.2 reads it as the same string for sure, else in double quotes, of which JSON's are a part. */
+/** Plain if YAML 1.2 surely reads the same string, else as a JSON string, which is valid YAML. */
 function scalar(value: string | number): string {
   if (typeof value === 'number') return String(value);
   const plain = /^[A-Za-z~/][\w./~@-]*$/.test(value) && !/^(true|false|null|yes|no|on|off|~)$/i.test(value);
@@ -23,13 +23,13 @@ function section(name: string, entries: ReadonlyMap<string, object>): string[] {
   return [`${name}:`, ...body];
 }
 
-/** The draft as a tunnel YAML with what could not be translated as comments. `how`: the command that made it. */
+/** The draft as YAML, with the remarks as comments. `how`: the command that made it. */
 export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: string): string {
   const comment = (text: string) => `# ${text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
   const lines = [
     comment(`Made by \`${how}\`. Check this file before you use it:`),
     comment(
-      'production: true belongs to each tunnel that production depends on, and a probe to each that has a target.',
+      'Add `production: true` to each tunnel that production depends on, and a probe to each tunnel with a target.',
     ),
     comment('ssh listens for localhost on 127.0.0.1 and on ::1. A tunnel here listens on 127.0.0.1 only.'),
     ...remarks.map(comment),

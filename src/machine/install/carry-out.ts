@@ -3,17 +3,17 @@ import type { InstallPlan } from './plan.ts';
 import { describeStep, type Step } from './step.ts';
 import type { WayBack } from './way-back.ts';
 
-/** Told what happens, a line at a time. */
+/** Called with one line for each step. */
 type Say = (line: string) => void;
 
-/** How an installation ended: as planned, or as if it had never begun, or (with `left`) neither. */
+/** How an installation ended: done, undone, or only partly undone (`left` lists the steps that failed). */
 export type Carried =
   | { readonly ok: true }
   | { readonly ok: false; readonly why: string; readonly left: readonly string[] };
 
 /**
- * Does what was planned. What fails before anything that runs was touched undoes the files, what fails later all of it.
- * `interrupted` counts as a failure of the step that follows, never of one that is under way.
+ * Carries out the plan. A failure before a running unit is touched undoes the files; a later failure undoes everything.
+ * `interrupted` fails the next step; the step in progress finishes.
  */
 export async function carryOut(
   plan: InstallPlan,
@@ -34,26 +34,26 @@ export async function carryOut(
     await forward(plan.doctor);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    say('undoing what was written; nothing that runs was touched');
+    say('undoing the file changes; no running unit was touched');
     return { ok: false, why: error.message, left: await goBack(back.files, executor, say) };
   }
   try {
     await forward(plan.switch);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    say('going back');
+    say('undoing all changes');
     return {
       ok: false,
       why: error.message,
       left: await goBack([...back.stop, ...back.files, ...back.start], executor, say),
     };
   }
-  // A release too many costs disk, and is removed by the next run.
+  // A leftover release only costs disk space; the next run removes it.
   await goBack(plan.tidy, executor, say);
   return { ok: true };
 }
 
-/** Does each step, whatever becomes of the others. Returns what could not be done. */
+/** Executes every step, also after one failed. Returns the messages of the failures. */
 export async function goBack(steps: readonly Step[], executor: Executor, say: Say): Promise<string[]> {
   const failures: string[] = [];
   for (const step of steps) {

@@ -1,6 +1,6 @@
 /**
- * As whom a service runs, with what in its hands and environment, and within which bounds (systemd.exec(5)): all that
- * decides whether its program, or a `cert_command`, can do what it has to. Not what starts, watches and ends it.
+ * The settings of a service that decide what its program and a `cert_command` may do (systemd.exec(5)): user, credentials,
+ * environment, sandbox. Without the settings that start, watch and stop the service.
  */
 const SETTING = new RegExp(
   `^(?:${[
@@ -13,8 +13,8 @@ const SETTING = new RegExp(
 );
 
 /**
- * Those settings of a service, in the order of the texts: its unit file, then its drop-ins. As `NAME=VALUE`, which
- * systemd-run takes as a property; an empty value resets what came before, there as here. Pure.
+ * These settings of a service, in the order of `texts`: its unit file, then its drop-ins. Each is `NAME=VALUE`, a property
+ * for systemd-run. An empty value resets earlier values, as in a unit file. Pure.
  */
 export function confinementOf(texts: readonly string[]): string[] {
   return texts.flatMap((text) => {

@@ -6,7 +6,7 @@ import { type Places, programPath } from './places.ts';
 import type { Step } from './step.ts';
 import { SERVICE } from './wanted-files.ts';
 
-/** Has a doctor of the release itself, which nothing runs yet, go the ways of the tunnels as the daemon would. Pure. */
+/** The steps that check the tunnels with the doctor of the new release, before the release is used. Pure. */
 export function doctorSteps(
   { places, release, node, dropIns }: Facts,
   { tunnels }: Config,
@@ -21,13 +21,13 @@ export function doctorSteps(
     return {
       kind: 'command',
       argv: [...transientUnit(places, bounds), node, programPath(places, release.id), ...doctor],
-      told: `fleet-mesh ${doctor.join(' ')}`,
-      what: "within the bounds of the daemon's unit (systemd-run); touches nothing that runs",
+      label: `fleet-mesh ${doctor.join(' ')}`,
+      comment: "in the sandbox of the daemon's unit (systemd-run); changes no running unit",
     };
   });
 }
 
-/** Runs what follows as a unit of its own, with its streams on ours. */
+/** The command line before the program: systemd-run runs it as a separate unit that shares our standard streams. */
 function transientUnit({ systemctl }: Places, properties: readonly string[]): [string, ...string[]] {
   return [
     ...(['systemd-run', ...systemctl.slice(1)] as [string, ...string[]]),

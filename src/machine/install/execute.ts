@@ -7,7 +7,7 @@ import { runBounded } from '../../base/process/run-bounded.ts';
 import type { Step } from './step.ts';
 import { portsInUse } from './taken-ports.ts';
 
-/** A step that could not be done. The message is for people, and may have several lines. */
+/** A step that failed. The message is for people and may have several lines. */
 export class StepFailed extends Error {
   override readonly name = 'StepFailed';
 }
@@ -22,7 +22,7 @@ const OUTPUT_LIMIT = 256 * 1024;
 const PORTS_MS = 15_000;
 const LOOK_MS = 100;
 
-/** Does steps on this machine. Each may be done again: what is so already is left so. */
+/** Executes steps on this machine. Each step can be repeated safely. */
 export class NodeExecutor implements Executor {
   readonly #env: NodeJS.ProcessEnv;
 
@@ -57,52 +57,52 @@ export class NodeExecutor implements Executor {
       case 'link':
         return replaceLink(step.path, step.to);
       case 'command':
-        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS, step.told);
+        return this.#run(step.argv, step.timeoutMs ?? COMMAND_MS, step.label);
       case 'await-ports':
         return awaitPorts(step.ports);
     }
   }
 
-  async #run(argv: readonly string[], timeoutMs: number, told = argv.join(' ')): Promise<void> {
+  async #run(argv: readonly string[], timeoutMs: number, label = argv.join(' ')): Promise<void> {
     const bounds = { timeoutMs, stdoutLimit: OUTPUT_LIMIT, stderrLimit: OUTPUT_LIMIT };
     const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);
     if (outcome.kind === 'exited' && outcome.code === 0) return;
-    const said = 'stdout' in outcome ? `${outcome.stdout}${outcome.stderr}` : '';
+    const output = 'stdout' in outcome ? `${outcome.stdout}${outcome.stderr}` : '';
     const how =
       outcome.kind === 'exited'
-        ? `ended with ${outcome.code}`
+        ? `exit ${outcome.code}`
         : outcome.kind === 'not_started'
           ? outcome.error.message
           : outcome.kind;
-    throw new StepFailed(`${told}: ${how}${said === '' ? '' : `\n${said.trimEnd()}`}`);
+    throw new StepFailed(`${label}: ${how}${output === '' ? '' : `\n${output.trimEnd()}`}`);
   }
 }
 
-/** Whole or not at all under its name, which says what is in it. */
+/** Copies to a temporary name first: the final name never shows half a release. */
 async function copyTree(from: string, to: string): Promise<void> {
-  const passing = `${to}.new`;
-  await rm(passing, { recursive: true, force: true });
+  const temporary = `${to}.new`;
+  await rm(temporary, { recursive: true, force: true });
   await mkdir(dirname(to), { recursive: true, mode: 0o755 });
-  await cp(from, passing, { recursive: true, verbatimSymlinks: true });
+  await cp(from, temporary, { recursive: true, verbatimSymlinks: true });
   await rm(to, { recursive: true, force: true });
-  await rename(passing, to);
+  await rename(temporary, to);
 }
 
 async function removeFile(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats && !stats.isDirectory()) await unlink(path);
   const directory = dirname(path);
-  // Only what is empty goes (rmdir(2)), and of that only what is ours.
+  // rmdir(2) removes only empty directories; the name restricts this to directories of fleet-mesh.
   if (directory.includes('/fleet-mesh')) await rmdir(directory).catch(() => {});
 }
 
 async function replaceLink(path: string, to: string): Promise<void> {
   if ((await readlink(path).catch(() => undefined)) === to) return;
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const passing = join(dirname(path), `.link-${process.pid}.new`);
-  await rm(passing, { force: true });
-  await symlink(to, passing);
-  await rename(passing, path);
+  const temporary = join(dirname(path), `.link-${process.pid}.new`);
+  await rm(temporary, { force: true });
+  await symlink(to, temporary);
+  await rename(temporary, path);
 }
 
 async function awaitPorts(ports: readonly number[]): Promise<void> {

@@ -5,13 +5,13 @@ import type { InstallRecord } from './record.ts';
 import type { Release } from './release.ts';
 import type { NodeTraits } from './wanted-files.ts';
 
-/** What a unit is doing. */
+/** Whether a unit runs now and at boot. */
 export interface UnitState {
   readonly active: boolean;
   readonly enabled: boolean;
 }
 
-/** Everything about a node that decides what an installation has to do. Gathered first, then only read. */
+/** Every fact about a node that an installation depends on. Gathered once, then read-only. */
 export interface Facts {
   readonly places: Places;
   readonly release: Release;
@@ -19,26 +19,26 @@ export interface Facts {
   /** The node that systemd runs for `ExecStart=node`. */
   readonly node: string;
   readonly user: string;
-  /** Whether the user's manager outlives their sessions; undefined where that is no question. */
+  /** Whether lingering is on: the user's manager runs without a login. Undefined in the system scope. */
   readonly lingering: boolean | undefined;
-  /** Texts of the files that may be concerned, by path; what is not in there is not there. */
+  /** Texts of the files that the installation may change, by path. Without files that do not exist. */
   readonly files: ReadonlyMap<string, string>;
   readonly links: ReadonlyMap<string, string>;
-  /** Whether something that is not ours has the place of the program's name. */
+  /** Whether another file exists at the path of our command. */
   readonly commandTaken: boolean;
-  /** Texts of the drop-ins of the daemon's unit that are there already, in systemd's order. */
+  /** Texts of the existing drop-ins of the daemon's unit, in systemd's order. */
   readonly dropIns: readonly string[];
   /** Releases on the node, by id. */
   readonly releases: readonly string[];
   readonly record: InstallRecord | undefined;
-  /** The configuration that holds: the one that is there, else the given one. */
+  /** The effective configuration: the installed one, else the given one. */
   readonly config: Config | undefined;
-  /** Text of the given one where there is none yet. */
+  /** Text of the given configuration if none is installed yet. */
   readonly newConfig: string | undefined;
   /** Our units by name. */
   readonly units: ReadonlyMap<string, UnitState>;
   readonly oldUnits: readonly OldUnit[];
-  /** TCP ports of this node that something listens on. */
+  /** TCP ports of this node with a listener. */
   readonly takenPorts: ReadonlySet<number>;
 }
 

@@ -19,9 +19,9 @@ import { portsInUse } from './taken-ports.ts';
 import { SERVICE, wantedFiles } from './wanted-files.ts';
 
 export interface SurveyOptions {
-  /** Where the release is unpacked. */
+  /** The directory of the unpacked release. */
   readonly tree: string;
-  /** The configuration that was given; undefined: none. */
+  /** The configuration file that the operator gave; undefined: none. */
   readonly configFile: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface SurveyorDependencies {
 const ASK_MS = 20_000;
 const MOST_OUTPUT = 8 * 1024 * 1024;
 
-/** Looks at a node, changing nothing. */
+/** Gathers the facts about a node; changes nothing. */
 export class Surveyor {
   readonly #places: Places;
   readonly #env: NodeJS.ProcessEnv;
@@ -46,7 +46,7 @@ export class Surveyor {
     this.#user = user;
   }
 
-  /** What is missing, or what was found. Rejects with a ConfigError, or when systemd does not answer. */
+  /** The facts, or the missing prerequisites. Rejects with a ConfigError, or if systemd does not answer. */
   async survey(options: SurveyOptions): Promise<Facts | { problems: readonly string[] }> {
     const places = this.#places;
     const nodePath = SYSTEMD_PATH.map((directory) => join(directory, 'node')).find((path) => existsSync(path));
@@ -119,7 +119,7 @@ export class Surveyor {
     return new Map(shown.map((unit) => [unit.get('Id') ?? '', { active: isActive(unit), enabled: isEnabled(unit) }]));
   }
 
-  /** The configuration that is there holds, whatever was given: it is the operator's. */
+  /** An installed configuration belongs to the operator: it wins over the given one. */
   async #config(given: string | undefined): Promise<{ config: Config | undefined; newConfig: string | undefined }> {
     const { config: path, daemonEnvironment } = this.#places;
     const present = await readFile(path).catch((error: NodeJS.ErrnoException) => {
@@ -135,7 +135,7 @@ export class Surveyor {
     return { config: parseConfig(bytes, path, daemonEnvironment), newConfig: bytes.toString() };
   }
 
-  /** Of the services that systemd has loaded, and so of all that run or are enabled. */
+  /** systemd loads every unit that runs or is enabled, so a look at the loaded units finds all. */
   async #oldUnits(): Promise<OldUnit[]> {
     const shown = await this.#show('Id,ActiveState,UnitFileState,ExecStart', '*.service');
     const found: OldUnit[] = [];
@@ -156,7 +156,7 @@ export class Surveyor {
     return parseShow(text);
   }
 
-  /** Standard output; undefined where it cannot be run or fails. */
+  /** Standard output; undefined if the command cannot start or fails. */
   async #ask(...argv: readonly string[]): Promise<string | undefined> {
     const bounds = { timeoutMs: ASK_MS, stdoutLimit: MOST_OUTPUT, stderrLimit: MOST_OUTPUT };
     const outcome = await runBounded({ argv, env: this.#env, ...bounds }, new AbortController().signal);

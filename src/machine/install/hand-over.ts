@@ -5,8 +5,8 @@ import type { SocketUnit } from './sockets.ts';
 import { SERVICE } from './wanted-files.ts';
 
 /**
- * The drop-ins, path and text, that make the hand-over one transaction of systemd: the old units keep their ports until the
- * old daemon, if there is one, has ended. Then the old units stop, the sockets are bound, and the new daemon starts. Pure.
+ * The drop-ins (path and text) that make the hand-over one systemd transaction. The old units keep their ports until a running
+ * daemon has ended. Then the old units stop, systemd binds the sockets, and the new daemon starts. Pure.
  */
 export function handOverFiles(
   { passingUnits }: Places,
@@ -15,7 +15,7 @@ export function handOverFiles(
 ): [string, string][] {
   if (replacements.length === 0) return [];
   const units = replacements.map(({ old }) => old.unit).join(' ');
-  const head = '# Only while fleet-mesh takes over their ports.\n[Unit]\n';
+  const head = '# Exists only while fleet-mesh takes over the ports of these units.\n[Unit]\n';
   const dropIn = (unit: string) => join(passingUnits, `${unit}.d`, '90-hand-over.conf');
   return [
     [dropIn(SERVICE), `${head}Conflicts=${units}\nAfter=${units}\n`],

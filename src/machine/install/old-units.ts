@@ -2,7 +2,7 @@ import type { Config, TunnelConfig } from '../../config/config.ts';
 import { type Place, parseForward } from '../import/forward.ts';
 import { readUnit } from '../import/unit.ts';
 
-/** A service that runs ssh for its forwards, and is in use: it runs, or is started at the next boot. */
+/** A service in use (active or enabled) that runs ssh with forwards. */
 export interface OldUnit {
   readonly unit: string;
   readonly active: boolean;
@@ -15,16 +15,16 @@ export interface OldForward {
   readonly listen: Place;
 }
 
-/** An old unit whose every forward a tunnel of the configuration takes over. */
+/** An old unit with a configured tunnel for each of its forwards. */
 export interface Replacement {
   readonly old: OldUnit;
-  /** Names, those with a local listener. */
+  /** Names of the tunnels with a listener on this node. */
   readonly tunnels: readonly string[];
 }
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
 
-/** Whether `ExecStart` as `systemctl show` prints it may run ssh or autossh. Pure. */
+/** Whether an `ExecStart`, as `systemctl show` prints it, may run ssh or autossh. Pure. */
 export function runsSsh(execStart: string): boolean {
   return /(^|[\s/=])(auto)?ssh\s/.test(execStart);
 }
@@ -42,8 +42,8 @@ export function forwardsOf(unit: string, text: string, hostname: string, user: s
 }
 
 /**
- * Which old units the tunnels replace. One of whose forwards only some have a tunnel can neither stay nor go: that is a
- * problem. Units that have nothing to do with the tunnels are left alone. Pure.
+ * The old units that the tunnels replace. A unit with a tunnel for only some of its forwards is a problem: it can neither
+ * keep running nor stop. Units without a matching tunnel are left alone. Pure.
  */
 export function replacementsFor(
   units: readonly OldUnit[],
@@ -61,14 +61,14 @@ export function replacementsFor(
       replacements.push({ old, tunnels: [...new Set(local)] });
     } else {
       problems.push(
-        `${old.unit} also listens on ${left.join(', ')}, which no tunnel of the configuration takes over: add one, or split the unit`,
+        `${old.unit} also listens on ${left.join(', ')}, and no configured tunnel does: add a tunnel or split the unit`,
       );
     }
   }
   return { replacements, problems };
 }
 
-/** The port is enough: two listeners on one port and different addresses are nothing that a node should have meanwhile. */
+/** Compares only the port: during the hand-over a node must not have two listeners on one port. */
 function takerOf({ direction, listen }: OldForward, config: Config): TunnelConfig | undefined {
   return [...config.tunnels.values()].find((tunnel) => {
     if ((tunnel.direction === 'remote') !== (direction === 'remote')) return false;

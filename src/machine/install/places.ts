@@ -1,31 +1,31 @@
 import { join } from 'node:path';
 
-/** Who runs the daemon: a user of its own under the system's manager, or whoever installs it under their own. */
+/** Who runs the daemon: the system manager with its own user, or the manager of the user who installs it. */
 export type Scope = 'system' | 'user';
 
-/** Where everything of an installation is; all paths are absolute. */
+/** The paths of an installation; all are absolute. */
 export interface Places {
   readonly scope: Scope;
-  /** `systemctl` with what leads to the right manager. */
+  /** `systemctl`, with `--user` in the user scope. */
   readonly systemctl: readonly string[];
   /** Releases, the link to the current one, and the record. */
   readonly library: string;
   readonly record: string;
-  /** Where people call the program: a link. */
+  /** The link by which people call the program. */
   readonly command: string;
   /** Unit files. */
   readonly units: string;
-  /** The same, gone with the next boot: for what holds during a hand-over. */
+  /** Unit files that vanish at the next boot: for the drop-ins of a hand-over. */
   readonly passingUnits: string;
   readonly configDirectory: string;
   readonly config: string;
-  /** Private keys that are handed to the unit; undefined for a user, whose daemon reads them where they are. */
+  /** Private keys that systemd passes to the unit. Undefined in the user scope: that daemon reads keys in place. */
   readonly keys: string | undefined;
   readonly sysusers: string | undefined;
   readonly tmpfiles: string | undefined;
-  /** What the daemon remembers: of these, those that are there. */
+  /** State directories of the daemon; not all need to exist. */
   readonly state: readonly string[];
-  /** RuntimeDirectory= of the unit, which outlives it. */
+  /** RuntimeDirectory= of the unit; the directory outlives the unit. */
   readonly runtime: string;
   /** `HOME` and the directories that the daemon's unit has in its environment (systemd.exec(5)). */
   readonly daemonEnvironment: {
@@ -77,19 +77,19 @@ export function userPlaces(home: string, runtime: string): Places {
     keys: undefined,
     sysusers: undefined,
     tmpfiles: undefined,
-    // systemd 252 has a user's StateDirectory= in the directory of the configuration, later ones here.
+    // systemd 252 puts StateDirectory= of a user unit into the configuration directory; later versions use this path.
     state: [join(home, '.local/state/fleet-mesh')],
     runtime: join(runtime, 'fleet-mesh'),
     daemonEnvironment: { HOME: home, RUNTIME_DIRECTORY: join(runtime, 'fleet-mesh') },
   };
 }
 
-/** Where a release is kept. Pure. */
+/** The directory of a release. Pure. */
 export function releasePath({ library }: Places, id: string): string {
   return join(library, 'releases', id);
 }
 
-/** The program of a release, by the path that no other release ever has. Pure. */
+/** The program of a release, by a path that is unique to the release. Pure. */
 export function programPath(places: Places, id: string): string {
   return join(releasePath(places, id), 'dist/cli.js');
 }

@@ -13,28 +13,28 @@ import { portsOf, takenBySomebody } from './taken.ts';
 import { SERVICE, type WantedFile, wantedFiles } from './wanted-files.ts';
 
 export interface InstallOptions {
-  /** How long the tunnels may take to be up, in milliseconds. */
+  /** How long tunnels may take to come up, in milliseconds. */
   readonly timeoutMs: number;
-  /** Asks only the tunnels that take over from an old unit. */
+  /** Checks only tunnels that replace an old unit. */
   readonly skipDoctor: boolean;
 }
 
-/** What is to be done, in this order. The files concern nothing that runs: a doctor who finds something wrong ends it there. */
+/** The steps, in this order. `files` change no running unit; if the doctor then finds a failure, the installation ends. */
 export interface InstallPlan {
   readonly files: readonly Step[];
   readonly doctor: readonly Step[];
   readonly switch: readonly Step[];
-  /** What does not matter if it fails. */
+  /** Steps that may fail without harm. */
   readonly tidy: readonly Step[];
   readonly before: Before;
-  /** For whoever reads: one line each. */
+  /** For the operator, one line each. */
   readonly notes: readonly string[];
 }
 
 export const CURRENT = 'current';
 const WAIT_GRACE_MS = 20_000;
 
-/** Makes of the facts what leads to an installation of the release, or the reasons why there cannot be one. Pure. */
+/** Plans the installation of the release from the facts, or lists the reasons against it. Pure. */
 export function planInstall(facts: Facts, options: InstallOptions): InstallPlan | { problems: readonly string[] } {
   const { config } = facts;
   const { replacements, problems } =
@@ -53,9 +53,9 @@ class Planner {
   readonly #replacements: readonly Replacement[];
   readonly #wanted: ReadonlyMap<string, WantedFile>;
   readonly #socketNames: readonly string[];
-  /** Drop-ins, path and text, that exist only during the switch. */
+  /** Drop-ins (path and text) that exist only during the switch. */
   readonly #handOver: readonly [string, string][];
-  /** Of an earlier configuration. */
+  /** Units of an earlier configuration. */
   readonly #goneUnits: readonly string[];
 
   constructor(
@@ -103,11 +103,9 @@ class Planner {
       ...(this.#facts.newConfig === undefined ? [] : [write(places.config, this.#facts.newConfig, 'as given')]),
     ];
     const notes = [
-      ...without.map(
-        (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
-      ),
+      ...without.map((what) => `${what} gets no socket unit (systemd resolves no names); the daemon binds the port`),
       ...(this.#facts.commandTaken
-        ? [`${places.command} is not ours and stays: call ${join(places.library, 'dist/cli.js')} instead`]
+        ? [`${places.command} belongs to another program and stays; run ${join(places.library, 'dist/cli.js')} instead`]
         : []),
     ];
     if (config === undefined) {
@@ -119,7 +117,7 @@ class Planner {
         before,
         notes: [
           ...notes,
-          `there is no ${places.config} yet, so nothing is started: write it (${join(places.configDirectory, 'example-tunnels.yaml')} shows how)${places.keys === undefined ? '' : `, put private keys into ${places.keys} (mode 0600; FILE is \`key: credential:key_FILE\` in the YAML)`}, then run this again`,
+          `nothing started: ${places.config} does not exist; write it (example: ${join(places.configDirectory, 'example-tunnels.yaml')})${places.keys === undefined ? '' : `, put private keys into ${places.keys} (mode 0600; in the YAML, FILE is \`key: credential:key_FILE\`)`}, then install again`,
         ],
       };
     }
@@ -141,7 +139,7 @@ class Planner {
     return [...this.#wanted].filter(([path, { text }]) => this.#facts.files.get(path) !== text);
   }
 
-  /** Files that an earlier run has made, and that are not wanted any more. */
+  /** Files of an earlier run that are no longer needed. */
   #goneFiles(): string[] {
     const before = this.#facts.record?.files ?? [];
     return before.filter((path) => !this.#wanted.has(path) && this.#facts.files.has(path));
@@ -152,7 +150,7 @@ class Planner {
     const { library, command } = this.#facts.places;
     return [
       { kind: 'link', path: join(library, CURRENT), to: join('releases', this.#facts.release.id) },
-      // What the units run.
+      // The units run the program by this path.
       { kind: 'link', path: join(library, 'dist'), to: join(CURRENT, 'dist') },
       ...(commandTaken ? [] : [{ kind: 'link', path: command, to: join(library, 'dist/cli.js') } as const]),
     ] as const;
@@ -195,7 +193,7 @@ class Planner {
       this.#systemctl(running ? 'restart' : 'start', SERVICE),
       ...passing.map(([path]) => ({ kind: 'remove', path }) as const),
       ...(passing.length > 0 ? [this.#systemctl('daemon-reload')] : []),
-      // A socket that the daemon's start had no reason to bring about, or could not.
+      // Fails if a socket did not start with the daemon.
       this.#systemctl('is-active', '--quiet', ...this.#socketNames),
       ...(watched.length === 0
         ? []
@@ -213,13 +211,13 @@ class Planner {
     ];
   }
 
-  /** Tunnels that have to be up afterwards: those whose way the doctor has seen. A host may forbid the proof of a remote one. */
+  /** Tunnels that must come up: those that the doctor checked. Without remote ones: a host may forbid their proof. */
   #watched({ tunnels }: Config): string[] {
     if (this.#options.skipDoctor) return this.#replacements.flatMap((each) => each.tunnels);
     return [...tunnels.values()].filter(({ direction }) => direction !== 'remote').map(({ name }) => name);
   }
 
-  /** Of releases the current one and the one before are kept. */
+  /** Removes all releases except the current and the previous one. */
   #tidy(): Step[] {
     const { places, record, release, releases } = this.#facts;
     const kept = [release.id, record?.release];
@@ -246,7 +244,7 @@ class Planner {
         enabled: old.enabled,
         ports: portsOf(old),
       })),
-      // Not what was before that, or it would grow for ever.
+      // Without its own `before`, or the record would grow with each run.
       record: record === undefined ? null : recordText({ ...record, before: null }),
       wrote_config: this.#facts.newConfig !== undefined,
       turned_lingering_on: this.#facts.lingering === false,

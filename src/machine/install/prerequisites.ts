@@ -3,9 +3,9 @@ import type { Scope } from './places.ts';
 export interface Prerequisites {
   readonly scope: Scope;
   readonly isRoot: boolean;
-  /** The node that systemd would run, and what it calls itself (`v20.19.0`); undefined where there is none. */
+  /** The node that systemd would run, and its version (`v20.19.0`); undefined: none found. */
   readonly node: { readonly path: string; readonly version: string } | undefined;
-  /** First line of `systemctl --version`; undefined where there is no systemctl. */
+  /** First line of `systemctl --version`; undefined: no systemctl. */
   readonly systemd: string | undefined;
   /** Whether the manager answers. */
   readonly answers: boolean;
@@ -14,36 +14,37 @@ export interface Prerequisites {
   readonly user: string;
 }
 
-/** Where systemd looks for a program without a path (systemd.exec(5), `ExecSearchPath=`). */
+/** The search path of systemd for a program without a path (systemd.exec(5), `ExecSearchPath=`). */
 export const SYSTEMD_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'] as const;
 const OLDEST_NODE = [20, 19] as const;
-/** That of Debian 12, on which all of this was tried. */
+/** The version of Debian 12, the oldest tested system. */
 const OLDEST_SYSTEMD = 252;
 
-/** What is missing for an installation, each with what would help. Pure. */
+/** The missing prerequisites of an installation, each with a fix. Pure. */
 export function missingPrerequisites(found: Prerequisites): string[] {
   const { scope, isRoot, node, systemd, answers, packaged, user } = found;
   const problems: string[] = [];
-  if (scope === 'system' && !isRoot) problems.push('only root installs for the system: log in as root, or use --user');
+  if (scope === 'system' && !isRoot)
+    problems.push('a system installation needs root: run this command as root, or add --user');
   if (scope === 'system' && packaged) {
-    problems.push('the Debian package fleet-mesh is installed: apt upgrades and removes it, not this');
+    problems.push('the Debian package fleet-mesh is installed: upgrade or remove it with apt');
   }
   if (node === undefined) {
     problems.push(
-      `systemd finds no node in ${SYSTEMD_PATH.join(', ')}: install it, or link it there (ln -s "$(command -v node)" /usr/local/bin/node)`,
+      `systemd finds no node in ${SYSTEMD_PATH.join(', ')}: install node, or link it: ln -s "$(command -v node)" /usr/local/bin/node`,
     );
   } else if (!isRecent(node.version)) {
     problems.push(`${node.path} is ${node.version}: node ${OLDEST_NODE.join('.')} or later is needed`);
   }
   const version = systemdVersion(systemd);
-  if (version === undefined) problems.push('there is no systemd (systemctl) here');
+  if (version === undefined) problems.push('systemctl not found: this machine has no systemd');
   else if (version < OLDEST_SYSTEMD)
     problems.push(`systemd ${version} is too old: ${OLDEST_SYSTEMD} or later is needed`);
   else if (!answers) {
     problems.push(
       scope === 'system'
-        ? 'systemd does not answer: is this a container without it?'
-        : `the systemd manager of ${user} does not answer: \`loginctl enable-linger ${user}\` starts it`,
+        ? 'systemd does not answer: is this a container without systemd?'
+        : `the systemd manager of ${user} does not answer; start it with \`loginctl enable-linger ${user}\``,
     );
   }
   return problems;

@@ -4,31 +4,31 @@ const oldUnit = z.strictObject({
   unit: z.string(),
   active: z.boolean(),
   enabled: z.boolean(),
-  /** TCP ports of this node that it listens on. */
+  /** TCP ports of this node on which the unit listens. */
   ports: z.array(z.int()),
 });
 
-/** How the node was before an installation: enough to bring that back. */
+/** The state of the node before an installation: enough to restore it. */
 const before = z.strictObject({
-  /** Text by path, null for what was not there. Without the configuration. */
+  /** Text by path; null: the file did not exist. Without the configuration. */
   files: z.record(z.string(), z.string().nullable()),
-  /** Targets of symbolic links by their paths. */
+  /** Targets of symbolic links by path; null: the link did not exist. */
   links: z.record(z.string(), z.string().nullable()),
-  /** The directory of the release that came with it; null where that was there already. */
+  /** The directory of the release that the installation added; null: it existed before. */
   added_release: z.string().nullable(),
   running: z.boolean(),
-  /** Units that it enabled, and those that it disabled. */
+  /** Units that the installation enabled, and units that it disabled. */
   enabled: z.array(z.string()),
   disabled: z.array(z.string()),
-  /** Socket units that it has brought. */
+  /** Socket units that the installation started. */
   sockets: z.array(z.string()),
-  /** ssh units that it took over from. */
+  /** ssh units that the installation replaced. */
   old_units: z.array(oldUnit),
-  /** The record of that time. */
+  /** The record before the installation. */
   record: z.string().nullable(),
-  /** Whether the configuration came with it. */
+  /** Whether the installation wrote the configuration. */
   wrote_config: z.boolean(),
-  /** Whether it has turned lingering on. */
+  /** Whether the installation turned lingering on. */
   turned_lingering_on: z.boolean().default(false),
 });
 
@@ -36,14 +36,14 @@ const before = z.strictObject({
 export const recordSchema = z.strictObject({
   schema: z.literal(1),
   release: z.string(),
-  /** All files of the installation that are not the operator's, the program excepted. */
+  /** All files of the installation, except the program and files of the operator. */
   files: z.array(z.string()),
   /** All units that are enabled. */
   units: z.array(z.string()),
-  /** ssh units that were taken over from, ever. */
+  /** ssh units that this or an earlier installation replaced. */
   replaced: z.array(z.string()),
   lingering: z.enum(['was on', 'turned on']).nullable(),
-  /** The link by which people call the program; null where something of theirs is called so. */
+  /** The link by which people call the program; null: another program has that name. */
   command: z.string().nullable().default(null),
   before: before.nullable(),
 });

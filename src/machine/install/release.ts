@@ -9,7 +9,7 @@ const releaseSchema = z.strictObject({
   id: z.string().regex(/^[0-9A-Za-z][0-9A-Za-z.+-]{0,99}$/),
 });
 
-/** A packed program: what it is called, and the files of it that belong elsewhere on a node. */
+/** A packed program: its id, and those of its files that are installed outside its directory. */
 export interface Release {
   readonly id: string;
   /** The packed program's directory. */
@@ -23,16 +23,18 @@ export interface Release {
   readonly example: string;
 }
 
-/** There is no packed program where one should be. */
+/** The directory contains no packed program. */
 export class NotPacked extends Error {
   override readonly name = 'NotPacked';
 }
 
-/** Reads the release that is unpacked in `tree`; rejects with {@link NotPacked} where it is none. */
+/** Reads the release unpacked in `tree`; rejects with {@link NotPacked}. */
 export async function readRelease(tree: string, scope: Scope): Promise<Release> {
   const text = (path: string) => readFile(join(tree, path), 'utf8');
   const manifest = await text('release.json').catch(() => {
-    throw new NotPacked(`${tree} is no packed program: scripts/install-node makes one, and calls this command in it`);
+    throw new NotPacked(
+      `${tree} is not a packed program: run scripts/install-node, which packs the program and then calls this command`,
+    );
   });
   const units = join('systemd', scope);
   const names = await readdir(join(tree, units));

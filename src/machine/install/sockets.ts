@@ -3,12 +3,12 @@ import { parseIp } from '../../base/net/ip.ts';
 import type { Config } from '../../config/config.ts';
 import type { Scope } from './places.ts';
 
-/** A socket unit that has to be there for a configuration. */
+/** A socket unit that a configuration needs. */
 export interface SocketUnit {
   readonly name: string;
-  /** What it needs beside what is shipped: path below the directory of unit files → text. */
+  /** Its files that are not shipped: path below the directory of unit files → text. */
   readonly files: ReadonlyMap<string, string>;
-  /** The tunnel that it is for; undefined for the endpoint. */
+  /** The tunnel of the socket; undefined: the endpoint. */
   readonly tunnel: string | undefined;
 }
 
@@ -18,8 +18,8 @@ const SHIPPED_ENDPOINT = '127.0.0.1:9780';
 const MADE = '# Made by `fleet-mesh install` of the tunnel YAML; the next run writes this file again.';
 
 /**
- * The socket units for the listeners of this node, named so that the daemon recognises what it is passed, and the listeners
- * that none can be made for: systemd resolves no names. Pure.
+ * The socket units for the listeners of this node, named so that the daemon recognises them. `without` lists the listeners
+ * that cannot have one, because systemd resolves no names. Pure.
  */
 export function socketsFor(config: Config, scope: Scope): { sockets: SocketUnit[]; without: string[] } {
   const sockets: SocketUnit[] = [];
@@ -74,8 +74,8 @@ WantedBy=sockets.target
 }
 
 /**
- * A drop-in of the daemon's unit: whatever starts or restarts the daemon has its sockets bound first, in one transaction.
- * By itself systemd hands over only those that are there already. Pure.
+ * A drop-in of the daemon's unit: each start or restart of the daemon first binds its sockets, in one transaction.
+ * Without it, systemd passes only sockets that already run. Pure.
  */
 export function wantsSockets(sockets: readonly SocketUnit[]): string {
   return `${MADE}\n[Unit]\nWants=${sockets.map(({ name }) => name).join(' ')}\n`;

@@ -1,4 +1,4 @@
-/** One thing that is done to a node. Data: planned without looking, shown without doing, done without deciding. */
+/** One change of a node, as data: planning, showing and executing a step are separate. */
 export type Step =
   | { readonly kind: 'copy-tree'; readonly from: string; readonly to: string }
   | { readonly kind: 'remove-tree'; readonly path: string }
@@ -7,26 +7,26 @@ export type Step =
       readonly path: string;
       readonly text: string;
       readonly mode: number;
-      /** Where the text comes from, for those who are shown it; undefined: it is shown itself. */
+      /** Where the text comes from, shown in place of the text; undefined: the text is shown. */
       readonly source: string | undefined;
     }
-  /** A file or a link, and the directories that are left empty by that. */
+  /** A file or a link, and its directory if that is then empty. */
   | { readonly kind: 'remove'; readonly path: string }
-  /** A directory, unless somebody has put something there. */
+  /** A directory, if it is empty. */
   | { readonly kind: 'remove-empty'; readonly path: string }
-  /** A symbolic link, replaced in one go. */
+  /** A symbolic link, replaced atomically. */
   | { readonly kind: 'link'; readonly path: string; readonly to: string }
   | {
       readonly kind: 'command';
       readonly argv: readonly [string, ...string[]];
-      /** How it is told, where all of it would hide what matters. */
-      readonly told?: string;
-      /** What it is for, where that is not plain. */
-      readonly what?: string;
+      /** Shown in place of a long command line. */
+      readonly label?: string;
+      /** Shown behind the command line. */
+      readonly comment?: string;
       /** In milliseconds. */
       readonly timeoutMs?: number;
     }
-  /** Until something listens on each of the TCP ports of this node. */
+  /** Waits until each of these TCP ports of this node has a listener. */
   | { readonly kind: 'await-ports'; readonly ports: readonly number[] };
 
 /** Runs a program and its arguments. */
@@ -34,12 +34,12 @@ export function command(program: string, ...rest: readonly string[]): Step {
   return { kind: 'command', argv: [program, ...rest] };
 }
 
-/** Writes a file that everybody may read (0644). */
+/** Writes a file with mode 0644. */
 export function write(path: string, text: string, source: string | undefined): Step {
   return { kind: 'write', path, text, mode: 0o644, source };
 }
 
-/** What the step does, for `--dry-run` and for the one who watches; whole lines. Pure. */
+/** The step as lines of text, for `--dry-run` and for the progress of an installation. Pure. */
 export function describeStep(step: Step): string[] {
   switch (step.kind) {
     case 'copy-tree':
@@ -63,7 +63,7 @@ export function describeStep(step: Step): string[] {
     case 'link':
       return [`link   ${step.path} -> ${step.to}`];
     case 'command':
-      return [`run    ${step.told ?? step.argv.join(' ')}${step.what === undefined ? '' : `   # ${step.what}`}`];
+      return [`run    ${step.label ?? step.argv.join(' ')}${step.comment === undefined ? '' : `   # ${step.comment}`}`];
     case 'await-ports':
       return [`wait   until something listens on ${step.ports.join(', ')}`];
   }

@@ -1,4 +1,4 @@
-/** What `systemctl show` prints of some units: a block for each, empty lines between. Pure. */
+/** Reads the output of `systemctl show`: a block for each unit, empty lines between. Pure. */
 export function parseShow(text: string): ReadonlyMap<string, string>[] {
   return text
     .split(/\n{2,}/)
@@ -11,7 +11,7 @@ function property(line: string): [string, string][] {
   return name === undefined || value === undefined ? [] : [[name, value]];
 }
 
-/** Whether it runs, or tries to. */
+/** Whether the unit runs or is starting. */
 export function isActive(unit: ReadonlyMap<string, string>): boolean {
   return ['active', 'activating', 'reloading'].includes(unit.get('ActiveState') ?? '');
 }

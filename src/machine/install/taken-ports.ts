@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 /** TCP_LISTEN of the kernel's enum. */
 const LISTENING = '0A';
 
-/** Ports of this node that something listens on, on whatever address. */
+/** TCP ports of this node with a listener, on any address. */
 export async function portsInUse(): Promise<Set<number>> {
   const tables = await Promise.all(
     ['/proc/self/net/tcp', '/proc/self/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')),
@@ -11,7 +11,7 @@ export async function portsInUse(): Promise<Set<number>> {
   return new Set(tables.flatMap(listeningPorts));
 }
 
-/** From the text of /proc/net/tcp (proc(5)). Pure. */
+/** The listening ports in the text of /proc/net/tcp (proc(5)). Pure. */
 export function listeningPorts(table: string): number[] {
   return table.split('\n').flatMap((line) => {
     const [, port, state] = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /.exec(line) ?? [];

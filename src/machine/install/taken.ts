@@ -4,7 +4,7 @@ import type { OldUnit, Replacement } from './old-units.ts';
 import { socketsFor } from './sockets.ts';
 import { SERVICE } from './wanted-files.ts';
 
-/** What listens where a tunnel wants to, and is neither ours nor replaced. A running daemon sees to its ports itself. */
+/** Ports of tunnels that are in use and that no replaced unit frees. Empty while a daemon runs: it checks its own ports. */
 export function takenBySomebody(
   facts: Facts,
   config: Config | undefined,
@@ -20,7 +20,7 @@ export function takenBySomebody(
       return [];
     const who = name === undefined ? 'the endpoint' : `tunnel ${name}`;
     return [
-      `port ${listen.port}, which ${who} is to have, is held by something that is no ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}: \`ss -ltnp\` names it`,
+      `port ${listen.port} (needed by ${who}) is in use by a process that is not an ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}; find it with \`ss -ltnp\``,
     ];
   });
 }

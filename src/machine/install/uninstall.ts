@@ -6,7 +6,7 @@ import { command, type Step } from './step.ts';
 
 export interface UninstallPlan {
   readonly steps: readonly Step[];
-  /** What stays, and what would end that: one line each. */
+  /** What stays on the node and how to remove it, one line each. */
   readonly kept: readonly string[];
 }
 
@@ -14,13 +14,13 @@ export interface UninstallFacts {
   readonly places: Places;
   readonly record: InstallRecord;
   readonly user: string;
-  /** Of what belongs to the operator, or is the daemon's memory: what is there. */
+  /** The existing directories with configuration, keys or state. */
   readonly present: ReadonlySet<string>;
   /** Paths of all drop-ins of the daemon's unit. */
   readonly dropIns: readonly string[];
 }
 
-/** What removes an installation, and, when `purge` says so, what the operator and the daemon have written. Pure. */
+/** Plans the removal of an installation; with `purge` also of configuration, keys and state. Pure. */
 export function planUninstall(
   { places, record, user, present, dropIns }: UninstallFacts,
   purge: boolean,
@@ -33,7 +33,7 @@ export function planUninstall(
   const account = places.scope === 'system';
   return {
     steps: [
-      // The sockets with it, or the next client would start it again.
+      // Stops the sockets too, or the next client would start the daemon again.
       systemctl('stop', ...record.units, ...extra),
       ...(record.units.length > 0 ? [systemctl('disable', ...record.units)] : []),
       ...record.files.map((path): Step => ({ kind: 'remove', path })),
@@ -48,13 +48,13 @@ export function planUninstall(
       ...(purge && lingers ? [command('loginctl', 'disable-linger', user)] : []),
     ],
     kept: [
-      ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state: --purge removes it)`)),
-      ...(purge || !account ? [] : ['the user fleet-mesh, whose state that is (--purge removes it)']),
-      ...(purge || !lingers ? [] : [`lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]),
-      ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path}, which is yours`),
+      ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state; --purge removes it)`)),
+      ...(purge || !account ? [] : ['the user fleet-mesh, who owns this state (--purge removes the user)']),
+      ...(purge || !lingers ? [] : [`lingering of ${user} (turn it off with \`loginctl disable-linger ${user}\`)`]),
+      ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path} (your drop-in)`),
       ...record.replaced.map(
         (unit) =>
-          `${unit}, stopped and disabled (\`${places.systemctl.join(' ')} enable --now ${unit}\` brings it back)`,
+          `${unit}, stopped and disabled (start it again with \`${places.systemctl.join(' ')} enable --now ${unit}\`)`,
       ),
     ],
   };

@@ -3,28 +3,28 @@ import type { Places } from './places.ts';
 import type { Release } from './release.ts';
 import { type SocketUnit, wantsSockets } from './sockets.ts';
 
-/** A file that an installation consists of, beside the program. */
+/** A file of an installation, apart from the program. */
 export interface WantedFile {
   readonly text: string;
-  /** Where in the release it comes from; undefined for what is made here. */
+  /** The path in the release; undefined: generated on this node. */
   readonly shipped: string | undefined;
-  /** Whether a daemon that runs has to be restarted for it. */
+  /** Whether a change of the file needs a restart of the daemon. */
   readonly restarts: boolean;
 }
 
 export interface NodeTraits {
   readonly systemdVersion: number;
-  /** Whether the node's own node can load the module that speaks to systemd. */
+  /** Whether Node on this machine can load the module sd-notify. */
   readonly speaksNatively: boolean;
 }
 
 export const SERVICE = 'fleet-mesh.service';
-/** RestartSteps= is known from here on. */
+/** The first version that knows RestartSteps=. */
 const RESTART_STEPS_SINCE = 254;
 
 /**
- * Every file by its path. Of configuration only the example: the real one is the operator's. Without sockets (there is no
- * configuration yet) nothing is made of it. Pure.
+ * Every file by its path. Includes the example configuration only: tunnels.yaml belongs to the operator. Without sockets
+ * (no configuration yet) there is no socket drop-in. Pure.
  */
 export function wantedFiles(
   places: Places,

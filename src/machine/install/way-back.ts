@@ -5,8 +5,7 @@ import { command, type Step } from './step.ts';
 import { SERVICE } from './wanted-files.ts';
 
 /**
- * How the node becomes what it was before an installation. `files` undoes what concerns nothing that runs; the whole way is
- * `stop`, `files`, `start`.
+ * The steps that undo an installation: `stop`, `files`, `start`. `files` alone is enough while no running unit was touched.
  */
 export interface WayBack {
   readonly stop: readonly Step[];
@@ -16,18 +15,18 @@ export interface WayBack {
 
 export interface WayBackOptions {
   /**
-   * Whether the installation has failed, and so leaves no configuration behind that came with it, and no lingering: what
-   * ran meanwhile may live by that.
+   * Whether the installation failed. Then its configuration and its lingering are undone too. Otherwise they stay: programs
+   * started since then may depend on them.
    */
   readonly failed: boolean;
   readonly user: string;
-  /** Sockets that the daemon has beside those that came with the installation. */
+  /** Sockets of the daemon that existed before the installation. */
   readonly otherSockets: readonly string[];
 }
 
 /**
- * Ports go back to ssh units only while no daemon runs: the one that follows would otherwise bind them itself, faster than
- * ssh. Without such units the daemon is restarted, and no connection is refused. Pure.
+ * Ports return to ssh units only while no daemon runs: a starting daemon would bind the ports before ssh does. Without such
+ * units the daemon is restarted, and no connection is refused. Pure.
  */
 export function wayBack(places: Places, before: Before, options: WayBackOptions): WayBack {
   const [program, ...prefix] = places.systemctl;
@@ -54,7 +53,7 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
       ...(before.added_release === null ? [] : [{ kind: 'remove-tree', path: before.added_release } as const]),
       { kind: 'remove-empty', path: join(places.library, 'releases') },
       restored(places.record, before.record),
-      // Where nothing was before, they go if they are empty.
+      // If nothing was installed before, empty directories are removed.
       ...(before.record === null && !before.running
         ? [...places.state, places.runtime].map((path): Step => ({ kind: 'remove-empty', path }))
         : []),

@@ -1,14 +1,14 @@
 import type { SystemdStatus } from '../../telemetry/status/status.ts';
 import type { Assignments } from './message.ts';
 
-/** Which way leads to the service manager; `none` where it waits for word of us and there is no way to give it. */
+/** How messages reach the service manager; `none`: the manager waits for messages, and the daemon cannot send any. */
 export type NotifyVia = NonNullable<SystemdStatus['notify']>;
 
-/** A way to the service manager. */
+/** Sends messages to the service manager. */
 export interface NotifyChannel {
   readonly via: NotifyVia;
-  /** Never throws, never waits. */
+  /** Never throws and never blocks. */
   send(assignments: Assignments): void;
-  /** Settles when everything sent so far is with the service manager, or has failed to get there. */
+  /** Settles when each message so far has arrived or has failed. */
   flush(): Promise<void>;
 }

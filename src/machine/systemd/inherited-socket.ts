@@ -4,18 +4,17 @@ import type { Address } from '../../base/net/address.ts';
 import { SERVER_OPTIONS } from '../../base/net/listener.ts';
 import type { PassedFd } from './listen-fds.ts';
 
-/** Who serves the connections of a socket. */
+/** The user of a socket: serves its connections. */
 export interface Taker {
   onConnection(socket: Socket): void;
-  /** One accept failed; the socket lives. */
+  /** One accept failed; the socket still works. */
   onError(error: Error): void;
 }
 
 /**
- * A listening socket that systemd bound and keeps: it outlives this process, so that clients wait in its backlog while
- * there is none. Node can neither duplicate the descriptor nor stop accepting on it without closing it. So once opened it
- * is kept to the end, whoever uses it, and while nobody does its clients are reset: to let them wait for nothing would be
- * worse.
+ * A listening socket that systemd bound. The socket outlives this process: clients wait in its backlog during a restart.
+ * Node cannot stop accepting without closing the descriptor, and cannot duplicate it. So an open socket stays open until
+ * the process ends. Without a user, its clients are reset, because they would wait in vain.
  */
 export class InheritedSocket {
   readonly name: string;
@@ -30,7 +29,7 @@ export class InheritedSocket {
     this.name = name;
   }
 
-  /** Where it listens; undefined before it was opened, and for what is no listening stream socket. */
+  /** The bound address; undefined before `open`, and if this is not a listening stream socket. */
   get address(): Address | undefined {
     return this.#address;
   }
@@ -39,7 +38,7 @@ export class InheritedSocket {
     return this.#taker === undefined;
   }
 
-  /** Begins to accept, but not before the next turn of the event loop: whoever takes it now misses nothing. */
+  /** Starts to accept in the next turn of the event loop: a user that takes the socket now misses no connection. */
   open(): void {
     if (this.#opened) return;
     this.#opened = true;
@@ -51,7 +50,7 @@ export class InheritedSocket {
     try {
       server.listen({ fd: this.#fd });
     } catch {
-      // A descriptor of another kind (ERR_INVALID_FD_TYPE): the caller sees that there is no address.
+      // Another kind of descriptor (ERR_INVALID_FD_TYPE): the caller sees the missing address.
       return;
     }
     if (!server.listening) return;
@@ -63,14 +62,14 @@ export class InheritedSocket {
     this.#taker = taker;
   }
 
-  /** Whether it was that taker's until now. */
+  /** Returns whether `taker` was the user until now. */
   release(taker: Taker): boolean {
     if (this.#taker !== taker) return false;
     this.#taker = undefined;
     return true;
   }
 
-  /** Lets go of it for good: those who come now wait for the next process. */
+  /** Closes the descriptor: new clients wait in the backlog for the next process. */
   close(): void {
     this.#server?.close();
     this.#server = undefined;
@@ -84,7 +83,7 @@ export class InheritedSocket {
   }
 }
 
-/** Node does not know the path of a socket that it has not bound itself; the kernel does. */
+/** Node does not know the path of a socket that another process bound; the kernel does. */
 function unixPath(fd: number): string | undefined {
   try {
     return pathOfSocket(readFileSync('/proc/self/net/unix', 'utf8'), fstatSync(fd).ino);
@@ -93,7 +92,7 @@ function unixPath(fd: number): string | undefined {
   }
 }
 
-/** The path of the socket with that inode, from the text of /proc/net/unix (proc(5)); undefined when it has none. Pure. */
+/** The path of the socket with this inode, from the text of /proc/net/unix (proc(5)); undefined: no path. Pure. */
 export function pathOfSocket(table: string, inode: number): string | undefined {
   for (const line of table.split('\n')) {
     const [, found, path] = /^\S+: \S+ \S+ \S+ \S+ \S+ +(\d+) (\/.*)$/.exec(line) ?? [];

@@ -6,13 +6,13 @@ import { InheritedSocket, type Taker } from './inherited-socket.ts';
 import type { PassedFd } from './listen-fds.ts';
 import { addressFits, nameFits, userText, type Wanted } from './wanted.ts';
 
-/** The sockets that systemd passed to this process (sd_listen_fds(3)), and who uses which. */
+/** The sockets that systemd passed to this process (sd_listen_fds(3)), and their users. */
 export class InheritedSockets {
   readonly #log: Logger;
   readonly #sockets: readonly InheritedSocket[];
   readonly #users = new Map<InheritedSocket, string>();
   readonly #problems = new Map<InheritedSocket, string>();
-  readonly #toldMissing = new Set<string>();
+  readonly #loggedMissing = new Set<string>();
   #settled = false;
   #leaving = false;
 
@@ -22,8 +22,8 @@ export class InheritedSockets {
   }
 
   /**
-   * The socket that was passed for this listener, with what gives it back; undefined when there is none, and the caller
-   * has to bind the address itself. Its name must say so, and it must be bound where the YAML says.
+   * Takes the socket for this listener; its name and its address must match. Returns the function that gives the socket
+   * back, or undefined: no socket matches, and the caller must bind the address.
    */
   claim(wanted: Wanted, taker: Taker): (() => void) | undefined {
     if (this.#sockets.length === 0 || this.#leaving) return undefined;
@@ -39,11 +39,11 @@ export class InheritedSockets {
       this.#users.set(socket, userText(wanted));
       return () => this.#giveBack(socket, taker);
     }
-    this.#tellMissing(wanted);
+    this.#logMissing(wanted);
     return undefined;
   }
 
-  /** Everybody who needs one has asked: what is left is surplus, and is told so. */
+  /** Every listener has claimed its socket: the remaining sockets are surplus, and are logged. */
   settle(): void {
     this.#settled = true;
     for (const socket of this.#sockets) {
@@ -51,12 +51,12 @@ export class InheritedSockets {
       socket.open();
       this.#log.warn(
         { event: 'socket.surplus', socket: socket.name, problem: this.#problemOf(socket) },
-        `systemd passed a socket that nothing here uses: ${this.#problemOf(socket)}; its clients are reset`,
+        `surplus socket from systemd, its clients are reset: ${this.#problemOf(socket)}`,
       );
     }
   }
 
-  /** This process ends: those who come to a socket that is not in use wait for the next one, as they do once it is given back. */
+  /** This process ends: free sockets close now, used ones when given back. Their clients wait for the next process. */
   leave(): void {
     this.#leaving = true;
     for (const socket of this.#sockets) if (socket.isFree) socket.close();
@@ -79,26 +79,26 @@ export class InheritedSockets {
 
   #problemOf(socket: InheritedSocket): string {
     const { name, address } = socket;
-    if (address === undefined) return `${name} is no listening stream socket`;
+    if (address === undefined) return `${name} is not a listening stream socket`;
     const why =
       this.#problems.get(socket) ??
-      'no listener of that name: it must be endpoint, tunnel-NAME or forward-PORT of one that is configured';
+      'no configured listener matches: the name must be endpoint, tunnel-NAME or forward-PORT';
     return `${name} is bound to ${formatAddress(address)}, but ${why}`;
   }
 
-  #tellMissing(wanted: Wanted): void {
+  #logMissing(wanted: Wanted): void {
     const where = formatAddress(wanted.address);
     const who = `${userText(wanted)} at ${where}`;
-    if (this.#toldMissing.has(who)) return;
-    this.#toldMissing.add(who);
+    if (this.#loggedMissing.has(who)) return;
+    this.#loggedMissing.add(who);
     this.#log[this.#settled ? 'info' : 'warn'](
       { event: 'socket.missing', listen: where },
-      `systemd passed no socket for ${who}: this daemon binds it itself, so it is closed while the daemon restarts`,
+      `no socket from systemd for ${who}: the daemon binds the address; it refuses connections during a restart`,
     );
   }
 }
 
-/** Makes a tunnel's listener of the socket that systemd passed for it, and binds the address where there is none. */
+/** Listens for a tunnel on the socket from systemd; without a socket, binds the address. */
 export function listenFor(tunnel: string, sockets: InheritedSockets): Listen {
   return async (address, onConnection, onError) => {
     const taker = { onConnection: keepReserve(onConnection, onError), onError };

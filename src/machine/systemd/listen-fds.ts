@@ -8,16 +8,16 @@ export interface ListenEnvironment {
 /** A descriptor that systemd passed. */
 export interface PassedFd {
   readonly fd: number;
-  /** `FileDescriptorName=` of its socket unit; `unknown` where systemd gave none. */
+  /** `FileDescriptorName=` of its socket unit; `unknown`: no name. */
   readonly name: string;
 }
 
 /** SD_LISTEN_FDS_START: after standard input, output and error. */
 const FIRST_FD = 3;
-/** Far above any fleet, far below what a mangled variable could make us loop over. */
+/** Bounds the loop if the variable is corrupt; far above any real number. */
 const MOST_FDS = 4_096;
 
-/** What was passed to this very process; nothing when the variables are meant for another one. Pure. */
+/** The descriptors passed to this process; empty if the variables are for another process. Pure. */
 export function passedFds({ LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES }: ListenEnvironment, pid: number): PassedFd[] {
   if (LISTEN_PID !== String(pid) || !/^\d{1,4}$/.test(LISTEN_FDS ?? '')) return [];
   const names = LISTEN_FDNAMES === undefined ? [] : LISTEN_FDNAMES.split(':');

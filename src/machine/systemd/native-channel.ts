@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { NotifyChannel } from './channel.ts';
 import { notifyLines } from './message.ts';
 
-/** What is used of `sd-notify`, which has no types of its own. */
+/** The used part of `sd-notify`, which ships no types. */
 interface SdNotify {
   sendState(lines: string): void;
 }

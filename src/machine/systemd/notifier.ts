@@ -3,7 +3,7 @@ import type { NotifyChannel, NotifyVia } from './channel.ts';
 import { nativeChannel } from './native-channel.ts';
 import { programChannel } from './program-channel.ts';
 
-/** What the service manager is told, in the words of sd_notify(3); without one, nobody listens. */
+/** Reports to the service manager in the terms of sd_notify(3); without a manager, does nothing. */
 export class Notifier {
   readonly #channel: NotifyChannel | undefined;
   #status: string | undefined;
@@ -12,7 +12,7 @@ export class Notifier {
     this.#channel = channel;
   }
 
-  /** Undefined: no service manager waits for word of us. */
+  /** Undefined: no service manager waits for messages. */
   get via(): NotifyVia | undefined {
     return this.#channel?.via;
   }
@@ -22,18 +22,18 @@ export class Notifier {
     this.#channel?.send({ READY: 1 });
   }
 
-  /** systemd from version 253 on takes it as the answer to its own `Type=notify-reload` only with the time beside it. */
+  /** From version 253, systemd accepts RELOADING as the answer to `Type=notify-reload` only with the time. */
   reloading(): void {
-    // libuv's hrtime is CLOCK_MONOTONIC, which is what systemd compares it with.
+    // hrtime of libuv is CLOCK_MONOTONIC, the clock that systemd compares.
     this.#channel?.send({ RELOADING: 1, MONOTONIC_USEC: process.hrtime.bigint() / 1_000n });
   }
 
-  /** Only when really ending: systemd begins to count TimeoutStopSec at once. */
+  /** Only for a real stop: systemd starts to count TimeoutStopSec. */
   stopping(): void {
     this.#channel?.send({ STOPPING: 1 });
   }
 
-  /** The start or stop under way may take so many milliseconds from now on. */
+  /** The current start or stop may take `ms` milliseconds from now. */
   extendTimeout(ms: number): void {
     this.#channel?.send({ EXTEND_TIMEOUT_USEC: Math.round(ms * 1_000) });
   }
@@ -42,7 +42,7 @@ export class Notifier {
     this.#channel?.send({ WATCHDOG: 1 });
   }
 
-  /** One line for `systemctl status`, sent when it is another one than the last. */
+  /** One line for `systemctl status`, sent only if it changed. */
   status(line: string): void {
     if (line === this.#status) return;
     this.#status = line;
@@ -56,26 +56,26 @@ export class Notifier {
 
 const NOBODY: NotifyChannel = { via: 'none', send: () => {}, flush: () => Promise.resolve() };
 
-/** The best way there is to the service manager that `$NOTIFY_SOCKET` names; loud when there is none. */
+/** The best available channel to the service manager of `$NOTIFY_SOCKET`; logs an error if none works. */
 export function chooseChannel(notifySocket: string | undefined, log: Logger): NotifyChannel | undefined {
   if (notifySocket === undefined || notifySocket === '') return undefined;
   const native = nativeChannel();
   if (native !== undefined) return native;
   const program = programChannel(notifySocket, (err) =>
-    log.error({ event: 'notify.failed', err }, 'systemd-notify failed: systemd does not learn how this daemon is'),
+    log.error({ event: 'notify.failed', err }, 'systemd-notify failed: systemd did not get the state of this daemon'),
   );
   if (program !== undefined) {
     log.warn(
       { event: 'notify.fallback' },
-      'the module sd-notify is not there: systemd is told by way of systemd-notify, which needs NotifyAccess=all ' +
+      'the module sd-notify is missing: systemd-notify reports to systemd instead; it needs NotifyAccess=all ' +
         '(drop-in 10-notify-fallback.conf)',
     );
     return program;
   }
   log.error(
     { event: 'notify.none' },
-    'systemd waits for word of this daemon and there is no way to give it: the start will time out. Install ' +
-      'libsystemd-dev and a compiler and reinstall sd-notify, or install systemd-notify, or use Type=exec',
+    'the start will time out: systemd waits for READY, and the daemon cannot send it. Install systemd-notify, or ' +
+      'install libsystemd-dev and a compiler and reinstall sd-notify, or use Type=exec',
   );
   return NOBODY;
 }

@@ -3,15 +3,15 @@ import { accessSync, constants } from 'node:fs';
 import type { NotifyChannel } from './channel.ts';
 import { type Assignments, canMerge, notifyLines } from './message.ts';
 
-/** Where distributions put it; `$PATH` has no say in what the daemon runs. */
+/** Where distributions install it. The daemon does not search `$PATH`. */
 const PLACES = ['/usr/bin/systemd-notify', '/bin/systemd-notify'];
 
-/** It waits until systemd has read the message, which takes milliseconds. */
+/** systemd-notify waits until systemd has read the message, usually milliseconds. */
 const TIMEOUT_MS = 5_000;
 
 /**
- * The program systemd-notify(1), one run at a time. To systemd the message comes from a child of ours: unless we are
- * root, it takes it only with `NotifyAccess=all`.
+ * The program systemd-notify(1), one run at a time. systemd sees a message from a child process, and accepts it only with
+ * `NotifyAccess=all`, or from root.
  */
 export function programChannel(
   notifySocket: string,
@@ -23,7 +23,7 @@ export function programChannel(
   const waiting: Assignments[] = [];
   let running: Promise<void> | undefined;
 
-  const drain = async () => {
+  const sendWaiting = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       await runOnce(program, notifyLines(next), notifySocket).catch(onFailure);
     }
@@ -35,7 +35,7 @@ export function programChannel(
       const last = waiting.at(-1);
       if (last !== undefined && canMerge(last, assignments)) waiting[waiting.length - 1] = { ...last, ...assignments };
       else waiting.push(assignments);
-      running ??= drain();
+      running ??= sendWaiting();
     },
     flush: async () => {
       await running;

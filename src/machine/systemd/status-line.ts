@@ -2,8 +2,8 @@ import { formatSpan } from '../../base/text/span.ts';
 import type { LinkStatus, Status } from '../../telemetry/status/status.ts';
 
 /**
- * What `systemctl status` shows of a snapshot: how many tunnels serve, the first thing that is wrong, and when the next
- * certificate is renewed. Pure.
+ * The line in `systemctl status`: the number of tunnels up, the first failure, and the time of the next certificate
+ * renewal. Pure.
  */
 export function statusLine({
   tunnels,
@@ -22,7 +22,7 @@ export function statusLine({
   return [`${up}/${counted.length} up`, ...renewal(links, now), ...(wrong === undefined ? [] : [wrong])].join(', ');
 }
 
-/** In whole minutes, so that the line does not change each second. */
+/** In whole minutes: the line must not change each second. */
 function renewal(links: readonly LinkStatus[], now: Date): string[] {
   const times = links.flatMap(({ credential }) =>
     credential.renew_at === null ? [] : [credential.renew_at.getTime()],

@@ -5,17 +5,17 @@ import { passedFds } from './listen-fds.ts';
 import { chooseChannel, Notifier } from './notifier.ts';
 import { watchdogLimitMs } from './watchdog.ts';
 
-/** What there is between this process and the systemd that started it; without one, all of it is empty. */
+/** The connection between this process and systemd; empty if systemd did not start the process. */
 export interface Systemd {
   readonly notifier: Notifier;
   readonly sockets: InheritedSockets;
   readonly watchdogMs: number | undefined;
 }
 
-/** Of one process alone: a child that inherited them would take them for its own. */
+/** Variables for one process only: a child must not inherit them. */
 const OURS = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'WATCHDOG_PID', 'WATCHDOG_USEC'] as const;
 
-/** Reads what systemd says in the environment, and takes out of it what only this process may use. */
+/** Reads the variables of systemd and removes from `env` those for this process only. */
 export function connectSystemd(env: NodeJS.ProcessEnv, pid: number, log: Logger): Systemd {
   const child = log.child({ component: 'systemd' });
   const { NOTIFY_SOCKET } = env;

@@ -4,31 +4,31 @@ import type { Notifier } from './notifier.ts';
 import { type Vitals, watchdogVerdict } from './watchdog.ts';
 
 export interface UnitOptions {
-  /** After so many milliseconds without a word systemd restarts this process; undefined when it does not watch. */
+  /** systemd restarts this process after this many milliseconds without a watchdog message; undefined: no watchdog. */
   readonly watchdogMs: number | undefined;
 }
 
 export interface UnitDependencies {
   readonly notifier: Notifier;
   readonly log: Logger;
-  /** One line on how things stand. */
+  /** One line on the state of the daemon. */
   statusLine(): string;
   vitals(): Vitals;
 }
 
 const STATUS_MS = 1_000;
-/** Words to the watchdog within its time: a late timer or a lost message must not look like a hang. */
+/** Watchdog messages within the limit: a late timer or a lost message must not look like a hang. */
 const PETS = 3;
 
-/** While connections may finish, systemd is asked this often for more time, and for this much. */
+/** While open connections finish, the daemon asks systemd this often for this much more time. */
 const EXTEND_EVERY_MS = 5_000;
 const EXTENSION_MS = 15_000;
 
-/** What the systemd unit that this process is gets to hear about it, and when (sd_notify(3)). */
+/** Reports the start, reload, state and stop of this process to systemd (sd_notify(3)). */
 export class Unit {
   readonly #options: UnitOptions;
   readonly #deps: UnitDependencies;
-  /** Aborts when the stop begins; during one systemd does not look at the watchdog. */
+  /** Aborts when the stop begins: systemd then ignores the watchdog. */
   readonly #ending = new AbortController();
   readonly #over = new AbortController();
   #withheld = false;
@@ -38,30 +38,30 @@ export class Unit {
     this.#deps = deps;
   }
 
-  /** The configuration is applied and everything bound that can be. A peer that is away does not delay this. */
+  /** The configuration is applied and the listeners are bound. An unreachable peer does not delay this. */
   started(): void {
     const { notifier } = this.#deps;
     if (notifier.via === undefined) return;
-    this.#tellStatus();
+    this.#sendStatus();
     notifier.ready();
-    this.#every(STATUS_MS, () => this.#tellStatus(), this.#over.signal);
+    this.#every(STATUS_MS, () => this.#sendStatus(), this.#over.signal);
     const { watchdogMs } = this.#options;
     if (watchdogMs !== undefined) this.#every(watchdogMs / PETS, () => this.#pet(watchdogMs), this.#ending.signal);
   }
 
-  /** Whatever comes of it: a reload that is refused leaves the daemon as ready as it was. */
+  /** Reports ready after the task, also if it failed: a rejected reload leaves the daemon ready. */
   async reloading<T>(task: () => Promise<T>): Promise<T> {
     const { notifier } = this.#deps;
     notifier.reloading();
     try {
       return await task();
     } finally {
-      if (!this.#over.signal.aborted) this.#tellStatus();
+      if (!this.#over.signal.aborted) this.#sendStatus();
       notifier.ready();
     }
   }
 
-  /** From now on systemd counts TimeoutStopSec, which must not cut `graceMs` short. A hang gets no extension. */
+  /** systemd counts TimeoutStopSec from now. Extends it, so that it does not cut `graceMs` short; a hang gets no extension. */
   stopping(graceMs: number): void {
     this.#ending.abort();
     const { notifier } = this.#deps;
@@ -74,7 +74,7 @@ export class Unit {
     this.#every(EXTEND_EVERY_MS, extend, this.#over.signal);
   }
 
-  /** Everything has ended; settles when systemd has been told all of it. */
+  /** Everything has ended; settles when systemd has all messages. */
   async stopped(): Promise<void> {
     this.#over.abort();
     await this.#deps.notifier.flush();
@@ -88,7 +88,7 @@ export class Unit {
     );
   }
 
-  #tellStatus(): void {
+  #sendStatus(): void {
     this.#deps.notifier.status(this.#deps.statusLine());
   }
 
@@ -98,7 +98,7 @@ export class Unit {
     else if (!this.#withheld) {
       this.#deps.log.fatal(
         { event: 'watchdog.withheld', reason: verdict.reason },
-        `${verdict.reason}: unless that changes, systemd restarts this daemon within ${Math.round(limitMs / 1_000)} s`,
+        `${verdict.reason}: systemd restarts this daemon within ${Math.round(limitMs / 1_000)} s unless it recovers`,
       );
     }
     this.#withheld = !verdict.pet;

@@ -1,11 +1,11 @@
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { formatIp, parseIp } from '../../base/net/ip.ts';
 
-/** A listener that a socket of systemd's may serve as. */
+/** A listener that may use a socket from systemd. */
 export interface Wanted {
   /** The endpoint, or the name of a tunnel. */
   readonly user: { readonly kind: 'endpoint' } | { readonly kind: 'tunnel'; readonly name: string };
-  /** As in the YAML. */
+  /** The address in the YAML. */
   readonly address: Address;
 }
 
@@ -14,8 +14,8 @@ export function userText({ user }: Wanted): string {
 }
 
 /**
- * Whether `FileDescriptorName=` says that a socket is for this listener: `endpoint`; `tunnel-NAME` for the tunnel of that
- * name; or `forward-PORT` for whichever tunnel listens on that TCP port, which is what the template unit says. Pure.
+ * Whether a socket with this `FileDescriptorName=` is for this listener: `endpoint`; `tunnel-NAME` for the tunnel NAME; or
+ * `forward-PORT` (the template unit) for any tunnel that listens on this TCP port. Pure.
  */
 export function nameFits(name: string, { user, address }: Wanted): boolean {
   if (user.kind === 'endpoint') return name === 'endpoint';
@@ -23,8 +23,8 @@ export function nameFits(name: string, { user, address }: Wanted): boolean {
 }
 
 /**
- * Whether a socket that is bound to `bound` listens where the YAML says. `localhost` is either loopback, as for the
- * resolver; another name is not looked up, so its port has to do. Pure.
+ * Whether `bound` is the address in the YAML. `localhost` matches both loopback addresses. Other names are not resolved:
+ * for them the port decides. Pure.
  */
 export function addressFits(bound: Address, { address }: Wanted): boolean {
   if (bound.kind === 'unix' || address.kind === 'unix') return formatAddress(bound) === formatAddress(address);

@@ -1,21 +1,21 @@
-/** What shows that this daemon makes progress. Times are durations of the monotonic clock, in milliseconds. */
+/** Signs that the daemon makes progress. Times are durations of the monotonic clock, in milliseconds. */
 export interface Vitals {
-  /** Since the supervisor last finished a round. */
+  /** Time since the supervisor last finished a round. */
   readonly heartbeatAgeMs: number;
-  /** One sentence for each part of the data path that should have finished something long ago. */
+  /** One sentence for each overdue part of the data path. */
   readonly stuck: readonly string[];
 }
 
-/** Whether the watchdog may be told that all is well. */
+/** Whether the daemon may send the watchdog message. */
 export type WatchdogVerdict = { readonly pet: true } | { readonly pet: false; readonly reason: string };
 
-/** A supervisor that is late by more than this has hung; below it, the machine may just be busy. */
+/** A supervisor later than this hangs; below, the machine may be busy. */
 const LATE_MS = 10_000;
 
 /**
- * The event loop proves itself by asking; the supervisor and the data path are looked at here. Pure.
+ * Checks the supervisor and the data path; the call itself proves that the event loop runs. Pure.
  *
- * @param limitMs WatchdogSec: a hung supervisor must be noticed within half of it, however short it is
+ * @param limitMs WatchdogSec: a hung supervisor must be noticed within half of it
  */
 export function watchdogVerdict({ heartbeatAgeMs, stuck }: Vitals, limitMs: number): WatchdogVerdict {
   if (heartbeatAgeMs > Math.min(LATE_MS, Math.max(limitMs / 2, 2_000))) {
@@ -31,7 +31,7 @@ interface WatchdogEnvironment {
   readonly WATCHDOG_PID?: string | undefined;
 }
 
-/** After how many milliseconds of silence systemd ends this process; undefined when it does not watch it. Pure. */
+/** The milliseconds without a message after which systemd kills this process; undefined: no watchdog. Pure. */
 export function watchdogLimitMs({ WATCHDOG_USEC, WATCHDOG_PID }: WatchdogEnvironment, pid: number): number | undefined {
   if (WATCHDOG_USEC === undefined || !/^[1-9]\d*$/.test(WATCHDOG_USEC)) return undefined;
   if (WATCHDOG_PID !== undefined && WATCHDOG_PID !== String(pid)) return undefined;

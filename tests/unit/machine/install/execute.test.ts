@@ -48,7 +48,7 @@ describe(NodeExecutor, () => {
   it('tells what a command said when it fails', async () => {
     const run = (script: string) => executor.execute({ kind: 'command', argv: ['sh', '-c', script] });
     await expect(run('true')).resolves.toBeUndefined();
-    await expect(run('echo it is broken >&2; exit 3')).rejects.toThrow(/ended with 3\nit is broken$/);
+    await expect(run('echo it is broken >&2; exit 3')).rejects.toThrow(/: exit 3\nit is broken$/);
     await expect(executor.execute({ kind: 'command', argv: ['no-such-program'] })).rejects.toThrow(StepFailed);
   });
 });

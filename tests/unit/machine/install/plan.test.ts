@@ -130,7 +130,9 @@ describe(planInstall, () => {
   it('starts nothing without a configuration, and says what is next', () => {
     const plan = planned(factsOf({ config: undefined }));
     expect([...plan.doctor, ...plan.switch]).toEqual([]);
-    expect(plan.notes).toEqual([expect.stringContaining('nothing is started: write it')]);
+    expect(plan.notes).toEqual([
+      expect.stringContaining('nothing started: /etc/fleet-mesh/tunnels.yaml does not exist'),
+    ]);
   });
 
   it('leaves what is called like the program and is not ours, and does not remove it later', () => {
@@ -138,7 +140,7 @@ describe(planInstall, () => {
     const plan = planned(facts);
     expect(lines(all(plan)).filter((line) => line.includes('/usr/local/bin'))).toEqual([]);
     expect(plan.notes).toEqual([
-      '/usr/local/bin/fleet-mesh is not ours and stays: call /usr/lib/fleet-mesh/dist/cli.js instead',
+      '/usr/local/bin/fleet-mesh belongs to another program and stays; run /usr/lib/fleet-mesh/dist/cli.js instead',
     ]);
     const { record, places } = carriedOut(facts, plan);
     if (record === undefined) throw new Error('there is a record');
@@ -160,7 +162,7 @@ describe(planInstall, () => {
 
   it.each<[string, Partial<Facts>, RegExp | undefined]>([
     ['nobody', {}, undefined],
-    ['somebody', { takenPorts: new Set([18_000]) }, /port 18000, which tunnel hub is to have, is held/],
+    ['somebody', { takenPorts: new Set([18_000]) }, /port 18000 \(needed by tunnel hub\) is in use/],
     ['somebody', { takenPorts: new Set([9780]) }, /the endpoint/],
     ['an ssh unit', { takenPorts: new Set([18_000]), oldUnits: [OLD] }, undefined],
     ['our socket', { takenPorts: new Set([18_000]), units: new Map([[SOCKETS[1] ?? '', RUNS]]) }, undefined],
@@ -266,6 +268,6 @@ describe(planUninstall, () => {
     expect(lines(steps)).toEqual(
       expect.arrayContaining(['remove /etc/fleet-mesh/', 'remove /var/lib/fleet-mesh/', 'run    userdel fleet-mesh']),
     );
-    expect(kept).toEqual([`${directory}/override.conf, which is yours`, expect.stringContaining('old.service')]);
+    expect(kept).toEqual([`${directory}/override.conf (your drop-in)`, expect.stringContaining('old.service')]);
   });
 });

@@ -18,7 +18,7 @@ describe(missingPrerequisites, () => {
     [{}, undefined],
     [{ node: { path: '/n', version: 'v22.1.0' } }, undefined],
     [{ scope: 'user', isRoot: false, packaged: true }, undefined],
-    [{ isRoot: false }, /only root/],
+    [{ isRoot: false }, /needs root/],
     [{ packaged: true }, /Debian package/],
     [{ node: undefined }, /finds no node/],
     [{ node: { path: '/n', version: 'v20.18.9' } }, /\/n is v20\.18\.9/],
