@@ -257,7 +257,7 @@ describe(planUninstall, () => {
       '/etc/fleet-mesh/',
       '/var/lib/fleet-mesh/',
       'the',
-      `${directory}/override.conf,`,
+      `${directory}/override.conf`,
       'old.service,',
     ]);
   });
