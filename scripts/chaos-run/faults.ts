@@ -2,10 +2,10 @@ import { signalSession } from '../../tests/faults/link-rows.ts';
 import type { Stage } from '../../tests/faults/stage.ts';
 import { signal } from '../../tests/support/machine/proc.ts';
 
-/** One kind of trouble: it strikes, lasts, and is healed. */
+/** One kind of fault: it begins, lasts, and ends. */
 export interface ChaosFault {
   readonly name: string;
-  /** How long it lasts, in milliseconds: from, to. */
+  /** The duration in milliseconds: from, to. */
   readonly lasts: readonly [number, number];
   strike(stage: Stage, random: () => number): void | Promise<void>;
   heal?(stage: Stage): void | Promise<void>;
@@ -16,14 +16,14 @@ const AT_ONCE = [0, 0] as const;
 function connection({ proxy }: Stage, random: () => number) {
   const all = proxy.connections();
   const one = all[Math.floor(random() * all.length)];
-  if (one === undefined) throw new Error('there is no SSH connection');
+  if (one === undefined) throw new Error('no SSH connection');
   return one;
 }
 
-/** Which of the sessions that are there: after losses in a row the second one may still be missing. */
+/** The index of a random session: after several losses the second session may still be missing. */
 function anySession(stage: Stage, random: () => number): number {
   const { length } = stage.sessionPids();
-  if (length === 0) throw new Error('there is no session');
+  if (length === 0) throw new Error('no session');
   return Math.floor(random() * length);
 }
 
@@ -70,7 +70,7 @@ export const CHAOS_FAULTS: readonly ChaosFault[] = [
     heal: ({ proxy }) => proxy.resume(),
   },
   {
-    name: 'a session is black-holed towards us',
+    name: 'a session is black-holed towards the daemon',
     lasts: [500, 3_000],
     strike: (stage, random) => connection(stage, random).pause('to-client'),
     heal: ({ proxy }) => proxy.resume(),
@@ -97,7 +97,7 @@ export const CHAOS_FAULTS: readonly ChaosFault[] = [
     heal: ({ sshd }) => sshd.restart(),
   },
   {
-    name: 'the daemon is told to reload',
+    name: 'the daemon reloads',
     lasts: AT_ONCE,
     strike: ({ mesh }) => {
       for (let n = 0; n < 5; n += 1) mesh.daemon.signal('SIGHUP');

@@ -6,23 +6,23 @@ import { echoOnce } from '../../tests/support/clients/steady-client.ts';
 import { pacedPrefixDigest } from '../../tests/support/peers/paced-source.ts';
 
 export interface LoadResult extends LoopResult {
-  /** Long streams that a fault cut, each with a reset; and sentences about those that ended in any other way. */
+  /** Long streams: cut by a fault with a reset, complete, or described in `wrong` if they ended in another way. */
   readonly streams: { readonly cut: number; readonly whole: number; readonly wrong: readonly string[] };
 }
 
 export interface Load {
-  /** performance.now() of the beginning of the last steady request that was served. */
+  /** performance.now() at the beginning of the last served steady request. */
   lastServedAt(): number;
   stop(): Promise<LoadResult>;
 }
 
-/** Longer than a connection is held: whoever gives up has waited for all that was promised. */
+/** Longer than the daemon holds a connection, so that a client never gives up early. */
 const PATIENCE_MS = 15_000;
 const STREAM_ENDS_WITHIN_MS = 20_000;
 const BURST = 20;
 const BURST_EVERY_MS = 500;
 
-/** Steady load over one tunnel each: a request every 20 ms and bursts of them, and one long stream with a checksum. */
+/** Steady load: over one tunnel a request every 20 ms and bursts, over the other a long stream with a checksum. */
 export function startLoad({ mesh, source }: Stage): Load {
   const loop = startRequestLoop(mesh.port('echo'), 20, PATIENCE_MS);
   let stopped = false;
@@ -56,9 +56,7 @@ export function startLoad({ mesh, source }: Stage): Load {
       await using client = startPythonClient({ port: mesh.port('stream'), timeoutMs: 24 * 3_600_000 });
       const over = await Promise.race([client.result, stopping.then(() => pause(STREAM_ENDS_WITHIN_MS))]);
       if (over === undefined) {
-        streams.wrong.push(
-          `neither its end nor a reset: ${JSON.stringify((await mesh.daemon.status()).tunnels[1]?.usage)}`,
-        );
+        streams.wrong.push(`no end and no reset: ${JSON.stringify((await mesh.daemon.status()).tunnels[1]?.usage)}`);
         break;
       }
       const { end, bytes, sha256 } = over;

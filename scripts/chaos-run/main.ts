@@ -10,9 +10,9 @@ import { report, type Struck } from './report.ts';
 
 const USAGE = 'usage: scripts/chaos [--minutes N] [--seed S]\n';
 
-/** From the end of a fault until the link serves: somebody always waits for it, so no backoff is longer than a second. */
+/** From the end of a fault until the link serves. Clients always wait, so no backoff is longer than a second. */
 const RECOVER_WITHIN_MS = 15_000;
-/** Until the standby is there as well. After losses in a row it comes back with the full backoff, of up to 30 s. */
+/** Until the standby is up too. After several losses its backoff is up to 30 s. */
 const ALL_SESSIONS_WITHIN_MS = 40_000;
 
 async function strikeUntil(
@@ -28,7 +28,7 @@ async function strikeUntil(
   while (performance.now() < end && !interrupted.aborted) {
     await pause(between([200, 1_000]));
     const fault = CHAOS_FAULTS[Math.floor(random() * CHAOS_FAULTS.length)];
-    if (fault === undefined) throw new Error('there is no fault');
+    if (fault === undefined) throw new Error('no faults defined');
     process.stderr.write(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${fault.name}\n`);
     const at = performance.now();
     const index = struck.push({ name: fault.name, at, recoveredMs: Number.NaN }) - 1;
@@ -54,7 +54,8 @@ async function main(): Promise<number> {
     },
   });
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
-  if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error('--minutes wants a number, --seed a whole one');
+  if (!(minutes > 0) || !Number.isInteger(seed))
+    throw new Error('--minutes needs a positive number, --seed a whole number');
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;
@@ -62,7 +63,7 @@ async function main(): Promise<number> {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort());
 
-  // Deadlines longer than what a fault lasts: here the question is what is lost, not how soon an error is given.
+  // Longer than any fault: this run measures losses, not the time until an error.
   await using stage = await startStage({ host: { connect_timeout: '5s' } });
   await stage.mesh.waitFor(hasSessions(stage.sessions));
   const baseline = await daemonHoldings(stage.mesh);

@@ -1,6 +1,6 @@
 import type { LoadResult } from './load.ts';
 
-/** One fault as it happened: performance.now() of its beginning, and how long after its end all was well again. */
+/** One fault: performance.now() of its beginning, and the time from its end to the recovery. */
 export interface Struck {
   readonly name: string;
   readonly at: number;
@@ -12,23 +12,23 @@ export interface ChaosResult {
   readonly seconds: number;
   readonly struck: readonly Struck[];
   readonly load: LoadResult;
-  /** What the daemon holds beyond what it held at rest, in words. */
+  /** Resources that the daemon holds in addition to its resources at rest, in words. */
   readonly leaks: readonly string[];
   readonly memoryGrownBytes: number;
-  /** What made the run itself impossible to go on with. */
+  /** The failure that ended the run early. */
   readonly broken: string | undefined;
 }
 
-/** Growth beyond this in one run is a leak: what V8 leaves uncollected in a minute was up to 90 MB, and gone a minute later. */
+/** More growth is a leak. V8 left up to 90 MB uncollected for a minute and then freed the memory. */
 const MEMORY_BOUND_BYTES = 130_000_000;
 
-/** The keepalive of the run gives a silent session up well within this: who learns it later was left hanging. */
+/** The keepalive gives up a silent session well within this time; a later end means a hanging client. */
 const CUT_WITHIN_MS = 5_000;
 
 /**
- * The report, and whether all held. A request that was under way when a fault struck may be lost with its session: SSH
- * cannot say it again, and whether the target has seen it is unknown. It is counted apart, as cut in flight. Any other
- * request that was refused, reset or not answered is a failure: it began when a session was there, or could be waited for.
+ * The report, and whether the run passed. A request in flight at the beginning of a fault may be lost with its session: SSH
+ * cannot repeat the request, because the target may have received it. Such requests count as cut in flight. Any other
+ * refused, reset or unanswered request is a failure: a session was up, or the request could wait for one.
  */
 export function report(result: ChaosResult): { readonly text: string; readonly passed: boolean } {
   const { load, struck, leaks } = result;
@@ -47,7 +47,7 @@ export function report(result: ChaosResult): { readonly text: string; readonly p
   const lines = [
     `chaos: seed ${result.seed}, ${result.seconds.toFixed(0)} s, ${struck.length} faults`,
     `requests: ${load.served} served, ${failed.length} failed, ${inFlight.length} cut in flight, slowest ${load.slowestMs.toFixed(0)} ms`,
-    `streams: ${load.streams.whole} whole, ${load.streams.cut} cut with a reset, ${load.streams.wrong.length} wrong`,
+    `streams: ${load.streams.whole} complete, ${load.streams.cut} cut with a reset, ${load.streams.wrong.length} wrong`,
     `leaks: ${leaks.length === 0 ? 'none' : leaks.join(', ')}; memory ${grown.toFixed(0)} MB more`,
     '',
     `${'fault'.padEnd(46)} count  recovery: median      max`,

@@ -20,13 +20,13 @@ import { packagedUnit } from './units.ts';
 
 export interface BuildOptions {
   readonly checkout: string;
-  /** Where the package goes. */
+  /** The directory for the package. */
   readonly out: string;
   readonly revision: string;
   readonly maintainer: string;
-  /** The time of everything in it, in seconds since 1970 (SOURCE_DATE_EPOCH). */
+  /** The time of all files in the package, in seconds since 1970 (SOURCE_DATE_EPOCH). */
   readonly epoch: number;
-  /** xz makes it a third smaller, and takes seconds. Default xz. */
+  /** xz makes the package a third smaller and takes seconds. Default xz. */
   readonly compression?: 'xz' | 'gzip';
 }
 
@@ -37,8 +37,8 @@ interface Manifest {
 }
 
 /**
- * Builds the Debian package from dist/ and node_modules/ as they are. The same input makes the same bytes. Returns its
- * path. Needs dpkg-deb(1) and nothing of the network.
+ * Builds the Debian package from the present dist/ and node_modules/. Equal input gives equal bytes. Returns the path of the
+ * package. Needs dpkg-deb(1), but no network.
  */
 export function buildPackage(options: BuildOptions): string {
   const { checkout, out, revision, maintainer, epoch, compression = 'xz' } = options;
@@ -113,7 +113,7 @@ function installUnits(checkout: string, root: string): void {
     for (const name of readdirSync(join(checkout, 'systemd', kind))) {
       write(join(into, name), packagedUnit(readFileSync(join(checkout, 'systemd', kind, name), 'utf8')));
     }
-    // The module that speaks to systemd is a compiled one, and not inside.
+    // The package has no compiled modules, so sd-notify is missing.
     const fallback = '10-notify-fallback.conf';
     install(join(checkout, 'systemd/drop-in', fallback), join(into, 'fleet-mesh.service.d', fallback));
   }
@@ -126,17 +126,17 @@ function installUnits(checkout: string, root: string): void {
   }
 }
 
-/** Editors find the schema where the package has it. */
+/** Points editors to the schema in the package. */
 function exampleFrom(text: string): string {
   return text.replace(/\$schema=(?=[\w-]+\.schema\.json)/, '$$schema=/usr/share/fleet-mesh/');
 }
 
-/** A synopsis of deb-control(5) has no article, no full stop and fewer than 80 characters: its first part will do. */
+/** A synopsis of deb-control(5) has no article, no full stop and fewer than 80 characters: the first part is enough. */
 function summaryOf(description: string): string {
   return description.split(',')[0]?.replace(/^Keeps/, 'keeps') ?? description;
 }
 
-/** Files, without symbolic links, in the order of their names. */
+/** Files without symbolic links, sorted by name. */
 function filesBelow(root: string, directory = ''): string[] {
   return readdirSync(join(root, directory), { withFileTypes: true })
     .sort((one, other) => (one.name < other.name ? -1 : 1))
@@ -147,7 +147,7 @@ function filesBelow(root: string, directory = ''): string[] {
     });
 }
 
-/** Directories that everybody may read, whatever the umask. Times are dpkg-deb's to set, from SOURCE_DATE_EPOCH. */
+/** Lets everybody read the directories, whatever the umask. dpkg-deb sets the times, from SOURCE_DATE_EPOCH. */
 function openDirectories(path: string): void {
   chmodSync(path, 0o755);
   for (const entry of readdirSync(path, { withFileTypes: true })) {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dependency } from './dependencies.ts';
 
-/** A part of the package, and under which terms it is passed on. */
+/** A part of the package and its licence. */
 interface Part {
   readonly files: string;
   readonly title: string;
@@ -11,14 +11,14 @@ interface Part {
   readonly terms: string;
 }
 
-/** Texts that every Debian system has, and that a package does not repeat (Debian Policy 12.5). */
+/** Licences that are on every Debian system: a package does not repeat their text (Debian Policy 12.5). */
 const COMMON: Readonly<Record<string, string>> = {
   'Apache-2.0': 'On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.',
 };
 
 /**
- * debian/copyright (machine-readable, version 1.0): our licence, and the very text of each dependency's, whose own file
- * is left out of the program directory.
+ * debian/copyright (machine-readable, version 1.0): our licence and the licence text of each dependency. The program
+ * directory contains no licence files.
  */
 export function copyright(checkout: string, dependencies: readonly Dependency[]): string {
   const ours = readFileSync(join(checkout, 'LICENSE'), 'utf8');
@@ -38,7 +38,7 @@ function partOf(checkout: string, { path, name, version, license, author, homepa
     title: [`${name} ${version}`, ...(homepage === undefined ? [] : [homepage])].join(', '),
     license,
     holders: holdersIn(terms) || author || `the ${name} authors`,
-    terms: COMMON[license] ?? (terms || `Its package.json says ${license}, and it has no text of that.`),
+    terms: COMMON[license] ?? (terms || `package.json says ${license}; the package contains no licence text.`),
   };
 }
 
@@ -51,7 +51,7 @@ ${continued(terms)}
 `;
 }
 
-/** A field's further lines: indented, and a dot for an empty one. */
+/** Continuation lines of a field: indented, a dot for an empty line. */
 function continued(text: string): string {
   return text
     .trim()

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { productionPackages } from '../lib/production-packages.ts';
 
 export interface Dependency {
-  /** Within the checkout and within the package: node_modules/… */
+  /** Path in the checkout and in the package: node_modules/… */
   readonly path: string;
   readonly name: string;
   readonly version: string;
@@ -23,9 +23,9 @@ interface Manifest {
 }
 
 /**
- * What the program needs to run, by the lock file, and as it is installed: no network is asked. The optional ones are
- * left out: they are compiled for one machine, and the program does without them.
- * Throws if the checkout has another version than the lock file says.
+ * The installed packages that the program needs at run time, by the lock file. Uses no network. Without optional packages:
+ * they are compiled for one machine, and the program works without them.
+ * Throws if an installed version differs from the lock file.
  */
 export function productionDependencies(checkout: string): Dependency[] {
   return productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))
@@ -42,7 +42,7 @@ function installed(checkout: string, path: string, wanted: string): Dependency {
   }
   const { name, author, homepage } = manifest;
   const license = manifest.license ?? manifest.licenses?.[0]?.type;
-  if (license === undefined) throw new Error(`${path} does not say under which licence it may be passed on`);
+  if (license === undefined) throw new Error(`${path}/package.json names no licence`);
   return { path, name, version: wanted, license, author: typeof author === 'object' ? author.name : author, homepage };
 }
 

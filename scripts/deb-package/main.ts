@@ -7,13 +7,13 @@ import { buildPackage } from './build.ts';
 
 const USAGE = `usage: scripts/build-deb [--out DIR] [--revision N]
 
-Builds fleet-mesh_VERSION-N_all.deb (default: revision 1, in the present directory) and prints its path.
-SOURCE_DATE_EPOCH, DEBFULLNAME and DEBEMAIL are heeded.
+Builds fleet-mesh_VERSION-N_all.deb (default: revision 1, in the current directory) and prints its path.
+SOURCE_DATE_EPOCH sets the file times; DEBFULLNAME and DEBEMAIL set the maintainer.
 `;
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Of the newest commit, so that everybody who builds it makes the same bytes; without git, of the changelog. */
+/** The time of the newest commit, so that every build gives equal bytes; without git, the time of the changelog. */
 function sourceEpoch(): number {
   const { SOURCE_DATE_EPOCH } = process.env;
   if (SOURCE_DATE_EPOCH !== undefined) return Number(SOURCE_DATE_EPOCH);

@@ -3,20 +3,19 @@ import { dirname, join } from 'node:path';
 import { isLicenseFile } from './copyright.ts';
 import type { Dependency } from './dependencies.ts';
 
-/** Folders of a package that no program runs from; further down the same names may be part of a library. */
+/** Top folders of a package that no program loads; deeper, the same names may be part of a library. */
 const TOP_FOLDERS =
   /^(?:\..*|test|tests|__tests__|bench|benchmark|benchmarks|example|examples|docs?|coverage|browser|types|integration|scripts|bin)$/;
-/** Of a compiled module: made for one machine, or what it is made from. */
+/** Compiled modules and their sources. */
 const NATIVE = /^(?:build|src|binding\.gyp)$/;
-/** Commands of its own, which nobody calls here. */
+/** Commands of a package, unused here. */
 const COMMANDS = /^bin\.m?js$/;
-/** What node does not read. */
+/** Files that node does not read. */
 const NOT_RUN =
   /^\.|\.(?:md|markdown|map|ts|cts|mts|flow|c|cc|h|node|gypi?|yml|yaml|sh|html|css|png|tgz|lock|bnf|tap|log|txt)$/i;
 
 /**
- * The program directory: what runs, and nothing else. The interpreter is the one that the package depends on, whatever
- * else is on the PATH.
+ * Installs only files that node loads. The interpreter is the node of the package dependency, whatever is on the PATH.
  */
 export function installProgram(checkout: string, into: string, dependencies: readonly Dependency[]): void {
   copy(join(checkout, 'dist'), join(into, 'dist'), (name) => !NOT_RUN.test(name));
@@ -34,7 +33,7 @@ function installDependency(from: string, into: string): void {
     for (const entry of entries) {
       const { name } = entry;
       const path = join(directory, name);
-      // Its own dependencies come by themselves: the lock file knows them.
+      // The lock file lists nested dependencies separately.
       if (name === 'node_modules' || (isNative && NATIVE.test(name))) continue;
       if (entry.isDirectory()) {
         if (depth > 0 || !TOP_FOLDERS.test(name)) below(path, depth + 1);
@@ -53,7 +52,7 @@ function copy(from: string, into: string, isWanted: (name: string) => boolean): 
   }
 }
 
-/** A file as the package has it: nobody's umask is kept. */
+/** Copies a file with fixed permissions, whatever the umask. */
 export function install(from: string, into: string): void {
   write(into, readFileSync(from));
 }

@@ -1,6 +1,6 @@
 /**
- * A unit of systemd/ as the package has it: node is the one that the package depends on, the user unit runs the program
- * of the package instead of one below the home directory, and there are manual pages.
+ * Adapts a unit of systemd/ to the package: node of the package dependency, the packaged program also for users, and manual
+ * pages.
  */
 export function packagedUnit(text: string): string {
   return text

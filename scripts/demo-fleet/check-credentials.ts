@@ -11,14 +11,14 @@ const ROTATIONS = 2;
 const WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 100;
 
-/** The story of the credentials, proven: first the static key, then certificates, then others, and no request lost. */
+/** Checks the credentials of the demo: the static key, the first certificates, rotations, and no lost request. */
 export async function checkCredentials(
   fleet: DemoFleet,
   ca: DemoCa,
   step: Step,
   interrupted: AbortSignal,
 ): Promise<void> {
-  await step('No CA yet: the static key is used', () => checkStandIn(fleet, ca));
+  await step('No CA yet: the static key is used', () => checkFallback(fleet, ca));
   const load = startLoad(fleet);
   let serving = servingOf(await fleet.daemon.status());
   const turn = async (wanted: Turn) => {
@@ -27,7 +27,7 @@ export async function checkCredentials(
     return serving;
   };
   try {
-    await step('The CA comes up: certificates take over', async () => {
+    await step('The CA is up: certificates replace the static key', async () => {
       ca.comeUp();
       const { serial, validBefore } = await turn('first certificate');
       return `certificate ${serial}, valid until ${validBefore}; ${loadText(load)}`;
@@ -36,25 +36,25 @@ export async function checkCredentials(
       const from = load.served();
       const serials: (string | null)[] = [];
       while (serials.length < ROTATIONS) serials.push((await turn('rotation')).serial);
-      expectThat(load.served() > from, 'no request was served meanwhile');
-      return `certificates ${serials.join(' and ')} took over; ${loadText(load)}`;
+      expectThat(load.served() > from, 'no request was served during the rotations');
+      return `rotated to certificates ${serials.join(' and ')}; ${loadText(load)}`;
     });
-    await step('The static key can go', () => checkNoStandIn(fleet));
+    await step('The static key can be removed', () => checkNoFallback(fleet));
   } finally {
     await load.stop();
   }
   await step('No request was lost', async () => {
     const { served, failures, slowestMs } = await load.stop();
-    expectThat(served > 0 && failures.length === 0, `${loadText(load)}, the first one: ${failures[0]?.why}`);
+    expectThat(served > 0 && failures.length === 0, `${loadText(load)}; first failure: ${failures[0]?.why}`);
     return `${loadText(load)}; the slowest took ${Math.round(slowestMs)} ms`;
   });
 }
 
-async function checkStandIn({ daemon }: DemoFleet, { excuse, exception }: DemoCa): Promise<string> {
+async function checkFallback({ daemon }: DemoFleet, { excuse, exception }: DemoCa): Promise<string> {
   const status = await daemon.status();
   const [link] = status.links;
   const types = link?.sessions.map(({ credential_type }) => credential_type);
-  expectThat(types?.every((type) => type === 'static_key') === true, `the sessions have ${types}`);
+  expectThat(types?.every((type) => type === 'static_key') === true, `the sessions use ${types}, not a static key`);
   expectThat(link?.credential.renewal?.last_error?.code === 'cert_command_failed', 'cert_command has not failed');
   for (const { name, state, reason } of status.tunnels) {
     const says = state === 'degraded' && reason?.includes(exception) && reason.includes(excuse);
@@ -67,7 +67,7 @@ async function checkStandIn({ daemon }: DemoFleet, { excuse, exception }: DemoCa
   return `${status.reason}; advisory static_key_in_use; /readyz?production=true is 503`;
 }
 
-async function checkNoStandIn({ daemon }: DemoFleet): Promise<string> {
+async function checkNoFallback({ daemon }: DemoFleet): Promise<string> {
   const removable = ({ links: [link] }: Awaited<ReturnType<typeof daemon.status>>) =>
     link?.credential.static_key?.removable === true;
   const { advisories, links } = await daemon.waitFor((status) => status.state === 'up' && removable(status), WITHIN_MS);
@@ -76,7 +76,7 @@ async function checkNoStandIn({ daemon }: DemoFleet): Promise<string> {
   return String(links[0]?.credential.static_key?.verdict);
 }
 
-/** What serves once it has taken that turn; its sessions may have been replaced before by such with the same credential. */
+/** Waits for the turn. Sessions with the same credential may replace each other before. */
 function turnFrom(
   { daemon }: DemoFleet,
   before: Serving | undefined,
@@ -89,5 +89,5 @@ function turnFrom(
     return now !== undefined && turnBetween(before, now) === wanted && now;
   };
   const explain = () => `log of the daemon:\n${daemon.log().trimEnd().split('\n').slice(-20).join('\n')}`;
-  return waitUntil(`${wanted} of what serves`, look, WITHIN_MS, explain);
+  return waitUntil(`${wanted} on all sessions`, look, WITHIN_MS, explain);
 }

@@ -9,7 +9,7 @@ import type { Step } from './step.ts';
 
 const RECOVER_WITHIN_MS = 30_000;
 
-/** Proves the running fleet, step by step, and adds each to `passed`; the first step that does not hold is thrown. */
+/** Checks the running fleet step by step and adds each step to `passed`; throws at the first failure. */
 export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal, passed: string[]): Promise<void> {
   const step: Step = async (title, proof) => {
     interrupted.throwIfAborted();
@@ -23,14 +23,14 @@ export async function checkDemo(fleet: DemoFleet, interrupted: AbortSignal, pass
   const both = () => Promise.all(tunnels(fleet).map(({ name, ...tunnel }) => carries(name, tunnel)));
 
   print(await fleet.table());
-  if (fleet.coulombcore.ca === undefined) passed.push('SKIP  Certificates: there is no sshd here that could take them');
+  if (fleet.coulombcore.ca === undefined) passed.push('SKIP  Certificates: this machine has no sshd');
   else {
     await checkCredentials(fleet, fleet.coulombcore.ca, step, interrupted);
     print(await fleet.table());
   }
   await step('Requests through both tunnels', async () => {
     await both();
-    return 'the answers are those of the stand-ins behind them, byte for byte';
+    return 'the answers equal those of the test servers, byte for byte';
   });
   await step('A killed SSH session recovers', () => killAndRecover(fleet, both));
   print(await fleet.table());
@@ -58,7 +58,7 @@ function tunnels({ stateHub, issueCore, options: { ports } }: DemoFleet): DemoTu
   ];
 }
 
-/** A fresh secret, told to the stand-in alone, comes back through the tunnel: nothing else can have answered. */
+/** Only the test server knows the new secret, so an answer with the secret proves the way through the tunnel. */
 async function carries(name: string, { port, standIn, health }: Omit<DemoTunnel, 'name'>): Promise<void> {
   const path = `/demo/${randomUUID()}`;
   standIn.set(path, { body: { secret: randomUUID() } });
@@ -66,7 +66,7 @@ async function carries(name: string, { port, standIn, health }: Omit<DemoTunnel,
     const through = await httpGet(`http://127.0.0.1:${port}${each}`);
     const direct = await httpGet(`http://127.0.0.1:${standIn.port}${each}`);
     const same = through.status === 200 && through.body === direct.body;
-    expectThat(same, `${name} answered ${through.status} ${through.body} where ${direct.body} was due`);
+    expectThat(same, `${name} answered ${through.status} ${through.body}, not ${direct.body}`);
   }
 }
 
@@ -85,34 +85,34 @@ async function killAndRecover(fleet: DemoFleet, both: () => Promise<unknown>): P
     expectThat(performance.now() - start < RECOVER_WITHIN_MS, `no answer for ${RECOVER_WITHIN_MS / 1000} s`);
   }
   const ms = Math.round(performance.now() - start);
-  // Only a session that was not there before proves that there was anything to recover from.
+  // Only a new session proves a recovery.
   await fleet.daemon.waitFor(
     ({ state, links }) =>
       state === 'up' &&
       links.every(({ sessions }) => sessions.length > 0 && sessions.every(({ id }) => !before.has(id))),
     RECOVER_WITHIN_MS,
   );
-  const lost = refused === 0 ? 'the first one was held until then' : `${refused} were reset before`;
+  const lost = refused === 0 ? 'the first request waited' : `${refused} requests were reset before`;
   return `requests work again after ${ms} ms, over a new session (${lost})`;
 }
 
 async function checkStatus(fleet: DemoFleet): Promise<string> {
   const status = await fleet.daemon.status();
   const states = status.tunnels.map(({ name, state }) => `${name} ${state}`);
-  expectThat(status.schema === 1 && status.state === 'up' && status.reason === null, `it says ${status.state}`);
+  expectThat(status.schema === 1 && status.state === 'up' && status.reason === null, `the state is ${status.state}`);
   for (const { name } of tunnels(fleet)) expectThat(states.includes(`${name} up`), `${name} is not up: ${states}`);
   return `node ${status.node} is ${status.state}; ${states.join(', ')}`;
 }
 
 async function checkMetrics(fleet: DemoFleet): Promise<string> {
   const { status, body } = await fleet.daemon.get('/metrics', { accept: 'text/plain' });
-  expectThat(status === 200, `it answered ${status}`);
+  expectThat(status === 200, `/metrics answered ${status}`);
   for (const { name } of tunnels(fleet)) {
     const isUp = new RegExp(`^fleet_mesh_tunnel_up\\{[^}]*\\btunnel="${name}"[^}]*\\} 1$`, 'm');
     expectThat(isUp.test(body), `fleet_mesh_tunnel_up of ${name} is not 1:\n${upLines(body)}`);
   }
   const own = body.split('\n').filter((line) => line.startsWith('fleet_mesh_'));
-  return `${own.length} samples of our own, fleet_mesh_tunnel_up is 1 for both tunnels`;
+  return `${own.length} fleet_mesh samples; fleet_mesh_tunnel_up is 1 for both tunnels`;
 }
 
 function upLines(body: string): string {
@@ -127,5 +127,5 @@ async function checkHealth(fleet: DemoFleet): Promise<string> {
     const { status, body } = await fleet.daemon.get(path);
     expectThat(status === 200, `${path} answered ${status} ${body}`);
   }
-  return '200 each, also for ?production=true';
+  return 'each answered 200, also with ?production=true';
 }

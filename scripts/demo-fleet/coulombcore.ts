@@ -3,35 +3,35 @@ import { findProgram } from '../../tests/support/machine/find-program.ts';
 import { startEmbeddedSshd } from '../../tests/support/peers/embedded-sshd.ts';
 import { print } from './say.ts';
 
-/** How long the CA's certificates live, in seconds, and after which part of that there is another. */
+/** The lifetime of certificates in seconds, and the share of the lifetime before a renewal. */
 export interface Pace {
   readonly lifeSeconds: number;
   readonly renewAfter: number;
 }
 
 export interface DemoCa {
-  /** What it says until it is up. */
+  /** The error message while the CA is down. */
   readonly excuse: string;
-  /** As in the YAML. */
+  /** The command in the YAML. */
   readonly certCommand: string;
   /** The exception that permits the static key. */
   readonly exception: string;
-  /** From now on `cert_command` gets certificates. */
+  /** Starts the CA: `cert_command` then succeeds. */
   comeUp(): void;
 }
 
-/** What the demo needs of "coulombcore", whichever server plays it. */
+/** The host "coulombcore" of the demo, a real or an embedded SSH server. */
 export interface Coulombcore extends AsyncDisposable {
   readonly port: number;
   readonly user: string;
   readonly knownHostsFile: string;
-  /** As in the YAML. */
+  /** The actor in the YAML. */
   readonly actor: { readonly key: string; readonly [field: string]: unknown };
-  /** Undefined where the server takes no certificates. */
+  /** Undefined: the server accepts no certificates. */
   readonly ca: DemoCa | undefined;
-  /** Cuts every SSH session; says what it did. */
+  /** Ends every SSH session; returns what was done. */
   readonly killSessions: () => string;
-  /** The same for a person's shell, as long as these sessions live; undefined where there is no such thing. */
+  /** The shell command that ends the present sessions; undefined: none. */
   readonly killCommand: () => string | undefined;
   log(): string;
 }
@@ -39,14 +39,14 @@ export interface Coulombcore extends AsyncDisposable {
 const EXCUSE = 'the demo CA is not up yet';
 const EXCEPTION = 'static-key-until-the-ca-is-up';
 
-/** A real sshd that knows a static key and trusts a CA; where there is none, an embedded server that knows a static key. */
+/** A real sshd that accepts a static key and trusts a CA; without sshd, an embedded server that accepts a static key. */
 export async function startCoulombcore({ lifeSeconds, renewAfter }: Pace): Promise<Coulombcore> {
   if (findProgram('sshd') === undefined || findProgram('ssh-keygen') === undefined) return startEmbedded();
   const lab = await startCertifiedLab({ down: EXCUSE });
   const { sshd, signing } = lab;
   const certCommand = signing.argv.join(' ');
   print(`   a real sshd (${findProgram('sshd')}) on 127.0.0.1:${sshd.port}, own host key, user ${sshd.user}`);
-  print(`   It knows a static key, and would trust a CA. cert_command: ${certCommand}`);
+  print(`   The sshd accepts a static key and trusts a CA. cert_command: ${certCommand}`);
   return {
     port: sshd.port,
     user: sshd.user,
@@ -61,14 +61,14 @@ export async function startCoulombcore({ lifeSeconds, renewAfter }: Pace): Promi
       excuse: EXCUSE,
       certCommand,
       exception: EXCEPTION,
-      // From now: ssh-keygen would date it back by a minute, and a certificate that is older than the last need of the static
-      // key does not prove that the key can go.
+      // Starts now: ssh-keygen would start the validity a minute ago. A certificate older than the last use of the static key
+      // does not prove that the key can be removed.
       comeUp: () => signing.set({ validity: `+0s:+${lifeSeconds}s` }),
     },
     killSessions: () => {
       const pids = sshd.sessionPids();
       sshd.killSessions('SIGKILL');
-      return `kill -9 ${pids.join(' ')} (the sshd processes of its SSH sessions)`;
+      return `kill -9 ${pids.join(' ')} (the sshd processes of the SSH sessions)`;
     },
     killCommand: () => `kill -9 ${sshd.sessionPids().join(' ')}`,
     log: () => sshd.log(),
@@ -79,7 +79,7 @@ export async function startCoulombcore({ lifeSeconds, renewAfter }: Pace): Promi
 async function startEmbedded(): Promise<Coulombcore> {
   const embedded = await startEmbeddedSshd();
   print(`   NO sshd ON THIS MACHINE: the demo uses an SSH server of ssh2 instead, on 127.0.0.1:${embedded.port}`);
-  print('   It takes no certificates: the demo stays with the static key.');
+  print('   The server accepts no certificates: the demo uses the static key only.');
   return {
     port: embedded.port,
     user: embedded.user,
@@ -88,7 +88,7 @@ async function startEmbedded(): Promise<Coulombcore> {
     ca: undefined,
     killSessions: () => `cut ${embedded.killSessions('rst')} SSH sessions of the embedded server`,
     killCommand: () => undefined,
-    log: () => '(the embedded server keeps none)',
+    log: () => '(the embedded server has no log)',
     [Symbol.asyncDispose]: () => embedded[Symbol.asyncDispose](),
   };
 }

@@ -1,4 +1,4 @@
-/** Throws what is the matter when it does not hold. */
+/** Throws an Error with the message `otherwise` unless `holds`. */
 export function expectThat(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise);
 }

@@ -10,8 +10,8 @@ const SLOW_MS = 300;
 export const REQUESTS_PER_SECOND = 1_000 / EVERY_MS;
 
 /**
- * A steady client: requests through both tunnels in turn, each on a connection of its own. The State Hub takes its time to
- * answer, so that some are always under way: a session that is not waited for would cut them.
+ * A steady client: requests through both tunnels in turn, each over a new connection. The State Hub answers slowly, so some
+ * requests are always in flight: ending a session too early would cut them.
  */
 export function startLoad({ options: { ports }, stateHub }: DemoFleet): RequestLoop {
   stateHub.set(SLOW_PATH, { body: { status: 'ok' }, delayMs: SLOW_MS });
@@ -23,7 +23,7 @@ export function startLoad({ options: { ports }, stateHub }: DemoFleet): RequestL
   }, EVERY_MS);
 }
 
-/** How it went so far, in words. */
+/** The counts so far, in words. */
 export function loadText(load: Pick<RequestLoop, 'served' | 'failed'>): string {
   return `${load.served()} requests served, ${load.failed()} failed`;
 }

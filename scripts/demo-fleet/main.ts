@@ -12,19 +12,19 @@ import { stay } from './stay.ts';
 
 const USAGE = `usage: scripts/demo [--drain] [--check] [--any-ports]
 
-Starts a small fleet on loopback, tells the story of its credentials, and stays until Ctrl-C.
+Starts a small fleet on loopback, shows a static key and rotating certificates, and runs until Ctrl-C.
 
-  --drain      another story: wave 2 of the drain plan, from "blocked by eight things" to a retired tunnel; ends by itself
-  --check      proves the story and the fleet, without pauses, and ends with 0 or 1
-  --any-ports  free ports instead of the usual ones (18000, 18765, 9780): beside a real daemon or another demo
+  --drain      show wave 2 of the drain plan instead, from the first blockers to a retired tunnel; ends by itself
+  --check      check every step without pauses; exit 0 or 1
+  --any-ports  use free ports, not 18000, 18765 and 9780: for a machine with a daemon or another demo
 `;
 
-/** To look at: certificates of a minute. */
+/** For a reader: certificates live for a minute. */
 const SHOWN: Pace = { lifeSeconds: 60, renewAfter: 0.5 };
-/** To be done with soon: another certificate every 1.5 s. */
+/** For a quick check: a new certificate every 1.5 s. */
 const CHECKED: Pace = { lifeSeconds: 10, renewAfter: 0.15 };
 
-/** One signal ends whatever is under way and cleans up; a second one ends at once (what we started dies with us). */
+/** The first signal ends the demo and cleans up; a second one ends the process and its children at once. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -40,16 +40,16 @@ interface Run {
   readonly ports: DemoPorts;
   readonly check: boolean;
   readonly interrupted: AbortSignal;
-  /** Ends what was started. */
+  /** Ends everything that was started. */
   readonly started: Started;
-  /** What holds, one line each. */
+  /** The passed steps, one line each. */
   readonly passed: string[];
-  /** Has the log of the daemon that was started. */
+  /** Registers the log of the daemon. */
   keepLog(log: () => string): void;
 }
 
-/** Both return what it came to, in a sentence. */
-async function tellOfCredentials({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
+/** Returns a summary in a sentence. */
+async function runCredentialDemo({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
   const fleet = started.use(await startDemoFleet({ ports, ...(check ? CHECKED : SHOWN) }, interrupted));
   keepLog(() => fleet.daemon.log());
   if (!check) return stay(fleet, interrupted);
@@ -57,7 +57,8 @@ async function tellOfCredentials({ ports, check, interrupted, started, passed, k
   return '';
 }
 
-async function tellOfDrain({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
+/** Returns a summary in a sentence. */
+async function runDrainDemo({ ports, check, interrupted, started, passed, keepLog }: Run): Promise<string> {
   const fleet = started.use(await startDrainFleet(ports, interrupted));
   keepLog(() => fleet.daemon.log());
   return playDrain(fleet, { live: !check, interrupted }, passed);
@@ -89,12 +90,12 @@ async function main(): Promise<number> {
       logOf = log;
     };
     const run = { ports, check: values.check === true, interrupted, started, passed, keepLog };
-    summary = await (values.drain ? tellOfDrain(run) : tellOfCredentials(run));
+    summary = await (values.drain ? runDrainDemo(run) : runCredentialDemo(run));
   } catch (error) {
     failure = error;
   }
   const log = logOf();
-  if (!started.isEmpty) say('Cleaning up: daemon, sshd, stand-ins, temporary files');
+  if (!started.isEmpty) say('Cleaning up: daemon, sshd, test servers, temporary files');
   await started[Symbol.asyncDispose]();
   if (interrupted.aborted) {
     say('Ended.');
@@ -104,13 +105,13 @@ async function main(): Promise<number> {
   if (failure === undefined) {
     await requireFreePorts(Object.values(ports));
     say('Result');
-    print([...passed, 'PASS  Clean-up: everything is ended, the ports are free again'].join('\n'));
+    print([...passed, 'PASS  Clean-up: all programs have ended, the ports are free'].join('\n'));
     return 0;
   }
   if (passed.length > 0) print(`\n${passed.join('\n')}`);
   process.stderr.write(`\nFAIL  ${messageOf(failure)}\n`);
   if (log !== '')
-    process.stderr.write(`\nThe daemon's last log lines:\n${log.trimEnd().split('\n').slice(-20).join('\n')}\n`);
+    process.stderr.write(`\nLast log lines of the daemon:\n${log.trimEnd().split('\n').slice(-20).join('\n')}\n`);
   return 1;
 }
 

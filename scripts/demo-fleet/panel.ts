@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** A few lines at the bottom of a terminal that are drawn again in place; nothing where the output is no terminal. */
+/** A few lines at the bottom of a terminal, redrawn in place. Draws nothing without a terminal. */
 export class Panel {
   readonly #out: NodeJS.WriteStream;
   #drawn = 0;
@@ -9,7 +9,7 @@ export class Panel {
     this.#out = out;
   }
 
-  /** Not on a terminal that does not say how large it is either: what wraps or scrolls could not be taken back. */
+  /** False without a known terminal size: wrapped or scrolled lines cannot be erased. */
   get shows(): boolean {
     const { TERM } = process.env;
     const { isTTY, columns, rows } = this.#out;
@@ -26,7 +26,7 @@ export class Panel {
     return this.shows && (NO_COLOR === undefined || NO_COLOR === '');
   }
 
-  /** In the place of what it showed. A line that is too long is cut: one that wraps could not be taken back. */
+  /** Replaces the shown lines. Cuts long lines: wrapped lines cannot be erased. */
   draw(lines: readonly string[]): void {
     if (!this.shows) return;
     const fitting = ['', ...lines].slice(0, Math.max(1, this.#out.rows - 1)).map((line) => cut(line, this.columns));
@@ -34,13 +34,13 @@ export class Panel {
     this.#drawn = fitting.length;
   }
 
-  /** Before anything else is printed. */
+  /** Must be called before other output. */
   erase(): void {
     if (this.#drawn > 0) this.#out.write(this.#erasure());
     this.#drawn = 0;
   }
 
-  /** From the beginning of the line: the terminal may have written ^C there. */
+  /** Starts at the beginning of the line: the terminal may have written ^C. */
   #erasure(): string {
     return this.#drawn === 0 ? '' : `\r\x1b[${this.#drawn}A\x1b[J`;
   }

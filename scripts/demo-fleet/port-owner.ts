@@ -2,11 +2,12 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { listen } from '../../tests/support/peers/loopback.ts';
 
-/** Fails with the name of whoever holds one of the ports: the demo's ports are the real ones, so it cannot take others. */
+/** Rejects if a port is in use, and names the process. The demo uses the real ports, so it cannot choose others. */
 export async function requireFreePorts(ports: readonly number[]): Promise<void> {
   const taken: string[] = [];
-  for (const port of ports) if (!(await isFree(port))) taken.push(`127.0.0.1:${port} is taken by ${ownerOf(port)}`);
-  if (taken.length > 0) throw new Error(`${taken.join('\n      ')}\n      Stop it (or the other demo) and try again.`);
+  for (const port of ports) if (!(await isFree(port))) taken.push(`127.0.0.1:${port} is in use by ${ownerOf(port)}`);
+  if (taken.length > 0)
+    throw new Error(`${taken.join('\n      ')}\n      Stop that process (or the other demo) and try again.`);
 }
 
 async function isFree(port: number): Promise<boolean> {
@@ -21,7 +22,7 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** Process of the listener on a local port, as far as /proc lets us see it. */
+/** The process that listens on a local port, if /proc shows it. */
 function ownerOf(port: number): string {
   try {
     const sockets = ['tcp', 'tcp6'].flatMap((table) => listenerInodes(table, port));
@@ -32,9 +33,9 @@ function ownerOf(port: number): string {
       }
     }
   } catch {
-    // No /proc here: then there is nothing to be known.
+    // Without /proc the process stays unknown.
   }
-  return "a process that we may not look into (another user's?); as root, `ss -ltnp` names it";
+  return 'an unknown process, perhaps of another user; as root, find it with `ss -ltnp`';
 }
 
 /** Columns of /proc/net/tcp: local address in hex is the second, state the fourth (0A: listening), inode the tenth. */

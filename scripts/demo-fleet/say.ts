@@ -1,4 +1,4 @@
-/** A progress line: what is done next, before it takes its time. */
+/** A progress line, printed before the step. */
 export function say(text: string): void {
   process.stdout.write(`\n== ${text}\n`);
 }

@@ -3,16 +3,16 @@ import type { SessionStatus, Status } from '../../src/telemetry/status/status.ts
 /** Sessions of the demo's link. */
 const SESSIONS = 2;
 
-/** What all sessions of the demo's link have logged in with. */
+/** The common credential of all sessions of the demo's link. */
 export interface Serving {
   readonly type: SessionStatus['credential_type'];
   readonly serial: string | null;
   readonly validBefore: Date | null;
-  /** Their ids. */
+  /** Ids of the sessions. */
   readonly sessions: readonly number[];
 }
 
-/** Undefined while sessions are missing, or are being replaced by such with another credential. Pure. */
+/** Undefined while sessions are missing or have different credentials. Pure. */
 export function servingOf({ links: [link] }: Status): Serving | undefined {
   if (link === undefined || link.state !== 'up') return undefined;
   const { type, serial, valid_before: validBefore } = link.credential;
@@ -24,10 +24,10 @@ export function servingOf({ links: [link] }: Status): Serving | undefined {
   return { type, serial, validBefore, sessions: serving.map(({ id }) => id) };
 }
 
-/** What has become of what served before. */
+/** The change from one credential or session to the next. */
 export type Turn = 'static key' | 'first certificate' | 'rotation' | 'other sessions';
 
-/** What is to be told of it; undefined when nothing has changed. Pure. */
+/** The change between two states; undefined: no change. Pure. */
 export function turnBetween(before: Serving | undefined, now: Serving): Turn | undefined {
   if (before?.type !== now.type) return now.type === 'certificate' ? 'first certificate' : 'static key';
   if (before.serial !== now.serial) return 'rotation';

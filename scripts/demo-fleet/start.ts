@@ -20,11 +20,11 @@ export interface DemoFleet extends AsyncDisposable {
   readonly issueCore: StandIn;
   readonly configFile: string;
   readonly daemon: Daemon;
-  /** What `fleet-mesh status` prints now. */
+  /** The present output of `fleet-mesh status`. */
   table(): Promise<string>;
 }
 
-/** Starts everything and waits until both tunnels carry. What was started before a failure is ended again. */
+/** Starts everything and waits until both tunnels serve. After a failure, stops everything again. */
 export async function startDemoFleet(options: DemoOptions, interrupted: AbortSignal): Promise<DemoFleet> {
   const started = new Started();
   try {
@@ -39,7 +39,7 @@ async function start(options: DemoOptions, started: Started, interrupted: AbortS
   const { ports } = options;
   const temp = started.use(tempDir('demo'));
 
-  say('Starting the stand-ins: State Hub and issue-core');
+  say('Starting the test servers: State Hub and issue-core');
   const stateHub = started.use(await startStateHub());
   const issueCore = started.use(await startIssueCore());
   print(`   State Hub 127.0.0.1:${stateHub.port}, issue-core 127.0.0.1:${issueCore.port}`);
@@ -82,7 +82,7 @@ async function start(options: DemoOptions, started: Started, interrupted: AbortS
     return servingOf(status) !== undefined && probed.length === 2;
   }, 30_000);
   await bothCarry.catch((error: unknown) => {
-    // The other end often knows better: sshd tells the client nothing about why it refuses a login.
+    // Only the log of sshd has the reason of a rejected login.
     throw new Error(`${error instanceof Error ? error.message : error}\nlog of coulombcore:\n${coulombcore.log()}`);
   });
 

@@ -1,4 +1,4 @@
-/** What runs, ended in reverse order. (Node 20 has no AsyncDisposableStack.) */
+/** Started resources, ended in reverse order. (Node 20 has no AsyncDisposableStack.) */
 export class Started implements AsyncDisposable {
   readonly #resources: (Disposable | AsyncDisposable)[] = [];
 

@@ -10,7 +10,7 @@ import { whatToTry } from './what-to-try.ts';
 
 const LOOK_EVERY_MS = 500;
 
-/** Tells the story of the fleet and shows how it is, until interrupted or the daemon ends. Returns what it came to. */
+/** Shows the fleet and its changes until an interrupt; throws if the daemon ends. Returns a summary. */
 export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<string> {
   const from = performance.now();
   print(whatToTry(fleet));
@@ -19,7 +19,7 @@ export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<
   const panel = new Panel(process.stdout);
   let ended: string | undefined;
   void fleet.daemon.exit.then(({ code, signal }) => {
-    ended = `the daemon has ended by itself (${signal ?? `exit code ${code}`})`;
+    ended = `the daemon ended unexpectedly (${signal ?? `exit code ${code}`})`;
   });
   const look = { shown: '' };
   try {
@@ -35,7 +35,7 @@ export async function stay(fleet: DemoFleet, interrupted: AbortSignal): Promise<
   }
   const { failures } = await load.stop();
   const seconds = Math.round((performance.now() - from) / 1_000);
-  const first = failures[0] === undefined ? '' : `\n   The first one that failed: ${failures[0].why}`;
+  const first = failures[0] === undefined ? '' : `\n   First failure: ${failures[0].why}`;
   return `${loadText(load)} in ${seconds} s; ${story.rotations}${first}`;
 }
 
@@ -53,7 +53,7 @@ function show(
   look.shown = now;
   if (chapter !== undefined) {
     panel.erase();
-    tell(chapter);
+    printChapter(chapter);
   }
   if (panel.shows) {
     const { colour, columns } = panel;
@@ -63,7 +63,7 @@ function show(
   }
 }
 
-function tell({ headline, lines }: Chapter): void {
+function printChapter({ headline, lines }: Chapter): void {
   if (headline !== undefined) say(headline);
   print(lines.map((line) => `   ${line}`).join('\n'));
 }
@@ -77,7 +77,7 @@ function loadLine(load: string, { rotations, waitsFor }: Story): string {
   return [`${REQUESTS_PER_SECOND} a second: ${load}`, waitsFor ?? rotations].join('; ');
 }
 
-/** What a person wants to see a new table for where there is no live one; counters and times change all the while. */
+/** A change of this text prints a new table if there is no live one. Without counters and times, which always change. */
 function signature({ state, links, tunnels, config, advisories }: Status): string {
   return JSON.stringify([
     state,

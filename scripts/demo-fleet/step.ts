@@ -1,2 +1,2 @@
-/** One thing to be proven; the proof says what it has shown. */
+/** Runs one check; `proof` returns its result in words. */
 export type Step = (title: string, proof: () => Promise<string>) => Promise<void>;

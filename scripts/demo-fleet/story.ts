@@ -2,16 +2,16 @@ import type { Status } from '../../src/telemetry/status/status.ts';
 import type { DemoCa, Pace } from './coulombcore.ts';
 import { type Serving, servingOf, turnBetween } from './serving.ts';
 
-/** What is to be told now. */
+/** The text about one change. */
 export interface Chapter {
-  /** Undefined where a line says it all. */
+  /** Undefined: the lines are enough. */
   readonly headline: string | undefined;
   readonly lines: readonly string[];
 }
 
 const CA_AFTER_MS = 15_000;
 
-/** The story of the credentials as it happens: the static key, the CA, certificates that take over and rotate. */
+/** Explains the credentials while they change: static key, CA, first certificates, rotations. */
 export class Story {
   readonly #pace: Pace;
   readonly #ca: DemoCa | undefined;
@@ -21,27 +21,27 @@ export class Story {
   #serving: Serving | undefined;
   #rotations = 0;
 
-  /** @param loadText how the requests went so far */
+  /** @param loadText the counts of requests so far */
   constructor(pace: Pace, ca: DemoCa | undefined, loadText: () => string) {
     this.#pace = pace;
     this.#ca = ca;
     this.#loadText = loadText;
   }
 
-  /** How many there were, in words; the first certificate is none. */
+  /** The number of rotations, in words; the first certificate does not count. */
   get rotations(): string {
-    if (this.#ca === undefined) return 'no certificates here';
+    if (this.#ca === undefined) return 'no certificates';
     return this.#rotations === 1 ? '1 rotation' : `${this.#rotations} rotations`;
   }
 
-  /** What is waited for, for whoever looks at the screen. */
+  /** The next expected change, for the reader. */
   get waitsFor(): string | undefined {
     if (this.#ca === undefined || this.#serving?.type === 'certificate') return undefined;
-    if (this.#caIsUp) return 'the CA is up: the daemon will notice at its next try';
+    if (this.#caIsUp) return 'the CA is up: the next try of the daemon gets a certificate';
     return `the CA comes up in ${Math.max(0, Math.ceil((this.#caDueMs - performance.now()) / 1_000))} s`;
   }
 
-  /** What `status` has brought. Has the CA come up when it is time. */
+  /** The change in `status`, if any. Starts the CA when it is due. */
   next(status: Status): Chapter | undefined {
     if (this.#ca !== undefined && !this.#caIsUp && performance.now() >= this.#caDueMs) return this.#comeUp(this.#ca);
     const now = servingOf(status);
@@ -50,24 +50,24 @@ export class Story {
     this.#serving = now;
     switch (turn) {
       case 'static key':
-        return this.#ca && this.#standIn(this.#ca);
+        return this.#ca && this.#fallback(this.#ca);
       case 'first certificate':
         return this.#takeover(now);
       case 'rotation':
         this.#rotations += 1;
         return line(`rotation ${this.#rotations}: ${certificate(now)}; ${this.#loadText()}`);
       case 'other sessions':
-        return line(`the sessions are others: now ${now.sessions.join(' and ')}; ${this.#loadText()}`);
+        return line(`new sessions: ${now.sessions.join(' and ')}; ${this.#loadText()}`);
     }
   }
 
-  #standIn({ excuse, exception }: DemoCa): Chapter {
+  #fallback({ excuse, exception }: DemoCa): Chapter {
     return {
-      headline: `${this.#caIsUp ? 'No certificate any more' : '1. No CA yet'}: the static key is used`,
+      headline: `${this.#caIsUp ? 'The certificate is lost' : '1. No CA yet'}: the static key is used`,
       lines: [
         `cert_command fails ("${excuse}"), so the daemon logs in with the static key: the`,
         `exception "${exception}" of its configuration allows it.`,
-        'Requests are served, but both tunnels are DEGRADED and say why, and production must not rely on them:',
+        'Requests are served, but both tunnels are DEGRADED with a reason. Production must not rely on them:',
         '/readyz?production=true is 503.',
       ],
     };
@@ -79,8 +79,8 @@ export class Story {
     return {
       headline: '2. The CA comes up',
       lines: [
-        `From now on cert_command gets certificates, which live for ${this.#pace.lifeSeconds} s.`,
-        'Nobody tells the daemon: its next try finds out (below: RENEWAL).',
+        `cert_command now gets certificates. They are valid for ${this.#pace.lifeSeconds} s.`,
+        'The next try of the daemon gets the first one (see RENEWAL below).',
       ],
     };
   }
@@ -88,14 +88,14 @@ export class Story {
   #takeover(now: Serving): Chapter {
     const everySeconds = Math.round(this.#pace.lifeSeconds * this.#pace.renewAfter);
     return {
-      headline: '3. Certificates take over, under load',
+      headline: '3. Certificates replace the static key, under load',
       lines: [
-        `Sessions ${now.sessions.join(' and ')} have logged in with ${certificate(now)}. Each was`,
-        'proven before it took the new connections; the old ones ended with their last.',
+        `Sessions ${now.sessions.join(' and ')} use ${certificate(now)}. Each was`,
+        'verified before it got new connections. Each old session ended with its last connection.',
         `Both tunnels are UP; ${this.#loadText()}.`,
-        `There is another certificate every ${everySeconds} s or so, in the same way: stay as long as you like, and see whether a`,
-        'request fails. Rotate by hand (above). Kill the SSH sessions (the command is in the table): that cuts the',
-        'requests that are under way on them, and no other.',
+        `A new certificate comes about every ${everySeconds} s. Watch whether a request fails.`,
+        'Rotate by hand (command above), or kill the SSH sessions (command below the table). A kill cuts only',
+        'requests in flight on these sessions.',
       ],
     };
   }

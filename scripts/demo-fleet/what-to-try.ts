@@ -7,22 +7,22 @@ export function whatToTry({ daemon, configFile, coulombcore, options: { ports } 
     [`export FLEET_MESH_CONFIG=${configFile}`],
     ['node dist/cli.js status --watch', 'the table, live'],
     ['node dist/cli.js why fleet-state-hub-coulombcore', 'one tunnel, explained'],
-    ...(coulombcore.ca === undefined ? [] : [['node dist/cli.js rotate atm-fleet-mesh', 'another certificate, now']]),
+    ...(coulombcore.ca === undefined ? [] : [['node dist/cli.js rotate atm-fleet-mesh', 'a new certificate, now']]),
     [`curl -s http://127.0.0.1:${ports.stateHub}/state/health`, 'State Hub, through its tunnel'],
     [`curl -s http://127.0.0.1:${ports.issueCore}/healthz`, 'issue-core, through its tunnel'],
     [`curl -s ${endpoint}/status`, 'everything as JSON (?format=text for the table)'],
-    [`curl -s '${endpoint}/readyz?production=true'`, 'may production rely on it?'],
-    [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'what Prometheus gets'],
-    [`kill -HUP ${daemon.pid}`, 'reload, after editing that file'],
+    [`curl -s '${endpoint}/readyz?production=true'`, 'can production rely on the tunnels?'],
+    [`curl -s ${endpoint}/metrics | grep fleet_mesh_`, 'the metrics for Prometheus'],
+    [`kill -HUP ${daemon.pid}`, 'reload, after a change of the configuration'],
   ];
   const lines = suggestions.map(([command = '', purpose]) =>
     purpose === undefined ? `   ${command}` : `   ${command.padEnd(59)} # ${purpose}`,
   );
   return [
     '',
-    `Try, in another terminal, in ${process.cwd()}:`,
+    `Try in another terminal, in ${process.cwd()}:`,
     ...lines,
     '',
-    'Ctrl-C ends it and cleans everything up.',
+    'Ctrl-C ends the demo and removes its files.',
   ].join('\n');
 }

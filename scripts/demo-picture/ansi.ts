@@ -1,4 +1,4 @@
-/** A piece of a line that has one look. */
+/** A piece of a line in one style. */
 export interface Run {
   readonly text: string;
   readonly style: Style;
@@ -12,7 +12,7 @@ const STYLES: Readonly<Record<string, Style>> = { 1: 'bold', 2: 'dim', 31: 'red'
 const ESCAPE = String.fromCharCode(0x1b);
 const SEQUENCE = new RegExp(`${ESCAPE}\\[([\\d;]*[A-Za-z])`);
 
-/** The lines of an output that only scrolls, broken as a terminal breaks them; throws if the output moves the cursor. */
+/** The lines of an output, broken as in a terminal; throws if the output moves the cursor. */
 export function linesOf(output: string, columns: number): Run[][] {
   const lines = output.trimEnd().split(/\r?\n/);
   return lines.flatMap((line) => broken(runsOf(line), columns));

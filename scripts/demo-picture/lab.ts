@@ -10,7 +10,7 @@ import { startEcho } from '../../tests/support/peers/targets.ts';
 import { requireFreePorts } from '../demo-fleet/port-owner.ts';
 import { Started } from '../demo-fleet/started.ts';
 
-/** As they appear in the picture. */
+/** The ports in the picture. */
 export const PORTS = { sshd: 2222, api: 8080, db: 5432, apiTunnel: 18080, dbTunnel: 15432 };
 
 export interface Lab extends AsyncDisposable {
@@ -19,7 +19,7 @@ export interface Lab extends AsyncDisposable {
   readonly configFile: string;
 }
 
-/** A node with two tunnels over a real sshd, all on loopback: names and ports that anybody could have. */
+/** A node with two tunnels over a real sshd on loopback, with ordinary names and ports. */
 export async function startLab(): Promise<Lab> {
   await requireFreePorts(Object.values(PORTS));
   const started = new Started();

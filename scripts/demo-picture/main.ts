@@ -6,7 +6,7 @@ import { terminalSvg } from './svg.ts';
 
 const PICTURE = fileURLToPath(new URL('../../docs/images/demo.svg', import.meta.url));
 
-/** The scene that stands for all where nothing moves. */
+/** The scene that is shown without animation. */
 const STILL = 1;
 
 try {

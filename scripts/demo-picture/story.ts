@@ -4,14 +4,14 @@ import { type Lab, PORTS } from './lab.ts';
 import type { Scene, Step } from './svg.ts';
 import { COLUMNS, onTerminal } from './terminal.ts';
 
-/** The times that the status shows are those of a node that has been there for a while. */
+/** The status shows times of a node that has run for a while. */
 const SETTLE_MS = 12_000;
-/** So long that a reader sees the wait, and far below `while_down.hold`. */
+/** Long enough to see the wait, and far below `while_down.hold`. */
 const AWAY_MS = 3_000;
 
 const HEALTH = `curl -s http://127.0.0.1:${PORTS.apiTunnel}/health`;
 
-/** Plays the story on the lab, and records what a terminal shows of it. */
+/** Plays the story on the lab and records the terminal output. */
 export async function record(lab: Lab): Promise<Scene[]> {
   const run = (command: string) => runIn(lab, command);
   await pause(SETTLE_MS);
@@ -49,7 +49,7 @@ async function shown(command: string, run: (command: string) => Promise<string>,
 async function runIn({ configFile }: Lab, command: string): Promise<string> {
   const built = command.replace(/^fleet-mesh /, `${process.execPath} dist/cli.js `);
   const output = await onTerminal(built, { ...process.env, FLEET_MESH_CONFIG: configFile });
-  // The lab lies in a temporary directory; a node has its file here.
+  // Shows the usual path of a node, not the temporary directory of the lab.
   return output.replaceAll(configFile, '/etc/fleet-mesh/tunnels.yaml');
 }
 

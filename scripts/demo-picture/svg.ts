@@ -4,11 +4,11 @@ import { COLUMNS } from './terminal.ts';
 /** Lines that appear together. */
 export interface Step {
   readonly lines: readonly (readonly Run[])[];
-  /** How long the viewer has before the next step, in seconds. */
+  /** Time before the next step, in seconds. */
   readonly seconds: number;
 }
 
-/** Steps that fill one screen; the next scene begins with an empty one. */
+/** Steps on one screen; the next scene begins with an empty screen. */
 export type Scene = readonly Step[];
 
 const CELL = { width: 8.43, height: 20 };
@@ -26,10 +26,9 @@ const COLOURS: Readonly<Record<Style, string>> = {
 };
 
 /**
- * A terminal window that plays the scenes and begins again. Where nothing moves (print, reduced motion), it shows one scene
- * whole.
+ * A terminal window that plays the scenes in a loop. Without animation (print, reduced motion), it shows one complete scene.
  *
- * @param still index of that scene
+ * @param still index of the scene without animation
  */
 export function terminalSvg(title: string, scenes: readonly Scene[], still: number): string {
   const rows = Math.max(...scenes.map((scene) => scene.reduce((sum, { lines }) => sum + lines.length, 0)));
@@ -75,7 +74,7 @@ ${groups.join('\n')}
 `;
 }
 
-/** From one moment to another, in percent of the whole. */
+/** Visible between two moments, in percent of the whole time. */
 function visible(name: string, from: number, until: number): string {
   const hidden = from === 0 ? '' : '0% { opacity: 0 } ';
   const after = until >= 99.999 ? '' : `${round(until)}% { opacity: 0 }`;
@@ -83,7 +82,7 @@ function visible(name: string, from: number, until: number): string {
   return `#${name} { animation-name: ${name} } @keyframes ${name} { ${hidden}${round(from)}% { opacity: 1 } ${after} ${end} }`;
 }
 
-/** Every run has its place and its length: columns stay columns in any font. */
+/** Every run has a fixed position and length: columns stay aligned in any font. */
 function lineSvg(line: readonly Run[], row: number): string {
   const y = MARGIN.top + row * CELL.height + FONT_SIZE - 2;
   let column = 0;

@@ -2,7 +2,7 @@ import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../reference/command-f
 import { type CommandOutline, leavesOf, type OptionOutline } from '../reference/command-outline.ts';
 import { code, fence, page, prose, sentence, table } from './markdown.ts';
 
-/** Every command with its arguments and options, and what holds for all of them. */
+/** Every command with its arguments and options; then exit codes, signals, environment and files. */
 export function commandsPage(program: CommandOutline): string {
   const commands = leavesOf(program).filter(([, { name }]) => name !== 'help');
   return page('Commands', 'src/program.ts and src/operator/commands/', [

@@ -12,14 +12,14 @@ interface Section {
 /**
  * Every key of the configuration file, mapping by mapping.
  *
- * @param example a whole configuration, whose values are shown as examples
+ * @param example a complete configuration; its values are the examples
  */
 export function configurationPage(schema: SchemaNode, example: unknown): string {
   const all = sectionsOf(fieldsOf(schema));
   const sections = all.filter((section) => twinOf(section, all) === section);
   return page('Configuration', 'src/config/schema.ts and config/example-tunnels.yaml', [
     ...FILE_RULES.map(prose),
-    'A whole file with every key: [example-tunnels.yaml](../config/example-tunnels.yaml).',
+    'A complete file with every key: [example-tunnels.yaml](../config/example-tunnels.yaml).',
     sections.map(({ name }) => `- [${title(name)}](#${anchor(name)})`).join('\n'),
     ...sections.flatMap(({ name, fields }) => [
       `## ${title(name)}`,
@@ -36,7 +36,7 @@ function sectionsOf(fields: readonly Field[]): Section[] {
   return names.map((name) => ({ name, fields: fields.filter((field) => parentOf(field) === name) }));
 }
 
-/** The first section with the very same keys: a probe is described once. */
+/** The first section with the same keys: equal sections are described once. */
 function twinOf(section: Section, sections: readonly Section[]): Section {
   const keys = ({ fields }: Section) => JSON.stringify(fields.map(({ path, node }) => [path.at(-1), node]));
   return sections.find((other) => keys(other) === keys(section)) ?? section;
@@ -51,13 +51,13 @@ function row(field: Field, sections: readonly Section[], example: unknown): stri
     section === undefined ? key : `[${key}](#${anchor(twinOf(section, sections).name)})`,
     prose(type),
     defaultOf(field),
-    // A key with a section of its own has its examples there.
+    // The examples of a nested section are in that section.
     section === undefined ? exampleOf(path, example) : '',
     prose(withoutDefault(description)),
   ];
 }
 
-/** How the descriptions end that name a default which no schema can express, such as "Default: none." */
+/** The end of a description whose default no schema can express, such as "Default: none." */
 const DEFAULT = / Default:? ([^.]+(?:\.[^ ][^.]*)*)\.$/;
 
 function defaultOf({ isRequired, node, description }: Field): string {
@@ -79,7 +79,7 @@ function exampleOf(path: readonly string[], example: unknown): string {
   return code(stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim());
 }
 
-/** The first value there: NAME is any key, and [] any item. */
+/** The first value at the path: NAME matches any key, [] any item. */
 function valueAt(tree: unknown, [key, ...rest]: readonly string[]): unknown {
   if (key === undefined) return tree;
   if (typeof tree !== 'object' || tree === null) return undefined;
@@ -99,7 +99,7 @@ function title(name: string): string {
   return name === '' ? 'Top of the file' : name;
 }
 
-/** As GitHub makes it of the heading. */
+/** The anchor of the heading, as GitHub makes it. */
 function anchor(name: string): string {
   return title(name)
     .toLowerCase()

@@ -5,12 +5,12 @@ import remarkValidateLinks from 'remark-validate-links';
 import { type Plugin, unified } from 'unified';
 import { engine } from 'unified-engine';
 
-/** Given to the engine, not to the processor: only then the plugin sees all pages, and checks anchors in other pages. */
+/** A plugin of the engine, not of the processor: only so it sees all pages and checks anchors in other pages. */
 const validateLinks = remarkValidateLinks as unknown as Plugin<unknown[]>;
 
 /**
- * Links and pictures whose file is missing, and anchors without a heading, as a report with file, line and column; empty if
- * there are none. Nothing is looked up in the network: links to other sites are not followed.
+ * Reports links and pictures to missing files, and anchors without a heading, with file, line and column. Empty if there
+ * are none. Does not follow links to other sites.
  *
  * @param pages paths in the checkout
  */

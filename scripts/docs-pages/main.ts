@@ -8,9 +8,9 @@ import { writtenPages } from './written-pages.ts';
 
 const USAGE = `usage: scripts/docs [--check]
 
-Writes the pages of docs/ that are made from the program: commands.md, configuration.md and errors.md.
+Writes the generated pages of docs/: commands.md, configuration.md and errors.md.
 
-  --check  change nothing; end with 1 if a page is not up to date, or if a link of any page leads nowhere
+  --check  change nothing; exit 1 if a page is not up to date or a link is broken
 `;
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));

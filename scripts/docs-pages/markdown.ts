@@ -1,4 +1,4 @@
-/** Text in which `code` stays code, and nothing else means anything to Markdown. */
+/** Escapes Markdown in a text; `code` stays code. */
 export function prose(text: string): string {
   return text
     .split('`')
@@ -6,7 +6,7 @@ export function prose(text: string): string {
     .join('');
 }
 
-/** Also within a cell of a table, where a bar would end the cell. */
+/** Inline code. Escapes bars, which would end a table cell. */
 export function code(text: string): string {
   return `\`${text.replaceAll('|', '\\|')}\``;
 }
@@ -17,7 +17,7 @@ export function sentence(text: string): string {
   return prose(whole.charAt(0).toUpperCase() + whole.slice(1));
 }
 
-/** Every cell is Markdown already. */
+/** The cells must be Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
@@ -28,9 +28,9 @@ export function fence(text: string, language = 'text'): string {
 }
 
 /**
- * A whole page.
+ * A complete page.
  *
- * @param source what the page is made from, for whoever wants to change a sentence
+ * @param source the files to change in order to change the page
  */
 export function page(title: string, source: string, parts: readonly string[]): string {
   const notice = `<!-- Generated from ${source}. Change the source, then run scripts/docs. -->`;

@@ -9,7 +9,7 @@ import { commandsPage } from './commands-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
 
-/** The pages that are made from the program, by their paths in the checkout. */
+/** The generated pages, by path in the checkout. */
 export function generatedPages(checkout: string): ReadonlyMap<string, string> {
   const example: unknown = parse(readFileSync(join(checkout, 'config/example-tunnels.yaml'), 'utf8'));
   return new Map([

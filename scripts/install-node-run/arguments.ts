@@ -2,16 +2,16 @@ import { parseArgs } from 'node:util';
 
 export const USAGE = `usage: scripts/install-node HOST|--local [options]
 
-  HOST               as ssh takes it (BatchMode: a key or an agent has to let us in); --local is this machine
+  HOST               a destination of ssh (BatchMode: needs a key or an agent); --local is this machine
   --user             for the user who logs in, instead of the system (which needs root)
   --config FILE      a tunnel YAML, for a node without a configuration; an existing file stays
   --dry-run          show every file, unit and command, and change nothing
   --rollback         restore the state before the last installation
-  --uninstall        remove it; configuration, keys and state stay
-  --purge            with --uninstall: those as well
+  --uninstall        remove fleet-mesh; configuration, keys and state stay
+  --purge            with --uninstall: remove configuration, keys and state too
   --skip-doctor      continue if hosts are unreachable; tunnels that replace ssh units are checked anyway
   --timeout 60s      how long the tunnels may take to come up
-  --ssh-config FILE  for ssh, instead of the user's
+  --ssh-config FILE  use this configuration of ssh instead of ~/.ssh/config
 `;
 
 export interface InstallNodeArguments {
@@ -21,11 +21,11 @@ export interface InstallNodeArguments {
   /** Path on this machine. */
   readonly config: string | undefined;
   readonly command: 'install' | 'uninstall';
-  /** For the command, every one from a fixed set: nothing in them means anything to a shell. */
+  /** Flags for the command, from a fixed set: none has a meaning for a shell. */
   readonly flags: readonly string[];
 }
 
-/** Throws an Error with a sentence on what is wrong. Pure. */
+/** Throws an Error that names the wrong argument. Pure. */
 export function parseArguments(argv: readonly string[]): InstallNodeArguments | 'help' {
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -46,13 +46,14 @@ export function parseArguments(argv: readonly string[]): InstallNodeArguments | 
   });
   if (values.help) return 'help';
   const [host, ...more] = positionals;
-  if (more.length > 0 || (host === undefined) !== (values.local === true)) throw new Error('one HOST, or --local');
-  if (host?.startsWith('-') || host === '') throw new Error(`${JSON.stringify(host)} is no host`);
-  if (values.purge && !values.uninstall) throw new Error('--purge is for --uninstall');
+  if (more.length > 0 || (host === undefined) !== (values.local === true)) throw new Error('give one HOST, or --local');
+  if (host?.startsWith('-') || host === '') throw new Error(`${JSON.stringify(host)} is not a host`);
+  if (values.purge && !values.uninstall) throw new Error('--purge needs --uninstall');
   if (values.uninstall && (values.rollback || values.config !== undefined || values['skip-doctor'])) {
-    throw new Error('--uninstall goes with --user, --dry-run and --purge alone');
+    throw new Error('--uninstall allows only --user, --dry-run and --purge');
   }
-  if (values.timeout !== undefined && !/^\d{1,6}(ms|s|m)$/.test(values.timeout)) throw new Error('--timeout as in 60s');
+  if (values.timeout !== undefined && !/^\d{1,6}(ms|s|m)$/.test(values.timeout))
+    throw new Error('--timeout needs a duration such as 60s');
   const named = ['user', 'dry-run', 'rollback', 'purge', 'skip-doctor'] as const;
   return {
     host,

@@ -1,4 +1,4 @@
-/** The program behind scripts/install-node: packs the release, and has the node install it. */
+/** The program of scripts/install-node: packs the release and installs it on the node. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
@@ -13,7 +13,7 @@ import { packRelease } from './pack.ts';
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const { FLEET_MESH_CALLED_FROM = process.cwd() } = process.env;
 
-/** Settles with its exit code; 1 for one that was killed. */
+/** `ended` settles with the exit code; 1 for a killed program. */
 async function run(program: string, args: readonly string[], input: 'ignore' | 'pipe' = 'ignore') {
   const child = spawn(program, args, { stdio: [input, 'inherit', 'inherit'] });
   const ended = once(child, 'exit').then(([code]: (number | null)[]) => code ?? 1);
@@ -32,21 +32,21 @@ async function there(tree: string, host: string, args: InstallNodeArguments): Pr
   const remote = farCommand(command, flags, config !== undefined);
   const ssh = await run('ssh', [...options, '--', host, remote], 'pipe');
   const tar = spawn('tar', ['-czf', '-', '-C', tree, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  // A far side that has had enough says why by its exit code.
+  // If the node stops reading, its exit code has the reason.
   ssh.child.stdin?.on('error', () => {});
   if (ssh.child.stdin) tar.stdout.pipe(ssh.child.stdin);
   const code = await ssh.ended;
-  // What nobody reads any more it would wait for ever to write.
+  // Without a reader, tar would wait for ever.
   tar.stdout.destroy();
   return code;
 }
 
 async function main(args: InstallNodeArguments): Promise<number> {
   const { config } = args;
-  // Before anything is packed, and in the same words wherever it is to be read.
+  // Checked before packing; the message is the same for every HOST.
   if (config !== undefined) {
     await access(resolve(FLEET_MESH_CALLED_FROM, config), constants.R_OK).catch((error: NodeJS.ErrnoException) => {
-      throw new Error(`${config} cannot be read (${error.code})`);
+      throw new Error(`cannot read ${config} (${error.code})`);
     });
   }
   const tree = await mkdtemp(join(tmpdir(), 'fleet-mesh-release-'));
@@ -58,7 +58,7 @@ async function main(args: InstallNodeArguments): Promise<number> {
   }
 }
 
-// Ctrl-C reaches the child as well, which undoes what it has done: its end is waited for.
+// Ctrl-C also reaches the child, which undoes its changes: wait for its end.
 process.on('SIGINT', () => {});
 const messageOf = (error: unknown) => `install-node: ${error instanceof Error ? error.message : String(error)}\n`;
 

@@ -17,23 +17,23 @@ import { isShipped } from './shipped.ts';
 
 const manifestSchema = z.object({ version: z.string() });
 
-/** Whole, as they are in the checkout. */
+/** Copied completely. */
 const WHOLE = ['dist', 'systemd', 'package.json', 'LICENSE'];
 const EXAMPLE = 'config/example-tunnels.yaml';
 
-/** Packs the built program of a checkout into an empty directory. Returns what the release is called. */
+/** Packs the built program of a checkout into an empty directory. Returns the id of the release. */
 export function packRelease(checkout: string, tree: string): string {
   for (const name of WHOLE) {
     const filter = (source: string) => !source.endsWith('/.built-from');
     cpSync(join(checkout, name), join(tree, name), { recursive: true, filter });
   }
-  // The compiler makes it a file like others; people call it by its name.
+  // The compiler does not make the file executable.
   chmodSync(join(tree, 'dist/cli.js'), 0o755);
   mkdirSync(join(tree, dirname(EXAMPLE)));
   copyFileSync(join(checkout, EXAMPLE), join(tree, EXAMPLE));
   for (const { path } of productionPackages(readFileSync(join(checkout, 'package-lock.json'), 'utf8'))) {
     const from = join(checkout, path);
-    // An optional one that could not be installed here.
+    // An optional package that could not be installed here.
     if (!existsSync(from)) continue;
     cpSync(from, join(tree, path), {
       recursive: true,
@@ -47,7 +47,7 @@ export function packRelease(checkout: string, tree: string): string {
   return id;
 }
 
-/** Of names, contents and who may execute them, and of nothing else: the same checkout gives the same. Opens it to readers. */
+/** Hashes names, contents and executable bits only: equal checkouts give equal ids. Makes all files readable. */
 function digestOf(tree: string): string {
   const hash = createHash('sha256');
   const walk = (directory: string): void => {

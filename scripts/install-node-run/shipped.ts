@@ -1,6 +1,6 @@
 /**
- * Whether a file of a package belongs into the packed program: no other package's, of what was compiled only the result,
- * nothing that is for compilers and debuggers. `path` is relative to the package. Pure.
+ * Whether a file of a package belongs into the packed program. Excludes nested packages, build files other than compiled
+ * modules, and files for compilers and debuggers. `path` is relative to the package. Pure.
  */
 export function isShipped(path: string): boolean {
   const parts = path.split('/');

@@ -13,14 +13,14 @@ const lockSchema = z.object({
 });
 
 export interface ProductionPackage {
-  /** Within the checkout: node_modules/… */
+  /** Path in the checkout: node_modules/… */
   readonly path: string;
   readonly version: string;
-  /** The program does without it. */
+  /** The program also works without this package. */
   readonly optional: boolean;
 }
 
-/** What the program needs at run time, by the text of package-lock.json. Pure. */
+/** The packages that the program needs at run time, from the text of package-lock.json. Pure. */
 export function productionPackages(lock: string): ProductionPackage[] {
   const { packages } = lockSchema.parse(JSON.parse(lock));
   return Object.entries(packages)

@@ -11,7 +11,7 @@ Checks the plain English of Markdown pages and of the texts in TypeScript source
 with their subject, and none of the words of scripts/prose-check/word-list.ts. A PATH is a file or a folder. Without PATH:
 README, CONTRIBUTING, SECURITY, docs/, src/ and scripts/reference/. Pages that are generated are checked at their source.
 
-  --count  only the number of findings of each file, most first
+  --count  show only the number of findings in each file, most first
 `;
 
 const PAGES = /^(?:README|CONTRIBUTING|SECURITY|docs\/.*)\.md$/;

@@ -10,7 +10,7 @@ import { bannedWords, type Match } from './word-list.ts';
 
 const markdown = unified().use(remarkParse).use(remarkGfm);
 
-/** What is wrong with the prose of a Markdown page. Code is exempt; in a table only the words count, not the sentences. */
+/** The findings in a Markdown page. Code is exempt. In tables only words are checked, not sentences. */
 export function markdownProse(page: string): Match[] {
   return matchesIn(markdown.parse(page), page).sort((one, other) => one.offset - other.offset);
 }
@@ -23,7 +23,7 @@ function matchesIn(node: Nodes, page: string): Match[] {
       return bannedWords(node.value).map(({ offset, message }) => ({ offset: start + offset, message }));
     }
     case 'paragraph':
-      // Paragraph by paragraph: a list item without a full stop ends its sentence as well. A heading is no sentence.
+      // Checked paragraph by paragraph: a list item ends its sentence even without a full stop. Headings are not sentences.
       return [...badSentences(toNlcst(node, new VFile(page), ParseEnglish), page), ...inner];
     default:
       return inner;

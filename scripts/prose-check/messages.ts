@@ -1,16 +1,16 @@
 import { type Expression, type Node, parseSync, type TemplateLiteral, Visitor } from 'oxc-parser';
 
-/** A text of the program for people: a string or a template literal, or several that are added up. */
+/** A text for people: a string, a template literal, or a concatenation. */
 export interface Message {
   readonly text: string;
-  /** Where it begins in the source. */
+  /** The offset in the source. */
   readonly offset: number;
 }
 
-/** Fewer words are a name, a path, or a part of a sentence that stands elsewhere. */
+/** Shorter texts are names, paths or parts of sentences. */
 const FEWEST_WORDS = 4;
 
-/** What a value in a template is read as: one word. */
+/** A value in a template counts as this one word. */
 const VALUE = 'VALUE';
 
 /** The texts of four words and more in a TypeScript source. Throws on a source that does not parse. */
@@ -19,7 +19,7 @@ export function messagesOf(path: string, source: string): Message[] {
   const [error] = errors;
   if (error !== undefined) throw new Error(`${path}: ${error.message}`);
   const messages: Message[] = [];
-  // The parts of a sum are no texts of their own.
+  // The parts of a concatenation are not separate texts.
   const parts = new Set<Node>();
   const take = (node: Expression) => {
     if (parts.has(node)) return;
@@ -31,9 +31,9 @@ export function messagesOf(path: string, source: string): Message[] {
 }
 
 /**
- * Undefined for an expression that is no text.
+ * Undefined for an expression that is not a text.
  *
- * @param parts gets the operands of a sum
+ * @param parts receives the operands of a concatenation
  */
 function textOf(node: Expression | Node, parts: Set<Node>): string | undefined {
   switch (node.type) {

@@ -1,22 +1,22 @@
 import type { Nodes } from 'nlcst';
 import { bannedOpener, type Match } from './word-list.ts';
 
-/** Words of one sentence at most. The house rule is 20; five more are for names and numbers. */
+/** The most words in a sentence. The rule is 20; five more are for names and numbers. */
 const MOST_WORDS = 25;
 
-/** A label of a few words may begin as it likes. */
+/** Shorter sentences are labels and may begin with any word. */
 const FEWEST_WORDS = 5;
 
 /**
- * The sentences that are too long, or that do not begin with their subject. A piece of code is one word.
+ * The sentences that are too long or do not begin with their subject. A piece of code is one word.
  *
- * @param source the text that the tree was made from
+ * @param source the text of the tree
  */
 export function badSentences(tree: Nodes, source: string): Match[] {
   if (tree.type !== 'SentenceNode')
     return 'children' in tree ? tree.children.flatMap((child) => badSentences(child, source)) : [];
   const start = tree.position?.start.offset ?? 0;
-  // Marks that close the sentence before, as the stars after a bold one, are counted to this one.
+  // The parser counts the closing marks of the previous sentence, such as stars, to this one.
   const text = source.slice(start, tree.position?.end.offset).replace(/^[.*_\s]+/, '');
   const words = tree.children.filter(({ type }) => type === 'WordNode' || type === 'SourceNode').length;
   const opener = words < FEWEST_WORDS ? undefined : bannedOpener(text);

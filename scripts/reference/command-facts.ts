@@ -13,7 +13,7 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   configuration: 'The configuration cannot be used. systemd does not restart the daemon on this code.',
 };
 
-/** What each exit code says, for every command. */
+/** The meaning of each exit code, for every command. */
 export const EXIT_STATUS: readonly Fact[] = Object.entries(EXIT).map(([name, code]) => [
   String(code),
   EXIT_MEANINGS[name as keyof typeof EXIT],
@@ -25,7 +25,7 @@ export const FILES: readonly Fact[] = [
   ['/etc/fleet-mesh/example-tunnels.yaml, example-plan.yaml', 'Every field, explained. The daemon does not read them.'],
   [
     '/etc/fleet-mesh/keys/',
-    'Private keys, readable by root only. The system unit reads FILE in there as `credential:key_FILE`, whoever owns it.',
+    'Private keys, readable by root only. The system unit reads FILE in this directory as `credential:key_FILE`, whoever owns it.',
   ],
   ['~/.config/fleet-mesh/tunnels.yaml', 'The configuration of a user unit.'],
   ['/var/lib/fleet-mesh/', 'State of the system unit: certificates, the evidence log, cut-overs, retired tunnels.'],
@@ -42,7 +42,7 @@ export const ENVIRONMENT: readonly Fact[] = [
   ['SSH_AUTH_SOCK', 'The ssh-agent of actors with `key: agent`.'],
 ];
 
-/** What the daemon does on a signal. */
+/** The reaction of the daemon to each signal. */
 export const SIGNALS: readonly Fact[] = [
   [
     'SIGTERM, SIGINT',

@@ -3,32 +3,32 @@ import type { Command, Option } from 'commander';
 export interface OptionOutline {
   readonly short: string | undefined;
   readonly long: string;
-  /** What its value is called, as in `--config <file>`; undefined for a flag. */
+  /** The name of the value, as in `--config <file>`; undefined for a flag. */
   readonly value: string | undefined;
   readonly description: string;
-  /** What it is when it is not given, in words. */
+  /** The default, in words. */
   readonly default: string | undefined;
 }
 
 export interface ArgumentOutline {
   readonly name: string;
-  /** As in a synopsis: `<file...>`, `[name]`. */
+  /** The form in a synopsis: `<file...>`, `[name]`. */
   readonly usage: string;
   readonly description: string;
 }
 
-/** A command as manual pages and completions show it; the program itself is the one without a name before it. */
+/** A command, or the program itself, for manual pages and completions. */
 export interface CommandOutline {
   readonly name: string;
   readonly description: string;
   readonly arguments: readonly ArgumentOutline[];
   readonly options: readonly OptionOutline[];
   readonly commands: readonly CommandOutline[];
-  /** Whether it does something by itself: `plan` does, `import` only has two commands below it. */
+  /** Whether the command can run without a subcommand: `plan` can, `import` cannot. */
   readonly acts: boolean;
 }
 
-/** What the program defines, with what commander adds to it (`--help`, the command `help`). */
+/** The outline of the program, including `--help` and the command `help` of commander. */
 export function outlineOf(command: Command): CommandOutline {
   const help = command.createHelp();
   return {
@@ -44,12 +44,12 @@ export function outlineOf(command: Command): CommandOutline {
     }),
     options: help.visibleOptions(command).map(outlineOfOption),
     commands: help.visibleCommands(command).map(outlineOf),
-    // What the program defines, without the `--help` of commander: a mere group has none of its own.
+    // A mere group defines no options and no arguments; `--help` of commander does not count.
     acts: command.commands.length === 0 || command.options.length + command.registeredArguments.length > 0,
   };
 }
 
-/** The commands that do something, each with the words that call it, in the order of the program. */
+/** The commands that can run, each with its words, in the order of the program. */
 export function leavesOf(outline: CommandOutline, words: readonly string[] = []): [string[], CommandOutline][] {
   return outline.commands.flatMap((command): [string[], CommandOutline][] => {
     const all = [...words, command.name];
@@ -57,7 +57,7 @@ export function leavesOf(outline: CommandOutline, words: readonly string[] = [])
   });
 }
 
-/** Whether a value or an argument is a file, by what it is called. */
+/** Whether a value or an argument is a file, by its name. */
 export function isFile(name: string | undefined): boolean {
   return name === 'file' || name === 'path';
 }

@@ -1,4 +1,4 @@
-/** What holds for the whole configuration file, in paragraphs. Code stands in backticks. */
+/** Rules for the whole configuration file, in paragraphs. Code is in backticks. */
 export const FILE_RULES: readonly string[] = [
   'The file is strict: an unknown key, a wrong type or a name that is not defined is an error with file, line and ' +
     'column. `fleet-mesh check` lists all errors at once. `fleet-mesh schema config` prints the JSON Schema.',

@@ -1,7 +1,7 @@
 import { DURATION_PATTERN } from '../../src/config/duration.ts';
 import { ADDRESS_PATTERN } from '../../src/config/schema/scalars.ts';
 
-/** The part of JSON Schema that the schema of the configuration consists of. */
+/** The part of JSON Schema that the schema of the configuration uses. */
 export interface SchemaNode {
   readonly description?: string;
   readonly default?: unknown;
@@ -19,17 +19,17 @@ export interface SchemaNode {
 }
 
 export interface Field {
-  /** Keys from the top; NAME stands for a name of the file's own, [] for each item of a list. */
+  /** Keys from the top; NAME is a name that the file defines, [] is each item of a list. */
   readonly path: readonly string[];
   readonly description: string;
-  /** Which values are valid, in words. */
+  /** The valid values, in words. */
   readonly type: string;
   readonly isRequired: boolean;
   /** The schema of the value itself. */
   readonly node: SchemaNode;
 }
 
-/** Every field that the file may have, in the order of the schema, each once. */
+/** Every field of the file once, in the order of the schema. */
 export function fieldsOf(schema: SchemaNode): Field[] {
   const seen = new Set<string>();
   return walk(schema, []).filter(({ path }) => {
@@ -58,7 +58,7 @@ function walk(node: SchemaNode, path: readonly string[]): Field[] {
   ];
 }
 
-/** Text of a certain form, by its pattern. */
+/** Names for the forms of text, by pattern. */
 const FORMS: ReadonlyMap<string | undefined, string> = new Map([
   [DURATION_PATTERN.source, 'duration'],
   [ADDRESS_PATTERN.source, 'address'],

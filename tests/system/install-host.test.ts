@@ -98,7 +98,7 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
 
   it('says in one line that the configuration cannot be read, and asks nobody', async () => {
     const { code, stdout, stderr } = await installNode('--config', '/nowhere/tunnels.yaml');
-    expect([code, stdout, stderr]).toEqual([1, '', 'install-node: /nowhere/tunnels.yaml cannot be read (ENOENT)\n']);
+    expect([code, stdout, stderr]).toEqual([1, '', 'install-node: cannot read /nowhere/tunnels.yaml (ENOENT)\n']);
   });
 
   it('says so when the host cannot be reached', async () => {

@@ -61,7 +61,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     mesh.box.write('/usr/lib/fleet-mesh/install.json', '{}');
     const { code, stderr } = await mesh.box.run('dpkg', '-i', deb(`${version}-1`));
     expect(code).not.toBe(0);
-    expect(stderr).toContain('scripts/install-node has installed it here');
+    expect(stderr).toContain('already installed by scripts/install-node');
     await mesh.box.must('rm', '-r', '/usr/lib/fleet-mesh');
   });
 
@@ -99,7 +99,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   it('does not restart the daemon for a package with the same program', async () => {
     const pid = await mesh.mainPid();
     const loop = startRequestLoop(port, 10, PATIENCE_MS);
-    expect(await dpkg('-i', deb(`${version}-2`))).toContain('the daemon runs on');
+    expect(await dpkg('-i', deb(`${version}-2`))).toContain('the program of the daemon is unchanged');
     const { failures } = await loop.stop();
     expect(failures).toEqual([]);
     expect(await mesh.mainPid()).toBe(pid);
@@ -133,7 +133,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     const pid = await mesh.mainPid();
     const said = await dpkg('-i', deb(`${version}-1`));
     expect(said).toMatch(/tunnels\.yaml:\d+:\d+: .*nonsense/);
-    expect(said).toContain('the old one runs on');
+    expect(said).toContain('the old version still runs');
     expect(await mesh.mainPid()).toBe(pid);
     expect((await mesh.status()).version).toBe(NEXT);
     await mesh.writeRaw(yaml);

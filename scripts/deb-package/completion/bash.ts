@@ -1,6 +1,6 @@
 import { type CommandOutline, isFile, leavesOf, type OptionOutline } from '../../reference/command-outline.ts';
 
-/** Completion for bash, which needs nothing of the package bash-completion but being found by it. */
+/** Completion for bash. The package bash-completion only has to find the file. */
 export function bashCompletion(program: CommandOutline): string {
   const leaves = leavesOf(program);
   const everyOption = [program, ...leaves.map(([, leaf]) => leaf)].flatMap(({ options }) => options);
@@ -56,7 +56,7 @@ function cases(command: CommandOutline, words: readonly string[] = []): string[]
   ];
 }
 
-/** The words that call something: leaves, and the groups that they are in. */
+/** The words of every command and of every group of commands. */
 function callable(command: CommandOutline, words: readonly string[] = []): string[] {
   return command.commands.flatMap((each) => {
     const all = [...words, each.name];

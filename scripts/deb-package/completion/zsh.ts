@@ -64,12 +64,12 @@ function argumentSpec({ name, usage, description }: ArgumentOutline): string {
   return `${position}${escaped(description).replaceAll(':', '\\:')}:${isFile(name) ? '_files' : ' '}`;
 }
 
-/** As a description within an optspec of _arguments. */
+/** Escapes a description for an optspec of _arguments. */
 function escaped(text: string): string {
   return text.replace(/[\\[\]]/g, '\\$&').replaceAll("'", "'\\''");
 }
 
-/** In single quotes; what is quoted already (an apostrophe, the braces of two spellings) leaves and enters them again. */
+/** Adds single quotes. Parts that are quoted already (an apostrophe, the braces of two spellings) close and reopen them. */
 function quote(spec: string): string {
   return `'${spec}'`;
 }

@@ -11,28 +11,32 @@ const UNITS = `systemctl enable --now fleet-mesh-forward@18000.socket fleet-mesh
 systemctl reload fleet-mesh
 journalctl -u fleet-mesh -o cat`;
 
-/** fleet-mesh(1), from what the program defines. */
+/** fleet-mesh(1), generated from the commands of the program. */
 export function commandPage(program: CommandOutline, version: string, date: string): string {
   return page({ name: program.name, section: 1, date, version, manual: 'User Commands' }, [
-    section('Name', `fleet\\-mesh \\- ${prose('keeps the SSH tunnels of a fleet node alive, and says what is wrong')}`),
+    section('Name', `fleet\\-mesh \\- ${prose('keeps the SSH tunnels of a fleet node alive and explains failures')}`),
     section('Synopsis', ...leavesOf(program).map(([words, command]) => synopsis([program.name, ...words], command))),
     section(
       'Description',
       prose(program.description),
       '.PP',
-      prose('The daemon is `fleet-mesh run`; all other commands ask it, command it, or work without it.'),
-      prose('What it keeps up is written in one YAML file: see fleet-mesh-tunnels(5).'),
+      prose('The daemon is `fleet-mesh run`; all other commands ask the daemon, command it, or work without it.'),
+      prose('One YAML file lists the tunnels: see fleet-mesh-tunnels(5).'),
     ),
     section('Commands', ...leavesOf(program).map(([words, command]) => about(words.join(' '), command))),
     section('Options of the program itself', ...program.options.map(optionEntry)),
     section('Exit status', ...EXIT_STATUS.map(([code, text]) => entry(bold(code), prose(text)))),
-    section('Signals', prose('Of the daemon.'), ...SIGNALS.map(([name, text]) => entry(bold(name), prose(text)))),
+    section(
+      'Signals',
+      prose('The daemon reacts to these signals.'),
+      ...SIGNALS.map(([name, text]) => entry(bold(name), prose(text))),
+    ),
     section('Environment', ...ENVIRONMENT.map(([name, text]) => entry(bold(name), prose(text)))),
     section('Files', ...FILES.map(([name, text]) => entry(italic(name), prose(text)))),
     section(
       'systemd',
-      prose('The system unit is fleet-mesh.service, the same for users; nothing is started by the installation.'),
-      prose('A port with a socket unit stays open while the daemon is restarted or upgraded: its clients wait.'),
+      prose('The unit is fleet-mesh.service, for the system and for users. The installation starts nothing.'),
+      prose('A port with a socket unit stays open during a restart or an upgrade of the daemon: its clients wait.'),
       verbatim(UNITS),
     ),
     section('See also', prose('fleet-mesh-tunnels(5), ssh(1), sshd_config(5), systemctl(1)')),

@@ -1,6 +1,6 @@
 /**
- * Text as roff shows it literally: what it would take for itself, what it would turn into typography (a hyphen for a
- * minus, which cannot be pasted into a shell), and what is not ASCII (groff_char(7)).
+ * Escapes text so that roff shows it literally: requests, typography (a typographic hyphen cannot be pasted into a shell) and
+ * characters outside ASCII (groff_char(7)).
  */
 export function literal(text: string): string {
   return text
@@ -19,7 +19,7 @@ export function prose(text: string): string {
     .join('');
 }
 
-/** An entry of a list: what is explained, and paragraphs about it. */
+/** An entry of a list: the term and its paragraphs. */
 export function entry(tag: string, ...paragraphs: readonly string[]): string {
   return ['.TP', tag, paragraphs.join('\n.IP\n')].join('\n');
 }
@@ -32,7 +32,7 @@ export function subsection(title: string, ...parts: readonly string[]): string {
   return [`.SS "${literal(title)}"`, ...parts].join('\n');
 }
 
-/** Lines as they stand. */
+/** Lines without filling. */
 export function verbatim(text: string): string {
   return ['.PP', '.RS 4', '.nf', literal(text.trimEnd()), '.fi', '.RE'].join('\n');
 }
@@ -48,7 +48,7 @@ export interface Title {
 
 export function page({ name, section, date, version, manual }: Title, parts: readonly string[]): string {
   const title = `.TH ${literal(name.toUpperCase())} ${section} ${literal(date)} "fleet\\-mesh ${literal(version)}" "${manual}"`;
-  // No justified lines and no hyphenation: it is full of names to be copied.
+  // No justified lines and no hyphenation: people copy names from the page.
   return `${[title, '.nh', '.ad l', ...parts].join('\n')}\n`;
 }
 

@@ -2,7 +2,7 @@ import { FILE_RULES } from '../../reference/file-rules.ts';
 import { type Field, fieldsOf, type SchemaNode } from '../../reference/schema-fields.ts';
 import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
 
-/** A whole file; a test loads it. */
+/** A complete file; a test loads this text. */
 export const EXAMPLE = `version: 1
 node: node-a
 hosts:
@@ -23,7 +23,7 @@ tunnels:
     probe: { http: { path: /health, json: { status: ok } }, every: 10s }
 `;
 
-/** fleet-mesh-tunnels(5), from the schema of the configuration. */
+/** fleet-mesh-tunnels(5), generated from the schema of the configuration. */
 export function tunnelsPage(schema: SchemaNode, version: string, date: string): string {
   const fields = fieldsOf(schema);
   const groups = Object.keys(schema.properties ?? {});

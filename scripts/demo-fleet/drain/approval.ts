@@ -4,8 +4,8 @@ import { GATE, TUNNEL } from './fleet.ts';
 import { under } from './operator.ts';
 import { codesOf, type Scene, tunnelNow, verdict } from './stage.ts';
 
-/** In the beginning; the last one is the daemon's own: it has only just begun to watch. */
-const AGAINST = [
+/** The blockers at the start, and one unknown: the daemon has only just begun to watch. */
+const REASONS = [
   'wave_open',
   'gate_closed',
   'successor_unhealthy',
@@ -16,36 +16,39 @@ const AGAINST = [
   'observation_gap',
 ];
 
-/** From "blocked by eight things" to the approval of a human. */
+/** From the first blockers to the approval of a human. */
 export const APPROVAL: readonly Scene[] = [
   {
-    title: 'May the tunnel go? Eight things are against it',
+    title: 'The tunnel cannot be retired yet: eight reasons',
     play: async (stage) => {
       await waitUntil('clients use the tunnel', async () => (await tunnelNow(stage)).usage.open > 0, 10_000);
       const codes = codesOf(await verdict(stage));
       await stage.operator.types(['why', TUNNEL], 0, under('drain'));
-      expectThat(codes.join() === AGAINST.join(), `against it are ${codes.join(', ')}`);
+      expectThat(codes.join() === REASONS.join(), `the reasons are ${codes.join(', ')}`);
       return `blocked by ${codes.join(', ')}`;
     },
   },
   {
-    title: 'The plan says what comes before, and nothing moves yet',
+    title: 'The plan lists the earlier steps; a dry run of the cut-over fails',
     play: async ({ operator, screen }) => {
       await operator.types(['plan', '--wave', '2'], 0);
-      screen.print('   Rehearsing the cut-over changes nothing:');
+      screen.print('   A dry run of the cut-over changes nothing:');
       const rehearsed = await operator.types(['cutover', TUNNEL, '--dry-run'], 1);
-      expectThat(/FAIL {2}an approval is missing/.test(rehearsed), 'the closed gate does not stop it');
-      expectThat(/FAIL {2}successor .* is unhealthy/.test(rehearsed), 'the successor that is away does not stop it');
-      return 'a cut-over lacks an approval and a successor';
+      expectThat(/FAIL {2}an approval is missing/.test(rehearsed), 'the closed gate does not block the cut-over');
+      expectThat(
+        /FAIL {2}successor .* is unhealthy/.test(rehearsed),
+        'the missing successor does not block the cut-over',
+      );
+      return 'the cut-over needs an approval and a healthy successor';
     },
   },
   {
-    title: 'The work before it is done, the rollback is written down, a human approves',
+    title: 'Earlier steps are done, the rollback is documented, a human approves',
     play: async (stage) => {
       const { operator, screen, fleet } = stage;
       await operator.types(['plan', 'done', '1.5', '--evidence', 'no write to Gitea since 2026-11-14'], 0);
       await operator.types(['plan', 'done', '2.1', '--evidence', 'platform sign-off 88'], 0);
-      screen.print('   Nobody gets past a human gate:');
+      screen.print('   The step needs the approval of a human:');
       await operator.types(['plan', 'done', '2.2', '--evidence', 'surely nobody minds'], 1);
       await operator.types(['plan', 'approve', GATE, '--by', 'worsch', '--evidence', 'decision 1234'], 0);
       screen.print(`   Into the tunnel YAML: drain: { rollback: "${fleet.writeRollback()}" }`);
@@ -59,7 +62,7 @@ export const APPROVAL: readonly Scene[] = [
         },
         10_000,
       );
-      return `${cleared.join(' and ')} have cleared; left: ${codes.join(', ')}`;
+      return `${cleared.join(' and ')} are cleared; left: ${codes.join(', ')}`;
     },
   },
 ];

@@ -6,15 +6,15 @@ const EVERY_MS = 25;
 const KEPT_EVERY_MS = 250;
 const TIMEOUT_MS = 5_000;
 
-/** Who uses the local port of the tunnel, all the time: many on connections of their own, and one that keeps its own. */
+/** The clients of the tunnel's local port: short connections all the time, and one connection that stays open. */
 export interface HubClients {
-  /** How it went so far, in words. */
+  /** The counts so far, in words. */
   text(): string;
   failed(): number;
-  /** Requests that the hub on this machine has answered. */
+  /** The number of requests answered by the hub on this machine. */
   servedBy(machine: string): number;
-  /** Ends the connection that is kept. */
-  letGo(): Promise<void>;
+  /** Ends the connection that stays open. */
+  closeKept(): Promise<void>;
   stop(): Promise<LoopResult>;
 }
 
@@ -27,7 +27,7 @@ export function startClients(port: number): HubClients {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const fresh = startLoop(() => ask(false), EVERY_MS);
   const kept = startLoop(() => ask(agent), KEPT_EVERY_MS);
-  const letGo = async () => {
+  const closeKept = async () => {
     await kept.stop();
     agent.destroy();
   };
@@ -39,9 +39,9 @@ export function startClients(port: number): HubClients {
     },
     failed,
     servedBy: (machine) => answered.get(machine) ?? 0,
-    letGo,
+    closeKept,
     stop: async () => {
-      await letGo();
+      await closeKept();
       const results = await Promise.all([fresh.stop(), kept.stop()]);
       return {
         served: results.reduce((sum, { served }) => sum + served, 0),
@@ -52,7 +52,7 @@ export function startClients(port: number): HubClients {
   };
 }
 
-/** The machine whose hub has answered; rejects unless it has, in full and in time. */
+/** The machine whose hub answered; rejects without a complete answer in time. */
 function whoAnswers(port: number, agent: Agent | false): Promise<string> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ host: '127.0.0.1', port, path: REQUEST_PATH, agent }, (incoming) => {

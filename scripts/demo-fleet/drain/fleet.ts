@@ -16,26 +16,26 @@ import { WAVE_PLAN } from './wave-plan.ts';
 export const TUNNEL = 'fleet-state-hub-coulombcore';
 export const STEP = '2.4';
 export const GATE = 'state-hub-cutover';
-/** As in `drain.successor.hold`: the longest that a client is to wait. */
+/** `drain.successor.hold`: the longest time that a client waits. */
 export const HOLD_MS = 2_000;
-/** Days are seconds here. Longer than the start takes: the first look is to find that nobody has watched for so long. */
+/** Seconds instead of days. Longer than the start takes, so that the first verdict has an observation gap. */
 const QUIET = '6s';
 
-/** The State Hub behind its tunnel, and the place where it will be. */
+/** The State Hub behind its tunnel, and its future successor. */
 export interface DrainFleet extends AsyncDisposable {
-  /** Of the YAML, the plan and the state. */
+  /** The directory of YAML, plan and state. */
   readonly directory: string;
   readonly configFile: string;
   readonly daemon: Daemon;
   /** The local port of the tunnel. */
   readonly port: number;
-  /** The successor, which is not there before. */
+  /** Starts the successor. */
   startSuccessor(): Promise<Hub>;
-  /** Writes the way back into the YAML; returns what it wrote. */
+  /** Writes `drain.rollback` into the YAML; returns its text. */
   writeRollback(): string;
 }
 
-/** Starts everything and waits until the tunnel carries. What was started before a failure is ended again. */
+/** Starts everything and waits until the tunnel is up. After a failure, stops everything again. */
 export async function startDrainFleet(ports: DemoPorts, interrupted: AbortSignal): Promise<DrainFleet> {
   const started = new Started();
   try {
@@ -74,9 +74,11 @@ async function start(ports: DemoPorts, started: Started, interrupted: AbortSigna
   writeFileSync(join(directory, 'drain-plan.yaml'), WAVE_PLAN);
   const configFile = write();
   print(
-    `   State Hub 127.0.0.1:${hub.port}; its tunnel 127.0.0.1:${ports.stateHub}; the new one will be 127.0.0.1:${successorPort}`,
+    `   State Hub 127.0.0.1:${hub.port}; its tunnel 127.0.0.1:${ports.stateHub}; its successor will be 127.0.0.1:${successorPort}`,
   );
-  print(`   Short for a demo: quiet_for ${QUIET}, healthy_for 2s, hold 2s, verify_for 3s (defaults: 24h, 1h, 5s, 30s)`);
+  print(
+    `   Shortened for the demo: quiet_for ${QUIET}, healthy_for 2s, hold 2s, verify_for 3s (defaults: 24h, 1h, 5s, 30s)`,
+  );
   print(`   export FLEET_MESH_CONFIG=${configFile}`);
   const daemon = started.use(startDaemon({ configFile, endpointPort: ports.endpoint }));
   await daemon.waitFor((status) => {
@@ -90,7 +92,7 @@ async function start(ports: DemoPorts, started: Started, interrupted: AbortSigna
     port: ports.stateHub,
     startSuccessor: async () => started.use(await startHub('railiance01', successorPort)),
     writeRollback: () => {
-      const rollback = 'systemctl --user start fleet-state-hub-coulombcore.service, the ssh unit of before';
+      const rollback = 'systemctl --user start fleet-state-hub-coulombcore.service (the old ssh unit)';
       write(rollback);
       return rollback;
     },

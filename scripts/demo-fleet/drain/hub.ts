@@ -1,18 +1,18 @@
 import { type StandIn, startStateHub } from '../../../tests/support/peers/stand-ins.ts';
 
-/** What clients of the State Hub ask for. It takes its time, so that some requests are always under way. */
+/** The path that clients request. Its answer is slow, so that some requests are always in flight. */
 export const REQUEST_PATH = '/state/whoami';
 const REQUEST_MS = 100;
 
-/** A State Hub that says where it runs. */
+/** A State Hub that answers with the name of its machine. */
 export interface Hub extends StandIn {
-  /** What its health check answers. */
+  /** Sets the answer of the health check. */
   beHealthy(is: boolean): void;
-  /** The count of its tasks, by which the two are compared. */
+  /** Sets the number of tasks; the cut-over compares both hubs by this number. */
   haveTasks(count: number): void;
 }
 
-/** The number of tasks that there are. */
+/** The real number of tasks. */
 export const TASKS = 340;
 
 export async function startHub(machine: string, port = 0): Promise<Hub> {

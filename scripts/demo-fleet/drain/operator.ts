@@ -5,12 +5,12 @@ import { expectThat } from '../expect-that.ts';
 import type { DrainFleet } from './fleet.ts';
 import type { Screen } from './screen.ts';
 
-/** Which lines of an output are shown, asked of one after the other. */
+/** Whether a line of output is shown; called line by line, in order. */
 export type Lines = (line: string) => boolean;
 
 const READ_MS = 1_500;
 
-/** Types the commands of fleet-mesh, and shows what they answer while they run. */
+/** Runs commands of fleet-mesh and shows their output while they run. */
 export class Operator {
   readonly #fleet: Pick<DrainFleet, 'configFile' | 'directory'>;
   readonly #screen: Screen;
@@ -22,7 +22,7 @@ export class Operator {
     this.#interrupted = interrupted;
   }
 
-  /** Rejects unless it ends with that exit code. Returns everything that it has printed. */
+  /** Rejects for another exit code. Returns the whole output. */
   async types(args: readonly string[], code: number, shown: Lines = () => true): Promise<string> {
     const typed = `fleet-mesh ${args.map(quoted).join(' ')}`;
     this.#screen.prompt(typed);
@@ -46,7 +46,7 @@ export class Operator {
   }
 }
 
-/** Of what `why` prints: its headline, and what is under these labels. */
+/** Shows the headline of `why` and the lines below these labels. */
 export function under(...labels: readonly string[]): Lines {
   let shows = true;
   return (line) => {
@@ -56,7 +56,7 @@ export function under(...labels: readonly string[]): Lines {
   };
 }
 
-/** As a shell takes it. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return /^[\w./=:-]+$/.test(word) ? word : `'${word}'`;
 }

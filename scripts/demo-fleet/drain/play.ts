@@ -10,10 +10,10 @@ import { Screen } from './screen.ts';
 const READ_MS = 3_000;
 
 /**
- * Plays wave 2 scene by scene, and adds each to `passed`; the first one that is not as it is told is thrown. Returns what it
- * came to, also when interrupted.
+ * Plays wave 2 scene by scene and adds each scene to `passed`; throws at the first failure. Returns the counts of requests,
+ * also after an interrupt.
  *
- * @param live whether there are pauses for somebody who looks on
+ * @param live whether to pause for a reader
  */
 export async function playDrain(
   fleet: DrainFleet,

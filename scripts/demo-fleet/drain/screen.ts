@@ -5,7 +5,7 @@ import { print, say } from '../say.ts';
 
 const DRAW_EVERY_MS = 200;
 
-/** Where the story is told: what was said scrolls, the counter stays below it. On no terminal there is a line of it at each beat. */
+/** The output of the demo: text scrolls, and a counter stays below. Without a terminal, the counter is printed at each beat. */
 export class Screen implements Disposable {
   readonly #panel = new Panel(process.stdout);
   readonly #live: boolean;
@@ -13,8 +13,8 @@ export class Screen implements Disposable {
   readonly #drawing: NodeJS.Timeout | undefined;
 
   /**
-   * @param live whether somebody may be looking: only then there are pauses to read
-   * @param counter what is shown all the time
+   * @param live whether to pause for a reader
+   * @param counter the text that is always shown
    */
   constructor(live: boolean, counter: () => string) {
     this.#live = live && this.#panel.shows;
@@ -31,13 +31,13 @@ export class Screen implements Disposable {
     this.#write(() => print(wrapped(line, width).join('\n')));
   }
 
-  /** What is typed. */
+  /** Prints a typed command. */
   prompt(command: string): void {
     const { colour } = this.#panel;
     this.print(`   ${colour ? '\x1b[1m' : ''}$ ${command}${colour ? '\x1b[22m' : ''}`);
   }
 
-  /** Time to read. Rejects with the signal's reason. */
+  /** Waits for the reader. Rejects with the reason of the signal. */
   async beat(ms: number, signal: AbortSignal): Promise<void> {
     if (this.#live) await sleep(ms, signal);
     else this.print(`   [${this.#counter()}]`);

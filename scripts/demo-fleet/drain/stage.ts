@@ -6,7 +6,7 @@ import { type DrainFleet, TUNNEL } from './fleet.ts';
 import type { Operator } from './operator.ts';
 import type { Screen } from './screen.ts';
 
-/** What the scenes are played with. */
+/** The objects that a scene uses. */
 export interface Stage {
   readonly fleet: DrainFleet;
   readonly operator: Operator;
@@ -14,7 +14,7 @@ export interface Stage {
   readonly screen: Screen;
 }
 
-/** One of them; returns what it has shown. Throws when something is not as it is told. */
+/** One scene: `play` returns its result and throws at a failure. */
 export interface Scene {
   readonly title: string;
   play(stage: Stage): Promise<string>;
@@ -34,7 +34,7 @@ export async function tunnelNow({ fleet }: Pick<Stage, 'fleet'>): Promise<Tunnel
   return tunnel;
 }
 
-/** Waits until another request was answered by that machine, and none has failed. */
+/** Waits until the machine answers another request; throws if any request failed. */
 export async function answers({ clients, fleet }: Pick<Stage, 'clients' | 'fleet'>, machine: string): Promise<void> {
   const before = clients.servedBy(machine);
   await fleet.daemon.waitFor(() => clients.servedBy(machine) > before, 10_000);

@@ -1,6 +1,6 @@
 /**
- * Wave 2 as in `config/drain-plan.yaml`, and of wave 1 what it waits for. Much is done on 2026-07-03: the rest is what the
- * demo plays.
+ * Wave 2 of `config/drain-plan.yaml` and the steps of wave 1 that it needs, in the state of 2026-07-03. The demo plays the
+ * rest.
  */
 export const WAVE_PLAN = `version: 1
 

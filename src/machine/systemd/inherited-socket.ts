@@ -14,7 +14,7 @@ export interface Taker {
 /**
  * A listening socket that systemd bound. The socket outlives this process: clients wait in its backlog during a restart.
  * Node cannot stop accepting without closing the descriptor, and cannot duplicate it. So an open socket stays open until
- * the process ends. Without a user, its clients are reset, because they would wait in vain.
+ * the process ends. Without a user, its clients are reset, because nothing would answer them.
  */
 export class InheritedSocket {
   readonly name: string;

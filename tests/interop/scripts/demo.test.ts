@@ -18,11 +18,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     const passed = passedIn(demo.stdout());
     expect(passed).toEqual([
       expect.stringMatching(/^PASS {2}No CA yet: the static key is used: .*degraded.* 503$/),
-      expect.stringMatching(/^PASS {2}The CA comes up: certificates take over: certificate \d+, .* 0 failed$/),
+      expect.stringMatching(/^PASS {2}The CA is up: certificates replace the static key: certificate \d+, .* 0 failed$/),
       expect.stringMatching(
-        /^PASS {2}2 rotations under load: certificates \d+ and \d+ took over; \d+ requests served, 0 failed$/,
+        /^PASS {2}2 rotations under load: rotated to certificates \d+ and \d+; \d+ requests served, 0 failed$/,
       ),
-      expect.stringMatching(/^PASS {2}The static key can go: .* it can be removed$/),
+      expect.stringMatching(/^PASS {2}The static key can be removed: .* it can be removed$/),
       expect.stringMatching(/^PASS {2}No request was lost: [1-9]\d* requests served, 0 failed/),
       expect.stringMatching(/^PASS {2}Requests through both tunnels/),
       expect.stringMatching(/^PASS {2}A killed SSH session recovers/),
@@ -61,19 +61,19 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
     expect(passedIn(demo.stdout())).toEqual([
       expect.stringMatching(
-        /^PASS {2}May the tunnel go\?.*: blocked by wave_open, gate_closed, successor_unhealthy, still_open, recent_use, not_cut_over, no_rollback, observation_gap$/,
+        /^PASS {2}The tunnel cannot be retired yet: .*: blocked by wave_open, gate_closed, successor_unhealthy, still_open, recent_use, not_cut_over, no_rollback, observation_gap$/,
       ),
-      expect.stringMatching(/^PASS {2}The plan says .*: a cut-over lacks an approval and a successor$/),
-      expect.stringMatching(/^PASS {2}The work before it .*: gate_closed and no_rollback have cleared/),
+      expect.stringMatching(/^PASS {2}The plan lists .*: the cut-over needs an approval and a healthy successor$/),
+      expect.stringMatching(/^PASS {2}Earlier steps are done, .*: gate_closed and no_rollback are cleared/),
       expect.stringMatching(
-        /^PASS {2}The new State Hub is up, .*: the two have 340 and 338 tasks; nothing was changed$/,
+        /^PASS {2}The new State Hub is up, .*: the old hub has 340 tasks, the new one 338; nothing changed$/,
       ),
       expect.stringMatching(
-        /^PASS {2}Restored: cut-over under load.*: rolled back; .* [1-9]\d* by railiance01\), 0 failed$/,
+        /^PASS {2}Tasks restored: cut-over under load.*: rolled back; .* [1-9]\d* by railiance01\), 0 failed$/,
       ),
-      expect.stringMatching(/^PASS {2}Fixed: the second cut-over stays: committed.*, 0 failed$/),
-      expect.stringMatching(/^PASS {2}What is left: .*: retirable$/),
-      expect.stringMatching(/^PASS {2}Retired: .*: 0 SSH sessions are left; .*, 0 failed$/),
+      expect.stringMatching(/^PASS {2}The new hub is fixed: the second cut-over is committed: committed.*, 0 failed$/),
+      expect.stringMatching(/^PASS {2}Two blockers are left: .*: retirable: no client used the tunnel/),
+      expect.stringMatching(/^PASS {2}The tunnel is retired permanently; .*: 0 SSH sessions are left; .*, 0 failed$/),
       expect.stringMatching(/^PASS {2}The evidence: intact; the last entry is \d+, SHA-256 [0-9a-f]{64}$/),
       expect.stringMatching(
         /^PASS {2}No request was lost: [1-9]\d* requests served .*, 0 failed; the slowest took \d+ ms \(hold: 2000\)$/,
