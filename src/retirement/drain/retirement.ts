@@ -36,12 +36,17 @@ export class Retirement {
   /** Before any tunnel starts: which of them are retired. Never rejects. */
   async start(): Promise<void> {
     await this.retired.load();
-    await this.apply(this.#deps.config());
+    this.#successors.apply(this.#deps.config().tunnels);
   }
 
   /** A configuration has come into force: what is not in it is not retired either, should the name come back. Never rejects. */
-  async apply({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
-    this.#successors.apply(tunnels);
+  async apply(config: Pick<Config, 'tunnels'>): Promise<void> {
+    this.#successors.apply(config.tunnels);
+    await this.forgetRemoved(config);
+  }
+
+  /** Call only when the configuration runs: a start that fails must forget nothing. Never rejects. */
+  async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
     await this.retired.remove(gone).catch((err: unknown) => {
       this.#deps.log.error(
