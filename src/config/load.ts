@@ -5,6 +5,7 @@ import { checkFiles } from './check/files.ts';
 import { checkJumps } from './check/jumps.ts';
 import { checkListeners } from './check/listeners.ts';
 import { checkNames } from './check/names.ts';
+import { checkSuccessors } from './check/successors.ts';
 import { checkTunnels } from './check/tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
@@ -58,6 +59,7 @@ function checkAcross(data: unknown, places: Places): Finding[] {
     ...checkNames(outline),
     ...checkJumps(outline),
     ...checkListeners(outline),
+    ...checkSuccessors(outline),
     ...checkTunnels(outline),
     ...checkFiles(outline, places),
     ...checkCommands(outline, places),

@@ -45,7 +45,7 @@ const tunnel = z.object({
   while_down: z.unknown().optional(),
   probe,
   drain: z
-    .object({ successor: z.object({ probe }).optional().catch(undefined) })
+    .object({ successor: z.object({ probe, target: text }).optional().catch(undefined) })
     .optional()
     .catch(undefined),
 });

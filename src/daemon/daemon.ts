@@ -1,5 +1,5 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
-import { Turns } from '../base/async/turns.ts';
+import { NamedTurns, Turns } from '../base/async/turns.ts';
 import { type Config, ownNames } from '../config/config.ts';
 import { closingCommand } from '../machine/systemd/closing-command.ts';
 import { listenFor } from '../machine/systemd/inherited-sockets.ts';
@@ -76,6 +76,9 @@ export class Daemon {
   readonly #control: ControlPoint;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
+  /** What changes one tunnel takes turns with all else that does: also what does not wait for other changes. */
+  readonly #tunnelTurns = new NamedTurns();
+  readonly #actorTurns = new NamedTurns();
 
   constructor(options: DaemonOptions, log: RootLogger, systemd: Systemd = connectSystemd({}, process.pid, log)) {
     this.#inForce = new ConfigInForce(options.config);
@@ -97,10 +100,12 @@ export class Daemon {
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
     });
     this.#cutovers = new Cutovers({
+      turns: this.#tunnelTurns,
       store: new CutoverStore(stateDir),
       tunnel: (name) => this.#supervisor.named([name])[0],
+      tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.#retirement.retired.of(name) !== undefined,
-      gates: (step) => dueFacts(this.#plan.watched, step),
+      gates: (step) => dueFacts(this.#plan.watched, step, new Date()),
       note: this.#note,
       log,
     });
@@ -126,6 +131,7 @@ export class Daemon {
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
+      cutOver: (tunnel) => this.#cutovers.isCutOver(tunnel),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -142,7 +148,9 @@ export class Daemon {
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
     const shared = {
       config: () => this.#inForce.config,
-      inTurn: <T>(change: () => Promise<T>) => this.#changes.take(change),
+      inTurn: <T>(tunnels: readonly string[], change: () => Promise<T>) =>
+        this.#changes.take(() => this.#tunnelTurns.take(tunnels, change)),
+      inTurnOf: <T>(actor: string, change: () => Promise<T>) => this.#actorTurns.take([actor], change),
       supervisor: this.#supervisor,
       note: this.#note,
     };
@@ -215,6 +223,7 @@ export class Daemon {
     await this.#retirement.start();
     // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
+    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     try {
       await this.#endpoint.start();
     } catch (error) {
@@ -272,6 +281,7 @@ export class Daemon {
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    await this.#tunnelTurns.over;
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
     await this.#supervisor.stop(this.#inForce.config.stopGraceMs, force);

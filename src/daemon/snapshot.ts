@@ -58,7 +58,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     started_at: sources.startedAt,
     ...overallState(tunnels),
     config: inForce.status(),
-    plan: planStatus(sources.plan.watched),
+    plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
     evidence,
     links,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { wants } from '../expectation.ts';
-import { duration, mapping, path, text, word } from './scalars.ts';
+import { duration, line, mapping, path, text, word } from './scalars.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -19,7 +19,7 @@ export const actor = mapping({
   cert_command: z
     .union(
       [
-        text('a command line', 4_096),
+        line('a command line', 4_096),
         z.array(argument, { error: wants('a list of arguments') }).min(1, { error: wants('a command to run') }),
       ],
       { error: wants('a command line, or a list of its arguments') },

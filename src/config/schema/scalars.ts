@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { type Address, parseAddress, type TcpAddress } from '../../base/net/address.ts';
+import { isBlank } from '../../base/text/blank.ts';
 import type { JsonValue } from '../config.ts';
 import { DURATION_EXPECTED, DURATION_PATTERN, formatDuration, parseDuration } from '../duration.ts';
 import { describeValue, oneOf, wants } from '../expectation.ts';
@@ -35,8 +36,13 @@ export function named<Value extends z.ZodType>(value: Value) {
     .meta({ propertyNames: { pattern: NAME_PATTERN.source } });
 }
 
-/** Text of one line. */
+/** Text of one line, with something in it that a person can see. */
 export function text(expected: string, longest = 255) {
+  return line(expected, longest).refine((written) => !isBlank(written), { error: wants(expected) });
+}
+
+/** As {@link text}, but it may be blank. */
+export function line(expected: string, longest = 255) {
   // YAML reads the step id 2.10 as the number 2.1, so quotes are needed.
   const error = (issue: { readonly input?: unknown }) =>
     wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);

@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import { type MissingFile, missingFiles } from '../../config/missing-files.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { asOf } from '../../retirement/plan/as-of.ts';
 import { inspect } from '../../retirement/plan/inspect.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
 import { isWaveComplete } from '../../retirement/plan/progress.ts';
@@ -39,7 +40,8 @@ export async function check(
     io.err(missing.map((warning) => describeMissing(options.config, warning)).join(''));
     io.err(warnings.map(describeWarning).join(''));
     if (!ok) io.err(describeProblems(problems));
-    else if (config !== undefined) io.out(`${describeConfig(options.config, config)}${describePlan(plan)}\n`);
+    else if (config !== undefined)
+      io.out(`${describeConfig(options.config, config)}${describePlan(plan && asOf(plan, now))}\n`);
   }
   return ok ? EXIT.ok : EXIT.configuration;
 }

@@ -79,7 +79,7 @@ export function editPlan(
       return EXIT.failed;
     }
     const view = viewPlan(result.plan, found.tunnels, now);
-    io.err(notDue(result.plan, entry));
+    io.err(notDue(result.plan, entry, now));
     if (options.json === true) io.out(`${JSON.stringify({ ok: true, path: found.path, next: view.next }, null, 2)}\n`);
     else
       io.out(
@@ -95,8 +95,8 @@ function describe(entry: PlanEntry): string {
 }
 
 /** Steps may be done out of their order; whoever does one by mistake is to see it at once. */
-function notDue(plan: Plan, entry: PlanEntry): string {
-  const facts = entry.kind === 'done' ? stepFacts(plan, entry.step) : '';
+function notDue(plan: Plan, entry: PlanEntry, now: Date): string {
+  const facts = entry.kind === 'done' ? stepFacts(plan, entry.step, now) : '';
   if (typeof facts === 'string' || facts.openWaves.length + facts.openSteps.length === 0) return '';
   const open = [...facts.openWaves.map((id) => `wave ${id}`), ...facts.openSteps.map((id) => `step ${id}`)];
   return `fleet-mesh: note: step ${facts.id} was not due: still open before it: ${open.join(', ')}\n`;

@@ -19,8 +19,10 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** Whether it is neither starting nor stopping. */
   applied(): boolean;
   reload(): Promise<ReloadOutcome>;
-  /** Runs a change when those before it are done. */
-  inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** Runs a change of these tunnels when those before it are done. */
+  inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
+  /** Runs a change of an actor when those of the same actor before it are done. */
+  inTurnOf<T>(actor: string, change: () => Promise<T>): Promise<T>;
   /** Rejects with a TunnelError. Returns one line for people. */
   rotate(actor: ActorConfig): Promise<string>;
   retire(request: RetireRequest): Promise<RetireOutcome>;
@@ -62,18 +64,22 @@ export function createActions<Controlled extends ControlledTunnel>(
       return daemon.reload();
     },
     up: async (names) => {
-      await daemon.inTurn(async () => {
+      await daemon.inTurn(names, async () => {
         const tunnels = named(names);
         daemon.note({ event: 'operator.up', tunnels: names });
         await daemon.unretire(names);
+        await daemon.cutovers.backInService(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
       return statusOf(names);
     },
     down: async (names) => {
-      const tunnels = await daemon.inTurn(async () => {
+      const tunnels = await daemon.inTurn(names, async () => {
         const found = named(names);
         daemon.note({ event: 'operator.down', tunnels: names });
+        await Promise.all(
+          names.map((name) => daemon.cutovers.giveUp(name, 'an operator took the tunnel out of service')),
+        );
         await Promise.all(found.map((tunnel) => tunnel.suspend()));
         return found;
       });
@@ -81,21 +87,22 @@ export function createActions<Controlled extends ControlledTunnel>(
       await Promise.all(tunnels.map((tunnel) => tunnel.settle(daemon.config().stopGraceMs)));
       return statusOf(names);
     },
-    rotate: async (actor) => {
-      refuseUnlessApplied();
-      const { actors } = daemon.config();
-      const config = actors.get(actor);
-      if (!config) throw unknownActor(actor, [...actors.keys()]);
-      daemon.note({ event: 'operator.rotate', actor });
-      return daemon.rotate(config);
-    },
+    rotate: (actor) =>
+      daemon.inTurnOf(actor, async () => {
+        refuseUnlessApplied();
+        const { actors } = daemon.config();
+        const config = actors.get(actor);
+        if (!config) throw unknownActor(actor, [...actors.keys()]);
+        daemon.note({ event: 'operator.rotate', actor });
+        return daemon.rotate(config);
+      }),
     retire: async (request) => {
       refuseUnlessApplied();
       return daemon.retire(request);
     },
     ...cutoverActions({
       ...daemon,
-      inTurn: (change) => daemon.inTurn(change),
+      inTurn: (change) => daemon.inTurn([], change),
       followPlan: () => daemon.followPlan(),
       known: (name) => void named([name]),
     }),

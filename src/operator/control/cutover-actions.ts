@@ -11,6 +11,10 @@ export interface RoutedDaemon {
   start(name: string, progress: Progress): Promise<Outcome>;
   rehearse(name: string): Promise<Rehearsal>;
   rollback(name: string, reason: string, progress: Progress): Promise<Outcome>;
+  /** What is under way ends on the side of the tunnel. Never rejects. */
+  giveUp(name: string, reason: string): Promise<void>;
+  /** Those are not retired any more. Never rejects. */
+  backInService(names: readonly string[]): Promise<void>;
 }
 
 export interface CutoverActionsDependencies {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { exactJsonText } from '../../base/text/exact-json.ts';
 import { printable } from '../../base/text/printable.ts';
 
 /** Characters of a value that are shown. */
@@ -14,8 +15,8 @@ export interface Difference {
 }
 
 /**
- * The fields that are not equal in two JSON answers; one that neither has proves nothing and is told as well. Pure. Throws a
- * RangeError on answers that are nested too deep to be compared.
+ * The fields that are not equal in two answers (of {@link parseExactJson}). A field that is missing or null on both sides
+ * proves nothing and is a difference as well. Pure. Throws a RangeError on answers that are nested too deep to be compared.
  */
 export function differences(
   path: string,
@@ -25,7 +26,7 @@ export function differences(
 ): Difference[] {
   return fields.flatMap((field) => {
     const [here, there] = [fieldOf(tunnel, field), fieldOf(successor, field)];
-    if (here !== undefined && isDeepStrictEqual(here, there)) return [];
+    if (here !== undefined && here !== null && isDeepStrictEqual(here, there)) return [];
     return [{ path, field, tunnel: show(here), successor: show(there) }];
   });
 }
@@ -33,6 +34,7 @@ export function differences(
 export function describeDifference({ path, field, tunnel, successor }: Difference): string {
   const names = `${printable(path, SHOWN)} ${printable(field, SHOWN)}`;
   if (tunnel === undefined && successor === undefined) return `${names}: missing on both sides`;
+  if (tunnel === 'null' && successor === 'null') return `${names}: null on both sides, which proves nothing`;
   return `${names}: ${tunnel ?? 'missing'} through the tunnel, ${successor ?? 'missing'} at the successor`;
 }
 
@@ -42,5 +44,6 @@ function fieldOf(answer: unknown, field: string): unknown {
 }
 
 function show(value: unknown): string | undefined {
-  return value === undefined ? undefined : printable(JSON.stringify(value), SHOWN);
+  const text = exactJsonText(value);
+  return text === undefined ? undefined : printable(text, SHOWN);
 }

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
+import { sleep } from '../../base/async/sleep.ts';
 import { messageOf } from '../../base/errors.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
@@ -46,12 +48,16 @@ export class Cutover {
   readonly #asking = new DirectSource('probe');
   readonly #journal: Journal;
   #successor: SuccessorConfig | undefined;
+  /** Where new connections go once committed. Of a retired tunnel it outlives the configuration of the successor. */
+  #target: Address | undefined;
+  /** Checks another successor of a retired tunnel. */
+  #adopting = new AbortController();
   #running: { readonly stop: AbortController; readonly done: Promise<Outcome> } | undefined;
 
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
     this.#deps = deps;
-    const subject = () => ({ successor: targetOf(this.#successor), route: this.route });
+    const subject = () => ({ successor: this.#target ? formatAddress(this.#target) : null, route: this.route });
     this.#journal = new Journal(tunnel, subject, deps);
   }
 
@@ -73,8 +79,10 @@ export class Cutover {
    */
   async restore(successor: SuccessorConfig | undefined, retired = false): Promise<void> {
     this.#successor = successor;
+    this.#target = successor?.target;
     const kept = await this.#journal.read(retired);
     if (kept === undefined) return;
+    if (retired) this.#target = parseAddress(this.#journal.keptSuccessor ?? '') ?? this.#target;
     this.#settle();
     this.#journal.resumed(kept);
   }
@@ -83,6 +91,7 @@ export class Cutover {
   start(task: CutoverTask, progress: Progress): Promise<Outcome> {
     const stop = new AbortController();
     this.#successor = task.successor;
+    this.#target = task.successor.target;
     const done = this.#run(task, progress, stop.signal).finally(() => {
       this.#running = undefined;
     });
@@ -107,13 +116,68 @@ export class Cutover {
   }
 
   /** Another configuration; what is under way is not about anything that has changed in it. */
-  reconfigure(successor: SuccessorConfig | undefined): void {
+  reconfigure(successor: SuccessorConfig | undefined, retired = false): void {
+    this.#adopting.abort();
     this.#successor = successor;
+    if (retired && this.position.phase === 'committed') return;
+    this.#target = successor?.target;
     if (!this.running && this.route === 'successor') this.#settle();
+  }
+
+  /**
+   * The successor of the configuration, where that is another one than a retired tunnel's port leads to: the port stays where it
+   * is until the check has found nothing against the other one. Never rejects; settles when the check is over.
+   *
+   * @param check what speaks against the successor, in one sentence; undefined: nothing
+   */
+  async adopt(check: (successor: SuccessorConfig, signal: AbortSignal) => Promise<string | undefined>): Promise<void> {
+    const successor = this.#successor;
+    if (!successor || !this.isElsewhere) return;
+    this.#adopting = new AbortController();
+    const { signal } = this.#adopting;
+    const { log } = this.#deps;
+    const where = formatAddress(successor.target);
+    let told = '';
+    while (!signal.aborted) {
+      const against = await check(successor, signal).catch(messageOf);
+      if (signal.aborted) return;
+      if (against === undefined) {
+        this.#target = successor.target;
+        this.#settle();
+        log.info({ event: 'cutover.successor_changed', successor: where }, `the local port leads to ${where} now`);
+        return this.#journal.keepSubject();
+      }
+      if (against !== told)
+        log.warn(
+          { event: 'cutover.successor_refused', successor: where },
+          `the local port stays where it is: ${against}`,
+        );
+      told = against;
+      await sleep(successor.probe.everyMs, signal).catch(() => {});
+    }
+  }
+
+  /** Whether the port leads to another successor than that of the configuration, or the configuration has none. */
+  get isElsewhere(): boolean {
+    return this.position.phase === 'committed' && !isDeepStrictEqual(this.#target, this.#successor?.target);
+  }
+
+  /** Whoever is in service again has a way back: the port leads nowhere that the configuration does not name. Never rejects. */
+  async backInService(): Promise<void> {
+    this.#adopting.abort();
+    if (!this.isElsewhere) return;
+    await this.#fallBack('the successor that the local port led to is not in the configuration any more', () => {});
+    this.#target = this.#successor?.target;
+  }
+
+  /** Nothing is checked any more. */
+  stop(): void {
+    this.#adopting.abort();
   }
 
   /** Out of the configuration: nothing of it is remembered. */
   async forget(): Promise<void> {
+    this.#adopting.abort();
     this.junction.release(undefined);
     await this.#deps.store.forget(this.#tunnel).catch((err: unknown) => {
       this.#deps.log.warn(
@@ -129,13 +193,13 @@ export class Cutover {
 
   /** Null where there is no successor. */
   status(): OwnCutoverStatus | null {
-    if (!this.#successor) return null;
+    if (!this.#target) return null;
     const { phase, since, reason } = this.position;
     return {
       phase,
       since,
       reason,
-      successor: formatAddress(this.#successor.target),
+      successor: formatAddress(this.#target),
       usage: this.#usage.status(),
     };
   }
@@ -147,7 +211,7 @@ export class Cutover {
   }
 
   #detour(terms: DetourTerms): Detour | undefined {
-    const target = this.#successor?.target;
+    const target = this.#target;
     return target && { ...terms, source: this.#direct, target, usage: this.#usage };
   }
 
@@ -224,8 +288,4 @@ export class Cutover {
 function staysOn(connections: number): string {
   const these = connections === 1 ? '1 running connection goes' : `${connections} running connections go`;
   return `${these} on through the tunnel until ${connections === 1 ? 'it ends' : 'they end'}`;
-}
-
-function targetOf(successor: SuccessorConfig | undefined): string | null {
-  return successor ? formatAddress(successor.target) : null;
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { NamedTurns } from '../../base/async/turns.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
@@ -6,10 +7,11 @@ import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
 import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
 import { isUnderWay } from './phase.ts';
-import { type Check, type Gates, type PreflightSubject, preflight } from './preflight.ts';
+import { type Check, type Gates, type PreflightSubject, preflight, probeSuccessor } from './preflight.ts';
 import type { CutoverStore } from './store.ts';
 
 /** What a cut-over has to know of a tunnel that runs. */
@@ -22,8 +24,12 @@ export interface CutoverTunnel {
 }
 
 export interface CutoversDependencies extends CutoverDependencies {
+  /** What changes one tunnel takes turns, by its name. */
+  readonly turns: NamedTurns;
   readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
   tunnel(name: string): CutoverTunnel | undefined;
+  /** All tunnels of the configuration in force. */
+  tunnels(): Iterable<TunnelConfig>;
   /** Whether its SSH forward has ended for good: then there is no way back, and its port stays where it is. */
   retired(name: string): boolean;
   /** What the plan in force says of a step, or why it says nothing. */
@@ -68,6 +74,12 @@ export class Cutovers {
     return position && isUnderWay(position) ? position.since.getTime() : undefined;
   }
 
+  /** Whether a committed cut-over leads the local port of the tunnel to its successor. */
+  isCutOver(tunnel: string): boolean {
+    const cutover = this.#cutovers.get(tunnel);
+    return cutover?.position.phase === 'committed' && cutover.route === 'successor';
+  }
+
   /**
    * Before any listener is bound: each is to come up on the right side. Also those that have no successor any more: what
    * was committed must not come back by itself with the next one. Never rejects.
@@ -76,28 +88,29 @@ export class Cutovers {
     const local = [...tunnels.values()].filter(({ direction }) => direction === 'local');
     const { retired } = this.#deps;
     await Promise.all(local.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
+    for (const { name } of local) this.#adopt(name);
   }
 
   /** A reload. What is under way and about something else by now goes back; so does what was committed to another successor. */
   async apply(before: Config, after: Config): Promise<void> {
-    await Promise.all([...this.#cutovers].map(([name, cutover]) => this.#applyTo(name, cutover, before, after)));
+    const { turns } = this.#deps;
+    await Promise.all(
+      [...this.#cutovers].map(([name, cutover]) =>
+        turns.take([name], () => this.#applyTo(name, cutover, before, after)),
+      ),
+    );
     for (const { name, drain } of after.tunnels.values()) {
-      if (drain || this.#cutovers.has(name)) this.#of(name).reconfigure(drain?.successor);
+      if (!drain && !this.#cutovers.has(name)) continue;
+      this.#of(name).reconfigure(drain?.successor, this.#deps.retired(name));
+      this.#adopt(name);
     }
   }
 
   /** Rejects with {@link CutoverImpossible}, `state_dir_unusable`, and whatever a bug throws. */
   async start(name: string, progress: Progress): Promise<Outcome> {
-    const { cutover, subject, config } = this.#prepare(name);
-    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
-    return cutover.start(
-      {
-        successor: subject.successor,
-        maxConnections: config.maxConnections,
-        preflight: (signal) => preflight(subject, signal),
-      },
-      progress,
-    );
+    // Begun in turn; then it is under way, which everybody who changes the tunnel sees.
+    const { done } = await this.#deps.turns.take([name], async () => ({ done: this.#begin(name, progress) }));
+    return done;
   }
 
   /** Changes nothing. Rejects with {@link CutoverImpossible}. */
@@ -108,16 +121,30 @@ export class Cutovers {
   }
 
   /** Rejects with {@link CutoverImpossible}. */
-  async rollback(name: string, reason: string, progress: Progress): Promise<Outcome> {
-    const cutover = this.#of(name);
-    if (this.#deps.retired(name)) throw noTunnel(name);
-    return cutover.rollback(reason, progress);
+  rollback(name: string, reason: string, progress: Progress): Promise<Outcome> {
+    return this.#deps.turns.take([name], async () => {
+      const cutover = this.#cutovers.get(name);
+      if (!cutover) throw noSuccessor(name);
+      if (this.#deps.retired(name)) throw noTunnel(name);
+      return cutover.rollback(reason, progress);
+    });
+  }
+
+  /** What is under way ends on the side of the tunnel. For those who have the turn of the tunnel. Never rejects. */
+  async giveUp(name: string, reason: string): Promise<void> {
+    await this.#cutovers.get(name)?.abandon(reason);
   }
 
   /** What is under way ends on the side of the tunnel. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the daemon is stopping'));
+    for (const cutover of this.#cutovers.values()) cutover.stop();
     await Promise.all([...this.#cutovers.values()].map((cutover) => cutover.abandon('the daemon is stopping')));
+  }
+
+  /** Those are not retired any more. For those who have the turn of the tunnels. Never rejects. */
+  async backInService(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
   }
 
   sample(now: Date): void {
@@ -143,6 +170,30 @@ export class Cutovers {
     }
   }
 
+  /** A retired tunnel has no way back: another successor is checked before its port goes there. */
+  #adopt(name: string): void {
+    if (!this.#deps.retired(name)) return;
+    void this.#of(name).adopt(async (successor, signal) => {
+      const loop = await findLoop(name, this.#deps.tunnels(), signal);
+      if (loop !== undefined) return loop;
+      const { ok, message } = await probeSuccessor(successor, this.#direct, signal);
+      return ok ? undefined : message;
+    });
+  }
+
+  async #begin(name: string, progress: Progress): Promise<Outcome> {
+    const { cutover, subject, config } = this.#prepare(name);
+    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
+    return cutover.start(
+      {
+        successor: subject.successor,
+        maxConnections: config.maxConnections,
+        preflight: (signal) => preflight(subject, signal),
+      },
+      progress,
+    );
+  }
+
   #of(name: string): Cutover {
     const known = this.#cutovers.get(name);
     if (known) return known;
@@ -156,11 +207,7 @@ export class Cutovers {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
     const { drain, target } = tunnel?.config ?? {};
-    if (!tunnel || !target || !drain?.successor)
-      throw new CutoverImpossible(
-        `${name} has no successor`,
-        'Say in drain.successor of the tunnel YAML who it is, and reload.',
-      );
+    if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
         `the successor of ${name} is its own local port`,
@@ -180,6 +227,7 @@ export class Cutovers {
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,
+      loop: (signal: AbortSignal) => findLoop(name, this.#deps.tunnels(), signal),
     };
     return { cutover, subject, config: tunnel.config };
   }
@@ -209,6 +257,13 @@ function concerns({ listen, target, host, actor, drain }: TunnelConfig) {
 function whyOutOfService({ outOfService, condition }: CutoverTunnel): string | undefined {
   if (outOfService) return 'the tunnel is out of service';
   return condition.kind === 'serving' ? undefined : 'the listen address of the tunnel is not bound';
+}
+
+function noSuccessor(name: string): CutoverImpossible {
+  return new CutoverImpossible(
+    `${name} has no successor`,
+    'Say in drain.successor of the tunnel YAML who it is, and reload.',
+  );
 }
 
 function noTunnel(name: string): CutoverImpossible {

@@ -40,6 +40,7 @@ export class Journal {
   readonly #subject: () => JournalSubject;
   readonly #tell: Tell;
   #position = START;
+  #kept: string | null = null;
 
   constructor(tunnel: string, subject: () => JournalSubject, deps: JournalDependencies) {
     this.#tunnel = tunnel;
@@ -50,6 +51,18 @@ export class Journal {
 
   get position(): Position {
     return this.#position;
+  }
+
+  /** The address of the successor that an earlier run has kept; null: none, or not known. */
+  get keptSuccessor(): string | null {
+    return this.#kept;
+  }
+
+  /** The position is about another successor from now on. Never rejects; told when it is not on the disk. */
+  async keepSubject(): Promise<void> {
+    await this.#write(this.#position).catch((err: unknown) => {
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'the other successor could not be kept');
+    });
   }
 
   /**
@@ -63,6 +76,7 @@ export class Journal {
     try {
       const record = await this.#deps.store.read(this.#tunnel);
       if (!record) return undefined;
+      this.#kept = record.successor;
       this.#position = resume({ phase: record.phase, since: new Date(record.since), reason: record.reason }, now);
       const elsewhere = record.successor !== null && record.successor !== this.#subject().successor;
       if (this.#position.phase === 'committed' && elsewhere && !retired) {

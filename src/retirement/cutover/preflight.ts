@@ -5,7 +5,8 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { Comparison, SuccessorConfig } from '../../config/config.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { runCheck, unanswered } from '../../tunnels/probe/check.ts';
-import { fetchJson } from '../../tunnels/probe/http.ts';
+import { fetchExactJson } from '../../tunnels/probe/http.ts';
+import { type ClosedGate, laterText } from '../plan/step-facts.ts';
 import { describeDifference, differences } from './compare.ts';
 
 /** Each side answers a comparison within this time, in milliseconds. */
@@ -24,7 +25,7 @@ export interface Check {
 
 /** What the plan says of the step that the tunnel hangs on, or in one sentence why it says nothing. */
 export type Gates = {
-  readonly closedGates: readonly { readonly id: string; readonly title: string; readonly owner: string }[];
+  readonly closedGates: readonly ClosedGate[];
 };
 
 /** Everything that is asked. */
@@ -39,10 +40,15 @@ export interface PreflightSubject {
   readonly tunnel: ChannelSource;
   /** What leads to the successor. */
   readonly direct: ChannelSource;
+  /** Whether the successor leads back to the tunnel, in one sentence; undefined: no. Rejects with the signal's reason only. */
+  loop(signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Finds out whether a cut-over may be made now, and changes nothing. Rejects with the signal's reason only. */
 export async function preflight(subject: PreflightSubject, signal: AbortSignal): Promise<Check[]> {
+  const loop = await subject.loop(signal);
+  // Nobody is asked in a circle: each question would become thousands.
+  if (loop !== undefined) return [inService(subject), gatesOpen(subject), check('successor', false, loop)];
   const asked = await Promise.all([
     probeSuccessor(subject.successor, subject.direct, signal),
     ...subject.successor.compare.map((comparison) => compare(subject, comparison, signal)),
@@ -59,13 +65,17 @@ function gatesOpen({ gates, step }: PreflightSubject): Check {
   if (typeof gates === 'string') return check('gates', false, gates);
   const { closedGates } = gates;
   if (closedGates.length === 0) return check('gates', true, `every approval on the way to step ${step} is given`);
-  const missing = closedGates.map(({ id, title, owner }) => `${id}: ${title} (${owner})`);
+  const missing = closedGates.map((gate) => `${gate.id}: ${gate.title} (${gate.owner})${laterText(gate)}`);
   const what = missing.length === 1 ? 'an approval is' : `${missing.length} approvals are`;
   return check('gates', false, `${what} missing on the way to step ${step}`, missing);
 }
 
 /** As often as it takes to be trusted again after a failure. */
-async function probeSuccessor(successor: SuccessorConfig, direct: ChannelSource, signal: AbortSignal): Promise<Check> {
+export async function probeSuccessor(
+  successor: SuccessorConfig,
+  direct: ChannelSource,
+  signal: AbortSignal,
+): Promise<Check> {
   const where = formatAddress(successor.target);
   for (let passed = 0; passed < successor.probe.rise; passed++) {
     const error = await probeOnce(successor, direct, signal);
@@ -118,7 +128,7 @@ async function ask(side: string, source: ChannelSource, target: Address, path: s
   try {
     const json = await withDeadline(COMPARE_MS, signal, expired, async (bounded) => {
       if (!source.ready) throw new TunnelError('connection_reset', 'there is no SSH session');
-      return fetchJson(source, target, { path, maxBytes: COMPARE_BYTES }, bounded);
+      return fetchExactJson(source, target, { path, maxBytes: COMPARE_BYTES }, bounded);
     });
     return { json };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { formatSpan } from '../../base/text/span.ts';
 import { formatDuration } from '../../config/duration.ts';
 import type { BlockerCode } from '../../telemetry/status/finding-codes.ts';
+import { laterText } from '../plan/step-facts.ts';
 import type { VerdictFacts } from './facts.ts';
 import { type Finding, finding } from './finding.ts';
 
@@ -14,6 +15,7 @@ export function blockers(facts: VerdictFacts): Finding<BlockerCode>[] {
     ...recentUse(facts),
     ...dependentTunnel(facts),
     ...cutoverInProgress(facts),
+    ...notCutOver(facts),
     ...noRollback(facts),
   ];
 }
@@ -35,7 +37,7 @@ function waveOpen({ step }: VerdictFacts) {
 
 function gateClosed({ step }: VerdictFacts) {
   if (typeof step === 'string' || step.closedGates.length === 0) return [];
-  const gates = step.closedGates.map(({ id, title, owner }) => `${id} (${title}; ${owner})`);
+  const gates = step.closedGates.map((gate) => `${gate.id} (${gate.title}; ${gate.owner}${laterText(gate)})`);
   return finding(
     'gate_closed',
     `${gates.length > 1 ? 'these approvals are' : 'this approval is'} missing: ${gates.join(', ')}`,
@@ -107,6 +109,16 @@ function cutoverInProgress({ cutoverSince }: VerdictFacts) {
   return finding('cutover_in_progress', 'a cut-over is under way', 'the cut-over is committed or rolled back', {
     since: new Date(cutoverSince),
   });
+}
+
+function notCutOver({ tunnel, successor, cutOver, cutoverSince }: VerdictFacts) {
+  if (!successor || cutOver || cutoverSince !== undefined) return [];
+  return finding(
+    'not_cut_over',
+    `the local port still leads through the tunnel, not to the successor ${successor.target}`,
+    `\`fleet-mesh cutover ${tunnel}\` has moved the local port to the successor`,
+    { clearsByItself: false },
+  );
 }
 
 function noRollback({ rollback }: VerdictFacts) {

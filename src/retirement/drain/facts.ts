@@ -28,5 +28,7 @@ export interface VerdictFacts {
   /** Tunnels whose host is reached through this one. */
   readonly dependents: readonly string[];
   readonly cutoverSince: number | undefined;
+  /** Whether a committed cut-over leads the local port to the successor. */
+  readonly cutOver: boolean;
   readonly rollback: string | undefined;
 }

@@ -1,3 +1,4 @@
+import { isBlank } from '../../base/text/blank.ts';
 import { BLOCKER_CODES, type BlockerCode } from '../../telemetry/status/finding-codes.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './verdict.ts';
@@ -9,14 +10,16 @@ export interface Override {
 }
 
 /**
- * Blockers that a person may take on themselves. Not a cut-over that is under way: it ends by itself, and what it moves must
- * not vanish under it. Nor what the daemon itself has not seen: nobody can vouch for that.
+ * Blockers that a person may take on themselves. Not where the local port leads: its clients would lose it, though a
+ * successor is there. Nor what the daemon itself has not seen: nobody can vouch for that.
  */
-const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress');
+const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
+  (code) => code !== 'cutover_in_progress' && code !== 'not_cut_over',
+);
 
 /** What is wrong with the overrides, in one sentence; undefined when nothing is. Pure. */
 export function overrideFault(overrides: readonly Override[]): string | undefined {
-  const unfounded = overrides.find(({ reason }) => reason.trim() === '');
+  const unfounded = overrides.find(({ reason }) => isBlank(reason));
   if (unfounded) return `the override of ${unfounded.code} has no reason`;
   const codes = overrides.map(({ code }) => code);
   const twice = codes.find((code, index) => codes.indexOf(code) !== index);

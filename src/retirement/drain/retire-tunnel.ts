@@ -5,7 +5,7 @@ import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
 import type { PlanWatch } from '../plan/watch.ts';
 import { tellFinding, type VerdictAnswer } from './answer.ts';
 import { type Going, outline } from './outline.ts';
-import { type Override, overrideFault, type Standing, withOverrides } from './overrides.ts';
+import { type Override, overrideFault, withOverrides } from './overrides.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Retirement } from './retirement.ts';
 
@@ -44,8 +44,8 @@ export interface RetireParts {
   readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly metrics: { readonly retireOverrides: { inc(labels: { tunnel: string; code: string }): void } };
-  /** Runs a change when those before it are done. */
-  inTurn<T>(change: () => Promise<T>): Promise<T>;
+  /** Runs a change of these tunnels when those before it are done. */
+  inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
   /** The command that closes the port that systemd holds for it; undefined where systemd holds none. */
   closingCommand(tunnel: TunnelConfig): string | undefined;
   readonly note: TakeNote;
@@ -64,12 +64,14 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     });
   if (dryRun) return rehearse(request, parts);
   const { retirement, metrics, note } = parts;
-  const outcome = await parts.inTurn(async () => {
+  const outcome = await parts.inTurn([name], async () => {
+    // Judged when its turn has come, not when it was asked for: a rollback may have been before it.
     const rehearsed = await rehearse(request, parts);
     if (rehearsed.done) return rehearsed;
     refuseWhatIsLeft(rehearsed);
     const { config, tunnel } = find(name, parts);
     const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;
+    if (config.drain?.successor && !keepsPort) throw portStays(name);
     const { overridden, verdict } = rehearsed;
     // On the disk first: whatever happens from here on, it does not come back by itself.
     await retirement.retired.add(name, {
@@ -109,11 +111,6 @@ async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts):
     });
   const standing = withOverrides(verdict, overrides);
   const status = tunnel.status();
-  if (config.drain.successor && status.route !== 'successor')
-    throw new ControlRefused('needs_somebody', `the local port of ${name} does not lead to its successor yet`, {
-      hint: `Move the port first: \`fleet-mesh cutover ${name}\`.`,
-      details: reasonsOf(standing),
-    });
   const closeSocket = status.route === 'successor' ? undefined : parts.closingCommand(config);
   const steps = outline(config, status, parts.config().stopGraceMs, closeSocket);
   const left = standing.left.map(tellFinding);
@@ -128,10 +125,18 @@ function find(name: string, { config, supervisor }: RetireParts) {
   return { config: configured, tunnel };
 }
 
+function portStays(tunnel: string, details: readonly string[] = []): ControlRefused {
+  return new ControlRefused('needs_somebody', `the local port of ${tunnel} does not lead to its successor yet`, {
+    hint: `Move the port first: \`fleet-mesh cutover ${tunnel}\`.`,
+    details,
+  });
+}
+
 function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
   if (left.length === 0) return;
   const details = left.map(({ code, message, clears_when }) => `${code}: ${message}; clears when ${clears_when}`);
   const codes = left.map(({ code }) => code);
+  if (codes.includes('not_cut_over')) throw portStays(tunnel, details);
   const somebody = left.filter(({ clears_by_itself }) => !clears_by_itself).map(({ code }) => code);
   if (somebody.length > 0)
     throw new ControlRefused('needs_somebody', `${tunnel} may not be retired: ${codes.join(', ')}`, {
@@ -147,8 +152,4 @@ function refuseWhatIsLeft({ tunnel, left }: RetireOutcome): void {
       details,
     },
   );
-}
-
-function reasonsOf({ left }: Standing): string[] {
-  return left.map(({ code, message }) => `${code}: ${message}`);
 }

@@ -71,6 +71,23 @@ export class RetiredTunnels {
     await this.#keep(new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name))));
   }
 
+  /**
+   * Before any tunnel starts: one that is retired for a successor, but whose cut-over is not on the disk, would hold its clients
+   * for nobody. It is back in service, whatever becomes of the file. Never rejects.
+   */
+  async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<void> {
+    const wrong = [...this.#tunnels].filter(([name, { keeps_port }]) => keeps_port && !cutOver(name));
+    if (wrong.length === 0) return;
+    for (const [tunnel] of wrong) {
+      this.#tunnels.delete(tunnel);
+      const message = 'the tunnel is retired, but its local port does not lead to the successor: it is back in service';
+      this.#log.error({ event: 'retired.contradicted', tunnel }, message);
+    }
+    await this.#keep(this.#tunnels).catch((err: unknown) => {
+      this.#log.error({ event: 'retired.not_kept', err }, 'the list of retired tunnels could not be written');
+    });
+  }
+
   async #keep(tunnels: Map<string, RetiredTunnel>): Promise<void> {
     // In the place of what could not be read it would be the last that anybody hears of those before.
     if (this.#trouble !== undefined)

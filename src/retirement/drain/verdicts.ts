@@ -21,6 +21,8 @@ export interface VerdictsDependencies {
   clientsOf(tunnel: string, now: Date): readonly ClientStatus[];
   /** Since when a cut-over of the tunnel is under way, in milliseconds since the epoch; undefined while none is. */
   cutoverSince(tunnel: string): number | undefined;
+  /** Whether a committed cut-over leads the local port of the tunnel to its successor. */
+  cutOver(tunnel: string): boolean;
   readonly successors: Pick<Successors, 'factsOf'>;
   readonly retired: Pick<RetiredTunnels, 'of'>;
   readonly note: TakeNote;
@@ -53,6 +55,7 @@ export class Verdicts {
       successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
       clients: clientsSince(this.#deps.clientsOf(name, now), now.getTime() - tunnel.drain.quietForMs),
       cutoverSince: this.#deps.cutoverSince(name),
+      cutOver: this.#deps.cutOver(name),
     });
     return judge(facts);
   }

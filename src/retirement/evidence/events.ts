@@ -10,6 +10,8 @@ const time = z.iso.datetime();
 const pulseRecord = z.object({
   state: z.enum(TUNNEL_STATES),
   serving: z.boolean(),
+  /** Whether the listen address was bound; absent in lines of earlier versions. */
+  listening: z.boolean().optional(),
   open: z.int().min(0),
   opened_total: z.int().min(0),
   last_activity_at: time.nullable(),
@@ -26,13 +28,22 @@ export interface TunnelPulse extends Pulse {
 export function pulseRecordOf({
   state,
   serving,
+  listening,
   open,
   openedTotal,
   lastActivityAt,
   successor,
 }: TunnelPulse): PulseRecord {
   const last_activity_at = lastActivityAt?.toISOString() ?? null;
-  return { state, serving, open, opened_total: openedTotal, last_activity_at, ...(successor && { successor }) };
+  return {
+    state,
+    serving,
+    listening,
+    open,
+    opened_total: openedTotal,
+    last_activity_at,
+    ...(successor && { successor }),
+  };
 }
 
 /** `unknown`: it could not be looked for, so that its absence is not proven. */
@@ -80,6 +91,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
     from: z.enum(TUNNEL_STATES).nullable(),
     to: z.enum(TUNNEL_STATES),
     serving: z.boolean(),
+    listening: z.boolean().optional(),
     reason: z.string().nullable(),
     code: z.string().nullable(),
   }),
@@ -87,6 +99,8 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** The checks of its successor begin to pass or to fail, or end with the daemon. */
   successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
+  /** Its listener, target or host is another one from now on: what was seen before says nothing of it. */
+  z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
   /** Out of the configuration: nothing is said of it any more. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
   z.object({ event: z.literal('host.reachable'), ...sighting }),

@@ -98,7 +98,7 @@ export class Recorder {
    * the present run alone.
    */
   historyOf(tunnel: string): TunnelHistory | undefined {
-    return this.#log && this.#history.of(tunnel);
+    return this.#log && this.#history.of(tunnel, { wall: Date.now(), uptimeMs: this.#uptimeMs });
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Span, TunnelHistory } from './history.ts';
+import type { TunnelHistory } from './history.ts';
 
 /** A time, in milliseconds since the epoch. */
 export interface Period {
@@ -17,22 +17,29 @@ export function watchedSince({ spans }: TunnelHistory, now: number, slackMs: num
   for (const span of spans.toReversed()) {
     if (span.until < since) break;
     since = Math.min(since, span.from);
+    if (span.begins) break;
   }
   return since;
 }
 
-/** When the tunnel was watched and could not serve, within `window`, each time longer than `toleranceMs`. Oldest first. */
+/**
+ * When the tunnel was watched and could not serve, within `window`. Oldest first. An outage of at most `toleranceMs` in which
+ * the port was open throughout is left out: every client that came was held.
+ */
 export function outages({ spans }: TunnelHistory, window: Period, toleranceMs: number): Period[] {
-  const merged: Period[] = [];
-  for (const { from, until } of clip(
-    spans.filter(({ serving }) => !serving),
-    window,
-  )) {
+  const merged: { from: number; until: number; listening: boolean }[] = [];
+  for (const span of spans) {
+    const [period] = span.serving ? [] : clip([span], window);
+    if (!period) continue;
     const last = merged.at(-1);
-    if (last?.until === from) merged[merged.length - 1] = { from: last.from, until };
-    else merged.push({ from, until });
+    const { listening } = span;
+    if (last?.until === period.from)
+      merged[merged.length - 1] = { from: last.from, until: period.until, listening: last.listening && listening };
+    else merged.push({ ...period, listening });
   }
-  return merged.filter(({ from, until }) => until - from > toleranceMs);
+  return merged
+    .filter(({ from, until, listening }) => !listening || until - from > toleranceMs)
+    .map(({ from, until }) => ({ from, until }));
 }
 
 /** When nobody watched, within `window`. */
@@ -77,7 +84,7 @@ export function duration(periods: readonly Period[]): number {
   return periods.reduce((sum, { from, until }) => sum + until - from, 0);
 }
 
-function clip(spans: readonly Span[], window: Period): Period[] {
+function clip(spans: readonly Period[], window: Period): Period[] {
   return spans
     .map(({ from, until }) => ({ from: Math.max(from, window.from), until: Math.min(until, window.until) }))
     .filter(({ from, until }) => until > from);

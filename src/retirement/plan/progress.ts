@@ -66,9 +66,18 @@ export function closedGates({ gates }: Pick<Plan, 'gates'>, stepId: string): Gat
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.includes(stepId));
 }
 
-/** The gates on a step and on all before it in its wave that are not approved. */
-export function closedGatesOnTheWay({ gates }: Pick<Plan, 'gates'>, { wave, step }: Place): Gate[] {
-  const way = new Set(wave.steps.slice(0, wave.steps.indexOf(step) + 1).map(({ id }) => id));
+/**
+ * The gates that are not approved: on a step, on all before it in its wave, and on what is done of the waves before. Whatever was
+ * done past a gate proves nothing.
+ */
+export function closedGatesOnTheWay(plan: Gated, { wave, step }: Place): Gate[] {
+  const { gates, waves } = plan;
+  const before = requiredBefore(plan, wave.id);
+  const doneBefore = waves
+    .filter(({ id }) => id !== wave.id && before.has(id))
+    .flatMap(({ steps }) => steps.filter(({ done }) => done !== undefined));
+  const ownWave = wave.steps.slice(0, wave.steps.indexOf(step) + 1);
+  const way = new Set([...ownWave, ...doneBefore].map(({ id }) => id));
   return gates.filter(({ blocks, approved }) => approved === undefined && blocks.some((id) => way.has(id)));
 }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { didYouMean } from '../../base/text/closest.ts';
 import { ConfigError } from '../../config/problem.ts';
+import { asOf } from './as-of.ts';
 import { type EditTarget, insertRecord, NotEditable } from './edit.ts';
 import { parsePlan } from './load.ts';
 import type { Plan } from './plan.ts';
@@ -30,7 +31,7 @@ export interface Recorded {
  */
 export function recordIn(bytes: Buffer, path: string, entry: PlanEntry, now: Date): Recorded | Refusal {
   const { plan } = parsePlan(bytes, path);
-  const refusal = entry.kind === 'approve' ? refuseApproval(plan, entry.gate) : refuseCompletion(plan, entry.step);
+  const refusal = entry.kind === 'approve' ? refuseApproval(plan, entry.gate) : refuseCompletion(plan, entry.step, now);
   if (refusal !== undefined) return refusal;
   const record = recordOf(entry, now);
   const flaw = flawOf(entry, record);
@@ -63,7 +64,7 @@ function refuseApproval(plan: Plan, id: string): Refusal | undefined {
   return { kind: 'refused', message: `gate ${id} is approved already: by ${by} at ${at}, ${evidence}` };
 }
 
-function refuseCompletion(plan: Plan, id: string): Refusal | undefined {
+function refuseCompletion(plan: Plan, id: string, now: Date): Refusal | undefined {
   const place = findStep(plan, id);
   if (place === undefined)
     return unknown(
@@ -75,7 +76,7 @@ function refuseCompletion(plan: Plan, id: string): Refusal | undefined {
   if (done !== undefined)
     return { kind: 'refused', message: `step ${id} is done already: at ${done.at}, ${done.evidence}` };
   // Steps may well be done out of their order; what only a human may allow must not have been done before that.
-  const [closed] = closedGates(plan, id);
+  const [closed] = closedGates(asOf(plan, now), id);
   if (closed === undefined) return undefined;
   const first = `fleet-mesh plan approve ${closed.id} --by WHO --evidence TEXT`;
   return {

@@ -1,11 +1,13 @@
 import type { PlanStatus } from '../../telemetry/status/status.ts';
+import { asOf } from './as-of.ts';
 import { isWaveComplete } from './progress.ts';
 import type { WatchedPlan } from './watch.ts';
 
 /** The plan's part of the snapshot (SPEC section 4). */
-export function planStatus(watched: WatchedPlan | undefined): PlanStatus | null {
+export function planStatus(watched: WatchedPlan | undefined, now: Date): PlanStatus | null {
   if (watched === undefined) return null;
-  const { path, plan, loadedAt, lastLoad } = watched;
+  const { path, loadedAt, lastLoad } = watched;
+  const plan = watched.plan && asOf(watched.plan, now);
   return {
     path,
     sha256: plan?.sha256 ?? null,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { asOf } from './as-of.ts';
 import type { Plan } from './plan.ts';
 import { exceptionState } from './policy/exception-state.ts';
 import { blockingOf, closedGatesOnTheWay, isWaveComplete, nextSteps, openRequirements } from './progress.ts';
@@ -100,7 +101,8 @@ export interface DrainingTunnel {
 }
 
 /** What follows from a plan for a node with these tunnels. Pure. */
-export function viewPlan(plan: Plan, tunnels: Iterable<DrainingTunnel>, now: Date): PlanView {
+export function viewPlan(written: Plan, tunnels: Iterable<DrainingTunnel>, now: Date): PlanView {
+  const plan = asOf(written, now);
   const hanging = [...tunnels];
   return {
     schema: 1,

@@ -28,6 +28,10 @@ export const BLOCKERS = {
     cause: 'A cut-over of the tunnel is in progress.',
     remedy: 'Wait for the end of the cut-over, or run `fleet-mesh rollback`.',
   },
+  not_cut_over: {
+    cause: 'The tunnel has a successor, but its local port still leads through the tunnel.',
+    remedy: 'Run `fleet-mesh cutover` for the tunnel.',
+  },
   no_rollback: {
     cause: '`drain.rollback` is not set.',
     remedy: 'Set `drain.rollback` to the rollback procedure.',

@@ -8,7 +8,7 @@ import type { Usage } from './usage.ts';
 /** What happens to a client that a detour rejects. */
 export type DetourTerms =
   /**
-   * The client goes through the tunnel. `onTaken` gets the result for each client: undefined when the detour took it.
+   * The client goes through the tunnel. `onTaken` gets the result for each client: undefined when the successor answered.
    */
   | { readonly kind: 'trial'; onTaken(error: TunnelError | undefined): void }
   /** The client is reset: no way leads into the tunnel. */

@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
+import { parseExactJson } from '../../base/text/exact-json.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { JsonValue, ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
@@ -49,12 +50,17 @@ function judgeBody(check: HttpCheck, expected: JsonValue, answer: unknown): void
   if (found !== undefined) throw wrongAnswer(`${nameOf(check)}: ${found}`);
 }
 
-async function readJson(check: Asked, response: IncomingMessage, maxBytes: number): Promise<unknown> {
+async function readJson(
+  check: Asked,
+  response: IncomingMessage,
+  maxBytes: number,
+  parse: (text: string) => unknown = JSON.parse,
+): Promise<unknown> {
   const body = await readBody(check, response, maxBytes).catch((error: Error) => {
     throw error instanceof TunnelError ? error : failure(check, error);
   });
   try {
-    return JSON.parse(body.toString());
+    return parse(body.toString());
   } catch (error) {
     throw wrongAnswer(`${nameOf(check)}: the answer is not JSON`, error);
   }
@@ -119,14 +125,14 @@ export async function probeHttp(
   await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over));
 }
 
-/** Fetches JSON by a GET over its own channel: status 200, at most `maxBytes`. Rejects like a probe. */
-export async function fetchJson(
+/** Fetches JSON, as {@link parseExactJson} has it, by a GET over its own channel: status 200, at most `maxBytes`. Rejects like a probe. */
+export async function fetchExactJson(
   source: ChannelSource,
   target: Address,
   { path, maxBytes }: { readonly path: string; readonly maxBytes: number },
   signal: AbortSignal,
 ): Promise<unknown> {
   return throughChannel(source, target, signal, async (stream, over) =>
-    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes),
+    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes, parseExactJson),
   );
 }

@@ -9,6 +9,8 @@ export interface Transport extends Duplex {
   readonly bytesWritten: number;
 }
 
+type Written = (error?: Error | null) => void;
+
 /**
  * A channel as the transport of another session (ssh_config(5), ProxyJump). ssh2's channel is not usable directly: its
  * `destroy()` waits for the peer, and it does not count bytes.
@@ -46,7 +48,29 @@ export class ChannelTransport extends Duplex implements Transport {
     this.#channel.stream.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+  /**
+   * All bytes that the session writes before the event loop goes on become one packet of the session below. Without its
+   * native module ssh2 writes each packet in three pieces, and each jump host on the way would make three of each.
+   */
+  override write(chunk: unknown, callback?: Written): boolean;
+  override write(chunk: unknown, encoding: BufferEncoding, callback?: Written): boolean;
+  override write(...args: readonly unknown[]): boolean {
+    if (this.writableCorked === 0) {
+      this.cork();
+      process.nextTick(() => this.uncork());
+    }
+    return Reflect.apply(super.write, this, args);
+  }
+
+  override _writev(pieces: readonly { readonly chunk: Buffer }[], done: Written): void {
+    this.#handOver(Buffer.concat(pieces.map(({ chunk }) => chunk)), done);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Written): void {
+    this.#handOver(chunk, done);
+  }
+
+  #handOver(chunk: Buffer, done: Written): void {
     const finish = () => {
       this.#handedOver += chunk.length;
       done();

@@ -32,6 +32,11 @@ export class TunnelNews {
     this.#deps.note({ event: 'tunnel.used', ...this.#labels }, at);
   }
 
+  /** The listener, the target or the host is another one from now on. */
+  changed(): void {
+    this.#deps.note({ event: 'tunnel.changed', ...this.#labels });
+  }
+
   /** A connection got its channel, this long after its accept. */
   opened(seconds: number): void {
     this.#deps.metrics.connectSeconds.observe(this.#labels, seconds);

@@ -16,6 +16,7 @@ export class Standing {
   #state: TunnelStateName = 'down';
   #since = new Date();
   #serving = false;
+  #listening = false;
   #noted = false;
   /** The code in the last log line. A new reason for the same state is logged too, unless the link logs it. */
   #toldCode: ErrorCode | undefined;
@@ -41,19 +42,21 @@ export class Standing {
   become(
     { state: to, reason, error }: TunnelState,
     link: Pick<TunnelFacts['link'], 'lastError' | 'fallbackReason'>,
+    listening: boolean,
   ): void {
     const from = this.#state;
     if (from !== to) this.#since = new Date();
     const news = from !== to || !(to === 'up' || error?.code === this.#toldCode || error === link.lastError);
     const serving = to === 'up' || (to === 'degraded' && error !== undefined && error === link.fallbackReason);
     const first = !this.#noted;
-    if (!news && !first && serving === this.#serving) return;
+    if (!news && !first && serving === this.#serving && listening === this.#listening) return;
+    this.#listening = listening;
     this.#state = to;
     this.#toldCode = error?.code;
     this.#serving = serving;
     this.#noted = true;
     const told = { reason, code: error?.code ?? null };
-    const change = { from: first ? null : from, to, serving };
+    const change = { from: first ? null : from, to, serving, listening };
     this.#deps.note(
       { event: 'tunnel.state', tunnel: this.#tunnel, ...change, ...told },
       from === to && !first ? undefined : this.#since,

@@ -90,8 +90,11 @@ export class Tunnel {
   }
 
   /** As {@link suspend}, but for good. With `keepsPort` the listener stays open, for the successor. */
-  retire(keepsPort: boolean): Promise<void> {
-    return this.#suspend(new Suspension('retired', keepsPort));
+  async retire(keepsPort: boolean): Promise<void> {
+    const wasStopped = this.#suspension !== undefined;
+    await this.#suspend(new Suspension('retired', keepsPort));
+    // A stopped tunnel does not listen. From now on the port belongs to the successor.
+    if (keepsPort && wasStopped) await this.#forward.forward.start();
   }
 
   /** Instead of {@link start}, for a tunnel that was retired before. */
@@ -131,6 +134,8 @@ export class Tunnel {
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
     if (target || elsewhere) this.#targetError = undefined;
     if (target) this.#news.forgetReasons();
+    // Use and quiet belong to a listener, a target and a host, not to a name.
+    if (target || before.host !== config.host || !isDeepStrictEqual(before.listen, config.listen)) this.#news.changed();
     // The verdict on the target came from another host.
     if (elsewhere) this.#probing.forget();
     if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
@@ -196,6 +201,7 @@ export class Tunnel {
     return {
       state,
       serving,
+      listening: this.#listening,
       open: open + held,
       openedTotal: opened_total,
       lastActivityAt: last_activity_at ?? undefined,
@@ -275,7 +281,11 @@ export class Tunnel {
     const binding = condition.kind === 'unbound' && !condition.error && this.link.state === 'up';
     // A moving listener is not reported: it is bound in a moment, or fails with an error.
     if (binding && !this.#removed && !this.#stopping && !this.#suspension && this.#standing.state !== 'down') return;
-    this.#standing.become(tunnelState(this.#facts()), this.link);
+    this.#standing.become(tunnelState(this.#facts()), this.link, this.#listening);
+  }
+
+  get #listening(): boolean {
+    return this.condition.kind === 'serving';
   }
 
   #facts(): TunnelFacts {

@@ -16,7 +16,7 @@ import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { patient } from '../../support/patience.ts';
 import { type Hub, startHub } from '../../support/peers/hub.ts';
-import type { LoopbackServer } from '../../support/peers/loopback.ts';
+import { type LoopbackServer, listenLoopback } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -180,6 +180,21 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect((await ask(mesh.port('hub'), false)).hub).toBe('new');
     other.refuse();
     expect(await done).toMatchObject({ outcome: 'rolled_back', reason: expect.stringContaining('refused') });
+    expect((await loop.stop()).failures).toEqual([]);
+    expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });
+  });
+
+  test('to a successor that accepts and resets at once loses no client, and goes back', async () => {
+    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
+    await using resetter = await listenLoopback((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
+    await using mesh = await start({
+      drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
+    });
+    const loop = startLoop(() => ask(mesh.port('hub'), false), 10);
+    expect(await cutover(mesh)).toMatchObject({
+      outcome: 'rolled_back',
+      reason: expect.stringContaining('without an answer'),
+    });
     expect((await loop.stop()).failures).toEqual([]);
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });
   });

@@ -81,6 +81,7 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
       'still_open',
       'recent_use',
       'dependent_tunnel',
+      'not_cut_over',
       'no_rollback',
     ]);
     expect(first.blockers[2]?.message).toContain('refused the connection');
@@ -117,6 +118,11 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     expect(codesOf(await verdictOf(mesh.daemon))).toContain('still_open');
     connection.destroy();
     await lacks(mesh.daemon, 'still_open');
+    expect(codesOf(await verdictOf(mesh.daemon))).toContain('not_cut_over');
+    // Its port is still its own: a retirement would close it.
+    const early = await runCli(['retire', 'hub', '--config', mesh.configFile]);
+    expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('fleet-mesh cutover hub') });
+    expect(await runCli(['cutover', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     const open = await opening;
     expect(open.err).toBe('');
     expect(verdictAnswer.parse(JSON.parse(open.out))).toMatchObject({
@@ -127,14 +133,10 @@ describe.skipIf(!has('sshd'))('a tunnel on its way out', () => {
     });
     expect(await mesh.metric('tunnel_retirable', { tunnel: 'hub' })).toBe(1);
     expect(await runCli(['wait', 'hub', '--for', 'retirable', '--config', mesh.configFile])).toMatchObject({ code: 0 });
-    // Its port is still its own: a retirement would close it.
-    const early = await runCli(['retire', 'hub', '--config', mesh.configFile]);
-    expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('fleet-mesh cutover hub') });
-    expect(await runCli(['cutover', 'hub', '--config', mesh.configFile])).toMatchObject({ code: 0 });
     const retired = await runCli(['retire', 'hub', '--wait', '20s', '--config', mesh.configFile]);
     expect(retired).toMatchObject({ code: 0, stdout: expect.stringContaining('stays with the successor') });
     const gone = await mesh.waitForTunnel('retired');
-    expect(gone).toMatchObject({ route: 'successor', reason: expect.stringContaining('with the successor') });
+    expect(gone).toMatchObject({ route: 'successor', reason: expect.stringContaining('the successor serves the local port') });
     await echoOnce(listen);
     await mesh.daemon.stop();
 

@@ -1,6 +1,7 @@
 import { didYouMean } from '../../../base/text/closest.ts';
 import type { ActorConfig, Config, TunnelConfig } from '../../../config/config.ts';
 import { wayTo } from '../../../config/way.ts';
+import { asOf } from '../as-of.ts';
 import type { Plan, PlanException } from '../plan.ts';
 import { findStep } from '../progress.ts';
 import { exceptionState } from './exception-state.ts';
@@ -13,7 +14,8 @@ export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors'>;
 const MOST_TUNNELS = 5;
 
 /** The policy of SPEC section 7. What needs a plan is not asked of a node that names none. Pure. */
-export function checkPolicy(node: PolicyNode, plan: Plan | undefined, now: Date): PolicyFinding[] {
+export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Date): PolicyFinding[] {
+  const plan = written && asOf(written, now);
   const tunnels = [...node.tunnels.values()];
   return [
     ...checkTunnelCount(tunnels.length),

@@ -11,6 +11,7 @@ import { relay } from '../relay.ts';
 import { resetClient } from '../reset.ts';
 import type { Usage } from '../usage.ts';
 import type { Negotiate, Negotiation } from './negotiate.ts';
+import { judge, stays } from './trial.ts';
 
 export interface PassageOptions {
   readonly negotiate: Negotiate;
@@ -73,6 +74,7 @@ export class Passage {
       if (!this.#detour) onOpened((performance.now() - this.#acceptedAt) / 1000);
       this.#negotiation?.granted();
       this.#usage.opened(this.#socket);
+      if (this.#detour?.kind === 'trial') judge(channel.stream, this.#socket, this.#detour);
       await relay(this.#socket, channel, this.#cut.signal);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
@@ -124,7 +126,10 @@ export class Passage {
     const expired = () => new TunnelError('target_unreachable', `no answer within ${TRIAL_MS} ms`);
     try {
       const channel = await withDeadline(TRIAL_MS, signal, expired, open);
-      detour.onTaken(undefined);
+      await stays(channel.stream, signal).catch((error: unknown) => {
+        channel.close();
+        throw error;
+      });
       return channel;
     } catch (thrown) {
       if (signal.aborted) throw thrown;

@@ -233,12 +233,15 @@ describe('a cut-over', () => {
     expect(again.position.reason).toContain('is not in the configuration');
   });
 
-  test('of a tunnel that is retired by now stays with whoever the successor is', async () => {
+  test('of a tunnel that is retired by now stays with its successor, until another one is checked', async () => {
     await create().start(task(), tell);
+    const { target } = successor;
     successor = { ...successor, target: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
     const again = create();
     await again.restore(successor, true);
-    expect([again.position.phase, again.junction.detour?.target]).toEqual(['committed', successor.target]);
+    expect([again.position.phase, again.junction.detour?.target]).toEqual(['committed', target]);
+    await again.adopt(async () => undefined);
+    expect(again.junction.detour?.target).toEqual(successor.target);
   });
 
   test('whose record cannot be read leaves its clients on the tunnel, and says so', async () => {

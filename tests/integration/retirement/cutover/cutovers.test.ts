@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { NamedTurns } from '../../../../src/base/async/turns.ts';
+import { formatAddress } from '../../../../src/base/net/address.ts';
+import type { Config } from '../../../../src/config/config.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
 import { Cutovers } from '../../../../src/retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../../../../src/retirement/cutover/store.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { listenLoopback } from '../../../support/peers/loopback.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
 const TARGET = '127.0.0.1:9';
@@ -21,7 +25,25 @@ beforeEach(async () => {
 afterEach(() => state[Symbol.dispose]());
 
 /** A daemon that starts with these tunnels, and comes no further than to know where their ports lead. */
-async function start(tunnels: Record<string, object>): Promise<Cutovers> {
+async function start(tunnels: Record<string, object>, retired = false): Promise<Cutovers> {
+  inForce = configOf(tunnels);
+  const cutovers = new Cutovers({
+    turns: new NamedTurns(),
+    store,
+    tunnel: () => undefined,
+    tunnels: () => inForce.tunnels.values(),
+    retired: () => retired,
+    gates: () => 'there is no plan',
+    note: () => {},
+    log: createLogger({ level: 'fatal' }),
+  });
+  await cutovers.restore(inForce);
+  return cutovers;
+}
+
+let inForce: Config;
+
+function configOf(tunnels: Record<string, object>): Config {
   const common = { host: 'there', actor: 'agt-key', target: 't:1' };
   const named = Object.entries(tunnels).map(([name, own], index) => [
     name,
@@ -35,16 +57,7 @@ async function start(tunnels: Record<string, object>): Promise<Cutovers> {
     actors: { 'agt-key': { key: 'k' } },
     tunnels: Object.fromEntries(named),
   });
-  const cutovers = new Cutovers({
-    store,
-    tunnel: () => undefined,
-    retired: () => false,
-    gates: () => 'there is no plan',
-    note: () => {},
-    log: createLogger({ level: 'fatal' }),
-  });
-  await cutovers.restore(parseConfig(Buffer.from(yaml), 'f.yaml', { HOME: '/h' }));
-  return cutovers;
+  return parseConfig(Buffer.from(yaml), 'f.yaml', { HOME: '/h' });
 }
 
 const routeOf = (cutovers: Cutovers) => (cutovers.junctionOf('hub').detour ? 'successor' : 'tunnel');
@@ -65,5 +78,48 @@ describe('a cut-over that was committed', () => {
       (await store.read('hub'))?.phase === 'committed' ? undefined : true,
     );
     expect(routeOf(await start({ hub }))).toBe('tunnel');
+  });
+});
+
+describe('the port of a retired tunnel', () => {
+  const hub = { drain: { step: '1.1', successor: SUCCESSOR } };
+  const to = (port: number) => ({
+    hub: { drain: { step: '1.1', successor: { target: `127.0.0.1:${port}`, probe: { tcp: {}, every: '1s' } } } },
+  });
+  const where = (cutovers: Cutovers) => {
+    const target = cutovers.junctionOf('hub').detour?.target;
+    return target && formatAddress(target);
+  };
+  const reload = async (cutovers: Cutovers, tunnels: Record<string, object>) => {
+    const before = inForce;
+    inForce = configOf(tunnels);
+    await cutovers.apply(before, inForce);
+  };
+
+  test('stays with its successor without a drain section, also after a restart', async () => {
+    const cutovers = await start({ hub }, true);
+    await reload(cutovers, { hub: {} });
+    expect(where(cutovers)).toBe(TARGET);
+    expect(where(await start({ hub: {} }, true))).toBe(TARGET);
+  });
+
+  test('goes to another successor once that passes its probe, and stays there', async () => {
+    const cutovers = await start({ hub }, true);
+    // Nothing listens there.
+    await reload(cutovers, to(1));
+    await using server = await listenLoopback((socket) => socket.end());
+    expect(where(cutovers)).toBe(TARGET);
+    await reload(cutovers, to(server.port));
+    await waitUntil('the other one has it', () => where(cutovers) === `127.0.0.1:${server.port}`);
+    await waitUntil('it is on the disk', async () => (await store.read('hub'))?.successor !== TARGET);
+    await cutovers.stop();
+    expect(where(await start({ hub: {} }, true))).toBe(`127.0.0.1:${server.port}`);
+  });
+
+  test('leads through the tunnel when the tunnel is back in service without that successor', async () => {
+    const cutovers = await start({ hub: {} }, true);
+    await cutovers.backInService(['hub']);
+    expect(where(cutovers)).toBeUndefined();
+    expect(await store.read('hub')).toMatchObject({ phase: 'rolled_back' });
   });
 });

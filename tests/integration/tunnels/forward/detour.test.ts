@@ -123,6 +123,41 @@ describe('a successor on trial', () => {
   });
 });
 
+describe('a successor on trial that takes nobody', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['resets each connection at once', (socket) => void socket.resetAndDestroy()],
+    ['closes each connection at once', (socket) => void socket.end()],
+    ['resets each connection a little later', (socket) => void setTimeout(() => socket.resetAndDestroy(), 20)],
+  ])('gets no byte of the clients when it %s: they go through the tunnel', async (_, end) => {
+    let bytes = 0;
+    await using target = await listenLoopback((socket) => {
+      socket.on('data', (chunk) => {
+        bytes += chunk.length;
+      });
+      end(socket);
+    });
+    await using tunnel = await diverted(target.port, TRIAL);
+    await pythonClient({ port: tunnel.port, send: 'hello' });
+    // There is no session either: that it was tried is what counts.
+    expect([taken, tunnel.codes, bytes]).toEqual([['target_unreachable'], ['connection_reset'], 0]);
+  });
+
+  it('is told from one that answers when it resets each connection at its first byte', async () => {
+    await using target = await listenLoopback((socket) => void socket.once('data', () => socket.resetAndDestroy()));
+    await using tunnel = await diverted(target.port, TRIAL);
+    expect(await pythonClient({ port: tunnel.port, send: 'hello' })).toMatchObject({ end: 'rst' });
+    expect(taken).toEqual(['target_unreachable']);
+  });
+
+  it('is not blamed for a client that leaves without a question', async () => {
+    await using target = await listenLoopback((socket) => void socket.on('end', () => socket.end()).resume());
+    await using tunnel = await diverted(target.port, TRIAL);
+    expect(await pythonClient({ port: tunnel.port, send: '', endAfterSend: true })).toMatchObject({ end: 'fin' });
+    await waitUntil('it is over', () => usage.open === 0);
+    expect(taken).toEqual([]);
+  });
+});
+
 describe('a connection that is held', () => {
   it('counts a held connection unread, and sends it along the new route when released', async () => {
     await using target = await startEcho();

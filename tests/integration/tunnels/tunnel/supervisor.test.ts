@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listen } from '../../../../src/base/net/listener.ts';
 import type { Config, HostConfig, TunnelConfig } from '../../../../src/config/config.ts';
 import { diffConfig } from '../../../../src/config/diff.ts';
+import type { Happening } from '../../../../src/telemetry/happening.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics/metrics.ts';
 import { Junction } from '../../../../src/tunnels/forward/junction.ts';
@@ -23,6 +24,7 @@ let baseline: Holdings;
 let sshd: EmbeddedSshd;
 let echo: LoopbackServer;
 let supervisor: Supervisor;
+let noted: Happening[];
 let config: Config;
 const sockets: Socket[] = [];
 
@@ -97,11 +99,12 @@ beforeEach(async () => {
   baseline = await takeBaseline(50);
   sshd = await startEmbeddedSshd();
   echo = await startEcho();
+  noted = [];
   supervisor = new Supervisor({
     prepare: prepareByKey,
     credential: () => linkFixture().credential,
     metrics: createMetrics(),
-    note: () => {},
+    note: (happening) => void noted.push(happening),
     entranceOf: () => ({ listen, junction: new Junction() }),
     log,
     random: Math.random,
@@ -126,6 +129,19 @@ describe('a reload', () => {
     expect(await two.say('here')).toBe('here');
     expect(sshd.accepted()).toBe(2);
     expect(status('two')).toMatchObject({ note: 'new', production: false });
+  });
+
+  it('notes that a tunnel is another one when its target, host or listener changes, and only then', async () => {
+    await using other = await startEcho();
+    const [a, b] = [await freePort(), await freePort()];
+    await start(tunnel('one', a));
+    const changed = () => noted.filter(({ event }) => event === 'tunnel.changed').length;
+    await reload(configOf([tunnel('one', a, { note: 'new', maxConnections: 3 })]));
+    expect(changed()).toBe(0);
+    await reload(configOf([tunnel('one', a, { target: loopback(other.port) })]));
+    expect(changed()).toBe(1);
+    await reload(configOf([tunnel('one', b, { target: loopback(other.port) })]));
+    expect(changed()).toBe(2);
   });
 
   it('swaps the listen addresses of two tunnels, and keeps the connections of both', async () => {

@@ -65,7 +65,14 @@ class Day {
     if (started) this.#history.tell({ event: 'daemon.started', version: '1', config_sha256: '' }, moment);
     const to = world.serving ? 'up' : 'down';
     if (started || before.serving !== world.serving) {
-      const change = { from: null, to, serving: world.serving, reason: null, code: null } as const;
+      const change = {
+        from: started ? null : 'up',
+        to,
+        serving: world.serving,
+        listening: true,
+        reason: null,
+        code: null,
+      } as const;
       this.#history.tell({ event: 'tunnel.state', tunnel: NAME, ...change }, moment);
     }
     this.#history.watched(moment);
@@ -106,6 +113,7 @@ class Day {
       usageOf: () => ({ ...tunnelFixture().usage, open: world.inUse ? 1 : 0, last_activity_at: null }),
       clientsOf: () => [],
       cutoverSince: () => (world.cuttingOver ? now : undefined),
+      cutOver: () => true,
       successors: {
         factsOf: () => ({
           target: '127.0.0.1:8000',

@@ -6,15 +6,21 @@ import { BLOCKER_CODES, UNKNOWN_CODES } from '../../../../src/telemetry/status/f
 const override = (code: string, reason = 'I say so') => ({ code, reason });
 
 describe('an override', () => {
-  it.each(BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress'))('of %s is possible', (code) => {
-    expect(overrideFault([override(code)])).toBeUndefined();
-  });
+  it.each(BLOCKER_CODES.filter((code) => code !== 'cutover_in_progress' && code !== 'not_cut_over'))(
+    'of %s is possible',
+    (code) => {
+      expect(overrideFault([override(code)])).toBeUndefined();
+    },
+  );
 
-  it.each([...UNKNOWN_CODES, 'cutover_in_progress', 'retirable', 'everything'])('of %s is not', (code) => {
-    expect(overrideFault([override('still_open'), override(code)])).toMatch(
-      `${code} cannot be overridden; these can: wave_open`,
-    );
-  });
+  it.each([...UNKNOWN_CODES, 'cutover_in_progress', 'not_cut_over', 'retirable', 'everything'])(
+    'of %s is not',
+    (code) => {
+      expect(overrideFault([override('still_open'), override(code)])).toMatch(
+        `${code} cannot be overridden; these can: wave_open`,
+      );
+    },
+  );
 
   it('needs a reason, once', () => {
     expect(overrideFault([override('still_open', ' ')])).toBe('the override of still_open has no reason');

@@ -65,7 +65,7 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
       },
       plan: { follow: async () => void told.push('plan is read') },
       metrics: { retireOverrides: { inc: ({ code }) => void told.push(`counts ${code}`) } },
-      inTurn: (change) => change(),
+      inTurn: (_names, change) => change(),
       closingCommand: () => 'systemctl disable it',
       note: ({ event }) => void told.push(event),
     },
@@ -127,7 +127,7 @@ describe('a tunnel that may not go', () => {
     expect(kept.get('hub')).toMatchObject({ overrides });
   });
 
-  it('is refused when its port is still with the tunnel', async () => {
+  it('is refused when its port is still with the tunnel, whatever the verdict was', async () => {
     going = { ...going, route: 'tunnel' };
     await expect(retire('hub')).rejects.toMatchObject({
       code: 'needs_somebody',

@@ -28,7 +28,10 @@ describe('of the configuration and the plan as shipped', async () => {
         lastLoad: { ok: true, at: new Date(NOW), error: null },
       },
       usage: { open: 0, held: 0, last_activity_at: null },
-      history: { spans: [{ from: NOW - 2 * DAY, until: NOW, state: 'up', serving: true }], lastActivityAt: undefined },
+      history: {
+        spans: [{ from: NOW - 2 * DAY, until: NOW, state: 'up', serving: true, listening: true, begins: true }],
+        lastActivityAt: undefined,
+      },
       successor: successor && {
         target: '127.0.0.1:8000',
         healthyForMs: successor.healthyForMs,
@@ -37,6 +40,7 @@ describe('of the configuration and the plan as shipped', async () => {
       },
       clients: [],
       cutoverSince: undefined,
+      cutOver: true,
     };
     return judge(gather(tunnel as TunnelConfig & { drain: NonNullable<TunnelConfig['drain']> }, known));
   };

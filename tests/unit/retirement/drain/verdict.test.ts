@@ -17,12 +17,16 @@ const RETIRABLE: VerdictFacts = {
   step: { id: '2.4', openWaves: [], openSteps: [], closedGates: [] },
   successor: { target: '127.0.0.1:8000', healthyForMs: HOUR, healthySince: ago(2 * HOUR), lastError: undefined },
   usage: { open: 0, held: 0, clients: [] },
-  history: { spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true }], lastActivityAt: ago(2 * DAY) },
+  history: {
+    spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true, listening: true, begins: false }],
+    lastActivityAt: ago(2 * DAY),
+  },
   quietForMs: DAY,
   holdMs: 10_000,
   slackMs: 5_000,
   dependents: [],
   cutoverSince: undefined,
+  cutOver: true,
   rollback: 'fleet-mesh rollback hub',
 };
 
@@ -31,7 +35,14 @@ const step = (fields: Partial<Exclude<VerdictFacts['step'], string>>) => ({
 });
 const history = (...spans: [number, number, TunnelStateName][]) => ({
   history: {
-    spans: spans.map(([from, until, state]) => ({ from, until, state, serving: state === 'up' })),
+    spans: spans.map(([from, until, state]) => ({
+      from,
+      until,
+      state,
+      serving: state === 'up',
+      listening: state !== 'stopped',
+      begins: false,
+    })),
     lastActivityAt: undefined,
   },
 });
@@ -99,6 +110,12 @@ describe('a verdict', () => {
     ],
     ['a dependent tunnel', { dependents: ['inner'] }, 'dependent_tunnel', 'inner reaches its host through it'],
     ['a cut-over', { cutoverSince: ago(1_000) }, 'cutover_in_progress', 'a cut-over is under way'],
+    [
+      'a port that still leads through the tunnel',
+      { cutOver: false },
+      'not_cut_over',
+      'the local port still leads through the tunnel, not to the successor 127.0.0.1:8000',
+    ],
     ['no way back', { rollback: undefined }, 'no_rollback', 'drain.rollback is not set'],
   ])('is blocked by %s', (_, change, code, message) => {
     const { verdict, blockers, unknowns } = judge({ ...RETIRABLE, ...change });
@@ -183,7 +200,17 @@ describe('retirable', () => {
   const spans = fc.uniqueArray(moment, { minLength: 0, maxLength: 6 }).chain((times) => {
     const sorted = times.toSorted((a, b) => a - b);
     const pairs = sorted.slice(1).map((until, index) => ({ from: sorted[index] ?? 0, until }));
-    return fc.tuple(...pairs.map((pair) => state.map((each) => ({ ...pair, state: each, serving: each === 'up' }))));
+    return fc.tuple(
+      ...pairs.map((pair) =>
+        state.map((each) => ({
+          ...pair,
+          state: each,
+          serving: each === 'up',
+          listening: each !== 'stopped',
+          begins: false,
+        })),
+      ),
+    );
   });
   const facts: fc.Arbitrary<VerdictFacts> = fc.record({
     now: fc.constant(NOW),
@@ -216,7 +243,12 @@ describe('retirable', () => {
       clients: fc.constant([]),
     }),
     history: fc.record({
-      spans: fc.oneof(spans, fc.constant([{ from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true }])),
+      spans: fc.oneof(
+        spans,
+        fc.constant([
+          { from: ago(3 * DAY), until: NOW, state: 'up' as const, serving: true, listening: true, begins: false },
+        ]),
+      ),
       lastActivityAt: fc.option(moment, { nil: undefined }),
     }),
     quietForMs: fc.constantFrom(HOUR, DAY),
@@ -224,6 +256,7 @@ describe('retirable', () => {
     slackMs: fc.constant(5_000),
     dependents: fc.constantFrom<string[]>([], [], ['inner']),
     cutoverSince: fc.option(moment, { nil: undefined, freq: 1 }),
+    cutOver: fc.boolean(),
     rollback: fc.option(fc.constant('back'), { nil: undefined }),
   });
 
@@ -240,6 +273,7 @@ describe('retirable', () => {
         expect([due.openWaves, due.openSteps, due.closedGates, given.dependents]).toEqual([[], [], [], []]);
         expect([usage.open, usage.held, given.cutoverSince]).toEqual([0, 0, undefined]);
         expect(given.rollback).toBeDefined();
+        if (given.successor) expect(given.cutOver).toBe(true);
         if (given.successor) expect(now - (given.successor.healthySince ?? now)).toBeGreaterThanOrEqual(HOUR);
         expect(now - (seen.lastActivityAt ?? 0)).toBeGreaterThanOrEqual(quietForMs);
         // Step by step, by the simplest reckoning: somebody watched, and what was bad never lasted.

@@ -11,9 +11,11 @@ const MINUTE = 60_000;
 class Story {
   readonly history = new History();
   #startedAt = 0;
+  #state: string | null = null;
 
   line(minute: number, event: string, fields: Record<string, unknown> = {}, clockOffMs = 0): this {
-    if (event === 'daemon.started') this.#startedAt = minute;
+    if (event === 'daemon.started') [this.#startedAt, this.#state] = [minute, null];
+    if (event === 'tunnel.removed') this.#state = null;
     const at = new Date(Math.round(START + minute * MINUTE + clockOffMs)).toISOString();
     const uptime = Math.round((minute - this.#startedAt) * MINUTE);
     const line = JSON.stringify({ seq: 1, at, uptime_ms: uptime, event, ...fields, prev: '0'.repeat(64) });
@@ -28,12 +30,9 @@ class Story {
   }
 
   state(minute: number, to: string, clockOffMs = 0): this {
-    return this.line(
-      minute,
-      'tunnel.state',
-      { tunnel: 'hub', from: null, to, serving: to === 'up', reason: null, code: null },
-      clockOffMs,
-    );
+    const change = { from: this.#state, to, serving: to === 'up', listening: to !== 'stopped' };
+    this.#state = to;
+    return this.line(minute, 'tunnel.state', { tunnel: 'hub', ...change, reason: null, code: null }, clockOffMs);
   }
 
   beats(from: number, until: number, clockOffMs = 0): this {
@@ -75,7 +74,9 @@ describe('history', () => {
     const { history, spans } = new Story().started(0).state(0, 'up');
     expect(spans).toEqual([[0, 0, 'up']]);
     history.watched({ at: new Date(START + MINUTE), uptimeMs: MINUTE });
-    expect(history.of('hub').spans).toEqual([{ from: START, until: START + MINUTE, state: 'up', serving: true }]);
+    expect(history.of('hub').spans).toEqual([
+      { from: START, until: START + MINUTE, state: 'up', serving: true, listening: true, begins: true },
+    ]);
   });
 
   it('has a gap from the last line of a killed daemon to the start of the next', () => {
@@ -143,7 +144,7 @@ describe('history', () => {
     ]);
   });
 
-  it('keeps the latest use that it heard of', () => {
+  it('dates a use by when the daemon saw it, whatever the wall clock said then', () => {
     const pulse = (at: string | null) => ({
       tunnels: { hub: { state: 'up', serving: true, open: 0, opened_total: 0, last_activity_at: at } },
     });
@@ -151,10 +152,16 @@ describe('history', () => {
       .started(0)
       .line(1, 'heartbeat', pulse('2026-07-20T09:00:00.000Z'))
       .line(2, 'heartbeat', pulse(null));
-    expect(story.history.of('hub').lastActivityAt).toBe(Date.parse('2026-07-20T09:00:00Z'));
-    story.history.used('hub', new Date(START));
-    story.history.used('hub', new Date(START - 1));
-    expect(story.history.of('hub').lastActivityAt).toBe(START);
+    expect(story.history.of('hub').lastActivityAt).toBe(START + MINUTE);
+    story.beats(3, 4);
+    story.history.used('hub', new Date(START - 2));
+    expect(story.history.of('hub').lastActivityAt).toBe(START + 4 * MINUTE);
+    story.beats(5, 6);
+    story.history.used('hub', new Date(START - 2));
+    expect(story.history.of('hub')).toMatchObject({
+      lastActivityAt: START + 4 * MINUTE,
+      lastActivityWallAt: START - 2,
+    });
   });
 
   it('forgets what is long over', () => {
@@ -211,7 +218,7 @@ describe('what history says', () => {
     expect(periods(gaps(hub, window(31, 40)))).toEqual([]);
   });
 
-  it('its availability where the clock was put back: never more than all', () => {
+  it('counts a clock that was put back as a gap, and no time twice', () => {
     const story = new Story()
       .started(0)
       .state(0, 'up')
@@ -219,7 +226,7 @@ describe('what history says', () => {
       .state(11, 'up', -5 * MINUTE)
       .beats(12, 15, -5 * MINUTE);
     const { history } = story;
-    expect(availability(history.of('hub'), window(0, 10))).toBe(1);
+    expect(availability(history.of('hub'), window(0, 10))).toBe(0.9);
   });
 
   it.each<[string, number, number, number | undefined]>([
@@ -235,5 +242,82 @@ describe('what history says', () => {
     expect(availability(hub, window(from, until))).toEqual(
       expected === undefined ? undefined : expect.closeTo(expected),
     );
+  });
+});
+
+describe('the clock that never jumps', () => {
+  const SECOND = 1_000;
+
+  it('measures a watch while the wall clock is stepped forward by little at a time', () => {
+    const { history } = new Story().started(0).state(0, 'up');
+    let wall = START;
+    for (let second = 1; second <= 20; second++) {
+      wall += 5 * SECOND;
+      history.watched({ at: new Date(wall), uptimeMs: second * SECOND });
+    }
+    expect(wall - (watchedSince(history.of('hub'), wall, SECOND) ?? 0)).toBe(20 * SECOND);
+  });
+
+  it('dates the last use, too', () => {
+    const { history } = new Story().started(0).state(0, 'up');
+    history.used('hub', new Date(START));
+    let wall = START;
+    for (let second = 1; second <= 20; second++) {
+      wall += 5 * SECOND;
+      history.watched({ at: new Date(wall), uptimeMs: second * SECOND });
+    }
+    expect(wall - (history.of('hub').lastActivityAt ?? 0)).toBe(20 * SECOND);
+  });
+
+  it('lets no earlier run fill the time of a daemon that was away, when the wall clock came back earlier', () => {
+    const story = new Story().started(0).state(0, 'up').beats(1, 10).line(10, 'daemon.stopped');
+    story.history.used('hub', new Date(START + 10 * MINUTE));
+    // Ten seconds away, and the clock 22 seconds back: by the wall clock the new run began before the old one ended.
+    const back = -22 * SECOND;
+    story.line(10 + 1 / 6, 'daemon.started', { version: '1', config_sha256: '' }, back);
+    story.state(10 + 1 / 6, 'up', back).beats(11, 12, back);
+    const hub = story.history.of('hub');
+    const began = START + 10 * MINUTE + 10 * SECOND + back;
+    expect(watchedSince(hub, START + 12 * MINUTE + back, SECOND)).toBe(began);
+    for (const { from, until, begins } of hub.spans.slice(0, -1)) {
+      expect([from <= began, until <= began, begins]).toEqual([true, true, true]);
+    }
+    expect(hub.lastActivityAt).toBeLessThanOrEqual(began);
+  });
+});
+
+describe('a tunnel that becomes another one', () => {
+  it.each([
+    ['whose listener, target or host changed', (story: Story) => story.line(5, 'tunnel.changed', { tunnel: 'hub' })],
+    [
+      'that was removed and came back in the same moment',
+      (story: Story) => story.line(5, 'tunnel.removed', { tunnel: 'hub' }).state(5, 'up'),
+    ],
+  ])('is watched from then on only: %s', (_, become) => {
+    const story = become(new Story().started(0).state(0, 'up').beats(1, 4)).beats(6, 9);
+    expect(minutes(watchedSince(story.history.of('hub'), START + 9 * MINUTE, 0) ?? 0)).toBe(5);
+    expect(availability(story.history.of('hub'), window(0, 9))).toBe(1);
+  });
+});
+
+describe('an outage that a hold would cover', () => {
+  it('is forgiven only while the port was open throughout', () => {
+    const held = new Story().started(0).state(0, 'up').state(1, 'down').state(2, 'up').beats(3, 4);
+    expect(outages(held.history.of('hub'), window(0, 4), 2 * MINUTE)).toEqual([]);
+    const closed = new Story().started(0).state(0, 'up').state(1, 'stopped').state(2, 'up').beats(3, 4);
+    expect(periods(outages(closed.history.of('hub'), window(0, 4), 2 * MINUTE))).toEqual([[1, 2]]);
+    const partly = new Story().started(0).state(0, 'up').state(1, 'down').state(1.5, 'stopped').state(2, 'up');
+    expect(periods(outages(partly.beats(3, 4).history.of('hub'), window(0, 4), 2 * MINUTE))).toEqual([[1, 2]]);
+  });
+
+  it('is not forgiven by lines of earlier versions, which do not say whether the port was open', () => {
+    const old = (to: string) => ({ tunnel: 'hub', from: 'up', to, serving: to === 'up', reason: null, code: null });
+    const { history } = new Story()
+      .started(0)
+      .state(0, 'up')
+      .line(1, 'tunnel.state', old('down'))
+      .line(2, 'tunnel.state', old('up'))
+      .beats(3, 4);
+    expect(periods(outages(history.of('hub'), window(0, 4), 2 * MINUTE))).toEqual([[1, 2]]);
   });
 });

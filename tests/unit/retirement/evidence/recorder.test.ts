@@ -28,11 +28,18 @@ const recorder = () => {
   started.push(made);
   return made;
 };
-const up: TunnelPulse = { state: 'up', serving: true, open: 0, openedTotal: 0, lastActivityAt: undefined };
+const up: TunnelPulse = {
+  state: 'up',
+  serving: true,
+  listening: true,
+  open: 0,
+  openedTotal: 0,
+  lastActivityAt: undefined,
+};
 const change = (to: string) => ({
   event: 'tunnel.state',
   tunnel: 'hub',
-  from: null,
+  from: 'unverified',
   to,
   serving: to === 'up',
   reason: null,

@@ -5,8 +5,9 @@ import { stepFacts } from '../../../../src/retirement/plan/step-facts.ts';
 import { planOf, REAL_PLAN, realPlan, recorded, wave } from '../../../support/fakes/plan-fixture.ts';
 
 const WAVE_1 = ['forgejo-production-decisions', '1.1', '1.2', '1.3', '1.4', '1.5'];
+const NOW = new Date('2026-12-01T00:00:00Z');
 const facts = (plan: Plan, id: string) => {
-  const found = stepFacts(plan, id);
+  const found = stepFacts(plan, id, NOW);
   if (typeof found === 'string') return found;
   const { openWaves, openSteps, closedGates } = found;
   return [openWaves, openSteps, closedGates.map((gate) => gate.id)];
@@ -29,7 +30,7 @@ describe('of the real plan', () => {
   });
 
   it('names gates with who has to approve them', () => {
-    expect(stepFacts(realPlan(), '2.4')).toMatchObject({
+    expect(stepFacts(realPlan(), '2.4', NOW)).toMatchObject({
       id: '2.4',
       closedGates: [{ id: 'state-hub-cutover', title: 'State Hub railiance01 cutover approval', owner: 'operator' }],
     });
@@ -41,8 +42,53 @@ it('a gate that was walked past is still closed', () => {
   expect(facts(planOf({ gates, waves: [wave(1, [], 3, 2)] }), '1.3')).toEqual([[], [], ['g']]);
 });
 
+it('a gate that an earlier wave walked past is still closed, and one that nothing has passed yet is not in the way', () => {
+  const gates = [
+    { id: 'passed', title: 't', owner: 'o', blocks: ['1.1'] },
+    { id: 'ahead', title: 't', owner: 'o', blocks: ['1.2'] },
+    { id: 'elsewhere', title: 't', owner: 'o', blocks: ['4.1'] },
+  ];
+  const waves = [wave(1, [], 2, 1), wave(2, [1], 1, 1), wave(3, [2], 1), wave(4, [], 1, 1)];
+  expect(facts(planOf({ gates, waves }), '3.1')).toEqual([['2'], [], ['passed']]);
+});
+
+describe('what is dated in the future', () => {
+  const done = (at: string) => [
+    {
+      ...wave(1, [], 2),
+      steps: [
+        { id: '1.1', action: 'a', done: { at, evidence: 'e' } },
+        { id: '1.2', action: 'b' },
+      ],
+    },
+  ];
+  const approved = (at: string) => ({
+    id: 'g',
+    title: 't',
+    owner: 'o',
+    blocks: ['1.2'],
+    approved: { by: 'w', at, evidence: 'e' },
+  });
+
+  it('has not happened', () => {
+    const plan = planOf({ gates: [approved('2026-12-02')], waves: done('2026-12-01T00:00:01Z') });
+    expect(facts(plan, '1.2')).toEqual([[], ['1.1'], ['g']]);
+    expect(stepFacts(plan, '1.2', NOW)).toMatchObject({ closedGates: [{ id: 'g', from: '2026-12-02' }] });
+  });
+
+  it('has happened once its day begins', () => {
+    const plan = planOf({ gates: [approved('2026-12-01')], waves: done('2026-12-01T01:00:00+01:00') });
+    expect(facts(plan, '1.2')).toEqual([[], [], []]);
+  });
+});
+
+it.each(['" "', '"\\u00a0"', '"\\u200b"'])('an approval with evidence %s is refused', (evidence) => {
+  const text = `version: 1\nwaves: []\ngates: [{ id: g, title: t, owner: o, blocks: ["1.1"], approved: { by: w, at: 2026-07-01, evidence: ${evidence} } }]`;
+  expect(() => parsePlan(Buffer.from(text), 'plan.yaml')).toThrow(/evidence/);
+});
+
 it.each([
   [realPlan(), undefined, 'drain.step does not name the step of the plan that retires the tunnel'],
   [undefined, '2.4', 'no plan is in force, so step 2.4 cannot be checked'],
   [realPlan(), '2.44', 'the plan in force has no step "2.44"'],
-])('says why there are none', (plan, step, sentence) => expect(stepFacts(plan, step)).toBe(sentence));
+])('says why there are none', (plan, step, sentence) => expect(stepFacts(plan, step, NOW)).toBe(sentence));

@@ -26,6 +26,7 @@ function fakeChannel() {
     channel,
     stream,
     sent: () => Buffer.concat(sent).toString(),
+    pieces: () => sent.map(String),
     stall: () => (stalled = true),
     resume: () => {
       stalled = false;
@@ -45,9 +46,19 @@ describe(ChannelTransport, () => {
     const arrived = once(transport, 'data');
     fake.stream.push('hello');
     expect(String(await arrived)).toBe('hello');
-    transport.write('four');
+    await new Promise((resolve) => transport.write('four', resolve));
     expect(fake.sent()).toBe('four');
     expect(transport).toMatchObject({ bytesRead: 5, bytesWritten: 4, writableLength: 0 });
+    transport.destroy();
+  });
+
+  it('writes in one piece the packet that ssh2 writes in three', async () => {
+    const fake = fakeChannel();
+    const transport = new ChannelTransport(fake.channel, lost);
+    for (const piece of ['length', 'payload']) transport.write(piece);
+    await new Promise((resolve) => transport.write('tag', resolve));
+    expect(fake.pieces()).toEqual(['lengthpayloadtag']);
+    expect(transport).toMatchObject({ bytesWritten: 16, writableLength: 0 });
     transport.destroy();
   });
 
@@ -55,10 +66,14 @@ describe(ChannelTransport, () => {
     const fake = fakeChannel();
     fake.stall();
     const transport = new ChannelTransport(fake.channel, lost);
-    for (let i = 0; i < 5; i++) transport.write(Buffer.alloc(20));
+    for (let i = 0; i < 5; i++) {
+      transport.write(Buffer.alloc(20));
+      await new Promise(setImmediate);
+    }
     expect(fake.sent()).toHaveLength(20);
     expect(transport).toMatchObject({ bytesWritten: 100, writableLength: 100 });
     const drained = new Promise<void>((resolve) => transport.write('', () => resolve()));
+    await new Promise(setImmediate);
     fake.resume();
     await drained;
     expect(fake.sent()).toHaveLength(100);

@@ -19,20 +19,29 @@ const degraded = { state: 'degraded', reason: 'the target refuses', error: refus
 
 test('notes the first state without a previous one, and does not log it', () => {
   const { made, noted, logged } = standing();
-  made.become(down, link);
-  made.become(down, link);
+  made.become(down, link, true);
+  made.become(down, link, true);
   expect(noted).toEqual([
-    { event: 'tunnel.state', tunnel: 'hub', from: null, to: 'down', serving: false, reason: 'connecting', code: null },
+    {
+      event: 'tunnel.state',
+      tunnel: 'hub',
+      from: null,
+      to: 'down',
+      serving: false,
+      listening: true,
+      reason: 'connecting',
+      code: null,
+    },
   ]);
   expect(logged).toEqual([]);
 });
 
 test('notes each change with its cause, and the same state again when the cause changes', () => {
   const { made, noted, logged } = standing();
-  made.become(up, link);
-  made.become(degraded, link);
-  made.become(degraded, link);
-  made.become({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link);
+  made.become(up, link, true);
+  made.become(degraded, link, true);
+  made.become(degraded, link, true);
+  made.become({ ...degraded, error: new TunnelError('target_unreachable', 'away') }, link, true);
   expect(noted.map(({ from, to, code }) => [from, to, code])).toEqual([
     [null, 'up', null],
     ['up', 'degraded', 'target_refused'],
@@ -43,11 +52,17 @@ test('notes each change with its cause, and the same state again when the cause 
 
 test('counts a link with a fallback credential as serving, until another error occurs', () => {
   const { made } = standing();
-  made.become(degraded, { ...link, fallbackReason: refused });
+  made.become(degraded, { ...link, fallbackReason: refused }, true);
   expect([made.state, made.serving]).toEqual(['degraded', true]);
-  made.become(
-    { ...degraded, error: new TunnelError('target_refused', 'another') },
-    { ...link, fallbackReason: refused },
-  );
+  const other = { ...degraded, error: new TunnelError('target_refused', 'another') };
+  made.become(other, { ...link, fallbackReason: refused }, true);
   expect([made.state, made.serving]).toEqual(['degraded', false]);
+});
+
+test('notes that the listen address was bound or released, also while the state stays', () => {
+  const { made, noted } = standing();
+  made.become(down, link, true);
+  made.become(down, link, false);
+  made.become(down, link, false);
+  expect(noted).toMatchObject([{ listening: true }, { listening: false }]);
 });
