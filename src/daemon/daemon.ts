@@ -223,7 +223,6 @@ export class Daemon {
     await this.#retirement.start();
     // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
-    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     try {
       await this.#endpoint.start();
     } catch (error) {
@@ -233,6 +232,8 @@ export class Daemon {
   }
 
   async #run(): Promise<void> {
+    // Before any listener, but only when nothing can refuse the start any more: the disk is written.
+    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => state[Symbol.dispose]());
 
-/** A daemon that starts with these tunnels, and comes no further than to know where their ports lead. */
+/** A daemon that starts with these tunnels, and knows where their ports lead. The configuration counts as running. */
 async function start(tunnels: Record<string, object>, retired = false): Promise<Cutovers> {
   inForce = configOf(tunnels);
   const cutovers = new Cutovers({
@@ -38,6 +38,7 @@ async function start(tunnels: Record<string, object>, retired = false): Promise<
     log: createLogger({ level: 'fatal' }),
   });
   await cutovers.restore(inForce);
+  await cutovers.forgetRemoved(inForce);
   return cutovers;
 }
 
