@@ -48,7 +48,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
         },
   ];
   if (over && !over.hop.session) {
-    const detail = `its jump host ${over.host} is not reached`;
+    const detail = `jump host ${over.host} is unreachable`;
     return { findings: [...local, { step: 'jump', verdict: 'skipped', detail }], session: undefined };
   }
   const walk = new Walk(host);
@@ -109,7 +109,7 @@ class Walk {
         this.#next('host key', 'as known');
         return;
       case 'auth':
-        this.#next('authentication', `${this.#host.user} is let in`);
+        this.#next('authentication', `${this.#host.user} logs in`);
     }
   }
 

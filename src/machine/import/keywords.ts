@@ -35,7 +35,7 @@ export function remarksOn(options: readonly SshOption[]): string[] {
 function remarkOn({ keyword, value }: SshOption): string[] {
   if (keyword === 'stricthostkeychecking') {
     if (value === 'yes' || value === 'true' || value === 'ask') return [];
-    return [`stricthostkeychecking=${value}: no host key is accepted by itself here; known_hosts must have it first`];
+    return [`stricthostkeychecking=${value}: fleet-mesh accepts no unknown host key; add the key to known_hosts first`];
   }
   return [`not translated: ${keyword}=${value}`];
 }

@@ -33,7 +33,7 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
     if (value !== undefined) return value;
     const hint =
       letter.toLowerCase() === 'i' ? ': name a copy of the file after an instance, as in tunnel@db.service' : '';
-    throw new NotTranslatable(`it is not known what ${specifier} stands for${hint}`);
+    throw new NotTranslatable(`the value of ${specifier} is unknown${hint}`);
   });
 }
 
@@ -44,7 +44,7 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
 export function expandVariables(words: readonly string[], variables: ReadonlyMap<string, string>): string[] {
   const lookUp = (name: string) => {
     const value = variables.get(name);
-    if (value === undefined) throw new NotTranslatable(`it is not known what $${name} stands for`);
+    if (value === undefined) throw new NotTranslatable(`the value of $${name} is unknown`);
     return value;
   };
   return words.flatMap((word) => {

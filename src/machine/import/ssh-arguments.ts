@@ -87,14 +87,14 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
       else untranslated.push(`-${flag}`);
     }
   }
-  if (destination === undefined) throw new NotTranslatable('it names no host');
+  if (destination === undefined) throw new NotTranslatable('the command names no host');
   return { ...splitDestination(destination, options), untranslated, needless };
 }
 
 /** `Keyword=value` or `Keyword value` (ssh_config(5)); quotes around the value are the file's. */
 function parseOption(text: string): SshOption {
   const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
-  if (keyword === '') throw new NotTranslatable(`-o ${text} is no setting`);
+  if (keyword === '') throw new NotTranslatable(`-o ${text} is not an ssh setting`);
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
 }
 

@@ -44,12 +44,12 @@ class Translation {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
       return direction === undefined ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
     });
-    if (forwards.length === 0) remark('no forward: there is a host, but no tunnel');
+    if (forwards.length === 0) remark('no forward found: the result has a host but no tunnel');
     for (const { direction, keyword, value, spec } of forwards) {
       const way = spec && this.#way(direction, spec, entry);
       if (!way) {
         const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
-        remark(`not translated: ${keyword}=${value}${anywhere ? ': a listener on the host that leads anywhere' : ''}`);
+        remark(`not translated: ${keyword}=${value}${anywhere ? ': a remote listener with free destinations' : ''}`);
         continue;
       }
       const taken = this.#holderOf(direction, host, way.listen);
@@ -57,7 +57,8 @@ class Translation {
         remark(`not translated: ${keyword}=${value}: ${taken} listens on ${way.listen} already`);
         continue;
       }
-      if (direction === 'dynamic') remark(`${way.listen} leads anywhere, as ssh -D does: narrow its allow`);
+      if (direction === 'dynamic')
+        remark(`${way.listen} reaches every destination, as ssh -D does: restrict its allow`);
       const label = forwards.length === 1 ? entry.label : `${entry.label}-${portOf(spec.listen) ?? direction}`;
       add(this.#tunnels, nameOf(label, 'tunnel'), { host, actor, direction, ...way, note: noteOf(entry.note) });
     }
@@ -109,7 +110,7 @@ class Translation {
     const destination = host.replace(/^\[|\]$/g, '');
     const known = this.#jumps.get(destination);
     if (!known)
-      remark(`the jump host ${destination}: the same key is used there, and of ssh_config nothing was looked up`);
+      remark(`the jump host ${destination}: the same key is used there; ssh_config was not read for this host`);
     const options = [
       ...(user === undefined ? [] : [{ keyword: 'user', value: user }]),
       ...(port === undefined ? [] : [{ keyword: 'port', value: port }]),
@@ -123,15 +124,16 @@ class Translation {
     const [file, ...more] = words(first(entry, 'userknownhostsfile') ?? '');
     if (more.length > 0) remark(`not translated: more than one known_hosts file: ${more.join(' ')}`);
     if (file !== '/dev/null' && file !== 'none') return file && homePath(file);
-    remark(`userknownhostsfile=${file}: host keys must be known here; ~/.ssh/known_hosts is used`);
+    remark(`userknownhostsfile=${file}: fleet-mesh needs known host keys; ~/.ssh/known_hosts is used`);
     return undefined;
   }
 
   #actor(entry: SshEntry, remark: (text: string) => void): string {
     const [file, ...more] = entry.options.flatMap(({ keyword, value }) => (keyword === 'identityfile' ? [value] : []));
-    if (more.length > 0) remark(`not translated: more identity files, of which one is used here: ${more.join(' ')}`);
+    if (more.length > 0)
+      remark(`not translated: more identity files; fleet-mesh uses one per actor: ${more.join(' ')}`);
     if (file === undefined || file === 'none') {
-      remark('no identity file is named: ssh tries several and its agent. Here it has to be one: check the key');
+      remark('no identity file is named: ssh tries several, fleet-mesh uses one. Check the key');
       return add(this.#actors, 'default', { key: '~/.ssh/id_ed25519' });
     }
     const key = homePath(file);

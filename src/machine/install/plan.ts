@@ -107,7 +107,7 @@ class Planner {
         (what) => `${what} gets no socket unit, since systemd resolves no names: the daemon binds it itself`,
       ),
       ...(this.#facts.commandTaken
-        ? [`${places.command} is not ours and stays: call ${join(places.library, 'dist/cli.js')} instead`]
+        ? [`${places.command} belongs to another program and stays: use ${join(places.library, 'dist/cli.js')} instead`]
         : []),
     ];
     if (config === undefined) {

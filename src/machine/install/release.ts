@@ -32,7 +32,9 @@ export class NotPacked extends Error {
 export async function readRelease(tree: string, scope: Scope): Promise<Release> {
   const text = (path: string) => readFile(join(tree, path), 'utf8');
   const manifest = await text('release.json').catch(() => {
-    throw new NotPacked(`${tree} is no packed program: scripts/install-node makes one, and calls this command in it`);
+    throw new NotPacked(
+      `${tree} is not a packed release: run scripts/install-node, which packs a release and runs this command`,
+    );
   });
   const units = join('systemd', scope);
   const names = await readdir(join(tree, units));

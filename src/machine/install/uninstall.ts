@@ -49,7 +49,7 @@ export function planUninstall(
     ],
     kept: [
       ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state: --purge removes it)`)),
-      ...(purge || !account ? [] : ['the user fleet-mesh, whose state that is (--purge removes it)']),
+      ...(purge || !account ? [] : ['the user fleet-mesh, who owns the state (--purge removes it)']),
       ...(purge || !lingers ? [] : [`lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]),
       ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path}, which is yours`),
       ...record.replaced.map(

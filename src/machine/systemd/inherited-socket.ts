@@ -30,7 +30,7 @@ export class InheritedSocket {
     this.name = name;
   }
 
-  /** Where it listens; undefined before it was opened, and for what is no listening stream socket. */
+  /** Where it listens; undefined before it was opened, and for what is not a listening stream socket. */
   get address(): Address | undefined {
     return this.#address;
   }

@@ -51,7 +51,7 @@ export class InheritedSockets {
       socket.open();
       this.#log.warn(
         { event: 'socket.surplus', socket: socket.name, problem: this.#problemOf(socket) },
-        `systemd passed a socket that nothing here uses: ${this.#problemOf(socket)}; its clients are reset`,
+        `systemd passed an unused socket: ${this.#problemOf(socket)}; its clients are reset`,
       );
     }
   }
@@ -79,10 +79,10 @@ export class InheritedSockets {
 
   #problemOf(socket: InheritedSocket): string {
     const { name, address } = socket;
-    if (address === undefined) return `${name} is no listening stream socket`;
+    if (address === undefined) return `${name} is not a listening stream socket`;
     const why =
       this.#problems.get(socket) ??
-      'no listener of that name: it must be endpoint, tunnel-NAME or forward-PORT of one that is configured';
+      'unknown listener name: expected endpoint, or tunnel-NAME or forward-PORT of a configured tunnel';
     return `${name} is bound to ${formatAddress(address)}, but ${why}`;
   }
 
@@ -93,7 +93,7 @@ export class InheritedSockets {
     this.#toldMissing.add(who);
     this.#log[this.#settled ? 'info' : 'warn'](
       { event: 'socket.missing', listen: where },
-      `systemd passed no socket for ${who}: this daemon binds it itself, so it is closed while the daemon restarts`,
+      `systemd passed no socket for ${who}: the daemon binds the address, so the port is closed during a restart`,
     );
   }
 }

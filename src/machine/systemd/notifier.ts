@@ -67,14 +67,14 @@ export function chooseChannel(notifySocket: string | undefined, log: Logger): No
   if (program !== undefined) {
     log.warn(
       { event: 'notify.fallback' },
-      'the module sd-notify is not there: systemd is told by way of systemd-notify, which needs NotifyAccess=all ' +
+      'the module sd-notify is missing: the daemon notifies systemd through systemd-notify, which needs NotifyAccess=all ' +
         '(drop-in 10-notify-fallback.conf)',
     );
     return program;
   }
   log.error(
     { event: 'notify.none' },
-    'systemd waits for word of this daemon and there is no way to give it: the start will time out. Install ' +
+    'systemd waits for a notification that this daemon cannot send: the start will time out. Install ' +
       'libsystemd-dev and a compiler and reinstall sd-notify, or install systemd-notify, or use Type=exec',
   );
   return NOBODY;

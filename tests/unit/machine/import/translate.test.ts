@@ -77,7 +77,7 @@ describe(translate, () => {
     );
     expect(draft.tunnels.size).toBe(1);
     expect(draft.remarks.join('\n')).toContain('localforward=80:b:1: h-80 listens on 127.0.0.1:80 already');
-    expect(draft.remarks.join('\n')).toContain('leads anywhere');
+    expect(draft.remarks.join('\n')).toContain('free destinations');
   });
 
   it('the hops of ProxyJump name one another, with their own settings where they are known', () => {
