@@ -5,6 +5,9 @@ import { type SuccessorHistory, type SuccessorRecord, withRecord } from './succe
 /** A longer pause between lines is a gap, in milliseconds: two heartbeats may be late, three may not. */
 export const LONGEST_SILENCE_MS = 180_000;
 
+/** The wall clock counts as in step with the one that never jumps within this time, in milliseconds. */
+const JITTER_MS = 100;
+
 /** Between two lines, the wall clock may differ from the monotonic clock by this much; beyond it, times prove nothing. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
@@ -234,7 +237,11 @@ class RunClock {
 
   time({ wall, uptimeMs }: Instant, run: number): number {
     if (!this.#now) return wall;
-    if (run === this.#run) return this.#now.wall - (this.#now.uptimeMs - uptimeMs);
+    if (run === this.#run) {
+      const time = this.#now.wall - (this.#now.uptimeMs - uptimeMs);
+      // The clocks tick a little apart: a date must not differ by a millisecond from one look to the next.
+      return Math.abs(time - wall) <= JITTER_MS ? wall : time;
+    }
     return Math.min(wall, this.#startedAt ?? this.#now.wall);
   }
 
