@@ -5,6 +5,9 @@ import { type SuccessorHistory, type SuccessorRecord, withRecord } from './succe
 /** A longer pause between lines is a gap, in milliseconds: two heartbeats may be late, three may not. */
 export const LONGEST_SILENCE_MS = 180_000;
 
+/** The daemon tells the last use within this time, in milliseconds. */
+const TOLD_WITHIN_MS = 1_500;
+
 /** The wall clock counts as in step with the one that never jumps within this time, in milliseconds. */
 const JITTER_MS = 100;
 
@@ -121,8 +124,11 @@ export class History {
     const building = this.#building(tunnel);
     const wall = at.getTime();
     // A different time means a later use, whatever the wall clock says; it happened now at the latest.
-    if (wall !== building.lastActivity?.wall)
-      building.lastActivity = { wall, uptimeMs: this.#last?.uptimeMs ?? 0, run: this.#run };
+    if (wall === building.lastActivity?.wall) return;
+    const { wall: heardAt, uptimeMs } = this.#last ?? { wall, uptimeMs: 0 };
+    // Told once a second: so long before it may have been, and no longer, whatever the wall clock says.
+    const agoMs = Math.min(TOLD_WITHIN_MS, Math.max(0, heardAt - wall));
+    building.lastActivity = { wall, uptimeMs: uptimeMs - (heardAt - wall === agoMs ? agoMs : 0), run: this.#run };
   }
 
   /** Forgets spans that ended before `time` (milliseconds since the epoch), to bound memory over months. */
