@@ -73,7 +73,10 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect([nowhere.code, nowhere.stderr]).toEqual([78, expect.stringContaining('nowhere.yaml:1:1: cannot be read')]);
     const held = await node.writeYaml({ other: { listen: `127.0.0.1:${echo.port}`, target: '127.0.0.1:1' } });
     const taken = await node.mesh('install', '--config', held);
-    expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining(`port ${echo.port}, which tunnel other`)]);
+    expect([taken.code, taken.stderr]).toEqual([
+      1,
+      expect.stringContaining(`port ${echo.port}, needed by tunnel other`),
+    ]);
     expect(await node.traces()).toEqual(traces);
     expect(await states()).toEqual(BEFORE);
   });

@@ -82,7 +82,7 @@ export class InheritedSockets {
     if (address === undefined) return `${name} is not a listening stream socket`;
     const why =
       this.#problems.get(socket) ??
-      'unknown listener name: expected endpoint, or tunnel-NAME or forward-PORT of a configured tunnel';
+      'the socket name is unknown: expected endpoint, or tunnel-NAME or forward-PORT of a configured tunnel';
     return `${name} is bound to ${formatAddress(address)}, but ${why}`;
   }
 
