@@ -1,4 +1,14 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
 import type { ConfigPath } from './problem.ts';
 import { duplicateKeys, type Position, type SyntaxMistake, structuralMistakes } from './yaml-structure.ts';
 
@@ -30,7 +40,7 @@ export function readYaml(text: string): YamlSource {
     uniqueKeys: false,
     logLevel: 'error',
   });
-  const mistakes: SyntaxMistake[] = [...doc.errors, ...doc.warnings].map((error) => ({
+  const mistakes: SyntaxMistake[] = [...withoutEchoes(doc.errors), ...doc.warnings].map((error) => ({
     ...position(error.pos[0]),
     path: [],
     message: syntaxMessage(error.code, error.message),
@@ -53,9 +63,17 @@ export function readYaml(text: string): YamlSource {
   return { data, mistakes, locate: (path, at) => position(offsetOf(doc, path, at)) };
 }
 
+/** The library reports a wrongly indented key twice at the same place; the second message helps nobody. */
+function withoutEchoes(errors: readonly YAMLError[]): YAMLError[] {
+  const told = new Set(errors.filter(({ code }) => code === 'BLOCK_AS_IMPLICIT_KEY').map(({ pos }) => pos[0]));
+  return errors.filter(({ code, pos }) => code !== 'MULTILINE_IMPLICIT_KEY' || !told.has(pos[0]));
+}
+
 function syntaxMessage(code: string, message: string): string {
   if (code === 'MULTIPLE_DOCS')
     return 'a second document starts here; expected one document, without "---" between parts';
+  if (code === 'BLOCK_AS_IMPLICIT_KEY')
+    return `not valid YAML: ${message}; check the indentation of this line and the next one`;
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
   return `not valid YAML: ${message}`;
 }

@@ -16,6 +16,7 @@ import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
+import { ownStateDirectory } from '../retirement/evidence/lock.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
@@ -71,6 +72,7 @@ export class Daemon {
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
+  #releaseStateDir: (() => Promise<void>) | undefined;
   readonly #control: ControlPoint;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
@@ -198,23 +200,40 @@ export class Daemon {
   }
 
   /**
-   * Rejects with a TunnelError if the endpoint cannot be bound, or if another daemon uses the control socket. An
-   * unreachable host is no reason to fail.
+   * Rejects with a TunnelError if the endpoint cannot be bound, or if another daemon uses the control socket or the state
+   * directory. An unreachable host is no reason to fail.
    */
   async start(): Promise<void> {
+    // Before anything in the state directory is read or written.
+    this.#releaseStateDir = await ownStateDirectory(this.#inForce.config.stateDir);
+    try {
+      await this.#prepare();
+    } catch (error) {
+      await this.#releaseStateDir?.();
+      throw error;
+    }
+    await this.#run();
+  }
+
+  /** What may refuse the start. Changes nothing in the state directory. */
+  async #prepare(): Promise<void> {
     await this.#plan.follow(this.#inForce.config.plan);
     // Before the endpoint, so that its first answer is complete.
     await this.#control.listen(this.#inForce.config.controlSocket);
     await this.#retirement.start();
     // Before any listener, so that the route of each port is known.
     await this.#cutovers.restore(this.#inForce.config);
-    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     try {
       await this.#endpoint.start();
     } catch (error) {
       this.#control.stop();
       throw error;
     }
+  }
+
+  async #run(): Promise<void> {
+    // Before any listener, but only when nothing can refuse the start any more: the disk is written.
+    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
@@ -237,6 +256,8 @@ export class Daemon {
     );
     await this.#supervisor.start(this.#inForce.config);
     this.#systemd.sockets.settle();
+    await this.#retirement.forgetRemoved(this.#inForce.config);
+    await this.#cutovers.forgetRemoved(this.#inForce.config);
     this.#applied = true;
     const { node, path, tunnels } = this.#inForce.config;
     this.#log.info(
@@ -268,6 +289,7 @@ export class Daemon {
     await this.#rotators.stop();
     this.#retirement.stop();
     await this.#recorder.stop();
+    await this.#releaseStateDir?.();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();

@@ -2,6 +2,9 @@ import type { z } from 'zod';
 import { wants } from '../expectation.ts';
 import { duration, json, mapping, text, wholeNumber } from './scalars.ts';
 
+/** The kinds of check; a {@link probe} has exactly one. */
+export const PROBE_KINDS = ['http', 'tcp', 'banner'] as const;
+
 /** A check of the real target through the tunnel. check/tunnels.ts requires exactly one kind of check. */
 export const probe = mapping({
   http: mapping({
@@ -27,9 +30,6 @@ export const probe = mapping({
     .describe('Time limit of one check, at most `every`. Default 3s, or `every` if shorter.'),
   fall: wholeNumber(1, 100).prefault(3).describe('Consecutive failures until the tunnel is degraded. Default 3.'),
   rise: wholeNumber(1, 100).prefault(2).describe('Consecutive successes until the tunnel is up again. Default 2.'),
-}).meta({ oneOf: ['http', 'tcp', 'banner'].map((kind) => ({ required: [kind] })) });
-
-/** The kinds of check; a {@link probe} has exactly one. */
-export const PROBE_KINDS = ['http', 'tcp', 'banner'] as const;
+}).meta({ oneOf: PROBE_KINDS.map((kind) => ({ required: [kind] })) });
 
 export type ParsedProbe = z.infer<typeof probe>;

@@ -109,7 +109,7 @@ class Walk {
         this.#next('host key', 'matches known_hosts');
         return;
       case 'auth':
-        this.#next('authentication', `${this.#host.user} is accepted`);
+        this.#next('authentication', `${this.#host.user} logs in`);
     }
   }
 

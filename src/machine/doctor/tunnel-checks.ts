@@ -27,7 +27,7 @@ export function checkTunnel(
       return checkRemote(tunnel, tunnel.target, host, session, signal);
     case 'dynamic':
       return Promise.resolve([
-        skipped('forward', tunnel, `each client of ${tunnel.name} chooses its target: nothing to check`),
+        skipped('forward', tunnel, `each client of ${tunnel.name} chooses its destination: nothing to test`),
       ]);
   }
 }
@@ -97,7 +97,7 @@ async function checkListener(
     if (cause.code !== 'remote_listen_denied') return failed('forward', cause, name);
     const seen = await look(session, listen, signal);
     if (seen === 'answers') {
-      const detail = `${where} is in use: by the running daemon, if \`fleet-mesh status ${name}\` shows the tunnel up`;
+      const detail = `${where} is in use: by the running daemon, if \`fleet-mesh status ${name}\` says that it is up`;
       return { step: 'forward', tunnel: name, verdict: 'skipped', detail };
     }
     return failed('forward', explainRefusal({ listen, host: host.name, look: seen, lostMs: undefined, cause }), name);

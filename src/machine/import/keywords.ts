@@ -35,9 +35,7 @@ export function remarksOn(options: readonly SshOption[]): string[] {
 function remarkOn({ keyword, value }: SshOption): string[] {
   if (keyword === 'stricthostkeychecking') {
     if (value === 'yes' || value === 'true' || value === 'ask') return [];
-    return [
-      `stricthostkeychecking=${value}: fleet-mesh accepts only host keys in known_hosts; add the key there first`,
-    ];
+    return [`stricthostkeychecking=${value}: fleet-mesh accepts no unknown host key; add the key to known_hosts first`];
   }
   return [`not translated: ${keyword}=${value}`];
 }

@@ -32,7 +32,7 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
     const value = Object.hasOwn(known, letter) ? known[letter] : undefined;
     if (value !== undefined) return value;
     const hint =
-      letter.toLowerCase() === 'i' ? ': copy the file to a name with an instance, such as tunnel@db.service' : '';
+      letter.toLowerCase() === 'i' ? ': name a copy of the file after an instance, as in tunnel@db.service' : '';
     throw new NotTranslatable(`the value of ${specifier} is unknown${hint}`);
   });
 }
@@ -44,7 +44,7 @@ export function expandSpecifiers(text: string, unit: UnitNames): string {
 export function expandVariables(words: readonly string[], variables: ReadonlyMap<string, string>): string[] {
   const lookUp = (name: string) => {
     const value = variables.get(name);
-    if (value === undefined) throw new NotTranslatable(`the value of $${name} is unknown: the unit does not set it`);
+    if (value === undefined) throw new NotTranslatable(`the value of $${name} is unknown`);
     return value;
   };
   return words.flatMap((word) => {

@@ -94,7 +94,7 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
 /** Parses `Keyword=value` or `Keyword value` (ssh_config(5)) and removes quotes around the value. */
 function parseOption(text: string): SshOption {
   const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
-  if (keyword === '') throw new NotTranslatable(`-o ${text} is not a setting`);
+  if (keyword === '') throw new NotTranslatable(`-o ${text} is not an ssh setting`);
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
 }
 

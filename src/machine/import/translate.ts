@@ -44,14 +44,12 @@ class Translation {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
       return direction === undefined ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
     });
-    if (forwards.length === 0) remark('no forward: this becomes a host without a tunnel');
+    if (forwards.length === 0) remark('no forward found: the result has a host but no tunnel');
     for (const { direction, keyword, value, spec } of forwards) {
       const way = spec && this.#way(direction, spec, entry);
       if (!way) {
         const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
-        remark(
-          `not translated: ${keyword}=${value}${anywhere ? ': a listener on the host with any target is not supported' : ''}`,
-        );
+        remark(`not translated: ${keyword}=${value}${anywhere ? ': a remote listener with free destinations' : ''}`);
         continue;
       }
       const taken = this.#holderOf(direction, host, way.listen);
@@ -59,7 +57,8 @@ class Translation {
         remark(`not translated: ${keyword}=${value}: tunnel ${taken} already listens on ${way.listen}`);
         continue;
       }
-      if (direction === 'dynamic') remark(`${way.listen} allows any target, as ssh -D does: narrow \`allow\``);
+      if (direction === 'dynamic')
+        remark(`${way.listen} reaches every destination, as ssh -D does: restrict its allow`);
       const label = forwards.length === 1 ? entry.label : `${entry.label}-${portOf(spec.listen) ?? direction}`;
       add(this.#tunnels, nameOf(label, 'tunnel'), { host, actor, direction, ...way, note: noteOf(entry.note) });
     }
@@ -110,7 +109,8 @@ class Translation {
     }
     const destination = host.replace(/^\[|\]$/g, '');
     const known = this.#jumps.get(destination);
-    if (!known) remark(`jump host ${destination}: assumed to use the same key; its ssh_config was not read`);
+    if (!known)
+      remark(`the jump host ${destination}: the same key is used there; ssh_config was not read for this host`);
     const options = [
       ...(user === undefined ? [] : [{ keyword: 'user', value: user }]),
       ...(port === undefined ? [] : [{ keyword: 'port', value: port }]),
@@ -124,15 +124,16 @@ class Translation {
     const [file, ...more] = words(first(entry, 'userknownhostsfile') ?? '');
     if (more.length > 0) remark(`not translated: more than one known_hosts file: ${more.join(' ')}`);
     if (file !== '/dev/null' && file !== 'none') return file && homePath(file);
-    remark(`userknownhostsfile=${file}: fleet-mesh checks host keys; it uses ~/.ssh/known_hosts`);
+    remark(`userknownhostsfile=${file}: fleet-mesh needs known host keys; ~/.ssh/known_hosts is used`);
     return undefined;
   }
 
   #actor(entry: SshEntry, remark: (text: string) => void): string {
     const [file, ...more] = entry.options.flatMap(({ keyword, value }) => (keyword === 'identityfile' ? [value] : []));
-    if (more.length > 0) remark(`not translated: further identity files (an actor has one key): ${more.join(' ')}`);
+    if (more.length > 0)
+      remark(`not translated: more identity files; fleet-mesh uses one per actor: ${more.join(' ')}`);
     if (file === undefined || file === 'none') {
-      remark('no identity file named: ssh tries several and its agent, an actor has one key; check the key');
+      remark('no identity file is named: ssh tries several, fleet-mesh uses one. Check the key');
       return add(this.#actors, 'default', { key: '~/.ssh/id_ed25519' });
     }
     const key = homePath(file);

@@ -56,7 +56,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
   const user: SshOption = { keyword: 'user', value: names.user };
   const assumed = options.some(({ keyword }) => keyword === 'user')
     ? []
-    : [`no login user named: assumed ${names.user}, the user of the unit`];
+    : [`no user is named: assumed to be the user of the unit, ${names.user}`];
   return {
     source: names.fileName,
     label: names.fileName.replace(/\.service$/, ''),
@@ -65,7 +65,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
     options: [...options, user],
     remarks: [
       ...untranslated.map((what) => `not translated: ${what}`),
-      ...(needless.length === 0 ? [] : [`not needed in fleet-mesh: ${needless.join(' ')}`]),
+      ...(needless.length === 0 ? [] : [`always on in fleet-mesh: ${needless.join(' ')}`]),
       ...assumed,
       ...leftovers(directives),
     ],

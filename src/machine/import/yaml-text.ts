@@ -28,9 +28,7 @@ export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: 
   const comment = (text: string) => `# ${text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
   const lines = [
     comment(`Made by \`${how}\`. Check this file before you use it:`),
-    comment(
-      'Add `production: true` to each tunnel that production depends on, and a probe to each tunnel with a target.',
-    ),
+    comment('Set production: true for each tunnel that production needs. Add a probe to each tunnel with a target.'),
     comment('ssh listens for localhost on 127.0.0.1 and on ::1. A tunnel here listens on 127.0.0.1 only.'),
     ...remarks.map(comment),
     'version: 1',

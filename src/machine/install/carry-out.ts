@@ -34,7 +34,7 @@ export async function carryOut(
     await forward(plan.doctor);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    say('undoing the file changes; no running unit was touched');
+    say('removing the written files; no running service was changed');
     return { ok: false, why: error.message, left: await goBack(back.files, executor, say) };
   }
   try {

@@ -61,7 +61,7 @@ export function replacementsFor(
       replacements.push({ old, tunnels: [...new Set(local)] });
     } else {
       problems.push(
-        `${old.unit} also listens on ${left.join(', ')}, and no configured tunnel does: add a tunnel or split the unit`,
+        `${old.unit} also listens on ${left.join(', ')}, but no tunnel replaces this listener: add a tunnel, or split the unit`,
       );
     }
   }

@@ -105,7 +105,7 @@ class Planner {
     const notes = [
       ...without.map((what) => `${what} gets no socket unit (systemd resolves no names); the daemon binds the port`),
       ...(this.#facts.commandTaken
-        ? [`${places.command} belongs to another program and stays; run ${join(places.library, 'dist/cli.js')} instead`]
+        ? [`${places.command} belongs to another program and stays: use ${join(places.library, 'dist/cli.js')} instead`]
         : []),
     ];
     if (config === undefined) {

@@ -37,7 +37,7 @@ export function missingPrerequisites(found: Prerequisites): string[] {
     problems.push(`${node.path} is ${node.version}: node ${OLDEST_NODE.join('.')} or later is needed`);
   }
   const version = systemdVersion(systemd);
-  if (version === undefined) problems.push('systemctl not found: this machine has no systemd');
+  if (version === undefined) problems.push('systemd (systemctl) is missing');
   else if (version < OLDEST_SYSTEMD)
     problems.push(`systemd ${version} is too old: ${OLDEST_SYSTEMD} or later is needed`);
   else if (!answers) {

@@ -33,7 +33,7 @@ export async function readRelease(tree: string, scope: Scope): Promise<Release> 
   const text = (path: string) => readFile(join(tree, path), 'utf8');
   const manifest = await text('release.json').catch(() => {
     throw new NotPacked(
-      `${tree} is not a packed program: run scripts/install-node, which packs the program and then calls this command`,
+      `${tree} is not a packed release: run scripts/install-node, which packs a release and runs this command`,
     );
   });
   const units = join('systemd', scope);

@@ -51,7 +51,7 @@ export class InheritedSockets {
       socket.open();
       this.#log.warn(
         { event: 'socket.surplus', socket: socket.name, problem: this.#problemOf(socket) },
-        `surplus socket from systemd, its clients are reset: ${this.#problemOf(socket)}`,
+        `systemd passed an unused socket: ${this.#problemOf(socket)}; its clients are reset`,
       );
     }
   }
@@ -82,7 +82,7 @@ export class InheritedSockets {
     if (address === undefined) return `${name} is not a listening stream socket`;
     const why =
       this.#problems.get(socket) ??
-      'no configured listener matches: the name must be endpoint, tunnel-NAME or forward-PORT';
+      'the socket name is unknown: expected endpoint, or tunnel-NAME or forward-PORT of a configured tunnel';
     return `${name} is bound to ${formatAddress(address)}, but ${why}`;
   }
 
@@ -93,7 +93,7 @@ export class InheritedSockets {
     this.#loggedMissing.add(who);
     this.#log[this.#settled ? 'info' : 'warn'](
       { event: 'socket.missing', listen: where },
-      `no socket from systemd for ${who}: the daemon binds the address; it refuses connections during a restart`,
+      `systemd passed no socket for ${who}: the daemon binds the address, so the port is closed during a restart`,
     );
   }
 }

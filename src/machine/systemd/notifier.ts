@@ -67,15 +67,15 @@ export function chooseChannel(notifySocket: string | undefined, log: Logger): No
   if (program !== undefined) {
     log.warn(
       { event: 'notify.fallback' },
-      'the module sd-notify is missing: systemd-notify reports to systemd instead; it needs NotifyAccess=all ' +
+      'the module sd-notify is missing: the daemon notifies systemd through systemd-notify, which needs NotifyAccess=all ' +
         '(drop-in 10-notify-fallback.conf)',
     );
     return program;
   }
   log.error(
     { event: 'notify.none' },
-    'the start will time out: systemd waits for READY, and the daemon cannot send it. Install systemd-notify, or ' +
-      'install libsystemd-dev and a compiler and reinstall sd-notify, or use Type=exec',
+    'systemd waits for a notification that this daemon cannot send: the start will time out. Install ' +
+      'libsystemd-dev and a compiler and reinstall sd-notify, or install systemd-notify, or use Type=exec',
   );
   return NOBODY;
 }

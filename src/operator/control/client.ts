@@ -116,7 +116,10 @@ function explain(path: string, error: NodeJS.ErrnoException): ControlUnavailable
   const cause = { cause: error };
   switch (error.code) {
     case 'ENOENT':
-      return new ControlUnavailable(`no control socket at ${path}: the daemon is not running`, cause);
+      return new ControlUnavailable(
+        `no control socket at ${path}: the daemon is not running, or has no socket there`,
+        cause,
+      );
     case 'ECONNREFUSED':
       return new ControlUnavailable(`connection to ${path} refused: the daemon has stopped`, cause);
     case 'EACCES':

@@ -46,7 +46,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
     ['route', routeText(tunnel, now)],
-    ['link', link === undefined ? 'none: no tunnel needs a link now' : linkText(link, ago)],
+    ['link', link === undefined ? 'none: no tunnel needs a link now' : linkText(link, now)],
     ['credential', link === undefined ? undefined : credentialText(link, now)],
     ['probe', probeText(tunnel.probe, ago)],
     ['use', useText(tunnel, ago)],
@@ -88,8 +88,8 @@ function wayBack({ state, name }: TunnelStatus): string | undefined {
   return state === 'stopped' || state === 'retired' ? `\`fleet-mesh up ${printable(name)}\`` : undefined;
 }
 
-function linkText(link: LinkStatus, ago: Ago): string {
-  const sessions = link.sessions.map(({ id, role, since }) => `session ${id} ${role} since ${ago(since)}`);
+function linkText(link: LinkStatus, now: Date): string {
+  const sessions = link.sessions.map(({ id, role, since }) => `session ${id} ${role} for ${spanBetween(since, now)}`);
   return [
     `${printable(link.host)} as ${printable(link.actor)} is ${link.state}`,
     ...(sessions.length === 0 ? ['no session'] : sessions),

@@ -87,7 +87,6 @@ export class Cutovers {
   async restore({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const local = [...tunnels.values()].filter(({ direction }) => direction === 'local');
     const { retired } = this.#deps;
-    await this.#forgetAllBut(new Set(local.map(({ name }) => name)));
     await Promise.all(local.map(({ name, drain }) => this.#of(name).restore(drain?.successor, retired(name))));
     for (const { name } of local) this.#adopt(name);
   }
@@ -157,11 +156,14 @@ export class Cutovers {
     return this.#cutovers.get(tunnel)?.status() ?? null;
   }
 
-  /** Forgets tunnels that left the configuration while no daemon ran. */
-  async #forgetAllBut(tunnels: ReadonlySet<string>): Promise<void> {
+  /**
+   * Removes the records of tunnels that left the configuration while no daemon ran. Call only when the configuration runs:
+   * a start that fails must forget nothing. Never rejects.
+   */
+  async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const { store, log } = this.#deps;
     try {
-      const gone = (await store.names()).filter((name) => !tunnels.has(name));
+      const gone = (await store.names()).filter((name) => tunnels.get(name)?.direction !== 'local');
       await Promise.all(gone.map((name) => store.forget(name)));
     } catch (err) {
       log.warn({ event: 'cutover.not_forgotten', err }, 'cannot delete the saved cut-over states of removed tunnels');

@@ -36,12 +36,17 @@ export class Retirement {
   /** Reads the retired tunnels; call before any tunnel starts. Never rejects. */
   async start(): Promise<void> {
     await this.retired.load();
-    await this.apply(this.#deps.config());
+    this.#successors.apply(this.#deps.config().tunnels);
   }
 
   /** Applies a new configuration. A removed tunnel is no longer retired, in case its name returns. Never rejects. */
-  async apply({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
-    this.#successors.apply(tunnels);
+  async apply(config: Pick<Config, 'tunnels'>): Promise<void> {
+    this.#successors.apply(config.tunnels);
+    await this.forgetRemoved(config);
+  }
+
+  /** Call only when the configuration runs: a start that fails must forget nothing. Never rejects. */
+  async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
     await this.retired.remove(gone).catch((err: unknown) => {
       this.#deps.log.error(

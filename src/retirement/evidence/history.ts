@@ -5,6 +5,12 @@ import { type SuccessorHistory, type SuccessorRecord, withRecord } from './succe
 /** A longer pause between lines is a gap, in milliseconds: two heartbeats may be late, three may not. */
 export const LONGEST_SILENCE_MS = 180_000;
 
+/** The daemon tells the last use within this time, in milliseconds. */
+const TOLD_WITHIN_MS = 1_500;
+
+/** The wall clock counts as in step with the one that never jumps within this time, in milliseconds. */
+const JITTER_MS = 100;
+
 /** Between two lines, the wall clock may differ from the monotonic clock by this much; beyond it, times prove nothing. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
@@ -118,8 +124,11 @@ export class History {
     const building = this.#building(tunnel);
     const wall = at.getTime();
     // A different time means a later use, whatever the wall clock says; it happened now at the latest.
-    if (wall !== building.lastActivity?.wall)
-      building.lastActivity = { wall, uptimeMs: this.#last?.uptimeMs ?? 0, run: this.#run };
+    if (wall === building.lastActivity?.wall) return;
+    const { wall: heardAt, uptimeMs } = this.#last ?? { wall, uptimeMs: 0 };
+    // Told once a second: so long before it may have been, and no longer, whatever the wall clock says.
+    const agoMs = Math.min(TOLD_WITHIN_MS, Math.max(0, heardAt - wall));
+    building.lastActivity = { wall, uptimeMs: uptimeMs - (heardAt - wall === agoMs ? agoMs : 0), run: this.#run };
   }
 
   /** Forgets spans that ended before `time` (milliseconds since the epoch), to bound memory over months. */
@@ -234,7 +243,11 @@ class RunClock {
 
   time({ wall, uptimeMs }: Instant, run: number): number {
     if (!this.#now) return wall;
-    if (run === this.#run) return this.#now.wall - (this.#now.uptimeMs - uptimeMs);
+    if (run === this.#run) {
+      const time = this.#now.wall - (this.#now.uptimeMs - uptimeMs);
+      // The clocks tick a little apart: a date must not differ by a millisecond from one look to the next.
+      return Math.abs(time - wall) <= JITTER_MS ? wall : time;
+    }
     return Math.min(wall, this.#startedAt ?? this.#now.wall);
   }
 

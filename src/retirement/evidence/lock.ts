@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, TunnelError } from '../../base/errors.ts';
+import { privateDirectory } from '../../base/files/private-directory.ts';
 
 const LOCK = 'events.lock';
 
@@ -28,14 +29,35 @@ export async function takeLock(directory: string): Promise<() => Promise<void>> 
       throw error;
     });
     if (owner === undefined) continue;
+    // Held since the start of this daemon: never let go in between.
+    if (owner === own) return () => release(path, own);
     const pid = Number(owner.split(' ')[0]);
-    if (owner !== own && isAlive(pid, owner))
-      throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) writes its evidence to ${directory}`, {
+    if (isAlive(pid, owner))
+      throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) uses the state directory ${directory}`, {
         hint: 'Give each daemon its own state_dir.',
       });
     await unlink(path).catch(() => {});
   }
   throw new TunnelError('state_dir_unusable', `cannot lock ${path}: another daemon keeps taking the lock`);
+}
+
+/**
+ * Takes the state directory for this process, before anything in the directory is read or written. Rejects with
+ * `state_dir_unusable` when another daemon holds the directory. A directory that cannot be used is no reason to fail:
+ * the evidence tries again later, and undefined is returned. Otherwise returns what releases the directory.
+ */
+export async function ownStateDirectory(directory: string): Promise<(() => Promise<void>) | undefined> {
+  const usable = await privateDirectory(directory).then(
+    () => true,
+    () => false,
+  );
+  if (!usable) return undefined;
+  try {
+    return await takeLock(directory);
+  } catch (error) {
+    if (error instanceof TunnelError) throw error;
+    return undefined;
+  }
 }
 
 async function release(path: string, own: string): Promise<void> {

@@ -60,8 +60,10 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     await using first = await startMesh({ sshd, tunnels: { echo: { target: sshd.port } } });
     await first.waitFor(hasSessions(2));
     const config = join(sshd.directory, 'second-tunnels.yaml');
-    // Otherwise the control socket would be in use first.
-    writeFileSync(config, readFileSync(first.configFile, 'utf8').replace('.sock', '.second'));
+    // Otherwise the control socket or the state directory would be in use first.
+    const other = readFileSync(first.configFile, 'utf8').replace('.sock', '.second');
+    expect(other).toMatch(/state_dir/);
+    writeFileSync(config, other.replace(/("?state_dir"?: *"?)([^",\n]+)/, '$1$2-second'));
     const { code, stderr } = await runCli(['run', '--config', config]);
     expect(code).toBe(1);
     const last = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');

@@ -31,9 +31,7 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     const { code, stdout, stderr } = await runCli(['import', 'ssh-config', 'hub', '--ssh-config', file]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^# .*not translated: compression=yes$/m);
-    expect(stdout).toMatch(
-      /^# .*remoteforward=9001 \[socks\]:0: a listener on the host with any target is not supported$/m,
-    );
+    expect(stdout).toMatch(/^# .*remoteforward=9001 \[socks\]:0: a remote listener with free destinations$/m);
     expect(stdout).toMatch(
       /hub:\n {4}address: "192.0.2.4"\n {4}user: tegwick\n {4}keepalive: .*15s.*\n {4}connect_timeout: "7s"\n {4}jump: edge/,
     );

@@ -121,7 +121,7 @@ describe('fleet-mesh', () => {
     ['a missing argument', ['schema'], /missing required argument/],
     ['a missing option', ['plan', 'done', '2.4'], /required option '--evidence <text>' not specified/],
     ['an argument too many', ['check', 'extra'], /too many arguments/],
-    ['an unknown schema', ['schema', 'confg'], /no schema "confg"/],
+    ['an unknown schema', ['schema', 'confg'], /unknown schema "confg"/],
     ['no command', [], /Usage: fleet-mesh/],
   ])('ends with 64 and a hint for %s', async (_, args, message) => {
     const { code, out, err } = await cli(args);

@@ -16,7 +16,7 @@ import { has } from '../../support/machine/capabilities.ts';
 import type { LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
-import { waitUntil } from '../../support/wait-until.ts';
+import { waitUntil, within } from '../../support/wait-until.ts';
 
 /** Number of kills of the daemon. By hand, use more: `EVIDENCE_KILLS=200`. */
 const { EVIDENCE_KILLS = '12' } = process.env;
@@ -156,20 +156,18 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     }
   });
 
-  test('has one writer when two daemons share a state directory; the other reports that and takes over later', async () => {
+  test('refuses a second daemon on one state directory, names the first, and harms neither', async () => {
     const extra = { state_dir: join(sshd.directory, 'shared') };
     await using first = await start({ extra });
     await first.waitFor(({ evidence, state }) => state === 'up' && evidence.state === 'ok');
     await using second = await start({ extra });
-    const { advisories } = await second.waitFor(
-      ({ evidence, state }) => state === 'up' && evidence.state === 'failing',
-    );
-    expect(advisories).toEqual([
-      { code: 'evidence_unavailable', message: expect.stringContaining(`another daemon (pid ${first.daemon.pid})`) },
-    ]);
-    await echoOnce(second.port('hub'));
+    expect(await within('the second daemon ends', second.daemon.exit)).toMatchObject({ code: 1 });
+    expect(second.daemon.log()).toContain(`another daemon (pid ${first.daemon.pid})`);
+    await echoOnce(first.port('hub'));
+    await first.waitFor(({ evidence, state }) => state === 'up' && evidence.state === 'ok');
     await first.daemon.stop();
-    await second.waitFor(({ evidence }) => evidence.state === 'ok');
+    await using next = await start({ extra });
+    await next.waitFor(({ evidence, state }) => state === 'up' && evidence.state === 'ok');
     expect((await verifyLog(extra.state_dir)).problems).toEqual([]);
   });
 

@@ -38,6 +38,7 @@ async function start(tunnels: Record<string, object>, retired = false): Promise<
     log: createLogger({ level: 'fatal' }),
   });
   await cutovers.restore(inForce);
+  await cutovers.forgetRemoved(inForce);
   return cutovers;
 }
 

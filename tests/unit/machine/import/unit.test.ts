@@ -51,16 +51,16 @@ describe(readUnit, () => {
   it('takes the user from the unit, and says when it is assumed', () => {
     const named = read(unit('ssh -N h', 'User=tunnel')).entries[0];
     expect(named?.options).toEqual([{ keyword: 'user', value: 'tunnel' }]);
-    expect(read(unit('ssh -N h')).entries[0]?.remarks.join()).toContain('assumed fleet');
+    expect(read(unit('ssh -N h')).entries[0]?.remarks.join()).toContain('assumed to be the user of the unit, fleet');
   });
 
   it.each([
-    ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'the command runs socat, not ssh'],
-    ['a shell', `/bin/sh -c 'ssh -N h'`, 'the command runs sh, not ssh'],
-    ['a variable from elsewhere', 'ssh -N $HOST', 'the value of $HOST is unknown'],
+    ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'it runs socat, not ssh'],
+    ['a shell', `/bin/sh -c 'ssh -N h'`, 'it runs sh, not ssh'],
+    ['a variable from elsewhere', 'ssh -N $HOST', 'is unknown'],
     ['a template without an instance', 'ssh -N %i', 'tunnel@db.service'],
     ['no host', 'ssh -N', 'the command names no host'],
-    ['an open quote', 'ssh -N "h', 'unclosed quote'],
+    ['an open quote', 'ssh -N "h', 'a quote is not closed'],
   ])('says of %s that it is not translated', (_, command, message) => {
     const { entries, failures } = read(unit(command));
     expect(entries).toEqual([]);

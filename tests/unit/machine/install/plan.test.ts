@@ -140,7 +140,7 @@ describe(planInstall, () => {
     const plan = planned(facts);
     expect(lines(all(plan)).filter((line) => line.includes('/usr/local/bin'))).toEqual([]);
     expect(plan.notes).toEqual([
-      '/usr/local/bin/fleet-mesh belongs to another program and stays; run /usr/lib/fleet-mesh/dist/cli.js instead',
+      '/usr/local/bin/fleet-mesh belongs to another program and stays: use /usr/lib/fleet-mesh/dist/cli.js instead',
     ]);
     const { record, places } = carriedOut(facts, plan);
     if (record === undefined) throw new Error('there is a record');
@@ -162,7 +162,7 @@ describe(planInstall, () => {
 
   it.each<[string, Partial<Facts>, RegExp | undefined]>([
     ['nobody', {}, undefined],
-    ['somebody', { takenPorts: new Set([18_000]) }, /port 18000 \(needed by tunnel hub\) is in use/],
+    ['somebody', { takenPorts: new Set([18_000]) }, /port 18000, needed by tunnel hub, is in use/],
     ['somebody', { takenPorts: new Set([9780]) }, /the endpoint/],
     ['an ssh unit', { takenPorts: new Set([18_000]), oldUnits: [OLD] }, undefined],
     ['our socket', { takenPorts: new Set([18_000]), units: new Map([[SOCKETS[1] ?? '', RUNS]]) }, undefined],

@@ -23,7 +23,7 @@ describe(missingPrerequisites, () => {
     [{ node: undefined }, /finds no node/],
     [{ node: { path: '/n', version: 'v20.18.9' } }, /\/n is v20\.18\.9/],
     [{ node: { path: '/n', version: '' } }, /20\.19 or later/],
-    [{ systemd: undefined }, /no systemd/],
+    [{ systemd: undefined }, /systemctl\) is missing/],
     [{ systemd: 'systemd 249 (249)' }, /249 is too old/],
     [{ answers: false }, /container/],
     [{ scope: 'user', answers: false, user: 'me' }, /enable-linger me/],
