@@ -75,7 +75,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
       [`forward-${held}`, 'tunnel held', null],
       ['tunnel-unix', 'tunnel unix', null],
     ]);
-    expect(await journal()).toContain(`no socket from systemd for tunnel own at 127.0.0.1:${own}`);
+    expect(await journal()).toContain(`systemd passed no socket for tunnel own at 127.0.0.1:${own}`);
     await echoOnce(held);
     await echoOnce(own);
     expect(await overUnix(mesh.box.path(UNIX))).toBe('hello');

@@ -20,7 +20,7 @@ export function takenBySomebody(
       return [];
     const who = name === undefined ? 'the endpoint' : `tunnel ${name}`;
     return [
-      `port ${listen.port}, needed by ${who}, is in use by a process that is not an ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}: \`ss -ltnp\` names it`,
+      `port ${listen.port}, needed by ${who}, is in use by a process that is not an ssh unit of this ${facts.places.scope === 'user' ? 'user' : 'system'}; find it with \`ss -ltnp\``,
     ];
   });
 }

@@ -48,10 +48,10 @@ export function planUninstall(
       ...(purge && lingers ? [command('loginctl', 'disable-linger', user)] : []),
     ],
     kept: [
-      ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state: --purge removes it)`)),
-      ...(purge || !account ? [] : ['the user fleet-mesh, who owns the state (--purge removes it)']),
-      ...(purge || !lingers ? [] : [`lingering of ${user} (\`loginctl disable-linger ${user}\` ends it)`]),
-      ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path}, which is yours`),
+      ...(purge ? [] : theirs.map((path) => `${path}/ (configuration, keys or state; --purge removes it)`)),
+      ...(purge || !account ? [] : ['the user fleet-mesh, who owns the state (--purge removes the user)']),
+      ...(purge || !lingers ? [] : [`lingering of ${user} (turn it off with \`loginctl disable-linger ${user}\`)`]),
+      ...dropIns.filter((path) => !record.files.includes(path)).map((path) => `${path} (your drop-in)`),
       ...record.replaced.map(
         (unit) =>
           `${unit}, stopped and disabled (start it again with \`${places.systemctl.join(' ')} enable --now ${unit}\`)`,

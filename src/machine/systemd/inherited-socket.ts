@@ -29,7 +29,7 @@ export class InheritedSocket {
     this.name = name;
   }
 
-  /** Where it listens; undefined before it was opened, and for what is not a listening stream socket. */
+  /** The bound address; undefined before `open`, and if this is not a listening stream socket. */
   get address(): Address | undefined {
     return this.#address;
   }

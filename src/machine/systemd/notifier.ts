@@ -74,8 +74,8 @@ export function chooseChannel(notifySocket: string | undefined, log: Logger): No
   }
   log.error(
     { event: 'notify.none' },
-    'systemd waits for a notification that this daemon cannot send: the start will time out. Install ' +
-      'libsystemd-dev and a compiler and reinstall sd-notify, or install systemd-notify, or use Type=exec',
+    'the start will time out: systemd waits for READY, and the daemon cannot send it. Install systemd-notify, or ' +
+      'install libsystemd-dev and a compiler and reinstall sd-notify, or use Type=exec',
   );
   return NOBODY;
 }

@@ -76,7 +76,7 @@ describe(translate, () => {
       'n',
     );
     expect(draft.tunnels.size).toBe(1);
-    expect(draft.remarks.join('\n')).toContain('localforward=80:b:1: h-80 listens on 127.0.0.1:80 already');
+    expect(draft.remarks.join('\n')).toContain('localforward=80:b:1: tunnel h-80 already listens on 127.0.0.1:80');
     expect(draft.remarks.join('\n')).toContain('free destinations');
   });
 

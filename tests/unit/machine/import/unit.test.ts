@@ -55,12 +55,12 @@ describe(readUnit, () => {
   });
 
   it.each([
-    ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'it runs socat, not ssh'],
-    ['a shell', `/bin/sh -c 'ssh -N h'`, 'it runs sh, not ssh'],
+    ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'the command runs socat, not ssh'],
+    ['a shell', `/bin/sh -c 'ssh -N h'`, 'the command runs sh, not ssh'],
     ['a variable from elsewhere', 'ssh -N $HOST', 'is unknown'],
     ['a template without an instance', 'ssh -N %i', 'tunnel@db.service'],
     ['no host', 'ssh -N', 'the command names no host'],
-    ['an open quote', 'ssh -N "h', 'a quote is not closed'],
+    ['an open quote', 'ssh -N "h', 'unclosed quote'],
   ])('says of %s that it is not translated', (_, command, message) => {
     const { entries, failures } = read(unit(command));
     expect(entries).toEqual([]);

@@ -242,7 +242,7 @@ describe('statusText', () => {
   );
 
   test('names what systemd passed in vain', () => {
-    const problem = 'forward-18001 is bound to 127.0.0.1:18001, but no configured listener matches';
+    const problem = 'forward-18001 is bound to 127.0.0.1:18001, but the socket name is unknown';
     const sockets = [
       { name: 'endpoint', address: '127.0.0.1:9780', used_by: 'the endpoint', problem: null },
       { name: 'forward-18001', address: '127.0.0.1:18001', used_by: null, problem },
