@@ -13,7 +13,7 @@ const SERVICE = 'fleet-mesh.service';
 const CONFIG = '/etc/fleet-mesh/tunnels.yaml';
 const AGENT = '/run/fleet-ca/agent.sock';
 
-describe.skipIf(!hasBox() || !has('sshd'))('certificates of a command, inside the bounds of the system unit', () => {
+describe.skipIf(!hasBox() || !has('sshd'))('certificates from cert_command in the sandbox of the system unit', () => {
   let node: BareNode;
   let echo: LoopbackServer;
   let port: number;
@@ -63,7 +63,7 @@ describe.skipIf(!hasBox() || !has('sshd'))('certificates of a command, inside th
     await echoOnce(port);
   };
 
-  it('leaves ssh alone where cert_command needs what the unit does not let it reach', async () => {
+  it('leaves ssh running if cert_command needs a path that the unit forbids', async () => {
     const yaml = await yamlWith(signedBy('ssh-keygen -s /home/ca/user_ca'));
     const { code, stderr } = await node.mesh('install', '--config', yaml);
     expect([code, stderr]).toEqual([1, expect.stringContaining('[cert_command_failed]')]);
@@ -72,7 +72,7 @@ describe.skipIf(!hasBox() || !has('sshd'))('certificates of a command, inside th
     expect(await node.traces()).toEqual(['/etc/fleet-mesh']);
   });
 
-  it('takes a port over from ssh with a certificate in the place of the static key', async () => {
+  it('takes a port over from ssh, with a certificate instead of the static key', async () => {
     const yaml = await yamlWith(signedBy('ssh-keygen -s credential:key_user_ca'));
     const { code, stdout, stderr } = await node.mesh('install', '--config', yaml);
     expect(code, `${stdout}${stderr}${await node.box.journal(40)}`).toBe(0);
@@ -82,7 +82,7 @@ describe.skipIf(!hasBox() || !has('sshd'))('certificates of a command, inside th
     expect(await node.box.must('find', '/tmp', '-name', 'fleet-mesh-doctor-*')).toBe('');
   });
 
-  it('obtains them from a CA whose key is in an agent, too', async () => {
+  it('obtains certificates from a CA whose key is in an agent', async () => {
     // ssh-agent answers nobody but its own user and root.
     const run = ['systemd-run', '--unit=fleet-ca', '--uid=fleet-mesh', '--property=RuntimeDirectory=fleet-ca'];
     await node.box.must(...run, 'ssh-agent', '-D', '-a', AGENT);
@@ -91,7 +91,7 @@ describe.skipIf(!hasBox() || !has('sshd'))('certificates of a command, inside th
     await expectRotation(`env SSH_AUTH_SOCK=${AGENT} ssh-keygen -U -s user_ca.pub`, 'reload');
   });
 
-  it('reaches with a drop-in of the operator what the unit keeps from it', async () => {
+  it('reaches a forbidden path with a drop-in of the operator', async () => {
     node.box.write(`/etc/systemd/system/${SERVICE}.d/60-ca.conf`, '[Service]\nProtectHome=read-only\n');
     await node.box.must('systemctl', 'daemon-reload');
     await expectRotation('ssh-keygen -s /home/ca/user_ca', 'restart');

@@ -50,7 +50,7 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     });
   };
 
-  it('takes the port over from the ssh unit of the user, and has nothing to do the second time', async () => {
+  it('takes the port over from the ssh unit of the user, and changes nothing the second time', async () => {
     const { code, stdout, stderr } = await installNode('--config', yaml);
     expect(code, `${stdout}${stderr}${await node.box.journal(40)}`).toBe(0);
     expect([await node.state('fleet-hub'), await node.state(SERVICE)]).toEqual(['inactive disabled', 'active enabled']);
@@ -63,14 +63,14 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     expect(await node.box.must('find', '/tmp', '-name', 'tmp.*')).toBe('');
   });
 
-  it('brings the ssh unit back with --rollback', async () => {
+  it('starts the ssh unit again with --rollback', async () => {
     const { code, stderr } = await installNode('--rollback');
     expect(code, stderr).toBe(0);
     expect([await node.state('fleet-hub'), await node.state(SERVICE)]).toEqual(['active enabled', 'inactive']);
     await echoOnce(port);
   });
 
-  it('goes on when the connection is lost half-way: it may have been over a tunnel of the node', async () => {
+  it('finishes the installation although the ssh connection is lost half-way', async () => {
     const child = spawn(process.execPath, [...MAIN, '--ssh-config', sshConfig], { cwd: CHECKOUT });
     child.stdout.on('data', (chunk: Buffer) => {
       if (!chunk.includes('copy ')) return;
@@ -88,7 +88,7 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     await echoOnce(port);
   });
 
-  it('leaves nothing but the configuration behind when it is uninstalled', async () => {
+  it('leaves only the configuration behind after --uninstall', async () => {
     const { code, stdout, stderr } = await installNode('--uninstall');
     expect(code, stderr).toBe(0);
     expect(stdout).toContain('kept: fleet-hub.service, stopped and disabled');
@@ -96,12 +96,12 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     expect(await node.traces()).toEqual(['/home/mesh/.config/fleet-mesh']);
   });
 
-  it('says in one line that the configuration cannot be read, and asks nobody', async () => {
+  it('reports an unreadable configuration in one line, before it connects to the host', async () => {
     const { code, stdout, stderr } = await installNode('--config', '/nowhere/tunnels.yaml');
     expect([code, stdout, stderr]).toEqual([1, '', 'install-node: cannot read /nowhere/tunnels.yaml (ENOENT)\n']);
   });
 
-  it('says so when the host cannot be reached', async () => {
+  it('reports an unreachable host', async () => {
     const nowhere = join(node.sshd.directory, 'nowhere');
     writeFileSync(nowhere, `Host node\n  HostName 127.0.0.1\n  Port ${await freePort()}\n`);
     const { code, stderr } = await installNode('--rollback', '--ssh-config', nowhere);

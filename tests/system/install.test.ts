@@ -47,7 +47,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
   const BEFORE = ['active enabled', 'active enabled', 'inactive'];
   const AFTER = ['inactive disabled', 'inactive disabled', 'active enabled'];
 
-  it('shows with --dry-run every file, unit and command, and changes nothing', async () => {
+  it('shows every file, unit and command with --dry-run, and changes nothing', async () => {
     const traces = await node.traces();
     const { code, stdout, stderr } = await node.mesh('install', '--config', yaml, '--dry-run');
     expect(code, stderr).toBe(0);
@@ -64,7 +64,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await states()).toEqual(BEFORE);
   });
 
-  it('refuses what is wrong before anything is changed', async () => {
+  it('refuses wrong input before the first change', async () => {
     const traces = await node.traces();
     node.box.write('/root/broken.yaml', 'version: 1\nnode: [\n');
     const broken = await node.mesh('install', '--config', '/root/broken.yaml');
@@ -81,7 +81,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await states()).toEqual(BEFORE);
   });
 
-  it('asks the doctor before it touches an ssh unit, and leaves no file when that says no', async () => {
+  it('runs the doctor before it touches an ssh unit, and leaves no file after a failure', async () => {
     const traces = await node.traces();
     const nowhere = await node.writeYaml({
       hub: { listen: `127.0.0.1:${hub}`, target: `127.0.0.1:${await freePort()}` },
@@ -92,7 +92,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await node.traces()).toEqual(traces);
   });
 
-  it('gives the ports back to ssh when the probe does not pass', async () => {
+  it('gives the ports back to ssh if the probe fails', async () => {
     const traces = await node.traces();
     await using moody = await startMoody(1);
     const failing = await node.writeYaml({
@@ -139,7 +139,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
   });
 
-  it('has nothing to do the second time, whoever packs the release', async () => {
+  it('changes nothing the second time, whoever packs the release', async () => {
     const main = `${CHECKOUT_INSIDE}scripts/install-node-run/main.ts`;
     const again = await node.box.run(
       'env',
@@ -159,7 +159,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     ]);
   });
 
-  it('brings the ssh units back with --rollback, once', async () => {
+  it('starts the ssh units again with --rollback, once', async () => {
     const { code, stdout, stderr } = await node.mesh('install', '--rollback');
     expect(code, `${stdout}${stderr}`).toBe(0);
     expect(await states()).toEqual(BEFORE);
@@ -175,7 +175,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     });
   });
 
-  it('upgrades and rolls back without a connection being refused or lost', async () => {
+  it('upgrades and rolls back without a refused or lost connection', async () => {
     expect((await node.mesh('install')).code).toBe(0);
     const old = await node.box.must('readlink', '/usr/lib/fleet-mesh/current');
     node.box.write('/opt/release/release.json', '{"id":"9.9.9-next"}');
@@ -194,7 +194,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await node.state(SERVICE)).toBe('active enabled');
   });
 
-  it('undoes an upgrade that does not start, and the clients have waited', async () => {
+  it('undoes an upgrade that does not start, while clients wait', async () => {
     const [current, program] = ['/usr/lib/fleet-mesh/current', '/opt/release/dist/cli.js'];
     const before = await node.box.must('readlink', current);
     const whole = await node.box.must('cat', program);
@@ -216,7 +216,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     node.box.write(program, whole);
   });
 
-  it('takes another port over while it runs, and keeps those that it has open', async () => {
+  it('takes over another port while the daemon runs, and keeps open connections', async () => {
     const late = await freePort();
     await node.startOldUnit('fleet-late', { port: late, target: echo.port });
     await waitUntil('ssh serves', () => echoOnce(late).catch(() => undefined));
@@ -235,7 +235,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect((await node.status()).tunnels.map(({ listen_by }) => listen_by)).toEqual(['systemd', 'systemd', 'systemd']);
   });
 
-  it('leaves nothing but configuration, keys and state behind, and with --purge not even those', async () => {
+  it('leaves only configuration, keys and state behind after uninstall, and nothing after --purge', async () => {
     const { code, stdout, stderr } = await node.mesh('uninstall');
     expect(code, stderr).toBe(0);
     expect(stdout).toContain('kept: /etc/fleet-mesh/');

@@ -57,7 +57,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     return `${stdout}${stderr}`;
   };
 
-  it('refuses a place that scripts/install-node has taken', async () => {
+  it('refuses a machine where scripts/install-node installed fleet-mesh', async () => {
     mesh.box.write('/usr/lib/fleet-mesh/install.json', '{}');
     const { code, stderr } = await mesh.box.run('dpkg', '-i', deb(`${version}-1`));
     expect(code).not.toBe(0);
@@ -65,7 +65,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.box.must('rm', '-r', '/usr/lib/fleet-mesh');
   });
 
-  it('is installed by apt, and enables and starts nothing', async () => {
+  it('installs with apt, and enables and starts nothing', async () => {
     if (hasNode) {
       const apt = ['apt-get', '-qy', '--no-install-recommends', 'install', deb(`${version}-1`)];
       await mesh.box.must('env', 'DEBIAN_FRONTEND=noninteractive', ...apt);
@@ -105,7 +105,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect(await mesh.mainPid()).toBe(pid);
   });
 
-  it('refuses and loses no connection in an upgrade, except those that the replaced process had', async () => {
+  it('loses in an upgrade only connections of the replaced process, and refuses none', async () => {
     // A plan that cannot be used keeps no daemon from starting, and so none from being replaced.
     await mesh.write(
       { held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000 } },
@@ -127,7 +127,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     ]);
   });
 
-  it('lets the old daemon run on where the new one refuses the configuration', async () => {
+  it('keeps the old daemon running if the new one rejects the configuration', async () => {
     const yaml = await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down } });
     await mesh.writeRaw(`${yaml}nonsense: true\n`);
     const pid = await mesh.mainPid();
@@ -141,7 +141,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect((await mesh.allUp()).version).toBe(version);
   });
 
-  it('knows what runs also when an upgrade broke off, and was begun again', async () => {
+  it('restarts the daemon also after an upgrade that broke off and began again', async () => {
     const pid = await mesh.mainPid();
     for (const _attempt of [1, 2]) await dpkg('--unpack', deb(`${NEXT}-1`));
     expect(await mesh.mainPid()).toBe(pid);
@@ -149,7 +149,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect((await mesh.allUp()).version).toBe(NEXT);
   });
 
-  it('leaves a daemon that was stopped as it is', async () => {
+  it('keeps a stopped daemon stopped', async () => {
     await mesh.must('stop', ENDPOINT, socket, SERVICE);
     await dpkg('-i', deb(`${version}-1`));
     expect([await isActive(SERVICE), await isActive(socket)]).toEqual([false, false]);
@@ -157,7 +157,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.allUp();
   });
 
-  it('stops and keeps what is not its own when it is removed', async () => {
+  it('stops the daemon at a removal, and keeps files of the operator', async () => {
     mesh.unit('fleet-mesh-tunnel-own.socket', `[Socket]\nListenStream=/run/own.sock\nService=${SERVICE}\n`);
     await mesh.must('daemon-reload');
     await mesh.must('stop', ENDPOINT, socket, SERVICE);
@@ -173,7 +173,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect([...kept, '/var/lib/fleet-mesh'].filter((path) => !existsSync(mesh.box.path(path)))).toEqual([]);
   });
 
-  it('is as it was when it is installed again: enabled, but not started', async () => {
+  it('keeps the units enabled, but not started, when installed again', async () => {
     await dpkg('-i', deb(`${version}-1`));
     expect((await mesh.systemctl('is-enabled', SERVICE, socket)).stdout.trim().split('\n')).toEqual([
       'enabled',
@@ -182,7 +182,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     expect([await isActive(SERVICE), await isActive(socket)]).toEqual([false, false]);
   });
 
-  it('leaves nothing but its user, and what the administrator wrote as units, when it is purged', async () => {
+  it('leaves only its user and units of the administrator after a purge', async () => {
     await dpkg('-P', 'fleet-mesh');
     for (const path of ['/etc/fleet-mesh', '/var/lib/fleet-mesh', '/usr/lib/fleet-mesh', '/run/fleet-mesh']) {
       expect(existsSync(mesh.box.path(path)), path).toBe(false);

@@ -56,14 +56,14 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     await mesh.allUp();
   };
 
-  it('is ready once it serves, and tells systemd in one line how it is', async () => {
+  it('reports ready once it serves, and shows its state in one line', async () => {
     expect(await mesh.show('ActiveState')).toBe('active');
     const { systemd } = await mesh.allUp();
     expect(systemd).toMatchObject({ notify: HAS_NATIVE ? 'sd-notify' : 'systemd-notify', watchdog_ms: 30_000 });
     await waitUntil('STATUS is told', async () => (await mesh.show('StatusText')) === '3/3 up');
   });
 
-  it('listens on what systemd passed, binds the rest itself, and says which is which', async () => {
+  it('listens on sockets from systemd, binds the others, and reports both', async () => {
     const status = await mesh.allUp();
     expect(status.tunnels.map(({ name, listen_by }) => [name, listen_by])).toEqual([
       ['held', 'systemd'],
@@ -81,13 +81,13 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     expect(await overUnix(mesh.box.path(UNIX))).toBe('hello');
   });
 
-  it('lets units wait that need the tunnels', async () => {
+  it('delays units that need the tunnels', async () => {
     await mesh.must('restart', SERVICE);
     await mesh.must('start', 'fleet-mesh-online.target');
     expect(tunnelOf(await mesh.status(), 'held').state).toBe('up');
   });
 
-  it('fails a reload of a broken file with line and column, and nothing has changed', async () => {
+  it('fails a reload of an invalid file with line and column, and changes nothing', async () => {
     const before = await mesh.status();
     const yaml = await mesh.write(tunnels);
     await mesh.writeRaw(yaml.replace('production: true', 'productoin: true'));
@@ -100,7 +100,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     await echoOnce(held);
   });
 
-  it('reloads: a port that comes is bound by the daemon, one that goes and comes back is still held by systemd', async () => {
+  it('binds a new port at a reload, and returns to the socket of systemd for a port that was removed and added again', async () => {
     const added = await freePort();
     const { held: kept, ...others } = tunnels;
     await mesh.write({ ...others, added: { listen: `127.0.0.1:${added}` } });
@@ -116,20 +116,20 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     expect(tunnelOf(await mesh.status(), 'held').listen_by).toBe('systemd');
   });
 
-  it('refuses and loses no connection while it is restarted', async () => {
+  it('refuses and loses no connection at a restart', async () => {
     const { failures, served } = await mesh.underLoad(held, () => mesh.must('restart', SERVICE));
     expect(failures).toEqual([]);
     expect(served).toBeGreaterThan(50);
   });
 
-  it('refuses and loses no connection when it is killed, except those that it had', async () => {
+  it('refuses no connection when it is killed, and loses only open ones', async () => {
     const pid = await mesh.outerPid();
     const { failures, idle } = await mesh.underLoad(held, () => process.kill(pid, 'SIGKILL'));
     expect(failures).toEqual([]);
     expect(idle).toMatch(/closed|ECONNRESET/);
   });
 
-  it('is restarted within WatchdogSec and 5 s when it hangs, and the clients have waited', async () => {
+  it('restarts within WatchdogSec and 5 s after a hang, while clients wait', async () => {
     await setting('WatchdogSec=3');
     await start();
     const [pid, hung] = [await mesh.outerPid(), await mesh.mainPid()];
@@ -149,7 +149,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     expect(await mesh.box.must('journalctl', '--no-pager', '-n', '400', '-o', 'cat')).toContain('Watchdog timeout');
   });
 
-  it('keeps speaking to the watchdog by way of systemd-notify where the module is not there', async () => {
+  it('sends watchdog messages through systemd-notify if sd-notify is missing', async () => {
     const module = '/usr/lib/fleet-mesh/node_modules/sd-notify';
     await mesh.box.must('mkdir', '-p', module);
     await mesh.box.must('mount', '-t', 'tmpfs', 'tmpfs', module);
@@ -169,7 +169,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     }
   });
 
-  it('resets the clients of a socket that nothing uses, and says what is wrong with it', async () => {
+  it('resets the clients of an unused socket, and reports its problem', async () => {
     const [nameless, elsewhere] = [await freePort(), await freePort()];
     const socket = (port: number, name: string) =>
       `[Socket]\nListenStream=127.0.0.1:${port}\nFileDescriptorName=${name}\nService=${SERVICE}\n`;
@@ -215,7 +215,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     ['root and its own user', undefined, { process: 'unknown', uid: null, unit: null }],
     ['every user', '30-see-client-users.conf', { process: 'unknown', uid: 65_534, unit: null }],
     ['every process', '31-see-client-processes.conf', { process: 'bash', uid: 65_534, unit: 'caller.service' }],
-  ])('knows among its clients %s, also of one that came before it', async (_, file, expected) => {
+  ])('identifies %s among its clients, also from before the drop-in', async (_, file, expected) => {
     const connect = `exec 3<>/dev/tcp/127.0.0.1/${held}; read -r <&3`;
     mesh.unit('caller.service', `[Service]\nUser=nobody\nExecStart=bash -c '${connect}'\n`);
     mesh.dropIn(SERVICE, file === undefined ? '' : readFileSync(`systemd/drop-in/${file}`, 'utf8'), 'see');
@@ -234,7 +234,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     }
   });
 
-  it('is not restarted over a broken file, though clients wait, and serves them once it is mended', async () => {
+  it('does not restart with an invalid file although clients wait, and serves the clients once the file is fixed', async () => {
     const yaml = await mesh.write(tunnels);
     await mesh.writeRaw(`${yaml}nonsense: [\n`);
     expect((await mesh.systemctl('restart', SERVICE)).code).not.toBe(0);

@@ -22,7 +22,7 @@ describe.skipIf(!hasBox())('the user unit, under the lingering manager of a user
   });
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
-  it('serves on the sockets of the user, watched and heard by the manager', async () => {
+  it('serves on the sockets of the user, and the user manager watches it', async () => {
     const { tunnels, systemd } = await mesh.allUp();
     expect(tunnels.map(({ listen_by }) => listen_by)).toEqual(['systemd']);
     expect(systemd).toMatchObject({ notify: HAS_NATIVE ? 'sd-notify' : 'systemd-notify', watchdog_ms: 30_000 });
@@ -30,7 +30,7 @@ describe.skipIf(!hasBox())('the user unit, under the lingering manager of a user
     await echoOnce(port);
   });
 
-  it('is really confined: nothing of the home but its own directories can be written', async () => {
+  it('confines the daemon: in the home it can write only its own directories', async () => {
     const mounts = await mesh.box.must('cat', `/proc/${await mesh.mainPid()}/mounts`);
     // The last mount at a place covers the others; /home has none of its own in the box.
     const readOnly = mounts
@@ -45,7 +45,7 @@ describe.skipIf(!hasBox())('the user unit, under the lingering manager of a user
     expect(status).toMatch(/^Seccomp:\t2$/m);
   });
 
-  it('fails a reload of a broken file, and goes on serving', async () => {
+  it('fails a reload of an invalid file, and keeps serving', async () => {
     const yaml = await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000 } });
     await mesh.writeRaw(yaml.replace('version: 1', 'version: 7'));
     expect((await mesh.systemctl('reload', SERVICE)).code).not.toBe(0);
@@ -54,7 +54,7 @@ describe.skipIf(!hasBox())('the user unit, under the lingering manager of a user
     await echoOnce(port);
   });
 
-  it('refuses and loses no connection while it is restarted, nor when it is killed', async () => {
+  it('refuses and loses no connection at a restart, and refuses none when it is killed', async () => {
     const restarted = await mesh.underLoad(port, () => mesh.must('restart', SERVICE));
     expect(restarted.failures).toEqual([]);
     const pid = await mesh.outerPid();

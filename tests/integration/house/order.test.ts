@@ -79,7 +79,7 @@ describe('the lint rules of src', () => {
     );
   });
 
-  it.each(places)('reject in src/%s every import against the order, and permit the others', (place) => {
+  it.each(places)('reject in src/%s every import against the order, and allow all others', (place) => {
     const list = attempts.get(place) ?? [];
     const verdicts = list.map(({ specifier }, index) => ({
       specifier,
@@ -88,7 +88,7 @@ describe('the lint rules of src', () => {
     expect(verdicts).toEqual(list);
   });
 
-  it('reject every form of import', async () => {
+  it('reject imports against the order in every form of import', async () => {
     const forms = [
       `import { run } from '../daemon/run.ts';`,
       `import type { Run } from '../daemon/run.ts';`,
@@ -101,7 +101,7 @@ describe('the lint rules of src', () => {
     expect(lines.size).toBe(forms.length);
   });
 
-  it('reject imports in a folder that has no rule yet', async () => {
+  it('reject imports in a folder without a rule', async () => {
     const text = `import '../base/errors.ts';\nimport 'zod';\nimport './neighbour.ts';\nimport 'node:fs';\n`;
     const files = { 'src/newcomer/attempt.ts': text, 'src/tunnels/newcomer/attempt.ts': text };
     expect(await rejectedLines(files)).toEqual(
@@ -114,16 +114,16 @@ describe('src', () => {
   const foldersOf = (path: string) =>
     readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 
-  it('has no folder without a place in the order', () => {
+  it('lists every folder of src in the order', () => {
     expect(foldersOf('src').sort()).toEqual(Object.keys(DISTRICTS).sort());
     expect(foldersOf('src/tunnels').sort()).toEqual(Object.keys(TUNNELS).sort());
   });
 
-  it('uses no package without a place', () => {
+  it('imports in src only packages with an assigned folder', () => {
     expect(THIRD_PARTY.sort()).toEqual(Object.keys(PACKAGES).sort());
   });
 
-  it('imports nothing against the order, not even in forms that the lint rules do not see', () => {
+  it('follows the order in src also in import forms that the lint rules miss', () => {
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
     const imports = files.flatMap((file) =>
       importsOf(readFileSync(join('src', file), 'utf8')).map((to) => ({ file, to })),

@@ -77,7 +77,7 @@ state_dir: ${join(directory, 'state')}
 }
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the example of docs/certificates.md', () => {
-  it('passes the doctor, and serves over sessions that logged in with a certificate', async () => {
+  it('passes the doctor with the example of docs/certificates.md, and serves over certificate sessions', async () => {
     await using example = await startExample();
     example.allow('atm-db');
     const { code, stdout } = await example.doctor();
@@ -90,14 +90,14 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the example of docs/certifi
     expect(rotated).toMatchObject({ code: 0 });
   });
 
-  it('is rejected where the principals file has another name', async () => {
+  it('rejects the certificate if the principals file has another name', async () => {
     await using example = await startExample();
     example.allow('somebody-else');
     expect(await example.doctor()).toMatchObject({ code: 1, stdout: expect.stringContaining('[auth_rejected]') });
     expect(example.sshd.log()).toContain('Certificate does not contain an authorized principal');
   });
 
-  it('takes restrictions in the principals file: another target is forbidden', async () => {
+  it('forbids other targets with restrictions in the principals file', async () => {
     await using example = await startExample();
     example.allow(example.permitOnly(`127.0.0.1:${example.target.port}`));
     expect(await example.doctor()).toMatchObject({ code: 0 });

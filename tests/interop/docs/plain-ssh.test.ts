@@ -51,8 +51,8 @@ function accepts(port: number): Promise<boolean> {
 }
 
 /** The column `ssh -N` of docs/comparison.md. If a case fails, correct the page. */
-describe.skipIf(!has('sshd') || !has('python3') || !has('ssh'))('ssh -N -L, as docs/comparison.md has it', () => {
-  it('ends a cut connection like a finished one, and refuses clients afterwards', async () => {
+describe.skipIf(!has('sshd') || !has('python3') || !has('ssh'))('the ssh -N -L command of docs/comparison.md', () => {
+  it('ends a cut connection of plain ssh like a finished one, and refuses clients afterwards', async () => {
     await using sshd = await startSshd();
     let heard = '';
     await using target = await listenLoopback((socket) => void socket.on('data', (chunk) => (heard += chunk)));
@@ -67,7 +67,7 @@ describe.skipIf(!has('sshd') || !has('python3') || !has('ssh'))('ssh -N -L, as d
     expect((await pythonClient({ port: ssh.port })).end).toBe('refused');
   });
 
-  it('runs on while the target refuses every connection', async () => {
+  it('keeps plain ssh running while the target refuses every connection', async () => {
     await using sshd = await startSshd();
     const target = await startEcho();
     await using ssh = await startPlainSsh(sshd, target.port);

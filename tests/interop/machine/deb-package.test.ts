@@ -35,7 +35,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
       .map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1))
       .filter((path) => !path.startsWith('DEBIAN/'));
 
-  it('is for all machines, and needs the Node that package.json asks for', () => {
+  it('suits every architecture, and depends on the Node version of package.json', () => {
     const { version, engines } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as {
       version: string;
       engines: { node: string };
@@ -44,7 +44,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(field('Depends')).toBe(`nodejs (${engines.node.replace('>=', '>= ')}), systemd`);
   });
 
-  it('has program, units, manual pages, completions and papers', () => {
+  it('contains program, units, manual pages, completions and licence files', () => {
     const wanted = [
       'etc/fleet-mesh/example-tunnels.yaml',
       'usr/lib/fleet-mesh/dist/cli.js',
@@ -66,7 +66,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(wanted.filter((path) => !there.has(path))).toEqual([]);
   });
 
-  it('has no configuration but examples, which a running daemon does not read', () => {
+  it('contains example configurations only, which a running daemon does not read', () => {
     const examples = ['etc/fleet-mesh/example-plan.yaml', 'etc/fleet-mesh/example-tunnels.yaml'];
     expect(text('DEBIAN/conffiles')).toBe(examples.map((path) => `/${path}\n`).join(''));
     expect(
@@ -80,14 +80,14 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     }
   });
 
-  it("belongs to root, is nobody's to write, and is of one time", () => {
+  it('contains files of root that no other user may write, all with one time', () => {
     const listed = run('dpkg-deb', '-c', deb).trim().split('\n');
     expect(listed.filter((line) => !/^([-d]rw[x-]r-[x-]r-[x-]|lrwxrwxrwx) root\/root /.test(line))).toEqual([]);
     const times = new Set(files().map((path) => statSync(join(root, path)).mtimeMs / 1_000));
     expect([...times]).toEqual([EPOCH]);
   });
 
-  it('runs by itself: everything that it imports is inside, and nothing is compiled or of this checkout', () => {
+  it('runs alone: the package contains every import, no compiled module and no path of this checkout', () => {
     const cli = join(root, 'usr/lib/fleet-mesh/dist/cli.js');
     const example = join(root, 'etc/fleet-mesh/example-tunnels.yaml');
     const { status, stderr } = spawnSync(process.execPath, [cli, 'check', '--config', example], { encoding: 'utf8' });
@@ -96,7 +96,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(files().filter((path) => readFileSync(join(root, path)).includes(CHECKOUT))).toEqual([]);
   });
 
-  it('passes every dependency on under the terms of that', () => {
+  it('contains the licence of every dependency', () => {
     const modules = files()
       .map((path) => /^usr\/lib\/fleet-mesh\/(node_modules\/.*)\/package\.json$/.exec(path)?.[1])
       .filter((path): path is string => path !== undefined && !/\/(cjs|esm|dist|build)$/.test(path));
@@ -106,7 +106,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(modules.filter((path) => !covered.some((each) => path === each || path.startsWith(`${each}/`)))).toEqual([]);
   });
 
-  it('is the same, byte for byte, when it is built again', () => {
+  it('builds the same bytes again', () => {
     const umask = process.umask(0o077);
     try {
       const again = buildDeb(join(temp.path, 'again'));
@@ -125,7 +125,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     }
   });
 
-  it.skipIf(!has('bash'))('completes in bash', () => {
+  it.skipIf(!has('bash'))('completes commands in bash', () => {
     const complete = (...words: readonly string[]) => {
       const script = 'set -u; . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _fleet_mesh; echo "$COMPREPLY"';
       return run('bash', '-c', script, 'bash', join(root, COMPLETIONS.bash), 'fleet-mesh', ...words).trim();
@@ -138,7 +138,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     );
   });
 
-  it.skipIf(!has('zsh'))('is found by compinit of zsh, which can read it', () => {
+  it.skipIf(!has('zsh'))('completes commands in zsh through compinit', () => {
     const script =
       'fpath=($1); autoload -Uz +X _fleet-mesh; fpath+=($2); autoload -Uz compinit; compinit -D -u; print $_comps[fleet-mesh]';
     const own = run('zsh', '-fc', 'print -l $fpath').trim().split('\n');
@@ -146,7 +146,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(run('zsh', '-fc', script, 'zsh', join(root, COMPLETIONS.zsh), functions).trim()).toBe('_fleet-mesh');
   });
 
-  it.skipIf(!has('fish'))('completes in fish', () => {
+  it.skipIf(!has('fish'))('completes commands in fish', () => {
     const complete = (line: string) =>
       run('fish', '--no-config', '-c', `source ${join(root, COMPLETIONS.fish)}; complete -C '${line}'`)
         .trim()
@@ -157,7 +157,7 @@ describe.skipIf(!has('dpkg-deb'))('the Debian package', () => {
     expect(complete('fleet-mesh wait --')).toEqual(expect.arrayContaining(['--for', '--timeout', '--config']));
   });
 
-  it.skipIf(!has('lintian'))('is what lintian expects of a package', () => {
+  it.skipIf(!has('lintian'))('passes lintian', () => {
     const { status, stdout } = spawnSync('lintian', ['--allow-root', '--fail-on', 'error,warning', deb], {
       encoding: 'utf8',
       timeout: 60_000,

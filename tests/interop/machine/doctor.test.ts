@@ -63,7 +63,7 @@ async function examine(
 }
 
 describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
-  it('finds nothing wrong, one line a step, without a daemon', async () => {
+  it('passes every step without a daemon, one line a step', async () => {
     const { code, stdout, stderr } = await examine({ tunnel: { probe: { tcp: {} } } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const lines = stdout.trim().split('\n');
@@ -147,7 +147,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       'remote_listen_denied',
       async () => ({ on: strict, tunnel: { direction: 'remote' } }),
     ],
-  ])('stops at %s, and says what to do', async (_, step, errorCode, make) => {
+  ])('stops at %s, and prints the fix', async (_, step, errorCode, make) => {
     const { code, stdout } = await examine(await make(), '--json');
     const { ok, links } = JSON.parse(stdout) as { ok: boolean; links: LinkFindings[] };
     const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed');
@@ -159,7 +159,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect(failed[0]?.error?.hint).toMatch(/\w/);
   });
 
-  it('offers a rejected credential once, whatever the number of tunnels', async () => {
+  it('offers a rejected credential once for any number of tunnels', async () => {
     await using lonely = await startSshd();
     using temp = tempDir('doctor');
     const key = await strangersKey(0o600);
@@ -177,7 +177,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect(lonely.log().match(/Failed publickey|Connection (closed|reset) by authenticating user/g)?.length).toBe(1);
   });
 
-  it('binds a remote listener for a moment, and walks over a jump host, each hop shown', async () => {
+  it('binds a remote listener briefly, and checks each hop over a jump host', async () => {
     const remote = await examine({ tunnel: { direction: 'remote' } });
     expect(remote).toMatchObject({ code: 0 });
     expect(remote.stdout).toContain('the server may listen on');
@@ -198,7 +198,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect(stdout).toMatch(/ok +jump: +through bastion/);
   });
 
-  it('tries cert_command when it is asked to, where no certificate is kept, and keeps nothing', async () => {
+  it('runs cert_command only with --try-cert-command, and does not store the certificate', async () => {
     await using lab = await startCertifiedLab();
     const stateDir = join(lab.sshd.directory, 'untouched');
     const patient = { on: lab.sshd, actor: lab.actor, extra: { state_dir: stateDir } };
@@ -215,7 +215,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect([down.code, down.stdout]).toEqual([1, expect.stringContaining('the CA is having lunch')]);
   });
 
-  it('lists the mistakes of a configuration that cannot be used, and ends with 78', async () => {
+  it('lists the errors of an invalid configuration, and ends with 78', async () => {
     const { code, stderr } = await examine({ host: { port: 'http' } });
     expect(code).toBe(78);
     expect(stderr).toMatch(/tunnels\.yaml:\d+:\d+: hosts\.coulombcore\.port/);

@@ -24,7 +24,7 @@ Match host 192.0.2.4
 `;
 
 describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
-  it('ssh-config has ssh itself resolve the host and its jump host, and its output passes check', async () => {
+  it('imports a host and its jump host from ssh_config with `ssh -G`; the output passes check', async () => {
     using temp = tempDir('import');
     const file = join(temp.path, 'ssh_config');
     writeFileSync(file, SSH_CONFIG);
@@ -41,7 +41,7 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     expect((await runCli(['check', '--config', yaml], { HOME: temp.path })).stdout).toContain('3 tunnels');
   });
 
-  it('ssh-unit turns the fleet units into YAML that passes check; what is no ssh is a failure that is told', async () => {
+  it('imports the fleet units into YAML that passes check, and reports commands other than ssh', async () => {
     using temp = tempDir('import');
     const units = ['state-hub', 'issue-core'].map((name) => `tests/fixtures/units/fleet-${name}-coulombcore.service`);
     const { code, stdout } = await runCli(['import', 'ssh-unit', ...units]);

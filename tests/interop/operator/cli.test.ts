@@ -34,7 +34,7 @@ function cli(
 const SEVEN = 'tests/fixtures/config/invalid/seven-mistakes.yaml';
 
 describe('fleet-mesh check', () => {
-  it('locates seven mistakes of seven kinds, and ends with 78', async () => {
+  it('locates seven errors of seven kinds, and ends with 78', async () => {
     const expected = readFileSync(`${ROOT}${SEVEN.replace('.yaml', '.expected')}`, 'utf8');
     const lines = expected.trimEnd().split('\n');
     expect(lines).toHaveLength(7);
@@ -62,7 +62,7 @@ describe('fleet-mesh check', () => {
   const SUMMARY =
     'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh; plan: 1 of 9 waves complete\n';
 
-  it('sums a good configuration up, found through the environment', async () => {
+  it('summarises a valid configuration from $FLEET_MESH_CONFIG', async () => {
     using home = tempDir('home');
     mkdirSync(join(home.path, '.ssh'));
     for (const name of ['known_hosts', 'id_ops']) writeFileSync(join(home.path, '.ssh', name), '');
@@ -70,7 +70,7 @@ describe('fleet-mesh check', () => {
     expect(await cli(['check'], env)).toEqual({ code: 0, out: SUMMARY, err: '' });
   });
 
-  it('warns of a key and a known_hosts that are not there, which is no mistake of the file', async () => {
+  it('warns about a missing key and a missing known_hosts, which are no errors of the file', async () => {
     using home = tempDir('home');
     const [env, config] = [{ HOME: home.path }, 'config/railiance01-tunnels.yaml'];
     const warnings = [
@@ -89,7 +89,7 @@ describe('fleet-mesh check', () => {
     });
   });
 
-  it('takes credential:NAME as it is outside of the unit, where alone it can be looked at', async () => {
+  it('accepts credential:NAME without a look at the file outside the unit', async () => {
     using home = tempDir('home');
     mkdirSync(join(home.path, '.ssh'));
     writeFileSync(join(home.path, '.ssh/known_hosts'), '');
@@ -129,7 +129,7 @@ describe('fleet-mesh', () => {
     expect(err).toMatch(message);
   });
 
-  it('names its version', async () => {
+  it('prints its version', async () => {
     const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
     expect(await cli(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
   });

@@ -17,7 +17,7 @@ import { waitUntil, within } from '../../support/wait-until.ts';
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true }, () => {
-  it('reload waits for the outcome, and fails with every mistake and its place', async () => {
+  it('waits for the outcome of a reload, and fails with every error and its position', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -56,7 +56,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect((await mesh.daemon.status()).tunnels).toHaveLength(1);
   });
 
-  it('down takes a tunnel out of service, across reloads, and up brings it back', async () => {
+  it('keeps a tunnel down across reloads, until `up`', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const probe = { tcp: {}, every: '500ms', rise: 1, fall: 1 };
@@ -100,7 +100,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect((await load.stop()).failures).toEqual([]);
   });
 
-  it('down of the last tunnel lets the link go, up makes it anew, and a client that comes in time is served', async () => {
+  it('closes the link after `down` of its last tunnel, and `up` serves a waiting client over a new link', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -113,7 +113,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     await echoOnce(mesh.port('echo'));
   });
 
-  it('a down that waits for connections is undone by up, which cuts none of them', async () => {
+  it('undoes with `up` a `down` that waits for connections, without cutting any', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } }, extra: { stop_grace: '1m' } });
@@ -129,7 +129,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     await echoOnce(mesh.port('echo'));
   });
 
-  it('names that are none are 4 with the nearest one, and nothing is done', async () => {
+  it('ends with 4 and the nearest name for unknown names, and changes nothing', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -156,7 +156,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect((await runCli(['wait', '--timeout', '1 minute', ...config])).code).toBe(64);
   });
 
-  it('wait ends with 3 and the reason when the time is over, 2 when nobody answers, and sees what becomes well', async () => {
+  it('ends `wait` with 3 and the reason at its time limit, with 2 without a daemon, and with 0 once the tunnel is up', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
@@ -185,7 +185,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect(nobody.code).toBe(2);
   });
 
-  it('hung and mad clients hold up neither commands nor tunnels nor the stop', async () => {
+  it('serves commands and tunnels and stops, although control clients hang or send garbage', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -203,7 +203,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect(gone.stderr).toContain('no control socket');
   });
 
-  it('a second daemon with the same socket ends with 1 and names it; one without a place for it goes on and says so', async () => {
+  it('ends a second daemon on the same socket with 1, and continues without a control socket if its path is unusable', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });

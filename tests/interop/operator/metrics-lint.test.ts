@@ -23,7 +23,7 @@ function check(page: string) {
 
 if (promtool === undefined) missing('promtool', 'run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL');
 
-test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`', async () => {
+test.skipIf(promtool === undefined)('passes `promtool check metrics` with the metrics of the daemon', async () => {
   const metrics = createMetrics();
   metrics.holdSeconds.observe({ tunnel: 'state-hub' }, 0.2);
   metrics.connectSeconds.observe({ tunnel: 'state-hub' }, 0.002);
@@ -41,6 +41,6 @@ test.skipIf(promtool === undefined)('our metrics pass `promtool check metrics`',
   expect([0, 3]).toContain(check(await metrics.render(status)).status);
 });
 
-test.skipIf(promtool === undefined)('the check would notice', () => {
+test.skipIf(promtool === undefined)('fails `promtool check metrics` with a broken metric', () => {
   expect(check('# TYPE wrong_total gauge\nwrong_total 1\n').status).toBe(3);
 });

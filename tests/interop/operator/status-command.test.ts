@@ -17,7 +17,7 @@ function requirePython(): string {
 }
 
 describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
-  it('shows tunnels and links in words, and exits with 0 when all is well and 1 when not', async () => {
+  it('shows tunnels and links in words, and exits with 0 if all are up and with 1 if not', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const probe = { tcp: {}, every: '500ms', timeout: '400ms', fall: 1, rise: 1 };
@@ -72,7 +72,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(stderr).toContain('--endpoint');
   });
 
-  it('--watch prints one line for each change where there is no terminal, and ends with Ctrl-C', async () => {
+  it('prints one line per change with --watch without a terminal, and ends at Ctrl-C', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
@@ -90,7 +90,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(watch.stdout()).not.toContain('\x1b');
   });
 
-  it('--watch ends by itself once nobody reads it any more', async () => {
+  it('ends --watch when its reader has left', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
@@ -103,7 +103,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(watch.stderr()).toBe('');
   });
 
-  it.skipIf(!has('python3'))('--watch draws a table in colour on a terminal, again and again', async () => {
+  it.skipIf(!has('python3'))('redraws a colour table with --watch on a terminal', async () => {
     await using sshd = await startSshd();
     await using echo = await startEcho();
     await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });

@@ -11,14 +11,16 @@ const DEMO = ['--import', 'tsx', 'scripts/demo-fleet/main.ts', '--any-ports'];
 const passedIn = (text: string) => text.split('\n').filter((line) => line.startsWith('PASS'));
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent: true }, () => {
-  it('--check proves the story of the credentials: static key, certificate, rotations, and no request lost', async () => {
+  it('checks with --check the static key, certificates and rotations, without a lost request', async () => {
     // Not the script itself, which would build the program anew under the tests that are running.
     await using demo = spawnOwned(process.execPath, [...DEMO, '--check']);
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
     const passed = passedIn(demo.stdout());
     expect(passed).toEqual([
       expect.stringMatching(/^PASS {2}No CA yet: the static key is used: .*degraded.* 503$/),
-      expect.stringMatching(/^PASS {2}The CA is up: certificates replace the static key: certificate \d+, .* 0 failed$/),
+      expect.stringMatching(
+        /^PASS {2}The CA is up: certificates replace the static key: certificate \d+, .* 0 failed$/,
+      ),
       expect.stringMatching(
         /^PASS {2}2 rotations under load: rotated to certificates \d+ and \d+; \d+ requests served, 0 failed$/,
       ),
@@ -36,7 +38,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(new Set(serials).size).toBe(3);
   });
 
-  it('Ctrl-C ends it with the sum of what happened, and leaves nothing behind', async () => {
+  it('ends at Ctrl-C with a summary, and leaves no process and no file', async () => {
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, DEMO, { env: { ...process.env, TMPDIR: home.path } });
     await waitUntil('requests are served', () => /\d a second: /.test(demo.stdout()), 30_000, demo.stderr);
@@ -50,7 +52,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
   });
 
-  it('--drain --check plays wave 2 from eight reasons against it to a retired tunnel, and leaves nothing behind', async () => {
+  it('plays with --drain --check wave 2 from eight reasons to a retired tunnel, and cleans up', async () => {
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, [...DEMO, '--drain', '--check'], {
       env: { ...process.env, TMPDIR: home.path },
@@ -84,7 +86,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent
     expect(readdirSync(home.path).filter((name) => name.startsWith('fleet-mesh'))).toEqual([]);
   });
 
-  it('--drain ends on Ctrl-C in the middle of a scene, and leaves nothing behind', async () => {
+  it('ends --drain at Ctrl-C in the middle of a scene, and cleans up', async () => {
     using home = tempDir('demo-test');
     await using demo = spawnOwned(process.execPath, [...DEMO, '--drain'], {
       env: { ...process.env, TMPDIR: home.path },

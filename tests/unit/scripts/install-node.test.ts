@@ -6,7 +6,7 @@ import { isShipped } from '../../../scripts/install-node-run/shipped.ts';
 import { productionPackages } from '../../../scripts/lib/production-packages.ts';
 
 describe(parseArguments, () => {
-  it('keeps what is for the node apart from what is for the way there', () => {
+  it('separates the flags for the node from those for the connection', () => {
     expect(
       parseArguments(['node-a', '--user', '--config', 'a b.yaml', '--ssh-config', 'c', '--timeout', '5s']),
     ).toEqual({
@@ -32,13 +32,13 @@ describe(parseArguments, () => {
     [['a', '--uninstall', '--config', 'f']],
     [['a', '--timeout', '5s; reboot']],
     [['a', '--unknown']],
-  ])('refuses %j', (argv) => {
+  ])('rejects the arguments %j', (argv) => {
     expect(() => parseArguments(argv)).toThrow();
   });
 });
 
 describe(farCommand, () => {
-  it('is one word in single quotes to any shell, whatever is asked for', () => {
+  it('builds one word in single quotes for any shell, whatever the flags', () => {
     const command = farCommand('install', ['--user', '--timeout', '5s'], true);
     expect(command).toMatch(/^sh -c '[^'!]*'$/);
     expect(command).toContain('cli.js" install --user --timeout 5s --config "$d/given-tunnels.yaml"');
@@ -47,7 +47,7 @@ describe(farCommand, () => {
 });
 
 describe(productionPackages, () => {
-  it('has what the program imports, and nothing of what builds and tests it', () => {
+  it('lists the imports of the program, without packages for builds and tests', () => {
     const packages = productionPackages(readFileSync('package-lock.json', 'utf8'));
     const paths = packages.map(({ path }) => path);
     expect(paths).toEqual(expect.arrayContaining(['node_modules/ssh2', 'node_modules/pino', 'node_modules/sd-notify']));
@@ -68,7 +68,7 @@ describe(isShipped, () => {
     ['node_modules/other/index.js', false],
     ['index.d.ts', false],
     ['src/a.cc', false],
-  ])('%s: %s', (path, is) => {
+  ])('ships %s: %s', (path, is) => {
     expect(isShipped(path)).toBe(is);
   });
 });

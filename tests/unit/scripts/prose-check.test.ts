@@ -7,7 +7,7 @@ const words = (count: number) => `Word ${'word '.repeat(count - 2)}end.`;
 const messages = (matches: readonly { message: string }[]) => matches.map(({ message }) => message);
 
 describe(markdownProse, () => {
-  it('allows sentences of 25 words, and no longer ones', () => {
+  it('allows sentences of up to 25 words', () => {
     expect(markdownProse(`${words(25)} ${words(25)}\n`)).toEqual([]);
     expect(messages(markdownProse(`${words(25)} ${words(26)}\n`))).toEqual([expect.stringMatching(/^26 words/)]);
   });
@@ -17,7 +17,7 @@ describe(markdownProse, () => {
     expect(messages(markdownProse(`${words(25).slice(0, -1)} \`a b c d e f\`.\n`))).toHaveLength(1);
   });
 
-  it('exempts code, and the length of sentences in tables', () => {
+  it('exempts code, and does not limit sentences in tables', () => {
     expect(markdownProse(`\`\`\`sh\nmend ${words(40)}\n\`\`\`\n\nRun \`mend it\` now.\n`)).toEqual([]);
     expect(markdownProse(`| a |\n| --- |\n| ${words(40)} |\n`)).toEqual([]);
   });
@@ -32,20 +32,20 @@ describe(markdownProse, () => {
     expect(messages(markdownProse(page))).toEqual([expect.stringContaining(`"${phrase}"`)]);
   });
 
-  it('takes each paragraph and each list item for itself', () => {
+  it('checks each paragraph and each list item separately', () => {
     const item = words(14).slice(0, -1);
     expect(markdownProse(`- ${item}\n- ${item}\n\n| a |\n| --- |\n| b |\n\n## ${item}\n\n${item}\n`)).toEqual([]);
   });
 
-  it('says once what is wrong with overlapping phrases', () => {
+  it('reports overlapping phrases once', () => {
     expect(messages(markdownProse('Show what speaks against it.\n'))).toHaveLength(1);
   });
 
-  it('says where', () => {
+  it('reports the position of a finding', () => {
     expect(markdownProse('A line.\n\nTo mend it.\n')).toMatchObject([{ offset: 12 }]);
   });
 
-  it('wants the subject first, except in questions and short headings', () => {
+  it('requires the subject first, except in questions and short headings', () => {
     expect(messages(markdownProse('What works is kept until then.\n'))).toEqual([expect.stringContaining('"What"')]);
     expect(
       markdownProse('# What it is and does on a node\n\nWhat is it that you want?\n\nThis is what it does for you.\n'),
@@ -56,7 +56,7 @@ describe(markdownProse, () => {
 describe(messagesOf, () => {
   const texts = (source: string) => messagesOf('a.ts', source).map(({ text }) => text);
 
-  it('takes strings, templates and sums of four words and more', () => {
+  it('collects strings, templates and concatenations of four words and more', () => {
     expect(texts("const a = 'one two three four', b = 'one two three', c = './one/two/three/four.ts';")).toEqual([
       'one two three four',
     ]);
@@ -67,13 +67,13 @@ describe(messagesOf, () => {
     expect(texts(`const a = 'one two ' + b + ' three' + \` \${c} four\`;`)).toEqual(['one two VALUE three VALUE four']);
   });
 
-  it('takes no comment', () => {
+  it('ignores comments', () => {
     expect(texts('// one two three four five\nconst a = 1 + 2;')).toEqual([]);
   });
 });
 
 describe(messageProse, () => {
-  it('checks words and length, line by line, and exempts code in backticks', () => {
+  it('checks words and length line by line, and exempts code in backticks', () => {
     expect(messageProse('a.ts', `const a = '${words(25)}\\n${words(25)} ';`)).toEqual([]);
     expect(messages(messageProse('a.ts', `const a = '${words(26)}';`))).toEqual([expect.stringMatching(/^26 words/)]);
     expect(messageProse('a.ts', "const a = 'run `mend the clock` on this node';")).toEqual([]);

@@ -68,7 +68,7 @@ const mode = (at: string) => (statSync(at).mode & 0o777).toString(8);
 const codeOf = (text: string) => JSON.parse(text).error.code;
 
 describe('the control socket', () => {
-  it('is for the owner and the group alone, its directory too, and leaves nothing behind', async () => {
+  it('limits the control socket and its directory to owner and group, and removes them at the end', async () => {
     const before = process.umask(0o077);
     await start().finally(() => process.umask(before));
     expect([mode(path), mode(join(temp.path, 'run'))]).toEqual(['660', '750']);
@@ -77,7 +77,7 @@ describe('the control socket', () => {
     expect(readdirSync(join(temp.path, 'run'))).toEqual([]);
   });
 
-  it('replaces one that a dead daemon left, and refuses the place of a living one', async () => {
+  it('replaces the socket of a dead daemon, and refuses the path of a running one', async () => {
     await start();
     await expect(start()).rejects.toMatchObject({
       code: 'listen_in_use',
@@ -97,7 +97,7 @@ describe('the control socket', () => {
   it.each([
     ['that others may write to', () => chmodSync(join(temp.path, 'run'), 0o777), /written to by others/],
     ['that is a file', () => {}, /is not a directory|cannot be created/],
-  ])('refuses a directory %s', async (what, prepare, message) => {
+  ])('refuses a socket directory %s', async (what, prepare, message) => {
     if (what === 'that is a file') writeFileSync(join(temp.path, 'run'), '');
     else mkdirSync(join(temp.path, 'run'));
     prepare();
@@ -115,7 +115,7 @@ describe('the control socket', () => {
     ['a line that is too long', `{"command":"${'x'.repeat(70_000)}"}\n`, 'too_large'],
     ['nothing', '', 'request_timeout'],
     ['half a request', '{"command":', 'request_timeout'],
-  ])('answers %s with words, and lives', async (_, bytes, code) => {
+  ])('answers %s with an error, and keeps serving', async (_, bytes, code) => {
     await start();
     const text = await say(path, bytes);
     expect(codeOf(text)).toBe(code);
@@ -124,7 +124,7 @@ describe('the control socket', () => {
     expect(bugs).toEqual([]);
   });
 
-  it('answers one that half-closes, drops one that leaves, and one that never reads', async () => {
+  it('answers a client that half-closes, and drops clients that leave or never read', async () => {
     await start();
     expect(JSON.parse(await say(path, '{"command":"reload"}\n', { end: true }))).toMatchObject({ ok: true });
     expect(await say(path, '', { end: true })).toBe('');
@@ -139,7 +139,7 @@ describe('the control socket', () => {
     });
   });
 
-  it('serves others while hung ones are waited for, and turns away a flood', async () => {
+  it('serves clients while others hang, and rejects a flood', async () => {
     await start();
     const hung: Socket[] = Array.from({ length: 20 }, () => dial(path));
     expect(await reload()).toBeDefined();
@@ -148,7 +148,7 @@ describe('the control socket', () => {
     for (const socket of hung) socket.destroy();
   });
 
-  it('a long command gives signs of life; a client that leaves does not stop it', async () => {
+  it('sends signs of life during a long command, and finishes the command if the client leaves', async () => {
     let finish = () => {};
     let finished = 0;
     actions = {
@@ -174,7 +174,7 @@ describe('the control socket', () => {
     await expect(left).rejects.toThrow('Ctrl-C');
   });
 
-  it('tells a refusal, a failure of a tunnel and a bug apart', async () => {
+  it('distinguishes a refusal, a failure of a tunnel and a bug', async () => {
     await start();
     const fails = async (error: Error) => {
       actions = { ...actions, reload: () => Promise.reject(error) };
@@ -195,7 +195,7 @@ describe('the control socket', () => {
     ['is silent', (at: string) => mute(at, () => {}), /did not respond for 0.5 s/],
     ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without a reply/],
     ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /unexpected reply/],
-  ])('a client says so when it %s', async (_, prepare, message) => {
+  ])('reports in the client that the socket %s', async (_, prepare, message) => {
     mkdirSync(join(temp.path, 'run'));
     const stop = await prepare(path);
     await expect(reload()).rejects.toThrow(ControlUnavailable);
@@ -219,7 +219,7 @@ async function mute(at: string, meet: (socket: Socket) => void): Promise<() => v
 }
 
 describe(ControlPoint, () => {
-  it('says what keeps it from being made, and goes on', async () => {
+  it('reports why the socket cannot be created, and continues', async () => {
     const point = new ControlPoint(actions, log);
     await point.listen(undefined);
     expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
@@ -230,7 +230,7 @@ describe(ControlPoint, () => {
     point.stop();
   });
 
-  it('moves make before break, and stays where it is when the new place is taken', async () => {
+  it('creates the new socket before it closes the old one, and keeps the old one if the new path is in use', async () => {
     const point = new ControlPoint(actions, log);
     await point.listen(path);
     const taken = join(temp.path, 'run', 'taken.sock');

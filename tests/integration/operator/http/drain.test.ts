@@ -48,18 +48,18 @@ const get = (path: string) => fetch(endpoint.url + path);
 const GATE = '/drain/state-hub?require=retirable';
 
 describe('/drain', () => {
-  test('has the verdict on every tunnel, always 200', async () => {
+  test('answers /drain with the verdict on every tunnel and status 200', async () => {
     const response = await get('/drain');
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ schema: 1, node: 'railiance01', tunnels: [blocked()] });
   });
 
-  test('of one tunnel, always 200: a verdict is an answer', async () => {
+  test('answers /drain/{tunnel} with status 200 for every verdict', async () => {
     const response = await get('/drain/state-hub');
     expect([response.status, verdictAnswer.parse(await response.json())]).toEqual([200, blocked()]);
   });
 
-  test('of an unknown one is a problem', async () => {
+  test('rejects /drain/{tunnel} for an unknown tunnel', async () => {
     for (const path of ['/drain/nope', '/drain/nope?require=retirable&wait=1s']) {
       const response = await get(path);
       expect(response.status).toBe(404);
@@ -74,12 +74,12 @@ describe('/drain', () => {
     '?wait=5s',
     '?require=retirable&wait=soon',
     '?require=retirable&wait=1h',
-  ])('what cannot be meant is a problem: %s', async (query) =>
+  ])('rejects the invalid query %s of /drain', async (query) =>
     expect((await get(`/drain/state-hub${query}`)).status).toBe(400),
   );
 });
 
-describe('the gate', () => {
+describe('/drain/{tunnel}?require=retirable', () => {
   test.each([
     ['retirable', answer(), 200, null],
     ['retired already', answer({ verdict: null, retired_at: NOW }), 200, null],
@@ -88,27 +88,27 @@ describe('the gate', () => {
     ['blocked for long', blocked('2026-07-21T10:00:00.000Z'), 503, '60'],
     ['blocked until a moment ago', blocked(NOW), 503, '1'],
     ['nothing to judge', answer({ verdict: null }), 503, '10'],
-  ])('of one that is %s', async (_, given, status, retryAfter) => {
+  ])('answers a gate request with status and Retry-After: %s', async (_, given, status, retryAfter) => {
     now = given;
     const response = await get(GATE);
     expect([response.status, response.headers.get('retry-after')]).toEqual([status, retryAfter]);
     expect(verdictAnswer.parse(await response.json())).toEqual(given);
   });
 
-  test('waits until it opens', async () => {
+  test('keeps a gate request waiting until the tunnel is retirable', async () => {
     const waiting = get(`${GATE}&wait=20s`);
     await waitUntil('it looks again', () => looks > 1 || undefined);
     now = answer();
     expect((await waiting).status).toBe(200);
   });
 
-  test('waits no longer than it was told', async () => {
+  test('ends a gate request after its wait time', async () => {
     const since = performance.now();
     expect((await get(`${GATE}&wait=300ms`)).status).toBe(503);
     expect(performance.now() - since).toBeGreaterThanOrEqual(299);
   });
 
-  test('stops looking when the client has gone', async () => {
+  test('stops evaluating the gate when the client has left', async () => {
     const client = connect(endpoint.port, '127.0.0.1');
     await once(client, 'connect');
     client.write(`GET ${GATE}&wait=60s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
@@ -123,7 +123,7 @@ describe('the gate', () => {
     });
   });
 
-  test('so many wait at the same time, the next one has its answer at once; a stop ends all', async () => {
+  test('limits the number of waiting gate requests, and ends all of them at a stop', async () => {
     await using own = await startEndpoint({ dependencies: { drain: () => blocked() } });
     const url = `${own.url}${GATE}&wait=60s`;
     const asked = Array.from({ length: 33 }, () => fetch(url));

@@ -56,7 +56,7 @@ describe('GET /events', () => {
     endpoint.events.add(entry(6, { event: 'heartbeat', tunnel: undefined }));
   });
 
-  test('is what happened, oldest first, without the heartbeats, as it is in the log', async () => {
+  test('returns the events of the log, oldest first, without heartbeats', async () => {
     const answer = await answerOf(await get());
     expect(answer.complete).toBe(true);
     expect(answer.events[0]).toEqual(entry(1));
@@ -69,32 +69,32 @@ describe('GET /events', () => {
     ['?since=1ms', []],
     ['?tunnel=other', [4, 5]],
     [`?tunnel=state-hub&since=${at(2)}`, [2, 3, 5]],
-  ])('%s selects', async (query, expected) => {
+  ])('selects events by %s', async (query, expected) => {
     expect(await seqs(query)).toEqual(expected);
   });
 
   test.each(['?since=yesterday', '?since=2026', '?sinse=1h', '?tunnel=a&tunnel=b'])(
-    '%s is a problem',
+    'rejects the invalid query %s of /events',
     async (query) => {
       expect((await get(query)).status).toBe(400);
     },
   );
 
-  test('an unknown tunnel is 404 with the known ones, those that were removed among them', async () => {
+  test('answers 404 for an unknown tunnel, and lists the known and the removed ones', async () => {
     const response = await get('?tunnel=hub');
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ tunnels: ['state-hub', 'other'] });
   });
 
-  test('says when older ones are not here any more', async () => {
+  test('reports that older events are no longer in memory', async () => {
     for (let seq = 7; seq < 110; seq++) endpoint.events.add(entry(seq));
     expect((await answerOf(await get())).complete).toBe(false);
     expect((await answerOf(await get(`?since=${at(100)}`))).complete).toBe(true);
   });
 });
 
-describe('the stream', () => {
-  test('tells what comes from now on, and with since= what was', async () => {
+describe('the stream of /events', () => {
+  test('streams new events, and with since= also earlier ones', async () => {
     endpoint.events.add(entry(1));
     const [live, all, other] = [await follow(), await follow(`?since=${at(0)}`), await follow('?tunnel=state-hub')];
     expect(live.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -105,7 +105,7 @@ describe('the stream', () => {
     expect(all.text()).toContain(`data: ${JSON.stringify(entry(1))}\n\n`);
   });
 
-  test('goes on after the last one that the client had, and says where that is not possible', async () => {
+  test('continues the stream after the last event of the client, and reports a gap', async () => {
     for (let seq = 1; seq <= 5; seq++) endpoint.events.add(entry(seq));
     const back = await follow('', { 'last-event-id': '3' });
     await back.has(4, 5);
@@ -116,7 +116,7 @@ describe('the stream', () => {
     expect(late.ids()[0]).toBe(11);
   });
 
-  test('ends at once when the endpoint stops', async () => {
+  test('ends the stream at once when the endpoint stops', async () => {
     const stream = await follow();
     const since = performance.now();
     await endpoint.stop();
@@ -124,7 +124,7 @@ describe('the stream', () => {
     expect(performance.now() - since).toBeLessThan(patient(1_000));
   });
 
-  test('is for so many clients, and for others again when one goes', async () => {
+  test('limits the number of streams, and frees a place when a client leaves', async () => {
     const streams = await Promise.all(Array.from({ length: 16 }, () => follow()));
     const refused = await get('', { accept: 'text/event-stream' });
     expect(refused.status).toBe(503);
@@ -137,7 +137,7 @@ describe('the stream', () => {
     });
   });
 
-  test('a client that does not read is cut off, and what waits for it stays bounded', async () => {
+  test('disconnects a stream client that does not read, and bounds its buffer', async () => {
     const slow = connect(endpoint.port, '127.0.0.1');
     slow.on('error', () => {});
     slow.write('GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n');

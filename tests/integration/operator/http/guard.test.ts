@@ -28,7 +28,7 @@ describe('Host', () => {
     '[0:0:0:0:0:0:0:1]:9780',
     'mesh.example',
     'MESH.example:443',
-  ])('%s is ours', async (host) => {
+  ])('accepts Host %s', async (host) => {
     expect((await ask(['GET /livez HTTP/1.1', `Host: ${host}`])).code).toBe(200);
   });
 
@@ -45,7 +45,7 @@ describe('Host', () => {
     '[::2]',
     '[::]',
     'mesh.example.evil',
-  ])('%s is foreign', async (host) => {
+  ])('rejects the foreign Host %s', async (host) => {
     const { code, answer } = await ask(['GET /status HTTP/1.1', `Host: ${host}`]);
     expect(code).toBe(403);
     expect(answer).toContain(PROBLEM);
@@ -61,13 +61,13 @@ describe('Host', () => {
     ['half an IPv6', ['Host: [::1']],
     ['not IPv6', ['Host: [127.0.0.1]']],
     ['with port text', ['Host: 127.0.0.1:http']],
-  ])('%s is malformed', async (_case, headers) => {
+  ])('rejects a malformed Host: %s', async (_case, headers) => {
     const { code, answer } = await ask(['GET /status HTTP/1.1', ...headers]);
     expect(code).toBe(400);
     expect(answer).toContain(PROBLEM);
   });
 
-  test('HTTP/1.0 without Host is refused alike', async () => {
+  test('rejects HTTP/1.0 without Host', async () => {
     expect((await ask(['GET /status HTTP/1.0'])).code).toBe(400);
   });
 
@@ -78,7 +78,7 @@ describe('Host', () => {
     ['http://127.0.0.1/livez', 'evil.example', 403],
     ['http://127.0.0.1@evil.example/livez', '127.0.0.1', 403],
     ['https://127.0.0.1/livez', '127.0.0.1', 403],
-  ])('absolute-form %s with Host %s gives %i', async (url, host, code) => {
+  ])('answers absolute-form %s with Host %s with %i', async (url, host, code) => {
     expect((await ask([`GET ${url} HTTP/1.1`, `Host: ${host}`])).code).toBe(code);
   });
 });
@@ -94,7 +94,7 @@ describe('Origin and Sec-Fetch-Site', () => {
     ['Sec-Fetch-Site: cross-site', 403],
     ['Sec-Fetch-Site: none', 200],
     ['Sec-Fetch-Site: same-origin', 200],
-  ])('%s gives %i', async (header, expected) => {
+  ])('answers a request with %s with %i', async (header, expected) => {
     const { code, answer } = await ask(['GET /status HTTP/1.1', 'Host: 127.0.0.1:9780', header]);
     expect(code).toBe(expected);
     expect(answer.toLowerCase()).not.toContain('access-control-');
@@ -103,7 +103,7 @@ describe('Origin and Sec-Fetch-Site', () => {
 
 describe('methods and bodies', () => {
   test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'CONNECT', 'BREW'])(
-    '%s is not allowed, on known paths and unknown',
+    'rejects the method %s on known and unknown paths',
     async (method) => {
       for (const path of ['/status', '/nope']) {
         const target = method === 'CONNECT' ? '127.0.0.1:1' : path;
@@ -115,36 +115,36 @@ describe('methods and bodies', () => {
     },
   );
 
-  test('OPTIONS * is not allowed', async () => {
+  test('rejects OPTIONS *', async () => {
     expect((await ask(['OPTIONS * HTTP/1.1', 'Host: 127.0.0.1'])).code).toBe(405);
   });
 
-  test('a method override header changes nothing', async () => {
+  test('ignores a method override header', async () => {
     expect((await ask(['GET /livez HTTP/1.1', 'Host: 127.0.0.1', 'X-HTTP-Method-Override: DELETE'])).code).toBe(200);
   });
 
-  test.each([['Content-Length: 5'], ['Transfer-Encoding: chunked']])('a GET with %s is refused', async (header) => {
+  test.each([['Content-Length: 5'], ['Transfer-Encoding: chunked']])('rejects a GET with %s', async (header) => {
     const { code, answer } = await ask(['GET /status HTTP/1.1', 'Host: 127.0.0.1', header]);
     expect(code).toBe(400);
     expect(answer).toContain('body_not_allowed');
   });
 
-  test('a POST whose body never comes does not hold the connection', async () => {
+  test('answers a POST at once although its body never arrives', async () => {
     const { code } = await ask(['POST /status HTTP/1.1', 'Host: 127.0.0.1', 'Content-Length: 1000000']);
     expect(code).toBe(405);
   });
 
-  test('Expect is answered, not hung on', async () => {
+  test('answers a request with Expect at once', async () => {
     expect((await ask(['GET /status HTTP/1.1', 'Host: 127.0.0.1', 'Expect: tea'])).code).toBe(417);
   });
 
-  test('an upgrade is a plain request', async () => {
+  test('answers an upgrade as a plain request', async () => {
     const upgrade = ['Upgrade: websocket', 'Sec-WebSocket-Key: x', 'Sec-WebSocket-Version: 13'];
     expect((await ask(['GET /livez HTTP/1.1', 'Host: 127.0.0.1', ...upgrade])).code).toBe(200);
   });
 });
 
-describe('what is no request', () => {
+describe('malformed requests', () => {
   test.each([
     ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
     ['an SSH banner', 'SSH-2.0-OpenSSH_9.2\r\n', 400],
@@ -161,19 +161,19 @@ describe('what is no request', () => {
     ['a long header', `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
     ['a long path', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, 431],
     ['a long name', `GET /status/${'a'.repeat(1_000)} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`, 400],
-  ])('%s', async (_case, bytes, code) => {
+  ])('rejects a malformed request: %s', async (_case, bytes, code) => {
     const answer = await endpoint.raw(bytes);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${code} `));
     expect(answer).toContain(PROBLEM);
     expect(answer).not.toMatch(/\.ts|node_modules|FST_|HPE_/);
   });
 
-  test('the endpoint has survived all that', async () => {
+  test('serves requests after all malformed ones', async () => {
     expect((await fetch(`${endpoint.url}/livez`)).status).toBe(200);
   });
 });
 
-test.each(['/status', '/metrics', '/nope', '/status/%zz'])('%s has the security headers', async (path) => {
+test.each(['/status', '/metrics', '/nope', '/status/%zz'])('sends the security headers with %s', async (path) => {
   const { headers } = await fetch(endpoint.url + path);
   expect(headers.get('x-content-type-options')).toBe('nosniff');
   expect(headers.get('cache-control')).toBe('no-store');
@@ -182,7 +182,7 @@ test.each(['/status', '/metrics', '/nope', '/status/%zz'])('%s has the security 
   expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
 });
 
-test('over IPv6 loopback', async () => {
+test('serves requests over IPv6 loopback', async () => {
   await using six = await startEndpoint({ options: { listen: { kind: 'tcp', host: '::1', port: 0 } } });
   expect((await fetch(`http://[::1]:${six.port}/livez`)).status).toBe(200);
 });

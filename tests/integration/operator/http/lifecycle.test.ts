@@ -29,17 +29,17 @@ async function startFailure(host: string, port: number): Promise<unknown> {
   return await startEndpoint({ options: { listen } }).catch((error: unknown) => error);
 }
 
-test('a taken port is listen_in_use and points to the other daemon', async () => {
+test('reports listen_in_use for a taken port, and names the other daemon', async () => {
   const error = await startFailure('127.0.0.1', -1);
   expect(error).toBeInstanceOf(TunnelError);
   expect(error).toMatchObject({ code: 'listen_in_use', hint: expect.stringContaining('another fleet-mesh') });
 });
 
-test('an address of nobody is said in words', async () => {
+test('explains that an address does not belong to this machine', async () => {
   expect(await startFailure('192.0.2.1', 0)).toMatchObject({ message: expect.stringContaining('no such address') });
 });
 
-test('stop closes idle keep-alive and silent connections at once, and frees the port', async () => {
+test('closes idle and silent connections at once at a stop, and frees the port', async () => {
   const endpoint = await startEndpoint();
   const agent = new Agent({ keepAlive: true });
   const [response] = await once(get(`${endpoint.url}/livez`, { agent }), 'response');
@@ -62,7 +62,7 @@ test('stop closes idle keep-alive and silent connections at once, and frees the 
   again.close();
 });
 
-test('stop lets a running answer finish', async () => {
+test('finishes a running answer at a stop', async () => {
   let finish = (_page: string) => {};
   let asked = () => {};
   const underWay = new Promise<void>((resolve) => {
@@ -83,7 +83,7 @@ test('stop lets a running answer finish', async () => {
   await stopped;
 });
 
-test('stop is bounded when a client does not read its answer', async () => {
+test('stops in bounded time although a client does not read its answer', async () => {
   const page = 'x'.repeat(64 * 1024 * 1024);
   const endpoint = await startEndpoint({
     dependencies: { metrics: { render: async () => page, contentType: 'text/plain' } },
@@ -98,7 +98,7 @@ test('stop is bounded when a client does not read its answer', async () => {
   slow.destroy();
 });
 
-test('stop before start, and twice, is harmless', async () => {
+test('allows a stop before the start and a second stop', async () => {
   const endpoint = createEndpoint(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [] },
     { ...sources, log: createLogger({ level: 'fatal', stream: { write() {} } }) },

@@ -2,14 +2,14 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { startEndpoint } from '../../../support/daemon/endpoint.ts';
 
-test('a request that dribbles in is cut off with 408', async () => {
+test('ends a request that arrives too slowly with 408', async () => {
   await using endpoint = await startEndpoint();
   const answer = await endpoint.raw('GET /livez HTTP/1.1\r\nHost: 127');
   expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
   expect(answer).toContain('urn:fleet-mesh:problem:request_timeout');
 });
 
-test('connections are bounded, and the bound is free again when they go', async () => {
+test('limits the connections, and accepts new ones when others end', async () => {
   await using endpoint = await startEndpoint();
   const flood = Array.from({ length: 200 }, () =>
     connect(endpoint.port, endpoint.host)
@@ -22,7 +22,7 @@ test('connections are bounded, and the bound is free again when they go', async 
   await expect.poll(ask).toMatch(/^HTTP\/1\.1 200 /);
 });
 
-test('pipelined requests are judged one by one', async () => {
+test('checks each pipelined request separately', async () => {
   await using endpoint = await startEndpoint();
   const answer = await endpoint.raw(
     'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',

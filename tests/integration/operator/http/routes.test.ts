@@ -30,7 +30,7 @@ async function problem(response: Response) {
 }
 
 describe('/status', () => {
-  test('is the snapshot, and valid by its schema', async () => {
+  test('answers /status with the snapshot, valid by its schema', async () => {
     const response = await get('/status');
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
@@ -42,7 +42,7 @@ describe('/status', () => {
     ['/status', 'text/plain'],
     ['/status', 'text/*, application/json;q=0.5'],
     ['/status?format=text', 'application/json'],
-  ])('%s with Accept: %s is the table', async (path, accept) => {
+  ])('answers %s (Accept: %s) with the table', async (path, accept) => {
     const response = await get(path, { accept });
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(await response.text()).toBe(statusText(statusFixture()));
@@ -55,13 +55,13 @@ describe('/status', () => {
     'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
     'text/plain;q=0, */*',
     ';;;,,,q=zz',
-  ])('Accept: %s is JSON', async (accept) => {
+  ])('answers /status with Accept: %s with JSON', async (accept) => {
     const response = await get('/status', { accept });
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
   });
 
   test.each(['?format=xml', '?format=', '?format=text&format=json', '?fromat=text'])(
-    '%s is a problem',
+    'rejects the invalid query %s of /status',
     async (query) => {
       const response = await get(`/status${query}`);
       expect(response.status).toBe(400);
@@ -69,7 +69,7 @@ describe('/status', () => {
     },
   );
 
-  test('HEAD has the headers and no body', async () => {
+  test('answers HEAD /status with headers and without a body', async () => {
     const [head, full] = await Promise.all([fetch(`${endpoint.url}/status`, { method: 'HEAD' }), get('/status')]);
     expect(head.status).toBe(200);
     expect(head.headers.get('content-length')).toBe(full.headers.get('content-length'));
@@ -78,20 +78,23 @@ describe('/status', () => {
 });
 
 describe('/status/{tunnel}', () => {
-  test('is one tunnel', async () => {
+  test('answers /status/{tunnel} with one tunnel', async () => {
     const response = await get('/status/state-hub');
     expect(tunnelStatus.parse(await response.json())).toEqual(tunnelFixture());
   });
 
-  test.each(['nope', '%2e%2e%2fetc%2fpasswd', 'constructor', '__proto__', '%00'])('%s is unknown', async (name) => {
-    const response = await get(`/status/${name}`);
-    expect(response.status).toBe(404);
-    expect(await problem(response)).toMatchObject({ tunnels: ['state-hub'] });
-  });
+  test.each(['nope', '%2e%2e%2fetc%2fpasswd', 'constructor', '__proto__', '%00'])(
+    'rejects the unknown tunnel %s',
+    async (name) => {
+      const response = await get(`/status/${name}`);
+      expect(response.status).toBe(404);
+      expect(await problem(response)).toMatchObject({ tunnels: ['state-hub'] });
+    },
+  );
 });
 
 describe('/livez and /readyz', () => {
-  test('live as long as the daemon makes progress, whatever its peers do', async () => {
+  test('answers /livez with 200 while the daemon makes progress, whatever its peers do', async () => {
     endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
     expect((await get('/livez')).status).toBe(200);
     endpoint.alive = false;
@@ -100,14 +103,14 @@ describe('/livez and /readyz', () => {
     await problem(response);
   });
 
-  test('ready is no verdict on peers', async () => {
+  test('answers /readyz with 200 although peers are down', async () => {
     endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
     const response = await get('/readyz');
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ ready: true, reasons: [] });
   });
 
-  test('not ready says why', async () => {
+  test('explains in /readyz why the daemon is not ready', async () => {
     endpoint.readiness = { applied: true, unbound: ['127.0.0.1:18000 is not bound.'] };
     for (const path of ['/readyz', '/readyz?production=true']) {
       const response = await get(path);
@@ -118,7 +121,7 @@ describe('/livez and /readyz', () => {
     expect((await get('/readyz/state-hub')).status).toBe(200);
   });
 
-  test('nothing is ready while the daemon starts or stops', async () => {
+  test('answers /readyz with 503 while the daemon starts or stops', async () => {
     endpoint.readiness = { applied: false, unbound: [] };
     for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub'])
       expect((await get(path)).status).toBe(503);
@@ -132,7 +135,7 @@ describe('/livez and /readyz', () => {
     ['degraded', 503],
     ['down', 503],
     ['unverified', 503],
-  ] as const)('a production tunnel that is %s gives %i', async (state, code) => {
+  ] as const)('answers /readyz?production=true for a tunnel that is %s with %i', async (state, code) => {
     const spare = tunnelFixture({ name: 'spare', production: false, state: 'down' });
     endpoint.snapshot = statusFixture({ tunnels: [tunnelFixture({ state, reason: 'because' }), spare] });
     const all = await get('/readyz?production=true');
@@ -142,11 +145,11 @@ describe('/livez and /readyz', () => {
     expect((await get('/readyz?production=false')).status).toBe(200);
   });
 
-  test.each(['/readyz?prodution=true', '/readyz?production=yes'])('%s does not pass for a yes', async (path) => {
+  test.each(['/readyz?prodution=true', '/readyz?production=yes'])('rejects the invalid query of %s', async (path) => {
     expect((await get(path)).status).toBe(400);
   });
 
-  test('an unknown tunnel is not ready but unknown', async () => {
+  test('answers /readyz for an unknown tunnel with 404', async () => {
     const response = await get('/readyz/nope');
     expect(response.status).toBe(404);
     expect(await problem(response)).toMatchObject({ tunnels: ['state-hub'] });
@@ -154,7 +157,7 @@ describe('/livez and /readyz', () => {
 });
 
 describe('/metrics', () => {
-  test('is Prometheus text, whatever the state', async () => {
+  test('answers /metrics with Prometheus text in every state', async () => {
     endpoint.snapshot = statusFixture({ state: 'down', tunnels: [tunnelFixture({ state: 'down' })] });
     const response = await get('/metrics');
     expect(response.status).toBe(200);
@@ -163,13 +166,16 @@ describe('/metrics', () => {
   });
 });
 
-test.each(['/', '/nope', '/status/a/b', '/favicon.ico', '/Status'])('%s lists the paths', async (path) => {
-  const response = await get(path);
-  expect(response.status).toBe(404);
-  expect(await problem(response)).toMatchObject({ paths: expect.arrayContaining(['/status', '/metrics']) });
-});
+test.each(['/', '/nope', '/status/a/b', '/favicon.ico', '/Status'])(
+  'lists the valid paths in the answer to %s',
+  async (path) => {
+    const response = await get(path);
+    expect(response.status).toBe(404);
+    expect(await problem(response)).toMatchObject({ paths: expect.arrayContaining(['/status', '/metrics']) });
+  },
+);
 
-test('a failure in the daemon shows nothing of its inside', async () => {
+test('hides internal details of a failure in the daemon', async () => {
   const failing = () => {
     throw new Error('secret at /etc/fleet-mesh/key');
   };

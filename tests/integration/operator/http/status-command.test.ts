@@ -62,22 +62,22 @@ async function stub(answer: string | undefined): Promise<{ server: Server; addre
   return { server, address, [Symbol.asyncDispose]: async () => void server.close() };
 }
 
-describe('one look', () => {
-  test('up is the table and 0', async () => {
+describe('fleet-mesh status', () => {
+  test('prints the table and ends with 0 if all tunnels are up', async () => {
     expect(await run({})).toEqual({ code: 0, out: statusText(statusFixture()), err: '' });
   });
 
-  test('down is the table and 1', async () => {
+  test('prints the table and ends with 1 if a tunnel is down', async () => {
     endpoint.snapshot = statusFixture({ state: 'down', reason: 'state-hub is down' });
     expect(await run({})).toEqual({ code: 1, out: statusText(endpoint.snapshot), err: '' });
   });
 
-  test('--json is the snapshot', async () => {
+  test('prints the snapshot with --json', async () => {
     const { code, out } = await run({ json: true, endpoint: `${endpoint.url}/` });
     expect([code, decodeStatus(JSON.parse(out))]).toEqual([0, statusFixture()]);
   });
 
-  test('a name narrows it to the tunnel, whose state is the verdict', async () => {
+  test('prints one tunnel by its name, and ends with a code for the state of that tunnel', async () => {
     endpoint.snapshot = statusFixture({
       tunnels: [tunnelFixture(), tunnelFixture({ name: 'vault', state: 'degraded' })],
     });
@@ -88,13 +88,13 @@ describe('one look', () => {
     );
   });
 
-  test('an unknown name is 4, with the names and a guess', async () => {
+  test('ends with 4 for an unknown name, and lists the names and the nearest one', async () => {
     const { code, out, err } = await run({ name: 'state-hup' });
     expect([code, out]).toEqual([4, '']);
     expect(err).toBe('fleet-mesh: no tunnel is named "state-hup". Did you mean state-hub? Tunnels: state-hub\n');
   });
 
-  test('colour only on a terminal, and not with NO_COLOR', async () => {
+  test('uses colour only on a terminal, and not with NO_COLOR', async () => {
     const esc = String.fromCharCode(27);
     expect((await run({}, { isTty: true })).out).toContain(esc);
     expect((await run({}, { isTty: true, env: { NO_COLOR: '1' } })).out).not.toContain(esc);
@@ -102,17 +102,17 @@ describe('one look', () => {
   });
 
   test.each(['nonsense', 'https://127.0.0.1:9780', 'unix:/run/x', '127.0.0.1:0', '127.0.0.1:99999', ''])(
-    '--endpoint %s is a usage error',
+    'rejects --endpoint %s as a usage error',
     async (address) => {
       expect(await run({ endpoint: address })).toMatchObject({ code: 64, out: '' });
     },
   );
 });
 
-describe('the endpoint', () => {
+describe('the endpoint of fleet-mesh status', () => {
   const listen = () => ({ kind: 'tcp' as const, host: '127.0.0.1', port: endpoint.port });
 
-  test('comes from the configuration', async () => {
+  test('finds the endpoint in the configuration', async () => {
     const paths: string[] = [];
     const endpointOf = async (path: string) => {
       paths.push(path);
@@ -122,14 +122,14 @@ describe('the endpoint', () => {
     expect(paths).toEqual(['/etc/x.yaml']);
   });
 
-  test('that listens everywhere is asked on loopback', async () => {
+  test('connects over loopback to an endpoint that listens on all addresses', async () => {
     const endpointOf = () => ({ ...listen(), host: '0.0.0.0' });
     expect(await run({ endpoint: undefined, config: '/etc/x.yaml', endpointOf })).toMatchObject({ code: 0 });
   });
 });
 
-describe('a daemon that cannot be asked', () => {
-  test('nothing listens: 2, and what to do', async () => {
+describe('fleet-mesh status with an unreachable daemon', () => {
+  test('ends with 2 and a hint if no daemon listens', async () => {
     const gone = await stub(undefined);
     await gone[Symbol.asyncDispose]();
     const { code, out, err } = await run({ endpoint: gone.address });
@@ -143,14 +143,14 @@ describe('a daemon that cannot be asked', () => {
     ['no snapshot', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'],
     ['an error', 'HTTP/1.1 503 Nope\r\nContent-Length: 0\r\n\r\n'],
     ['half an answer', 'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{'],
-  ])('%s is 2', async (_case, answer) => {
+  ])('ends with 2 and a hint for a bad answer: %s', async (_case, answer) => {
     await using other = await stub(answer);
     const { code, out, err } = await run({ endpoint: other.address });
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(/^fleet-mesh: .+\n.+\n$/);
   });
 
-  test('silence is 2 after three seconds', async () => {
+  test('ends with 2 after three seconds without an answer', async () => {
     await using silent = await stub(undefined);
     expect(await run({ endpoint: silent.address })).toMatchObject({
       code: 2,
@@ -158,7 +158,7 @@ describe('a daemon that cannot be asked', () => {
     });
   });
 
-  test('Ctrl-C ends the wait', async () => {
+  test('ends the wait at Ctrl-C', async () => {
     await using silent = await stub(undefined);
     const { io, end } = terminal();
     const code = statusCommand({ endpoint: silent.address }, io);
@@ -166,15 +166,15 @@ describe('a daemon that cannot be asked', () => {
     expect(await code).toBe(2);
   });
 
-  test('a newer daemon with further fields is understood', async () => {
+  test('accepts unknown fields of a newer daemon', async () => {
     const body = JSON.stringify({ ...statusFixture(), novelty: 1 });
     await using newer = await stub(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     expect(await run({ endpoint: newer.address })).toMatchObject({ code: 0, err: '' });
   });
 });
 
-describe('--watch', () => {
-  test('without a terminal writes a line for each change, through an absence of the daemon', async () => {
+describe('fleet-mesh status --watch', () => {
+  test('prints a line for each change with --watch without a terminal, also after a restart of the daemon', async () => {
     const { io, seen, says, end } = terminal();
     const first = await startEndpoint();
     const options = { kind: 'tcp' as const, host: '127.0.0.1', port: first.port };
@@ -191,7 +191,7 @@ describe('--watch', () => {
     expect(seen.err.trimEnd().split('\n')).toHaveLength(1);
   });
 
-  test('on a terminal redraws the table', async () => {
+  test('redraws the table with --watch on a terminal', async () => {
     const { io, seen, says, end } = terminal({ isTty: true, env: { NO_COLOR: '1' } });
     const code = statusCommand({ watch: true, endpoint: `127.0.0.1:${endpoint.port}` }, io);
     await says('Ctrl-C ends');
@@ -201,7 +201,7 @@ describe('--watch', () => {
     expect(seen.out).toContain(statusText(statusFixture()));
   });
 
-  test('--json writes a snapshot a line', async () => {
+  test('prints one snapshot per line with --watch --json', async () => {
     const { io, seen, says, end } = terminal({ isTty: true });
     const code = statusCommand({ watch: true, json: true, endpoint: `127.0.0.1:${endpoint.port}` }, io);
     await says('\n');

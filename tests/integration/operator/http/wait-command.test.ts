@@ -35,7 +35,7 @@ const waitFor = async (condition: string) => {
   return { code, ...seen };
 };
 
-test('wait --for retirable does not give up over a plan that the daemon is about to read', async () => {
+test('keeps `wait --for retirable` waiting while the plan does not yet call for the retirement', async () => {
   endpoint.snapshot = shows(undue);
   const waiting = waitFor('retirable');
   const changing = setTimeout(() => {
@@ -45,7 +45,7 @@ test('wait --for retirable does not give up over a plan that the daemon is about
   clearTimeout(changing);
 });
 
-test('what never comes about ends it at once', async () => {
+test('ends `wait` at once for a condition that can never be met', async () => {
   endpoint.snapshot = statusFixture({ tunnels: [tunnelFixture({ state: 'stopped' })] });
   const since = performance.now();
   expect(await waitFor('up')).toMatchObject({ code: 1, err: expect.stringContaining('is stopped') });

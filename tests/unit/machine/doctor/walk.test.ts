@@ -31,12 +31,12 @@ describe(wardsFor, () => {
     ['a', [['a', 'one', 'two']]],
     ['far', [['bastion'], ['b', 'far']]],
     ['bastion', [['bastion']]],
-  ])('of %s', (name, expected) => {
+  ])('finds the links to check for the name %s', (name, expected) => {
     const wards = wardsFor(CONFIG, name);
     expect(wards?.map(({ host, tunnels }) => [host, ...tunnels.map((tunnel) => tunnel.name)])).toEqual(expected);
   });
 
-  it.each(['idle', 'nobody'])('knows no way to %s', (name) => {
+  it.each(['idle', 'nobody'])('finds no link for the name %s', (name) => {
     expect(wardsFor(CONFIG, name)).toBeUndefined();
   });
 });
@@ -59,7 +59,7 @@ describe(walkHop, () => {
 });
 
 describe(Doctor, () => {
-  it('walks a jump host once, however many links lead over it, and offers nothing behind one that is not reached', async () => {
+  it('checks a shared jump host once, and offers no credential behind an unreachable one', async () => {
     const asked: string[] = [];
     const prepare = async ({ name }: { readonly name: string }) => {
       asked.push(name);

@@ -19,12 +19,12 @@ describe(parseForward, () => {
     ['/run/a.sock:/run/b.sock', unix('/run/a.sock'), unix('/run/b.sock')],
     ['1080', tcp(1080), undefined],
     ['127.0.0.1:1080', tcp(1080, '127.0.0.1'), undefined],
-  ])('reads %s', (text, listen, target) => {
+  ])('parses the forward %s', (text, listen, target) => {
     expect(parseForward(text)).toEqual({ listen, target });
   });
 
   it.each(['', ':', 'http:db:80', '0:db:80', '80:db:', '80:db:70000', '1:2:3:4:5', '80:db:80:90:1', '[::1:80:db:80'])(
-    'knows that %j is none',
+    'rejects the forward %j',
     (text) => {
       expect(parseForward(text)).toBeUndefined();
     },

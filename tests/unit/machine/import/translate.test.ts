@@ -22,7 +22,7 @@ const entry = (destination: string, ...options: [keyword: string, value: string]
 });
 
 describe(translate, () => {
-  it('makes of the two fleet units what replaces them, with every setting that is left as a comment', () => {
+  it('translates the two fleet units, with every other setting as a comment', () => {
     const entries = ['fleet-state-hub-coulombcore', 'fleet-issue-core-coulombcore'].flatMap((name) => {
       const file = new URL(`../../../fixtures/units/${name}.service`, import.meta.url);
       return readUnit(fileURLToPath(file), readFileSync(file, 'utf8'), { hostname: 'railiance01', user: 'x' }).entries;
@@ -59,18 +59,18 @@ describe(translate, () => {
       '1080',
       { direction: 'dynamic', listen: '127.0.0.1:1080', allow: ['*:*', '0.0.0.0/0:*', '[::/0]:*'] },
     ],
-  ])('%s %s', (keyword, value, expected) => {
+  ])('translates %s %s', (keyword, value, expected) => {
     const draft = translate([entry('h', [keyword, value])], 'n');
     expect([...draft.tunnels.values()]).toEqual([expect.objectContaining(expected)]);
     expect(load(yamlText(draft, 'x')).tunnels.size).toBe(1);
   });
 
-  it('gateway ports open local listeners that name no address', () => {
+  it('listens on all addresses with GatewayPorts if the forward names no address', () => {
     const draft = translate([entry('h', ['localforward', '80:db:81'], ['gatewayports', 'yes'])], 'n');
     expect(draft.tunnels.get('h')?.listen).toBe('0.0.0.0:80');
   });
 
-  it('a second listener on the same port, and a SOCKS listener on the far side, are comments', () => {
+  it('turns a second listener on the same port and a remote SOCKS listener into comments', () => {
     const draft = translate(
       [entry('h', ['localforward', '80:a:1'], ['localforward', '80:b:1'], ['remoteforward', '9001 [socks]:0'])],
       'n',
@@ -80,7 +80,7 @@ describe(translate, () => {
     expect(draft.remarks.join('\n')).toContain('free destinations');
   });
 
-  it('the hops of ProxyJump name one another, with their own settings where they are known', () => {
+  it('chains the hops of ProxyJump, with their own settings if known', () => {
     const jumps = new Map([['c', entry('c', ['hostname', '192.0.2.3'])]]);
     const draft = translate([entry('h', ['localforward', '80:a:1'], ['proxyjump', 'a@b:2222,c'])], 'n', jumps);
     expect(draft.hosts.get('h')).toMatchObject({ jump: 'c' });
@@ -89,7 +89,7 @@ describe(translate, () => {
     expect(draft.remarks.join()).toContain('jump host b');
   });
 
-  it('what two entries share is there once, what differs under another name', () => {
+  it('merges equal hosts and actors of two entries, and renames different ones', () => {
     const draft = translate(
       [
         entry('h', ['localforward', '1:a:1'], ['identityfile', '/k/id']),
@@ -104,7 +104,7 @@ describe(translate, () => {
     expect([...draft.tunnels.keys()]).toEqual(['h', 'h-2', 'h-3']);
   });
 
-  it('whatever the names and values, the output is YAML of its own making: no value breaks out of its place', () => {
+  it('writes valid YAML for any names and values', () => {
     const value = fc.oneof(
       fc.string({ unit: 'grapheme' }),
       fc.constantFrom('a: b', '{', '"', '# x', 'true', '- x', '1:a:2', '\n'),
@@ -131,7 +131,7 @@ describe(entryOf, () => {
   const builtin =
     'host h\nuser me\nhostname h\nport 22\ncompression no\nidentityfile ~/.ssh/id_rsa\ncanonicalizePermittedcnames none\n';
 
-  it('keeps what the configuration sets, and who and where', () => {
+  it('keeps settings of the configuration, host and user', () => {
     const configured = builtin.replace('compression no', 'compression yes').replace('identityfile ~/.ssh/id_rsa\n', '');
     expect(entryOf('h', { configured, builtin }).options.map(({ keyword }) => keyword)).toEqual([
       'user',
@@ -140,7 +140,7 @@ describe(entryOf, () => {
     ]);
   });
 
-  it('a LocalForward on a socket is no DynamicForward, though ssh -G says so', () => {
+  it('ignores the DynamicForward that ssh -G prints for a LocalForward on a socket', () => {
     const configured = `${builtin}dynamicforward /s\ndynamicforward 1080\nlocalforward /s /run/t\n`;
     const kept = entryOf('h', { configured, builtin }).options.filter(({ keyword }) => keyword.endsWith('forward'));
     expect(kept.map(({ value }) => value)).toEqual(['1080', '/s /run/t']);

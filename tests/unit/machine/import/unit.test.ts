@@ -31,16 +31,16 @@ describe(readUnit, () => {
       'ssh -i %h/.ssh/%p -o ProxyCommand="nc %%h" h',
       ['identityfile ~/.ssh/tunnel', 'proxycommand nc %h'],
     ],
-  ])('reads %s', (_, command, expected) => {
+  ])('parses an ssh command with %s', (_, command, expected) => {
     expect(optionsOf(unit(command))).toEqual(expected);
   });
 
-  it('joins continuation lines, over comments between them', () => {
+  it('joins continuation lines over comments', () => {
     const text = unit('ssh -N \\\n  -p 5 \\\n# not this: -p 6\n; nor -p 7\n  -C h');
     expect(optionsOf(text)).toEqual(['port 5', 'compression yes']);
   });
 
-  it('puts in variables of the unit, whole words split, and the instance of a template', () => {
+  it('expands variables of the unit, splits whole words, and expands the instance of a template', () => {
     const more = 'Environment="FORWARDS=-L 1:a:2 -L 3:b:4" PORT=22';
     const text = unit(`ssh -N $FORWARDS -p \${PORT} %i`, more);
     const [entry] = read(text, 'tunnel@db.service').entries;
@@ -48,7 +48,7 @@ describe(readUnit, () => {
     expect(optionsOf(text, 'tunnel@db.service')).toEqual(['localforward 1:a:2', 'localforward 3:b:4', 'port 22']);
   });
 
-  it('takes the user from the unit, and says when it is assumed', () => {
+  it('takes the user from the unit, and remarks an assumed user', () => {
     const named = read(unit('ssh -N h', 'User=tunnel')).entries[0];
     expect(named?.options).toEqual([{ keyword: 'user', value: 'tunnel' }]);
     expect(read(unit('ssh -N h')).entries[0]?.remarks.join()).toContain('assumed to be the user of the unit, fleet');
@@ -61,14 +61,14 @@ describe(readUnit, () => {
     ['a template without an instance', 'ssh -N %i', 'tunnel@db.service'],
     ['no host', 'ssh -N', 'the command names no host'],
     ['an open quote', 'ssh -N "h', 'unclosed quote'],
-  ])('says of %s that it is not translated', (_, command, message) => {
+  ])('reports that %s is not translated', (_, command, message) => {
     const { entries, failures } = read(unit(command));
     expect(entries).toEqual([]);
     expect(failures.join()).toContain(message);
     expect(failures.join()).toContain('tunnel.service');
   });
 
-  it('drops nothing in silence: every directive and every flag is an option or a remark', () => {
+  it('turns every directive and every flag into an option or a remark', () => {
     const more = 'ExecStartPre=/bin/sleep 2\nWatchdogSec=5\nRestart=always\nEnvironment=SSHPASS=s3cret';
     const [entry] = read(unit('ssh -N -W a:1 -E /log h true', more)).entries;
     const said = entry?.remarks.join('\n') ?? '';
@@ -86,13 +86,13 @@ describe(readUnit, () => {
     expect(said).not.toContain('s3cret');
   });
 
-  it('an empty ExecStart= takes back those before it', () => {
+  it('drops earlier commands at an empty ExecStart=', () => {
     expect(
       read('[Service]\nExecStart=ssh -N a\nExecStart=\nExecStart=ssh -N b\n').entries.map((e) => e.destination),
     ).toEqual(['b']);
   });
 
-  it('never throws, whatever the file', () => {
+  it('never throws for any file', () => {
     const line = fc.oneof(
       fc.string(),
       fc.constantFrom('[Service]', 'ExecStart=ssh', 'ExecStart=ssh -o', '\\', '%', '"'),

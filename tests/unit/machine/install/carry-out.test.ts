@@ -37,13 +37,13 @@ describe(carryOut, () => {
     [['t'], undefined, ['f1', 'f2', 'd', 's1', 's2', 't'], true],
     [[], 'f1', ['f1', 'b-files'], false],
     [[], 's1', ['f1', 'f2', 'd', 's1', 'b-stop', 'b-files', 'b-start'], false],
-  ])('what fails: %j, interrupted at %s', async (failing, interruptAt, expected, ok) => {
+  ])('undoes the steps after the failures %j or an interrupt at %s', async (failing, interruptAt, expected, ok) => {
     const { done, carried } = await carry(failing, interruptAt);
     expect(done).toEqual(expected);
     expect(carried.ok).toBe(ok);
   });
 
-  it('goes the whole way back, and tells what could not be done', async () => {
+  it('undoes every step, and reports the steps that cannot be undone', async () => {
     const { done, carried } = await carry(['s2', 'b-stop']);
     expect(done.slice(-3)).toEqual(['b-stop', 'b-files', 'b-start']);
     expect(carried).toEqual({ ok: false, why: 's2 broke', left: ['b-stop broke'] });

@@ -6,7 +6,7 @@ import { planInstall } from '../../../../src/machine/install/plan.ts';
 import { factsOf, RELEASE } from './facts-of.ts';
 
 describe(confinementOf, () => {
-  it('keeps as whom, with what and within which bounds a service runs, and nothing of how it is started', () => {
+  it('keeps user, credentials, environment and sandbox settings of a service, and drops all others', () => {
     const unit = `[Unit]
 User=no
 [Service]
@@ -34,7 +34,7 @@ PrivateTmp=no
     ]);
   });
 
-  it.each(['system', 'user'] as const)('has the doctor of an installation run within those of the %s unit', (scope) => {
+  it.each(['system', 'user'] as const)('runs the doctor of an installation in the sandbox of the %s unit', (scope) => {
     const units = new Map([['fleet-mesh.service', readFileSync(`systemd/${scope}/fleet-mesh.service`, 'utf8')]]);
     const facts = factsOf({
       release: { ...RELEASE, units },

@@ -7,7 +7,7 @@ import { tempDir } from '../../../support/machine/temp-dir.ts';
 const executor = new NodeExecutor(process.env);
 
 describe(NodeExecutor, () => {
-  it('does each step, and does it again without complaint', async () => {
+  it('executes each step, and repeats each step without an error', async () => {
     using temp = tempDir('install');
     const at = (path: string) => join(temp.path, path);
     mkdirSync(at('from/deep'), { recursive: true });
@@ -35,7 +35,7 @@ describe(NodeExecutor, () => {
     expect(existsSync(at('fleet-mesh.service.d'))).toBe(false);
   });
 
-  it('removes no directory that has something else in it, or is not ours', async () => {
+  it('keeps directories with other files, and directories of other programs', async () => {
     using temp = tempDir('install');
     const at = (path: string) => join(temp.path, path);
     mkdirSync(at('fleet-mesh.service.d'));
@@ -45,7 +45,7 @@ describe(NodeExecutor, () => {
     expect(existsSync(at('fleet-mesh.service.d/of-the-operator.conf'))).toBe(true);
   });
 
-  it('tells what a command said when it fails', async () => {
+  it('reports the output of a failed command', async () => {
     const run = (script: string) => executor.execute({ kind: 'command', argv: ['sh', '-c', script] });
     await expect(run('true')).resolves.toBeUndefined();
     await expect(run('echo it is broken >&2; exit 3')).rejects.toThrow(/: exit 3\nit is broken$/);

@@ -14,13 +14,13 @@ describe(runsSsh, () => {
     ['{ path=/usr/bin/env ; argv[]=/usr/bin/env A=1 autossh -M 0 x ; }', true],
     ['{ path=/usr/sbin/sshd ; argv[]=/usr/sbin/sshd -D ; }', false],
     ['{ path=/usr/bin/ssh-agent ; argv[]=/usr/bin/ssh-agent -D ; }', false],
-  ])('%s: %s', (text, is) => {
+  ])('recognises ssh in the command %s: %s', (text, is) => {
     expect(runsSsh(text)).toBe(is);
   });
 });
 
 describe(forwardsOf, () => {
-  it('reads the command that holds when drop-ins have replaced it', () => {
+  it('reads the effective command after drop-ins', () => {
     const text = `[Service]\nExecStart=/usr/bin/ssh -N -L 1:h:2 x\n# drop-in\n[Service]\nExecStart=\nExecStart=/usr/bin/ssh -N -L 127.0.0.1:18000:h:2 -R 9:h:3 -D 1080 x\n`;
     expect(forwardsOf('a.service', text, 'here', 'u').map(({ direction, listen }) => [direction, listen])).toEqual([
       ['local', { kind: 'tcp', host: '127.0.0.1', port: 18_000 }],
@@ -40,7 +40,7 @@ describe(replacementsFor, () => {
   it.each([
     ['one port', [forward('local', 18_000)], ['hub']],
     ['everything', [forward('local', 18_000), forward('dynamic', 1080), forward('remote', 9)], ['hub', 'proxy']],
-  ])('replaces a unit of which tunnels take over %s', (_, forwards, tunnels) => {
+  ])('replaces a unit if tunnels take over %s', (_, forwards, tunnels) => {
     expect(replacementsFor([old(...forwards)], config)).toEqual({
       replacements: [{ old: old(...forwards), tunnels }],
       problems: [],
@@ -56,7 +56,7 @@ describe(replacementsFor, () => {
     expect(replacementsFor([old(...forwards)], config)).toEqual({ replacements: [], problems: [] });
   });
 
-  it('refuses to take one port of a unit and to lose another', () => {
+  it('refuses to replace a unit if a tunnel is missing for one of its ports', () => {
     const { replacements, problems } = replacementsFor([old(forward('local', 18_000), forward('local', 7))], config);
     expect(replacements).toEqual([]);
     expect(problems).toEqual([expect.stringContaining('old.service also listens on port 7')]);

@@ -44,7 +44,7 @@ function carriedOut(facts: Facts, plan: InstallPlan): Facts {
 }
 
 describe(planInstall, () => {
-  it('puts everything in place before it starts anything, and asks the doctor in between', () => {
+  it('installs all files before it starts a unit, and runs the doctor in between', () => {
     const plan = planned(factsOf({ newConfig: 'yaml' }));
     expect(lines(plan.files)).toEqual([
       'write  /usr/lib/fleet-mesh/install.json (the record)',
@@ -83,14 +83,14 @@ describe(planInstall, () => {
     ['a node without a configuration', { config: undefined }],
     ['a node that needs both drop-ins', { traits: { systemdVersion: 257, speaksNatively: false } }],
     ['a user', { places: userPlaces('/home/me', '/run/user/1'), user: 'me', lingering: true }],
-  ])('has nothing to do the second time: %s', (_, different) => {
+  ])('plans no step the second time: %s', (_, different) => {
     const facts = factsOf(different);
     const plan = planned(facts);
     expect(all(plan).length).toBeGreaterThan(5);
     expect(all(planned(carriedOut(facts, plan)))).toEqual([]);
   });
 
-  it('takes over from an ssh unit in one transaction, and disables it only when the tunnel is up', () => {
+  it('takes over from an ssh unit in one transaction, and disables the unit once the tunnel is up', () => {
     const switched = planned(factsOf({ oldUnits: [OLD], takenPorts: new Set([18_000]) })).switch;
     const told = lines(switched);
     const passing = switched.filter((step) => step.kind === 'write' && step.path.startsWith('/run/systemd/system/'));
@@ -106,7 +106,7 @@ describe(planInstall, () => {
     expect(at('wait --config')).toBe(told.length - 2);
   });
 
-  it('restarts a daemon that runs, with whatever sockets are new, and drops those that are not wanted', () => {
+  it('restarts a running daemon with new sockets, and removes unused sockets', () => {
     const facts = factsOf();
     const first = carriedOut(facts, planned(facts));
     const config = configOf(['other: { listen: 127.0.0.1:18001, target: 10.0.0.5:8000 }']);
@@ -120,14 +120,14 @@ describe(planInstall, () => {
     expect(before).toMatchObject({ running: true, sockets: ['fleet-mesh-forward@18001.socket'] });
   });
 
-  it('keeps two releases, the new one and the one before', () => {
+  it('keeps two releases, the new one and the previous one', () => {
     const facts = factsOf();
     const first = carriedOut(facts, planned(facts));
     const next = { ...first, release: { ...RELEASE, id: '2' }, releases: ['0.1', '1.0.0-aaa'] };
     expect(lines(planned(next).tidy)).toEqual(['remove /usr/lib/fleet-mesh/releases/0.1/']);
   });
 
-  it('starts nothing without a configuration, and says what is next', () => {
+  it('starts nothing without a configuration, and explains the next step', () => {
     const plan = planned(factsOf({ config: undefined }));
     expect([...plan.doctor, ...plan.switch]).toEqual([]);
     expect(plan.notes).toEqual([
@@ -135,7 +135,7 @@ describe(planInstall, () => {
     ]);
   });
 
-  it('leaves what is called like the program and is not ours, and does not remove it later', () => {
+  it('keeps another program of the same name, also at the removal', () => {
     const facts = factsOf({ commandTaken: true });
     const plan = planned(facts);
     expect(lines(all(plan)).filter((line) => line.includes('/usr/local/bin'))).toEqual([]);
@@ -148,7 +148,7 @@ describe(planInstall, () => {
     expect(lines(steps)).not.toContain('remove /usr/local/bin/fleet-mesh');
   });
 
-  it('asks and awaits only tunnels that replace something when the doctor is to be skipped', () => {
+  it('checks only tunnels that replace an ssh unit with --skip-doctor', () => {
     const config = configOf([
       'hub: { listen: 127.0.0.1:18000, target: 10.0.0.5:8000 }',
       'away: { listen: 127.0.0.1:18001, target: 10.0.0.5:8001 }',
@@ -167,7 +167,7 @@ describe(planInstall, () => {
     ['an ssh unit', { takenPorts: new Set([18_000]), oldUnits: [OLD] }, undefined],
     ['our socket', { takenPorts: new Set([18_000]), units: new Map([[SOCKETS[1] ?? '', RUNS]]) }, undefined],
     ['our daemon', { takenPorts: new Set([18_000, 9780]), units: new Map([['fleet-mesh.service', RUNS]]) }, undefined],
-  ])('looks who holds the port: %s', (_, different, problem) => {
+  ])('checks the owner of the port: %s', (_, different, problem) => {
     const plan = planInstall(factsOf(different), OPTIONS);
     const problems = 'problems' in plan ? plan.problems : [];
     expect(problems).toEqual(problem === undefined ? [] : [expect.stringMatching(problem)]);
@@ -196,7 +196,7 @@ describe(wayBack, () => {
     ]);
   });
 
-  it('restarts the former release after an upgrade, its ports held all the time', () => {
+  it('restarts the previous release after an upgrade, with open ports all the time', () => {
     const facts = factsOf();
     const first = carriedOut(facts, planned(facts));
     const plan = planned({
@@ -212,7 +212,7 @@ describe(wayBack, () => {
     expect(lines(back.start)).toEqual(['run    systemctl restart fleet-mesh.service']);
   });
 
-  it('keeps a configuration that came with the installation unless that has failed', () => {
+  it('removes a new configuration only after a failed installation', () => {
     const facts = factsOf({ newConfig: 'yaml' });
     const { before } = planned(facts);
     const paths = (failed: boolean) => lines(wayBack(facts.places, before, { ...options, failed }).files);
@@ -223,7 +223,7 @@ describe(wayBack, () => {
   it.each([
     [false, ['run    loginctl disable-linger me']],
     [true, []],
-  ])('turns lingering off where a failed installation has turned it on: was on %j', (lingering, told) => {
+  ])('turns lingering off if a failed installation turned it on: was on %j', (lingering, told) => {
     const facts = factsOf({ places: userPlaces('/home/me', '/run/user/1'), user: 'me', lingering });
     const { before } = planned(facts);
     const linger = (failed: boolean) =>
@@ -232,7 +232,7 @@ describe(wayBack, () => {
     expect(linger(false), 'ssh units that a rollback brings back may live by it').toEqual([]);
   });
 
-  it('shows what goes only if it is empty', () => {
+  it('shows directories that are removed only if empty', () => {
     const { files } = wayBack(factsOf().places, planned(factsOf()).before, options);
     expect(lines(files)).toContain('remove /var/lib/fleet-mesh/ if it is empty');
   });
@@ -245,7 +245,7 @@ describe(planUninstall, () => {
   const directory = '/etc/systemd/system/fleet-mesh.service.d';
   const dropIns = [`${directory}/50-sockets.conf`, `${directory}/override.conf`];
 
-  it('removes what was installed, and says what stays', () => {
+  it('removes all installed files, and lists the remaining ones', () => {
     if (record === undefined) throw new Error('there is a record');
     const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, false);
     const told = lines(steps);
@@ -262,7 +262,7 @@ describe(planUninstall, () => {
     ]);
   });
 
-  it('removes that as well with purge', () => {
+  it('removes configuration, state and user too with purge', () => {
     if (record === undefined) throw new Error('there is a record');
     const { steps, kept } = planUninstall({ places, record, user: 'root', present, dropIns }, true);
     expect(lines(steps)).toEqual(

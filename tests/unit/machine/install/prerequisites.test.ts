@@ -27,7 +27,7 @@ describe(missingPrerequisites, () => {
     [{ systemd: 'systemd 249 (249)' }, /249 is too old/],
     [{ answers: false }, /container/],
     [{ scope: 'user', answers: false, user: 'me' }, /enable-linger me/],
-  ])('%j: %s', (different, problem) => {
+  ])('reports the missing prerequisite of %j: %s', (different, problem) => {
     const problems = missingPrerequisites({ ...FINE, ...different });
     expect(problems).toEqual(problem === undefined ? [] : [expect.stringMatching(problem)]);
   });
@@ -42,7 +42,7 @@ describe(parseShow, () => {
 });
 
 describe(listeningPorts, () => {
-  it('takes those in LISTEN, of either family', () => {
+  it('finds listening ports of IPv4 and IPv6', () => {
     const lines = [
       '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
       '   0: 0100007F:4650 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1',

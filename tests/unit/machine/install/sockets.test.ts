@@ -13,7 +13,7 @@ describe(socketsFor, () => {
     ['0.0.0.0:18000', 'fleet-mesh-tunnel-t.socket', '0.0.0.0:18000'],
     ['[::1]:18000', 'fleet-mesh-tunnel-t.socket', '[::1]:18000'],
     ['unix:/run/a 100%.sock', 'fleet-mesh-tunnel-t.socket', '/run/a 100%%.sock'],
-  ])('holds %s with %s', (listen, unit, stream) => {
+  ])('maps %s to %s', (listen, unit, stream) => {
     const { sockets, without } = socketsFor(configOf([`t: { listen: "${listen}", ${TARGET} }`]), 'system');
     expect(without).toEqual([]);
     const [, socket] = sockets;
@@ -23,7 +23,7 @@ describe(socketsFor, () => {
     else expect(own).toContain(`\nListenStream=${stream}\n`);
   });
 
-  it('gives a socket of its own the name that the daemon looks for, and a Unix socket to its user alone', () => {
+  it('names a socket as the daemon expects, and limits a Unix socket to its user', () => {
     const config = configOf([`t: { listen: "unix:/run/t.sock", ${TARGET} }`]);
     const text = (scope: 'system' | 'user') => [...(socketsFor(config, scope).sockets[1]?.files.values() ?? [])].join();
     const [, name = ''] = /FileDescriptorName=(.*)/.exec(text('system')) ?? [];
@@ -33,7 +33,7 @@ describe(socketsFor, () => {
     expect(text('user')).toContain('SocketMode=0600\nFile');
   });
 
-  it('makes none for what listens on the host, nor for a name, which systemd would not resolve', () => {
+  it('creates no socket for a remote listener or a host name', () => {
     const { sockets, without } = socketsFor(
       configOf([
         `far: { direction: remote, listen: 127.0.0.1:1, target: 127.0.0.1:2 }`,
@@ -45,7 +45,7 @@ describe(socketsFor, () => {
     expect(without).toEqual(['tunnel named at node.example:3']);
   });
 
-  it('moves the endpoint to where the file has it', () => {
+  it('moves the endpoint socket to the address in the file', () => {
     const endpointOf = (listen: string) => socketsFor(configOf([], listen), 'system').sockets[0];
     expect(endpointOf('127.0.0.1:9780')?.files.size).toBe(0);
     expect(endpointOf('127.0.0.1:9781')?.files.get('fleet-mesh-endpoint.socket.d/50-listen.conf')).toMatch(
@@ -53,7 +53,7 @@ describe(socketsFor, () => {
     );
   });
 
-  it('has the daemon start with all of them', () => {
+  it('starts all sockets with the daemon', () => {
     const { sockets } = socketsFor(configOf([`t: { listen: 127.0.0.1:18000, ${TARGET} }`]), 'user');
     expect(wantsSockets(sockets)).toContain('Wants=fleet-mesh-endpoint.socket fleet-mesh-forward@18000.socket\n');
   });

@@ -12,6 +12,6 @@ it.each([
   expect(closingCommand(hub, [...others, socket(name, 'tunnel hub')], env)).toBe(expected);
 });
 
-it('names no command where systemd holds no port of the tunnel', () => {
+it('returns no command if systemd has no socket for the tunnel', () => {
   expect(closingCommand(hub, others, {})).toBeUndefined();
 });

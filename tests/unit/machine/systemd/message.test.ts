@@ -5,8 +5,8 @@ import { canMerge, notifyLines } from '../../../../src/machine/systemd/message.t
 /** Among plain ones, what ends lines, strings or UTF-16 sequences early, and what is long in UTF-8. */
 const NASTY = fc.constantFrom('a', '=', ' ', '\n', '\r', '\0', '\u2028', '\u0085', '\u{1f517}', '\ud83d', '\u4e2d');
 
-describe('what systemd is told', () => {
-  it('is one line for each assignment, whatever the text', () => {
+describe('messages to systemd', () => {
+  it('writes one line for each assignment, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: NASTY, maxLength: 800 }), (text) => {
         const lines = notifyLines({ STATUS: text, READY: 1 });
@@ -18,7 +18,7 @@ describe('what systemd is told', () => {
     );
   });
 
-  it('cannot be made to carry another assignment', () => {
+  it('prevents a second assignment in a value', () => {
     expect(notifyLines({ STATUS: 'up\nMAINPID=1' })).toEqual(['STATUS=up MAINPID=1']);
   });
 
@@ -27,7 +27,7 @@ describe('what systemd is told', () => {
     [{ WATCHDOG: 1 }, { STATUS: 'b' }, true],
     [{ READY: 1 }, { STATUS: 'b' }, false],
     [{ STATUS: 'a' }, { RELOADING: 1, MONOTONIC_USEC: 5n }, false],
-  ] as const)('%o and %o are told as one: %s', (earlier, later, merged) => {
+  ] as const)('merges %o and %o: %s', (earlier, later, merged) => {
     expect(canMerge(earlier, later)).toBe(merged);
   });
 });

@@ -14,7 +14,7 @@ function at(text: string) {
   return address;
 }
 
-describe('the descriptors that systemd passes', () => {
+describe('sockets from systemd', () => {
   it.each([
     [{}, []],
     [{ LISTEN_PID: '8', LISTEN_FDS: '1', LISTEN_FDNAMES: 'endpoint' }, []],
@@ -35,7 +35,7 @@ describe('the descriptors that systemd passes', () => {
         { fd: 4, name: 'unknown' },
       ],
     ],
-  ])('%o', (env, fds) => {
+  ])('reads the passed descriptors from %o', (env, fds) => {
     expect(passedFds(env, 7)).toEqual(fds);
   });
 
@@ -48,7 +48,7 @@ describe('the descriptors that systemd passes', () => {
     ['tunnel-hub', tunnel('hub', 'unix:/run/hub'), true],
     ['tunnel-hub2', tunnel('hub', 'unix:/run/hub'), false],
     ['fleet-mesh-hub.socket', tunnel('hub', '127.0.0.1:18000'), false],
-  ] as const)('%s is meant for %o: %s', (name, wanted, fits) => {
+  ] as const)('matches socket name %s with %o: %s', (name, wanted, fits) => {
     expect(nameFits(name, wanted)).toBe(fits);
   });
 
@@ -62,11 +62,11 @@ describe('the descriptors that systemd passes', () => {
     ['unix:/run/a', 'unix:/run/a', true],
     ['unix:/run/a', 'unix:/run/b', false],
     ['unix:/run/a', '127.0.0.1:18000', false],
-  ])('bound to %s where the file says %s: %s', (bound, listen, fits) => {
+  ])('matches the bound address %s with %s in the YAML: %s', (bound, listen, fits) => {
     expect(addressFits(at(bound), tunnel('hub', listen))).toBe(fits);
   });
 
-  it('a Unix socket is found by its inode, spaces in its path and all', () => {
+  it('finds the path of a Unix socket by its inode, also with spaces', () => {
     const table = [
       'Num       RefCount Protocol Flags    Type St Inode Path',
       'ffff8881: 00000002 00000000 00010000 0001 01 81234 /run/fleet mesh/echo.sock',

@@ -17,7 +17,7 @@ describe('the line of systemctl status', () => {
     ['1/1 up, cert renews in 4h', { links: [renewedIn(7 * 86_400), renewedIn(4 * 3_600 + 20)] }],
     ['1/1 up, cert renewal is due', { links: [renewedIn(-5)] }],
     ['stopping, 2 connections still open', { tunnels: [tunnelFixture({ state: 'stopped' })] }],
-  ])('%s', (line, changes) => {
+  ])('shows in systemctl status: %s', (line, changes) => {
     expect(statusLine(statusFixture(changes))).toBe(line);
   });
 });

@@ -36,8 +36,8 @@ afterEach(async () => {
 
 const pets = () => sent.filter(({ WATCHDOG }) => WATCHDOG === 1).length;
 
-describe('what the unit is told', () => {
-  it('how it is, that it is ready, and later only what has changed', async () => {
+describe('notifications of the unit', () => {
+  it('sends the state and READY at the start, and later only changes', async () => {
     unit.started();
     expect(sent).toEqual([{ STATUS: '1/1 up' }, { READY: 1 }]);
     await vi.advanceTimersByTimeAsync(1_500);
@@ -46,7 +46,7 @@ describe('what the unit is told', () => {
     expect(sent.filter(({ STATUS }) => STATUS !== undefined)).toEqual([{ STATUS: '1/1 up' }, { STATUS: '0/1 up' }]);
   });
 
-  it('feeds the watchdog three times within its limit, and not while something has hung', async () => {
+  it('sends three watchdog messages within the limit, and none during a hang', async () => {
     unit.started();
     await vi.advanceTimersByTimeAsync(6_000);
     expect(pets()).toBe(3);
@@ -58,13 +58,13 @@ describe('what the unit is told', () => {
     expect(pets()).toBe(4);
   });
 
-  it('a reload begins with the time and ends ready, also when it fails', async () => {
+  it('starts a reload with the time and ends with READY, also after a failure', async () => {
     const failing = unit.reloading(() => Promise.reject(new Error('broken')));
     await expect(failing).rejects.toThrow('broken');
     expect(sent.map((each) => Object.keys(each))).toEqual([['RELOADING', 'MONOTONIC_USEC'], ['STATUS'], ['READY']]);
   });
 
-  it('asks for time while connections may finish, and for none beyond', async () => {
+  it('extends the stop while connections may finish, and not longer', async () => {
     unit.started();
     sent = [];
     unit.stopping(12_000);

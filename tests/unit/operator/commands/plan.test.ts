@@ -51,7 +51,7 @@ describe(showPlan, () => {
   const show = (options: { wave?: string; json?: boolean; plan?: string } = {}) =>
     run((streams) => showPlan({ config, ...options }, streams, { env, now: NOW }));
 
-  it('prints the plan and the tunnels that hang on it', async () => {
+  it('prints the plan and the tunnels that depend on it', async () => {
     const { code, out, err } = await show();
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toContain('fleet-issue-core-coulombcore depends on step 4.3');
@@ -66,7 +66,7 @@ describe(showPlan, () => {
     });
   });
 
-  it('shows the plan though the tunnels cannot be read, and says so', async () => {
+  it('shows the plan with a warning if the tunnels cannot be read', async () => {
     change(config, 'direction: local', 'direction: locale');
     const { code, out, err } = await show();
     expect({ code, err }).toEqual({
@@ -76,7 +76,7 @@ describe(showPlan, () => {
     expect(out).toContain('WAVE 8');
   });
 
-  it('ends with 78 where there is no plan, or none that can be used', async () => {
+  it('ends with 78 if the plan is missing or invalid', async () => {
     change(plan, 'version: 1', 'version: 2');
     expect(await show()).toEqual({ code: 78, out: '', err: `${plan}:10:10: version: got 2; expected 1\n` });
     expect(await show({ plan: join(dir, 'none.yaml') })).toMatchObject({
@@ -101,7 +101,7 @@ describe(editPlan, () => {
     evidence: 'decision 1',
   };
 
-  it('approves, and then lets the step be done', async () => {
+  it('approves a gate, and then allows its step', async () => {
     const done: PlanEntry = { kind: 'done', step: '1.1', evidence: 'docs/forgejo-production-decisions.md' };
     expect(await edit(done)).toMatchObject({
       code: 1,
@@ -121,14 +121,14 @@ describe(editPlan, () => {
     expect(await edit(approve)).toMatchObject({ code: 1, err: expect.stringContaining('is already approved') });
   });
 
-  it('says of a step that was done out of its order that it was', async () => {
+  it('reports that a step was done out of order', async () => {
     expect(await edit({ kind: 'done', step: '2.3', evidence: 'x' })).toMatchObject({
       code: 0,
       err: 'fleet-mesh: note: step 2.3 was not due; open before this step: wave 1, step 2.1, step 2.2\n',
     });
   });
 
-  it('changes nothing that it does not know or cannot read', async () => {
+  it('changes nothing for unknown names or an unreadable plan', async () => {
     const before = readFileSync(plan);
     expect(await edit({ ...approve, gate: 'forgejo' })).toMatchObject({
       code: 64,
@@ -153,11 +153,11 @@ describe(check, () => {
     );
   };
 
-  it('the shipped files pass', async () => {
+  it('passes the shipped files', async () => {
     expect(await look()).toMatchObject({ code: 0, out: expect.stringContaining('; plan: 1 of 9 waves complete\n') });
   });
 
-  it('finds what is wrong with either file, at once', async () => {
+  it('finds the errors of plan and policy at once', async () => {
     change(config, 'direction: local', 'direction: locale');
     change(plan, 'blocks: ["2.2"]', 'blocks: ["2.22"]');
     expect(await errors()).toEqual([
@@ -166,7 +166,7 @@ describe(check, () => {
     ]);
   });
 
-  it('holds one against the other, and locates it in the right one', async () => {
+  it('compares plan and policy, and locates an error in the right file', async () => {
     change(config, 'step: "4.3"', 'step: "4.33"');
     change(plan, 'covers: { actor: atm-fleet-mesh }', 'covers: { actor: atm-other }');
     change(plan, 'until: { waves: [2, 4] }', 'until: 2026-10-01');
@@ -181,7 +181,7 @@ describe(check, () => {
     ]);
   });
 
-  it('leaves the plan and the policy alone when told to', async () => {
+  it('skips plan and policy with --no-plan', async () => {
     change(plan, 'until: { waves: [2, 4] }', 'until: 2026-10-01');
     const alone = await run((streams) => check({ config, json: false, plan: false }, streams, env, NOW));
     expect(alone).toMatchObject({ code: 0, out: expect.not.stringContaining('; plan') });
@@ -190,7 +190,7 @@ describe(check, () => {
     expect((await run((streams) => check({ config, json: false, plan: false }, streams, env, NOW))).code).toBe(78);
   });
 
-  it('warns of what is no mistake yet', async () => {
+  it('warns about conditions that are not errors yet', async () => {
     change(plan, 'until: { step: "3.2" }', 'until: 2026-11-30');
     const { code, err } = await look();
     expect(code).toBe(0);

@@ -22,7 +22,7 @@ describe(schema, () => {
     expect(JSON.parse(out)).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' });
   });
 
-  it.each(['plans', '', 'toString'])('knows no schema %j', (name) => {
+  it.each(['plans', '', 'toString'])('rejects the schema name %j', (name) => {
     expect(run(name)).toMatchObject({ code: 64, out: '' });
   });
 });

@@ -12,7 +12,7 @@ describe(readQuery, () => {
       { since: '', production: 'true' },
       { since: '', production: 'true' },
     ],
-  ])('reads %j', (query, values) => {
+  ])('accepts the query %j', (query, values) => {
     expect(readQuery(query, BOTH)).toEqual({ values });
   });
 
@@ -25,11 +25,11 @@ describe(readQuery, () => {
     [{ until: '1h' }, { since: text }, 'The only query parameter here is "since".'],
     [{ require: 'up' }, { require: oneOf(['retirable']) }, '"require" must be: retirable.'],
     [{ since: '1h' }, {}, 'This path takes no query parameters.'],
-  ])('rejects %j', (query, shape, detail) => {
+  ])('rejects the query %j', (query, shape, detail) => {
     expect(readQuery(query, shape)).toEqual({ problem: expect.objectContaining({ status: 400, detail }) });
   });
 
-  it('rejects a parameter that has the name of an inherited property', () => {
+  it('rejects a parameter with the name of an inherited property', () => {
     const query = Object.fromEntries([['__proto__', 'x']]);
     expect(readQuery(query, BOTH)).toHaveProperty('problem');
   });

@@ -4,7 +4,7 @@ import { TUNNEL_STATES } from '../../../../src/telemetry/status/status.ts';
 import { statusFixture, tunnelFixture } from '../../../support/fakes/status-fixture.ts';
 
 describe(holds, () => {
-  it.each(TUNNEL_STATES.map((state) => [state] as const))('up, of one that is %s', (state) => {
+  it.each(TUNNEL_STATES.map((state) => [state] as const))('evaluates `--for up` for a tunnel that is %s', (state) => {
     const expected = { up: 'holds', stopped: 'never', draining: 'never', retired: 'never' } as Record<string, string>;
     expect(holds('up', tunnelFixture({ state, reason: 'because' })).kind).toBe(expected[state] ?? 'not_yet');
   });
@@ -18,20 +18,20 @@ describe(holds, () => {
   it.each([
     ['no verdict', null, 'unknown'],
     ['retirable', retirement('retirable'), 'holds'],
-    ['blocked by what time clears', retirement('blocked', 'recent_use'), 'not_yet'],
-    ['blocked by what somebody has to do', retirement('blocked', 'gate_closed', false), 'never'],
+    ['blocked by a reason that time clears', retirement('blocked', 'recent_use'), 'not_yet'],
+    ['blocked by a manual step', retirement('blocked', 'gate_closed', false), 'never'],
     ['not known yet', retirement('unknown', 'observation_gap'), 'not_yet'],
-  ])('retirable, of one with %s', (_, given, kind) => {
+  ])('evaluates `--for retirable` for a tunnel with the verdict: %s', (_, given, kind) => {
     expect(holds('retirable', tunnelFixture({ retirement: given })).kind).toBe(kind);
   });
 
-  it('retirable, of one that is retired', () => {
+  it('accepts a retired tunnel as retirable', () => {
     expect(holds('retirable', tunnelFixture({ state: 'retired' })).kind).toBe('holds');
   });
 });
 
 describe(waitedFor, () => {
-  it('is production, less what is out of service; or everything where nothing is production', () => {
+  it('waits for production tunnels in service, or for all tunnels if none is production', () => {
     const a = tunnelFixture({ name: 'a', production: true });
     const b = tunnelFixture({ name: 'b', production: false });
     const c = tunnelFixture({ name: 'c', production: true, state: 'stopped' });

@@ -11,12 +11,12 @@ const TUNNELS = [
 ];
 
 describe(viewPlan, () => {
-  it('is of the shape that it promises', () => {
+  it('returns a view that matches its schema', () => {
     const view = viewPlan(realPlan(), TUNNELS, NOW);
     expect(planView.parse(view)).toEqual(view);
   });
 
-  it('shows what the tunnels of the real plan wait for', () => {
+  it('shows the blockers of the tunnels in the real plan', () => {
     const { next, waves, exceptions } = viewPlan(realPlan(), TUNNELS, NOW);
     expect(next).toEqual(['1.1', '6.1']);
     const hub = waves.flatMap(({ steps }) => steps).find(({ id }) => id === '2.4');
@@ -32,7 +32,7 @@ describe(viewPlan, () => {
     ]);
   });
 
-  it('dates an exception that has a date', () => {
+  it('shows the date of an exception', () => {
     const exceptions = [
       { id: 'x', covers: { actor: 'a' }, reason: 'r', until: '2026-12-31', rollback: 'b', approval: 'a' },
     ];
@@ -59,9 +59,9 @@ describe(planText, () => {
     'retires tunnel fleet-issue-core-coulombcore\n',
     'operator + custody must approve before any step of this wave',
     'live    static-id-ops-railiance01 (Static id_ops SSH key on railiance01 fleet units)',
-  ])('says %j', (line) => expect(text).toContain(line));
+  ])('prints %j', (line) => expect(text).toContain(line));
 
-  it('has colours only where they are wanted', () => {
+  it('uses colours only on request', () => {
     expect(text).not.toContain('\x1b');
     expect(planText(viewPlan(realPlan(), [], NOW), { colour: true })).toContain('\x1b[32mCOMPLETE\x1b[0m');
   });
@@ -78,7 +78,7 @@ describe(planText, () => {
     );
   });
 
-  it('says of a step that is done that its tunnel can go, and of a plan that is done that nothing is next', () => {
+  it('reports that the tunnel of a finished step may be retired, and that a finished plan has no next step', () => {
     const done = planText(
       viewPlan(planOf({ waves: [wave(1, [], 1, 1)] }), [{ name: 't', drain: { step: '1.1' } }], NOW),
     );
@@ -88,7 +88,7 @@ describe(planText, () => {
     expect(done).toContain('EXCEPTIONS  none');
   });
 
-  it('never calls a step free that lies behind a gate', () => {
+  it('never calls a step behind a closed gate free', () => {
     const gates = [{ id: 'g', title: 't', owner: 'o', blocks: ['1.1'] }];
     const past = viewPlan(planOf({ gates, waves: [wave(1, [], 2, 1)] }), [{ name: 't', drain: { step: '1.2' } }], NOW);
     expect(past.waves[0]?.steps[1]).toMatchObject({ state: 'blocked', blocked_by: { gates: [], gates_before: ['g'] } });
@@ -96,12 +96,12 @@ describe(planText, () => {
     expect(planText(past)).toContain('t depends on step 1.2, which waits for gate g\n');
   });
 
-  it('breaks lines where a terminal would', () => {
+  it('breaks lines at the width of the terminal', () => {
     const lines = planText(viewPlan(realPlan(), TUNNELS, NOW), { width: 80 }).split('\n');
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
 
-  it('lets nobody move the cursor', () => {
+  it('removes control characters from the plan', () => {
     const waves = [{ ...wave(1, [], 1), note: 'safe' }];
     const view = viewPlan(planOf({ waves }), [], NOW);
     const evil = { ...view, waves: view.waves.map((each) => ({ ...each, title: 'a\x1b[2Jb' })) };

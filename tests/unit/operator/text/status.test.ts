@@ -27,7 +27,7 @@ const issueCore = tunnelFixture({
 const idle = { ...issueCore.usage, open: 0, bytes_to_target: 0, bytes_from_target: 999 };
 
 describe('statusText', () => {
-  test('up: one line a tunnel, its link and its session', () => {
+  test('shows for state up one line each for tunnel, link and session', () => {
     expect(statusText(statusFixture())).toBe(
       [
         'railiance01 is UP',
@@ -44,7 +44,7 @@ describe('statusText', () => {
     );
   });
 
-  test('degraded: the tunnel whose target refuses says why and what to do, while the link stays up', () => {
+  test('shows for a refusing target the reason and the fix, while the link stays up', () => {
     const degraded = tunnelFixture({
       ...issueCore,
       state: 'degraded',
@@ -78,7 +78,7 @@ describe('statusText', () => {
     );
   });
 
-  test('down: the reason comes from the link, with the next attempt; a refused reload is said loudly', () => {
+  test('shows for state down the reason of the link, the next attempt and a rejected reload', () => {
     const lost: ErrorReport = { code: 'keepalive_lost', message: 'no answer', hint: 'Check the network.', at: ago(9) };
     const status = statusFixture({
       state: 'down',
@@ -121,7 +121,7 @@ describe('statusText', () => {
     );
   });
 
-  test('a blocked host key: nothing happens by itself, and the words say so', () => {
+  test('shows for a blocked host key that no retry follows', () => {
     const changed: ErrorReport = {
       code: 'host_key_changed',
       message: 'coulombcore shows another host key than known_hosts has',
@@ -142,12 +142,12 @@ describe('statusText', () => {
     ]);
   });
 
-  test('a tunnel that is stopped on purpose is not explained as a failure', () => {
+  test('shows no failure for a tunnel that was stopped on purpose', () => {
     const text = statusText(statusFixture({ tunnels: [tunnelFixture({ state: 'stopped' })] }));
     expect(text).not.toMatch(/why:|fix:|next:/);
   });
 
-  test('a host behind another says so', () => {
+  test('shows the jump host of a host', () => {
     const text = statusText(statusFixture({ links: [linkFixture({ jump: 'bastion' })] }));
     expect(text).toContain('coulombcore as atm-fleet-mesh via bastion');
   });
@@ -161,7 +161,7 @@ describe('statusText', () => {
       return statusText(statusFixture({ links })).split('\n').slice(6, -1);
     };
 
-    test('shows how long its certificate is valid and when there is another', () => {
+    test('shows the remaining validity and the next renewal of a certificate', () => {
       const failing = { ...ok, state: 'failing' };
       const expired = { ...ok, state: 'expired' };
       const cells = [
@@ -185,7 +185,7 @@ describe('statusText', () => {
       ]);
     });
 
-    test('a session says what it has logged in with where that is not what the link has now', () => {
+    test('shows the credential of a session if the link has another one now', () => {
       const certified = { credential_type: 'certificate', connections: 1 } as const;
       const sessions = [
         sessionFixture({ id: 1, role: 'draining', connections: 1 }),
@@ -199,7 +199,7 @@ describe('statusText', () => {
     });
   });
 
-  test('no tunnels, no links, an advisory', () => {
+  test('shows an advisory without tunnels and links', () => {
     const advisories = [{ code: 'wireguard_threshold', message: 'six tunnels' }];
     const text = statusText(statusFixture({ tunnels: [], links: [], advisories }));
     expect(text.split('\n').slice(3)).toEqual([
@@ -210,7 +210,7 @@ describe('statusText', () => {
     ]);
   });
 
-  test('whatever a hostile server says, no control character reaches the terminal', () => {
+  test('removes control characters in text from a hostile server', () => {
     const evil = 'SSH-2.0-\x1b]0;owned\x07\x1b[2J\u009b31m\r\n\u202egnp';
     const error: ErrorReport = { code: 'internal', message: evil, hint: evil, at: ago(1) };
     const status = statusFixture({
@@ -224,7 +224,7 @@ describe('statusText', () => {
     expect(statusText(status).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  test('colour changes nothing but colour', () => {
+  test('adds colours and changes no other character', () => {
     const escapes = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
     const status = statusFixture();
     const coloured = statusText(status, { colour: true });
@@ -232,16 +232,13 @@ describe('statusText', () => {
     expect(coloured.replace(escapes, '')).toBe(statusText(status));
   });
 
-  test.each([120, 100, 80, 60, 40])(
-    'fits %i columns by leaving columns out, never the name and the state',
-    (columns) => {
-      const lines = statusText(statusFixture(), { columns }).split('\n').slice(3, 5);
-      for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
-      expect(lines[1]).toMatch(/^state-hub {2}up/);
-    },
-  );
+  test.each([120, 100, 80, 60, 40])('fits %i columns by dropping columns, but never name and state', (columns) => {
+    const lines = statusText(statusFixture(), { columns }).split('\n').slice(3, 5);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(lines[1]).toMatch(/^state-hub {2}up/);
+  });
 
-  test('names what systemd passed in vain', () => {
+  test('shows unused sockets from systemd', () => {
     const problem = 'forward-18001 is bound to 127.0.0.1:18001, but the socket name is unknown';
     const sockets = [
       { name: 'endpoint', address: '127.0.0.1:9780', used_by: 'the endpoint', problem: null },

@@ -6,7 +6,7 @@ import { ago, linkFixture, statusFixture, tunnelFixture } from '../../../support
 const refused = { code: 'connect_refused', message: 'core port 22 refused', hint: 'Check sshd.', at: ago(20) } as const;
 
 describe(whyText, () => {
-  it('of one that is down begins with the cause, the remedy and what comes next', () => {
+  it('explains a down tunnel: first the cause, then the fix and the next step', () => {
     const link = linkFixture({
       state: 'backoff',
       attempts: 4,
@@ -31,21 +31,21 @@ describe(whyText, () => {
     expect(lines).toContain('  credential: static key SHA256:key');
   });
 
-  it('of one that is up says what that rests on, and of old errors when they were', () => {
+  it('explains why a tunnel is up, and dates old errors', () => {
     const tunnel = tunnelFixture({ last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
     expect(text).toContain('the tunnel is up: the probe reached the target 4s ago');
     expect(text).toContain('last error: 20s ago: core port 22 refused [connect_refused]');
   });
 
-  it('of one that an operator stopped names the way back, and no error that has nothing to do with it', () => {
+  it('shows how to start a stopped tunnel, without unrelated errors', () => {
     const tunnel = tunnelFixture({ state: 'stopped', reason: 'taken out of service', last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [] }));
     expect(text).toContain('why:        taken out of service\n  fix:        `fleet-mesh up state-hub`');
     expect(text).toContain('link:       none');
   });
 
-  it('names the clients and when each was last seen, and lets none write on the terminal', () => {
+  it('lists the clients and their last use, without control characters', () => {
     const { usage } = tunnelFixture();
     const known = { process: 'cu\x1brl', pid: 12, uid: 0, unit: 'backup.service', pod: null, address: null };
     const unknown = { ...known, process: 'unknown', pid: null, uid: 998, unit: null };
@@ -71,7 +71,7 @@ describe(whyText, () => {
     expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
   });
 
-  it('of one that is up says why its certificate is not renewed, with the remedy, and how the CA restricts it', () => {
+  it('explains a failing renewal with its fix, and shows restrictions of the CA', () => {
     const last_error = { code: 'cert_command_failed', message: 'exit code 2', hint: 'Run it.', at: ago(20) } as const;
     const credential = {
       ...linkFixture().credential,
@@ -89,7 +89,7 @@ describe(whyText, () => {
     );
   });
 
-  it('tells of a refused reload, and lets no peer write on the terminal', () => {
+  it('shows a rejected reload, without control characters', () => {
     const tunnel = tunnelFixture({ state: 'down', reason: 'said \x1b[2J', last_error: null });
     const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(60), error: 'f.yaml:3:1: no' } };
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], config }));
@@ -99,7 +99,7 @@ describe(whyText, () => {
 });
 
 describe(whyJson, () => {
-  it('has the same for programs', () => {
+  it('returns the same facts as JSON', () => {
     const link = linkFixture({ state: 'backoff', next_attempt_at: ago(-12), last_error: refused });
     const tunnel = tunnelFixture({ state: 'down', reason: 'no session', last_error: refused });
     expect(whyJson(tunnel, statusFixture({ tunnels: [tunnel], links: [link] }))).toMatchObject({

@@ -11,9 +11,9 @@ it.each([
   ['  one two', 2, ['  one', '  two']],
   ['\x1b[31mone\x1b[0m two', 7, ['\x1b[31mone\x1b[0m two']],
   ['one two three', undefined, ['one two three']],
-])('%j in %s columns', (line, width, expected) => expect(wrapped(line, width)).toEqual(expected));
+])('wraps %j in %s columns', (line, width, expected) => expect(wrapped(line, width)).toEqual(expected));
 
-it('loses no word, and is too wide only where a single word is', () => {
+it('keeps all words, and exceeds the width only for a single long word', () => {
   fc.assert(
     fc.property(fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1 }), fc.nat({ max: 30 }), (words, width) => {
       const lines = wrapped(words.join(' '), width);

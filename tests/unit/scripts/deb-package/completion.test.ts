@@ -19,7 +19,7 @@ function small(): Command {
 }
 
 describe(outlineOf, () => {
-  it('knows what commander knows, and what it adds', () => {
+  it('outlines the commands of the program and those of commander', () => {
     const outline = outlineOf(small());
     expect(outline.commands.map(({ name }) => name)).toEqual(['go', 'of', 'help']);
     expect(outline.commands[0]?.options).toEqual([
@@ -30,7 +30,7 @@ describe(outlineOf, () => {
     expect(outline.commands[0]?.arguments).toEqual([{ name: 'file', usage: '<file...>', description: 'what' }]);
   });
 
-  it('names a command that has commands below it, if it does something by itself', () => {
+  it('includes a group of commands that can also run alone', () => {
     const root = small();
     root.command('see').option('--all', 'everything').command('one');
     expect(leavesOf(outlineOf(root)).map(([words]) => words.join(' '))).toEqual(
@@ -45,7 +45,7 @@ describe(outlineOf, () => {
 });
 
 describe('completions', () => {
-  it('offer in bash the options of the command, and files where there may be one', () => {
+  it('complete options of the command in bash, and files where allowed', () => {
     const text = bashCompletion(outlineOf(small()));
     expect(text).toContain("' go') words='-c --config --fast -h --help' files=yes ;;");
     expect(text).toContain("' of two') words='--name -h --help' ;;");

@@ -7,23 +7,23 @@ describe(debianVersion, () => {
   it.each([
     ['1.2.3', '1', '1.2.3-1'],
     ['1.0.0-rc.1', '2', '1.0.0~rc.1-2'],
-  ])('of %s, package %s, is %s', (upstream, revision, version) => {
+  ])('turns version %s, package %s, into %s', (upstream, revision, version) => {
     expect(debianVersion({ upstream, revision })).toBe(version);
   });
 });
 
 describe(nodeDependency, () => {
-  it('is what package.json asks for', () => {
+  it('reads the range of package.json', () => {
     expect(nodeDependency('>=20.19')).toBe('>= 20.19');
   });
 
-  it('refuses what it cannot say in a word', () => {
+  it('rejects a range other than >=VERSION', () => {
     expect(() => nodeDependency('^20 || ^22')).toThrow('expected >=VERSION');
   });
 });
 
 describe(debianChangelog, () => {
-  it('has the date as RFC 5322 has it', () => {
+  it('writes the date in the form of RFC 5322', () => {
     const text = debianChangelog('1-1', 'A <a@b>', new Date(0));
     expect(text).toContain('\n -- A <a@b>  Thu, 01 Jan 1970 00:00:00 +0000\n');
   });

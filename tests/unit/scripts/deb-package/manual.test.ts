@@ -29,7 +29,7 @@ describe('roff', () => {
     ["the daemon's\n'quote", 'the daemon\\(aqs\n\\(aqquote'],
     ['a\\b', 'a\\eb'],
     ['~/x^2 × …', '\\(ti/x\\(ha2 \\[u00D7] \\[u2026]'],
-  ])('shows %j as it stands', (text, roff) => {
+  ])('shows %j literally', (text, roff) => {
     expect(literal(text)).toBe(roff);
   });
 
@@ -59,12 +59,12 @@ describe(commandPage, () => {
     }
   });
 
-  it('describes a command that has commands below it and does something by itself', () => {
+  it('describes a group of commands that can also run alone', () => {
     expect(about('plan')).toContain(literal('--wave'));
     expect(page).not.toMatch(/^\.SS "import"$/m);
   });
 
-  it('has every exit code', () => {
+  it('lists every exit code', () => {
     const [, text = ''] = page.split('.SH EXIT STATUS');
     for (const code of Object.values(EXIT)) expect(text).toContain(`\n.TP\n${code}\n`);
   });
@@ -74,7 +74,7 @@ describe(tunnelsPage, () => {
   const schema = configJsonSchema() as SchemaNode;
   const page = plain(tunnelsPage(schema, '1.2.3', '2026-01-01'));
 
-  it('has every field of the schema', () => {
+  it('lists every field of the schema', () => {
     const keys = new Set<string>();
     JSON.stringify(schema, (key, value: unknown) => {
       if (key === 'properties') for (const name of Object.keys(value as object)) keys.add(name);
@@ -84,13 +84,13 @@ describe(tunnelsPage, () => {
     for (const key of keys) expect(page, key).toMatch(new RegExp(`^(?:\\S+\\.)?${key} \\(`, 'm'));
   });
 
-  it('says of every field what it is', () => {
+  it('describes every field', () => {
     expect(fieldsOf(schema).filter(({ description }) => description === '')).toEqual([]);
     expect(page).toMatch(/^tunnels\.NAME\.listen \(address\)\n.*Required\./m);
     expect(page).toMatch(/^tunnels\.NAME\.probe\.http\.path /m);
   });
 
-  it('has an example that loads', async () => {
+  it('contains an example that loads', async () => {
     using temp = tempDir('manual');
     const file = join(temp.path, 'tunnels.yaml');
     writeFileSync(file, EXAMPLE);

@@ -16,14 +16,14 @@ describe(linesOf, () => {
     ]);
   });
 
-  it('breaks a long line where a terminal does, whatever its colours', () => {
+  it('breaks a long line at the width of the terminal, whatever its colours', () => {
     expect(linesOf('abc\x1b[31mdefgh\x1b[0m', 5).map((line) => line.map(({ text }) => text))).toEqual([
       ['abc', 'de'],
       ['fgh'],
     ]);
   });
 
-  it('rejects an output that moves the cursor', () => {
+  it('rejects output that moves the cursor', () => {
     expect(() => linesOf('a\x1b[2Ab', 80)).toThrow('moves the cursor');
   });
 });
@@ -36,13 +36,13 @@ describe(terminalSvg, () => {
     1,
   );
 
-  it('escapes texts, and puts each column at its place', () => {
+  it('escapes texts, and puts each column at its position', () => {
     expect(svg).toContain('<title>a &lt; b</title>');
     expect(svg).toContain('>&lt;three&gt;</tspan>');
     expect(svg).toMatch(/<tspan x="18" [^>]*>one<\/tspan><tspan x="60.15" [^>]*>two<\/tspan>/);
   });
 
-  it('shows each scene in its time, and one of them where nothing moves', () => {
+  it('shows each scene in its time, and one scene without animation', () => {
     expect(svg).toContain('@keyframes s0 { 0% { opacity: 1 } 25% { opacity: 0 }');
     expect(svg).toContain('@keyframes s1 { 0% { opacity: 0 } 25% { opacity: 1 }');
     expect(svg.match(/class="step still" id="s1"/)).not.toBeNull();
@@ -53,12 +53,12 @@ describe(terminalSvg, () => {
 describe('docs/images/demo.svg', () => {
   const picture = readFileSync(new URL('../../../../docs/images/demo.svg', import.meta.url), 'utf8');
 
-  it('is small, and needs nothing from elsewhere', () => {
+  it('keeps the picture small, without resources of other sites', () => {
     expect(picture.length).toBeLessThan(60_000);
     expect(picture).not.toMatch(/<script|href=|url\(|@import/);
   });
 
-  it('shows no path of the machine that it was recorded on', () => {
+  it('shows no path of the recording machine', () => {
     expect([...picture.matchAll(/(?<=[\s>(])\/[\w./-]+/g)].map(([path]) => path)).toEqual(
       expect.arrayContaining(['/etc/fleet-mesh/tunnels.yaml']),
     );

@@ -27,7 +27,7 @@ describe(brokenLinks, () => {
     ['a missing picture', '![a](docs/images/none.svg)', 'docs/images/none.svg'],
     ['a missing anchor of the same page', '[a](#none)', '#none'],
     ['a missing anchor of another page', '[a](docs/codes.md#none)', '#none'],
-  ])('reports %s with its place', async (_, link, missing) => {
+  ])('reports %s with its position', async (_, link, missing) => {
     await using temp = tempDir('links');
     const path = checkout(temp.path, `# Top\n\n${link}\n`);
     const report = await brokenLinks(path, writtenPages(path));

@@ -21,7 +21,7 @@ describe(generatedPages, () => {
   });
 
   it.each([...ERROR_CODES, ...ADVISORY_CODES, ...BLOCKER_CODES, ...UNKNOWN_CODES])(
-    'explains %s under a heading of its own, with cause and fix',
+    'explains %s under its own heading, with cause and fix',
     (code) => {
       const sections = pages.get('docs/errors.md')?.split(`\n## ${code}\n`) ?? [];
       expect(sections).toHaveLength(2);
@@ -31,7 +31,7 @@ describe(generatedPages, () => {
     },
   );
 
-  it('lists every key of the configuration, with an example for each that has no section of its own', () => {
+  it('lists every key of the configuration, with an example for each key without a section', () => {
     const page = pages.get('docs/configuration.md') ?? '';
     const keys = fieldsOf(configJsonSchema() as SchemaNode).map(({ path }) => path.at(-1) ?? '');
     expect(keys.length).toBeGreaterThan(70);
@@ -40,7 +40,7 @@ describe(generatedPages, () => {
     expect(withoutExample).toEqual([]);
   });
 
-  it('has a section for every command, with each of its options', () => {
+  it('has a section for every command, with each option', () => {
     const page = pages.get('docs/commands.md') ?? '';
     for (const [words, { options }] of leavesOf(outlineOf(program)).filter(([, { name }]) => name !== 'help')) {
       const [, section = ''] = page.split(`\n## ${words.join(' ')}\n`);
@@ -65,14 +65,14 @@ describe(configurationPage, () => {
     { a: 3, b: 'y', first: { every: '7s' } },
   );
 
-  it('shows type, default and example, and takes the default out of the sentence', () => {
+  it('shows type, default and example, and removes the default from the sentence', () => {
     expect(page).toContain('| `a` | whole number, 1 to 9 | **required** | `3` | A number. |');
     expect(page).toContain('| `b` | x \\| y | `x` | `y` | A word. |');
     expect(page).toContain('| `every` | text | `5s` | `7s` | The pause. |');
     expect(page).toContain('| [`first`](#first) | mapping | none |  | A check. |');
   });
 
-  it('describes the same keys once', () => {
+  it('describes equal sections once', () => {
     expect(page).toContain('| [`second`](#first) |');
     expect(page).not.toContain('## second');
   });
@@ -88,7 +88,7 @@ describe(prose, () => {
     expect(prose(text)).toBe(markdown);
   });
 
-  it('is a sentence with a capital letter and a full stop', () => {
+  it('starts with a capital letter and ends with a full stop', () => {
     expect(sentence('prints a schema')).toBe('Prints a schema.');
     expect(sentence('Done?')).toBe('Done?');
   });
