@@ -23,11 +23,11 @@ export async function followEvents(
   // A plain request first: it reports a wrong name or time as a normal answer.
   await fetchParsed(endpoint, path, io.signal, () => {});
   let lastId: string | undefined;
-  let told = false;
+  let reported = false;
   while (!io.signal.aborted) {
     try {
       await readStream(endpoint, path, lastId, io.signal, ({ id, data, event }) => {
-        told = false;
+        reported = false;
         if (event === 'gap') io.err('(some events are missing here: see the files in state_dir)\n');
         const entry = parseEntry(data);
         if (!entry) return;
@@ -36,8 +36,8 @@ export async function followEvents(
       });
     } catch (error) {
       if (io.signal.aborted) break;
-      if (!told) io.err(`fleet-mesh: ${explainFailure(error, formatAddress(endpoint))}; trying again\n`);
-      told = true;
+      if (!reported) io.err(`fleet-mesh: ${explainFailure(error, formatAddress(endpoint))}; trying again\n`);
+      reported = true;
     }
     await sleep(RETRY_MS, io.signal).catch(() => {});
   }

@@ -84,12 +84,15 @@ function jumpsOf({ options }: SshEntry): string[] {
 /** Checks and prints the YAML. Each failure is a comment in the YAML and a line on standard error. */
 function hand({ entries, jumps, failures }: Harvest, how: string, options: ImportOptions, io: ImportIo): ExitCode {
   const draft = translate(entries, hostname(), jumps);
-  const told = { ...draft, remarks: [...failures.map((failure) => `NOT TRANSLATED: ${failure}`), ...draft.remarks] };
-  const text = yamlText(told, how);
+  const complete = {
+    ...draft,
+    remarks: [...failures.map((failure) => `NOT TRANSLATED: ${failure}`), ...draft.remarks],
+  };
+  const text = yamlText(complete, how);
   const problems = problemsOf(text, io.env);
   const ok = failures.length === 0 && problems.length === 0;
   if (options.json) {
-    io.out(`${JSON.stringify({ ok, yaml: text, remarks: told.remarks, failures, problems }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ ok, yaml: text, remarks: complete.remarks, failures, problems }, null, 2)}\n`);
     return ok ? EXIT.ok : EXIT.failed;
   }
   io.out(text);

@@ -35,13 +35,13 @@ export async function retire(name: string, options: RetireOptions, io: ControlIo
   const overrides = options.override.map((code, index) => ({ code, reason: options.reason[index] ?? '' }));
   const request: ControlRequest = { command: 'retire', name, dry_run: options.dryRun, overrides };
   const deadline = performance.now() + waitMs;
-  let told = '';
+  let reported = '';
   for (;;) {
     const attempt = await tryOnce(found.path, request, io);
     const leftMs = deadline - performance.now();
     if (!('waiting' in attempt) || leftMs <= 0 || io.signal.aborted) return report(attempt, waitMs, options, io);
-    if (attempt.waiting !== told) io.err(`waiting: ${printable(attempt.waiting)}\n`);
-    told = attempt.waiting;
+    if (attempt.waiting !== reported) io.err(`waiting: ${printable(attempt.waiting)}\n`);
+    reported = attempt.waiting;
     await sleep(Math.min(ATTEMPT_MS, leftMs), io.signal).catch(() => {});
   }
 }

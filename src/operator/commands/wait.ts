@@ -68,15 +68,15 @@ async function lookUntil(
   once: () => Promise<Look>,
   io: CommandIo & { readonly signal: AbortSignal },
 ): Promise<Look> {
-  let told = '';
+  let reported = '';
   for (;;) {
     const seen = await once();
     const left = deadline - performance.now();
     const over = !seen.open && (seen.code !== EXIT.failed || performance.now() >= givesUpFrom);
     if (over || left <= 0 || io.signal.aborted) return seen;
     const [first] = seen.open ? seen.reasons : [];
-    if (first !== undefined && first !== told) io.err(`waiting: ${printable(first)}\n`);
-    told = first ?? told;
+    if (first !== undefined && first !== reported) io.err(`waiting: ${printable(first)}\n`);
+    reported = first ?? reported;
     await sleep(Math.min(LOOK_MS, left), io.signal).catch(() => {});
   }
 }

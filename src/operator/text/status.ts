@@ -115,14 +115,14 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
 /** The lines below a tunnel that is not up: cause, fix, next step. */
 function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   const route = routeText(tunnel, status.now);
-  const told = route === undefined ? [] : [`  route: ${route}`];
-  if (tunnel.state === 'up') return told;
+  const routeLines = route === undefined ? [] : [`  route: ${route}`];
+  if (tunnel.state === 'up') return routeLines;
   const { why, error, next } = explain(tunnel, status);
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
-    ...told,
+    ...routeLines,
   ];
 }
 

@@ -135,8 +135,8 @@ function useText({ usage }: TunnelStatus, ago: Ago): string {
 }
 
 /** The last error, unless the line `why` already shows the same error. */
-function lastError({ last_error }: TunnelStatus, told: string | undefined, ago: Ago): string | undefined {
-  if (last_error === null || last_error.message === told) return undefined;
+function lastError({ last_error }: TunnelStatus, shown: string | undefined, ago: Ago): string | undefined {
+  if (last_error === null || last_error.message === shown) return undefined;
   return `${ago(last_error.at)}: ${printable(last_error.message)} [${last_error.code}]`;
 }
 

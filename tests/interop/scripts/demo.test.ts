@@ -12,7 +12,7 @@ const passedIn = (text: string) => text.split('\n').filter((line) => line.starts
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('scripts/demo', { concurrent: true }, () => {
   it('checks with --check the static key, certificates and rotations, without a lost request', async () => {
-    // Not the script itself, which would build the program anew under the tests that are running.
+    // Not the script itself, which would rebuild the program during other tests.
     await using demo = spawnOwned(process.execPath, [...DEMO, '--check']);
     expect(await demo.exit, demo.stderr()).toEqual({ code: 0, signal: null });
     const passed = passedIn(demo.stdout());
