@@ -157,12 +157,13 @@ export class Recorder {
   }
 
   get #uptimeMs(): number {
-    return performance.now() - this.#startedAt;
+    // In whole milliseconds for lines and ticks alike: a tick after a line that was rounded up would be before that line.
+    return Math.round(performance.now() - this.#startedAt);
   }
 
   #append(happening: Happening, at: Date, durable: boolean): void {
     if (this.#stopped) return;
-    const entry: NewEntry = { at, uptimeMs: Math.round(this.#uptimeMs), ...happening };
+    const entry: NewEntry = { at, uptimeMs: this.#uptimeMs, ...happening };
     this.#history.record(readEvent(happening), entry);
     if (this.#log) this.#lastWrite = this.#log.append(entry, durable);
     else this.#backlog.add({ entry, durable });

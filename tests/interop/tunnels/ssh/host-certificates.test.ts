@@ -160,8 +160,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
     );
     // The connection that fetches the certificate goes over the jump host as well.
     const carried = jump.sshd.log().split(`target 127.0.0.1 port ${host.sshd.port}`).length - 1;
-    expect(carried).toBe(3);
-    expect(connections(host.sshd)).toBe(3);
+    // Two sessions and the certificate; more, if the sessions met on one session of the jump host and were spread.
+    expect(carried).toBeGreaterThanOrEqual(3);
+    expect(connections(host.sshd)).toBe(carried);
   });
 
   it('blocks the link to a host without a valid certificate, and does not retry', async () => {

@@ -76,6 +76,17 @@ describe(Recorder, () => {
     ]);
   });
 
+  it('watches without a break while lines and ticks follow each other within a millisecond', async () => {
+    const one = recorder();
+    await one.start('aa');
+    one.note(change('up'));
+    for (let n = 0; n < 3_000; n++) {
+      one.note({ event: 'operator.up', tunnels: ['hub'] });
+      one.tick({ hub: up });
+    }
+    expect(one.historyOf('hub')?.spans.filter(({ begins }) => begins)).toHaveLength(1);
+  });
+
   it('settles when the recorded events are on disk', async () => {
     const one = recorder();
     void one.start('aa');
