@@ -108,8 +108,8 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     ...FAR,
     fault: 'remote: the session that listens is black-holed towards the server, and its ghost holds the port',
     inject: (stage) => activeConnection(stage).pause('to-server'),
-    // The session still reports its clients, but gets no answer.
-    during: { ...GHOST, withinMs: 35_000 },
+    // The session still reports its clients, but gets no answer: that is a loss after 16 times the silence, here 48 s.
+    during: { ...GHOST, withinMs: 70_000 },
     heal: endGhost,
   },
   {
