@@ -206,14 +206,14 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   test('keeps open connections on the tunnel, and holds new ones no longer than hold', async () => {
     await using before: LoopbackServer = await startEcho();
     await using after: LoopbackServer = await startEcho();
-    const target = { probe: { tcp: {}, every: '500ms' }, hold: '500ms', verify_for: '1s' };
+    const target = { probe: { tcp: {}, every: '500ms' }, hold: '2s', verify_for: '1s' };
     await using mesh = await start({ target: before.port, drain: drain(after.port, target) });
     await using chatter = await openChatter(mesh.port('hub'));
     await chatter.say('before');
     const done = cutover(mesh);
     await phase(mesh, 'holding');
     const waited = await echoOnce(mesh.port('hub'));
-    expect(waited).toBeLessThan(patient(600));
+    expect(waited).toBeLessThan(patient(2_100));
     expect(await done).toMatchObject({ outcome: 'committed' });
     await chatter.say('after');
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'successor', usage: { open: 1 } });
