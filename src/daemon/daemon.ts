@@ -1,4 +1,5 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
+import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
 import { type Config, ownNames } from '../config/config.ts';
 import { closingCommand } from '../machine/systemd/closing-command.ts';
@@ -47,6 +48,8 @@ export interface DaemonOptions {
 const TICK_MS = 1_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
+/** The stop waits no longer for the release of the state directory, in milliseconds. */
+const RELEASE_MS = 1_000;
 
 /** The composition root: the only place that knows all components. Starts in order, stops in reverse order. */
 export class Daemon {
@@ -289,7 +292,8 @@ export class Daemon {
     await this.#rotators.stop();
     this.#retirement.stop();
     await this.#recorder.stop();
-    await this.#releaseStateDir?.();
+    // A disk that hangs must not keep the daemon: the lock names this process, and is void once it has ended.
+    await settledWithin(Promise.resolve(this.#releaseStateDir?.()), RELEASE_MS);
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();

@@ -126,9 +126,10 @@ export class History {
     // A different time means a later use, whatever the wall clock says; it happened now at the latest.
     if (wall === building.lastActivity?.wall) return;
     const { wall: heardAt, uptimeMs } = this.#last ?? { wall, uptimeMs: 0 };
-    // Told once a second: so long before it may have been, and no longer, whatever the wall clock says.
-    const agoMs = Math.min(TOLD_WITHIN_MS, Math.max(0, heardAt - wall));
-    building.lastActivity = { wall, uptimeMs: uptimeMs - (heardAt - wall === agoMs ? agoMs : 0), run: this.#run };
+    // A date further back than a use is told in is the doing of a wall clock that was set: the use counts as of now.
+    const agoMs = heardAt - wall;
+    const told = agoMs >= 0 && agoMs <= TOLD_WITHIN_MS;
+    building.lastActivity = { wall, uptimeMs: told ? uptimeMs - agoMs : uptimeMs, run: this.#run };
   }
 
   /** Forgets spans that ended before `time` (milliseconds since the epoch), to bound memory over months. */

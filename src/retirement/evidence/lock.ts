@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { errnoOf, TunnelError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files/private-directory.ts';
 
 const LOCK = 'events.lock';
+
+/** The start of the daemon waits no longer for the disk, in milliseconds. */
+const PATIENCE_MS = 10_000;
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted after the name, which may contain anything. */
 const START_TIME = 19;
@@ -43,17 +47,21 @@ export async function takeLock(directory: string): Promise<() => Promise<void>> 
 
 /**
  * Takes the state directory for this process, before anything in the directory is read or written. Rejects with
- * `state_dir_unusable` when another daemon holds the directory. A directory that cannot be used is no reason to fail:
- * the evidence tries again later, and undefined is returned. Otherwise returns what releases the directory.
+ * `state_dir_unusable` when another daemon holds the directory. A directory that is unusable, or does not answer in time,
+ * is no reason to fail: the evidence tries again later, and undefined is returned. Otherwise returns what releases the
+ * directory.
  */
-export async function ownStateDirectory(directory: string): Promise<(() => Promise<void>) | undefined> {
-  const usable = await privateDirectory(directory).then(
-    () => true,
-    () => false,
+export async function ownStateDirectory(
+  directory: string,
+  patienceMs = PATIENCE_MS,
+): Promise<(() => Promise<void>) | undefined> {
+  const taken = privateDirectory(directory).then(
+    () => takeLock(directory),
+    () => undefined,
   );
-  if (!usable) return undefined;
+  const expired = () => new Error('the state directory does not answer');
   try {
-    return await takeLock(directory);
+    return await withDeadline(patienceMs, undefined, expired, (inTime) => abortable(taken, inTime));
   } catch (error) {
     if (error instanceof TunnelError) throw error;
     return undefined;
