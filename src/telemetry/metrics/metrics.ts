@@ -5,7 +5,7 @@ import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
 
 /**
- * The metrics of SPEC section 5. Values of the snapshot are read at each scrape. Only events between two scrapes are
+ * The metrics of the endpoint. Values of the snapshot are read at each scrape. Only events between two scrapes are
  * counted here, by their components. All times are in seconds.
  */
 export interface Metrics {
