@@ -224,6 +224,8 @@ function derive(family: (typeof FAMILIES)[number], registers: Registry[]) {
     const gauge = new Gauge(settings);
     return (samples: ReturnType<typeof family.samples>) => {
       gauge.reset();
+      // A reset gauge without labels is 0 and not absent.
+      if (family.labels.length === 0) gauge.remove({});
       for (const { labels, value } of samples) gauge.set(labels, value);
     };
   }
