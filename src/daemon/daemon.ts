@@ -25,6 +25,7 @@ import { Lookout } from '../retirement/lookout/lookout.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
+import { LastHour } from '../operator/page/last-hour.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts';
 import type { Status } from '../telemetry/status/status.ts';
 import { Clients } from '../tunnels/clients/clients.ts';
@@ -68,6 +69,7 @@ export class Daemon {
   readonly #retirement: Retirement;
   readonly #advisoryLog: AdvisoryLog;
   readonly #notifier: Notifier;
+  readonly #lastHour = new LastHour();
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -263,6 +265,7 @@ export class Daemon {
         this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#retirement.tick(now);
         this.#notifier.tick(() => this.snapshot());
+        this.#lastHour.tick(() => this.snapshot(), performance.now());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -336,6 +339,7 @@ export class Daemon {
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
+        lastHour: this.#lastHour,
         log: this.#log.child({ component: 'endpoint' }),
         adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },
