@@ -60,6 +60,10 @@ export function Chart({ title, times, series, format }: ChartProps) {
   );
 }
 
+function timeOfDay(seconds: number): string {
+  return new Date(seconds * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
+}
+
 function optionsFor(width: number, series: readonly Series[], format: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name);
@@ -71,7 +75,7 @@ function optionsFor(width: number, series: readonly Series[], format: (value: nu
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 90 },
+      { ...axis, space: 90, size: 32, values: (_, times) => times.map(timeOfDay) },
       { ...axis, size: 64, values: (_, values) => values.map(format) },
     ],
     series: [

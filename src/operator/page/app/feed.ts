@@ -52,7 +52,18 @@ export function useFacts(): Facts {
   const [facts, setFacts] = useState(NOTHING);
   useEffect(() => {
     const change = (part: Partial<Facts>) => setFacts((before) => ({ ...before, ...part }));
-    const stopPolls = [poll(EVERY_MS, () => refresh(change)), poll(SLOW_EVERY_MS, () => refreshSlow(change))];
+    let hasPlan = false;
+    const stopPolls = [
+      poll(EVERY_MS, async () => {
+        const status = await refresh(change);
+        // A plan that appears or goes is worth a look at once; without one, nobody asks for it.
+        if (status !== undefined && hasPlan !== (status.plan !== null)) {
+          hasPlan = status.plan !== null;
+          await refreshSlow(change, hasPlan);
+        }
+      }),
+      poll(SLOW_EVERY_MS, () => refreshSlow(change, hasPlan)),
+    ];
     const stopStream = followEvents(change, (event) =>
       setFacts((before) => ({ ...before, events: withEvent(before.events, event) })),
     );
@@ -65,13 +76,15 @@ export function useFacts(): Facts {
 
 type Change = (part: Partial<Facts>) => void;
 
-async function refresh(change: Change): Promise<void> {
+async function refresh(change: Change): Promise<Status | undefined> {
   try {
     const status = await ask<Status>('/status');
     change({ status, failure: undefined, at: Date.now() });
+    return status;
   } catch (error) {
     const isTimeout = error instanceof Error && error.name === 'TimeoutError';
     change({ failure: isTimeout ? 'the daemon does not answer' : failureText(error) });
+    return undefined;
   }
 }
 
@@ -80,9 +93,9 @@ function failureText(error: unknown): string {
   return error instanceof Error && !(error instanceof TypeError) ? error.message : 'the daemon is unreachable';
 }
 
-async function refreshSlow(change: Change): Promise<void> {
+async function refreshSlow(change: Change, hasPlan: boolean): Promise<void> {
   const quiet = <T>(path: string) => ask<T>(path).catch(() => undefined);
-  const [plan, hour] = await Promise.all([quiet<Plan>('/plan'), quiet<Hour>('/history')]);
+  const [plan, hour] = await Promise.all([hasPlan ? quiet<Plan>('/plan') : undefined, quiet<Hour>('/history')]);
   change({ plan, hour });
 }
 

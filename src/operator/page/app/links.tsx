@@ -1,3 +1,4 @@
+import { Hint } from './hint.tsx';
 import { StatePill } from './state.tsx';
 import type { Link, Session } from './types.ts';
 import { shown, since, until } from './words.ts';
@@ -22,7 +23,7 @@ export function Links({ links, now }: { readonly links: readonly Link[]; readonl
             {link.degraded !== null && <p class="trouble warn">{shown(link.degraded)}</p>}
             {link.state !== 'up' && link.last_error !== null && (
               <p class="trouble bad">
-                {shown(link.last_error.message)}. <b>Fix:</b> {shown(link.last_error.hint)}
+                {shown(link.last_error.message)}. <b>Fix:</b> <Hint text={link.last_error.hint} />
               </p>
             )}
             <ul class="plain">

@@ -52,7 +52,7 @@ function stopsOf(tunnel: Tunnel, link: Link | undefined): Stop[] {
     more: probeText(tunnel),
     tone: tunnel.state === 'down' && link?.state !== 'up' ? 'calm' : probeTone(tunnel),
   };
-  return direction === 'remote' ? [clients, listener, ssh, target] : [clients, listener, ssh, target];
+  return [clients, listener, ssh, target];
 }
 
 function sessionsStop({ host, state }: Tunnel, link: Link | undefined): Stop {
@@ -64,7 +64,7 @@ function sessionsStop({ host, state }: Tunnel, link: Link | undefined): Stop {
   const [first] = link.sessions;
   const rtt = first?.rtt_ms == null ? '' : `, ${first.rtt_ms.toFixed(1)} ms`;
   const more = count === 0 ? link.state : `${plural(count, 'session')}${rtt}`;
-  return { label, text: shown(host), more, tone: toneOf(link.state) };
+  return { label, text: shown(host), more, tone: count === 0 && state === 'down' ? 'bad' : toneOf(link.state) };
 }
 
 function probeText({ probe }: Tunnel): string {

@@ -35,6 +35,13 @@ export function PlanSection({ plan }: { readonly plan: Plan }) {
 
 function WaveCard({ wave }: { readonly wave: Wave }) {
   const done = wave.steps.filter(({ state }) => state === 'done').length;
+  const steps = (
+    <ul class="plain">
+      {wave.steps.map((step) => (
+        <StepLine key={step.id} step={step} />
+      ))}
+    </ul>
+  );
   return (
     <li class="card wave">
       <div class="tunnel-head">
@@ -46,19 +53,22 @@ function WaveCard({ wave }: { readonly wave: Wave }) {
         </span>
       </div>
       {wave.blocked_by.length > 0 && <p class="muted">Waits for wave {wave.blocked_by.join(', ')}.</p>}
-      <ul class="plain">
-        {wave.steps.map((step) => (
-          <StepLine key={step.id} step={step} />
-        ))}
-      </ul>
+      {wave.complete ? (
+        <details>
+          <summary class="muted">Steps</summary>
+          {steps}
+        </details>
+      ) : (
+        steps
+      )}
     </li>
   );
 }
 
 function StepLine({ step }: { readonly step: Step }) {
-  const { waves, steps, gates, gates_before: before } = step.blocked_by;
+  const { steps, gates, gates_before: before } = step.blocked_by;
+  // The wave itself says which waves it waits for.
   const reasons = [
-    ...waves.map((wave) => `wave ${wave}`),
     ...steps.map((id) => `step ${shown(id)}`),
     ...[...gates, ...before].map((id) => `gate ${shown(id)}`),
   ];

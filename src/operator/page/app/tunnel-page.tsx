@@ -115,7 +115,7 @@ function Clients({ clients, now }: { readonly clients: Tunnel['usage']['clients'
   return (
     <section aria-labelledby="clients">
       <h2 id="clients">Clients</h2>
-      <div class="card scroll" tabIndex={0}>
+      <div class="card">
         <table>
           <thead>
             <tr>

@@ -1,3 +1,4 @@
+import { Hint } from './hint.tsx';
 import { HourBar } from './hour-bar.tsx';
 import { Path } from './path.tsx';
 import { linkTo } from './route.ts';
@@ -48,10 +49,10 @@ export function Trouble({ tunnel, link, now }: Omit<TunnelRowProps, 'states'>) {
       <p>{sentence(shown(reason))}</p>
       {error != null && (
         <p>
-          <b>Fix:</b> {shown(error.hint)} <code>{error.code}</code>
+          <b>Fix:</b> <Hint text={error.hint} /> <code>{error.code}</code>
         </p>
       )}
-      {next != null && link?.state === 'backoff' && <p class="muted">The next attempt is in {seconds(next, now)}.</p>}
+      {next != null && link?.state === 'backoff' && <p class="muted">{nextAttempt(next, now)}</p>}
     </div>
   );
 }
@@ -73,6 +74,7 @@ function sentence(text: string): string {
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 
-function seconds(time: string, now: number): string {
-  return `${Math.max(0, Math.round((Date.parse(time) - now) / 1_000))} s`;
+function nextAttempt(time: string, now: number): string {
+  const seconds = Math.ceil((Date.parse(time) - now) / 1_000);
+  return seconds > 0 ? `The next attempt is in ${seconds} s.` : 'The next attempt is due.';
 }
