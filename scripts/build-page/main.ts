@@ -3,13 +3,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { BUNDLED_PACKAGES } from '../lib/bundled-packages.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const APP = join(CHECKOUT, 'src/operator/page/app');
 const OUT = join(CHECKOUT, 'dist/operator/page/index.html');
-/** The libraries in the bundle. */
-const BUNDLED = ['preact', 'uplot'];
-
 /** Makes the status page: one HTML document with its script and styles inside. */
 async function main(): Promise<void> {
   const script = await bundle('main.tsx');
@@ -41,7 +39,7 @@ async function bundle(entry: string): Promise<string> {
 
 function licences(): string {
   const require = createRequire(import.meta.url);
-  return BUNDLED.map((name) => {
+  return BUNDLED_PACKAGES.map((name) => {
     const folder = dirname(require.resolve(`${name}/package.json`));
     return `${name}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8').trim()}`;
   }).join('\n\n');

@@ -190,6 +190,7 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
     it('lists the broken tunnel first, although its name comes last', async () => {
       endpoint.snapshot = { ...broken, tunnels: [hub, { ...down, name: 'zz' }] };
       await using tab = await openTab(browser, endpoint.url);
+      await tab.page.locator('.tunnel').first().waitFor();
       expect(await tab.page.locator('.tunnel h3').allInnerTexts()).toEqual(['zz', 'state-hub']);
     });
 

@@ -10,6 +10,8 @@ import { plural, shown } from './words.ts';
 
 /** Tunnels and links of one page: more would slow the browser down. */
 const PER_PAGE = 50;
+/** With more tunnels than these, one line is enough for a tunnel that is up. */
+const MOST_WITH_PATH = 12;
 const SHOWN_EVENTS = 20;
 const SHOWN_LINKS = 50;
 
@@ -51,6 +53,7 @@ export function Overview({ facts, status, now }: { facts: Facts; status: Status;
               link={linkOf(links, tunnel)}
               states={hours.get(tunnel.name)}
               now={now}
+              isCompact={found.length > MOST_WITH_PATH}
             />
           ))}
         </ul>
@@ -136,7 +139,7 @@ function sorted(tunnels: readonly Tunnel[]): Tunnel[] {
     (a, b) =>
       BY_URGENCY.indexOf(a.state) - BY_URGENCY.indexOf(b.state) ||
       Number(b.production) - Number(a.production) ||
-      a.name.localeCompare(b.name),
+      a.name.localeCompare(b.name, undefined, { numeric: true }),
   );
 }
 

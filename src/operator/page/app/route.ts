@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 /** The place in the page, from the part of the URL after #. */
 export type Route = { readonly kind: 'overview' } | { readonly kind: 'tunnel'; readonly name: string };
 
-export function routeOf(hash: string): Route {
+function routeOf(hash: string): Route {
   const name = /^#\/tunnel\/(.+)$/.exec(hash)?.[1];
   if (name === undefined) return { kind: 'overview' };
   try {

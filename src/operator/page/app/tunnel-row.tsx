@@ -12,13 +12,16 @@ export interface TunnelRowProps {
   readonly states: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Whether a tunnel that is up gets a single line. */
+  readonly isCompact: boolean;
 }
 
 /** One tunnel of the overview. */
-export function TunnelRow({ tunnel, link, states, now }: TunnelRowProps) {
+export function TunnelRow({ tunnel, link, states, now, isCompact }: TunnelRowProps) {
   const { name, state, production, note, retirement } = tunnel;
+  const isLine = isCompact && state === 'up';
   return (
-    <li class={`card tunnel ${toneOf(state)}`}>
+    <li class={`card tunnel ${toneOf(state)}${isLine ? ' line' : ''}`}>
       <div class="tunnel-head">
         <h3>
           <a href={linkTo(name)}>{shown(name)}</a>
@@ -30,16 +33,16 @@ export function TunnelRow({ tunnel, link, states, now }: TunnelRowProps) {
         <span class="grow" />
         <Availability tunnel={tunnel} now={now} />
       </div>
-      {note !== null && <p class="muted note">{shown(note)}</p>}
+      {note !== null && !isLine && <p class="muted note">{shown(note)}</p>}
       <Trouble tunnel={tunnel} link={link} now={now} />
-      <Path tunnel={tunnel} link={link} />
+      {!isLine && <Path tunnel={tunnel} link={link} />}
       <HourBar states={states} />
     </li>
   );
 }
 
 /** Why a tunnel is not up, the fix, and the next attempt. */
-export function Trouble({ tunnel, link, now }: Omit<TunnelRowProps, 'states'>) {
+export function Trouble({ tunnel, link, now }: Omit<TunnelRowProps, 'states' | 'isCompact'>) {
   const { state, reason, last_error: own } = tunnel;
   if (state === 'up' || reason === null) return null;
   const error = own ?? (link?.state === 'up' ? null : link?.last_error);
