@@ -48,16 +48,13 @@ describe('/status', () => {
     expect(await response.text()).toBe(statusText(statusFixture()));
   });
 
-  test.each([
-    '*/*',
-    'application/json',
-    'text/plain, application/json',
-    'text/plain;q=0, */*',
-    ';;;,,,q=zz',
-  ])('answers /status with Accept: %s with JSON', async (accept) => {
-    const response = await get('/status', { accept });
-    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
-  });
+  test.each(['*/*', 'application/json', 'text/plain, application/json', 'text/plain;q=0, */*', ';;;,,,q=zz'])(
+    'answers /status with Accept: %s with JSON',
+    async (accept) => {
+      const response = await get('/status', { accept });
+      expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    },
+  );
 
   test.each(['?format=xml', '?format=', '?format=text&format=json', '?fromat=text'])(
     'rejects the invalid query %s of /status',
