@@ -75,6 +75,10 @@ export class Link implements ChannelSource, JumpLink {
     return this.#host.name;
   }
 
+  get actorName(): string {
+    return this.#actor.name;
+  }
+
   get ready(): boolean {
     return this.#roster.choose() !== undefined;
   }
@@ -136,7 +140,8 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Applies new settings. With `replace`, new sessions come up first; each old one then ends with its last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
-    const same = isDeepStrictEqual([this.#host, this.#actor], [options.host, options.actor]) && this.#jump === options.jump;
+    const same =
+      isDeepStrictEqual([this.#host, this.#actor], [options.host, options.actor]) && this.#jump === options.jump;
     this.#host = options.host;
     this.#actor = options.actor;
     this.#jump = options.jump;

@@ -72,6 +72,11 @@ export class Tunnel {
     return this.#suspension;
   }
 
+  /** Since when an operator keeps the tunnel out of service, until the tunnel is started again or retired. */
+  get stoppedSince(): Date | undefined {
+    return this.#suspension?.as === 'stopped' ? this.#standing.since : undefined;
+  }
+
   /** Whether the host forbids a forward that this tunnel needs, over the present sessions. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};
@@ -140,15 +145,22 @@ export class Tunnel {
     this.#config = config;
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
-    if (target || elsewhere) this.#targetError = undefined;
+    const checked = JSON.stringify(before.probe) !== JSON.stringify(config.probe);
+    if (target || elsewhere || checked) this.forgetErrors();
     if (target) this.#news.forgetReasons();
     // Use and quiet belong to a listener, a target and a host, not to a name.
     if (target || before.host !== config.host || !isDeepStrictEqual(before.listen, config.listen)) this.#news.changed();
     // The verdict on the target came from another host.
     if (elsewhere) this.#probing.forget();
-    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    if (target || elsewhere || checked) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
+  }
+
+  /** Another target, probe, host or login is configured: earlier errors say nothing about that. */
+  forgetErrors(): void {
+    this.#targetError = undefined;
+    this.#lastError = undefined;
   }
 
   /** Closes the listener, and so frees its address. */

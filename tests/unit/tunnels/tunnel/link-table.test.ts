@@ -31,6 +31,7 @@ class FakeUser implements LinkUser {
   outOfService: { settled: boolean } | undefined;
   forbidden = false;
   told = 0;
+  forgot = 0;
 
   constructor(host: string, port = 80) {
     const target: Address = { kind: 'tcp', host: '10.0.0.1', port };
@@ -39,6 +40,10 @@ class FakeUser implements LinkUser {
 
   linkChanged(): void {
     this.told++;
+  }
+
+  forgetErrors(): void {
+    this.forgot++;
   }
 }
 
