@@ -14,10 +14,12 @@ export const STABLE_MS = 30_000;
 /** The longest wait for a host whose last login succeeded, in milliseconds. */
 const WELCOME_CAP_MS = 5_000;
 /**
- * Such a host may be back each moment, so the wait stays as short as the pause of `ssh` in a restart loop. The wait grows
- * with the time without a login: a host away for minutes is no flapping host, and the longer wait adds little to the outage.
+ * Such a host may be back each moment, so the wait stays as short as the pause of `ssh` in a restart loop. A refusal costs
+ * the host nothing, so the wait is half as long. The wait grows with the time without a login: a host away for minutes does
+ * not flap, and the longer wait adds little to its outage.
  */
 const WELCOME_MS = 1_000;
+const REFUSED_MS = 500;
 const WELCOME_PER_MS = 1 / 60;
 /** A session that lasts less than this, in milliseconds, was no service: the next wait grows. */
 export const FLASH_MS = 500;
@@ -40,8 +42,9 @@ export function retryDelayMs(failures: number, error: TunnelError | undefined, r
  * @param failures attempts that failed since that login, before this one
  * @param missingMs how long a session has been missing, in milliseconds
  */
-export function welcomeDelayMs(failures: number, missingMs: number, random: number): number {
-  const ceiling = Math.min(WELCOME_CAP_MS, Math.max(WELCOME_MS, missingMs * WELCOME_PER_MS));
+export function welcomeDelayMs(failures: number, { code }: TunnelError, missingMs: number, random: number): number {
+  const least = code === 'connect_refused' ? REFUSED_MS : WELCOME_MS;
+  const ceiling = Math.min(WELCOME_CAP_MS, Math.max(least, missingMs * WELCOME_PER_MS));
   return jittered(Math.min(ceiling, doubled(failures)), random);
 }
 

@@ -180,7 +180,7 @@ export class Retry {
 
   #delayAfter(error: TunnelError): number {
     if (!this.#welcome) return retryDelayMs(this.#failures, error, this.#random());
-    return welcomeDelayMs(this.#attempts, performance.now() - this.#changedAt, this.#random());
+    return welcomeDelayMs(this.#attempts, error, performance.now() - this.#changedAt, this.#random());
   }
 
   #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {

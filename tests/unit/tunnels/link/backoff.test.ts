@@ -6,6 +6,7 @@ import { demandedDelayMs, lossDelayMs, retryDelayMs, welcomeDelayMs } from '../.
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const failures = fc.nat({ max: 5_000 });
 const refused = new TunnelError('connect_refused', 'refused');
+const unreachable = new TunnelError('connect_timeout', 'no answer');
 const rejections = (['auth_rejected', 'penalised', 'host_key_changed'] as const).map(
   (code) => new TunnelError(code, code),
 );
@@ -68,9 +69,10 @@ test('retries within a second while a client waits, and never later than without
 test('never waits longer than 5 s for a host that lets us in, and never longer than a second within its first minute', () => {
   fc.assert(
     fc.property(failures, fc.nat({ max: 10_000_000 }), random, (count, missingMs, dice) => {
-      const ms = welcomeDelayMs(count, missingMs, dice);
+      const ms = welcomeDelayMs(count, unreachable, missingMs, dice);
       expect(ms).toBeGreaterThanOrEqual(50);
       expect(ms).toBeLessThanOrEqual(missingMs <= 60_000 ? 1_000 : 5_000);
+      expect(welcomeDelayMs(count, refused, missingMs, dice)).toBeLessThanOrEqual(ms);
       expect(ms).toBeLessThanOrEqual(Math.max(50, retryDelayMs(count, undefined, dice)));
       expect(lossDelayMs(count, dice)).toBeLessThanOrEqual(count === 0 ? 500 : 5_000);
     }),

@@ -61,7 +61,7 @@ describe('backoff', () => {
     await lose(net.last.succeed(), 10_000);
     const waits: [seconds: number, waitMs: number][] = [];
     for (let seconds = 0; seconds < 1_200; ) {
-      const wait = await fail('connect_refused');
+      const wait = await fail('connect_timeout');
       waits.push([seconds, wait]);
       await pass(Math.ceil(wait) + 1);
       seconds += wait / 1_000;

@@ -303,7 +303,7 @@ it('replaces the sessions of the actor with a new credential', async () => {
   const over = table.rotations('operator');
   await pass();
   expect(on('db').map(({ draining }) => draining)).toEqual([true, false]);
-  expect(await over).toEqual([{ host: 'db', error: undefined }]);
+  expect(await over).toEqual([{ host: 'db', actor: 'operator', error: undefined }]);
 });
 
 it('proves a new credential only with targets of tunnels in service', async () => {
