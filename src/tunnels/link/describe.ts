@@ -8,6 +8,7 @@ import type {
   SessionRole,
   SessionStatus,
 } from '../../telemetry/status/status.ts';
+import type { Retry } from './retry.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';
 
@@ -17,12 +18,9 @@ interface LinkFacts {
   /** Name of the jump host. */
   readonly jump: string | undefined;
   readonly state: LinkState;
-  /** Failed attempts since the last success. */
-  readonly attempts: number;
+  readonly retry: Pick<Retry, 'attempts' | 'nextAttemptAt' | 'lastError'>;
   readonly sessionsWanted: number;
   readonly replacement: ReplacementStatus | null;
-  readonly nextAttemptAt: Date | undefined;
-  readonly lastError: TunnelError | undefined;
   readonly fallbackReason: TunnelError | undefined;
   readonly credential: CredentialStatus;
   readonly roster: Roster;
@@ -36,9 +34,9 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     actor: facts.actor.name,
     jump: facts.jump ?? null,
     state: facts.state,
-    attempts: facts.attempts,
-    next_attempt_at: facts.nextAttemptAt ?? null,
-    last_error: facts.lastError?.report() ?? null,
+    attempts: facts.retry.attempts,
+    next_attempt_at: facts.retry.nextAttemptAt ?? null,
+    last_error: facts.retry.lastError?.report() ?? null,
     degraded: facts.fallbackReason?.message ?? null,
     credential: facts.credential,
     sessions_wanted: facts.sessionsWanted,

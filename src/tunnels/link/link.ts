@@ -12,16 +12,15 @@ import type { CredentialFacts } from '../credential/offer.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
-import { FirstLogin } from './first-login.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
+import { Outcomes } from './outcomes.ts';
 import { Rejection } from './rejection.ts';
 import { Replacement } from './replacement.ts';
 import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
-import { Rotation } from './rotation.ts';
 import type { Held } from './session.ts';
 
 /** The disconnect message of a session that is cut must leave within this time, in milliseconds. */
@@ -39,8 +38,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #roster = new Roster();
   readonly #channels: Channels;
   readonly #rejection = new Rejection();
-  readonly #rotation = new Rotation();
-  readonly #firstLogin = new FirstLogin();
+  readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
   readonly #retry: Retry;
   #host: HostConfig;
@@ -150,7 +148,7 @@ export class Link implements ChannelSource, JumpLink {
       this.#roster.nextGeneration();
       if (same) this.#retry.startOver();
       else this.#retry.forget();
-      this.#firstLogin.begin();
+      this.#outcomes.firstLogin.begin();
       this.#outdate?.();
     }
     this.#shed();
@@ -162,11 +160,11 @@ export class Link implements ChannelSource, JumpLink {
   supersede(version: number): void {
     this.#roster.supersede(version);
     if (this.#roster.superseded.length > 0) {
-      this.#rotation.begin(performance.now());
+      this.#outcomes.rotation.begin(performance.now());
       this.#retry.startOver();
       this.#shed();
     } else if (this.#roster.current.length === 0) {
-      this.#rotation.begin(undefined);
+      this.#outcomes.rotation.begin(undefined);
     }
     this.#retry.skip();
     this.#changed();
@@ -174,12 +172,12 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
-    return this.#rotation.outcome(signal);
+    return this.#outcomes.rotation.outcome(signal);
   }
 
   /** Settles when the first session with the new settings is up, or with the error of the first failed attempt. */
   firstLogin(signal: AbortSignal): Promise<TunnelError | undefined> {
-    return this.#firstLogin.outcome(signal);
+    return this.#outcomes.firstLogin.outcome(signal);
   }
 
   /** Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. */
@@ -191,7 +189,7 @@ export class Link implements ChannelSource, JumpLink {
   /** The link to the jump host came up or went down, or its sessions were replaced. */
   jumpChanged(): void {
     this.#retry.jumpChanged();
-    this.#failStranded();
+    this.#outcomes.follow(this.#retry.activity);
     this.#shed();
     this.#changed();
   }
@@ -215,11 +213,9 @@ export class Link implements ChannelSource, JumpLink {
       actor: this.#actor,
       jump: this.#jump?.hostName,
       state: this.state,
-      attempts: this.#retry.attempts,
+      retry: this.#retry,
       sessionsWanted: this.#host.sessions,
       replacement: this.#replacement.status(this.#retry),
-      nextAttemptAt: this.nextAttemptAt,
-      lastError: this.lastError,
       fallbackReason: this.fallbackReason,
       credential: this.#deps.credential(this.#actor),
       roster: this.#roster,
@@ -250,7 +246,7 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#retry.activity.kind === 'stranded') return true;
     this.#retry.strand(jump);
     this.#news.stranded(jump.hostName, this.lastError);
-    this.#failStranded();
+    this.#outcomes.follow(this.#retry.activity);
     for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
     this.#deps.onChange();
     return true;
@@ -299,14 +295,13 @@ export class Link implements ChannelSource, JumpLink {
   /** The server rejected every available credential less than a minute ago: waits for the rest of the minute. */
   #holdBack(waitMs: number, error: TunnelError): void {
     this.#retry.holdBack(waitMs, error);
-    this.#rotation.fail(error);
-    this.#firstLogin.fail(error);
+    this.#outcomes.fail(error);
     this.#deps.onChange();
   }
 
   #add(held: Held): void {
     this.#retry.succeeded();
-    if (held.generation === this.#roster.generation) this.#firstLogin.succeeded();
+    if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
     this.#news.sessionUp(held);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
@@ -319,7 +314,7 @@ export class Link implements ChannelSource, JumpLink {
   /** Ends sessions that are no longer wanted and already have a replacement. */
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
-    const seconds = this.#rotation.advance(this.#roster, performance.now());
+    const seconds = this.#outcomes.rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
     this.#replacement.update(this.#roster, this.#host.sessions, new Date());
   }
@@ -346,17 +341,7 @@ export class Link implements ChannelSource, JumpLink {
    */
   #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
-    if (!again) this.#firstLogin.fail(error);
-    // An attempt that began before the new credential says nothing about that.
-    if (!again && !(offered && this.#roster.isSuperseded(offered))) this.#rotation.fail(error);
+    if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
     this.#deps.onChange();
-  }
-
-  /** The jump host cannot be reached: neither can this host, with whatever settings and credential. */
-  #failStranded(): void {
-    const { activity } = this.#retry;
-    if (activity.kind !== 'stranded' || !activity.error) return;
-    this.#rotation.fail(activity.error);
-    this.#firstLogin.fail(activity.error);
   }
 }

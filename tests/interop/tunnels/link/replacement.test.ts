@@ -71,11 +71,15 @@ const WRONG: [
   code: string,
   change: (sshd: Sshd) => Partial<MeshChange> | Promise<Partial<MeshChange>>,
 ][] = [
-  ['key', 'auth_rejected', ({ directory }) => ({ actor: { key: generateKey(join(directory, 'stranger')).path } })],
-  ['missing key', 'key_unreadable', ({ directory }) => ({ actor: { key: join(directory, 'nowhere') } })],
-  ['user', 'auth_rejected', () => ({ host: { user: 'nobody-of-that-name' } })],
   [
-    'host key',
+    'a wrong key',
+    'auth_rejected',
+    ({ directory }) => ({ actor: { key: generateKey(join(directory, 'stranger')).path } }),
+  ],
+  ['a missing key', 'key_unreadable', ({ directory }) => ({ actor: { key: join(directory, 'nowhere') } })],
+  ['a wrong user', 'auth_rejected', () => ({ host: { user: 'nobody-of-that-name' } })],
+  [
+    'a wrong host key',
     'host_key_changed',
     ({ directory, port }) => {
       const path = join(directory, 'other_known_hosts');
@@ -84,7 +88,7 @@ const WRONG: [
     },
   ],
   [
-    'port',
+    'a wrong port',
     'connect_refused',
     async (sshd) => {
       const port = await freePort();
@@ -97,7 +101,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(
   'a link that cannot replace its sessions',
   { concurrent: true },
   () => {
-    it.each(WRONG)('tells the truth after a reload with a wrong %s, and `reload` fails', async (_, code, change) => {
+    it.each(WRONG)('tells the truth after a reload with %s, and `reload` fails', async (_, code, change) => {
       await using sshd = await startSshd();
       await using echo = await startEcho();
       await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
