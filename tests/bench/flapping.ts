@@ -74,6 +74,7 @@ async function watch(port: number, signal: AbortSignal): Promise<Outage> {
 /** `while true; do ssh -N -L …; sleep 1; done`, as a unit with Restart=always and RestartSec=1 does. */
 async function sshLoop(sshd: Sshd, proxyPort: number, port: number, target: number, signal: AbortSignal) {
   const options = ['BatchMode=yes', 'ExitOnForwardFailure=yes', 'ConnectTimeout=10', 'IdentitiesOnly=yes'];
+  const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   const known = `UserKnownHostsFile=${knownBehind(sshd, proxyPort)}`;
   while (!signal.aborted) {
     await using ssh = spawnOwned(requireProgram('ssh'), [
@@ -81,7 +82,6 @@ async function sshLoop(sshd: Sshd, proxyPort: number, port: number, target: numb
       ...[...options, known].flatMap((option) => ['-o', option]),
       ...['-L', `127.0.0.1:${port}:127.0.0.1:${target}`, `${sshd.user}@127.0.0.1`],
     ]);
-    const stopped = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     await Promise.race([ssh.exit, stopped]);
     if (!signal.aborted) await pause(1_000);
   }

@@ -10,6 +10,7 @@ import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
+import { DatedErrors } from './dated-errors.ts';
 import { describeTunnel } from './describe.ts';
 import { TunnelNews, type TunnelNewsDependencies } from './news.ts';
 import { Probing } from './probing.ts';
@@ -40,6 +41,7 @@ export class Tunnel {
   #suspension: Suspension | undefined;
   #stopping = false;
   #starting = false;
+  readonly #dated = new DatedErrors();
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
@@ -159,6 +161,7 @@ export class Tunnel {
 
   /** Another target, probe, host or login is configured: earlier errors say nothing about that. */
   forgetErrors(): void {
+    this.#dated.begin();
     this.#targetError = undefined;
     this.#lastError = undefined;
   }
@@ -253,7 +256,7 @@ export class Tunnel {
   #createForward(config: TunnelConfig): ConfiguredForward {
     const { entrance, random } = this.#deps;
     const shared: ForwardDependencies = {
-      source: this.link,
+      source: this.#dated.watch(this.link),
       usage: this.#usage,
       onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
@@ -287,6 +290,7 @@ export class Tunnel {
 
   #onConnectionFailed(error: TunnelError): void {
     this.#news.failed(error);
+    if (this.#dated.isOutdated(error)) return;
     this.#lastError = error;
     if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
   }
