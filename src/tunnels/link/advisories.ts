@@ -21,6 +21,7 @@ export function replacementAdvisories(links: readonly LinkStatus[]): Advisory[] 
   return failingReplacements(links).map((link) => ({
     code: 'session_replacement_failing',
     message: `${replacementText(link)}. Fix: ${link.replacement?.last_error?.hint ?? 'see `fleet-mesh status`.'}`,
-    subject: `${link.actor}@${link.host} ${link.replacement?.last_error?.code}`,
+    // Not the code: a link that fails in turns for two reasons would fill the log. The link logs each new reason itself.
+    subject: `${link.actor}@${link.host}`,
   }));
 }

@@ -145,7 +145,7 @@ export function linkOf(status: Status): Status['links'][number] {
   return link;
 }
 
-/** Whether the link is up with this number of sessions, without draining ones. */
+/** Whether the link is up with this number of sessions, without draining ones, and no session must be replaced. */
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>
     status.links.every(

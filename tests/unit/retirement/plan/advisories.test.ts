@@ -82,7 +82,7 @@ it('logs a lasting trouble once although its message changes, and again each hou
   const trouble = (attempts: number): Advisory => ({
     code: 'session_replacement_failing',
     message: `${attempts} attempts failed`,
-    subject: 'core auth_rejected',
+    subject: 'operator@core',
   });
   for (let minute = 0; minute <= 125; minute++) log.update([trouble(minute)], minute * 60_000);
   log.update([], 126 * 60_000);
