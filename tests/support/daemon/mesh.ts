@@ -149,7 +149,8 @@ export function linkOf(status: Status): Status['links'][number] {
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>
     status.links.every(
-      (link) => link.state === 'up' && link.sessions.filter(({ role }) => role !== 'draining').length === count,
+      ({ state, replacement, sessions }) =>
+        state === 'up' && replacement === null && sessions.filter(({ role }) => role !== 'draining').length === count,
     );
 }
 
