@@ -65,9 +65,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     evidence,
     links,
     tunnels,
-    advisories: [...currentAdvisories(sources, links, now), ...evidenceAdvisories(evidence)].map(
-      ({ code, message }) => ({ code, message }),
-    ),
+    advisories: [...currentAdvisories(sources, links, now), ...evidenceAdvisories(evidence)],
   };
 }
 

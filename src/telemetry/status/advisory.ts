@@ -104,8 +104,8 @@ export interface Advisory {
   /** One line. Unchanged while the facts are unchanged, so that the log shows the message once. */
   readonly message: string;
   /**
-   * Set if the message changes while the trouble lasts, for example because of a count. Then the log shows the trouble
-   * once, and again each hour.
+   * What the advisory is about, if its message changes while the trouble lasts, for example because of a count. Then the
+   * log shows the trouble once, and again each hour.
    */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
 }

@@ -289,6 +289,13 @@ export const status = z.strictObject({
   evidence: evidenceStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
-  advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  advisories: z.array(
+    z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      /** What the advisory is about, if its message changes while the trouble lasts. */
+      subject: z.string().optional(),
+    }),
+  ),
 });
 export type Status = z.infer<typeof status>;
