@@ -24,7 +24,11 @@ export async function decryptPrivateKey(bytes: Buffer, passphrase: Buffer): Prom
   }
 }
 
-/** Runs in the thread. Returns the key in a form without a passphrase that ssh2 reads. */
+/**
+ * Runs in the thread. Returns the key in a form without a passphrase that ssh2 reads.
+ *
+ * @public the thread finds it by its name
+ */
 export function openKey(bytes: Uint8Array, passphrase: Uint8Array): Uint8Array | 'locked' | 'unsupported' {
   const [key, secret] = [Buffer.from(bytes), Buffer.from(passphrase)];
   try {

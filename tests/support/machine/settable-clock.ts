@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { findFile } from './find-program.ts';
 
 /** The paths of libfaketime in Debian and others. */
 const LIBFAKETIME = [
@@ -23,7 +24,7 @@ export function settableClock(file: string, offset = '+0'): SettableClock {
     set,
     wrapper: [
       'env',
-      `LD_PRELOAD=${LIBFAKETIME.find((path) => existsSync(path)) ?? ''}`,
+      `LD_PRELOAD=${findFile(LIBFAKETIME) ?? ''}`,
       `FAKETIME_TIMESTAMP_FILE=${file}`,
       'FAKETIME_NO_CACHE=1',
       'DONT_FAKE_MONOTONIC=1',
