@@ -5,8 +5,8 @@ import { sleep } from '../async/sleep.ts';
 const NAME = 'FLEET_MESH_RUN';
 /** Time for the processes to end after SIGTERM, in milliseconds. */
 const GRACE_MS = 500;
-/** Bound of the whole search, in milliseconds. */
-const END_MS = 2_000;
+/** Bound of the whole search, in milliseconds. Only a process stuck in the kernel takes longer. */
+const END_MS = 4_000;
 const POLL_MS = 50;
 
 /** The environment for the processes of the run `id`. They inherit the mark, also those that leave their group. */
