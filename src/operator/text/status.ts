@@ -180,7 +180,11 @@ function linkText({ host, actor, jump }: LinkStatus): string {
 /** Only if a `cert_command` renews certificates. */
 function renewalColumns(now: Date): Column<LinkStatus>[] {
   const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
-    serial === null ? renewal && 'none yet' : leftText(valid_before, now);
+    serial === null
+      ? renewal && 'none yet'
+      : renewal?.state === 'not_yet_valid'
+        ? 'not valid yet'
+        : leftText(valid_before, now);
   const renewed = ({ renewal, renew_at }: CredentialStatus) => {
     if (renewal === null || renew_at === null) return null;
     const next = `in ${spanBetween(now, renew_at)}`;

@@ -107,9 +107,11 @@ function credentialText({ credential }: LinkStatus, now: Date): string {
   const until =
     valid_before === null
       ? undefined
-      : valid_before > now
-        ? `valid for ${spanBetween(now, valid_before)}`
-        : `expired ${spanBetween(valid_before, now)} ago`;
+      : renewal?.state === 'not_yet_valid'
+        ? 'not valid yet by the clock of this node'
+        : valid_before > now
+          ? `valid for ${spanBetween(now, valid_before)}`
+          : `expired ${spanBetween(valid_before, now)} ago`;
   const trouble = renewal?.last_error;
   return [
     [type.replaceAll('_', ' '), serial, fingerprint]
