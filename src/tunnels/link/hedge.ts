@@ -1,55 +1,22 @@
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
 import type { Channel } from '../channel/channel-source.ts';
 
-/** An open may take at least this long before another session is tried, in milliseconds. */
-const PATIENCE_FLOOR_MS = 250;
-const PATIENCE_ROUND_TRIPS = 4;
-
-/** How long an open may stay unanswered before another session is tried as well, in milliseconds. */
-export function patienceMs(rttMs: number | undefined): number {
-  return Math.max(PATIENCE_FLOOR_MS, PATIENCE_ROUND_TRIPS * (rttMs ?? 0));
-}
-
-/**
- * Bounds the load that hedging adds to a slow target. A token bucket: every open adds a little, every hedge of a live
- * session takes one token. The hedge of a silent session needs no token.
- */
-export class HedgeBudget {
-  readonly #capacity: number;
-  readonly #perOpen: number;
-  #tokens: number;
-
-  constructor(capacity = 10, perOpen = 0.05) {
-    this.#capacity = capacity;
-    this.#perOpen = perOpen;
-    this.#tokens = capacity;
-  }
-
-  opened(): void {
-    this.#tokens = Math.min(this.#capacity, this.#tokens + this.#perOpen);
-  }
-
-  /** Takes one token; false when none is left. */
-  take(): boolean {
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
-}
-
 /** Opens a channel on one session. The signal withdraws the open; a channel that still opens is closed. */
 export type Opener = (signal: AbortSignal) => Promise<Channel>;
 
 export interface HedgedOpen {
   readonly first: Opener;
   readonly patienceMs: number;
-  /** Half the patience is over: a sign of life requested now can arrive before the other half is over. */
+  /** A part of the patience is over: asks the first session for a sign of life. */
   onSlow(): void;
   /** The patience is over: returns how to open elsewhere. Undefined: not now; the question is repeated later. */
   second(): Opener | undefined;
   /** The race is over. */
   onRaced(winner: 'first' | 'second'): void;
 }
+
+/** The part of the patience after which the first session is asked for a sign of life. */
+const ASK_AFTER = 0.4;
 
 /**
  * Opens a channel, and a second one elsewhere when the answer is late. The first answer counts, whether it is a channel
@@ -94,7 +61,7 @@ export function openHedged(open: HedgedOpen, signal: AbortSignal): Promise<Chann
       );
     };
 
-    const slow = setTimeout(() => open.onSlow(), open.patienceMs / 2);
+    const slow = setTimeout(() => open.onSlow(), open.patienceMs * ASK_AFTER);
     // Repeated: the first session may become suspect soon, and another session may come back.
     const hedge = () => {
       const second = open.second();

@@ -50,6 +50,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps = deps;
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#channels = new Channels(this.#roster, {
+      waitMs: () => this.#host.connectTimeoutMs,
       absence: () =>
         this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),

@@ -95,6 +95,12 @@ export class Roster {
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
   }
 
+  /** The session for an open that may freeze the session: of those that answer, the one with the fewest channels. */
+  chooseSpare(): Held | undefined {
+    const healthy = this.current.filter(({ session }) => !session.suspect);
+    return healthy.toReversed().toSorted((a, b) => a.session.channels - b.session.channels)[0] ?? this.choose();
+  }
+
   /**
    * Sessions that a far-side listener may use, best first. A listener stays on its session while that is one of them.
    * Without a current session, the listener may stay on a leaving one.

@@ -1,4 +1,5 @@
 import { Keepalive, type KeepaliveOptions } from '../../../src/tunnels/ssh/keepalive.ts';
+import { RequestOrder } from '../../../src/tunnels/ssh/request-order.ts';
 
 /** A connection whose counters the test sets, and whose peer answers after `rttMs` or never. */
 export class FakeConnection {
@@ -12,10 +13,11 @@ export class FakeConnection {
   lostHow: string | undefined;
   /** Moves the clock ahead of the timers, as after a stopped process. */
   stoppedMs = 0;
+  readonly order = new RequestOrder();
   readonly keepalive: Keepalive;
 
   constructor(options: KeepaliveOptions) {
-    this.keepalive = new Keepalive(options, {
+    this.keepalive = new Keepalive(options, this.order, {
       lifesigns: () => ({ received: this.received, flushed: this.flushed, backlog: this.backlog }),
       request: (onReply) => {
         this.requests++;
@@ -26,6 +28,7 @@ export class FakeConnection {
           onReply();
         }, asked);
       },
+      onAnswered: () => {},
       onLost: (sinceMs, how) => {
         this.lostAt = this.now();
         this.silentMs = sinceMs;

@@ -55,7 +55,9 @@ export class FakeSession implements LinkSession {
   suspect = false;
   draining = false;
   channels = 0;
-  received = 0;
+  readonly patienceMs = 250;
+  unanswered = 0;
+  frozenBy: string | undefined;
   opens = 0;
   /** Whether the peer answers the close of a channel. */
   closesChannels = true;
