@@ -13,6 +13,9 @@ export class FakeConnection {
   lostHow: string | undefined;
   /** Moves the clock ahead of the timers, as after a stopped process. */
   stoppedMs = 0;
+  /** Whether answers wait for {@link release}. */
+  hold = false;
+  readonly #held: (() => void)[] = [];
   readonly order = new RequestOrder();
   readonly keepalive: Keepalive;
 
@@ -23,10 +26,12 @@ export class FakeConnection {
         this.requests++;
         const asked = this.rttMs;
         if (asked === undefined) return;
-        setTimeout(() => {
+        const answer = () => {
           this.received += 28;
           onReply();
-        }, asked);
+        };
+        if (this.hold) this.#held.push(answer);
+        else setTimeout(answer, asked);
       },
       onAnswered: () => {},
       onLost: (sinceMs, how) => {
@@ -36,6 +41,12 @@ export class FakeConnection {
       },
       now: () => this.now(),
     });
+  }
+
+  /** All held answers arrive. */
+  release(): void {
+    this.hold = false;
+    for (const answer of this.#held.splice(0)) answer();
   }
 
   now(): number {
