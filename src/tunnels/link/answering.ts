@@ -20,21 +20,24 @@ const MOST_UNANSWERED = 16;
 /** The wait is over this soon after a session answers again, in milliseconds. */
 const LOOK_EVERY_MS = 50;
 
-const fits = ({ session }: Held) => !session.suspect || session.unanswered < MOST_UNANSWERED;
-
 /** Finds the session for an open. While each session is suspect, most opens wait here and not at the server. */
 export class Answering {
   readonly #roster: Roster;
   readonly #deps: AnsweringDependencies;
   readonly #waiting = new Waiters();
   #look: NodeJS.Timeout | undefined;
+  /** Opens that have a session, and are not sent yet. */
+  #leaving = 0;
 
   constructor(roster: Roster, deps: AnsweringDependencies) {
     this.#roster = roster;
     this.#deps = deps;
   }
 
-  /** The session that `choose` gives, once that session answers. Rejects with a TunnelError, or the signal's reason. */
+  /**
+   * The session that `choose` gives, once that session answers. Call {@link sent} when the open leaves. Rejects with a
+   * TunnelError, or the signal's reason.
+   */
   async find(choose: () => Held | undefined, signal: AbortSignal): Promise<Held> {
     const chosen = this.#take(choose);
     if (chosen) return chosen;
@@ -48,18 +51,29 @@ export class Answering {
     });
   }
 
+  /** An open has left for the session that {@link find} gave. */
+  sent(): void {
+    this.#leaving--;
+  }
+
   /** Throws when no session is up. */
   #take(choose: () => Held | undefined): Held | undefined {
     const held = choose();
     if (!held) throw this.#deps.absence();
-    return fits(held) ? held : undefined;
+    if (!this.#fits(held)) return undefined;
+    this.#leaving++;
+    return held;
+  }
+
+  #fits({ session }: Held): boolean {
+    return !session.suspect || session.unanswered + this.#leaving < MOST_UNANSWERED;
   }
 
   /** One timer for all that wait. */
   #relief(signal: AbortSignal): Promise<void> {
     this.#look ??= setInterval(() => {
       const held = this.#roster.choose();
-      if (!held || fits(held)) this.#waiting.wake();
+      if (!held || this.#fits(held)) this.#waiting.wake();
       if (this.#waiting.size > 0) return;
       clearInterval(this.#look);
       this.#look = undefined;

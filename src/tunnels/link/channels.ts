@@ -81,6 +81,7 @@ export class Channels {
       turn?.passed(false);
       throw error;
     }
+    this.#answering.sent();
     let rival = first;
     let held = first;
     const channel = await openHedged(

@@ -61,7 +61,9 @@ export async function startHungResolver(): Promise<HungResolver> {
         file('resolv.conf', `nameserver ${address}\noptions timeout:${FREEZE_S} attempts:1\n`);
         file('nsswitch.conf', 'hosts: files dns\n');
         file('hosts', known.map((name) => `127.0.0.1 ${name}\n`).join(''));
-        const mounts = ['resolv.conf', 'nsswitch.conf', 'hosts'].map((name) => `mount --bind "$0/${name}" /etc/${name}`);
+        const mounts = ['resolv.conf', 'nsswitch.conf', 'hosts'].map(
+          (name) => `mount --bind "$0/${name}" /etc/${name}`,
+        );
         const script = `${mounts.join(' && ')} && exec "$@"`;
         return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, directory];
       },

@@ -29,9 +29,11 @@ const sessionIds = async ({ daemon }: Mesh) => linkOf(await daemon.status()).ses
 async function longLived(port: number): Promise<{ readonly echoes: () => Promise<boolean>; readonly socket: Socket }> {
   const socket = connect({ host: '127.0.0.1', port });
   let heard = '';
-  socket.on('error', () => {}).on('data', (chunk: Buffer) => {
-    heard += chunk.toString();
-  });
+  socket
+    .on('error', () => {})
+    .on('data', (chunk: Buffer) => {
+      heard += chunk.toString();
+    });
   const echoes = async () => {
     const word = `${heard.length};`;
     socket.write(word);

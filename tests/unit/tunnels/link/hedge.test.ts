@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
-import { HedgeBudget, type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
+import { type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
 
 const never: Opener = () => new Promise(() => {});
 
@@ -33,6 +33,22 @@ describe('an open that is not answered', () => {
     const opened = open(() => async () => other);
     await vi.advanceTimersByTimeAsync(250);
     expect(await opened).toBe(other);
+  });
+
+  test('asks the first session for a sign of life long before the patience is over', async () => {
+    let askedAt = 0;
+    const from = performance.now();
+    const onSlow = () => {
+      askedAt = performance.now() - from;
+    };
+    const gone = new AbortController();
+    openHedged(
+      { first: never, patienceMs: 250, onSlow, second: () => undefined, onRaced: () => {} },
+      gone.signal,
+    ).catch(() => {});
+    await vi.advanceTimersByTimeAsync(250);
+    expect(askedAt).toBe(100);
+    gone.abort();
   });
 
   test('withdraws the slower open, and closes a channel that still opens', async () => {
@@ -81,13 +97,4 @@ describe('an open that is not answered', () => {
     gone.abort(new Error('the client went away'));
     await expect(given).rejects.toThrow('the client went away');
   });
-});
-
-test('bounds by its budget how many opens of a slow target are doubled', () => {
-  const budget = new HedgeBudget(2, 0.5);
-  expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
-  budget.opened();
-  expect(budget.take()).toBe(false);
-  budget.opened();
-  expect(budget.take()).toBe(true);
 });
