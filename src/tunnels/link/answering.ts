@@ -9,6 +9,8 @@ interface AnsweringDependencies {
   waitMs(): number;
   /** Why no session is up. */
   absence(): TunnelError;
+  /** An open found no session that answers. */
+  onSilence(): void;
 }
 
 /**
@@ -44,6 +46,7 @@ export class Answering {
     const silent = () => new TunnelError('keepalive_lost', 'no SSH session of the link answers a keepalive');
     return withDeadline(this.#deps.waitMs(), signal, silent, async (bounded) => {
       for (;;) {
+        this.#deps.onSilence();
         await this.#relief(bounded);
         const held = this.#take(choose);
         if (held) return held;

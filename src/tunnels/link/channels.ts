@@ -15,8 +15,10 @@ interface ChannelsDependencies {
   waitMs(): number;
   /** Why no session can open a channel now. */
   absence(): TunnelError;
-  /** Two sessions were asked for a channel; `winner` answered first. */
+  /** Several sessions were asked for a channel; `winner`: the first one, or another one. */
   onRaced(winner: 'first' | 'second'): void;
+  /** An open found no session that answers. */
+  onSilence(): void;
 }
 
 /** No client opens a channel that carries a session: this daemon does. */
@@ -82,23 +84,23 @@ export class Channels {
       throw error;
     }
     this.#answering.sent();
-    let rival = first;
+    const asked = [first];
     let held = first;
     const channel = await openHedged(
       {
         first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
         patienceMs: first.session.patienceMs,
-        onSlow: () => first.session.check(),
-        second: () => {
-          const second = this.#second(first, host);
-          if (!second) return undefined;
-          rival = second;
+        onSlow: () => this.#check(),
+        next: () => {
+          const next = this.#next(asked, host);
+          if (!next) return undefined;
+          asked.push(next);
           const again = host === undefined ? undefined : this.#names.begin(host);
-          return (withdrawn) => second.session.open(target, originator, withdrawn, again?.passed);
+          return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
         },
         onRaced: (winner) => {
-          if (winner === 'second') held = rival;
-          this.#deps.onRaced(winner);
+          held = asked[winner] ?? first;
+          this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
@@ -106,17 +108,25 @@ export class Channels {
     return { channel, held };
   }
 
-  /** Another session for an open without an answer; undefined while the first one answers, or the open is the cause. */
-  #second(first: Held, host: string | undefined): Held | undefined {
-    const { session } = first;
-    if (!session.suspect) {
+  /** All sessions: what has struck one may have struck the others. */
+  #check(): void {
+    for (const { session } of this.#roster.all) session.check();
+  }
+
+  /** Another session for an open without an answer; undefined while a session answers, or if the open is the cause. */
+  #next(asked: readonly Held[], host: string | undefined): Held | undefined {
+    const answering = asked.filter(({ session }) => !session.suspect);
+    if (answering.length > 0) {
       // The target may be slow. The session may die meanwhile.
-      session.check();
+      for (const { session } of answering) session.check();
       return undefined;
     }
-    if (host !== undefined && (session.frozenBy === host || !this.#names.mayRepeat(host))) return undefined;
-    const second = this.#roster.choose(first);
-    return second?.session.suspect ? undefined : second;
+    const convicted = asked.some(({ session }) => host !== undefined && session.frozenBy === host);
+    if (convicted || (host !== undefined && !this.#names.mayRepeat(host))) return undefined;
+    const next = this.#roster.choose(asked);
+    if (next && !next.session.suspect) return next;
+    this.#deps.onSilence();
+    return undefined;
   }
 
   #turn(host: string, signal: AbortSignal): Promise<Turn> {

@@ -41,6 +41,8 @@ export class Link implements ChannelSource, JumpLink {
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
   readonly #wake = new Wake();
+  /** A client found no session that answers. */
+  #demanded = false;
   #loop: Promise<void> | undefined;
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
@@ -54,6 +56,10 @@ export class Link implements ChannelSource, JumpLink {
       absence: () =>
         this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),
+      onSilence: () => {
+        this.#demanded = true;
+        this.#wake.call();
+      },
     });
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
@@ -160,8 +166,12 @@ export class Link implements ChannelSource, JumpLink {
     return this.#rotation.outcome(signal);
   }
 
-  /** Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. */
+  /**
+   * Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. A
+   * suspect session may answer again, so that the session in its place is no longer needed.
+   */
   tick(now: Date): void {
+    if (this.#roster.current.length > this.#host.sessions) this.#shed();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
   }
 
@@ -207,7 +217,7 @@ export class Link implements ChannelSource, JumpLink {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#roster.current.length >= this.#host.sessions) {
+      if (this.#roster.current.length >= this.#wanted) {
         this.#retry.rest();
         await this.#wake.sleep();
         continue;
@@ -215,6 +225,12 @@ export class Link implements ChannelSource, JumpLink {
       if (this.#isStranded()) await this.#wake.sleep();
       else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
+  }
+
+  /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
+  get #wanted(): number {
+    this.#demanded &&= this.#roster.silent;
+    return this.#host.sessions + (this.#demanded ? 1 : 0);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -231,7 +247,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
+    const remaining = this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
     if (remaining <= 0)
       return this.#deps.pacer.turn(signal).then(
         () => true,

@@ -45,7 +45,11 @@ async function longLived(port: number): Promise<{ readonly echoes: () => Promise
 }
 
 describe.skipIf(!has('sshd') || !has('mount'))('a host whose resolver never answers', { concurrent: true }, () => {
-  const start = async (cleanup: Cleanup, more: Readonly<Record<string, MeshTunnel>> = {}): Promise<Lab> => {
+  const start = async (
+    cleanup: Cleanup,
+    more: Readonly<Record<string, MeshTunnel>> = {},
+    sessions = 2,
+  ): Promise<Lab> => {
     const resolver = cleanup.use(await startHungResolver());
     const sshd = cleanup.use(await startSshd({ wrapper: resolver.wrapper(['localhost', 'db']) }));
     const echo = cleanup.use(await startEcho());
@@ -55,8 +59,8 @@ describe.skipIf(!has('sshd') || !has('mount'))('a host whose resolver never answ
       socks: { direction: 'dynamic', allow: ['*:*'] },
       ...more,
     };
-    const mesh = cleanup.use(await startMesh({ sshd, tunnels }));
-    await mesh.waitFor(hasSessions(2));
+    const mesh = cleanup.use(await startMesh({ sshd, host: { sessions }, tunnels }));
+    await mesh.waitFor(hasSessions(sessions));
     const ask = (name: string) => {
       const socket = connect({ host: '127.0.0.1', port: mesh.port('socks') });
       socket.on('error', () => {}).resume();
@@ -126,5 +130,24 @@ describe.skipIf(!has('sshd') || !has('mount'))('a host whose resolver never answ
     resolver.heal();
     await waitUntil('each client has an answer', () => clients.every(({ closed }) => closed), 12_000);
     expect(await sessionIds(mesh)).toEqual(before);
+  });
+
+  it('serves other tunnels over one more session while a name freezes the only one', async () => {
+    await using cleanup = new Cleanup();
+    const { mesh, resolver, ask } = await start(cleanup, {}, 1);
+    const long = await longLived(mesh.port('echo'));
+    const before = await sessionIds(mesh);
+    ask('frozen.test');
+    await waitUntil('the name is asked for', () => resolver.asked().length > 0);
+    expect(await echoOnce(mesh.port('echo'))).toBeLessThan(patient(2_000));
+    const loop = startRequestLoop(mesh.port('echo'), 20);
+    await pause(2_000);
+    const { failures, slowestMs } = await loop.stop();
+    expect(failures).toEqual([]);
+    expect(slowestMs).toBeLessThan(patient(500));
+    resolver.heal();
+    expect(await long.echoes()).toBe(true);
+    await waitUntil('one session is left', async () => (await sessionIds(mesh)).join() === before.join());
+    long.socket.destroy();
   });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { Address } from '../../../../src/base/net/address.ts';
@@ -49,6 +50,7 @@ function channelsOver(...sessions: FakeSession[]) {
     waitMs: () => WAIT_MS,
     absence: () => new TunnelError('connection_reset', 'there is no session'),
     onRaced: (winner) => winners.push(winner),
+    onSilence: () => {},
   });
   return { channels, winners };
 }
@@ -81,6 +83,7 @@ describe(Channels, () => {
     const sessions = [new SilentSession(true), new FakeSession()];
     const { channels, winners } = channelsOver(...sessions);
     const gone = new AbortController();
+    setMaxListeners(0, gone.signal);
     for (let count = 0; count < 20; count++) channels.open(target, originator, gone.signal).catch(() => {});
     await vi.advanceTimersByTimeAsync(WAIT_MS);
     expect([sessions.map(({ opens }) => opens), winners]).toEqual([[20, 0], []]);
@@ -134,6 +137,7 @@ describe(Channels, () => {
     other.suspect = true;
     const { channels } = channelsOver(session, other);
     const gone = new AbortController();
+    setMaxListeners(0, gone.signal);
     const opens = Array.from({ length: 100 }, () => channels.open(target, originator, gone.signal));
     for (const open of opens) open.catch(() => {});
     await vi.advanceTimersByTimeAsync(5_000);

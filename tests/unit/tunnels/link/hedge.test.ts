@@ -25,8 +25,8 @@ afterEach(() => {
 });
 
 describe('an open that is not answered', () => {
-  const open = (second: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
-    openHedged({ first, patienceMs: 250, onSlow: () => {}, second, onRaced: () => {} }, signal);
+  const open = (next: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
+    openHedged({ first, patienceMs: 250, onSlow: () => {}, next, onRaced: () => {} }, signal);
 
   test('opens on another session once the patience is over', async () => {
     const other = channel();
@@ -42,10 +42,9 @@ describe('an open that is not answered', () => {
       askedAt = performance.now() - from;
     };
     const gone = new AbortController();
-    openHedged(
-      { first: never, patienceMs: 250, onSlow, second: () => undefined, onRaced: () => {} },
-      gone.signal,
-    ).catch(() => {});
+    openHedged({ first: never, patienceMs: 250, onSlow, next: () => undefined, onRaced: () => {} }, gone.signal).catch(
+      () => {},
+    );
     await vi.advanceTimersByTimeAsync(250);
     expect(askedAt).toBe(100);
     gone.abort();
@@ -68,6 +67,19 @@ describe('an open that is not answered', () => {
     answer(slow);
     await vi.advanceTimersByTimeAsync(0);
     expect([slow.closed, quick.closed]).toEqual([true, false]);
+  });
+
+  test('asks a third session when the second one does not answer either', async () => {
+    const third = channel();
+    const openers = [never, async () => third];
+    const winners: number[] = [];
+    const opened = openHedged(
+      { first: never, patienceMs: 250, onSlow: () => {}, next: () => openers.shift(), onRaced: (n) => winners.push(n) },
+      new AbortController().signal,
+    );
+    await vi.advanceTimersByTimeAsync(375);
+    expect(await opened).toBe(third);
+    expect(winners).toEqual([2]);
   });
 
   test('looks for another session again while none is available', async () => {
