@@ -16,7 +16,7 @@ const SCRIPT = `
 import select, socket, sys, threading, time
 server = socket.socket()
 server.bind(('127.0.0.1', 0))
-server.listen(0)
+server.listen(128)
 print('port', server.getsockname()[1], flush=True)
 def echo(peer):
     with peer:
@@ -27,11 +27,13 @@ def fill():
     for line in sys.stdin:
         emptying.clear()
         time.sleep(0.1)
+        server.listen(0)
         plug = socket.socket()
         plug.setblocking(False)
         plug.connect_ex(server.getsockname())
         print('filled', flush=True)
         time.sleep(0.7)
+        server.listen(128)
         emptying.set()
         time.sleep(0.1)
         plug.close()
