@@ -172,6 +172,8 @@ export class Link implements ChannelSource, JumpLink {
    */
   tick(now: Date): void {
     if (this.#roster.current.length > this.#host.sessions) this.#shed();
+    // The jump host's link announces no carrier that must move.
+    if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
   }
 
