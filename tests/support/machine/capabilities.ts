@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
+import { canMount } from './can-mount.ts';
 import { findProgram } from './find-program.ts';
 
 /** Capabilities of the machine that tests may need, and their Debian packages. */
@@ -84,10 +84,4 @@ export function missing(capability: string, remedy: string): false {
     process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
   }
   return false;
-}
-
-/** Runs in a private mount namespace, which ends with the process. */
-function canMount(): boolean {
-  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
-  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
 }
