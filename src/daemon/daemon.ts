@@ -1,5 +1,4 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
-import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
 import { type Config, ownNames } from '../config/config.ts';
 import { closingCommand } from '../machine/systemd/closing-command.ts';
@@ -17,7 +16,7 @@ import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
-import { ownStateDirectory } from '../retirement/evidence/lock.ts';
+import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
@@ -75,7 +74,7 @@ export class Daemon {
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
-  #releaseStateDir: (() => Promise<void>) | undefined;
+  readonly #owner: StateDirectoryOwner;
   readonly #control: ControlPoint;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
@@ -91,9 +90,13 @@ export class Daemon {
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
-    const { stateDir } = options.config;
+    const { stateDir, node } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
-    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
+    this.#owner = new StateDirectoryOwner(stateDir, { log });
+    this.#recorder = new Recorder(
+      { directory: stateDir, version: options.version, node, heartbeatMs: heartbeat },
+      { log, claim: () => this.#owner.claim() },
+    );
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
@@ -131,6 +134,7 @@ export class Daemon {
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      unwritten: () => this.#recorder.unwritten,
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
@@ -167,6 +171,7 @@ export class Daemon {
           ...shared,
           retirement: this.#retirement,
           plan: this.#plan,
+          evidence: this.#recorder,
           metrics: this.#metrics,
           closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
         }),
@@ -189,6 +194,8 @@ export class Daemon {
       startedAt: new Date(),
       inForce: this.#inForce,
       recorder: this.#recorder,
+      rotators: this.#rotators,
+      owner: this.#owner,
       clients: this.#clients,
       systemd,
     };
@@ -208,11 +215,11 @@ export class Daemon {
    */
   async start(): Promise<void> {
     // Before anything in the state directory is read or written.
-    this.#releaseStateDir = await ownStateDirectory(this.#inForce.config.stateDir);
+    await this.#owner.claimAtStart();
     try {
       await this.#prepare();
     } catch (error) {
-      await this.#releaseStateDir?.();
+      await this.#owner.release(RELEASE_MS);
       throw error;
     }
     await this.#run();
@@ -292,8 +299,8 @@ export class Daemon {
     await this.#rotators.stop();
     this.#retirement.stop();
     await this.#recorder.stop();
-    // A disk that hangs must not keep the daemon: the lock names this process, and is void once it has ended.
-    await settledWithin(Promise.resolve(this.#releaseStateDir?.()), RELEASE_MS);
+    // A disk that hangs must not keep the daemon: the kernel releases the lock at the end of this process.
+    await this.#owner.release(RELEASE_MS);
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
