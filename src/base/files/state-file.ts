@@ -1,23 +1,13 @@
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
-import { Turns } from '../async/turns.ts';
-import { errnoOf, TunnelError } from '../errors.ts';
-import { privateDirectory } from './private-directory.ts';
-import { readRegular } from './regular-file.ts';
+import { TunnelError } from '../errors.ts';
+import { StateDisk } from './state-disk.ts';
 import { stateError } from './state-error.ts';
 import { StateWriter, type Unwritten } from './state-writer.ts';
-import { writeAtomically } from './write-atomically.ts';
 
 /** A disk that needs longer for one read or write counts as not answering, in milliseconds. */
 const PATIENCE_MS = 10_000;
-
-/**
- * All state files of this process take turns. The thread pool is shared by the process: a disk that hangs must hold one
- * of its few threads, not all of them, because the names of hosts are resolved there, too.
- */
-const oneAtATime = new Turns();
 
 export interface WriteOptions {
   /** Bound of the wait, in milliseconds. The write itself goes on after the bound. */
@@ -33,22 +23,23 @@ export interface WriteOptions {
  */
 export class StateFile<Content> {
   readonly path: string;
-  readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
+  readonly #disk: Pick<StateDisk, 'read' | 'change'>;
   readonly #writer: StateWriter;
   /** What memory stands for: the text of the file, undefined without a file. Unknown until read or written. */
   #held: { readonly text: string | undefined } | undefined;
-  /** Whether the last write found a good directory. */
-  #placed = false;
 
   /** @param place the state directory, and the directories below it. The constructor touches no file. */
-  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
-    this.#place = place;
+  constructor(
+    place: readonly [string, ...string[]],
+    name: string,
+    schema: z.ZodType<Content>,
+    disk: Pick<StateDisk, 'read' | 'change'> = new StateDisk(place, name),
+  ) {
     this.path = join(...place, name);
     this.#schema = schema;
-    this.#writer = new StateWriter(this.path, (text) =>
-      oneAtATime.take(() => (text === undefined ? this.#remove() : this.#put(text))),
-    );
+    this.#disk = disk;
+    this.#writer = new StateWriter(this.path, (text) => disk.change(text));
   }
 
   /** Since when the disk does not have the newest content, and why; undefined while it does. */
@@ -57,17 +48,14 @@ export class StateFile<Content> {
   }
 
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
-  async read({ withinMs, signal }: WriteOptions = {}): Promise<Content | undefined> {
+  async read(options: WriteOptions = {}): Promise<Content | undefined> {
     try {
-      const text = await answered(() => oneAtATime.take(() => readRegular(this.path)), { withinMs, signal });
-      const content = this.#schema.parse(JSON.parse(text.toString('utf8')));
-      this.#held ??= { text: text.toString('utf8') };
+      const text = await answered(() => this.#disk.read(), options);
+      const content = text === undefined ? undefined : this.#schema.parse(JSON.parse(text));
+      this.#held ??= { text };
       return content;
     } catch (error) {
-      if (error instanceof TunnelError) throw error;
-      if (errnoOf(error) !== 'ENOENT') throw stateError('read', this.path, error);
-      this.#held ??= { text: undefined };
-      return undefined;
+      throw error instanceof TunnelError ? error : stateError('read', this.path, error);
     }
   }
 
@@ -108,30 +96,6 @@ export class StateFile<Content> {
 
   #want(text: string | undefined, options: WriteOptions): Promise<void> {
     return answered(() => this.#writer.want(text), options);
-  }
-
-  async #remove(): Promise<void> {
-    await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
-    });
-  }
-
-  /**
-   * Checks a good directory again only after a failed write: writes are many, and each check is several system calls.
-   */
-  async #put(text: string): Promise<void> {
-    const put = () => writeAtomically(this.path, text);
-    if (this.#placed) {
-      const done = await put().then(
-        () => true,
-        () => false,
-      );
-      if (done) return;
-    }
-    this.#placed = false;
-    await privateDirectory(...this.#place);
-    await put();
-    this.#placed = true;
   }
 }
 

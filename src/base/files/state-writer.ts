@@ -48,7 +48,12 @@ export class StateWriter {
       return { path, code: codeOf(error), message: messageOf(error), since };
     }
     if (!this.#begun || performance.now() - this.#begun.uptimeMs < SLOW_MS) return undefined;
-    return { path, code: 'ETIMEDOUT', message: `${path} is not written: the disk does not answer`, since: this.#begun.at };
+    return {
+      path,
+      code: 'ETIMEDOUT',
+      message: `${path} is not written: the disk does not answer`,
+      since: this.#begun.at,
+    };
   }
 
   /**

@@ -22,14 +22,19 @@ const record = z.object({
 /** The saved state of a tunnel's cut-over, complete for a resume after a crash. */
 export type CutoverRecord = z.infer<typeof record>;
 
+type DiskOf = (tunnel: string) => ConstructorParameters<typeof StateFile<CutoverRecord>>[3];
+
 /** One file per tunnel in the state directory, as {@link StateFile} keeps it. All methods reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
+  readonly #diskOf: DiskOf | undefined;
   /** By tunnel. One object per name for good keeps writes and deletions in order. */
   readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
-  constructor(stateDir: string) {
+  /** @param diskOf another disk for the file of a tunnel */
+  constructor(stateDir: string, diskOf?: DiskOf) {
     this.#stateDir = stateDir;
+    this.#diskOf = diskOf;
   }
 
   /** The tunnels with a saved state. */
@@ -77,7 +82,8 @@ export class CutoverStore {
     if (known) return known;
     // A file that names another tunnel is invalid.
     const own = record.extend({ tunnel: z.literal(tunnel) });
-    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
+    const place = [this.#stateDir, DIRECTORY] as const;
+    const file = new StateFile<CutoverRecord>(place, `${tunnel}${RECORD}`, own, this.#diskOf?.(tunnel));
     this.#files.set(tunnel, file);
     return file;
   }

@@ -19,9 +19,11 @@ type RetiredFile = StateFile<z.infer<typeof kept>>;
 
 type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten'>;
 
+type RetiredDisk = ConstructorParameters<typeof StateFile>[3];
+
 /** The file of the retired tunnels in a state directory. */
-export function retiredFile(stateDir: string): RetiredFile {
-  return new StateFile([stateDir], 'retired.json', kept);
+export function retiredFile(stateDir: string, disk?: RetiredDisk): RetiredFile {
+  return new StateFile([stateDir], 'retired.json', kept, disk);
 }
 
 /** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */

@@ -145,7 +145,8 @@ export class LogFile {
   async #isIntact(): Promise<boolean> {
     if (this.#size === 0) return true;
     const check = new ChainCheck(this.#head, 'anywhere');
-    for await (const { file, line, text } of readLines(this.#options.directory, [CURRENT])) check.next(text, { file, line });
+    for await (const { file, line, text } of readLines(this.#options.directory, [CURRENT]))
+      check.next(text, { file, line });
     return check.finish().length === 0 && check.last.hash === this.#head.hash;
   }
 

@@ -172,8 +172,7 @@ export class Recorder {
     const now = performance.now();
     if (this.#log) void this.#log.check();
     else if (!this.#opening && now >= this.#nextTryAt) void this.#open();
-    else if (this.#opening && now - this.#progressAt > SLOW_MS)
-      this.#cannotOpen(new Error('the disk does not answer'));
+    else if (this.#opening && now - this.#progressAt > SLOW_MS) this.#cannotOpen(new Error('the disk does not answer'));
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
     for (const [tunnel, { lastActivityAt }] of Object.entries(pulses))
       if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);

@@ -14,7 +14,9 @@ export async function setAside(directory: string, rotated: string, seq: number):
   const found = await lookAt(path);
   if (!found) return null;
   const name =
-    found.isFile() && !(await lookAt(join(directory, rotated))) ? rotated : await freeName(directory, `${CURRENT}.aside-${seq}`);
+    found.isFile() && !(await lookAt(join(directory, rotated)))
+      ? rotated
+      : await freeName(directory, `${CURRENT}.aside-${seq}`);
   await rename(path, join(directory, name));
   return name;
 }
