@@ -110,7 +110,8 @@ export class Recorder {
 
   /** State files of the evidence whose newest content is not on the disk. */
   get unwrittenFiles(): Unwritten[] {
-    const head = this.#log?.unwritten;
+    // While the log itself fails, an advisory of its own says so, and the older head is still true.
+    const head = this.condition.kind === 'ok' ? this.#log?.unwritten : undefined;
     return head ? [head] : [];
   }
 
