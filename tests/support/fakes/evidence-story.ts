@@ -45,7 +45,7 @@ export function linesOf(story: Story): Line[] {
     from,
     until,
     routes = ROUTES,
-    machine = 'ours',
+    machine = null,
     outages = [],
     seen = [],
     silences = [],

@@ -78,6 +78,15 @@ describe('the acceptance', () => {
     });
   });
 
+  it.each<[string, Case]>([
+    ['of this machine', { machine: 'ours' }],
+    ['of one machine, judged elsewhere', { machine: 'another', facts: { machine: undefined } }],
+    ['of a machine without an id', { machine: null }],
+  ])('accepts evidence %s', (_, story) => {
+    const { reasons } = judged(story);
+    expect(reasons).toEqual([]);
+  });
+
   it('passes with a reload that changes no route', () => {
     expect(judged(changed(50, { config_sha256: 'd'.repeat(64) })).verdict).toBe('PASS');
   });
@@ -114,14 +123,12 @@ describe('the acceptance', () => {
     ['a copied state directory of another node', routed({ node: 'railiance02' }), ['evidence_of_another_node']],
     ['a configuration that was renamed', { facts: { node: 'railiance02' } }, ['evidence_of_another_node']],
     ['a node that was renamed in the window', changed(50, { node: 'railiance02' }), ['evidence_of_another_node']],
-    ['a copy of a node of the same name', { facts: { machine: 'another' } }, ['evidence_of_another_node']],
+    ['a copy of a node of the same name', { machine: 'another' }, ['evidence_of_another_node']],
     [
       'a chain of two machines of the same name, judged elsewhere',
-      { ...started(50, { machine: 'another' }), facts: { machine: undefined } },
+      { ...started(50, { machine: 'another' }), machine: 'ours', facts: { machine: undefined } },
       ['evidence_of_another_node'],
     ],
-    ['evidence of this machine, judged elsewhere', { facts: { machine: undefined } }, []],
-    ['evidence without machine ids', { ...started(50, { machine: null }), machine: null }, []],
     ['a missing head', { facts: { log: { problems: [], endKnown: false } } }, ['evidence_end_unknown']],
     ['a host that was reachable', { seen: [{ from: at(10), until: at(12) }] }, ['host_seen']],
     ['a host that was reachable from before the window', { seen: [{ from: at(-5), until: at(1) }] }, ['host_seen']],
