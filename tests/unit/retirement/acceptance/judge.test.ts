@@ -127,7 +127,7 @@ describe('the acceptance', () => {
     [
       'a chain of two machines of the same name, judged elsewhere',
       { ...started(50, { machine: 'another' }), machine: 'ours', facts: { machine: undefined } },
-      ['evidence_of_another_node'],
+      ['evidence_of_another_node', 'observation_gap'],
     ],
     ['a missing head', { facts: { log: { problems: [], endKnown: false } } }, ['evidence_end_unknown']],
     ['a host that was reachable', { seen: [{ from: at(10), until: at(12) }] }, ['host_seen']],
@@ -147,7 +147,11 @@ describe('the acceptance', () => {
       routed({ production: { hub: { way: ['coulombcore'], target: 'bnt-lap001:8000' } } }),
       ['workstation_route'],
     ],
-    ['a node that is the workstation', routed({ node: 'workstation' }), ['workstation_route']],
+    [
+      'a node that is the workstation',
+      { ...routed({ node: 'workstation' }), facts: { node: 'workstation' } },
+      ['workstation_route'],
+    ],
     [
       'a temporary route through the workstation',
       changed(-10, { production: { hub: { way: ['workstation'], target: null } } }),
