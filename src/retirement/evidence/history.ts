@@ -159,6 +159,11 @@ export class History {
         if (isOther(this.#origin, event)) this.#tunnels.clear();
         this.#origin = { node: event.node ?? this.#origin?.node, machine: event.machine ?? this.#origin?.machine };
         return;
+      case 'config.in_force':
+        // A reload has renamed the node.
+        if (isOther(this.#origin, { node: event.node })) this.#beginAnew({ successors: true });
+        this.#origin = { ...this.#origin, node: event.node };
+        return;
       case 'log.seam':
         this.#beginAnew();
         return;
@@ -166,8 +171,7 @@ export class History {
         if (event.dropped > 0) this.#beginAnew();
         return;
       case 'log.damaged':
-        this.#beginAnew();
-        for (const building of this.#tunnels.values()) building.successor = undefined;
+        this.#beginAnew({ successors: true });
         return;
       case 'daemon.stopped':
         this.#end();
@@ -250,8 +254,9 @@ export class History {
   }
 
   /** The lines so far are not an unbroken record: watching begins now. The last use is known all the same. */
-  #beginAnew(): void {
+  #beginAnew({ successors = false } = {}): void {
     if (this.#last) this.#resume(this.#last);
+    if (successors) for (const building of this.#tunnels.values()) building.successor = undefined;
   }
 
   /** Ends the run of a daemon: nothing is known until the next run. */
