@@ -19,6 +19,7 @@ import { Retirement } from '../retirement/drain/retirement.ts';
 import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
+import { recordPlanEdit } from '../retirement/plan/record-edit.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
@@ -87,7 +88,7 @@ export class Daemon {
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
-    this.#plan = new PlanWatch(log);
+    this.#plan = new PlanWatch(log, this.#note);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
     const { stateDir, node } = options.config;
@@ -177,6 +178,7 @@ export class Daemon {
         }),
       unretire: (names) => this.#retirement.retired.remove(names),
       followPlan: () => this.#plan.follow(this.#inForce.config.plan),
+      recordPlanEdit: (edit) => recordPlanEdit(edit, { plan: this.#plan, evidence: this.#recorder, note: this.#note }),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));

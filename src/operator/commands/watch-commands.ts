@@ -17,7 +17,7 @@ interface AskFlags {
 }
 
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
-export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {
+export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
 

@@ -4,7 +4,7 @@ import type { Unwritten } from '../../base/files/state-writer.ts';
 import { machineHash } from '../../base/this-machine.ts';
 import type { Happening } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, type Waiting } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { Entry, NewEntry } from './entry.ts';
 import { EventLog, type LogCondition } from './event-log.ts';
@@ -67,6 +67,9 @@ export class Recorder {
   readonly #deps: RecorderDependencies;
   readonly #recent = new Recent(MOST_RECENT);
   readonly #startedAt = performance.now();
+  readonly #startedOn = new Date();
+  /** What happened before {@link start}: a run begins with `daemon.started`. */
+  #early: Waiting[] | undefined = [];
   /** Events before the log is open. */
   readonly #backlog = new Backlog();
   #history = new History();
@@ -134,7 +137,11 @@ export class Recorder {
   async start(configSha256: string): Promise<void> {
     const { version, node } = this.#options;
     const machine = machineHash() ?? null;
-    this.note({ event: 'daemon.started', version, config_sha256: configSha256, node, machine });
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    const fields = { event: 'daemon.started', version, config_sha256: configSha256, node, machine };
+    this.#take({ entry: { at: this.#startedOn, uptimeMs: 0, ...fields }, durable: true });
+    for (const each of early) this.#take(each);
     await this.#open();
   }
 
@@ -200,7 +207,12 @@ export class Recorder {
   #append(happening: Happening, at: Date, durable: boolean): void {
     if (this.#stopped) return;
     const entry: NewEntry = { at, uptimeMs: this.#uptimeMs, ...happening };
-    this.#history.record(readEvent(happening), entry);
+    if (this.#early) this.#early.push({ entry, durable });
+    else this.#take({ entry, durable });
+  }
+
+  #take({ entry, durable }: Waiting): void {
+    this.#history.record(readEvent(entry), entry);
     if (this.#log) this.#lastWrite = this.#log.append(entry, durable);
     else this.#backlog.add({ entry, durable });
   }

@@ -192,6 +192,7 @@ class Node {
           closingCommand: () => undefined,
         }),
       followPlan: async () => {},
+      recordPlanEdit: async () => ({ seq: 1 }),
       unretire: (names) => this.retired.remove(names),
       cutovers: this.cutovers,
     });

@@ -14,6 +14,7 @@ let directory: TempDir;
 let state: string;
 let logged: string[];
 const started: Recorder[] = [];
+const owners: StateDirectoryOwner[] = [];
 beforeEach(() => {
   directory = tempDir('recorder');
   state = join(directory.path, 'state');
@@ -21,12 +22,14 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const each of started.splice(0)) await each.stop();
+  for (const each of owners.splice(0)) await each.release(1_000);
   directory[Symbol.dispose]();
 });
 
 const recorder = () => {
   const log = recordingLogger(logged);
   const owner = new StateDirectoryOwner(state, { log, lock: async () => 'locked' });
+  owners.push(owner);
   const claim = () => owner.claim();
   const made = new Recorder({ directory: state, version: '1', node: 'here' }, { log, claim });
   started.push(made);
