@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
 import { jumpOf, linksOf } from './way.ts';
 
-/** The changes of a reload (SPEC section 2, "Reload"). Everything not listed stays untouched. */
+/** The changes of a reload. Everything not listed stays untouched. */
 export interface ConfigDiff {
   /** Names of tunnels, in the order of the file. */
   readonly added: readonly string[];
@@ -157,7 +157,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
     control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,
-    log: config.logLevel,
+    log: [config.logLevel, config.logFormat],
   };
 }
 

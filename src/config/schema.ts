@@ -6,7 +6,7 @@ import { duration, flag, mapping, named, path, tcpAddress, text, word } from './
 import { tunnel } from './schema/tunnel.ts';
 
 /**
- * The tunnel YAML (SPEC section 2): types, bounds and defaults of single fields. Checks across fields are in check/.
+ * The tunnel YAML: types, bounds and defaults of single fields. Checks across fields are in check/.
  * The descriptions are public: editors show them from the JSON Schema.
  */
 export const configSchema = mapping({
@@ -40,6 +40,9 @@ export const configSchema = mapping({
     level: word(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
       .prefault('info')
       .describe('Lowest level in the log: trace, debug, info, warn, error or fatal. Default info.'),
+    format: word(['auto', 'json', 'text'])
+      .prefault('auto')
+      .describe('json, text for people, or auto: text on a terminal, else json. Default auto.'),
   })
     .prefault({})
     .describe('The log, on standard error.'),

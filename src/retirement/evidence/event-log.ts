@@ -46,7 +46,7 @@ interface Failure {
 }
 
 /**
- * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in order, in batches. A
+ * The append-only, hash-chained `events.jsonl`. One writer; entries are written in order, in batches. A
  * batch with a durable entry is flushed to disk. If somebody else moves, cuts or changes the file, the log goes on in a
  * new file whose first entry says so.
  */
