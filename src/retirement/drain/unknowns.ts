@@ -13,7 +13,7 @@ export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {
 function evidenceUnwritten({ unwritten }: VerdictFacts) {
   if (!unwritten) return [];
   const { since, message } = unwritten;
-  const clears = 'what happened is on the disk, in an unbroken chain of this node';
+  const clears = 'the events are on the disk, in an unbroken chain of this node';
   return finding('evidence_unwritten', message, clears, { since });
 }
 

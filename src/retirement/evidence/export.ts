@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ChainProblem, Head } from './chain.ts';
 import { EXPORT_README, EXPORT_SCRIPT } from './export-texts.ts';
-import { CURRENT, HEAD, readLines } from './files.ts';
+import { CURRENT, HEAD, logFiles, readLines } from './files.ts';
 import { KnownHead } from './head.ts';
 import { type Verification, verifyLog } from './verify.ts';
 
@@ -42,6 +42,7 @@ export interface ExportOptions {
  * and `jq` alone. Rejects with the error of the file system; then nothing is left behind, unless `out` existed.
  */
 export async function exportLog({ directory, out, version, now }: ExportOptions): Promise<Manifest> {
+  if ((await logFiles(directory)).length === 0) throw new Error(`no log files in ${directory}`);
   await mkdir(out, { mode: 0o755 });
   try {
     const lines = new Lines(join(out, CURRENT));
