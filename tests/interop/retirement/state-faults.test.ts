@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   closeSync,
   cpSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -179,6 +180,9 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
       empty();
       await mesh.waitFor((status) => !codesOf(status).includes('state_unwritten'));
       expect(saved()).toBe('rolled_back');
+      rmSync(join(inside, 'cutover', 'hub.json'));
+      const isBack = () => existsSync(join(inside, 'cutover', 'hub.json')) && saved() === 'rolled_back';
+      await waitUntil('the removed file is written again', isBack, 20_000);
     },
   );
 
