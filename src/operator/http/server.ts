@@ -39,7 +39,7 @@ interface ConnectionTaker {
   onError(error: Error): void;
 }
 
-/** The read-only HTTP endpoint (SPEC section 4). */
+/** The read-only HTTP endpoint. */
 export interface Endpoint {
   /** Settles with the address actually bound; rejects with a TunnelError. */
   start(): Promise<TcpAddress>;
