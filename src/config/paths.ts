@@ -39,7 +39,7 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
 
 /**
  * The first RuntimeDirectory= of systemd (systemd.exec(5)), else our own directory in the runtime directory of the
- * user. There is no other fallback: a control socket must not be in a directory that everybody may write.
+ * user. Never a directory that everybody may write, such as /tmp.
  */
 function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironment): string | undefined {
   const [first] = (RUNTIME_DIRECTORY ?? '').split(':');

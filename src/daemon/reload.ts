@@ -6,6 +6,7 @@ import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
+import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Lookout } from '../retirement/lookout/lookout.ts';
@@ -21,6 +22,7 @@ import type { ConfigInForce } from './config-in-force.ts';
 export interface ReloadParts {
   readonly endpoint: Pick<EndpointPlace, 'move'>;
   readonly control: Pick<ControlPoint, 'listen'>;
+  readonly presence: Pick<PresenceRecord, 'leave'>;
   readonly lookout: Pick<Lookout, 'follow'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly cutovers: Pick<Cutovers, 'apply'>;
@@ -44,6 +46,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   const { config } = inForce;
   const diff = diffConfig(before, config);
+  // Not awaited: no tunnel waits for the disk.
+  void parts.presence.leave(config);
   parts.lookout.follow(config);
   if (diff.daemon.has('log')) parts.log.setLevel(config.logLevel);
   await parts.plan.follow(config.plan);

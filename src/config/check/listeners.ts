@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
 import { bodies, type Outline } from '../outline.ts';
 import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
+import { DEFAULT_ENDPOINT } from '../schema.ts';
 
 interface Listener {
   readonly path: ConfigPath;
@@ -9,8 +10,6 @@ interface Listener {
   /** The machine of the listener: undefined for this node, else the name of a host. */
   readonly machine: string | undefined;
 }
-
-const DEFAULT_ENDPOINT = '127.0.0.1:9780';
 
 /**
  * Checks that the endpoint is on loopback unless allow_remote is set, and that all listeners have different addresses.

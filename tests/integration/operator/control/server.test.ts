@@ -252,10 +252,10 @@ async function mute(at: string, meet: (socket: Socket) => void): Promise<() => v
 describe(ControlPoint, () => {
   it('reports why the socket cannot be created, and continues', async () => {
     const point = new ControlPoint(actions, log);
-    await point.listen(undefined);
-    expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
     await point.listen('/proc/nowhere/control.sock');
     expect(point.advisories()[0]?.message).toContain('/proc/nowhere');
+    expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
+    expect(point.isOpen).toBe(false);
     await point.listen(path);
     expect(point.advisories()).toEqual([]);
     point.stop();
