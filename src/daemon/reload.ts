@@ -6,6 +6,7 @@ import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
+import type { Notifier } from '../operator/notify/notifier.ts';
 import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
@@ -24,6 +25,7 @@ export interface ReloadParts {
   readonly control: Pick<ControlPoint, 'listen'>;
   readonly presence: Pick<PresenceRecord, 'leave'>;
   readonly lookout: Pick<Lookout, 'follow'>;
+  readonly notifier: Pick<Notifier, 'configure'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly cutovers: Pick<Cutovers, 'apply'>;
   readonly rotators: Pick<Rotators, 'apply'>;
@@ -49,7 +51,11 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   // Not awaited: no tunnel waits for the disk.
   void parts.presence.leave(config);
   parts.lookout.follow(config);
-  if (diff.daemon.has('log')) parts.log.setLevel(config.logLevel);
+  parts.notifier.configure(config.notify);
+  if (diff.daemon.has('log')) {
+    parts.log.setLevel(config.logLevel);
+    parts.log.setFormat(config.logFormat);
+  }
   await parts.plan.follow(config.plan);
   try {
     await parts.cutovers.apply(before, config);

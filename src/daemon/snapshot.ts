@@ -118,6 +118,7 @@ export function assembleTunnel({ own, cutover, past, clients, retirement }: Tunn
       clients: clients?.clients ?? null,
       other_clients: clients?.other_clients ?? null,
     },
+    observed_since: past?.observed_since ?? null,
     availability: past?.availability ?? null,
     retirement,
   };

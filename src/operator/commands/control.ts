@@ -28,10 +28,11 @@ export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode
   return carryOut(options, io, { command: 'reload' }, reloadResult, ({ changes }) => `reloaded: ${changes}`);
 }
 
-/** `fleet-mesh up NAME…`: puts tunnels back into service. */
+/** `fleet-mesh up NAME…`: puts tunnels back into service, and waits up to ten seconds until they are up. */
 export function up(names: readonly string[], options: ControlOptions, io: ControlIo): Promise<ExitCode> {
-  return carryOut(options, io, { command: 'up', names: [...names] }, tunnelsResult, (result) =>
-    describeTunnels(result),
+  const request: ControlRequest = { command: 'up', names: [...names] };
+  return carryOut(options, io, request, tunnelsResult, describeTunnels, ({ tunnels }) =>
+    tunnels.every(({ state }) => state === 'up') ? EXIT.ok : EXIT.failed,
   );
 }
 

@@ -61,7 +61,7 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
-    .argument('[name...]', 'the tunnels (default: production tunnels, or all if there are none)')
+    .argument('[name...]', 'the tunnels (default: production tunnels in service)')
     .option('--for <condition>', 'up or retirable', 'up')
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
