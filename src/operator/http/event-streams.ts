@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { repeat } from '../../base/async/repeat.ts';
+import { visible } from '../../base/text/printable.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
 import { SECURITY_HEADERS } from './problem.ts';
 
@@ -71,5 +72,5 @@ function send(response: ServerResponse, text: string): void {
 
 /** JSON has no line breaks of its own. */
 function message(entry: Entry): string {
-  return `id: ${entry.seq}\ndata: ${JSON.stringify(entry)}\n\n`;
+  return `id: ${entry.seq}\ndata: ${visible(JSON.stringify(entry))}\n\n`;
 }

@@ -61,13 +61,13 @@ describe(whyText, () => {
     });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
     const lines = [
-      '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
+      '  clients:    cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now',
       '              unknown (uid 998): 1 connection, last seen 1h ago',
       '              other clients, not identified or from long ago: 9 connections, last seen 2h ago',
     ];
     expect(text).toContain(lines.join('\n'));
     const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
-    expect(table).toContain('CLIENTS\n  cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
+    expect(table).toContain('CLIENTS\n  cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
     expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
   });
 
