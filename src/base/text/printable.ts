@@ -12,10 +12,10 @@ const BLANKS = /[\t\n\v\f\r\p{Zs}]+/gu;
  * Cut to `limit` characters.
  */
 export function printable(text: string, limit = 1_000): string {
-  const shown = text.slice(0, limit).replace(BLANKS, ' ').replace(INVISIBLE, escape);
+  const shown = text.slice(0, limit).replace(BLANKS, ' ').replace(INVISIBLE, inEscapes);
   if (text.length <= limit && shown.length <= limit) return shown;
-  // No escape is cut in its middle.
-  return `${shown.slice(0, limit).replace(/\\(?:u[0-9a-f]{0,3})?$/, '')}…`;
+  // No escape and no pair of surrogates is cut in its middle.
+  return `${shown.slice(0, limit).replace(/\\(?:u[0-9a-f]{0,3})?$|[\ud800-\udbff]$/, '')}…`;
 }
 
 /**
@@ -26,12 +26,12 @@ export function printable(text: string, limit = 1_000): string {
  */
 export function visible(text: string, kept = ''): string {
   return text.replace(INVISIBLE, (found) =>
-    found === '\n' || found === '\t' || kept.includes(found) ? found : escape(found),
+    found === '\n' || found === '\t' || kept.includes(found) ? found : inEscapes(found),
   );
 }
 
 /** As JSON does, one escape for each UTF-16 unit. */
-function escape(character: string): string {
+function inEscapes(character: string): string {
   return Array.from(
     { length: character.length },
     (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
