@@ -2,7 +2,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
+import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
@@ -106,5 +106,5 @@ function refuse(
     { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${path}\`.` },
     `${what}: ${problems[0]}${more}`,
   );
-  return { ok: false, error: reason, problems, config: path };
+  return { ok: false, error: reason, problems: error.problems.map(showProblem), config: path };
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Refusal } from '../../base/refusal.ts';
-import { printable } from '../../base/text/printable.ts';
+import { printable, visible } from '../../base/text/printable.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
 import {
   type ControlRequest,
@@ -109,7 +109,7 @@ export function refuse(options: ControlOptions, io: ControlIo, code: ExitCode, r
     return code;
   }
   const { message, hint, details } = refusal;
-  const lines = [...details.map((line) => printable(line)), `fleet-mesh: ${printable(message)}`, printable(hint)];
+  const lines = [...details.map((detail) => visible(detail)), `fleet-mesh: ${printable(message)}`, printable(hint)];
   io.err(`${lines.join('\n')}\n`);
   return code;
 }

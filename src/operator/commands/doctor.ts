@@ -5,7 +5,7 @@ import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { linksOf } from '../../config/way.ts';
 import type { LinkFindings } from '../../machine/doctor/finding.ts';
 import { Doctor, wardsFor } from '../../machine/doctor/walk.ts';
@@ -42,7 +42,7 @@ export async function doctor(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);
-    else io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    else io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
   const wards = wardsFor(config, options.name);
