@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { findingsOf } from './issues.ts';
-import { ConfigError, type Finding, formatPath, type Problem } from './problem.ts';
 import { placesLookedAt } from './paths.ts';
+import { ConfigError, type Finding, formatPath, type Problem } from './problem.ts';
 import { readSource } from './read-source.ts';
 import { readYaml } from './yaml-document.ts';
 

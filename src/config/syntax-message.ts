@@ -145,7 +145,8 @@ function openBefore(text: string, offset: number): { readonly mark: string; read
       const end = text.indexOf('\n', at);
       at = end === -1 ? offset : end;
     } else if (isQuote(char) && beginsValue(text, at)) quote = { mark: char, offset: at };
-    else if ((char === '[' || char === '{') && (open.length > 0 || beginsValue(text, at))) open.push({ mark: char, offset: at });
+    else if ((char === '[' || char === '{') && (open.length > 0 || beginsValue(text, at)))
+      open.push({ mark: char, offset: at });
     else if (char === ']' || char === '}') open.pop();
   }
   return quote ?? open.at(-1);
@@ -153,6 +154,9 @@ function openBefore(text: string, offset: number): { readonly mark: string; read
 
 /** Inside a plain value quotes and brackets mean nothing. */
 function beginsValue(text: string, at: number): boolean {
-  const before = text.slice(Math.max(0, at - LOOK_BACK), at).trimEnd().at(-1);
+  const before = text
+    .slice(Math.max(0, at - LOOK_BACK), at)
+    .trimEnd()
+    .at(-1);
   return before === undefined || ':,[{?-'.includes(before) || text.lastIndexOf('\n', at) > text.lastIndexOf(before, at);
 }

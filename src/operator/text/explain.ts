@@ -36,7 +36,8 @@ export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'link
   return {
     why,
     error,
-    also: linkError === null || linkError.message === error?.message || why.includes(linkError.message) ? null : linkError,
+    also:
+      linkError === null || linkError.message === error?.message || why.includes(linkError.message) ? null : linkError,
     next: link && nextAttempt(link, now),
     link,
   };

@@ -131,9 +131,7 @@ function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
-    ...(also === null
-      ? []
-      : [`  also: ${printable(also.message)} [${also.code}]`, `  fix:  ${printable(also.hint)}`]),
+    ...(also === null ? [] : [`  also: ${printable(also.message)} [${also.code}]`, `  fix:  ${printable(also.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
     ...routeLines,
   ];

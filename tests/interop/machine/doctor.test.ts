@@ -91,9 +91,24 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       'dns_failed',
       async () => ({ host: { address: 'nowhere.invalid', known_hosts: await knows('nowhere.invalid', sshd) } }),
     ],
-    ['a misspelt host that known_hosts does not have', 'dns', 'dns_failed', async () => ({ host: { address: 'nowhere.invalid' } })],
-    ['a wrong port that known_hosts does not have', 'tcp', 'connect_refused', async () => ({ host: { port: await freePort() } })],
-    ['another service on a port that known_hosts does not have', 'banner', 'connect_timeout', async () => ({ host: { port: silent.port } })],
+    [
+      'a misspelt host that known_hosts does not have',
+      'dns',
+      'dns_failed',
+      async () => ({ host: { address: 'nowhere.invalid' } }),
+    ],
+    [
+      'a wrong port that known_hosts does not have',
+      'tcp',
+      'connect_refused',
+      async () => ({ host: { port: await freePort() } }),
+    ],
+    [
+      'another service on a port that known_hosts does not have',
+      'banner',
+      'connect_timeout',
+      async () => ({ host: { port: silent.port } }),
+    ],
     [
       'a wrong port',
       'tcp',
@@ -169,7 +184,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     };
     const port = await freePort();
     const wrong = await stepsOf({ host: { port } });
-    expect(wrong.find(({ verdict }) => verdict === 'failed')?.error?.hint).toContain(`hosts.coulombcore.port (${port})`);
+    expect(wrong.find(({ verdict }) => verdict === 'failed')?.error?.hint).toContain(
+      `hosts.coulombcore.port (${port})`,
+    );
     expect(wrong.find(({ step }) => step === 'known hosts')?.verdict).toBe('skipped');
     const unknown = await stepsOf({ host: { known_hosts: await knows('elsewhere', sshd) } });
     expect(unknown.slice(0, 4).map(({ step, verdict }) => `${step} ${verdict}`)).toEqual([
