@@ -10,6 +10,7 @@ export type StepName =
   | 'credential'
   | 'host key'
   | 'authentication'
+  | 'listen'
   | 'forward'
   | 'target';
 

@@ -197,6 +197,19 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     ]);
   });
 
+  it('names the process that holds the listen port', async () => {
+    const { code, stdout } = await examine({ tunnel: { listen: `127.0.0.1:${echo.port}` } }, '--json');
+    expect(code).toBe(1);
+    const { links } = JSON.parse(stdout) as { links: LinkFindings[] };
+    const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed');
+    expect(failed).toEqual([
+      expect.objectContaining({ step: 'listen', error: expect.objectContaining({ code: 'listen_in_use' }) }),
+    ]);
+    expect(failed[0]?.detail).toMatch(
+      new RegExp(`127\\.0\\.0\\.1:${echo.port} is held by .+ \\(pid ${process.pid}\\)`),
+    );
+  });
+
   it('offers a rejected credential once for any number of tunnels', async () => {
     await using lonely = await startSshd();
     using temp = tempDir('doctor');
