@@ -25,6 +25,8 @@ import type {
 import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import { replacementAdvisories } from '../tunnels/link/advisories.ts';
+import { stoppedAdvisories } from '../tunnels/tunnel/advisories.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
@@ -34,7 +36,7 @@ export interface SnapshotSources {
   readonly version: string;
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
-  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels'>;
+  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels' | 'stopped'>;
   readonly cutovers: Pick<Cutovers, 'statusOf'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
   readonly clients: Pick<Clients, 'of'>;
@@ -56,7 +58,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     version: sources.version,
     now,
     started_at: sources.startedAt,
-    ...overallState(tunnels),
+    ...overallState({ tunnels, links, stopped: new Set(supervisor.stopped.map(({ name }) => name)) }),
     config: inForce.status(),
     plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
@@ -69,12 +71,25 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
-  { inForce, plan, control, retirement }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement'>,
+  {
+    inForce,
+    plan,
+    control,
+    retirement,
+    supervisor,
+  }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement' | 'supervisor'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
   const policy = advisoriesOf(inForce.config, plan.watched, now);
-  return [...control.advisories(), ...policy, ...retirement.advisories(), ...credentialAdvisories(links)];
+  return [
+    ...control.advisories(),
+    ...policy,
+    ...retirement.advisories(),
+    ...credentialAdvisories(links),
+    ...replacementAdvisories(links),
+    ...stoppedAdvisories(supervisor.stopped),
+  ];
 }
 
 function partsOf(

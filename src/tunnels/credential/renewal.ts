@@ -88,7 +88,10 @@ export class Renewal {
       return this.#succeeded(wanted, issued, key, inUse()?.id);
     } catch (thrown) {
       const error = TunnelError.from(thrown);
-      if (!context.signal.aborted) this.#failed(error, inUse());
+      // A reload during the run replaced the command or the key: their error is no longer one of this actor.
+      const { key, certCommand } = context.actor();
+      const configured = isDeepStrictEqual([actor.key, actor.certCommand], [key, certCommand]);
+      if (!context.signal.aborted && configured) this.#failed(error, inUse());
       return error;
     }
   }
