@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
