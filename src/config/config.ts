@@ -168,7 +168,13 @@ export interface Comparison {
 
 /** Treatment of new connections while the link is down. */
 export type WhileDown =
-  | { readonly kind: 'hold'; readonly holdMs: number; readonly limit: number }
+  | {
+      readonly kind: 'hold';
+      readonly holdMs: number;
+      readonly limit: number;
+      /** Whether a client that closes its side while it is held has gone. */
+      readonly abortOnClose: boolean;
+    }
   | { readonly kind: 'refuse' };
 
 export interface ProbeConfig {

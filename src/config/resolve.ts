@@ -133,7 +133,12 @@ function resolveDestination(
 
 function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {
   if (whileDown === 'refuse') return { kind: 'refuse' };
-  return { kind: 'hold', holdMs: whileDown.hold, limit: whileDown.limit };
+  return {
+    kind: 'hold',
+    holdMs: whileDown.hold,
+    limit: whileDown.limit,
+    abortOnClose: whileDown.abort_on_close,
+  };
 }
 
 type ParsedDrain = NonNullable<ParsedConfig['tunnels'][string]['drain']>;

@@ -81,7 +81,11 @@ export const FAMILIES: readonly Family[] = [
         { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
       ]),
   },
-  tunnels('tunnel_held_connections', 'Client connections that wait for the link.', (tunnel) => tunnel.usage.held),
+  tunnels(
+    'tunnel_held_connections',
+    'Client connections without a channel yet: they wait for the link or for the target.',
+    (tunnel) => tunnel.usage.held,
+  ),
   tunnels(
     'tunnel_last_activity_timestamp_seconds',
     'When a client last used the tunnel; absent before the first use.',

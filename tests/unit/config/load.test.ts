@@ -118,7 +118,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
             target: { kind: 'tcp', host: '10.0.0.1', port: 2 },
             production: false,
             note: undefined,
-            whileDown: { kind: 'hold', holdMs: 10_000, limit: 256 },
+            whileDown: { kind: 'hold', holdMs: 10_000, limit: 256, abortOnClose: false },
             maxConnections: 1_024,
             probe: { check: { kind: 'tcp' }, everyMs: 10_000, timeoutMs: 3_000, fall: 3, rise: 2 },
           },
