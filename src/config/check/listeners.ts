@@ -1,5 +1,5 @@
-import { isIPv4 } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
+import { canonicalHost, isLoopbackHost } from '../../base/net/host.ts';
 import { bodies, type Outline } from '../outline.ts';
 import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
 
@@ -28,7 +28,7 @@ export function checkListeners(outline: Outline): Finding[] {
 
 function checkEndpoint({ endpoint }: Outline): Finding[] {
   const address = parseAddress(endpoint?.listen ?? DEFAULT_ENDPOINT);
-  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopback(address.host)) return [];
+  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopbackHost(address.host)) return [];
   return [
     {
       path: ['endpoint', 'listen'],
@@ -57,7 +57,7 @@ function collide(a: Listener, b: Listener): boolean {
   if (a.address.kind === 'unix' || b.address.kind === 'unix') {
     return formatAddress(a.address) === formatAddress(b.address);
   }
-  return a.address.port === b.address.port && overlap(a.address.host.toLowerCase(), b.address.host.toLowerCase());
+  return a.address.port === b.address.port && overlap(canonicalHost(a.address.host), canonicalHost(b.address.host));
 }
 
 /** Whether one address covers the other. `::` includes IPv4 (dual stack); `localhost` is either loopback address. */
@@ -76,9 +76,4 @@ function isAny(host: string): boolean {
 
 function isPlainV6(host: string): boolean {
   return host.includes(':') && host !== '::';
-}
-
-/** Whether only this machine can reach the address: 127.0.0.0/8, `::1`, `localhost`. */
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -2,7 +2,7 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { TunnelError } from '../../../base/errors.ts';
 import { fingerprint } from '../public-key.ts';
 import { type HostAuthorities, revokedKey } from './host-certificate.ts';
-import { hostsMatch, lookupName } from './host-pattern.ts';
+import { hostsMatch, lookupName, writtenName } from './host-pattern.ts';
 import { type KnownHost, keyscanHint } from './known-hosts.ts';
 
 /** The result of known_hosts for a presented key. `entry` is the line that decided. */
@@ -35,8 +35,12 @@ interface Relevant {
  * revoked under either name is rejected.
  */
 function relevant(entries: readonly KnownHost[], host: string, port: number): Relevant {
-  const exactly = entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)));
-  const plainly = port === 22 ? [] : entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, 22)));
+  const naming = (at: number) => {
+    const [name, written] = [lookupName(host, at), writtenName(host, at)];
+    return entries.filter((entry) => hostsMatch(entry.hosts, name, written));
+  };
+  const exactly = naming(port);
+  const plainly = port === 22 ? [] : naming(22);
   const either = [...new Set([...exactly, ...plainly])];
   const marked = (list: readonly KnownHost[], marker: KnownHost['marker']) => list.filter((e) => e.marker === marker);
   const exactKeys = marked(exactly, undefined);

@@ -1,0 +1,25 @@
+import { formatIp, parseIp } from './ip.ts';
+
+/** One text for each host, for comparisons: an address in its canonical form, a name in lower case. */
+export function canonicalHost(host: string): string {
+  const ip = parseIp(host);
+  return ip === undefined ? host.toLowerCase() : formatIp(ip);
+}
+
+/** Whether only this machine can reach the host: 127.0.0.0/8, `::1`, `localhost`. */
+export function isLoopbackHost(host: string): boolean {
+  const canonical = canonicalHost(host);
+  return canonical === '::1' || canonical === 'localhost' || isV4Loopback(canonical);
+}
+
+/** The host to connect to for a listener on `host`: the loopback address of the same family for a wildcard address. */
+export function reachableHost(host: string): string {
+  const canonical = canonicalHost(host);
+  if (canonical === '0.0.0.0') return '127.0.0.1';
+  return canonical === '::' ? '::1' : host;
+}
+
+function isV4Loopback(canonical: string): boolean {
+  const ip = parseIp(canonical);
+  return ip?.length === 4 && ip[0] === 127;
+}
