@@ -17,6 +17,7 @@ import type {
   LinkStatus,
   OwnCutoverStatus,
   OwnTunnelStatus,
+  ProbeCertificateStatus,
   Status,
   TunnelStatus,
   UsageCounts,
@@ -25,6 +26,7 @@ import type {
 import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import { earlierCertificate, probeCertificateAdvisories } from '../tunnels/probe/certificate.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
@@ -38,7 +40,7 @@ export interface SnapshotSources {
   readonly cutovers: Pick<Cutovers, 'statusOf'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
   readonly clients: Pick<Clients, 'of'>;
-  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories'>;
+  readonly retirement: Pick<Retirement, 'statusOf' | 'certificateOf' | 'advisories'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
   readonly control: Pick<ControlPoint, 'advisories'>;
   readonly systemd: Systemd;
@@ -69,12 +71,28 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
-  { inForce, plan, control, retirement }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement'>,
+  {
+    inForce,
+    plan,
+    control,
+    retirement,
+    supervisor,
+  }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement' | 'supervisor'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
+  const probed = supervisor.tunnels().map((own) => ({
+    name: own.name,
+    probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
+  }));
   const policy = advisoriesOf(inForce.config, plan.watched, now);
-  return [...control.advisories(), ...policy, ...retirement.advisories(), ...credentialAdvisories(links)];
+  return [
+    ...control.advisories(),
+    ...policy,
+    ...retirement.advisories(),
+    ...credentialAdvisories(links),
+    ...probeCertificateAdvisories(probed, now),
+  ];
 }
 
 function partsOf(
@@ -88,6 +106,7 @@ function partsOf(
     cutover: cutovers.statusOf(own.name),
     past: history && describePast(history, now.getTime()),
     clients: own.direction === 'remote' ? undefined : clients.of(own.name, now),
+    successorCertificate: retirement.certificateOf(own.name),
     retirement: own.state === 'draining' ? null : retirement.statusOf(own.name, now),
   };
 }
@@ -100,15 +119,19 @@ export interface TunnelParts {
   readonly past: PastStatus | undefined;
   /** Undefined if the clients are on the far side. */
   readonly clients: LedgerStatus | undefined;
+  /** Of the successor, as its probe sees it. */
+  readonly successorCertificate: ProbeCertificateStatus | null;
   readonly retirement: TunnelStatus['retirement'];
 }
 
 /** The row of a tunnel in the snapshot, from all contributions. Pure. */
-export function assembleTunnel({ own, cutover, past, clients, retirement }: TunnelParts): TunnelStatus {
+export function assembleTunnel(parts: TunnelParts): TunnelStatus {
+  const { own, cutover, past, clients, successorCertificate, retirement } = parts;
   const { open, held } = own.usage;
   const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
   return {
     ...own,
+    probe_certificate: earlierCertificate(own.probe_certificate, successorCertificate),
     cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
     usage: {
       ...own.usage,

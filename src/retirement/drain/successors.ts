@@ -5,6 +5,7 @@ import type { SuccessorConfig, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { Prober } from '../../tunnels/probe/prober.ts';
+import type { Validity } from '../../tunnels/probe/tls.ts';
 import type { SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
 import type { SuccessorFacts } from './facts.ts';
 import { extended, type Streak } from './streak.ts';
@@ -58,6 +59,11 @@ export class Successors {
     const known = history?.passingSince === streak.since && history.subject === subjectOf(config);
     const healthySince = known ? (history.healthySince ?? streak.since) : streak.since;
     return { ...facts, healthySince, lastError: undefined };
+  }
+
+  /** The certificate that the probe of the tunnel's successor last saw; undefined without TLS. */
+  validityOf(tunnel: string): Validity | undefined {
+    return this.#watched.get(tunnel)?.prober.validity;
   }
 
   /** For a heartbeat of the evidence. */

@@ -114,6 +114,11 @@ export const FAMILIES: readonly Family[] = [
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
   ),
+  tunnels(
+    'probe_certificate_valid_before_timestamp_seconds',
+    'When the TLS certificate of the target or the successor expires, the earlier one; absent without an https probe.',
+    ({ probe_certificate }) => seconds(probe_certificate?.valid_before ?? null),
+  ),
   links('link_up', 'Whether the SSH host is connected.', (link) => flag(link.state === 'up')),
   {
     name: 'link_sessions',

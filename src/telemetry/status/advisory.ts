@@ -68,6 +68,10 @@ export const ADVISORIES = {
     cause: 'A certificate has expired or expires soon, and its renewal fails.',
     remedy: 'Run `fleet-mesh why TUNNEL`, then fix `cert_command`.',
   },
+  probe_certificate_expiring: {
+    cause: 'The TLS certificate that an `https` probe sees has expired or expires soon.',
+    remedy: 'Renew the certificate of the service, and reload the service.',
+  },
   static_key_in_use: {
     cause: 'A link uses its static key, because no valid certificate is available.',
     remedy: 'Fix `cert_command`. The daemon then returns to certificates by itself.',
