@@ -49,6 +49,8 @@ test('searches a bounded part of an endless answer', async () => {
 
 test('sends without expecting an answer', async () => {
   const got: string[] = [];
-  await probe((socket) => void socket.on('data', (chunk) => got.push(String(chunk))), { send: 'QUIT\r\n' });
+  await using server = await TcpServer.listen((socket) => socket.on('data', (chunk) => got.push(String(chunk))));
+  const check = { kind: 'tcp', send: 'QUIT\r\n' } as const;
+  await probeTcp(new SocketChannelSource(), server.address, check, new AbortController().signal);
   await expect.poll(() => got.join('')).toBe('QUIT\r\n');
 });
