@@ -209,6 +209,29 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
     });
   });
 
+  it('resolves each kind of probe, of a tunnel and of a successor', async () => {
+    const { tunnels } = await loadConfig(join(FIXTURES, 'valid/probes.yaml'), ENV);
+    const request = { path: '/', status: 200, json: undefined };
+    expect([...tunnels.values()].map(({ probe }) => probe?.check)).toEqual([
+      { kind: 'http', ...request, host: '[2001:db8::1]:8080' },
+      {
+        kind: 'https',
+        ...request,
+        path: '/health',
+        host: 'hub.example',
+        ca: join(FIXTURES, 'valid/hub.pem'),
+        serverName: 'inner.example',
+      },
+      { kind: 'tcp', send: 'PING\r\n', expect: '+PONG' },
+    ]);
+    expect(tunnels.get('tls')?.drain?.successor?.probe.check).toEqual({
+      kind: 'https',
+      ...request,
+      ca: '/home/fleet/ca.pem',
+      serverName: undefined,
+    });
+  });
+
   it.each([
     ['a missing file', 'missing.yaml', 'does not exist; expected a YAML file'],
     ['a directory', 'directory', 'is a directory; expected a YAML file'],
