@@ -11,6 +11,7 @@ import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { startTlsHub } from '../../../support/peers/tls-hub.ts';
 
+const EXPIRING = 'probe_certificate_expiring';
 const OFTEN = { every: '500ms', timeout: '500ms', fall: 1, rise: 1 };
 const ANSWER = { path: '/health', json: { status: 'ok' } };
 
@@ -55,7 +56,7 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
     expect(await mesh.metric('probe_certificate_valid_before_timestamp_seconds', { tunnel: 'host' })).toBe(
       validBefore.getTime() / 1_000,
     );
-    expect(status.advisories).toEqual([]);
+    expect(status.advisories.map(({ code }) => code)).not.toContain(EXPIRING);
   });
 
   it('fails for another name, another CA, an expired certificate, a missing CA file and a target without TLS', async () => {
@@ -92,8 +93,8 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
     expect([...hub.requests, ...old.requests]).toEqual([]);
     const status = await mesh.waitFor((each) => findTunnel(each, 'expired')?.probe_certificate !== null);
     expect(tunnelOf(status, 'expired').probe_certificate?.valid_before).toEqual(expired.validBefore);
-    expect(status.advisories).toEqual([
-      { code: 'probe_certificate_expiring', message: expect.stringContaining('of the target of expired expired at') },
+    expect(status.advisories.filter(({ code }) => code === EXPIRING).map(({ message }) => message)).toEqual([
+      expect.stringContaining('of the target of expired expired at'),
     ]);
   });
 
@@ -124,10 +125,10 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
     });
     await mesh.waitForTunnel('up');
     const status = await mesh.waitFor((each) => findTunnel(each, 'hub')?.probe_certificate?.seen_at === 'successor');
-    expect(status.advisories).toEqual([]);
-    const { code, stdout } = await runCli(['cutover', 'hub', '--config', mesh.configFile]);
-    expect(stdout).toContain('GET /summary: tasks are equal on both sides');
+    expect(status.advisories.map(({ code }) => code)).not.toContain(EXPIRING);
+    // A comparison that fails blocks the cut-over.
+    const { code } = await runCli(['cutover', 'hub', '--config', mesh.configFile]);
     expect(code).toBe(0);
-    expect(before.requests.map(({ path }) => path)).toContain('/summary');
+    for (const { requests } of [before, successor]) expect(requests.map(({ path }) => path)).toContain('/summary');
   });
 });
