@@ -36,7 +36,7 @@ import { prepare } from '../tunnels/link/prepare.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { AdvisoryLog } from './advisory-log.ts';
 import { ConfigInForce } from './config-in-force.ts';
-import { type ReloadParts, reload } from './reload.ts';
+import { loggedIn, type ReloadParts, reload } from './reload.ts';
 import { rotateActor } from './rotate.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 
@@ -171,7 +171,7 @@ export class Daemon {
     const actions = createActions({
       ...shared,
       applied: () => this.#applied,
-      reload: () => this.reload(),
+      reload: async () => loggedIn(await this.reload(), this.#supervisor),
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
       retire: (request) =>
         retireTunnel(request, {

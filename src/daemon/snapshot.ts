@@ -26,7 +26,9 @@ import type {
 import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import { replacementAdvisories } from '../tunnels/link/advisories.ts';
 import { earlierCertificate, probeCertificateAdvisories } from '../tunnels/probe/certificate.ts';
+import { stoppedAdvisories } from '../tunnels/tunnel/advisories.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
@@ -36,7 +38,7 @@ export interface SnapshotSources {
   readonly version: string;
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
-  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels'>;
+  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels' | 'stopped'>;
   readonly cutovers: Pick<Cutovers, 'statusOf'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
   readonly clients: Pick<Clients, 'of'>;
@@ -58,7 +60,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     version: sources.version,
     now,
     started_at: sources.startedAt,
-    ...overallState(tunnels),
+    ...overallState({ tunnels, links, stopped: new Set(supervisor.stopped.map(({ name }) => name)) }),
     config: inForce.status(),
     plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
@@ -92,6 +94,8 @@ export function currentAdvisories(
     ...retirement.advisories(),
     ...credentialAdvisories(links),
     ...probeCertificateAdvisories(probed, now),
+    ...replacementAdvisories(links),
+    ...stoppedAdvisories(supervisor.stopped),
   ];
 }
 

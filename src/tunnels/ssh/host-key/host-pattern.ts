@@ -1,18 +1,23 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { canonicalHost } from '../../../base/net/host.ts';
+import { formatIp, parseIp } from '../../../base/net/ip.ts';
 
-/** The name to search in known_hosts: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+/**
+ * The name to search in known_hosts: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). As in
+ * ssh(1), an IP address has its canonical spelling.
+ */
 export function lookupName(host: string, port: number): string {
-  return withPort(canonicalHost(host), port);
-}
-
-/** As {@link lookupName}, but an address as it is written: ssh-keyscan(1) hashes what it was asked for. */
-export function writtenName(host: string, port: number): string {
-  return withPort(host.toLowerCase(), port);
-}
-
-function withPort(name: string, port: number): string {
+  const ip = parseIp(host);
+  const name = ip ? formatIp(ip) : host.toLowerCase();
   return port === 22 ? name : `[${name}]:${port}`;
+}
+
+const ADDRESS = /^(?:\[([0-9a-f:.]+)\](?::(\d+))?|([0-9a-f:.]*:[0-9a-f:.]*))$/;
+
+/** An IPv6 address in any spelling, as {@link lookupName} spells it; every other pattern unchanged. */
+function canonical(pattern: string): string {
+  const [, bracketed, port = '22', bare] = ADDRESS.exec(pattern) ?? [];
+  const address = bracketed ?? bare;
+  return address !== undefined && parseIp(address) ? lookupName(address, Number(port)) : pattern;
 }
 
 /** Wildcards of ssh_config(5), PATTERNS: only `*` and `?`; brackets are literal. */
@@ -50,25 +55,16 @@ function matchHashed(field: string, name: string): boolean {
   return wanted.length === actual.length && timingSafeEqual(wanted, actual);
 }
 
-/**
- * Whether the hosts field of a known_hosts line matches `name` (a {@link lookupName}). An address matches in any of its
- * spellings; a hashed one as `name` or as `written` (a {@link writtenName}).
- */
-export function hostsMatch(field: string, name: string, written = name): boolean {
-  if (field.startsWith('|')) return matchHashed(field, name) || (written !== name && matchHashed(field, written));
+/** Whether the hosts field of a known_hosts line matches `name` (a {@link lookupName}). */
+export function hostsMatch(field: string, name: string): boolean {
+  if (field.startsWith('|')) return matchHashed(field, name);
   let matched = false;
   for (const item of field.toLowerCase().split(',')) {
     const negated = item.startsWith('!');
-    if (!matchPattern(canonicalItem(negated ? item.slice(1) : item), name)) continue;
+    if (!matchPattern(canonical(negated ? item.slice(1) : item), name)) continue;
     // A negation excludes the whole line, at any position in the list.
     if (negated) return false;
     matched = true;
   }
   return matched;
-}
-
-/** `address` or `[address]:port` with the address in its canonical form; any other pattern as it is. */
-function canonicalItem(item: string): string {
-  const [, bracketed, port] = /^\[([^\]]*)\](:.*)?$/.exec(item) ?? [];
-  return bracketed === undefined ? canonicalHost(item) : `[${canonicalHost(bracketed)}]${port ?? ''}`;
 }

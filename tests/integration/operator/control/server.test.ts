@@ -33,7 +33,7 @@ beforeEach(async () => {
   temp = tempDir('control');
   path = join(temp.path, 'run', 'control.sock');
   actions = {
-    reload: async () => ({ ok: true, changes: 'nothing changed' }),
+    reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
     cutover: () => Promise.reject(new Error('not asked for')),
@@ -157,7 +157,7 @@ describe('the control socket', () => {
         new Promise((resolve) => {
           finish = () => {
             finished++;
-            resolve({ ok: true, changes: 'late' });
+            resolve({ ok: true, replaced: [], changes: 'late' });
           };
         }),
     };

@@ -1,7 +1,6 @@
-import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hostsMatch, lookupName, writtenName } from '../../../../../src/tunnels/ssh/host-key/host-pattern.ts';
+import { hostsMatch, lookupName } from '../../../../../src/tunnels/ssh/host-key/host-pattern.ts';
 
 test.each([
   ['Example.COM', 22, 'example.com'],
@@ -9,7 +8,7 @@ test.each([
   ['2001:db8::1', 22, '2001:db8::1'],
   ['2001:DB8::1', 2222, '[2001:db8::1]:2222'],
   ['0:0:0:0:0:0:0:1', 22, '::1'],
-  ['0:0:0:0:0:0:0:1', 2222, '[::1]:2222'],
+  ['2001:0db8:0000::0001', 2222, '[2001:db8::1]:2222'],
 ])('looks up %s port %i as %s', (host, port, name) => {
   expect(lookupName(host, port)).toBe(name);
 });
@@ -29,11 +28,13 @@ describe('the hosts field', () => {
     ['[a.example]:2222', 'a.example', false],
     ['[*.example]:22??', '[a.example]:2222', true],
     ['2001:db8::1', '2001:db8::1', true],
-    ['0:0:0:0:0:0:0:1', '::1', true],
+    ['2001:db8:0:0::1', '2001:db8::1', true],
+    ['[::1]', '::1', true],
+    ['[::1]:22', '::1', true],
     ['[0:0:0:0:0:0:0:1]:2222', '[::1]:2222', true],
-    ['[0:0:0:0:0:0:0:1]:2222', '[::1]:2223', false],
+    ['[0:0:0:0:0:0:0:1]:2222', '::1', false],
     ['*,!0:0:0:0:0:0:0:1', '::1', false],
-    ['2001:db8:*', '2001:db8::1', true],
+    ['2001:db8::1', '2001:db8::2', false],
     ['*.example,!bad.example', 'bad.example', false],
     ['!bad.example,*.example', 'bad.example', false],
     ['!bad.example', 'good.example', false],
@@ -44,15 +45,6 @@ describe('the hosts field', () => {
     ['|1|c2FsdA==|RGrIZ2Z2pjLvf5OBVJFOPUDpt4c=', 'other.example', false],
   ])('decides for the field %s and the name %s: %s', (field, name, matches) => {
     expect(hostsMatch(field, name)).toBe(matches);
-  });
-
-  test('finds a hashed address as it is written, and in its canonical form', () => {
-    const hashed = (name: string) => `|1|c2FsdA==|${createHmac('sha1', 'salt').update(name).digest('base64')}`;
-    for (const name of ['::1', '0:0:0:0:0:0:0:1'])
-      expect(hostsMatch(hashed(name), lookupName('0:0:0:0:0:0:0:1', 22), writtenName('0:0:0:0:0:0:0:1', 22))).toBe(
-        true,
-      );
-    expect(hostsMatch(hashed('::2'), '::1', '0:0:0:0:0:0:0:1')).toBe(false);
   });
 
   const word = fc.stringMatching(/^[a-z*?.]{1,8}$/);
