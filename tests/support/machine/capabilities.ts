@@ -12,6 +12,7 @@ const CAPABILITIES = {
   'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
+  openssl: { program: 'openssl', debian: 'openssl' },
   curl: { program: 'curl', debian: 'curl' },
   faketime: { program: 'faketime', debian: 'faketime' },
   nft: { program: 'nft', debian: 'nftables' },
