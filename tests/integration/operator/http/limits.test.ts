@@ -75,7 +75,7 @@ test('bounds the memory of clients that do not read, and still answers others', 
   while (performance.now() - since < 1_500) expect(await livez()).toMatch(/^HTTP\/1\.1 200 /);
   // The kernel took some megabytes of each page, and the daemon held the rest: 32 MiB of 300 MB and more.
   const received = await crowd.readAll((bytes) => bytes >= page.length);
-  expect(received.filter((bytes) => bytes >= page.length).length).toBeLessThan(20);
+  expect(received.filter((bytes) => bytes >= page.length).length).toBeLessThan(30);
 });
 
 test('drops a connection with hundreds of requests in one packet', async () => {
