@@ -1,10 +1,10 @@
-import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { Turns } from '../async/turns.ts';
 import { errnoOf, TunnelError } from '../errors.ts';
-import { privateDirectory } from './private-directory.ts';
+import { DISK, type Disk } from './disk.ts';
+import { privateDirectoryOn } from './private-directory.ts';
 import { stateError } from './state-error.ts';
 import { writeAtomically } from './write-atomically.ts';
 
@@ -26,21 +26,23 @@ export class StateFile<Content> {
   readonly path: string;
   readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
+  readonly #disk: Disk;
   readonly #turns = new Turns();
   /** Whether the last write found a good directory. */
   #placed = false;
 
   /** @param place the state directory, and the directories below it. The constructor touches no file. */
-  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
+  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>, disk: Disk = DISK) {
     this.#place = place;
     this.path = join(...place, name);
     this.#schema = schema;
+    this.#disk = disk;
   }
 
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
   async read(): Promise<Content | undefined> {
     try {
-      return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
+      return this.#schema.parse(JSON.parse(await this.#disk.readFile(this.path, 'utf8')));
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw stateError('read', this.path, error);
@@ -55,7 +57,7 @@ export class StateFile<Content> {
   /** Removes the file, with the bound of {@link write}. A missing file is no error. */
   forget(options: WriteOptions = {}): Promise<void> {
     const forget = async () => {
-      await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
+      await this.#disk.unlink(this.path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
       });
     };
@@ -66,7 +68,7 @@ export class StateFile<Content> {
    * Checks a good directory again only after a failed write: writes are many, and each check is several system calls.
    */
   async #put(text: string): Promise<void> {
-    const put = () => writeAtomically(this.path, text);
+    const put = () => writeAtomically(this.path, text, 0o600, this.#disk);
     if (this.#placed) {
       const done = await put().then(
         () => true,
@@ -75,7 +77,7 @@ export class StateFile<Content> {
       if (done) return;
     }
     this.#placed = false;
-    await privateDirectory(...this.#place);
+    await privateDirectoryOn(this.#disk, ...this.#place);
     await put();
     this.#placed = true;
   }

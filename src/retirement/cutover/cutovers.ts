@@ -4,9 +4,8 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
-import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
-import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import { Cutover, type CutoverDependencies, type Outcome, successorSource } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
@@ -56,11 +55,12 @@ export interface Rehearsal {
 export class Cutovers {
   readonly #deps: CutoversDependencies;
   readonly #cutovers = new Map<string, Cutover>();
-  readonly #direct = new DirectSource('probe');
+  readonly #direct: ChannelSource;
   readonly #stopped = new AbortController();
 
   constructor(deps: CutoversDependencies) {
     this.#deps = deps;
+    this.#direct = successorSource(deps, 'probe');
   }
 
   /** The junction that routes the clients of the tunnel. */

@@ -69,10 +69,10 @@ export class EventLog {
     listeners: EventLogListeners,
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
     const { directory, rememberMs } = options;
-    const unlock = await takeLock(directory);
+    const unlock = await takeLock(directory, options.disk);
     try {
       const since = new Date(Date.now() - rememberMs);
-      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
+      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry), options.disk);
       return { log: new EventLog(options, new LogFile(options, end), listeners, unlock), recovery };
     } catch (error) {
       await unlock();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DISK, type Disk } from '../../base/files/disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Head } from './chain.ts';
 import { HEAD } from './files.ts';
@@ -10,8 +11,8 @@ export class KnownHead {
   readonly #file: StateFile<Head>;
 
   /** @param directory the state directory; not read or written yet */
-  constructor(directory: string) {
-    this.#file = new StateFile([directory], HEAD, schema);
+  constructor(directory: string, disk: Disk = DISK) {
+    this.#file = new StateFile([directory], HEAD, schema, disk);
   }
 
   /** Undefined if unknown. Never rejects. */

@@ -1,6 +1,7 @@
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { asError } from '../../base/errors.ts';
-import { privateDirectory } from '../../base/files/private-directory.ts';
+import { DISK, type Disk } from '../../base/files/disk.ts';
+import { privateDirectoryOn } from '../../base/files/private-directory.ts';
 import type { Happening } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { Backlog } from './backlog.ts';
@@ -45,6 +46,8 @@ export interface RecorderOptions {
 
 export interface RecorderDependencies {
   readonly log: Logger;
+  /** The disk of the state directory. Default: the disk of this machine. */
+  readonly disk?: Disk;
 }
 
 /** `opening`: the log of earlier runs is still being read. */
@@ -178,12 +181,13 @@ export class Recorder {
 
   async #openOnce(): Promise<void> {
     const { directory } = this.#options;
+    const { disk = DISK } = this.#deps;
     const history = new History();
     const found = new Recent(MOST_RECENT);
     try {
-      await privateDirectory(directory);
+      await privateDirectoryOn(disk, directory);
       const { log, recovery } = await EventLog.open(
-        { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS },
+        { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS, disk },
         {
           onFound: (entry) => {
             history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });

@@ -15,6 +15,8 @@ export interface SupervisorDependencies extends LinkTableDependencies {
   readonly metrics: Metrics;
   /** Undefined unless the tunnel is retired; `keeps_port`: the successor has its local port. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
+  /** Default: links by SSH. */
+  readonly links?: Pick<LinkTable, keyof LinkTable>;
   /** The entrance for the clients of that tunnel on this node. */
   entranceOf(tunnel: string): Entrance;
 }
@@ -22,7 +24,7 @@ export interface SupervisorDependencies extends LinkTableDependencies {
 /** Owns every tunnel and the table of links, and applies the configuration to them. */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
-  readonly #links: LinkTable;
+  readonly #links: Pick<LinkTable, keyof LinkTable>;
   readonly #tunnels = new Map<string, Tunnel>();
   /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
@@ -30,7 +32,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDependencies) {
     this.#deps = deps;
-    this.#links = new LinkTable(deps);
+    this.#links = deps.links ?? new LinkTable(deps);
   }
 
   /** One sentence for each listener of this node that is not bound. */
