@@ -1,0 +1,124 @@
+import { retireResult } from '../../../src/operator/control/protocol.ts';
+import { holds } from '../../../src/operator/text/holds.ts';
+import { isPassed } from '../../../src/retirement/drain/answer.ts';
+import { verifyLog } from '../../../src/retirement/evidence/verify.ts';
+import { FAMILIES } from '../../../src/telemetry/metrics/families.ts';
+import { HUB, hubIn } from './fleet.ts';
+import { truthAgainst } from './truth.ts';
+import { DRY_RUN, RETIRE, type World } from './world.ts';
+
+/** A promise that did not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  /** Which promise: the same for every way to break it. */
+  readonly promise: string;
+
+  constructor(promise: string, details: string) {
+    super(`${promise}: ${details}`);
+    this.promise = promise;
+  }
+}
+
+const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
+
+/** Checks at any moment. */
+export async function check(world: World): Promise<void> {
+  const { node } = world;
+  const happened = world.happened();
+  if (!node.applied) return;
+  neverRetiredWithTheRouteOnTheTunnel(world);
+  oneOwnerOfAPort(world);
+  const answer = node.retirement.answer(HUB, new Date());
+  if (answer?.verdict === 'retirable') {
+    const against = truthAgainst(happened);
+    if (against !== undefined) throw new Violation('never retirable unless it is so', against);
+  }
+}
+
+/** Checks that all doors agree. Nothing may be under way. */
+export async function checkAgreement(world: World): Promise<void> {
+  const { node, pending } = world;
+  if (!node.applied || pending.size > 0) return;
+  const row = node.snapshot().tunnels.find(({ name }) => name === HUB);
+  const answer = node.retirement.answer(HUB, new Date());
+  if (!row || !answer || answer.retired_at !== null) return;
+  const sent = world.send(DRY_RUN, { ...RETIRE, dry_run: true });
+  let left: readonly unknown[] | undefined;
+  void sent.reply.then((reply) => {
+    left = reply.ok ? retireResult.parse(reply.result).left : undefined;
+  });
+  await world.clock.settle();
+  const sample = RETIRABLE?.samples(node.snapshot()).find(({ labels }) => labels['tunnel'] === HUB);
+  const says = {
+    status: row.retirement?.verdict === 'retirable',
+    drain: answer.verdict === 'retirable',
+    gate: isPassed(answer),
+    wait: holds('retirable', row).kind === 'holds',
+    metric: sample?.value === 1,
+    'retire --dry-run': left !== undefined && left.length === 0,
+  };
+  if (new Set(Object.values(says)).size > 1) throw new Violation('all doors agree', JSON.stringify(says));
+}
+
+/** Checks when nothing was under way for a while: disk and memory are the same. */
+export function checkDisk(world: World): void {
+  const { node, disk, pending, clock } = world;
+  if (!node.applied || pending.size > 0 || disk.fault !== undefined || clock.now - disk.healedAt < 15_000) return;
+  if (node.cutovers.cutoverSince(HUB) !== undefined) return;
+  if (node.snapshot().advisories.some(({ code }) => code === 'retirement_unreadable')) return;
+  const saved = JSON.parse(disk.peek('/sim/state/retired.json') ?? '{"tunnels":{}}') as { tunnels: object };
+  same('retired tunnels', Object.keys(saved.tunnels), node.retirement.retired.names);
+  if (!hubIn(world.variant)) return;
+  const record = JSON.parse(disk.peek(`/sim/state/cutover/${HUB}.json`) ?? '{}') as { phase?: string };
+  same('the committed cut-over', record.phase === 'committed', node.cutovers.isCutOver(HUB));
+}
+
+/** Checks after a restart: what was confirmed before has not been lost. */
+export function checkConfirmed(world: World): void {
+  const { node, confirmed } = world;
+  if (!node.applied) return;
+  const retired = node.retirement.retired.of(HUB) !== undefined;
+  if (confirmed.retired !== undefined && confirmed.retired !== retired)
+    throw new Violation('nothing confirmed is lost', `retired: ${confirmed.retired} was confirmed, now ${retired}`);
+  const route = node.cutovers.junctionOf(HUB).detour ? 'successor' : 'tunnel';
+  if (confirmed.route !== undefined && confirmed.route !== route)
+    throw new Violation('nothing confirmed is lost', `the route ${confirmed.route} was confirmed, now ${route}`);
+}
+
+/** Checks the chain on the disk, which must not hang. */
+export async function checkChain(world: World): Promise<void> {
+  if (world.disk.fault !== undefined) return;
+  let problems: readonly { readonly message: string }[] | undefined;
+  void verifyLog(
+    '/sim/state',
+    undefined,
+    world.disk.mount(() => 0),
+  ).then((found) => {
+    problems = found.problems;
+  });
+  await world.clock.settle();
+  if (problems === undefined) throw new Violation('the chain is unbroken', 'the log cannot be read');
+  if (problems.length > 0)
+    throw new Violation('the chain is unbroken', problems.map(({ message }) => message).join('; '));
+}
+
+function neverRetiredWithTheRouteOnTheTunnel({ node, pending }: World): void {
+  const retired = node.retirement.retired.of(HUB);
+  if (!retired?.keeps_port || pending.size > 0) return;
+  if (!node.cutovers.junctionOf(HUB).detour)
+    throw new Violation('never retired with the route on the tunnel', 'its clients are held, and reset');
+}
+
+function oneOwnerOfAPort({ network, node, pending }: World): void {
+  if (pending.size > 0) return;
+  const configured = [...node.snapshot().tunnels].map(({ listen }) => listen);
+  const foreign = network.bound.filter((address) => !configured.includes(address));
+  if (foreign.length > 0) throw new Violation('no port without an owner', foreign.join());
+  const twice = configured.filter((address, index) => configured.indexOf(address) !== index);
+  if (twice.length > 0) throw new Violation('never two owners of a port', twice.join());
+}
+
+function same(what: string, disk: unknown, memory: unknown): void {
+  const [a, b] = [JSON.stringify(disk), JSON.stringify(memory)];
+  if (a !== b) throw new Violation('disk and memory agree', `${what}: ${a} on the disk, ${b} in memory`);
+}
