@@ -40,7 +40,11 @@ export class StateFile<Content> {
   }
 
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
-  async read(): Promise<Content | undefined> {
+  read(): Promise<Content | undefined> {
+    return answered(() => this.#read());
+  }
+
+  async #read(): Promise<Content | undefined> {
     try {
       return this.#schema.parse(JSON.parse(await this.#disk.readFile(this.path, 'utf8')));
     } catch (error) {
@@ -84,13 +88,13 @@ export class StateFile<Content> {
 }
 
 /**
- * The one bound of every change to the state directory. Rejects with `state_dir_unusable` when the disk does not answer
- * in time; the change itself runs on.
+ * The one bound of every wait for the state directory. Rejects with `state_dir_unusable` when the disk does not answer
+ * in time; the call itself runs on.
  */
-export function answered(
-  change: () => Promise<void>,
+export function answered<T>(
+  change: () => Promise<T>,
   { withinMs = PATIENCE_MS, signal }: WriteOptions = {},
-): Promise<void> {
+): Promise<T> {
   const expired = () =>
     new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
   return withDeadline(withinMs, signal, expired, (inTime) => abortable(change(), inTime));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DISK, type Disk } from '../../base/files/disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
-import { StateFile, type WriteOptions } from '../../base/files/state-file.ts';
+import { answered, StateFile, type WriteOptions } from '../../base/files/state-file.ts';
 import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
 
 const DIRECTORY = 'cutover';
@@ -35,7 +35,7 @@ export class CutoverStore {
   /** The tunnels with a saved state. */
   async names(): Promise<string[]> {
     const path = join(this.#stateDir, DIRECTORY);
-    const files = await this.#disk.readdir(path).catch((error: NodeJS.ErrnoException) => {
+    const files = await answered(() => this.#disk.readdir(path)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw stateError('read', path, error);
     });

@@ -49,13 +49,14 @@ export class SimClock {
   async run(ms: number): Promise<void> {
     const until = this.now + ms;
     for (;;) {
-      await this.settle();
+      await this.#turn();
       const next = this.#timers[0];
       if (!next || next.at > until) break;
       this.#timers.shift();
       this.now = Math.max(this.now, next.at);
       next.run();
     }
+    await this.settle();
     this.now = until;
   }
 
@@ -76,7 +77,11 @@ export class SimClock {
   /** Settles when nothing can go on without time passing. */
   async settle(): Promise<void> {
     // A few pieces wait for one turn of the event loop themselves.
-    for (let turns = 0; turns < 3; turns++) await new Promise<void>((resolve) => turn(resolve));
+    for (let turns = 0; turns < 3; turns++) await this.#turn();
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => turn(resolve));
   }
 
   /** Replaces the global clocks and timers until the returned function is called. */

@@ -7,8 +7,8 @@ import { planOf, wave } from '../fakes/plan-fixture.ts';
 /** The tunnel that goes out of service. */
 export const HUB = 'hub';
 
-export const QUIET_MS = 20_000;
-export const HEALTHY_MS = 5_000;
+export const QUIET_MS = 10_000;
+export const HEALTHY_MS = 4_000;
 export const HOLD_MS = 2_000;
 /** Of the successor's probe. */
 export const PROBE_MS = { every: 1_000, timeout: 500 };

@@ -79,7 +79,7 @@ export class SimNode {
       ports.onEvent(happening);
       this.recorder.note(happening, at);
     };
-    this.recorder = new Recorder({ directory: STATE_DIR, version: '1', heartbeatMs: 10_000 }, { log, disk });
+    this.recorder = new Recorder({ directory: STATE_DIR, version: '1', heartbeatMs: 5_000 }, { log, disk });
     const successorSource = () => network.successors();
     this.cutovers = new Cutovers({
       turns: this.#turns,
@@ -145,12 +145,12 @@ export class SimNode {
         retireTunnel(request, {
           ...shared,
           retirement: this.retirement,
-          plan: { follow: async () => this.#followPlan() },
+          plan: { follow: async () => this.followPlan() },
           metrics,
           closingCommand: () => undefined,
         }),
       unretire: (names) => this.retirement.retired.remove(names),
-      followPlan: async () => this.#followPlan(),
+      followPlan: async () => this.followPlan(),
       cutovers: this.cutovers,
     });
     this.#sources = {
@@ -184,7 +184,7 @@ export class SimNode {
   /** As Daemon.start. */
   async start(): Promise<void> {
     this.#release = await ownStateDirectory(STATE_DIR, undefined, this.#ports.disk);
-    this.#followPlan();
+    this.followPlan();
     await this.retirement.start();
     await this.cutovers.restore(this.config);
     await this.retirement.retired.dropContradicted((tunnel) => this.cutovers.isCutOver(tunnel));
@@ -192,7 +192,7 @@ export class SimNode {
     this.#heartbeat = repeat(
       async () => {
         const now = new Date();
-        this.#followPlan();
+        this.followPlan();
         await this.#supervisor.tick(now);
         this.cutovers.sample(now);
         this.recorder.tick(this.retirement.pulses(this.#supervisor.pulses()));
@@ -225,7 +225,8 @@ export class SimNode {
     this.#links.changed();
   }
 
-  #followPlan(): void {
+  /** A change of the plan file counts from now on. */
+  followPlan(): void {
     this.#plan = this.#ports.planFile();
   }
 
@@ -236,7 +237,7 @@ export class SimNode {
         endpoint: { move: async () => {} },
         control: { listen: async () => {} },
         lookout: { follow: () => {} },
-        plan: { follow: async () => this.#followPlan() },
+        plan: { follow: async () => this.followPlan() },
         cutovers: this.cutovers,
         rotators: { apply: () => {} },
         retirement: this.retirement,

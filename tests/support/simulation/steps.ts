@@ -18,7 +18,7 @@ export type Deed =
 /** A deed, and the time until the next one, in milliseconds. */
 export type Step = Deed & { readonly thenMs: number };
 
-const PAUSES_MS = [0, 0, 1, 2, 5, 20, 300, 1_000, 1_000, 4_000, 4_000, 23_000];
+const PAUSES_MS = [0, 0, 1, 2, 5, 20, 300, 1_000, 1_000, 4_000, 4_000, 12_000];
 const DOWN_MS = [0, 300, 2_000, 8_000, 25_000];
 const CLOCK_MS = [-3_600_000, -25_000, -6_000, -2_000, 2_000, 6_000, 25_000, 3_600_000];
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
@@ -62,7 +62,7 @@ export function stepsFrom(random: () => number): Step[] {
   const length = 3 + Math.floor(random() * 20);
   const steps = Array.from({ length }, (): Step => ({ ...deed(), thenMs: one(PAUSES_MS) }));
   // Half of the runs begin where most of the danger is: cut over and nearly quiet.
-  return random() < 0.5 ? [{ do: 'cutover', thenMs: one([4_000, 10_000, 23_000]) }, ...steps] : steps;
+  return random() < 0.5 ? [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }, ...steps] : steps;
 }
 
 /** The step in one line. */

@@ -28,7 +28,7 @@ const LATE_MS = 2_500;
 /** A listener that moves is closed for less than this, in milliseconds. */
 const MOVE_MS = 100;
 /** A heartbeat, and a while: by then the daemon has tried to write. In milliseconds. */
-const TRIED_MS = 15_000;
+const TRIED_MS = 9_000;
 
 /**
  * Why the hub must not be retired now, for an onlooker who knows everything; undefined if nothing is against it, or too little

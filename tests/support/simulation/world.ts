@@ -149,7 +149,10 @@ export class World implements AsyncDisposable {
     if (how === 'power cut') disk.powerCut(this.#options.random);
     await clock.run(downMs);
     [this.node, this.#process] = this.#newNode();
+    const faulty = disk.fault !== undefined;
     await this.#begin();
+    // What cannot be read may look otherwise; an advisory says so.
+    if (faulty) this.confirmed.retired = this.confirmed.route = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,8 @@
+/**
+ * Lies that are known and not fixed yet: a promise, and how its message begins. A run goes on past them. Taking one out makes the
+ * simulator find it.
+ */
+export const KNOWN: readonly (readonly [promise: string, message: string])[] = [
+  ['never retirable unless it is so', 'nothing can be written'],
+  ['disk and memory agree', 'the committed cut-over'],
+];
