@@ -1,6 +1,7 @@
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '../errors.ts';
-import { DISK, type Disk, type PathFacts } from './disk.ts';
 import { stateError } from './state-error.ts';
 import { isLeftOver } from './write-atomically.ts';
 
@@ -11,30 +12,25 @@ import { isLeftOver } from './write-atomically.ts';
  * StateDirectory= is 0755), because the files are 0600. Removes the leftovers of interrupted writes. Returns the path;
  * rejects with `state_dir_unusable`.
  */
-export function privateDirectory(root: string, ...below: string[]): Promise<string> {
-  return privateDirectoryOn(DISK, root, ...below);
-}
-
-/** As {@link privateDirectory}, on another disk. */
-export async function privateDirectoryOn(disk: Disk, root: string, ...below: string[]): Promise<string> {
+export async function privateDirectory(root: string, ...below: string[]): Promise<string> {
   // With DynamicUser= systemd makes the state directory a symbolic link. Below the state directory links are not
   // expected.
-  await makePrivate(disk, root, disk.stat);
+  await makePrivate(root, stat);
   let path = root;
   for (const name of below) {
     path = join(path, name);
-    await makePrivate(disk, path, disk.lstat);
+    await makePrivate(path, lstat);
   }
-  const names = await disk.readdir(path).catch((error: unknown) => {
+  const names = await readdir(path).catch((error: unknown) => {
     throw stateError('read', path, error);
   });
   // On a read-only file system the leftovers stay: the next write reports the error.
-  await Promise.all(names.filter(isLeftOver).map((name) => disk.unlink(join(path, name)).catch(() => {})));
+  await Promise.all(names.filter(isLeftOver).map((name) => unlink(join(path, name)).catch(() => {})));
   return path;
 }
 
-async function makePrivate(disk: Disk, path: string, look: (path: string) => Promise<PathFacts>): Promise<void> {
-  await disk.mkdir(path, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+async function makePrivate(path: string, look: (path: string) => Promise<Stats>): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     // The path exists but is no directory: the check reports the problem.
     if (error.code !== 'EEXIST') throw stateError('created', path, error);
   });
@@ -44,7 +40,7 @@ async function makePrivate(disk: Disk, path: string, look: (path: string) => Pro
   check(path, stats);
 }
 
-function check(path: string, stats: PathFacts): void {
+function check(path: string, stats: Stats): void {
   const refuse = (why: string, hint: string) => new TunnelError('state_dir_unusable', `${path} ${why}`, { hint });
   if (!stats.isDirectory()) throw refuse('is not a directory', 'Set another state_dir, or move the file away.');
   const uid = process.geteuid?.() ?? 0;

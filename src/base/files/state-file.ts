@@ -1,10 +1,10 @@
+import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { Turns } from '../async/turns.ts';
 import { errnoOf, TunnelError } from '../errors.ts';
-import { DISK, type Disk } from './disk.ts';
-import { privateDirectoryOn } from './private-directory.ts';
+import { privateDirectory } from './private-directory.ts';
 import { stateError } from './state-error.ts';
 import { writeAtomically } from './write-atomically.ts';
 
@@ -26,27 +26,21 @@ export class StateFile<Content> {
   readonly path: string;
   readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
-  readonly #disk: Disk;
   readonly #turns = new Turns();
   /** Whether the last write found a good directory. */
   #placed = false;
 
   /** @param place the state directory, and the directories below it. The constructor touches no file. */
-  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>, disk: Disk = DISK) {
+  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
     this.#place = place;
     this.path = join(...place, name);
     this.#schema = schema;
-    this.#disk = disk;
   }
 
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
-  read(): Promise<Content | undefined> {
-    return answered(() => this.#read());
-  }
-
-  async #read(): Promise<Content | undefined> {
+  async read(): Promise<Content | undefined> {
     try {
-      return this.#schema.parse(JSON.parse(await this.#disk.readFile(this.path, 'utf8')));
+      return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw stateError('read', this.path, error);
@@ -61,7 +55,7 @@ export class StateFile<Content> {
   /** Removes the file, with the bound of {@link write}. A missing file is no error. */
   forget(options: WriteOptions = {}): Promise<void> {
     const forget = async () => {
-      await this.#disk.unlink(this.path).catch((error: NodeJS.ErrnoException) => {
+      await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
       });
     };
@@ -72,7 +66,7 @@ export class StateFile<Content> {
    * Checks a good directory again only after a failed write: writes are many, and each check is several system calls.
    */
   async #put(text: string): Promise<void> {
-    const put = () => writeAtomically(this.path, text, 0o600, this.#disk);
+    const put = () => writeAtomically(this.path, text);
     if (this.#placed) {
       const done = await put().then(
         () => true,
@@ -81,20 +75,20 @@ export class StateFile<Content> {
       if (done) return;
     }
     this.#placed = false;
-    await privateDirectoryOn(this.#disk, ...this.#place);
+    await privateDirectory(...this.#place);
     await put();
     this.#placed = true;
   }
 }
 
 /**
- * The one bound of every wait for the state directory. Rejects with `state_dir_unusable` when the disk does not answer
- * in time; the call itself runs on.
+ * The one bound of every change to the state directory. Rejects with `state_dir_unusable` when the disk does not answer
+ * in time; the change itself runs on.
  */
-export function answered<T>(
-  change: () => Promise<T>,
+export function answered(
+  change: () => Promise<void>,
   { withinMs = PATIENCE_MS, signal }: WriteOptions = {},
-): Promise<T> {
+): Promise<void> {
   const expired = () =>
     new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
   return withDeadline(withinMs, signal, expired, (inTime) => abortable(change(), inTime));

@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DISK, type Disk, type OpenFile } from './disk.ts';
 import { stateError } from './state-error.ts';
-
-const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 const TEMPORARY = /^\..*\.[0-9a-f]{12}\.tmp$/;
 
@@ -17,25 +14,20 @@ const underWay = new Set<string>();
  * a temporary file beside the target, fsync, rename(2), fsync of the directory. Rejects with `state_dir_unusable` on a
  * read-only or full disk, and leaves nothing behind then. The umask does not affect `mode`.
  */
-export async function writeAtomically(
-  path: string,
-  bytes: Uint8Array | string,
-  mode = 0o600,
-  disk: Disk = DISK,
-): Promise<void> {
+export async function writeAtomically(path: string, bytes: Uint8Array | string, mode = 0o600): Promise<void> {
   const name = `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`;
   const temporary = join(dirname(path), name);
   underWay.add(name);
   try {
-    const file = await disk.open(temporary, CREATE_NEW, 0o600);
+    const file = await createNew(temporary);
     try {
       await fill(file, bytes, mode);
     } finally {
       await file.close();
     }
-    await moveTo(path, temporary, disk);
+    await moveTo(path, temporary);
   } catch (error) {
-    await disk.unlink(temporary).catch(() => {});
+    await unlink(temporary).catch(() => {});
     throw stateError('written', path, error);
   } finally {
     underWay.delete(name);
@@ -49,11 +41,11 @@ export function isLeftOver(name: string): boolean {
 
 /** Creates a new file with mode 0600. Rejects with `EEXIST` if the path exists, also as a symbolic link. */
 export function createNew(path: string): Promise<FileHandle> {
-  return open(path, CREATE_NEW, 0o600);
+  return open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
 }
 
 /** Sets the mode (regardless of the umask) and the content of a new file. Settles when both are on the disk. */
-export async function fill(file: OpenFile, bytes: Uint8Array | string, mode: number): Promise<void> {
+export async function fill(file: FileHandle, bytes: Uint8Array | string, mode: number): Promise<void> {
   await file.chmod(mode);
   await file.writeFile(bytes);
   await file.sync();
@@ -63,9 +55,9 @@ export async function fill(file: OpenFile, bytes: Uint8Array | string, mode: num
  * Renames a new file to its final path, atomically. The rename is durable only after fsync of the directory. Some file
  * systems cannot sync a directory and do not need to (EINVAL).
  */
-export async function moveTo(path: string, temporary: string, disk: Disk = DISK): Promise<void> {
-  await disk.rename(temporary, path);
-  const directory = await disk.open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+export async function moveTo(path: string, temporary: string): Promise<void> {
+  await rename(temporary, path);
+  const directory = await open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync().catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EINVAL' && error.code !== 'ENOTSUP') throw error;

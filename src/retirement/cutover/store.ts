@@ -1,8 +1,8 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
-import { answered, StateFile, type WriteOptions } from '../../base/files/state-file.ts';
+import { StateFile, type WriteOptions } from '../../base/files/state-file.ts';
 import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
 
 const DIRECTORY = 'cutover';
@@ -23,19 +23,17 @@ export type CutoverRecord = z.infer<typeof record>;
 /** One file per tunnel in the state directory, written atomically. All methods reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
-  readonly #disk: Disk;
   /** By tunnel. One object per name for good keeps writes and deletions in order. */
   readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
-  constructor(stateDir: string, disk: Disk = DISK) {
+  constructor(stateDir: string) {
     this.#stateDir = stateDir;
-    this.#disk = disk;
   }
 
   /** The tunnels with a saved state. */
   async names(): Promise<string[]> {
     const path = join(this.#stateDir, DIRECTORY);
-    const files = await answered(() => this.#disk.readdir(path)).catch((error: NodeJS.ErrnoException) => {
+    const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw stateError('read', path, error);
     });
@@ -62,7 +60,7 @@ export class CutoverStore {
     if (known) return known;
     // A file that names another tunnel is invalid.
     const own = record.extend({ tunnel: z.literal(tunnel) });
-    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own, this.#disk);
+    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
     this.#files.set(tunnel, file);
     return file;
   }

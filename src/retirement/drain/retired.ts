@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
@@ -18,8 +17,8 @@ const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), ret
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
 /** The file of the retired tunnels in a state directory. */
-export function retiredFile(stateDir: string, disk: Disk = DISK): RetiredFile {
-  return new StateFile([stateDir], 'retired.json', kept, disk);
+export function retiredFile(stateDir: string): RetiredFile {
+  return new StateFile([stateDir], 'retired.json', kept);
 }
 
 /** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */

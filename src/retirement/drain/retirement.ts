@@ -1,4 +1,3 @@
-import type { Disk } from '../../base/files/disk.ts';
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
@@ -16,8 +15,6 @@ export interface RetirementDependencies extends Omit<VerdictsDependencies, 'succ
   /** Connects this node to successors, without SSH. */
   readonly source: ChannelSource;
   readonly log: Logger;
-  /** The disk of the state directory. Default: the disk of this machine. */
-  readonly disk?: Disk;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -32,7 +29,7 @@ export class Retirement {
   constructor({ stateDir }: { readonly stateDir: string }, deps: RetirementDependencies) {
     this.#deps = deps;
     this.#successors = new Successors(deps);
-    this.retired = new RetiredTunnels(retiredFile(stateDir, deps.disk), deps.log);
+    this.retired = new RetiredTunnels(retiredFile(stateDir), deps.log);
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 

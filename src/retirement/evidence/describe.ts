@@ -36,7 +36,7 @@ export function describeEvidence(condition: EvidenceCondition, head: Head | unde
   return { state: kind, ...trouble, head: head ? { seq: head.seq, hash: head.hash } : null };
 }
 
-/** The advisory while evidence cannot be written (SPEC section 6). Tunnels are not affected. */
+/** The advisory while evidence cannot be written. Tunnels are not affected. */
 export function evidenceAdvisories({ error }: EvidenceStatus): Advisory[] {
   if (error === null) return [];
   return [

@@ -34,7 +34,7 @@ interface Appended extends Waiting {
 }
 
 /**
- * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in order, in batches. A
+ * The append-only, hash-chained `events.jsonl`. One writer; entries are written in order, in batches. A
  * batch with a durable entry is flushed to disk.
  */
 export class EventLog {
@@ -69,10 +69,10 @@ export class EventLog {
     listeners: EventLogListeners,
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
     const { directory, rememberMs } = options;
-    const unlock = await takeLock(directory, options.disk);
+    const unlock = await takeLock(directory);
     try {
       const since = new Date(Date.now() - rememberMs);
-      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry), options.disk);
+      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
       return { log: new EventLog(options, new LogFile(options, end), listeners, unlock), recovery };
     } catch (error) {
       await unlock();

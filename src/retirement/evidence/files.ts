@@ -1,5 +1,6 @@
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { parseEntry } from './entry.ts';
 
 export const CURRENT = 'events.jsonl';
@@ -13,8 +14,8 @@ export function rotatedName(firstSeq: number): string {
 }
 
 /** The files of the log in the order of their entries. Empty if there is no log yet. */
-export async function logFiles(directory: string, disk: Disk = DISK): Promise<string[]> {
-  const names: string[] = await disk.readdir(directory).catch((error: NodeJS.ErrnoException) => {
+export async function logFiles(directory: string): Promise<string[]> {
+  const names: string[] = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [] as string[];
     throw error;
   });
@@ -35,35 +36,30 @@ export interface LogLine {
 const NEWLINE = 0x0a;
 
 /** The files with all entries since `time`, and perhaps earlier ones. */
-export async function filesSince(directory: string, time: Date, disk: Disk = DISK): Promise<string[]> {
-  const files = await logFiles(directory, disk);
+export async function filesSince(directory: string, time: Date): Promise<string[]> {
+  const files = await logFiles(directory);
   for (let index = files.length - 1; index > 0; index--) {
     const file = files[index];
     if (file === undefined) break;
-    const begins = await firstTime(directory, file, disk);
+    const begins = await firstTime(directory, file);
     // An empty file does not show the age of the files before it.
     if (begins !== undefined && begins < time.toISOString()) return files.slice(index);
   }
   return files;
 }
 
-async function firstTime(directory: string, file: string, disk: Disk): Promise<string | undefined> {
-  for await (const { text } of readLines(directory, [file], disk)) return parseEntry(text.toString('utf8'))?.at;
+async function firstTime(directory: string, file: string): Promise<string | undefined> {
+  for await (const { text } of readLines(directory, [file])) return parseEntry(text.toString('utf8'))?.at;
   return undefined;
 }
 
 /** The lines of these files (default: all), oldest first. Streams one file at a time. */
-export async function* readLines(
-  directory: string,
-  files?: readonly string[],
-  disk: Disk = DISK,
-): AsyncGenerator<LogLine> {
-  for (const file of files ?? (await logFiles(directory, disk))) {
+export async function* readLines(directory: string, files?: readonly string[]): AsyncGenerator<LogLine> {
+  for (const file of files ?? (await logFiles(directory))) {
     let line = 0;
     let rest: Buffer = Buffer.alloc(0);
     // Node's readline would also split at Unicode line separators, which JSON does not escape.
-    for await (const read of disk.createReadStream(join(directory, file))) {
-      const chunk = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
+    for await (const chunk of createReadStream(join(directory, file)) as AsyncIterable<Buffer>) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Head } from './chain.ts';
 import { HEAD } from './files.ts';
@@ -11,8 +10,8 @@ export class KnownHead {
   readonly #file: StateFile<Head>;
 
   /** @param directory the state directory; not read or written yet */
-  constructor(directory: string, disk: Disk = DISK) {
-    this.#file = new StateFile([directory], HEAD, schema, disk);
+  constructor(directory: string) {
+    this.#file = new StateFile([directory], HEAD, schema);
   }
 
   /** Undefined if unknown. Never rejects. */

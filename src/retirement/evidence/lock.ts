@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import { errnoOf, TunnelError } from '../../base/errors.ts';
-import { DISK, type Disk } from '../../base/files/disk.ts';
-import { privateDirectoryOn } from '../../base/files/private-directory.ts';
+import { privateDirectory } from '../../base/files/private-directory.ts';
 
 const LOCK = 'events.lock';
 
@@ -18,29 +18,29 @@ const START_TIME = 19;
  * that names its owner; it is atomic and works on a full disk. The lock of a dead owner is taken over. Returns the release
  * function. Rejects with `state_dir_unusable`.
  */
-export async function takeLock(directory: string, disk: Disk = DISK): Promise<() => Promise<void>> {
+export async function takeLock(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, LOCK);
   const own = nameOf(process.pid);
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
-      await disk.symlink(own, path);
-      return () => release(path, own, disk);
+      await symlink(own, path);
+      return () => release(path, own);
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error;
     }
-    const owner = await disk.readlink(path).catch((error: unknown) => {
+    const owner = await readlink(path).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
     });
     if (owner === undefined) continue;
     // Held since the start of this daemon: never let go in between.
-    if (owner === own) return () => release(path, own, disk);
+    if (owner === own) return () => release(path, own);
     const pid = Number(owner.split(' ')[0]);
     if (isAlive(pid, owner))
       throw new TunnelError('state_dir_unusable', `another daemon (pid ${pid}) uses the state directory ${directory}`, {
         hint: 'Give each daemon its own state_dir.',
       });
-    await disk.unlink(path).catch(() => {});
+    await unlink(path).catch(() => {});
   }
   throw new TunnelError('state_dir_unusable', `cannot lock ${path}: another daemon keeps taking the lock`);
 }
@@ -54,10 +54,9 @@ export async function takeLock(directory: string, disk: Disk = DISK): Promise<()
 export async function ownStateDirectory(
   directory: string,
   patienceMs = PATIENCE_MS,
-  disk: Disk = DISK,
 ): Promise<(() => Promise<void>) | undefined> {
-  const taken = privateDirectoryOn(disk, directory).then(
-    () => takeLock(directory, disk),
+  const taken = privateDirectory(directory).then(
+    () => takeLock(directory),
     () => undefined,
   );
   const expired = () => new Error('the state directory does not answer');
@@ -69,8 +68,8 @@ export async function ownStateDirectory(
   }
 }
 
-async function release(path: string, own: string, disk: Disk): Promise<void> {
-  if ((await disk.readlink(path).catch(() => undefined)) === own) await disk.unlink(path).catch(() => {});
+async function release(path: string, own: string): Promise<void> {
+  if ((await readlink(path).catch(() => undefined)) === own) await unlink(path).catch(() => {});
 }
 
 /** Pids are reused: start time and boot id distinguish two processes with the same pid. */

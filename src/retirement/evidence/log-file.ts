@@ -1,5 +1,5 @@
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DISK, type Disk, type OpenFile } from '../../base/files/disk.ts';
 import type { Head } from './chain.ts';
 import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
 import { CURRENT, rotatedName } from './files.ts';
@@ -9,14 +9,12 @@ export interface LogFileOptions {
   readonly directory: string;
   /** A larger file is rotated, in bytes. */
   readonly rotateBytes: number;
-  /** Default: the disk of this machine. */
-  readonly disk?: Disk | undefined;
 }
 
 /** The end of the log. */
 export interface LogEnd {
   /** The current file, open for appending. */
-  readonly file: OpenFile;
+  readonly file: FileHandle;
   /** Of the current file, in bytes. */
   readonly size: number;
   /** Number of the first entry of the current file. */
@@ -28,7 +26,7 @@ export interface LogEnd {
 export class LogFile {
   readonly #options: LogFileOptions;
   readonly #knownHead: KnownHead;
-  #file: OpenFile;
+  #file: FileHandle;
   #size: number;
   #fileStart: number;
   #head: Head;
@@ -37,7 +35,7 @@ export class LogFile {
 
   constructor(options: LogFileOptions, { file, size, fileStart, head }: LogEnd) {
     this.#options = options;
-    this.#knownHead = new KnownHead(options.directory, options.disk);
+    this.#knownHead = new KnownHead(options.directory);
     this.#file = file;
     this.#size = size;
     this.#fileStart = fileStart;
@@ -101,14 +99,14 @@ export class LogFile {
 
   async #rotate(): Promise<void> {
     if (this.#size < this.#options.rotateBytes) return;
-    const { directory, disk = DISK } = this.#options;
+    const { directory } = this.#options;
     await this.#cutTorn();
     await this.#file.datasync();
     // Created first: if that fails, the current file stays in use.
     const prepared = join(directory, `${CURRENT}.next`);
-    const next = await disk.open(prepared, 'a', 0o600);
-    await disk.rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));
-    await disk.rename(prepared, join(directory, CURRENT));
+    const next = await open(prepared, 'a', 0o600);
+    await rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));
+    await rename(prepared, join(directory, CURRENT));
     await this.#file.close();
     this.#file = next;
     this.#size = 0;

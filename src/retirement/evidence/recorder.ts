@@ -1,7 +1,6 @@
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { asError } from '../../base/errors.ts';
-import { DISK, type Disk } from '../../base/files/disk.ts';
-import { privateDirectoryOn } from '../../base/files/private-directory.ts';
+import { privateDirectory } from '../../base/files/private-directory.ts';
 import type { Happening } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { Backlog } from './backlog.ts';
@@ -46,8 +45,6 @@ export interface RecorderOptions {
 
 export interface RecorderDependencies {
   readonly log: Logger;
-  /** The disk of the state directory. Default: the disk of this machine. */
-  readonly disk?: Disk;
 }
 
 /** `opening`: the log of earlier runs is still being read. */
@@ -181,13 +178,12 @@ export class Recorder {
 
   async #openOnce(): Promise<void> {
     const { directory } = this.#options;
-    const { disk = DISK } = this.#deps;
     const history = new History();
     const found = new Recent(MOST_RECENT);
     try {
-      await privateDirectoryOn(disk, directory);
+      await privateDirectory(directory);
       const { log, recovery } = await EventLog.open(
-        { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS, disk },
+        { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS },
         {
           onFound: (entry) => {
             history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });

@@ -1,5 +1,5 @@
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { ChainCheck, type ChainProblem } from './chain.ts';
 import type { Entry } from './entry.ts';
 import { CURRENT, filesSince, readLines } from './files.ts';
@@ -21,16 +21,15 @@ export async function recover(
   directory: string,
   since: Date,
   onFound: (entry: Entry) => void,
-  disk: Disk = DISK,
 ): Promise<{ readonly end: LogEnd; readonly recovery: Recovery }> {
-  const known = await new KnownHead(directory, disk).read();
-  const files = await filesSince(directory, since, disk);
+  const known = await new KnownHead(directory).read();
+  const files = await filesSince(directory, since);
   // `verifyLog` checks the earlier files.
   const check = new ChainCheck(known, 'anywhere');
   let tornBytes = 0;
   let size = 0;
   let fileStart = 1;
-  for await (const { file, line, text, whole } of readLines(directory, files, disk)) {
+  for await (const { file, line, text, whole } of readLines(directory, files)) {
     if (!whole && file === CURRENT) {
       tornBytes = text.length;
       break;
@@ -43,7 +42,7 @@ export async function recover(
     if (entry) onFound(entry);
   }
   const problems = check.finish();
-  const file = await disk.open(join(directory, CURRENT), 'a', 0o600);
+  const file = await open(join(directory, CURRENT), 'a', 0o600);
   if (tornBytes > 0) {
     await file.truncate(size);
     await file.datasync();

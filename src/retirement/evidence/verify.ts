@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { DISK, type Disk } from '../../base/files/disk.ts';
 import { ChainCheck, type ChainProblem, type Head } from './chain.ts';
 import type { Entry } from './entry.ts';
 import { CURRENT, logFiles, readLines } from './files.ts';
@@ -25,31 +24,22 @@ export type Reader = (entry: Entry, head: Head) => void;
  * Reads the whole log, which may be written meanwhile: a last line without newline does not count yet. `begin` returns a
  * reader for the entries; it is called again if the files must be read again.
  */
-export async function verifyLog(
-  directory: string,
-  begin: () => Reader = () => () => {},
-  disk: Disk = DISK,
-): Promise<Verification> {
+export async function verifyLog(directory: string, begin: () => Reader = () => () => {}): Promise<Verification> {
   for (;;) {
-    const files = await logFiles(directory, disk);
-    const found = await verifyFiles(directory, files, begin(), disk);
+    const files = await logFiles(directory);
+    const found = await verifyFiles(directory, files, begin());
     // A file that was rotated meanwhile would be missing.
-    if (isDeepStrictEqual(files, await logFiles(directory, disk))) return found;
+    if (isDeepStrictEqual(files, await logFiles(directory))) return found;
   }
 }
 
-async function verifyFiles(
-  directory: string,
-  files: readonly string[],
-  read: Reader,
-  disk: Disk,
-): Promise<Verification> {
-  const known = await new KnownHead(directory, disk).read();
+async function verifyFiles(directory: string, files: readonly string[], read: Reader): Promise<Verification> {
+  const known = await new KnownHead(directory).read();
   const check = new ChainCheck(known, 'beginning');
   let entries = 0;
   let first: string | undefined;
   let last: string | undefined;
-  for await (const { file, line, text, whole } of readLines(directory, files, disk)) {
+  for await (const { file, line, text, whole } of readLines(directory, files)) {
     if (!whole && file === CURRENT) break;
     const entry = check.next(text, { file, line });
     entries++;

@@ -4,6 +4,7 @@ const real = {
   clearTimeout: globalThis.clearTimeout,
   Date: globalThis.Date,
   now: performance.now,
+  hrtime: process.hrtime.bigint,
 };
 
 /** A moment of the wall clock at the true time zero. */
@@ -25,6 +26,7 @@ export class SimClock {
   /** What the wall clock is wrong by, in milliseconds. */
   wallOffMs = 0;
   #bornAt = 0;
+  #bootedAt = 0;
   #order = 0;
   /** Sorted by time, then by order. */
   readonly #timers: Timer[] = [];
@@ -43,6 +45,11 @@ export class SimClock {
     const kept = this.#timers.filter(({ owner }) => owner === 'world');
     this.#timers.splice(0, this.#timers.length, ...kept);
     this.#bornAt = this.now;
+  }
+
+  /** The machine starts anew: so does the monotonic clock that its processes share. */
+  boot(): void {
+    this.#bootedAt = this.now;
   }
 
   /** Lets time pass, event by event. */
@@ -102,11 +109,13 @@ export class SimClock {
     };
     const clear = (timer: { cancel?(): void } | undefined) => timer?.cancel?.();
     Object.assign(globalThis, { setTimeout: set, clearTimeout: clear, Date: SimDate });
+    process.hrtime.bigint = () => BigInt(Math.round(this.now - this.#bootedAt)) * 1_000_000n;
     performance.now = () => this.now - this.#bornAt;
     return () => {
       const { setTimeout, clearTimeout } = real;
       Object.assign(globalThis, { setTimeout, clearTimeout, Date: real.Date });
       performance.now = real.now;
+      process.hrtime.bigint = real.hrtime;
     };
   }
 

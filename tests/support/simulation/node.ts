@@ -1,7 +1,6 @@
 import { repeat } from '../../../src/base/async/repeat.ts';
 import { settledWithin } from '../../../src/base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../../../src/base/async/turns.ts';
-import type { Disk } from '../../../src/base/files/disk.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { ConfigInForce } from '../../../src/daemon/config-in-force.ts';
 import { reload } from '../../../src/daemon/reload.ts';
@@ -28,7 +27,6 @@ import type { SimNetwork } from './network.ts';
 
 /** The outside of a simulated daemon. */
 export interface NodePorts {
-  readonly disk: Disk & { kill(): void };
   readonly network: SimNetwork;
   /** The configuration file, as it is now. */
   configFile(): Config;
@@ -72,18 +70,18 @@ export class SimNode {
 
   constructor(ports: NodePorts) {
     this.#ports = ports;
-    const { disk, network, random } = ports;
+    const { network, random } = ports;
     this.#plan = ports.planFile();
     this.#inForce = new ConfigInForce(ports.configFile());
     const note = (happening: Happening, at?: Date) => {
       ports.onEvent(happening);
       this.recorder.note(happening, at);
     };
-    this.recorder = new Recorder({ directory: STATE_DIR, version: '1', heartbeatMs: 5_000 }, { log, disk });
+    this.recorder = new Recorder({ directory: STATE_DIR, version: '1', heartbeatMs: 5_000 }, { log });
     const successorSource = () => network.successors();
     this.cutovers = new Cutovers({
       turns: this.#turns,
-      store: new CutoverStore(STATE_DIR, disk),
+      store: new CutoverStore(STATE_DIR),
       tunnel: (name) => this.#supervisor.named([name])[0],
       tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.retirement.retired.of(name) !== undefined,
@@ -124,7 +122,6 @@ export class SimNode {
         source: network.successors(),
         note,
         log,
-        disk,
         random,
       },
     );
@@ -183,7 +180,7 @@ export class SimNode {
 
   /** As Daemon.start. */
   async start(): Promise<void> {
-    this.#release = await ownStateDirectory(STATE_DIR, undefined, this.#ports.disk);
+    this.#release = await ownStateDirectory(STATE_DIR);
     this.followPlan();
     await this.retirement.start();
     await this.cutovers.restore(this.config);

@@ -3,10 +3,11 @@ import { printable } from '../../../src/base/text/printable.ts';
 import { answer } from '../../../src/operator/control/answer.ts';
 import type { TunnelHistory } from '../../../src/retirement/evidence/history.ts';
 import { SimClock } from './clock.ts';
-import { type DiskFault, SimDisk } from './disk.ts';
+import { type DiskFault, DiskMount, SimDisk } from './disk.ts';
 import { configOf, HUB, hubIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
+import { installPlatform } from './platform.ts';
 import { type Deed, describeStep, type Step } from './steps.ts';
 import { Switch } from './switch.ts';
 import type { Happened } from './truth.ts';
@@ -42,7 +43,7 @@ const FROZEN_TOO_LONG_MS = 180_000;
  */
 export class World implements AsyncDisposable {
   readonly #options: WorldOptions;
-  readonly #restoreClocks: () => void;
+  readonly #uninstall: () => void;
   readonly clock = new SimClock();
   readonly disk = new SimDisk(this.clock);
   readonly network = new SimNetwork(this.clock);
@@ -54,7 +55,8 @@ export class World implements AsyncDisposable {
   /** The variant of the configuration file, which the daemon may not have read yet. */
   file: Variant = 'first';
   node: SimNode;
-  #process: { readonly kill: () => void };
+  #mount: DiskMount;
+  #boots = 0;
   #bornAt = 0;
   #thawedAt = 0;
   #sent = 0;
@@ -64,8 +66,13 @@ export class World implements AsyncDisposable {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.#restoreClocks = this.clock.install();
-    [this.node, this.#process] = this.#newNode();
+    this.#mount = new DiskMount(this.disk, options.random);
+    this.#uninstall = installPlatform({
+      clock: this.clock,
+      disk: () => this.#mount.calls,
+      bootId: () => `boot ${this.#boots}`,
+    });
+    this.node = this.#newNode();
   }
 
   /** For the invariants: what the reference model may look at. */
@@ -146,9 +153,14 @@ export class World implements AsyncDisposable {
       }
     }
     await this.#end();
-    if (how === 'power cut') disk.powerCut(this.#options.random);
+    if (how === 'power cut') {
+      disk.powerCut(this.#options.random);
+      clock.boot();
+      this.#boots++;
+    }
     await clock.run(downMs);
-    [this.node, this.#process] = this.#newNode();
+    this.#mount = new DiskMount(disk, this.#options.random);
+    this.node = this.#newNode();
     const faulty = disk.fault !== undefined;
     await this.#begin();
     // What cannot be read may look otherwise; an advisory says so.
@@ -157,13 +169,13 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end();
-    this.#restoreClocks();
+    this.#uninstall();
   }
 
   /** Ends the daemon, as kill -9 does. */
   async #end(): Promise<void> {
     this.pending.clear();
-    this.#process.kill();
+    this.#mount.kill();
     this.clock.endProcess();
     this.network.endProcess(this.node);
     await this.clock.settle();
@@ -171,11 +183,9 @@ export class World implements AsyncDisposable {
     this.clock.endProcess();
   }
 
-  #newNode(): [SimNode, { kill(): void }] {
+  #newNode(): SimNode {
     const { random, bug } = this.#options;
-    const disk = this.disk.mount(random);
     const node = new SimNode({
-      disk,
       network: this.network,
       configFile: () => configOf(this.file),
       planFile: () => planIn(this.plan),
@@ -185,7 +195,7 @@ export class World implements AsyncDisposable {
       },
       ...(bug && { bug }),
     });
-    return [node, disk];
+    return node;
   }
 
   async #begin(): Promise<void> {
