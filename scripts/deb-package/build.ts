@@ -92,10 +92,12 @@ function installContent(
   symlinkSync('../lib/fleet-mesh/dist/cli.js', join(root, 'usr/bin/fleet-mesh'));
   installUnits(checkout, root);
 
-  for (const name of readdirSync(join(checkout, 'config'))) {
+  for (const name of readdirSync(join(checkout, 'config'), { recursive: true, encoding: 'utf8' })) {
+    if (/^(prometheus|grafana)\/.*\.\w+$/.test(name)) put(`usr/share/fleet-mesh/${name}`, source(`config/${name}`));
     if (/^example-.*\.yaml$/.test(name)) put(`etc/fleet-mesh/${name}`, exampleFrom(source(`config/${name}`)));
     if (name.endsWith('.schema.json')) put(`usr/share/fleet-mesh/${name}`, source(`config/${name}`));
   }
+  put('usr/share/doc/fleet-mesh/alerts.md', source('docs/alerts.md'));
   zipped('usr/share/man/man1/fleet-mesh.1.gz', commandPage(outline, upstream, date));
   zipped('usr/share/man/man5/fleet-mesh-tunnels.5.gz', tunnelsPage(schema, upstream, date));
   put('usr/share/bash-completion/completions/fleet-mesh', bashCompletion(outline));

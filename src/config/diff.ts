@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
 import { jumpOf, linksOf } from './way.ts';
 
-/** The changes of a reload (SPEC section 2, "Reload"). Everything not listed stays untouched. */
+/** The changes of a reload. Everything not listed stays untouched. */
 export interface ConfigDiff {
   /** Names of tunnels, in the order of the file. */
   readonly added: readonly string[];

@@ -6,7 +6,7 @@ import { duration, flag, mapping, named, path, tcpAddress, text, word } from './
 import { tunnel } from './schema/tunnel.ts';
 
 /**
- * The tunnel YAML (SPEC section 2): types, bounds and defaults of single fields. Checks across fields are in check/.
+ * The tunnel YAML: types, bounds and defaults of single fields. Checks across fields are in check/.
  * The descriptions are public: editors show them from the JSON Schema.
  */
 export const configSchema = mapping({

@@ -44,7 +44,7 @@ export interface SnapshotSources {
   readonly systemd: Systemd;
 }
 
-/** The one description of the daemon (SPEC section 4), assembled from all components. */
+/** The one description of the daemon, assembled from all components. */
 export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   const { inForce, supervisor, recorder } = sources;
   const links = supervisor.links();

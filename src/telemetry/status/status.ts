@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../../base/errors.ts';
 
 /**
- * The health snapshot (SPEC section 4): HTTP, CLI and metrics all read this one description of the daemon. Its shape is
+ * The health snapshot: HTTP, CLI and metrics all read this one description of the daemon. Its shape is
  * public, and changes are additive. Inside the program times are Dates. JSON is written when a snapshot leaves the
  * program and decoded once when a snapshot enters, so no reader parses a time.
  */
@@ -242,7 +242,7 @@ const systemdStatus = z.strictObject({
 });
 export type SystemdStatus = z.infer<typeof systemdStatus>;
 
-/** The state of the evidence log (SPEC section 6). */
+/** The state of the evidence log. */
 const evidenceStatus = z.strictObject({
   state: z.enum(['opening', 'ok', 'failing']),
   /** Since when the log fails; null while the log works. */
