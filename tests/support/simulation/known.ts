@@ -7,4 +7,5 @@ export const KNOWN: readonly (readonly [promise: string, message: string])[] = [
   ['disk and memory agree', 'the committed cut-over'],
   ['nothing throws', 'the daemon does not start within 60 s'],
   ['disk and memory agree', 'retired tunnels'],
+  ['nothing confirmed is lost', 'the route tunnel'],
 ];
