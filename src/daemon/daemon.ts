@@ -17,6 +17,7 @@ import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
+import { watchedHistory } from '../retirement/drain/watched.ts';
 import { ownStateDirectory } from '../retirement/evidence/lock.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
@@ -130,7 +131,11 @@ export class Daemon {
     this.#retirement = new Retirement(options.config, {
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
-      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      historyOf: (tunnel) => {
+        const [running] = this.#supervisor.named([tunnel]);
+        const configured = this.#inForce.config.tunnels.get(tunnel);
+        return watchedHistory(configured, running?.config, this.#recorder.historyOf(tunnel));
+      },
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),

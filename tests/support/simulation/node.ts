@@ -13,6 +13,7 @@ import { CutoverStore } from '../../../src/retirement/cutover/store.ts';
 import { dueFacts } from '../../../src/retirement/drain/gather.ts';
 import { retireTunnel } from '../../../src/retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../../../src/retirement/drain/retirement.ts';
+import { watchedHistory } from '../../../src/retirement/drain/watched.ts';
 import type { TunnelHistory } from '../../../src/retirement/evidence/history.ts';
 import { ownStateDirectory } from '../../../src/retirement/evidence/lock.ts';
 import { Recorder } from '../../../src/retirement/evidence/recorder.ts';
@@ -112,7 +113,12 @@ export class SimNode {
         config: () => this.#inForce.config,
         plan: () => this.#plan,
         historyOf: (tunnel) => {
-          const history = this.recorder.historyOf(tunnel);
+          const [running] = this.#supervisor.named([tunnel]);
+          const history = watchedHistory(
+            this.config.tunnels.get(tunnel),
+            running?.config,
+            this.recorder.historyOf(tunnel),
+          );
           return history && bug(history);
         },
         usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
