@@ -49,6 +49,8 @@ export interface DaemonOptions {
 const TICK_MS = 1_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
+/** A door waits no longer for the plan file, in milliseconds. */
+const REFRESH_MS = 1_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
 
@@ -139,7 +141,8 @@ export class Daemon {
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
-      cutOver: (tunnel) => this.#cutovers.isCutOver(tunnel),
+      cutOver: (tunnel) =>
+        this.#cutovers.isCutOverTo(tunnel, this.#inForce.config.tunnels.get(tunnel)?.drain?.successor?.target),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -325,6 +328,7 @@ export class Daemon {
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),
+        refreshed: () => settledWithin(this.#plan.refresh(), REFRESH_MS),
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedTurns } from '../../base/async/turns.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
@@ -78,6 +78,12 @@ export class Cutovers {
   isCutOver(tunnel: string): boolean {
     const cutover = this.#cutovers.get(tunnel);
     return cutover?.position.phase === 'committed' && cutover.route === 'successor';
+  }
+
+  /** As {@link isCutOver}, to this successor: during a reload the port may still lead to the one of before. */
+  isCutOverTo(tunnel: string, successor: Address | undefined): boolean {
+    const target = this.#cutovers.get(tunnel)?.junction.detour?.target;
+    return this.isCutOver(tunnel) && isDeepStrictEqual(target, successor);
   }
 
   /**

@@ -124,7 +124,8 @@ export class SimNode {
         usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
         clientsOf: () => [],
         cutoverSince: (tunnel) => this.cutovers.cutoverSince(tunnel),
-        cutOver: (tunnel) => this.cutovers.isCutOver(tunnel),
+        cutOver: (tunnel) =>
+          this.cutovers.isCutOverTo(tunnel, this.config.tunnels.get(tunnel)?.drain?.successor?.target),
         source: network.successors(),
         note,
         log,

@@ -12,6 +12,7 @@ export function statusRoute(app: FastifyInstance, sources: Sources): void {
     const query = readQuery(request.query, { format: oneOf(['json', 'text']) });
     if ('problem' in query) return sendProblem(reply, query.problem);
     reply.header('vary', 'accept');
+    await sources.refreshed();
     const snapshot = sources.snapshot();
     await sources.recorded();
     const { format } = query.values;
@@ -24,6 +25,7 @@ export function statusRoute(app: FastifyInstance, sources: Sources): void {
 /** `GET /status/{tunnel}`: one tunnel out of the snapshot. */
 export function tunnelRoute(app: FastifyInstance, sources: Sources): void {
   app.get<{ Params: { tunnel: string } }>('/status/:tunnel', async (request, reply) => {
+    await sources.refreshed();
     const { tunnels } = sources.snapshot();
     await sources.recorded();
     const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
