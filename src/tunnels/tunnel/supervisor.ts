@@ -216,12 +216,16 @@ export class Supervisor {
   /** Ends the tunnel after its last connection. */
   #letGo(tunnel: Tunnel): void {
     const { name } = tunnel.config;
+    const { open, held } = tunnel.usage;
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
       this.#links.leave(tunnel);
       if (!this.#tunnels.has(name)) {
         this.#deps.metrics.forgetTunnel(name);
         this.#deps.note({ event: 'tunnel.removed', tunnel: name });
+      } else if (open + held > 0) {
+        // The name is back: to its verdict, this was a use until now.
+        this.#deps.note({ event: 'tunnel.used', tunnel: name });
       }
       this.#deps.log.info({ event: 'tunnel.removed', tunnel: name }, 'tunnel removed: its last connection ended');
     });

@@ -8,4 +8,5 @@ export const KNOWN: readonly (readonly [promise: string, message: string])[] = [
   ['nothing throws', 'the daemon does not start within 60 s'],
   ['disk and memory agree', 'retired tunnels'],
   ['nothing confirmed is lost', 'the route tunnel'],
+  ['never retired with the route on the tunnel', 'its clients are held'],
 ];
