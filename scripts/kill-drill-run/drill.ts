@@ -11,7 +11,7 @@ import { waitUntil } from '../../tests/support/wait-until.ts';
 import { type Command, Confirmed } from './confirmed.ts';
 import { Observer } from './observer.ts';
 import { Operator } from './operator.ts';
-import { padLog } from './padding.ts';
+import { padLog, tearLog } from './padding.ts';
 import { HUB, type Stage } from './stage.ts';
 
 /** One kill, and what was found after it. */
@@ -26,10 +26,25 @@ export interface Round {
   readonly wrong: readonly string[];
 }
 
-/** Longest life of a daemon, in milliseconds: long enough for a cut-over and a retirement. */
-const LONGEST_MS = 6_000;
-/** Of eight lives, one ends during the start. */
-const START_MS = 700;
+/** A life without the chosen command ends after this time, in milliseconds. */
+const LONGEST_MS = 9_000;
+/** Of eight lives, one ends during the start. In milliseconds. */
+const START_MS = 1_500;
+const START_SHARE = 0.125;
+/** What a kill interrupts, and how long after its begin the kill may come, in milliseconds: as long as the command takes. */
+const TARGETS: readonly (readonly [Command, number])[] = [
+  ['cutover', 2_000],
+  ['retire', 40],
+  ['retire', 40],
+  ['rollback', 40],
+  ['up', 40],
+  ['down', 600],
+  ['reload', 60],
+  ['plan approve', 20],
+  ['plan done', 20],
+];
+/** A kill rarely tears a line, a power cut does: then the drill tears one. Share of the kills. */
+const TORN_SHARE = 0.15;
 /** How often the log is brought near its rotation: each file of 16 MB is read again at every start. */
 const MOST_ROTATIONS = 6;
 
@@ -41,11 +56,13 @@ export class Drill {
   readonly #operator: Operator;
   readonly observer: Observer;
   #rotations = 0;
+  /** Whether a kill has torn the last line, and no daemon has reported it yet. */
+  #torn = false;
 
   constructor(stage: Stage, random: () => number) {
     this.#stage = stage;
     this.#random = random;
-    this.#operator = new Operator(stage, this.#confirmed, random);
+    this.#operator = new Operator(stage, this.#confirmed, { random, isRetirable: () => this.observer.isRetirable });
     this.observer = new Observer(stage);
   }
 
@@ -58,34 +75,58 @@ export class Drill {
     return this.#rotations;
   }
 
-  /** One life of a daemon, and the look at its successor. */
+  /** One life of a daemon: a look at what it has found, its work, and its end. */
   async round(): Promise<Round> {
-    const stop = new AbortController();
     const daemon = this.#stage.startDaemon();
-    const lifeMs = this.#random() * (this.#random() < 0.125 ? START_MS : LONGEST_MS);
+    const startedAt = performance.now();
+    const wrong: string[] = [];
+    let during: Command | undefined;
+    if (this.#random() < START_SHARE) await pause(this.#random() * START_MS);
+    else {
+      wrong.push(...(await this.#inspect(daemon)));
+      during = await this.#live(daemon);
+    }
+    daemon.signal('SIGKILL');
+    await daemon.exit;
+    const torn = this.#isTorn() || (this.#random() < TORN_SHARE && tearLog(this.#stage.stateDir));
+    this.#torn ||= torn;
+    wrong.push(...this.observer.wrong.splice(0), ...(await this.#broken()));
+    wrong.push(...(await this.#leftBehind()), ...(await this.#lostOfPlan()));
+    this.#pad(torn);
+    return { afterMs: performance.now() - startedAt, during, torn, wrong };
+  }
+
+  /** The last look: this daemon ends as daemons should. */
+  async end(): Promise<readonly string[]> {
+    await using daemon = this.#stage.startDaemon();
+    const wrong = await this.#inspect(daemon);
+    await daemon.stop();
+    return [...wrong, ...(await this.#broken()), ...(await this.#leftBehind())];
+  }
+
+  /** Operator and clients at work, until the chosen command has begun a moment ago. Returns the command without an answer. */
+  async #live(daemon: Daemon): Promise<Command | undefined> {
+    const stop = new AbortController();
+    const [target, withinMs] = TARGETS[Math.floor(this.#random() * TARGETS.length)] ?? ['cutover', 0];
+    const afterMs = this.#random() * withinMs;
+    const chosen = new Promise<void>((resolve) => {
+      this.#operator.onBegin = (command) => {
+        if (command === target && (command !== 'retire' || this.observer.isRetirable)) resolve();
+      };
+    });
     const working = Promise.all([this.#operator.work(stop.signal), this.observer.watch(daemon, stop.signal)]);
-    await pause(lifeMs);
+    await Promise.race([chosen.then(() => pause(afterMs)), pause(LONGEST_MS)]);
     const during = this.#operator.current;
     daemon.signal('SIGKILL');
     await daemon.exit;
     stop.abort();
     await working;
-    const torn = this.#isTorn();
-    const wrong = [...(await this.#leftBehind()), ...(await this.#lostOfPlan())];
-    if (!torn && this.#rotations < MOST_ROTATIONS && this.#random() < 0.1) {
-      // Room for a few entries: the next life rotates the log at some moment of its work.
-      if (padLog(this.#stage.stateDir, Math.floor(this.#random() * 4_000))) this.#rotations++;
-    }
-    wrong.push(...(await this.#inspect(torn)), ...this.observer.wrong.splice(0));
-    return { afterMs: lifeMs, during, torn, wrong };
+    return during;
   }
 
-  /** Starts a daemon only to look: it ends as daemons should. */
-  async #inspect(torn: boolean): Promise<string[]> {
-    await using daemon = this.#stage.startDaemon();
-    const { evidence, tunnels } = await daemon.waitFor(
-      (status) => status.evidence.state === 'ok' && status.links.length >= 0,
-    );
+  /** Looks at a daemon that has just started. */
+  async #inspect(daemon: Daemon): Promise<string[]> {
+    const { evidence, tunnels } = await daemon.waitFor((status) => status.evidence.state === 'ok');
     const wrong: string[] = [];
     const { retired, route } = this.#confirmed;
     const hub = tunnels.find(({ name }) => name === HUB);
@@ -99,10 +140,21 @@ export class Drill {
     this.#confirmed.route = is.route;
     wrong.push(...(await this.#owners(daemon)), ...(await this.#answers(daemon, is.route)));
     if (evidence.head === null) wrong.push('the evidence has no head');
-    if (torn && !(await this.#events(daemon)).includes('log.repaired')) wrong.push('a torn line was not reported');
-    await daemon.stop();
+    if (this.#torn && !(await this.#events(daemon)).includes('log.repaired'))
+      wrong.push('a torn line was not reported');
+    this.#torn = false;
+    return wrong;
+  }
+
+  /** Brings the log near its rotation, with room for a few entries: a later life rotates it at some moment of its work. */
+  #pad(torn: boolean): void {
+    if (torn || this.#rotations >= MOST_ROTATIONS || this.#random() >= 0.1) return;
+    if (padLog(this.#stage.stateDir, Math.floor(this.#random() * 8_000))) this.#rotations++;
+  }
+
+  async #broken(): Promise<string[]> {
     const { problems } = await verifyLog(this.#stage.stateDir);
-    return [...wrong, ...problems.map(({ file, line, message }) => `${file}:${line} ${message}`)];
+    return problems.map(({ file, line, message }) => `${file}:${line} ${message}`);
   }
 
   /** Whether whoever asks on the port comes to where the route says. */

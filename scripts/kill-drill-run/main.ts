@@ -33,9 +33,10 @@ async function main(): Promise<number> {
     rounds.push(round);
     process.stderr.write(`${lineOf(rounds.length, round)}\n`);
   }
-  const text = await report(seed, rounds, drill, (performance.now() - from) / 1_000);
+  const last = await drill.end();
+  const text = await report(seed, rounds, last, drill, (performance.now() - from) / 1_000);
   process.stdout.write(text);
-  return rounds.every(({ wrong }) => wrong.length === 0) ? 0 : 1;
+  return [...rounds.map(({ wrong }) => wrong), last].every((wrong) => wrong.length === 0) ? 0 : 1;
 }
 
 function lineOf(number: number, { afterMs, during, torn, wrong }: Round): string {
@@ -45,7 +46,13 @@ function lineOf(number: number, { afterMs, during, torn, wrong }: Round): string
   return [`kill ${String(number).padStart(3)}`, when, ...marks, found].join(', ');
 }
 
-async function report(seed: number, rounds: readonly Round[], drill: Drill, seconds: number): Promise<string> {
+async function report(
+  seed: number,
+  rounds: readonly Round[],
+  last: readonly string[],
+  drill: Drill,
+  seconds: number,
+): Promise<string> {
   const during = new Map<string, number>();
   for (const { during: what = 'no command' } of rounds) during.set(what, (during.get(what) ?? 0) + 1);
   const list = (counts: ReadonlyMap<string, number>) =>
@@ -53,7 +60,7 @@ async function report(seed: number, rounds: readonly Round[], drill: Drill, seco
       .sort(([, a], [, b]) => b - a)
       .map(([what, count]) => `${count} ${what}`)
       .join(', ');
-  const wrong = rounds.flatMap(({ wrong }) => wrong);
+  const wrong = [...rounds.flatMap(({ wrong }) => wrong), ...last];
   return [
     `kill drill: seed ${seed}, ${rounds.length} kills in ${seconds.toFixed(0)} s`,
     `killed during: ${list(during)}`,

@@ -18,6 +18,8 @@ export class Observer {
   /** Looks that found the tunnel retirable. */
   retirable = 0;
   served = 0;
+  /** At the last look. */
+  isRetirable = false;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -53,7 +55,8 @@ export class Observer {
       const at = performance.now();
       const answer = await daemon.get(`/drain/${HUB}`).catch(() => undefined);
       const parsed = answer && verdictAnswer.safeParse(JSON.parse(answer.body));
-      if (parsed?.success && parsed.data.verdict === 'retirable') this.#judge(at - bornAt, at - this.#throughTunnelAt);
+      this.isRetirable = parsed?.success === true && parsed.data.verdict === 'retirable';
+      if (this.isRetirable) this.#judge(at - bornAt, at - this.#throughTunnelAt);
       await pause(EVERY_MS, undefined, { signal: stop }).catch(() => {});
     }
   }

@@ -11,20 +11,28 @@ import { HUB, type Stage, VARIANTS } from './stage.ts';
 
 const done = z.object({});
 
+export interface OperatorDependencies {
+  random(): number;
+  /** Whether the tunnel was retirable at the last look. */
+  isRetirable(): boolean;
+}
+
 /** An operator who gives one command after the other, as soon as the daemon takes any, until `stop` aborts. */
 export class Operator {
   readonly #stage: Stage;
   readonly #confirmed: Confirmed;
-  readonly #random: () => number;
+  readonly #deps: OperatorDependencies;
   /** The command without an answer. */
   current: Command | undefined;
+  /** Called when a command begins. */
+  onBegin: (command: Command) => void = () => {};
   /** Answers so far, by command. */
   readonly answered = new Map<Command, number>();
 
-  constructor(stage: Stage, confirmed: Confirmed, random: () => number) {
+  constructor(stage: Stage, confirmed: Confirmed, deps: OperatorDependencies) {
     this.#stage = stage;
     this.#confirmed = confirmed;
-    this.#random = random;
+    this.#deps = deps;
   }
 
   async work(stop: AbortSignal): Promise<void> {
@@ -33,6 +41,7 @@ export class Operator {
       const before = { retired: this.#confirmed.retired, route: this.#confirmed.route };
       this.#confirmed.begin(next);
       this.current = next;
+      this.onBegin(next);
       try {
         const result = await this.#give(next, stop);
         this.#confirmed.done(next, result);
@@ -43,7 +52,7 @@ export class Operator {
         this.current = undefined;
         if (isNothingBegun(error)) this.#confirmed.refused(before);
       }
-      await pause(this.#random() * 150, undefined, { signal: stop }).catch(() => {});
+      await pause(this.#deps.random() * 150, undefined, { signal: stop }).catch(() => {});
     }
   }
 
@@ -51,15 +60,15 @@ export class Operator {
     const { retired, route } = this.#confirmed;
     const ways: readonly (readonly [number, Command])[] = [
       [route === 'successor' ? 1 : 8, 'cutover'],
-      [retired === true ? 1 : 6, 'retire'],
-      [route === 'successor' && retired !== true ? 1 : 0.3, 'rollback'],
+      [this.#deps.isRetirable() ? 20 : 1, 'retire'],
+      [route === 'successor' && retired !== true ? 0.7 : 0.3, 'rollback'],
       [retired === true ? 4 : 0.5, 'up'],
-      [0.3, 'down'],
+      [0.2, 'down'],
       [2, 'reload'],
       [1, 'plan approve'],
       [1, 'plan done'],
     ];
-    let at = this.#random() * ways.reduce((sum, [weight]) => sum + weight, 0);
+    let at = this.#deps.random() * ways.reduce((sum, [weight]) => sum + weight, 0);
     for (const [weight, way] of ways) {
       at -= weight;
       if (at < 0) return way;
@@ -80,7 +89,7 @@ export class Operator {
       case 'down':
         return done.parse(await command(socket, { command: what, names: [HUB] }, tunnelsResult, signal));
       case 'reload':
-        this.#stage.writeConfig(VARIANTS[Math.floor(this.#random() * VARIANTS.length)] ?? 'as is');
+        this.#stage.writeConfig(VARIANTS[Math.floor(this.#deps.random() * VARIANTS.length)] ?? 'as is');
         return done.parse(await command(socket, { command: what }, reloadResult, signal));
       case 'plan approve':
       case 'plan done':

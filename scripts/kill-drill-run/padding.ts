@@ -28,3 +28,11 @@ export function padLog(stateDir: string, roomBytes: number): boolean {
   }
   return true;
 }
+
+/** Leaves the beginning of a further line at the end of the log, as a write that was cut. Returns whether there is a log. */
+export function tearLog(stateDir: string): boolean {
+  const path = join(stateDir, CURRENT);
+  if (!existsSync(path)) return false;
+  appendFileSync(path, '{"seq":1000000,"at":"2026-');
+  return true;
+}

@@ -12,9 +12,9 @@ export const PLANTED = {
   port: ({ spans, ...rest }: TunnelHistory): TunnelHistory => {
     return { ...rest, spans: spans.map((span) => ({ ...span, serving: true })) };
   },
-  /** A use counts by the time that the wall clock showed. */
-  clock: ({ lastActivityWallAt, ...rest }: TunnelHistory): TunnelHistory => {
-    return { ...rest, lastActivityWallAt, lastActivityAt: lastActivityWallAt };
+  /** A use counts as one of long ago. */
+  use: ({ spans, lastActivityAt, ...rest }: TunnelHistory): TunnelHistory => {
+    return { ...rest, spans, lastActivityAt: lastActivityAt && (spans[0]?.from ?? 0) - 3_600_000 };
   },
 } as const satisfies Record<string, (history: TunnelHistory) => TunnelHistory>;
 export type Planted = keyof typeof PLANTED;
