@@ -64,7 +64,7 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends((name: string) => schema(name, io)));
 
-addWatchCommands(program, ends, io);
+addWatchCommands(program, ends, { ...io, version });
 
 program
   .command('doctor')

@@ -21,10 +21,14 @@ export interface Config {
   /** Time for open connections to finish after SIGTERM. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly hosts: ReadonlyMap<string, HostConfig>;
   readonly actors: ReadonlyMap<string, ActorConfig>;
   readonly tunnels: ReadonlyMap<string, TunnelConfig>;
 }
+
+/** `auto`: text on a terminal, else JSON. */
+export type LogFormat = 'auto' | 'json' | 'text';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 

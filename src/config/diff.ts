@@ -157,7 +157,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
     control: config.controlSocket,
     state_dir: config.stateDir,
     stop_grace: config.stopGraceMs,
-    log: config.logLevel,
+    log: [config.logLevel, config.logFormat],
   };
 }
 

@@ -43,6 +43,7 @@ export function resolveConfig(
     stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
+    logFormat: parsed.log.format,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
     actors: mapValues(parsed.actors, (name, actor) => resolveActor(name, actor, places)),
     tunnels: mapValues(parsed.tunnels, resolveTunnel),

@@ -40,6 +40,9 @@ export const configSchema = mapping({
     level: word(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
       .prefault('info')
       .describe('Lowest level in the log: trace, debug, info, warn, error or fatal. Default info.'),
+    format: word(['auto', 'json', 'text'])
+      .prefault('auto')
+      .describe('json, text for people, or auto: text on a terminal, else json. Default auto.'),
   })
     .prefault({})
     .describe('The log, on standard error.'),

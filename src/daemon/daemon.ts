@@ -18,9 +18,10 @@ import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
 import { watchedHistory } from '../retirement/drain/watched.ts';
-import { ownStateDirectory } from '../retirement/evidence/lock.ts';
+import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
+import { recordPlanEdit } from '../retirement/plan/record-edit.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
@@ -49,7 +50,7 @@ export interface DaemonOptions {
 const TICK_MS = 1_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
-/** A door waits no longer for the plan file, in milliseconds. */
+/** A door waits no longer for the plan file and the evidence, in milliseconds. */
 const REFRESH_MS = 1_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
@@ -78,7 +79,7 @@ export class Daemon {
   #heartbeat: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
-  #releaseStateDir: (() => Promise<void>) | undefined;
+  readonly #owner: StateDirectoryOwner;
   readonly #control: ControlPoint;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
@@ -91,12 +92,16 @@ export class Daemon {
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
-    this.#plan = new PlanWatch(log);
+    this.#plan = new PlanWatch(log, this.#note);
     this.#advisoryLog = new AdvisoryLog(log);
     const knownHosts = new KnownHostsReport(log);
-    const { stateDir } = options.config;
+    const { stateDir, node } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
-    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
+    this.#owner = new StateDirectoryOwner(stateDir, { log });
+    this.#recorder = new Recorder(
+      { directory: stateDir, version: options.version, node, heartbeatMs: heartbeat },
+      { log, claim: () => this.#owner.claim() },
+    );
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
@@ -138,6 +143,7 @@ export class Daemon {
         const configured = this.#inForce.config.tunnels.get(tunnel);
         return watchedHistory(configured, running?.config, this.#recorder.historyOf(tunnel));
       },
+      unwritten: () => this.#recorder.unwritten,
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
@@ -175,11 +181,13 @@ export class Daemon {
           ...shared,
           retirement: this.#retirement,
           plan: this.#plan,
+          evidence: this.#recorder,
           metrics: this.#metrics,
           closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
         }),
       unretire: (names) => this.#retirement.retired.remove(names),
       followPlan: () => this.#plan.follow(this.#inForce.config.plan),
+      recordPlanEdit: (edit) => recordPlanEdit(edit, { plan: this.#plan, evidence: this.#recorder, note: this.#note }),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
@@ -197,6 +205,8 @@ export class Daemon {
       startedAt: new Date(),
       inForce: this.#inForce,
       recorder: this.#recorder,
+      rotators: this.#rotators,
+      owner: this.#owner,
       clients: this.#clients,
       systemd,
     };
@@ -216,11 +226,11 @@ export class Daemon {
    */
   async start(): Promise<void> {
     // Before anything in the state directory is read or written.
-    this.#releaseStateDir = await ownStateDirectory(this.#inForce.config.stateDir);
+    await this.#owner.claimAtStart();
     try {
       await this.#prepare();
     } catch (error) {
-      await this.#releaseStateDir?.();
+      await this.#owner.release(RELEASE_MS);
       throw error;
     }
     await this.#run();
@@ -300,8 +310,8 @@ export class Daemon {
     await this.#rotators.stop();
     this.#retirement.stop();
     await this.#recorder.stop();
-    // A disk that hangs must not keep the daemon: the lock names this process, and is void once it has ended.
-    await settledWithin(Promise.resolve(this.#releaseStateDir?.()), RELEASE_MS);
+    // A disk that hangs must not keep the daemon: the kernel releases the lock at the end of this process.
+    await this.#owner.release(RELEASE_MS);
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -328,7 +338,7 @@ export class Daemon {
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),
-        refreshed: () => settledWithin(this.#plan.refresh(), REFRESH_MS),
+        refreshed: () => settledWithin(Promise.all([this.#plan.refresh(), this.#recorder.check()]), REFRESH_MS),
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -47,7 +47,10 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const { config } = inForce;
   const diff = diffConfig(before, config);
   parts.lookout.follow(config);
-  if (diff.daemon.has('log')) parts.log.setLevel(config.logLevel);
+  if (diff.daemon.has('log')) {
+    parts.log.setLevel(config.logLevel);
+    parts.log.setFormat(config.logFormat);
+  }
   await parts.plan.follow(config.plan);
   try {
     await parts.cutovers.apply(before, config);

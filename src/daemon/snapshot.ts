@@ -8,6 +8,7 @@ import {
   evidenceAdvisories,
   type PastStatus,
 } from '../retirement/evidence/describe.ts';
+import type { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import type { Recorder } from '../retirement/evidence/recorder.ts';
 import { advisoriesOf } from '../retirement/plan/advisories.ts';
 import { planStatus } from '../retirement/plan/status.ts';
@@ -25,9 +26,11 @@ import type {
 import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import type { Rotators } from '../tunnels/credential/rotators.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
+import { unwrittenAdvisories } from './state-advisories.ts';
 
 /** The components that contribute to the snapshot. None of them reads the snapshot. */
 export interface SnapshotSources {
@@ -35,10 +38,12 @@ export interface SnapshotSources {
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
   readonly supervisor: Pick<Supervisor, 'links' | 'tunnels'>;
-  readonly cutovers: Pick<Cutovers, 'statusOf'>;
-  readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
+  readonly cutovers: Pick<Cutovers, 'statusOf' | 'unwritten'>;
+  readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head' | 'unwrittenFiles'>;
+  readonly rotators: Pick<Rotators, 'unwritten'>;
+  readonly owner: Pick<StateDirectoryOwner, 'advisories'>;
   readonly clients: Pick<Clients, 'of'>;
-  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories'>;
+  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories' | 'unwritten'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
   readonly control: Pick<ControlPoint, 'advisories'>;
   readonly systemd: Systemd;
@@ -69,12 +74,21 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
-  { inForce, plan, control, retirement }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement'>,
+  sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'supervisor' | 'clients' | 'systemd'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
+  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
   const policy = advisoriesOf(inForce.config, plan.watched, now);
-  return [...control.advisories(), ...policy, ...retirement.advisories(), ...credentialAdvisories(links)];
+  const unwritten = [...retirement.unwritten, ...cutovers.unwritten, ...rotators.unwritten, ...recorder.unwrittenFiles];
+  return [
+    ...control.advisories(),
+    ...owner.advisories(),
+    ...unwrittenAdvisories(unwritten),
+    ...policy,
+    ...retirement.advisories(),
+    ...credentialAdvisories(links),
+  ];
 }
 
 function partsOf(
@@ -118,6 +132,7 @@ export function assembleTunnel({ own, cutover, past, clients, retirement }: Tunn
       clients: clients?.clients ?? null,
       other_clients: clients?.other_clients ?? null,
     },
+    observed_since: past?.observed_since ?? null,
     availability: past?.availability ?? null,
     retirement,
   };

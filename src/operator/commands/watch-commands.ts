@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import type { CommandIo, Ends } from './command.ts';
 import { type EventsOptions, events } from './events.ts';
+import { exportEvents } from './export-events.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, endpointOption } from './options.ts';
 import { statusCommand } from './status.ts';
@@ -17,7 +18,7 @@ interface AskFlags {
 }
 
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
-export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {
+export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
 
@@ -40,7 +41,7 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--json', 'print the explanation as JSON', false)
     .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible(io))));
 
-  watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged')
+  watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged, --export files them')
     .option('--follow', 'follow new events until Ctrl-C', false)
     .option('--tunnel <name>', 'only events of this tunnel')
     .option('--since <when>', 'a time, or a span before now, e.g. 30m, 24h, 7d')
@@ -49,14 +50,16 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
       'check the chain of the files without the daemon; exit code 0: intact, 1: broken, 2: no files',
       false,
     )
-    .option('--dir <directory>', 'for --verify: the state directory (default: state_dir in --config)')
+    .option('--export', 'file all records with a script that checks them: sha256sum and jq are enough', false)
+    .option('--dir <directory>', 'for --verify and --export: the state directory (default: state_dir in --config)')
+    .option('--out <directory>', 'for --export: the directory to make (default: evidence-NODE-TIME)')
     .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
-      ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-        options.verify
-          ? verifyEvents(options, interruptible(io))
-          : events({ ...options, endpointOf }, interruptible(io)),
-      ),
+      ends((options: AskFlags & EventsOptions & { verify: boolean; export: boolean; dir?: string; out?: string }) => {
+        if (options.verify) return verifyEvents(options, interruptible(io));
+        if (options.export) return exportEvents(options, { ...interruptible(io), version: io.version });
+        return events({ ...options, endpointOf }, interruptible(io));
+      }),
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedTurns } from '../../base/async/turns.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
@@ -25,7 +26,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -151,6 +152,11 @@ export class Cutovers {
   /** Call when tunnels are no longer retired, in the turn of the tunnels. Never rejects. */
   async backInService(names: readonly string[]): Promise<void> {
     await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
+  }
+
+  /** The saved states that are older than the current ones. */
+  get unwritten(): Unwritten[] {
+    return this.#deps.store.unwritten;
   }
 
   sample(now: Date): void {

@@ -1,3 +1,4 @@
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
@@ -48,12 +49,7 @@ export class Retirement {
   /** Call only when the configuration runs: a start that fails must forget nothing. Never rejects. */
   async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
-    await this.retired.remove(gone).catch((err: unknown) => {
-      this.#deps.log.error(
-        { event: 'retired.not_kept', err },
-        'removed tunnels are still in the list of retired tunnels: cannot write the list',
-      );
-    });
+    await this.retired.forget(gone);
   }
 
   /** Call once a second. */
@@ -84,6 +80,12 @@ export class Retirement {
   /** Undefined if there is nothing to judge. */
   judge(name: string, now: Date): Verdict | undefined {
     return this.#verdicts.on(name, now);
+  }
+
+  /** The state files whose newest content is not on the disk. */
+  get unwritten(): Unwritten[] {
+    const { unwritten } = this.retired;
+    return unwritten ? [unwritten] : [];
   }
 
   advisories(): Advisory[] {

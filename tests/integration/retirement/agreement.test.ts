@@ -39,6 +39,8 @@ const PLANS = {
   invalid: undefined,
 } as const;
 
+type Evidence = 'watched' | 'unread' | 'unwritten' | 'gap' | 'stopped' | 'outage';
+
 /** Mostly nothing is against the retirement: else one reason would always hide the others. */
 const mostly = <T>(usual: T, ...others: readonly T[]) =>
   fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
@@ -52,13 +54,8 @@ const states = fc.record({
   successor: mostly<'healthy' | 'young' | 'sick' | 'none'>('healthy', 'young', 'sick', 'none'),
   cutOver: mostly(true, false),
   cutoverInProgress: mostly(false, true),
-  evidence: mostly<'watched' | 'unread' | 'gap' | 'stopped' | 'outage'>(
-    'watched',
-    'unread',
-    'gap',
-    'stopped',
-    'outage',
-  ),
+  evidence: mostly<Evidence>('watched', 'unread', 'unwritten', 'gap', 'stopped', 'outage'),
+
   lastUse: mostly<number | undefined>(undefined, 60_000, 90 * 60_000),
   open: mostly(0, 1),
   held: mostly(0, 1),
@@ -128,7 +125,7 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
   const planPath = join(dir, 'plan.yaml');
   const config = configOf(state, planPath);
   writeFileSync(planPath, planFile(state.planBefore));
-  const plan = new PlanWatch(log);
+  const plan = new PlanWatch(log, () => {});
   await plan.follow(planPath);
   // Somebody has just written the file.
   writeFileSync(planPath, planFile(state.plan));
@@ -143,10 +140,12 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
     held: state.held,
     last_activity_at: history?.lastActivityAt === undefined ? null : new Date(history.lastActivityAt),
   };
+  const unwritten = state.evidence === 'unwritten' ? { since: new Date(), message: 'the disk is full' } : undefined;
   const verdicts = new Verdicts({
     config: () => config,
     plan: () => plan.watched,
     historyOf: () => history,
+    unwritten: () => unwritten,
     usageOf: () => usage,
     clientsOf: () => [],
     cutoverSince: () => (state.cutoverInProgress ? Date.now() - 1_000 : undefined),
@@ -175,10 +174,12 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
         startedAt: new Date(),
         inForce: new ConfigInForce(config),
         supervisor: { links: () => [], tunnels: () => [own()] },
-        cutovers: { statusOf: () => null },
-        recorder: { historyOf: () => history, condition: { kind: 'ok' }, head: undefined },
+        cutovers: { statusOf: () => null, unwritten: [] },
+        recorder: { historyOf: () => history, condition: { kind: 'ok' }, head: undefined, unwrittenFiles: [] },
+        rotators: { unwritten: [] },
+        owner: { advisories: () => [] },
         clients: { of: () => undefined },
-        retirement: { statusOf: (name, now) => verdicts.statusOf(name, now), advisories: () => [] },
+        retirement: { statusOf: (name, now) => verdicts.statusOf(name, now), advisories: () => [], unwritten: [] },
         plan,
         control: { advisories: () => [] },
         systemd: connectSystemd({}, process.pid, log),
@@ -209,10 +210,12 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
         ...shared,
         retirement: { judge: (name, now) => verdicts.on(name, now), retired },
         plan,
+        evidence: { check: async () => {} },
         metrics,
         closingCommand: () => undefined,
       }),
     followPlan: unused,
+    recordPlanEdit: unused,
     unretire: unused,
     cutovers: { start: unused, rehearse: unused, rollback: unused, giveUp: unused, backInService: unused },
   });

@@ -18,6 +18,8 @@ const CAPABILITIES = {
   'systemd-analyze': { program: 'systemd-analyze', debian: 'systemd' },
   'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
   nsenter: { program: 'nsenter', debian: 'util-linux' },
+  flock: { program: 'flock', debian: 'util-linux' },
+  jq: { program: 'jq', debian: 'jq' },
   ip: { program: 'ip', debian: 'iproute2' },
   'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
   man: { program: 'man', debian: 'man-db' },

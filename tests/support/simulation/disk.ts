@@ -124,16 +124,19 @@ export class DiskMount {
   #alive = true;
   /** What the end of the process leaves of the writes that are under way. */
   readonly #partly = new Set<() => void>();
+  readonly #pending = new Set<() => void>();
 
   constructor(disk: SimDisk, random: () => number) {
     this.#disk = disk;
     this.#random = random;
   }
 
-  /** The process ended: no call of it is answered any more. A write that is under way is done in part, or not at all. */
+  /** The process ended: no call of it changes anything any more. A write that is under way is done in part, or not at all. */
   kill(): void {
     if (this.#disk.fault === undefined) for (const inPart of this.#partly) if (this.#random() < 0.5) inPart();
     this.#alive = false;
+    // What waits in the module scope of the program, and so outlives this process here, goes on with an error.
+    for (const end of this.#pending) end();
   }
 
   readonly calls: DiskCalls = {
@@ -187,11 +190,14 @@ export class DiskMount {
   #call<T>(ms: number, apply: (full: boolean) => T, inPart?: () => void): Promise<T> {
     const disk = this.#disk;
     return new Promise((resolve, reject) => {
-      if (!this.#alive) return;
+      const end = () => reject(errno('EIO'));
+      if (!this.#alive) return end();
+      this.#pending.add(end);
       if (inPart) this.#partly.add(inPart);
       const go = () => {
         if (!this.#alive) return;
         if (disk.fault === 'hangs') return disk.wait(go);
+        this.#pending.delete(end);
         if (inPart) this.#partly.delete(inPart);
         try {
           if (ms > 0 && disk.fault === 'refuses') throw errno('EIO');

@@ -51,17 +51,26 @@ export function check(world: World): boolean {
 export async function checkAgreement(world: World): Promise<void> {
   const { node, pending } = world;
   if (!node.applied || pending.size > 0) return;
+  // As each door does before it answers.
   node.followPlan();
+  await world.until(node.recorder.check());
+  const before = doors(world);
+  if (!before) return;
+  const reply = await world.until(world.send(DRY_RUN, { ...RETIRE, dry_run: true }).reply);
+  if (!reply) return broken('all doors agree', `${DRY_RUN} does not answer`);
+  const dryRun = reply.ok && retireResult.parse(reply.result).left.length === 0;
+  const after = doors(world);
+  // Time may pass while the command looks at the disk.
+  if (before.gate !== dryRun && after?.gate !== dryRun)
+    broken('all doors agree', JSON.stringify({ ...before, [DRY_RUN]: dryRun }));
+}
+
+/** What the doors say at this moment; undefined without a verdict. */
+function doors({ node }: World): { readonly gate: boolean } | undefined {
   const snapshot = node.snapshot();
   const row = snapshot.tunnels.find(({ name }) => name === HUB);
   const answer = node.retirement.answer(HUB, new Date());
-  if (!row || !answer || answer.retired_at !== null) return;
-  const sent = world.send(DRY_RUN, { ...RETIRE, dry_run: true });
-  let left: readonly unknown[] | undefined;
-  void sent.reply.then((reply) => {
-    left = reply.ok ? retireResult.parse(reply.result).left : undefined;
-  });
-  await world.clock.settle();
+  if (!row || !answer || answer.retired_at !== null) return undefined;
   const sample = RETIRABLE?.samples(snapshot).find(({ labels: { tunnel } }) => tunnel === HUB);
   const says = {
     status: row.retirement?.verdict === 'retirable',
@@ -69,9 +78,9 @@ export async function checkAgreement(world: World): Promise<void> {
     gate: isPassed(answer),
     wait: holds('retirable', row).kind === 'holds',
     metric: sample?.value === 1,
-    'retire --dry-run': left !== undefined && left.length === 0,
   };
   if (new Set(Object.values(says)).size > 1) broken('all doors agree', JSON.stringify(says));
+  return says;
 }
 
 /** Checks when nothing was under way for a while: disk and memory are the same. */

@@ -66,6 +66,7 @@ export class SimNetwork {
   readonly #health = new Map<string, Health>();
   readonly #clients = new Map<number, SimClient>();
   readonly #channels = new Set<() => void>();
+  readonly #ended = new WeakSet<object>();
   #nextPort = 40_000;
   readonly link: Switch;
 
@@ -119,6 +120,7 @@ export class SimNetwork {
   listenFor(owner: object): Listen {
     return async (address, onConnection) => {
       const where = formatAddress(address);
+      if (this.#ended.has(owner)) throw new TunnelError('internal', 'the process has ended');
       if (this.#ports.has(where)) throw new TunnelError('listen_in_use', `${where} is in use`);
       const bound: Bound = { owner, onConnection };
       this.#ports.set(where, bound);
@@ -131,6 +133,7 @@ export class SimNetwork {
   }
 
   endProcess(owner: object): void {
+    this.#ended.add(owner);
     for (const [where, bound] of this.#ports) if (bound.owner === owner) this.#close(where);
     for (const client of this.#clients.values()) client.leave();
     for (const cut of [...this.#channels]) cut();

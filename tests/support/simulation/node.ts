@@ -1,5 +1,4 @@
 import { repeat } from '../../../src/base/async/repeat.ts';
-import { settledWithin } from '../../../src/base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../../../src/base/async/turns.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { ConfigInForce } from '../../../src/daemon/config-in-force.ts';
@@ -15,7 +14,7 @@ import { retireTunnel } from '../../../src/retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../../../src/retirement/drain/retirement.ts';
 import { watchedHistory } from '../../../src/retirement/drain/watched.ts';
 import type { TunnelHistory } from '../../../src/retirement/evidence/history.ts';
-import { ownStateDirectory } from '../../../src/retirement/evidence/lock.ts';
+import { StateDirectoryOwner } from '../../../src/retirement/evidence/owner.ts';
 import { Recorder } from '../../../src/retirement/evidence/recorder.ts';
 import type { WatchedPlan } from '../../../src/retirement/plan/watch.ts';
 import type { Happening } from '../../../src/telemetry/happening.ts';
@@ -60,7 +59,7 @@ export class SimNode {
   readonly #sources: SnapshotSources;
   readonly #supervisor: Supervisor;
   readonly #links: SimLinks;
-  #release: (() => Promise<void>) | undefined;
+  readonly #owner: StateDirectoryOwner;
   #plan: WatchedPlan;
   #applied = false;
   #heartbeat: Promise<void> | undefined;
@@ -78,7 +77,12 @@ export class SimNode {
       ports.onEvent(happening);
       this.recorder.note(happening, at);
     };
-    this.recorder = new Recorder({ directory: STATE_DIR, version: '1', heartbeatMs: 5_000 }, { log });
+    // The kernel's lock ends with the process, and so does this one.
+    this.#owner = new StateDirectoryOwner(STATE_DIR, { log, lock: async () => 'locked' });
+    this.recorder = new Recorder(
+      { directory: STATE_DIR, version: '1', node: 'here', heartbeatMs: 5_000 },
+      { log, claim: () => this.#owner.claim() },
+    );
     const successorSource = () => network.successors();
     this.cutovers = new Cutovers({
       turns: this.#turns,
@@ -121,6 +125,7 @@ export class SimNode {
           );
           return history && bug(history);
         },
+        unwritten: () => this.recorder.unwritten,
         usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
         clientsOf: () => [],
         cutoverSince: (tunnel) => this.cutovers.cutoverSince(tunnel),
@@ -150,11 +155,13 @@ export class SimNode {
           ...shared,
           retirement: this.retirement,
           plan: { follow: async () => this.followPlan() },
+          evidence: this.recorder,
           metrics,
           closingCommand: () => undefined,
         }),
       unretire: (names) => this.retirement.retired.remove(names),
       followPlan: async () => this.followPlan(),
+      recordPlanEdit: () => Promise.reject(new Error('the plan is no file here')),
       cutovers: this.cutovers,
     });
     this.#sources = {
@@ -164,6 +171,8 @@ export class SimNode {
       supervisor: this.#supervisor,
       cutovers: this.cutovers,
       recorder: this.recorder,
+      rotators: { unwritten: [] },
+      owner: this.#owner,
       clients: { of: () => undefined },
       retirement: this.retirement,
       plan: watchedPlan(() => this.#plan),
@@ -187,7 +196,7 @@ export class SimNode {
 
   /** As Daemon.start. */
   async start(): Promise<void> {
-    this.#release = await ownStateDirectory(STATE_DIR);
+    await this.#owner.claimAtStart();
     this.followPlan();
     await this.retirement.start();
     await this.cutovers.restore(this.config);
@@ -222,7 +231,7 @@ export class SimNode {
     await this.#supervisor.stop(this.config.stopGraceMs, new AbortController().signal);
     this.retirement.stop();
     await this.recorder.stop();
-    await settledWithin(Promise.resolve(this.#release?.()), 1_000);
+    await this.#owner.release(1_000);
   }
 
   linkChanged(): void {

@@ -80,6 +80,9 @@ async function converge(world: World, watch: { wasRetirable: boolean }): Promise
   for (const client of network.clients) client.leave();
   await pass(world, HEALED_MS, watch);
   await settled(world, watch);
+  // As its remedy says.
+  if (world.node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable'))
+    await world.restart('clean', 0);
   world.file = 'first';
   await order(world, 'reload', { command: 'reload' }, watch);
   await order(world, 'up', { command: 'up', names: [HUB] }, watch);

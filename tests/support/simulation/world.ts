@@ -35,6 +35,9 @@ export interface Sent {
 /** The name of a look, which is not worth a line of the trace. */
 export const DRY_RUN = 'retire --dry-run';
 
+/** A look at a disk that hangs has its bound, in milliseconds. */
+const LONGEST_ANSWER_MS = 5_000;
+
 const FROZEN_TOO_LONG_MS = 180_000;
 
 /**
@@ -139,6 +142,18 @@ export class World implements AsyncDisposable {
       (error: unknown) => this.say(`  ${what} fails: ${String(error)}`),
     );
     return sent;
+  }
+
+  /** Lets time pass until the promise settles; undefined if that takes longer than a few seconds. Rejects as it does. */
+  async until<T>(promise: Promise<T>): Promise<T | undefined> {
+    let over = false;
+    const settled = promise.finally(() => {
+      over = true;
+    });
+    settled.catch(() => {});
+    await this.clock.settle();
+    for (let waited = 0; !over && waited < LONGEST_ANSWER_MS; waited += 5) await this.clock.run(5);
+    return over ? settled : undefined;
   }
 
   /** Ends the daemon and starts the next one. */

@@ -84,6 +84,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       stateDir: '/home/fleet/.local/state/fleet-mesh',
       stopGraceMs: 10_000,
       logLevel: 'info',
+      logFormat: 'auto',
       hosts: new Map([
         [
           'here',

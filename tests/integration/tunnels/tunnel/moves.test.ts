@@ -69,6 +69,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',
+    logFormat: 'json',
     hosts: new Map([
       ['coulombcore', { ...host, name: 'coulombcore' }],
       ['gone', { ...host, name: 'gone', address: '127.0.0.2', port: 1 }],
