@@ -17,7 +17,7 @@ export type Variant = 'as is' | 'without the other tunnel' | 'with its target mo
 export const VARIANTS: readonly Variant[] = ['as is', 'without the other tunnel', 'with its target moved'];
 
 /** Gates and steps that `plan approve` and `plan done` record: none of them is needed for the retirement. */
-export const RECORDS = 400;
+const RECORDS = 400;
 
 /** A real sshd, the service behind the tunnel and its successor, and the files of one daemon. */
 export class Stage implements AsyncDisposable {

@@ -23,6 +23,13 @@ export interface Run {
   readonly wasRetirable: boolean;
 }
 
+/** What the looks have seen so far. */
+interface Watch {
+  wasRetirable: boolean;
+  isRetirable: boolean;
+  looks: number;
+}
+
 /** Time between two checks, in milliseconds. */
 const LOOK_MS = 1_000;
 /** By then everything that a fault has left behind is put right. In milliseconds. */
@@ -32,7 +39,7 @@ const HEALED_MS = 12_000;
 export async function simulate({ seed, steps = stepsFrom(seededRandom(seed)), bug }: RunOptions): Promise<Run> {
   const random = seededRandom(seed ^ 0x5eed);
   await using world = new World({ random, bug });
-  const watch = { wasRetirable: false };
+  const watch: Watch = { wasRetirable: false, isRetirable: false, looks: 0 };
   try {
     await world.start();
     for (const step of steps) {
@@ -44,31 +51,33 @@ export async function simulate({ seed, steps = stepsFrom(seededRandom(seed)), bu
       await pass(world, step.thenMs, watch);
     }
     await converge(world, watch);
-    return { steps, broken: undefined, trace: world.trace, ...watch };
+    return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
   } catch (error) {
     const promise = error instanceof Violation ? error.promise : 'nothing throws';
     const message = error instanceof Error ? error.message : String(error);
-    if (isKnown(promise, message)) return { steps, broken: undefined, trace: world.trace, ...watch };
+    if (isKnown(promise, message))
+      return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
     world.say(`BROKEN ${message}`);
     if (!(error instanceof Violation) && error instanceof Error) world.say(error.stack ?? '');
-    return { steps, broken: { promise, message }, trace: world.trace, ...watch };
+    return { steps, broken: { promise, message }, trace: world.trace, wasRetirable: watch.wasRetirable };
   }
 }
 
-async function pass(world: World, ms: number, watch: { wasRetirable: boolean }): Promise<void> {
-  for (let left = ms, looks = 0; ; left -= LOOK_MS, looks++) {
+async function pass(world: World, ms: number, watch: Watch): Promise<void> {
+  for (let left = ms; ; left -= LOOK_MS) {
     await world.clock.run(Math.max(0, Math.min(LOOK_MS, left)));
     const retirable = check(world);
-    // The dearest look: one of four, and each that ends a pause.
-    if (looks % 4 === 0 || left <= LOOK_MS) await checkAgreement(world);
+    // The dearest look: one of six, and each after a change.
+    if (retirable !== watch.isRetirable || watch.looks++ % 6 === 0) await checkAgreement(world);
     checkDisk(world);
+    watch.isRetirable = retirable;
     watch.wasRetirable ||= retirable;
     if (left <= LOOK_MS) return;
   }
 }
 
 /** All faults end and the operator does what is left to do: the hub must become retirable, and retire. */
-async function converge(world: World, watch: { wasRetirable: boolean }): Promise<void> {
+async function converge(world: World, watch: Watch): Promise<void> {
   const { network, disk, plan, planned } = world;
   world.say('all faults end');
   disk.heal();
@@ -97,7 +106,7 @@ async function converge(world: World, watch: { wasRetirable: boolean }): Promise
   await pass(world, 2_000, watch);
 }
 
-async function settled(world: World, watch: { wasRetirable: boolean }): Promise<void> {
+async function settled(world: World, watch: Watch): Promise<void> {
   for (let waited = 0; world.pending.size > 0; waited += LOOK_MS) {
     if (waited > 60_000)
       throw new Violation('every command ends', [...world.pending].map(({ what }) => what).join(', '));
@@ -105,7 +114,7 @@ async function settled(world: World, watch: { wasRetirable: boolean }): Promise<
   }
 }
 
-async function order(world: World, what: string, request: Record<string, unknown>, watch: { wasRetirable: boolean }) {
+async function order(world: World, what: string, request: Record<string, unknown>, watch: Watch) {
   world.say(what);
   const sent = world.send(what, request);
   await settled(world, watch);
