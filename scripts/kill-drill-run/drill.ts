@@ -84,7 +84,7 @@ export class Drill {
     if (this.#random() < START_SHARE) await pause(this.#random() * START_MS);
     else {
       wrong.push(...(await this.#inspect(daemon)));
-      during = await this.#live(daemon);
+      during = await this.#live(daemon, startedAt);
     }
     daemon.signal('SIGKILL');
     await daemon.exit;
@@ -105,7 +105,7 @@ export class Drill {
   }
 
   /** Operator and clients at work, until the chosen command has begun a moment ago. Returns the command without an answer. */
-  async #live(daemon: Daemon): Promise<Command | undefined> {
+  async #live(daemon: Daemon, startedAt: number): Promise<Command | undefined> {
     const stop = new AbortController();
     const [target, withinMs] = TARGETS[Math.floor(this.#random() * TARGETS.length)] ?? ['cutover', 0];
     const afterMs = this.#random() * withinMs;
@@ -114,7 +114,7 @@ export class Drill {
         if (command === target && (command !== 'retire' || this.observer.isRetirable)) resolve();
       };
     });
-    const working = Promise.all([this.#operator.work(stop.signal), this.observer.watch(daemon, stop.signal)]);
+    const working = Promise.all([this.#operator.work(stop.signal), this.observer.watch(daemon, startedAt, stop.signal)]);
     await Promise.race([chosen.then(() => pause(afterMs)), pause(LONGEST_MS)]);
     const during = this.#operator.current;
     daemon.signal('SIGKILL');

@@ -25,9 +25,9 @@ export class Observer {
     this.#stage = stage;
   }
 
-  /** Watches one run of the daemon, until `stop` aborts. */
-  async watch(daemon: Daemon, stop: AbortSignal): Promise<void> {
-    const bornAt = performance.now();
+  /** Watches one run of the daemon, which began at `bornAt` by performance.now(), until `stop` aborts. */
+  async watch(daemon: Daemon, bornAt: number, stop: AbortSignal): Promise<void> {
+    this.isRetirable = false;
     await Promise.all([this.#use(stop), this.#look(daemon, bornAt, stop)]);
   }
 
