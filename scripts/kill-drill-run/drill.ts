@@ -7,6 +7,7 @@ import { loadPlan } from '../../src/retirement/plan/load.ts';
 import type { Daemon } from '../../tests/support/daemon/daemon.ts';
 import { findTunnel } from '../../tests/support/daemon/mesh.ts';
 import { listenersOn } from '../../tests/support/machine/port-owner.ts';
+import { patient } from '../../tests/support/patience.ts';
 import { waitUntil } from '../../tests/support/wait-until.ts';
 import { type Command, Confirmed } from './confirmed.ts';
 import { Observer } from './observer.ts';
@@ -114,7 +115,10 @@ export class Drill {
         if (command === target && (command !== 'retire' || this.observer.isRetirable)) resolve();
       };
     });
-    const working = Promise.all([this.#operator.work(stop.signal), this.observer.watch(daemon, startedAt, stop.signal)]);
+    const working = Promise.all([
+      this.#operator.work(stop.signal),
+      this.observer.watch(daemon, startedAt, stop.signal),
+    ]);
     await Promise.race([chosen.then(() => pause(afterMs)), pause(LONGEST_MS)]);
     const during = this.#operator.current;
     daemon.signal('SIGKILL');
@@ -161,7 +165,7 @@ export class Drill {
   async #answers(daemon: Daemon, route: 'tunnel' | 'successor' | undefined): Promise<string[]> {
     const wanted = route === 'successor' ? 'new' : 'old';
     if (wanted === 'old') await daemon.waitFor((status) => findTunnel(status, HUB)?.state === 'up');
-    const answered = await this.observer.ask();
+    const answered = await this.observer.ask(patient(5_000));
     return answered === wanted ? [] : [`the route is ${route}, but the answer comes from ${answered ?? 'nobody'}`];
   }
 

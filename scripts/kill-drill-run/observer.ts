@@ -6,6 +6,8 @@ import { HUB, QUIET_MS, type Stage } from './stage.ts';
 
 /** Between two looks, and between two clients, in milliseconds. */
 const EVERY_MS = 60;
+/** A client gives up after this time, in milliseconds. */
+const PATIENCE_MS = 3_000;
 /** A use is dated to the second, and the look itself takes its time. In milliseconds. */
 const LATE_MS = 1_200;
 
@@ -41,9 +43,9 @@ export class Observer {
   }
 
   /** The name of the service that answers on the port of the tunnel; undefined without an answer. */
-  async ask(): Promise<string | undefined> {
+  async ask(timeoutMs = PATIENCE_MS): Promise<string | undefined> {
     try {
-      const { body } = await httpGet(`http://127.0.0.1:${this.#stage.port}/who`, { timeoutMs: 3_000 });
+      const { body } = await httpGet(`http://127.0.0.1:${this.#stage.port}/who`, { timeoutMs });
       return (JSON.parse(body) as { hub?: string }).hub;
     } catch {
       return undefined;
