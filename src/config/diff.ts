@@ -21,7 +21,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'drain' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'notify' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -156,6 +156,7 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
     plan: config.plan,
     control: config.controlSocket,
     state_dir: config.stateDir,
+    notify: config.notify,
     stop_grace: config.stopGraceMs,
     log: [config.logLevel, config.logFormat],
   };

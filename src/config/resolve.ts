@@ -41,6 +41,12 @@ export function resolveConfig(
     plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
     controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
     stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
+    notify: parsed.notify.map(({ webhook, events, secret_file, template }) => ({
+      url: webhook,
+      events,
+      secretFile: secret_file === undefined ? undefined : absolute(secret_file, places),
+      template,
+    })),
     stopGraceMs: parsed.stop_grace,
     logLevel: parsed.log.level,
     logFormat: parsed.log.format,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { wants } from './expectation.ts';
 import { actor } from './schema/actor.ts';
 import { host } from './schema/host.ts';
+import { webhook } from './schema/notify.ts';
 import { duration, flag, mapping, named, path, tcpAddress, text, word } from './schema/scalars.ts';
 import { tunnel } from './schema/tunnel.ts';
 
@@ -33,6 +34,11 @@ export const configSchema = mapping({
       'Directory for files that survive a restart. Other users must not have write permission. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.',
     ),
   plan: path.optional().describe('The drain plan, a YAML file. Default: none.'),
+  notify: z
+    .array(webhook, { error: wants('a list of webhooks') })
+    .max(16, { error: wants('at most 16 webhooks') })
+    .prefault([])
+    .describe('Webhooks that are told about changes. Default: none.'),
   stop_grace: duration(0, 3_600_000)
     .prefault('10s')
     .describe('Time for open connections to finish after SIGTERM. Default 10s.'),

@@ -12,6 +12,8 @@ import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
+import { Notifier } from '../operator/notify/notifier.ts';
+import { readToken } from '../operator/notify/token.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
@@ -69,6 +71,7 @@ export class Daemon {
   readonly #plan: PlanWatch;
   readonly #retirement: Retirement;
   readonly #advisoryLog: AdvisoryLog;
+  readonly #notifier: Notifier;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -94,6 +97,12 @@ export class Daemon {
     this.#metrics = createMetrics();
     this.#plan = new PlanWatch(log, this.#note);
     this.#advisoryLog = new AdvisoryLog(log);
+    const { CREDENTIALS_DIRECTORY } = process.env;
+    this.#notifier = new Notifier({
+      log: log.child({ component: 'notify' }),
+      readToken: (path) => readToken(path, CREDENTIALS_DIRECTORY),
+      random: Math.random,
+    });
     const knownHosts = new KnownHostsReport(log);
     const { stateDir, node } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
@@ -214,6 +223,7 @@ export class Daemon {
       ...parts,
       endpoint: this.#endpoint,
       lookout: this.#lookout,
+      notifier: this.#notifier,
       rotators: this.#rotators,
       log,
       note: this.#note,
@@ -259,6 +269,7 @@ export class Daemon {
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
+    this.#notifier.configure(this.#inForce.config.notify);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -269,6 +280,7 @@ export class Daemon {
         this.#clients.keepOnly(this.#inForce.config.tunnels);
         this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#retirement.tick(now);
+        this.#notifier.tick(() => this.snapshot());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -299,6 +311,7 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
+    this.#notifier.stop();
     this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
