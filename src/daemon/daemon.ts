@@ -50,6 +50,8 @@ export interface DaemonOptions {
 
 /** Interval of the heartbeat of the supervisor, in milliseconds. */
 const TICK_MS = 1_000;
+/** Pause between two looks at the state files, in milliseconds. */
+const FILES_MS = 10_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
 /** A door waits no longer for the plan file and the evidence, in milliseconds. */
@@ -80,6 +82,7 @@ export class Daemon {
   readonly #reloaded: ReloadParts;
   readonly #endpoint: EndpointPlace;
   #heartbeat: Repeating | undefined;
+  #fileWatch: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
   readonly #owner: StateDirectoryOwner;
@@ -287,6 +290,11 @@ export class Daemon {
       () => TICK_MS,
       this.#stopped.signal,
     );
+    this.#fileWatch = repeat(
+      () => this.#restoreFiles(),
+      () => FILES_MS,
+      this.#stopped.signal,
+    );
     await this.#supervisor.start(this.#inForce.config);
     this.#systemd.sockets.settle();
     await this.#retirement.forgetRemoved(this.#inForce.config);
@@ -315,7 +323,13 @@ export class Daemon {
     this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    await Promise.all([
+      this.#changes.over,
+      this.#heartbeat?.done,
+      settledWithin(Promise.resolve(this.#fileWatch?.done), RELEASE_MS),
+      this.#plan.done,
+      this.#lookout.done,
+    ]);
     await this.#tunnelTurns.over;
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
@@ -333,6 +347,12 @@ export class Daemon {
 
   snapshot(): Status {
     return takeSnapshot(this.#sources, new Date());
+  }
+
+  /** A state file that somebody removed would be missed only after a restart. */
+  async #restoreFiles(): Promise<void> {
+    for (const path of [...(await this.#retirement.retired.restoreFile()), ...(await this.#cutovers.restoreFiles())])
+      this.#log.warn({ event: 'state.restored', path }, `another process changed or removed ${path}: written again`);
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {

@@ -94,6 +94,19 @@ export class StateFile<Content> {
     return this.#want(undefined, options);
   }
 
+  /**
+   * Writes the file again if somebody else has changed, moved or removed it: memory counts. Settles with whether that was
+   * needed. Never rejects. A file that could not be read at the start is left alone.
+   */
+  async restore(options: WriteOptions = {}): Promise<boolean> {
+    const held = this.#held;
+    if (!held || this.#writer.isBusy) return false;
+    const found = await answered(async () => ({ text: await this.#disk.read() }), options).catch(() => undefined);
+    if (this.#held !== held || this.#writer.isBusy || (found && found.text === held.text)) return false;
+    this.#writer.want(held.text).catch(() => {});
+    return true;
+  }
+
   #want(text: string | undefined, options: WriteOptions): Promise<void> {
     return answered(() => this.#writer.want(text), options);
   }

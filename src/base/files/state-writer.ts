@@ -40,6 +40,11 @@ export class StateWriter {
     this.#change = change;
   }
 
+  /** Whether a content is not on the disk yet. */
+  get isBusy(): boolean {
+    return this.#due !== undefined;
+  }
+
   get unwritten(): Unwritten | undefined {
     if (!this.#due) return undefined;
     const path = this.#path;

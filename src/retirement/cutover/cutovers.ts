@@ -26,7 +26,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -157,6 +157,11 @@ export class Cutovers {
   /** The saved states that are older than the current ones. */
   get unwritten(): Unwritten[] {
     return this.#deps.store.unwritten;
+  }
+
+  /** Writes saved states again that somebody else has changed or removed. Returns the paths. Never rejects. */
+  restoreFiles(): Promise<string[]> {
+    return this.#deps.store.restore();
   }
 
   sample(now: Date): void {

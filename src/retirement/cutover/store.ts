@@ -57,6 +57,13 @@ export class CutoverStore {
     return [...this.#files.values()].flatMap(({ unwritten }) => unwritten ?? []);
   }
 
+  /** Writes the files again that somebody else has changed or removed. Returns their paths. Never rejects. */
+  async restore(): Promise<string[]> {
+    const files = [...this.#files.values()];
+    const restored = await Promise.all(files.map((file) => file.restore()));
+    return files.filter((_, index) => restored[index]).map(({ path }) => path);
+  }
+
   /** Whether the newest entry of the tunnel is not on the disk. */
   isUnwritten(tunnel: string): boolean {
     return this.#files.get(tunnel)?.unwritten !== undefined;

@@ -17,7 +17,7 @@ export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
-type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten'>;
+type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore'>;
 
 type RetiredDisk = ConstructorParameters<typeof StateFile>[3];
 
@@ -46,6 +46,11 @@ export class RetiredTunnels {
   /** Since when the saved list is older than this one; undefined while it is the same. */
   get unwritten(): Unwritten | undefined {
     return this.#file.unwritten;
+  }
+
+  /** Writes the list again if somebody else has changed or removed the file. Returns the path then. Never rejects. */
+  async restoreFile(): Promise<string[]> {
+    return (await this.#file.restore()) ? [this.#file.path] : [];
   }
 
   get names(): string[] {

@@ -4,10 +4,14 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ChainProblem, Head } from './chain.ts';
+import { GENESIS, hashLine } from './entry.ts';
 import { EXPORT_README, EXPORT_SCRIPT } from './export-texts.ts';
 import { CURRENT, HEAD, logFiles, readLines } from './files.ts';
 import { KnownHead } from './head.ts';
 import { type Verification, verifyLog } from './verify.ts';
+
+/** A log is rotated every few weeks; more than this in a row is another problem. */
+const MOST_ATTEMPTS = 5;
 
 const line = z.object({ seq: z.int(), at: z.string(), sha256: z.string() });
 
@@ -45,9 +49,9 @@ export async function exportLog({ directory, out, version, now }: ExportOptions)
   if ((await logFiles(directory)).length === 0) throw new Error(`no log files in ${directory}`);
   await mkdir(out, { mode: 0o755 });
   try {
-    const lines = new Lines(join(out, CURRENT));
-    const found = await copyLog(directory, lines);
+    // Before the lines: a daemon that writes on must not look like one whose last lines are missing.
     const known = await new KnownHead(directory).read();
+    const { lines, found } = await copyLog(directory, join(out, CURRENT));
     const described = lines.describe(found, { version, now, known });
     const sums = [
       lines.sum,
@@ -64,20 +68,27 @@ export async function exportLog({ directory, out, version, now }: ExportOptions)
   }
 }
 
-/** Copies and checks the log, which may be written meanwhile. The copy ends with the last whole line. */
-async function copyLog(directory: string, lines: Lines): Promise<Pick<Verification, 'problems' | 'entries'>> {
-  const found = await verifyLog(directory);
-  await lines.begin();
-  try {
-    let left = found.entries;
-    for await (const { text, whole, file } of readLines(directory)) {
-      if (left-- === 0 || (!whole && file === CURRENT)) break;
-      await lines.add(text);
+/** Copies and checks the log, which may be written meanwhile. The copy ends with the last line that was checked. */
+async function copyLog(
+  directory: string,
+  path: string,
+): Promise<{ readonly lines: Lines; readonly found: Verification }> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const found = await verifyLog(directory);
+    const lines = new Lines(path);
+    await lines.begin();
+    try {
+      for await (const { text } of readLines(directory)) {
+        if (lines.count === found.entries) break;
+        await lines.add(text);
+      }
+    } finally {
+      await lines.end();
     }
-  } finally {
-    await lines.end();
+    // A file that was rotated in between is missing in the copy.
+    if (lines.count === found.entries && lines.endsWith(found.head)) return { lines, found };
   }
-  return found;
+  throw new Error('the log changes faster than it can be copied');
 }
 
 interface Described {
@@ -95,6 +106,7 @@ class Lines {
   #first: z.infer<typeof line> | null = null;
   #last: z.infer<typeof line> | null = null;
   #count = 0;
+  #end: string = GENESIS;
   #waiting: Buffer[] = [];
 
   constructor(path: string) {
@@ -102,13 +114,14 @@ class Lines {
   }
 
   async begin(): Promise<void> {
-    this.#file = await open(this.#path, 'wx', 0o644);
+    this.#file = await open(this.#path, 'w', 0o644);
   }
 
   async add(text: Buffer): Promise<void> {
     const bytes = Buffer.concat([text, Buffer.from('\n')]);
     this.#hash.update(bytes);
     this.#count++;
+    this.#end = hashLine(text);
     this.#look(text);
     this.#waiting.push(bytes);
     if (this.#waiting.length >= 1_000) await this.#flush();
@@ -118,6 +131,14 @@ class Lines {
     await this.#flush();
     await this.#file?.sync();
     await this.#file?.close();
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  endsWith({ seq, hash }: Head): boolean {
+    return seq === 0 || this.#end === hash;
   }
 
   /** The line of SHA256SUMS. */
@@ -151,7 +172,7 @@ class Lines {
     if (!parsed.success) return;
     const { seq, at, node } = parsed.data;
     if (node !== undefined) this.#nodes.add(node);
-    this.#last = { seq, at, sha256: createHash('sha256').update(text).digest('hex') };
+    this.#last = { seq, at, sha256: this.#end };
     this.#first ??= this.#last;
   }
 }

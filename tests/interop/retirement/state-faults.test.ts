@@ -1,5 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { command } from '../../../src/operator/control/client.ts';
@@ -169,6 +180,57 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
       empty();
       await mesh.waitFor((status) => !codesOf(status).includes('state_unwritten'));
       expect(saved()).toBe('rolled_back');
+      rmSync(join(inside, 'cutover', 'hub.json'));
+      const isBack = () => existsSync(join(inside, 'cutover', 'hub.json')) && saved() === 'rolled_back';
+      await waitUntil('the removed file is written again', isBack, 20_000);
+    },
+  );
+
+  test.skipIf(!has('loop'))(
+    'on a disk that hangs harms no client, makes the verdict unknown, and delays no stop',
+    async () => {
+      const directory = join(sshd.directory, 'frozen');
+      const mount = `truncate -s 16M "$1.img" && mkfs.ext4 -q "$1.img" && mkdir -p "$1" && mount -o loop "$1.img" "$1" && chmod 700 "$1" && shift && exec "$@"`;
+      const wrapper = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mount, 'sh', directory];
+      await using mesh = await start({ extra: { state_dir: directory }, wrapper });
+      await isRetirable(mesh);
+      // Open here, too: a process that is being ended has no root any more.
+      const open = openSync(`/proc/${mesh.daemon.pid}/root${directory}`, 'r');
+      const disk = `/proc/${process.pid}/fd/${open}`;
+      const thaw = () => spawnSync('fsfreeze', ['--unfreeze', disk]);
+      onTestFinished(() => {
+        thaw();
+        closeSync(open);
+      });
+      const freeze = () => execFileSync('fsfreeze', ['--freeze', disk]);
+      const socket = controlSocketIn(sshd.directory, mesh.endpointPort);
+      const names = ['hub'];
+      const hang = async () => {
+        freeze();
+        await command(socket, { command: 'down', names }, tunnelsResult, never);
+        await command(socket, { command: 'up', names }, tunnelsResult, never);
+      };
+
+      await hang();
+      const status = await mesh.waitFor(({ evidence }) => evidence.state === 'failing');
+      expect(status.evidence.error).toBe('the disk does not answer');
+      expect((await verdictOf(mesh.daemon)).unknowns[0]?.code).toBe('evidence_unwritten');
+      await mesh.waitForTunnel('up');
+      await echoOnce(mesh.port('hub'));
+      expect((await mesh.daemon.get('/livez')).status).toBe(200);
+      thaw();
+      await mesh.waitFor(({ evidence, advisories }) => evidence.state === 'ok' && codesOf({ advisories }).length === 0);
+
+      await hang();
+      const since = performance.now();
+      mesh.daemon.signal('SIGTERM');
+      await waitUntil('the daemon is through with its stop', () =>
+        / stopped$|"event":"daemon.stuck"/m.test(mesh.daemon.log()),
+      );
+      expect(performance.now() - since).toBeLessThan(patient(8_000));
+      // The kernel lets nobody end a process in such a write.
+      thaw();
+      await within('the daemon ends', mesh.daemon.exit, 10_000);
     },
   );
 

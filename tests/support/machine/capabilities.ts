@@ -18,6 +18,8 @@ const CAPABILITIES = {
   'systemd-analyze': { program: 'systemd-analyze', debian: 'systemd' },
   'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
   nsenter: { program: 'nsenter', debian: 'util-linux' },
+  'mkfs.ext4': { program: 'mkfs.ext4', debian: 'e2fsprogs' },
+  fsfreeze: { program: 'fsfreeze', debian: 'util-linux' },
   flock: { program: 'flock', debian: 'util-linux' },
   jq: { program: 'jq', debian: 'jq' },
   ip: { program: 'ip', debian: 'iproute2' },
@@ -29,7 +31,7 @@ const CAPABILITIES = {
   lintian: { program: 'lintian', debian: 'lintian' },
 } as const;
 
-export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';
+export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount' | 'loop';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -49,6 +51,7 @@ export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
   if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
   if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
+  if (capability === 'loop') return canLoop() || missing(capability, 'run as root on a machine with loop devices');
   const { program, debian } = CAPABILITIES[capability];
   const { CI } = process.env;
   if (findProgram(program) !== undefined) return true;
@@ -91,4 +94,9 @@ export function missing(capability: string, remedy: string): false {
 function canMount(): boolean {
   const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
   return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
+}
+
+/** Whether a file system in a file can be mounted, and frozen like a disk that hangs. */
+function canLoop(): boolean {
+  return canMount() && has('mkfs.ext4') && has('fsfreeze') && spawnSync('losetup', ['--find']).status === 0;
 }

@@ -149,3 +149,42 @@ test('gives up a read that the disk does not answer', async () => {
   const file = new StateFile(['/state'], 'count.json', z.object({ count: z.int() }), { read: never, change: never });
   await expect(file.read({ withinMs: 10 })).rejects.toEqual(unusable);
 });
+
+describe('a file that somebody else touches', () => {
+  test.each<[string, (path: string) => void]>([
+    ['removed', (path) => rmSync(path)],
+    ['changed', (path) => writeFileSync(path, '{"count":9}\n')],
+    [
+      'replaced by a FIFO',
+      (path) => {
+        rmSync(path);
+        execFileSync('mkfifo', [path]);
+      },
+    ],
+  ])('is written again after it was %s', async (_, act) => {
+    const file = stateFile();
+    await file.write({ count: 3 });
+    expect(await file.restore()).toBe(false);
+    act(file.path);
+    expect(await file.restore()).toBe(true);
+    await waitUntil('the file is written again', () => file.unwritten === undefined && existsSync(file.path));
+    await waitUntil('the content is back', async () => (await file.read().catch(() => undefined))?.count === 3);
+  });
+
+  test('is removed again if there should be none', async () => {
+    const file = stateFile();
+    await file.write({ count: 3 });
+    await file.forget();
+    writeFileSync(file.path, '{"count":9}\n');
+    expect(await file.restore()).toBe(true);
+    await waitUntil('the file is gone', () => !existsSync(file.path));
+  });
+
+  test('is left alone if it could not be read', async () => {
+    const file = stateFile();
+    mkdirSync(dirname(file.path), { mode: 0o700 });
+    writeFileSync(file.path, 'by hand');
+    await file.read().catch(() => {});
+    expect([await file.restore(), readFileSync(file.path, 'utf8')]).toEqual([false, 'by hand']);
+  });
+});

@@ -20,7 +20,7 @@ beforeEach(() => {
   directory = join(dir.path, 'state');
   out = join(dir.path, 'out');
   mkdirSync(directory);
-  texts = writeLog(directory, linesOf({ from: FROM, until: FROM + 600_000 }));
+  texts = writeLog(directory, linesOf({ from: FROM, until: FROM + 180_000 }));
 });
 
 const exported = (where = out) => exportLog({ directory, out: where, version: '0.1.0', now: NOW });
