@@ -35,7 +35,8 @@ const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
 
 /** Checks at any moment. Returns whether the hub is retirable. */
 export function check(world: World): boolean {
-  const { node } = world;
+  const { node, bugs } = world;
+  if (bugs.length > 0) throw bugs[0];
   const happened = world.happened();
   if (!node.applied) return false;
   neverRetiredWithTheRouteOnTheTunnel(world);

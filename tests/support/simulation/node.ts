@@ -254,6 +254,7 @@ export class SimNode {
         cutovers: this.cutovers,
         rotators: { apply: () => {} },
         retirement: this.retirement,
+        notifier: { configure: () => {} },
         supervisor: this.#supervisor,
         load: async () => this.#ports.configFile(),
         log,

@@ -53,6 +53,8 @@ export class World implements AsyncDisposable {
   readonly plan: PlanState = { approved: true, done: true, valid: true };
   readonly planned = new Switch(this.clock, true);
   readonly trace: string[] = [];
+  /** What a command threw that is no answer. */
+  readonly bugs: unknown[] = [];
   /** Commands without an answer yet. */
   readonly pending = new Set<Sent>();
   /** The variant of the configuration file, which the daemon may not have read yet. */
@@ -139,7 +141,10 @@ export class World implements AsyncDisposable {
         this.say(`  ${what} answers ${printable(text, 160)}`);
         if (alone && this.#sent === order + 1) this.#confirm(what, got);
       },
-      (error: unknown) => this.say(`  ${what} fails: ${String(error)}`),
+      (error: unknown) => {
+        this.pending.delete(sent);
+        if (this.node === node) this.bugs.push(error);
+      },
     );
     return sent;
   }
