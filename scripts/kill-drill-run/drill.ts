@@ -13,7 +13,7 @@ import { type Command, Confirmed } from './confirmed.ts';
 import { Observer } from './observer.ts';
 import { Operator } from './operator.ts';
 import { padLog, tearLog } from './padding.ts';
-import { HUB, type Stage } from './stage.ts';
+import { HUB, QUIET_MS, type Stage } from './stage.ts';
 
 /** One kill, and what was found after it. */
 export interface Round {
@@ -130,7 +130,7 @@ export class Drill {
 
   /** Looks at a daemon that has just started. */
   async #inspect(daemon: Daemon): Promise<string[]> {
-    const { evidence, tunnels } = await daemon.waitFor((status) => status.evidence.state === 'ok');
+    const { evidence, tunnels, now, started_at } = await daemon.waitFor((status) => status.evidence.state === 'ok');
     const wrong: string[] = [];
     const { retired, route } = this.#confirmed;
     const hub = tunnels.find(({ name }) => name === HUB);
@@ -139,7 +139,10 @@ export class Drill {
       wrong.push(`retired: ${retired} was confirmed, now ${is.retired}`);
     if (route !== undefined && route !== is.route) wrong.push(`route ${route} was confirmed, now ${is.route}`);
     if (is.retired && is.route !== 'successor') wrong.push('retired, with the route on the tunnel');
-    if (hub?.retirement?.verdict === 'retirable') wrong.push('retirable right after the start');
+    // On a busy machine the first answer may come late.
+    const runsForMs = now.getTime() - started_at.getTime();
+    if (hub?.retirement?.verdict === 'retirable' && runsForMs < QUIET_MS)
+      wrong.push(`retirable ${runsForMs} ms after the start`);
     this.#confirmed.retired = is.retired;
     this.#confirmed.route = is.route;
     wrong.push(...(await this.#owners(daemon)), ...(await this.#answers(daemon, is.route)));

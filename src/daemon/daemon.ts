@@ -14,6 +14,7 @@ import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Notifier } from '../operator/notify/notifier.ts';
 import { readToken } from '../operator/notify/token.ts';
+import { LastHour } from '../operator/page/last-hour.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
@@ -37,7 +38,7 @@ import { prepare } from '../tunnels/link/prepare.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { AdvisoryLog } from './advisory-log.ts';
 import { ConfigInForce } from './config-in-force.ts';
-import { type ReloadParts, reload } from './reload.ts';
+import { loggedIn, type ReloadParts, reload } from './reload.ts';
 import { rotateActor } from './rotate.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
 
@@ -74,6 +75,7 @@ export class Daemon {
   readonly #retirement: Retirement;
   readonly #advisoryLog: AdvisoryLog;
   readonly #notifier: Notifier;
+  readonly #lastHour = new LastHour();
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -186,7 +188,7 @@ export class Daemon {
     const actions = createActions({
       ...shared,
       applied: () => this.#applied,
-      reload: () => this.reload(),
+      reload: async () => loggedIn(await this.reload(), this.#supervisor),
       rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
       retire: (request) =>
         retireTunnel(request, {
@@ -284,6 +286,7 @@ export class Daemon {
         this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#retirement.tick(now);
         this.#notifier.tick(() => this.snapshot());
+        this.#lastHour.tick(() => this.snapshot(), performance.now());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -375,6 +378,7 @@ export class Daemon {
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
+        lastHour: this.#lastHour,
         log: this.#log.child({ component: 'endpoint' }),
         adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },

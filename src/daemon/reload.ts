@@ -1,4 +1,4 @@
-import { messageOf } from '../base/errors.ts';
+import { messageOf, TunnelError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
@@ -71,7 +71,7 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const changes = summarizeDiff(diff);
   const tell = teller(parts.log, parts.note);
   tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
-  return { ok: true, changes };
+  return { ok: true, changes, replaced: diff.links.filter(({ needsNewSessions }) => needsNewSessions) };
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
@@ -105,4 +105,25 @@ function refuse(
     `${what}: ${problems[0]}${more}`,
   );
   return { ok: false, error: reason, problems, config: path };
+}
+
+/**
+ * Waits for the first login of each link whose SSH parameters the reload changed. Rejects with a TunnelError if a login
+ * fails. The new configuration is in force in either case. Bounded.
+ */
+export async function loggedIn(
+  outcome: ReloadOutcome,
+  supervisor: Pick<Supervisor, 'firstLogins'>,
+): Promise<ReloadOutcome> {
+  if (!outcome.ok || outcome.replaced.length === 0) return outcome;
+  const failed = (await supervisor.firstLogins(outcome.replaced)).flatMap(({ host, actor, error }) =>
+    error ? [{ login: `login of ${actor} to ${host}`, error }] : [],
+  );
+  const [first] = failed;
+  if (!first) return outcome;
+  const reasons = failed.map(({ login, error }) => `the ${login} fails: ${error.message}`);
+  throw new TunnelError(first.error.code, `reloaded (${outcome.changes}), but ${reasons.join('; ')}`, {
+    cause: first.error,
+    hint: `${first.error.hint} The new configuration is in force. The daemon keeps trying; old sessions stay in use.`,
+  });
 }

@@ -27,6 +27,8 @@ import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
 import type { Rotators } from '../tunnels/credential/rotators.ts';
+import { replacementAdvisories } from '../tunnels/link/advisories.ts';
+import { stoppedAdvisories } from '../tunnels/tunnel/advisories.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
@@ -37,7 +39,7 @@ export interface SnapshotSources {
   readonly version: string;
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
-  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels'>;
+  readonly supervisor: Pick<Supervisor, 'links' | 'tunnels' | 'stopped'>;
   readonly cutovers: Pick<Cutovers, 'statusOf' | 'unwritten'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head' | 'unwrittenFiles'>;
   readonly rotators: Pick<Rotators, 'unwritten'>;
@@ -61,7 +63,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     version: sources.version,
     now,
     started_at: sources.startedAt,
-    ...overallState(tunnels),
+    ...overallState({ tunnels, links, stopped: new Set(supervisor.stopped.map(({ name }) => name)) }),
     config: inForce.status(),
     plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),
@@ -74,11 +76,11 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
-  sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'supervisor' | 'clients' | 'systemd'>,
+  sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'clients' | 'systemd'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
-  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
+  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner, supervisor } = sources;
   const policy = advisoriesOf(inForce.config, plan.watched, now);
   const unwritten = [...retirement.unwritten, ...cutovers.unwritten, ...rotators.unwritten, ...recorder.unwrittenFiles];
   return [
@@ -88,6 +90,8 @@ export function currentAdvisories(
     ...policy,
     ...retirement.advisories(),
     ...credentialAdvisories(links),
+    ...replacementAdvisories(links),
+    ...stoppedAdvisories(supervisor.stopped),
   ];
 }
 

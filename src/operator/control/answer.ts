@@ -2,6 +2,7 @@ import { TunnelError } from '../../base/errors.ts';
 import { ControlRefused, type Refusal } from '../../base/refusal.ts';
 import { closest } from '../../base/text/closest.ts';
 import { printable } from '../../base/text/printable.ts';
+import type { LinkName } from '../../config/way.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
 import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
@@ -9,7 +10,12 @@ import { type ControlReply, type ControlRequest, type CutoverResult, request } f
 
 /** The result of a reload. */
 export type ReloadOutcome =
-  | { readonly ok: true; readonly changes: string }
+  | {
+      readonly ok: true;
+      readonly changes: string;
+      /** The links whose sessions the reload replaces. */
+      readonly replaced: readonly LinkName[];
+    }
   /** `problems`: the mistakes in the file, each with its place; empty when the file is valid. */
   | { readonly ok: false; readonly error: string; readonly problems: readonly string[]; readonly config: string };
 

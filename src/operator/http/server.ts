@@ -17,6 +17,7 @@ import { eventsRoute } from './routes/events.ts';
 import { livezRoute, readyzRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { historyRoute, pageRoute } from './routes/page.ts';
 import { planRoute } from './routes/plan.ts';
 import { statusRoute, tunnelRoute } from './routes/status.ts';
 import type { Sources } from './sources.ts';
@@ -160,6 +161,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
   const routes = [
+    pageRoute,
     statusRoute,
     tunnelRoute,
     livezRoute,
@@ -169,6 +171,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     metricsRoute,
     planRoute,
     openApiRoute,
+    historyRoute,
   ];
   for (const route of routes) route(app, dependencies);
   return app;

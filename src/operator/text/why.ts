@@ -2,7 +2,7 @@ import { printable } from '../../base/text/printable.ts';
 import { spanBetween } from '../../base/text/span.ts';
 import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
-import { clientLines, explain, routeText } from './explain.ts';
+import { clientLines, type Explanation, explain, routeText } from './explain.ts';
 
 /** The JSON of `fleet-mesh why --json`. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
@@ -38,10 +38,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
   const { now } = status;
   const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
   const lines: [label: string, text: string | undefined][] = [
-    [
-      'why',
-      why === undefined ? wellBecause(tunnel, ago) : `${printable(why)}${error === null ? '' : ` [${error.code}]`}`,
-    ],
+    ['why', why === undefined ? wellBecause(tunnel, ago) : causeText(why, error)],
     ['fix', error === null ? wayBack(tunnel) : printable(error.hint)],
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
@@ -75,6 +72,12 @@ function drainLines(drain: VerdictAnswer | undefined, now: Date): [label: string
   return texts.map((text, index) => [index === 0 ? 'drain' : '', text]);
 }
 
+/** The cause with its code, unless the cause names the code. */
+function causeText(why: string, error: Explanation['error']): string {
+  const code = error === null || why.endsWith(`[${error.code}]`) ? '' : ` [${error.code}]`;
+  return `${printable(why)}${code}`;
+}
+
 type Ago = (instant: Date) => string;
 
 /** Why the tunnel counts as well. */
@@ -90,9 +93,11 @@ function wayBack({ state, name }: TunnelStatus): string | undefined {
 
 function linkText(link: LinkStatus, now: Date): string {
   const sessions = link.sessions.map(({ id, role, since }) => `session ${id} ${role} for ${spanBetween(since, now)}`);
+  const missing = link.replacement === null ? [] : [`replacement ${link.replacement.state}`];
   return [
     `${printable(link.host)} as ${printable(link.actor)} is ${link.state}`,
     ...(sessions.length === 0 ? ['no session'] : sessions),
+    ...(link.state === 'up' ? missing : []),
   ].join(', ');
 }
 
@@ -102,9 +107,11 @@ function credentialText({ credential }: LinkStatus, now: Date): string {
   const until =
     valid_before === null
       ? undefined
-      : valid_before > now
-        ? `valid for ${spanBetween(now, valid_before)}`
-        : `expired ${spanBetween(valid_before, now)} ago`;
+      : renewal?.state === 'not_yet_valid'
+        ? 'not valid yet by the clock of this node'
+        : valid_before > now
+          ? `valid for ${spanBetween(now, valid_before)}`
+          : `expired ${spanBetween(valid_before, now)} ago`;
   const trouble = renewal?.last_error;
   return [
     [type.replaceAll('_', ' '), serial, fingerprint]

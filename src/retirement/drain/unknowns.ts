@@ -34,16 +34,16 @@ function observationGap({ history, now, quietForMs, slackMs }: VerdictFacts) {
   );
 }
 
-/** The last known state lasts until now: a port that was closed a moment ago counts before the next look. */
+/** The last known state lasts through this millisecond: a port that has just been closed counts before the next look. */
 function lasting({ spans, ...rest }: TunnelHistory, now: number): TunnelHistory {
   const last = spans.at(-1);
   return last
-    ? { ...rest, spans: [...spans.slice(0, -1), { ...last, until: Math.max(last.until, now) }] }
+    ? { ...rest, spans: [...spans.slice(0, -1), { ...last, until: Math.max(last.until, now + 1) }] }
     : { spans, ...rest };
 }
 
 function downInWindow({ history, now, quietForMs, holdMs }: VerdictFacts) {
-  const found = outages(lasting(history, now), { from: now - quietForMs, until: now }, holdMs);
+  const found = outages(lasting(history, now), { from: now - quietForMs, until: now + 1 }, holdMs);
   const last = found.at(-1);
   const [first] = found;
   if (!first || !last) return [];

@@ -124,6 +124,12 @@ export const FAMILIES: readonly Family[] = [
         })),
       ),
   },
+  links('link_sessions_wanted', 'SSH sessions that the link keeps up.', (link) => link.sessions_wanted),
+  links(
+    'link_replacement_failing',
+    'Whether SSH sessions of the link are missing or outdated and the last attempt to replace one failed.',
+    ({ replacement }) => flag(replacement?.state === 'failing'),
+  ),
   links('link_rtt_seconds', 'Round trip time of the last keepalive of the active session.', roundTrip),
   {
     name: 'credential_info',

@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
+import { LoopLag } from './loop-lag.ts';
 
 /**
  * The metrics of the endpoint. Values of the snapshot are read at each scrape. Only events between two scrapes are
@@ -168,7 +169,15 @@ export function createMetrics(): Metrics {
     LOOKUP_BUCKETS,
   );
 
+  const lag = new LoopLag();
+  const loopLag = new Gauge({
+    name: `${PREFIX}event_loop_lag_seconds`,
+    help: 'Longest delay of the event loop in the last minute: every connection waits as long.',
+    registers,
+  });
+
   const update = (snapshot: Status) => {
+    loopLag.set(lag.read());
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // The series must exist before the first increment; otherwise a rate misses that increment.
     for (const { host, actor, credential } of snapshot.links) {

@@ -76,6 +76,15 @@ export const ADVISORIES = {
     cause: 'A certificate has expired or expires soon, and its renewal fails.',
     remedy: 'Run `fleet-mesh why TUNNEL`, then fix `cert_command`.',
   },
+  session_replacement_failing: {
+    cause:
+      'A link serves, but no new SSH session can be made. Once the present sessions are lost, its tunnels are down.',
+    remedy: 'Follow the fix in the message; `fleet-mesh why TUNNEL` shows the same. Then run `fleet-mesh reload`.',
+  },
+  production_stopped: {
+    cause: 'An operator took a production tunnel out of service.',
+    remedy: 'Run `fleet-mesh up TUNNEL`, or remove the tunnel from the configuration.',
+  },
   static_key_in_use: {
     cause: 'A link uses its static key, because no valid certificate is available.',
     remedy: 'Fix `cert_command`. The daemon then returns to certificates by itself.',
@@ -102,4 +111,9 @@ export interface Advisory {
   readonly code: AdvisoryCode;
   /** One line. Unchanged while the facts are unchanged, so that the log shows the message once. */
   readonly message: string;
+  /**
+   * What the advisory is about, if its message changes while the trouble lasts, for example because of a count. Then the
+   * log shows the trouble once, and again each hour.
+   */
+  readonly subject?: string | undefined;
 }

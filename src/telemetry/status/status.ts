@@ -58,18 +58,33 @@ const credentialStatus = z.strictObject({
 });
 export type CredentialStatus = z.infer<typeof credentialStatus>;
 
+/** The sessions of a link that are missing, or must be replaced. `failing`: the last attempt to make one failed. */
+const replacementStatus = z.strictObject({
+  state: z.enum(['pending', 'failing']),
+  since: instant,
+  /** Failed attempts since the last login. */
+  attempts: z.int().nonnegative(),
+  last_error: errorReport.nullable(),
+});
+export type ReplacementStatus = z.infer<typeof replacementStatus>;
+
 const linkStatus = z.strictObject({
   host: z.string(),
   actor: z.string(),
   /** The jump host. */
   jump: z.string().nullable(),
   state: z.enum(LINK_STATES),
+  /** Failed attempts since the last login. */
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),
   last_error: errorReport.nullable(),
   /** Why the link serves with reduced quality; null if it does not. */
   degraded: z.string().nullable(),
   credential: credentialStatus,
+  /** `sessions` of the host: how many sessions the link keeps. */
+  sessions_wanted: z.int().positive(),
+  /** Null when nothing is missing. */
+  replacement: replacementStatus.nullable(),
   sessions: z.array(sessionStatus),
 });
 export type LinkStatus = z.infer<typeof linkStatus>;
@@ -274,6 +289,13 @@ export const status = z.strictObject({
   evidence: evidenceStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
-  advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  advisories: z.array(
+    z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      /** What the advisory is about, if its message changes while the trouble lasts. */
+      subject: z.string().optional(),
+    }),
+  ),
 });
 export type Status = z.infer<typeof status>;

@@ -37,6 +37,11 @@ export class Roster {
     this.#version = Math.max(this.#version, version);
   }
 
+  /** Whether a newer credential exists. */
+  isSuperseded({ version }: CredentialFacts): boolean {
+    return version < this.#version;
+  }
+
   /** Outdated sessions that serve until their replacement is up. */
   get superseded(): readonly Held[] {
     return this.#held.filter((held) => this.isLeaving(held) && !this.#leaving.has(held) && held.session.usable);
@@ -60,7 +65,7 @@ export class Roster {
 
   /** Whether the session must go: its settings are outdated, it is surplus, or its carrier is leaving. */
   isLeaving(held: Held): boolean {
-    const outdated = held.generation !== this.#generation || held.facts.version < this.#version;
+    const outdated = held.generation !== this.#generation || this.isSuperseded(held.facts);
     return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
   }
 
@@ -130,10 +135,11 @@ export class Roster {
    * @param now as of performance.now()
    */
   shed(wanted: number, now: number): void {
-    const { current } = this;
-    if (current.length === 0) return;
-    const { superseded } = this;
-    const replaced = superseded.slice(0, Math.max(0, superseded.length + current.length - wanted));
+    const { current, superseded } = this;
+    // Without a new session the old ones serve, oldest first, as before.
+    const kept = current.length === 0 ? wanted : 0;
+    const surplus = Math.max(0, superseded.length + current.length - wanted);
+    const replaced = superseded.slice(kept, kept + surplus);
     for (const held of [...replaced, ...current.slice(wanted)]) this.#leave(held, now);
   }
 

@@ -173,7 +173,7 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
         version: '1',
         startedAt: new Date(),
         inForce: new ConfigInForce(config),
-        supervisor: { links: () => [], tunnels: () => [own()] },
+        supervisor: { links: () => [], stopped: [], tunnels: () => [own()] },
         cutovers: { statusOf: () => null, unwritten: [] },
         recorder: { historyOf: () => history, condition: { kind: 'ok' }, head: undefined, unwrittenFiles: [] },
         rotators: { unwritten: [] },

@@ -180,7 +180,7 @@ class Node {
     this.actions = createActions({
       ...shared,
       applied: () => true,
-      reload: async () => ({ ok: true, changes: '' }),
+      reload: async () => ({ ok: true, replaced: [], changes: '' }),
       rotate: async () => '',
       retire: (request) =>
         retireTunnel(request, {

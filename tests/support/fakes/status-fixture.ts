@@ -37,6 +37,8 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
     last_error: null,
     degraded: null,
     credential: { type: 'static_key', fingerprint: 'SHA256:key', ...NO_CERTIFICATE },
+    sessions_wanted: 1,
+    replacement: null,
     sessions: [sessionFixture()],
     ...changes,
   };

@@ -70,6 +70,10 @@ export class SimLinks implements Pick<LinkTable, keyof LinkTable> {
     return [];
   }
 
+  async firstLogins(): Promise<[]> {
+    return [];
+  }
+
   status(): LinkStatus[] {
     return [];
   }

@@ -3,6 +3,7 @@ import { verdictAnswer } from '../../../retirement/drain/answer.ts';
 import { eventsAnswer } from '../../../retirement/evidence/entry.ts';
 import { planView } from '../../../retirement/plan/view.ts';
 import { status, tunnelStatus } from '../../../telemetry/status/status.ts';
+import { hourAnswer, tunnelHourAnswer } from '../../page/last-hour.ts';
 
 const problem = z.looseObject({
   /** `urn:fleet-mesh:problem:CODE`. */
@@ -27,6 +28,8 @@ const COMPONENTS = {
   VerdictList: verdictList,
   Events: eventsAnswer,
   Plan: planView,
+  Hour: hourAnswer,
+  TunnelHour: tunnelHourAnswer,
   Alive: z.object({ alive: z.literal(true) }),
   Ready: z.object({ ready: z.literal(true), reasons: z.array(z.string()) }),
   Problem: problem,

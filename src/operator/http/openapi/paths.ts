@@ -46,10 +46,18 @@ const get = (
 
 /** Every path of the endpoint. The key is the path with parameters in braces. */
 export const PATHS = {
+  '/': get('getPage', 'The status page for a browser.', { 200: answer('The page.', text('text/html')) }),
   '/status': get(
     'getStatus',
     'The snapshot of the whole node.',
-    { 200: answer('The snapshot.', { ...json('Status'), ...text('text/plain') }), 400: BAD_QUERY },
+    {
+      200: answer('The snapshot; as a page for a browser.', {
+        ...json('Status'),
+        ...text('text/plain'),
+        ...text('text/html'),
+      }),
+      400: BAD_QUERY,
+    },
     [query('format', 'Wins over the Accept header.', { enum: ['json', 'text'] })],
   ),
   '/status/{tunnel}': get(
@@ -121,6 +129,15 @@ export const PATHS = {
         schema: { type: 'string' },
       },
     ],
+  ),
+  '/history': get('getHistory', 'The states of all tunnels in the last hour.', {
+    200: answer('A letter for each sample.', json('Hour')),
+  }),
+  '/history/{tunnel}': get(
+    'getTunnelHistory',
+    'The last hour of one tunnel: state, connections, traffic, probe.',
+    { 200: answer('The samples, oldest first.', json('TunnelHour')), 404: NO_SUCH_TUNNEL },
+    [TUNNEL],
   ),
   '/openapi.json': get('getOpenApi', 'This description.', {
     200: answer('An OpenAPI 3.1 document.', { 'application/json': { schema: { type: 'object' } } }),

@@ -34,7 +34,7 @@ beforeEach(async () => {
   path = join(temp.path, 'run', 'control.sock');
   actions = {
     planEdited: async () => ({ seq: 1 }),
-    reload: async () => ({ ok: true, changes: 'nothing changed' }),
+    reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
     cutover: () => Promise.reject(new Error('not asked for')),
@@ -158,7 +158,7 @@ describe('the control socket', () => {
         new Promise((resolve) => {
           finish = () => {
             finished++;
-            resolve({ ok: true, changes: 'late' });
+            resolve({ ok: true, replaced: [], changes: 'late' });
           };
         }),
     };

@@ -36,6 +36,10 @@ const VERDICT = {
 
 /** Every kind of answer: the path asked for, the path and status of the description. */
 const ANSWERS = [
+  ['/', '/', 200],
+  ['/history', '/history', 200],
+  ['/history/state-hub', '/history/{tunnel}', 200],
+  ['/history/nobody', '/history/{tunnel}', 404],
   ['/status', '/status', 200],
   ['/status?format=text', '/status', 200],
   ['/status?format=xml', '/status', 400],
@@ -72,6 +76,7 @@ describe('/openapi.json', () => {
     });
     const down = tunnelFixture({ state: 'down', reason: 'the server refuses connections', production: true });
     endpoint.snapshot = statusFixture({ tunnels: [down], links: [linkFixture()] });
+    endpoint.lastHour.tick(() => endpoint.snapshot, 0);
   });
   afterAll(() => endpoint.stop());
 

@@ -127,3 +127,45 @@ describe('the error beside the reason', () => {
     expect(supervisor.tunnels()[0]).toMatchObject({ state: 'degraded', last_error: { code: 'target_unreachable' } });
   });
 });
+
+describe('an error of something that is no longer configured', () => {
+  const shown = () => {
+    const [tunnel] = supervisor.tunnels();
+    return [tunnel?.state, tunnel?.reason, tunnel?.last_error];
+  };
+
+  it('disappears when a reload changes the target', async () => {
+    const before = configOf({ ...hub, target: loopback(await freePort()) });
+    await supervisor.start(before);
+    await pythonClient({ port: portOf(hub), send: 'hello' });
+    expect(shown()).toMatchObject(['degraded', /./, { code: 'target_unreachable' }]);
+    await reload(before, configOf(hub));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
+  });
+
+  it('disappears when a reload moves the tunnel to another host, or corrects the host', async () => {
+    const before = configOf({ ...hub, host: 'gone' });
+    await supervisor.start(before);
+    await waitUntil('the host is not reached', () => supervisor.links()[0]?.last_error);
+    await reload(before, configOf(hub));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
+  });
+
+  it('disappears when a reload changes the probe', async () => {
+    const probe = {
+      check: { kind: 'banner', prefix: 'SSH' },
+      everyMs: 60_000,
+      timeoutMs: 200,
+      fall: 1,
+      rise: 1,
+    } as const;
+    const before = configOf({ ...hub, probe });
+    await supervisor.start(before);
+    await waitUntil('the probe failed', () => supervisor.tunnels()[0]?.state === 'degraded');
+    await reload(before, configOf({ ...hub, probe: { ...probe, check: { kind: 'tcp' } } }));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
+  });
+});

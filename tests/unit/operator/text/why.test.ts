@@ -113,3 +113,37 @@ describe(whyJson, () => {
     });
   });
 });
+
+const rejected = { code: 'auth_rejected', message: 'core rejected the key', hint: 'Check it.', at: ago(5) } as const;
+const dying = linkFixture({
+  next_attempt_at: ago(-40),
+  replacement: { state: 'failing', since: ago(60), attempts: 1, last_error: rejected },
+});
+
+describe('a tunnel that is up over a link that cannot replace its sessions', () => {
+  const cause =
+    'the tunnel is up, but SSH sessions of atm-fleet-mesh to coulombcore cannot be replaced since 2026-11-21T11:59:00Z (1 attempt failed): core rejected the key [auth_rejected]';
+
+  it('has a cause, a fix and a next step', () => {
+    const lines = whyText(tunnelFixture(), statusFixture({ links: [dying] })).split('\n');
+    expect(lines.slice(1, 4)).toEqual([
+      `  why:        ${cause}`,
+      '  fix:        Check it.',
+      '  next:       connects again in 40s',
+    ]);
+    expect(lines.find((line) => line.startsWith('  link:'))).toMatch(/, replacement failing$/);
+    expect(whyJson(tunnelFixture(), statusFixture({ links: [dying] }))).toMatchObject({
+      state: 'up',
+      reason: cause,
+      error: { code: 'auth_rejected' },
+      fix: 'Check it.',
+    });
+  });
+
+  it('has the same through the link to its jump host', () => {
+    const links = [linkFixture({ jump: 'bastion' }), { ...dying, host: 'bastion', actor: 'agt-bastion' }];
+    expect(whyText(tunnelFixture(), statusFixture({ links }))).toContain(
+      'why:        the tunnel is up, but SSH sessions of agt-bastion to bastion cannot be replaced since',
+    );
+  });
+});

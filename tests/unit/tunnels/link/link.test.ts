@@ -121,7 +121,7 @@ describe('new settings', () => {
     const fresh = net.last.succeed();
     await pass(0);
     expect([first?.draining, second?.draining]).toEqual([true, false]);
-    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'draining', 'active']);
+    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'standby', 'active']);
     await open();
     expect(fresh.opens).toBe(1);
     await pass(250);
@@ -137,6 +137,34 @@ describe('new settings', () => {
     await pass(600_000);
     expect(net.link.state).toBe('up');
     expect(first?.draining).toBe(false);
+  });
+
+  test('keeps no more old sessions than configured while no new session is up', async () => {
+    const [first, second] = await up();
+    Object.assign(second as FakeSession, { channels: 1 });
+    reconfigure({ sessions: 1, address: '192.0.2.2' }, true);
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([false, true]);
+  });
+
+  test('tries the new settings at once, although an attempt with the old ones hangs', async () => {
+    await start();
+    reconfigure({ address: '192.0.2.2' }, true);
+    await pass(250);
+    expect(net.attempts.map(({ host }) => host.address)).toEqual(['192.0.2.1', '192.0.2.2']);
+    expect(net.link.lastError).toBeUndefined();
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.status().sessions).toMatchObject([{ id: 1, role: 'active' }]);
+  });
+
+  test('forgets the errors of another host, user or key', async () => {
+    await start();
+    net.last.fail('dns_failed');
+    await pass(0);
+    expect(net.link.status()).toMatchObject({ attempts: 1, last_error: { code: 'dns_failed' } });
+    reconfigure({ address: '192.0.2.2' }, true);
+    expect(net.link.status()).toMatchObject({ attempts: 0, last_error: null });
   });
 
   test('ends a surplus session with its last channel', async () => {
