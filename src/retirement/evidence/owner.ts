@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { settledWithin } from '../../base/async/settled-within.ts';
+import { sleep } from '../../base/async/sleep.ts';
 import { Turns } from '../../base/async/turns.ts';
 import { privateDirectory } from '../../base/files/private-directory.ts';
 import { stateError } from '../../base/files/state-error.ts';
@@ -12,6 +13,13 @@ import { DirectoryTaken, holderOf, takeLock } from './lock.ts';
 
 /** The start of the daemon waits no longer for the disk, in milliseconds. */
 const PATIENCE_MS = 10_000;
+
+/**
+ * A lock that is taken is tried again for a second: an owner that was killed a moment ago may have left a flock(1) behind,
+ * which ends by itself.
+ */
+const MOST_ATTEMPTS = 5;
+const ATTEMPT_MS = 250;
 
 interface Held {
   /** The directory itself, locked by the kernel if it can. */
@@ -93,7 +101,11 @@ export class StateDirectoryOwner {
 
   async #lock(handle: FileHandle): Promise<() => Promise<void>> {
     const { lock = lockDescriptor, log } = this.#deps;
-    const kernel = await lock(handle.fd);
+    let kernel = await lock(handle.fd);
+    for (let attempt = 1; kernel === 'taken' && attempt < MOST_ATTEMPTS; attempt++) {
+      await sleep(ATTEMPT_MS);
+      kernel = await lock(handle.fd);
+    }
     if (kernel === 'taken') throw new DirectoryTaken(this.#directory, await holderOf(this.#directory));
     this.#weak = kernel === 'unavailable';
     for (const { code, message } of this.advisories()) log.warn({ event: 'state_dir.lock_weak', code }, message);

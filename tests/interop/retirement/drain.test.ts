@@ -219,7 +219,8 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     expect(await cli('wait', 'hub', '--for', 'retirable')).toMatchObject({ code: 0 });
     expect((await mesh.daemon.get('/drain/hub?require=retirable')).status).toBe(200);
     const { body } = await mesh.daemon.get('/events?tunnel=hub');
-    expect(body).toContain('"overridden":[{"code":"no_rollback","reason":"it is a test"}]');
+    const overridden = [{ code: 'no_rollback', reason: 'it is a test' }];
+    expect(JSON.parse(body).events).toContainEqual(expect.objectContaining({ event: 'tunnel.retired', overridden }));
     await mesh.daemon.stop();
 
     await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });

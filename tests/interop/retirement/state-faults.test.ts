@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { command } from '../../../src/operator/control/client.ts';
-import { cutoverResult, tunnelsResult } from '../../../src/operator/control/protocol.ts';
+import { cutoverResult, retireResult, tunnelsResult } from '../../../src/operator/control/protocol.ts';
 import { acceptanceReport } from '../../../src/retirement/acceptance/report.ts';
 import { verdictAnswer } from '../../../src/retirement/drain/answer.ts';
 import type { Status } from '../../../src/telemetry/status/status.ts';
@@ -102,8 +102,11 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
     await isRetirable(mesh);
     act(join(stateOf(mesh), 'events.jsonl'));
     // Asked at once: before any heartbeat.
-    const retire = await runCli(['retire', 'hub', '--config', mesh.configFile]);
-    expect(retire).toMatchObject({ code: 2, stderr: expect.stringContaining('evidence_unwritten') });
+    const retire = { command: 'retire' as const, name: 'hub', dry_run: false, overrides: [] };
+    const refused = command(controlSocketIn(sshd.directory, mesh.endpointPort), retire, retireResult, never);
+    await expect(refused).rejects.toMatchObject({
+      refusal: { code: 'verdict_unknown', message: expect.stringContaining('evidence_unwritten') },
+    });
     const noticed = await mesh.waitFor(({ evidence }) => evidence.state === 'failing', 5_000);
     expect(codesOf(noticed)).toEqual(['evidence_unavailable']);
     const { evidence, tunnels } = noticed;

@@ -76,6 +76,15 @@ describe.skipIf(!has('flock'))('the owner of a state directory, by the lock of t
   });
 });
 
+describe('the lock of a process that was killed a moment ago', () => {
+  it('is waited for, for about a second', async () => {
+    const answers: KernelLock[] = ['taken', 'taken', 'locked'];
+    await owner(async () => answers.shift() ?? 'taken').claim();
+    expect(answers).toEqual([]);
+    await expect(owner(async () => 'taken').claim()).rejects.toThrow(DirectoryTaken);
+  });
+});
+
 describe('the owner of a state directory, without a lock of the kernel', () => {
   const none = async () => 'unavailable' as const;
 
