@@ -223,7 +223,7 @@ export class Cutovers {
   #prepare(name: string): { cutover: Cutover; config: TunnelConfig; subject: PreflightSubject } {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
-    const { drain, target } = tunnel?.config ?? {};
+    const { drain, target, probe } = tunnel?.config ?? {};
     if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
@@ -241,6 +241,7 @@ export class Cutovers {
       step: drain.step,
       gates: this.#deps.gates(drain.step),
       target,
+      probe,
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,

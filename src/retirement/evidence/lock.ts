@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, TunnelError } from '../../base/errors.ts';
-import { bootId } from '../../base/this-machine.ts';
+import { isRunning, pidOf, processIdentity } from '../../base/process/identity.ts';
 
 const LOCK = 'events.lock';
 
@@ -16,9 +15,6 @@ export class DirectoryTaken extends TunnelError {
   }
 }
 
-/** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted after the name, which may contain anything. */
-const START_TIME = 19;
-
 /**
  * Marks a state directory as that of this process. The mark is a symbolic link that names its owner; it is atomic and works
  * on a full disk. The mark of a dead owner is taken over. Returns the release function. Rejects with
@@ -26,7 +22,7 @@ const START_TIME = 19;
  */
 export async function takeLock(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, LOCK);
-  const own = nameOf(process.pid);
+  const own = processIdentity(process.pid);
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
       await symlink(own, path);
@@ -41,8 +37,7 @@ export async function takeLock(directory: string): Promise<() => Promise<void>> 
     if (owner === undefined) continue;
     // Held since the start of this daemon: never let go in between.
     if (owner === own) return () => release(path, own);
-    const pid = Number(owner.split(' ')[0]);
-    if (isAlive(pid, owner)) throw new DirectoryTaken(directory, String(pid));
+    if (isRunning(owner)) throw new DirectoryTaken(directory, String(pidOf(owner)));
     await unlink(path).catch(() => {});
   }
   throw new TunnelError('state_dir_unusable', `cannot lock ${path}: another daemon keeps taking the lock`);
@@ -56,33 +51,4 @@ export async function holderOf(directory: string): Promise<string | undefined> {
 
 async function release(path: string, own: string): Promise<void> {
   if ((await readlink(path).catch(() => undefined)) === own) await unlink(path).catch(() => {});
-}
-
-/** Pids are reused: start time and boot id distinguish two processes with the same pid. */
-function nameOf(pid: number): string {
-  return `${pid} ${startOf(pid) ?? '-'} ${bootId() ?? '-'}`;
-}
-
-function isAlive(pid: number, name: string): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  if (startOf(process.pid) !== undefined) return nameOf(pid) === name;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
-  }
-}
-
-function startOf(pid: number): string | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[START_TIME];
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

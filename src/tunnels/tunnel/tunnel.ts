@@ -244,6 +244,7 @@ export class Tunnel {
       detour: this.#deps.entrance.junction.detour !== undefined,
       lastError: this.#lastError ?? this.link.lastError,
       probe: this.#probing.status(),
+      validity: this.#probing.validity,
       usage: this.#usage.status(),
     });
   }

@@ -179,7 +179,12 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
         rotators: { unwritten: [] },
         owner: { advisories: () => [] },
         clients: { of: () => undefined },
-        retirement: { statusOf: (name, now) => verdicts.statusOf(name, now), advisories: () => [], unwritten: [] },
+        retirement: {
+          statusOf: (name, now) => verdicts.statusOf(name, now),
+          advisories: () => [],
+          unwritten: [],
+          certificateOf: () => null,
+        },
         plan,
         control: { advisories: () => [] },
         systemd: connectSystemd({}, process.pid, log),

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
+import { canMount } from './can-mount.ts';
 import { findProgram } from './find-program.ts';
 
 /** Capabilities of the machine that tests may need, and their Debian packages. */
@@ -11,6 +12,7 @@ const CAPABILITIES = {
   'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
+  openssl: { program: 'openssl', debian: 'openssl' },
   curl: { program: 'curl', debian: 'curl' },
   faketime: { program: 'faketime', debian: 'faketime' },
   nft: { program: 'nft', debian: 'nftables' },
@@ -89,12 +91,6 @@ export function missing(capability: string, remedy: string): false {
     process.stderr.write(`\n*** SKIPPING what needs ${capability}: it is not here (${remedy}) ***\n\n`);
   }
   return false;
-}
-
-/** Runs in a private mount namespace, which ends with the process. */
-function canMount(): boolean {
-  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
-  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
 }
 
 /** Whether a file system in a file can be mounted, and frozen like a disk that hangs. */

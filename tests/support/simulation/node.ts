@@ -255,6 +255,7 @@ export class SimNode {
         rotators: { apply: () => {} },
         retirement: this.retirement,
         notifier: { configure: () => {} },
+        presence: { leave: async () => {} },
         supervisor: this.#supervisor,
         load: async () => this.#ports.configFile(),
         log,

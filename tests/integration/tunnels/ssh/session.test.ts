@@ -127,7 +127,7 @@ describe('a session', () => {
     );
     // Like a full send buffer: no write ever finishes.
     Object.assign(socket, { _write: () => {}, _writev: undefined });
-    session.check();
+    session.open(loopback(9), originator, never).catch(() => {});
     expect(socket.writableLength).toBeGreaterThan(0);
     proxy.cut();
     const { error } = await within('the session is closed', session.closed, 3_000);
