@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { figure, microseconds, runTool } from './run-tool.ts';
 import type { Way } from './ways.ts';
 
@@ -52,13 +53,19 @@ async function newConnections(way: Way, clients: number, seconds: number): Promi
 
 /** One iperf3 stream: its rate in MB/s, and the CPU time of the client's process in seconds for a GB. */
 async function bulk(way: Way, direction: 'down' | 'up', seconds: number) {
+  // The server takes one test at a time, and ends a test later than its client does.
+  await pause(500);
   const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
   const args = ['-c', '127.0.0.1', '-p', `${way.ports.bulk}`, '-t', `${seconds}`, '-J'];
   const output = await runTool('iperf3', direction === 'down' ? [...args, '-R'] : args, seconds + 60);
-  const { end } = JSON.parse(output) as { end: { sum_received: { bytes: number; bits_per_second: number } } };
-  const gigabytes = end.sum_received.bytes / 1e9;
-  const used = way.pid === undefined ? undefined : (cpuSeconds(way.pid) - before) / gigabytes;
-  return { rate: end.sum_received.bits_per_second / 8e6, cpu: used };
+  const { end, error } = JSON.parse(output) as {
+    end: { sum_received?: { bytes: number; bits_per_second: number } };
+    error?: string;
+  };
+  const received = end.sum_received;
+  if (received === undefined) throw new Error(`${way.name}: iperf3: ${error}`);
+  const used = way.pid === undefined ? undefined : (cpuSeconds(way.pid) - before) / (received.bytes / 1e9);
+  return { rate: received.bits_per_second / 8e6, cpu: used };
 }
 
 /** redis-benchmark with ten clients: requests/s. */

@@ -11,6 +11,8 @@ import { type ChannelDependencies, openDirectChannel, SessionChannel } from './c
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
+import { DataPath } from './packets/data-path.ts';
+import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { requestKeepalive } from './ssh2-insides.ts';
 import type { Transport } from './transport.ts';
@@ -66,6 +68,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #keepalive: Keepalive;
   readonly #backlog: Backlog;
+  readonly #path: DataPath | undefined;
   readonly #channels = new Set<SessionChannel>();
   readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
@@ -79,6 +82,7 @@ export class Session {
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
+    this.#path = DataPath.attach(client, socket, { backlog: this.#backlog, rttMs: () => this.rttMs });
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,
@@ -129,7 +133,7 @@ export class Session {
   /** Opens a channel to `target` as seen from the server, within the bound of one step. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     if (!this.usable) throw this.#gone();
-    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
+    const channel = this.#counted((deps) => openDirectChannel(this.#client, this.#path, target, originator, deps));
     return channel.opened(this.#options.stepTimeoutMs, signal);
   }
 
@@ -164,7 +168,9 @@ export class Session {
     const channel: SessionChannel = create({
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
-      onOpened: (stream) => this.#backlog.govern(stream),
+      onOpened: (stream) => {
+        if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);
+      },
       onClosed: () => {
         this.#channels.delete(channel);
         this.#endIfDrained();
@@ -218,6 +224,7 @@ export class Session {
     // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
     for (const channel of this.#channels) channel.lose();
     this.#channels.clear();
+    this.#path?.lose();
     return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
   }
 }
