@@ -47,7 +47,12 @@ export async function dial(
   throw failures.at(-1) ?? new TunnelError('dns_failed', `${options.host} has no address`);
 }
 
-async function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+async function connectTo(
+  address: string,
+  options: DialOptions,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const peer =
     address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
   const reader = new SocketReader();

@@ -5,7 +5,7 @@ import type { Originator } from '../../channel/channel-source.ts';
 import type { Backlog } from '../backlog.ts';
 import { ForwardStreams, type OnOpened } from './forward-streams.ts';
 import { readerOf } from './incoming.ts';
-import { findInsides, inPlaceFormat, type Insides, wholePackets } from './insides.ts';
+import { findInsides, type Insides, inPlaceFormat, wholePackets } from './insides.ts';
 import { IGNORE_BYTES, ignorePayload, Nudge } from './nudge.ts';
 import { Outlet } from './outlet.ts';
 import { fillPadding } from './padding.ts';
@@ -62,7 +62,8 @@ export class DataPath {
     const { alloc } = writer;
     writer.alloc = (payloadBytes, force) => {
       const format = inPlaceFormat(protocol._cipher);
-      if (!format || (protocol._kexinit !== undefined && force !== true)) return alloc.call(writer, payloadBytes, force);
+      if (!format || (protocol._kexinit !== undefined && force !== true))
+        return alloc.call(writer, payloadBytes, force);
       const unpadded = 5 + payloadBytes;
       let padding = format.block - ((unpadded - 4) % format.block);
       if (padding < 4) padding += format.block;

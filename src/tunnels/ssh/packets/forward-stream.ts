@@ -115,14 +115,14 @@ export class ForwardStream extends Duplex {
     this.#sendWaiting();
   }
 
-  ended(): void {
+  peerEnds(): void {
     if (this.#receiving !== 'open') return;
     this.#receiving = 'ended';
     this.push(null);
   }
 
   /** The peer has closed the channel. */
-  closed(): void {
+  peerClosed(): void {
     if (this.#receiving === 'closed') return;
     this.#receiving = 'closed';
     this.#deps.onClosed();

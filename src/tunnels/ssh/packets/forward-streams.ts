@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../../../base/net/address.ts';
 import type { Originator } from '../../channel/channel-source.ts';
-import { type Confirmation, FIRST_WINDOW, ForwardStream, type ForwardStreamDependencies, MOST_DATA } from './forward-stream.ts';
+import {
+  type Confirmation,
+  FIRST_WINDOW,
+  ForwardStream,
+  type ForwardStreamDependencies,
+  MOST_DATA,
+} from './forward-stream.ts';
 import { type Insides, MESSAGES, type Protocol } from './insides.ts';
 
 /** The answer to an open, like ssh2's: an error has the `reason` of the server, if the server answered. */
@@ -91,7 +97,8 @@ export class ForwardStreams {
 
   /** Handles a message of one of our channels; returns false for a channel of ssh2. */
   #handler(name: MessageName): Message {
-    const of = (use: (stream: ForwardStream, ...args: never[]) => void) =>
+    const of =
+      (use: (stream: ForwardStream, ...args: never[]) => void) =>
       (number: number, ...args: never[]) => {
         const stream = this.#open.get(number);
         if (!stream) return this.#opening.has(number);
@@ -112,13 +119,13 @@ export class ForwardStreams {
       case 'CHANNEL_EXTENDED_DATA':
         return of((stream, data: Buffer) => stream.discarded(data.length));
       case 'CHANNEL_EOF':
-        return of((stream) => stream.ended());
+        return of((stream) => stream.peerEnds());
       case 'CHANNEL_CLOSE':
         return (number: number) => {
           if (this.#failed(number, new Error('the server closed the channel instead of an answer'))) return true;
           const stream = this.#open.get(number);
           if (stream) this.#handled++;
-          stream?.closed();
+          stream?.peerClosed();
           return stream !== undefined;
         };
       case 'CHANNEL_REQUEST':

@@ -124,7 +124,12 @@ export const MAX_PACKET = 35_000;
  * is decrypted; for other ciphers, and while keys are exchanged, the answer is `to`. ssh2 decrypts a whole packet in place,
  * but copies a packet that comes in pieces.
  */
-export function wholePackets(protocol: Protocol, bytes: Buffer, from: number, to: number): { end: number; count: number } {
+export function wholePackets(
+  protocol: Protocol,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): { end: number; count: number } {
   const all = { end: to, count: -1 };
   const { _decipher: decipher } = protocol;
   if (protocol._kexinit !== undefined || decipher.constructor.name !== 'AESGCMDecipherBinding') return all;

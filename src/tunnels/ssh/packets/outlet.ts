@@ -43,13 +43,13 @@ export class Outlet {
   /** From now on, all that is written to the transport goes through the outlet. */
   constructor(transport: Duplex) {
     this.#transport = transport;
-    const { write, end } = transport;
+    const { write, end } = transport as unknown as { write(chunk: Buffer): boolean; end(...args: unknown[]): void };
     this.#write = (chunk) => write.call(transport, chunk);
     const define = (name: string, value: unknown) =>
       Object.defineProperty(transport, name, { configurable: true, writable: true, value });
     define('write', (chunk: Buffer) => this.#accept(chunk));
     // The last packet, SSH_MSG_DISCONNECT, must leave before the end.
-    define('end', (...args: never[]) => {
+    define('end', (...args: unknown[]) => {
       this.flush();
       return end.apply(transport, args);
     });
