@@ -14,6 +14,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '3' },
       only: { type: 'string' },
+      ways: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -23,11 +24,12 @@ async function main(): Promise<void> {
   const seconds = values.quick ? 1 : Number(values.seconds);
   await using sshd = await startSshd();
   await using targets = await startTargets();
-  const ways = await startWays(sshd, targets);
+  const every = await startWays(sshd, targets);
+  const ways = values.ways === undefined ? every : every.filter(({ name }) => values.ways?.split(';').includes(name));
   try {
     for (const load of loads) await measure(load, ways, rounds, seconds);
   } finally {
-    await Promise.all(ways.map((way) => way[Symbol.asyncDispose]()));
+    await Promise.all(every.map((way) => way[Symbol.asyncDispose]()));
   }
 }
 
