@@ -14,13 +14,23 @@ export interface NudgeDependencies {
 /**
  * Acknowledges what sshd has sent. sshd sets no TCP_NODELAY for forwards, so its next small packet waits for the
  * acknowledgement of the one before, which our kernel delays by 40 ms (RFC 9293 section 3.7.4, RFC 1122 section 4.2.3.2).
- * Any segment of ours carries the acknowledgement, so we send a packet without meaning: at once after control messages,
- * and after data only if nothing of ours leaves within a millisecond. A client that answers acknowledges by itself.
+ * Any segment of ours carries the acknowledgement, so we send a packet without meaning: after control messages at the end
+ * of the turn of the event loop, and after data only if nothing of ours leaves within a millisecond. A client that answers acknowledges by itself.
  */
 export class Nudge {
   readonly #deps: NudgeDependencies;
-  #owedSince: number | undefined;
-  #armed = false;
+  /** The packets that had been sent when the last piece came: if no more are sent, that piece is not acknowledged. */
+  #sentBefore = 0;
+  #turn = false;
+  #timer = false;
+  readonly #onTurn = () => {
+    this.#turn = false;
+    this.#send();
+  };
+  readonly #onTimer = () => {
+    this.#timer = false;
+    this.#send();
+  };
 
   constructor(deps: NudgeDependencies) {
     this.#deps = deps;
@@ -28,22 +38,19 @@ export class Nudge {
 
   /** A piece has arrived; `before` are the packets that had been sent then. */
   arrived(before: number, withData: boolean): void {
+    this.#sentBefore = before;
     if (this.#deps.sent() !== before) return;
-    if (!withData) {
-      this.#deps.send();
-      return;
+    if (!withData && !this.#turn) {
+      this.#turn = true;
+      setImmediate(this.#onTurn);
+    } else if (withData && !this.#timer) {
+      this.#timer = true;
+      setTimeout(this.#onTimer, AFTER_DATA_MS);
     }
-    this.#owedSince = before;
-    if (this.#armed) return;
-    this.#armed = true;
-    this.#wait();
   }
 
-  #wait(): void {
-    setTimeout(() => {
-      this.#armed = false;
-      if (this.#owedSince === this.#deps.sent()) this.#deps.send();
-    }, AFTER_DATA_MS);
+  #send(): void {
+    if (this.#deps.sent() === this.#sentBefore) this.#deps.send();
   }
 }
 
