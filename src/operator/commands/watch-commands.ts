@@ -1,14 +1,9 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
 import type { CommandIo, Ends } from './command.ts';
-import { type EventsOptions, events } from './events.ts';
+import type { EventsOptions } from './events.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, endpointOption } from './options.ts';
-import { statusCommand } from './status.ts';
-import { verifyEvents } from './verify-events.ts';
-import { wait } from './wait.ts';
-import { why } from './why.ts';
 
 interface AskFlags {
   config: string;
@@ -26,7 +21,8 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--json', 'print the snapshot as JSON', false)
     .option('--watch', 'repeat until Ctrl-C', false)
     .action(
-      ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
+      ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
+        const { statusCommand } = await import('./status.ts');
         const { isTTY, columns } = process.stdout;
         return statusCommand(
           { name, ...options, endpointOf },
@@ -38,7 +34,12 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
   watchCommand('why', 'explains one tunnel: since when, the cause, the next step, the fix')
     .argument('<name>', 'the tunnel')
     .option('--json', 'print the explanation as JSON', false)
-    .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible(io))));
+    .action(
+      ends(async (name: string, options: AskFlags) => {
+        const { why } = await import('./why.ts');
+        return why({ name, ...options, endpointOf }, interruptible(io));
+      }),
+    );
 
   watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged')
     .option('--follow', 'follow new events until Ctrl-C', false)
@@ -52,11 +53,11 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--dir <directory>', 'for --verify: the state directory (default: state_dir in --config)')
     .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
-      ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-        options.verify
-          ? verifyEvents(options, interruptible(io))
-          : events({ ...options, endpointOf }, interruptible(io)),
-      ),
+      ends(async (options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) => {
+        if (options.verify) return (await import('./verify-events.ts')).verifyEvents(options, interruptible(io));
+        const { events } = await import('./events.ts');
+        return events({ ...options, endpointOf }, interruptible(io));
+      }),
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
@@ -65,12 +66,14 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(
-      ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-        wait({ names, ...options, endpointOf }, interruptible(io)),
-      ),
+      ends(async (names: string[], options: AskFlags & { for: string; timeout: string }) => {
+        const { wait } = await import('./wait.ts');
+        return wait({ names, ...options, endpointOf }, interruptible(io));
+      }),
     );
 }
 
 async function endpointOf(path: string) {
+  const { loadConfig } = await import('../../config/load.ts');
   return (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
 }
