@@ -77,6 +77,24 @@ async function redis(way: Way, keep: boolean, seconds: number): Promise<number> 
   return figure(output, /^"PING_MBULK","([\d.]+)"/m);
 }
 
+/** The loads of a long line: one stream, and small requests while a stream runs. */
+export const LONG_LOADS: readonly Load[] = [
+  {
+    name: 'line',
+    rows: {
+      down: { title: 'bulk down, 1 stream (MB/s)', better: 'more', goal: 2 },
+      up: { title: 'bulk up, 1 stream (MB/s)', better: 'more' },
+      beside: { title: 'request p50 beside a bulk stream (µs)', better: 'less', goal: 1.1 },
+    },
+    run: async (way, seconds) => {
+      const down = await bulk(way, 'down', seconds);
+      const up = await bulk(way, 'up', seconds);
+      const [, beside] = await Promise.all([bulk(way, 'down', seconds + 1), wrk(way, 4, seconds)]);
+      return { down: down.rate, up: up.rate, beside: beside.p50 };
+    },
+  },
+];
+
 export const LOADS: readonly Load[] = [
   {
     name: 'one',

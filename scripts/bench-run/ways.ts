@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { hasSessions, startMesh } from '../../tests/support/daemon/mesh.ts';
 import { requireProgram } from '../../tests/support/machine/find-program.ts';
 import { spawnOwned } from '../../tests/support/machine/owned-process.ts';
@@ -18,8 +20,19 @@ export interface Way extends AsyncDisposable {
 
 const NAMES: readonly TargetName[] = ['web', 'bulk', 'store'];
 
-/** All ways to the same targets, through the same sshd. */
-export async function startWays(sshd: Sshd, targets: Targets): Promise<Way[]> {
+/** The server of the ways. With a relay before sshd, the port and the known_hosts of the relay. */
+export type Server = Pick<Sshd, 'port' | 'user' | 'clientKeyFile' | 'knownHostsFile' | 'directory'>;
+
+/** The same server, at the port of a relay. */
+export function behindRelay(sshd: Sshd, port: number): Server {
+  const knownHostsFile = join(sshd.directory, `known_hosts_${port}`);
+  const lines = sshd.hostKeys().map((key) => `[127.0.0.1]:${port} ${key.publicKey}\n`);
+  writeFileSync(knownHostsFile, lines.join(''));
+  return { ...sshd, port, knownHostsFile };
+}
+
+/** All ways to the same targets, through the same server. */
+export async function startWays(sshd: Sshd, targets: Targets, server: Server = sshd): Promise<Way[]> {
   const direct: Way = {
     name: 'direct',
     ports: targets.ports,
@@ -28,14 +41,14 @@ export async function startWays(sshd: Sshd, targets: Targets): Promise<Way[]> {
   };
   return [
     direct,
-    await startSsh(sshd, targets, 'ssh -L', []),
-    await startSsh(sshd, targets, 'ssh -L, aes128-gcm', ['-c', 'aes128-gcm@openssh.com']),
-    await startOurs(sshd, targets),
+    await startSsh(server, targets, 'ssh -L', []),
+    await startSsh(server, targets, 'ssh -L, aes128-gcm', ['-c', 'aes128-gcm@openssh.com']),
+    await startOurs(sshd, targets, server),
   ];
 }
 
 /** `ssh -N -L` without the operator's own settings, and without a shared connection. */
-async function startSsh(sshd: Sshd, targets: Targets, name: WayName, extra: readonly string[]): Promise<Way> {
+async function startSsh(sshd: Server, targets: Targets, name: WayName, extra: readonly string[]): Promise<Way> {
   const ports = { web: await freePort(), bulk: await freePort(), store: await freePort() };
   const forwards = NAMES.flatMap((target) => ['-L', `127.0.0.1:${ports[target]}:127.0.0.1:${targets.ports[target]}`]);
   const login = ['-p', `${sshd.port}`, '-i', sshd.clientKeyFile, '-o', `UserKnownHostsFile=${sshd.knownHostsFile}`];
@@ -47,9 +60,13 @@ async function startSsh(sshd: Sshd, targets: Targets, name: WayName, extra: read
 }
 
 /** The built daemon with its default settings. */
-async function startOurs(sshd: Sshd, targets: Targets): Promise<Way> {
+async function startOurs(sshd: Sshd, targets: Targets, server: Server): Promise<Way> {
   const tunnels = Object.fromEntries(NAMES.map((name) => [name, { target: targets.ports[name] }]));
-  const mesh = await startMesh({ sshd, tunnels });
+  const mesh = await startMesh({
+    sshd,
+    tunnels,
+    host: { port: server.port, known_hosts: server.knownHostsFile },
+  });
   await mesh.waitFor(hasSessions(2), 30_000);
   const ports = { web: mesh.port('web'), bulk: mesh.port('bulk'), store: mesh.port('store') };
   return { name: 'fleet-mesh', ports, pid: mesh.daemon.pid, [Symbol.asyncDispose]: () => mesh[Symbol.asyncDispose]() };
