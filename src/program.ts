@@ -111,7 +111,7 @@ addImportCommands(program, ends, io);
 addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);
 
-/** Runs the command that the arguments name; settles with its exit code (SPEC section 8). */
+/** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that goes away (`fleet-mesh schema config | head`) is no failure of ours.

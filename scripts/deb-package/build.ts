@@ -12,7 +12,7 @@ import { fishCompletion } from './completion/fish.ts';
 import { zshCompletion } from './completion/zsh.ts';
 import { controlFile, debianChangelog, debianVersion, md5sums, nodeDependency } from './control.ts';
 import { copyright } from './copyright.ts';
-import { productionDependencies } from './dependencies.ts';
+import { bundledDependencies, productionDependencies } from './dependencies.ts';
 import { commandPage } from './manual/command-page.ts';
 import { tunnelsPage } from './manual/tunnels-page.ts';
 import { install, installProgram, write } from './program-files.ts';
@@ -92,16 +92,18 @@ function installContent(
   symlinkSync('../lib/fleet-mesh/dist/cli.js', join(root, 'usr/bin/fleet-mesh'));
   installUnits(checkout, root);
 
-  for (const name of readdirSync(join(checkout, 'config'))) {
+  for (const name of readdirSync(join(checkout, 'config'), { recursive: true, encoding: 'utf8' })) {
+    if (/^(prometheus|grafana)\/.*\.\w+$/.test(name)) put(`usr/share/fleet-mesh/${name}`, source(`config/${name}`));
     if (/^example-.*\.yaml$/.test(name)) put(`etc/fleet-mesh/${name}`, exampleFrom(source(`config/${name}`)));
     if (name.endsWith('.schema.json')) put(`usr/share/fleet-mesh/${name}`, source(`config/${name}`));
   }
+  zipped('usr/share/doc/fleet-mesh/alerts.md.gz', source('docs/alerts.md'));
   zipped('usr/share/man/man1/fleet-mesh.1.gz', commandPage(outline, upstream, date));
   zipped('usr/share/man/man5/fleet-mesh-tunnels.5.gz', tunnelsPage(schema, upstream, date));
   put('usr/share/bash-completion/completions/fleet-mesh', bashCompletion(outline));
   put('usr/share/zsh/vendor-completions/_fleet-mesh', zshCompletion(outline));
   put('usr/share/fish/vendor_completions.d/fleet-mesh.fish', fishCompletion(outline));
-  put('usr/share/doc/fleet-mesh/copyright', copyright(checkout, dependencies));
+  put('usr/share/doc/fleet-mesh/copyright', copyright(checkout, dependencies, bundledDependencies(checkout)));
   zipped('usr/share/doc/fleet-mesh/changelog.gz', source('CHANGELOG.md'));
   zipped('usr/share/doc/fleet-mesh/changelog.Debian.gz', debianChangelog(version, maintainer, at));
   put('usr/share/lintian/overrides/fleet-mesh', readFileSync(new URL('lintian-overrides', import.meta.url), 'utf8'));

@@ -16,25 +16,33 @@ const COMMON: Readonly<Record<string, string>> = {
   'Apache-2.0': 'On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.',
 };
 
+/** The status page, with its libraries inside. */
+const PAGE = 'dist/operator/page/index.html';
+
 /**
  * debian/copyright (machine-readable, version 1.0): our licence and the licence text of each dependency. The program
  * directory contains no licence files.
  */
-export function copyright(checkout: string, dependencies: readonly Dependency[]): string {
+export function copyright(
+  checkout: string,
+  dependencies: readonly Dependency[],
+  bundled: readonly Dependency[],
+): string {
   const ours = readFileSync(join(checkout, 'LICENSE'), 'utf8');
   const parts: Part[] = [
     { files: '*', title: 'fleet-mesh', license: 'MIT', holders: holdersIn(ours), terms: ours },
-    ...dependencies.map((dependency) => partOf(checkout, dependency)),
+    ...dependencies.map((dependency) => partOf(checkout, dependency, `${dependency.path}/*`)),
+    ...bundled.map((dependency) => partOf(checkout, dependency, PAGE)),
   ];
   const header =
     'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: fleet-mesh\n';
   return [header, ...parts.map(stanza)].join('\n');
 }
 
-function partOf(checkout: string, { path, name, version, license, author, homepage }: Dependency): Part {
+function partOf(checkout: string, { path, name, version, license, author, homepage }: Dependency, files: string): Part {
   const terms = licenseText(join(checkout, path));
   return {
-    files: `usr/lib/fleet-mesh/${path}/*`,
+    files: `usr/lib/fleet-mesh/${files}`,
     title: [`${name} ${version}`, ...(homepage === undefined ? [] : [homepage])].join(', '),
     license,
     holders: holdersIn(terms) || author || `the ${name} authors`,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BUNDLED_PACKAGES } from '../lib/bundled-packages.ts';
 import { productionPackages } from '../lib/production-packages.ts';
 
 export interface Dependency {
@@ -32,6 +33,16 @@ export function productionDependencies(checkout: string): Dependency[] {
     .filter(({ optional }) => !optional)
     .map(({ path, version }) => installed(checkout, path, version))
     .sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+/** The libraries inside the status page, as installed. Throws if one is missing. */
+export function bundledDependencies(checkout: string): Dependency[] {
+  return BUNDLED_PACKAGES.map((name) => {
+    const path = `node_modules/${name}`;
+    const file = join(checkout, path, 'package.json');
+    if (!existsSync(file)) throw new Error(`${path} is missing: run npm ci`);
+    return installed(checkout, path, readJson<Manifest>(file).version);
+  });
 }
 
 function installed(checkout: string, path: string, wanted: string): Dependency {

@@ -8,6 +8,8 @@ const TOP_FOLDERS =
   /^(?:\..*|test|tests|__tests__|bench|benchmark|benchmarks|example|examples|docs?|coverage|browser|types|integration|scripts|bin)$/;
 /** Compiled modules and their sources. */
 const NATIVE = /^(?:build|src|binding\.gyp)$/;
+/** The status page: the program sends it, and node does not load it. */
+const PAGE = 'index.html';
 /** Commands of a package, unused here. */
 const COMMANDS = /^bin\.m?js$/;
 /** Files that node does not read. */
@@ -18,7 +20,7 @@ const NOT_RUN =
  * Installs only files that node loads. The interpreter is the node of the package dependency, whatever is on the PATH.
  */
 export function installProgram(checkout: string, into: string, dependencies: readonly Dependency[]): void {
-  copy(join(checkout, 'dist'), join(into, 'dist'), (name) => !NOT_RUN.test(name));
+  copy(join(checkout, 'dist'), join(into, 'dist'), (name) => !NOT_RUN.test(name) || name === PAGE);
   const cli = join(into, 'dist/cli.js');
   writeFileSync(cli, readFileSync(cli, 'utf8').replace(/^#!.*/, '#!/usr/bin/node'));
   chmodSync(cli, 0o755);

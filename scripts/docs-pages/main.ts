@@ -8,7 +8,7 @@ import { writtenPages } from './written-pages.ts';
 
 const USAGE = `usage: scripts/docs [--check]
 
-Writes the generated pages of docs/: commands.md, configuration.md and errors.md.
+Writes the generated pages of docs/: commands.md, configuration.md, errors.md and http-api.md.
 
   --check  change nothing; exit 1 if a page is not up to date or a link is broken
 `;

@@ -8,6 +8,7 @@ import type { SchemaNode } from '../reference/schema-fields.ts';
 import { commandsPage } from './commands-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { httpApiPage } from './http-api-page.ts';
 
 /** The generated pages, by path in the checkout. */
 export function generatedPages(checkout: string): ReadonlyMap<string, string> {
@@ -16,5 +17,6 @@ export function generatedPages(checkout: string): ReadonlyMap<string, string> {
     ['docs/commands.md', commandsPage(outlineOf(program))],
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaNode, example)],
     ['docs/errors.md', errorsPage()],
+    ['docs/http-api.md', httpApiPage()],
   ]);
 }

@@ -1,12 +1,14 @@
 import { DURATION_PATTERN } from '../../src/config/duration.ts';
 import { ADDRESS_PATTERN } from '../../src/config/schema/scalars.ts';
 
-/** The part of JSON Schema that the schema of the configuration uses. */
+/** The part of JSON Schema that our schemas use. */
 export interface SchemaNode {
   readonly description?: string;
   readonly default?: unknown;
   readonly pattern?: string;
-  readonly type?: string;
+  readonly format?: string;
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, SchemaNode>>;
@@ -65,10 +67,13 @@ const FORMS: ReadonlyMap<string | undefined, string> = new Map([
 ]);
 
 function typeOf(node: SchemaNode): string {
+  const { $ref: reference, type } = node;
+  if (reference !== undefined) return reference.split('/').at(-1) ?? '';
+  if (typeof type === 'object') return type.map((each) => typeOf({ ...node, type: each })).join(', or ');
   if (node.anyOf !== undefined) return [...new Set(node.anyOf.map(typeOf))].join(', or ');
   if (node.const !== undefined) return String(node.const);
   if (node.enum !== undefined) return node.enum.join(' | ');
-  switch (node.type) {
+  switch (type) {
     case 'boolean':
       return 'true | false';
     case 'array':
@@ -78,8 +83,10 @@ function typeOf(node: SchemaNode): string {
     case 'integer':
     case 'number':
       return bounds(node);
+    case 'null':
+      return 'null';
     case 'string':
-      return FORMS.get(node.pattern) ?? 'text';
+      return node.format === 'date-time' ? 'time' : (FORMS.get(node.pattern) ?? 'text');
     default:
       return 'any value';
   }

@@ -15,7 +15,7 @@ interface Explained {
 export const THEN_RELOAD = 'Then run `fleet-mesh reload`: sshd applies changed rules only to new sessions.';
 
 /**
- * Every way a tunnel can fail (SPEC section 3, "Failures have names"). The codes are public: `/status`, metrics, logs.
+ * Every way a tunnel can fail. The codes are public: `/status`, metrics, logs.
  * `retryable` is false if the same attempt fails again until somebody changes something.
  */
 export const CATALOGUE = {
@@ -154,12 +154,12 @@ export const CATALOGUE = {
   },
 } as const satisfies Record<string, Explained>;
 
-/** A stable name of a failure (SPEC section 3). */
+/** A stable name of a failure. */
 export type ErrorCode = keyof typeof CATALOGUE;
 
 export const ERROR_CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
-/** How an error is shown in `/status` (SPEC section 4, `last_error`). */
+/** How an error is shown in `/status`. */
 export interface ErrorReport {
   code: ErrorCode;
   message: string;

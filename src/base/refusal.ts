@@ -3,7 +3,7 @@ import { unknownNames } from './text/unknown-name.ts';
 
 /** Why a command was not carried out. */
 export const refusal = z.object({
-  /** Stable: one of {@link RefusalCode}, or an error code of SPEC section 3. */
+  /** Stable: one of {@link RefusalCode}, or an error code (base/errors.ts). */
   code: z.string(),
   message: z.string(),
   hint: z.string(),

@@ -18,13 +18,32 @@ export interface Config {
   readonly controlSocket: string | undefined;
   /** Directory of the files that survive a restart; created on first use. */
   readonly stateDir: string;
+  /** Told about changes; mostly none. */
+  readonly notify: readonly WebhookConfig[];
   /** Time for open connections to finish after SIGTERM. */
   readonly stopGraceMs: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly hosts: ReadonlyMap<string, HostConfig>;
   readonly actors: ReadonlyMap<string, ActorConfig>;
   readonly tunnels: ReadonlyMap<string, TunnelConfig>;
 }
+
+/** `tunnel.state` and `node.state`: a change that lasts; `advisory`: raised or cleared. */
+export type NoticeKind = 'tunnel.state' | 'node.state' | 'advisory';
+
+export interface WebhookConfig {
+  /** Never shown: the URL of a chat service is a secret. */
+  readonly url: string;
+  readonly events: readonly NoticeKind[];
+  /** File with a bearer token; undefined: no token. */
+  readonly secretFile: string | undefined;
+  /** The body, with fields in braces; undefined: all fields as JSON. */
+  readonly template: string | undefined;
+}
+
+/** `auto`: text on a terminal, else JSON. */
+export type LogFormat = 'auto' | 'json' | 'text';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 

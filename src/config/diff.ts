@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TunnelConfig } from './config.ts';
 import { jumpOf, linksOf } from './way.ts';
 
-/** The changes of a reload (SPEC section 2, "Reload"). Everything not listed stays untouched. */
+/** The changes of a reload. Everything not listed stays untouched. */
 export interface ConfigDiff {
   /** Names of tunnels, in the order of the file. */
   readonly added: readonly string[];
@@ -21,7 +21,7 @@ export interface ConfigDiff {
  */
 export type TunnelAspect = 'listen' | 'target' | 'link' | 'probe' | 'label' | 'drain' | 'limits';
 
-export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'stop_grace' | 'log';
+export type DaemonAspect = 'node' | 'endpoint' | 'control' | 'plan' | 'state_dir' | 'notify' | 'stop_grace' | 'log';
 
 export interface LinkChange {
   readonly host: string;
@@ -156,8 +156,9 @@ function daemonAspects(config: Config): Record<DaemonAspect, unknown> {
     plan: config.plan,
     control: config.controlSocket,
     state_dir: config.stateDir,
+    notify: config.notify,
     stop_grace: config.stopGraceMs,
-    log: config.logLevel,
+    log: [config.logLevel, config.logFormat],
   };
 }
 

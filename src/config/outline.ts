@@ -68,6 +68,10 @@ const outlineSchema = z
     control: z.object({ socket: text }).optional().catch(undefined),
     state_dir: text,
     plan: text,
+    notify: z
+      .array(z.object({ secret_file: text }).catch({}))
+      .optional()
+      .catch(undefined),
     hosts: named(host),
     actors: named(actor),
     tunnels: named(tunnel),

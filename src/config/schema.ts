@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { wants } from './expectation.ts';
 import { actor } from './schema/actor.ts';
 import { host } from './schema/host.ts';
+import { webhook } from './schema/notify.ts';
 import { duration, flag, mapping, named, path, tcpAddress, text, word } from './schema/scalars.ts';
 import { tunnel } from './schema/tunnel.ts';
 
 /**
- * The tunnel YAML (SPEC section 2): types, bounds and defaults of single fields. Checks across fields are in check/.
+ * The tunnel YAML: types, bounds and defaults of single fields. Checks across fields are in check/.
  * The descriptions are public: editors show them from the JSON Schema.
  */
 export const configSchema = mapping({
@@ -33,6 +34,11 @@ export const configSchema = mapping({
       'Directory for files that survive a restart. Other users must not have write permission. Default $STATE_DIRECTORY, else ~/.local/state/fleet-mesh.',
     ),
   plan: path.optional().describe('The drain plan, a YAML file. Default: none.'),
+  notify: z
+    .array(webhook, { error: wants('a list of webhooks') })
+    .max(16, { error: wants('at most 16 webhooks') })
+    .prefault([])
+    .describe('Webhooks that are told about changes. Default: none.'),
   stop_grace: duration(0, 3_600_000)
     .prefault('10s')
     .describe('Time for open connections to finish after SIGTERM. Default 10s.'),
@@ -40,6 +46,9 @@ export const configSchema = mapping({
     level: word(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
       .prefault('info')
       .describe('Lowest level in the log: trace, debug, info, warn, error or fatal. Default info.'),
+    format: word(['auto', 'json', 'text'])
+      .prefault('auto')
+      .describe('json, text for people, or auto: text on a terminal, else json. Default auto.'),
   })
     .prefault({})
     .describe('The log, on standard error.'),

@@ -12,6 +12,9 @@ import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
+import { Notifier } from '../operator/notify/notifier.ts';
+import { readToken } from '../operator/notify/token.ts';
+import { LastHour } from '../operator/page/last-hour.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
@@ -65,6 +68,8 @@ export class Daemon {
   readonly #plan: PlanWatch;
   readonly #retirement: Retirement;
   readonly #advisoryLog: AdvisoryLog;
+  readonly #notifier: Notifier;
+  readonly #lastHour = new LastHour();
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -90,6 +95,12 @@ export class Daemon {
     this.#metrics = createMetrics();
     this.#plan = new PlanWatch(log);
     this.#advisoryLog = new AdvisoryLog(log);
+    const { CREDENTIALS_DIRECTORY } = process.env;
+    this.#notifier = new Notifier({
+      log: log.child({ component: 'notify' }),
+      readToken: (path) => readToken(path, CREDENTIALS_DIRECTORY),
+      random: Math.random,
+    });
     const knownHosts = new KnownHostsReport(log);
     const { stateDir } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
@@ -196,6 +207,7 @@ export class Daemon {
       ...parts,
       endpoint: this.#endpoint,
       lookout: this.#lookout,
+      notifier: this.#notifier,
       rotators: this.#rotators,
       log,
       note: this.#note,
@@ -241,6 +253,7 @@ export class Daemon {
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
+    this.#notifier.configure(this.#inForce.config.notify);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
@@ -251,6 +264,8 @@ export class Daemon {
         this.#clients.keepOnly(this.#inForce.config.tunnels);
         this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#retirement.tick(now);
+        this.#notifier.tick(() => this.snapshot());
+        this.#lastHour.tick(() => this.snapshot(), performance.now());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
@@ -281,6 +296,7 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
+    this.#notifier.stop();
     this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
@@ -323,6 +339,7 @@ export class Daemon {
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
+        lastHour: this.#lastHour,
         log: this.#log.child({ component: 'endpoint' }),
         adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },

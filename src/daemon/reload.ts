@@ -6,6 +6,7 @@ import { ConfigError, formatProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
+import type { Notifier } from '../operator/notify/notifier.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Lookout } from '../retirement/lookout/lookout.ts';
@@ -22,6 +23,7 @@ export interface ReloadParts {
   readonly endpoint: Pick<EndpointPlace, 'move'>;
   readonly control: Pick<ControlPoint, 'listen'>;
   readonly lookout: Pick<Lookout, 'follow'>;
+  readonly notifier: Pick<Notifier, 'configure'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   readonly cutovers: Pick<Cutovers, 'apply'>;
   readonly rotators: Pick<Rotators, 'apply'>;
@@ -45,7 +47,11 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const { config } = inForce;
   const diff = diffConfig(before, config);
   parts.lookout.follow(config);
-  if (diff.daemon.has('log')) parts.log.setLevel(config.logLevel);
+  parts.notifier.configure(config.notify);
+  if (diff.daemon.has('log')) {
+    parts.log.setLevel(config.logLevel);
+    parts.log.setFormat(config.logFormat);
+  }
   await parts.plan.follow(config.plan);
   try {
     await parts.cutovers.apply(before, config);

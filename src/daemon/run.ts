@@ -31,7 +31,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
   releaseSignals();
   try {
     const config = await loadConfig(options.config, process.env);
-    const log = createLogger({ level: config.logLevel });
+    const log = createLogger({ level: config.logLevel, format: config.logFormat });
     const started = new Daemon(
       { config, version: options.version },
       log,

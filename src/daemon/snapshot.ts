@@ -44,7 +44,7 @@ export interface SnapshotSources {
   readonly systemd: Systemd;
 }
 
-/** The one description of the daemon (SPEC section 4), assembled from all components. */
+/** The one description of the daemon, assembled from all components. */
 export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   const { inForce, supervisor, recorder } = sources;
   const links = supervisor.links();
@@ -118,6 +118,7 @@ export function assembleTunnel({ own, cutover, past, clients, retirement }: Tunn
       clients: clients?.clients ?? null,
       other_clients: clients?.other_clients ?? null,
     },
+    observed_since: past?.observed_since ?? null,
     availability: past?.availability ?? null,
     retirement,
   };

@@ -9,6 +9,10 @@ export function checkFiles(outline: Outline, places: Places): Finding[] {
     [['control', 'socket'], outline.control?.socket],
     [['state_dir'], outline.state_dir],
     [['plan'], outline.plan],
+    ...(outline.notify ?? []).map(({ secret_file: file }, index): [ConfigPath, string | undefined] => [
+      ['notify', index, 'secret_file'],
+      file,
+    ]),
     ...bodies(outline.hosts).map(([name, host]): [ConfigPath, string | undefined] => [
       ['hosts', name, 'known_hosts'],
       host.known_hosts,

@@ -37,7 +37,7 @@ export type AcceptanceIo = CommandIo & {
 };
 
 /**
- * `fleet-mesh acceptance`: whether the evidence proves that production ran without a host (SPEC section 8). Reads
+ * `fleet-mesh acceptance`: whether the evidence proves that production ran without a host. Reads
  * only files. Exit code 0: PASS. 1: FAIL. 2: the evidence cannot be read, or the report cannot be written.
  */
 export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): Promise<ExitCode> {

@@ -4,7 +4,7 @@ export interface CommandIo {
   readonly err: (text: string) => void;
 }
 
-/** Exit codes of every command (SPEC section 8). */
+/** Exit codes of every command. */
 export const EXIT = {
   ok: 0,
   failed: 1,

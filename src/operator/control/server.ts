@@ -6,7 +6,7 @@ import { type ConversationLimits, converse } from './conversation.ts';
 import type { ControlReply } from './protocol.ts';
 import { prepareDirectory } from './socket-directory.ts';
 
-/** The daemon's group may connect as well: the permission of the file is the authentication (SPEC section 8). */
+/** The daemon's group may connect as well: the permission of the file is the authentication. */
 const OWNER = { who: 'the control socket', mode: 0o660 };
 
 /** Enough for a few operators and scripts. Further connections are closed. */

@@ -3,6 +3,11 @@ export function prefersText(accept: string | undefined): boolean {
   return prefersOverJson(accept, 'text', 'plain');
 }
 
+/** The same for a page, as a browser asks. */
+export function prefersPage(accept: string | undefined): boolean {
+  return prefersOverJson(accept, 'text', 'html');
+}
+
 /** The same for an event stream. A client that accepts any type gets JSON. */
 export function prefersEvents(accept: string | undefined): boolean {
   return prefersOverJson(accept, 'text', 'event-stream');

@@ -1,27 +1,16 @@
 import type { FastifyReply } from 'fastify';
+import { PATHS } from './openapi/paths.ts';
 import { sendProblem } from './problem.ts';
-
-const PATHS = [
-  '/status',
-  '/status/{tunnel}',
-  '/livez',
-  '/readyz',
-  '/readyz/{tunnel}',
-  '/drain',
-  '/drain/{tunnel}',
-  '/events',
-  '/metrics',
-  '/plan',
-];
 
 /** The answer for an unknown path lists all paths. */
 export function sendNotFound(reply: FastifyReply): FastifyReply {
+  const paths = Object.keys(PATHS);
   return sendProblem(reply, {
     status: 404,
     code: 'no_such_path',
     title: 'Not Found',
-    detail: `This path does not exist. Paths: ${PATHS.join(' ')}`,
-    members: { paths: PATHS },
+    detail: `This path does not exist. Paths: ${paths.join(' ')}`,
+    members: { paths },
   });
 }
 

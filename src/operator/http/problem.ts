@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { jsonText } from './json-text.ts';
 
 /** An error answer (RFC 9457). `code` becomes the type `urn:fleet-mesh:problem:<code>`. */
 export interface Problem {
@@ -26,7 +27,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 export function problemBody(problem: Problem): string {
   const { code, title, status, detail, members } = problem;
-  return `${JSON.stringify({ type: `urn:fleet-mesh:problem:${code}`, title, status, detail, ...members })}\n`;
+  return jsonText({ type: `urn:fleet-mesh:problem:${code}`, title, status, detail, ...members });
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -9,12 +9,15 @@ import type { Logger } from '../../telemetry/log/log.ts';
 import { answerClientError } from './client-error.ts';
 import { Connections } from './connections.ts';
 import { METHOD_NOT_ALLOWED, refusal } from './guard.ts';
+import { jsonText } from './json-text.ts';
 import { sendNotFound } from './not-found.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
 import { drainRoute } from './routes/drain.ts';
 import { eventsRoute } from './routes/events.ts';
 import { livezRoute, readyzRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
+import { openApiRoute } from './routes/openapi.ts';
+import { historyRoute, pageRoute } from './routes/page.ts';
 import { planRoute } from './routes/plan.ts';
 import { statusRoute, tunnelRoute } from './routes/status.ts';
 import type { Sources } from './sources.ts';
@@ -39,7 +42,7 @@ interface ConnectionTaker {
   onError(error: Error): void;
 }
 
-/** The read-only HTTP endpoint (SPEC section 4). */
+/** The read-only HTTP endpoint. */
 export interface Endpoint {
   /** Settles with the address actually bound; rejects with a TunnelError. */
   start(): Promise<TcpAddress>;
@@ -144,6 +147,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     },
   });
   app.removeAllContentTypeParsers();
+  app.setReplySerializer((answer) => jsonText(answer));
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
@@ -156,7 +160,19 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setNotFoundHandler((_request, reply) => sendNotFound(reply));
   app.setErrorHandler((err, _request, reply) => sendFailure(reply, err, log));
 
-  const routes = [statusRoute, tunnelRoute, livezRoute, readyzRoute, drainRoute, eventsRoute, metricsRoute, planRoute];
+  const routes = [
+    pageRoute,
+    statusRoute,
+    tunnelRoute,
+    livezRoute,
+    readyzRoute,
+    drainRoute,
+    eventsRoute,
+    metricsRoute,
+    planRoute,
+    openApiRoute,
+    historyRoute,
+  ];
   for (const route of routes) route(app, dependencies);
   return app;
 }

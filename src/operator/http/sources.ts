@@ -2,6 +2,7 @@ import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
 import type { PlanView } from '../../retirement/plan/view.ts';
 import type { Status } from '../../telemetry/status/status.ts';
+import type { LastHour } from '../page/last-hour.ts';
 
 /** Readiness of the daemon itself, without its peers: the configuration is applied and every listener is bound. */
 export interface Readiness {
@@ -35,5 +36,7 @@ export interface Sources {
   readonly events: EventFeed;
   /** Settles when the stored events are loaded, or loading has failed. Bounded. */
   opened(): Promise<void>;
+  /** The last hour of the tunnels. */
+  readonly lastHour: Pick<LastHour, 'all' | 'of'>;
   readonly metrics: { render(status: Status): Promise<string>; readonly contentType: string };
 }

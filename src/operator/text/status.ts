@@ -71,12 +71,22 @@ function tunnelLines(status: Status, paint: Paint, width: number | undefined): s
   return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explainLines(tunnel, status)])];
 }
 
-const AVAILABILITY: Column<TunnelStatus> = {
+const DAY_MS = 86_400_000;
+
+/** With the observed time, if that is less than the whole day. */
+const availabilityColumn = (now: Date): Column<TunnelStatus> => ({
   title: 'UP 24H',
-  cell: ({ availability }) => ({ text: percent(availability?.['24h'] ?? null) }),
+  cell: ({ availability, observed_since: since }) => {
+    const share = availability?.['24h'] ?? null;
+    const observed =
+      share === null || since === null || now.getTime() - since.getTime() >= DAY_MS
+        ? ''
+        : ` of ${spanBetween(since, now)}`;
+    return { text: `${percent(share)}${observed}` };
+  },
   align: 'right',
   dropped: 5,
-};
+});
 
 /** Only if a tunnel has a verdict. */
 const DRAIN: Column<TunnelStatus> = {
@@ -106,7 +116,7 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
     { title: 'HELD', cell: ({ usage }) => ({ text: String(usage.held) }), align: 'right', dropped: 4 },
     { title: 'SENT', cell: ({ usage }) => ({ text: bytes(usage.bytes_to_target) }), align: 'right', dropped: 5 },
     { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
-    ...(tunnels.some(({ availability }) => availability !== null) ? [AVAILABILITY] : []),
+    ...(tunnels.some(({ availability }) => availability !== null) ? [availabilityColumn(now)] : []),
     ...(tunnels.some(({ retirement }) => retirement !== null) ? [DRAIN] : []),
     { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
   ];

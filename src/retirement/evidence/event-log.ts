@@ -34,7 +34,7 @@ interface Appended extends Waiting {
 }
 
 /**
- * The append-only, hash-chained `events.jsonl` (SPEC section 6). One writer; entries are written in order, in batches. A
+ * The append-only, hash-chained `events.jsonl`. One writer; entries are written in order, in batches. A
  * batch with a durable entry is flushed to disk.
  */
 export class EventLog {

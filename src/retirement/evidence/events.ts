@@ -72,7 +72,7 @@ const sighting = {
 };
 
 /**
- * The events for history, availability and verdicts (SPEC section 6). The chain also contains lines of other events.
+ * The events for history, availability and verdicts. The chain also contains lines of other events.
  */
 export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('daemon.started'), version: z.string(), config_sha256: z.string() }),

@@ -35,7 +35,7 @@ interface Watched {
 }
 
 /**
- * Looks for the workstations, to prove their absence (SPEC section 8, `acceptance`): connects and reads the banner, without
+ * Looks for the workstations, to prove their absence for `acceptance`: connects and reads the banner, without
  * login. Each change is an event; each heartbeat lists the looks.
  */
 export class Lookout {

@@ -3,7 +3,7 @@ import { checkPolicy, type PolicyNode } from './policy/policy.ts';
 import type { WatchedPlan } from './watch.ts';
 
 /**
- * The policy findings of a running daemon, as advisories (SPEC section 7). They never stop the daemon: an expired date must
+ * The policy findings of a running daemon, as advisories. They never stop the daemon: an expired date must
  * not take production down at the next start. In `fleet-mesh check` the same findings are errors.
  */
 export function advisoriesOf(node: PolicyNode, watched: WatchedPlan | undefined, now: Date): Advisory[] {

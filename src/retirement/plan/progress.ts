@@ -31,7 +31,7 @@ export function findStep({ waves }: Steps, id: string): Place | undefined {
   return undefined;
 }
 
-/** Whether all steps and all required waves of a wave are complete (SPEC section 7). False for an unknown wave. */
+/** Whether all steps and all required waves of a wave are complete. False for an unknown wave. */
 export function isWaveComplete(plan: Steps, id: number): boolean {
   return isComplete(plan, id, new Map());
 }

@@ -4,7 +4,7 @@ import { mapping, named, text, wholeNumber, word } from '../../config/schema/sca
 import { instantMs, MOMENT_PATTERN } from './moment.ts';
 
 /**
- * The drain plan (SPEC section 7): types and bounds of every field. check-references.ts checks references inside the plan,
+ * The drain plan: types and bounds of every field. check-references.ts checks references inside the plan,
  * policy.ts checks the fleet's policy. The descriptions are public.
  */
 const ID_EXPECTED = 'an id of letters, digits, ".", "_" and "-"';

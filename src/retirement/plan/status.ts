@@ -3,7 +3,7 @@ import { asOf } from './as-of.ts';
 import { isWaveComplete } from './progress.ts';
 import type { WatchedPlan } from './watch.ts';
 
-/** The plan's part of the snapshot (SPEC section 4). */
+/** The plan's part of the snapshot. */
 export function planStatus(watched: WatchedPlan | undefined, now: Date): PlanStatus | null {
   if (watched === undefined) return null;
   const { path, loadedAt, lastLoad } = watched;

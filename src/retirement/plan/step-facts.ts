@@ -2,7 +2,7 @@ import { asOf } from './as-of.ts';
 import type { Plan } from './plan.ts';
 import { closedGatesOnTheWay, earlierOpenSteps, findStep, openRequirements } from './progress.ts';
 
-/** What blocks the step that retires a tunnel, for the verdict (SPEC section 6). All empty: the step is due. */
+/** What blocks the step that retires a tunnel, for the verdict. All empty: the step is due. */
 export interface StepFacts {
   readonly id: string;
   /** Ids of the incomplete waves that the step's wave requires. */

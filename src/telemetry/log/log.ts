@@ -1,8 +1,10 @@
+import { isatty } from 'node:tty';
 import { type Level, pino, stdTimeFunctions } from 'pino';
-import type { LogLevel } from '../../config/config.ts';
+import type { LogFormat, LogLevel } from '../../config/config.ts';
 import { errorFields } from './error-fields.ts';
 import { shorten } from './shorten.ts';
 import { isJournal, type LineSink, StderrSink } from './stderr.ts';
+import { textLine } from './text-line.ts';
 
 /** The fields of a line. `event` is stable, because alerts match on it. Other fields may be added freely. */
 export interface LogFields {
@@ -30,18 +32,24 @@ export interface Logger {
   child(fields: Readonly<Record<string, unknown>>): Logger;
 }
 
-/** The logger of the daemon, the only one that can change the level. */
+/** The logger of the daemon, the only one that can change level and format. */
 export interface RootLogger extends Logger {
   /** Changes the level of this logger and all children (reload). */
   setLevel(level: LogLevel): void;
+  /** Changes the format of all further lines (reload). */
+  setFormat(format: LogFormat): void;
 }
 
 export interface LoggerOptions {
   readonly level: LogLevel;
+  /** Default `json`. */
+  readonly format?: LogFormat;
   /** The sink that replaces standard error. */
   readonly stream?: LineSink;
   /** Whether lines have a journald priority. Default: yes if standard error is the journal and `stream` is not set. */
   readonly journal?: boolean;
+  /** Whether a person reads the lines on a terminal. Default: yes if standard error is one and `stream` is not set. */
+  readonly terminal?: boolean;
 }
 
 /** Below the atomic write of a pipe (4096) and the field limit of journald, including the priority prefix. */
@@ -52,11 +60,17 @@ const PRIORITY: Record<Level, number> = { trace: 7, debug: 7, info: 6, warn: 4, 
 
 const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
-/** Makes the only root logger: NDJSON on standard error, with journald priorities if standard error is the journal. */
+/**
+ * Makes the only root logger: NDJSON on standard error, with journald priorities if standard error is the journal, or text
+ * for people.
+ */
 export function createLogger(options: LoggerOptions): RootLogger {
   const sink = options.stream ?? new StderrSink();
-  const { JOURNAL_STREAM } = process.env;
+  const { JOURNAL_STREAM, NO_COLOR } = process.env;
   const journal = options.journal ?? (options.stream === undefined && isJournal(JOURNAL_STREAM));
+  const terminal = options.terminal ?? (options.stream === undefined && isatty(2));
+  const colour = terminal && (NO_COLOR === undefined || NO_COLOR === '');
+  let format = options.format ?? 'json';
   let threshold = LEVELS.indexOf(options.level);
   let priority = PRIORITY.info;
 
@@ -69,7 +83,13 @@ export function createLogger(options: LoggerOptions): RootLogger {
       serializers: { err: (fields: unknown) => fields },
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => sink.write(journal ? `<${priority}>${line}` : line) },
+    {
+      write: (json: string) => {
+        const isText = format === 'text' || (format === 'auto' && terminal);
+        const line = isText ? textLine(json, colour) : json;
+        sink.write(journal ? `<${priority}>${line}` : line);
+      },
+    },
   );
 
   // The threshold is ours: a pino child keeps its initial level, but a reload must change the level of all children.
@@ -95,6 +115,9 @@ export function createLogger(options: LoggerOptions): RootLogger {
     ...bind({}),
     setLevel: (level) => {
       threshold = LEVELS.indexOf(level);
+    },
+    setFormat: (changed) => {
+      format = changed;
     },
   };
 }

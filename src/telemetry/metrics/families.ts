@@ -25,7 +25,7 @@ export interface Family {
   readonly samples: (status: Status) => readonly Sample[];
 }
 
-/** The metrics of SPEC section 5 that a snapshot provides. */
+/** The metrics that a snapshot provides. */
 export const FAMILIES: readonly Family[] = [
   {
     name: 'build_info',

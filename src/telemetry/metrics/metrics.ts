@@ -5,7 +5,7 @@ import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
 
 /**
- * The metrics of SPEC section 5. Values of the snapshot are read at each scrape. Only events between two scrapes are
+ * The metrics of the endpoint. Values of the snapshot are read at each scrape. Only events between two scrapes are
  * counted here, by their components. All times are in seconds.
  */
 export interface Metrics {
@@ -224,6 +224,8 @@ function derive(family: (typeof FAMILIES)[number], registers: Registry[]) {
     const gauge = new Gauge(settings);
     return (samples: ReturnType<typeof family.samples>) => {
       gauge.reset();
+      // A reset gauge without labels is 0 and not absent.
+      if (family.labels.length === 0) gauge.remove({});
       for (const { labels, value } of samples) gauge.set(labels, value);
     };
   }

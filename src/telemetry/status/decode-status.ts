@@ -9,7 +9,7 @@ interface Unknown {
 }
 
 /**
- * Decodes a snapshot from JSON. Changes of the snapshot are additive (SPEC section 4), so unknown fields are kept
+ * Decodes a snapshot from JSON. Changes of the snapshot are additive, so unknown fields are kept
  * unchanged for readers of the printed JSON. Throws a ZodError if the JSON is no snapshot.
  */
 export function decodeStatus(json: unknown): Status {

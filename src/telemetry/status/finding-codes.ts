@@ -1,4 +1,4 @@
-/** Reasons why a tunnel cannot be retired yet (SPEC section 6), by code, with cause and remedy. */
+/** Reasons why a tunnel cannot be retired yet, by code, with cause and remedy. */
 export const BLOCKERS = {
   wave_open: {
     cause: 'An earlier wave or step of the plan is not complete, or the plan has no such step.',

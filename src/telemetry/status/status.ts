@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES } from '../../base/errors.ts';
 
 /**
- * The health snapshot (SPEC section 4): HTTP, CLI and metrics all read this one description of the daemon. Its shape is
+ * The health snapshot: HTTP, CLI and metrics all read this one description of the daemon. Its shape is
  * public, and changes are additive. Inside the program times are Dates. JSON is written when a snapshot leaves the
  * program and decoded once when a snapshot enters, so no reader parses a time.
  */
@@ -180,7 +180,9 @@ export const tunnelStatus = z.strictObject({
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
   usage: usageStatus,
-  /** Share of the observed time with service in the last 1h, 24h, 7d, 30d, from 0 to 1; null without observation. */
+  /** Since when the evidence knows the tunnel; null without observation. */
+  observed_since: instant.nullable(),
+  /** Share of the observed time with service in the last 1h, 24h, 7d, 30d, from 0 to 1; null below a minute of observation. */
   availability: z.record(z.string(), z.number().min(0).max(1).nullable()).nullable(),
   /**
    * The retirement verdict; null without a `drain:` section and after the retirement. `/drain/{tunnel}` has the
@@ -199,7 +201,10 @@ export const tunnelStatus = z.strictObject({
 export type TunnelStatus = z.infer<typeof tunnelStatus>;
 
 /** The part of {@link TunnelStatus} that a tunnel knows itself. The snapshot adds the rest. */
-export type OwnTunnelStatus = Omit<TunnelStatus, 'cutover' | 'usage' | 'availability' | 'retirement'> & {
+export type OwnTunnelStatus = Omit<
+  TunnelStatus,
+  'cutover' | 'usage' | 'observed_since' | 'availability' | 'retirement'
+> & {
   usage: UsageCounts;
 };
 
@@ -242,7 +247,7 @@ const systemdStatus = z.strictObject({
 });
 export type SystemdStatus = z.infer<typeof systemdStatus>;
 
-/** The state of the evidence log (SPEC section 6). */
+/** The state of the evidence log. */
 const evidenceStatus = z.strictObject({
   state: z.enum(['opening', 'ok', 'failing']),
   /** Since when the log fails; null while the log works. */

@@ -12,7 +12,7 @@ interface WatchedEntrance {
   readonly junction: { readonly way: { readonly kind: string } };
 }
 
-/** The clients of each tunnel that listens on this node, since the daemon's start (SPEC section 3, "Accounting"). */
+/** The clients of each tunnel that listens on this node, since the daemon's start. */
 export class Clients {
   readonly #resolver: ClientResolver;
   readonly #ledgers = new Map<string, Ledger>();

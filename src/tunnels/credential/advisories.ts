@@ -1,7 +1,7 @@
 import type { Advisory } from '../../telemetry/status/advisory.ts';
 import type { LinkStatus } from '../../telemetry/status/status.ts';
 
-/** Warnings about the credentials in use (SPEC section 3, "Credentials"). Pure. */
+/** Warnings about the credentials in use. Pure. */
 export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
   return [...withoutRenewal(links), ...staticKeys(links)];
 }

@@ -16,7 +16,7 @@ interface CredentialDescription {
   readonly now: Date;
 }
 
-/** An actor's credential as `/status` shows it (SPEC section 4). */
+/** An actor's credential as `/status` shows it. */
 export function describeCredential(facts: CredentialDescription): CredentialStatus {
   const { actor, held, plain } = facts;
   if (!actor.certCommand)

@@ -21,7 +21,7 @@ export interface UsageListener {
 }
 
 /**
- * The usage of one tunnel by clients (SPEC section 3, "Accounting"). The sockets count the bytes themselves, so that
+ * The usage of one tunnel by clients. The sockets count the bytes themselves, so that
  * counting costs the data path nothing. Probes do not count.
  */
 export class Usage {

@@ -9,7 +9,7 @@ const FLOOR_MS = 50;
 const DEMAND_MS = 1_000;
 /** A rejected credential or host key is not tried again sooner: sshd's PerSourcePenalties add up. */
 const REJECTED_MS = 60_000;
-/** A session must last this long before its success counts (SPEC section 3, "reset only after 30 s"). */
+/** A session must last this long before its success counts. */
 export const STABLE_MS = 30_000;
 
 /**

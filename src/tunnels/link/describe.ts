@@ -25,7 +25,7 @@ interface LinkFacts {
   readonly roster: Roster;
 }
 
-/** A link's part of the snapshot (SPEC section 4). Pure. */
+/** A link's part of the snapshot. Pure. */
 export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
   const active = roster.choose();
   return {

@@ -24,7 +24,7 @@ export interface ProbeResult {
 
 export interface ProberDependencies {
   readonly source: ChannelSource;
-  /** Called after each probe that counts: at the first failure the link can check its session (SPEC section 3). */
+  /** Called after each probe that counts: at the first failure the link can check its session. */
   onResult(result: ProbeResult): void;
   /** The duration of each probe that counts, in seconds. */
   observeSeconds(seconds: number): void;

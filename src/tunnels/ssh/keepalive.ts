@@ -1,4 +1,4 @@
-/** When a silent session is lost (SPEC section 2, `keepalive`). */
+/** When a silent session is lost (`keepalive` in the tunnel YAML). */
 export interface KeepaliveOptions {
   /** Interval between two requests, in milliseconds. */
   readonly everyMs: number;

@@ -18,7 +18,7 @@ interface DescribedFacts {
   readonly usage: OwnTunnelStatus['usage'];
 }
 
-/** A tunnel's own part of the snapshot (SPEC section 4). Pure. */
+/** A tunnel's own part of the snapshot. Pure. */
 export function describeTunnel(config: TunnelConfig, facts: DescribedFacts): OwnTunnelStatus {
   const { name, host, actor, direction, listen, production, note } = config;
   const { condition, lastError, usage } = facts;

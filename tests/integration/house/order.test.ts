@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 import { tempDir } from '../../support/machine/temp-dir.ts';
-import { DISTRICTS, mayImportFolder, mayImportPackage, PACKAGES, TUNNELS } from './places.ts';
+import { BUNDLED, DISTRICTS, mayImportFolder, mayImportPackage, PACKAGES, TUNNELS } from './places.ts';
 
 const BIOME = 'node_modules/@biomejs/biome/bin/biome';
 const CONFIGURATION = ['biome.json', 'biome.order.jsonc'];
@@ -16,7 +16,7 @@ const targets = ['', ...Object.keys(DISTRICTS).filter((district) => district !==
 const places = [
   ...new Set([
     ...targets,
-    ...Object.values(PACKAGES).flat(),
+    ...Object.values({ ...PACKAGES, ...BUNDLED }).flat(),
     'base/net',
     'tunnels/ssh/host-key',
     'retirement/plan/policy',
@@ -34,7 +34,10 @@ function attemptsFrom(place: string): Attempt[] {
     specifier: specifierOf(place, join(target, target === '' ? 'program.ts' : 'anything.ts')),
     permitted: mayImportFolder(place, target),
   }));
-  const packages = THIRD_PARTY.map((name) => ({ specifier: name, permitted: mayImportPackage(place, name) }));
+  const packages = [...THIRD_PARTY, ...Object.keys(BUNDLED)].map((name) => ({
+    specifier: name,
+    permitted: mayImportPackage(place, name),
+  }));
   return [...folders, ...packages, { specifier: 'node:fs/promises', permitted: true }];
 }
 
@@ -124,7 +127,7 @@ describe('src', () => {
   });
 
   it('follows the order in src also in import forms that the lint rules miss', () => {
-    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+    const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => /\.tsx?$/.test(path));
     const imports = files.flatMap((file) =>
       importsOf(readFileSync(join('src', file), 'utf8')).map((to) => ({ file, to })),
     );

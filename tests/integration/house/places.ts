@@ -36,6 +36,13 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: EVERYWHERE,
 };
 
+/** Packages that are only in the bundle of the status page. */
+export const BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  preact: ['operator/page/app'],
+  'preact/hooks': ['operator/page/app'],
+  uplot: ['operator/page/app'],
+};
+
 /** Whether a file in the folder `from` may import a file in the folder `to`; both below src. */
 export function mayImportFolder(from: string, to: string): boolean {
   const [district = '', wing = ''] = from.split('/');
@@ -47,5 +54,7 @@ export function mayImportFolder(from: string, to: string): boolean {
 
 /** Whether a file in the folder `from`, below src, may import the package. */
 export function mayImportPackage(from: string, name: string): boolean {
-  return (PACKAGES[name] ?? []).some((place) => from === place || (place !== '' && from.startsWith(`${place}/`)));
+  return (PACKAGES[name] ?? BUNDLED[name] ?? []).some(
+    (place) => from === place || (place !== '' && from.startsWith(`${place}/`)),
+  );
 }

@@ -1,27 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
 import { linkFixture, statusFixture, tunnelFixture } from '../../support/fakes/status-fixture.ts';
-import { missing } from '../../support/machine/capabilities.ts';
+import { findPrometheus } from '../../support/machine/prometheus.ts';
 
-const CACHED = '.cache/promtool/promtool';
-
-/** From `$FLEET_MESH_PROMTOOL`, what `scripts/fetch-promtool` left, or `$PATH`. */
-function findPromtool(): string | undefined {
-  const { FLEET_MESH_PROMTOOL } = process.env;
-  const candidates = [FLEET_MESH_PROMTOOL, existsSync(CACHED) ? CACHED : undefined, 'promtool'];
-  return candidates.find((path) => path !== undefined && spawnSync(path, ['--version']).status === 0);
-}
-
-const promtool = findPromtool();
+const promtool = findPrometheus('promtool');
 
 function check(page: string) {
   const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   return { status, output: stdout + stderr };
 }
-
-if (promtool === undefined) missing('promtool', 'run scripts/fetch-promtool, or set FLEET_MESH_PROMTOOL');
 
 test.skipIf(promtool === undefined)('passes `promtool check metrics` with the metrics of the daemon', async () => {
   const metrics = createMetrics();

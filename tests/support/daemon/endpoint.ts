@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { createEndpoint, type EndpointDependencies, type EndpointOptions } from '../../../src/operator/http/server.ts';
 import type { Readiness } from '../../../src/operator/http/sources.ts';
+import { LastHour } from '../../../src/operator/page/last-hour.ts';
 import { Recent } from '../../../src/retirement/evidence/recent.ts';
 import { createLogger } from '../../../src/telemetry/log/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
@@ -18,6 +19,7 @@ export interface RunningEndpoint extends AsyncDisposable {
   alive: boolean;
   readiness: Readiness;
   readonly events: Recent;
+  readonly lastHour: LastHour;
   stop(): Promise<void>;
   /** Sends raw bytes over a new connection and collects the answer until the server ends the connection. */
   raw(request: string): Promise<string>;
@@ -34,6 +36,7 @@ export async function startEndpoint(
     alive: true,
     readiness: { applied: true, unbound: [] } as Readiness,
     events: new Recent(100),
+    lastHour: new LastHour(),
   };
   const endpoint = createEndpoint(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, allowedHosts: () => [], ...changes.options },
@@ -47,6 +50,7 @@ export async function startEndpoint(
       drain: () => undefined,
       events: state.events,
       opened: async () => {},
+      lastHour: state.lastHour,
       metrics: createMetrics(),
       log,
       ...changes.dependencies,

@@ -119,7 +119,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 }
 
-/** SPEC section 4: everything that is not up has a reason. Throws otherwise. */
+/** Everything that is not up has a reason. Throws otherwise. */
 function validStatus(valid: Status): Status {
   for (const { name, state, reason } of valid.tunnels) {
     if (state !== 'up' && !reason) throw new Error(`tunnel ${name} is ${state} and does not say why`);

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
-/** The parts of a tunnel YAML that a test varies, written as in SPEC section 2. */
+/** The parts of a tunnel YAML that a test varies. */
 export interface FleetConfig {
   readonly endpointPort: number;
   readonly host: {

@@ -72,6 +72,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
       clients: null,
       other_clients: null,
     },
+    observed_since: null,
     availability: null,
     retirement: null,
     ...changes,

@@ -21,6 +21,7 @@ const CAPABILITIES = {
   ip: { program: 'ip', debian: 'iproute2' },
   'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
   man: { program: 'man', debian: 'man-db' },
+  chromium: { program: 'chromium', debian: 'chromium' },
   bash: { program: 'bash', debian: 'bash' },
   zsh: { program: 'zsh', debian: 'zsh' },
   fish: { program: 'fish', debian: 'fish' },

@@ -86,6 +86,7 @@ describe(diffConfig, () => {
     ['endpoint', 'node: a', 'node: a\nendpoint: { listen: 127.0.0.1:9781 }'],
     ['stop_grace', 'node: a', 'node: a\nstop_grace: 1s'],
     ['log', 'node: a', 'node: a\nlog: { level: warn }'],
+    ['log', 'node: a', 'node: a\nlog: { format: text }'],
   ])('reports a change of the daemon: %s', (aspect, from, to) => {
     const diff = diffConfig(load(BASE), edited(from, to));
     expect(diff.daemon).toEqual(new Set([aspect]));

@@ -82,8 +82,10 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       node: 'here',
       endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
       stateDir: '/home/fleet/.local/state/fleet-mesh',
+      notify: [],
       stopGraceMs: 10_000,
       logLevel: 'info',
+      logFormat: 'auto',
       hosts: new Map([
         [
           'here',

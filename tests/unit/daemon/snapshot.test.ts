@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { assembleTunnel, type TunnelParts } from '../../../src/daemon/snapshot.ts';
 import { ago, tunnelFixture } from '../../support/fakes/status-fixture.ts';
 
-const { cutover: _, availability: __, retirement: ___, usage, ...rest } = tunnelFixture();
-const { quiet_since: ____, clients: _____, other_clients: ______, ...counts } = usage;
+const { cutover: _, availability: __, retirement: ___, observed_since: ____, usage, ...rest } = tunnelFixture();
+const { quiet_since: _quiet, clients: _clients, other_clients: _others, ...counts } = usage;
 
 const assembled = (changes: Partial<TunnelParts> = {}) =>
   assembleTunnel({
     own: { ...rest, usage: counts },
     cutover: null,
-    past: { last_activity_at: ago(600), availability: { '1h': 1 } },
+    past: { last_activity_at: ago(600), observed_since: ago(900), availability: { '1h': 1 } },
     clients: { clients: [], other_clients: null },
     retirement: null,
     ...changes,
@@ -20,7 +20,7 @@ const idle = { ...rest, usage: { ...counts, open: 0, held: 0 } };
 describe('a row of the snapshot', () => {
   it('takes the last use from this run or the evidence, whichever is later', () => {
     expect(assembled().usage.last_activity_at).toEqual(ago(30));
-    const past = { last_activity_at: ago(10), availability: {} };
+    const past = { last_activity_at: ago(10), observed_since: ago(60), availability: {} };
     expect(assembled({ past }).usage.last_activity_at).toEqual(ago(10));
   });
 

@@ -1,20 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import { statusText } from '../../text/status.ts';
-import { prefersText } from '../accept.ts';
+import { prefersPage, prefersText } from '../accept.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';
 import { sendProblem } from '../problem.ts';
 import { oneOf, readQuery } from '../query.ts';
 import type { Sources } from '../sources.ts';
+import { sendPage } from './page.ts';
 
-/** `GET /status`: the snapshot, or the table that `fleet-mesh status` prints. */
+/** `GET /status`: the snapshot, the table that `fleet-mesh status` prints, or the page for a browser. */
 export function statusRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/status', async (request, reply) => {
     const query = readQuery(request.query, { format: oneOf(['json', 'text']) });
     if ('problem' in query) return sendProblem(reply, query.problem);
     reply.header('vary', 'accept');
+    const { format } = query.values;
+    if (format === undefined && prefersPage(request.headers.accept)) return sendPage(reply);
     const snapshot = sources.snapshot();
     await sources.recorded();
-    const { format } = query.values;
     const text = format === undefined ? prefersText(request.headers.accept) : format === 'text';
     if (text) return reply.type('text/plain; charset=utf-8').send(statusText(snapshot));
     return reply.send(snapshot);

@@ -13,7 +13,7 @@ export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors'>;
 /** With more tunnels on a node, WireGuard must be evaluated (fleet architecture, "Evaluate WireGuard mesh"). */
 const MOST_TUNNELS = 5;
 
-/** Checks the policy of SPEC section 7. Without a plan, only the rules that need none are checked. Pure. */
+/** Checks the policy of a drain plan. Without a plan, only the rules that need none are checked. Pure. */
 export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Date): PolicyFinding[] {
   const plan = written && asOf(written, now);
   const tunnels = [...node.tunnels.values()];

@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import { createEndpoint } from '../../../../src/operator/http/server.ts';
+import { LastHour } from '../../../../src/operator/page/last-hour.ts';
 import { Recent } from '../../../../src/retirement/evidence/recent.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { startEndpoint } from '../../../support/daemon/endpoint.ts';
@@ -20,6 +21,7 @@ const sources = {
   snapshot: () => statusFixture(),
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),
+  lastHour: new LastHour(),
   metrics: { render: async () => '', contentType: 'text/plain' },
 };
 

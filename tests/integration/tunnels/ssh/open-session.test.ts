@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
@@ -8,33 +8,25 @@ import { actorOf, connectSession, hostOf, never } from '../../../support/clients
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
 import { patient } from '../../../support/patience.ts';
 import { embeddedKey } from '../../../support/peers/embedded-key.ts';
-import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
-import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import type { EmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import type { FaultProxy } from '../../../support/peers/fault-proxy.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
+import { type ProxiedSshd, startProxiedSshd } from '../../../support/peers/proxied-sshd.ts';
 import { startSilent } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
+let proxied: ProxiedSshd;
 let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
 let baseline: Holdings;
 
-/** Goes through the proxy, so known_hosts needs the port of the proxy. */
-const throughProxy = () => {
-  const path = join(sshd.directory, 'known_hosts_proxy');
-  writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
-  return { port: proxy.port, knownHosts: path };
-};
-let knownKey: () => string;
-
 beforeEach(async () => {
   baseline = await takeBaseline(50);
-  sshd = await startEmbeddedSshd();
-  knownKey = () => readFileSync(sshd.knownHostsFile, 'utf8').trim().split(' ').slice(1).join(' ');
-  proxy = await FaultProxy.start(sshd.port);
+  proxied = await startProxiedSshd();
+  ({ sshd, proxy } = proxied);
 });
 afterEach(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await sshd[Symbol.asyncDispose]();
+  await proxied[Symbol.asyncDispose]();
   await expectNoLeaks(baseline);
 });
 
@@ -48,7 +40,7 @@ describe('opening a session', () => {
     expect(performance.now() - startedAt).toBeLessThan(patient(3_000));
     return error;
   };
-  const knowing = (port: number, key = knownKey()) => {
+  const knowing = (port: number, key = proxied.hostKey()) => {
     const knownHosts = join(sshd.directory, 'known_hosts_other');
     writeFileSync(knownHosts, `[127.0.0.1]:${port} ${key}\n`);
     return { port, knownHosts };
@@ -82,12 +74,12 @@ describe('opening a session', () => {
 
   it.each(['cut', 'reset'] as const)('fails with a key exchange that is %s in the middle', async (fault) => {
     proxy.faultAfter(200, fault);
-    expect(await failed(throughProxy())).toMatchObject({ code: 'connection_reset' });
+    expect(await failed(proxied.throughProxy())).toMatchObject({ code: 'connection_reset' });
   });
 
   it('fails with a key exchange that freezes in the middle', async () => {
     proxy.faultAfter(200, 'pause');
-    expect(await failed(throughProxy())).toMatchObject({ code: 'kex_failed' });
+    expect(await failed(proxied.throughProxy())).toMatchObject({ code: 'kex_failed' });
   });
 
   it('offers no key to a host with a changed host key', async () => {

@@ -1,6 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
 import { dial } from '../../../../src/tunnels/ssh/dial.ts';
@@ -8,32 +6,24 @@ import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
 import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
 import { patient } from '../../../support/patience.ts';
-import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
-import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import type { EmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import type { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { type ProxiedSshd, startProxiedSshd } from '../../../support/peers/proxied-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil, within } from '../../../support/wait-until.ts';
 
+let proxied: ProxiedSshd;
 let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
 let baseline: Holdings;
 
-/** Goes through the proxy, so known_hosts needs the port of the proxy. */
-const throughProxy = () => {
-  const path = join(sshd.directory, 'known_hosts_proxy');
-  writeFileSync(path, `[127.0.0.1]:${proxy.port} ${knownKey()}\n`);
-  return { port: proxy.port, knownHosts: path };
-};
-let knownKey: () => string;
-
 beforeEach(async () => {
   baseline = await takeBaseline(50);
-  sshd = await startEmbeddedSshd();
-  knownKey = () => readFileSync(sshd.knownHostsFile, 'utf8').trim().split(' ').slice(1).join(' ');
-  proxy = await FaultProxy.start(sshd.port);
+  proxied = await startProxiedSshd();
+  ({ sshd, proxy } = proxied);
 });
 afterEach(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await sshd[Symbol.asyncDispose]();
+  await proxied[Symbol.asyncDispose]();
   await expectNoLeaks(baseline);
 });
 
@@ -97,7 +87,10 @@ describe('a session', () => {
   );
 
   it('loses the session within every × lost_after when the peer freezes', async () => {
-    const session = await connectSession(sshd, { ...throughProxy(), keepalive: { everyMs: 500, lostAfter: 2 } });
+    const session = await connectSession(sshd, {
+      ...proxied.throughProxy(),
+      keepalive: { everyMs: 500, lostAfter: 2 },
+    });
     await waitUntil('the first round trip is measured', () => session.rttMs !== undefined);
     proxy.pause();
     const frozenAt = performance.now();
@@ -108,7 +101,7 @@ describe('a session', () => {
   });
 
   it('ends the session in bounded time although the peer is frozen', async () => {
-    const session = await connectSession(sshd, throughProxy());
+    const session = await connectSession(sshd, proxied.throughProxy());
     proxy.pause();
     const startedAt = performance.now();
     await session.end();
@@ -199,7 +192,7 @@ describe('a channel', () => {
   });
 
   it('reports a lost session, not an unreachable target, when the server answers nothing', async () => {
-    const session = await connectSession(sshd, { ...throughProxy(), connectTimeoutMs: 600 });
+    const session = await connectSession(sshd, { ...proxied.throughProxy(), connectTimeoutMs: 600 });
     proxy.pause('to-server');
     session.check();
     await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'keepalive_lost' });

@@ -69,6 +69,8 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',
+    logFormat: 'json',
+    notify: [],
     hosts: new Map([
       ['coulombcore', { ...host, name: 'coulombcore' }],
       ['gone', { ...host, name: 'gone', address: '127.0.0.2', port: 1 }],

@@ -59,6 +59,8 @@ function configOf(tunnels: readonly TunnelConfig[], hosts: readonly HostConfig[]
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'fatal',
+    logFormat: 'json',
+    notify: [],
     hosts: new Map(hosts.map((host) => [host.name, host])),
     actors: new Map([['atm-fleet-mesh', actorOf(sshd)]]),
     tunnels: new Map(tunnels.map((each) => [each.name, each])),

@@ -44,6 +44,15 @@ describe('statusText', () => {
     );
   });
 
+  test('shows the availability with the observed time, until a whole day was observed', () => {
+    const lineOf = (seconds: number) => {
+      const tunnel = tunnelFixture({ observed_since: ago(seconds), availability: { '24h': 0.9998 } });
+      return statusText(statusFixture({ tunnels: [tunnel] })).split('\n')[4];
+    };
+    expect(lineOf(3 * 3_600)).toMatch(/ 99\.98 % of 3h /);
+    expect(lineOf(86_400)).toMatch(/ 99\.98 % +\S/);
+  });
+
   test('shows for a refusing target the reason and the fix, while the link stays up', () => {
     const degraded = tunnelFixture({
       ...issueCore,

@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
-import type { LogLevel } from '../../../../src/config/config.ts';
+import type { LogFormat, LogLevel } from '../../../../src/config/config.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 
-function capture(options: { level?: LogLevel; journal?: boolean } = {}) {
+function capture(options: { level?: LogLevel; format?: LogFormat; journal?: boolean; terminal?: boolean } = {}) {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   return { lines, log: createLogger({ level: 'info', stream, ...options }) };
@@ -130,5 +130,62 @@ describe('the log level', () => {
     expect(lines.map((line) => parsed(line))).toMatchObject([
       { event: 'b', tunnel: 'state-hub', link: 'coulombcore/atm' },
     ]);
+  });
+});
+
+describe('a text line', () => {
+  const lineOf = (changes: Parameters<typeof capture>[0], write: (log: ReturnType<typeof capture>['log']) => void) => {
+    const { lines, log } = capture({ format: 'text', ...changes });
+    write(log);
+    return lines.join('');
+  };
+
+  test('names time, level, event, subject, message and further fields in one line', () => {
+    const line = lineOf({}, (log) =>
+      log.info({ event: 'tunnel.state', tunnel: 'db', from: 'down', took_ms: 12 }, 'db is up'),
+    );
+    expect(line).toMatch(/^\d\d:\d\d:\d\d info {2}tunnel\.state {11}db {15}db is up from=down took_ms=12\n$/);
+  });
+
+  test('appends only the parts of an error that the message does not have', () => {
+    const err = new TunnelError('connect_refused', 'the server refuses connections');
+    const line = lineOf({}, (log) => log.warn({ event: 'x', err }, 'no session: the server refuses connections'));
+    expect(line).toContain(`code=connect_refused hint="${err.hint}"`);
+    expect(line).not.toContain('reason=');
+    expect(line.match(/\n/g)).toHaveLength(1);
+  });
+
+  test('has a stack for a bug from level error on, and none below', () => {
+    const bug = new TypeError('x is not a function');
+    expect(lineOf({}, (log) => log.warn({ event: 'x', err: bug }, 'failed'))).not.toContain('    at ');
+    expect(lineOf({}, (log) => log.error({ event: 'x', err: bug }, 'failed'))).toContain('\n    at ');
+  });
+
+  test('has colours on a terminal only, and none with NO_COLOR', () => {
+    const write = (log: ReturnType<typeof capture>['log']) => log.info({ event: 'x' }, 'm');
+    expect(lineOf({ terminal: true }, write)).toContain('\x1b[32minfo');
+    expect(lineOf({}, write)).not.toContain('\x1b');
+    vi.stubEnv('NO_COLOR', '1');
+    expect(lineOf({ terminal: true }, write)).not.toContain('\x1b');
+    vi.unstubAllEnvs();
+  });
+
+  test('shows no control character of a foreign text', () => {
+    const line = lineOf({}, (log) => log.info({ event: 'x', tunnel: 'a\x1b[31m', banner: 'b\u202ec\nd' }, 'e\x07'));
+    expect(line.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
+
+  test('keeps the priority of the journal', () => {
+    expect(lineOf({ journal: true }, (log) => log.warn({ event: 'x' }, 'm'))).toMatch(/^<4>\d\d:/);
+  });
+
+  test('is the format auto on a terminal; elsewhere auto is JSON, and a reload changes the format', () => {
+    const { lines, log } = capture({ format: 'auto' });
+    log.info({ event: 'x' }, 'm');
+    log.setFormat('text');
+    log.info({ event: 'x' }, 'm');
+    expect(lines[0]).toMatch(/^\{/);
+    expect(lines[1]).toMatch(/^\d\d:/);
+    expect(lineOf({ format: 'auto', terminal: true }, (logger) => logger.info({ event: 'x' }, 'm'))).toMatch(/info/);
   });
 });

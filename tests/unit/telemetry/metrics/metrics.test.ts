@@ -17,6 +17,11 @@ function series(page: string): Map<string, number> {
   );
 }
 
+test('has no series for a plan that does not exist: 0 would say that the plan is unusable', async () => {
+  const page = await metrics().renderOwn(statusFixture());
+  expect([...series(page).keys()].filter((name) => name.includes('plan_load'))).toEqual([]);
+});
+
 test('renders every value of the snapshot', async () => {
   const page = series(await metrics().renderOwn(statusFixture()));
   const expected: [string, number][] = [

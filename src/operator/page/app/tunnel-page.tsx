@@ -1,0 +1,168 @@
+import { useEffect, useState } from 'preact/hooks';
+import { Chart } from './chart.tsx';
+import { Events } from './events.tsx';
+import { ask } from './feed.ts';
+import { HourBar } from './hour-bar.tsx';
+import { Path } from './path.tsx';
+import { StatePill } from './state.tsx';
+import { Trouble } from './tunnel-row.tsx';
+import type { Event, Link, Tunnel, TunnelHour, Verdict } from './types.ts';
+import { bytes, clock, shown, since } from './words.ts';
+
+export interface TunnelPageProps {
+  readonly tunnel: Tunnel;
+  readonly link: Link | undefined;
+  /** Newest first. */
+  readonly events: readonly Event[];
+  readonly now: number;
+}
+
+const EVERY_MS = 15_000;
+
+/** Everything about one tunnel. */
+export function TunnelPage({ tunnel, link, events, now }: TunnelPageProps) {
+  const { name, state, note, usage } = tunnel;
+  const hour = useAnswer<TunnelHour>(`/history/${encodeURIComponent(name)}`);
+  const verdict = useAnswer<Verdict>(tunnel.retirement === null ? undefined : `/drain/${encodeURIComponent(name)}`);
+  const own = events.filter(({ tunnel: about }) => about === name);
+  return (
+    <article>
+      <p>
+        <a href="#/">← All tunnels</a>
+      </p>
+      <div class="tunnel-head title">
+        <h1>{shown(name)}</h1>
+        <StatePill state={state} />
+        <span class="muted">for {since(tunnel.since, now)}</span>
+      </div>
+      {note !== null && <p class="muted">{shown(note)}</p>}
+      <Trouble tunnel={tunnel} link={link} now={now} />
+      <div class="card">
+        <Path tunnel={tunnel} link={link} />
+        <HourBar states={hour?.states} />
+      </div>
+      {hour !== undefined && <Charts hour={hour} />}
+      <p class="muted">
+        {usage.opened_total} connections opened, {usage.failed_total} failed, {bytes(usage.bytes_to_target)} to the
+        target, {bytes(usage.bytes_from_target)} back.{' '}
+        {usage.last_activity_at === null
+          ? 'No client has used the tunnel yet.'
+          : `A client last used the tunnel ${since(usage.last_activity_at, now)} ago.`}
+      </p>
+      {verdict !== undefined && <VerdictCard verdict={verdict} />}
+      <Clients clients={usage.clients} now={now} />
+      <Events title="Timeline" events={own} now={now} />
+    </article>
+  );
+}
+
+function Charts({ hour }: { readonly hour: TunnelHour }) {
+  const last = hour.until === null ? 0 : Date.parse(hour.until) / 1_000;
+  const times = hour.open.map((_, index) => last - (hour.open.length - 1 - index) * hour.every_s);
+  const perSecond = (value: number) => `${bytes(value)}/s`;
+  return (
+    <div class="grid">
+      <Chart
+        title="Open connections"
+        times={times}
+        series={[{ label: 'open', values: hour.open, colour: '--accent' }]}
+        format={(value) => String(Math.round(value * 10) / 10)}
+      />
+      <Chart
+        title="Traffic"
+        times={times}
+        series={[
+          { label: 'to target', values: hour.to_target, colour: '--accent' },
+          { label: 'from target', values: hour.from_target, colour: '--accent-2' },
+        ]}
+        format={perSecond}
+      />
+      <Chart
+        title="Probe"
+        times={times}
+        series={[{ label: 'latency', values: hour.probe_ms, colour: '--accent' }]}
+        format={(value) => `${Math.round(value * 10) / 10} ms`}
+      />
+    </div>
+  );
+}
+
+function VerdictCard({ verdict }: { readonly verdict: Verdict }) {
+  const { blockers, unknowns, message } = verdict;
+  const tone = verdict.verdict === 'retirable' ? 'good' : verdict.verdict === 'blocked' ? 'warn' : 'calm';
+  return (
+    <section aria-labelledby="verdict">
+      <h2 id="verdict">Retirement</h2>
+      <div class="card">
+        <p>
+          {verdict.verdict !== null && <span class={`pill ${tone}`}>{verdict.verdict}</span>} {shown(message)}
+        </p>
+        <ul class="plain">
+          {[...blockers, ...unknowns].map((found) => (
+            <li key={found.code}>
+              <code>{found.code}</code> {shown(found.message)}
+              <div class="muted small">Clears when {shown(found.clears_when)}.</div>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </section>
+  );
+}
+
+function Clients({ clients, now }: { readonly clients: Tunnel['usage']['clients']; readonly now: number }) {
+  if (clients === null || clients.length === 0) return null;
+  return (
+    <section aria-labelledby="clients">
+      <h2 id="clients">Clients</h2>
+      <div class="card">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Process</th>
+              <th scope="col">Unit or pod</th>
+              <th scope="col">Open</th>
+              <th scope="col">Connections</th>
+              <th scope="col">Last seen</th>
+            </tr>
+          </thead>
+          <tbody>
+            {clients.map((client) => (
+              <tr key={`${client.process} ${client.unit} ${client.pod} ${client.address} ${client.uid}`}>
+                <td>
+                  {shown(client.process)} <span class="muted">{client.pid}</span>
+                </td>
+                <td>{shown(client.pod ?? client.unit ?? client.address ?? '')}</td>
+                <td>{client.open}</td>
+                <td>{client.connections_total}</td>
+                <td>{clock(client.last_seen_at, now)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+/** The answer of a path, asked again now and then while the page is visible. */
+function useAnswer<T>(path: string | undefined): T | undefined {
+  const [answer, setAnswer] = useState<T>();
+  useEffect(() => {
+    setAnswer(undefined);
+    if (path === undefined) return;
+    let stopped = false;
+    const look = async () => {
+      if (document.hidden) return;
+      const found = await ask<T>(path).catch(() => undefined);
+      if (!stopped && found !== undefined) setAnswer(found);
+    };
+    void look();
+    const timer = setInterval(look, EVERY_MS);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
+  }, [path]);
+  return answer;
+}

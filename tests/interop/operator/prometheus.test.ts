@@ -1,0 +1,113 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpGet } from '../../support/clients/http-get.ts';
+import { type Mesh, startMesh } from '../../support/daemon/mesh.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
+import { findPrometheus } from '../../support/machine/prometheus.ts';
+import { type TempDir, tempDir } from '../../support/machine/temp-dir.ts';
+import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
+import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
+import { startEcho } from '../../support/peers/targets.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const prometheus = findPrometheus('prometheus');
+
+interface Alert {
+  readonly labels: { readonly alertname: string };
+  readonly annotations: object;
+  readonly state: string;
+}
+
+describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus server', () => {
+  let directory: TempDir;
+  let sshd: Sshd;
+  let echo: LoopbackServer;
+  let mesh: Mesh;
+  let api: string;
+  let server: OwnedProcess;
+
+  /** The shipped rules, with every wait cut to a second: a test cannot wait for minutes. */
+  const quickRules = () =>
+    readFileSync('config/prometheus/fleet-mesh.rules.yml', 'utf8').replace(/^( +)for: \S+$/gm, '$1for: 1s');
+  const ask = async (path: string) => JSON.parse((await httpGet(`${api}${path}`)).body).data;
+  const alerts = async (): Promise<readonly Alert[]> => (await ask('/api/v1/alerts')).alerts;
+  const firing = async (name: string) =>
+    (await alerts()).find(({ labels, state }) => labels.alertname === name && state === 'firing');
+
+  beforeAll(async () => {
+    directory = tempDir('prometheus');
+    [sshd, echo] = await Promise.all([startSshd(), startEcho()]);
+    const tunnels = { db: { target: echo.port, production: true, probe: { tcp: {}, every: '1s', fall: 1, rise: 1 } } };
+    mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitForTunnel('up');
+    const port = await freePort();
+    api = `http://127.0.0.1:${port}`;
+    writeFileSync(join(directory.path, 'fleet-mesh.rules.yml'), quickRules());
+    const config = readFileSync('config/prometheus/prometheus.yml', 'utf8')
+      .replaceAll('15s', '500ms')
+      .replace('127.0.0.1:9780', `127.0.0.1:${mesh.endpointPort}`);
+    writeFileSync(join(directory.path, 'prometheus.yml'), config);
+    server = spawnOwned(
+      prometheus ?? '',
+      [
+        `--config.file=${join(directory.path, 'prometheus.yml')}`,
+        `--storage.tsdb.path=${join(directory.path, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    await waitUntil(
+      'Prometheus scrapes the daemon',
+      async () => (await ask('/api/v1/query?query=fleet_mesh_tunnel_up').catch(() => undefined))?.result.length === 1,
+    );
+  });
+  afterAll(async () => {
+    await server.stop('SIGKILL');
+    await mesh[Symbol.asyncDispose]();
+    await echo.stop();
+    await sshd[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+
+  it('loads every rule without an error, and fires no alert while all is well', async () => {
+    const rulesOf = async (): Promise<readonly { name: string; health: string; lastError?: string }[]> =>
+      (await ask('/api/v1/rules')).groups[0].rules;
+    await waitUntil('all rules were evaluated', async () =>
+      (await rulesOf()).every(({ health }) => health !== 'unknown'),
+    );
+    expect((await rulesOf()).filter(({ health }) => health !== 'ok')).toEqual([]);
+    // The daemon counts as gone until the first scrape.
+    await waitUntil('no alert is left', async () => (await alerts()).length === 0);
+  });
+
+  it('has every metric of rules and dashboard on the live page', async () => {
+    const { body: page } = await mesh.daemon.get('/metrics', { accept: 'text/plain' });
+    const known = new Set([...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+    const text =
+      readFileSync('config/prometheus/fleet-mesh.rules.yml', 'utf8') +
+      readFileSync('config/grafana/dashboards/fleet-mesh.json', 'utf8');
+    const named = new Set([...text.matchAll(/\b(?:fleet_mesh|process)_[a-z_]+/g)].map(([name]) => name));
+    expect(named.size).toBeGreaterThan(30);
+    expect([...named].filter((name) => !known.has(name.replace(/_bucket$/, '')))).toEqual([]);
+  });
+
+  it('fires FleetMeshTunnelDown when the server is stopped, and resolves the alert when the server is back', async () => {
+    await sshd.stop();
+    const alert = await waitUntil('the alert fires', () => firing('FleetMeshTunnelDown'));
+    expect(alert).toMatchObject({
+      labels: { tunnel: 'db', severity: 'critical' },
+      annotations: { summary: 'Tunnel db is down' },
+    });
+    await sshd.restart();
+    await mesh.waitForTunnel('up', 'db', 40_000);
+    await waitUntil('the alert is resolved', async () => (await firing('FleetMeshTunnelDown')) === undefined);
+  });
+
+  it('fires FleetMeshReloadFailed for a broken file', async () => {
+    mesh.writeRaw('version: 1\n  broken');
+    await mesh.reload();
+    await waitUntil('the alert fires', () => firing('FleetMeshReloadFailed'));
+  });
+});
