@@ -21,7 +21,7 @@ export function chart(title: string, rows: readonly { readonly title: string; re
     const [left, right] = [Math.min(x(0), x(log)), Math.max(x(0), x(log))];
     const colour = factor >= 1 ? '#2b7a4b' : '#b4532a';
     return (
-      `<text x="${LEFT - 10}" y="${y + 12}" text-anchor="end">${escape(name)}</text>` +
+      `<text x="${LEFT - 10}" y="${y + 12}" text-anchor="end">${escaped(name)}</text>` +
       `<rect x="${left.toFixed(1)}" y="${y}" width="${(right - left).toFixed(1)}" height="15" fill="${colour}"/>` +
       `<text x="${(right + 6).toFixed(1)}" y="${y + 12}">${short(factor)}×</text>`
     );
@@ -29,7 +29,7 @@ export function chart(title: string, rows: readonly { readonly title: string; re
   const one = x(0).toFixed(1);
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="12" y="20" font-size="14" font-weight="bold">${escape(title)}</text>
+<text x="12" y="20" font-size="14" font-weight="bold">${escaped(title)}</text>
 <text x="12" y="36" fill="#555">times better than ssh -L (logarithmic); the line is ssh -L</text>
 ${bars.join('\n')}
 <line x1="${one}" y1="${TOP - 4}" x2="${one}" y2="${height - 8}" stroke="#333"/>
@@ -37,6 +37,6 @@ ${bars.join('\n')}
 `;
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -117,7 +117,7 @@ export function inPlaceFormat(cipher: Cipher): { readonly block: number; readonl
 
 const GCM_TAG = 16;
 /** Limit of ssh2 for one packet (MAX_PACKET_SIZE). */
-export const MAX_PACKET = 35_000;
+const MAX_PACKET = 35_000;
 
 /**
  * Where the last whole packet in `bytes` ends, between `from` and `to`. Only AES-GCM shows the length of a packet before it
