@@ -58,6 +58,7 @@ export class Keepalive {
   #checkedAt: number | undefined;
   #doubtedAt: number | undefined;
   #rttMs: number | undefined;
+  #shortestRttMs: number | undefined;
   #checkTimer: NodeJS.Timeout | undefined;
 
   constructor(options: KeepaliveOptions, deps: KeepaliveDependencies) {
@@ -76,6 +77,11 @@ export class Keepalive {
   /** Round trip of the last request, in milliseconds. */
   get rttMs(): number | undefined {
     return this.#rttMs;
+  }
+
+  /** The shortest round trip so far, in milliseconds; 0 before the first answer. */
+  get shortestRttMs(): number {
+    return this.#shortestRttMs ?? 0;
   }
 
   /**
@@ -171,6 +177,7 @@ export class Keepalive {
     this.#deps.request(() => {
       const now = this.#deps.now();
       this.#rttMs = now - sentAt;
+      this.#shortestRttMs = Math.min(this.#rttMs, this.#shortestRttMs ?? this.#rttMs);
       this.#alive(now);
       this.#heard(now, carriedBefore);
       this.#last = this.#deps.lifesigns();

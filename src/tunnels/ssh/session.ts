@@ -82,7 +82,7 @@ export class Session {
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
-    this.#path = DataPath.attach(client, socket, { backlog: this.#backlog, rttMs: () => this.rttMs });
+    this.#path = DataPath.attach(client, socket, { backlog: this.#backlog, shortestRttMs: () => this.#keepalive.shortestRttMs });
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,

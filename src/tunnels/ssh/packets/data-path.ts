@@ -12,8 +12,8 @@ import { fillPadding } from './padding.ts';
 
 export interface DataPathDependencies {
   readonly backlog: Backlog;
-  /** The last round trip of the session, in milliseconds. */
-  rttMs(): number | undefined;
+  /** The shortest round trip of the session, in milliseconds. */
+  shortestRttMs(): number;
 }
 
 /** Set to `plain` to use ssh2's own channels and packets: for tests, and to find out whether the data path is the cause. */
@@ -35,11 +35,11 @@ export class DataPath {
     return insides && new DataPath(insides, transport, deps);
   }
 
-  private constructor(insides: Insides, transport: Duplex, { backlog, rttMs }: DataPathDependencies) {
+  private constructor(insides: Insides, transport: Duplex, { backlog, shortestRttMs }: DataPathDependencies) {
     this.#insides = insides;
     this.#transport = transport;
     this.#outlet = new Outlet(transport);
-    this.#streams = new ForwardStreams(insides, { full: (relieved) => backlog.full(relieved), rttMs });
+    this.#streams = new ForwardStreams(insides, { full: (relieved) => backlog.full(relieved), shortestRttMs });
     this.#placePackets();
     this.#followPieces(transport);
   }
