@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
@@ -11,14 +12,18 @@ import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES } from './operator/commands/schema-names.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
+/** The escape character of our own colours, see operator/text/paint.ts. */
+const COLOUR = '\x1b';
+
 const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
 /** The version in package.json, the one place where the version is written. */
 export const version = String((manifest as { version?: unknown }).version);
 
+/** Names and messages of others cannot play with the terminal, whatever command shows them. */
 const io: CommandIo = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  out: (text) => process.stdout.write(visible(text, process.stdout.isTTY ? COLOUR : '')),
+  err: (text) => process.stderr.write(visible(text)),
 };
 
 /**
@@ -29,6 +34,7 @@ export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
+  .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
 
@@ -68,7 +74,7 @@ program
   .argument('<name>', SCHEMA_NAMES.join(', '))
   .action(ends(async (name: string) => (await import('./operator/commands/schema.ts')).schema(name, io)));
 
-addWatchCommands(program, ends, io);
+addWatchCommands(program, ends, { ...io, version });
 
 program
   .command('doctor')

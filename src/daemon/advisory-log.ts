@@ -1,23 +1,40 @@
 import type { Logger } from '../telemetry/log/log.ts';
 import type { Advisory } from '../telemetry/status/advisory.ts';
 
-/** Logs each advisory once when it appears and once when it clears. */
+/** An advisory about a lasting trouble is logged again after this time, in milliseconds. */
+const AGAIN_MS = 3_600_000;
+
+interface Logged {
+  readonly advisory: Advisory;
+  /** As of performance.now(). */
+  readonly at: number;
+}
+
+/** Logs each advisory once when it appears and once when it clears; an advisory with a subject also once an hour. */
 export class AdvisoryLog {
   readonly #log: Logger;
-  #logged = new Map<string, Advisory>();
+  #logged = new Map<string, Logged>();
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  update(advisories: readonly Advisory[]): void {
-    const now = new Map(advisories.map((advisory) => [`${advisory.code}\n${advisory.message}`, advisory]));
-    for (const [key, { code, message }] of now) {
-      if (!this.#logged.has(key)) this.#log.warn({ event: 'advisory.raised', code }, message);
+  /** @param now as of performance.now() */
+  update(advisories: readonly Advisory[], now = performance.now()): void {
+    const before = this.#logged;
+    this.#logged = new Map(
+      advisories.map((advisory) => {
+        const { code, message, subject } = advisory;
+        const key = `${code}\n${subject ?? message}`;
+        const last = before.get(key);
+        const due = !last || (subject !== undefined && now - last.at >= AGAIN_MS);
+        if (due) this.#log.warn({ event: 'advisory.raised', code }, message);
+        return [key, { advisory, at: due ? now : last.at }];
+      }),
+    );
+    for (const [key, { advisory }] of before) {
+      const { code, message } = advisory;
+      if (!this.#logged.has(key)) this.#log.info({ event: 'advisory.cleared', code }, `cleared: ${message}`);
     }
-    for (const [key, { code, message }] of this.#logged) {
-      if (!now.has(key)) this.#log.info({ event: 'advisory.cleared', code }, `cleared: ${message}`);
-    }
-    this.#logged = now;
   }
 }

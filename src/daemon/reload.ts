@@ -1,12 +1,13 @@
-import { messageOf } from '../base/errors.ts';
+import { messageOf, TunnelError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
+import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
 import type { Notifier } from '../operator/notify/notifier.ts';
+import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Lookout } from '../retirement/lookout/lookout.ts';
@@ -22,6 +23,7 @@ import type { ConfigInForce } from './config-in-force.ts';
 export interface ReloadParts {
   readonly endpoint: Pick<EndpointPlace, 'move'>;
   readonly control: Pick<ControlPoint, 'listen'>;
+  readonly presence: Pick<PresenceRecord, 'leave'>;
   readonly lookout: Pick<Lookout, 'follow'>;
   readonly notifier: Pick<Notifier, 'configure'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
@@ -46,6 +48,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   const { config } = inForce;
   const diff = diffConfig(before, config);
+  // Not awaited: no tunnel waits for the disk.
+  void parts.presence.leave(config);
   parts.lookout.follow(config);
   parts.notifier.configure(config.notify);
   if (diff.daemon.has('log')) {
@@ -69,7 +73,7 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const changes = summarizeDiff(diff);
   const tell = teller(parts.log, parts.note);
   tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
-  return { ok: true, changes };
+  return { ok: true, changes, replaced: diff.links.filter(({ needsNewSessions }) => needsNewSessions) };
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
@@ -102,5 +106,26 @@ function refuse(
     { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${path}\`.` },
     `${what}: ${problems[0]}${more}`,
   );
-  return { ok: false, error: reason, problems, config: path };
+  return { ok: false, error: reason, problems: error.problems.map(showProblem), config: path };
+}
+
+/**
+ * Waits for the first login of each link whose SSH parameters the reload changed. Rejects with a TunnelError if a login
+ * fails. The new configuration is in force in either case. Bounded.
+ */
+export async function loggedIn(
+  outcome: ReloadOutcome,
+  supervisor: Pick<Supervisor, 'firstLogins'>,
+): Promise<ReloadOutcome> {
+  if (!outcome.ok || outcome.replaced.length === 0) return outcome;
+  const failed = (await supervisor.firstLogins(outcome.replaced)).flatMap(({ host, actor, error }) =>
+    error ? [{ login: `login of ${actor} to ${host}`, error }] : [],
+  );
+  const [first] = failed;
+  if (!first) return outcome;
+  const reasons = failed.map(({ login, error }) => `the ${login} fails: ${error.message}`);
+  throw new TunnelError(first.error.code, `reloaded (${outcome.changes}), but ${reasons.join('; ')}`, {
+    cause: first.error,
+    hint: `${first.error.hint} The new configuration is in force. The daemon keeps trying; old sessions stay in use.`,
+  });
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../src/base/errors.ts';
-import type { LinkState, Status, TunnelStateName } from '../../src/telemetry/status/status.ts';
+import type { LinkState, LinkStatus, Status, TunnelStateName } from '../../src/telemetry/status/status.ts';
 import type { RequestLoop } from '../support/clients/request-loop.ts';
 import { tunnelOf } from '../support/daemon/mesh.ts';
 import type { Capability } from '../support/machine/capabilities.ts';
@@ -10,6 +10,11 @@ export interface Sight {
   readonly link?: LinkState;
   /** The host of the link. Default: coulombcore. */
   readonly to?: string;
+  /** State of the replacement of the link's sessions; null when nothing is missing. */
+  readonly replacement?: NonNullable<LinkStatus['replacement']>['state'] | null;
+  /** Code of its error. */
+  readonly replacementCode?: ErrorCode;
+  readonly node?: Status['state'];
   /** Code of the link's last error. */
   readonly linkCode?: ErrorCode;
   /** State of the tunnel `echo`. */
@@ -59,6 +64,9 @@ export function shows(sight: Sight): (status: Status) => boolean {
     const same = (wanted: unknown, seen: unknown) => wanted === undefined || wanted === seen;
     return (
       same(sight.link, link.state) &&
+      same(sight.replacement, link.replacement?.state ?? null) &&
+      same(sight.replacementCode, link.replacement?.last_error?.code) &&
+      same(sight.node, status.state) &&
       same(sight.linkCode, link.last_error?.code) &&
       same(sight.tunnel, tunnel.state) &&
       same(sight.tunnelCode, tunnel.last_error?.code) &&

@@ -1,7 +1,9 @@
+import { renameSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { echoOnce } from '../support/clients/steady-client.ts';
-import { hasSessions, linkOf } from '../support/daemon/mesh.ts';
+import { hasSessions, knownBehind, linkOf } from '../support/daemon/mesh.ts';
 import { patient } from '../support/patience.ts';
+import { freePort } from '../support/peers/loopback.ts';
 import { signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 
@@ -24,6 +26,25 @@ export const ROLLING_ROW: FaultRow = {
   slowestBelowMs: 2_000,
   stream: 'is reset',
 };
+
+/** The tunnels work, and the next login cannot: nothing may look healthy. */
+const DYING = { link: 'up', tunnel: 'up', node: 'degraded', replacement: 'failing' } as const;
+
+/** The default keepalive: 15 s of silence. */
+export const DEFAULTS = { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' };
+
+/** Shorter than the silence that ends a session: nothing that is open is cut, and new clients wait. */
+const hiccup = (seconds: number): FaultRow => ({
+  fault: `no network for ${seconds} s with the default keepalive, and new clients meanwhile`,
+  stage: { host: DEFAULTS, echo: { probe: undefined } },
+  client: { everyMs: 500, timeoutMs: 30_000 },
+  inject: ({ proxy }) => proxy.pause(),
+  whileBroken: () => pause(seconds * 1_000),
+  heal: ({ proxy }) => proxy.resume(),
+  recoversWithinMs: 2_000,
+  requests: 'are all served',
+  stream: 'survives',
+});
 
 /** Faults that are more than the loss of one session. These rows mostly wait. */
 export const SHOWN_ROWS: readonly FaultRow[] = [
@@ -54,14 +75,76 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
         throw new Error(`it was ${refused ? 'refused' : 'served'} after ${tookMs} ms`);
     },
     heal: ({ sshd }) => sshd.restart(),
-    // One full backoff, because no waiting client shortens it: after this many failures it may reach its cap.
-    recoversWithinMs: 32_000,
+    // No waiting client shortens the backoff. But the host let us in before, so the wait is a second at most.
+    recoversWithinMs: 5_000,
+    requests: 'may fail',
+    stream: 'is reset',
+  },
+  {
+    fault: 'the standby is lost while the server no longer accepts the key',
+    inject: (stage) => {
+      renameSync(stage.sshd.authorizedKeysFile, `${stage.sshd.authorizedKeysFile}.away`);
+      signalSession(stage, 1, 'SIGKILL');
+    },
+    during: { ...DYING, replacementCode: 'auth_rejected', withinMs: 5_000 },
+    heal: (stage) => {
+      renameSync(`${stage.sshd.authorizedKeysFile}.away`, stage.sshd.authorizedKeysFile);
+    },
+    // A rejected key is offered again after a minute.
+    recoversWithinMs: 80_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'the active session is lost while nothing listens on the SSH port',
+    inject: async (stage) => {
+      await stage.proxy.refuse(true);
+      stage.proxy.connections()[0]?.reset();
+    },
+    during: { ...DYING, replacementCode: 'connect_refused', withinMs: 3_000 },
+    heal: ({ proxy }) => proxy.refuse(false),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'is reset',
+  },
+  {
+    fault: 'a reload to a port where nothing listens, and back',
+    inject: async ({ mesh, sshd }) => {
+      const port = await freePort();
+      await mesh.write({ host: { port, known_hosts: knownBehind(sshd, port) } });
+      mesh.daemon.signal('SIGHUP');
+    },
+    during: { ...DYING, replacementCode: 'connect_refused', withinMs: 3_000 },
+    heal: async ({ mesh, sshd, proxy }) => {
+      await mesh.write({ host: { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) } });
+      mesh.daemon.signal('SIGHUP');
+    },
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'the sessions are lost every 2 s for 16 s, while_down: refuse',
+    stage: { echo: { while_down: 'refuse' } },
+    inject: async ({ proxy, mesh }) => {
+      for (let n = 0; n < 8; n += 1) {
+        proxy.reset();
+        await pause(2_000);
+      }
+      const waits = mesh.daemon
+        .records()
+        .flatMap(({ event, retry_in_ms: wait }) =>
+          event === 'link.attempt_failed' && typeof wait === 'number' ? wait : [],
+        );
+      if (waits.some((wait) => wait > 1_000)) throw new Error(`the daemon waited ${Math.max(...waits)} ms`);
+    },
+    recoversWithinMs: 3_000,
     requests: 'may fail',
     stream: 'is reset',
   },
   {
     fault: 'an unused link with the default keepalive is black-holed',
-    stage: { host: { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' }, echo: { probe: undefined } },
+    stage: { host: DEFAULTS, echo: { probe: undefined } },
     // Requests would make the link check sooner, so the second one comes after the recovery.
     client: { everyMs: 20_000, timeoutMs: 3_000 },
     inject: ({ proxy }) => proxy.pause(),
@@ -72,4 +155,7 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
     requests: 'may fail',
     stream: 'is reset',
   },
+  hiccup(6),
+  hiccup(11),
+  hiccup(14),
 ];

@@ -13,12 +13,13 @@ export function statusLine({
 }: Pick<Status, 'tunnels' | 'links' | 'reason' | 'now'>): string {
   const counted = tunnels.filter(({ state }) => state !== 'draining' && state !== 'retired');
   if (counted.length === 0) return 'no tunnels configured';
-  if (counted.every(({ state }) => state === 'stopped')) {
+  // With a reason, an operator stopped the tunnels, not the daemon.
+  if (reason === null && counted.every(({ state }) => state === 'stopped')) {
     return `stopping, ${counted.reduce((sum, { usage }) => sum + usage.open, 0)} connections still open`;
   }
   const [first, ...others] = counted.filter(({ state }) => state !== 'up');
   const up = counted.length - others.length - (first === undefined ? 0 : 1);
-  const wrong = first && (reason ?? `${first.name} is ${first.state}: ${first.reason ?? 'no reason known'}`);
+  const wrong = reason ?? (first && `${first.name} is ${first.state}: ${first.reason ?? 'no reason known'}`);
   return [`${up}/${counted.length} up`, ...renewal(links, now), ...(wrong === undefined ? [] : [wrong])].join(', ');
 }
 

@@ -17,7 +17,7 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
     ends(async (options: ControlOptions) => (await import('./control.ts')).reload(options, interruptible(io))),
   );
 
-  controlCommand('up', 'puts tunnels back into service')
+  controlCommand('up', 'puts tunnels back into service, and waits up to ten seconds until they are up')
     .argument('<name...>', 'the tunnels')
     .action(
       ends(async (names: string[], options: ControlOptions) =>

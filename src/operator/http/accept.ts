@@ -3,9 +3,9 @@ export function prefersText(accept: string | undefined): boolean {
   return prefersOverJson(accept, 'text', 'plain');
 }
 
-/** The same for a page, as a browser asks. */
+/** The same for a page. Only a browser names text/html: a client that accepts any text wants the table. */
 export function prefersPage(accept: string | undefined): boolean {
-  return prefersOverJson(accept, 'text', 'html');
+  return /\btext\/html\b/i.test(accept ?? '') && prefersOverJson(accept, 'text', 'html');
 }
 
 /** The same for an event stream. A client that accepts any type gets JSON. */

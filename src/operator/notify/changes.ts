@@ -69,8 +69,8 @@ function factsOf(snapshot: Status): Map<string, Fact> {
       text: sentence(`${name} is ${now}`, why),
     });
   }
-  for (const { code, message } of snapshot.advisories) {
-    facts.set(`advisory ${code} ${message}`, {
+  for (const { code, message, subject } of snapshot.advisories) {
+    facts.set(`advisory ${code} ${subject ?? message}`, {
       event: 'advisory',
       tunnel: null,
       state: 'raised',

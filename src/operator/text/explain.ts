@@ -9,13 +9,17 @@ import type {
   TunnelStatus,
 } from '../../telemetry/status/status.ts';
 import { clientText } from '../../tunnels/clients/client.ts';
+import { failingReplacements, replacementText } from '../../tunnels/link/advisories.ts';
+import { wayOf } from '../../tunnels/link/way-of.ts';
 
 /** Why a tunnel has its state. */
 export interface Explanation {
-  /** Undefined for a tunnel that is up, or out of service without a reason. */
+  /** Undefined for a tunnel that is up without trouble, or out of service without a reason. */
   readonly why: string | undefined;
   /** The failure behind `why`, with its fix. */
   readonly error: ErrorReport | null;
+  /** A second failure, of the link, which `why` does not name: both must be fixed. */
+  readonly also: ErrorReport | null;
   /** What the daemon does next; undefined when nothing is due. */
   readonly next: string | undefined;
   readonly link: LinkStatus | undefined;
@@ -24,18 +28,42 @@ export interface Explanation {
 /** Derives the cause of a tunnel's state from a snapshot. Pure. */
 export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'links' | 'now'>): Explanation {
   const link = links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
-  if (tunnel.state === 'up') return { why: undefined, error: null, next: undefined, link };
+  if (tunnel.state === 'up') return { ...explainUp(link, links, now), also: null, link };
   // Out of service on purpose: earlier errors are not the cause.
   const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
-  if (intended) return { why: tunnel.reason ?? undefined, error: null, next: undefined, link };
+  if (intended) return { why: tunnel.reason ?? undefined, error: null, also: null, next: undefined, link };
   const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
   const error = tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null;
+  const why = tunnel.reason ?? error?.message ?? 'cause not known yet';
   return {
-    why: tunnel.reason ?? error?.message ?? 'cause not known yet',
+    why,
     error,
+    also:
+      linkError === null || linkError.message === error?.message || why.includes(linkError.message) ? null : linkError,
     next: link && nextAttempt(link, now),
     link,
   };
+}
+
+/** A tunnel that is up is in trouble when its link, or the link to a jump host, cannot replace its sessions. */
+function explainUp(
+  link: LinkStatus | undefined,
+  links: readonly LinkStatus[],
+  now: Date,
+): Pick<Explanation, 'why' | 'error' | 'next'> {
+  const [failing] = failingReplacements(wayOf(link, links));
+  if (!failing) return { why: undefined, error: null, next: undefined };
+  return {
+    why: `the tunnel is up, but ${replacementText(failing)}`,
+    error: failing.replacement?.last_error ?? null,
+    next: nextReplacement(failing, now),
+  };
+}
+
+/** What the daemon does next about a failing replacement. */
+export function nextReplacement(link: LinkStatus, now: Date): string {
+  const wait = link.next_attempt_at === null ? 0 : link.next_attempt_at.getTime() - now.getTime();
+  return wait < 1_000 ? `connecting to ${printable(link.host)}` : `connects again in ${formatSpan(wait)}`;
 }
 
 function nextAttempt(link: LinkStatus, now: Date): string | undefined {

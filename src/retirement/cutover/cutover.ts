@@ -16,7 +16,7 @@ import { quiesce, Trial, verify } from './run.ts';
 import type { CutoverStore } from './store.ts';
 
 export interface CutoverDependencies extends JournalDependencies {
-  readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
+  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten' | 'forget'>;
 }
 
 /** The result of a cut-over or rollback. */
@@ -110,7 +110,11 @@ export class Cutover {
     if (this.#running) progress('aborting the cut-over in progress');
     await this.abandon(reason);
     const { phase } = this.position;
-    if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
+    if (phase !== 'committed') {
+      // An earlier rollback may not be on the disk: a restart would bring the successor back.
+      await this.#journal.catchUp(progress);
+      return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
+    }
     await this.#fallBack(reason, progress);
     return { outcome: 'rolled_back', reason, checks: [] };
   }

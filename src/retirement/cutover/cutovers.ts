@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedTurns } from '../../base/async/turns.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
@@ -26,7 +27,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -147,6 +148,16 @@ export class Cutovers {
     await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
   }
 
+  /** The saved states that are older than the current ones. */
+  get unwritten(): Unwritten[] {
+    return this.#deps.store.unwritten;
+  }
+
+  /** Writes saved states again that somebody else has changed or removed. Returns the paths. Never rejects. */
+  restoreFiles(): Promise<string[]> {
+    return this.#deps.store.restore();
+  }
+
   sample(now: Date): void {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
@@ -206,7 +217,7 @@ export class Cutovers {
   #prepare(name: string): { cutover: Cutover; config: TunnelConfig; subject: PreflightSubject } {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
-    const { drain, target } = tunnel?.config ?? {};
+    const { drain, target, probe } = tunnel?.config ?? {};
     if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
@@ -224,6 +235,7 @@ export class Cutovers {
       step: drain.step,
       gates: this.#deps.gates(drain.step),
       target,
+      probe,
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,

@@ -7,7 +7,14 @@ import { type Finding, finding } from './finding.ts';
 
 /** What the evidence does not prove. */
 export function unknowns(facts: VerdictFacts): Finding<UnknownCode>[] {
-  return [...observationGap(facts), ...downInWindow(facts)];
+  return [...evidenceUnwritten(facts), ...observationGap(facts), ...downInWindow(facts)];
+}
+
+function evidenceUnwritten({ unwritten }: VerdictFacts) {
+  if (!unwritten) return [];
+  const { since, message } = unwritten;
+  const clears = 'the events are on the disk, in an unbroken chain of this node';
+  return finding('evidence_unwritten', message, clears, { since });
 }
 
 function observationGap({ history, now, quietForMs, slackMs }: VerdictFacts) {

@@ -5,6 +5,7 @@ import { clientText } from '../../tunnels/clients/client.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { findingAnswer, type VerdictAnswer } from './answer.ts';
+import type { UnwrittenFacts } from './facts.ts';
 import { gather } from './gather.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Successors } from './successors.ts';
@@ -15,6 +16,8 @@ export interface VerdictsDependencies {
   plan(): WatchedPlan | undefined;
   /** Undefined until the evidence has been read. */
   historyOf(tunnel: string): TunnelHistory | undefined;
+  /** Why the evidence is not on the disk now; undefined while it is. */
+  unwritten(): UnwrittenFacts | undefined;
   /** Use of the tunnel through SSH in this run; undefined for a tunnel that is not running. */
   usageOf(tunnel: string): UsageCounts | undefined;
   /** The clients of the tunnel on this node. */
@@ -56,7 +59,8 @@ export class Verdicts {
       plan: this.#deps.plan(),
       usage: this.#deps.usageOf(name) ?? UNUSED,
       history,
-      successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
+      unwritten: this.#deps.unwritten(),
+      successor: this.#deps.successors.factsOf(name, history?.successor),
       clients: clientsSince(this.#deps.clientsOf(name, now), now.getTime() - tunnel.drain.quietForMs),
       cutoverSince: this.#deps.cutoverSince(name),
       cutOver: this.#deps.cutOver(name),

@@ -3,7 +3,9 @@ import { type Repeating, repeat } from '../../base/async/repeat.ts';
 import { Turns } from '../../base/async/turns.ts';
 import { errnoOf, messageOf } from '../../base/errors.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
 import { loadPlan } from './load.ts';
 import type { Plan } from './plan.ts';
 import { type DrainingTunnel, type PlanView, viewPlan } from './view.ts';
@@ -34,7 +36,7 @@ const POLL_MS = 1_000;
  * daemon starts and runs with an invalid plan: tunnels do not need a plan.
  */
 export class PlanWatch {
-  readonly #log: Logger;
+  readonly #tell: Tell;
   readonly #pauseMs: () => number;
   #watched: WatchedPlan | undefined;
   /** Fingerprint of the file at the last read, and at the last poll. */
@@ -44,8 +46,8 @@ export class PlanWatch {
   #polling: Repeating | undefined;
 
   /** @param pauseMs pause between two polls, in milliseconds */
-  constructor(log: Logger, pauseMs = () => POLL_MS) {
-    this.#log = log;
+  constructor(log: Logger, note: TakeNote, pauseMs = () => POLL_MS) {
+    this.#tell = teller(log, note);
     this.#pauseMs = pauseMs;
   }
 
@@ -104,7 +106,9 @@ export class PlanWatch {
       this.#watched = { path, plan, loadedAt: at, lastLoad: { ok: true, at, error: null } };
       if (plan.sha256 === before?.sha256) return;
       const event = before === undefined ? 'plan.loaded' : 'plan.changed';
-      this.#log.info({ event, plan: path, sha256: plan.sha256 }, describeChange(before, plan));
+      const changes = describeChange(before, plan);
+      const hashes = { sha256: plan.sha256, sha256_before: before?.sha256 ?? null };
+      this.#tell({ event, plan: path, ...hashes, changes }, changes);
     } catch (error) {
       this.#refuse(path, error, at);
     }
@@ -117,9 +121,11 @@ export class PlanWatch {
     const { plan, loadedAt } = this.#watched ?? {};
     this.#watched = { path, plan, loadedAt, lastLoad: { ok: false, at, error: reason } };
     const inForce = plan === undefined ? 'no plan is in force' : 'the previous plan stays in force';
-    this.#log.error(
-      { event: 'plan.refused', plan: path, ...(problems.length > 0 ? { problems } : { err: error }) },
+    const fields = { event: 'plan.refused', plan: path, reason };
+    this.#tell(
+      { ...fields, ...(problems.length > 0 && { problems }) },
       `the plan is invalid, ${inForce}: ${reason}`,
+      'error',
     );
   }
 }

@@ -81,7 +81,11 @@ export const FAMILIES: readonly Family[] = [
         { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
       ]),
   },
-  tunnels('tunnel_held_connections', 'Client connections that wait for the link.', (tunnel) => tunnel.usage.held),
+  tunnels(
+    'tunnel_held_connections',
+    'Client connections without a channel yet: they wait for the link or for the target.',
+    (tunnel) => tunnel.usage.held,
+  ),
   tunnels(
     'tunnel_last_activity_timestamp_seconds',
     'When a client last used the tunnel; absent before the first use.',
@@ -110,6 +114,11 @@ export const FAMILIES: readonly Family[] = [
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
   ),
+  tunnels(
+    'probe_certificate_valid_before_timestamp_seconds',
+    'When the TLS certificate of the target or the successor expires, the earlier one; absent without an https probe.',
+    ({ probe_certificate }) => seconds(probe_certificate?.valid_before ?? null),
+  ),
   links('link_up', 'Whether the SSH host is connected.', (link) => flag(link.state === 'up')),
   {
     name: 'link_sessions',
@@ -124,6 +133,12 @@ export const FAMILIES: readonly Family[] = [
         })),
       ),
   },
+  links('link_sessions_wanted', 'SSH sessions that the link keeps up.', (link) => link.sessions_wanted),
+  links(
+    'link_replacement_failing',
+    'Whether SSH sessions of the link are missing or outdated and the last attempt to replace one failed.',
+    ({ replacement }) => flag(replacement?.state === 'failing'),
+  ),
   links('link_rtt_seconds', 'Round trip time of the last keepalive of the active session.', roundTrip),
   {
     name: 'credential_info',

@@ -58,18 +58,33 @@ const credentialStatus = z.strictObject({
 });
 export type CredentialStatus = z.infer<typeof credentialStatus>;
 
+/** The sessions of a link that are missing, or must be replaced. `failing`: the last attempt to make one failed. */
+const replacementStatus = z.strictObject({
+  state: z.enum(['pending', 'failing']),
+  since: instant,
+  /** Failed attempts since the last login. */
+  attempts: z.int().nonnegative(),
+  last_error: errorReport.nullable(),
+});
+export type ReplacementStatus = z.infer<typeof replacementStatus>;
+
 const linkStatus = z.strictObject({
   host: z.string(),
   actor: z.string(),
   /** The jump host. */
   jump: z.string().nullable(),
   state: z.enum(LINK_STATES),
+  /** Failed attempts since the last login. */
   attempts: z.int().nonnegative(),
   next_attempt_at: instant.nullable(),
   last_error: errorReport.nullable(),
   /** Why the link serves with reduced quality; null if it does not. */
   degraded: z.string().nullable(),
   credential: credentialStatus,
+  /** `sessions` of the host: how many sessions the link keeps. */
+  sessions_wanted: z.int().positive(),
+  /** Null when nothing is missing. */
+  replacement: replacementStatus.nullable(),
   sessions: z.array(sessionStatus),
 });
 export type LinkStatus = z.infer<typeof linkStatus>;
@@ -86,6 +101,15 @@ const probeStatus = z.strictObject({
   last_error: errorReport.nullable(),
 });
 export type ProbeStatus = z.infer<typeof probeStatus>;
+
+/** The TLS certificate that a probe saw. */
+const probeCertificateStatus = z.strictObject({
+  /** The service that has the certificate. */
+  seen_at: z.enum(['target', 'successor']),
+  valid_after: instant,
+  valid_before: instant,
+});
+export type ProbeCertificateStatus = z.infer<typeof probeCertificateStatus>;
 
 /** A client of a tunnel. Facts that the daemon cannot see or has not found are null. */
 const clientStatus = z.strictObject({
@@ -179,6 +203,8 @@ export const tunnelStatus = z.strictObject({
   cutover: cutoverStatus.nullable(),
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
+  /** Of the target or the successor, the certificate that expires first; null if no probe uses TLS. */
+  probe_certificate: probeCertificateStatus.nullable(),
   usage: usageStatus,
   /** Since when the evidence knows the tunnel; null without observation. */
   observed_since: instant.nullable(),
@@ -274,6 +300,13 @@ export const status = z.strictObject({
   evidence: evidenceStatus,
   links: z.array(linkStatus),
   tunnels: z.array(tunnelStatus),
-  advisories: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  advisories: z.array(
+    z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      /** What the advisory is about, if its message changes while the trouble lasts. */
+      subject: z.string().optional(),
+    }),
+  ),
 });
 export type Status = z.infer<typeof status>;

@@ -4,9 +4,11 @@ import type {
   CredentialStatus,
   LinkState,
   LinkStatus,
+  ReplacementStatus,
   SessionRole,
   SessionStatus,
 } from '../../telemetry/status/status.ts';
+import type { Retry } from './retry.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';
 
@@ -16,10 +18,9 @@ interface LinkFacts {
   /** Name of the jump host. */
   readonly jump: string | undefined;
   readonly state: LinkState;
-  /** Failed attempts since the last success. */
-  readonly attempts: number;
-  readonly nextAttemptAt: Date | undefined;
-  readonly lastError: TunnelError | undefined;
+  readonly retry: Pick<Retry, 'attempts' | 'nextAttemptAt' | 'lastError'>;
+  readonly sessionsWanted: number;
+  readonly replacement: ReplacementStatus | null;
   readonly fallbackReason: TunnelError | undefined;
   readonly credential: CredentialStatus;
   readonly roster: Roster;
@@ -33,18 +34,21 @@ export function describeLink({ roster, ...facts }: LinkFacts): LinkStatus {
     actor: facts.actor.name,
     jump: facts.jump ?? null,
     state: facts.state,
-    attempts: facts.state === 'up' ? 0 : facts.attempts,
-    next_attempt_at: facts.nextAttemptAt ?? null,
-    last_error: facts.lastError?.report() ?? null,
+    attempts: facts.retry.attempts,
+    next_attempt_at: facts.retry.nextAttemptAt ?? null,
+    last_error: facts.retry.lastError?.report() ?? null,
     degraded: facts.fallbackReason?.message ?? null,
     credential: facts.credential,
+    sessions_wanted: facts.sessionsWanted,
+    replacement: facts.replacement,
     sessions: roster.all.map((held) => describeSession(held, roleOf(held, active, roster))),
   };
 }
 
 function roleOf(held: Held, active: Held | undefined, roster: Roster): SessionRole {
   if (held === active) return 'active';
-  return roster.isLeaving(held) ? 'draining' : 'standby';
+  // An outdated session serves until its replacement is up: only then does it drain.
+  return roster.leftSince(held) === undefined ? 'standby' : 'draining';
 }
 
 function describeSession({ id, session, facts: credential }: Held, role: SessionRole): SessionStatus {

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
 import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
@@ -14,10 +16,11 @@ import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
+import { Outcomes } from './outcomes.ts';
 import { Rejection } from './rejection.ts';
+import { Replacement } from './replacement.ts';
 import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
-import { Rotation } from './rotation.ts';
 import type { Held } from './session.ts';
 
 /** The disconnect message of a session that is cut must leave within this time, in milliseconds. */
@@ -35,13 +38,18 @@ export class Link implements ChannelSource, JumpLink {
   readonly #roster = new Roster();
   readonly #channels: Channels;
   readonly #rejection = new Rejection();
-  readonly #rotation = new Rotation();
+  readonly #outcomes = new Outcomes();
+  readonly #replacement = new Replacement();
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
   readonly #wake = new Wake();
+  /** A client found no session that answers. */
+  #demanded = false;
   #loop: Promise<void> | undefined;
+  /** Ends the current attempt, whose settings have become outdated. */
+  #outdate: (() => void) | undefined;
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
     this.#host = options.host;
@@ -50,20 +58,30 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps = deps;
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#channels = new Channels(this.#roster, {
+      waitMs: () => this.#host.connectTimeoutMs,
       absence: () =>
         this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),
+      onSilence: () => {
+        this.#demanded = true;
+        this.#wake.call();
+      },
     });
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
   start(): void {
+    this.#replacement.update(this.#roster, this.#host.sessions, new Date());
     this.#loop ??= this.#run(this.#stop.signal);
   }
 
   get hostName(): string {
     return this.#host.name;
+  }
+
+  get actorName(): string {
+    return this.#actor.name;
   }
 
   get ready(): boolean {
@@ -127,13 +145,18 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Applies new settings. With `replace`, new sessions come up first; each old one then ends with its last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
+    const same =
+      isDeepStrictEqual([this.#host, this.#actor], [options.host, options.actor]) && this.#jump === options.jump;
     this.#host = options.host;
     this.#actor = options.actor;
     this.#jump = options.jump;
     if (this.#retry.activity.kind === 'stranded') this.#retry.rest();
     if (replace) {
       this.#roster.nextGeneration();
-      this.#retry.startOver();
+      if (same) this.#retry.startOver();
+      else this.#retry.forget();
+      this.#outcomes.firstLogin.begin();
+      this.#outdate?.();
     }
     this.#shed();
     this.#retry.skip();
@@ -144,11 +167,11 @@ export class Link implements ChannelSource, JumpLink {
   supersede(version: number): void {
     this.#roster.supersede(version);
     if (this.#roster.superseded.length > 0) {
-      this.#rotation.begin(performance.now());
+      this.#outcomes.rotation.begin(performance.now());
       this.#retry.startOver();
       this.#shed();
     } else if (this.#roster.current.length === 0) {
-      this.#rotation.begin(undefined);
+      this.#outcomes.rotation.begin(undefined);
     }
     this.#retry.skip();
     this.#changed();
@@ -156,17 +179,30 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
-    return this.#rotation.outcome(signal);
+    return this.#outcomes.rotation.outcome(signal);
   }
 
-  /** Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. */
+  /** Settles when the first session with the new settings is up, or with the error of the first failed attempt. */
+  firstLogin(signal: AbortSignal): Promise<TunnelError | undefined> {
+    return this.#outcomes.firstLogin.outcome(signal);
+  }
+
+  /**
+   * Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. A
+   * suspect session may answer again, so that the session in its place is no longer needed.
+   */
   tick(now: Date): void {
+    if (this.#roster.current.length > this.#host.sessions) this.#shed();
+    // The jump host's link announces no carrier that must move.
+    if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
+    this.#replacement.update(this.#roster, this.#host.sessions, now);
   }
 
   /** The link to the jump host came up or went down, or its sessions were replaced. */
   jumpChanged(): void {
     this.#retry.jumpChanged();
+    this.#outcomes.follow(this.#retry.activity);
     this.#shed();
     this.#changed();
   }
@@ -190,9 +226,9 @@ export class Link implements ChannelSource, JumpLink {
       actor: this.#actor,
       jump: this.#jump?.hostName,
       state: this.state,
-      attempts: this.#retry.attempts,
-      nextAttemptAt: this.nextAttemptAt,
-      lastError: this.lastError,
+      retry: this.#retry,
+      sessionsWanted: this.#host.sessions,
+      replacement: this.#replacement.status(this.#retry),
       fallbackReason: this.fallbackReason,
       credential: this.#deps.credential(this.#actor),
       roster: this.#roster,
@@ -206,7 +242,7 @@ export class Link implements ChannelSource, JumpLink {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#roster.current.length >= this.#host.sessions) {
+      if (this.#roster.current.length >= this.#wanted) {
         this.#retry.rest();
         await this.#wake.sleep();
         continue;
@@ -216,6 +252,12 @@ export class Link implements ChannelSource, JumpLink {
     }
   }
 
+  /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
+  get #wanted(): number {
+    this.#demanded &&= this.#roster.silent;
+    return this.#host.sessions + (this.#demanded ? 1 : 0);
+  }
+
   /** Whether the link must wait for the jump host's link. */
   #isStranded(): boolean {
     const jump = this.#jump;
@@ -223,6 +265,7 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#retry.activity.kind === 'stranded') return true;
     this.#retry.strand(jump);
     this.#news.stranded(jump.hostName, this.lastError);
+    this.#outcomes.follow(this.#retry.activity);
     for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
     this.#deps.onChange();
     return true;
@@ -230,7 +273,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
+    const remaining = this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
     if (remaining <= 0)
       return this.#deps.pacer.turn(signal).then(
         () => true,
@@ -240,37 +283,44 @@ export class Link implements ChannelSource, JumpLink {
     return false;
   }
 
-  async #attempt(signal: AbortSignal): Promise<void> {
+  async #attempt(parent: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
     const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
     let offered: CredentialFacts | undefined;
+    const attempt = follow(parent);
+    this.#outdate = attempt.end;
     this.#retry.begin();
     this.#deps.onChange();
     try {
-      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), signal);
+      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), attempt.signal);
       if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
       this.#news.attempted('ok');
       this.#add(outcome.held);
     } catch (thrown) {
-      if (signal.aborted) return;
+      if (attempt.signal.aborted) return this.#retry.rest();
       const error = TunnelError.from(thrown);
       this.#news.attempted(error.code);
       const rejected = isCredentialRejection(error);
       if (rejected) this.#rejection.note(host, offered, error, performance.now());
       // The source may have another certificate. The rejected one is never offered again at once.
-      this.#fail(error, rejected && offered?.type === 'certificate' && error.code !== 'penalised');
+      const again = rejected && offered?.type === 'certificate' && error.code !== 'penalised';
+      this.#fail(error, again, offered);
+    } finally {
+      this.#outdate = undefined;
+      attempt.end();
     }
   }
 
   /** The server rejected every available credential less than a minute ago: waits for the rest of the minute. */
   #holdBack(waitMs: number, error: TunnelError): void {
     this.#retry.holdBack(waitMs, error);
-    this.#rotation.fail(error);
+    this.#outcomes.fail(error);
     this.#deps.onChange();
   }
 
   #add(held: Held): void {
     this.#retry.succeeded();
+    if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
     this.#news.sessionUp(held);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
@@ -283,8 +333,9 @@ export class Link implements ChannelSource, JumpLink {
   /** Ends sessions that are no longer wanted and already have a replacement. */
   #shed(): void {
     this.#roster.shed(this.#host.sessions, performance.now());
-    const seconds = this.#rotation.advance(this.#roster, performance.now());
+    const seconds = this.#outcomes.rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
+    this.#replacement.update(this.#roster, this.#host.sessions, new Date());
   }
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
@@ -294,7 +345,7 @@ export class Link implements ChannelSource, JumpLink {
     if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
-      if (!leaving) this.#retry.lost(error, lastedMs);
+      if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {
       this.#news.sessionEnded(held);
@@ -303,10 +354,13 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
-  /** @param again whether another credential may be offered at once */
-  #fail(error: TunnelError, again: boolean): void {
+  /**
+   * @param again whether another credential may be offered at once
+   * @param offered in the failed attempt; undefined if it failed before
+   */
+  #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
-    if (!again) this.#rotation.fail(error);
+    if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
     this.#deps.onChange();
   }
 }

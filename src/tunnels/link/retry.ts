@@ -1,7 +1,7 @@
 import { isCredentialRejection, isRejection, type TunnelError } from '../../base/errors.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
-import { demandedDelayMs, retryDelayMs, STABLE_MS } from './backoff.ts';
+import { demandedDelayMs, FLASH_MS, lossDelayMs, retryDelayMs, STABLE_MS, welcomeDelayMs } from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
 /** A failed attempt, for the report. */
@@ -17,10 +17,20 @@ export interface Failure {
 export class Retry {
   readonly #random: () => number;
   #activity: Activity = { kind: 'idle' };
-  /** The next delay grows with these: failed attempts, and sessions lost before they were stable. */
+  /** Failed attempts in a row; only a stable session ends the row. */
   #failures = 0;
   /** Failed attempts since the last success. */
   #attempts = 0;
+  /** Why the last attempt since then failed. */
+  #failure: TunnelError | undefined;
+  /** Whether the last login succeeded. */
+  #welcome = false;
+  /** Of the last login or loss, as of performance.now(). */
+  #changedAt = performance.now();
+  /** Sessions lost in a row before they were stable, while another session served. */
+  #earlyLosses = 0;
+  /** Last sessions lost in a row right after their login. */
+  #flashes = 0;
   #lastError: TunnelError | undefined;
 
   /** @param random uniform in [0, 1) */
@@ -38,6 +48,11 @@ export class Retry {
 
   get lastError(): TunnelError | undefined {
     return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
+  }
+
+  /** Why no session can be made at present; undefined until an attempt fails, and after a success. */
+  get failure(): TunnelError | undefined {
+    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#failure;
   }
 
   /** The state of a link without a session. */
@@ -60,13 +75,17 @@ export class Retry {
   succeeded(): void {
     this.#activity = (this.#activity.kind === 'connecting' && this.#activity.owed) || { kind: 'idle' };
     this.#attempts = 0;
+    this.#failure = undefined;
+    this.#welcome = true;
+    this.#changedAt = performance.now();
   }
 
   /** @param again whether another credential may be offered at once */
   failed(error: TunnelError, again: boolean): Failure {
     const news = this.#lastError?.message !== error.message || this.#attempts === 0;
-    const delayMs = again ? 0 : retryDelayMs(this.#failures, error, this.#random());
-    this.#failures++;
+    if (!error.retryable || isRejection(error)) this.#welcome = false;
+    const delayMs = again ? 0 : this.#delayAfter(error);
+    if (!this.#welcome) this.#failures++;
     this.holdBack(delayMs, error);
     return { attempt: ++this.#attempts, delayMs, news };
   }
@@ -74,22 +93,37 @@ export class Retry {
   /** Waits without counting a failure. */
   holdBack(delayMs: number, because: TunnelError): void {
     this.#lastError = because;
+    this.#failure = because;
     this.#wait(delayMs, because, 'attempt');
   }
 
-  /** A session was lost after `lastedMs` milliseconds. */
-  lost(error: TunnelError, lastedMs: number): void {
+  /**
+   * A session was lost after `lastedMs` milliseconds.
+   *
+   * @param serving whether another session serves
+   */
+  lost(error: TunnelError, lastedMs: number, serving: boolean): void {
     const wasStable = lastedMs >= STABLE_MS;
-    if (wasStable) this.#failures = 0;
+    if (wasStable) {
+      this.#failures = 0;
+      this.#earlyLosses = 0;
+    }
+    this.#changedAt = performance.now();
     if (this.#activity.kind === 'stranded') return;
     // The wait after a rejection, and the error that an operator must fix, outlive the loss of another session.
     if (this.#activity.kind === 'waiting' && isRejection(this.#activity.because)) return;
     this.#lastError = error;
-    if (owesWaitForLoss(this.#activity) && !wasStable) return;
     const attempting = this.#activity.kind === 'connecting';
-    const wait = this.#wait(retryDelayMs(this.#failures, undefined, this.#random()), error, 'loss');
+    // The attempt decides whether the link serves: the wait is owed only if it does.
+    if (!serving && !attempting) {
+      this.#flashes = lastedMs < FLASH_MS ? this.#flashes + 1 : 0;
+      this.#wait(lossDelayMs(this.#flashes, this.#random()), error, 'loss');
+      return;
+    }
+    if (owesWaitForLoss(this.#activity) && !wasStable) return;
+    const wait = this.#wait(lossDelayMs(this.#earlyLosses, this.#random()), error, 'loss');
     if (attempting) this.#activity = { kind: 'connecting', owed: wait };
-    this.#failures++;
+    this.#earlyLosses++;
   }
 
   /** The link waits until the jump host's link is up. */
@@ -108,6 +142,17 @@ export class Retry {
   /** Settings or credential changed: earlier failures no longer count. */
   startOver(): void {
     this.#failures = 0;
+    this.#attempts = 0;
+    this.#failure = undefined;
+  }
+
+  /** The settings are other ones: what the host said before no longer counts. */
+  forget(): void {
+    this.startOver();
+    this.#welcome = false;
+    this.#earlyLosses = 0;
+    this.#flashes = 0;
+    this.#lastError = undefined;
   }
 
   /** Ends the current wait; false when there is none. */
@@ -131,6 +176,11 @@ export class Retry {
     const { since, delayMs, because } = this.#activity;
     const effective = demanded ? demandedDelayMs(delayMs, because, this.#random()) : delayMs;
     return since + effective - performance.now();
+  }
+
+  #delayAfter(error: TunnelError): number {
+    if (!this.#welcome) return retryDelayMs(this.#failures, error, this.#random());
+    return welcomeDelayMs(this.#attempts, error, performance.now() - this.#changedAt, this.#random());
   }
 
   #wait(delayMs: number, because: TunnelError, after: Waiting['after']): Waiting {

@@ -16,6 +16,8 @@ export interface ChannelDependencies {
   gone(): TunnelError;
   /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
   deaf(): TunnelError | undefined;
+  /** The server, or ssh2 after the end of the session, has answered the open. */
+  onAnswered(): void;
   /** Called before the first use of the stream. */
   onOpened(stream: ChannelStream): void;
   /** The channel is closed, or was never opened. */
@@ -68,6 +70,7 @@ export class SessionChannel {
 
   /** The answer of the server, or of ssh2 when the connection ended first. */
   answer(error: Error | undefined, stream: ChannelStream | undefined): void {
+    this.#deps.onAnswered();
     if (!stream) {
       this.#settle?.reject((error && explainOpenFailure(this.#target, error)) ?? this.#deps.gone());
       this.#finish();

@@ -8,7 +8,7 @@ import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
 import type { CurrentLink } from './current-link.ts';
-import { type LinkRotation, rotationOf } from './rotation-outcome.ts';
+import { firstLoginOf, type LinkOutcome, rotationOf } from './link-outcome.ts';
 import { targetsOf } from './target.ts';
 
 /** A tunnel, as its link sees the tunnel. */
@@ -22,6 +22,8 @@ export interface LinkUser {
   readonly forbidden: boolean;
   /** The link's readiness, state or error changed. */
   linkChanged(): void;
+  /** The link leads elsewhere, or with another login: earlier errors no longer count. */
+  forgetErrors(): void;
 }
 
 export interface LinkTableDependencies extends Omit<LinkDependencies, 'metrics' | 'pacer' | 'targets' | 'onChange'> {
@@ -89,6 +91,7 @@ export class LinkTable {
       const entry = this.#entries.get(linkKey({ host, actor }));
       if (!entry) continue;
       entry.settings = this.#settingsOf(config, { host, actor });
+      if (needsNewSessions) for (const user of entry.users) user.forgetErrors();
       entry.link.reconfigure(entry.settings, needsNewSessions);
     }
   }
@@ -136,8 +139,14 @@ export class LinkTable {
   }
 
   /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
-  rotations(actor: string): Promise<LinkRotation[]> {
+  rotations(actor: string): Promise<LinkOutcome[]> {
     return Promise.all(this.#of(actor).map(({ link }) => rotationOf(link)));
+  }
+
+  /** The outcome of the first login of each named link with its new settings. Never rejects; bounded. */
+  firstLogins(names: readonly LinkName[]): Promise<LinkOutcome[]> {
+    const entries = names.flatMap((name) => this.#entries.get(linkKey(name)) ?? []);
+    return Promise.all(entries.map(({ link }) => firstLoginOf(link)));
   }
 
   /** The actors of all links. */

@@ -1,13 +1,15 @@
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
+import type { LinkName } from '../../config/way.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
+import type { StoppedTunnel } from './advisories.ts';
 import { CurrentLink } from './current-link.ts';
+import type { LinkOutcome } from './link-outcome.ts';
 import { LinkTable, type LinkTableDependencies } from './link-table.ts';
-import type { LinkRotation } from './rotation-outcome.ts';
 import { Tunnel } from './tunnel.ts';
 import { isHere, unboundListeners } from './unbound.ts';
 
@@ -61,6 +63,14 @@ export class Supervisor {
     await this.#applyWhere((tunnel) => !isHere(tunnel), config, diff, removed);
   }
 
+  /** The tunnels that an operator took out of service. Empty once the daemon stops: then every tunnel is stopped. */
+  get stopped(): StoppedTunnel[] {
+    if (this.#stopping) return [];
+    return [...this.#tunnels.values()].flatMap(({ config: { name, production }, stoppedSince: since }) =>
+      since ? { name, production, since } : [],
+    );
+  }
+
   /** The tunnels of those names; undefined for an unknown name. */
   named(names: readonly string[]): (Tunnel | undefined)[] {
     return names.map((name) => this.#tunnels.get(name));
@@ -100,8 +110,13 @@ export class Supervisor {
   }
 
   /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
-  rotations(actor: string): Promise<LinkRotation[]> {
+  rotations(actor: string): Promise<LinkOutcome[]> {
     return this.#links.rotations(actor);
+  }
+
+  /** The outcome of the first login of each named link with its new settings. Never rejects; bounded. */
+  firstLogins(links: readonly LinkName[]): Promise<LinkOutcome[]> {
+    return this.#links.firstLogins(links);
   }
 
   /** Closes listeners, gives connections `graceMs` to finish (until `force` aborts), then ends the sessions. */

@@ -10,6 +10,7 @@ import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
+import { DatedErrors } from './dated-errors.ts';
 import { describeTunnel } from './describe.ts';
 import { TunnelNews, type TunnelNewsDependencies } from './news.ts';
 import { Probing } from './probing.ts';
@@ -40,6 +41,7 @@ export class Tunnel {
   #suspension: Suspension | undefined;
   #stopping = false;
   #starting = false;
+  readonly #dated = new DatedErrors();
   #targetError: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
@@ -70,6 +72,11 @@ export class Tunnel {
   /** Set by an operator. Once `settled`, no connection is open and the tunnel needs no link. */
   get outOfService(): { readonly settled: boolean } | undefined {
     return this.#suspension;
+  }
+
+  /** Since when an operator keeps the tunnel out of service, until the tunnel is started again or retired. */
+  get stoppedSince(): Date | undefined {
+    return this.#suspension?.as === 'stopped' ? this.#standing.since : undefined;
   }
 
   /** Whether the host forbids a forward that this tunnel needs, over the present sessions. */
@@ -140,15 +147,23 @@ export class Tunnel {
     this.#config = config;
     const target = !isDeepStrictEqual([before.target, before.allow], [config.target, config.allow]);
     const elsewhere = before.host !== config.host || before.actor !== config.actor;
-    if (target || elsewhere) this.#targetError = undefined;
+    const checked = JSON.stringify(before.probe) !== JSON.stringify(config.probe);
+    if (target || elsewhere || checked) this.forgetErrors();
     if (target) this.#news.forgetReasons();
     // Use and quiet belong to a listener, a target and a host, not to a name.
     if (target || before.host !== config.host || !isDeepStrictEqual(before.listen, config.listen)) this.#news.changed();
     // The verdict on the target came from another host.
     if (elsewhere) this.#probing.forget();
-    if (target || elsewhere || JSON.stringify(before.probe) !== JSON.stringify(config.probe)) this.#setProbe();
+    if (target || elsewhere || checked) this.#setProbe();
     this.linkChanged();
     await this.#forward.reconfigure(config, this.#suspension?.keepsPort ?? true);
+  }
+
+  /** Another target, probe, host or login is configured: earlier errors say nothing about that. */
+  forgetErrors(): void {
+    this.#dated.begin();
+    this.#targetError = undefined;
+    this.#lastError = undefined;
   }
 
   /** Closes the listener, and so frees its address. */
@@ -229,6 +244,7 @@ export class Tunnel {
       detour: this.#deps.entrance.junction.detour !== undefined,
       lastError: this.#lastError ?? this.link.lastError,
       probe: this.#probing.status(),
+      validity: this.#probing.validity,
       usage: this.#usage.status(),
     });
   }
@@ -241,7 +257,7 @@ export class Tunnel {
   #createForward(config: TunnelConfig): ConfiguredForward {
     const { entrance, random } = this.#deps;
     const shared: ForwardDependencies = {
-      source: this.link,
+      source: this.#dated.watch(this.link),
       usage: this.#usage,
       onChange: () => this.#readinessChanged(),
       onOpened: (seconds) => {
@@ -275,6 +291,7 @@ export class Tunnel {
 
   #onConnectionFailed(error: TunnelError): void {
     this.#news.failed(error);
+    if (this.#dated.isOutdated(error)) return;
     this.#lastError = error;
     if (isVerdict(this.#config.direction, error)) this.#judgeTarget(error);
   }

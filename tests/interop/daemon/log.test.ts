@@ -26,9 +26,11 @@ describe.skipIf(!has('sshd'))('the log of the daemon', { concurrent: true }, () 
     expect(of('tunnel.state').map(({ from, to }) => `${from} ${to}`)).toEqual(['down up', 'up down', 'down up']);
     expect(of('session.up')).toHaveLength(4);
     expect(of('session.lost')).toHaveLength(2);
-    // Many attempts were rejected: one line reports them.
-    expect(of('link.attempt_failed')).toHaveLength(1);
-    expect(of('link.attempt_failed')[0]).toMatchObject({ level: 'warn', err: { code: 'connect_refused' } });
+    // Many attempts were rejected: one line reports them. An attempt may also have met the sshd that was ending.
+    const failed = of('link.attempt_failed');
+    expect(failed.at(-1)).toMatchObject({ level: 'warn', err: { code: 'connect_refused' } });
+    expect(new Set(failed.map(({ msg }) => msg)).size).toBe(failed.length);
+    expect(failed.length).toBeLessThanOrEqual(2);
   });
 
   it('shows no key and no passphrase at level trace, and neither do status, metrics and table', async () => {

@@ -145,11 +145,12 @@ export function linkOf(status: Status): Status['links'][number] {
   return link;
 }
 
-/** Whether the link is up with this number of sessions, without draining ones. */
+/** Whether the link is up with this number of sessions, without draining ones, and no session must be replaced. */
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>
     status.links.every(
-      (link) => link.state === 'up' && link.sessions.filter(({ role }) => role !== 'draining').length === count,
+      ({ state, replacement, sessions }) =>
+        state === 'up' && replacement === null && sessions.filter(({ role }) => role !== 'draining').length === count,
     );
 }
 

@@ -37,6 +37,8 @@ export function linkFixture(changes: Partial<LinkStatus> = {}): LinkStatus {
     last_error: null,
     degraded: null,
     credential: { type: 'static_key', fingerprint: 'SHA256:key', ...NO_CERTIFICATE },
+    sessions_wanted: 1,
+    replacement: null,
     sessions: [sessionFixture()],
     ...changes,
   };
@@ -60,6 +62,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
     cutover: null,
     last_error: null,
     probe: { state: 'passing', last_at: ago(4), latency_ms: 3.14, consecutive_failures: 0, last_error: null },
+    probe_certificate: null,
     usage: {
       open: 2,
       opened_total: 1_041,

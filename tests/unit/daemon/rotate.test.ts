@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TunnelError } from '../../../src/base/errors.ts';
 import { rotateActor } from '../../../src/daemon/rotate.ts';
 import type { Rotators } from '../../../src/tunnels/credential/rotators.ts';
-import { rotationOf } from '../../../src/tunnels/tunnel/rotation-outcome.ts';
+import { rotationOf } from '../../../src/tunnels/tunnel/link-outcome.ts';
 import type { Supervisor } from '../../../src/tunnels/tunnel/supervisor.ts';
 import { actorConfig, credentialFacts, FakeNetwork } from '../../support/fakes/fake-link.ts';
 import { linkFixture } from '../../support/fakes/status-fixture.ts';

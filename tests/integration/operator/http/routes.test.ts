@@ -48,17 +48,13 @@ describe('/status', () => {
     expect(await response.text()).toBe(statusText(statusFixture()));
   });
 
-  test.each([
-    '*/*',
-    'application/json',
-    'text/plain, application/json',
-    'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
-    'text/plain;q=0, */*',
-    ';;;,,,q=zz',
-  ])('answers /status with Accept: %s with JSON', async (accept) => {
-    const response = await get('/status', { accept });
-    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
-  });
+  test.each(['*/*', 'application/json', 'text/plain, application/json', 'text/plain;q=0, */*', ';;;,,,q=zz'])(
+    'answers /status with Accept: %s with JSON',
+    async (accept) => {
+      const response = await get('/status', { accept });
+      expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    },
+  );
 
   test.each(['?format=xml', '?format=', '?format=text&format=json', '?fromat=text'])(
     'rejects the invalid query %s of /status',
@@ -166,7 +162,7 @@ describe('/metrics', () => {
   });
 });
 
-test.each(['/', '/nope', '/status/a/b', '/favicon.ico', '/Status'])(
+test.each(['/nope', '/status/a/b', '/favicon.ico', '/Status'])(
   'lists the valid paths in the answer to %s',
   async (path) => {
     const response = await get(path);
@@ -174,6 +170,17 @@ test.each(['/', '/nope', '/status/a/b', '/favicon.ico', '/Status'])(
     expect(await problem(response)).toMatchObject({ paths: expect.arrayContaining(['/status', '/metrics']) });
   },
 );
+
+test('answers a browser with the page, whose policy allows only its own script and styles', async () => {
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+  for (const response of [await get('/'), await get('/status', { accept })]) {
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(response.headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; connect-src 'self'; /,
+    );
+  }
+  expect((await get('/status?format=json', { accept })).headers.get('content-type')).toContain('json');
+});
 
 test('hides internal details of a failure in the daemon', async () => {
   const failing = () => {

@@ -70,6 +70,7 @@ class ClientSource implements ChannelSource {
     const channel = openDirectChannel(this.#client, undefined, target, originator, {
       gone: () => new TunnelError('connection_reset', 'the client is closed'),
       deaf: () => undefined,
+      onAnswered: () => {},
       onOpened: () => {
         this.confirmed += 1;
       },

@@ -45,7 +45,7 @@ beforeEach(async () => {
     target: loopback(target.port),
     production: true,
     note: undefined,
-    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8 },
+    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8, abortOnClose: false },
     maxConnections: 8,
     probe: undefined,
   };
@@ -65,7 +65,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 1 }, allowRemote: false },
-    controlSocket: undefined,
+    controlSocket: '/nowhere/control.sock',
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',
@@ -125,5 +125,47 @@ describe('the error beside the reason', () => {
     session?.end();
     await waitUntil('it was tried', () => supervisor.links()[0]?.last_error?.code === 'auth_rejected');
     expect(supervisor.tunnels()[0]).toMatchObject({ state: 'degraded', last_error: { code: 'target_unreachable' } });
+  });
+});
+
+describe('an error of something that is no longer configured', () => {
+  const shown = () => {
+    const [tunnel] = supervisor.tunnels();
+    return [tunnel?.state, tunnel?.reason, tunnel?.last_error];
+  };
+
+  it('disappears when a reload changes the target', async () => {
+    const before = configOf({ ...hub, target: loopback(await freePort()) });
+    await supervisor.start(before);
+    await pythonClient({ port: portOf(hub), send: 'hello' });
+    expect(shown()).toMatchObject(['degraded', /./, { code: 'target_unreachable' }]);
+    await reload(before, configOf(hub));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
+  });
+
+  it('disappears when a reload moves the tunnel to another host, or corrects the host', async () => {
+    const before = configOf({ ...hub, host: 'gone' });
+    await supervisor.start(before);
+    await waitUntil('the host is not reached', () => supervisor.links()[0]?.last_error);
+    await reload(before, configOf(hub));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
+  });
+
+  it('disappears when a reload changes the probe', async () => {
+    const probe = {
+      check: { kind: 'banner', prefix: 'SSH' },
+      everyMs: 60_000,
+      timeoutMs: 200,
+      fall: 1,
+      rise: 1,
+    } as const;
+    const before = configOf({ ...hub, probe });
+    await supervisor.start(before);
+    await waitUntil('the probe failed', () => supervisor.tunnels()[0]?.state === 'degraded');
+    await reload(before, configOf({ ...hub, probe: { ...probe, check: { kind: 'tcp' } } }));
+    await up();
+    expect(shown()).toEqual(['up', null, null]);
   });
 });

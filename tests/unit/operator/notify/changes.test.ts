@@ -73,3 +73,12 @@ test('fills a template, and lets no foreign text leave its string', () => {
   expect(JSON.parse(body)).toEqual({ text: 'a: said "}, {"\n\u202e {unknown}' });
   expect(JSON.parse(bodyOf(notice, undefined))).toEqual(notice);
 });
+
+test('tells an advisory once although its message changes while the trouble lasts', () => {
+  const after = (attempts: number) =>
+    snapshot('up', [
+      { code: 'session_replacement_failing', message: `${attempts} attempts failed`, subject: 'operator@core' },
+    ]);
+  const moments = Array.from({ length: 300 }, (_, second) => [second, after(second)] as const);
+  expect(toldBy(...moments)).toEqual(['10: 10 attempts failed']);
+});

@@ -259,3 +259,19 @@ describe('statusText', () => {
     expect(text).not.toContain('endpoint');
   });
 });
+
+const rejected = { code: 'auth_rejected', message: 'core rejected the key', hint: 'Check it.', at: ago(5) } as const;
+const dying = linkFixture({
+  next_attempt_at: ago(-40),
+  replacement: { state: 'failing', since: ago(60), attempts: 1, last_error: rejected },
+});
+
+test('shows below a link why its sessions cannot be replaced', () => {
+  const lines = statusText(statusFixture({ links: [dying] })).split('\n');
+  const at = lines.findIndex((line) => line.startsWith('  session 1'));
+  expect(lines.slice(at + 1, at + 4)).toEqual([
+    '  why:  SSH sessions of atm-fleet-mesh to coulombcore cannot be replaced since 2026-11-21T11:59:00Z (1 attempt failed): core rejected the key [auth_rejected]',
+    '  fix:  Check it.',
+    '  next: connects again in 40s',
+  ]);
+});

@@ -31,6 +31,18 @@ describe(whyText, () => {
     expect(lines).toContain('  credential: static key SHA256:key');
   });
 
+  it('names both causes when the port is in use and the link is down', () => {
+    const link = linkFixture({ state: 'blocked', last_error: refused, next_attempt_at: null, sessions: [] });
+    const taken = { code: 'listen_in_use', message: '127.0.0.1:1 is in use', hint: 'Stop it.', at: ago(9) } as const;
+    const tunnel = tunnelFixture({ state: 'down', reason: taken.message, last_error: taken });
+    const status = statusFixture({ tunnels: [tunnel], links: [link] });
+    for (const text of [whyText(tunnel, status), statusText(status)]) {
+      expect(text).toMatch(/why: +127\.0\.0\.1:1 is in use \[listen_in_use\]\n +fix: +Stop it\.\n/);
+      expect(text).toMatch(/also: +core port 22 refused \[connect_refused\]\n +fix: +Check sshd\.\n/);
+    }
+    expect(whyJson(tunnel, status)).toMatchObject({ error: taken, also: refused });
+  });
+
   it('explains why a tunnel is up, and dates old errors', () => {
     const tunnel = tunnelFixture({ last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
@@ -61,13 +73,13 @@ describe(whyText, () => {
     });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
     const lines = [
-      '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
+      '  clients:    cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now',
       '              unknown (uid 998): 1 connection, last seen 1h ago',
       '              other clients, not identified or from long ago: 9 connections, last seen 2h ago',
     ];
     expect(text).toContain(lines.join('\n'));
     const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
-    expect(table).toContain('CLIENTS\n  cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
+    expect(table).toContain('CLIENTS\n  cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
     expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
   });
 
@@ -111,5 +123,39 @@ describe(whyJson, () => {
       next_attempt_at: ago(-12),
       link: { state: 'backoff' },
     });
+  });
+});
+
+const rejected = { code: 'auth_rejected', message: 'core rejected the key', hint: 'Check it.', at: ago(5) } as const;
+const dying = linkFixture({
+  next_attempt_at: ago(-40),
+  replacement: { state: 'failing', since: ago(60), attempts: 1, last_error: rejected },
+});
+
+describe('a tunnel that is up over a link that cannot replace its sessions', () => {
+  const cause =
+    'the tunnel is up, but SSH sessions of atm-fleet-mesh to coulombcore cannot be replaced since 2026-11-21T11:59:00Z (1 attempt failed): core rejected the key [auth_rejected]';
+
+  it('has a cause, a fix and a next step', () => {
+    const lines = whyText(tunnelFixture(), statusFixture({ links: [dying] })).split('\n');
+    expect(lines.slice(1, 4)).toEqual([
+      `  why:        ${cause}`,
+      '  fix:        Check it.',
+      '  next:       connects again in 40s',
+    ]);
+    expect(lines.find((line) => line.startsWith('  link:'))).toMatch(/, replacement failing$/);
+    expect(whyJson(tunnelFixture(), statusFixture({ links: [dying] }))).toMatchObject({
+      state: 'up',
+      reason: cause,
+      error: { code: 'auth_rejected' },
+      fix: 'Check it.',
+    });
+  });
+
+  it('has the same through the link to its jump host', () => {
+    const links = [linkFixture({ jump: 'bastion' }), { ...dying, host: 'bastion', actor: 'agt-bastion' }];
+    expect(whyText(tunnelFixture(), statusFixture({ links }))).toContain(
+      'why:        the tunnel is up, but SSH sessions of agt-bastion to bastion cannot be replaced since',
+    );
   });
 });

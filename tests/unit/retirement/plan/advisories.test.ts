@@ -75,3 +75,21 @@ it('logs each advisory once when it appears and once when it clears', () => {
     'info advisory.cleared cleared: two',
   ]);
 });
+
+it('logs a lasting trouble once although its message changes, and again each hour', () => {
+  const lines: string[] = [];
+  const log = new AdvisoryLog(createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } }));
+  const trouble = (attempts: number): Advisory => ({
+    code: 'session_replacement_failing',
+    message: `${attempts} attempts failed`,
+    subject: 'operator@core',
+  });
+  for (let minute = 0; minute <= 125; minute++) log.update([trouble(minute)], minute * 60_000);
+  log.update([], 126 * 60_000);
+  expect(lines.map((line) => JSON.parse(line)).map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+    'warn 0 attempts failed',
+    'warn 60 attempts failed',
+    'warn 120 attempts failed',
+    'info cleared: 125 attempts failed',
+  ]);
+});

@@ -109,6 +109,21 @@ describe('run', () => {
     expect([renewal.failures, counted]).toEqual([0, []]);
   });
 
+  test('does not show the error of a command that a reload replaced during the run', async () => {
+    issuer.issue = async () => {
+      actor = { ...actor, certCommand: { argv: ['sign-better'], timeoutMs: 30_000, workingDirectory: '/' } };
+      throw away;
+    };
+    expect(await renewal.run(none)).toBe(away);
+    expect([renewal.error, renewal.failures, renewal.retryAt, counted, noted]).toEqual([
+      undefined,
+      0,
+      undefined,
+      [],
+      [],
+    ]);
+  });
+
   test('counts no failure when a run is stopped', async () => {
     issuer.hangs = true;
     const running = renewal.run(none);

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
-import { demandedDelayMs, retryDelayMs } from '../../../../src/tunnels/link/backoff.ts';
+import { demandedDelayMs, lossDelayMs, retryDelayMs, welcomeDelayMs } from '../../../../src/tunnels/link/backoff.ts';
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const failures = fc.nat({ max: 5_000 });
 const refused = new TunnelError('connect_refused', 'refused');
+const unreachable = new TunnelError('connect_timeout', 'no answer');
 const rejections = (['auth_rejected', 'penalised', 'host_key_changed'] as const).map(
   (code) => new TunnelError(code, code),
 );
@@ -61,6 +62,19 @@ test('retries within a second while a client waits, and never later than without
       const demanded = demandedDelayMs(ms, refused, again);
       expect(demanded).toBeLessThanOrEqual(Math.min(ms, 1_000));
       expect(demanded).toBeGreaterThanOrEqual(50);
+    }),
+  );
+});
+
+test('never waits longer than 5 s for a host that lets us in, and never longer than a second within its first minute', () => {
+  fc.assert(
+    fc.property(failures, fc.nat({ max: 10_000_000 }), random, (count, missingMs, dice) => {
+      const ms = welcomeDelayMs(count, unreachable, missingMs, dice);
+      expect(ms).toBeGreaterThanOrEqual(50);
+      expect(ms).toBeLessThanOrEqual(missingMs <= 60_000 ? 1_000 : 5_000);
+      expect(welcomeDelayMs(count, refused, missingMs, dice)).toBeLessThanOrEqual(ms);
+      expect(ms).toBeLessThanOrEqual(Math.max(50, retryDelayMs(count, undefined, dice)));
+      expect(lossDelayMs(count, dice)).toBeLessThanOrEqual(count === 0 ? 500 : 5_000);
     }),
   );
 });

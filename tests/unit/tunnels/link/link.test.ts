@@ -81,6 +81,43 @@ describe('sessions', () => {
     expect([first?.opens, second?.opens]).toEqual([0, 1]);
   });
 
+  test('logs in once more while no session answers a client, and ends no session', async () => {
+    const [first, second] = await up();
+    Object.assign(first as FakeSession, { suspect: true, channels: 3 });
+    net.link.tick(new Date());
+    await pass(60_000);
+    expect(net.connecting).toBe(0);
+    Object.assign(second as FakeSession, { suspect: true });
+    Object.assign(first as FakeSession, { unanswered: 16 });
+    const waiting = open();
+    await pass(1_000);
+    const third = net.last.succeed();
+    await pass(0);
+    expect(net.kept).toEqual([first, second, third]);
+    await pass(100);
+    await waiting;
+    expect(third.opens).toBe(1);
+    // At most one more, also when that one falls silent too.
+    third.suspect = true;
+    open().catch(() => {});
+    await pass(60_000);
+    expect(net.connecting).toBe(0);
+    for (const session of [first, second, third]) Object.assign(session as FakeSession, { suspect: false });
+    net.link.tick(new Date());
+    expect(net.kept).toEqual([first, second]);
+  });
+
+  test('retries a login each second while no session answers a client', async () => {
+    const [first] = await up({ sessions: 1 });
+    Object.assign(first as FakeSession, { suspect: true, unanswered: 16 });
+    net.outcome = 'connect_refused';
+    const before = net.attempts.length;
+    open().catch(() => {});
+    await pass(20_000);
+    expect(net.attempts.length - before).toBeGreaterThanOrEqual(15);
+    expect(net.link.state).toBe('up');
+  });
+
   test('uses a suspect session only while no other session is healthy', async () => {
     const [first, second] = await up();
     Object.assign(first as FakeSession, { suspect: true });
@@ -121,7 +158,7 @@ describe('new settings', () => {
     const fresh = net.last.succeed();
     await pass(0);
     expect([first?.draining, second?.draining]).toEqual([true, false]);
-    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'draining', 'active']);
+    expect(net.link.status().sessions.map(({ role }) => role)).toEqual(['draining', 'standby', 'active']);
     await open();
     expect(fresh.opens).toBe(1);
     await pass(250);
@@ -137,6 +174,34 @@ describe('new settings', () => {
     await pass(600_000);
     expect(net.link.state).toBe('up');
     expect(first?.draining).toBe(false);
+  });
+
+  test('keeps no more old sessions than configured while no new session is up', async () => {
+    const [first, second] = await up();
+    Object.assign(second as FakeSession, { channels: 1 });
+    reconfigure({ sessions: 1, address: '192.0.2.2' }, true);
+    await pass(0);
+    expect([first?.draining, second?.draining]).toEqual([false, true]);
+  });
+
+  test('tries the new settings at once, although an attempt with the old ones hangs', async () => {
+    await start();
+    reconfigure({ address: '192.0.2.2' }, true);
+    await pass(250);
+    expect(net.attempts.map(({ host }) => host.address)).toEqual(['192.0.2.1', '192.0.2.2']);
+    expect(net.link.lastError).toBeUndefined();
+    net.last.succeed();
+    await pass(0);
+    expect(net.link.status().sessions).toMatchObject([{ id: 1, role: 'active' }]);
+  });
+
+  test('forgets the errors of another host, user or key', async () => {
+    await start();
+    net.last.fail('dns_failed');
+    await pass(0);
+    expect(net.link.status()).toMatchObject({ attempts: 1, last_error: { code: 'dns_failed' } });
+    reconfigure({ address: '192.0.2.2' }, true);
+    expect(net.link.status()).toMatchObject({ attempts: 0, last_error: null });
   });
 
   test('ends a surplus session with its last channel', async () => {

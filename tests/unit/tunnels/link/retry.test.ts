@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { actorConfig, credentialFacts, FakeNetwork, hostConfig } from '../../../support/fakes/fake-link.ts';
+import {
+  actorConfig,
+  credentialFacts,
+  FakeNetwork,
+  type FakeSession,
+  hostConfig,
+} from '../../../support/fakes/fake-link.ts';
 
 let net: FakeNetwork;
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -25,6 +31,17 @@ async function fail(code: Parameters<typeof net.last.fail>[0]): Promise<number> 
   return waitMs();
 }
 
+/** Lets the session be lost, and waits for the next attempt. Returns how long the link waited. */
+async function lose(session: FakeSession, lastedMs: number): Promise<number> {
+  await pass(lastedMs);
+  session.lose('connection_reset');
+  await pass(0);
+  const wait = waitMs();
+  await pass(Math.ceil(wait) + 1);
+  expect(net.connecting).toBe(1);
+  return wait;
+}
+
 describe('backoff', () => {
   test('grows the backoff with each failure, up to the cap', async () => {
     const waits: number[] = [];
@@ -35,22 +52,49 @@ describe('backoff', () => {
     expect(waits).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 24_000, 24_000]);
   });
 
-  test('keeps the backoff after a session that ends early', async () => {
-    for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
-    const session = net.last.succeed();
-    await pass(29_000);
-    session.lose();
-    await pass(0);
-    expect(waitMs()).toBe(6_400);
+  test('waits after a lost session as briefly as after the first, however many attempts failed before', async () => {
+    for (let i = 0; i < 8; i++) await pass(await fail('connect_refused'));
+    for (let i = 0; i < 20; i++) expect(await lose(net.last.succeed(), 1_500)).toBe(400);
   });
 
-  test('resets the backoff after a session that lasts 30 s', async () => {
-    for (let i = 0; i < 4; i++) await pass(await fail('connect_refused'));
-    const session = net.last.succeed();
-    await pass(30_000);
-    session.lose();
-    await pass(0);
-    expect(waitMs()).toBe(400);
+  test('waits at most 5 s for a host whose last login succeeded, and a second at first', async () => {
+    await lose(net.last.succeed(), 10_000);
+    const waits: [seconds: number, waitMs: number][] = [];
+    for (let seconds = 0; seconds < 1_200; ) {
+      const wait = await fail('connect_timeout');
+      waits.push([seconds, wait]);
+      await pass(Math.ceil(wait) + 1);
+      seconds += wait / 1_000;
+    }
+    expect(waits.slice(0, 3).map(([, wait]) => wait)).toEqual([400, 800, 800]);
+    for (const [seconds, wait] of waits) expect(wait).toBeLessThanOrEqual(seconds < 55 ? 800 : 4_000);
+    expect(waits.at(-1)?.[1]).toBe(4_000);
+  });
+
+  test('resets the backoff of a host that does not let us in only after a session that lasts 30 s', async () => {
+    for (let i = 0; i < 4; i++) await pass(await fail('key_unreadable'));
+    await lose(net.last.succeed(), 29_000);
+    const wait = await fail('key_unreadable');
+    expect(wait).toBe(6_400);
+    await pass(wait);
+    await lose(net.last.succeed(), 30_000);
+    expect(await fail('key_unreadable')).toBe(400);
+  });
+
+  test('waits longer for a server that drops each session right after its login, up to 5 s', async () => {
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) waits.push(await lose(net.last.succeed(), 100));
+    expect(waits).toEqual([800, 1_600, 3_200, 4_000, 4_000]);
+    expect(await lose(net.last.succeed(), 1_000)).toBe(400);
+  });
+
+  test('waits longer for a standby that is lost again and again while the other session serves, up to 5 s', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    net.last.succeed();
+    await pass(250);
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) waits.push(await lose(net.last.succeed(), 1_000));
+    expect(waits).toEqual([400, 800, 1_600, 3_200, 4_000, 4_000]);
   });
 
   test('waits between attempts at a server that drops every session at once, even while a standby is missing', async () => {
@@ -73,12 +117,13 @@ describe('backoff', () => {
     await pass(2_000);
     net.outcome = 'wait';
     expect(net.kept).toHaveLength(3);
-    for (const wait of [400, 800]) {
+    for (const wait of [400, 400]) {
       for (const session of net.kept) {
         session.lose('connection_reset');
         await pass(1);
       }
-      expect(waitMs()).toBe(wait - 3);
+      // The link serves until the last one is lost.
+      expect(waitMs()).toBe(wait - 1);
       net.outcome = 'ok';
       await pass(wait + 2_000);
       net.outcome = 'wait';
@@ -86,14 +131,12 @@ describe('backoff', () => {
     }
   });
 
-  test('resets the backoff when a stable session is lost, even just after another loss', async () => {
+  test('shortens the wait for a standby when the serving session is lost too', async () => {
     const stable = net.last.succeed();
     net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
     await pass(250);
-    for (let i = 0; i < 7; i++) await pass(await fail('connect_refused'));
-    net.last.succeed().lose();
-    await pass(0);
-    expect(waitMs()).toBe(24_000);
+    for (let i = 0; i < 400; i++) await pass(Math.ceil(await fail('connect_refused')) + 1);
+    expect(await fail('connect_refused')).toBe(4_000);
     stable.lose();
     await pass(0);
     expect(waitMs()).toBe(400);

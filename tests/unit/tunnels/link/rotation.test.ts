@@ -204,7 +204,12 @@ describe('another credential', () => {
     net.last.fail('auth_rejected');
     await pass(70_000);
     expect([first.draining, second.draining]).toEqual([false, false]);
-    expect(net.link.status()).toMatchObject({ state: 'up', last_error: { code: 'auth_rejected' } });
+    expect(net.link.status()).toMatchObject({
+      state: 'up',
+      last_error: { code: 'auth_rejected' },
+      replacement: { state: 'failing', attempts: 1, last_error: { code: 'auth_rejected' } },
+    });
+    expect(roles()).toEqual(['1 active', '2 standby']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { Carrier, JumpLink } from '../../../../src/tunnels/link/jump.ts';
-import { FakeNetwork } from '../../../support/fakes/fake-link.ts';
+import { actorConfig, FakeNetwork, hostConfig } from '../../../support/fakes/fake-link.ts';
 
 /** A link to a jump host; the test controls everything. */
 class FakeJump implements JumpLink {
@@ -127,6 +127,20 @@ describe('a link behind a jump host', () => {
     net.sessions[0]?.lose('keepalive_lost', 15_000);
     await pass(0);
     expect(jump.checks).toBe(1);
+  });
+
+  test('tells whoever waits for its first login that the jump host is down', async () => {
+    net.link.start();
+    await pass(0);
+    net.link.reconfigure({ host: hostConfig, actor: actorConfig, jump }, true);
+    const outcome = net.link.firstLogin(new AbortController().signal);
+    await pass(0);
+    jump.down();
+    net.link.jumpChanged();
+    expect(await outcome).toMatchObject({
+      code: 'connect_refused',
+      message: expect.stringContaining('jump host bastion is unreachable'),
+    });
   });
 
   test('stops while it waits for the jump host', async () => {

@@ -31,6 +31,7 @@ class FakeUser implements LinkUser {
   outOfService: { settled: boolean } | undefined;
   forbidden = false;
   told = 0;
+  forgot = 0;
 
   constructor(host: string, port = 80) {
     const target: Address = { kind: 'tcp', host: '10.0.0.1', port };
@@ -40,15 +41,19 @@ class FakeUser implements LinkUser {
   linkChanged(): void {
     this.told++;
   }
+
+  forgetErrors(): void {
+    this.forgot++;
+  }
 }
 
 /** Remembers the targets of its channels. */
 class AskedSession extends FakeSession {
   readonly asked: Address[] = [];
 
-  override open(target?: Address): Promise<Channel> {
-    if (target) this.asked.push(target);
-    return super.open();
+  override open(...asked: Parameters<FakeSession['open']>): Promise<Channel> {
+    this.asked.push(asked[0]);
+    return super.open(...asked);
   }
 }
 
@@ -298,7 +303,7 @@ it('replaces the sessions of the actor with a new credential', async () => {
   const over = table.rotations('operator');
   await pass();
   expect(on('db').map(({ draining }) => draining)).toEqual([true, false]);
-  expect(await over).toEqual([{ host: 'db', error: undefined }]);
+  expect(await over).toEqual([{ host: 'db', actor: 'operator', error: undefined }]);
 });
 
 it('proves a new credential only with targets of tunnels in service', async () => {
