@@ -10,7 +10,6 @@ export interface SyntaxFault {
 /** Texts for the codes of the parser that need no look at the surrounding text. */
 const MESSAGES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'a second document starts here; expected one document, without "---" between parts',
-  RESOURCE_EXHAUSTION: 'nested too deeply',
   TAB_AS_INDENT: 'a tab in the indentation; expected spaces',
   MULTIPLE_ANCHORS: 'two anchors (&name) on one value; expected one',
   MULTIPLE_TAGS: 'tags (!name) are not supported; expected the value without a tag',

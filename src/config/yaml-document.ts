@@ -1,8 +1,9 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node } from 'yaml';
 import { excerptOf } from './excerpt.ts';
 import type { ConfigPath } from './problem.ts';
 import { explainSyntax } from './syntax-message.ts';
 import { duplicateKeys, type Position, type SyntaxMistake, structuralMistakes } from './yaml-structure.ts';
+import { NestedTooDeep, readTree } from './yaml-tree.ts';
 
 export interface YamlSource {
   /** The plain value; undefined if mistakes prevent one. */
@@ -25,25 +26,26 @@ export function readYaml(text: string): YamlSource {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  // The schema is fixed, so that a %YAML 1.1 directive cannot turn `yes` into a boolean or bring `<<` merges.
-  const doc = parseDocument(text, {
-    schema: 'core',
-    merge: false,
-    lineCounter: lines,
-    prettyErrors: false,
-    // The search of the library is quadratic: see duplicateKeys.
-    uniqueKeys: false,
-    logLevel: 'error',
-  });
   const explained = (offset: number, message: string): SyntaxMistake => {
     const at = position(offset);
     return { ...at, path: [], message, excerpt: excerptOf(text, at.line, at.column) };
   };
+  const unread = (mistake: SyntaxMistake): YamlSource => ({
+    data: undefined,
+    mistakes: [mistake],
+    locate: () => ({ line: 1, column: 1 }),
+  });
+  let doc: Document.Parsed;
+  try {
+    doc = readTree(text, lines);
+  } catch (error) {
+    if (error instanceof NestedTooDeep) return unread(explained(error.offset, error.message));
+    throw error;
+  }
   const control = CONTROL.exec(text);
   if (control !== null) {
     const name = `U+${control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
-    const mistake = explained(control.index, `the control character ${name}; expected text without such characters`);
-    return { data: undefined, mistakes: [mistake], locate: () => ({ line: 1, column: 1 }) };
+    return unread(explained(control.index, `the control character ${name}; expected text without such characters`));
   }
   // The parser loses its way after an error, so what it says about later lines confuses.
   const [first] = doc.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);

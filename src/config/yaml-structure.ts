@@ -1,6 +1,7 @@
 import { type Document, isAlias, isMap, isPair, isScalar, isSeq, type Node, visit } from 'yaml';
 import { quoted } from './expectation.ts';
 import type { ConfigPath } from './problem.ts';
+import { DEEPEST, TOO_DEEP } from './yaml-tree.ts';
 
 /** Both count from 1. */
 export interface Position {
@@ -16,9 +17,6 @@ export interface SyntaxMistake extends Position {
   /** The line and a caret below the mistake; only for text that is no YAML. */
   readonly excerpt?: string;
 }
-
-/** Real configurations are nested six deep. The limit protects later walks from a stack overflow. */
-const DEEPEST = 40;
 
 /** Finds YAML that plain JavaScript values cannot represent, and cycles. */
 export function structuralMistakes(doc: Document.Parsed, position: (offset: number) => Position): SyntaxMistake[] {
@@ -51,7 +49,7 @@ export function structuralMistakes(doc: Document.Parsed, position: (offset: numb
     Collection(_, node, ancestors) {
       // The child of a map is two steps away, because the pair is a step too.
       if (ancestors.length <= 2 * DEEPEST) return undefined;
-      report(node, `nested more than ${DEEPEST} levels deep`);
+      report(node, TOO_DEEP);
       return visit.BREAK;
     },
   });

@@ -1,4 +1,5 @@
-import { isMap, isNode, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isNode, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
+import { readTree } from '../../config/yaml-tree.ts';
 
 /** Where a record goes: the mapping with this `id` at the path `lists`. `*` stands for every item of a list. */
 export interface EditTarget {
@@ -19,7 +20,7 @@ export class NotEditable extends Error {
  * the place is not plain text (for example behind an alias).
  */
 export function insertRecord(text: string, target: EditTarget, record: Readonly<Record<string, string>>): string {
-  const doc = parseDocument(text, { schema: 'core', merge: false, uniqueKeys: false });
+  const doc = readTree(text);
   if (doc.errors.length > 0) throw new NotEditable('the file is not valid YAML');
   const map = findMap(doc.contents, target.lists, target.id);
   const pair = map?.items.at(-1);
