@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
+import { readRegular } from '../../base/files/regular-file.ts';
 import { printable } from '../../base/text/printable.ts';
 import { parseConfig } from '../../config/load.ts';
 import type { ConfigEnvironment } from '../../config/paths.ts';
@@ -26,17 +26,20 @@ interface Harvest {
   readonly failures: string[];
 }
 
+/** Far more than a unit file has. */
+const MOST_UNIT_BYTES = 1024 * 1024;
+
 /** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads only files. */
 export async function importUnits(files: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   const context = { hostname: hostname(), user: userInfo().username };
   for (const file of files) {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const unit = await readRegular(file, MOST_UNIT_BYTES).catch((error: NodeJS.ErrnoException) => {
       harvest.failures.push(`${file} cannot be read (${error.code})`);
       return undefined;
     });
-    if (text === undefined) continue;
-    const { entries, failures } = readUnit(file, text, context);
+    if (unit === undefined) continue;
+    const { entries, failures } = readUnit(file, unit.toString('utf8'), context);
     harvest.entries.push(...entries);
     harvest.failures.push(...failures);
   }

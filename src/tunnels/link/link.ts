@@ -17,7 +17,7 @@ import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Outcomes } from './outcomes.ts';
-import { Rejection } from './rejection.ts';
+import { Rejection, rememberedRejection } from './rejection.ts';
 import { Replacement } from './replacement.ts';
 import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
@@ -314,7 +314,7 @@ export class Link implements ChannelSource, JumpLink {
   /** The server rejected every available credential less than a minute ago: waits for the rest of the minute. */
   #holdBack(waitMs: number, error: TunnelError): void {
     this.#retry.holdBack(waitMs, error);
-    this.#outcomes.fail(error);
+    this.#outcomes.fail(rememberedRejection(error, waitMs));
     this.#deps.onChange();
   }
 

@@ -1,4 +1,4 @@
-import type { TunnelError } from '../../base/errors.ts';
+import { TunnelError } from '../../base/errors.ts';
 import type { HostConfig } from '../../config/config.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 
@@ -50,6 +50,12 @@ export class Rejection {
     for (const map of [this.#refused, this.#penalties])
       for (const [key, { at }] of map) if (at + RETRY_MS <= now) map.delete(key);
   }
+}
+
+/** A rejection of the last minute, for a person who has just asked for a login: no login was tried. */
+export function rememberedRejection(error: TunnelError, waitMs: number): TunnelError {
+  const next = `the next login is in ${Math.ceil(waitMs / 1000)} s, because servers lock out who repeats a rejected login`;
+  return new TunnelError(error.code, `${error.message} less than a minute ago; ${next}`, { cause: error, hint: error.hint });
 }
 
 function serverOf({ address, port }: HostConfig): string {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -39,6 +40,15 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     const yaml = join(temp.path, 'tunnels.yaml');
     writeFileSync(yaml, stdout);
     expect((await runCli(['check', '--config', yaml], { HOME: temp.path })).stdout).toContain('3 tunnels');
+  });
+
+  it('reports a unit that is a FIFO or endless, and does not wait for the file', async () => {
+    using temp = tempDir('import');
+    const fifo = join(temp.path, 'fifo.service');
+    execFileSync('mkfifo', [fifo]);
+    const { code, stderr } = await runCli(['import', 'ssh-unit', fifo, '/dev/zero', temp.path]);
+    expect(code).toBe(1);
+    for (const path of [fifo, '/dev/zero', temp.path]) expect(stderr).toMatch(`${path} cannot be read (ENOTSUP)`);
   });
 
   it('imports the fleet units into YAML that passes check, and reports commands other than ssh', async () => {
