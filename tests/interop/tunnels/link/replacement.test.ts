@@ -101,6 +101,22 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(
   'a link that cannot replace its sessions',
   { concurrent: true },
   () => {
+    it('says at a reload that the rejection is remembered, and when the next login comes', async () => {
+      await using sshd = await startSshd();
+      await using echo = await startEcho();
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port } } });
+      await mesh.waitFor(hasSessions(2));
+      const known = readFileSync(sshd.authorizedKeysFile);
+      writeFileSync(sshd.authorizedKeysFile, '');
+      sshd.killSessions();
+      await mesh.waitFor((status) => linkOf(status).state === 'blocked');
+      writeFileSync(sshd.authorizedKeysFile, known);
+      await mesh.write({ host: { keepalive: { every: '4s', lost_after: 3 } } });
+      const { code, stderr } = await runCli(['reload', '--config', mesh.configFile]);
+      expect(stderr).toMatch(/rejected the login .* less than a minute ago; the next login is in [1-9]\d? s, because/);
+      expect(code).toBe(1);
+    });
+
     it.each(WRONG)('tells the truth after a reload with %s, and `reload` fails', async (_, code, change) => {
       await using sshd = await startSshd();
       await using echo = await startEcho();
