@@ -16,14 +16,17 @@ class NotUsable extends Error {
 
 /**
  * Opens a regular file. Anything else rejects with `ENOTSUP` at once: opening a FIFO would wait for its other end, and
- * hold a thread of the process meanwhile.
+ * hold a thread of the process meanwhile. A file to be written is not reached through a symbolic link: its target could be
+ * anything that the user may write.
  *
  * @param flags for open(2)
  */
 export async function openRegular(path: string, flags: number, mode?: number): Promise<FileHandle> {
-  const file = await open(path, flags | constants.O_NONBLOCK, mode).catch((error: NodeJS.ErrnoException) => {
-    // A FIFO without a reader, opened for writing.
-    if (error.code === 'ENXIO') throw notRegular(path);
+  const writes = (flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+  const kept = flags | constants.O_NONBLOCK | (writes ? constants.O_NOFOLLOW : 0);
+  const file = await open(path, kept, mode).catch((error: NodeJS.ErrnoException) => {
+    // A FIFO without a reader, opened for writing; a symbolic link.
+    if (error.code === 'ENXIO' || (writes && error.code === 'ELOOP')) throw notRegular(path);
     throw error;
   });
   try {
