@@ -79,7 +79,9 @@ describe(translate, () => {
       'n',
     );
     expect(draft.tunnels.size).toBe(1);
-    expect(textOf(draft.remarks)).toContain('localforward=80:b:1 is not translated: 127.0.0.1:80 conflicts with tunnels.h-80.listen');
+    expect(textOf(draft.remarks)).toContain(
+      'localforward=80:b:1 is not translated: 127.0.0.1:80 conflicts with tunnels.h-80.listen',
+    );
     expect(textOf(draft.remarks)).toContain('fleet-mesh has no SOCKS listener on a host');
   });
 
@@ -143,7 +145,9 @@ describe(entryOf, () => {
 
   it('ignores the DynamicForward that ssh -G prints for a LocalForward on a socket', () => {
     const configured = `${builtin}dynamicforward /s\ndynamicforward 1080\nlocalforward /s /run/t\n`;
-    const kept = entryOf('h', { configured, builtin }, 'me', undefined).options.filter(({ keyword }) => keyword.endsWith('forward'));
+    const kept = entryOf('h', { configured, builtin }, 'me', undefined).options.filter(({ keyword }) =>
+      keyword.endsWith('forward'),
+    );
     expect(kept.map(({ value }) => value)).toEqual(['1080', '/s /run/t']);
   });
 });
