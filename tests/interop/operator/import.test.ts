@@ -35,7 +35,7 @@ const units = (files: readonly string[], sshConfig = '/dev/null') =>
 const hosts = (names: readonly string[], sshConfig: string) =>
   run((io) => importHosts(names, { json: true, sshConfig }, io));
 
-function write(name: string, text: string, directory = tempDir()): string {
+function write(name: string, text: string, directory = tempDir('import').path): string {
   const path = join(directory, name);
   mkdirSync(join(path, '..'), { recursive: true });
   writeFileSync(path, text);
@@ -43,6 +43,8 @@ function write(name: string, text: string, directory = tempDir()): string {
 }
 
 const unit = (command: string, more = '') => `[Service]\n${more}\nExecStart=${command}\n`;
+
+const PATTERN = 'Host db-1\n LocalForward 11 h:1\nHost db-2\n LocalForward 12 h:1\nHost db-*\n IdentityFile /k\n';
 
 describe('import of units that people have', () => {
   it('takes files of the credentials directory as credentials', async () => {
@@ -105,12 +107,7 @@ describe('import of units that people have', () => {
   });
 
   it('takes the hosts that a pattern names in ssh_config, and fails for a pattern without hosts', async () => {
-    const file = write('config', 'Host db-1 db-2\n  LocalForward 1%p h:1\nHost db-*\n  User u\n  IdentityFile /k\n');
-    write(
-      'config',
-      'Host db-1\n LocalForward 11 h:1\nHost db-2\n LocalForward 12 h:1\nHost db-*\n IdentityFile /k\n',
-      join(file, '..'),
-    );
+    const file = write('config', PATTERN);
     const found = await hosts(['db-*'], file);
     expect(found.tunnels.map(({ name }) => name)).toEqual(['db-1', 'db-2']);
     expect((await hosts(['web-*'], file)).failures.join()).toContain('names no host that web-* matches');
@@ -140,7 +137,7 @@ describe('import of a unit with settings elsewhere', () => {
     const file = write('tunnel.service', unit('ssh -N -i /k -L 1:a:1 u@old'));
     write(
       'tunnel.service.d/20-new.conf',
-      '[Service]\nExecStart=\nExecStart=ssh -N -i /k -L 1:a:1 ${TO}\n',
+      '[Service]\nExecStart=\nExecStart=ssh -N -i /k -L 1:a:1 $TO\n',
       join(file, '..'),
     );
     write('tunnel.service.d/10-to.conf', '[Service]\nEnvironment=TO=u@new\n', join(file, '..'));
@@ -151,11 +148,11 @@ describe('import of a unit with settings elsewhere', () => {
   });
 
   it('reads variables of EnvironmentFile=, and takes an instance from its template', async () => {
-    const directory = tempDir();
+    const directory = tempDir('import').path;
     write('db.env', '# a comment\nREMOTE="u@192.0.2.4"\nFORWARDS=-L 1:a:1 -L 2:b:2\n', directory);
     write(
       'tunnel@.service',
-      unit('autossh -M 0 -N -i /k $FORWARDS ${REMOTE}', `EnvironmentFile=${directory}/%i.env`),
+      unit('autossh -M 0 -N -i /k $FORWARDS $REMOTE', `EnvironmentFile=${directory}/%i.env`),
       directory,
     );
     const { code, tunnels } = await units([join(directory, 'tunnel@db.service')]);
@@ -197,7 +194,7 @@ describe('import that loses something', () => {
 
   it.each([
     ['multiplexing', '-o ControlMaster=auto -o ControlPath=/s -o ControlPersist=yes'],
-    ['a command that only keeps the session open', '-o Compression=no -o AddressFamily=any'],
+    ['values that are the default', '-o Compression=no -o AddressFamily=any'],
     ['ssh -o with blanks and quotes', `-o "ServerAliveInterval 15" -o 'ServerAliveCountMax = 3'`],
     ['an address family that the address has anyway', '-4 -o HostName=192.0.2.1'],
   ])('accepts %s', async (_, flags) => {
@@ -268,7 +265,7 @@ describe('import of ops-bridge', () => {
   const bridge = (text: string) => run((io) => importBridge(write('tunnels.yaml', text), { json: true }, io));
 
   it('takes both directions, hosts, actors and the certificate command', async () => {
-    const { code, config, tunnels } = await bridge(`
+    const { code, config, tunnels, yaml } = await bridge(`
 actors:
   atm-fleet-mesh: { key: ~/.ssh/id_ops, cert_command: warden sign atm-fleet-mesh --pubkey ~/.ssh/id_ops.pub }
 hosts:
@@ -279,9 +276,7 @@ tunnels:
 `);
     expect(code).toBe(0);
     expect(config.hosts.get('coulombcore')).toMatchObject({ address: '192.0.2.1', user: 'tegwick', port: 2222 });
-    expect(config.actors.get('atm-fleet-mesh')?.certificate).toMatchObject({
-      command: expect.arrayContaining(['{pubkey}']),
-    });
+    expect(yaml).toContain('cert_command: "warden sign atm-fleet-mesh --pubkey {pubkey}"');
     expect(tunnels).toMatchObject([
       { name: 'hub', direction: 'local', listen: tcp('127.0.0.1', 8000), target: tcp('10.43.170.94', 8001) },
       { name: 'back', direction: 'remote', listen: tcp('127.0.0.1', 18000), target: tcp('127.0.0.1', 8000) },
