@@ -94,6 +94,6 @@ function remarkOn(option: SshOption, all: readonly SshOption[]): Remark[] {
 }
 
 /** The setting as written in ssh_config; values that may be secrets are left out. */
-export function shown({ keyword, value }: SshOption): string {
+function shown({ keyword, value }: SshOption): string {
   return SECRETIVE.has(keyword) || /:\/\/[^/\s]*@/.test(value) ? keyword : `${keyword}=${value}`;
 }
