@@ -39,6 +39,8 @@ export interface SshEntry {
   readonly configFile: string | undefined;
   /** The identity, if the source names it: its name, and the command that signs its key. */
   readonly actor?: { readonly name: string | undefined; readonly certCommand: ActorDraft['cert_command'] };
+  /** Whether ssh has an agent of its own in SSH_AUTH_SOCK. */
+  readonly agent?: boolean;
   readonly remarks: readonly Remark[];
 }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { loss, note, type Remark, type SshOption } from './entry.ts';
+import { loss, note, type Remark, type SshEntry, type SshOption } from './entry.ts';
 
 /** Keywords that `translate.ts` translates, or remarks on itself. */
 const TRANSLATED = new Set(
@@ -55,7 +55,7 @@ const DIFFERENT: Readonly<Record<string, string>> = {
 const SECRETIVE = new Set(['remotecommand', 'localcommand', 'knownhostscommand', 'setenv', 'proxycommand']);
 
 /** Remarks on settings that are not translated. A setting without a rule counts as a loss. */
-export function remarksOn(options: readonly SshOption[]): Remark[] {
+export function remarksOn({ options, destination }: Pick<SshEntry, 'options' | 'destination'>): Remark[] {
   const effective = options.filter(
     ({ keyword }, index) => options.findIndex((other) => other.keyword === keyword) === index,
   );
@@ -63,11 +63,11 @@ export function remarksOn(options: readonly SshOption[]): Remark[] {
   const needless = others.filter(({ keyword }) => NEEDLESS.has(keyword));
   return [
     ...(needless.length === 0 ? [] : [note(`fleet-mesh does not need ${needless.map(shown).join(', ')}.`)]),
-    ...others.flatMap((option) => (NEEDLESS.has(option.keyword) ? [] : remarkOn(option, options))),
+    ...others.flatMap((option) => (NEEDLESS.has(option.keyword) ? [] : remarkOn(option, options, destination))),
   ];
 }
 
-function remarkOn(option: SshOption, all: readonly SshOption[]): Remark[] {
+function remarkOn(option: SshOption, all: readonly SshOption[], destination: string): Remark[] {
   const { keyword, value } = option;
   const lower = value.toLowerCase();
   if (HARMLESS[keyword]?.test(keyword === 'identityagent' ? value : lower)) return [];
@@ -85,7 +85,7 @@ function remarkOn(option: SshOption, all: readonly SshOption[]): Remark[] {
       if (!all.some((each) => each.keyword === 'permitlocalcommand' && /^(yes|true)$/i.test(each.value))) return [];
       break;
     case 'addressfamily': {
-      const address = all.find((each) => each.keyword === 'hostname')?.value ?? '';
+      const address = all.find((each) => each.keyword === 'hostname')?.value ?? destination;
       if (isIP(address) === (lower === 'inet' ? 4 : 6)) return [];
       break;
     }

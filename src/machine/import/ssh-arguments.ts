@@ -84,6 +84,7 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
         if (monitored) needless.push(`-M ${value}`);
         else if (flag === 'o') options.push(parseOption(value));
         else if (flag === 'F') configFile = value;
+        else if (flag === 'E') needless.push(`-E ${value}`);
         else {
           const keyword = VALUED[flag];
           if (keyword === undefined) untranslated.push(`-${flag} ${value}`);

@@ -56,7 +56,7 @@ class Translation {
 
   take(entry: SshEntry): void {
     const say: Say = ({ text, lost }) => this.#say({ text: `${entry.source}: ${text}`, lost });
-    for (const remark of [...entry.remarks, ...remarksOn(entry.options)]) say(remark);
+    for (const remark of [...entry.remarks, ...remarksOn(entry)]) say(remark);
     const cleared = first(entry, 'clearallforwardings')?.toLowerCase() === 'yes';
     const forwards = entry.options.flatMap(({ keyword, value }) => {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
@@ -164,7 +164,7 @@ class Translation {
         ...(known?.options ?? []),
       ],
     };
-    for (const remark of [...(known?.remarks ?? []), ...remarksOn(hop.options)])
+    for (const remark of [...(known?.remarks ?? []), ...remarksOn(hop)])
       say({ ...remark, text: `Jump host ${last.destination}: ${remark.text}` });
     const key = hop.options.some(({ keyword, value }) => keyword === 'identityfile' && value !== 'none');
     if (!key) say(note(`Jump host ${last.destination}: no key is named, so actor ${actor} logs in there as well.`));
@@ -191,6 +191,10 @@ class Translation {
     if (more.length > 0) say(loss(`More keys are not translated: ${more.join(' ')}. An actor has one key.`));
     if (file === undefined || file === 'none') {
       const name = nameOf(entry.actor?.name ?? '', 'default');
+      if (entry.agent === true) {
+        say(note('The keys come from ssh-agent: give fleet-mesh the same SSH_AUTH_SOCK.'));
+        return this.#addActor('agent', 'agent', entry, say);
+      }
       say(note(`No key is named: ssh tries several keys, fleet-mesh uses one. Check the key of actor ${name}.`));
       return this.#addActor(name, '~/.ssh/id_ed25519', entry, say);
     }

@@ -72,28 +72,39 @@ function unitNames(path: string, directives: readonly Directive[], context: Unit
 }
 
 function entryOf(command: string, directives: readonly Directive[], names: UnitNames, context: UnitContext): SshEntry {
+  const user = expandSpecifiers(valuesOf(directives, 'Service', 'User').at(-1) ?? names.manager, names);
+  const home = user === context.user ? undefined : context.homes?.get(user);
+  // systemd.exec(5): these three come from the service manager; the unit may set others.
+  const variables = new Map([
+    ['HOME', home ?? '~'],
+    ['USER', user],
+    ['LOGNAME', user],
+    ...variablesOf(directives, names, context),
+  ]);
   const words = expandVariables(
     splitWords(command).map((word) => expandSpecifiers(word, names)),
-    variablesOf(directives, names, context),
+    variables,
   );
   const found = findSsh(words);
   const parsed = parseSshArguments(found.words, found.program);
   const described = valuesOf(directives, 'Unit', 'Description').at(-1);
-  const user = expandSpecifiers(valuesOf(directives, 'Service', 'User').at(-1) ?? names.manager, names);
-  const home = user === context.user ? undefined : context.homes?.get(user);
   const options = parsed.options.map(({ keyword, value }) => {
-    const credential = /^(identityfile|userknownhostsfile)$/.test(keyword) && value.startsWith('credential:');
-    return { keyword, value: credential ? value : value.replaceAll('credential:', '$CREDENTIALS_DIRECTORY/') };
+    if (!/^(identityfile|userknownhostsfile)$/.test(keyword))
+      return { keyword, value: value.replaceAll('credential:', '$CREDENTIALS_DIRECTORY/') };
+    // systemd.exec(5), CREDENTIALS: the directory of a unit of the system.
+    const directory = `/run/credentials/${names.fileName}/`;
+    return { keyword, value: value.startsWith(directory) ? `credential:${value.slice(directory.length)}` : value };
   });
   return {
     source: names.fileName,
     label: names.fileName.replace(/\.service$/, ''),
-    note: described === undefined ? undefined : expandSpecifiers(described, names),
+    note: described && (expandQuietly(described, names) || described),
     destination: parsed.destination,
     options,
     localUser: user,
     home,
     configFile: parsed.configFile,
+    agent: valuesOf(directives, 'Service', 'Environment').some((line) => /(^|[\s"'])SSH_AUTH_SOCK=/.test(line)),
     remarks: [
       ...found.remarks,
       ...parsed.untranslated.map((flag) => loss(`The flag ${flag} is not translated.`)),

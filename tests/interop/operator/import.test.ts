@@ -163,6 +163,21 @@ describe('import of a unit with settings elsewhere', () => {
     ]);
   });
 
+  it('takes an agent that the unit names, and variables that systemd sets', async () => {
+    const agent = write('t.service', unit('ssh -N -L 1:a:1 u@h', 'Environment=SSH_AUTH_SOCK=%t/agent.sock'));
+    expect((await units([agent])).config.actors.get('agent')?.key).toEqual({ kind: 'agent' });
+    const home = write(
+      't.service',
+      unit('ssh -N -i $HOME_KEY -L 1:a:1 u@h', 'Environment=HOME_KEY=/run/credentials/%n/k'),
+    );
+    expect((await units([home])).yaml).toContain('key: "credential:k"');
+    const path = write(
+      '.config/systemd/user/t.service',
+      unit('/bin/ssh -N "-i$${HOME}" -L 1:a:1 u@h').replace('$$', '$'),
+    );
+    expect((await units([path])).failures.join()).toContain('IdentityFile=~ is not translated');
+  });
+
   it('fails without a required EnvironmentFile=', async () => {
     const file = write('t.service', unit('ssh -N -i /k -L 1:a:1 u@h', 'EnvironmentFile=/no/such.env'));
     expect((await units([file])).failures.join()).toContain('EnvironmentFile=/no/such.env cannot be read (ENOENT)');
@@ -197,6 +212,7 @@ describe('import that loses something', () => {
     ['values that are the default', '-o Compression=no -o AddressFamily=any'],
     ['ssh -o with blanks and quotes', `-o "ServerAliveInterval 15" -o 'ServerAliveCountMax = 3'`],
     ['an address family that the address has anyway', '-4 -o HostName=192.0.2.1'],
+    ['a log file', '-E /var/log/tunnel.log'],
   ])('accepts %s', async (_, flags) => {
     const { code, failures } = await units([
       write('t.service', unit(`ssh -i /k -L 1:a:1 ${flags} u@h sleep infinity`)),
