@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
@@ -12,14 +13,18 @@ import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
+/** The escape character of our own colours, see operator/text/paint.ts. */
+const COLOUR = '\x1b';
+
 const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
 /** The version in package.json, the one place where the version is written. */
 export const version = String((manifest as { version?: unknown }).version);
 
+/** Names and messages of others cannot play with the terminal, whatever command shows them. */
 const io: CommandIo = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  out: (text) => process.stdout.write(visible(text, process.stdout.isTTY ? COLOUR : '')),
+  err: (text) => process.stderr.write(visible(text)),
 };
 
 /**
@@ -30,6 +35,7 @@ export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
+  .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
 

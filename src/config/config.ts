@@ -14,8 +14,8 @@ export interface Config {
   readonly endpoint: EndpointConfig;
   /** Absolute path of the drain plan; undefined: no plan. */
   readonly plan?: string | undefined;
-  /** Path of the Unix socket for commands; undefined if the environment has no runtime directory. */
-  readonly controlSocket: string | undefined;
+  /** Absolute path of the Unix socket for commands. */
+  readonly controlSocket: string;
   /** Directory of the files that survive a restart; created on first use. */
   readonly stateDir: string;
   /** Told about changes; mostly none. */

@@ -40,6 +40,7 @@ const tunnel = z.object({
   // No key can be checked against an invalid direction.
   direction: z.enum(['local', 'remote', 'dynamic', 'mistaken']).optional().catch('mistaken'),
   listen: text,
+  allow_remote: z.boolean().optional().catch(undefined),
   target: z.unknown().optional(),
   allow: z.unknown().optional(),
   while_down: z.unknown().optional(),

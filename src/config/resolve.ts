@@ -34,13 +34,14 @@ export function resolveConfig(
   file: { readonly path: string; readonly sha256: string },
   places: Places,
 ): Config {
+  const stateDir = parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places);
   return {
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
     plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
-    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
-    stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
+    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places, stateDir),
+    stateDir,
     notify: parsed.notify.map(({ webhook, events, secret_file, template }) => ({
       url: webhook,
       events,

@@ -15,6 +15,7 @@ import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Notifier } from '../operator/notify/notifier.ts';
 import { readToken } from '../operator/notify/token.ts';
 import { LastHour } from '../operator/page/last-hour.ts';
+import { PresenceRecord } from '../operator/presence/leave.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
@@ -82,6 +83,7 @@ export class Daemon {
   #applied = false;
   #releaseStateDir: (() => Promise<void>) | undefined;
   readonly #control: ControlPoint;
+  readonly #presence: PresenceRecord;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
   /** What changes one tunnel takes turns with all else that does: also what does not wait for other changes. */
@@ -186,6 +188,8 @@ export class Daemon {
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
+    const takesCommands = () => this.#control.isOpen;
+    this.#presence = new PresenceRecord({ env: process.env, takesCommands, log });
     const parts = {
       supervisor: this.#supervisor,
       cutovers: this.#cutovers,
@@ -206,6 +210,7 @@ export class Daemon {
     this.#reloaded = {
       ...parts,
       endpoint: this.#endpoint,
+      presence: this.#presence,
       lookout: this.#lookout,
       notifier: this.#notifier,
       rotators: this.#rotators,
@@ -249,6 +254,8 @@ export class Daemon {
   async #run(): Promise<void> {
     // Before any listener, but only when nothing can refuse the start any more: the disk is written.
     await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
+    // Not awaited, as below: no tunnel waits for the disk.
+    void this.#presence.leave(this.#inForce.config);
     // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
@@ -310,6 +317,7 @@ export class Daemon {
     await this.#recorder.stop();
     // A disk that hangs must not keep the daemon: the lock names this process, and is void once it has ended.
     await settledWithin(Promise.resolve(this.#releaseStateDir?.()), RELEASE_MS);
+    await this.#presence.remove();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();

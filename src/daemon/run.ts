@@ -1,6 +1,6 @@
 import { TunnelError } from '../base/errors.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
+import { ConfigError, showProblem } from '../config/problem.ts';
 import { connectSystemd } from '../machine/systemd/systemd.ts';
 import { type CommandIo, EXIT, type ExitCode } from '../operator/commands/command.ts';
 import { createLogger } from '../telemetry/log/log.ts';
@@ -52,7 +52,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   } finally {
     process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);

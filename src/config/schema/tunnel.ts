@@ -42,6 +42,11 @@ export const tunnel = mapping({
       'Only for dynamic: the destinations that clients may request. Host: an address, a network (10.43.0.0/16, ' +
         '[fd00::/8]), a name, *.name (all names below) or * (every name). Port: 443, 80-90 or *.',
     ),
+  allow_remote: flag
+    .prefault(false)
+    .describe(
+      'Whether a dynamic tunnel may listen on an address other than loopback. Other machines can then use the proxy. Default false.',
+    ),
   production: flag
     .prefault(false)
     .describe(

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { fileReport } from '../../retirement/acceptance/file-report.ts';
 import { Gathering } from '../../retirement/acceptance/gathering.ts';
 import { acceptanceMarkdown } from '../../retirement/acceptance/markdown.ts';
@@ -51,7 +51,7 @@ export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): 
     config = await loadConfig(options.config, outsideOfUnit(io.env));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
   const { offline } = options;

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { type FileWarning, missingFiles } from '../../config/missing-files.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
-import { formatProblem, type Problem } from '../../config/problem.ts';
+import { type Problem, showProblem } from '../../config/problem.ts';
 import { asOf } from '../../retirement/plan/as-of.ts';
 import { inspect } from '../../retirement/plan/inspect.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
@@ -49,7 +49,7 @@ export async function check(
 
 function describeProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
+  return `${problems.map(showProblem).join('\n')}\n${count}\n`;
 }
 
 function describeFile(file: string, { path, message }: FileWarning): string {

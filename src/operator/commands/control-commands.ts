@@ -18,7 +18,7 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
     ends((options: ControlOptions) => reload(options, interruptible(io))),
   );
 
-  controlCommand('up', 'puts tunnels back into service')
+  controlCommand('up', 'puts tunnels back into service, and waits up to ten seconds until they are up')
     .argument('<name...>', 'the tunnels')
     .action(ends((names: string[], options: ControlOptions) => up(names, options, interruptible(io))));
 

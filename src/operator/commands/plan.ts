@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
 import { readDocument } from '../../config/document.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { findPlan } from '../../retirement/plan/find.ts';
 import { loadPlan } from '../../retirement/plan/load.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
@@ -127,7 +127,7 @@ async function explaining(io: PlanIo, run: () => Promise<ExitCode>): Promise<Exi
     return await run();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
 }

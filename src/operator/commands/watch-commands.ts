@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../../config/load.ts';
-import { outsideOfUnit } from '../../config/paths.ts';
+import { findWrittenEndpoint } from '../../config/written.ts';
+import { findPresence } from '../presence/find.ts';
 import type { CommandIo, Ends } from './command.ts';
 import { type EventsOptions, events } from './events.ts';
 import { interruptible } from './interruptible.ts';
@@ -16,6 +16,12 @@ interface AskFlags {
   json: boolean;
 }
 
+/** How these commands find the endpoint without --endpoint. */
+const where = {
+  endpointOf: findWrittenEndpoint,
+  runningOn: async (config: string) => (await findPresence(config, process.env))?.endpoint,
+};
+
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {
   const watchCommand = (name: string, text: string) =>
@@ -28,17 +34,14 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .action(
       ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
         const { isTTY, columns } = process.stdout;
-        return statusCommand(
-          { name, ...options, endpointOf },
-          { ...interruptible(io), isTty: isTTY === true, columns },
-        );
+        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
       }),
     );
 
   watchCommand('why', 'explains one tunnel: since when, the cause, the next step, the fix')
     .argument('<name>', 'the tunnel')
     .option('--json', 'print the explanation as JSON', false)
-    .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible(io))));
+    .action(ends((name: string, options: AskFlags) => why({ name, ...options, ...where }, interruptible(io))));
 
   watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged')
     .option('--follow', 'follow new events until Ctrl-C', false)
@@ -53,24 +56,18 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
       ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-        options.verify
-          ? verifyEvents(options, interruptible(io))
-          : events({ ...options, endpointOf }, interruptible(io)),
+        options.verify ? verifyEvents(options, interruptible(io)) : events({ ...options, ...where }, interruptible(io)),
       ),
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
-    .argument('[name...]', 'the tunnels (default: production tunnels, or all if there are none)')
+    .argument('[name...]', 'the tunnels (default: production tunnels in service)')
     .option('--for <condition>', 'up or retirable', 'up')
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(
       ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-        wait({ names, ...options, endpointOf }, interruptible(io)),
+        wait({ names, ...options, ...where }, interruptible(io)),
       ),
     );
-}
-
-async function endpointOf(path: string) {
-  return (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
 }

@@ -1,3 +1,5 @@
+import { sleep } from '../../base/async/sleep.ts';
+import { CATALOGUE } from '../../base/errors.ts';
 import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
@@ -39,6 +41,17 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   };
 }
 
+/** The longest wait for the outcome of `up`, in milliseconds, and the time between two looks. */
+const OUTCOME_MS = 10_000;
+const LOOK_MS = 100;
+
+/** Whether the tunnel serves, or cannot serve before somebody fixes the cause. */
+function isOutcome({ state, last_error: error }: OwnTunnelStatus): boolean {
+  // Another operator may have taken the tunnel out of service meanwhile.
+  if (state !== 'down' && state !== 'degraded' && state !== 'unverified') return true;
+  return state === 'down' && error !== null && (error.code === 'listen_in_use' || !CATALOGUE[error.code].retryable);
+}
+
 /** The commands of the control socket. Each does everything that was asked, or nothing. */
 export function createActions<Controlled extends ControlledTunnel>(
   daemon: ControlledDaemon<Controlled>,
@@ -71,6 +84,10 @@ export function createActions<Controlled extends ControlledTunnel>(
         await daemon.cutovers.backInService(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
+      // Out of turn: other changes need not wait for hosts.
+      const deadline = performance.now() + OUTCOME_MS;
+      while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isOutcome))
+        await sleep(LOOK_MS);
       return statusOf(names);
     },
     down: async (names) => {

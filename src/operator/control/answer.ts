@@ -21,7 +21,7 @@ export type ReloadOutcome =
 /** The commands of the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
 export interface ControlActions {
   reload(): Promise<ReloadOutcome>;
-  /** Puts tunnels back into service. Settles once each has tried to listen. */
+  /** Puts tunnels back into service. Settles when each serves or cannot serve, after ten seconds at most. */
   up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
   /** Takes tunnels out of service. Settles when their connections are closed, after `stop_grace` at most. */
   down(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;

@@ -128,10 +128,11 @@ function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   const route = routeText(tunnel, status.now);
   const routeLines = route === undefined ? [] : [`  route: ${route}`];
   if (tunnel.state === 'up') return routeLines;
-  const { why, error, next } = explain(tunnel, status);
+  const { why, error, also, next } = explain(tunnel, status);
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
+    ...(also === null ? [] : [`  also: ${printable(also.message)} [${also.code}]`, `  fix:  ${printable(also.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
     ...routeLines,
   ];

@@ -6,7 +6,7 @@ import { clientLines, type Explanation, explain, routeText } from './explain.ts'
 
 /** The JSON of `fleet-mesh why --json`. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
-  const { why, error, next, link } = explain(tunnel, status);
+  const { why, error, also, next, link } = explain(tunnel, status);
   return {
     name: tunnel.name,
     state: tunnel.state,
@@ -14,6 +14,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
     reason: why ?? null,
     error,
     fix: error?.hint ?? null,
+    also,
     next: next ?? null,
     next_attempt_at: link?.next_attempt_at ?? null,
     listen: tunnel.listen,
@@ -34,12 +35,14 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
  * control characters.
  */
 export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer): string {
-  const { why, error, next, link } = explain(tunnel, status);
+  const { why, error, also, next, link } = explain(tunnel, status);
   const { now } = status;
   const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
   const lines: [label: string, text: string | undefined][] = [
     ['why', why === undefined ? wellBecause(tunnel, ago) : causeText(why, error)],
     ['fix', error === null ? wayBack(tunnel) : printable(error.hint)],
+    ['also', also === null ? undefined : `${printable(also.message)} [${also.code}]`],
+    ['fix', also === null ? undefined : printable(also.hint)],
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
     ['route', routeText(tunnel, now)],

@@ -32,6 +32,10 @@ export const ADVISORIES = {
     cause: 'A production tunnel runs on a workstation or goes through one.',
     remedy: 'Choose another host or another route for the tunnel.',
   },
+  listener_exposed: {
+    cause: 'A tunnel or the endpoint listens on an address that other machines can reach.',
+    remedy: 'Listen on a loopback address such as 127.0.0.1, or let a firewall permit only the intended clients.',
+  },
   workload_incomplete: {
     cause: 'A workload of the plan has no target or no owner.',
     remedy: 'Add the target and the owner to the plan.',

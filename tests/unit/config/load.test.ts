@@ -81,6 +81,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       node: 'here',
       endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
+      controlSocket: '/home/fleet/.local/state/fleet-mesh/control.sock',
       stateDir: '/home/fleet/.local/state/fleet-mesh',
       notify: [],
       stopGraceMs: 10_000,

@@ -65,7 +65,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 1 }, allowRemote: false },
-    controlSocket: undefined,
+    controlSocket: '/nowhere/control.sock',
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',

@@ -55,7 +55,7 @@ function configOf(tunnels: readonly TunnelConfig[], hosts: readonly HostConfig[]
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
-    controlSocket: undefined,
+    controlSocket: '/nowhere/control.sock',
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'fatal',
