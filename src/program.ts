@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
+import { addFileCommands } from './operator/commands/add-commands.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
@@ -109,6 +110,7 @@ program
     }),
   );
 
+addFileCommands(program, ends, io);
 addImportCommands(program, ends, io);
 addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);

@@ -1,15 +1,11 @@
-import { parseAddress } from '../../base/net/address.ts';
-import { isBeyondLoopback } from '../../base/net/loopback.ts';
 import type { ActorDraft, Draft, HostDraft, TunnelDraft } from './draft.ts';
 import { add, nameOf } from './draft.ts';
 import type { SshEntry } from './entry.ts';
-import { type ForwardSpec, type Place, parseForward } from './forward.ts';
+import { type Place, parseForward } from './forward.ts';
 import { remarksOn } from './keywords.ts';
+import { wayOf } from './way.ts';
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
-
-/** Any target, as with `ssh -D`. */
-const ANYWHERE = ['*:*', '0.0.0.0/0:*', '[::/0]:*'];
 
 /**
  * Translates settings of ssh into tunnels. A setting that cannot be translated becomes a remark. Pure.
@@ -48,7 +44,8 @@ class Translation {
     });
     if (forwards.length === 0) remark('no forward found: the result has a host but no tunnel');
     for (const { direction, keyword, value, spec } of forwards) {
-      const way = spec && this.#way(direction, spec, entry);
+      const open = direction !== 'remote' && first(entry, 'gatewayports') === 'yes';
+      const way = spec && wayOf(direction, spec, open);
       if (!way) {
         const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
         remark(`not translated: ${keyword}=${value}${anywhere ? ': a remote listener with free destinations' : ''}`);
@@ -143,17 +140,6 @@ class Translation {
     return add(this.#actors, nameOf(key.split('/').at(-1) ?? '', 'key'), { key });
   }
 
-  #way(direction: TunnelDraft['direction'], spec: ForwardSpec, entry: SshEntry) {
-    const open = direction !== 'remote' && first(entry, 'gatewayports') === 'yes';
-    const listen = addressOf(spec.listen, open ? '0.0.0.0' : '127.0.0.1');
-    if (direction === 'dynamic') {
-      const address = parseAddress(listen);
-      const allowRemote = address !== undefined && isBeyondLoopback(address) ? (true as const) : undefined;
-      return spec.target ? undefined : { listen, allow_remote: allowRemote, target: undefined, allow: ANYWHERE };
-    }
-    return spec.target && { listen, target: addressOf(spec.target, '127.0.0.1'), allow: undefined };
-  }
-
   /** The tunnel that already listens on this port of the same machine, on any address. */
   #holderOf(direction: TunnelDraft['direction'], host: string, listen: string): string | undefined {
     const place = (side: TunnelDraft['direction'], on: string, at: string) =>
@@ -165,14 +151,6 @@ class Translation {
 
 function first({ options }: SshEntry, keyword: string): string | undefined {
   return options.find((option) => option.keyword === keyword)?.value;
-}
-
-/** ssh_config(5): an empty bind address and `*` mean every interface, a missing one means loopback. */
-function addressOf(place: Place, unnamed: string): string {
-  if (place.kind === 'unix') return `unix:${place.path}`;
-  const host = place.host === undefined ? unnamed : place.host === '' || place.host === '*' ? '0.0.0.0' : place.host;
-  const named = host === 'localhost' ? '127.0.0.1' : host;
-  return named.includes(':') ? `[${named}]:${place.port}` : `${named}:${place.port}`;
 }
 
 function portOf(place: Place): number | undefined {

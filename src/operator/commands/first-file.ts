@@ -1,0 +1,48 @@
+import { constants, existsSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createNew, fill } from '../../base/files/write-atomically.ts';
+import { nameOf } from '../../machine/import/draft.ts';
+
+/** The directory of the system unit: there after an installation. */
+const SYSTEM_DIRECTORY = '/etc/fleet-mesh';
+
+/** Where a first file goes: beside the system unit if this user may write there, else in the home. */
+export async function firstPath(env: NodeJS.ProcessEnv): Promise<string> {
+  const isWritable = await access(SYSTEM_DIRECTORY, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return join(isWritable ? SYSTEM_DIRECTORY : join(env['HOME'] || homedir(), '.config/fleet-mesh'), 'tunnels.yaml');
+}
+
+/** The file of `--config`; if neither of the usual files exists, the one that `init` makes. */
+export async function fileToChange(config: string, isChosen: boolean, env: NodeJS.ProcessEnv): Promise<string> {
+  return isChosen || env['FLEET_MESH_CONFIG'] || existsSync(config) ? config : firstPath(env);
+}
+
+/** A valid file for this machine, without tunnels. */
+export function firstText(): string {
+  const node = nameOf(hostname().split('.')[0] ?? '', 'this-node');
+  return `# The SSH tunnels of this machine, for fleet-mesh.
+# Add one: fleet-mesh add db -L 15432:10.0.0.12:5432 user@bastion.example.net
+# All fields: fleet-mesh schema config
+version: 1
+node: ${/^[a-z]/.test(node) && !/^(?:null|true|false|yes|no|on|off)$/.test(node) ? node : JSON.stringify(node)}
+hosts:
+  ${JSON.stringify(node)}: { address: 127.0.0.1 }  # this machine
+actors: {}
+tunnels: {}
+`;
+}
+
+/** Creates the file, 0600: a webhook in it may be secret. Rejects with `EEXIST` if the path exists. */
+export async function createFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await createNew(path);
+  try {
+    await fill(file, text, 0o600);
+  } finally {
+    await file.close();
+  }
+}
