@@ -48,10 +48,10 @@ function insert(text: string, { section, lines, flow }: NewEntry): string {
     // The braces of `tunnels: {}` go, a comment behind them stays.
     const [start = 0, end = 0] = value.range ?? [];
     const bare = text.slice(0, start).trimEnd() + text.slice(end);
-    return insertAfterLine(bare, offsetOf(key), indented);
+    return insertAfterLine(bare, offsetOf(key) + 1, indented);
   }
   if (value === null || (isScalar(value) && value.value === null))
-    return insertAfterLine(text, offsetOf(key), indented);
+    return insertAfterLine(text, offsetOf(key) + 1, indented);
   throw new NotEditable(`${section} is not a mapping`);
 }
 

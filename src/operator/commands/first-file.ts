@@ -1,4 +1,5 @@
 import { constants, existsSync } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createNew, fill } from '../../base/files/write-atomically.ts';
