@@ -5,13 +5,16 @@ import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { addFileCommands } from './operator/commands/add-commands.ts';
 import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
+import { addCompletionCommand, offer } from './operator/commands/completion/commands.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
+import { addHelp } from './operator/commands/help.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
+import { colourOption, takeColour } from './operator/commands/terminal.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 /** The escape character of our own colours, see operator/text/paint.ts. */
@@ -35,6 +38,7 @@ const io: CommandIo = {
 export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
+  .addOption(colourOption())
   .exitOverride()
   .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
@@ -65,11 +69,12 @@ program
   .option('--no-plan', 'check only the parts that the daemon needs to start: no plan, no policy')
   .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
 
-program
+const schemaCommand = program
   .command('schema')
   .description('prints a JSON Schema')
-  .argument('<name>', SCHEMA_NAMES.join(', '))
+  .argument('<name>', 'the schema')
   .action(ends((name: string) => schema(name, io)));
+offer(schemaCommand, SCHEMA_NAMES);
 
 addWatchCommands(program, ends, io);
 
@@ -114,6 +119,8 @@ addFileCommands(program, ends, io);
 addImportCommands(program, ends, io);
 addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);
+addCompletionCommand(program, ends, io);
+addHelp(program);
 
 /** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -124,7 +131,12 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     process.exit(EXIT.failed);
   });
   try {
-    await program.parseAsync(argv);
+    const taken = takeColour(argv);
+    if ('wrong' in taken) {
+      io.err(`fleet-mesh: --color ${JSON.stringify(taken.wrong)} is unknown; expected auto, always or never\n`);
+      return EXIT.usage;
+    }
+    await program.parseAsync(taken.argv);
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

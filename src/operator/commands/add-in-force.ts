@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { shellWord } from '../../config/command-line.ts';
-import { defaultConfigPath } from '../../config/paths.ts';
+import { type DefaultPathEnvironment, defaultConfigPath } from '../../config/paths.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
 import { reloadResult } from '../control/protocol.ts';
 import { findPresence } from '../presence/find.ts';
@@ -68,9 +68,9 @@ export async function putInForce(
 }
 
 /** The command for a person. */
-function startOf(config: string, env: NodeJS.ProcessEnv): string {
+function startOf(config: string, env: DefaultPathEnvironment): string {
   const units = [
-    { directory: join(env['HOME'] || homedir(), '.config/systemd/user'), start: 'systemctl --user start fleet-mesh' },
+    { directory: join(env.HOME || homedir(), '.config/systemd/user'), start: 'systemctl --user start fleet-mesh' },
     { directory: '/etc/systemd/system', start: 'systemctl start fleet-mesh' },
     { directory: '/usr/lib/systemd/system', start: 'systemctl start fleet-mesh' },
   ];

@@ -105,7 +105,8 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
   const old = before ?? Buffer.from(firstText());
   const env = outsideOfUnit(io.env);
   const config = parseConfig(old, path, env);
-  const home = io.env['HOME'] || homedir();
+  const { HOME } = io.env;
+  const home = HOME || homedir();
   const usualKey = ['id_ed25519', 'id_ecdsa', 'id_rsa'].find((name) => existsSync(join(home, '.ssh', name)));
   const context = {
     user: userInfo().username,

@@ -3,23 +3,24 @@ import { access, mkdir } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createNew, fill } from '../../base/files/write-atomically.ts';
+import type { DefaultPathEnvironment } from '../../config/paths.ts';
 import { nameOf } from '../../machine/import/draft.ts';
 
 /** The directory of the system unit: there after an installation. */
 const SYSTEM_DIRECTORY = '/etc/fleet-mesh';
 
 /** Where a first file goes: beside the system unit if this user may write there, else in the home. */
-export async function firstPath(env: NodeJS.ProcessEnv): Promise<string> {
+export async function firstPath(env: DefaultPathEnvironment): Promise<string> {
   const isWritable = await access(SYSTEM_DIRECTORY, constants.W_OK).then(
     () => true,
     () => false,
   );
-  return join(isWritable ? SYSTEM_DIRECTORY : join(env['HOME'] || homedir(), '.config/fleet-mesh'), 'tunnels.yaml');
+  return join(isWritable ? SYSTEM_DIRECTORY : join(env.HOME || homedir(), '.config/fleet-mesh'), 'tunnels.yaml');
 }
 
 /** The file of `--config`; if neither of the usual files exists, the one that `init` makes. */
-export async function fileToChange(config: string, isChosen: boolean, env: NodeJS.ProcessEnv): Promise<string> {
-  return isChosen || env['FLEET_MESH_CONFIG'] || existsSync(config) ? config : firstPath(env);
+export async function fileToChange(config: string, isChosen: boolean, env: DefaultPathEnvironment): Promise<string> {
+  return isChosen || env.FLEET_MESH_CONFIG || existsSync(config) ? config : firstPath(env);
 }
 
 /** A valid file for this machine, without tunnels. */

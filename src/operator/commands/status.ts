@@ -5,6 +5,7 @@ import { statusText } from '../text/status.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import type { Terminal } from './terminal.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
 
 /** Arguments of `fleet-mesh status`. */
@@ -19,14 +20,10 @@ export interface StatusOptions extends EndpointOptions {
 export interface StatusIo {
   out(text: string): void;
   err(text: string): void;
-  /** Whether `out` is a terminal. */
-  readonly isTty: boolean;
-  /** Width of the terminal. */
-  readonly columns?: number | undefined;
+  /** How `out` looks now: the width of a terminal may change. */
+  look(): Terminal;
   /** Ends a watch (Ctrl-C) or the wait for an answer. */
   readonly signal: AbortSignal;
-  /** `NO_COLOR` is read; the process's environment by default. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 const WATCH_MS = 2_000;
@@ -68,7 +65,7 @@ async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo)
     const seen = await look(endpoint, options, io);
     if (seen === undefined) break;
     code = seen.code;
-    if (io.isTty && options.json !== true) {
+    if (io.look().isTty && options.json !== true) {
       io.out(`${REDRAW}${seen.text}\n(every ${WATCH_MS / 1_000} s; Ctrl-C ends)\n`);
     } else if (seen.change !== shown) {
       if (options.json === true && !seen.failed) io.out(seen.text);
@@ -104,7 +101,7 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
     text:
       options.json === true
         ? `${jsonOf(subject, options)}\n`
-        : statusText(chosen, { ...textOptions(io), clients: options.name !== undefined }),
+        : statusText(chosen, { ...io.look(), clients: options.name !== undefined }),
     change: changeOf(chosen, options),
     code: subject?.state === 'up' ? EXIT.ok : EXIT.failed,
     failed: false,
@@ -114,15 +111,6 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
 /** A watch writes NDJSON, one line for each change. */
 function jsonOf(subject: unknown, options: StatusOptions): string {
   return options.watch === true ? JSON.stringify(subject) : JSON.stringify(subject, null, 2);
-}
-
-function textOptions(io: StatusIo) {
-  const { NO_COLOR } = io.env ?? process.env;
-  // no-color.org: set and not empty.
-  return {
-    colour: io.isTty && (NO_COLOR === undefined || NO_COLOR === ''),
-    columns: io.isTty ? io.columns : undefined,
-  };
 }
 
 /** The snapshot narrowed to one tunnel and its link. */

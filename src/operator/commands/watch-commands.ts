@@ -1,11 +1,13 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { findWrittenEndpoint } from '../../config/written.ts';
 import { findPresence } from '../presence/find.ts';
+import { CONDITIONS } from '../text/holds.ts';
 import type { CommandIo, Ends } from './command.ts';
 import { type EventsOptions, events } from './events.ts';
 import { interruptible } from './interruptible.ts';
-import { configOption, endpointOption } from './options.ts';
+import { chosenFrom, configOption, endpointOption } from './options.ts';
 import { statusCommand } from './status.ts';
+import { terminal } from './terminal.ts';
 import { verifyEvents } from './verify-events.ts';
 import { wait } from './wait.ts';
 import { why } from './why.ts';
@@ -33,8 +35,7 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--watch', 'repeat until Ctrl-C', false)
     .action(
       ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
-        const { isTTY, columns } = process.stdout;
-        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
+        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), look: terminal });
       }),
     );
 
@@ -62,7 +63,7 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
     .argument('[name...]', 'the tunnels (default: production tunnels in service)')
-    .option('--for <condition>', 'up or retirable', 'up')
+    .addOption(chosenFrom(CONDITIONS, new Option('--for <condition>', 'what to wait for').default('up')))
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(

@@ -1,9 +1,9 @@
 import { Command, Option } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { bashCompletion } from '../../../../scripts/deb-package/completion/bash.ts';
-import { fishCompletion } from '../../../../scripts/deb-package/completion/fish.ts';
-import { zshCompletion } from '../../../../scripts/deb-package/completion/zsh.ts';
-import { leavesOf, outlineOf } from '../../../../scripts/reference/command-outline.ts';
+import { bashCompletion } from '../../../../src/operator/commands/completion/bash.ts';
+import { fishCompletion } from '../../../../src/operator/commands/completion/fish.ts';
+import { leavesOf, outlineOf } from '../../../../src/operator/commands/completion/outline.ts';
+import { zshCompletion } from '../../../../src/operator/commands/completion/zsh.ts';
 import { program } from '../../../../src/program.ts';
 
 function small(): Command {
