@@ -44,6 +44,13 @@ export const program = new Command('fleet-mesh')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
 
+interface DoctorFlags {
+  readonly config: string;
+  readonly tryCertCommand: boolean;
+  readonly bundle?: string;
+  readonly json: boolean;
+}
+
 let exitCode: ExitCode = EXIT.ok;
 
 /** The result of a command is the exit code of the program. A throw is a bug. */
@@ -88,11 +95,20 @@ program
     'run cert_command where no usable certificate is stored; the new certificate is not stored',
     false,
   )
+  .option(
+    '--bundle <file>',
+    'write a new .tar.gz for a bug report: findings, configuration, status, metrics, events, versions',
+  )
   .option('--json', 'print the findings as JSON', false)
   .action(
-    ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
+    ends(async (name: string | undefined, options: DoctorFlags) => {
+      const { bundle: file, ...rest } = options;
+      if (file !== undefined) {
+        const { bundle } = await import('./operator/commands/bundle.ts');
+        return bundle({ name, ...rest, bundle: file, version }, interruptible(io));
+      }
       const { doctor } = await import('./operator/commands/doctor.ts');
-      return doctor({ name, ...options }, interruptible(io));
+      return doctor({ name, ...rest }, interruptible(io));
     }),
   );
 

@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander';
-import { findWrittenEndpoint } from '../../config/written.ts';
-import { findPresence } from '../presence/find.ts';
 import { CONDITIONS } from '../text/holds.ts';
 import type { CommandIo, Ends } from './command.ts';
 import { type EventsOptions, events } from './events.ts';
@@ -10,6 +8,7 @@ import { statusCommand } from './status.ts';
 import { terminal } from './terminal.ts';
 import { verifyEvents } from './verify-events.ts';
 import { wait } from './wait.ts';
+import { where } from './where.ts';
 import { why } from './why.ts';
 
 interface AskFlags {
@@ -17,12 +16,6 @@ interface AskFlags {
   endpoint?: string;
   json: boolean;
 }
-
-/** How these commands find the endpoint without --endpoint. */
-const where = {
-  endpointOf: findWrittenEndpoint,
-  runningOn: async (config: string) => (await findPresence(config, process.env))?.endpoint,
-};
 
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {

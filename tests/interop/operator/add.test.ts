@@ -48,7 +48,10 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     const endpointPort = await freePort();
     writeFileSync(file, `${readFileSync(file, 'utf8')}endpoint: { listen: 127.0.0.1:${endpointPort} }\n`);
     const [one, two] = [await freePort(), await freePort()];
-    const first = await runCli(['add', 'db', '-L', `${one}:127.0.0.1:${echo.port}`, '--accept-new', ...destination], env);
+    const first = await runCli(
+      ['add', 'db', '-L', `${one}:127.0.0.1:${echo.port}`, '--accept-new', ...destination],
+      env,
+    );
     expect(first, first.stdout + first.stderr).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toContain('All checks passed.');
     expect(first.stdout).toContain('No daemon runs');
@@ -85,7 +88,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     const refused = await runCli(['add', 'db', '-L', '15432:127.0.0.1:5432', ...destination], env);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain(fingerprintOf(sshd));
-    expect(refused.stderr).toMatch(/without a terminal[^]*--accept-new[^]*Nothing was changed/);
+    expect(refused.stderr).toMatch(/without a terminal[\s\S]*--accept-new[\s\S]*Nothing was changed/);
     expect(readFileSync(file, 'utf8')).toBe(before);
     expect(() => statSync(join(home.path, '.ssh'))).toThrow('ENOENT');
   });
@@ -186,7 +189,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     expect(dynamic, dynamic.stdout + dynamic.stderr).toMatchObject({ code: 0 });
     const open = await runCli(['add', 'proxy', '-D', `0.0.0.0:${await freePort()}`, ...destination], env);
     expect(open).toMatchObject({ code: 64, stderr: expect.stringContaining('allow_remote') });
-    expect(readFileSync(file, 'utf8')).toMatch(/direction: remote[^]*direction: dynamic/);
+    expect(readFileSync(file, 'utf8')).toMatch(/direction: remote[\s\S]*direction: dynamic/);
     expect(await runCli(['check'], env)).toMatchObject({ code: 0 });
   });
 
