@@ -14,7 +14,7 @@ import { interruptible } from './operator/commands/interruptible.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
-import { colourOption, takeColour } from './operator/commands/terminal.ts';
+import { colourOption, takeColour, terminal } from './operator/commands/terminal.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 /** The escape character of our own colours, see operator/text/paint.ts. */
@@ -27,7 +27,7 @@ export const version = String((manifest as { version?: unknown }).version);
 
 /** Names and messages of others cannot play with the terminal, whatever command shows them. */
 const io: CommandIo = {
-  out: (text) => process.stdout.write(visible(text, process.stdout.isTTY ? COLOUR : '')),
+  out: (text) => process.stdout.write(visible(text, mayColour() ? COLOUR : '')),
   err: (text) => process.stderr.write(visible(text)),
 };
 
@@ -43,6 +43,12 @@ export const program = new Command('fleet-mesh')
   .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
+
+/** A watch on a terminal moves the cursor, with or without colours. */
+function mayColour(): boolean {
+  const { isTty, colour } = terminal();
+  return isTty || colour;
+}
 
 interface DoctorFlags {
   readonly config: string;

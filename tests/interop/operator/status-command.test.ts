@@ -42,6 +42,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(all.stdout).not.toContain('\x1b');
     expect((await mesh.daemon.get('/status?format=text', { accept: '*/*' })).body).toContain('refused the connection');
 
+    expect((await runCli(['status', '--color', 'always', ...config])).stdout).toContain('\x1b[32m');
+    expect(await runCli(['status', '--color', 'pink', ...config])).toMatchObject({ code: 64, stdout: '' });
+
     expect((await runCli(['status', 'good', ...config])).code).toBe(0);
     expect((await runCli(['status', 'bad', ...config])).code).toBe(1);
     const unknown = await runCli(['status', 'goood', ...config]);
