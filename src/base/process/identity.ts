@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
+import { bootId } from '../this-machine.ts';
 
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)), counted after the name, which may contain anything. */
 const START_TIME = 19;
 
 /** `PID START BOOT`: pids are reused, so start time and boot id distinguish two processes with the same pid. */
 export function processIdentity(pid: number): string {
-  return `${pid} ${startOf(pid) ?? '-'} ${bootId()}`;
+  return `${pid} ${startOf(pid) ?? '-'} ${bootId() ?? '-'}`;
 }
 
 /** The pid in an identity; NaN for any other text. */
@@ -30,10 +31,6 @@ export function isRunning(identity: string): boolean {
 function startOf(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[START_TIME];
-}
-
-function bootId(): string {
-  return read('/proc/sys/kernel/random/boot_id')?.trim() ?? '-';
 }
 
 function read(path: string): string | undefined {

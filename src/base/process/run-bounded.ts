@@ -16,6 +16,8 @@ export interface BoundedCommand {
   readonly workingDirectory?: string | undefined;
   /** Bound of the run. The end of the process group can take four more seconds. */
   readonly timeoutMs: number;
+  /** Descriptors of this process that the command gets as 3, 4, and so on. No other descriptor is inherited. */
+  readonly descriptors?: readonly number[] | undefined;
   /** The command is ended when it writes more bytes than this on standard output. */
   readonly stdoutLimit: number;
   /** The command is ended when it writes more bytes than this on standard error. */
@@ -104,7 +106,7 @@ async function start(command: BoundedCommand) {
       ...(command.workingDirectory === undefined ? {} : { cwd: command.workingDirectory }),
       env: command.env,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(command.descriptors ?? [])],
     });
   } catch (error) {
     // Errors of Node itself, such as a NUL in an argument, and rare errors of execve(2).

@@ -1,5 +1,5 @@
 import { parseAddress } from '../../base/net/address.ts';
-import { isBeyondLoopback } from '../../base/net/loopback.ts';
+import { isBeyondLoopback } from '../../base/net/host.ts';
 import type { TunnelDraft } from './draft.ts';
 import type { ForwardSpec, Place } from './forward.ts';
 

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../base/text/closest.ts';
 import { printable } from '../../base/text/printable.ts';
+import { machineHash } from '../../base/this-machine.ts';
 import type { Config } from '../../config/config.ts';
 import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -95,7 +96,9 @@ async function examine(
   }
   if (log.files.length === 0) return unreadable(err, directory, 'no log files');
   const plan = await planFacts(config.plan, offline);
-  const facts = { ...gathering.gathered, now: asOf.getTime(), offline, log, plan };
+  // Evidence in a directory of its own may have been copied here on purpose.
+  const machine = directory === config.stateDir ? machineHash() : undefined;
+  const facts = { ...gathering.gathered, now: asOf.getTime(), node: config.node, machine, offline, log, plan };
   return reportOf(facts, { node: config.node, version, windowMs });
 }
 

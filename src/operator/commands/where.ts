@@ -1,8 +1,6 @@
-import { findWrittenEndpoint } from '../../config/written.ts';
-import { findPresence } from '../presence/find.ts';
-
 /** How commands find the endpoint without --endpoint. */
 export const where = {
-  endpointOf: findWrittenEndpoint,
-  runningOn: async (config: string): Promise<string | undefined> => (await findPresence(config, process.env))?.endpoint,
+  endpointOf: async (config: string) => (await import('../../config/written.ts')).findWrittenEndpoint(config),
+  runningOn: async (config: string) =>
+    (await (await import('../presence/find.ts')).findPresence(config, process.env))?.endpoint,
 };

@@ -3,6 +3,7 @@ import { CATALOGUE } from '../../base/errors.ts';
 import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
+import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
@@ -30,6 +31,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   retire(request: RetireRequest): Promise<RetireOutcome>;
   /** Reads the plan file again. Never rejects. */
   followPlan(): Promise<void>;
+  /** Rejects with {@link ControlRefused}. */
+  recordPlanEdit(edit: PlanEdit): Promise<RecordedEdit>;
   /** Cancels retirements. Rejects with a TunnelError if the change cannot be saved. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
@@ -116,6 +119,11 @@ export function createActions<Controlled extends ControlledTunnel>(
     retire: async (request) => {
       refuseUnlessApplied();
       return daemon.retire(request);
+    },
+    planEdited: async (edit) => {
+      refuseUnlessApplied();
+      await daemon.followPlan();
+      return daemon.recordPlanEdit(edit);
     },
     ...cutoverActions({
       ...daemon,

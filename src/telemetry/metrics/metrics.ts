@@ -150,7 +150,7 @@ export function createMetrics(): Metrics {
 
   const linkHedgedOpens = new Counter<'host' | 'actor' | 'result'>({
     name: `${PREFIX}link_hedged_opens_total`,
-    help: 'Channel opens repeated on a second session: faster than the first (won) or not (lost).',
+    help: 'Channel opens repeated because a session stopped answering: faster than the first (won) or not (lost).',
     labelNames: ['host', 'actor', 'result'],
     registers,
   });

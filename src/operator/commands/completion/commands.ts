@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 import { type CommandIo, type Ends, EXIT } from '../command.ts';
-import { bashCompletion } from './bash.ts';
-import { fishCompletion } from './fish.ts';
-import { outlineOf } from './outline.ts';
-import { zshCompletion } from './zsh.ts';
 
-const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
+const SHELLS = ['bash', 'zsh', 'fish'];
 
 /** Adds `completion bash|zsh|fish`. The completions know every command of `program`. */
 export function addCompletionCommand(program: Command, ends: Ends, io: CommandIo): void {
@@ -13,15 +9,15 @@ export function addCompletionCommand(program: Command, ends: Ends, io: CommandIo
     .command('completion')
     .description('prints the completion of a shell; it also knows names of tunnels, hosts and actors')
     .argument('<shell>', 'the shell');
-  offer(command, Object.keys(SHELLS));
+  offer(command, SHELLS);
   command.action(
-    ends((shell: string) => {
-      const make = Object.hasOwn(SHELLS, shell) ? SHELLS[shell as keyof typeof SHELLS] : undefined;
-      if (make === undefined) {
-        io.err(`fleet-mesh: unknown shell ${JSON.stringify(shell)}; shells: ${Object.keys(SHELLS).join(', ')}\n`);
+    ends(async (shell: string) => {
+      if (!SHELLS.includes(shell)) {
+        io.err(`fleet-mesh: unknown shell ${JSON.stringify(shell)}; shells: ${SHELLS.join(', ')}\n`);
         return EXIT.usage;
       }
-      io.out(make(outlineOf(program)));
+      const { completionFor } = await import('./shells.ts');
+      io.out(completionFor(shell, program));
       return EXIT.ok;
     }),
   );

@@ -33,6 +33,7 @@ beforeEach(async () => {
   temp = tempDir('control');
   path = join(temp.path, 'run', 'control.sock');
   actions = {
+    planEdited: async () => ({ seq: 1 }),
     reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
