@@ -10,7 +10,7 @@ import { nameOf } from '../../machine/import/draft.ts';
 const SYSTEM_DIRECTORY = '/etc/fleet-mesh';
 
 /** Where a first file goes: beside the system unit if this user may write there, else in the home. */
-export async function firstPath(env: DefaultPathEnvironment): Promise<string> {
+async function firstPath(env: DefaultPathEnvironment): Promise<string> {
   const isWritable = await access(SYSTEM_DIRECTORY, constants.W_OK).then(
     () => true,
     () => false,
