@@ -1,5 +1,6 @@
 import { sleep } from '../../base/async/sleep.ts';
 import type { TcpAddress } from '../../base/net/address.ts';
+import { printable } from '../../base/text/printable.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { statusText } from '../text/status.ts';
 import { EXIT, type ExitCode } from './command.ts';
@@ -7,6 +8,7 @@ import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
 import type { Terminal } from './terminal.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
+import { type Keyboard, watchScreen } from './watch-screen.ts';
 
 /** Arguments of `fleet-mesh status`. */
 export interface StatusOptions extends EndpointOptions {
@@ -22,6 +24,8 @@ export interface StatusIo {
   err(text: string): void;
   /** How `out` looks now: the width of a terminal may change. */
   look(): Terminal;
+  /** For a watch with keys; undefined without a person. */
+  readonly keyboard?: Keyboard | undefined;
   /** Ends a watch (Ctrl-C) or the wait for an answer. */
   readonly signal: AbortSignal;
 }
@@ -46,7 +50,11 @@ export async function statusCommand(options: StatusOptions, io: StatusIo): Promi
     io.err(notAnEndpoint(options));
     return EXIT.usage;
   }
-  return options.watch === true ? watch(endpoint, options, io) : once(endpoint, options, io);
+  if (options.watch !== true) return once(endpoint, options, io);
+  const { keyboard } = io;
+  return keyboard === undefined || options.json === true
+    ? watch(endpoint, options, io)
+    : watchWithKeys(endpoint, options, { ...io, keyboard });
 }
 
 async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
@@ -55,6 +63,32 @@ async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
   if (seen.failed) io.err(seen.text);
   else io.out(seen.text);
   return seen.code;
+}
+
+async function watchWithKeys(
+  endpoint: TcpAddress,
+  options: StatusOptions,
+  io: StatusIo & { readonly keyboard: Keyboard },
+): Promise<ExitCode> {
+  // A misspelt name must not open a screen.
+  const first = options.name === undefined ? undefined : await look(endpoint, options, io);
+  if (first?.code === EXIT.noSuchTunnel) {
+    io.err(first.text);
+    return first.code;
+  }
+  const ask = async () => {
+    try {
+      return await fetchStatus(endpoint, io.signal);
+    } catch (error) {
+      if (io.signal.aborted) return undefined;
+      if (error instanceof StatusUnavailable) return `fleet-mesh: ${printable(error.message)}`;
+      throw error;
+    }
+  };
+  const last = await watchScreen({ name: options.name, everyMs: WATCH_MS }, { ...io, ask });
+  if (last === undefined) return EXIT.unknown;
+  const subject = options.name === undefined ? last : only(last, options.name)?.tunnels[0];
+  return subject?.state === 'up' ? EXIT.ok : EXIT.failed;
 }
 
 /** Redraws a terminal. Other outputs get one line for each change, as JSON or text. */

@@ -21,11 +21,12 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
   watchCommand('status', 'shows tunnels, links and sessions, with reasons')
     .argument('[name]', 'one tunnel (default: all)')
     .option('--json', 'print the snapshot as JSON', false)
-    .option('--watch', 'repeat until Ctrl-C', false)
+    .option('--watch', 'repeat until Ctrl-C; on a terminal a full screen: s sort, / filter, Enter detail, q end', false)
     .action(
       ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
         const { statusCommand } = await import('./status.ts');
-        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), look: terminal });
+        const keys = options.watch ? (await import('./watch-screen.ts')).keyboard() : undefined;
+        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), look: terminal, keyboard: keys });
       }),
     );
 
