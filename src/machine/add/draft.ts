@@ -36,6 +36,8 @@ export interface AddContext {
   readonly home: string;
   /** The key that ssh would use; undefined without one. */
   readonly usualKey: string | undefined;
+  /** The file of host keys as it goes into the YAML; undefined: the default. */
+  readonly knownHosts: string | undefined;
 }
 
 /** The entries for the file, in the order of their use. Empty: the tunnel is in the file already. */
@@ -151,7 +153,8 @@ class Drafting {
       host.user === undefined ? [] : [host.knownHosts],
     );
     const [file] = new Set(files).size === 1 ? files : [];
-    return file === undefined || file === `${this.#context.home}/.ssh/known_hosts` ? undefined : file;
+    if (file === undefined) return this.#context.knownHosts;
+    return file === `${this.#context.home}/.ssh/known_hosts` ? undefined : file;
   }
 
   actor({ actor, key }: AddRequest, host: string): string {

@@ -9,7 +9,7 @@ import type { Config } from '../../config/config.ts';
 import { readDocument } from '../../config/document.ts';
 import { insertEntry } from '../../config/insert-entry.ts';
 import { parseConfig } from '../../config/load.ts';
-import { outsideOfUnit } from '../../config/paths.ts';
+import { namesCredential, outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, showProblem } from '../../config/problem.ts';
 import { NotEditable } from '../../config/text-edit.ts';
 import { readYaml } from '../../config/yaml-document.ts';
@@ -19,7 +19,7 @@ import { putInForce } from './add-in-force.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { ask, canAsk } from './confirm.ts';
 import { doctor, lookFor } from './doctor.ts';
-import { createFile, fileToChange, firstText } from './first-file.ts';
+import { createFile, fileToChange, firstText, isSystemFile } from './first-file.ts';
 
 export interface AddOptions extends Omit<AddRequest, 'key'> {
   readonly config: string;
@@ -112,6 +112,8 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
     user: userInfo().username,
     home,
     usualKey: usualKey === undefined ? undefined : `~/.ssh/${usualKey}`,
+    // The daemon of the system unit has another home.
+    knownHosts: isSystemFile(path) ? 'known_hosts' : undefined,
   };
   const request = { ...options, key: keyPath(options.identity, home) };
   const additions = draftTunnel(request, config, readYaml(old.toString('utf8')).data, context);
@@ -127,7 +129,7 @@ async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
 
 /** As it goes into the file: absolute, or below `~`. */
 function keyPath(identity: string | undefined, home: string): string | undefined {
-  if (identity === undefined || identity === 'agent') return identity;
+  if (identity === undefined || identity === 'agent' || namesCredential(identity)) return identity;
   const path = identity.startsWith('~/') ? join(home, identity.slice(2)) : resolve(identity);
   if (!existsSync(path)) throw new Refused(EXIT.usage, `the key ${identity} does not exist`, 'Nothing was changed.');
   const below = relative(home, path);

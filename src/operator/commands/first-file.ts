@@ -38,12 +38,17 @@ tunnels: {}
 `;
 }
 
-/** Creates the file, 0600: a webhook in it may be secret. Rejects with `EEXIST` if the path exists. */
+/** Whether the daemon of the system unit reads the file, as another user. */
+export function isSystemFile(path: string): boolean {
+  return dirname(path) === SYSTEM_DIRECTORY;
+}
+
+/** Creates the file: 0600, because a webhook in it may be secret, or 0644 for the system unit, which has its own user. Rejects with `EEXIST` if the path exists. */
 export async function createFile(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await createNew(path);
   try {
-    await fill(file, text, 0o600);
+    await fill(file, text, isSystemFile(path) ? 0o644 : 0o600);
   } finally {
     await file.close();
   }

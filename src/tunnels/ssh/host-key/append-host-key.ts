@@ -6,14 +6,14 @@ import { lookupName } from './host-pattern.ts';
 const NEWLINE = 0x0a;
 
 /**
- * Adds a host key that a person has confirmed. Creates the file (0600) and its directory (0700) if needed, as ssh(1) does.
+ * Adds a host key that a person has confirmed. Creates the file (0644) and its directory (0700) if needed, as ssh(1) does.
  * Rejects with the error of the system.
  */
 export async function appendHostKey(file: string, host: string, port: number, blob: Buffer): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // O_NONBLOCK: opening a FIFO would wait for a reader.
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
-  const handle = await open(file, flags, 0o600);
+  const handle = await open(file, flags, 0o644);
   try {
     const { size } = await handle.stat();
     const last = Buffer.alloc(1, NEWLINE);
