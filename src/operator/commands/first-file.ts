@@ -26,13 +26,16 @@ export async function fileToChange(config: string, isChosen: boolean, env: Defau
 /** A valid file for this machine, without tunnels. */
 export function firstText(): string {
   const node = nameOf(hostname().split('.')[0] ?? '', 'this-node');
+  // A host may have the name of a number or of a YAML word.
+  const isPlain = /^[a-z]/.test(node) && !/^(?:null|true|false|yes|no|on|off)$/.test(node);
+  const name = isPlain ? node : JSON.stringify(node);
   return `# The SSH tunnels of this machine, for fleet-mesh.
 # Add one: fleet-mesh add db -L 15432:10.0.0.12:5432 user@bastion.example.net
 # All fields: fleet-mesh schema config
 version: 1
-node: ${/^[a-z]/.test(node) && !/^(?:null|true|false|yes|no|on|off)$/.test(node) ? node : JSON.stringify(node)}
+node: ${name}
 hosts:
-  ${JSON.stringify(node)}: { address: 127.0.0.1 }  # this machine
+  ${name}: { address: 127.0.0.1 }  # this machine
 actors: {}
 tunnels: {}
 `;

@@ -79,7 +79,10 @@ describe(draftTunnel, () => {
   });
 
   it('chooses the actor by key, by name, by the host, else the only one, else the usual key', () => {
-    const actorOf = (entries: ReturnType<typeof draft>) => entries.at(-1)?.[2]['actor'];
+    const actorOf = (entries: ReturnType<typeof draft>) => {
+      const { actor } = entries.at(-1)?.[2] ?? {};
+      return actor;
+    };
     expect(actorOf(draft({ key: '/keys/a' }))).toBe('atm-a');
     expect(actorOf(draft({ actor: 'atm-a' }))).toBe('atm-a');
     expect(actorOf(draft({ key: '~/.ssh/new' }))).toBe('new');
