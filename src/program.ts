@@ -53,6 +53,7 @@ interface DoctorFlags {
   readonly config: string;
   readonly tryCertCommand: boolean;
   readonly bundle?: string;
+  readonly listen: boolean;
   readonly json: boolean;
 }
 
@@ -109,6 +110,7 @@ program
     '--bundle <file>',
     'write a new .tar.gz for a bug report: findings, configuration, status, metrics, events, versions',
   )
+  .option('--no-listen', 'do not check who holds the listen ports: for ports that are about to be taken over')
   .option('--json', 'print the findings as JSON', false)
   .action(
     ends(async (name: string | undefined, options: DoctorFlags) => {

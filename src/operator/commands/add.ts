@@ -170,7 +170,7 @@ async function examine(options: AddOptions, config: string, io: AddIo): Promise<
   const { name, json, tryCertCommand } = options;
   const parts: string[] = [];
   const out = json ? (part: string) => void parts.push(part) : io.out;
-  const code = await doctor({ name, config, json, tryCertCommand }, { ...io, out });
+  const code = await doctor({ name, config, json, tryCertCommand, listen: true }, { ...io, out });
   return { code, report: json ? JSON.parse(parts.join('')) : undefined };
 }
 

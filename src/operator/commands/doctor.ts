@@ -27,6 +27,8 @@ export interface DoctorOptions {
   readonly config: string;
   /** Run `cert_command` for actors without a usable certificate, and discard the result. */
   readonly tryCertCommand: boolean;
+  /** Check who holds the listen ports. */
+  readonly listen: boolean;
   readonly json: boolean;
 }
 
@@ -54,14 +56,11 @@ export async function doctor(
   }
   const links: LinkFindings[] = [];
   const running = await findPresence(options.config, io.env);
-  const ownPid = running && pidOf(running.owner);
-  await new Doctor(config, lookFor(config, options.tryCertCommand, io), io.signal, ownPid).examine(
-    wards,
-    (findings) => {
-      links.push(findings);
-      if (!options.json) io.out(linkText(findings));
-    },
-  );
+  const ports = options.listen ? { ownPid: running && pidOf(running.owner) } : undefined;
+  await new Doctor(config, lookFor(config, options.tryCertCommand, io), io.signal, ports).examine(wards, (findings) => {
+    links.push(findings);
+    if (!options.json) io.out(linkText(findings));
+  });
   const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
   io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
   return ok ? EXIT.ok : EXIT.failed;
