@@ -1,5 +1,3 @@
-import { parseAddress } from '../../base/net/address.ts';
-import { isBeyondLoopback } from '../../base/net/host.ts';
 import { checkCommands } from '../../config/check/commands.ts';
 import { checkListeners } from '../../config/check/listeners.ts';
 import { actor as actorSchema } from '../../config/schema/actor.ts';
@@ -8,16 +6,14 @@ import { tunnel as tunnelSchema } from '../../config/schema/tunnel.ts';
 import type { ActorDraft, Draft, HostDraft, TunnelDraft } from './draft.ts';
 import { add, nameOf } from './draft.ts';
 import { first, loss, note, type Remark, type SshEntry } from './entry.ts';
-import { type ForwardSpec, type Place, parseForward } from './forward.ts';
+import { type Place, parseForward } from './forward.ts';
 import { type Hop, hopsOf } from './hops.ts';
 import { connectTimeoutOf, keepaliveOf, parseSeconds } from './keepalive.ts';
 import { remarksOn } from './keywords.ts';
 import { expandTokens } from './tokens.ts';
+import { wayOf } from './way.ts';
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
-
-/** Any target, as with `ssh -D`. */
-const ANYWHERE = ['*:*', '0.0.0.0/0:*', '[::/0]:*'];
 
 /** More hops than anybody has; also ends a circle of jump hosts. */
 const MOST_HOPS = 8;
@@ -69,7 +65,8 @@ class Translation {
     const host = actor === undefined ? undefined : this.#host(entry, actor, say, 0);
     if (host === undefined || actor === undefined) return;
     for (const { direction, keyword, value, spec } of forwards) {
-      const way = spec && this.#way(direction, spec, entry);
+      const open = direction !== 'remote' && /^(yes|true)$/i.test(first(entry, 'gatewayports') ?? '');
+      const way = spec && wayOf(direction, spec, open);
       if (!way) {
         const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec && spec.target === undefined);
         const why = anywhere ? ': fleet-mesh has no SOCKS listener on a host' : '';
@@ -238,17 +235,6 @@ class Translation {
     return entry.home === undefined ? expanded : expanded.replace(/^~(?=\/)/, entry.home);
   }
 
-  #way(direction: TunnelDraft['direction'], spec: ForwardSpec, entry: SshEntry) {
-    const open = direction !== 'remote' && /^(yes|true)$/i.test(first(entry, 'gatewayports') ?? '');
-    const listen = addressOf(spec.listen, open ? '0.0.0.0' : '127.0.0.1');
-    if (direction === 'dynamic') {
-      const address = parseAddress(listen);
-      const allowRemote = address !== undefined && isBeyondLoopback(address) ? (true as const) : undefined;
-      return spec.target ? undefined : { listen, allow_remote: allowRemote, target: undefined, allow: ANYWHERE };
-    }
-    return spec.target && { listen, target: addressOf(spec.target, '127.0.0.1'), allow: undefined };
-  }
-
   /** Why `check` would refuse the tunnel beside the tunnels so far. */
   #faultOf(tunnel: TunnelDraft): string | undefined {
     const issue = tunnelSchema.safeParse(tunnel).error?.issues[0];
@@ -313,14 +299,6 @@ function textOfHop({ destination, options }: Hop): string {
 
 function sameWay(a: TunnelDraft, b: TunnelDraft): boolean {
   return (['host', 'actor', 'direction', 'listen', 'target'] as const).every((key) => a[key] === b[key]);
-}
-
-/** ssh_config(5): an empty bind address and `*` mean every interface, a missing one means loopback. */
-function addressOf(place: Place, unnamed: string): string {
-  if (place.kind === 'unix') return `unix:${place.path}`;
-  const host = place.host === undefined ? unnamed : place.host === '' || place.host === '*' ? '0.0.0.0' : place.host;
-  const named = host === 'localhost' ? '127.0.0.1' : host;
-  return named.includes(':') ? `[${named}]:${place.port}` : `${named}:${place.port}`;
 }
 
 function portOf(place: Place): number | undefined {

@@ -20,6 +20,11 @@ export function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<
   return fetchParsed(endpoint, '/status', signal, parse);
 }
 
+/** The answer of a path, as it is. */
+export function fetchText(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<string> {
+  return fetchParsed(endpoint, path, signal, (body) => body);
+}
+
 /** The same for another path. `parseBody` reads the answer, or throws {@link StatusUnavailable}. */
 export async function fetchParsed<T>(
   endpoint: TcpAddress,

@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { bashCompletion } from '../../../../scripts/deb-package/completion/bash.ts';
-import { fishCompletion } from '../../../../scripts/deb-package/completion/fish.ts';
-import { zshCompletion } from '../../../../scripts/deb-package/completion/zsh.ts';
-import { leavesOf, outlineOf } from '../../../../scripts/reference/command-outline.ts';
+import { bashCompletion } from '../../../../src/operator/commands/completion/bash.ts';
+import { fishCompletion } from '../../../../src/operator/commands/completion/fish.ts';
+import { leavesOf, outlineOf } from '../../../../src/operator/commands/completion/outline.ts';
+import { zshCompletion } from '../../../../src/operator/commands/completion/zsh.ts';
+import { examplesOf } from '../../../../src/operator/commands/help.ts';
 import { program } from '../../../../src/program.ts';
 
 function small(): Command {
@@ -22,12 +23,29 @@ describe(outlineOf, () => {
   it('outlines the commands of the program and those of commander', () => {
     const outline = outlineOf(small());
     expect(outline.commands.map(({ name }) => name)).toEqual(['go', 'of', 'help']);
+    const offer = { kind: 'nothing' };
     expect(outline.commands[0]?.options).toEqual([
-      { short: '-c', long: '--config', value: 'file', description: 'the file', default: 'the usual one' },
-      { short: undefined, long: '--fast', value: undefined, description: 'no stops', default: undefined },
-      { short: '-h', long: '--help', value: undefined, description: 'display help for command', default: undefined },
+      {
+        short: '-c',
+        long: '--config',
+        value: 'file',
+        description: 'the file',
+        default: 'the usual one',
+        offer: { kind: 'files' },
+      },
+      { short: undefined, long: '--fast', value: undefined, description: 'no stops', default: undefined, offer },
+      {
+        short: '-h',
+        long: '--help',
+        value: undefined,
+        description: 'display help for command',
+        default: undefined,
+        offer,
+      },
     ]);
-    expect(outline.commands[0]?.arguments).toEqual([{ name: 'file', usage: '<file...>', description: 'what' }]);
+    expect(outline.commands[0]?.arguments).toEqual([
+      { name: 'file', usage: '<file...>', description: 'what', offer: { kind: 'files' } },
+    ]);
   });
 
   it('includes a group of commands that can also run alone', () => {
@@ -76,4 +94,24 @@ describe('completions', () => {
       }
     },
   );
+});
+
+describe(examplesOf, () => {
+  it('has two examples for every command, with options that exist', () => {
+    const leaves = leavesOf(outlineOf(program)).filter(([words]) => !words.includes('help'));
+    expect(leaves.length).toBeGreaterThan(25);
+    for (const [words, { options, examples }] of leaves) {
+      expect(examples, words.join(' ')).toHaveLength(2);
+      const known = options.flatMap(({ short, long }) => [short, long]);
+      for (const [line] of examples) {
+        expect(line.startsWith(words.join(' ')), line).toBe(true);
+        const parents = words[0] === 'plan' ? ['--plan', '--json', '--config'] : [];
+        const used = line
+          .replace(/"[^"]*"/g, '')
+          .split(' ')
+          .filter((word) => /^--?[a-zA-Z]/.test(word));
+        for (const option of used) expect([...known, ...parents], line).toContain(option);
+      }
+    }
+  });
 });

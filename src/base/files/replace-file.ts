@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from '../../base/errors.ts';
-import { createNew, fill, moveTo } from '../../base/files/write-atomically.ts';
+import { errnoOf } from '../errors.ts';
+import { createNew, fill, moveTo } from './write-atomically.ts';
 
 /** The file was not replaced and is unchanged. */
 export class NotReplaced extends Error {

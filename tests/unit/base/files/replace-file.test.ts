@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NotReplaced, replaceFile } from '../../../../src/retirement/plan/replace-file.ts';
+import { NotReplaced, replaceFile } from '../../../../src/base/files/replace-file.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 
