@@ -10,6 +10,7 @@ import { Unit } from '../machine/systemd/unit.ts';
 import { createActions } from '../operator/control/actions.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
+import { Fleet } from '../operator/fleet/fleet.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Notifier } from '../operator/notify/notifier.ts';
@@ -77,6 +78,7 @@ export class Daemon {
   readonly #advisoryLog: AdvisoryLog;
   readonly #notifier: Notifier;
   readonly #lastHour = new LastHour();
+  readonly #fleet: Fleet;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -150,6 +152,11 @@ export class Daemon {
       },
       retired: (tunnel) => this.#retirement.retired.of(tunnel),
       random: Math.random,
+    });
+    this.#fleet = new Fleet({
+      ways: () => this.#supervisor.ways,
+      snapshot: () => this.snapshot(),
+      stopped: this.#stopped.signal,
     });
     this.#retirement = new Retirement(options.config, {
       config: () => this.#inForce.config,
@@ -379,6 +386,7 @@ export class Daemon {
         plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
         tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
         drain: (tunnel, now) => this.#retirement.answer(tunnel, now),
+        fleet: () => this.#fleet.look(),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),

@@ -116,7 +116,8 @@ function jsonOf(subject: unknown, options: StatusOptions): string {
   return options.watch === true ? JSON.stringify(subject) : JSON.stringify(subject, null, 2);
 }
 
-function textOptions(io: StatusIo) {
+/** How a table is written to this output. */
+export function textOptions(io: StatusIo) {
   const { NO_COLOR } = io.env ?? process.env;
   // no-color.org: set and not empty.
   return {

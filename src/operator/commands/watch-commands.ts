@@ -4,6 +4,7 @@ import { findPresence } from '../presence/find.ts';
 import type { CommandIo, Ends } from './command.ts';
 import { type EventsOptions, events } from './events.ts';
 import { exportEvents } from './export-events.ts';
+import { fleet } from './fleet.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, endpointOption } from './options.ts';
 import { statusCommand } from './status.ts';
@@ -23,7 +24,7 @@ const where = {
   runningOn: async (config: string) => (await findPresence(config, process.env))?.endpoint,
 };
 
-/** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
+/** Adds `status`, `fleet`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
@@ -36,6 +37,15 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
       ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
         const { isTTY, columns } = process.stdout;
         return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
+      }),
+    );
+
+  watchCommand('fleet', 'shows the nodes that the links reach, each as its own daemon answers')
+    .option('--json', 'print the answer as JSON', false)
+    .action(
+      ends((options: AskFlags) => {
+        const { isTTY, columns } = process.stdout;
+        return fleet({ ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
       }),
     );
 
