@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { follow } from '../../base/async/follow.ts';
 import { Lanes } from '../../base/async/lanes.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
@@ -65,9 +67,15 @@ export class Fleet {
   async #ask(): Promise<FleetAnswer> {
     const places = placesOf(this.#deps.ways());
     const lanes = new Lanes(MOST_AT_ONCE);
+    const round = follow(this.#deps.stopped);
+    // Each question listens.
+    setMaxListeners(MOST_AT_ONCE, round.signal);
     const asked = await Promise.all(
-      places.slice(0, MOST_NODES).map((place) => lanes.take(async () => ({ place, heard: await this.#askOne(place) }))),
+      places
+        .slice(0, MOST_NODES)
+        .map((place) => lanes.take(async () => ({ place, heard: await askNow(place, round.signal) }))),
     );
+    round.end();
     const last = new Map(asked.map(({ place, heard }) => [place.ways[0].host.name, this.#remembered(place, heard)]));
     this.#last = new Map([...last].flatMap(([host, seen]) => (seen ? [[host, seen]] : [])));
     const snapshot = this.#deps.snapshot();
@@ -78,10 +86,6 @@ export class Fleet {
       nodes: asked.map(({ place, heard }) => this.#describe(place, heard, snapshot)),
       not_asked: places.slice(MOST_NODES).map(({ ways }) => ways[0].host.name),
     };
-  }
-
-  async #askOne({ ways, endpoint }: Place): Promise<Asked> {
-    return { at: new Date(), ...(await askNode(ways, endpoint, this.#deps.stopped)) };
   }
 
   #remembered({ ways, endpoint }: Place, { outcome }: Asked) {
@@ -107,6 +111,10 @@ export class Fleet {
       scrape: scrapeOf(host, endpoint, snapshot.tunnels),
     };
   }
+}
+
+async function askNow({ ways, endpoint }: Place, over: AbortSignal): Promise<Asked> {
+  return { at: new Date(), ...(await askNode(ways, endpoint, over)) };
 }
 
 const UNKNOWN = { version: null, started_at: null, state: null, reason: null, tunnels: null } as const;
