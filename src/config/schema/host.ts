@@ -53,7 +53,7 @@ export const host = mapping({
     })
     .optional()
     .describe(
-      "Where the host's own fleet-mesh daemon answers, as seen from the host, for `fleet-mesh fleet`. " +
+      "Address of the host's own fleet-mesh daemon, as seen from the host, for `fleet-mesh fleet`. " +
         'none: the host is never asked. Default 127.0.0.1:9780.',
     ),
 });

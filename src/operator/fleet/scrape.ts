@@ -41,7 +41,7 @@ export function scrapeTargetsOf({ nodes }: Pick<FleetAnswer, 'nodes'>): ScrapeTa
     .map(({ host, node, version, state, scrape }) => ({
       targets: [scrape.target],
       labels: {
-        // Our name of the host, which its host key has proved. The name in the answer proves nothing.
+        // The name of the host here, which its host key has proved. The name in the answer proves nothing.
         node: host,
         __meta_fleet_mesh_host: host,
         __meta_fleet_mesh_node: node ?? '',

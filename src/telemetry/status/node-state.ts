@@ -53,7 +53,11 @@ export async function decodeNodeState(body: Buffer): Promise<NodeState> {
 
 type Outcome = { readonly state: NodeState } | { readonly fault: string };
 
-/** Runs in a thread too, so the result can be copied. Never throws. */
+/**
+ * Runs in a thread too, so the result can be copied. Never throws.
+ *
+ * @public the thread finds it by its name
+ */
 export function readNodeState(body: Uint8Array): Outcome {
   let json: unknown;
   try {

@@ -1,11 +1,19 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpGet } from '../../support/clients/http-get.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import { type Mesh, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { findPrometheus } from '../../support/machine/prometheus.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startBanner, startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
+
+const prometheus = findPrometheus('prometheus');
 
 const RAW = /(?!\n|\t)[\p{Cc}\p{Cf}]/u;
 
@@ -114,6 +122,44 @@ describe.skipIf(!has('sshd'))('the fleet over a real sshd', () => {
     expect(await metrics.text()).toContain('node="coulombcore"');
   });
 
+  it.skipIf(prometheus === undefined)(
+    'is scraped by a real Prometheus with the configuration of the documentation',
+    async () => {
+      using directory = tempDir('fleet-sd');
+      const port = await freePort();
+      const [, documented = ''] =
+        /```yaml\n(scrape_configs:.*?)```/s.exec(readFileSync('docs/alerts.md', 'utf8')) ?? [];
+      const own = documented.replaceAll('127.0.0.1:9780', `127.0.0.1:${near.endpointPort}`).replace('1m', '1s');
+      writeFileSync(join(directory.path, 'prometheus.yml'), `global: { scrape_interval: 1s }\n${own}`);
+      const server = spawnOwned(
+        prometheus ?? '',
+        [
+          `--config.file=${join(directory.path, 'prometheus.yml')}`,
+          `--storage.tsdb.path=${join(directory.path, 'data')}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+        ],
+        { stdio: 'ignore' },
+      );
+      try {
+        const query = async () =>
+          JSON.parse((await httpGet(`http://127.0.0.1:${port}/api/v1/query?query=fleet_mesh_build_info`)).body).data
+            .result;
+        const found: { metric: Record<string, string> }[] = await waitUntil('both nodes are scraped', async () => {
+          const result = await query().catch(() => []);
+          return result.length === 2 ? result : undefined;
+        });
+        const instance = `127.0.0.1:${near.port('scrape')}`;
+        const scraped = { instance, node: 'coulombcore', exported_node: 'coulombcore' };
+        expect(found.map(({ metric }) => metric)).toContainEqual(expect.objectContaining(scraped));
+      } finally {
+        await server.stop('SIGKILL');
+      }
+      // Prometheus is a client of this tunnel, as the documentation says.
+      const { tunnels } = await near.daemon.status();
+      expect(tunnels.find(({ name }) => name === 'scrape')?.usage.opened_total).toBeGreaterThan(0);
+    },
+  );
+
   it('shows the time of the last answer of a daemon that has stopped, which stays a target', async () => {
     const before = (await nodeOf('coulombcore')).answered_at;
     await far[Symbol.asyncDispose]();
@@ -130,5 +176,23 @@ describe.skipIf(!has('sshd'))('the fleet over a real sshd', () => {
     expect(JSON.parse((await near.daemon.get('/sd')).body)).toHaveLength(1);
     // The link and its tunnels know nothing of this.
     expect((await near.daemon.status()).state).toBe('up');
+  });
+
+  it('names the fix if the host permits no channel to the endpoint, and harms no tunnel', async () => {
+    await using strict = await startSshd({ extraConfig: [`PermitOpen 127.0.0.1:${echo.port}`] });
+    await using mesh = await startMesh({ sshd: strict, tunnels: { echo: { target: echo.port, production: true } } });
+    await mesh.waitForTunnel('up', 'echo');
+    const { nodes } = JSON.parse((await mesh.daemon.get('/fleet')).body);
+    expect(nodes).toMatchObject([
+      {
+        endpoint: '127.0.0.1:9780',
+        answers: false,
+        error: { code: 'forward_denied', hint: expect.stringContaining('PermitOpen') },
+      },
+    ]);
+    expect(JSON.parse((await mesh.daemon.get('/sd')).body)).toEqual([]);
+    const { state, links } = await mesh.daemon.status();
+    expect(state).toBe('up');
+    expect(links).toMatchObject([{ state: 'up', last_error: null }]);
   });
 });

@@ -275,7 +275,7 @@ describe('the fleet', () => {
       later();
       const gap = new LoopGap();
       await fleet.look();
-      expect(gap.stop()).toBeLessThan(20);
+      expect(gap.stop()).toBeLessThan(patient(20));
     });
   });
 });
