@@ -14,6 +14,7 @@ export const BACKLOG_BYTES = 4 * 1024 * 1024;
 export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
+  #relieved: (() => void)[] = [];
   #full = false;
 
   constructor(transport: Duplex) {
@@ -34,6 +35,12 @@ export class Backlog {
     stream.once('close', () => this.#waiting.delete(stream));
   }
 
+  /** Whether the transport is full. If so, calls back once, when the transport is no longer full. */
+  full(relieved: () => void): boolean {
+    if (this.#full) this.#relieved.push(relieved);
+    return this.#full;
+  }
+
   #fill(): void {
     this.#full = true;
     this.#transport.once('drain', () => this.#relieve());
@@ -45,6 +52,9 @@ export class Backlog {
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.
     for (const stream of waiting) stream.emit('drain');
+    const relieved = this.#relieved;
+    this.#relieved = [];
+    for (const callBack of relieved) callBack();
   }
 }
 

@@ -32,6 +32,10 @@ const CAPABILITIES = {
   zsh: { program: 'zsh', debian: 'zsh' },
   fish: { program: 'fish', debian: 'fish' },
   lintian: { program: 'lintian', debian: 'lintian' },
+  wrk: { program: 'wrk', debian: 'wrk' },
+  iperf3: { program: 'iperf3', debian: 'iperf3' },
+  nginx: { program: 'nginx', debian: 'nginx-light' },
+  'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount' | 'loop';
