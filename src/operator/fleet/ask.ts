@@ -34,7 +34,10 @@ export async function askNode(ways: readonly [Way, ...Way[]], endpoint: TcpAddre
       return last;
     });
   } catch (error) {
-    return { actor: last.actor, outcome: TunnelError.from(error) };
+    const outcome = over.aborted
+      ? new TunnelError('connection_reset', 'this daemon is stopping')
+      : TunnelError.from(error);
+    return { actor: last.actor, outcome };
   }
 }
 
