@@ -5,8 +5,8 @@ import { instant, status, TUNNEL_STATES, type TunnelStateName, tunnelStatus } fr
 
 /** More tunnels than this are no snapshot of a node. It bounds the work for a hostile answer. */
 const MOST_TUNNELS = 2_000;
-/** An answer of this size is decoded within some milliseconds. A larger one is decoded in a thread. */
-const SMALL_BYTES = 128 * 1024;
+/** Even a hostile answer of this size is decoded within 20 ms. A larger one is decoded in a thread, which takes 0.2 s to start. */
+const SMALL_BYTES = 32 * 1024;
 /** Longest time for the thread, in milliseconds. */
 const WITHIN_MS = 2_000;
 /** Bounds of foreign text, in characters. */
