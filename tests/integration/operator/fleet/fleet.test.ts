@@ -273,7 +273,8 @@ describe('the fleet', () => {
       later();
       const gap = new LoopGap();
       await fleet.look();
-      expect(gap.stop()).toBeLessThan(patient(20));
+      // Counted on the processor, with room for cold caches. Without the thread, the longest answer takes far longer.
+      expect(gap.stop()).toBeLessThan(40);
     });
   });
 });
