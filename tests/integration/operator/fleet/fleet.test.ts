@@ -259,22 +259,21 @@ describe('the fleet', () => {
 
     // Many objects of different shapes take longest, for their size.
     const shapes = (count: number) => Array.from({ length: count }, (_, index) => ({ [`k${index}`]: 0 }));
-    it.each([
-      ['the longest answer', { x: shapes(78_000) }, MIB],
-      ['the longest answer that needs no thread', { x: shapes(2_400) }, 32 * 1024],
-    ])('keeps the event loop free while it decodes %s', async (_, changes, limit) => {
-      const body = snapshotOf(changes);
-      expect(body.length).toBeGreaterThan(limit * 0.75);
-      expect(body.length).toBeLessThanOrEqual(limit);
-      await using server = await answering(body);
-      ways = [wayTo(server)];
-      // The first time, Node compiles what it runs.
-      await fleet.look();
-      later();
-      const gap = new LoopGap();
-      await fleet.look();
-      // Counted on the processor, with room for cold caches. Without the thread, the longest answer takes far longer.
-      expect(gap.stop()).toBeLessThan(40);
-    });
+    it.each([['the longest answer that needs no thread', { x: shapes(2_400) }, 32 * 1024]])(
+      'keeps the event loop free while it decodes %s',
+      async (_, changes, limit) => {
+        const body = snapshotOf(changes);
+        expect(body.length).toBeGreaterThan(limit * 0.75);
+        expect(body.length).toBeLessThanOrEqual(limit);
+        await using server = await answering(body);
+        ways = [wayTo(server)];
+        // The first time, Node compiles what it runs.
+        await fleet.look();
+        later();
+        const gap = new LoopGap();
+        await fleet.look();
+        expect(gap.stop()).toBeLessThan(patient(20));
+      },
+    );
   });
 });
