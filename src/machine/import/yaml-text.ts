@@ -31,7 +31,7 @@ export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: 
     comment(`Made by \`${how}\`. Check this file before you use it:`),
     comment('Set production: true for each tunnel that production needs. Add a probe to each tunnel with a target.'),
     comment('ssh listens for localhost on 127.0.0.1 and on ::1. A tunnel here listens on 127.0.0.1 only.'),
-    ...remarks.map(comment),
+    ...remarks.map(({ text, lost }) => comment(lost ? `NOT TRANSLATED: ${text}` : text)),
     'version: 1',
     `node: ${scalar(node)}`,
     ...section('hosts', hosts),
