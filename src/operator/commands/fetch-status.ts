@@ -31,11 +31,12 @@ export async function fetchParsed<T>(
   path: string,
   signal: AbortSignal,
   parseBody: (body: string, where: string) => T,
+  deadlineMs = DEADLINE_MS,
 ): Promise<T> {
   const where = formatAddress(endpoint);
-  const expired = () => new StatusUnavailable(`no answer from ${where} within ${DEADLINE_MS / 1_000} s`);
+  const expired = () => new StatusUnavailable(`no answer from ${where} within ${deadlineMs / 1_000} s`);
   try {
-    const body = await withDeadline(DEADLINE_MS, signal, expired, (deadline) => get(endpoint, path, deadline));
+    const body = await withDeadline(deadlineMs, signal, expired, (deadline) => get(endpoint, path, deadline));
     return parseBody(body, where);
   } catch (error) {
     signal.throwIfAborted();

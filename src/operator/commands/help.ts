@@ -49,6 +49,13 @@ const HELP: Readonly<Record<string, Help>> = {
       ['status db --json', 'prints one tunnel for a script'],
     ],
   },
+  fleet: {
+    group: 'everyday',
+    examples: [
+      ['fleet', 'shows every node behind the links'],
+      ['fleet --json', 'prints the same for a script'],
+    ],
+  },
   why: {
     group: 'everyday',
     examples: [

@@ -13,7 +13,7 @@ interface AskFlags {
   json: boolean;
 }
 
-/** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
+/** Adds `status`, `fleet`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
@@ -27,6 +27,15 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
         const { statusCommand } = await import('./status.ts');
         const keys = options.watch ? (await import('./watch-screen.ts')).keyboard() : undefined;
         return statusCommand({ name, ...options, ...where }, { ...interruptible(io), look: terminal, keyboard: keys });
+      }),
+    );
+
+  watchCommand('fleet', 'shows the nodes that the links reach, each as its own daemon answers')
+    .option('--json', 'print the answer as JSON', false)
+    .action(
+      ends(async (options: AskFlags) => {
+        const { fleet } = await import('./fleet.ts');
+        return fleet({ ...options, ...where }, { ...interruptible(io), look: terminal });
       }),
     );
 
