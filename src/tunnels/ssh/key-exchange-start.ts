@@ -1,5 +1,6 @@
 import { createECDH, generateKeyPairSync, getDiffieHellman, randomBytes } from 'node:crypto';
 import { offer } from './algorithms.ts';
+import { HYBRID, HybridHalf } from './key-exchange/hybrid-half.ts';
 import { WireReader, wireString } from './wire.ts';
 
 /** Message numbers (RFC 4253 section 12, RFC 5656 section 7.1). */
@@ -14,6 +15,7 @@ function x25519(): Buffer {
 
 /** Our half of each exchange, as the string or mpint of the first message. */
 const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
+  [HYBRID, () => new HybridHalf().message],
   ['curve25519-sha256', x25519],
   ['curve25519-sha256@libssh.org', x25519],
   ['ecdh-sha2-nistp256', () => createECDH('prime256v1').generateKeys()],

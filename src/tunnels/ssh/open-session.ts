@@ -3,6 +3,7 @@ import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { offerHybrid } from './key-exchange/hybrid-exchange.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { Transport } from './transport.ts';
@@ -134,6 +135,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
+      offerHybrid(client);
     } catch (error) {
       firstError = asError(error);
       socket.destroy();

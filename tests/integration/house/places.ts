@@ -26,6 +26,7 @@ const EVERYWHERE = ['base', 'config', 'telemetry', 'tunnels', 'retirement', 'mac
 
 /** The folders, below src, of each third-party package; an empty name is src itself. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@noble/post-quantum/ml-kem.js': ['tunnels/ssh/key-exchange'],
   commander: ['', 'operator/commands'],
   fastify: ['operator/http'],
   pino: ['telemetry/log'],
