@@ -8,7 +8,6 @@ import { childrenOf, descendantsOf, isAlive, killTrees, nameOf, signal } from '.
 import { tempDir } from '../machine/temp-dir.ts';
 import { waitUntil } from '../wait-until.ts';
 import { freePort } from './loopback.ts';
-import { insideRoot, UNPACKED } from './newer-openssh.ts';
 import { sshdConfig } from './sshd-config.ts';
 
 export interface SshdOptions {
@@ -19,8 +18,6 @@ export interface SshdOptions {
   /** Lines put before everything else: sshd takes the first value of a keyword. */
   extraConfig?: readonly string[];
   clientKey?: { type?: KeyType; passphrase?: string };
-  /** The directory of another OpenSSH, for chroot(8). Default: the sshd of the machine. */
-  root?: string;
   /** sshd's own lock-out of an address after failed logins (OpenSSH 9.8 and later). Default: off. */
   penalties?: boolean;
   /** A wrapper command that runs sshd from its arguments, and becomes sshd. */
@@ -84,7 +81,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   writeFileSync(authorizedKeysFile, `${clientKey.publicKey}\n`, { mode: 0o600 });
   const knownHostsFile = file('known_hosts');
 
-  let extraConfig = [...(options.extraConfig ?? []), ...(options.root === undefined ? [] : UNPACKED)];
+  let { extraConfig = [] } = options;
   let port = options.port ?? (await freePort());
   let earlierLog = '';
   let listener: OwnedProcess | undefined;
@@ -186,7 +183,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     stop,
     async restart({ newHostKey = false, extraConfig: changed } = {}) {
       await stop();
-      if (changed !== undefined) extraConfig = [...changed];
+      if (changed !== undefined) extraConfig = changed;
       if (newHostKey) hostKeys = makeHostKeys();
       await start();
     },
