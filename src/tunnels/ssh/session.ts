@@ -11,6 +11,7 @@ import { type ChannelDependencies, openDirectChannel, SessionChannel } from './c
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
+import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/rekeying.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
 import { requestKeepalive } from './ssh2-insides.ts';
@@ -31,6 +32,8 @@ export interface SessionOptions {
   /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
   readonly stepTimeoutMs: number;
   readonly keepalive: KeepaliveConfig;
+  /** When the session gets new keys. Default: {@link REKEY_LIMITS}. */
+  readonly rekey?: RekeyLimits;
   /** Called at the start of each step. */
   readonly onStep?: ((step: HandshakeStep) => void) | undefined;
 }
@@ -86,12 +89,14 @@ export class Session {
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
+    const lifesigns = () => ({
+      received: socket.bytesRead,
+      flushed: socket.bytesWritten - socket.writableLength,
+      backlog: socket.writableLength,
+    });
+    rekeyInTime(client, options.rekey ?? REKEY_LIMITS, lifesigns);
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
-      lifesigns: () => ({
-        received: socket.bytesRead,
-        flushed: socket.bytesWritten - socket.writableLength,
-        backlog: socket.writableLength,
-      }),
+      lifesigns,
       request: (onReply) => requestKeepalive(client, onReply),
       onAnswered: () => this.#sweep(),
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
