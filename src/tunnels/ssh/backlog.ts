@@ -9,15 +9,19 @@ export const BACKLOG_BYTES = 4 * 1024 * 1024;
 /**
  * Slows the writers of a session whose transport is full. ssh2 ignores the result of `write()`: each channel could queue
  * a window of 2 MiB in the transport, and the same again in the channel. So while the transport is above its high-water
- * mark, `write()` of every channel returns false, and 'drain' follows. The cost is one comparison for each write.
+ * mark, `write()` of every channel returns false, and 'drain' follows. The same holds during a key exchange, while ssh2
+ * queues all packets without a limit. The cost is two comparisons for each write.
  */
 export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
+  readonly #exchanging: () => boolean;
   #full = false;
 
-  constructor(transport: Duplex) {
+  /** @param exchanging whether a key exchange is running; call {@link exchanged} at its end */
+  constructor(transport: Duplex, exchanging: () => boolean) {
     this.#transport = transport;
+    this.#exchanging = exchanging;
     onWrite(transport, (more) => {
       if (!more && !this.#full) this.#fill();
       return more;
@@ -27,11 +31,16 @@ export class Backlog {
   /** From now on, the stream of this channel reports the backlog of the transport as its own. */
   govern(stream: Duplex): void {
     onWrite(stream, (more) => {
-      if (!this.#full) return more;
+      if (!this.#full && !this.#exchanging()) return more;
       this.#waiting.add(stream);
       return false;
     });
     stream.once('close', () => this.#waiting.delete(stream));
+  }
+
+  /** A key exchange is over. */
+  exchanged(): void {
+    if (!this.#full) this.#relieve();
   }
 
   #fill(): void {

@@ -14,7 +14,7 @@ import { Keepalive } from './keepalive.ts';
 import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/rekeying.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
-import { requestKeepalive } from './ssh2-insides.ts';
+import { isExchanging, requestKeepalive } from './ssh2-insides.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -88,7 +88,7 @@ export class Session {
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
-    this.#backlog = new Backlog(socket);
+    this.#backlog = new Backlog(socket, () => isExchanging(client));
     const lifesigns = () => ({
       received: socket.bytesRead,
       flushed: socket.bytesWritten - socket.writableLength,
@@ -110,6 +110,7 @@ export class Session {
       adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
       onReleased: () => this.#endIfDrained(),
     });
+    client.on('handshake', () => this.#backlog.exchanged());
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
     client.on('end', () => this.#destroyAfter(GOODBYE_MS));

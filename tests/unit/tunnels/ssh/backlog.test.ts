@@ -26,7 +26,7 @@ const sink = () =>
 
 it('stops every governed stream while the transport is full, and emits drain afterwards', async () => {
   const transport = new Stalling();
-  const backlog = new Backlog(transport);
+  const backlog = new Backlog(transport, () => false);
   const streams = [sink(), sink()];
   for (const stream of streams) backlog.govern(stream);
   let drained = 0;
@@ -51,7 +51,7 @@ it('stops every governed stream while the transport is full, and emits drain aft
 
 it('stops and starts a pipe', async () => {
   const transport = new Stalling();
-  const backlog = new Backlog(transport);
+  const backlog = new Backlog(transport, () => false);
   const channel = sink();
   backlog.govern(channel);
   transport.write(Buffer.alloc(200));
@@ -66,4 +66,35 @@ it('stops and starts a pipe', async () => {
   }
   await new Promise(setImmediate);
   expect(source.isPaused()).toBe(false);
+});
+
+it('stops every governed stream during a key exchange, and emits drain at its end', () => {
+  let exchanging = false;
+  const backlog = new Backlog(new Stalling(), () => exchanging);
+  const stream = sink();
+  backlog.govern(stream);
+  let drained = 0;
+  stream.on('drain', () => drained++);
+  expect(stream.write('x')).toBe(true);
+  exchanging = true;
+  expect(stream.write('x')).toBe(false);
+  exchanging = false;
+  backlog.exchanged();
+  expect(drained).toBe(1);
+  expect(stream.write('x')).toBe(true);
+});
+
+it('keeps the streams stopped when the transport is full at the end of a key exchange', () => {
+  let exchanging = true;
+  const transport = new Stalling();
+  const backlog = new Backlog(transport, () => exchanging);
+  const stream = sink();
+  backlog.govern(stream);
+  let drained = 0;
+  stream.on('drain', () => drained++);
+  expect(stream.write('x')).toBe(false);
+  transport.write(Buffer.alloc(200));
+  exchanging = false;
+  backlog.exchanged();
+  expect(drained).toBe(0);
 });
