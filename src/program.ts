@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
-import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
@@ -10,7 +9,7 @@ import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
-import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
+import { SCHEMA_NAMES } from './operator/commands/schema-names.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 /** The escape character of our own colours, see operator/text/paint.ts. */
@@ -62,13 +61,18 @@ program
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
   .option('--no-plan', 'check only the parts that the daemon needs to start: no plan, no policy')
-  .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
+  .action(
+    ends(async (options: { config: string; json: boolean; plan: boolean }) => {
+      const { check } = await import('./operator/commands/check.ts');
+      return check(options, io);
+    }),
+  );
 
 program
   .command('schema')
   .description('prints a JSON Schema')
   .argument('<name>', SCHEMA_NAMES.join(', '))
-  .action(ends((name: string) => schema(name, io)));
+  .action(ends(async (name: string) => (await import('./operator/commands/schema.ts')).schema(name, io)));
 
 addWatchCommands(program, ends, { ...io, version });
 

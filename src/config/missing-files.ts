@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Config } from './config.ts';
+import type { Config, ProbeCheck } from './config.ts';
 import { CREDENTIALS_OF_THE_UNIT } from './paths.ts';
 import { linksOf, settingsOf } from './way.ts';
 
@@ -12,7 +12,7 @@ export interface FileWarning {
 }
 
 /**
- * The missing key, passphrase and known_hosts files of the links in use. A missing file is no configuration mistake: it
+ * The missing key, passphrase and known_hosts files of the links in use, and CA files of probes. A missing file is no configuration mistake: it
  * may come later, or exist only on another machine. Read permission is not checked, because another user than the
  * daemon user usually runs this check.
  */
@@ -27,6 +27,11 @@ export async function missingFiles(config: Config): Promise<FileWarning[]> {
       [`actors.${link.actor}.fallback.key`, actor?.fallback?.key.path],
     ];
   });
+  for (const [name, { probe, drain }] of config.tunnels) {
+    const caOf = (check: ProbeCheck | undefined) => (check?.kind === 'https' ? check.ca : undefined);
+    needed.push([`tunnels.${name}.probe.https.ca`, caOf(probe?.check)]);
+    needed.push([`tunnels.${name}.drain.successor.probe.https.ca`, caOf(drain?.successor?.probe.check)]);
+  }
   const missing: FileWarning[] = [];
   for (const [path, file] of new Map(needed)) {
     if (file === undefined || dirname(file) === CREDENTIALS_OF_THE_UNIT) continue;

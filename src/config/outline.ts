@@ -9,6 +9,7 @@ const text = z.string().optional().catch(undefined);
 const probe = z
   .object({
     http: z.unknown().optional(),
+    https: z.union([z.object({ ca: text }), z.unknown().transform(() => ({ ca: undefined }))]).optional(),
     tcp: z.unknown().optional(),
     banner: z.unknown().optional(),
     every: text,

@@ -21,6 +21,7 @@ import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
+import { watchedHistory } from '../retirement/drain/watched.ts';
 import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
@@ -55,6 +56,8 @@ const TICK_MS = 1_000;
 const FILES_MS = 10_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
+/** A door waits no longer for the plan file and the evidence, in milliseconds. */
+const REFRESH_MS = 1_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
 
@@ -151,12 +154,17 @@ export class Daemon {
     this.#retirement = new Retirement(options.config, {
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
-      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      historyOf: (tunnel) => {
+        const [running] = this.#supervisor.named([tunnel]);
+        const configured = this.#inForce.config.tunnels.get(tunnel);
+        return watchedHistory(configured, running?.config, this.#recorder.historyOf(tunnel));
+      },
       unwritten: () => this.#recorder.unwritten,
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
-      cutOver: (tunnel) => this.#cutovers.isCutOver(tunnel),
+      cutOver: (tunnel) =>
+        this.#cutovers.isCutOverTo(tunnel, this.#inForce.config.tunnels.get(tunnel)?.drain?.successor?.target),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -374,6 +382,7 @@ export class Daemon {
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),
+        refreshed: () => settledWithin(Promise.all([this.#plan.refresh(), this.#recorder.check()]), REFRESH_MS),
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -31,6 +31,8 @@ export interface ReloadParts {
   readonly rotators: Pick<Rotators, 'apply'>;
   readonly retirement: Pick<Retirement, 'apply'>;
   readonly supervisor: Pick<Supervisor, 'apply'>;
+  /** Reads a configuration. Default: {@link loadConfig}. */
+  readonly load?: typeof loadConfig;
   readonly log: RootLogger;
   readonly note: TakeNote;
 }
@@ -77,8 +79,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
-async function prepare(before: Config, { endpoint, control }: ReloadParts): Promise<Config> {
-  const next = await loadConfig(before.path, process.env);
+async function prepare(before: Config, { endpoint, control, load = loadConfig }: ReloadParts): Promise<Config> {
+  const next = await load(before.path, process.env);
   await endpoint.move(before, next);
   if (before.controlSocket !== next.controlSocket) await control.listen(next.controlSocket);
   return next;

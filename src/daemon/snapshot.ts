@@ -18,6 +18,7 @@ import type {
   LinkStatus,
   OwnCutoverStatus,
   OwnTunnelStatus,
+  ProbeCertificateStatus,
   Status,
   TunnelStatus,
   UsageCounts,
@@ -28,6 +29,7 @@ import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
 import type { Rotators } from '../tunnels/credential/rotators.ts';
 import { replacementAdvisories } from '../tunnels/link/advisories.ts';
+import { earlierCertificate, probeCertificateAdvisories } from '../tunnels/probe/certificate.ts';
 import { stoppedAdvisories } from '../tunnels/tunnel/advisories.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
@@ -45,7 +47,7 @@ export interface SnapshotSources {
   readonly rotators: Pick<Rotators, 'unwritten'>;
   readonly owner: Pick<StateDirectoryOwner, 'advisories'>;
   readonly clients: Pick<Clients, 'of'>;
-  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories' | 'unwritten'>;
+  readonly retirement: Pick<Retirement, 'statusOf' | 'certificateOf' | 'advisories' | 'unwritten'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
   readonly control: Pick<ControlPoint, 'advisories'>;
   readonly systemd: Systemd;
@@ -81,6 +83,10 @@ export function currentAdvisories(
   now: Date,
 ): Advisory[] {
   const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
+  const probed = sources.supervisor.tunnels().map((own) => ({
+    name: own.name,
+    probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
+  }));
   const policy = advisoriesOf(inForce.config, plan.watched, now);
   const unwritten = [...retirement.unwritten, ...cutovers.unwritten, ...rotators.unwritten, ...recorder.unwrittenFiles];
   return [
@@ -90,6 +96,7 @@ export function currentAdvisories(
     ...policy,
     ...retirement.advisories(),
     ...credentialAdvisories(links),
+    ...probeCertificateAdvisories(probed, now),
     ...replacementAdvisories(links),
     ...stoppedAdvisories(sources.supervisor.stopped),
   ];
@@ -106,6 +113,7 @@ function partsOf(
     cutover: cutovers.statusOf(own.name),
     past: history && describePast(history, now.getTime()),
     clients: own.direction === 'remote' ? undefined : clients.of(own.name, now),
+    successorCertificate: retirement.certificateOf(own.name),
     retirement: own.state === 'draining' ? null : retirement.statusOf(own.name, now),
   };
 }
@@ -118,15 +126,19 @@ export interface TunnelParts {
   readonly past: PastStatus | undefined;
   /** Undefined if the clients are on the far side. */
   readonly clients: LedgerStatus | undefined;
+  /** Of the successor, as its probe sees it. */
+  readonly successorCertificate: ProbeCertificateStatus | null;
   readonly retirement: TunnelStatus['retirement'];
 }
 
 /** The row of a tunnel in the snapshot, from all contributions. Pure. */
-export function assembleTunnel({ own, cutover, past, clients, retirement }: TunnelParts): TunnelStatus {
+export function assembleTunnel(parts: TunnelParts): TunnelStatus {
+  const { own, cutover, past, clients, successorCertificate, retirement } = parts;
   const { open, held } = own.usage;
   const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
   return {
     ...own,
+    probe_certificate: earlierCertificate(own.probe_certificate, successorCertificate),
     cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
     usage: {
       ...own.usage,

@@ -1,6 +1,5 @@
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
-import { formatIp, parseIp } from '../../base/net/ip.ts';
-import { isBeyondLoopback, isLoopback } from '../../base/net/loopback.ts';
+import { canonicalHost, isBeyondLoopback, isLoopbackHost } from '../../base/net/host.ts';
 import { bodies, type Outline } from '../outline.ts';
 import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
 import { DEFAULT_ENDPOINT } from '../schema.ts';
@@ -29,7 +28,7 @@ export function checkListeners(outline: Outline): Finding[] {
 
 function checkEndpoint({ endpoint }: Outline): Finding[] {
   const address = parseAddress(endpoint?.listen ?? DEFAULT_ENDPOINT);
-  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopback(address.host)) return [];
+  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopbackHost(address.host)) return [];
   return [
     {
       path: ['endpoint', 'listen'],
@@ -70,13 +69,7 @@ function collide(a: Listener, b: Listener): boolean {
   if (a.address.kind === 'unix' || b.address.kind === 'unix') {
     return formatAddress(a.address) === formatAddress(b.address);
   }
-  return a.address.port === b.address.port && overlap(canonical(a.address.host), canonical(b.address.host));
-}
-
-/** One spelling for each address: `0:0:0:0:0:0:0:1` is `::1`. */
-function canonical(host: string): string {
-  const ip = parseIp(host);
-  return ip === undefined ? host.toLowerCase() : formatIp(ip);
+  return a.address.port === b.address.port && overlap(canonicalHost(a.address.host), canonicalHost(b.address.host));
 }
 
 /** Whether one address covers the other. `::` includes IPv4 (dual stack); `localhost` is either loopback address. */

@@ -64,13 +64,20 @@ export const tunnel = mapping({
           limit: wholeNumber(1, 65_535)
             .prefault(256)
             .describe('Maximum number of waiting connections; further ones are reset at once. Default 256.'),
+          abort_on_close: flag
+            .prefault(false)
+            .describe(
+              'Whether a client that closes its side while it waits has gone, as after a timeout of its own. ' +
+                'Otherwise such a client may have sent a complete request, and still waits. Default false.',
+            ),
         }),
       ],
-      { error: wants('refuse, or a mapping { hold, limit }') },
+      { error: wants('refuse, or a mapping { hold, limit, abort_on_close }') },
     )
     .prefault({})
     .describe(
-      'Treatment of new connections while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
+      'Treatment of new connections while the link is down: refuse, or { hold, limit, abort_on_close }. Not for remote. ' +
+        'Default { hold: 10s, limit: 256, abort_on_close: false }.',
     ),
   max_connections: wholeNumber(1, 65_535)
     .prefault(1_024)

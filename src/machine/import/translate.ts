@@ -1,5 +1,5 @@
 import { parseAddress } from '../../base/net/address.ts';
-import { isBeyondLoopback } from '../../base/net/loopback.ts';
+import { isBeyondLoopback } from '../../base/net/host.ts';
 import type { ActorDraft, Draft, HostDraft, TunnelDraft } from './draft.ts';
 import { add, nameOf } from './draft.ts';
 import type { SshEntry } from './entry.ts';

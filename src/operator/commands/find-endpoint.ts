@@ -1,5 +1,6 @@
 import { formatAddress, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
+import { reachableHost } from '../../base/net/host.ts';
 import { printable } from '../../base/text/printable.ts';
 
 /** How a command finds the daemon's endpoint. */
@@ -77,8 +78,7 @@ async function configuredEndpoint(path: string, endpointOf: NonNullable<Endpoint
 
 /** The address to connect to for a wildcard listener. */
 function reachable(listen: TcpAddress): TcpAddress {
-  if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
-  return listen.host === '::' ? { ...listen, host: '::1' } : listen;
+  return { ...listen, host: reachableHost(listen.host) };
 }
 
 /** `http://host[:port][/]`, `host:port` or `[v6]:port`; undefined for anything else. */

@@ -1,15 +1,8 @@
 import type { Command } from 'commander';
-import { findWrittenEndpoint } from '../../config/written.ts';
-import { findPresence } from '../presence/find.ts';
 import type { CommandIo, Ends } from './command.ts';
-import { type EventsOptions, events } from './events.ts';
-import { exportEvents } from './export-events.ts';
+import type { EventsOptions } from './events.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, endpointOption } from './options.ts';
-import { statusCommand } from './status.ts';
-import { verifyEvents } from './verify-events.ts';
-import { wait } from './wait.ts';
-import { why } from './why.ts';
 
 interface AskFlags {
   config: string;
@@ -19,8 +12,9 @@ interface AskFlags {
 
 /** How these commands find the endpoint without --endpoint. */
 const where = {
-  endpointOf: findWrittenEndpoint,
-  runningOn: async (config: string) => (await findPresence(config, process.env))?.endpoint,
+  endpointOf: async (config: string) => (await import('../../config/written.ts')).findWrittenEndpoint(config),
+  runningOn: async (config: string) =>
+    (await (await import('../presence/find.ts')).findPresence(config, process.env))?.endpoint,
 };
 
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
@@ -33,7 +27,8 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
     .option('--json', 'print the snapshot as JSON', false)
     .option('--watch', 'repeat until Ctrl-C', false)
     .action(
-      ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
+      ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
+        const { statusCommand } = await import('./status.ts');
         const { isTTY, columns } = process.stdout;
         return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
       }),
@@ -42,7 +37,12 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
   watchCommand('why', 'explains one tunnel: since when, the cause, the next step, the fix')
     .argument('<name>', 'the tunnel')
     .option('--json', 'print the explanation as JSON', false)
-    .action(ends((name: string, options: AskFlags) => why({ name, ...options, ...where }, interruptible(io))));
+    .action(
+      ends(async (name: string, options: AskFlags) => {
+        const { why } = await import('./why.ts');
+        return why({ name, ...options, ...where }, interruptible(io));
+      }),
+    );
 
   watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged, --export files them')
     .option('--follow', 'follow new events until Ctrl-C', false)
@@ -58,11 +58,19 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
     .option('--out <directory>', 'for --export: the directory to make (default: evidence-NODE-TIME)')
     .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
-      ends((options: AskFlags & EventsOptions & { verify: boolean; export: boolean; dir?: string; out?: string }) => {
-        if (options.verify) return verifyEvents(options, interruptible(io));
-        if (options.export) return exportEvents(options, { ...interruptible(io), version: io.version });
-        return events({ ...options, ...where }, interruptible(io));
-      }),
+      ends(
+        async (
+          options: AskFlags & EventsOptions & { verify: boolean; export: boolean; dir?: string; out?: string },
+        ) => {
+          if (options.verify) return (await import('./verify-events.ts')).verifyEvents(options, interruptible(io));
+          if (options.export) {
+            const { exportEvents } = await import('./export-events.ts');
+            return exportEvents(options, { ...interruptible(io), version: io.version });
+          }
+          const { events } = await import('./events.ts');
+          return events({ ...options, ...where }, interruptible(io));
+        },
+      ),
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
@@ -71,8 +79,9 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(
-      ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-        wait({ names, ...options, ...where }, interruptible(io)),
-      ),
+      ends(async (names: string[], options: AskFlags & { for: string; timeout: string }) => {
+        const { wait } = await import('./wait.ts');
+        return wait({ names, ...options, ...where }, interruptible(io));
+      }),
     );
 }

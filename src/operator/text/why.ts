@@ -141,7 +141,7 @@ function probeText(probe: ProbeStatus | null, ago: Ago): string {
 function useText({ usage }: TunnelStatus, ago: Ago): string {
   const active =
     usage.last_activity_at === null ? 'not used since the daemon started' : `last used ${ago(usage.last_activity_at)}`;
-  return `${usage.open} open, ${usage.held} waiting for a session, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
+  return `${usage.open} open, ${usage.held} waiting, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
 }
 
 /** The last error, unless the line `why` already shows the same error. */

@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedTurns } from '../../base/async/turns.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
-import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
-import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import { Cutover, type CutoverDependencies, type Outcome, successorSource } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
@@ -57,11 +56,12 @@ export interface Rehearsal {
 export class Cutovers {
   readonly #deps: CutoversDependencies;
   readonly #cutovers = new Map<string, Cutover>();
-  readonly #direct = new DirectSource('probe');
+  readonly #direct: ChannelSource;
   readonly #stopped = new AbortController();
 
   constructor(deps: CutoversDependencies) {
     this.#deps = deps;
+    this.#direct = successorSource(deps, 'probe');
   }
 
   /** The junction that routes the clients of the tunnel. */
@@ -79,6 +79,12 @@ export class Cutovers {
   isCutOver(tunnel: string): boolean {
     const cutover = this.#cutovers.get(tunnel);
     return cutover?.position.phase === 'committed' && cutover.route === 'successor';
+  }
+
+  /** As {@link isCutOver}, to this successor: during a reload the port may still lead to the one of before. */
+  isCutOverTo(tunnel: string, successor: Address | undefined): boolean {
+    const target = this.#cutovers.get(tunnel)?.junction.detour?.target;
+    return this.isCutOver(tunnel) && isDeepStrictEqual(target, successor);
   }
 
   /**
@@ -217,7 +223,7 @@ export class Cutovers {
   #prepare(name: string): { cutover: Cutover; config: TunnelConfig; subject: PreflightSubject } {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
-    const { drain, target } = tunnel?.config ?? {};
+    const { drain, target, probe } = tunnel?.config ?? {};
     if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
@@ -235,6 +241,7 @@ export class Cutovers {
       step: drain.step,
       gates: this.#deps.gates(drain.step),
       target,
+      probe,
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,

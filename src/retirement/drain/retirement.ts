@@ -3,8 +3,9 @@ import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { Advisory } from '../../telemetry/status/advisory.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { ProbeCertificateStatus, TunnelStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
+import { describeCertificate } from '../../tunnels/probe/certificate.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
 import type { VerdictAnswer } from './answer.ts';
 import { RetiredTunnels, retiredFile } from './retired.ts';
@@ -65,6 +66,11 @@ export class Retirement {
         return [name, successor ? { ...pulse, successor } : pulse];
       }),
     );
+  }
+
+  /** The TLS certificate of the tunnel's successor, as its probe sees it. */
+  certificateOf(name: string): ProbeCertificateStatus | null {
+    return describeCertificate('successor', this.#successors.validityOf(name));
   }
 
   /** The verdict on a tunnel in the snapshot; null if there is none. */

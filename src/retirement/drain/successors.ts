@@ -6,6 +6,7 @@ import type { SuccessorConfig, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { Prober } from '../../tunnels/probe/prober.ts';
+import type { Validity } from '../../tunnels/probe/tls.ts';
 import type { BootMoment, SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
 import type { SuccessorFacts } from './facts.ts';
 import { extended, type Streak } from './streak.ts';
@@ -67,6 +68,11 @@ export class Successors {
       history?.passingSince?.sinceBootMs === streak.since.sinceBootMs && history.subject === subjectOf(config);
     const since = known ? (history.healthySince ?? streak.since) : streak.since;
     return { ...facts, healthySince: datedBack(since, now), lastError: undefined };
+  }
+
+  /** The certificate that the probe of the tunnel's successor last saw; undefined without TLS. */
+  validityOf(tunnel: string): Validity | undefined {
+    return this.#watched.get(tunnel)?.prober.validity;
   }
 
   /** For a heartbeat of the evidence. */

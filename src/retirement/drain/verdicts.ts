@@ -33,6 +33,10 @@ export interface VerdictsDependencies {
 
 type Retiring = TunnelConfig & { readonly drain: DrainConfig };
 
+function isRetiring(tunnel: TunnelConfig): tunnel is Retiring {
+  return tunnel.drain !== undefined;
+}
+
 /** The retirement verdicts on the tunnels of this node. */
 export class Verdicts {
   readonly #deps: VerdictsDependencies;
@@ -92,8 +96,8 @@ export class Verdicts {
   tick(now: Date): void {
     for (const name of this.#recorded.keys()) if (!this.#judged(name)) this.#recorded.delete(name);
     for (const name of this.#deps.config().tunnels.keys()) {
-      // Until the evidence has been read there is no verdict to record.
-      if (this.#deps.historyOf(name) === undefined) continue;
+      // Most tunnels have no verdict. Until the evidence has been read, no tunnel has one to record.
+      if (!this.#judged(name) || this.#deps.historyOf(name) === undefined) continue;
       const found = this.on(name, now);
       if (!found || found.verdict === this.#recorded.get(name)) continue;
       this.#recorded.set(name, found.verdict);
@@ -110,8 +114,7 @@ export class Verdicts {
 
   #judged(name: string): Retiring | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
-    if (!tunnel?.drain || this.#deps.retired.of(name)) return undefined;
-    return { ...tunnel, drain: tunnel.drain };
+    return tunnel && isRetiring(tunnel) && !this.#deps.retired.of(name) ? tunnel : undefined;
   }
 
   #inService({ tunnels }: Config): ReadonlyMap<string, TunnelConfig> {

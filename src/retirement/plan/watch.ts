@@ -43,6 +43,7 @@ export class PlanWatch {
   #read = '';
   #seen = '';
   readonly #turns = new Turns();
+  #refreshing: Promise<void> | undefined;
   #polling: Repeating | undefined;
 
   /** @param pauseMs pause between two polls, in milliseconds */
@@ -84,6 +85,24 @@ export class PlanWatch {
       this.#read = this.#seen = await fingerprint(path);
       await this.#load(path);
     });
+  }
+
+  /**
+   * Reads the file again if it has changed since the last read: an answer that a person acts on must not be older than the
+   * file. Never rejects.
+   */
+  refresh(): Promise<void> {
+    // One look serves all who ask before it begins: on a disk that hangs they do not pile up.
+    this.#refreshing ??= this.#turns.take(async () => {
+      this.#refreshing = undefined;
+      if (this.#watched === undefined) return;
+      const { path } = this.#watched;
+      const now = await fingerprint(path);
+      if (now === this.#read) return;
+      this.#read = this.#seen = now;
+      await this.#load(path);
+    });
+    return this.#refreshing;
   }
 
   async #poll(): Promise<void> {

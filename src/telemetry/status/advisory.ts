@@ -80,6 +80,10 @@ export const ADVISORIES = {
     cause: 'A certificate has expired or expires soon, and its renewal fails.',
     remedy: 'Run `fleet-mesh why TUNNEL`, then fix `cert_command`.',
   },
+  probe_certificate_expiring: {
+    cause: 'The TLS certificate that an `https` probe sees has expired or expires soon.',
+    remedy: 'Renew the certificate of the service, and reload the service.',
+  },
   session_replacement_failing: {
     cause:
       'A link serves, but no new SSH session can be made. Once the present sessions are lost, its tunnels are down.',

@@ -16,6 +16,7 @@ export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
   readonly #exchanging: () => boolean;
+  #relieved: (() => void)[] = [];
   #full = false;
 
   /** @param exchanging whether a key exchange is running; call {@link exchanged} at its end */
@@ -38,6 +39,13 @@ export class Backlog {
     stream.once('close', () => this.#waiting.delete(stream));
   }
 
+  /** Whether writers must wait. If so, calls back once, when they need not wait any more. */
+  full(relieved: () => void): boolean {
+    const full = this.#full || this.#exchanging();
+    if (full) this.#relieved.push(relieved);
+    return full;
+  }
+
   /** A key exchange is over. */
   exchanged(): void {
     if (!this.#full) this.#relieve();
@@ -54,6 +62,9 @@ export class Backlog {
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.
     for (const stream of waiting) stream.emit('drain');
+    const relieved = this.#relieved;
+    this.#relieved = [];
+    for (const callBack of relieved) callBack();
   }
 }
 

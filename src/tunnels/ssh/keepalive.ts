@@ -93,8 +93,12 @@ export class Keepalive {
 
   /** How long an answer may take before the session is suspect, in milliseconds. */
   get patienceMs(): number {
-    const shortest = this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
-    return Math.max(SUSPECT_FLOOR_MS, SUSPECT_ROUND_TRIPS * shortest);
+    return Math.max(SUSPECT_FLOOR_MS, SUSPECT_ROUND_TRIPS * this.shortestRttMs);
+  }
+
+  /** The shortest of the last round trips, in milliseconds; 0 before the first answer. */
+  get shortestRttMs(): number {
+    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
   }
 
   /**

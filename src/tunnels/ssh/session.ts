@@ -12,6 +12,8 @@ import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/rekeying.ts';
+import { DataPath } from './packets/data-path.ts';
+import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
 import { isExchanging, requestKeepalive } from './ssh2-insides.ts';
@@ -76,6 +78,7 @@ export class Session {
   /** Opens whose caller wants to know when the server has passed them. */
   readonly #unpassed = new Map<SentOpen, () => void>();
   readonly #backlog: Backlog;
+  readonly #path: DataPath | undefined;
   readonly #channels = new Set<SessionChannel>();
   readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
@@ -89,6 +92,10 @@ export class Session {
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket, () => isExchanging(client));
+    this.#path = DataPath.attach(client, socket, {
+      backlog: this.#backlog,
+      shortestRttMs: () => this.#keepalive.shortestRttMs,
+    });
     const lifesigns = () => ({
       received: socket.bytesRead,
       flushed: socket.bytesWritten - socket.writableLength,
@@ -205,7 +212,7 @@ export class Session {
       const open = this.#order.open(hostOf(target), guarded);
       if (onPassed) this.#watch(open, onPassed);
       return this.#counted((deps) =>
-        openDirectChannel(this.#client, target, originator, {
+        openDirectChannel(this.#client, this.#path, target, originator, {
           ...deps,
           gone: () => this.#frozen(open) ?? deps.gone(),
           deaf: () => this.#frozen(open) ?? deps.deaf(),
@@ -249,7 +256,9 @@ export class Session {
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
       onAnswered: () => {},
-      onOpened: (stream) => this.#backlog.govern(stream),
+      onOpened: (stream) => {
+        if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);
+      },
       onClosed: () => {
         this.#channels.delete(channel);
         this.#endIfDrained();
@@ -311,6 +320,7 @@ export class Session {
     // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
     for (const channel of this.#channels) channel.lose();
     this.#channels.clear();
+    this.#path?.lose();
     return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
   }
 }

@@ -12,6 +12,7 @@ const CAPABILITIES = {
   'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
+  openssl: { program: 'openssl', debian: 'openssl' },
   curl: { program: 'curl', debian: 'curl' },
   faketime: { program: 'faketime', debian: 'faketime' },
   nft: { program: 'nft', debian: 'nftables' },
@@ -31,6 +32,10 @@ const CAPABILITIES = {
   zsh: { program: 'zsh', debian: 'zsh' },
   fish: { program: 'fish', debian: 'fish' },
   lintian: { program: 'lintian', debian: 'lintian' },
+  wrk: { program: 'wrk', debian: 'wrk' },
+  iperf3: { program: 'iperf3', debian: 'iperf3' },
+  nginx: { program: 'nginx', debian: 'nginx-light' },
+  'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;
 
 export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount' | 'loop';

@@ -8,10 +8,15 @@ import type { Sources } from '../sources.ts';
 export function metricsRoute(app: FastifyInstance, sources: Sources): void {
   let underWay: Promise<string> | undefined;
   const render = (): Promise<string> => {
-    underWay ??= sources.metrics.render(sources.snapshot()).finally(() => {
+    underWay ??= makePage(sources).finally(() => {
       underWay = undefined;
     });
     return underWay;
   };
   app.get('/metrics', async (_request, reply) => reply.type(sources.metrics.contentType).send(await render()));
+}
+
+async function makePage(sources: Sources): Promise<string> {
+  await sources.refreshed();
+  return sources.metrics.render(sources.snapshot());
 }

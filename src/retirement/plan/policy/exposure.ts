@@ -1,5 +1,5 @@
 import { formatAddress } from '../../../base/net/address.ts';
-import { isBeyondLoopback } from '../../../base/net/loopback.ts';
+import { isBeyondLoopback } from '../../../base/net/host.ts';
 import type { Config, TunnelConfig } from '../../../config/config.ts';
 import type { PolicyFinding } from './policy-finding.ts';
 

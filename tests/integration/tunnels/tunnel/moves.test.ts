@@ -45,7 +45,7 @@ beforeEach(async () => {
     target: loopback(target.port),
     production: true,
     note: undefined,
-    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8 },
+    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8, abortOnClose: false },
     maxConnections: 8,
     probe: undefined,
   };

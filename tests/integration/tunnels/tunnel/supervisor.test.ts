@@ -42,7 +42,7 @@ function tunnel(
     target: loopback(echo.port),
     production: true,
     note: undefined,
-    whileDown: { kind: 'hold', holdMs: 5_000, limit: 16 },
+    whileDown: { kind: 'hold', holdMs: 5_000, limit: 16, abortOnClose: false },
     maxConnections: 16,
     probe: undefined,
     ...differently,

@@ -16,8 +16,10 @@ describe(checkListeners, () => {
     ['localhost:80', '127.0.0.1:80'],
     ['[::1]:80', 'LOCALHOST:80'],
     ['localhost:80', '0.0.0.0:80'],
-    ['[::1]:80', '[0:0:0:0:0:0:0:1]:80'],
-    ['127.0.0.1:80', '[::ffff:127.0.0.1]:80'],
+    ['[0:0:0:0:0:0:0:1]:80', '[::1]:80'],
+    ['[0:0:0:0:0:0:0:0]:80', '127.0.0.1:80'],
+    ['[::ffff:127.0.0.1]:80', '127.0.0.1:80'],
+    ['localhost:80', '[0:0:0:0:0:0:0:1]:80'],
     ['unix:/run/a', 'unix:/run/a'],
   ])('reports a conflict of %s and %s', (a, b) => {
     expect(collisions({ listen: a }, { listen: b })).toEqual(['tunnels.b.listen']);

@@ -144,6 +144,11 @@ describe('judge', () => {
       'down_in_window',
     ],
     [
+      'the tunnel was stopped a moment ago',
+      history([ago(3 * DAY), NOW, 'up'], [NOW, NOW, 'stopped']),
+      'down_in_window',
+    ],
+    [
       'several short bad states follow each other',
       history(
         [ago(3 * DAY), ago(HOUR), 'up'],

@@ -119,6 +119,17 @@ describe(PlanWatch, () => {
     ]);
   });
 
+  it('counts a change at once for whoever asks, without a poll', async () => {
+    writeFileSync(path, plan(0));
+    await watch.follow(path);
+    writeFileSync(path, plan(2));
+    await Promise.all([watch.refresh(), watch.refresh()]);
+    expect(doneSteps()).toBe(2);
+    writeFileSync(path, 'waves: {');
+    await watch.refresh();
+    expect(watch.watched?.lastLoad.ok).toBe(false);
+  });
+
   it('waits for a missing plan file', async () => {
     await watch.follow(path);
     expect(watch.watched).toMatchObject({ plan: undefined, lastLoad: { ok: false } });
