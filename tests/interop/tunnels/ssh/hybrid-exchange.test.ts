@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
 import { hasSessions, startMesh } from '../../../support/daemon/mesh.ts';
+import { withOtherSsh2 } from '../../../support/daemon/other-ssh2.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { tempDir } from '../../../support/machine/temp-dir.ts';
 import { newerOpenssh } from '../../../support/peers/newer-openssh.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
 
 const HYBRID = 'mlkem768x25519-sha256';
 const MEGABYTE = 1_000_000;
@@ -38,5 +42,22 @@ describe.skipIf(hybridOnly === undefined)('the post-quantum key exchange with Op
     const exchanges = sshd.log().split(`kex: algorithm: ${HYBRID}`).length - 1;
     expect(exchanges).toBeGreaterThan(20);
     process.stderr.write(`hybrid: 2 x 40 MB with ${exchanges} exchanges\n`);
+  });
+});
+
+describe.skipIf(!has('sshd'))('another ssh2 than the pinned one', () => {
+  it('exchanges keys classically, and the log says so once', async () => {
+    using temp = tempDir('other-ssh2');
+    await using sshd = await startSshd();
+    await using target = await startEcho();
+    const wrapper = withOtherSsh2(temp.path, '1.99.0');
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: target.port } }, wrapper });
+    const status = await mesh.waitFor(hasSessions(2));
+    const methods = status.links.flatMap(({ sessions }) => sessions.map(({ kex }) => kex));
+    expect(methods).toEqual(['curve25519-sha256', 'curve25519-sha256']);
+    const told = mesh.daemon.records().filter(({ event }) => event === 'ssh.classical_exchange');
+    expect(told).toMatchObject([
+      { level: 'warn', msg: 'ssh2 1.99.0 is installed, not 1.17.0: key exchange is classical, without ML-KEM' },
+    ]);
   });
 });
