@@ -9,20 +9,17 @@ export const BACKLOG_BYTES = 4 * 1024 * 1024;
 /**
  * Slows the writers of a session whose transport is full. ssh2 ignores the result of `write()`: each channel could queue
  * a window of 2 MiB in the transport, and the same again in the channel. So while the transport is above its high-water
- * mark, `write()` of every channel returns false, and 'drain' follows. The same holds during a key exchange, while ssh2
- * queues all packets without a limit. The cost is two comparisons for each write.
+ * mark, `write()` of every channel returns false, and 'drain' follows. The cost is one comparison for each write.
  */
 export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
-  readonly #exchanging: () => boolean;
   #relieved: (() => void)[] = [];
   #full = false;
+  #held = false;
 
-  /** @param exchanging whether a key exchange is running; call {@link exchanged} at its end */
-  constructor(transport: Duplex, exchanging: () => boolean) {
+  constructor(transport: Duplex) {
     this.#transport = transport;
-    this.#exchanging = exchanging;
     onWrite(transport, (more) => {
       if (!more && !this.#full) this.#fill();
       return more;
@@ -32,23 +29,24 @@ export class Backlog {
   /** From now on, the stream of this channel reports the backlog of the transport as its own. */
   govern(stream: Duplex): void {
     onWrite(stream, (more) => {
-      if (!this.#full && !this.#exchanging()) return more;
+      if (!this.#full && !this.#held) return more;
       this.#waiting.add(stream);
       return false;
     });
     stream.once('close', () => this.#waiting.delete(stream));
   }
 
-  /** Whether writers must wait. If so, calls back once, when they need not wait any more. */
-  full(relieved: () => void): boolean {
-    const full = this.#full || this.#exchanging();
-    if (full) this.#relieved.push(relieved);
-    return full;
+  /** Slows the writers as if the transport were full: during a key exchange, ssh2 keeps all data in memory. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held && !this.#full) this.#relieve();
   }
 
-  /** A key exchange is over. */
-  exchanged(): void {
-    if (!this.#full) this.#relieve();
+  /** Whether the transport is full. If so, calls back once, when the transport is no longer full. */
+  full(relieved: () => void): boolean {
+    const full = this.#full || this.#held;
+    if (full) this.#relieved.push(relieved);
+    return full;
   }
 
   #fill(): void {
@@ -58,6 +56,7 @@ export class Backlog {
 
   #relieve(): void {
     this.#full = false;
+    if (this.#held) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.

@@ -16,7 +16,7 @@ import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
-import { isExchanging, requestKeepalive } from './ssh2-insides.ts';
+import { requestKeepalive } from './ssh2-insides.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -91,7 +91,7 @@ export class Session {
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
-    this.#backlog = new Backlog(socket, () => isExchanging(client));
+    this.#backlog = new Backlog(socket);
     this.#path = DataPath.attach(client, socket, {
       backlog: this.#backlog,
       shortestRttMs: () => this.#keepalive.shortestRttMs,
@@ -101,7 +101,10 @@ export class Session {
       flushed: socket.bytesWritten - socket.writableLength,
       backlog: socket.writableLength,
     });
-    rekeyInTime(client, options.rekey ?? REKEY_LIMITS, lifesigns);
+    rekeyInTime(client, options.rekey ?? REKEY_LIMITS, {
+      lifesigns,
+      onRekey: (running) => this.#backlog.hold(running),
+    });
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => requestKeepalive(client, onReply),
@@ -117,7 +120,6 @@ export class Session {
       adopt: (peer) => this.#counted((deps) => new SessionChannel(peer, deps)),
       onReleased: () => this.#endIfDrained(),
     });
-    client.on('handshake', () => this.#backlog.exchanged());
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
     client.on('end', () => this.#destroyAfter(GOODBYE_MS));

@@ -57,12 +57,6 @@ export function requestRekey(client: Client): void {
   protocol.rekey();
 }
 
-/** Whether a key exchange is running, and ssh2 queues all other packets. False if ssh2 does not report it. */
-export function isExchanging(client: Client): boolean {
-  const { _protocol: protocol } = client as unknown as { _protocol?: { _kexinit?: unknown } };
-  return protocol?._kexinit !== undefined;
-}
-
 /** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived. False if ssh2 does not report it: a lost stream must not look finished. */
 export function hasEnded(stream: ClientChannel): boolean {
   const { incoming } = stream as unknown as { incoming?: { state?: string } };

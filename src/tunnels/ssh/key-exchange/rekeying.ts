@@ -26,23 +26,31 @@ export function rekeyDue(limits: RekeyLimits, first: Use, now: Use): boolean {
   );
 }
 
+interface RekeyingDependencies {
+  lifesigns(): Lifesigns;
+  /** An exchange of ours begins, or any exchange ends: ssh2 keeps our data in memory meanwhile. */
+  onRekey(running: boolean): void;
+}
+
 /**
  * Starts the key exchanges of a session until its client closes. ssh2 starts none. OpenSSH starts none by time, and for
  * AES none before 64 GB. An exchange that the server starts counts too.
  */
-export function rekeyInTime(client: Client, limits: RekeyLimits, lifesigns: () => Lifesigns): void {
-  const use = (): Use => ({ ...lifesigns(), at: performance.now() });
+export function rekeyInTime(client: Client, limits: RekeyLimits, deps: RekeyingDependencies): void {
+  const use = (): Use => ({ ...deps.lifesigns(), at: performance.now() });
   let first = use();
   let running = false;
   const timer = setInterval(() => {
     if (running || !rekeyDue(limits, first, use())) return;
     // A server that does not answer here answers no keepalive either, because that one waits for the new keys.
     running = true;
+    deps.onRekey(true);
     requestRekey(client);
   }, limits.lookEveryMs);
   client.on('handshake', () => {
     running = false;
     first = use();
+    deps.onRekey(false);
   });
   client.once('close', () => clearInterval(timer));
 }

@@ -26,7 +26,7 @@ const sink = () =>
 
 it('stops every governed stream while the transport is full, and emits drain afterwards', async () => {
   const transport = new Stalling();
-  const backlog = new Backlog(transport, () => false);
+  const backlog = new Backlog(transport);
   const streams = [sink(), sink()];
   for (const stream of streams) backlog.govern(stream);
   let drained = 0;
@@ -51,7 +51,7 @@ it('stops every governed stream while the transport is full, and emits drain aft
 
 it('stops and starts a pipe', async () => {
   const transport = new Stalling();
-  const backlog = new Backlog(transport, () => false);
+  const backlog = new Backlog(transport);
   const channel = sink();
   backlog.govern(channel);
   transport.write(Buffer.alloc(200));
@@ -68,33 +68,30 @@ it('stops and starts a pipe', async () => {
   expect(source.isPaused()).toBe(false);
 });
 
-it('stops every governed stream during a key exchange, and emits drain at its end', () => {
-  let exchanging = false;
-  const backlog = new Backlog(new Stalling(), () => exchanging);
+it('stops every governed stream while it is held, and emits drain afterwards', () => {
+  const backlog = new Backlog(new Stalling());
   const stream = sink();
   backlog.govern(stream);
   let drained = 0;
   stream.on('drain', () => drained++);
   expect(stream.write('x')).toBe(true);
-  exchanging = true;
+  backlog.hold(true);
   expect(stream.write('x')).toBe(false);
-  exchanging = false;
-  backlog.exchanged();
+  backlog.hold(false);
   expect(drained).toBe(1);
   expect(stream.write('x')).toBe(true);
 });
 
-it('keeps the streams stopped when the transport is full at the end of a key exchange', () => {
-  let exchanging = true;
+it('keeps the streams stopped when the transport is full at the end of the hold', () => {
   const transport = new Stalling();
-  const backlog = new Backlog(transport, () => exchanging);
+  const backlog = new Backlog(transport);
   const stream = sink();
   backlog.govern(stream);
   let drained = 0;
   stream.on('drain', () => drained++);
+  backlog.hold(true);
   expect(stream.write('x')).toBe(false);
   transport.write(Buffer.alloc(200));
-  exchanging = false;
-  backlog.exchanged();
+  backlog.hold(false);
   expect(drained).toBe(0);
 });

@@ -21,6 +21,7 @@ describe('the keys of a session', () => {
 describe('a session that needs new keys', () => {
   let traffic = { received: 0, flushed: 0, backlog: 0 };
   const rekey = vi.fn();
+  const onRekey = vi.fn();
   const client = Object.assign(new EventEmitter(), { _protocol: { rekey } });
 
   beforeEach(() => {
@@ -28,7 +29,8 @@ describe('a session that needs new keys', () => {
     rekey.mockClear();
     client.removeAllListeners();
     traffic = { received: 0, flushed: 0, backlog: 0 };
-    rekeyInTime(client as unknown as Client, REKEY_LIMITS, () => traffic);
+    onRekey.mockClear();
+    rekeyInTime(client as unknown as Client, REKEY_LIMITS, { lifesigns: () => traffic, onRekey });
   });
   afterEach(() => {
     client.emit('close');
@@ -41,7 +43,9 @@ describe('a session that needs new keys', () => {
     vi.advanceTimersByTime(5_000);
     expect(rekey).toHaveBeenCalledTimes(1);
     traffic = { ...traffic, received: 2 * GB };
+    expect(onRekey.mock.calls).toEqual([[true]]);
     client.emit('handshake');
+    expect(onRekey.mock.calls).toEqual([[true], [false]]);
     vi.advanceTimersByTime(5_000);
     expect(rekey).toHaveBeenCalledTimes(1);
     traffic = { ...traffic, flushed: GB };
