@@ -15,6 +15,7 @@ export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
   #full = false;
+  #held = false;
 
   constructor(transport: Duplex) {
     this.#transport = transport;
@@ -27,11 +28,17 @@ export class Backlog {
   /** From now on, the stream of this channel reports the backlog of the transport as its own. */
   govern(stream: Duplex): void {
     onWrite(stream, (more) => {
-      if (!this.#full) return more;
+      if (!this.#full && !this.#held) return more;
       this.#waiting.add(stream);
       return false;
     });
     stream.once('close', () => this.#waiting.delete(stream));
+  }
+
+  /** Slows the writers as if the transport were full: during a key exchange, ssh2 keeps all data in memory. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held && !this.#full) this.#relieve();
   }
 
   #fill(): void {
@@ -41,6 +48,7 @@ export class Backlog {
 
   #relieve(): void {
     this.#full = false;
+    if (this.#held) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.

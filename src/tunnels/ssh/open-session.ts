@@ -2,13 +2,17 @@ import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
+import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { Transport } from './transport.ts';
 
-/** An identification line has at most 255 characters (RFC 4253 section 4.2), but other lines may precede it. */
-const GREETING_LIMIT = 1_024;
+/**
+ * An identification line has at most 255 characters (RFC 4253 section 4.2), but other lines may precede it. ssh2 reads
+ * all of them again for each piece that arrives.
+ */
+const GREETING_LIMIT = 8 * 1_024;
 /** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
@@ -45,14 +49,16 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const onAbort = () => socket.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
 
-    const onGreeting = (chunk: Buffer) => {
-      greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
-      const identified = IDENTIFICATION.test(greeting);
-      if (!identified && greeting.length < GREETING_LIMIT) return;
-      socket.off('data', onGreeting);
-      if (identified && step === 'banner') nextStep('kex');
+    let guard: PeerGuard | undefined;
+    const onBytes = (chunk: Buffer) => {
+      if (step === 'banner') {
+        greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
+        if (IDENTIFICATION.test(greeting)) nextStep('kex');
+        else if (greeting.length >= GREETING_LIMIT) guard?.violation('sends text without end instead of an SSH banner');
+      }
+      if (socket.bytesRead > MOST_LOGIN_BYTES) guard?.violation('floods the login with data');
     };
-    socket.on('data', onGreeting);
+    socket.on('data', onBytes);
 
     // ssh2 accepts every result except the literal `false`, even a promise, and asks again at every rekey.
     const hostVerifier = (blob: Buffer): boolean => {
@@ -71,7 +77,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      socket.off('data', onGreeting);
+      socket.off('data', onBytes);
       socket.off('close', onClose);
       client.off('handshake', onHandshake).off('ready', onReady);
     };
@@ -82,14 +88,14 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const onReady = () => {
       settle();
       client.off('error', onError);
-      if (!accepted || !agreed) {
+      if (!accepted || !agreed || !guard) {
         socket.destroy();
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
       const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
-      resolve(new Session(client, socket, options, facts));
+      resolve(new Session(client, socket, options, facts, guard));
     };
     const onClose = () => {
       settle();
@@ -134,6 +140,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
+      guard = new PeerGuard(client, socket, options);
     } catch (error) {
       firstError = asError(error);
       socket.destroy();

@@ -2,12 +2,13 @@ import { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
-import { printable } from '../../base/text/printable.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
+import type { PeerGuard } from './guard/peer-guard.ts';
+import { explainSessionError } from './guard/session-error.ts';
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
@@ -72,13 +73,14 @@ export class Session {
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts, guard: PeerGuard) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
+    guard.loggedIn((rekeying) => this.#backlog.hold(rekeying));
     this.#keepalive = new Keepalive(options.keepalive, {
       lifesigns: () => ({
         received: socket.bytesRead,
@@ -189,11 +191,7 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    const said = printable(error.message, 120);
-    this.#error ??=
-      error instanceof TunnelError
-        ? error
-        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
+    this.#error ??= explainSessionError(this.#options.peer, error);
     this.#destroyAfter(GOODBYE_MS);
   }
 

@@ -21,6 +21,8 @@ export interface EmbeddedSshdOptions {
   readonly channels?: ChannelManner;
   /** Refuses every key. */
   readonly refuseAuth?: boolean;
+  /** Called after each login. */
+  readonly onLogin?: (connection: Connection) => void;
 }
 
 export interface EmbeddedSshd extends AsyncDisposable {
@@ -83,7 +85,10 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
       if (known && proven()) context.accept();
       else context.reject(['publickey']);
     });
-    client.once('ready', () => connections.add(client));
+    client.once('ready', () => {
+      connections.add(client);
+      options.onLogin?.(client);
+    });
     listenFor(client, () => listens);
     client.on('tcpip', (accept, reject, info) => {
       channelRequests.push(info);
