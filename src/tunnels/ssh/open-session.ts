@@ -13,6 +13,7 @@ import type { Transport } from './transport.ts';
  * all of them again for each piece that arrives.
  */
 const GREETING_LIMIT = 8 * 1_024;
+const GREETING_LINES = 512;
 /** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
@@ -54,7 +55,8 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       if (step === 'banner') {
         greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
         if (IDENTIFICATION.test(greeting)) nextStep('kex');
-        else if (greeting.length >= GREETING_LIMIT) guard?.violation('sends text without end instead of an SSH banner');
+        else if (greeting.length >= GREETING_LIMIT || greeting.split('\n', GREETING_LINES).length === GREETING_LINES)
+          guard?.violation('sends text without end instead of an SSH banner');
       }
       if (socket.bytesRead > MOST_LOGIN_BYTES) guard?.violation('floods the login with data');
     };
