@@ -26,9 +26,17 @@ const CAPABILITIES = {
   zsh: { program: 'zsh', debian: 'zsh' },
   fish: { program: 'fish', debian: 'fish' },
   lintian: { program: 'lintian', debian: 'lintian' },
+  dropbear: { program: 'dropbear', debian: 'dropbear-bin' },
 } as const;
 
-export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount';
+/** Python modules and their Debian packages, where Debian installs them. */
+const MODULES = {
+  asyncssh: 'python3-asyncssh',
+  paramiko: 'python3-paramiko',
+} as const;
+const DEBIAN_MODULES = '/usr/lib/python3/dist-packages';
+
+export type Capability = keyof typeof CAPABILITIES | keyof typeof MODULES | 'root' | 'procfs' | 'mount';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -48,13 +56,25 @@ export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
   if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
   if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
-  const { program, debian } = CAPABILITIES[capability];
+  const { present, program, debian } =
+    capability in MODULES
+      ? moduleOf(capability as keyof typeof MODULES)
+      : programOf(capability as keyof typeof CAPABILITIES);
   const { CI } = process.env;
-  if (findProgram(program) !== undefined) return true;
+  if (present) return true;
   if (CI === 'true' && process.getuid?.() === 0) {
     throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
   }
   return missing(capability, `apt-get install ${debian}`);
+}
+
+function programOf(capability: keyof typeof CAPABILITIES) {
+  const { program, debian } = CAPABILITIES[capability];
+  return { present: findProgram(program) !== undefined, program, debian };
+}
+
+function moduleOf(module: keyof typeof MODULES) {
+  return { present: existsSync(`${DEBIAN_MODULES}/${module}`), program: `python3 ${module}`, debian: MODULES[module] };
 }
 
 let boxTried: boolean | undefined;

@@ -1,6 +1,6 @@
 import type { Client } from 'ssh2';
 import { unsupported } from '../ssh2-insides.ts';
-import { MESSAGE } from './message.ts';
+import { isIdle, MESSAGE } from './message.ts';
 
 // More private parts of ssh2 1.17.0: the only places where the messages of a peer can be seen before ssh2 acts on them.
 
@@ -56,9 +56,8 @@ export class Incoming {
   }
 
   /**
-   * Asks `judge` about each message from the end of the first key exchange on. During later exchanges ssh2 forbids
-   * messages that strict key exchange forbids only in the first one (OpenSSH PROTOCOL, section 1.10): asyncssh sends
-   * SSH_MSG_IGNORE there. Those messages do nothing, so they are not handed on.
+   * Asks `judge` about each message from the end of the first key exchange on. Later exchanges are friendlier than ssh2,
+   * whose session would end: asyncssh 2.10 sends SSH_MSG_IGNORE and data after it has begun an exchange.
    */
   judge(judge: Judge): void {
     const protocol = this.#protocol;
@@ -69,7 +68,7 @@ export class Incoming {
       if (verdict === 'stop') return READ_NO_MORE;
       if (verdict === 'drop') return undefined;
       const result = handle(payload);
-      if (type === MESSAGE.kexInit && result === undefined) allowIdleMessages(protocol, judge);
+      if (type === MESSAGE.kexInit && result === undefined) allowOtherMessages(protocol);
       return result;
     };
   }
@@ -110,13 +109,17 @@ export class Incoming {
   }
 }
 
-function allowIdleMessages(protocol: Protocol, judge: Judge): void {
+/**
+ * In every exchange, ssh2 rejects what strict key exchange forbids only in the first one (OpenSSH PROTOCOL, section 1.10).
+ * Messages about channels are forbidden too (RFC 4253 section 7.1), but the old keys still protect them, and OpenSSH
+ * accepts them.
+ */
+function allowOtherMessages(protocol: Protocol): void {
   const { _decipher: decipher } = protocol;
   if (!decipher) return;
-  const { _onPayload: handle } = decipher;
+  const { _onPayload: exchange } = decipher;
   decipher._onPayload = (payload) => {
     const type = payload[0] ?? 0;
-    if (type !== MESSAGE.ignore && type !== MESSAGE.unimplemented && type !== MESSAGE.debug) return handle(payload);
-    return judge(type, payload.length) === 'stop' ? READ_NO_MORE : undefined;
+    return isIdle(type) || type >= MESSAGE.globalRequest ? protocol._onPayload(payload) : exchange(payload);
   };
 }

@@ -22,3 +22,8 @@ export const MESSAGE = {
   channelSuccess: 99,
   channelFailure: 100,
 } as const;
+
+/** Messages that do nothing (RFC 4253 section 11). */
+export function isIdle(type: number): boolean {
+  return type === MESSAGE.ignore || type === MESSAGE.unimplemented || type === MESSAGE.debug;
+}

@@ -1,4 +1,4 @@
-import { MESSAGE } from './message.ts';
+import { isIdle, MESSAGE } from './message.ts';
 
 /** The state of the connection when a message arrives. Counters only grow. */
 export interface Traffic {
@@ -18,6 +18,8 @@ export type Verdict = 'pass' | 'drop' | { readonly broken: string };
 const UNREQUESTED = { burst: 1_000, perSecond: 100 };
 /** Our smallest packet has 32 bytes. One open leads to five messages of the peer, with 100 bytes of ours or more. */
 const BYTES_PER_ANSWER = 16;
+/** asyncssh sends a message to ignore before each other message; so many may come later. */
+const MOST_IDLE = 10_000;
 /** Key exchanges cost milliseconds. Some servers start one for each 2 MB, so traffic allows more of them. */
 const REKEYS = { burst: 30, perSecond: 1 };
 const BYTES_PER_REKEY = 256 * 1024;
@@ -32,11 +34,17 @@ export class PeerRules {
   readonly #unrequested = new Bucket(UNREQUESTED);
   readonly #rekeys = new Bucket(REKEYS);
   #answers = 0;
+  #idle = 0;
   #rekeyedAt = 0;
   #unread = { requests: 0, flushed: 0 };
 
   /** The verdict on a message of `bytes` bytes. `traffic` is called only when the verdict depends on the traffic. */
   judge(type: number, bytes: number, traffic: () => Traffic): Verdict {
+    if (isIdle(type)) {
+      this.#idle -= 1;
+      return this.#idle >= 0 ? 'drop' : worst(this.unrequested(traffic()), 'drop');
+    }
+    if (this.#idle < MOST_IDLE) this.#idle = Math.max(this.#idle, 0) + 1;
     switch (type) {
       case MESSAGE.data:
         return bytes > EMPTY_DATA_BYTES ? 'pass' : this.unrequested(traffic());
