@@ -1,4 +1,4 @@
-import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
+import type { NegotiatedAlgorithms } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
@@ -6,6 +6,7 @@ import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { ssh2 } from './ssh2.ts';
 import type { Transport } from './transport.ts';
 
 /**
