@@ -22,6 +22,8 @@ export interface HandshakeEnd {
   readonly username: string;
   /** The offered credential, as shown in messages. */
   readonly offered: string;
+  /** What both sides have not in common, as a sentence; undefined if there is enough in common, or the offer is unknown. */
+  readonly disagreement: string | undefined;
   /** Hint when the credential is rejected; undefined: the usual hint. */
   readonly ifRejected: string | undefined;
 }
@@ -49,7 +51,11 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
       if (end.timedOut)
         return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
       if (levelOf(end.error) === 'handshake')
-        return new TunnelError('kex_failed', `key exchange with ${end.peer} failed: ${end.error?.message}`, cause);
+        return new TunnelError(
+          'kex_failed',
+          `key exchange with ${end.peer} failed: ${end.disagreement ?? end.error?.message}`,
+          cause,
+        );
       if (end.error && isMisread(end.error)) return misread(end, cause, 'key exchange');
       return new TunnelError('connection_reset', `${end.peer} closed the connection during the key exchange`, cause);
     case 'auth':

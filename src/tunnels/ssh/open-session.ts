@@ -1,7 +1,8 @@
-import type { NegotiatedAlgorithms } from 'ssh2';
+import type { Algorithms, NegotiatedAlgorithms } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
+import { disagreement, serverOffer } from './disagreement.ts';
 import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import { fingerprint } from './public-key.ts';
@@ -15,6 +16,8 @@ import type { Transport } from './transport.ts';
  */
 const GREETING_LIMIT = 8 * 1_024;
 const GREETING_LINES = 512;
+/** Enough for the greeting and the offer of the server. */
+const FIRST_BYTES = 64 * 1_024;
 /** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
@@ -31,6 +34,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       return;
     }
     const client = new ssh2.Client();
+    const algorithms = offer(options.hostKey.algorithms);
     let step: HandshakeStep = 'banner';
     let timedOut = false;
     let firstError: Error | undefined;
@@ -52,7 +56,13 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     signal.addEventListener('abort', onAbort, { once: true });
 
     let guard: PeerGuard | undefined;
+    const first: Buffer[] = [];
+    let kept = 0;
     const onBytes = (chunk: Buffer) => {
+      if (step !== 'auth' && kept < FIRST_BYTES) {
+        first.push(chunk);
+        kept += chunk.length;
+      }
       if (step === 'banner') {
         greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
         if (IDENTIFICATION.test(greeting)) nextStep('kex');
@@ -117,6 +127,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                 hostKey: refused,
                 error: firstError,
                 greeting,
+                disagreement: step === 'kex' ? differ(Buffer.concat(first), algorithms) : undefined,
                 username,
                 offered,
                 ifRejected,
@@ -136,7 +147,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         sock: socket,
         username: options.username,
         authHandler: options.authMethods(client),
-        algorithms: offer(options.hostKey.algorithms),
+        algorithms,
         hostVerifier,
         // The server's answers decide about its features, not its vendor name.
         strictVendor: false,
@@ -149,4 +160,9 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       socket.destroy();
     }
   });
+}
+
+function differ(received: Buffer, ours: Algorithms): string | undefined {
+  const theirs = serverOffer(received);
+  return theirs && disagreement(theirs, ours);
 }
