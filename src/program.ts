@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
-import { check } from './operator/commands/check.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
@@ -9,17 +9,21 @@ import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
-import { SCHEMA_NAMES, schema } from './operator/commands/schema.ts';
+import { SCHEMA_NAMES } from './operator/commands/schema-names.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
+
+/** The escape character of our own colours, see operator/text/paint.ts. */
+const COLOUR = '\x1b';
 
 const manifest: unknown = createRequire(import.meta.url)('../package.json');
 
 /** The version in package.json, the one place where the version is written. */
 export const version = String((manifest as { version?: unknown }).version);
 
+/** Names and messages of others cannot play with the terminal, whatever command shows them. */
 const io: CommandIo = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+  out: (text) => process.stdout.write(visible(text, process.stdout.isTTY ? COLOUR : '')),
+  err: (text) => process.stderr.write(visible(text)),
 };
 
 /**
@@ -30,6 +34,7 @@ export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
   .exitOverride()
+  .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
 
@@ -56,15 +61,20 @@ program
   .addOption(configOption())
   .option('--json', 'print {ok, problems, warnings} as JSON', false)
   .option('--no-plan', 'check only the parts that the daemon needs to start: no plan, no policy')
-  .action(ends((options: { config: string; json: boolean; plan: boolean }) => check(options, io)));
+  .action(
+    ends(async (options: { config: string; json: boolean; plan: boolean }) => {
+      const { check } = await import('./operator/commands/check.ts');
+      return check(options, io);
+    }),
+  );
 
 program
   .command('schema')
   .description('prints a JSON Schema')
   .argument('<name>', SCHEMA_NAMES.join(', '))
-  .action(ends((name: string) => schema(name, io)));
+  .action(ends(async (name: string) => (await import('./operator/commands/schema.ts')).schema(name, io)));
 
-addWatchCommands(program, ends, io);
+addWatchCommands(program, ends, { ...io, version });
 
 program
   .command('doctor')

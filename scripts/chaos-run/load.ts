@@ -7,7 +7,12 @@ import { pacedPrefixDigest } from '../../tests/support/peers/paced-source.ts';
 
 export interface LoadResult extends LoopResult {
   /** Long streams: cut by a fault with a reset, complete, or described in `wrong` if they ended in another way. */
-  readonly streams: { readonly cut: number; readonly whole: number; readonly wrong: readonly string[] };
+  readonly streams: {
+    /** performance.now() of the end of each cut stream. */
+    readonly cut: readonly number[];
+    readonly whole: number;
+    readonly wrong: readonly string[];
+  };
 }
 
 export interface Load {
@@ -16,8 +21,8 @@ export interface Load {
   stop(): Promise<LoadResult>;
 }
 
-/** Longer than the daemon holds a connection, so that a client never gives up early. */
-const PATIENCE_MS = 15_000;
+/** Longer than any fault lasts, so that a client never gives up early. */
+const PATIENCE_MS = 30_000;
 const STREAM_ENDS_WITHIN_MS = 20_000;
 const BURST = 20;
 const BURST_EVERY_MS = 500;
@@ -51,7 +56,7 @@ export function startLoad({ mesh, source }: Stage): Load {
   };
 
   const streaming = async () => {
-    const streams = { cut: 0, whole: 0, wrong: [] as string[] };
+    const streams = { cut: [] as number[], whole: 0, wrong: [] as string[] };
     while (!stopped) {
       await using client = startPythonClient({ port: mesh.port('stream'), timeoutMs: 24 * 3_600_000 });
       const over = await Promise.race([client.result, stopping.then(() => pause(STREAM_ENDS_WITHIN_MS))]);
@@ -63,7 +68,7 @@ export function startLoad({ mesh, source }: Stage): Load {
       if (bytes > 0 && sha256 !== pacedPrefixDigest(bytes)) streams.wrong.push(`altered within ${bytes} bytes`);
       else if (end === 'fin' && !stopped) streams.wrong.push(`a clean end after ${bytes} bytes of an endless stream`);
       else if (end === 'fin') streams.whole += 1;
-      else if (end === 'rst') streams.cut += 1;
+      else if (end === 'rst') streams.cut.push(performance.now());
       else streams.wrong.push(`${end} after ${bytes} bytes`);
     }
     return streams;

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Stage, startStage } from '../../tests/faults/stage.ts';
 import { hasSessions } from '../../tests/support/daemon/mesh.ts';
 import { daemonHoldings, expectNothingLeaked, residentBytes } from '../../tests/support/machine/daemon-holdings.ts';
-import { CHAOS_FAULTS } from './faults.ts';
+import { CHAOS_FAULTS, NAME_FREEZES } from './faults.ts';
+import { type Ground, startGround } from './ground.ts';
 import { type Load, startLoad } from './load.ts';
 import { seededRandom } from './random.ts';
 import { report, type Struck } from './report.ts';
@@ -17,24 +17,26 @@ const ALL_SESSIONS_WITHIN_MS = 40_000;
 
 async function strikeUntil(
   end: number,
-  stage: Stage,
+  ground: Ground,
   load: Load,
   random: () => number,
   struck: Struck[],
   interrupted: AbortSignal,
 ): Promise<void> {
+  const { stage } = ground;
+  const faults = CHAOS_FAULTS.filter(({ name }) => ground.resolver !== undefined || name !== NAME_FREEZES);
   const from = performance.now();
   const between = ([from, to]: readonly [number, number]) => from + random() * (to - from);
   while (performance.now() < end && !interrupted.aborted) {
     await pause(between([200, 1_000]));
-    const fault = CHAOS_FAULTS[Math.floor(random() * CHAOS_FAULTS.length)];
+    const fault = faults[Math.floor(random() * faults.length)];
     if (fault === undefined) throw new Error('no faults defined');
     process.stderr.write(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${fault.name}\n`);
     const at = performance.now();
     const index = struck.push({ name: fault.name, at, recoveredMs: Number.NaN }) - 1;
-    await fault.strike(stage, random);
+    await fault.strike(ground, random);
     await pause(between(fault.lasts));
-    await fault.heal?.(stage);
+    await fault.heal?.(ground);
     const healedAt = performance.now();
     await stage.mesh.waitFor(
       (status) => status.tunnels.every(({ state }) => state === 'up') && load.lastServedAt() > healedAt,
@@ -63,8 +65,9 @@ async function main(): Promise<number> {
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort());
 
-  // Longer than any fault: this run measures losses, not the time until an error.
-  await using stage = await startStage({ host: { connect_timeout: '5s' } });
+  await using ground = await startGround();
+  if (!ground.resolver) process.stderr.write(`without root no "${NAME_FREEZES}"\n`);
+  const { stage } = ground;
   await stage.mesh.waitFor(hasSessions(stage.sessions));
   const baseline = await daemonHoldings(stage.mesh);
   const memory = residentBytes(stage.mesh.daemon.pid);
@@ -73,7 +76,7 @@ async function main(): Promise<number> {
   const struck: Struck[] = [];
   const broken = await strikeUntil(
     from + minutes * 60_000,
-    stage,
+    ground,
     load,
     seededRandom(seed),
     struck,
@@ -89,7 +92,16 @@ async function main(): Promise<number> {
     (error: unknown) => [error instanceof Error ? error.message : String(error)],
   );
   const memoryGrownBytes = residentBytes(stage.mesh.daemon.pid) - memory;
-  const { text, passed } = report({ seed, seconds, struck, load: result, leaks, memoryGrownBytes, broken });
+  const { text, passed } = report({
+    seed,
+    seconds,
+    struck,
+    cuts: ground.cuts,
+    load: result,
+    leaks,
+    memoryGrownBytes,
+    broken,
+  });
   process.stdout.write(text);
   return passed ? 0 : 1;
 }

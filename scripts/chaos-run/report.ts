@@ -11,6 +11,8 @@ export interface ChaosResult {
   readonly seed: number;
   readonly seconds: number;
   readonly struck: readonly Struck[];
+  /** performance.now() of each moment at which a fault ended connections. */
+  readonly cuts: readonly number[];
   readonly load: LoadResult;
   /** Resources that the daemon holds in addition to its resources at rest, in words. */
   readonly leaks: readonly string[];
@@ -22,24 +24,27 @@ export interface ChaosResult {
 /** More growth is a leak. V8 left up to 90 MB uncollected for a minute and then freed the memory. */
 const MEMORY_BOUND_BYTES = 130_000_000;
 
-/** The keepalive gives up a silent session well within this time; a later end means a hanging client. */
+/** A connection ends this soon after the fault that ended it, in milliseconds. */
 const CUT_WITHIN_MS = 5_000;
 
 /**
- * The report, and whether the run passed. A request in flight at the beginning of a fault may be lost with its session: SSH
+ * The report, and whether the run passed. A request in flight at the moment of a cut may be lost with its session: SSH
  * cannot repeat the request, because the target may have received it. Such requests count as cut in flight. Any other
- * refused, reset or unanswered request is a failure: a session was up, or the request could wait for one.
+ * refused, reset or unanswered request is a failure: a session was up, or the request could wait for one. A silence below
+ * the keepalive's cuts nothing, so a stream that ends in one is a failure too.
  */
 export function report(result: ChaosResult): { readonly text: string; readonly passed: boolean } {
-  const { load, struck, leaks } = result;
+  const { load, struck, leaks, cuts } = result;
   const inFlight = load.failures.filter(({ from, to }) =>
-    struck.some(({ at }) => from <= at && at <= to && to - at <= CUT_WITHIN_MS),
+    cuts.some((at) => from <= at && at <= to && to - at <= CUT_WITHIN_MS),
   );
+  const lost = load.streams.cut.filter((to) => !cuts.some((at) => at <= to && to - at <= CUT_WITHIN_MS));
   const failed = load.failures.filter((failure) => !inFlight.includes(failure));
   const grown = result.memoryGrownBytes / 1e6;
   const wrong = [
     ...(result.broken === undefined ? [] : [result.broken]),
     ...(failed.length > 0 ? [`${failed.length} requests failed`] : []),
+    ...lost.map((at) => `a stream was lost that no fault had cut, ${before(struck, at)}`),
     ...load.streams.wrong.map((what) => `stream: ${what}`),
     ...leaks.map((what) => `leak: ${what}`),
     ...(result.memoryGrownBytes > MEMORY_BOUND_BYTES ? [`memory grew by ${grown.toFixed(0)} MB`] : []),
@@ -47,7 +52,7 @@ export function report(result: ChaosResult): { readonly text: string; readonly p
   const lines = [
     `chaos: seed ${result.seed}, ${result.seconds.toFixed(0)} s, ${struck.length} faults`,
     `requests: ${load.served} served, ${failed.length} failed, ${inFlight.length} cut in flight, slowest ${load.slowestMs.toFixed(0)} ms`,
-    `streams: ${load.streams.whole} complete, ${load.streams.cut} cut with a reset, ${load.streams.wrong.length} wrong`,
+    `streams: ${load.streams.whole} complete, ${load.streams.cut.length} cut with a reset, ${load.streams.wrong.length} wrong, ${lost.length} lost without a cause`,
     `leaks: ${leaks.length === 0 ? 'none' : leaks.join(', ')}; memory ${grown.toFixed(0)} MB more`,
     '',
     `${'fault'.padEnd(46)} count  recovery: median      max`,

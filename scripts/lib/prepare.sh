@@ -68,6 +68,11 @@ ensure_node_modules() {
   local stamp=node_modules/.installed-from want
   want="$(sha256sum package-lock.json | cut -d' ' -f1) $(node -p 'process.versions.modules + " " + process.platform + " " + process.arch')"
   if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then return 0; fi
+  # A person may have run npm ci, which removes the stamp. npm writes down what it installed.
+  if [[ ! -f $stamp ]] && npm ls --all --silent >/dev/null 2>&1 </dev/null; then
+    printf '%s\n' "$want" >"$stamp"
+    return 0
+  fi
   say 'Installing node modules (npm ci)'
   # A failure leaves no stamp, so the next run starts again.
   rm -f "$stamp"

@@ -29,6 +29,8 @@ export type RefusalCode =
   | 'needs_somebody'
   | 'cannot_override'
   | 'cutover_impossible'
+  | 'plan_not_in_force'
+  | 'evidence_unwritten'
   | 'internal';
 
 /** The refusal of a command, with message and hint. */

@@ -14,8 +14,8 @@ export interface Config {
   readonly endpoint: EndpointConfig;
   /** Absolute path of the drain plan; undefined: no plan. */
   readonly plan?: string | undefined;
-  /** Path of the Unix socket for commands; undefined if the environment has no runtime directory. */
-  readonly controlSocket: string | undefined;
+  /** Absolute path of the Unix socket for commands. */
+  readonly controlSocket: string;
   /** Directory of the files that survive a restart; created on first use. */
   readonly stateDir: string;
   /** Told about changes; mostly none. */
@@ -187,7 +187,13 @@ export interface Comparison {
 
 /** Treatment of new connections while the link is down. */
 export type WhileDown =
-  | { readonly kind: 'hold'; readonly holdMs: number; readonly limit: number }
+  | {
+      readonly kind: 'hold';
+      readonly holdMs: number;
+      readonly limit: number;
+      /** Whether a client that closes its side while it is held has gone. */
+      readonly abortOnClose: boolean;
+    }
   | { readonly kind: 'refuse' };
 
 export interface ProbeConfig {
@@ -200,10 +206,29 @@ export interface ProbeConfig {
   readonly rise: number;
 }
 
+/** The check of a probe. */
 export type ProbeCheck =
-  | { readonly kind: 'tcp' }
+  /** Opens a connection, sends `send`, and waits until the answer contains `expect`. */
+  | { readonly kind: 'tcp'; readonly send?: string | undefined; readonly expect?: string | undefined }
   | { readonly kind: 'banner'; readonly prefix: string }
-  | { readonly kind: 'http'; readonly path: string; readonly status: number; readonly json: JsonValue | undefined };
+  | ({ readonly kind: 'http' } & HttpRequest)
+  | ({ readonly kind: 'https' } & HttpRequest & TlsSettings);
+
+/** A GET request and the answer that passes. */
+export interface HttpRequest {
+  readonly path: string;
+  readonly status: number;
+  readonly json: JsonValue | undefined;
+  /** The Host header; undefined: from the target. */
+  readonly host?: string | undefined;
+}
+
+export interface TlsSettings {
+  /** Absolute path of a PEM file with the accepted CAs; undefined: the CAs that Node.js trusts. */
+  readonly ca: string | undefined;
+  /** The name in the certificate; undefined: from `host`, or else from the target. */
+  readonly serverName: string | undefined;
+}
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { findingsOf } from './issues.ts';
+import { placesLookedAt } from './paths.ts';
 import { ConfigError, type Finding, formatPath, type Problem } from './problem.ts';
 import { readSource } from './read-source.ts';
 import { readYaml } from './yaml-document.ts';
@@ -30,20 +31,19 @@ export interface ParsedDocument<Parsed> {
 /** The bytes of the file at `path`; rejects with a {@link ConfigError}. */
 export async function readDocument(path: string): Promise<Buffer> {
   const source = await readSource(path);
-  if (typeof source === 'string') throw wholeFileError(path, source);
-  return source;
+  if (typeof source !== 'string') return source;
+  const isMissing = source.startsWith('does not exist');
+  throw wholeFileError(path, isMissing ? `${source}${placesLookedAt(path, process.env)}` : source);
 }
 
 /** Parses YAML text of one kind, or throws a {@link ConfigError} with all problems. */
 export function parseDocument<Parsed>(bytes: Buffer, path: string, kind: DocumentKind<Parsed>): ParsedDocument<Parsed> {
-  if (!isUtf8(bytes)) throw wholeFileError(path, 'is not UTF-8 text; expected a YAML file in UTF-8');
+  if (!isUtf8(bytes)) throw new ConfigError([notUtf8(bytes, path)]);
   const yaml = readYaml(new TextDecoder().decode(bytes));
-  const problems: Problem[] = yaml.mistakes.map(({ line, column, path: at, message }) => ({
+  const problems: Problem[] = yaml.mistakes.map(({ path: at, ...mistake }) => ({
     file: path,
-    line,
-    column,
+    ...mistake,
     path: formatPath(at),
-    message,
   }));
   if (yaml.data === undefined) throw configError(problems);
   if (yaml.data === null) throw wholeFileError(path, `is empty; expected ${kind.parts}`);
@@ -75,6 +75,16 @@ export function inFileOrder(problems: readonly Problem[]): Problem[] {
 
 function configError(problems: readonly Problem[]): ConfigError {
   return new ConfigError(inFileOrder(problems));
+}
+
+/** At the first byte that is no UTF-8. */
+function notUtf8(bytes: Buffer, file: string): Problem {
+  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  if (isUtf16) return wholeFile(file, 'is UTF-16 text; expected a YAML file in UTF-8');
+  const valid = bytes.toString('utf8').split('\uFFFD', 1)[0] ?? '';
+  const before = valid.split('\n');
+  const [line, column] = [before.length, (before.at(-1) ?? '').length + 1];
+  return { file, line, column, path: '', message: 'is not UTF-8 text; expected a YAML file in UTF-8' };
 }
 
 function wholeFileError(file: string, message: string): ConfigError {

@@ -10,6 +10,7 @@ import { checkTunnels } from './check/tunnels.ts';
 import type { Config } from './config.ts';
 import { type DocumentKind, type ParsedDocument, parseDocument, readDocument } from './document.ts';
 import { outlineOf } from './outline.ts';
+import { type Outcome, outcomeOf, parseAside } from './parse-aside.ts';
 import { absolutePath, type ConfigEnvironment, type Places, placesFor } from './paths.ts';
 import type { Finding } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
@@ -21,7 +22,12 @@ export type LocatedConfig = { readonly config: Config } & Pick<ParsedDocument<un
 
 /** Reads the tunnel YAML at `path`, or throws a ConfigError with all problems. */
 export async function loadConfig(path: string, env: ConfigEnvironment): Promise<Config> {
-  return parseConfig(await readDocument(path), path, env);
+  return parseAside(import.meta.url, parseOutcome, await readDocument(path), path, { ...env });
+}
+
+/** {@link parseConfig} with an outcome that can be copied. */
+export function parseOutcome(bytes: Uint8Array, path: string, env: ConfigEnvironment): Outcome<Config> {
+  return outcomeOf(() => parseConfig(Buffer.from(bytes), path, env));
 }
 
 /** {@link loadConfig} for bytes in memory. `path` is only for messages and as the base of relative paths. */

@@ -1,22 +1,22 @@
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Config } from './config.ts';
+import type { Config, ProbeCheck } from './config.ts';
 import { CREDENTIALS_OF_THE_UNIT } from './paths.ts';
 import { linksOf, settingsOf } from './way.ts';
 
-/** A missing file that a link needs. */
-export interface MissingFile {
+/** A file that a link needs, and that the daemon cannot use. */
+export interface FileWarning {
   /** The YAML key of the file, such as `hosts.coulombcore.known_hosts`. */
   readonly path: string;
   readonly message: string;
 }
 
 /**
- * The missing key, passphrase and known_hosts files of the links in use. A missing file is no configuration mistake: it
+ * The missing key, passphrase and known_hosts files of the links in use, and CA files of probes. A missing file is no configuration mistake: it
  * may come later, or exist only on another machine. Read permission is not checked, because another user than the
  * daemon user usually runs this check.
  */
-export async function missingFiles(config: Config): Promise<MissingFile[]> {
+export async function missingFiles(config: Config): Promise<FileWarning[]> {
   const needed = [...linksOf(config).values()].flatMap((link): [path: string, file: string | undefined][] => {
     const { host, actor } = settingsOf(config, link) ?? {};
     const key = actor?.key.kind === 'file' ? actor.key : undefined;
@@ -24,9 +24,15 @@ export async function missingFiles(config: Config): Promise<MissingFile[]> {
       [`hosts.${link.host}.known_hosts`, host?.knownHosts],
       [`actors.${link.actor}.key`, key?.path],
       [`actors.${link.actor}.passphrase_file`, key?.passphraseFile],
+      [`actors.${link.actor}.fallback.key`, actor?.fallback?.key.path],
     ];
   });
-  const missing: MissingFile[] = [];
+  for (const [name, { probe, drain }] of config.tunnels) {
+    const caOf = (check: ProbeCheck | undefined) => (check?.kind === 'https' ? check.ca : undefined);
+    needed.push([`tunnels.${name}.probe.https.ca`, caOf(probe?.check)]);
+    needed.push([`tunnels.${name}.drain.successor.probe.https.ca`, caOf(drain?.successor?.probe.check)]);
+  }
+  const missing: FileWarning[] = [];
   for (const [path, file] of new Map(needed)) {
     if (file === undefined || dirname(file) === CREDENTIALS_OF_THE_UNIT) continue;
     if (await isMissing(file)) missing.push({ path, message: `${file} does not exist` });

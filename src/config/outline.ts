@@ -9,6 +9,7 @@ const text = z.string().optional().catch(undefined);
 const probe = z
   .object({
     http: z.unknown().optional(),
+    https: z.union([z.object({ ca: text }), z.unknown().transform(() => ({ ca: undefined }))]).optional(),
     tcp: z.unknown().optional(),
     banner: z.unknown().optional(),
     every: text,
@@ -40,6 +41,7 @@ const tunnel = z.object({
   // No key can be checked against an invalid direction.
   direction: z.enum(['local', 'remote', 'dynamic', 'mistaken']).optional().catch('mistaken'),
   listen: text,
+  allow_remote: z.boolean().optional().catch(undefined),
   target: z.unknown().optional(),
   allow: z.unknown().optional(),
   while_down: z.unknown().optional(),

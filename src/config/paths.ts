@@ -39,7 +39,7 @@ export function placesFor(file: string, env: ConfigEnvironment): Places {
 
 /**
  * The first RuntimeDirectory= of systemd (systemd.exec(5)), else our own directory in the runtime directory of the
- * user. There is no other fallback: a control socket must not be in a directory that everybody may write.
+ * user. Never a directory that everybody may write, such as /tmp.
  */
 function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironment): string | undefined {
   const [first] = (RUNTIME_DIRECTORY ?? '').split(':');
@@ -105,7 +105,15 @@ const SYSTEM_PATH = '/etc/fleet-mesh/tunnels.yaml';
 /** The default configuration file: `$FLEET_MESH_CONFIG`, else the first existing one of the two usual paths. */
 export function defaultConfigPath(env: DefaultPathEnvironment, exists: (path: string) => boolean = existsSync): string {
   if (env.FLEET_MESH_CONFIG) return env.FLEET_MESH_CONFIG;
-  const userPath = join(env.HOME || homedir(), '.config/fleet-mesh/tunnels.yaml');
-  // If neither file exists, the error names the system path.
-  return [SYSTEM_PATH, userPath].find((path) => exists(path)) ?? SYSTEM_PATH;
+  return [SYSTEM_PATH, userPath(env)].find((path) => exists(path)) ?? SYSTEM_PATH;
+}
+
+/** Where else a person may have meant the missing file at `path`: the other places, if `path` is the default of none. */
+export function placesLookedAt(path: string, env: DefaultPathEnvironment): string {
+  if (env.FLEET_MESH_CONFIG || path !== SYSTEM_PATH) return '';
+  return `; $FLEET_MESH_CONFIG is not set, and ${userPath(env)} does not exist either`;
+}
+
+function userPath(env: DefaultPathEnvironment): string {
+  return join(env.HOME || homedir(), '.config/fleet-mesh/tunnels.yaml');
 }

@@ -23,6 +23,8 @@ export interface Problem {
   readonly path: string;
   /** "MISTAKE; expected …; did you mean "…"?" */
   readonly message: string;
+  /** The line of the file and a caret below the mistake, for mistakes of YAML itself. */
+  readonly excerpt?: string;
 }
 
 /** An unusable configuration, with all problems in the order of the file. */
@@ -39,6 +41,11 @@ export class ConfigError extends Error {
 /** One line, `file:line:column: path: message`. Terminals and editors make a link of it. */
 export function formatProblem({ file, line, column, path, message }: Problem): string {
   return `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`;
+}
+
+/** {@link formatProblem}, with the excerpt on further lines. */
+export function showProblem(problem: Problem): string {
+  return [formatProblem(problem), ...(problem.excerpt === undefined ? [] : [problem.excerpt])].join('\n');
 }
 
 /** `tunnels.hub.drain.compare[0].path`; a key with a dot is quoted. */

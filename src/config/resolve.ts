@@ -5,6 +5,7 @@ import type {
   Config,
   DrainConfig,
   HostConfig,
+  HttpRequest,
   JumpConfig,
   KeySource,
   ProbeCheck,
@@ -15,7 +16,7 @@ import type {
 } from './config.ts';
 import { controlSocket } from './control-socket.ts';
 import { absolutePath, namesCredential, type Places } from './paths.ts';
-import type { ParsedProbe } from './schema/probe.ts';
+import { type ParsedProbe, PROBE_KINDS } from './schema/probe.ts';
 import type { ParsedConfig } from './schema.ts';
 
 /** Default of `probe.timeout`, unless `every` is shorter. */
@@ -34,13 +35,14 @@ export function resolveConfig(
   file: { readonly path: string; readonly sha256: string },
   places: Places,
 ): Config {
+  const stateDir = parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places);
   return {
     ...file,
     node: parsed.node,
     endpoint: { listen: parsed.endpoint.listen, allowRemote: parsed.endpoint.allow_remote },
     plan: parsed.plan === undefined ? undefined : absolute(parsed.plan, places),
-    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places),
-    stateDir: parsed.state_dir === undefined ? places.state : absolute(parsed.state_dir, places),
+    controlSocket: controlSocket(parsed.control && absolute(parsed.control.socket, places), places, stateDir),
+    stateDir,
     notify: parsed.notify.map(({ webhook, events, secret_file, template }) => ({
       url: webhook,
       events,
@@ -52,7 +54,7 @@ export function resolveConfig(
     logFormat: parsed.log.format,
     hosts: mapValues(parsed.hosts, (name, host) => resolveHost(name, host, places)),
     actors: mapValues(parsed.actors, (name, actor) => resolveActor(name, actor, places)),
-    tunnels: mapValues(parsed.tunnels, resolveTunnel),
+    tunnels: mapValues(parsed.tunnels, (name, tunnel) => resolveTunnel(name, tunnel, places)),
   };
 }
 
@@ -113,7 +115,7 @@ function resolveCertCommand(
   };
 }
 
-function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): TunnelConfig {
+function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string], places: Places): TunnelConfig {
   return {
     ...resolveDestination(name, tunnel),
     name,
@@ -124,8 +126,8 @@ function resolveTunnel(name: string, tunnel: ParsedConfig['tunnels'][string]): T
     note: tunnel.note,
     whileDown: resolveWhileDown(tunnel.while_down),
     maxConnections: tunnel.max_connections,
-    probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe),
-    drain: tunnel.drain && resolveDrain(tunnel.drain),
+    probe: tunnel.probe === undefined ? undefined : resolveProbe(tunnel.probe, places),
+    drain: tunnel.drain && resolveDrain(tunnel.drain, places),
   };
 }
 
@@ -140,19 +142,24 @@ function resolveDestination(
 
 function resolveWhileDown(whileDown: ParsedConfig['tunnels'][string]['while_down']): WhileDown {
   if (whileDown === 'refuse') return { kind: 'refuse' };
-  return { kind: 'hold', holdMs: whileDown.hold, limit: whileDown.limit };
+  return {
+    kind: 'hold',
+    holdMs: whileDown.hold,
+    limit: whileDown.limit,
+    abortOnClose: whileDown.abort_on_close,
+  };
 }
 
 type ParsedDrain = NonNullable<ParsedConfig['tunnels'][string]['drain']>;
 
-function resolveDrain({ step, quiet_for, rollback, successor }: ParsedDrain): DrainConfig {
+function resolveDrain({ step, quiet_for, rollback, successor }: ParsedDrain, places: Places): DrainConfig {
   return {
     step,
     quietForMs: quiet_for,
     rollback,
     successor: successor && {
       target: successor.target,
-      probe: resolveProbe(successor.probe),
+      probe: resolveProbe(successor.probe, places),
       healthyForMs: successor.healthy_for,
       compare: successor.compare,
       holdMs: successor.hold,
@@ -161,9 +168,9 @@ function resolveDrain({ step, quiet_for, rollback, successor }: ParsedDrain): Dr
   };
 }
 
-function resolveProbe(probe: ParsedProbe): ProbeConfig {
+function resolveProbe(probe: ParsedProbe, places: Places): ProbeConfig {
   return {
-    check: resolveCheck(probe),
+    check: resolveCheck(probe, places),
     everyMs: probe.every,
     timeoutMs: probe.timeout ?? Math.min(PROBE_TIMEOUT_MS, probe.every),
     fall: probe.fall,
@@ -171,9 +178,33 @@ function resolveProbe(probe: ParsedProbe): ProbeConfig {
   };
 }
 
-function resolveCheck({ http, banner }: ParsedProbe): ProbeCheck {
-  if (http !== undefined) return { kind: 'http', path: http.path, status: http.status, json: http.json };
-  return banner !== undefined ? { kind: 'banner', prefix: banner } : { kind: 'tcp' };
+/** The compiler rejects a kind of probe that has no case here. */
+function resolveCheck(probe: ParsedProbe, places: Places): ProbeCheck {
+  const kind = PROBE_KINDS.find((each) => probe[each] !== undefined);
+  switch (kind) {
+    case 'http':
+      return { kind, ...resolveRequest(given(probe.http)) };
+    case 'https': {
+      const { ca, server_name, ...request } = given(probe.https);
+      const tls = { ca: ca === undefined ? undefined : absolute(ca, places), serverName: server_name };
+      return { kind, ...resolveRequest(request), ...tls };
+    }
+    case 'tcp':
+      return { kind, ...given(probe.tcp) };
+    case 'banner':
+      return { kind, prefix: given(probe.banner) };
+    case undefined:
+      throw new Error('a probe without a kind passed unchecked');
+  }
+}
+
+function resolveRequest({ path, status, json, host }: NonNullable<ParsedProbe['http']>): HttpRequest {
+  return { path, status, json, ...(host === undefined ? {} : { host }) };
+}
+
+function given<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('a probe passed unchecked');
+  return value;
 }
 
 function absolute(written: string, places: Places): string {

@@ -6,6 +6,9 @@ import { webhook } from './schema/notify.ts';
 import { duration, flag, mapping, named, path, tcpAddress, text, word } from './schema/scalars.ts';
 import { tunnel } from './schema/tunnel.ts';
 
+/** The default of `endpoint.listen`. */
+export const DEFAULT_ENDPOINT = '127.0.0.1:9780';
+
 /**
  * The tunnel YAML: types, bounds and defaults of single fields. Checks across fields are in check/.
  * The descriptions are public: editors show them from the JSON Schema.
@@ -15,7 +18,7 @@ export const configSchema = mapping({
   node: text('the name of a host', 63).describe('The host that this daemon runs on: a name under hosts.'),
   endpoint: mapping({
     listen: tcpAddress
-      .prefault('127.0.0.1:9780')
+      .prefault(DEFAULT_ENDPOINT)
       .describe('Listen address, host:port. Loopback only, unless allow_remote is true. Default 127.0.0.1:9780.'),
     allow_remote: flag.prefault(false).describe('Allows a listen address other than loopback. Default false.'),
   })
@@ -26,7 +29,7 @@ export const configSchema = mapping({
   })
     .optional()
     .describe(
-      'The socket for commands to the daemon. Default $RUNTIME_DIRECTORY/control.sock, else $XDG_RUNTIME_DIR/fleet-mesh/control.sock.',
+      'The socket for commands to the daemon. Default $RUNTIME_DIRECTORY/control.sock, else $XDG_RUNTIME_DIR/fleet-mesh/control.sock, else control.sock in state_dir.',
     ),
   state_dir: path
     .optional()

@@ -1,5 +1,6 @@
 import type { Address } from '../base/net/address.ts';
-import { formatIp, parseIp } from '../base/net/ip.ts';
+import { canonicalHost, isLoopbackHost, reachableHost } from '../base/net/host.ts';
+import { parseIp } from '../base/net/ip.ts';
 
 /** A tunnel that listens on this node. */
 export interface Entrance {
@@ -20,7 +21,7 @@ export interface Knowledge {
 /** Without asking anybody: `localhost`, and the loopback addresses. */
 export const STATIC: Knowledge = {
   addressesOf: (name) => (name === 'localhost' ? ['127.0.0.1', '::1'] : []),
-  isLocal: (ip) => ip.startsWith('127.') || ip === '::1',
+  isLocal: isLoopbackHost,
 };
 
 /**
@@ -47,14 +48,12 @@ function arrives(target: Address, listen: Address, known: Knowledge): boolean {
   if (target.kind === 'unix' || listen.kind === 'unix')
     return target.kind === 'unix' && listen.kind === 'unix' && target.path === listen.path;
   if (target.port !== listen.port) return false;
-  const dialled = addresses(target.host, known).map((ip) => SELF[ip] ?? ip);
+  // A connection to "any address" goes to the loopback address.
+  const dialled = addresses(target.host, known).map(reachableHost);
   const bound = addresses(listen.host, known);
-  if (target.host.toLowerCase() === listen.host.toLowerCase()) return true;
+  if (canonicalHost(target.host) === canonicalHost(listen.host)) return true;
   return dialled.some((ip) => bound.some((own) => own === ip || (coversAll(own, ip) && known.isLocal(ip))));
 }
-
-/** A connection to "any address" goes to the loopback address. */
-const SELF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /** `::` takes IPv4 as well (dual stack). */
 function coversAll(own: string, ip: string): boolean {
@@ -62,12 +61,9 @@ function coversAll(own: string, ip: string): boolean {
 }
 
 function addresses(host: string, known: Knowledge): string[] {
-  const ip = parseIp(host);
-  const found = ip === undefined ? known.addressesOf(host.toLowerCase()) : [formatIp(ip)];
-  return found.map((address) => {
-    const parsed = parseIp(address);
-    return parsed === undefined ? address : formatIp(parsed);
-  });
+  const canonical = canonicalHost(host);
+  const found = parseIp(canonical) === undefined ? known.addressesOf(canonical) : [canonical];
+  return found.map(canonicalHost);
 }
 
 /** The circle in words, for the tunnel it was found for. */

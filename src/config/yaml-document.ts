@@ -1,15 +1,7 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type YAMLError,
-} from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { excerptOf } from './excerpt.ts';
 import type { ConfigPath } from './problem.ts';
+import { explainSyntax } from './syntax-message.ts';
 import { duplicateKeys, type Position, type SyntaxMistake, structuralMistakes } from './yaml-structure.ts';
 
 export interface YamlSource {
@@ -22,6 +14,9 @@ export interface YamlSource {
 
 /** Bounds the expansion of aliases ("billion laughs"). */
 const MOST_ALIASES = 100;
+
+/** YAML 1.2 section 5.1: c-printable has no control characters except tab and line breaks. */
+const CONTROL = /(?![\t\n\r])\p{Cc}/u;
 
 /** Reads YAML 1.2 text. Never throws: every mistake has a position. */
 export function readYaml(text: string): YamlSource {
@@ -40,11 +35,23 @@ export function readYaml(text: string): YamlSource {
     uniqueKeys: false,
     logLevel: 'error',
   });
-  const mistakes: SyntaxMistake[] = [...withoutEchoes(doc.errors), ...doc.warnings].map((error) => ({
-    ...position(error.pos[0]),
-    path: [],
-    message: syntaxMessage(error.code, error.message),
-  }));
+  const explained = (offset: number, message: string): SyntaxMistake => {
+    const at = position(offset);
+    return { ...at, path: [], message, excerpt: excerptOf(text, at.line, at.column) };
+  };
+  const control = CONTROL.exec(text);
+  if (control !== null) {
+    const name = `U+${control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+    const mistake = explained(control.index, `the control character ${name}; expected text without such characters`);
+    return { data: undefined, mistakes: [mistake], locate: () => ({ line: 1, column: 1 }) };
+  }
+  // The parser loses its way after an error, so what it says about later lines confuses.
+  const [first] = doc.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
+  const mistakes: SyntaxMistake[] = [first, ...doc.warnings].flatMap((error) => {
+    if (error === undefined) return [];
+    const { offset, message } = explainSyntax(error.code, text, error.pos[0]);
+    return [explained(offset, message)];
+  });
   // After a syntax error the tree is unreliable, so other mistakes may be false.
   const intact = doc.errors.length === 0;
   const structural = intact ? structuralMistakes(doc, position) : [];
@@ -61,21 +68,6 @@ export function readYaml(text: string): YamlSource {
     }
   }
   return { data, mistakes, locate: (path, at) => position(offsetOf(doc, path, at)) };
-}
-
-/** The library reports a wrongly indented key twice at the same place; the second message helps nobody. */
-function withoutEchoes(errors: readonly YAMLError[]): YAMLError[] {
-  const told = new Set(errors.filter(({ code }) => code === 'BLOCK_AS_IMPLICIT_KEY').map(({ pos }) => pos[0]));
-  return errors.filter(({ code, pos }) => code !== 'MULTILINE_IMPLICIT_KEY' || !told.has(pos[0]));
-}
-
-function syntaxMessage(code: string, message: string): string {
-  if (code === 'MULTIPLE_DOCS')
-    return 'a second document starts here; expected one document, without "---" between parts';
-  if (code === 'BLOCK_AS_IMPLICIT_KEY')
-    return `not valid YAML: ${message}; check the indentation of this line and the next one`;
-  if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
-  return `not valid YAML: ${message}`;
 }
 
 function offsetOf(doc: Document.Parsed, path: ConfigPath, at: 'value' | 'key'): number {

@@ -13,6 +13,8 @@ export interface SyntaxMistake extends Position {
   /** The path of the key, for a mistake of a key. */
   readonly path: ConfigPath;
   readonly message: string;
+  /** The line and a caret below the mistake; only for text that is no YAML. */
+  readonly excerpt?: string;
 }
 
 /** Real configurations are nested six deep. The limit protects later walks from a stack overflow. */
@@ -22,8 +24,20 @@ const DEEPEST = 40;
 export function structuralMistakes(doc: Document.Parsed, position: (offset: number) => Position): SyntaxMistake[] {
   const found: SyntaxMistake[] = [];
   const report = (node: Node, message: string) => found.push({ ...position(node.range?.[0] ?? 0), path: [], message });
+  const anchors = new Map<string, number>();
+  visit(doc, {
+    Value(_, node) {
+      if (node.anchor === undefined) return;
+      const earlier = anchors.get(node.anchor);
+      const { line } = position(node.range?.[0] ?? 0);
+      if (earlier === undefined) anchors.set(node.anchor, line);
+      else report(node, `duplicate anchor &${node.anchor}; expected each anchor once (first on line ${earlier})`);
+    },
+  });
   visit(doc, {
     Pair(_, { key }) {
+      if (isScalar(key) && key.value === '<<' && key.type === 'PLAIN')
+        report(key, 'merge keys (<<) are not supported; expected the keys themselves');
       if (isScalar(key) && key.value !== '__proto__') return undefined;
       if (isScalar(key)) report(key, '"__proto__" cannot be a key');
       else if (isMap(key) || isSeq(key) || isAlias(key)) report(key, 'a key must be plain text');

@@ -15,14 +15,17 @@ import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { Notifier } from '../operator/notify/notifier.ts';
 import { readToken } from '../operator/notify/token.ts';
 import { LastHour } from '../operator/page/last-hour.ts';
+import { PresenceRecord } from '../operator/presence/leave.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
-import { ownStateDirectory } from '../retirement/evidence/lock.ts';
+import { watchedHistory } from '../retirement/drain/watched.ts';
+import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
+import { recordPlanEdit } from '../retirement/plan/record-edit.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
@@ -49,8 +52,12 @@ export interface DaemonOptions {
 
 /** Interval of the heartbeat of the supervisor, in milliseconds. */
 const TICK_MS = 1_000;
+/** Pause between two looks at the state files, in milliseconds. */
+const FILES_MS = 10_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
+/** A door waits no longer for the plan file and the evidence, in milliseconds. */
+const REFRESH_MS = 1_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
 
@@ -78,10 +85,12 @@ export class Daemon {
   readonly #reloaded: ReloadParts;
   readonly #endpoint: EndpointPlace;
   #heartbeat: Repeating | undefined;
+  #fileWatch: Repeating | undefined;
   #heartbeatAt = performance.now();
   #applied = false;
-  #releaseStateDir: (() => Promise<void>) | undefined;
+  readonly #owner: StateDirectoryOwner;
   readonly #control: ControlPoint;
+  readonly #presence: PresenceRecord;
   /** Changes of the running parts happen one after the other. */
   readonly #changes = new Turns();
   /** What changes one tunnel takes turns with all else that does: also what does not wait for other changes. */
@@ -93,7 +102,7 @@ export class Daemon {
     this.#log = log;
     this.#systemd = systemd;
     this.#metrics = createMetrics();
-    this.#plan = new PlanWatch(log);
+    this.#plan = new PlanWatch(log, this.#note);
     this.#advisoryLog = new AdvisoryLog(log);
     const { CREDENTIALS_DIRECTORY } = process.env;
     this.#notifier = new Notifier({
@@ -102,9 +111,13 @@ export class Daemon {
       random: Math.random,
     });
     const knownHosts = new KnownHostsReport(log);
-    const { stateDir } = options.config;
+    const { stateDir, node } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
-    this.#recorder = new Recorder({ directory: stateDir, version: options.version, heartbeatMs: heartbeat }, { log });
+    this.#owner = new StateDirectoryOwner(stateDir, { log });
+    this.#recorder = new Recorder(
+      { directory: stateDir, version: options.version, node, heartbeatMs: heartbeat },
+      { log, claim: () => this.#owner.claim() },
+    );
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
       metrics: this.#metrics,
@@ -141,11 +154,17 @@ export class Daemon {
     this.#retirement = new Retirement(options.config, {
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
-      historyOf: (tunnel) => this.#recorder.historyOf(tunnel),
+      historyOf: (tunnel) => {
+        const [running] = this.#supervisor.named([tunnel]);
+        const configured = this.#inForce.config.tunnels.get(tunnel);
+        return watchedHistory(configured, running?.config, this.#recorder.historyOf(tunnel));
+      },
+      unwritten: () => this.#recorder.unwritten,
       usageOf: (tunnel) => this.#supervisor.usageOf(tunnel),
       clientsOf: (tunnel, now) => this.#clients.of(tunnel, now)?.clients ?? [],
       cutoverSince: (tunnel) => this.#cutovers.cutoverSince(tunnel),
-      cutOver: (tunnel) => this.#cutovers.isCutOver(tunnel),
+      cutOver: (tunnel) =>
+        this.#cutovers.isCutOverTo(tunnel, this.#inForce.config.tunnels.get(tunnel)?.drain?.successor?.target),
       source: new DirectSource('probe'),
       note: this.#note,
       log,
@@ -178,14 +197,18 @@ export class Daemon {
           ...shared,
           retirement: this.#retirement,
           plan: this.#plan,
+          evidence: this.#recorder,
           metrics: this.#metrics,
           closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
         }),
       unretire: (names) => this.#retirement.retired.remove(names),
       followPlan: () => this.#plan.follow(this.#inForce.config.plan),
+      recordPlanEdit: (edit) => recordPlanEdit(edit, { plan: this.#plan, evidence: this.#recorder, note: this.#note }),
       cutovers: this.#cutovers,
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
+    const takesCommands = () => this.#control.isOpen;
+    this.#presence = new PresenceRecord({ env: process.env, takesCommands, log });
     const parts = {
       supervisor: this.#supervisor,
       cutovers: this.#cutovers,
@@ -200,12 +223,15 @@ export class Daemon {
       startedAt: new Date(),
       inForce: this.#inForce,
       recorder: this.#recorder,
+      rotators: this.#rotators,
+      owner: this.#owner,
       clients: this.#clients,
       systemd,
     };
     this.#reloaded = {
       ...parts,
       endpoint: this.#endpoint,
+      presence: this.#presence,
       lookout: this.#lookout,
       notifier: this.#notifier,
       rotators: this.#rotators,
@@ -220,11 +246,11 @@ export class Daemon {
    */
   async start(): Promise<void> {
     // Before anything in the state directory is read or written.
-    this.#releaseStateDir = await ownStateDirectory(this.#inForce.config.stateDir);
+    await this.#owner.claimAtStart();
     try {
       await this.#prepare();
     } catch (error) {
-      await this.#releaseStateDir?.();
+      await this.#owner.release(RELEASE_MS);
       throw error;
     }
     await this.#run();
@@ -249,6 +275,8 @@ export class Daemon {
   async #run(): Promise<void> {
     // Before any listener, but only when nothing can refuse the start any more: the disk is written.
     await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
+    // Not awaited, as below: no tunnel waits for the disk.
+    void this.#presence.leave(this.#inForce.config);
     // Not awaited: the tunnels start while the evidence is read.
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
@@ -270,6 +298,11 @@ export class Daemon {
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
+      this.#stopped.signal,
+    );
+    this.#fileWatch = repeat(
+      () => this.#restoreFiles(),
+      () => FILES_MS,
       this.#stopped.signal,
     );
     await this.#supervisor.start(this.#inForce.config);
@@ -300,7 +333,13 @@ export class Daemon {
     this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
-    await Promise.all([this.#changes.over, this.#heartbeat?.done, this.#plan.done, this.#lookout.done]);
+    await Promise.all([
+      this.#changes.over,
+      this.#heartbeat?.done,
+      settledWithin(Promise.resolve(this.#fileWatch?.done), RELEASE_MS),
+      this.#plan.done,
+      this.#lookout.done,
+    ]);
     await this.#tunnelTurns.over;
     this.#systemd.sockets.leave();
     await this.#cutovers.stop();
@@ -308,8 +347,9 @@ export class Daemon {
     await this.#rotators.stop();
     this.#retirement.stop();
     await this.#recorder.stop();
-    // A disk that hangs must not keep the daemon: the lock names this process, and is void once it has ended.
-    await settledWithin(Promise.resolve(this.#releaseStateDir?.()), RELEASE_MS);
+    // A disk that hangs must not keep the daemon: the kernel releases the lock at the end of this process.
+    await this.#owner.release(RELEASE_MS);
+    await this.#presence.remove();
     this.#control.stop();
     await this.#endpoint.stop();
     await this.#unit.stopped();
@@ -318,6 +358,12 @@ export class Daemon {
 
   snapshot(): Status {
     return takeSnapshot(this.#sources, new Date());
+  }
+
+  /** A state file that somebody removed would be missed only after a restart. */
+  async #restoreFiles(): Promise<void> {
+    for (const path of [...(await this.#retirement.retired.restoreFile()), ...(await this.#cutovers.restoreFiles())])
+      this.#log.warn({ event: 'state.restored', path }, `another process changed or removed ${path}: written again`);
   }
 
   async #reloadOnce(): Promise<ReloadOutcome> {
@@ -336,6 +382,7 @@ export class Daemon {
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),
+        refreshed: () => settledWithin(Promise.all([this.#plan.refresh(), this.#recorder.check()]), REFRESH_MS),
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,

@@ -2,11 +2,12 @@ import { messageOf, TunnelError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import { diffConfig, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
+import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
 import type { Notifier } from '../operator/notify/notifier.ts';
+import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Lookout } from '../retirement/lookout/lookout.ts';
@@ -22,6 +23,7 @@ import type { ConfigInForce } from './config-in-force.ts';
 export interface ReloadParts {
   readonly endpoint: Pick<EndpointPlace, 'move'>;
   readonly control: Pick<ControlPoint, 'listen'>;
+  readonly presence: Pick<PresenceRecord, 'leave'>;
   readonly lookout: Pick<Lookout, 'follow'>;
   readonly notifier: Pick<Notifier, 'configure'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
@@ -29,6 +31,8 @@ export interface ReloadParts {
   readonly rotators: Pick<Rotators, 'apply'>;
   readonly retirement: Pick<Retirement, 'apply'>;
   readonly supervisor: Pick<Supervisor, 'apply'>;
+  /** Reads a configuration. Default: {@link loadConfig}. */
+  readonly load?: typeof loadConfig;
   readonly log: RootLogger;
   readonly note: TakeNote;
 }
@@ -46,6 +50,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   const { config } = inForce;
   const diff = diffConfig(before, config);
+  // Not awaited: no tunnel waits for the disk.
+  void parts.presence.leave(config);
   parts.lookout.follow(config);
   parts.notifier.configure(config.notify);
   if (diff.daemon.has('log')) {
@@ -73,8 +79,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
-async function prepare(before: Config, { endpoint, control }: ReloadParts): Promise<Config> {
-  const next = await loadConfig(before.path, process.env);
+async function prepare(before: Config, { endpoint, control, load = loadConfig }: ReloadParts): Promise<Config> {
+  const next = await load(before.path, process.env);
   await endpoint.move(before, next);
   if (before.controlSocket !== next.controlSocket) await control.listen(next.controlSocket);
   return next;
@@ -102,7 +108,7 @@ function refuse(
     { event: 'config.reload_failed', problems, hint: `Run \`fleet-mesh check --config ${path}\`.` },
     `${what}: ${problems[0]}${more}`,
   );
-  return { ok: false, error: reason, problems, config: path };
+  return { ok: false, error: reason, problems: error.problems.map(showProblem), config: path };
 }
 
 /**

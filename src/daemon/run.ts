@@ -1,11 +1,14 @@
 import { TunnelError } from '../base/errors.ts';
 import { loadConfig } from '../config/load.ts';
-import { ConfigError, formatProblem } from '../config/problem.ts';
+import { ConfigError, showProblem } from '../config/problem.ts';
 import { connectSystemd } from '../machine/systemd/systemd.ts';
 import { type CommandIo, EXIT, type ExitCode } from '../operator/commands/command.ts';
-import { createLogger } from '../telemetry/log/log.ts';
+import { createLogger, type RootLogger } from '../telemetry/log/log.ts';
 import { Daemon } from './daemon.ts';
 import { releaseSignals } from './early-signals.ts';
+
+/** After the stop, the process has this long to end by itself, in milliseconds. */
+const LAST_WAIT_MS = 2_000;
 
 export interface RunOptions {
   /** Path of the tunnel YAML. */
@@ -42,6 +45,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
     } catch (error) {
       const { message, hint } = TunnelError.from(error);
       log.fatal({ event: 'daemon.start_failed', err: error }, `${message}. ${hint}`);
+      endDespiteDisk(log);
       return EXIT.failed;
     }
     daemon = started;
@@ -49,14 +53,27 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
     if (reloadAsked) await daemon.reload();
     await aborted(stopping.signal);
     await daemon.stop(force.signal);
+    endDespiteDisk(log);
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   } finally {
     process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);
   }
+}
+
+/**
+ * A call to a disk that hangs keeps a thread, and a process with such a thread does not exit: exit(3) waits for the thread.
+ * Everything has been stopped by now, so the process ends itself.
+ */
+function endDespiteDisk(log: RootLogger): void {
+  const timer = setTimeout(() => {
+    log.error({ event: 'daemon.stuck' }, 'a disk or another device does not answer: the process is ended by SIGKILL');
+    process.kill(process.pid, 'SIGKILL');
+  }, LAST_WAIT_MS);
+  timer.unref();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import {
   evidenceAdvisories,
   type PastStatus,
 } from '../retirement/evidence/describe.ts';
+import type { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import type { Recorder } from '../retirement/evidence/recorder.ts';
 import { advisoriesOf } from '../retirement/plan/advisories.ts';
 import { planStatus } from '../retirement/plan/status.ts';
@@ -17,6 +18,7 @@ import type {
   LinkStatus,
   OwnCutoverStatus,
   OwnTunnelStatus,
+  ProbeCertificateStatus,
   Status,
   TunnelStatus,
   UsageCounts,
@@ -25,11 +27,14 @@ import type {
 import type { Clients } from '../tunnels/clients/clients.ts';
 import type { LedgerStatus } from '../tunnels/clients/ledger.ts';
 import { credentialAdvisories } from '../tunnels/credential/advisories.ts';
+import type { Rotators } from '../tunnels/credential/rotators.ts';
 import { replacementAdvisories } from '../tunnels/link/advisories.ts';
+import { earlierCertificate, probeCertificateAdvisories } from '../tunnels/probe/certificate.ts';
 import { stoppedAdvisories } from '../tunnels/tunnel/advisories.ts';
 import type { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import type { ConfigInForce } from './config-in-force.ts';
 import { overallState } from './overall.ts';
+import { unwrittenAdvisories } from './state-advisories.ts';
 
 /** The components that contribute to the snapshot. None of them reads the snapshot. */
 export interface SnapshotSources {
@@ -37,10 +42,12 @@ export interface SnapshotSources {
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
   readonly supervisor: Pick<Supervisor, 'links' | 'tunnels' | 'stopped'>;
-  readonly cutovers: Pick<Cutovers, 'statusOf'>;
-  readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head'>;
+  readonly cutovers: Pick<Cutovers, 'statusOf' | 'unwritten'>;
+  readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head' | 'unwrittenFiles'>;
+  readonly rotators: Pick<Rotators, 'unwritten'>;
+  readonly owner: Pick<StateDirectoryOwner, 'advisories'>;
   readonly clients: Pick<Clients, 'of'>;
-  readonly retirement: Pick<Retirement, 'statusOf' | 'advisories'>;
+  readonly retirement: Pick<Retirement, 'statusOf' | 'certificateOf' | 'advisories' | 'unwritten'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
   readonly control: Pick<ControlPoint, 'advisories'>;
   readonly systemd: Systemd;
@@ -71,24 +78,27 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 
 /** The current advisories, without the evidence, which reports its own. */
 export function currentAdvisories(
-  {
-    inForce,
-    plan,
-    control,
-    retirement,
-    supervisor,
-  }: Pick<SnapshotSources, 'inForce' | 'plan' | 'control' | 'retirement' | 'supervisor'>,
+  sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'clients' | 'systemd'>,
   links: readonly LinkStatus[],
   now: Date,
 ): Advisory[] {
+  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
+  const probed = sources.supervisor.tunnels().map((own) => ({
+    name: own.name,
+    probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
+  }));
   const policy = advisoriesOf(inForce.config, plan.watched, now);
+  const unwritten = [...retirement.unwritten, ...cutovers.unwritten, ...rotators.unwritten, ...recorder.unwrittenFiles];
   return [
     ...control.advisories(),
+    ...owner.advisories(),
+    ...unwrittenAdvisories(unwritten),
     ...policy,
     ...retirement.advisories(),
     ...credentialAdvisories(links),
+    ...probeCertificateAdvisories(probed, now),
     ...replacementAdvisories(links),
-    ...stoppedAdvisories(supervisor.stopped),
+    ...stoppedAdvisories(sources.supervisor.stopped),
   ];
 }
 
@@ -103,6 +113,7 @@ function partsOf(
     cutover: cutovers.statusOf(own.name),
     past: history && describePast(history, now.getTime()),
     clients: own.direction === 'remote' ? undefined : clients.of(own.name, now),
+    successorCertificate: retirement.certificateOf(own.name),
     retirement: own.state === 'draining' ? null : retirement.statusOf(own.name, now),
   };
 }
@@ -115,15 +126,19 @@ export interface TunnelParts {
   readonly past: PastStatus | undefined;
   /** Undefined if the clients are on the far side. */
   readonly clients: LedgerStatus | undefined;
+  /** Of the successor, as its probe sees it. */
+  readonly successorCertificate: ProbeCertificateStatus | null;
   readonly retirement: TunnelStatus['retirement'];
 }
 
 /** The row of a tunnel in the snapshot, from all contributions. Pure. */
-export function assembleTunnel({ own, cutover, past, clients, retirement }: TunnelParts): TunnelStatus {
+export function assembleTunnel(parts: TunnelParts): TunnelStatus {
+  const { own, cutover, past, clients, successorCertificate, retirement } = parts;
   const { open, held } = own.usage;
   const last = later(own.usage.last_activity_at, past?.last_activity_at ?? null);
   return {
     ...own,
+    probe_certificate: earlierCertificate(own.probe_certificate, successorCertificate),
     cutover: cutover && { ...cutover, usage: { ...cutover.usage, ...NOBODY_LOOKED } },
     usage: {
       ...own.usage,

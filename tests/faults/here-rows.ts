@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { echoOnce } from '../support/clients/steady-client.ts';
 import { tunnelOf } from '../support/daemon/mesh.ts';
-import { findFile } from '../support/machine/find-program.ts';
+import { settableClock } from '../support/machine/settable-clock.ts';
 import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import type { FaultRow } from './row.ts';
@@ -33,17 +33,7 @@ function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
     fault,
     needs: ['faketime'],
     stage: {
-      wrapper: (directory) => {
-        writeFileSync(join(directory, CLOCK_FILE), '+0\n');
-        return [
-          'env',
-          `LD_PRELOAD=${findFile(LIBFAKETIME) ?? ''}`,
-          `FAKETIME_TIMESTAMP_FILE=${join(directory, CLOCK_FILE)}`,
-          'FAKETIME_NO_CACHE=1',
-          'DONT_FAKE_MONOTONIC=1',
-          'FAKETIME_DONT_FAKE_MONOTONIC=1',
-        ];
-      },
+      wrapper: (directory) => settableClock(join(directory, CLOCK_FILE)).wrapper,
     },
     inject: async (stage) => {
       writeFileSync(file(stage), `${offset}\n`);
@@ -59,13 +49,6 @@ function clockJump(fault: string, offset: string, offsetMs: number): FaultRow {
     stream: 'survives',
   };
 }
-
-/** The paths of libfaketime in Debian and others. */
-const LIBFAKETIME = [
-  '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
-  '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
-  '/usr/lib/faketime/libfaketimeMT.so.1',
-];
 
 const DAY_MS = 86_400_000;
 

@@ -30,6 +30,22 @@ export const ROLLING_ROW: FaultRow = {
 /** The tunnels work, and the next login cannot: nothing may look healthy. */
 const DYING = { link: 'up', tunnel: 'up', node: 'degraded', replacement: 'failing' } as const;
 
+/** The default keepalive: 15 s of silence. */
+export const DEFAULTS = { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' };
+
+/** Shorter than the silence that ends a session: nothing that is open is cut, and new clients wait. */
+const hiccup = (seconds: number): FaultRow => ({
+  fault: `no network for ${seconds} s with the default keepalive, and new clients meanwhile`,
+  stage: { host: DEFAULTS, echo: { probe: undefined } },
+  client: { everyMs: 500, timeoutMs: 30_000 },
+  inject: ({ proxy }) => proxy.pause(),
+  whileBroken: () => pause(seconds * 1_000),
+  heal: ({ proxy }) => proxy.resume(),
+  recoversWithinMs: 2_000,
+  requests: 'are all served',
+  stream: 'survives',
+});
+
 /** Faults that are more than the loss of one session. These rows mostly wait. */
 export const SHOWN_ROWS: readonly FaultRow[] = [
   {
@@ -128,7 +144,7 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
   },
   {
     fault: 'an unused link with the default keepalive is black-holed',
-    stage: { host: { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '10s' }, echo: { probe: undefined } },
+    stage: { host: DEFAULTS, echo: { probe: undefined } },
     // Requests would make the link check sooner, so the second one comes after the recovery.
     client: { everyMs: 20_000, timeoutMs: 3_000 },
     inject: ({ proxy }) => proxy.pause(),
@@ -139,4 +155,7 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
     requests: 'may fail',
     stream: 'is reset',
   },
+  hiccup(6),
+  hiccup(11),
+  hiccup(14),
 ];

@@ -28,6 +28,8 @@ export interface StageOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
   readonly wrapper?: (directory: string) => readonly string[];
+  /** Further tunnels. */
+  readonly more?: Readonly<Record<string, MeshTunnel>>;
   /** What kind of tunnel it is. Default: a local one. */
   readonly way?: Way;
 }
@@ -123,7 +125,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     const hosts = way.jump ? behind(sshd, struck) : { host: struck };
     const { extra = {}, env = {}, wrapper = () => [] } = options;
     const mesh = use(
-      await startMesh({ sshd: lastHop, tunnels, ...hosts, extra, env, wrapper: wrapper(sshd.directory) }),
+      await startMesh({
+        sshd: lastHop,
+        tunnels: { ...tunnels, ...options.more },
+        ...hosts,
+        extra,
+        env,
+        wrapper: wrapper(sshd.directory),
+      }),
     );
     const stage: Stage = {
       sshd,

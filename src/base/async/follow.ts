@@ -6,6 +6,9 @@ export interface Following {
   end(reason?: unknown): void;
 }
 
+/** One for all: an error made at each end would cost more than the rest of a task. */
+const SETTLED = new Error('settled');
+
 /**
  * Calls `react` once, with the reason, when `signal` aborts, or at once if `signal` has aborted. Returns the
  * unsubscriber.
@@ -29,7 +32,7 @@ export function follow(parent: AbortSignal | undefined): Following {
   const unwatch = onceAborted(parent, (reason) => controller.abort(reason));
   return {
     signal: controller.signal,
-    end: (reason = new Error('settled')) => {
+    end: (reason = SETTLED) => {
       unwatch();
       controller.abort(reason);
     },

@@ -12,6 +12,9 @@ const MEANING: Readonly<Record<string, readonly [string, string | undefined]>> =
   EDQUOT: ['the disk quota is exceeded', 'Free some space, or set a state_dir elsewhere.'],
   ENOTDIR: ['part of the path is not a directory', undefined],
   ELOOP: ['the path is a symbolic link', undefined],
+  ENOTSUP: ['not a regular file', 'Move it away, then restart the daemon.'],
+  EFBIG: ['the file is too large', 'Move it away, then restart the daemon.'],
+  EIO: ['the disk reports an error', undefined],
 };
 
 /** `state_dir_unusable`: `path` cannot be `done` (such as "read"), with the reason in words. */

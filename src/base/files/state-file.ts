@@ -1,14 +1,12 @@
-import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { abortable, withDeadline } from '../async/deadline.ts';
-import { Turns } from '../async/turns.ts';
-import { errnoOf, TunnelError } from '../errors.ts';
-import { privateDirectory } from './private-directory.ts';
+import { TunnelError } from '../errors.ts';
+import { StateDisk } from './state-disk.ts';
 import { stateError } from './state-error.ts';
-import { writeAtomically } from './write-atomically.ts';
+import { StateWriter, type Unwritten } from './state-writer.ts';
 
-/** A disk that needs longer for one write counts as not answering, in milliseconds. */
+/** A disk that needs longer for one read or write counts as not answering, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export interface WriteOptions {
@@ -19,77 +17,114 @@ export interface WriteOptions {
 }
 
 /**
- * One JSON file of the state directory. Reads are checked against the schema; writes are atomic and one at a time.
- * Every method rejects with `state_dir_unusable`. No change waits for the disk longer than its bound.
+ * One JSON file of the state directory, with one writer. Reads are checked against the schema; writes are atomic, and
+ * repeated until the disk has the newest content. Every method rejects with `state_dir_unusable`, and none waits for
+ * the disk longer than its bound.
  */
 export class StateFile<Content> {
   readonly path: string;
-  readonly #place: readonly [string, ...string[]];
   readonly #schema: z.ZodType<Content>;
-  readonly #turns = new Turns();
-  /** Whether the last write found a good directory. */
-  #placed = false;
+  readonly #disk: Pick<StateDisk, 'read' | 'change'>;
+  readonly #writer: StateWriter;
+  /** What memory stands for: the text of the file, undefined without a file. Unknown until read or written. */
+  #held: { readonly text: string | undefined } | undefined;
 
   /** @param place the state directory, and the directories below it. The constructor touches no file. */
-  constructor(place: readonly [string, ...string[]], name: string, schema: z.ZodType<Content>) {
-    this.#place = place;
+  constructor(
+    place: readonly [string, ...string[]],
+    name: string,
+    schema: z.ZodType<Content>,
+    disk: Pick<StateDisk, 'read' | 'change'> = new StateDisk(place, name),
+  ) {
     this.path = join(...place, name);
     this.#schema = schema;
+    this.#disk = disk;
+    this.#writer = new StateWriter(this.path, (text) => disk.change(text));
+  }
+
+  /** Since when the disk does not have the newest content, and why; undefined while it does. */
+  get unwritten(): Unwritten | undefined {
+    return this.#writer.unwritten;
   }
 
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
-  async read(): Promise<Content | undefined> {
+  async read(options: WriteOptions = {}): Promise<Content | undefined> {
     try {
-      return this.#schema.parse(JSON.parse(await readFile(this.path, 'utf8')));
+      const text = await answered(() => this.#disk.read(), options);
+      const content = text === undefined ? undefined : this.#schema.parse(JSON.parse(text));
+      this.#held ??= { text };
+      return content;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw stateError('read', this.path, error);
+      throw error instanceof TunnelError ? error : stateError('read', this.path, error);
     }
-  }
-
-  /** Settles when the content is on the disk. */
-  write(content: Content, options: WriteOptions = {}): Promise<void> {
-    return answered(() => this.#turns.take(() => this.#put(`${JSON.stringify(content)}\n`)), options);
-  }
-
-  /** Removes the file, with the bound of {@link write}. A missing file is no error. */
-  forget(options: WriteOptions = {}): Promise<void> {
-    const forget = async () => {
-      await unlink(this.path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw stateError('removed', this.path, error);
-      });
-    };
-    return answered(() => this.#turns.take(forget), options);
   }
 
   /**
-   * Checks a good directory again only after a failed write: writes are many, and each check is several system calls.
+   * All or nothing: settles when the content is on the disk. After a rejection the file gets its content of before again,
+   * in case that the disk has taken the write all the same.
    */
-  async #put(text: string): Promise<void> {
-    const put = () => writeAtomically(this.path, text);
-    if (this.#placed) {
-      const done = await put().then(
-        () => true,
-        () => false,
-      );
-      if (done) return;
+  async write(content: Content, options: WriteOptions = {}): Promise<void> {
+    const before = this.#held;
+    const text = textOf(content);
+    try {
+      await this.#want(text, options);
+      // Unless something newer has happened meanwhile.
+      if (this.#held === before) this.#held = { text };
+    } catch (error) {
+      if (this.#held !== before) throw error;
+      if (before) this.#writer.want(before.text).catch(() => {});
+      else this.#writer.giveUp();
+      throw error;
     }
-    this.#placed = false;
-    await privateDirectory(...this.#place);
-    await put();
-    this.#placed = true;
+  }
+
+  /**
+   * For what has happened already: the content is written until the disk has it, or something newer. Settles then; rejects
+   * when an attempt failed, and goes on.
+   */
+  keep(content: Content, options: WriteOptions = {}): Promise<void> {
+    const text = textOf(content);
+    this.#held = { text };
+    return this.#want(text, options);
+  }
+
+  /** Removes the file, like {@link keep}. A missing file is no error. */
+  forget(options: WriteOptions = {}): Promise<void> {
+    this.#held = { text: undefined };
+    return this.#want(undefined, options);
+  }
+
+  /**
+   * Writes the file again if somebody else has changed, moved or removed it: memory counts. Settles with whether that was
+   * needed. Never rejects. A file that could not be read at the start is left alone.
+   */
+  async restore(options: WriteOptions = {}): Promise<boolean> {
+    const held = this.#held;
+    if (!held || this.#writer.isBusy) return false;
+    const found = await answered(async () => ({ text: await this.#disk.read() }), options).catch(() => undefined);
+    if (this.#held !== held || this.#writer.isBusy || (found && found.text === held.text)) return false;
+    this.#writer.want(held.text).catch(() => {});
+    return true;
+  }
+
+  #want(text: string | undefined, options: WriteOptions): Promise<void> {
+    return answered(() => this.#writer.want(text), options);
   }
 }
 
+function textOf(content: unknown): string {
+  return `${JSON.stringify(content)}\n`;
+}
+
 /**
- * The one bound of every change to the state directory. Rejects with `state_dir_unusable` when the disk does not answer
- * in time; the change itself runs on.
+ * The one bound of every access to the state directory. Rejects with `state_dir_unusable` when the disk does not answer
+ * in time; the access itself runs on.
  */
-export function answered(
-  change: () => Promise<void>,
+export function answered<Result>(
+  access: () => Promise<Result>,
   { withinMs = PATIENCE_MS, signal }: WriteOptions = {},
-): Promise<void> {
+): Promise<Result> {
   const expired = () =>
     new TunnelError('state_dir_unusable', `the state directory did not answer within ${withinMs} ms`);
-  return withDeadline(withinMs, signal, expired, (inTime) => abortable(change(), inTime));
+  return withDeadline(withinMs, signal, expired, (inTime) => abortable(access(), inTime));
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { TunnelError } from '../errors.ts';
 import type { Address, TcpAddress } from './address.ts';
 import { isBeyondReserve } from './descriptors.ts';
+import { KEEPALIVE } from './keepalive.ts';
 import { listenError } from './listen-error.ts';
 import { listenUnix } from './unix-listener.ts';
 
@@ -21,7 +22,7 @@ export type Listen = (
 ) => Promise<Listener>;
 
 /** Options of every server for a listener. */
-export const SERVER_OPTIONS = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true } as const;
+export const SERVER_OPTIONS = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, ...KEEPALIVE } as const;
 
 /** Binds `address`. Rejects with `listen_in_use`, or with `internal` for any other system error. */
 export const listen: Listen = async (address, onConnection, onError) => {

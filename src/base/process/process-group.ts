@@ -9,7 +9,7 @@ const POLL_MS = 10;
 /**
  * Ends every process of a group: SIGTERM, then SIGKILL after a grace period. Settles when the group is empty, at the
  * latest after {@link GRACE_MS} + {@link END_MS}. A group with members keeps its id (setpgid(2)), so a call right after
- * the end of the leader is safe. Processes that left the group by setsid(2) are not reached.
+ * the end of the leader is safe. Processes that left the group by setsid(2) stay: see marked-processes.ts.
  */
 export async function endProcessGroup(id: number): Promise<void> {
   if (!signalGroup(id, 'SIGTERM')) return;

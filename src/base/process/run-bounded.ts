@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { abortable, withDeadline } from '../async/deadline.ts';
 import { asError } from '../errors.ts';
 import { BoundedOutput } from './bounded-output.ts';
+import { endMarked, marked } from './marked-processes.ts';
 import { endProcessGroup } from './process-group.ts';
 
 export interface BoundedCommand {
@@ -12,8 +14,10 @@ export interface BoundedCommand {
   readonly env: NodeJS.ProcessEnv;
   /** Undefined: the directory of this process. */
   readonly workingDirectory?: string | undefined;
-  /** Bound of the run. The end of the process group can take two more seconds. */
+  /** Bound of the run. The end of the process group can take four more seconds. */
   readonly timeoutMs: number;
+  /** Descriptors of this process that the command gets as 3, 4, and so on. No other descriptor is inherited. */
+  readonly descriptors?: readonly number[] | undefined;
   /** The command is ended when it writes more bytes than this on standard output. */
   readonly stdoutLimit: number;
   /** The command is ended when it writes more bytes than this on standard error. */
@@ -42,11 +46,13 @@ class TimedOut extends Error {}
 
 /**
  * Runs a command to its end. Standard input is empty; time and output are bounded. When this settles, the whole process
- * group has ended, including children that the command left behind. Rejects only with the reason of `signal`.
+ * group has ended, including children that the command left behind. A command that must be ended takes also those children
+ * with it that left the group. Rejects only with the reason of `signal`.
  */
 export async function runBounded(command: BoundedCommand, signal: AbortSignal): Promise<Outcome> {
   signal.throwIfAborted();
-  const child = await start(command);
+  const id = randomUUID();
+  const child = await start({ ...command, env: marked(command.env, id) });
   if (child instanceof Error) return { kind: 'not_started', error: child };
   const { pid, stdout, stderr, ended } = child;
   const out = new BoundedOutput(stdout, command.stdoutLimit, { first: command.stdoutLimit });
@@ -57,6 +63,7 @@ export async function runBounded(command: BoundedCommand, signal: AbortSignal): 
     out.overflow.then(() => tooMuch('stdout')),
     err.overflow.then(() => tooMuch('stderr')),
   ]);
+  let byItself = false;
   try {
     const first = await withDeadline(
       command.timeoutMs,
@@ -65,6 +72,7 @@ export async function runBounded(command: BoundedCommand, signal: AbortSignal): 
       (within) => abortable(ending, within),
     );
     if (first.kind !== 'exited') return { ...first, stderr: err.bytes };
+    byItself = true;
     // Children of the command may keep the pipes open forever: read the output so far, then stop.
     const drained = Promise.all([out.end, err.end]);
     await withDeadline(
@@ -80,6 +88,8 @@ export async function runBounded(command: BoundedCommand, signal: AbortSignal): 
     throw error;
   } finally {
     await endProcessGroup(pid);
+    // A command that ended by itself may have started a daemon on purpose.
+    if (!byItself) await endMarked(id);
     out.giveUp();
     err.giveUp();
   }
@@ -96,7 +106,7 @@ async function start(command: BoundedCommand) {
       ...(command.workingDirectory === undefined ? {} : { cwd: command.workingDirectory }),
       env: command.env,
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(command.descriptors ?? [])],
     });
   } catch (error) {
     // Errors of Node itself, such as a NUL in an argument, and rare errors of execve(2).

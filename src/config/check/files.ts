@@ -22,6 +22,10 @@ export function checkFiles(outline: Outline, places: Places): Finding[] {
       [['actors', name, 'passphrase_file'], actor.passphrase_file],
       [['actors', name, 'fallback', 'key'], actor.fallback?.key],
     ]),
+    ...bodies(outline.tunnels).flatMap(([name, { probe, drain }]): [ConfigPath, string | undefined][] => [
+      [['tunnels', name, 'probe', 'https', 'ca'], probe?.https?.ca],
+      [['tunnels', name, 'drain', 'successor', 'probe', 'https', 'ca'], drain?.successor?.probe?.https?.ca],
+    ]),
   ];
   const unresolvable = written.flatMap(([path, text]): Finding[] => {
     const resolved = text === undefined ? undefined : resolvePath(text, places);

@@ -1,7 +1,8 @@
-import { isIPv4 } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
+import { canonicalHost, isBeyondLoopback, isLoopbackHost } from '../../base/net/host.ts';
 import { bodies, type Outline } from '../outline.ts';
 import { type ConfigPath, type Finding, formatPath } from '../problem.ts';
+import { DEFAULT_ENDPOINT } from '../schema.ts';
 
 interface Listener {
   readonly path: ConfigPath;
@@ -10,10 +11,9 @@ interface Listener {
   readonly machine: string | undefined;
 }
 
-const DEFAULT_ENDPOINT = '127.0.0.1:9780';
-
 /**
- * Checks that the endpoint is on loopback unless allow_remote is set, and that all listeners have different addresses.
+ * Checks that the endpoint and dynamic tunnels are on loopback unless allow_remote is set, and that all listeners have
+ * different addresses.
  */
 export function checkListeners(outline: Outline): Finding[] {
   const listeners = listenersOf(outline);
@@ -23,12 +23,12 @@ export function checkListeners(outline: Outline): Finding[] {
     const taken = `${formatAddress(listener.address)} conflicts with ${formatPath(earlier.path)} (${formatAddress(earlier.address)})`;
     return [{ path: listener.path, message: `${taken}; expected another address`, at: 'value' }];
   });
-  return [...checkEndpoint(outline), ...collisions];
+  return [...checkEndpoint(outline), ...checkDynamic(outline), ...collisions];
 }
 
 function checkEndpoint({ endpoint }: Outline): Finding[] {
   const address = parseAddress(endpoint?.listen ?? DEFAULT_ENDPOINT);
-  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopback(address.host)) return [];
+  if (address?.kind !== 'tcp' || endpoint?.allow_remote === true || isLoopbackHost(address.host)) return [];
   return [
     {
       path: ['endpoint', 'listen'],
@@ -36,6 +36,18 @@ function checkEndpoint({ endpoint }: Outline): Finding[] {
       at: 'value',
     },
   ];
+}
+
+/** Whoever reaches a SOCKS listener makes connections from the host: beyond loopback that must be wanted. */
+function checkDynamic({ tunnels }: Outline): Finding[] {
+  return bodies(tunnels).flatMap(([name, { direction, listen, allow_remote: allowed }]): Finding[] => {
+    const address = parseAddress(listen ?? '');
+    if (direction !== 'dynamic' || allowed === true || address === undefined || !isBeyondLoopback(address)) return [];
+    const message =
+      `other machines can use the proxy at ${formatAddress(address)}; ` +
+      'expected a loopback address such as 127.0.0.1, or allow_remote: true';
+    return [{ path: ['tunnels', name, 'listen'], message, at: 'value' }];
+  });
 }
 
 function listenersOf(outline: Outline): Listener[] {
@@ -57,7 +69,7 @@ function collide(a: Listener, b: Listener): boolean {
   if (a.address.kind === 'unix' || b.address.kind === 'unix') {
     return formatAddress(a.address) === formatAddress(b.address);
   }
-  return a.address.port === b.address.port && overlap(a.address.host.toLowerCase(), b.address.host.toLowerCase());
+  return a.address.port === b.address.port && overlap(canonicalHost(a.address.host), canonicalHost(b.address.host));
 }
 
 /** Whether one address covers the other. `::` includes IPv4 (dual stack); `localhost` is either loopback address. */
@@ -76,9 +88,4 @@ function isAny(host: string): boolean {
 
 function isPlainV6(host: string): boolean {
   return host.includes(':') && host !== '::';
-}
-
-/** Whether only this machine can reach the address: 127.0.0.0/8, `::1`, `localhost`. */
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }

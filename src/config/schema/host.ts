@@ -24,15 +24,13 @@ export const host = mapping({
     .prefault(2)
     .describe('Parallel SSH sessions of a link; the second session is a hot standby. Default 2.'),
   keepalive: mapping({
-    every: duration(500, 300_000)
-      .prefault('5s')
-      .describe('Silence after which the daemon sends a keepalive request. Default 5s.'),
+    every: duration(500, 300_000).prefault('5s').describe('Interval between two keepalive requests. Default 5s.'),
     lost_after: wholeNumber(1, 100)
       .prefault(3)
-      .describe('Unanswered keepalive requests in a row until the session is closed. Default 3.'),
+      .describe('Silent intervals in a row until the session is closed. Default 3.'),
   })
     .prefault({})
-    .describe('Detects a silent dead session within every × lost_after: 15 s by default.'),
+    .describe('Ends a session after every × lost_after of silence: 15 s by default. Less silence ends nothing.'),
   connect_timeout: duration(100, 300_000)
     .prefault('10s')
     .describe('Time limit of each step: dial, banner, key exchange, authentication, channel open. Default 10s.'),

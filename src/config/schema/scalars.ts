@@ -56,6 +56,13 @@ export function line(expected: string, longest = 255) {
   );
 }
 
+/** Text for a protocol: line ends and other control characters are allowed. */
+export function rawText(expected: string, longest = 4_096) {
+  const error = (issue: { readonly input?: unknown }) =>
+    wants(typeof issue.input === 'number' ? `${expected}, in quotes` : expected)(issue);
+  return z.string({ error }).min(1, { error }).max(longest, { error });
+}
+
 export function wholeNumber(min: number, max: number) {
   const error = wants(`a whole number from ${min} to ${max}`);
   return z.int({ error }).min(min, { error }).max(max, { error });
@@ -89,6 +96,13 @@ export const path = text('a path: absolute, ~/…, relative to this file, or cre
 export const hostName = text('a host name or an IP address, without user and port')
   .regex(HOST_PATTERN, { error: wants('a host name or an IP address, without user and port') })
   .refine(isPlausibleHost, { error: wants('a host name or an IP address, without user and port') });
+
+const AUTHORITY_EXPECTED = 'a host name or an address, or host:port, as in hub.example or hub.example:8443';
+
+/** The value of a Host header: `host` or `host:port`, IPv6 in brackets. */
+export const authority = text(AUTHORITY_EXPECTED)
+  .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::\d{1,5})?$/, { error: wants(AUTHORITY_EXPECTED) })
+  .refine(isPlausibleAuthority, { error: wants(AUTHORITY_EXPECTED) });
 
 export const tcpAddress = addressText(TCP_ADDRESS_EXPECTED).transform((written, context): TcpAddress => {
   const address = parseAddress(written);
@@ -134,6 +148,11 @@ function hasNoControls(text: string): boolean {
 function isPlausibleHost(host: string): boolean {
   if (host.includes(':')) return isIPv6(host);
   return /^[\d.]+$/.test(host) ? isIP(host) === 4 : !host.includes('%');
+}
+
+function isPlausibleAuthority(written: string): boolean {
+  const address = parseAddress(/:\d+$/.test(written) ? written : `${written}:1`);
+  return address?.kind === 'tcp' && isPlausible(address);
 }
 
 function isJson(value: unknown): value is JsonValue {

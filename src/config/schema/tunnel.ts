@@ -42,6 +42,11 @@ export const tunnel = mapping({
       'Only for dynamic: the destinations that clients may request. Host: an address, a network (10.43.0.0/16, ' +
         '[fd00::/8]), a name, *.name (all names below) or * (every name). Port: 443, 80-90 or *.',
     ),
+  allow_remote: flag
+    .prefault(false)
+    .describe(
+      'Whether a dynamic tunnel may listen on an address other than loopback. Other machines can then use the proxy. Default false.',
+    ),
   production: flag
     .prefault(false)
     .describe(
@@ -59,13 +64,20 @@ export const tunnel = mapping({
           limit: wholeNumber(1, 65_535)
             .prefault(256)
             .describe('Maximum number of waiting connections; further ones are reset at once. Default 256.'),
+          abort_on_close: flag
+            .prefault(false)
+            .describe(
+              'Whether a client that closes its side while it waits has gone, as after a timeout of its own. ' +
+                'Otherwise such a client may have sent a complete request, and still waits. Default false.',
+            ),
         }),
       ],
-      { error: wants('refuse, or a mapping { hold, limit }') },
+      { error: wants('refuse, or a mapping { hold, limit, abort_on_close }') },
     )
     .prefault({})
     .describe(
-      'Treatment of new connections while the link is down: refuse, or { hold, limit }. Not for remote. Default { hold: 10s, limit: 256 }.',
+      'Treatment of new connections while the link is down: refuse, or { hold, limit, abort_on_close }. Not for remote. ' +
+        'Default { hold: 10s, limit: 256, abort_on_close: false }.',
     ),
   max_connections: wholeNumber(1, 65_535)
     .prefault(1_024)

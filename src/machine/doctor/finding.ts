@@ -2,14 +2,15 @@ import { type ErrorReport, TunnelError } from '../../base/errors.ts';
 
 /** The steps of a check, in their order. `credential` and `known hosts` use no network. */
 export type StepName =
-  | 'known hosts'
-  | 'credential'
   | 'jump'
   | 'dns'
   | 'tcp'
   | 'banner'
+  | 'known hosts'
+  | 'credential'
   | 'host key'
   | 'authentication'
+  | 'listen'
   | 'forward'
   | 'target';
 

@@ -5,6 +5,7 @@ import { type Carrier, carryError } from '../../tunnels/link/jump.ts';
 import type { Attempt, Prepare } from '../../tunnels/link/prepare.ts';
 import type { ConnectStep, LinkSession, Route } from '../../tunnels/link/session.ts';
 import { type Finding, failed, type StepName } from './finding.ts';
+import { firstLook, named } from './first-look.ts';
 
 /** The findings about one link, and its session if no step failed. */
 export interface Hop {
@@ -20,8 +21,8 @@ export interface HopOptions {
 }
 
 /**
- * Connects once, as the link does, step by step; connect_timeout of the host bounds each step. Local checks come first, so
- * that an unusable key or known_hosts file causes no failed login on the server. Never rejects.
+ * Connects once, as the link does, step by step; connect_timeout of the host bounds each step. An unusable key or
+ * known_hosts file causes no failed login on the server: then only the network and the banner are looked at. Never rejects.
  */
 export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepare, signal: AbortSignal): Promise<Hop> {
   let attempt: Attempt;
@@ -30,10 +31,7 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
     attempt = await abortable(prepare(host, actor, need), signal);
   } catch (thrown) {
     const error = TunnelError.from(thrown);
-    return {
-      findings: [failed(error.code === 'host_key_unknown' ? 'known hosts' : 'credential', error)],
-      session: undefined,
-    };
+    return { findings: await withoutLogin(host, over, error, signal), session: undefined };
   }
   const { type, fingerprint, standIn } = attempt.facts;
   const local: Finding[] = [
@@ -56,11 +54,43 @@ export async function walkHop({ host, actor, over }: HopOptions, prepare: Prepar
     const route = await routeTo(host, over, signal, walk);
     const session = await attempt.connect(signal, route, (step) => walk.begin(step));
     walk.arrive(session);
-    return { findings: [...local, ...walk.findings], session };
+    return { findings: inOrder([...local, ...walk.findings]), session };
   } catch (error) {
     walk.fail(error);
-    return { findings: [...local, ...walk.findings], session: undefined };
+    return { findings: inOrder([...local, ...walk.findings]), session: undefined };
   }
+}
+
+/** The network first: a misspelt name is no reason to look for a host key. */
+async function withoutLogin(
+  host: HostConfig,
+  over: HopOptions['over'],
+  error: TunnelError,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const isTrust = error.code === 'host_key_unknown';
+  const local = failed(isTrust ? 'known hosts' : 'credential', error);
+  if (over && !over.hop.session) return [local];
+  const walk = new Walk(host);
+  try {
+    const route = await routeTo(host, over, signal, walk);
+    await firstLook(host, route, signal, (step) => walk.begin(step));
+    walk.finish();
+    return [...walk.findings, local];
+  } catch (thrown) {
+    walk.fail(thrown);
+    if (!isTrust) return [...walk.findings, local];
+    const detail = `${host.knownHosts} has no key of this host; the address or the port may be wrong`;
+    return [...walk.findings, { step: 'known hosts', verdict: 'skipped', detail }];
+  }
+}
+
+const ORDER: readonly StepName[] = ['jump', 'dns', 'tcp', 'banner', 'known hosts', 'credential'];
+
+/** In the order in which a person looks for a fault: the network, then this node, then the login. */
+function inOrder(findings: readonly Finding[]): Finding[] {
+  const rank = ({ step }: Finding) => (ORDER.includes(step) ? ORDER.indexOf(step) : ORDER.length);
+  return findings.toSorted((a, b) => rank(a) - rank(b));
 }
 
 async function routeTo(host: HostConfig, over: HopOptions['over'], signal: AbortSignal, walk: Walk): Promise<Route> {
@@ -124,8 +154,12 @@ class Walk {
     }
   }
 
+  finish(): void {
+    this.#finish();
+  }
+
   fail(error: unknown): void {
-    this.findings.push(failed(this.#step?.name ?? 'tcp', error));
+    this.findings.push(failed(this.#step?.name ?? 'tcp', named(TunnelError.from(error), this.#host)));
   }
 
   #next(name: StepName, detail: string): void {

@@ -28,6 +28,7 @@ export interface TunnelDraft {
   readonly actor: string;
   readonly direction: 'local' | 'remote' | 'dynamic';
   readonly listen: string;
+  readonly allow_remote?: true | undefined;
   readonly target: string | undefined;
   readonly allow: readonly string[] | undefined;
   readonly note: string | undefined;

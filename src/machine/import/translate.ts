@@ -1,3 +1,5 @@
+import { parseAddress } from '../../base/net/address.ts';
+import { isBeyondLoopback } from '../../base/net/host.ts';
 import type { ActorDraft, Draft, HostDraft, TunnelDraft } from './draft.ts';
 import { add, nameOf } from './draft.ts';
 import type { SshEntry } from './entry.ts';
@@ -144,7 +146,11 @@ class Translation {
   #way(direction: TunnelDraft['direction'], spec: ForwardSpec, entry: SshEntry) {
     const open = direction !== 'remote' && first(entry, 'gatewayports') === 'yes';
     const listen = addressOf(spec.listen, open ? '0.0.0.0' : '127.0.0.1');
-    if (direction === 'dynamic') return spec.target ? undefined : { listen, target: undefined, allow: ANYWHERE };
+    if (direction === 'dynamic') {
+      const address = parseAddress(listen);
+      const allowRemote = address !== undefined && isBeyondLoopback(address) ? (true as const) : undefined;
+      return spec.target ? undefined : { listen, allow_remote: allowRemote, target: undefined, allow: ANYWHERE };
+    }
     return spec.target && { listen, target: addressOf(spec.target, '127.0.0.1'), allow: undefined };
   }
 

@@ -8,6 +8,7 @@ function scalar(value: string | number): string {
 }
 
 function valueText(value: unknown): string {
+  if (typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return `[${value.map((each) => valueText(each)).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return scalar(typeof value === 'number' ? value : String(value));
   const fields = Object.entries(value).filter(([, each]) => each !== undefined && each !== '');

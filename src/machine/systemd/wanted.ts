@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from '../../base/net/address.ts';
-import { formatIp, parseIp } from '../../base/net/ip.ts';
+import { canonicalHost } from '../../base/net/host.ts';
+import { parseIp } from '../../base/net/ip.ts';
 
 /** A listener that may use a socket from systemd. */
 export interface Wanted {
@@ -29,12 +30,7 @@ export function nameFits(name: string, { user, address }: Wanted): boolean {
 export function addressFits(bound: Address, { address }: Wanted): boolean {
   if (bound.kind === 'unix' || address.kind === 'unix') return formatAddress(bound) === formatAddress(address);
   if (bound.port !== address.port) return false;
-  const wanted = parseIp(address.host);
-  if (wanted !== undefined) return formatIp(wanted) === canonical(bound.host);
-  return address.host.toLowerCase() !== 'localhost' || ['127.0.0.1', '::1'].includes(canonical(bound.host));
-}
-
-function canonical(host: string): string {
-  const ip = parseIp(host);
-  return ip === undefined ? host : formatIp(ip);
+  const [wanted, found] = [canonicalHost(address.host), canonicalHost(bound.host)];
+  if (parseIp(wanted) !== undefined) return wanted === found;
+  return wanted !== 'localhost' || ['127.0.0.1', '::1'].includes(found);
 }

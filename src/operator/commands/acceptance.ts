@@ -1,10 +1,11 @@
 import { didYouMean } from '../../base/text/closest.ts';
 import { printable } from '../../base/text/printable.ts';
+import { machineHash } from '../../base/this-machine.ts';
 import type { Config } from '../../config/config.ts';
 import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { fileReport } from '../../retirement/acceptance/file-report.ts';
 import { Gathering } from '../../retirement/acceptance/gathering.ts';
 import { acceptanceMarkdown } from '../../retirement/acceptance/markdown.ts';
@@ -51,7 +52,7 @@ export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): 
     config = await loadConfig(options.config, outsideOfUnit(io.env));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
   const { offline } = options;
@@ -95,7 +96,9 @@ async function examine(
   }
   if (log.files.length === 0) return unreadable(err, directory, 'no log files');
   const plan = await planFacts(config.plan, offline);
-  const facts = { ...gathering.gathered, now: asOf.getTime(), offline, log, plan };
+  // Evidence in a directory of its own may have been copied here on purpose.
+  const machine = directory === config.stateDir ? machineHash() : undefined;
+  const facts = { ...gathering.gathered, now: asOf.getTime(), node: config.node, machine, offline, log, plan };
   return reportOf(facts, { node: config.node, version, windowMs });
 }
 

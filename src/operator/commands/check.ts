@@ -1,11 +1,12 @@
 import type { Config } from '../../config/config.ts';
-import { type MissingFile, missingFiles } from '../../config/missing-files.ts';
+import { type FileWarning, missingFiles } from '../../config/missing-files.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
-import { formatProblem, type Problem } from '../../config/problem.ts';
+import { type Problem, showProblem } from '../../config/problem.ts';
 import { asOf } from '../../retirement/plan/as-of.ts';
 import { inspect } from '../../retirement/plan/inspect.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
 import { isWaveComplete } from '../../retirement/plan/progress.ts';
+import { refusedFiles } from '../../tunnels/link/refused-files.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
 export interface CheckOptions {
@@ -17,8 +18,8 @@ export interface CheckOptions {
 }
 
 /**
- * `fleet-mesh check`: lists every problem of the configuration, the plan and the policy. Missing files and policy
- * warnings alone do not fail the check. Uses no network.
+ * `fleet-mesh check`: lists every problem of the configuration, the plan and the policy. Warnings about files and about
+ * the policy alone do not fail the check. Uses no network.
  */
 export async function check(
   options: CheckOptions,
@@ -33,11 +34,11 @@ export async function check(
     options.plan ?? true,
   );
   const ok = problems.length === 0;
-  const missing = config === undefined ? [] : await missingFiles(config);
+  const files = config === undefined ? [] : [...(await missingFiles(config)), ...(await refusedFiles(config))];
   if (options.json) {
-    io.out(`${JSON.stringify({ ok, problems, warnings: [...missing, ...warnings] }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ ok, problems, warnings: [...files, ...warnings] }, null, 2)}\n`);
   } else {
-    io.err(missing.map((warning) => describeMissing(options.config, warning)).join(''));
+    io.err(files.map((warning) => describeFile(options.config, warning)).join(''));
     io.err(warnings.map(describeWarning).join(''));
     if (!ok) io.err(describeProblems(problems));
     else if (config !== undefined)
@@ -48,10 +49,10 @@ export async function check(
 
 function describeProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return `${problems.map(formatProblem).join('\n')}\n${count}\n`;
+  return `${problems.map(showProblem).join('\n')}\n${count}\n`;
 }
 
-function describeMissing(file: string, { path, message }: MissingFile): string {
+function describeFile(file: string, { path, message }: FileWarning): string {
   return `${file}: warning: ${path}: ${message}\n`;
 }
 

@@ -1,10 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { CommandIo, Ends } from './command.ts';
-import { type ControlOptions, down, reload, rotate, up } from './control.ts';
-import { cutover, rollback } from './cutover.ts';
+import type { ControlOptions } from './control.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, socketOption } from './options.ts';
-import { type RetireOptions, retire } from './retire.ts';
+import type { RetireOptions } from './retire.ts';
 
 /** Adds the commands that use the control socket. */
 export function addControlCommands(program: Command, ends: Ends, io: CommandIo): void {
@@ -15,20 +14,32 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
   };
 
   controlCommand('reload', 'makes the daemon read its configuration again, and waits for the result').action(
-    ends((options: ControlOptions) => reload(options, interruptible(io))),
+    ends(async (options: ControlOptions) => (await import('./control.ts')).reload(options, interruptible(io))),
   );
 
-  controlCommand('up', 'puts tunnels back into service')
+  controlCommand('up', 'puts tunnels back into service, and waits up to ten seconds until they are up')
     .argument('<name...>', 'the tunnels')
-    .action(ends((names: string[], options: ControlOptions) => up(names, options, interruptible(io))));
+    .action(
+      ends(async (names: string[], options: ControlOptions) =>
+        (await import('./control.ts')).up(names, options, interruptible(io)),
+      ),
+    );
 
   controlCommand('down', 'takes tunnels out of service: listeners close, open connections get stop_grace to finish')
     .argument('<name...>', 'the tunnels')
-    .action(ends((names: string[], options: ControlOptions) => down(names, options, interruptible(io))));
+    .action(
+      ends(async (names: string[], options: ControlOptions) =>
+        (await import('./control.ts')).down(names, options, interruptible(io)),
+      ),
+    );
 
   controlCommand('rotate', 'gives an actor a new credential now; new sessions open before old sessions close')
     .argument('<actor>', 'the actor')
-    .action(ends((actor: string, options: ControlOptions) => rotate(actor, options, interruptible(io))));
+    .action(
+      ends(async (actor: string, options: ControlOptions) =>
+        (await import('./control.ts')).rotate(actor, options, interruptible(io)),
+      ),
+    );
 
   controlCommand('retire', 'ends the SSH forward of a tunnel permanently when no blockers remain (see why NAME)', [
     new Option('--dry-run', 'only list the blockers and the steps').default(false),
@@ -39,19 +50,29 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
     new Option('--reason <text>', 'why the blocker is overridden; recorded as evidence').argParser(collect).default([]),
   ])
     .argument('<name>', 'the tunnel')
-    .action(ends((name: string, options: RetireOptions) => retire(name, options, interruptible(io))));
+    .action(
+      ends(async (name: string, options: RetireOptions) =>
+        (await import('./retire.ts')).retire(name, options, interruptible(io)),
+      ),
+    );
 
   controlCommand('cutover', 'moves the local port of a tunnel to its successor without interrupting clients', [
     new Option('--dry-run', 'only list the steps and the current blockers').default(false),
   ])
     .argument('<name>', 'the tunnel')
     .action(
-      ends((name: string, options: ControlOptions & { dryRun: boolean }) => cutover(name, options, interruptible(io))),
+      ends(async (name: string, options: ControlOptions & { dryRun: boolean }) =>
+        (await import('./cutover.ts')).cutover(name, options, interruptible(io)),
+      ),
     );
 
   controlCommand('rollback', 'reverses a cut-over: new connections use the tunnel again at once')
     .argument('<name>', 'the tunnel')
-    .action(ends((name: string, options: ControlOptions) => rollback(name, options, interruptible(io))));
+    .action(
+      ends(async (name: string, options: ControlOptions) =>
+        (await import('./cutover.ts')).rollback(name, options, interruptible(io)),
+      ),
+    );
 }
 
 function collect(value: string, before: string[]): string[] {

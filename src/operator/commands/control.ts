@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Refusal } from '../../base/refusal.ts';
-import { printable } from '../../base/text/printable.ts';
+import { printable, visible } from '../../base/text/printable.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
 import {
   type ControlRequest,
@@ -28,10 +28,11 @@ export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode
   return carryOut(options, io, { command: 'reload' }, reloadResult, ({ changes }) => `reloaded: ${changes}`);
 }
 
-/** `fleet-mesh up NAME…`: puts tunnels back into service. */
+/** `fleet-mesh up NAME…`: puts tunnels back into service, and waits up to ten seconds until they are up. */
 export function up(names: readonly string[], options: ControlOptions, io: ControlIo): Promise<ExitCode> {
-  return carryOut(options, io, { command: 'up', names: [...names] }, tunnelsResult, (result) =>
-    describeTunnels(result),
+  const request: ControlRequest = { command: 'up', names: [...names] };
+  return carryOut(options, io, request, tunnelsResult, describeTunnels, ({ tunnels }) =>
+    tunnels.every(({ state }) => state === 'up') ? EXIT.ok : EXIT.failed,
   );
 }
 
@@ -108,7 +109,7 @@ export function refuse(options: ControlOptions, io: ControlIo, code: ExitCode, r
     return code;
   }
   const { message, hint, details } = refusal;
-  const lines = [...details.map((line) => printable(line)), `fleet-mesh: ${printable(message)}`, printable(hint)];
+  const lines = [...details.map((detail) => visible(detail)), `fleet-mesh: ${printable(message)}`, printable(hint)];
   io.err(`${lines.join('\n')}\n`);
   return code;
 }

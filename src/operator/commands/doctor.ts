@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pidOf } from '../../base/process/identity.ts';
 import { unknownNames } from '../../base/text/unknown-name.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { linksOf } from '../../config/way.ts';
 import type { LinkFindings } from '../../machine/doctor/finding.ts';
 import { Doctor, wardsFor } from '../../machine/doctor/walk.ts';
@@ -15,6 +16,7 @@ import type { CredentialSource } from '../../tunnels/credential/offer.ts';
 import { type Prepare, prepare } from '../../tunnels/link/prepare.ts';
 import type { Certificate } from '../../tunnels/ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../../tunnels/ssh/private-key.ts';
+import { findPresence } from '../presence/find.ts';
 import { linkText, sumText } from '../text/doctor.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
@@ -42,7 +44,7 @@ export async function doctor(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);
-    else io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    else io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
   const wards = wardsFor(config, options.name);
@@ -62,7 +64,9 @@ export async function doctor(
     sources.set(actor.name, source);
     return prepare(host, source, need);
   };
-  await new Doctor(config, look, io.signal).examine(wards, (findings) => {
+  const running = await findPresence(options.config, io.env);
+  const ownPid = running && pidOf(running.owner);
+  await new Doctor(config, look, io.signal, ownPid).examine(wards, (findings) => {
     links.push(findings);
     if (!options.json) io.out(linkText(findings));
   });

@@ -1,4 +1,7 @@
 import { formatAddress, parseAddress, type TcpAddress } from '../../base/net/address.ts';
+import { connect } from '../../base/net/connect.ts';
+import { reachableHost } from '../../base/net/host.ts';
+import { printable } from '../../base/text/printable.ts';
 
 /** How a command finds the daemon's endpoint. */
 export interface EndpointOptions {
@@ -8,28 +11,61 @@ export interface EndpointOptions {
   readonly config?: string | undefined;
   /** Reads the endpoint from a configuration file. Undefined, or a rejection, for an unreadable file. */
   readonly endpointOf?: ((configPath: string) => Promise<TcpAddress | undefined> | TcpAddress | undefined) | undefined;
+  /** The endpoint, host:port, of the daemon that runs with this configuration file; undefined if none runs. */
+  readonly runningOn?: ((configPath: string) => Promise<string | undefined>) | undefined;
 }
+
+/** A listener on this machine accepts at once. */
+const LOOK_MS = 500;
 
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 
 export const UNREACHABLE_HINT =
   'Is the daemon running (`systemctl status fleet-mesh`)? For another address use --endpoint or --config.';
 
-/** The endpoint to use; undefined for an invalid `endpoint`. `warn` gets whole lines. */
+/**
+ * The endpoint to use: from the option, else from the file, else where the running daemon says. The file comes second
+ * to the daemon only if nobody listens on its address, because it was edited and not yet reloaded. Undefined for an
+ * invalid `endpoint`. `warn` gets whole lines.
+ */
 export async function findEndpoint(
   options: EndpointOptions,
   warn: (text: string) => void,
 ): Promise<TcpAddress | undefined> {
-  if (options.endpoint !== undefined) return parseEndpoint(options.endpoint);
-  if (options.config === undefined || options.endpointOf === undefined) return DEFAULT_ENDPOINT;
-  const configured = await configuredEndpoint(options.config, options.endpointOf);
+  const { endpoint, config, endpointOf } = options;
+  if (endpoint !== undefined) return parseEndpoint(endpoint);
+  if (config === undefined || endpointOf === undefined) return DEFAULT_ENDPOINT;
+  const configured = await configuredEndpoint(config, endpointOf);
+  const running = parseAddress((await options.runningOn?.(config)) ?? '');
+  const isKnown = running?.kind === 'tcp' && (configured === undefined || !isSame(running, configured));
+  if (isKnown && (configured === undefined || !(await isListening(reachable(configured))))) return reachable(running);
   if (configured !== undefined) return reachable(configured);
-  warn(`fleet-mesh: cannot read the endpoint from ${options.config}; trying ${formatAddress(DEFAULT_ENDPOINT)}\n`);
+  warn(`fleet-mesh: cannot read the endpoint from ${printable(config)}; trying ${formatAddress(DEFAULT_ENDPOINT)}\n`);
   return DEFAULT_ENDPOINT;
 }
 
+function isSame(a: TcpAddress, b: TcpAddress): boolean {
+  return formatAddress(a) === formatAddress(b);
+}
+
+async function isListening({ host, port }: TcpAddress): Promise<boolean> {
+  const options = {
+    to: { host, port },
+    timeoutMs: LOOK_MS,
+    explain: (error: Error) => error,
+    expired: () => new Error('no answer'),
+  };
+  return connect(options, new AbortController().signal).then(
+    (socket) => {
+      socket.on('error', () => {}).destroy();
+      return true;
+    },
+    () => false,
+  );
+}
+
 export function notAnEndpoint({ endpoint }: EndpointOptions): string {
-  return `fleet-mesh: "${endpoint}" is not an endpoint: give host:port or http://host:port\n`;
+  return `fleet-mesh: "${printable(endpoint ?? '')}" is not an endpoint: give host:port or http://host:port\n`;
 }
 
 async function configuredEndpoint(path: string, endpointOf: NonNullable<EndpointOptions['endpointOf']>) {
@@ -42,8 +78,7 @@ async function configuredEndpoint(path: string, endpointOf: NonNullable<Endpoint
 
 /** The address to connect to for a wildcard listener. */
 function reachable(listen: TcpAddress): TcpAddress {
-  if (listen.host === '0.0.0.0') return { ...listen, host: '127.0.0.1' };
-  return listen.host === '::' ? { ...listen, host: '::1' } : listen;
+  return { ...listen, host: reachableHost(listen.host) };
 }
 
 /** `http://host[:port][/]`, `host:port` or `[v6]:port`; undefined for anything else. */

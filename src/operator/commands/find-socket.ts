@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
-import { findWrittenSocket } from '../../config/control-socket.ts';
 import type { ConfigEnvironment } from '../../config/paths.ts';
+import { findWrittenSocket } from '../../config/written.ts';
+import { findPresence } from '../presence/find.ts';
 
 /** The socket of the system unit. */
 const SYSTEM_SOCKET = '/run/fleet-mesh/control.sock';
@@ -16,15 +17,18 @@ export interface SocketOptions {
 export type FoundSocket = { readonly path: string } | { readonly problem: string };
 
 /**
- * The path from `--socket`, else from the file, else the first existing default: in this user's runtime directory,
- * then in that of the system unit.
+ * The path from `--socket`; else the path in the file, if a socket is there; else the path that the running daemon has
+ * left; else the first existing default. So commands reach a daemon whose file is broken or names another socket by now.
  */
 export async function findSocket({ socket, config }: SocketOptions, env: ConfigEnvironment): Promise<FoundSocket> {
   if (socket !== undefined) return { path: socket };
   const written = await findWrittenSocket(config, env);
+  if (written.kind === 'written' && (await isThere(written.path))) return { path: written.path };
+  const left = (await findPresence(config, env))?.socket;
+  if (typeof left === 'string') return { path: left };
   if (written.kind === 'unreadable') return { problem: written.problem };
   if (written.kind === 'written') return { path: written.path };
-  const candidates = [written.path, SYSTEM_SOCKET].filter((path) => path !== undefined);
+  const candidates = [...written.paths, SYSTEM_SOCKET];
   for (const path of candidates) if (await isThere(path)) return { path };
   return { path: candidates[0] ?? SYSTEM_SOCKET };
 }

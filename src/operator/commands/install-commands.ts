@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandIo, Ends } from './command.ts';
-import { type InstallCommandOptions, type InstallIo, install } from './install.ts';
-import { type UninstallCommandOptions, uninstall } from './uninstall.ts';
+import type { InstallCommandOptions, InstallIo } from './install.ts';
+import type { UninstallCommandOptions } from './uninstall.ts';
 
 /** Adds `install` and `uninstall`: scripts/install-node calls them on a node. */
 export function addInstallCommands(program: Command, ends: Ends, io: CommandIo): void {
@@ -19,7 +19,9 @@ export function addInstallCommands(program: Command, ends: Ends, io: CommandIo):
     )
     .option('--timeout <duration>', 'how long the tunnels may take to come up', '60s')
     .option('--json', 'print {ok, changed, steps, notes, problems} as JSON', false)
-    .action(ends((options: InstallCommandOptions) => install(options, undisturbed(io))));
+    .action(
+      ends(async (options: InstallCommandOptions) => (await import('./install.ts')).install(options, undisturbed(io))),
+    );
 
   program
     .command('uninstall')
@@ -28,7 +30,11 @@ export function addInstallCommands(program: Command, ends: Ends, io: CommandIo):
     .option('--dry-run', 'show every file, unit and command, and change nothing', false)
     .option('--purge', 'remove configuration, keys and state as well', false)
     .option('--json', 'print {ok, changed, steps, notes, problems} as JSON', false)
-    .action(ends((options: UninstallCommandOptions) => uninstall(options, undisturbed(io))));
+    .action(
+      ends(async (options: UninstallCommandOptions) =>
+        (await import('./uninstall.ts')).uninstall(options, undisturbed(io)),
+      ),
+    );
 }
 
 /** Ctrl-C undoes an installation. The end of the login does not: the login may come through a tunnel of this node. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandIo, Ends } from './command.ts';
 import { configOption } from './options.ts';
-import { editPlan, type PlanOptions, showPlan } from './plan.ts';
+import type { PlanOptions } from './plan.ts';
 
 interface Entry {
   by: string;
@@ -17,7 +17,11 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     .option('--plan <file>', 'the plan file (default: plan in --config)')
     .option('--json', 'print the plan and its evaluation as JSON', false)
     .option('--wave <number>', 'one wave (default: all)')
-    .action(ends((options: PlanOptions & { wave?: string }) => showPlan(options, { ...io, ...terminal() })));
+    .action(
+      ends(async (options: PlanOptions & { wave?: string }) =>
+        (await import('./plan.ts')).showPlan(options, { ...io, ...terminal() }),
+      ),
+    );
 
   plan
     .command('approve')
@@ -26,8 +30,12 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     .requiredOption('--by <who>', 'who approved the gate')
     .requiredOption('--evidence <text>', 'the proof: a decision or a document')
     .action(
-      ends((gate: string, { by, evidence }: Entry, command: Command) =>
-        editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'approve', gate, by, evidence }, io),
+      ends(async (gate: string, { by, evidence }: Entry, command: Command) =>
+        (await import('./plan.ts')).editPlan(
+          command.optsWithGlobals<PlanOptions>(),
+          { kind: 'approve', gate, by, evidence },
+          io,
+        ),
       ),
     );
 
@@ -37,8 +45,12 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     .argument('<step>', 'id of the step, e.g. 2.4')
     .requiredOption('--evidence <text>', 'the proof that the step is done')
     .action(
-      ends((step: string, { evidence }: Entry, command: Command) =>
-        editPlan(command.optsWithGlobals<PlanOptions>(), { kind: 'done', step, evidence }, io),
+      ends(async (step: string, { evidence }: Entry, command: Command) =>
+        (await import('./plan.ts')).editPlan(
+          command.optsWithGlobals<PlanOptions>(),
+          { kind: 'done', step, evidence },
+          io,
+        ),
       ),
     );
 }

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
 import { readDocument } from '../../config/document.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
-import { ConfigError, formatProblem } from '../../config/problem.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
 import { findPlan } from '../../retirement/plan/find.ts';
 import { loadPlan } from '../../retirement/plan/load.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
@@ -11,6 +13,7 @@ import { stepFacts } from '../../retirement/plan/step-facts.ts';
 import { type DrainingTunnel, viewPlan } from '../../retirement/plan/view.ts';
 import { planText } from '../text/plan.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { tellPlanEdit } from './tell-plan-edit.ts';
 
 /** The options of the plan commands. */
 export interface PlanOptions {
@@ -80,10 +83,17 @@ export function editPlan(
     }
     const view = viewPlan(result.plan, found.tunnels, now);
     io.err(notDue(result.plan, entry, now));
-    if (options.json === true) io.out(`${JSON.stringify({ ok: true, path: found.path, next: view.next }, null, 2)}\n`);
+    const sha256Before = createHash('sha256').update(before).digest('hex');
+    const evidence = await tellPlanEdit(
+      { config: options.config, entry, sha256Before, sha256After: result.plan.sha256 },
+      env,
+    );
+    if (!evidence.recorded) io.err(notRecorded(evidence.reason));
+    if (options.json === true)
+      io.out(`${JSON.stringify({ ok: true, path: found.path, next: view.next, evidence }, null, 2)}\n`);
     else
       io.out(
-        `${describe(entry)} in ${found.path}; next: ${view.next.join(', ') || 'nothing, every wave is complete'}\n`,
+        `${describe(entry)} in ${found.path}${evidence.recorded ? `, and in the evidence up to entry ${evidence.seq}` : ''}; next: ${view.next.join(', ') || 'nothing, every wave is complete'}\n`,
       );
     return EXIT.ok;
   });
@@ -92,6 +102,10 @@ export function editPlan(
 function describe(entry: PlanEntry): string {
   if (entry.kind === 'approve') return `gate ${entry.gate} is approved by ${entry.by}`;
   return `step ${entry.step} is done`;
+}
+
+function notRecorded(reason: string): string {
+  return `fleet-mesh: note: the edit is in the plan file only, not in the evidence: ${printable(reason)}. The daemon records the SHA-256 of the plan when it next reads the file.\n`;
 }
 
 /** Steps may be done out of order; a note shows a possible mistake at once. */
@@ -127,7 +141,7 @@ async function explaining(io: PlanIo, run: () => Promise<ExitCode>): Promise<Exi
     return await run();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    io.err(`${error.problems.map(formatProblem).join('\n')}\n`);
+    io.err(`${error.problems.map(showProblem).join('\n')}\n`);
     return EXIT.configuration;
   }
 }

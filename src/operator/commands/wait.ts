@@ -10,7 +10,7 @@ import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } f
 import { unknownTunnel } from './unknown-tunnel.ts';
 
 export interface WaitOptions extends EndpointOptions {
-  /** Empty: the production tunnels, or all if there are none. */
+  /** Empty: the production tunnels in service. */
   readonly names: readonly string[];
   /** One of {@link CONDITIONS}. */
   readonly for: string;
@@ -38,7 +38,8 @@ interface Look {
 
 /**
  * `fleet-mesh wait`: waits until a condition holds for every named tunnel. An unreachable daemon may be starting, so
- * the wait continues. An unknown name, or a condition that waiting cannot reach, ends the wait early.
+ * the wait continues. An unknown name, or a condition that waiting cannot reach, ends the wait early. So does a wait
+ * without names if no production tunnel is in service: success would promise something about no tunnel at all.
  */
 export async function wait(options: WaitOptions, io: CommandIo & { readonly signal: AbortSignal }): Promise<ExitCode> {
   const condition = CONDITIONS.find((known) => known === options.for);
@@ -101,6 +102,7 @@ function judge(status: Status, names: readonly string[], condition: Condition): 
   const unknown = names.find((name) => !status.tunnels.some((tunnel) => tunnel.name === name));
   if (unknown !== undefined) return { code: EXIT.noSuchTunnel, open: false, reasons: [unknownTunnel(unknown, status)] };
   const tunnels = names.length === 0 ? waitedFor(status) : status.tunnels.filter(({ name }) => names.includes(name));
+  if (tunnels.length === 0) return { code: EXIT.timeout, open: false, reasons: [nothingToWaitFor(status)] };
   const missing = tunnels.map((tunnel) => holds(condition, tunnel)).filter((holding) => holding.kind !== 'holds');
   const reasons = missing.map(({ reason }) => reason);
   const some = (kind: Holding['kind']) => missing.some((holding) => holding.kind === kind);
@@ -109,14 +111,20 @@ function judge(status: Status, names: readonly string[], condition: Condition): 
   return missing.length === 0 ? { code: EXIT.ok, open: false, reasons } : { code: EXIT.failed, open: true, reasons };
 }
 
-function report(code: ExitCode, { reasons }: Look, waitedMs: number, options: WaitOptions, io: CommandIo): void {
+function nothingToWaitFor({ tunnels }: Status): string {
+  if (tunnels.length === 0) return 'there is nothing to wait for: no tunnel is configured';
+  const inService = tunnels.some(({ production }) => production) ? ' in service' : '';
+  return `there is nothing to wait for: no production tunnel${inService}; name the tunnels, or set production: true`;
+}
+
+function report(code: ExitCode, { open, reasons }: Look, waitedMs: number, options: WaitOptions, io: CommandIo): void {
   if (options.json) {
     const result = { ok: code === EXIT.ok, for: options.for, waited_ms: Math.round(waitedMs), reasons };
     io.out(`${JSON.stringify(result, null, 2)}\n`);
     return;
   }
   if (code === EXIT.ok) return;
-  const what = code === EXIT.timeout ? `not within ${options.timeout}: ` : '';
+  const what = code === EXIT.timeout && open ? `not within ${options.timeout}: ` : '';
   const hint = code === EXIT.unknown ? `${UNREACHABLE_HINT}\n` : '';
   const lines = reasons.map((reason) => `fleet-mesh: ${what}${printable(reason)}\n`);
   io.err(`${lines.join('')}${hint}`);

@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../../config/load.ts';
-import { outsideOfUnit } from '../../config/paths.ts';
 import type { CommandIo, Ends } from './command.ts';
-import { type EventsOptions, events } from './events.ts';
+import type { EventsOptions } from './events.ts';
 import { interruptible } from './interruptible.ts';
 import { configOption, endpointOption } from './options.ts';
-import { statusCommand } from './status.ts';
-import { verifyEvents } from './verify-events.ts';
-import { wait } from './wait.ts';
-import { why } from './why.ts';
 
 interface AskFlags {
   config: string;
@@ -16,8 +10,15 @@ interface AskFlags {
   json: boolean;
 }
 
+/** How these commands find the endpoint without --endpoint. */
+const where = {
+  endpointOf: async (config: string) => (await import('../../config/written.ts')).findWrittenEndpoint(config),
+  runningOn: async (config: string) =>
+    (await (await import('../presence/find.ts')).findPresence(config, process.env))?.endpoint,
+};
+
 /** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
-export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): void {
+export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
 
@@ -26,21 +27,24 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
     .option('--json', 'print the snapshot as JSON', false)
     .option('--watch', 'repeat until Ctrl-C', false)
     .action(
-      ends((name: string | undefined, options: AskFlags & { watch: boolean }) => {
+      ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
+        const { statusCommand } = await import('./status.ts');
         const { isTTY, columns } = process.stdout;
-        return statusCommand(
-          { name, ...options, endpointOf },
-          { ...interruptible(io), isTty: isTTY === true, columns },
-        );
+        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
       }),
     );
 
   watchCommand('why', 'explains one tunnel: since when, the cause, the next step, the fix')
     .argument('<name>', 'the tunnel')
     .option('--json', 'print the explanation as JSON', false)
-    .action(ends((name: string, options: AskFlags) => why({ name, ...options, endpointOf }, interruptible(io))));
+    .action(
+      ends(async (name: string, options: AskFlags) => {
+        const { why } = await import('./why.ts');
+        return why({ name, ...options, ...where }, interruptible(io));
+      }),
+    );
 
-  watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged')
+  watchCommand('events', 'shows recorded events; --verify checks that the records are unchanged, --export files them')
     .option('--follow', 'follow new events until Ctrl-C', false)
     .option('--tunnel <name>', 'only events of this tunnel')
     .option('--since <when>', 'a time, or a span before now, e.g. 30m, 24h, 7d')
@@ -49,28 +53,35 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo): v
       'check the chain of the files without the daemon; exit code 0: intact, 1: broken, 2: no files',
       false,
     )
-    .option('--dir <directory>', 'for --verify: the state directory (default: state_dir in --config)')
+    .option('--export', 'file all records with a script that checks them: sha256sum and jq are enough', false)
+    .option('--dir <directory>', 'for --verify and --export: the state directory (default: state_dir in --config)')
+    .option('--out <directory>', 'for --export: the directory to make (default: evidence-NODE-TIME)')
     .option('--json', 'print JSON; with --follow, one entry per line', false)
     .action(
-      ends((options: AskFlags & EventsOptions & { verify: boolean; dir?: string }) =>
-        options.verify
-          ? verifyEvents(options, interruptible(io))
-          : events({ ...options, endpointOf }, interruptible(io)),
+      ends(
+        async (
+          options: AskFlags & EventsOptions & { verify: boolean; export: boolean; dir?: string; out?: string },
+        ) => {
+          if (options.verify) return (await import('./verify-events.ts')).verifyEvents(options, interruptible(io));
+          if (options.export) {
+            const { exportEvents } = await import('./export-events.ts');
+            return exportEvents(options, { ...interruptible(io), version: io.version });
+          }
+          const { events } = await import('./events.ts');
+          return events({ ...options, ...where }, interruptible(io));
+        },
       ),
     );
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
-    .argument('[name...]', 'the tunnels (default: production tunnels, or all if there are none)')
+    .argument('[name...]', 'the tunnels (default: production tunnels in service)')
     .option('--for <condition>', 'up or retirable', 'up')
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(
-      ends((names: string[], options: AskFlags & { for: string; timeout: string }) =>
-        wait({ names, ...options, endpointOf }, interruptible(io)),
-      ),
+      ends(async (names: string[], options: AskFlags & { for: string; timeout: string }) => {
+        const { wait } = await import('./wait.ts');
+        return wait({ names, ...options, ...where }, interruptible(io));
+      }),
     );
-}
-
-async function endpointOf(path: string) {
-  return (await loadConfig(path, outsideOfUnit(process.env))).endpoint.listen;
 }

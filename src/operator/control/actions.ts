@@ -1,6 +1,9 @@
+import { sleep } from '../../base/async/sleep.ts';
+import { CATALOGUE } from '../../base/errors.ts';
 import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
+import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import type { ControlActions, ReloadOutcome } from './answer.ts';
@@ -28,6 +31,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   retire(request: RetireRequest): Promise<RetireOutcome>;
   /** Reads the plan file again. Never rejects. */
   followPlan(): Promise<void>;
+  /** Rejects with {@link ControlRefused}. */
+  recordPlanEdit(edit: PlanEdit): Promise<RecordedEdit>;
   /** Cancels retirements. Rejects with a TunnelError if the change cannot be saved. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
@@ -37,6 +42,17 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
     resume(config: Config, tunnels: readonly Controlled[]): Promise<void>;
     tunnels(): OwnTunnelStatus[];
   };
+}
+
+/** The longest wait for the outcome of `up`, in milliseconds, and the time between two looks. */
+const OUTCOME_MS = 10_000;
+const LOOK_MS = 100;
+
+/** Whether the tunnel serves, or cannot serve before somebody fixes the cause. */
+function isOutcome({ state, last_error: error }: OwnTunnelStatus): boolean {
+  // Another operator may have taken the tunnel out of service meanwhile.
+  if (state !== 'down' && state !== 'degraded' && state !== 'unverified') return true;
+  return state === 'down' && error !== null && (error.code === 'listen_in_use' || !CATALOGUE[error.code].retryable);
 }
 
 /** The commands of the control socket. Each does everything that was asked, or nothing. */
@@ -71,6 +87,10 @@ export function createActions<Controlled extends ControlledTunnel>(
         await daemon.cutovers.backInService(names);
         await supervisor.resume(daemon.config(), tunnels);
       });
+      // Out of turn: other changes need not wait for hosts.
+      const deadline = performance.now() + OUTCOME_MS;
+      while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isOutcome))
+        await sleep(LOOK_MS);
       return statusOf(names);
     },
     down: async (names) => {
@@ -99,6 +119,11 @@ export function createActions<Controlled extends ControlledTunnel>(
     retire: async (request) => {
       refuseUnlessApplied();
       return daemon.retire(request);
+    },
+    planEdited: async (edit) => {
+      refuseUnlessApplied();
+      await daemon.followPlan();
+      return daemon.recordPlanEdit(edit);
     },
     ...cutoverActions({
       ...daemon,

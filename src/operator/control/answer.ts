@@ -4,6 +4,7 @@ import { closest } from '../../base/text/closest.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { LinkName } from '../../config/way.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
+import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
 
@@ -21,7 +22,7 @@ export type ReloadOutcome =
 /** The commands of the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
 export interface ControlActions {
   reload(): Promise<ReloadOutcome>;
-  /** Puts tunnels back into service. Settles once each has tried to listen. */
+  /** Puts tunnels back into service. Settles when each serves or cannot serve, after ten seconds at most. */
   up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
   /** Takes tunnels out of service. Settles when their connections are closed, after `stop_grace` at most. */
   down(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
@@ -35,6 +36,8 @@ export interface ControlActions {
   rehearseCutover(name: string): Promise<CutoverResult>;
   /** Reverses a cut-over at once. */
   rollback(name: string, tell: Tell): Promise<CutoverResult>;
+  /** Records an edit of the plan file as evidence. */
+  planEdited(edit: PlanEdit): Promise<RecordedEdit>;
 }
 
 /** Sends a progress line to the client. */
@@ -101,6 +104,10 @@ async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Te
       return asked.dry_run ? actions.rehearseCutover(asked.name) : actions.cutover(asked.name, tell);
     case 'rollback':
       return actions.rollback(asked.name, tell);
+    case 'plan_edited': {
+      const { command: _, sha256_before: sha256Before, sha256_after: sha256After, ...edit } = asked;
+      return actions.planEdited({ ...edit, sha256Before, sha256After });
+    }
   }
 }
 

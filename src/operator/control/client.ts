@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import type { z } from 'zod';
+import { sleep } from '../../base/async/sleep.ts';
+import { errnoOf } from '../../base/errors.ts';
 import type { Refusal } from '../../base/refusal.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type ControlRequest, progress, reply } from './protocol.ts';
@@ -25,6 +27,8 @@ const SILENCE_MS = 10_000;
 /** Far above hundreds of configuration problems (tens of kilobytes). */
 const MAX_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
+/** The pause before the next attempt while the queue of the socket is full, in milliseconds. */
+const QUEUE_PAUSE_MS = 50;
 
 /**
  * Sends a command to the daemon at `path`. Rejects with {@link ControlUnavailable} or {@link CommandRefused}, or with
@@ -38,7 +42,9 @@ export async function command<Result>(
   silenceMs = SILENCE_MS,
   onProgress: (line: string) => void = () => {},
 ): Promise<Result> {
-  const text = await exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress);
+  const text = await inQueue(silenceMs, signal, () =>
+    exchange(path, `${JSON.stringify(request)}\n`, signal, silenceMs, onProgress),
+  );
   const foreign = (cause: unknown) =>
     new ControlUnavailable(`unexpected reply from ${path}: is the daemon another version of fleet-mesh?`, { cause });
   let data: unknown;
@@ -55,6 +61,27 @@ export async function command<Result>(
   const outcome = result.safeParse(parsed.data.result);
   if (!outcome.success) throw foreign(outcome.error);
   return outcome.data;
+}
+
+/**
+ * Tries again while the queue of the listening socket is full. The kernel then refuses a connection at once (unix(7),
+ * EAGAIN), although the daemon is well: many other clients have just connected.
+ */
+async function inQueue<Result>(
+  patienceMs: number,
+  signal: AbortSignal,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const isFull = error instanceof ControlUnavailable && errnoOf(error.cause) === 'EAGAIN';
+      if (!isFull || performance.now() >= deadline) throw error;
+      await sleep(QUEUE_PAUSE_MS, signal);
+    }
+  }
 }
 
 /** Settles with the reply. Progress lines go to `onProgress` as they arrive. */
@@ -128,6 +155,8 @@ function explain(path: string, error: NodeJS.ErrnoException): ControlUnavailable
         `permission denied for ${path}: run as the daemon's user, or join its group`,
         cause,
       );
+    case 'EAGAIN':
+      return new ControlUnavailable(`${path} has a full queue: too many clients connect at the same time`, cause);
     default:
       return new ControlUnavailable(`${path} is unreachable: ${printable(error.message)}`, cause);
   }

@@ -20,6 +20,11 @@ export class ControlPoint {
     this.#log = log;
   }
 
+  /** Whether the daemon takes commands. */
+  get isOpen(): boolean {
+    return this.#server !== undefined;
+  }
+
   /** Why commands cannot reach this daemon; empty if they can. */
   advisories(): Advisory[] {
     if (this.#trouble === undefined) return [];
@@ -27,7 +32,7 @@ export class ControlPoint {
   }
 
   /** Opens the new socket before the old one closes. Rejects with `listen_in_use`; then the old socket stays. */
-  async listen(path: string | undefined): Promise<void> {
+  async listen(path: string): Promise<void> {
     let next: ControlServer | undefined;
     let trouble: TunnelError | undefined;
     try {
@@ -52,11 +57,7 @@ export class ControlPoint {
     this.#server = undefined;
   }
 
-  async #start(path: string | undefined): Promise<ControlServer> {
-    if (path === undefined)
-      throw new TunnelError('internal', 'no directory is set for the control socket', {
-        hint: 'Set control.socket, or run the daemon with $RUNTIME_DIRECTORY (systemd: RuntimeDirectory=fleet-mesh) or $XDG_RUNTIME_DIR.',
-      });
+  async #start(path: string): Promise<ControlServer> {
     return startControlServer(path, {
       answer: (line, tell) => {
         this.#log.info(

@@ -19,6 +19,17 @@ export const request = z.discriminatedUnion('command', [
   }),
   z.object({ command: z.literal('cutover'), name: z.string(), dry_run: z.boolean() }),
   z.object({ command: z.literal('rollback'), name: z.string() }),
+  /** A person has written an approval or a completion into the plan file: for the evidence. */
+  z.object({
+    command: z.literal('plan_edited'),
+    kind: z.enum(['approve', 'done']),
+    id: z.string(),
+    by: z.string().nullable(),
+    evidence: z.string(),
+    user: z.string(),
+    sha256_before: z.string(),
+    sha256_after: z.string(),
+  }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -61,6 +72,9 @@ export const cutoverResult = z.object({
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), message: z.string(), details: z.array(z.string()) })),
 });
 export type CutoverResult = z.infer<typeof cutoverResult>;
+
+/** The result of a recorded edit of the plan: `seq` is the last entry of the evidence on the disk. */
+export const planEditedResult = z.object({ seq: z.int() });
 
 /** A progress line before the reply of a long command. */
 export const progress = z.object({ progress: z.string() });

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
 import { listenError } from '../../base/net/listen-error.ts';
 import { listenUnix } from '../../base/net/unix-listener.ts';
+import { ControlRefused } from '../../base/refusal.ts';
 import { type ConversationLimits, converse } from './conversation.ts';
 import type { ControlReply } from './protocol.ts';
 import { prepareDirectory } from './socket-directory.ts';
@@ -9,8 +10,10 @@ import { prepareDirectory } from './socket-directory.ts';
 /** The daemon's group may connect as well: the permission of the file is the authentication. */
 const OWNER = { who: 'the control socket', mode: 0o660 };
 
-/** Enough for a few operators and scripts. Further connections are closed. */
-const MOST_CONNECTIONS = 32;
+/** The most connections without a running command. Above this number, the oldest makes room for a new one. */
+const MOST_WAITING = 32;
+/** The most commands that run at the same time: enough for a few operators and scripts. */
+const MOST_COMMANDS = 32;
 
 const LIMITS: ConversationLimits = { patienceMs: 5_000, beatMs: 2_000 };
 
@@ -37,12 +40,27 @@ export interface ControlServer {
 export async function startControlServer(path: string, deps: ControlServerDependencies): Promise<ControlServer> {
   await prepareDirectory(path);
   const clients = new Set<Socket>();
+  /** Those without a running command, the oldest first. */
+  const waiting = new Set<Socket>();
+  let running = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    makeRoom(waiting);
     clients.add(socket);
-    socket.once('close', () => clients.delete(socket));
-    void converse(socket, deps.limits ?? LIMITS, deps.answer);
+    waiting.add(socket);
+    socket.once('close', () => {
+      clients.delete(socket);
+      waiting.delete(socket);
+    });
+    void converse(socket, deps.limits ?? LIMITS, async (line, tell) => {
+      if (running >= MOST_COMMANDS) return tooMany();
+      running++;
+      waiting.delete(socket);
+      return deps.answer(line, tell).finally(() => {
+        running--;
+        if (!socket.destroyed) waiting.add(socket);
+      });
+    });
   });
-  server.maxConnections = MOST_CONNECTIONS;
   const close = await bind(server, path);
   server.on('error', deps.onError);
   return {
@@ -51,6 +69,25 @@ export async function startControlServer(path: string, deps: ControlServerDepend
       for (const socket of clients) socket.destroySoon();
     },
   };
+}
+
+/**
+ * Drops the oldest connection without a running command: its client sends nothing, or does not read the reply. The
+ * command line sends its request at once. Node cannot tell the process at the other end (SO_PEERCRED), so there is no
+ * bound for each process.
+ */
+function makeRoom(waiting: Set<Socket>): void {
+  const [oldest] = waiting;
+  if (oldest === undefined || waiting.size < MOST_WAITING) return;
+  waiting.delete(oldest);
+  oldest.destroy();
+}
+
+function tooMany(): ControlReply {
+  const refused = new ControlRefused('not_ready', `${MOST_COMMANDS} commands are running already`, {
+    hint: 'Wait until one of them has ended, then try again.',
+  });
+  return { ok: false, error: refused.report() };
 }
 
 async function bind(server: Server, path: string): Promise<() => void> {

@@ -1,47 +1,118 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { mostDispensable, type Seat } from './dispensable.ts';
+
+export interface ConnectionLimits {
+  /** Above this number, a new connection takes the place of a dispensable one. */
+  readonly most: number;
+  /** Further connections while none is dispensable, so that a short request is still answered. */
+  readonly reserve: number;
+  /** The most answered but unread bytes of all clients together. */
+  readonly mostUnreadBytes: number;
+  /** The most requests of one connection at the same time (HTTP pipelining). */
+  readonly mostPipelined: number;
+}
+
+/** One connection: its requests without a complete answer, oldest first. */
+interface Held {
+  readonly answers: Set<ServerResponse>;
+  /** When the connection became idle, or its oldest answer began (performance.now(), in milliseconds). */
+  since: number;
+}
 
 /**
- * Tracks the connections that answer a request, so that a stop closes all others at once. Idle clients must not delay
- * a stop.
+ * Keeps room for short requests. Nobody can hold the endpoint with idle connections, half-sent requests or unread
+ * answers: above the limit, these make room, the oldest first. A stop closes idle connections at once.
  */
 export class Connections {
-  readonly #requests = new Map<Socket, number>();
+  readonly #limits: ConnectionLimits;
+  /** Idle connections in the order in which they became idle. */
+  readonly #held = new Map<Socket, Held>();
   #closing = false;
 
-  constructor(server: Server) {
+  constructor(server: Server, limits: ConnectionLimits) {
+    this.#limits = limits;
     server.on('connection', (socket: Socket) => {
-      if (this.#closing) {
+      if (this.#closing || !this.#makeRoom()) {
         socket.destroy();
         return;
       }
-      this.#requests.set(socket, 0);
-      socket.once('close', () => this.#requests.delete(socket));
+      this.#held.set(socket, { answers: new Set(), since: performance.now() });
+      socket.once('close', () => this.#held.delete(socket));
     });
     server.on('request', ({ socket }, response) => {
-      this.#answering(socket, 1);
-      response.once('close', () => this.#answering(socket, -1));
+      this.#begin(socket, response);
+      response.once('close', () => this.#end(socket, response));
     });
   }
 
-  get count(): number {
-    return this.#requests.size;
+  #begin(socket: Socket, response: ServerResponse): void {
+    const held = this.#held.get(socket);
+    if (held === undefined) return;
+    if (held.answers.size === 0) held.since = performance.now();
+    held.answers.add(response);
+    // Hundreds of requests in one packet would keep the event loop from all other clients.
+    if (held.answers.size > this.#limits.mostPipelined) this.#drop(socket);
+    this.#boundUnread();
   }
 
-  #answering(socket: Socket, change: 1 | -1): void {
-    const requests = this.#requests.get(socket);
-    if (requests === undefined) return;
-    this.#requests.set(socket, requests + change);
-    if (this.#closing && requests + change === 0) socket.destroySoon();
+  #end(socket: Socket, response: ServerResponse): void {
+    const held = this.#held.get(socket);
+    if (held === undefined) return;
+    held.answers.delete(response);
+    held.since = performance.now();
+    if (held.answers.size > 0) return;
+    if (this.#closing) socket.destroySoon();
+    // Now the youngest of the idle ones.
+    this.#held.delete(socket);
+    this.#held.set(socket, held);
+  }
+
+  /** Whether there is room for one more connection, perhaps after another one made room. */
+  #makeRoom(): boolean {
+    const { most, reserve } = this.#limits;
+    if (this.#held.size < most) return true;
+    const given = this.#dispensable();
+    if (given !== undefined) {
+      this.#drop(given);
+      return true;
+    }
+    return this.#held.size < most + reserve;
+  }
+
+  /** Drops unread answers, the oldest first, until the clients together hold little memory. */
+  #boundUnread(): void {
+    let unread = [...this.#held.keys()].reduce((sum, socket) => sum + socket.writableLength, 0);
+    while (unread > this.#limits.mostUnreadBytes) {
+      const given = this.#dispensable((seat) => seat.unread);
+      if (given === undefined) return;
+      unread -= given.writableLength;
+      this.#drop(given);
+    }
+  }
+
+  #dispensable(which: (seat: Seat) => boolean = () => true): Socket | undefined {
+    const seats = [...this.#held].map(([socket, { answers, since }]) => ({
+      socket,
+      idle: answers.size === 0,
+      unread: answers.size > 0 && [...answers].every((answer) => answer.writableEnded),
+      since,
+    }));
+    return mostDispensable(seats.filter(which), performance.now())?.socket;
+  }
+
+  #drop(socket: Socket): void {
+    this.#held.delete(socket);
+    socket.destroy();
   }
 
   /** Closes idle connections now and busy connections after their answer. */
   close(): void {
     this.#closing = true;
-    for (const [socket, requests] of this.#requests) if (requests === 0) socket.destroy();
+    for (const [socket, { answers }] of this.#held) if (answers.size === 0) socket.destroy();
   }
 
   destroy(): void {
-    for (const socket of this.#requests.keys()) socket.destroy();
+    for (const socket of this.#held.keys()) socket.destroy();
   }
 }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { canonicalHost } from '../../base/net/host.ts';
 import type { Problem } from './problem.ts';
 
 /** The parts of a request that show its origin and its destination. */
@@ -70,7 +71,7 @@ function isAllowed(authority: string, allowedHosts: readonly string[]): boolean 
   if (name === 'localhost') return true;
   const version = isIP(name);
   if (version !== 0 && loopback.check(name, version === 6 ? 'ipv6' : 'ipv4')) return true;
-  return allowedHosts.some((allowed) => allowed.toLowerCase() === name);
+  return allowedHosts.some((allowed) => canonicalHost(allowed) === canonicalHost(name));
 }
 
 /** RFC 9112 section 3.2.2: for an absolute-form target, Host is ignored. This guard checks both. */

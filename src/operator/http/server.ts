@@ -54,7 +54,7 @@ const STOP_MS = 2_000;
 
 /** Enough for Prometheus, scripts and a few browsers; too few to harm the daemon. */
 const LIMITS = {
-  maxConnections: 128,
+  connections: { most: 128, reserve: 32, mostUnreadBytes: 32 * 1024 * 1024, mostPipelined: 16 },
   maxHeaderSize: 8 * 1024,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
@@ -69,8 +69,7 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   const log = dependencies.log;
   const app = createApp(options, dependencies);
   const server: Server = app.server;
-  server.maxConnections = LIMITS.maxConnections;
-  const connections = new Connections(server);
+  const connections = new Connections(server, LIMITS.connections);
   answerOutsideFastify(server);
   const onError = (err: Error) => log.error({ event: 'endpoint.failed', err }, 'the status endpoint failed');
   let giveBack: (() => void) | undefined;
@@ -78,7 +77,7 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   return {
     start: async () => {
       await app.ready();
-      const onConnection = (socket: Socket) => inject(server, connections, socket);
+      const onConnection = (socket: Socket) => inject(server, socket);
       giveBack = dependencies.adopt?.(options.listen, { onConnection, onError });
       if (giveBack !== undefined) {
         // Node starts its slow-request timers with this event.
@@ -106,12 +105,8 @@ export function createEndpoint(options: EndpointOptions, dependencies: EndpointD
   };
 }
 
-/** A connection from a socket of systemd; `server.maxConnections` does not count it. */
-function inject(server: Server, connections: Connections, socket: Socket): void {
-  if (connections.count >= LIMITS.maxConnections) {
-    socket.destroy();
-    return;
-  }
+/** A connection from a socket of systemd. */
+function inject(server: Server, socket: Socket): void {
   server.emit('connection', socket);
   socket.resume();
 }
@@ -150,6 +145,8 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
   app.setReplySerializer((answer) => jsonText(answer));
 
   app.addHook('onRequest', async (request, reply) => {
+    // Requests in the same packet are still parsed after their connection was dropped.
+    if (request.raw.socket.destroyed) return reply.hijack();
     reply.headers(SECURITY_HEADERS);
     const { method, url = '', rawHeaders } = request.raw;
     const problem = refusal({ method: method ?? '', url, rawHeaders }, [...options.allowedHosts(), ...own]);

@@ -22,6 +22,8 @@ export interface EventFeed {
 /** The data that the routes read. Reading changes nothing. */
 export interface Sources {
   snapshot(): Status;
+  /** Settles when the last change of the plan file and of the evidence counts, as it does for `retire`. Bounded. */
+  refreshed(): Promise<void>;
   /** Settles when past events are written to disk, or writing has failed: no event is shown before it is safe. Bounded. */
   recorded(): Promise<void>;
   /** The drain plan in force; undefined when there is none. */

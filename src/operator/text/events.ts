@@ -20,10 +20,12 @@ function subject(entry: Entry): string {
   if (tunnels.length > 0) return tunnels.join(', ');
   if (typeof host === 'string') return event.startsWith('host.') ? `host ${host}` : `link to ${host}`;
   if (typeof actor === 'string') return actor;
+  if (event.startsWith('plan.')) return 'plan';
   return event.startsWith('log.') ? 'evidence' : 'daemon';
 }
 
-function what({ event, from, to, version, passing_since: passing, overridden }: Entry): string {
+function what(entry: Entry): string {
+  const { event, from, to, version, passing_since: passing, overridden, gate, step, by, user } = entry;
   if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
   if (event === 'cutover.phase') return `cut-over ${String(from)} -> ${String(to)}`;
   if (event === 'cutover.resumed') return `cut-over resumed: ${String(from)} -> ${String(to)}`;
@@ -31,9 +33,11 @@ function what({ event, from, to, version, passing_since: passing, overridden }: 
   if (event === 'successor.checked')
     return passing === null ? 'its successor is unhealthy' : 'its successor is healthy';
   if (event === 'tunnel.retired') return retired(overridden);
+  if (event === 'plan.approved') return `gate ${String(gate)} approved by ${String(by)} (account ${String(user)})`;
+  if (event === 'plan.done') return `step ${String(step)} done (account ${String(user)})`;
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
-  return (['daemon', 'tunnel', 'log', 'host'].includes(about) ? rest : [about, ...rest]).join(' ');
+  return (['daemon', 'tunnel', 'log', 'host', 'plan'].includes(about) ? rest : [about, ...rest]).join(' ');
 }
 
 /** With the overridden blockers. */
@@ -43,8 +47,8 @@ function retired(overridden: unknown): string {
   return ['retired', ...words].join(', ');
 }
 
-function why({ reason, code, changes, error, problems }: Entry): string[] {
-  const texts = [reason, changes, error, Array.isArray(problems) ? problems[0] : undefined];
+function why({ reason, code, changes, error, evidence, problems }: Entry): string[] {
+  const texts = [reason, changes, evidence, error, Array.isArray(problems) ? problems[0] : undefined];
   const said = texts.filter((text) => typeof text === 'string');
   return typeof code === 'string' ? [`${said.join(': ')} [${code}]`] : said;
 }

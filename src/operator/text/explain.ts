@@ -18,6 +18,8 @@ export interface Explanation {
   readonly why: string | undefined;
   /** The failure behind `why`, with its fix. */
   readonly error: ErrorReport | null;
+  /** A second failure, of the link, which `why` does not name: both must be fixed. */
+  readonly also: ErrorReport | null;
   /** What the daemon does next; undefined when nothing is due. */
   readonly next: string | undefined;
   readonly link: LinkStatus | undefined;
@@ -26,15 +28,18 @@ export interface Explanation {
 /** Derives the cause of a tunnel's state from a snapshot. Pure. */
 export function explain(tunnel: TunnelStatus, { links, now }: Pick<Status, 'links' | 'now'>): Explanation {
   const link = links.find(({ host, actor }) => host === tunnel.host && actor === tunnel.actor);
-  if (tunnel.state === 'up') return { ...explainUp(link, links, now), link };
+  if (tunnel.state === 'up') return { ...explainUp(link, links, now), also: null, link };
   // Out of service on purpose: earlier errors are not the cause.
   const intended = tunnel.state === 'stopped' || tunnel.state === 'retired' || tunnel.state === 'draining';
-  if (intended) return { why: tunnel.reason ?? undefined, error: null, next: undefined, link };
+  if (intended) return { why: tunnel.reason ?? undefined, error: null, also: null, next: undefined, link };
   const linkError = link !== undefined && link.state !== 'up' ? link.last_error : null;
   const error = tunnel.last_error ?? linkError ?? tunnel.probe?.last_error ?? null;
+  const why = tunnel.reason ?? error?.message ?? 'cause not known yet';
   return {
-    why: tunnel.reason ?? error?.message ?? 'cause not known yet',
+    why,
     error,
+    also:
+      linkError === null || linkError.message === error?.message || why.includes(linkError.message) ? null : linkError,
     next: link && nextAttempt(link, now),
     link,
   };

@@ -49,12 +49,9 @@ function isRetirable({ name, state, retirement }: TunnelStatus): Holding {
   return { kind: 'not_yet', reason };
 }
 
-/**
- * The tunnels of a wait without names: production tunnels, or all if there are none. Tunnels out of service on
- * purpose are left out.
- */
+/** The tunnels of a wait without names: production tunnels, without those that are out of service on purpose. */
 export function waitedFor({ tunnels }: Pick<Status, 'tunnels'>): TunnelStatus[] {
-  const production = tunnels.filter((tunnel) => tunnel.production);
-  const counted = production.length > 0 ? production : tunnels;
-  return counted.filter(({ state }) => state !== 'stopped' && state !== 'draining' && state !== 'retired');
+  return tunnels.filter(
+    ({ production, state }) => production && state !== 'stopped' && state !== 'draining' && state !== 'retired',
+  );
 }

@@ -128,10 +128,11 @@ function explainLines(tunnel: TunnelStatus, status: Status): string[] {
   const route = routeText(tunnel, status.now);
   const routeLines = route === undefined ? [] : [`  route: ${route}`];
   if (tunnel.state === 'up') return routeLines;
-  const { why, error, next } = explain(tunnel, status);
+  const { why, error, also, next } = explain(tunnel, status);
   return [
     ...(why === undefined ? [] : [`  why:  ${printable(why)}${error === null ? '' : ` [${error.code}]`}`]),
     ...(error === null ? [] : [`  fix:  ${printable(error.hint)}`]),
+    ...(also === null ? [] : [`  also: ${printable(also.message)} [${also.code}]`, `  fix:  ${printable(also.hint)}`]),
     ...(next === undefined ? [] : [`  next: ${next}`]),
     ...routeLines,
   ];
@@ -180,7 +181,11 @@ function linkText({ host, actor, jump }: LinkStatus): string {
 /** Only if a `cert_command` renews certificates. */
 function renewalColumns(now: Date): Column<LinkStatus>[] {
   const validFor = ({ serial, valid_before, renewal }: CredentialStatus) =>
-    serial === null ? renewal && 'none yet' : leftText(valid_before, now);
+    serial === null
+      ? renewal && 'none yet'
+      : renewal?.state === 'not_yet_valid'
+        ? 'not valid yet'
+        : leftText(valid_before, now);
   const renewed = ({ renewal, renew_at }: CredentialStatus) => {
     if (renewal === null || renew_at === null) return null;
     const next = `in ${spanBetween(now, renew_at)}`;

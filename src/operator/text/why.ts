@@ -6,7 +6,7 @@ import { clientLines, type Explanation, explain, routeText } from './explain.ts'
 
 /** The JSON of `fleet-mesh why --json`. Names as in the snapshot. */
 export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer) {
-  const { why, error, next, link } = explain(tunnel, status);
+  const { why, error, also, next, link } = explain(tunnel, status);
   return {
     name: tunnel.name,
     state: tunnel.state,
@@ -14,6 +14,7 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
     reason: why ?? null,
     error,
     fix: error?.hint ?? null,
+    also,
     next: next ?? null,
     next_attempt_at: link?.next_attempt_at ?? null,
     listen: tunnel.listen,
@@ -34,12 +35,14 @@ export function whyJson(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
  * control characters.
  */
 export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAnswer): string {
-  const { why, error, next, link } = explain(tunnel, status);
+  const { why, error, also, next, link } = explain(tunnel, status);
   const { now } = status;
   const ago = (instant: Date) => `${spanBetween(instant, now)} ago`;
   const lines: [label: string, text: string | undefined][] = [
     ['why', why === undefined ? wellBecause(tunnel, ago) : causeText(why, error)],
     ['fix', error === null ? wayBack(tunnel) : printable(error.hint)],
+    ['also', also === null ? undefined : `${printable(also.message)} [${also.code}]`],
+    ['fix', also === null ? undefined : printable(also.hint)],
     ['next', next],
     ['way', `${printable(tunnel.listen)} ${tunnel.direction === 'remote' ? '<-' : '->'} ${printable(tunnel.target)}`],
     ['route', routeText(tunnel, now)],
@@ -107,9 +110,11 @@ function credentialText({ credential }: LinkStatus, now: Date): string {
   const until =
     valid_before === null
       ? undefined
-      : valid_before > now
-        ? `valid for ${spanBetween(now, valid_before)}`
-        : `expired ${spanBetween(valid_before, now)} ago`;
+      : renewal?.state === 'not_yet_valid'
+        ? 'not valid yet by the clock of this node'
+        : valid_before > now
+          ? `valid for ${spanBetween(now, valid_before)}`
+          : `expired ${spanBetween(valid_before, now)} ago`;
   const trouble = renewal?.last_error;
   return [
     [type.replaceAll('_', ' '), serial, fingerprint]
@@ -136,7 +141,7 @@ function probeText(probe: ProbeStatus | null, ago: Ago): string {
 function useText({ usage }: TunnelStatus, ago: Ago): string {
   const active =
     usage.last_activity_at === null ? 'not used since the daemon started' : `last used ${ago(usage.last_activity_at)}`;
-  return `${usage.open} open, ${usage.held} waiting for a session, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
+  return `${usage.open} open, ${usage.held} waiting, ${usage.opened_total} served, ${usage.failed_total} failed; ${active}`;
 }
 
 /** The last error, unless the line `why` already shows the same error. */

@@ -24,6 +24,13 @@ export interface RoutesSince {
   readonly routes: Routes | undefined;
 }
 
+/** The node and the machine that wrote the lines from `at` on; undefined or null if not recorded. */
+export interface Origin {
+  readonly at: number;
+  readonly node: string | undefined;
+  readonly machine: string | null | undefined;
+}
+
 /** The plan that the configuration names. */
 export type PlanFacts =
   | { readonly kind: 'none' }
@@ -40,6 +47,12 @@ export type PlanFacts =
 /** All inputs of the judgement. */
 export interface AcceptanceFacts {
   readonly now: number;
+  /** The node of the configuration. */
+  readonly node: string;
+  /** The machine that judges, if the evidence is in its own state directory; undefined if unknown. */
+  readonly machine: string | undefined;
+  /** Oldest first. */
+  readonly origins: readonly Origin[];
   /** Ends with the last counted line of the evidence; undefined if there is none. */
   readonly window: Period | undefined;
   readonly offline: string;

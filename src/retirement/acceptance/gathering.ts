@@ -3,7 +3,7 @@ import type { Entry } from '../evidence/entry.ts';
 import { type EvidenceEvent, type HostPulse, readEvent } from '../evidence/events.ts';
 import { History } from '../evidence/history.ts';
 import type { Period } from '../evidence/watch.ts';
-import type { AcceptanceFacts, Mark, RoutesSince } from './facts.ts';
+import type { AcceptanceFacts, Mark, Origin, RoutesSince } from './facts.ts';
 
 /** Entries up to this long before the window still matter, for the last look before it, in milliseconds. */
 const LEAD_MS = 3_600_000;
@@ -11,7 +11,10 @@ const LEAD_MS = 3_600_000;
 /** Beyond this number, looks before the window are dropped. */
 const MOST_CHECKS = 100_000;
 
-type Gathered = Pick<AcceptanceFacts, 'window' | 'head' | 'routes' | 'historyOf' | 'host' | 'daemonVersion'>;
+type Gathered = Pick<
+  AcceptanceFacts,
+  'window' | 'head' | 'routes' | 'origins' | 'historyOf' | 'host' | 'daemonVersion'
+>;
 
 /** Gathers the facts for the judgement from the log, entry by entry. */
 export class Gathering {
@@ -19,6 +22,7 @@ export class Gathering {
   readonly #history = new History();
   readonly #routes: RoutesSince[] = [];
   readonly #marks: Mark[] = [];
+  readonly #origins: Origin[] = [];
   #daemonVersion: string | null = null;
   #checks: number[] = [];
   #head: Head = { seq: 0, hash: '' };
@@ -47,6 +51,7 @@ export class Gathering {
       window,
       head: this.#head,
       routes: this.#routes,
+      origins: this.#origins,
       historyOf: (tunnel) => this.#history.of(tunnel),
       host: { marks: this.#marks, checks: this.#checks.toSorted((a, b) => a - b) },
       daemonVersion: this.#daemonVersion,
@@ -58,10 +63,13 @@ export class Gathering {
       case 'daemon.started':
         this.#daemonVersion = event.version;
         this.#routes.push({ at, routes: undefined });
+        this.#origins.push({ at, node: event.node, machine: event.machine });
         return;
       case 'config.in_force': {
         const { event: _, ...routes } = event;
         this.#routes.push({ at, routes });
+        // A reload may rename the node.
+        this.#origins.push({ at, node: routes.node, machine: this.#origins.at(-1)?.machine });
         return;
       }
       case 'heartbeat': {

@@ -3,6 +3,7 @@ import { LONGEST_SILENCE_MS } from '../evidence/history.ts';
 import type { AcceptanceFacts, PlanFacts } from './facts.ts';
 import { judgeHost } from './host.ts';
 import { type HostRecord, type Judgement, type Reason, reasonOf } from './judgement.ts';
+import { judgeOrigin } from './origin.ts';
 import { inForce, judgeRoutes, productionOf } from './routes.ts';
 import { judgeTunnel } from './tunnel.ts';
 
@@ -22,6 +23,7 @@ export function judge(facts: AcceptanceFacts): Judgement {
   const host = judgeHost(offline, facts.host, window);
   const reasons = [
     ...log,
+    ...judgeOrigin(facts, window),
     ...tunnels.flatMap((tunnel) => tunnel.reasons),
     ...host.reasons,
     ...judgeRoutes(periods, offline),

@@ -8,6 +8,7 @@ const REASON_CODES = [
   'evidence_damaged',
   'evidence_end_unknown',
   'evidence_too_old',
+  'evidence_of_another_node',
   'observation_gap',
   'outage',
   'unverified',

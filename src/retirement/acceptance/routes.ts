@@ -1,11 +1,9 @@
 import { parseAddress } from '../../base/net/address.ts';
+import { canonicalHost, isLoopbackHost } from '../../base/net/host.ts';
 import type { Routes } from '../evidence/routes.ts';
 import type { Period } from '../evidence/watch.ts';
 import type { RoutesSince } from './facts.ts';
 import { type Reason, reasonOf, type TunnelRecord } from './judgement.ts';
-
-/** A loopback target means the machine itself, whichever machine that is. */
-const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
 
 /** A starting daemon records its routes within this time, in milliseconds. */
 const SAID_WITHIN_MS = 1_000;
@@ -71,12 +69,13 @@ export function judgeRoutes(periods: ReturnType<typeof inForce>, offline: string
 
 function overWorkstations(routes: Routes, offline: string, period: Period): Reason[] {
   const names = new Set([...Object.keys(routes.workstations), offline]);
-  const addresses = new Set([...names, ...Object.values(routes.workstations).map(hostOf)]);
+  const addresses = new Set([...[...names].map(canonicalHost), ...Object.values(routes.workstations).map(hostOf)]);
   const reason = (what: string) => reasonOf('workstation_route', what, period);
   const own = names.has(routes.node) ? [reason(`the tunnels ran on the workstation ${routes.node}`)] : [];
   const ways = Object.entries(routes.production).flatMap(([name, { way, target }]) => [
     ...way.filter((host) => names.has(host)).map((host) => reason(`${name} went through the workstation ${host}`)),
-    ...(target !== null && !LOOPBACK.test(hostOf(target)) && addresses.has(hostOf(target))
+    // A loopback target means the machine itself, whichever machine that is.
+    ...(target !== null && !isLoopbackHost(hostOf(target)) && addresses.has(hostOf(target))
       ? [reason(`${name} went to the workstation: ${target}`)]
       : []),
   ]);
@@ -94,5 +93,5 @@ function addressChanges(periods: ReturnType<typeof inForce>, offline: string): R
 
 function hostOf(address: string): string {
   const parsed = parseAddress(address);
-  return parsed?.kind === 'tcp' ? parsed.host : address;
+  return canonicalHost(parsed?.kind === 'tcp' ? parsed.host : address);
 }

@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import { type Address, formatAddress, parseAddress } from '../../base/net/address.ts';
 import type { SuccessorConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus, Route } from '../../telemetry/status/status.ts';
+import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import { type Detour, type DetourTerms, Junction } from '../../tunnels/forward/junction.ts';
 import { Usage } from '../../tunnels/forward/usage.ts';
@@ -16,7 +17,17 @@ import { quiesce, Trial, verify } from './run.ts';
 import type { CutoverStore } from './store.ts';
 
 export interface CutoverDependencies extends JournalDependencies {
-  readonly store: Pick<CutoverStore, 'read' | 'write' | 'forget'>;
+  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten' | 'forget'>;
+  /** Connects this node to successors. Default: by TCP. */
+  successorSource?(purpose: 'relay' | 'probe'): ChannelSource;
+}
+
+/** The source of channels to a successor. */
+export function successorSource(
+  deps: Pick<CutoverDependencies, 'successorSource'>,
+  purpose: 'relay' | 'probe',
+): ChannelSource {
+  return deps.successorSource?.(purpose) ?? new DirectSource(purpose);
 }
 
 /** The result of a cut-over or rollback. */
@@ -44,8 +55,8 @@ export class Cutover {
   readonly #deps: CutoverDependencies;
   readonly junction = new Junction();
   readonly #usage = new Usage();
-  readonly #direct = new DirectSource('relay');
-  readonly #asking = new DirectSource('probe');
+  readonly #direct: ChannelSource;
+  readonly #asking: ChannelSource;
   readonly #journal: Journal;
   #successor: SuccessorConfig | undefined;
   /** Target of new connections after the commit. For a retired tunnel it outlives the configured successor. */
@@ -57,6 +68,8 @@ export class Cutover {
   constructor(tunnel: string, deps: CutoverDependencies) {
     this.#tunnel = tunnel;
     this.#deps = deps;
+    this.#direct = successorSource(deps, 'relay');
+    this.#asking = successorSource(deps, 'probe');
     const subject = () => ({ successor: this.#target ? formatAddress(this.#target) : null, route: this.route });
     this.#journal = new Journal(tunnel, subject, deps);
   }
@@ -110,7 +123,11 @@ export class Cutover {
     if (this.#running) progress('aborting the cut-over in progress');
     await this.abandon(reason);
     const { phase } = this.position;
-    if (phase !== 'committed') return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
+    if (phase !== 'committed') {
+      // An earlier rollback may not be on the disk: a restart would bring the successor back.
+      await this.#journal.catchUp(progress);
+      return { outcome: 'rolled_back', reason: this.position.reason, checks: [] };
+    }
     await this.#fallBack(reason, progress);
     return { outcome: 'rolled_back', reason, checks: [] };
   }

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedTurns } from '../../base/async/turns.ts';
-import { formatAddress } from '../../base/net/address.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
+import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
-import { DirectSource } from '../../tunnels/forward/direct-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
-import { Cutover, type CutoverDependencies, type Outcome } from './cutover.ts';
+import { Cutover, type CutoverDependencies, type Outcome, successorSource } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
 import { outline } from './outline.ts';
@@ -26,7 +26,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -56,11 +56,12 @@ export interface Rehearsal {
 export class Cutovers {
   readonly #deps: CutoversDependencies;
   readonly #cutovers = new Map<string, Cutover>();
-  readonly #direct = new DirectSource('probe');
+  readonly #direct: ChannelSource;
   readonly #stopped = new AbortController();
 
   constructor(deps: CutoversDependencies) {
     this.#deps = deps;
+    this.#direct = successorSource(deps, 'probe');
   }
 
   /** The junction that routes the clients of the tunnel. */
@@ -78,6 +79,12 @@ export class Cutovers {
   isCutOver(tunnel: string): boolean {
     const cutover = this.#cutovers.get(tunnel);
     return cutover?.position.phase === 'committed' && cutover.route === 'successor';
+  }
+
+  /** As {@link isCutOver}, to this successor: during a reload the port may still lead to the one of before. */
+  isCutOverTo(tunnel: string, successor: Address | undefined): boolean {
+    const target = this.#cutovers.get(tunnel)?.junction.detour?.target;
+    return this.isCutOver(tunnel) && isDeepStrictEqual(target, successor);
   }
 
   /**
@@ -147,6 +154,16 @@ export class Cutovers {
     await Promise.all(names.map((name) => this.#cutovers.get(name)?.backInService()));
   }
 
+  /** The saved states that are older than the current ones. */
+  get unwritten(): Unwritten[] {
+    return this.#deps.store.unwritten;
+  }
+
+  /** Writes saved states again that somebody else has changed or removed. Returns the paths. Never rejects. */
+  restoreFiles(): Promise<string[]> {
+    return this.#deps.store.restore();
+  }
+
   sample(now: Date): void {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
@@ -206,7 +223,7 @@ export class Cutovers {
   #prepare(name: string): { cutover: Cutover; config: TunnelConfig; subject: PreflightSubject } {
     const cutover = this.#of(name);
     const tunnel = this.#deps.tunnel(name);
-    const { drain, target } = tunnel?.config ?? {};
+    const { drain, target, probe } = tunnel?.config ?? {};
     if (!tunnel || !target || !drain?.successor) throw noSuccessor(name);
     if (formatAddress(tunnel.config.listen) === formatAddress(drain.successor.target))
       throw new CutoverImpossible(
@@ -224,6 +241,7 @@ export class Cutovers {
       step: drain.step,
       gates: this.#deps.gates(drain.step),
       target,
+      probe,
       successor: drain.successor,
       tunnel: tunnel.probeSource,
       direct: this.#direct,

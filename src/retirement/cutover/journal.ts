@@ -4,13 +4,13 @@ import type { Logger } from '../../telemetry/log/log.ts';
 import type { CutoverPhase, Route } from '../../telemetry/status/status.ts';
 import { type Tell, teller } from '../../telemetry/tell.ts';
 import { type CutoverEvent, next, type Position, resume } from './phase.ts';
-import type { CutoverStore } from './store.ts';
+import type { CutoverRecord, CutoverStore } from './store.ts';
 
 /** Reports the progress of a cut-over to its operator, line by line. */
 export type Progress = (line: string) => void;
 
 export interface JournalDependencies {
-  readonly store: Pick<CutoverStore, 'read' | 'write'>;
+  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten'>;
   readonly note: TakeNote;
   readonly log: Logger;
   /** Longest wait for a disk that does not answer, in milliseconds. Default 2000. */
@@ -60,9 +60,14 @@ export class Journal {
 
   /** Saves a changed successor. Never rejects; logs a failure. */
   async keepSubject(): Promise<void> {
-    await this.#write(this.#position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'cannot save the changed successor');
+    await this.#keep(this.#position).catch((err: unknown) => {
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'cannot save the changed successor yet');
     });
+  }
+
+  /** Tries at once to save a phase that an earlier attempt could not. Never rejects. */
+  async catchUp(progress: Progress): Promise<void> {
+    if (this.#deps.store.isUnwritten(this.#tunnel)) await this.#keepAnyway(this.#position, progress);
   }
 
   /**
@@ -96,7 +101,7 @@ export class Journal {
   /** Reports that the position of {@link read} is in effect. */
   resumed(kept: CutoverPhase): void {
     this.#told('cutover.resumed', kept);
-    if (this.#position.phase !== kept) void this.#write(this.#position).catch(() => {});
+    if (this.#position.phase !== kept) void this.#keep(this.#position).catch(() => {});
   }
 
   /** Enters the phase after the event. Rejects and changes nothing if the disk does not save the phase in time. */
@@ -107,15 +112,23 @@ export class Journal {
     this.#enter(position, progress);
   }
 
-  /** Enters the phase after the event, if there is one, even if the disk does not save the phase in time. Never rejects. */
+  /**
+   * Enters the phase after the event, if there is one, even if the disk does not save the phase in time. The phase is then
+   * saved later. Never rejects.
+   */
   async advanceAnyway(event: CutoverEvent, progress: Progress): Promise<void> {
     const position = next(this.#position, event, new Date());
     if (!position) return;
-    await this.#write(position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, `cannot save the phase ${position.phase}`);
-      progress(`cannot save the phase ${position.phase}: ${messageOf(err)}`);
-    });
+    await this.#keepAnyway(position, progress);
     this.#enter(position, progress);
+  }
+
+  async #keepAnyway(position: Position, progress: Progress): Promise<void> {
+    await this.#keep(position).catch((err: unknown) => {
+      const message = `cannot save the phase ${position.phase} yet, the daemon keeps trying: ${messageOf(err)}`;
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, message);
+      progress(message);
+    });
   }
 
   #enter(position: Position, progress: Progress): void {
@@ -137,12 +150,18 @@ export class Journal {
     );
   }
 
-  #write({ phase, since, reason }: Position, signal?: AbortSignal): Promise<void> {
+  #write(position: Position, signal?: AbortSignal): Promise<void> {
     const { store, patienceMs = PATIENCE_MS } = this.#deps;
+    return store.write(this.#record(position), { withinMs: patienceMs, signal });
+  }
+
+  #keep(position: Position): Promise<void> {
+    const { store, patienceMs = PATIENCE_MS } = this.#deps;
+    return store.keep(this.#record(position), { withinMs: patienceMs });
+  }
+
+  #record({ phase, since, reason }: Position): CutoverRecord {
     const { successor } = this.#subject();
-    return store.write(
-      { version: 1, tunnel: this.#tunnel, phase, since: since.toISOString(), reason, successor },
-      { withinMs: patienceMs, signal },
-    );
+    return { version: 1, tunnel: this.#tunnel, phase, since: since.toISOString(), reason, successor };
   }
 }

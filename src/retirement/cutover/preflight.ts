@@ -2,10 +2,10 @@ import { withDeadline } from '../../base/async/deadline.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import { formatAddress } from '../../base/net/address.ts';
-import type { Comparison, SuccessorConfig } from '../../config/config.ts';
+import type { Comparison, ProbeConfig, SuccessorConfig } from '../../config/config.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { runCheck, unanswered } from '../../tunnels/probe/check.ts';
-import { fetchExactJson } from '../../tunnels/probe/http.ts';
+import { fetchExactJson, type Manner, mannerOf } from '../../tunnels/probe/http.ts';
 import { type ClosedGate, laterText } from '../plan/step-facts.ts';
 import { describeDifference, differences } from './compare.ts';
 
@@ -35,6 +35,8 @@ export interface PreflightSubject {
   readonly step: string;
   readonly gates: Gates | string;
   readonly target: Address;
+  /** The probe of the tunnel; undefined without one. */
+  readonly probe: ProbeConfig | undefined;
   readonly successor: SuccessorConfig;
   /** Connects to the target through the tunnel. */
   readonly tunnel: ChannelSource;
@@ -99,14 +101,14 @@ export async function probeOnce(
 }
 
 async function compare(
-  { tunnel, direct, target, successor }: PreflightSubject,
+  { tunnel, direct, target, probe, successor }: PreflightSubject,
   { path, fields }: Comparison,
   signal: AbortSignal,
 ): Promise<Check> {
   const name = `GET ${path}`;
   const answers = await Promise.all([
-    ask('through the tunnel', tunnel, target, path, signal),
-    ask('at the successor', direct, successor.target, path, signal),
+    ask('through the tunnel', tunnel, target, { path, manner: mannerOf(probe?.check) }, signal),
+    ask('at the successor', direct, successor.target, { path, manner: mannerOf(successor.probe.check) }, signal),
   ]);
   const troubles = answers.flatMap((answer) => ('trouble' in answer ? [answer.trouble] : []));
   const [here, there] = answers;
@@ -123,12 +125,18 @@ async function compare(
   }
 }
 
-async function ask(side: string, source: ChannelSource, target: Address, path: string, signal: AbortSignal) {
+async function ask(
+  side: string,
+  source: ChannelSource,
+  target: Address,
+  request: { readonly path: string; readonly manner: Manner },
+  signal: AbortSignal,
+) {
   const expired = () => new TunnelError('target_unreachable', `no complete answer within ${COMPARE_MS / 1_000} s`);
   try {
     const json = await withDeadline(COMPARE_MS, signal, expired, async (bounded) => {
       if (!source.ready) throw new TunnelError('connection_reset', 'there is no SSH session');
-      return fetchExactJson(source, target, { path, maxBytes: COMPARE_BYTES }, bounded);
+      return fetchExactJson(source, target, { ...request, maxBytes: COMPARE_BYTES }, bounded);
     });
     return { json };
   } catch (error) {

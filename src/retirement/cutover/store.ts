@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { TunnelError } from '../../base/errors.ts';
 import { stateError } from '../../base/files/state-error.ts';
-import { StateFile, type WriteOptions } from '../../base/files/state-file.ts';
+import { answered, StateFile, type WriteOptions } from '../../base/files/state-file.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
 
 const DIRECTORY = 'cutover';
@@ -20,22 +22,27 @@ const record = z.object({
 /** The saved state of a tunnel's cut-over, complete for a resume after a crash. */
 export type CutoverRecord = z.infer<typeof record>;
 
-/** One file per tunnel in the state directory, written atomically. All methods reject with `state_dir_unusable`. */
+type DiskOf = (tunnel: string) => ConstructorParameters<typeof StateFile<CutoverRecord>>[3];
+
+/** One file per tunnel in the state directory, as {@link StateFile} keeps it. All methods reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
+  readonly #diskOf: DiskOf | undefined;
   /** By tunnel. One object per name for good keeps writes and deletions in order. */
   readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
-  constructor(stateDir: string) {
+  /** @param diskOf another disk for the file of a tunnel */
+  constructor(stateDir: string, diskOf?: DiskOf) {
     this.#stateDir = stateDir;
+    this.#diskOf = diskOf;
   }
 
   /** The tunnels with a saved state. */
   async names(): Promise<string[]> {
     const path = join(this.#stateDir, DIRECTORY);
-    const files = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    const files = await answered(() => readdir(path)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
-      throw stateError('read', path, error);
+      throw error instanceof TunnelError ? error : stateError('read', path, error);
     });
     return files.filter((name) => name.endsWith(RECORD)).map((name) => name.slice(0, -RECORD.length));
   }
@@ -45,12 +52,34 @@ export class CutoverStore {
     return this.#fileOf(tunnel).read();
   }
 
-  /** Settles when the entry is on disk, after all earlier writes. */
+  /** The files whose newest content is not on the disk. */
+  get unwritten(): Unwritten[] {
+    return [...this.#files.values()].flatMap(({ unwritten }) => unwritten ?? []);
+  }
+
+  /** Writes the files again that somebody else has changed or removed. Returns their paths. Never rejects. */
+  async restore(): Promise<string[]> {
+    const files = [...this.#files.values()];
+    const restored = await Promise.all(files.map((file) => file.restore()));
+    return files.filter((_, index) => restored[index]).map(({ path }) => path);
+  }
+
+  /** Whether the newest entry of the tunnel is not on the disk. */
+  isUnwritten(tunnel: string): boolean {
+    return this.#files.get(tunnel)?.unwritten !== undefined;
+  }
+
+  /** Settles when the entry is on disk. After a rejection the entry of before counts. */
   write(entry: CutoverRecord, options?: WriteOptions): Promise<void> {
     return this.#fileOf(entry.tunnel).write(entry, options);
   }
 
-  /** As {@link write}. */
+  /** As {@link write}, but the entry counts already, and is written until the disk has it. */
+  keep(entry: CutoverRecord, options?: WriteOptions): Promise<void> {
+    return this.#fileOf(entry.tunnel).keep(entry, options);
+  }
+
+  /** As {@link keep}. */
   forget(tunnel: string): Promise<void> {
     return this.#fileOf(tunnel).forget();
   }
@@ -60,7 +89,8 @@ export class CutoverStore {
     if (known) return known;
     // A file that names another tunnel is invalid.
     const own = record.extend({ tunnel: z.literal(tunnel) });
-    const file = new StateFile<CutoverRecord>([this.#stateDir, DIRECTORY], `${tunnel}${RECORD}`, own);
+    const place = [this.#stateDir, DIRECTORY] as const;
+    const file = new StateFile<CutoverRecord>(place, `${tunnel}${RECORD}`, own, this.#diskOf?.(tunnel));
     this.#files.set(tunnel, file);
     return file;
   }

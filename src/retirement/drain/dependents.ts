@@ -1,5 +1,5 @@
 import type { Address } from '../../base/net/address.ts';
-import { formatIp, parseIp } from '../../base/net/ip.ts';
+import { canonicalHost, isLoopbackHost, reachableHost } from '../../base/net/host.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import { type LinkName, wayTo } from '../../config/way.ts';
 
@@ -24,16 +24,10 @@ function reachedThrough(tunnel: TunnelConfig, other: LinkName, config: Pick<Conf
 function isWhere(listen: Address, hop: { readonly address: string; readonly port: number }): boolean {
   if (listen.kind === 'unix' || listen.port !== hop.port) return false;
   // All loopback addresses count as equal: one dependent too many is safe, one too few is not.
-  return canonical(listen.host) === canonical(hop.address) || (isHere(listen.host) && isHere(hop.address));
+  return canonicalHost(listen.host) === canonicalHost(hop.address) || (isHere(listen.host) && isHere(hop.address));
 }
 
 /** A loopback or wildcard address: a connection to either reaches this machine. */
 function isHere(host: string): boolean {
-  const address = canonical(host);
-  return ['localhost', '::1', '0.0.0.0', '::'].includes(address) || /^127\.\d+\.\d+\.\d+$/.test(address);
-}
-
-function canonical(host: string): string {
-  const ip = parseIp(host);
-  return ip === undefined ? host.toLowerCase() : formatIp(ip);
+  return isLoopbackHost(reachableHost(host));
 }

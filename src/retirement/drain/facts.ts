@@ -9,6 +9,12 @@ export interface SuccessorFacts {
   readonly lastError: string | undefined;
 }
 
+export interface UnwrittenFacts {
+  readonly since: Date | undefined;
+  /** One sentence. */
+  readonly message: string;
+}
+
 /** Everything a verdict depends on. Times in milliseconds since the epoch. */
 export interface VerdictFacts {
   readonly now: number;
@@ -20,6 +26,8 @@ export interface VerdictFacts {
   /** Of connections through SSH only. */
   readonly usage: { readonly open: number; readonly held: number; readonly clients: readonly string[] };
   readonly history: TunnelHistory;
+  /** Why the evidence is not on the disk now; undefined while it is. */
+  readonly unwritten: UnwrittenFacts | undefined;
   readonly quietForMs: number;
   /** A shorter outage turned no client away: the client was held, and the hold counted as use. */
   readonly holdMs: number;

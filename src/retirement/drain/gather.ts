@@ -5,7 +5,7 @@ import type { TunnelHistory } from '../evidence/history.ts';
 import { stepFacts } from '../plan/step-facts.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { dependentsOf } from './dependents.ts';
-import type { SuccessorFacts, VerdictFacts } from './facts.ts';
+import type { SuccessorFacts, UnwrittenFacts, VerdictFacts } from './facts.ts';
 
 /** Everything the daemon knows about a tunnel. */
 export interface Known {
@@ -15,6 +15,7 @@ export interface Known {
   readonly usage: Pick<UsageCounts, 'open' | 'held' | 'last_activity_at'>;
   /** Undefined until the evidence has been read. */
   readonly history: TunnelHistory | undefined;
+  readonly unwritten: UnwrittenFacts | undefined;
   readonly successor: SuccessorFacts | undefined;
   readonly clients: readonly string[];
   readonly cutoverSince: number | undefined;
@@ -40,6 +41,7 @@ export function gather(tunnel: TunnelConfig & { readonly drain: DrainConfig }, k
     successor: known.successor ?? unwatched(drain.successor),
     usage: { open: usage.open, held: usage.held, clients: known.clients },
     history: { spans: history?.spans ?? [], lastActivityAt: times.length > 0 ? Math.max(...times) : undefined },
+    unwritten: known.unwritten,
     quietForMs: drain.quietForMs,
     // The listener of a remote tunnel is gone while the link is down: nobody sees the clients.
     holdMs: direction !== 'remote' && whileDown.kind === 'hold' ? whileDown.holdMs : 0,

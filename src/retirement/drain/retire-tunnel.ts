@@ -43,6 +43,8 @@ export interface RetireParts {
   readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
   readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
   readonly plan: Pick<PlanWatch, 'follow'>;
+  /** Looks now whether the evidence is still written. Bounded. */
+  readonly evidence: { check(): Promise<void> };
   readonly metrics: { readonly retireOverrides: { inc(labels: { tunnel: string; code: string }): void } };
   /** Runs a change of these tunnels after their earlier changes. */
   inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
@@ -97,13 +99,15 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
 
 /** The outcome if the tunnel were retired now; changes nothing. */
 async function rehearse({ name, overrides }: RetireRequest, parts: RetireParts): Promise<RetireOutcome> {
-  const { retirement, plan } = parts;
+  const { retirement, plan, evidence } = parts;
   const { config, tunnel } = find(name, parts);
   const nothing = { tunnel: name, verdict: null, left: [], overridden: [] };
   const retired = retirement.retired.of(name);
   if (retired) return { ...nothing, done: true, steps: [`${name} is retired already, since ${retired.at}`] };
   // A change of the plan file in the last second counts.
   await plan.follow(parts.config().plan);
+  // So does a log that was moved in the last second.
+  await evidence.check();
   const verdict = retirement.judge(name, new Date());
   if (!verdict || !config.drain)
     throw new ControlRefused('needs_somebody', `${name} has no drain section in the configuration`, {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
 import { StateFile } from '../../base/files/state-file.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
 /** When and under which overrides a tunnel was retired. */
@@ -16,19 +17,23 @@ export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
+type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore'>;
+
+type RetiredDisk = ConstructorParameters<typeof StateFile>[3];
+
 /** The file of the retired tunnels in a state directory. */
-export function retiredFile(stateDir: string): RetiredFile {
-  return new StateFile([stateDir], 'retired.json', kept);
+export function retiredFile(stateDir: string, disk?: RetiredDisk): RetiredFile {
+  return new StateFile([stateDir], 'retired.json', kept, disk);
 }
 
 /** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */
 export class RetiredTunnels {
-  readonly #file: Pick<RetiredFile, 'path' | 'read' | 'write'>;
+  readonly #file: RetiredStore;
   readonly #log: Logger;
   #tunnels = new Map<string, RetiredTunnel>();
   #trouble: string | undefined;
 
-  constructor(file: Pick<RetiredFile, 'path' | 'read' | 'write'>, log: Logger) {
+  constructor(file: RetiredStore, log: Logger) {
     this.#file = file;
     this.#log = log;
   }
@@ -36,6 +41,16 @@ export class RetiredTunnels {
   /** Why the saved list cannot be read; undefined if it was read. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** Since when the saved list is older than this one; undefined while it is the same. */
+  get unwritten(): Unwritten | undefined {
+    return this.#file.unwritten;
+  }
+
+  /** Writes the list again if somebody else has changed or removed the file. Returns the path then. Never rejects. */
+  async restoreFile(): Promise<string[]> {
+    return (await this.#file.restore()) ? [this.#file.path] : [];
   }
 
   get names(): string[] {
@@ -71,6 +86,12 @@ export class RetiredTunnels {
     await this.#keep(new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name))));
   }
 
+  /** For tunnels that no longer exist: they are forgotten even if the file cannot be written yet. Never rejects. */
+  async forget(tunnels: readonly string[]): Promise<void> {
+    const gone = tunnels.filter((tunnel) => this.#tunnels.delete(tunnel));
+    if (gone.length > 0) await this.#keepAnyway();
+  }
+
   /**
    * Call before any tunnel starts. A tunnel that is retired for a successor, but without a saved commit, returns to service:
    * otherwise its port would lead nowhere. This holds even if the file cannot be written. Never rejects.
@@ -84,8 +105,12 @@ export class RetiredTunnels {
         'the tunnel is retired, but its local port does not lead to the successor: the tunnel is back in service';
       this.#log.error({ event: 'retired.contradicted', tunnel }, message);
     }
-    await this.#keep(this.#tunnels).catch((err: unknown) => {
-      this.#log.error({ event: 'retired.not_kept', err }, 'cannot write the list of retired tunnels');
+    await this.#keepAnyway();
+  }
+
+  async #keepAnyway(): Promise<void> {
+    await this.#file.keep(contentOf(this.#tunnels)).catch((err: unknown) => {
+      this.#log.error({ event: 'retired.not_kept', err }, 'cannot write the list of retired tunnels yet');
     });
   }
 
@@ -95,17 +120,11 @@ export class RetiredTunnels {
       throw new TunnelError('state_dir_unusable', this.#trouble, {
         hint: 'Fix the file or move it away, then restart the daemon.',
       });
-    try {
-      await this.#write(tunnels);
-    } catch (error) {
-      // A disk that answers too late may still keep the entry: write the valid list after it.
-      void this.#write(this.#tunnels).catch(() => {});
-      throw error;
-    }
+    await this.#file.write(contentOf(tunnels));
     this.#tunnels = tunnels;
   }
+}
 
-  #write(tunnels: ReadonlyMap<string, RetiredTunnel>): Promise<void> {
-    return this.#file.write({ version: 1, tunnels: Object.fromEntries(tunnels) });
-  }
+function contentOf(tunnels: ReadonlyMap<string, RetiredTunnel>): z.infer<typeof kept> {
+  return { version: 1, tunnels: Object.fromEntries(tunnels) };
 }

@@ -1,9 +1,11 @@
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { Advisory } from '../../telemetry/status/advisory.ts';
-import type { TunnelStatus } from '../../telemetry/status/status.ts';
+import type { ProbeCertificateStatus, TunnelStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
+import { describeCertificate } from '../../tunnels/probe/certificate.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
 import type { VerdictAnswer } from './answer.ts';
 import { RetiredTunnels, retiredFile } from './retired.ts';
@@ -48,12 +50,7 @@ export class Retirement {
   /** Call only when the configuration runs: a start that fails must forget nothing. Never rejects. */
   async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
     const gone = this.retired.names.filter((name) => !tunnels.has(name));
-    await this.retired.remove(gone).catch((err: unknown) => {
-      this.#deps.log.error(
-        { event: 'retired.not_kept', err },
-        'removed tunnels are still in the list of retired tunnels: cannot write the list',
-      );
-    });
+    await this.retired.forget(gone);
   }
 
   /** Call once a second. */
@@ -71,6 +68,11 @@ export class Retirement {
     );
   }
 
+  /** The TLS certificate of the tunnel's successor, as its probe sees it. */
+  certificateOf(name: string): ProbeCertificateStatus | null {
+    return describeCertificate('successor', this.#successors.validityOf(name));
+  }
+
   /** The verdict on a tunnel in the snapshot; null if there is none. */
   statusOf(name: string, now: Date): TunnelStatus['retirement'] {
     return this.#verdicts.statusOf(name, now);
@@ -84,6 +86,12 @@ export class Retirement {
   /** Undefined if there is nothing to judge. */
   judge(name: string, now: Date): Verdict | undefined {
     return this.#verdicts.on(name, now);
+  }
+
+  /** The state files whose newest content is not on the disk. */
+  get unwritten(): Unwritten[] {
+    const { unwritten } = this.retired;
+    return unwritten ? [unwritten] : [];
   }
 
   advisories(): Advisory[] {

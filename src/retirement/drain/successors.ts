@@ -1,13 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TunnelError } from '../../base/errors.ts';
 import { formatAddress } from '../../base/net/address.ts';
+import { bootId, sinceBootMs } from '../../base/this-machine.ts';
 import type { SuccessorConfig, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { Prober } from '../../tunnels/probe/prober.ts';
-import type { SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
+import type { Validity } from '../../tunnels/probe/tls.ts';
+import type { BootMoment, SuccessorHistory, SuccessorRecord } from '../evidence/successor-record.ts';
 import type { SuccessorFacts } from './facts.ts';
 import { extended, type Streak } from './streak.ts';
+
+/** The wall clock counts as in step with the clock of the boot within this time, in milliseconds. */
+const JITTER_MS = 100;
 
 export interface SuccessorsDependencies {
   /** Connects from this node, without SSH. */
@@ -46,18 +51,28 @@ export class Successors {
   }
 
   /** The facts about the tunnel's successor for a verdict, from this run and from the evidence. */
-  factsOf(tunnel: string, history: SuccessorHistory | undefined, now: number): SuccessorFacts | undefined {
+  factsOf(
+    tunnel: string,
+    history: SuccessorHistory | undefined,
+    now: BootMoment = present(),
+  ): SuccessorFacts | undefined {
     const watched = this.#watched.get(tunnel);
     if (!watched) return undefined;
     const { config, streak, lastError } = watched;
     const facts = { target: formatAddress(config.target), healthyForMs: config.healthyForMs };
     if (!streak) return { ...facts, healthySince: undefined, lastError: lastError?.message };
     // A daemon that hung has not probed.
-    if (now - streak.last > withinMs(config))
+    if (now.sinceBootMs - streak.last.sinceBootMs > withinMs(config))
       return { ...facts, healthySince: undefined, lastError: 'the last probe is too old' };
-    const known = history?.passingSince === streak.since && history.subject === subjectOf(config);
-    const healthySince = known ? (history.healthySince ?? streak.since) : streak.since;
-    return { ...facts, healthySince, lastError: undefined };
+    const known =
+      history?.passingSince?.sinceBootMs === streak.since.sinceBootMs && history.subject === subjectOf(config);
+    const since = known ? (history.healthySince ?? streak.since) : streak.since;
+    return { ...facts, healthySince: datedBack(since, now), lastError: undefined };
+  }
+
+  /** The certificate that the probe of the tunnel's successor last saw; undefined without TLS. */
+  validityOf(tunnel: string): Validity | undefined {
+    return this.#watched.get(tunnel)?.prober.validity;
   }
 
   /** For a heartbeat of the evidence. */
@@ -112,24 +127,38 @@ export class Successors {
   /** A failed check ends the streak, whatever comes after. */
   #onResult(tunnel: string, watched: Watched, error: TunnelError | undefined): void {
     const before = watched.streak;
-    const now = { at: Date.now(), uptimeMs: performance.now() };
-    const after = error ? undefined : extended(before, now, withinMs(watched.config));
+    const after = error ? undefined : extended(before, present(), withinMs(watched.config));
     const first = !watched.asked;
     watched.asked = true;
     watched.lastError = error;
-    if (before && after && before.since !== after.since) {
+    if (before && after && begunAt(before) !== begunAt(after)) {
       // The time between the two streaks is unknown: they must not merge.
       watched.streak = undefined;
       this.#report(tunnel, watched);
     }
     watched.streak = after;
-    if (first || before?.since !== after?.since) this.#report(tunnel, watched);
+    if (first || begunAt(before) !== begunAt(after)) this.#report(tunnel, watched);
   }
 
   #report(tunnel: string, watched: Watched): void {
     const error = watched.streak ? null : (watched.lastError?.message ?? null);
     this.#deps.note({ event: 'successor.checked', tunnel, ...record(watched), error });
   }
+}
+
+function present(): BootMoment {
+  return { sinceBootMs: sinceBootMs(), wall: Date.now() };
+}
+
+/** Counted back from now: the wall clock only labels. In milliseconds since the epoch. */
+function datedBack({ sinceBootMs: since, wall }: BootMoment, now: BootMoment): number {
+  const time = now.wall - (now.sinceBootMs - since);
+  // The clocks tick a little apart: a date must not differ by a millisecond from one look to the next.
+  return Math.abs(time - wall) <= JITTER_MS ? wall : time;
+}
+
+function begunAt(streak: Streak | undefined): number | undefined {
+  return streak?.since.sinceBootMs;
 }
 
 /** Longest time between two consecutive checks, including jitter and a slow answer, in milliseconds. */
@@ -144,8 +173,11 @@ function subjectOf({ target, probe }: SuccessorConfig): string {
 function record({ config, streak }: Watched): SuccessorRecord {
   return {
     subject: subjectOf(config),
-    passing_since: streak ? new Date(streak.since).toISOString() : null,
-    last_passed_at: streak ? new Date(streak.last).toISOString() : null,
+    passing_since: streak ? new Date(streak.since.wall).toISOString() : null,
+    last_passed_at: streak ? new Date(streak.last.wall).toISOString() : null,
+    passing_since_ms: streak?.since.sinceBootMs ?? null,
+    last_passed_ms: streak?.last.sinceBootMs ?? null,
+    boot: bootId() ?? null,
     within_ms: withinMs(config),
   };
 }

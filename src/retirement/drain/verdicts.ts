@@ -5,6 +5,7 @@ import { clientText } from '../../tunnels/clients/client.ts';
 import type { TunnelHistory } from '../evidence/history.ts';
 import type { WatchedPlan } from '../plan/watch.ts';
 import { findingAnswer, type VerdictAnswer } from './answer.ts';
+import type { UnwrittenFacts } from './facts.ts';
 import { gather } from './gather.ts';
 import type { RetiredTunnels } from './retired.ts';
 import type { Successors } from './successors.ts';
@@ -15,6 +16,8 @@ export interface VerdictsDependencies {
   plan(): WatchedPlan | undefined;
   /** Undefined until the evidence has been read. */
   historyOf(tunnel: string): TunnelHistory | undefined;
+  /** Why the evidence is not on the disk now; undefined while it is. */
+  unwritten(): UnwrittenFacts | undefined;
   /** Use of the tunnel through SSH in this run; undefined for a tunnel that is not running. */
   usageOf(tunnel: string): UsageCounts | undefined;
   /** The clients of the tunnel on this node. */
@@ -29,6 +32,10 @@ export interface VerdictsDependencies {
 }
 
 type Retiring = TunnelConfig & { readonly drain: DrainConfig };
+
+function isRetiring(tunnel: TunnelConfig): tunnel is Retiring {
+  return tunnel.drain !== undefined;
+}
 
 /** The retirement verdicts on the tunnels of this node. */
 export class Verdicts {
@@ -52,7 +59,8 @@ export class Verdicts {
       plan: this.#deps.plan(),
       usage: this.#deps.usageOf(name) ?? UNUSED,
       history,
-      successor: this.#deps.successors.factsOf(name, history?.successor, now.getTime()),
+      unwritten: this.#deps.unwritten(),
+      successor: this.#deps.successors.factsOf(name, history?.successor),
       clients: clientsSince(this.#deps.clientsOf(name, now), now.getTime() - tunnel.drain.quietForMs),
       cutoverSince: this.#deps.cutoverSince(name),
       cutOver: this.#deps.cutOver(name),
@@ -88,8 +96,8 @@ export class Verdicts {
   tick(now: Date): void {
     for (const name of this.#recorded.keys()) if (!this.#judged(name)) this.#recorded.delete(name);
     for (const name of this.#deps.config().tunnels.keys()) {
-      // Until the evidence has been read there is no verdict to record.
-      if (this.#deps.historyOf(name) === undefined) continue;
+      // Most tunnels have no verdict. Until the evidence has been read, no tunnel has one to record.
+      if (!this.#judged(name) || this.#deps.historyOf(name) === undefined) continue;
       const found = this.on(name, now);
       if (!found || found.verdict === this.#recorded.get(name)) continue;
       this.#recorded.set(name, found.verdict);
@@ -106,8 +114,7 @@ export class Verdicts {
 
   #judged(name: string): Retiring | undefined {
     const tunnel = this.#deps.config().tunnels.get(name);
-    if (!tunnel?.drain || this.#deps.retired.of(name)) return undefined;
-    return { ...tunnel, drain: tunnel.drain };
+    return tunnel && isRetiring(tunnel) && !this.#deps.retired.of(name) ? tunnel : undefined;
   }
 
   #inService({ tunnels }: Config): ReadonlyMap<string, TunnelConfig> {

@@ -15,6 +15,9 @@ export interface ChainProblem {
   readonly message: string;
 }
 
+/** Most problems that are listed: a large file of rubbish must not fill the memory. */
+const MOST_PROBLEMS = 1_000;
+
 /** Before the first line. */
 const BEFORE_ALL: Head = { seq: 0, hash: GENESIS };
 
@@ -92,7 +95,9 @@ export class ChainCheck {
   }
 
   #report({ file, line }: Place, message: string): void {
-    this.problems.push({ file, line, message });
+    if (this.problems.length < MOST_PROBLEMS) this.problems.push({ file, line, message });
+    else if (this.problems.length === MOST_PROBLEMS)
+      this.problems.push({ file, line, message: `${message}; later problems are not listed` });
   }
 }
 

@@ -41,6 +41,8 @@ export function chainEntry(content: NewEntry, seq: number, prev: string): Entry 
 
 /** Undefined if the line is not a complete, valid entry. */
 export function parseEntry(line: string): Entry | undefined {
+  // Before the parser, whose error is slow: a damaged file may have many such lines.
+  if (!line.startsWith('{')) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(line);

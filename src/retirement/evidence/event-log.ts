@@ -1,10 +1,10 @@
 import { Wake } from '../../base/async/wake.ts';
 import { asError } from '../../base/errors.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import { Backlog, type Waiting } from './backlog.ts';
 import type { Head } from './chain.ts';
 import type { Entry, NewEntry } from './entry.ts';
-import { takeLock } from './lock.ts';
-import { LogFile, type LogFileOptions } from './log-file.ts';
+import { LogBroken, LogFile, type LogFileOptions } from './log-file.ts';
 import { type Recovery, recover } from './recovery.ts';
 
 export interface EventLogOptions extends LogFileOptions {
@@ -12,6 +12,12 @@ export interface EventLogOptions extends LogFileOptions {
   readonly rememberMs: number;
   /** Pause between attempts while writing fails, in milliseconds. */
   readonly retryMs: number;
+  /** A disk that needs longer counts as not answering, in milliseconds. */
+  readonly slowMs: number;
+  /** The monotonic clock of this run, in milliseconds. */
+  uptimeMs(): number;
+  /** Makes sure that the directory is there and belongs to this process. */
+  claim(): Promise<void>;
 }
 
 /** Whether entries can be written. */
@@ -33,51 +39,51 @@ interface Appended extends Waiting {
   readonly written: (entry: Entry) => void;
 }
 
+interface Failure {
+  readonly since: Date;
+  readonly uptimeMs: number;
+  readonly error: Error;
+}
+
 /**
  * The append-only, hash-chained `events.jsonl`. One writer; entries are written in order, in batches. A
- * batch with a durable entry is flushed to disk.
+ * batch with a durable entry is flushed to disk. If somebody else moves, cuts or changes the file, the log goes on in a
+ * new file whose first entry says so.
  */
 export class EventLog {
   readonly #options: EventLogOptions;
   readonly #listeners: EventLogListeners;
   readonly #file: LogFile;
-  readonly #unlock: () => Promise<void>;
   readonly #wake = new Wake();
   readonly #backlog = new Backlog<Appended>();
   /** Number of entries in the current write. */
   #writing = 0;
-  #failing: { readonly since: Date; readonly error: Error } | undefined;
+  #failing: Failure | undefined;
+  /** Why the file is not ours any more. */
+  #broken: LogBroken | undefined;
+  /** The first entry of a new file, until it is written. */
+  #seam: NewEntry | undefined;
+  /** The next look at the file, for all who asked since the last one. */
+  #check: Pending | undefined;
   #closing = false;
   readonly #loop: Promise<void>;
 
-  private constructor(
-    options: EventLogOptions,
-    file: LogFile,
-    listeners: EventLogListeners,
-    unlock: () => Promise<void>,
-  ) {
+  private constructor(options: EventLogOptions, file: LogFile, listeners: EventLogListeners) {
     this.#options = options;
     this.#file = file;
     this.#listeners = listeners;
-    this.#unlock = unlock;
     this.#loop = this.#run();
   }
 
-  /** Opens or creates the log of an existing directory, like {@link recover}. Rejects also if another process has the lock. */
+  /** Opens or creates the log of a directory that this process owns, like {@link recover}. */
   static async open(
     options: EventLogOptions,
     listeners: EventLogListeners,
   ): Promise<{ readonly log: EventLog; readonly recovery: Recovery }> {
     const { directory, rememberMs } = options;
-    const unlock = await takeLock(directory);
-    try {
-      const since = new Date(Date.now() - rememberMs);
-      const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
-      return { log: new EventLog(options, new LogFile(options, end), listeners, unlock), recovery };
-    } catch (error) {
-      await unlock();
-      throw error;
-    }
+    const since = new Date(Date.now() - rememberMs);
+    const { end, recovery } = await recover(directory, since, (entry) => listeners.onFound(entry));
+    return { log: new EventLog(options, new LogFile(options, end), listeners), recovery };
   }
 
   /** The last entry on the disk. */
@@ -86,9 +92,13 @@ export class EventLog {
   }
 
   get condition(): LogCondition {
-    return this.#failing
-      ? { kind: 'failing', ...this.#failing, waiting: this.#backlog.size + this.#writing }
-      : { kind: 'ok' };
+    if (!this.#failing) return { kind: 'ok' };
+    const { since, error } = this.#failing;
+    return { kind: 'failing', since, error, waiting: this.#backlog.size + this.#writing };
+  }
+
+  get unwritten(): Unwritten | undefined {
+    return this.#file.unwritten;
   }
 
   /**
@@ -102,22 +112,38 @@ export class EventLog {
     });
   }
 
+  /** Looks whether the file is still the one that is written; {@link condition} tells. May take long while the disk hangs. */
+  check(): Promise<void> {
+    this.#check ??= pending();
+    this.#wake.call();
+    return this.#check.done;
+  }
+
   /** Tries once to write the waiting entries, then closes. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake.call();
     await this.#loop;
     await this.#file.close();
-    await this.#unlock();
   }
 
   async #run(): Promise<void> {
     for (;;) {
-      if (this.#backlog.size > 0) await this.#writeAll();
+      const check = this.#takeCheck();
+      if (this.#broken || this.#seam || this.#backlog.size > 0) await this.#attempt(() => this.#writeAll());
+      else if (check) await this.#attempt(() => this.#look());
       else if (!this.#closing) await this.#wake.sleep();
-      if (this.#closing && (this.#backlog.size === 0 || this.#failing)) return;
+      check?.settle();
+      if (this.#closing && (this.#failing || this.#backlog.size === 0)) break;
       if (this.#failing) await this.#pause();
     }
+    this.#takeCheck()?.settle();
+  }
+
+  #takeCheck(): Pending | undefined {
+    const check = this.#check;
+    this.#check = undefined;
+    return check;
   }
 
   /** Pauses fully even if new entries arrive: they must not cause retries without a pause. */
@@ -127,44 +153,95 @@ export class EventLog {
       await this.#wake.sleep(left);
   }
 
-  async #writeAll(): Promise<void> {
-    const taken = this.#backlog.take();
-    const batch = taken.waiting;
-    this.#writing = batch.length;
-    const resumed = this.#resumption(batch, taken.dropped);
-    let entries: readonly Entry[];
+  /** Never rejects. A disk that does not answer counts as failing meanwhile. */
+  async #attempt(task: () => Promise<void>): Promise<void> {
+    const silent = () => this.#fail(new Error('the disk does not answer'));
+    const slow = setTimeout(silent, this.#options.slowMs);
     try {
-      const all = [...batch, ...resumed];
-      const durable = all.some((waiting) => waiting.durable);
-      entries = await this.#file.append(
-        all.map(({ entry }) => entry),
-        durable,
-      );
-    } catch (thrown) {
-      this.#backlog.giveBack(taken);
-      this.#writing = 0;
-      const error = asError(thrown);
-      this.#failing = { since: this.#failing?.since ?? new Date(), error };
+      await task();
+      if (!this.#failing) return;
+      this.#failing = undefined;
       this.#listeners.onCondition(this.condition);
-      return;
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error instanceof LogBroken) this.#broken ??= error;
+      this.#fail(error);
+    } finally {
+      clearTimeout(slow);
     }
-    this.#writing = 0;
-    for (const [index, entry] of entries.entries()) {
-      this.#listeners.onWritten(entry);
-      batch[index]?.written(entry);
-    }
-    if (!this.#failing) return;
-    this.#failing = undefined;
+  }
+
+  #fail(error: Error): void {
+    const { since = new Date(), uptimeMs = this.#options.uptimeMs() } = this.#failing ?? {};
+    this.#failing = { since, uptimeMs, error };
     this.#listeners.onCondition(this.condition);
   }
 
-  /** The `log.resumed` entry after a failure, so that dropped entries do not pass for quiet. */
-  #resumption(batch: readonly Waiting[], dropped: number): Waiting[] {
-    const last = batch.at(-1);
-    if (!this.#failing || !last) return [];
-    const { since, error } = this.#failing;
-    const { at, uptimeMs } = last.entry;
-    const fields = { since: since.toISOString(), error: error.message, dropped };
-    return [{ entry: { at, uptimeMs, event: 'log.resumed', ...fields }, durable: true }];
+  async #look(): Promise<void> {
+    await this.#file.check();
+    // A disk that was silent for a time: a reader must see that, too.
+    if (this.#failing) await this.#write([]);
   }
+
+  async #writeAll(): Promise<void> {
+    const taken = this.#backlog.take();
+    this.#writing = taken.waiting.length;
+    try {
+      const seam = await this.#beginNew();
+      await this.#write(taken.waiting, seam, taken.dropped);
+    } catch (error) {
+      this.#backlog.giveBack(taken);
+      throw error;
+    } finally {
+      this.#writing = 0;
+    }
+  }
+
+  async #write(batch: readonly Appended[], seam: readonly NewEntry[] = [], dropped = 0): Promise<void> {
+    const resumed = this.#resumption(dropped);
+    const all = [...seam, ...batch.map(({ entry }) => entry), ...resumed];
+    const durable = seam.length + resumed.length > 0 || batch.some((waiting) => waiting.durable);
+    const entries = await this.#file.append(all, durable);
+    this.#seam = undefined;
+    for (const [index, entry] of entries.entries()) {
+      this.#listeners.onWritten(entry);
+      batch[index - seam.length]?.written(entry);
+    }
+  }
+
+  /** The first entry of a new file, after the file was found broken: it names the entry that should come before. */
+  async #beginNew(): Promise<NewEntry[]> {
+    const broken = this.#broken;
+    if (broken && this.#failing) {
+      const { since, uptimeMs } = this.#failing;
+      const { seq, hash } = this.#file.head;
+      await this.#options.claim();
+      const aside = await this.#file.beginNew();
+      this.#broken = undefined;
+      const fields = { reason: broken.message, after: { seq, hash }, set_aside: aside };
+      this.#seam = { at: since, uptimeMs, event: 'log.seam', ...fields };
+    }
+    return this.#seam ? [this.#seam] : [];
+  }
+
+  /** The `log.resumed` entry after a failure, so that dropped entries do not pass for quiet. */
+  #resumption(dropped: number): NewEntry[] {
+    if (!this.#failing) return [];
+    const { since, error } = this.#failing;
+    const fields = { since: since.toISOString(), error: error.message, dropped };
+    return [{ at: new Date(), uptimeMs: this.#options.uptimeMs(), event: 'log.resumed', ...fields }];
+  }
+}
+
+interface Pending {
+  readonly done: Promise<void>;
+  readonly settle: () => void;
+}
+
+function pending(): Pending {
+  let settle = () => {};
+  const done = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return { done, settle };
 }

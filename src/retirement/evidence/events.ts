@@ -75,8 +75,22 @@ const sighting = {
  * The events for history, availability and verdicts. The chain also contains lines of other events.
  */
 export const evidenceEvent = z.discriminatedUnion('event', [
-  z.object({ event: z.literal('daemon.started'), version: z.string(), config_sha256: z.string() }),
+  z.object({
+    event: z.literal('daemon.started'),
+    version: z.string(),
+    config_sha256: z.string(),
+    /** Missing in lines of earlier versions. */
+    node: z.string().optional(),
+    /** A hash of the machine id; null if unknown. */
+    machine: z.string().nullable().optional(),
+  }),
   z.object({ event: z.literal('daemon.stopped') }),
+  /** The first line of a new file: the file before was moved, cut or changed while the daemon ran. */
+  z.object({ event: z.literal('log.seam') }),
+  /** Writing works again; `dropped` entries are missing. */
+  z.object({ event: z.literal('log.resumed'), dropped: z.int() }),
+  /** At the start: lines were changed or are missing. */
+  z.object({ event: z.literal('log.damaged') }),
   /** Once a minute: a missing heartbeat shows that the daemon was down. */
   z.object({
     event: z.literal('heartbeat'),

@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openRegular } from '../../base/files/regular-file.ts';
 import { parseEntry } from './entry.ts';
 
 export const CURRENT = 'events.jsonl';
@@ -29,6 +30,8 @@ export interface LogLine {
   readonly line: number;
   /** Without its newline. */
   readonly text: Buffer;
+  /** Length in the file, without the newline. */
+  readonly bytes: number;
   /** False for a last line without newline: being written, or torn by a crash. */
   readonly whole: boolean;
 }
@@ -53,21 +56,37 @@ async function firstTime(directory: string, file: string): Promise<string | unde
   return undefined;
 }
 
-/** The lines of these files (default: all), oldest first. Streams one file at a time. */
+/** A longer line is not one of ours, in bytes: its end is not kept. */
+const LONGEST_LINE = 16 * 1024 * 1024;
+
+/** The lines of these files (default: all), oldest first. Streams one file at a time, in bounded memory. */
 export async function* readLines(directory: string, files?: readonly string[]): AsyncGenerator<LogLine> {
   for (const file of files ?? (await logFiles(directory))) {
     let line = 0;
-    let rest: Buffer = Buffer.alloc(0);
+    let rest: Buffer[] = [];
+    let length = 0;
+    const keep = (bytes: Buffer) => {
+      if (length < LONGEST_LINE) rest.push(bytes.subarray(0, LONGEST_LINE - length));
+      length += bytes.length;
+    };
+    const take = (whole: boolean): LogLine => {
+      const text = Buffer.concat(rest);
+      const taken = { file, line: ++line, text, bytes: length, whole };
+      rest = [];
+      length = 0;
+      return taken;
+    };
+    const stream = (await openRegular(join(directory, file), constants.O_RDONLY)).createReadStream();
     // Node's readline would also split at Unicode line separators, which JSON does not escape.
-    for await (const chunk of createReadStream(join(directory, file)) as AsyncIterable<Buffer>) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for await (const bytes of stream as AsyncIterable<Buffer>) {
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-        yield { file, line: ++line, text: bytes.subarray(start, end), whole: true };
+        keep(bytes.subarray(start, end));
+        yield take(true);
         start = end + 1;
       }
-      rest = bytes.subarray(start);
+      keep(bytes.subarray(start));
     }
-    if (rest.length > 0) yield { file, line: ++line, text: rest, whole: false };
+    if (length > 0) yield take(false);
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { StateFile } from '../../base/files/state-file.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Head } from './chain.ts';
 import { HEAD } from './files.ts';
 
@@ -24,6 +25,11 @@ export class KnownHead {
    * less, but does not cause the same entries to be written again. Never rejects.
    */
   write(head: Head): Promise<void> {
-    return this.#file.write(head).catch(() => {});
+    return this.#file.keep(head).catch(() => {});
+  }
+
+  /** Since when the saved head is older than the last one written; undefined while it is the same. */
+  get unwritten(): Unwritten | undefined {
+    return this.#file.unwritten;
   }
 }

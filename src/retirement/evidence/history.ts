@@ -69,6 +69,18 @@ interface Building {
   open: boolean;
 }
 
+/** The place of a daemon. Undefined or null: not recorded. */
+interface Origin {
+  readonly node?: string | undefined;
+  readonly machine?: string | null | undefined;
+}
+
+function isOther(before: Origin | undefined, now: Origin): boolean {
+  const differs = (a: string | null | undefined, b: string | null | undefined) =>
+    typeof a === 'string' && typeof b === 'string' && a !== b;
+  return differs(before?.node, now.node) || differs(before?.machine, now.machine);
+}
+
 const NOTHING: TunnelHistory = { spans: [], lastActivityAt: undefined };
 
 /** A moment by the wall clock, and by the monotonic clock, which starts at zero in each run. */
@@ -86,6 +98,8 @@ export class History {
   /** The last moment of the current run of a daemon; undefined between runs. */
   #last: Instant | undefined;
   #run = 0;
+  /** Where the daemon of the last run ran. */
+  #origin: Origin | undefined;
 
   /** @param now default: the last watched moment */
   of(tunnel: string, now: Instant | undefined = this.#last): TunnelHistory {
@@ -141,6 +155,23 @@ export class History {
   #apply(event: EvidenceEvent, now: Instant): void {
     switch (event.event) {
       case 'daemon.started':
+        // Lines of another node or machine say nothing about this one.
+        if (isOther(this.#origin, event)) this.#tunnels.clear();
+        this.#origin = { node: event.node ?? this.#origin?.node, machine: event.machine ?? this.#origin?.machine };
+        return;
+      case 'config.in_force':
+        // A reload has renamed the node.
+        if (isOther(this.#origin, { node: event.node })) this.#beginAnew({ successors: true });
+        this.#origin = { ...this.#origin, node: event.node };
+        return;
+      case 'log.seam':
+        this.#beginAnew();
+        return;
+      case 'log.resumed':
+        if (event.dropped > 0) this.#beginAnew();
+        return;
+      case 'log.damaged':
+        this.#beginAnew({ successors: true });
         return;
       case 'daemon.stopped':
         this.#end();
@@ -220,6 +251,12 @@ export class History {
       const span = spans.at(-1);
       if (open && span) spans.push({ ...span, from: now, until: now, run: this.#run, begins: true });
     }
+  }
+
+  /** The lines so far are not an unbroken record: watching begins now. The last use is known all the same. */
+  #beginAnew({ successors = false } = {}): void {
+    if (this.#last) this.#resume(this.#last);
+    if (successors) for (const building of this.#tunnels.values()) building.successor = undefined;
   }
 
   /** Ends the run of a daemon: nothing is known until the next run. */

@@ -1,9 +1,14 @@
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Head } from './chain.ts';
+import { errnoOf } from '../../base/errors.ts';
+import { openRegular } from '../../base/files/regular-file.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
+import { ChainCheck, type Head } from './chain.ts';
 import { chainEntry, type Entry, hashLine, type NewEntry } from './entry.ts';
-import { CURRENT, rotatedName } from './files.ts';
+import { CURRENT, readLines, rotatedName } from './files.ts';
 import { KnownHead } from './head.ts';
+import { setAside } from './set-aside.ts';
 
 export interface LogFileOptions {
   readonly directory: string;
@@ -22,20 +27,29 @@ export interface LogEnd {
   readonly head: Head;
 }
 
+/** The file at the path of the log is not as this process has written it. */
+export class LogBroken extends Error {
+  override readonly name = 'LogBroken';
+}
+
 /** Appends entries to the log on disk and continues its chain. One caller at a time. */
 export class LogFile {
   readonly #options: LogFileOptions;
   readonly #knownHead: KnownHead;
+  readonly #path: string;
   #file: FileHandle;
   #size: number;
   #fileStart: number;
   #head: Head;
   /** Whether the file may end with a partial write. */
   #torn = false;
+  /** Last change of the file by this process. */
+  #changedNs: bigint | undefined;
 
   constructor(options: LogFileOptions, { file, size, fileStart, head }: LogEnd) {
     this.#options = options;
     this.#knownHead = new KnownHead(options.directory);
+    this.#path = join(options.directory, CURRENT);
     this.#file = file;
     this.#size = size;
     this.#fileStart = fileStart;
@@ -47,11 +61,16 @@ export class LogFile {
     return this.#head;
   }
 
+  get unwritten(): Unwritten | undefined {
+    return this.#knownHead.unwritten;
+  }
+
   /**
-   * Appends the entries together, and flushes them if `durable`. Settles with the entries as written. Rejects with the error
-   * of the disk; then the same entries can be appended again.
+   * Appends the entries together, and flushes them if `durable`. Settles with the entries as written. Rejects with
+   * {@link LogBroken} or the error of the disk; then the same entries can be appended again.
    */
   async append(added: readonly NewEntry[], durable: boolean): Promise<readonly Entry[]> {
+    await this.check();
     await this.#rotate();
     let head = this.#head;
     const entries: Entry[] = [];
@@ -65,13 +84,13 @@ export class LogFile {
     }
     const bytes = Buffer.from(lines.join(''));
     await this.#cutTorn();
-    await this.#refuseOtherWriters();
     this.#torn = true;
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.#file.write(bytes, done);
       done += bytesWritten;
     }
     if (durable) await this.#file.datasync();
+    this.#changedNs = (await this.#file.stat({ bigint: true })).mtimeNs;
     this.#torn = false;
     this.#size += bytes.length;
     this.#head = head;
@@ -79,8 +98,56 @@ export class LogFile {
     return entries;
   }
 
+  /**
+   * Rejects with {@link LogBroken} if the file was moved, removed, replaced, cut or changed by somebody else: what
+   * this process appends would then not be where a reader looks.
+   */
+  async check(): Promise<void> {
+    const own = await this.#file.stat({ bigint: true });
+    const there = await stat(this.#path, { bigint: true }).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+      throw error;
+    });
+    if (!there) throw new LogBroken(`${CURRENT} was moved or removed`);
+    if (there.dev !== own.dev || there.ino !== own.ino) throw new LogBroken(`${CURRENT} was replaced by another file`);
+    if (own.size < this.#size) throw new LogBroken(`${CURRENT} was cut short`);
+    // The rest of a partial write of this process.
+    if (this.#torn) return;
+    if (own.size > this.#size) throw new LogBroken(`another process wrote to ${CURRENT}`);
+    const since = this.#changedNs;
+    if (since !== undefined && own.mtimeNs !== since && !(await this.#isIntact()))
+      throw new LogBroken(`another process changed ${CURRENT}`);
+    this.#changedNs = own.mtimeNs;
+  }
+
+  /**
+   * Goes on in a new file after {@link LogBroken}. What is at the path is set aside, never removed. The chain continues from
+   * the last entry of this process, so that the log verifies again if the missing lines return. Returns the name of
+   * the file that was set aside.
+   */
+  async beginNew(): Promise<string | null> {
+    const { directory } = this.#options;
+    const aside = await setAside(directory, rotatedName(this.#fileStart), this.#head.seq + 1);
+    const next = await openRegular(
+      this.#path,
+      constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL,
+      0o600,
+    );
+    await this.#goOnIn(next);
+    return aside;
+  }
+
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  /** A changed time alone is no damage: the last line's hash covers all lines before. */
+  async #isIntact(): Promise<boolean> {
+    if (this.#size === 0) return true;
+    const check = new ChainCheck(this.#head, 'anywhere');
+    for await (const { file, line, text } of readLines(this.#options.directory, [CURRENT]))
+      check.next(text, { file, line });
+    return check.finish().length === 0 && check.last.hash === this.#head.hash;
   }
 
   /** Removes a partial write, so that it does not become the start of a line. */
@@ -90,13 +157,6 @@ export class LogFile {
     this.#torn = false;
   }
 
-  /** A second daemon on the same state directory would break the chain of both. */
-  async #refuseOtherWriters(): Promise<void> {
-    const { size } = await this.#file.stat();
-    if (size !== this.#size)
-      throw new Error(`another process changed ${CURRENT} (${size} bytes instead of ${this.#size})`);
-  }
-
   async #rotate(): Promise<void> {
     if (this.#size < this.#options.rotateBytes) return;
     const { directory } = this.#options;
@@ -104,12 +164,19 @@ export class LogFile {
     await this.#file.datasync();
     // Created first: if that fails, the current file stays in use.
     const prepared = join(directory, `${CURRENT}.next`);
-    const next = await open(prepared, 'a', 0o600);
-    await rename(join(directory, CURRENT), join(directory, rotatedName(this.#fileStart)));
-    await rename(prepared, join(directory, CURRENT));
-    await this.#file.close();
+    const next = await openRegular(prepared, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    await rename(this.#path, join(directory, rotatedName(this.#fileStart)));
+    await rename(prepared, this.#path);
+    await this.#goOnIn(next);
+  }
+
+  async #goOnIn(next: FileHandle): Promise<void> {
+    const before = this.#file;
     this.#file = next;
     this.#size = 0;
+    this.#torn = false;
+    this.#changedNs = undefined;
     this.#fileStart = this.#head.seq + 1;
+    await before.close();
   }
 }

@@ -1,11 +1,12 @@
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { asError } from '../../base/errors.ts';
-import { privateDirectory } from '../../base/files/private-directory.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
+import { machineHash } from '../../base/this-machine.ts';
 import type { Happening } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, type Waiting } from './backlog.ts';
 import type { Head } from './chain.ts';
-import type { NewEntry } from './entry.ts';
+import type { Entry, NewEntry } from './entry.ts';
 import { EventLog, type LogCondition } from './event-log.ts';
 import { type HostPulse, pulseRecordOf, readEvent, type TunnelPulse } from './events.ts';
 import { History, type TunnelHistory } from './history.ts';
@@ -35,16 +36,23 @@ const MOST_PROBLEMS = 10;
 const WAIT_MS = 1_000;
 const OPEN_MS = 10_000;
 
+/** A disk that needs longer for one step counts as not answering, in milliseconds. */
+const SLOW_MS = 3_000;
+
 export interface RecorderOptions {
   /** The state directory. */
   readonly directory: string;
   readonly version: string;
+  /** The name of this node. */
+  readonly node: string;
   /** In milliseconds. Default one minute. */
   readonly heartbeatMs?: number | undefined;
 }
 
 export interface RecorderDependencies {
   readonly log: Logger;
+  /** Makes sure that the state directory is there and belongs to this process. Rejects with the reason if not. */
+  claim(): Promise<void>;
 }
 
 /** `opening`: the log of earlier runs is still being read. */
@@ -59,12 +67,17 @@ export class Recorder {
   readonly #deps: RecorderDependencies;
   readonly #recent = new Recent(MOST_RECENT);
   readonly #startedAt = performance.now();
+  readonly #startedOn = new Date();
+  /** What happened before {@link start}: a run begins with `daemon.started`. */
+  #early: Waiting[] | undefined = [];
   /** Events before the log is open. */
   readonly #backlog = new Backlog();
   #history = new History();
   #log: EventLog | undefined;
   #opening: Promise<void> | undefined;
   #unopened: { readonly since: Date; readonly error: Error } | undefined;
+  /** The last progress of the opening, by the monotonic clock. */
+  #progressAt = 0;
   #nextTryAt = 0;
   #nextBeatAt = 0;
   #lastWrite: Promise<unknown> = Promise.resolve();
@@ -88,6 +101,23 @@ export class Recorder {
     return { kind: 'failing', ...this.#unopened, waiting: this.#backlog.size };
   }
 
+  /** Why the evidence is not on the disk now; undefined while it is. */
+  get unwritten(): { readonly since: Date | undefined; readonly message: string } | undefined {
+    const { condition } = this;
+    if (condition.kind === 'ok') return undefined;
+    if (condition.kind === 'opening')
+      return { since: undefined, message: 'the evidence of earlier runs is still being read' };
+    const { since, error } = condition;
+    return { since, message: `the evidence cannot be written: ${error.message}` };
+  }
+
+  /** State files of the evidence whose newest content is not on the disk. */
+  get unwrittenFiles(): Unwritten[] {
+    // While the log itself fails, an advisory of its own says so, and the older head is still true.
+    const head = this.condition.kind === 'ok' ? this.#log?.unwritten : undefined;
+    return head ? [head] : [];
+  }
+
   /** The last entry, whose hash covers all earlier ones; undefined until the log is open. */
   get head(): Head | undefined {
     return this.#log?.head;
@@ -105,7 +135,13 @@ export class Recorder {
    * later.
    */
   async start(configSha256: string): Promise<void> {
-    this.note({ event: 'daemon.started', version: this.#options.version, config_sha256: configSha256 });
+    const { version, node } = this.#options;
+    const machine = machineHash() ?? null;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    const fields = { event: 'daemon.started', version, config_sha256: configSha256, node, machine };
+    this.#take({ entry: { at: this.#startedOn, uptimeMs: 0, ...fields }, durable: true });
+    for (const each of early) this.#take(each);
     await this.#open();
   }
 
@@ -117,6 +153,11 @@ export class Recorder {
   /** Settles when the log has been read, or cannot be. Bounded. */
   async opened(): Promise<void> {
     await settledWithin(Promise.resolve(this.#opening), OPEN_MS);
+  }
+
+  /** Looks now whether the log is still the one that is written; {@link condition} tells. Bounded. */
+  async check(): Promise<void> {
+    await settledWithin(Promise.resolve(this.#log?.check()), WAIT_MS);
   }
 
   /** Settles when all events so far are on disk; at once while writing fails, and within a second in any case. */
@@ -137,7 +178,9 @@ export class Recorder {
     hosts: () => Readonly<Record<string, HostPulse>> = () => ({}),
   ): void {
     const now = performance.now();
-    if (!this.#log && !this.#opening && now >= this.#nextTryAt) void this.#open();
+    if (this.#log) void this.#log.check();
+    else if (!this.#opening && now >= this.#nextTryAt) void this.#open();
+    else if (this.#opening && now - this.#progressAt > SLOW_MS) this.#cannotOpen(new Error('the disk does not answer'));
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
     for (const [tunnel, { lastActivityAt }] of Object.entries(pulses))
       if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
@@ -164,7 +207,12 @@ export class Recorder {
   #append(happening: Happening, at: Date, durable: boolean): void {
     if (this.#stopped) return;
     const entry: NewEntry = { at, uptimeMs: this.#uptimeMs, ...happening };
-    this.#history.record(readEvent(happening), entry);
+    if (this.#early) this.#early.push({ entry, durable });
+    else this.#take({ entry, durable });
+  }
+
+  #take({ entry, durable }: Waiting): void {
+    this.#history.record(readEvent(entry), entry);
     if (this.#log) this.#lastWrite = this.#log.append(entry, durable);
     else this.#backlog.add({ entry, durable });
   }
@@ -180,16 +228,20 @@ export class Recorder {
     const { directory } = this.#options;
     const history = new History();
     const found = new Recent(MOST_RECENT);
+    const options = { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS, slowMs: SLOW_MS };
+    const { claim } = this.#deps;
+    this.#progressAt = performance.now();
     try {
-      await privateDirectory(directory);
+      await claim();
       const { log, recovery } = await EventLog.open(
-        { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS },
+        { ...options, claim, uptimeMs: () => this.#uptimeMs },
         {
           onFound: (entry) => {
+            this.#progressAt = performance.now();
             history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
             found.add(entry);
           },
-          onWritten: (entry) => this.#recent.add(entry),
+          onWritten: (entry) => this.#onWritten(entry),
           onCondition: (condition) => this.#onCondition(condition),
         },
       );
@@ -204,11 +256,27 @@ export class Recorder {
       this.#report(recovery);
       this.#reportAbsence(dropped);
     } catch (thrown) {
-      const error = asError(thrown);
-      this.#unopened = { since: this.#unopened?.since ?? new Date(), error };
       this.#nextTryAt = performance.now() + RETRY_MS;
-      this.#onCondition(this.condition);
+      this.#cannotOpen(asError(thrown));
     }
+  }
+
+  #cannotOpen(error: Error): void {
+    this.#unopened = { since: this.#unopened?.since ?? new Date(), error };
+    this.#onCondition(this.condition);
+  }
+
+  /** Some entries are made by the log itself. */
+  #onWritten(entry: Entry): void {
+    this.#recent.add(entry);
+    if (entry.event !== 'log.seam' && entry.event !== 'log.resumed') return;
+    this.#history.record(readEvent(entry), { at: new Date(), uptimeMs: this.#uptimeMs });
+    if (entry.event !== 'log.seam') return;
+    const { seq, reason, set_aside } = entry;
+    this.#deps.log.error(
+      { event: 'evidence.seam', entry: seq, reason, set_aside },
+      `${String(reason)} while the daemon ran: a new file begins with entry ${seq}`,
+    );
   }
 
   #onCondition(condition: EvidenceCondition): void {

@@ -1,5 +1,6 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { join } from 'node:path';
+import { openRegular } from '../../base/files/regular-file.ts';
 import { ChainCheck, type ChainProblem } from './chain.ts';
 import type { Entry } from './entry.ts';
 import { CURRENT, filesSince, readLines } from './files.ts';
@@ -29,20 +30,21 @@ export async function recover(
   let tornBytes = 0;
   let size = 0;
   let fileStart = 1;
-  for await (const { file, line, text, whole } of readLines(directory, files)) {
+  for await (const { file, line, text, bytes, whole } of readLines(directory, files)) {
     if (!whole && file === CURRENT) {
-      tornBytes = text.length;
+      tornBytes = bytes;
       break;
     }
     if (file === CURRENT) {
       if (line === 1) fileStart = check.last.seq + 1;
-      size += text.length + 1;
+      size += bytes + 1;
     }
     const entry = check.next(text, { file, line });
     if (entry) onFound(entry);
   }
   const problems = check.finish();
-  const file = await open(join(directory, CURRENT), 'a', 0o600);
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+  const file = await openRegular(join(directory, CURRENT), flags, 0o600);
   if (tornBytes > 0) {
     await file.truncate(size);
     await file.datasync();

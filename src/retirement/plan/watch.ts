@@ -3,7 +3,9 @@ import { type Repeating, repeat } from '../../base/async/repeat.ts';
 import { Turns } from '../../base/async/turns.ts';
 import { errnoOf, messageOf } from '../../base/errors.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
+import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
+import { type Tell, teller } from '../../telemetry/tell.ts';
 import { loadPlan } from './load.ts';
 import type { Plan } from './plan.ts';
 import { type DrainingTunnel, type PlanView, viewPlan } from './view.ts';
@@ -34,18 +36,19 @@ const POLL_MS = 1_000;
  * daemon starts and runs with an invalid plan: tunnels do not need a plan.
  */
 export class PlanWatch {
-  readonly #log: Logger;
+  readonly #tell: Tell;
   readonly #pauseMs: () => number;
   #watched: WatchedPlan | undefined;
   /** Fingerprint of the file at the last read, and at the last poll. */
   #read = '';
   #seen = '';
   readonly #turns = new Turns();
+  #refreshing: Promise<void> | undefined;
   #polling: Repeating | undefined;
 
   /** @param pauseMs pause between two polls, in milliseconds */
-  constructor(log: Logger, pauseMs = () => POLL_MS) {
-    this.#log = log;
+  constructor(log: Logger, note: TakeNote, pauseMs = () => POLL_MS) {
+    this.#tell = teller(log, note);
     this.#pauseMs = pauseMs;
   }
 
@@ -84,6 +87,24 @@ export class PlanWatch {
     });
   }
 
+  /**
+   * Reads the file again if it has changed since the last read: an answer that a person acts on must not be older than the
+   * file. Never rejects.
+   */
+  refresh(): Promise<void> {
+    // One look serves all who ask before it begins: on a disk that hangs they do not pile up.
+    this.#refreshing ??= this.#turns.take(async () => {
+      this.#refreshing = undefined;
+      if (this.#watched === undefined) return;
+      const { path } = this.#watched;
+      const now = await fingerprint(path);
+      if (now === this.#read) return;
+      this.#read = this.#seen = now;
+      await this.#load(path);
+    });
+    return this.#refreshing;
+  }
+
   async #poll(): Promise<void> {
     if (this.#watched === undefined) return;
     const { path } = this.#watched;
@@ -104,7 +125,9 @@ export class PlanWatch {
       this.#watched = { path, plan, loadedAt: at, lastLoad: { ok: true, at, error: null } };
       if (plan.sha256 === before?.sha256) return;
       const event = before === undefined ? 'plan.loaded' : 'plan.changed';
-      this.#log.info({ event, plan: path, sha256: plan.sha256 }, describeChange(before, plan));
+      const changes = describeChange(before, plan);
+      const hashes = { sha256: plan.sha256, sha256_before: before?.sha256 ?? null };
+      this.#tell({ event, plan: path, ...hashes, changes }, changes);
     } catch (error) {
       this.#refuse(path, error, at);
     }
@@ -117,9 +140,11 @@ export class PlanWatch {
     const { plan, loadedAt } = this.#watched ?? {};
     this.#watched = { path, plan, loadedAt, lastLoad: { ok: false, at, error: reason } };
     const inForce = plan === undefined ? 'no plan is in force' : 'the previous plan stays in force';
-    this.#log.error(
-      { event: 'plan.refused', plan: path, ...(problems.length > 0 ? { problems } : { err: error }) },
+    const fields = { event: 'plan.refused', plan: path, reason };
+    this.#tell(
+      { ...fields, ...(problems.length > 0 && { problems }) },
       `the plan is invalid, ${inForce}: ${reason}`,
+      'error',
     );
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf, TunnelError } from '../../base/errors.ts';
+import { CATALOGUE, errnoOf, messageOf, TunnelError } from '../../base/errors.ts';
 
 /** The fields of an error in a log line. */
 export interface ErrorFields {
@@ -13,14 +13,13 @@ export interface ErrorFields {
 const MAX_CAUSES = 5;
 
 /**
- * A TunnelError is expected: code, message and hint say everything, so the stack is left out. A foreign error, or
- * `internal`, is a bug and keeps its original stack.
+ * A TunnelError is expected: code, message and hint say everything, so the stack is left out. The same holds for an error
+ * of the operating system, such as a missing directory. Everything else is a bug and keeps its original stack.
  */
 export function errorFields(error: unknown): ErrorFields {
   const code = error instanceof TunnelError ? error.code : foreignCode(error);
   const causes = causeMessages(error);
-  const expected = error instanceof TunnelError && error.code !== 'internal';
-  const stack = expected ? undefined : originalStack(error);
+  const stack = isExpected(error) ? undefined : originalStack(error);
   return {
     code,
     message: messageOf(error),
@@ -52,8 +51,19 @@ function causeMessages(error: unknown): string[] {
     .filter((message) => message !== own);
 }
 
+/** `internal` with a hint of its own, or with an error of the operating system as its cause, is trouble of this machine. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof TunnelError && (error.code !== 'internal' || error.hint !== CATALOGUE.internal.hint))
+    return true;
+  const innermost = innermostOf(error);
+  return innermost !== undefined && 'syscall' in innermost && /^E[A-Z0-9]+$/.test(errnoOf(innermost) ?? '');
+}
+
 /** `TunnelError.from` wraps a bug, so the useful stack is the one of the innermost cause. */
 function originalStack(error: unknown): string | undefined {
-  const innermost = [error, ...chain(error)].findLast((link) => link instanceof Error);
-  return innermost instanceof Error ? innermost.stack : undefined;
+  return innermostOf(error)?.stack;
+}
+
+function innermostOf(error: unknown): Error | undefined {
+  return [error, ...chain(error)].findLast((link) => link instanceof Error);
 }

@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import { type Level, pino, stdTimeFunctions } from 'pino';
+import { visible } from '../../base/text/printable.ts';
 import type { LogFormat, LogLevel } from '../../config/config.ts';
 import { errorFields } from './error-fields.ts';
 import { shorten } from './shorten.ts';
@@ -86,7 +87,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
     {
       write: (json: string) => {
         const isText = format === 'text' || (format === 'auto' && terminal);
-        const line = isText ? textLine(json, colour) : json;
+        const line = isText ? textLine(json, colour) : visible(json);
         sink.write(journal ? `<${priority}>${line}` : line);
       },
     },

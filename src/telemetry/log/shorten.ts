@@ -1,3 +1,5 @@
+import { visible } from '../../base/text/printable.ts';
+
 /** Limits for strings, lists and nesting, from generous to tight. */
 interface Measure {
   readonly text: number;
@@ -16,9 +18,6 @@ const MEASURES: readonly Measure[] = [
 /** Reserved for the fields of the logger (`time`, `level`), the journald prefix and the newline. */
 const OVERHEAD_BYTES = 100;
 
-/** C1 control and reordering characters, which JSON does not escape and a terminal may execute. */
-const UNESCAPED = /[\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
-
 /**
  * Cuts the fields of a log line so that the line is at most `maxBytes` long and valid JSON. journald splits longer
  * lines and gives the tail another priority; `journalctl -o json` shows long fields as null.
@@ -26,7 +25,7 @@ const UNESCAPED = /[\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
 export function shorten(fields: Readonly<Record<string, unknown>>, maxBytes: number): Record<string, unknown> {
   for (const measure of MEASURES) {
     const cut = cutObject(fields, measure, 0);
-    if (Buffer.byteLength(JSON.stringify(cut)) + OVERHEAD_BYTES <= maxBytes) return cut;
+    if (Buffer.byteLength(visible(JSON.stringify(cut))) + OVERHEAD_BYTES <= maxBytes) return cut;
   }
   const { event, msg } = fields;
   return { event: cutText(String(event), 100), msg: cutText(String(msg), 400), shortened: true };
@@ -52,6 +51,5 @@ function cutValue(value: unknown, measure: Measure, depth: number): unknown {
 }
 
 function cutText(text: string, limit: number): string {
-  const safe = text.replace(UNESCAPED, '\uFFFD');
-  return safe.length <= limit ? safe : `${safe.slice(0, limit)}… (${safe.length - limit} more)`;
+  return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length - limit} more)`;
 }

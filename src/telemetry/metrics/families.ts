@@ -81,7 +81,11 @@ export const FAMILIES: readonly Family[] = [
         { labels: { tunnel: name, direction: 'from_target' }, value: usage.bytes_from_target },
       ]),
   },
-  tunnels('tunnel_held_connections', 'Client connections that wait for the link.', (tunnel) => tunnel.usage.held),
+  tunnels(
+    'tunnel_held_connections',
+    'Client connections without a channel yet: they wait for the link or for the target.',
+    (tunnel) => tunnel.usage.held,
+  ),
   tunnels(
     'tunnel_last_activity_timestamp_seconds',
     'When a client last used the tunnel; absent before the first use.',
@@ -109,6 +113,11 @@ export const FAMILIES: readonly Family[] = [
   },
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
+  ),
+  tunnels(
+    'probe_certificate_valid_before_timestamp_seconds',
+    'When the TLS certificate of the target or the successor expires, the earlier one; absent without an https probe.',
+    ({ probe_certificate }) => seconds(probe_certificate?.valid_before ?? null),
   ),
   links('link_up', 'Whether the SSH host is connected.', (link) => flag(link.state === 'up')),
   {

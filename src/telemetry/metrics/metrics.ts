@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
+import { LoopLag } from './loop-lag.ts';
 
 /**
  * The metrics of the endpoint. Values of the snapshot are read at each scrape. Only events between two scrapes are
@@ -149,7 +150,7 @@ export function createMetrics(): Metrics {
 
   const linkHedgedOpens = new Counter<'host' | 'actor' | 'result'>({
     name: `${PREFIX}link_hedged_opens_total`,
-    help: 'Channel opens repeated on a second session: faster than the first (won) or not (lost).',
+    help: 'Channel opens repeated because a session stopped answering: faster than the first (won) or not (lost).',
     labelNames: ['host', 'actor', 'result'],
     registers,
   });
@@ -168,7 +169,15 @@ export function createMetrics(): Metrics {
     LOOKUP_BUCKETS,
   );
 
+  const lag = new LoopLag();
+  const loopLag = new Gauge({
+    name: `${PREFIX}event_loop_lag_seconds`,
+    help: 'Longest delay of the event loop in the last minute: every connection waits as long.',
+    registers,
+  });
+
   const update = (snapshot: Status) => {
+    loopLag.set(lag.read());
     for (const { family, fill } of derived) fill(family.samples(snapshot));
     // The series must exist before the first increment; otherwise a rate misses that increment.
     for (const { host, actor, credential } of snapshot.links) {

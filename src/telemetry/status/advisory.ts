@@ -32,6 +32,10 @@ export const ADVISORIES = {
     cause: 'A production tunnel runs on a workstation or goes through one.',
     remedy: 'Choose another host or another route for the tunnel.',
   },
+  listener_exposed: {
+    cause: 'A tunnel or the endpoint listens on an address that other machines can reach.',
+    remedy: 'Listen on a loopback address such as 127.0.0.1, or let a firewall permit only the intended clients.',
+  },
   workload_incomplete: {
     cause: 'A workload of the plan has no target or no owner.',
     remedy: 'Add the target and the owner to the plan.',
@@ -64,9 +68,21 @@ export const ADVISORIES = {
     cause: 'The daemon cannot write the evidence log. New entries wait in memory. Tunnels are not affected.',
     remedy: 'Check free space and permissions of `state_dir`.',
   },
+  state_unwritten: {
+    cause: 'The newest content of a state file is not on the disk. A restart would bring an older state back.',
+    remedy: 'Check free space and permissions of `state_dir`. The daemon writes the file as soon as the disk takes it.',
+  },
+  state_dir_lock_weak: {
+    cause: 'The kernel cannot lock `state_dir`: the program `flock` is missing, or the file system has no locks.',
+    remedy: 'Install `flock` (Debian package util-linux), or set a `state_dir` on a local file system.',
+  },
   certificate_without_renewal: {
     cause: 'A certificate has expired or expires soon, and its renewal fails.',
     remedy: 'Run `fleet-mesh why TUNNEL`, then fix `cert_command`.',
+  },
+  probe_certificate_expiring: {
+    cause: 'The TLS certificate that an `https` probe sees has expired or expires soon.',
+    remedy: 'Renew the certificate of the service, and reload the service.',
   },
   session_replacement_failing: {
     cause:

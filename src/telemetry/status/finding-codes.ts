@@ -46,6 +46,10 @@ export const UNKNOWNS = {
     cause: 'The daemon has not watched the tunnel without a break for `quiet_for`.',
     remedy: 'Keep the daemon running for `quiet_for`.',
   },
+  evidence_unwritten: {
+    cause: 'The evidence of the tunnel is not on the disk, in an unbroken chain of this node.',
+    remedy: 'Check free space and permissions of `state_dir`, and `fleet-mesh events --verify`.',
+  },
   down_in_window: {
     cause: 'The tunnel was down within `quiet_for`. Without a working tunnel, missing clients prove nothing.',
     remedy: 'Keep the tunnel up for `quiet_for`.',

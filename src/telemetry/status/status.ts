@@ -102,6 +102,15 @@ const probeStatus = z.strictObject({
 });
 export type ProbeStatus = z.infer<typeof probeStatus>;
 
+/** The TLS certificate that a probe saw. */
+const probeCertificateStatus = z.strictObject({
+  /** The service that has the certificate. */
+  seen_at: z.enum(['target', 'successor']),
+  valid_after: instant,
+  valid_before: instant,
+});
+export type ProbeCertificateStatus = z.infer<typeof probeCertificateStatus>;
+
 /** A client of a tunnel. Facts that the daemon cannot see or has not found are null. */
 const clientStatus = z.strictObject({
   /** The process name from the kernel, never the arguments; or `unknown`. */
@@ -194,6 +203,8 @@ export const tunnelStatus = z.strictObject({
   cutover: cutoverStatus.nullable(),
   last_error: errorReport.nullable(),
   probe: probeStatus.nullable(),
+  /** Of the target or the successor, the certificate that expires first; null if no probe uses TLS. */
+  probe_certificate: probeCertificateStatus.nullable(),
   usage: usageStatus,
   /** Since when the evidence knows the tunnel; null without observation. */
   observed_since: instant.nullable(),

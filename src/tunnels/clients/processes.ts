@@ -1,4 +1,4 @@
-import { type Dir, opendirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { type Dir, opendirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { printable } from '../../base/text/printable.ts';
 import { type Membership, membershipOf } from './cgroup.ts';
 
@@ -50,7 +50,7 @@ export type OnFound = (inode: string, holder: Holder) => void;
  */
 export function* searchAmong(pids: Iterable<number>, wanted: Wanted, onFound: OnFound): Generator<void, void> {
   for (const pid of pids) {
-    for (const fd of descriptorsOf(pid)) {
+    for (const fd of entriesOf(`/proc/${pid}/fd`)) {
       const inode = socketAt(pid, fd);
       if (inode !== undefined && wanted.has(inode)) {
         const holder = describe(pid);
@@ -87,7 +87,8 @@ function* candidates(
   sight: Sight,
 ): Generator<void, readonly number[]> {
   const ranked: { readonly pid: number; readonly rank: number }[] = [];
-  for (const name of listProcesses()) {
+  for (const name of entriesOf('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
     const uid = ownerOf(pid);
     if (uid !== undefined && (sight.everybody || uid === sight.uid)) {
@@ -99,14 +100,6 @@ function* candidates(
   return ranked.sort((a, b) => a.rank - b.rank || b.pid - a.pid).map(({ pid }) => pid);
 }
 
-function listProcesses(): string[] {
-  try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
-}
-
 function ownerOf(pid: number): number | undefined {
   try {
     return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
@@ -115,11 +108,11 @@ function ownerOf(pid: number): number | undefined {
   }
 }
 
-/** Reads the descriptors one by one: a process may have a million. */
-function* descriptorsOf(pid: number): Generator<string> {
+/** Reads a directory piece by piece: a machine may have many processes, and a process a million descriptors. */
+function* entriesOf(path: string): Generator<string> {
   let directory: Dir | undefined;
   try {
-    directory = opendirSync(`/proc/${pid}/fd`);
+    directory = opendirSync(path);
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
   } catch {
     // Not allowed, or the process ended.

@@ -1,5 +1,5 @@
 import type { Advisory } from '../../telemetry/status/advisory.ts';
-import type { LinkStatus } from '../../telemetry/status/status.ts';
+import type { CredentialStatus, LinkStatus } from '../../telemetry/status/status.ts';
 
 /** Warnings about the credentials in use. Pure. */
 export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
@@ -9,18 +9,27 @@ export function credentialAdvisories(links: readonly LinkStatus[]): Advisory[] {
 /** Certificates that expire without renewal: one advisory for each actor, with stable wording. */
 function withoutRenewal(links: readonly LinkStatus[]): Advisory[] {
   const ending = new Map(
-    links.flatMap(({ actor, credential: { type, valid_before, renewal } }) => {
-      if (type !== 'certificate' || valid_before === null) return [];
-      if (renewal?.state !== 'failing' && renewal?.state !== 'expired') return [];
-      const at = valid_before.toISOString();
-      const end = renewal.state === 'expired' ? 'expired' : 'expires';
+    links.flatMap(({ actor, credential }) => {
+      const trouble = troubleOf(credential);
       // A link knows no tunnel name, so the advisory names the command that needs none.
+      if (trouble === undefined) return [];
       return [
-        [actor, `certificate for ${actor} ${end} at ${at} and renewal is failing; see \`fleet-mesh status\``] as const,
+        [actor, `certificate for ${actor} ${trouble} and renewal is failing; see \`fleet-mesh status\``] as const,
       ];
     }),
   );
   return [...ending.values()].map((message) => ({ code: 'certificate_without_renewal', message }));
+}
+
+function troubleOf({ type, valid_after, valid_before, renewal }: CredentialStatus): string | undefined {
+  if (type !== 'certificate' || valid_before === null || renewal === null) return undefined;
+  const { state, last_error } = renewal;
+  if (state === 'expired') return `expired at ${valid_before.toISOString()}`;
+  if (state === 'failing') return `expires at ${valid_before.toISOString()}`;
+  // Without an error, the renewal is just running: the clock was set.
+  return state === 'not_yet_valid' && last_error && valid_after
+    ? `is not valid before ${valid_after.toISOString()}`
+    : undefined;
 }
 
 /** Static keys that are used instead of certificates, and static keys that can be removed. */

@@ -37,6 +37,22 @@ export function checkUserCertificate(
   return firstObjection(CHECKS, certificate, expected, nowMs);
 }
 
+/** As {@link checkUserCertificate}, without the clock: whether the certificate can be valid at another time. Pure. */
+export function checkContent(certificate: Certificate, expected: Expectation): TunnelError | undefined {
+  const timeless = CHECKS.filter((check) => check !== checkTime);
+  return firstObjection(timeless, certificate, expected, 0);
+}
+
+/**
+ * Whether the clock alone is against a certificate that passed the other checks: clocks may be set at any time, so every
+ * use asks again. Pure.
+ *
+ * @param nowMs wall clock, in milliseconds since the epoch
+ */
+export function checkValidity(certificate: Certificate, nowMs: number): TunnelError | undefined {
+  return firstObjection([checkTime], certificate, undefined, nowMs);
+}
+
 const checkRole: Check<Expectation> = ({ role }) =>
   role === 'user'
     ? undefined
@@ -93,7 +109,7 @@ const checkSpan: Check<Expectation> = ({ validAfter, validBefore }) => {
   return undefined;
 };
 
-const checkTime: Check<Expectation> = ({ validAfter, validBefore }, _, nowS) => {
+const checkTime: Check<unknown> = ({ validAfter, validBefore }, _, nowS) => {
   if (validAfter > nowS + SKEW_S)
     return new TunnelError('cert_not_yet_valid', `the certificate is not valid before ${timeText(validAfter)}`, {
       hint: `The clock of this node says ${timeText(nowS)}. If that is wrong, fix it (timedatectl). Otherwise fix the clock of the CA.`,

@@ -3,8 +3,16 @@ import { settledWithin } from '../../base/async/settled-within.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type { ActorContext, ActorSource } from './actor-source.ts';
-import { loadCertifiedKey, objectionTo } from './certified-key.ts';
-import { certificateFields, type HeldCertificate, hold, isAlive, now, offerCertificate } from './held-certificate.ts';
+import { loadCertifiedKey, misfitOf } from './certified-key.ts';
+import {
+  certificateFields,
+  faultOf,
+  type HeldCertificate,
+  hold,
+  isValid,
+  now,
+  offerCertificate,
+} from './held-certificate.ts';
 import type { Issuer } from './issuer.ts';
 import { inTime } from './key-offer.ts';
 import type { NeedRecord } from './need-record.ts';
@@ -12,7 +20,7 @@ import type { Need, Offer } from './offer.ts';
 import type { PlainKeySource } from './plain-key.ts';
 import { rejectedError } from './rejected-hint.ts';
 import { Renewal, type RenewalDependencies } from './renewal.ts';
-import { endsWithin, isDue } from './renewal-policy.ts';
+import { endsWithin, isDue, leftMs, type Moment, wasSet } from './renewal-policy.ts';
 
 export interface CertificateDependencies extends RenewalDependencies {
   readonly issuer: Issuer;
@@ -33,8 +41,8 @@ export class CertificateSource implements ActorSource {
   #renewing: Promise<TunnelError | undefined> | undefined;
   /** A reload changed a setting that only a new certificate can meet. */
   #overdue = false;
-  #refusedAt: number | undefined;
-  #loggedExpired: string | undefined;
+  #refusedAt: Moment | undefined;
+  #loggedFault: string | undefined;
   #kept: Promise<void> | undefined;
 
   /** @param fallback offers the key of the actor's `fallback` */
@@ -45,7 +53,7 @@ export class CertificateSource implements ActorSource {
     this.#renewal = new Renewal(context, deps);
   }
 
-  /** The last certificate, expired or not. */
+  /** The last certificate, valid now or not. */
   get held(): HeldCertificate | undefined {
     return this.#held;
   }
@@ -59,17 +67,17 @@ export class CertificateSource implements ActorSource {
   get dueMs(): number | undefined {
     const held = this.#held;
     // A planned retry comes first: the planned renewal is already in the past.
-    return this.#renewal.retryLeftMs ?? (held && held.received.monotonicMs + held.renewAfterMs - performance.now());
+    return this.#renewal.retryLeftMs ?? (held && leftMs(held.received, held.renewAfterMs, now()));
   }
 
   async current(need: Need): Promise<Offer> {
     const { fallback } = this.#context.actor();
     await this.#beReady(need);
-    const held = this.#alive;
+    const held = this.#valid;
     const refused = held !== undefined && need.refused.includes(held.id);
     if (held && !(refused && fallback && !need.serving))
       return offerCertificate(held, this.#context.actor(), this.#context.version());
-    const why = refused ? rejectedError(held.certificate) : (this.#renewal.error ?? noneYet(this.#context.actor()));
+    const why = refused ? rejectedError(held.certificate) : this.#absence;
     if (!fallback) throw why;
     const offer = await this.#fallback.asFallback(fallback, why);
     this.#deps.record.needed(new Date());
@@ -78,9 +86,10 @@ export class CertificateSource implements ActorSource {
 
   async lookAfter(keyChanged: boolean): Promise<void> {
     await this.#loadKept();
-    this.#logExpiry();
+    this.#logFault();
     const held = this.#held;
-    const due = !held || keyChanged || this.#overdue || isDue(held.received, held.renewAfterMs, now());
+    const due =
+      !held || !isValid(held) || keyChanged || this.#overdue || isDue(held.received, held.renewAfterMs, now());
     if (due && (this.#renewal.mayRun || keyChanged)) await this.#renew();
   }
 
@@ -98,10 +107,10 @@ export class CertificateSource implements ActorSource {
       return;
     }
     if (actor.fallback) void this.#deps.record.begin();
-    const fallbackInUse = this.#fallback.last?.standIn && !this.#alive;
+    const fallbackInUse = this.#fallback.last?.standIn && !this.#valid;
     if (fallbackInUse && !isDeepStrictEqual(before.fallback, actor.fallback)) this.#context.supersede();
     const held = this.#held;
-    if (held && (!isDeepStrictEqual(before.key, actor.key) || objectionTo(held.certificate, held.key, actor)))
+    if (held && (!isDeepStrictEqual(before.key, actor.key) || misfitOf(held.certificate, held.key, actor)))
       this.#held = undefined;
     else if (held && before.renewAfter !== actor.renewAfter)
       this.#held = hold(held.certificate, held.key, actor.renewAfter, this.#deps.random());
@@ -114,18 +123,25 @@ export class CertificateSource implements ActorSource {
     await this.#deps.record.flush();
   }
 
-  get #alive(): HeldCertificate | undefined {
-    return this.#held && isAlive(this.#held) ? this.#held : undefined;
+  /** The certificate, when the clock allows its use now: the clock may have been set since its receipt. */
+  get #valid(): HeldCertificate | undefined {
+    return this.#held && isValid(this.#held) ? this.#held : undefined;
+  }
+
+  /** Why there is no valid certificate. */
+  get #absence(): TunnelError {
+    return this.#renewal.error ?? (this.#held && faultOf(this.#held)) ?? noneYet(this.#context.actor());
   }
 
   /** Renews first if the login needs a renewal. Never rejects. */
   async #beReady(need: Need): Promise<void> {
     await this.#loadKept();
-    const held = this.#alive;
+    const held = this.#valid;
     if (held && need.refused.includes(held.id)) {
-      const { monotonicMs } = now();
-      if (this.#refusedAt !== undefined && monotonicMs - this.#refusedAt < REFUSED_MS) return;
-      this.#refusedAt = monotonicMs;
+      const at = now();
+      // Another time may be the cure: the last certificate was perhaps made by a wrong clock.
+      if (this.#refusedAt && !isDue(this.#refusedAt, REFUSED_MS, at) && !wasSet(this.#refusedAt, at)) return;
+      this.#refusedAt = at;
       await this.#renew();
       return;
     }
@@ -155,16 +171,21 @@ export class CertificateSource implements ActorSource {
     return undefined;
   }
 
-  #logExpiry(): void {
+  #logFault(): void {
     const held = this.#held;
-    if (!held || isAlive(held) || this.#loggedExpired === held.id) return;
-    this.#loggedExpired = held.id;
+    const fault = held && faultOf(held);
+    if (!held || !fault || this.#loggedFault === faultId(held, fault)) return;
+    this.#loggedFault = faultId(held, fault);
     const { error } = this.#renewal;
     const why = error ? `: ${error.message}` : '';
-    this.#deps.log.error({ event: 'certificate.expired', ...certificateFields(held) }, `certificate expired${why}`);
+    const { log } = this.#deps;
+    const fields = certificateFields(held);
+    if (fault.code === 'cert_expired')
+      log.error({ event: 'certificate.expired', ...fields }, `certificate expired${why}`);
+    else log.error({ event: 'certificate.not_yet_valid', ...fields, hint: fault.hint }, `${fault.message}${why}`);
   }
 
-  /** Loads, once, the certificate that an earlier run saved, if it is still valid. */
+  /** Loads, once, the certificate that an earlier run saved. If the clock is against it, the clock may be wrong. */
   #loadKept(): Promise<void> {
     this.#kept ??= this.#loadOnce();
     return this.#kept;
@@ -177,10 +198,15 @@ export class CertificateSource implements ActorSource {
       const certificate = await inTime('the saved certificate', this.#deps.issuer.kept());
       if (!certificate) return;
       const key = await loadCertifiedKey(context.actor(), context.env);
-      const objection = objectionTo(certificate, key, context.actor());
-      if (objection) throw objection;
+      const misfit = misfitOf(certificate, key, context.actor());
+      if (misfit) throw misfit;
       const held = hold(certificate, key, context.actor().renewAfter, this.#deps.random());
       this.#held = held;
+      const fault = faultOf(held);
+      if (fault) {
+        this.#loggedFault = faultId(held, fault);
+        throw fault;
+      }
       this.#deps.log.info({ event: 'certificate.loaded', ...certificateFields(held) }, 'certificate loaded');
       context.supersede();
     } catch (error) {
@@ -191,6 +217,10 @@ export class CertificateSource implements ActorSource {
       );
     }
   }
+}
+
+function faultId({ id }: HeldCertificate, { code }: TunnelError): string {
+  return `${id} ${code}`;
 }
 
 /** The reason before the first run of the command. */

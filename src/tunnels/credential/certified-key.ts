@@ -2,7 +2,7 @@ import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type { Certificate } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
-import { checkUserCertificate } from './certificate-gate.ts';
+import { checkContent, checkUserCertificate } from './certificate-gate.ts';
 import { loadKeyFile } from './key-file.ts';
 import { inTime } from './key-offer.ts';
 
@@ -17,7 +17,16 @@ export async function loadCertifiedKey({ name, key }: ActorConfig, env: NodeJS.P
   return inTime('the key', loadKeyFile(key.path, key.passphraseFile, directory));
 }
 
-/** The reason why the actor cannot use this certificate; undefined when it can. */
+/** The reason why the actor cannot use this certificate at any time; undefined when only the clock can be against it. */
+export function misfitOf(
+  certificate: Certificate,
+  { key }: PrivateKey,
+  { principals, caFingerprints }: ActorConfig,
+): TunnelError | undefined {
+  return checkContent(certificate, { publicKey: key.getPublicSSH(), principals, caFingerprints });
+}
+
+/** The reason why the actor cannot use this certificate now; undefined when it can. */
 export function objectionTo(
   certificate: Certificate,
   { key }: PrivateKey,

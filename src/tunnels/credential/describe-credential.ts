@@ -2,9 +2,10 @@ import type { ActorConfig } from '../../config/config.ts';
 import type { CredentialStatus } from '../../telemetry/status/status.ts';
 import { certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import type { CertificateSource } from './certificate-source.ts';
-import { type HeldCertificate, isAlive } from './held-certificate.ts';
+import { faultOf, type HeldCertificate, isValid } from './held-certificate.ts';
 import type { NeedRecord } from './need-record.ts';
 import type { CredentialFacts } from './offer.ts';
+import { dueAt, type Moment } from './renewal-policy.ts';
 
 interface CredentialDescription {
   readonly actor: ActorConfig;
@@ -13,7 +14,7 @@ interface CredentialDescription {
   readonly plain: CredentialFacts | undefined;
   readonly renewal: CertificateSource['renewal'];
   readonly need: Pick<NeedRecord, 'lastNeededAt' | 'watchedSince'>;
-  readonly now: Date;
+  readonly now: Moment;
 }
 
 /** An actor's credential as `/status` shows it. */
@@ -27,7 +28,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
     };
   const renewal = { state: renewalState(facts), last_error: facts.renewal.error?.report() ?? null };
   const static_key = describeFallback(facts);
-  if (!held || !isAlive(held)) {
+  if (!held || !isValid(held)) {
     const fallback = plain?.standIn ? plain : undefined;
     if (!held || fallback)
       return {
@@ -50,7 +51,7 @@ export function describeCredential(facts: CredentialDescription): CredentialStat
     restrictions: restrictions(certificate),
     valid_after: validAfter === 0n ? null : (certificateTime(validAfter) ?? null),
     valid_before: certificateTime(validBefore) ?? null,
-    renew_at: facts.renewal.retryAt ?? new Date(received.wallMs + renewAfterMs),
+    renew_at: facts.renewal.retryAt ?? dueAt(received, renewAfterMs, facts.now),
     renewal,
     static_key,
   };
@@ -70,7 +71,8 @@ export const NO_CERTIFICATE = {
 } as const;
 
 function renewalState({ held, renewal: { failures, running } }: CredentialDescription): string {
-  if (held && !isAlive(held)) return 'expired';
+  const fault = held && faultOf(held);
+  if (fault) return fault.code === 'cert_expired' ? 'expired' : 'not_yet_valid';
   if (failures > 0) return 'failing';
   if (running) return 'renewing';
   return held ? 'ok' : 'pending';
@@ -83,7 +85,7 @@ function renewalState({ held, renewal: { failures, running } }: CredentialDescri
 function describeFallback({ actor, held, need, now }: CredentialDescription): CredentialStatus['static_key'] {
   if (!actor.fallback) return null;
   const { lastNeededAt, watchedSince } = need;
-  const works = held !== undefined && isAlive(held);
+  const works = held !== undefined && isValid(held);
   const removable = works && (!lastNeededAt || held.lifetime.validAfterMs > lastNeededAt.getTime());
   const when = lastNeededAt
     ? `was last needed at ${lastNeededAt.toISOString()}`
@@ -92,7 +94,7 @@ function describeFallback({ actor, held, need, now }: CredentialDescription): Cr
   return {
     exception: actor.fallback.exception,
     last_needed_at: lastNeededAt ?? null,
-    removable: removable && watchedSince <= now,
+    removable: removable && watchedSince.getTime() <= now.wallMs,
     verdict: `the static key ${when}; ${then}`,
   };
 }

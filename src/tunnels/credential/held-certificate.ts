@@ -1,7 +1,9 @@
+import type { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import { type Certificate, certificateTime, restrictions } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import { fingerprint } from '../ssh/public-key.ts';
+import { checkValidity } from './certificate-gate.ts';
 import type { Offer } from './offer.ts';
 import { certificateRejectedHint } from './rejected-hint.ts';
 import { type Lifetime, type Moment, remainingMs, renewalDelayMs } from './renewal-policy.ts';
@@ -54,9 +56,14 @@ export function certificateFields(held: HeldCertificate): Readonly<Record<string
   };
 }
 
-/** Whether the certificate has not expired. */
-export function isAlive({ lifetime }: HeldCertificate): boolean {
-  return Date.now() < lifetime.validBeforeMs;
+/** Why a login with the certificate would fail now: expired, or not valid yet. Undefined when it is valid. */
+export function faultOf({ certificate }: HeldCertificate): TunnelError | undefined {
+  return checkValidity(certificate, Date.now());
+}
+
+/** Whether the certificate is valid now. */
+export function isValid(held: HeldCertificate): boolean {
+  return faultOf(held) === undefined;
 }
 
 /**

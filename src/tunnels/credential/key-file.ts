@@ -1,6 +1,14 @@
-import { TunnelError } from '../../base/errors.ts';
+import { messageOf, TunnelError } from '../../base/errors.ts';
 import { shellWord } from '../../config/command-line.ts';
-import { type KeyFormat, keyFormat, type PrivateKey, parsePrivateKey } from '../ssh/private-key.ts';
+import { type Decrypted, decryptPrivateKey } from '../ssh/decrypt-key.ts';
+import {
+  type KeyFormat,
+  keyFormat,
+  type PrivateKey,
+  parsePrivateKey,
+  type Unsupported,
+  unsupportedIn,
+} from '../ssh/private-key.ts';
 import { readSecretFile, type SecretFile } from './secret-file.ts';
 
 const LABEL = 'private key';
@@ -33,6 +41,19 @@ function unusable(format: Exclude<KeyFormat, 'private' | 'encrypted'>, path: str
   }
 }
 
+const OTHER_TYPE = 'Use an ed25519, ECDSA (nistp256, nistp384, nistp521) or RSA key.';
+
+/** Before the passphrase is tried: the passphrase may be right. */
+function unsupportedError({ what, name }: Unsupported, path: string): TunnelError {
+  return what === 'type'
+    ? new TunnelError('key_unreadable', `${LABEL} ${path} has the type ${name}, which is not supported`, {
+        hint: OTHER_TYPE,
+      })
+    : new TunnelError('key_unreadable', `${LABEL} ${path} is encrypted with ${name}, which is not supported`, {
+        hint: `Encrypt it with the default cipher: \`ssh-keygen -p -f ${shellWord(path)}\`.`,
+      });
+}
+
 /** Without one trailing newline, which editors and `echo` add. A view of the same memory. */
 function withoutNewline(bytes: Buffer): Buffer {
   if (bytes.at(-1) !== NEWLINE) return bytes;
@@ -40,11 +61,11 @@ function withoutNewline(bytes: Buffer): Buffer {
 }
 
 /**
- * Decrypted keys by path, until the key or its passphrase file changes. bcrypt_pbkdf is slow on purpose, and ssh2's is
- * synchronous: to decrypt at each attempt would block every connection of the process for 0.4 s. Each session keeps
- * such a key in memory anyway. Permissions are checked first at each attempt.
+ * Decrypted keys by path, until the key or its passphrase file changes: links that connect at the same time decrypt a key
+ * once, and a wrong passphrase is tried once. Each session keeps such a key in memory anyway. Permissions are checked
+ * first at each attempt.
  */
-const decrypted = new Map<string, { readonly stamps: string; readonly key: PrivateKey }>();
+const decrypted = new Map<string, { readonly stamps: string; readonly opening: Promise<Decrypted> }>();
 
 async function decrypt(
   { bytes, stamp }: SecretFile,
@@ -52,29 +73,44 @@ async function decrypt(
   passphraseFile: string | undefined,
   credentialsDirectory: string | undefined,
 ): Promise<PrivateKey> {
+  const refuse = (message: string, hint: string, cause?: unknown) =>
+    new TunnelError('key_unreadable', message, { hint, cause });
   if (passphraseFile === undefined) {
-    throw new TunnelError('key_unreadable', `${LABEL} ${path} is encrypted, but no passphrase_file is configured`, {
-      hint: 'Set passphrase_file, or use ssh-agent (key: agent).',
-    });
+    throw refuse(
+      `${LABEL} ${path} is encrypted, but no passphrase_file is configured`,
+      'Set passphrase_file, or use ssh-agent (key: agent).',
+    );
   }
   const secret = await readSecretFile('passphrase file', passphraseFile, credentialsDirectory);
+  let key: Decrypted;
   try {
     if (secret.exposure !== undefined) throw secret.exposure;
-    const stamps = `${stamp} ${secret.stamp}`;
-    const opened = decrypted.get(path);
-    if (opened?.stamps === stamps) return opened.key;
-    const key = parsePrivateKey(bytes, withoutNewline(secret.bytes));
-    if (key !== undefined) {
-      decrypted.set(path, { stamps, key });
-      return key;
-    }
-    decrypted.delete(path);
-    throw new TunnelError('key_unreadable', `the passphrase in ${passphraseFile} does not decrypt ${LABEL} ${path}`, {
-      hint: `Test the passphrase with \`ssh-keygen -y -f ${shellWord(path)}\`. The key must be ed25519, ECDSA or RSA.`,
-    });
+    key = await opened(path, `${stamp} ${secret.stamp}`, () => decryptPrivateKey(bytes, withoutNewline(secret.bytes)));
   } finally {
     secret.bytes.fill(0);
   }
+  if (key === 'locked')
+    throw refuse(
+      `the passphrase in ${passphraseFile} does not decrypt ${LABEL} ${path}`,
+      `Test the passphrase with \`ssh-keygen -y -f ${shellWord(path)}\`. The key must be ed25519, ECDSA or RSA.`,
+    );
+  if (key === 'unsupported') throw refuse(`${LABEL} ${path} has a type that is not supported`, OTHER_TYPE);
+  return key;
+}
+
+function opened(path: string, stamps: string, open: () => Promise<Decrypted>): Promise<Decrypted> {
+  const before = decrypted.get(path);
+  if (before?.stamps === stamps) return before.opening;
+  const opening = open().catch((error: unknown) => {
+    // Perhaps only the machine was busy: the next attempt tries again.
+    if (decrypted.get(path)?.opening === opening) decrypted.delete(path);
+    throw new TunnelError('key_unreadable', `${LABEL} ${path} cannot be decrypted: ${messageOf(error)}`, {
+      cause: error,
+      hint: `A key with fewer rounds opens faster: \`ssh-keygen -p -a 16 -f ${shellWord(path)}\`.`,
+    });
+  });
+  decrypted.set(path, { stamps, opening });
+  return opening;
 }
 
 /**
@@ -94,6 +130,8 @@ export async function loadKeyFile(
     // Before the permissions: `chmod 600` is the wrong advice for a public key.
     if (format === 'public') throw unusable(format, path);
     if (exposure !== undefined) throw exposure;
+    const unsupported = unsupportedIn(bytes);
+    if (unsupported !== undefined) throw unsupportedError(unsupported, path);
     if (format === 'encrypted') return await decrypt(file, path, passphraseFile, credentialsDirectory);
     if (format !== 'private') throw unusable(format, path);
     const key = parsePrivateKey(bytes, undefined);

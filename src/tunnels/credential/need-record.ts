@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
 import { StateFile } from '../../base/files/state-file.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 
 /** Shortest time between two writes while the key stays in use, in milliseconds. */
 const WRITE_EVERY_MS = 60_000;
+
+/** Longest wait for the disk, in milliseconds: a daemon that stops must not wait for a disk that hangs. */
+const PATIENCE_MS = 1_000;
 
 const stored = z.object({ watched_since: z.iso.datetime(), last_needed_at: z.iso.datetime().nullable() });
 
@@ -23,6 +27,11 @@ export class NeedRecord {
   constructor(stateDirectory: string, actor: string, log: Pick<Logger, 'warn'>) {
     this.#file = new StateFile([stateDirectory, 'certificates', actor], 'static-key.json', stored);
     this.#log = log;
+  }
+
+  /** Since when the saved record is older than this one; undefined while it is the same. */
+  get unwritten(): Unwritten | undefined {
+    return this.#file.unwritten;
   }
 
   /** Start of the record: a need before this time is unknown. */
@@ -69,7 +78,7 @@ export class NeedRecord {
       last_needed_at: this.#lastNeededAt?.toISOString() ?? null,
     };
     try {
-      await this.#file.write(record);
+      await this.#file.keep(record, { withinMs: PATIENCE_MS });
       this.#warned = false;
     } catch (error) {
       if (this.#warned) return;
@@ -77,7 +86,7 @@ export class NeedRecord {
       const { message } = TunnelError.from(error);
       this.#log.warn(
         { event: 'static_key.not_recorded', err: error },
-        `last use of the static key not saved, so a restart forgets it: ${message}`,
+        `last use of the static key not saved yet: ${message}`,
       );
     }
   }

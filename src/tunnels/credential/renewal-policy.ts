@@ -19,6 +19,9 @@ const FLOOR_MS = 1_000;
 /** Longest time before a renewal, so that a broken CA shows before a long-lived certificate expires. */
 const CEILING_MS = 7 * 86_400_000;
 
+/** The two clocks may differ by this much without one of them being set. */
+const DRIFT_MS = 2_000;
+
 const RETRY_BASE_MS = 1_000;
 const RETRY_FLOOR_MS = 250;
 const RETRY_CAP_MS = 300_000;
@@ -49,7 +52,28 @@ export function renewalDelayMs(lifetime: Lifetime, wallMs: number, renewAfter: n
 
 /** Whether `delayMs` after `since` is over by either clock. A set clock or a suspended machine makes it early. */
 export function isDue(since: Moment, delayMs: number, now: Moment): boolean {
-  return now.monotonicMs - since.monotonicMs >= delayMs || now.wallMs - since.wallMs >= delayMs;
+  return leftMs(since, delayMs, now) <= 0;
+}
+
+/** How long until `delayMs` after `since` is over by either clock, in milliseconds; 0 or less when it is over. */
+export function leftMs(since: Moment, delayMs: number, now: Moment): number {
+  return delayMs - Math.max(now.monotonicMs - since.monotonicMs, now.wallMs - since.wallMs);
+}
+
+/** By how much the wall clock was set forward between two moments, in milliseconds; a suspended machine counts too. */
+function setForwardMs(since: Moment, now: Moment): number {
+  return now.wallMs - since.wallMs - (now.monotonicMs - since.monotonicMs);
+}
+
+/** Whether the wall clock was set between two moments. */
+export function wasSet(since: Moment, now: Moment): boolean {
+  return Math.abs(setForwardMs(since, now)) > DRIFT_MS;
+}
+
+/** When `delayMs` after `since` is over, by the wall clock of now: the clock may have been set since. */
+export function dueAt(since: Moment, delayMs: number, now: Moment): Date {
+  // Both clocks drift a little, and a date must not differ from one look to the next.
+  return new Date(wasSet(since, now) ? now.wallMs + leftMs(since, delayMs, now) : since.wallMs + delayMs);
 }
 
 /**

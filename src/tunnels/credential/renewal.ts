@@ -8,9 +8,9 @@ import { type Tell, teller } from '../../telemetry/tell.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
 import type { ActorContext } from './actor-source.ts';
 import { loadCertifiedKey, objectionTo } from './certified-key.ts';
-import { certificateFields, endOf, type HeldCertificate, hold, isAlive, now } from './held-certificate.ts';
+import { certificateFields, endOf, type HeldCertificate, hold, isValid, now } from './held-certificate.ts';
 import type { Issued, Issuer } from './issuer.ts';
-import { isDue, type Moment, renewalRetryMs } from './renewal-policy.ts';
+import { dueAt, isDue, leftMs, type Moment, renewalRetryMs } from './renewal-policy.ts';
 
 export interface RenewalDependencies {
   readonly issuer: Pick<Issuer, 'issue'>;
@@ -56,12 +56,12 @@ export class Renewal {
   }
 
   get retryAt(): Date | undefined {
-    return this.#retry && new Date(this.#retry.since.wallMs + this.#retry.delayMs);
+    return this.#retry && dueAt(this.#retry.since, this.#retry.delayMs, now());
   }
 
   /** Time until the next try, in milliseconds; undefined without a failure. */
   get retryLeftMs(): number | undefined {
-    return this.#retry && this.#retry.since.monotonicMs + this.#retry.delayMs - performance.now();
+    return this.#retry && leftMs(this.#retry.since, this.#retry.delayMs, now());
   }
 
   /** Whether the wait after a failure is over. */
@@ -110,12 +110,12 @@ export class Renewal {
   }
 
   #failed(error: TunnelError, last: HeldCertificate | undefined): void {
-    const inUse = last && isAlive(last) ? last : undefined;
+    const inUse = last && isValid(last) ? last : undefined;
     const isNew = this.#error?.message !== error.message;
     this.#error = error;
     this.#failures++;
-    const leftMs = inUse ? inUse.lifetime.validBeforeMs - Date.now() : 0;
-    const delayMs = renewalRetryMs(this.#failures, leftMs, this.#deps.random());
+    const lifeMs = inUse ? inUse.lifetime.validBeforeMs - Date.now() : 0;
+    const delayMs = renewalRetryMs(this.#failures, lifeMs, this.#deps.random());
     this.#retry = { since: now(), delayMs };
     this.#deps.metrics.certificateRenewals.inc({ actor: this.#context.actor().name, result: 'failed' });
     const until = inUse ? `the current certificate expires at ${endOf(inUse)}` : 'no valid certificate is left';

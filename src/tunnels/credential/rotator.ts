@@ -7,6 +7,7 @@ import type { ActorContext, ActorSource } from './actor-source.ts';
 import { type CertificateDependencies, CertificateSource } from './certificate-source.ts';
 import { describeCredential } from './describe-credential.ts';
 import { FileWatch } from './file-watch.ts';
+import { now } from './held-certificate.ts';
 import { inTime } from './key-offer.ts';
 import type { CredentialSource, Need, Offer } from './offer.ts';
 import { PlainKeySource, sourceOf } from './plain-key.ts';
@@ -105,7 +106,7 @@ export class Rotator implements CredentialSource {
       plain: this.#plainKey.last,
       renewal: this.#certificate.renewal,
       need: this.#deps.record,
-      now: new Date(),
+      now: now(),
     });
   }
 

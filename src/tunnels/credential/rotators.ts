@@ -1,3 +1,4 @@
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -21,11 +22,17 @@ export class Rotators {
   readonly #deps: RotatorsDependencies;
   readonly #stateDirectory: string;
   readonly #rotators = new Map<string, Rotator>();
+  readonly #records = new Map<string, NeedRecord>();
 
   /** @param stateDirectory absolute; a change needs a restart */
   constructor(stateDirectory: string, deps: RotatorsDependencies) {
     this.#stateDirectory = stateDirectory;
     this.#deps = deps;
+  }
+
+  /** The state files whose newest content is not on the disk. */
+  get unwritten(): Unwritten[] {
+    return [...this.#records.values()].flatMap(({ unwritten }) => unwritten ?? []);
   }
 
   /** The actor's credentials; renewal starts with the first use. */
@@ -58,7 +65,10 @@ export class Rotators {
   /** Stops the rotators that no link uses any more. */
   async keepOnly(actors: ReadonlySet<string>): Promise<void> {
     const unused = [...this.#rotators].filter(([name]) => !actors.has(name));
-    for (const [name] of unused) this.#rotators.delete(name);
+    for (const [name] of unused) {
+      this.#rotators.delete(name);
+      this.#records.delete(name);
+    }
     await Promise.all(unused.map(([, rotator]) => rotator.stop()));
     for (const [name] of unused) if (!this.#rotators.has(name)) this.#deps.metrics.forgetActor(name);
   }
@@ -73,9 +83,10 @@ export class Rotators {
     if (existing) return existing;
     const { env, metrics, note, random } = this.#deps;
     const log = this.#deps.log.child({ actor: name });
+    const record = new NeedRecord(this.#stateDirectory, name, log);
     const rotator: Rotator = new Rotator(actor, {
       issuer: new CommandIssuer(this.#stateDirectory, name, env),
-      record: new NeedRecord(this.#stateDirectory, name, log),
+      record,
       env,
       metrics,
       log,
@@ -90,6 +101,7 @@ export class Rotators {
       },
     });
     this.#rotators.set(name, rotator);
+    this.#records.set(name, record);
     return rotator;
   }
 }

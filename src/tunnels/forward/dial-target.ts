@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
+import { KEEPALIVE } from '../../base/net/keepalive.ts';
 
 /** A local target that does not answer within this time is unreachable; in milliseconds. */
 const DIAL_MS = 10_000;
@@ -19,6 +20,7 @@ export async function dialTarget(target: Address, signal: AbortSignal): Promise<
         ...(target.kind === 'unix' ? { path: target.path } : { host: target.host, port: target.port }),
         allowHalfOpen: true,
         noDelay: true,
+        ...KEEPALIVE,
       },
       timeoutMs: DIAL_MS,
       explain: (error) => explain(where, error),

@@ -30,6 +30,8 @@ export class Usage {
   #openedTotal = 0;
   #failedTotal = 0;
   #held = 0;
+  /** Clients that have no channel yet, for whatever reason. */
+  #waiting = 0;
   #closedToTarget = 0;
   #closedFromTarget = 0;
   #bytesSeen = 0;
@@ -44,6 +46,7 @@ export class Usage {
     return this.#open.size;
   }
 
+  /** Clients that are held for a link or at a junction; {@link status} also has those that wait for something else. */
   get held(): number {
     return this.#held;
   }
@@ -78,7 +81,21 @@ export class Usage {
     this.#failedTotal++;
   }
 
-  /** The connection is held, counted and timed, while `wait` is pending: for a link, or at a junction. */
+  /**
+   * The client has no channel yet while `way` is pending: the client is in its handshake, is held, or waits for the answer
+   * of the target. Such a client uses the tunnel until the end of the wait.
+   */
+  async waiting<T>(way: Promise<T>): Promise<T> {
+    this.#waiting++;
+    try {
+      return await way;
+    } finally {
+      this.#waiting--;
+      this.arrived(new Date());
+    }
+  }
+
+  /** Within {@link waiting}: the client is held and timed while `wait` is pending, for a link or at a junction. */
   async holding<T>(wait: Promise<T>): Promise<T> {
     const since = performance.now();
     this.#held++;
@@ -103,7 +120,7 @@ export class Usage {
       open: this.#open.size,
       opened_total: this.#openedTotal,
       failed_total: this.#failedTotal,
-      held: this.#held,
+      held: this.#waiting,
       bytes_to_target: toTarget,
       bytes_from_target: fromTarget,
       last_activity_at: this.#lastActivityAt ?? null,

@@ -32,7 +32,11 @@ export class Carriers {
     const roster = this.#roster;
     const carrying: Carrying = { held, target, moving: false };
     this.#carrying.set(channel, carrying);
-    const remove = () => this.#carrying.delete(channel);
+    // A session that moved may have hidden one that must move as well.
+    const remove = () => {
+      this.#carrying.delete(channel);
+      this.spread();
+    };
     channel.stream.once('close', remove);
     void held.session.closed.then(remove);
     // Another session may have come while the channel was being opened.

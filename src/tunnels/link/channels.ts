@@ -1,32 +1,45 @@
-import type { TunnelError } from '../../base/errors.ts';
+import { withDeadline } from '../../base/async/deadline.ts';
+import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
+import { Answering } from './answering.ts';
 import { Carriers } from './carriers.ts';
-import { HedgeBudget, openHedged, patienceMs } from './hedge.ts';
+import { openHedged } from './hedge.ts';
 import type { Carrier } from './jump.ts';
+import { Names, type Turn } from './names.ts';
 import type { Roster } from './roster.ts';
 import type { Held } from './session.ts';
 
 interface ChannelsDependencies {
+  /** The bound of the wait for a session that answers, and of the wait for a turn, in milliseconds. */
+  waitMs(): number;
   /** Why no session can open a channel now. */
   absence(): TunnelError;
-  /** Two sessions were asked for a channel; `winner` answered first. */
+  /** Several sessions were asked for a channel; `winner`: the first one, or another one. */
   onRaced(winner: 'first' | 'second'): void;
+  /** An open found no session that answers. */
+  onSilence(): void;
 }
 
 /** No client opens a channel that carries a session: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
-/** Opens the channels of a link. A slow session races another session, within a budget. */
+/**
+ * Opens the channels of a link. Another session is asked as well when the first one answers neither the open nor a
+ * keepalive, and the order of packets does not convict the open itself.
+ */
 export class Channels {
   readonly #roster: Roster;
   readonly #carriers: Carriers;
-  readonly #budget = new HedgeBudget();
+  readonly #answering: Answering;
+  readonly #names: Names;
   readonly #deps: ChannelsDependencies;
 
   constructor(roster: Roster, deps: ChannelsDependencies) {
     this.#roster = roster;
     this.#carriers = new Carriers(roster);
+    this.#answering = new Answering(roster, deps);
+    this.#names = new Names(() => roster.all.flatMap(({ session }) => session.frozenBy ?? []));
     this.#deps = deps;
   }
 
@@ -37,13 +50,15 @@ export class Channels {
 
   /** Opens a channel on the session that serves. Rejects with a TunnelError, or the signal's reason. */
   async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    return (await this.#open(this.#roster.choose(), target, originator, signal)).channel;
+    const choose = (turn: Turn | undefined) =>
+      turn && !turn.proven ? this.#roster.chooseSpare() : this.#roster.choose();
+    return (await this.#open(choose, target, originator, signal)).channel;
   }
 
   /** Opens a channel for a session to a host behind this one. Rejects like {@link open}. */
   async carry(target: TcpAddress, signal: AbortSignal): Promise<Carrier> {
-    const first = this.#carriers.choose(target);
-    const { channel, held } = await this.#open(first, target, ORIGINATOR, signal);
+    const choose = () => this.#carriers.choose(target);
+    const { channel, held } = await this.#open(choose, target, ORIGINATOR, signal);
     return this.#carriers.add(channel, target, held);
   }
 
@@ -53,36 +68,72 @@ export class Channels {
   }
 
   async #open(
-    first: Held | undefined,
+    choose: (turn: Turn | undefined) => Held | undefined,
     target: Address,
     originator: Originator,
     signal: AbortSignal,
   ): Promise<{ readonly channel: Channel; readonly held: Held }> {
-    if (!first) throw this.#deps.absence();
-    this.#budget.opened();
-    const receivedBefore = first.session.received;
-    let rival = first;
+    if (!choose(undefined)) throw this.#deps.absence();
+    const host = target.kind === 'tcp' ? target.host.toLowerCase() : undefined;
+    const turn = host !== undefined && this.#names.mayFreeze(host) ? await this.#turn(host, signal) : undefined;
+    let first: Held;
+    try {
+      first = await this.#answering.find(() => choose(turn), signal);
+    } catch (error) {
+      turn?.passed(false);
+      throw error;
+    }
+    this.#answering.sent();
+    const asked = [first];
     let held = first;
     const channel = await openHedged(
       {
-        first: (withdrawn) => first.session.open(target, originator, withdrawn),
-        patienceMs: patienceMs(first.session.rttMs),
-        onSlow: () => first.session.check(),
-        second: () => {
-          const silent = first.session.received === receivedBefore;
-          const second = this.#roster.choose(first);
-          if (!second || second.session.suspect) return undefined;
-          if (!silent && !first.session.suspect && !this.#budget.take()) return undefined;
-          rival = second;
-          return (withdrawn) => second.session.open(target, originator, withdrawn);
+        first: (withdrawn) => first.session.open(target, originator, withdrawn, turn?.passed),
+        patienceMs: first.session.patienceMs,
+        onSlow: () => this.#check(),
+        next: () => {
+          const next = this.#next(asked, host);
+          if (!next) return undefined;
+          asked.push(next);
+          const again = host === undefined ? undefined : this.#names.begin(host);
+          return (withdrawn) => next.session.open(target, originator, withdrawn, again?.passed);
         },
         onRaced: (winner) => {
-          if (winner === 'second') held = rival;
-          this.#deps.onRaced(winner);
+          held = asked[winner] ?? first;
+          this.#deps.onRaced(winner === 0 ? 'first' : 'second');
         },
       },
       signal,
     );
     return { channel, held };
+  }
+
+  /** All sessions: what has struck one may have struck the others. */
+  #check(): void {
+    for (const { session } of this.#roster.all) session.check();
+  }
+
+  /** Another session for an open without an answer; undefined while a session answers, or if the open is the cause. */
+  #next(asked: readonly Held[], host: string | undefined): Held | undefined {
+    const answering = asked.filter(({ session }) => !session.suspect);
+    if (answering.length > 0) {
+      // The target may be slow. The session may die meanwhile.
+      for (const { session } of answering) session.check();
+      return undefined;
+    }
+    const convicted = asked.some(({ session }) => host !== undefined && session.frozenBy === host);
+    if (convicted || (host !== undefined && !this.#names.mayRepeat(host))) return undefined;
+    const next = this.#roster.choose(asked);
+    if (next && !next.session.suspect) return next;
+    this.#deps.onSilence();
+    return undefined;
+  }
+
+  #turn(host: string, signal: AbortSignal): Promise<Turn> {
+    const expired = () =>
+      new TunnelError('target_unreachable', `the open to ${host} had no turn: another name has frozen an SSH session`, {
+        hint: 'sshd resolves names one at a time. Check the resolver of the host, or use an address.',
+      });
+    return withDeadline(this.#deps.waitMs(), signal, expired, (bounded) => this.#names.enter(host, bounded));
   }
 }

@@ -45,6 +45,8 @@ export class Link implements ChannelSource, JumpLink {
   #actor: ActorConfig;
   #jump: JumpLink | undefined;
   readonly #wake = new Wake();
+  /** A client found no session that answers. */
+  #demanded = false;
   #loop: Promise<void> | undefined;
   /** Ends the current attempt, whose settings have become outdated. */
   #outdate: (() => void) | undefined;
@@ -56,9 +58,14 @@ export class Link implements ChannelSource, JumpLink {
     this.#deps = deps;
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#channels = new Channels(this.#roster, {
+      waitMs: () => this.#host.connectTimeoutMs,
       absence: () =>
         this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),
+      onSilence: () => {
+        this.#demanded = true;
+        this.#wake.call();
+      },
     });
     this.#retry = new Retry(deps.random);
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
@@ -180,8 +187,14 @@ export class Link implements ChannelSource, JumpLink {
     return this.#outcomes.firstLogin.outcome(signal);
   }
 
-  /** Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. */
+  /**
+   * Once a second: takes sessions out of service whose certificate expired or whose time after replacement is over. A
+   * suspect session may answer again, so that the session in its place is no longer needed.
+   */
   tick(now: Date): void {
+    if (this.#roster.current.length > this.#host.sessions) this.#shed();
+    // The jump host's link announces no carrier that must move.
+    if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
     this.#replacement.update(this.#roster, this.#host.sessions, now);
   }
@@ -229,7 +242,7 @@ export class Link implements ChannelSource, JumpLink {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#roster.current.length >= this.#host.sessions) {
+      if (this.#roster.current.length >= this.#wanted) {
         this.#retry.rest();
         await this.#wake.sleep();
         continue;
@@ -237,6 +250,12 @@ export class Link implements ChannelSource, JumpLink {
       if (this.#isStranded()) await this.#wake.sleep();
       else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
     }
+  }
+
+  /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
+  get #wanted(): number {
+    this.#demanded &&= this.#roster.silent;
+    return this.#host.sessions + (this.#demanded ? 1 : 0);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -254,7 +273,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remaining = this.#retry.remainingMs(this.#waiting.size > 0 && !this.ready);
+    const remaining = this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
     if (remaining <= 0)
       return this.#deps.pacer.turn(signal).then(
         () => true,

@@ -4,7 +4,7 @@ import { authMethods } from '../credential/credential.ts';
 import { inTime } from '../credential/key-offer.ts';
 import type { CredentialFacts, CredentialSource, Need } from '../credential/offer.ts';
 import { hostTrust } from '../ssh/host-key/host-key-policy.ts';
-import { loadKnownHosts } from '../ssh/host-key/known-hosts.ts';
+import { KnownHostsFiles } from '../ssh/host-key/known-hosts-files.ts';
 import { openSession } from '../ssh/open-session.ts';
 import { sessionHostKey } from './host-key.ts';
 import { reach } from './reach.ts';
@@ -17,6 +17,9 @@ export interface Attempt {
   /** Rejects with a TunnelError. `onStep` is called when each step begins, in order. */
   connect(signal: AbortSignal, route: Route, onStep?: (step: ConnectStep) => void): Promise<LinkSession>;
 }
+
+/** Shared by all links: a file is parsed once for all of them. */
+const knownHostsFiles = new KnownHostsFiles();
 
 /** Prepares one attempt. Reads every file again, so that a fixed file takes effect. Bounded; rejects with a TunnelError. */
 export type Prepare = (host: HostConfig, actor: ActorConfig, need: Need) => Promise<Attempt>;
@@ -36,10 +39,10 @@ export async function prepare(
 ): Promise<Attempt> {
   const { user: username } = host;
   if (username === undefined) throw new TunnelError('internal', `host ${host.name} has no user`);
-  const reading = loadKnownHosts(host.knownHosts, host.address, host.port);
-  const known = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
-  onKnownHosts(host.knownHosts, known.problems);
-  const trust = hostTrust(known.entries, host.address, host.port);
+  const reading = knownHostsFiles.find(host.knownHosts, host.address, host.port);
+  const { lines, problems } = await inTime(host.knownHosts, reading, host.connectTimeoutMs);
+  onKnownHosts(host.knownHosts, problems);
+  const trust = hostTrust(lines);
   const { credential, facts, label, ifRejected } = await credentials.current(need);
   return {
     facts,

@@ -27,6 +27,12 @@ export class Roster {
     return this.#held.filter((held) => !this.isLeaving(held) && held.session.usable);
   }
 
+  /** Whether there are sessions, and none of them answers. */
+  get silent(): boolean {
+    const { current } = this;
+    return current.length > 0 && current.every(({ session }) => session.suspect);
+  }
+
   /** Makes every present session one of an older generation, to be replaced before it ends. */
   nextGeneration(): void {
     this.#generation++;
@@ -93,11 +99,17 @@ export class Roster {
    * The session for a new connection: the oldest current one that is not suspect, else any that is not suspect, else any
    * usable one.
    */
-  choose(except?: Held): Held | undefined {
-    const usable = this.#serving.filter((held) => held !== except);
+  choose(except: readonly Held[] = []): Held | undefined {
+    const usable = this.#serving.filter((held) => !except.includes(held));
     const current = usable.filter((held) => !this.isLeaving(held));
     const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
     return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+  }
+
+  /** The session for an open that may freeze the session: of those that answer, the one with the fewest channels. */
+  chooseSpare(): Held | undefined {
+    const healthy = this.current.filter(({ session }) => !session.suspect);
+    return healthy.toReversed().toSorted((a, b) => a.session.channels - b.session.channels)[0] ?? this.choose();
   }
 
   /**
@@ -137,10 +149,12 @@ export class Roster {
   shed(wanted: number, now: number): void {
     const { current, superseded } = this;
     // Without a new session the old ones serve, oldest first, as before.
-    const kept = current.length === 0 ? wanted : 0;
+    const old = current.length === 0 ? wanted : 0;
     const surplus = Math.max(0, superseded.length + current.length - wanted);
-    const replaced = superseded.slice(kept, kept + surplus);
-    for (const held of [...replaced, ...current.slice(wanted)]) this.#leave(held, now);
+    const replaced = superseded.slice(old, old + surplus);
+    // While a session is suspect, the one that was made in its place serves.
+    const kept = wanted + (current.some(({ session }) => session.suspect) ? 1 : 0);
+    for (const held of [...replaced, ...current.slice(kept)]) this.#leave(held, now);
   }
 
   get #serving(): readonly Held[] {

@@ -1,3 +1,5 @@
+import type { Address } from '../../base/net/address.ts';
+import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
@@ -10,12 +12,28 @@ export interface LinkSession extends FarSession {
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
   readonly channels: number;
-  /** Bytes received from the peer so far. */
-  readonly received: number;
+  /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;
+  /** How long an answer may take, in milliseconds: a few round trips. */
+  readonly patienceMs: number;
+  /** Opens that the server has not answered, with those whose caller has left. */
+  readonly unanswered: number;
+  /** The host (in lower case) whose open has frozen the suspect session; undefined when another cause is possible. */
+  readonly frozenBy: string | undefined;
   readonly rttMs: number | undefined;
   /** The address of the server; undefined over a jump host. */
   readonly address?: string | undefined;
+  /**
+   * Opens a channel. With `onPassed`, keepalives guard the open: only then can the open become {@link frozenBy}. Called
+   * once, when the server goes on after the open or the session is over; `quick`: before the session was suspect.
+   */
+  open(
+    target: Address,
+    originator: Originator,
+    signal: AbortSignal,
+    onPassed?: (quick: boolean) => void,
+  ): Promise<Channel>;
+  /** Asks for a sign of life at once. */
   check(): void;
   drain(): void;
   /** `patienceMs` bounds the wait for the peer, in milliseconds. */

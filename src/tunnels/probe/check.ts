@@ -5,27 +5,30 @@ import type { ProbeCheck } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { probeBanner } from './banner.ts';
 import { probeHttp } from './http.ts';
-import { QUOTED_LIMIT, throughChannel } from './through-channel.ts';
+import { probeTcp } from './tcp.ts';
+import { QUOTED_LIMIT } from './through-channel.ts';
+import type { TakeValidity } from './tls.ts';
 
-/** An open channel proves the target: the server confirms only after it has connected (RFC 4254 section 7.2). */
-async function probeTcp(source: ChannelSource, target: Address, signal: AbortSignal): Promise<void> {
-  await throughChannel(source, target, signal, async () => {});
-}
-
-/** Runs one check of a target through the link. Rejects with a TunnelError that describes the failure. */
+/**
+ * Runs one check of a target through the link. Rejects with a TunnelError that describes the failure.
+ *
+ * @param onValidity called with the certificate of a target that speaks TLS
+ */
 export function runCheck(
   check: ProbeCheck,
   source: ChannelSource,
   target: Address,
   signal: AbortSignal,
+  onValidity: TakeValidity = () => {},
 ): Promise<void> {
   switch (check.kind) {
     case 'tcp':
-      return probeTcp(source, target, signal);
+      return probeTcp(source, target, check, signal);
     case 'banner':
       return probeBanner(source, target, check, signal);
     case 'http':
-      return probeHttp(source, target, check, signal);
+    case 'https':
+      return probeHttp(source, target, check, signal, onValidity);
   }
 }
 
@@ -33,10 +36,13 @@ export function runCheck(
 function awaited(check: ProbeCheck): string {
   switch (check.kind) {
     case 'tcp':
-      return 'the target accepted no connection';
+      return check.expect === undefined
+        ? 'the target accepted no connection'
+        : `no answer with ${JSON.stringify(printable(check.expect, QUOTED_LIMIT))} came`;
     case 'banner':
       return `no banner ${JSON.stringify(printable(check.prefix, QUOTED_LIMIT))} came`;
     case 'http':
+    case 'https':
       return `GET ${printable(check.path, QUOTED_LIMIT)} was not answered`;
   }
 }

@@ -4,15 +4,21 @@ import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { parseExactJson } from '../../base/text/exact-json.ts';
 import { printable } from '../../base/text/printable.ts';
-import type { JsonValue, ProbeCheck } from '../../config/config.ts';
+import type { HttpRequest, JsonValue, ProbeCheck, TlsSettings } from '../../config/config.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { difference } from './json-subset.ts';
 import { QUOTED_LIMIT, throughChannel, wrongAnswer } from './through-channel.ts';
+import { secured, serverNameOf, type TakeValidity } from './tls.ts';
 
-export type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
+export type HttpCheck = Extract<ProbeCheck, { kind: 'http' | 'https' }>;
+
+/** How a service is asked: the virtual host, and TLS. */
+export type Manner =
+  | { readonly kind: 'http'; readonly host?: string | undefined }
+  | ({ readonly kind: 'https'; readonly host?: string | undefined } & TlsSettings);
 
 /** The part of a check that makes its request. */
-type Asked = Pick<HttpCheck, 'path'>;
+type Asked = Manner & Pick<HttpRequest, 'path'>;
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 64 * 1024;
@@ -60,10 +66,17 @@ async function readJson(
     throw error instanceof TunnelError ? error : failure(check, error);
   });
   try {
-    return parse(body.toString());
+    // RFC 8259 section 8.1: a byte order mark may be ignored.
+    return parse(body.toString().replace(/^\uFEFF/, ''));
   } catch (error) {
     throw wrongAnswer(`${nameOf(check)}: the answer is not JSON`, error);
   }
+}
+
+/** As configured; over TLS, the name that was asked for in the handshake. */
+function hostHeader(target: Address, check: Asked): string {
+  const named = check.host ?? (check.kind === 'https' ? check.serverName : undefined);
+  return named ?? (target.kind === 'tcp' ? formatAddress(target) : 'localhost');
 }
 
 /** Settles with the head of the answer; rejects when the connection ends before that. */
@@ -74,7 +87,7 @@ function send(stream: Duplex, target: Address, check: Asked, over: AbortSignal):
       createConnection: () => stream,
       path: check.path,
       headers: {
-        Host: target.kind === 'tcp' ? formatAddress(target) : 'localhost',
+        Host: hostHeader(target, check),
         'User-Agent': 'fleet-mesh-probe',
         Accept: '*/*',
       },
@@ -94,11 +107,14 @@ function send(stream: Duplex, target: Address, check: Asked, over: AbortSignal):
 }
 
 async function answered(
-  stream: Duplex,
+  channel: Duplex,
   target: Address,
-  check: Asked & Pick<HttpCheck, 'status'>,
+  check: Asked & Pick<HttpRequest, 'status'>,
   over: AbortSignal,
+  onValidity: TakeValidity = () => {},
 ): Promise<IncomingMessage> {
+  const stream =
+    check.kind === 'https' ? await secured(channel, serverNameOf(target, check), check.ca, over, onValidity) : channel;
   const response = await send(stream, target, check, over);
   if (response.statusCode !== check.status) {
     throw wrongAnswer(`${nameOf(check)} answered ${response.statusCode}, expected ${check.status}`);
@@ -106,14 +122,20 @@ async function answered(
   return response;
 }
 
-async function exchange(stream: Duplex, target: Address, check: HttpCheck, over: AbortSignal): Promise<void> {
-  const response = await answered(stream, target, check, over);
+async function exchange(
+  stream: Duplex,
+  target: Address,
+  check: HttpCheck,
+  over: AbortSignal,
+  onValidity: TakeValidity,
+): Promise<void> {
+  const response = await answered(stream, target, check, over, onValidity);
   if (check.json === undefined) return;
   judgeBody(check, check.json, await readJson(check, response, MAX_BODY_BYTES));
 }
 
 /**
- * Sends one GET over its own channel (RFC 9112). The status must be equal, and the answer must contain `json`, if given.
+ * Sends one GET over its own channel (RFC 9112), over TLS for `https`. The status must be equal, and the answer must contain `json`, if given.
  * A redirect is not followed.
  */
 export async function probeHttp(
@@ -121,18 +143,30 @@ export async function probeHttp(
   target: Address,
   check: HttpCheck,
   signal: AbortSignal,
+  onValidity: TakeValidity = () => {},
 ): Promise<void> {
-  await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over));
+  await throughChannel(source, target, signal, (stream, over) => exchange(stream, target, check, over, onValidity));
+}
+
+/** How a comparison asks the service: as its probe does. */
+export function mannerOf(check: ProbeCheck | undefined): Manner {
+  if (check?.kind === 'https') return { kind: 'https', host: check.host, ca: check.ca, serverName: check.serverName };
+  return { kind: 'http', host: check?.kind === 'http' ? check.host : undefined };
 }
 
 /** Fetches JSON, as {@link parseExactJson} has it, by a GET over its own channel: status 200, at most `maxBytes`. Rejects like a probe. */
 export async function fetchExactJson(
   source: ChannelSource,
   target: Address,
-  { path, maxBytes }: { readonly path: string; readonly maxBytes: number },
+  { path, maxBytes, manner }: { readonly path: string; readonly maxBytes: number; readonly manner: Manner },
   signal: AbortSignal,
 ): Promise<unknown> {
   return throughChannel(source, target, signal, async (stream, over) =>
-    readJson({ path }, await answered(stream, target, { path, status: 200 }, over), maxBytes, parseExactJson),
+    readJson(
+      { ...manner, path },
+      await answered(stream, target, { ...manner, path, status: 200 }, over),
+      maxBytes,
+      parseExactJson,
+    ),
   );
 }

@@ -8,6 +8,7 @@ import type { ProbeStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { runCheck, unanswered } from './check.ts';
 import { observe, PENDING, type Verdict } from './threshold.ts';
+import type { Validity } from './tls.ts';
 
 export interface ProberOptions {
   readonly config: ProbeConfig;
@@ -55,6 +56,7 @@ export class Prober {
   readonly #dependencies: ProberDependencies;
   #verdict: Verdict = PENDING;
   #last: { readonly at: Date; readonly latencyMs: number | null; readonly error: TunnelError | null } | undefined;
+  #validity: Validity | undefined;
   #soon = false;
   #run: AbortController | undefined;
   /** The deadline of the current probe, as of performance.now(). */
@@ -93,13 +95,21 @@ export class Prober {
     const before = this.#options;
     this.#options = { config, target };
     const same = isDeepStrictEqual([before.config.check, before.target], [config.check, target]);
-    if (!same) this.#forget();
+    if (!same) {
+      this.#forget();
+      this.#validity = undefined;
+    }
     this.runNow();
   }
 
   /** The error of the last probe that counts, while the verdict is valid. */
   get lastError(): TunnelError | undefined {
     return this.#last?.error ?? undefined;
+  }
+
+  /** The certificate that the probe last saw at its target; undefined without TLS. */
+  get validity(): Validity | undefined {
+    return this.#validity;
   }
 
   /** How long the current probe is past its deadline, in milliseconds; 0 when no probe is late. */
@@ -140,7 +150,9 @@ export class Prober {
     this.#due = startedAt + config.timeoutMs;
     const expired = () => unanswered(config.check, config.timeoutMs);
     const error = await withDeadline(config.timeoutMs, run.signal, expired, (signal) =>
-      runCheck(config.check, source, target, signal),
+      runCheck(config.check, source, target, signal, (validity) => {
+        if (!run.signal.aborted) this.#validity = validity;
+      }),
     ).then(() => undefined, TunnelError.from);
     this.#run = undefined;
     this.#due = undefined;

@@ -10,6 +10,9 @@ export const QUOTED_LIMIT = 80;
 /** No client opens a probe's channel: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
+/** A reason of our own: without one, each abort makes an error with a stack. */
+const CHECK_OVER = new Error('the check is over');
+
 function own(channel: Channel): Channel {
   // For the life of the stream: it can fail at any time, even after its close.
   channel.stream.on('error', () => {});
@@ -44,7 +47,7 @@ export async function throughChannel<Result>(
     });
     return await abortable(Promise.race([use(channel.stream, over.signal), lost]), signal);
   } finally {
-    over.abort();
+    over.abort(CHECK_OVER);
     channel.close();
   }
 }

@@ -14,6 +14,7 @@ export const BACKLOG_BYTES = 4 * 1024 * 1024;
 export class Backlog {
   readonly #transport: Duplex;
   readonly #waiting = new Set<Duplex>();
+  #relieved: (() => void)[] = [];
   #full = false;
   #held = false;
 
@@ -41,6 +42,13 @@ export class Backlog {
     if (!held && !this.#full) this.#relieve();
   }
 
+  /** Whether the transport is full. If so, calls back once, when the transport is no longer full. */
+  full(relieved: () => void): boolean {
+    const full = this.#full || this.#held;
+    if (full) this.#relieved.push(relieved);
+    return full;
+  }
+
   #fill(): void {
     this.#full = true;
     this.#transport.once('drain', () => this.#relieve());
@@ -53,6 +61,9 @@ export class Backlog {
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.
     for (const stream of waiting) stream.emit('drain');
+    const relieved = this.#relieved;
+    this.#relieved = [];
+    for (const callBack of relieved) callBack();
   }
 }
 

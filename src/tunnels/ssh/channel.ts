@@ -1,17 +1,25 @@
+import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import { explainOpenFailure } from './open-failure.ts';
+import type { DataPath } from './packets/data-path.ts';
+import { ForwardStream } from './packets/forward-stream.ts';
 import { hasEnded } from './ssh2-insides.ts';
+
+/** The stream of a channel: ours, or that of ssh2. */
+type ChannelStream = ForwardStream | ClientChannel;
 
 export interface ChannelDependencies {
   /** Why the session of the channel ended. */
   gone(): TunnelError;
   /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
   deaf(): TunnelError | undefined;
+  /** The server, or ssh2 after the end of the session, has answered the open. */
+  onAnswered(): void;
   /** Called before the first use of the stream. */
-  onOpened(stream: ClientChannel): void;
+  onOpened(stream: ChannelStream): void;
   /** The channel is closed, or was never opened. */
   onClosed(): void;
 }
@@ -19,14 +27,16 @@ export interface ChannelDependencies {
 /** Asks the server for a channel to `target` (RFC 4254 section 7.2; OpenSSH PROTOCOL section 2.4 for Unix sockets). */
 export function openDirectChannel(
   client: Client,
+  path: DataPath | undefined,
   target: Address,
   originator: Originator,
   deps: ChannelDependencies,
 ): SessionChannel {
   const channel = new SessionChannel(target, deps);
-  const onAnswer = (error: Error | undefined, stream: ClientChannel) => channel.answer(error, stream);
+  const onAnswer = (error: Error | undefined, stream: ChannelStream | undefined) => channel.answer(error, stream);
   try {
-    if (target.kind === 'unix') client.openssh_forwardOutStreamLocal(target.path, onAnswer);
+    if (path) path.open(target, originator, onAnswer);
+    else if (target.kind === 'unix') client.openssh_forwardOutStreamLocal(target.path, onAnswer);
     else client.forwardOut(originator.address, originator.port, target.host, target.port, onAnswer);
   } catch {
     // ssh2 throws when its socket is no longer writable, before the session reports its close.
@@ -42,9 +52,9 @@ export function openDirectChannel(
 export class SessionChannel {
   readonly #target: Address;
   readonly #deps: ChannelDependencies;
-  readonly #answered: Promise<ClientChannel>;
-  #settle: { resolve(stream: ClientChannel): void; reject(error: TunnelError): void } | undefined;
-  #stream: ClientChannel | undefined;
+  readonly #answered: Promise<ChannelStream>;
+  #settle: { resolve(stream: ChannelStream): void; reject(error: TunnelError): void } | undefined;
+  #stream: ChannelStream | undefined;
   #onLost: ((complete: boolean) => void) | undefined;
   #over = false;
 
@@ -59,9 +69,10 @@ export class SessionChannel {
   }
 
   /** The answer of the server, or of ssh2 when the connection ended first. */
-  answer(error: Error | undefined, stream: ClientChannel): void {
-    if (error) {
-      this.#settle?.reject(explainOpenFailure(this.#target, error) ?? this.#deps.gone());
+  answer(error: Error | undefined, stream: ChannelStream | undefined): void {
+    this.#deps.onAnswered();
+    if (!stream) {
+      this.#settle?.reject((error && explainOpenFailure(this.#target, error)) ?? this.#deps.gone());
       this.#finish();
       return;
     }
@@ -70,7 +81,7 @@ export class SessionChannel {
     stream.on('error', () => {});
     stream.once('close', () => this.#finish());
     // A forwarded stream has no stderr data, but an unread stderr would block its window.
-    stream.stderr.on('error', () => {}).resume();
+    if ('stderr' in stream) stream.stderr.on('error', () => {}).resume();
     if (this.#over) this.#close();
     this.#settle?.resolve(stream);
   }
@@ -111,7 +122,7 @@ export class SessionChannel {
   }
 
   /** The server requested the channel, and we have confirmed it. */
-  confirmed(stream: ClientChannel): Channel {
+  confirmed(stream: ChannelStream): Channel {
     this.answer(undefined, stream);
     return this.#handle(stream);
   }
@@ -129,7 +140,7 @@ export class SessionChannel {
     this.#finish();
   }
 
-  #handle(stream: ClientChannel): Channel {
+  #handle(stream: Duplex): Channel {
     return {
       stream,
       onLost: (callback) => {
@@ -141,7 +152,9 @@ export class SessionChannel {
   }
 
   #complete(): boolean {
-    return this.#stream !== undefined && hasEnded(this.#stream);
+    const stream = this.#stream;
+    if (stream === undefined) return false;
+    return stream instanceof ForwardStream ? stream.peerEnded : hasEnded(stream);
   }
 
   #close(): void {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
 import { connect } from '../../base/net/connect.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
+import { SocketReader } from './packets/incoming.ts';
 import { preferUnused, Resolver } from './resolve.ts';
 
 export interface DialOptions {
@@ -46,10 +47,16 @@ export async function dial(
   throw failures.at(-1) ?? new TunnelError('dns_failed', `${options.host} has no address`);
 }
 
-function connectTo(address: string, options: DialOptions, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
+async function connectTo(
+  address: string,
+  options: DialOptions,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const peer =
     address === options.host ? `${address} port ${options.port}` : `${options.host} (${address}) port ${options.port}`;
-  return connect(
+  const reader = new SocketReader();
+  const socket = await connect(
     {
       // The stream accepts writableHighWaterMark, but @types/node does not list it.
       to: {
@@ -57,6 +64,7 @@ function connectTo(address: string, options: DialOptions, timeoutMs: number, sig
         port: options.port,
         noDelay: true,
         keepAlive: true,
+        onread: reader.onread,
         ...{ writableHighWaterMark: BACKLOG_BYTES },
       },
       timeoutMs,
@@ -65,6 +73,8 @@ function connectTo(address: string, options: DialOptions, timeoutMs: number, sig
     },
     signal,
   );
+  reader.bind(socket);
+  return socket;
 }
 
 function explain(peer: string, error: Error): TunnelError {

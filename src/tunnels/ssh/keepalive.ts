@@ -1,3 +1,5 @@
+import type { RequestOrder, SentKeepalive } from './request-order.ts';
+
 /** When a silent session is lost (`keepalive` in the tunnel YAML). */
 export interface KeepaliveOptions {
   /** Interval between two requests, in milliseconds. */
@@ -20,15 +22,22 @@ export interface KeepaliveDependencies {
   lifesigns(): Lifesigns;
   /** Sends `keepalive@openssh.com` (OpenSSH PROTOCOL, section 2.2) and calls back at any reply. */
   request(onReply: () => void): void;
+  /** The server has answered a keepalive. */
+  onAnswered(): void;
   /** The peer is lost. For `sinceMs` it sent nothing (`silent`), or sent data but no answer (`deaf`). */
   onLost(sinceMs: number, what: 'silent' | 'deaf'): void;
   /** Monotonic milliseconds. */
   now(): number;
 }
 
-/** A check makes the session suspect only after this time, even with a short round trip. */
+/** A session is suspect when a keepalive has no answer for this long, even with a short round trip. */
 const SUSPECT_FLOOR_MS = 250;
 const SUSPECT_ROUND_TRIPS = 4;
+/** The shortest of so many round trips counts: a single long one measures an outage or a busy moment. */
+const ROUND_TRIPS_KEPT = 4;
+
+/** A check within this time after the last request asks nothing new, in milliseconds. */
+const CHECK_PAUSE_MS = 50;
 
 /**
  * While the peer still sends, an answer may take ANSWER_PATIENCES times as long as silence. The time to carry the bytes
@@ -40,90 +49,116 @@ const MOST_PATIENCES = 16;
 
 /**
  * Finds a half-open session. Unlike in ssh2's keepalive, every byte from the peer is a sign of life, and so is a send
- * queue that drains: on a slow link under bulk load, replies wait for seconds. But answers come in order. A peer whose
- * answer is missing for longer than the queued data can take does not receive our data, even if it still sends.
+ * queue that drains: on a slow link under bulk load, replies wait for seconds. Silence for `every` × `lost_after` ends the
+ * session, and nothing sooner. But answers come in order. A peer whose answer is missing for longer than the queued data
+ * can take does not receive our data, even if it still sends.
  */
 export class Keepalive {
   readonly #options: KeepaliveOptions;
   readonly #deps: KeepaliveDependencies;
+  readonly #order: RequestOrder;
   readonly #tickMs: number;
   readonly #askEveryMs: number;
   readonly #timer: NodeJS.Timeout;
   #last: Lifesigns;
   #lifeAt: number;
+  /** When our data moved last, or nothing waited. */
+  #movedAt: number;
   /** Time of the last answer, and the bytes carried both ways when its request was sent: later bytes may be in transit. */
   #answered: { readonly at: number; readonly carried: number };
   #tickAt: number;
   #requestedAt = 0;
-  #checkedAt: number | undefined;
-  #doubtedAt: number | undefined;
-  #rttMs: number | undefined;
-  #checkTimer: NodeJS.Timeout | undefined;
+  /** In milliseconds, newest last. */
+  readonly #roundTrips: number[] = [];
+  #verdict: NodeJS.Immediate | undefined;
 
-  constructor(options: KeepaliveOptions, deps: KeepaliveDependencies) {
+  constructor(options: KeepaliveOptions, order: RequestOrder, deps: KeepaliveDependencies) {
     this.#options = options;
+    this.#order = order;
     this.#deps = deps;
     this.#last = deps.lifesigns();
-    this.#lifeAt = this.#tickAt = deps.now();
+    this.#lifeAt = this.#movedAt = this.#tickAt = deps.now();
     this.#answered = { at: this.#lifeAt, carried: carried(this.#last) };
-    this.#tickMs = options.everyMs / 5;
+    this.#tickMs = options.everyMs / 20;
     // If one silent interval ends the session, the request must be early enough in the interval for an answer.
-    this.#askEveryMs = options.lostAfter === 1 ? 2 * this.#tickMs : options.everyMs;
+    this.#askEveryMs = options.lostAfter === 1 ? options.everyMs * 0.4 : options.everyMs;
     this.#timer = setInterval(() => this.#tick(), this.#tickMs);
-    this.#request();
+    this.request();
   }
 
   /** Round trip of the last request, in milliseconds. */
   get rttMs(): number | undefined {
-    return this.#rttMs;
+    return this.#roundTrips.at(-1);
+  }
+
+  /** How long an answer may take before the session is suspect, in milliseconds. */
+  get patienceMs(): number {
+    return Math.max(SUSPECT_FLOOR_MS, SUSPECT_ROUND_TRIPS * this.shortestRttMs);
+  }
+
+  /** The shortest of the last round trips, in milliseconds; 0 before the first answer. */
+  get shortestRttMs(): number {
+    return this.#roundTrips.length === 0 ? 0 : Math.min(...this.#roundTrips);
   }
 
   /**
-   * A check has no answer for longer than a few round trips. Other traffic from the peer is not an answer: if packets are
-   * lost in one direction only, data still arrives here while nothing arrives at the peer.
+   * A keepalive has no answer for longer than a few round trips. Other traffic from the peer is not an answer: if packets
+   * are lost in one direction only, data still arrives here while nothing arrives at the peer.
    */
   get suspect(): boolean {
-    if (this.#doubtedAt === undefined) return false;
-    const patience = Math.max(SUSPECT_FLOOR_MS, SUSPECT_ROUND_TRIPS * (this.#rttMs ?? 0));
-    return this.#deps.now() - this.#doubtedAt >= patience;
+    const since = this.#order.waitingSince;
+    return since !== undefined && this.#deps.now() - since >= this.patienceMs;
   }
 
-  /**
-   * Asks the peer immediately, because a connection looks dead. From now on one silent interval is enough to lose the
-   * session. Any sign of life prevents the loss, but only an answer ends the suspicion.
-   */
+  /** Asks the peer immediately, because a connection looks dead. No answer makes the session suspect, and does not end it. */
   check(): void {
-    if (this.#checkedAt !== undefined) return;
-    this.#observe();
-    this.#checkedAt = this.#deps.now();
-    this.#doubtedAt ??= this.#checkedAt;
-    this.#request();
-    this.#checkTimer = setTimeout(() => this.#tick(), this.#options.everyMs + 1);
+    const waits = this.#order.waitingSince !== undefined;
+    if (!waits && this.#deps.now() - this.#requestedAt >= CHECK_PAUSE_MS) this.request();
+  }
+
+  /** Sends a keepalive. `onAnswer` is called at its answer. */
+  request(onAnswer?: () => void): void {
+    const sentAt = this.#deps.now();
+    this.#requestedAt = sentAt;
+    const position = this.#order.keepalive({ sentAt, carried: carried(this.#deps.lifesigns()) });
+    this.#deps.request(() => {
+      this.#roundTrips.push(this.#deps.now() - sentAt);
+      if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
+      this.heard(this.#order.answered(position));
+      onAnswer?.();
+      this.#deps.onAnswered();
+    });
+  }
+
+  /** The server has answered a request, and so passed this keepalive, if any. */
+  heard(passed: SentKeepalive | undefined): void {
+    const now = this.#deps.now();
+    this.#lifeAt = now;
+    this.#last = this.#deps.lifesigns();
+    if (passed) this.#answered = { at: now, carried: passed.carried };
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    clearTimeout(this.#checkTimer);
+    clearImmediate(this.#verdict);
   }
 
   #tick(): void {
+    const { everyMs, lostAfter } = this.#options;
     const now = this.#deps.now();
-    const late = now - this.#tickAt > 2 * this.#tickMs + this.#options.everyMs / 2;
+    const late = now - this.#tickAt > 2 * this.#tickMs + everyMs / 2;
     this.#tickAt = now;
-    const stalled = this.#observe();
+    this.#observe(now);
     if (late) {
       // This process was stopped or had no CPU: the silence says nothing about the peer.
-      this.#alive(now);
-      this.#heard(now, this.#answered.carried);
+      this.#lifeAt = this.#movedAt = now;
+      this.#answered = { at: now, carried: this.#answered.carried };
+      this.#order.postpone(now);
     }
-    // A sign of life gets the time of the tick that saw it, up to one tick late: so lose the session one tick early.
-    // Half a tick more, because a tick may come slightly early, and the next tick would be too late.
-    const silentMs = now - this.#lifeAt;
-    const patienceMs = this.#options.everyMs * this.#options.lostAfter;
-    const budgetMs = patienceMs - 1.5 * this.#tickMs;
-    const checkFailed = this.#checkedAt !== undefined && now - this.#checkedAt >= this.#options.everyMs;
-    if (silentMs >= budgetMs || checkFailed) {
-      this.#giveUp(silentMs, 'silent');
+    const patienceMs = everyMs * lostAfter;
+    if (now - this.#lifeAt >= patienceMs) {
+      // A byte may wait in the kernel: the event loop reads it before this check.
+      this.#verdict ??= setImmediate(() => this.#conclude(patienceMs));
       return;
     }
     const unansweredMs = now - this.#answered.at;
@@ -132,49 +167,31 @@ export class Keepalive {
       this.#giveUp(unansweredMs, 'deaf');
       return;
     }
-    if (stalled && !late) this.check();
-    if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.#request();
+    if (now - this.#movedAt >= everyMs / 5) this.check();
+    if (now - this.#requestedAt >= this.#askEveryMs - this.#tickMs / 2) this.request();
   }
 
-  /** Looks for a sign of life since the last call; true when instead our data did not move. */
-  #observe(): boolean {
+  #conclude(patienceMs: number): void {
+    this.#verdict = undefined;
+    const now = this.#deps.now();
+    this.#observe(now);
+    // A sign of life gets the time of the tick that saw it: the real silence is at least this long.
+    if (now - this.#lifeAt >= patienceMs) this.#giveUp(now - this.#lifeAt, 'silent');
+  }
+
+  /** Looks for a sign of life since the last call. */
+  #observe(now: number): void {
     const seen = this.#deps.lifesigns();
     const drains = this.#last.backlog > 0 && seen.flushed > this.#last.flushed;
     const alive = seen.received > this.#last.received || drains;
-    if (alive) this.#alive(this.#deps.now());
-    const stalled = !alive && this.#last.backlog > 0 && seen.backlog > 0;
+    if (alive) this.#lifeAt = now;
+    if (alive || this.#last.backlog === 0 || seen.backlog === 0) this.#movedAt = now;
     this.#last = seen;
-    return stalled;
-  }
-
-  #alive(now: number): void {
-    this.#lifeAt = now;
-    this.#checkedAt = undefined;
-    clearTimeout(this.#checkTimer);
-  }
-
-  /** The peer receives our data, as far as known. */
-  #heard(now: number, carriedBefore: number): void {
-    this.#doubtedAt = undefined;
-    this.#answered = { at: now, carried: carriedBefore };
   }
 
   #giveUp(sinceMs: number, what: 'silent' | 'deaf'): void {
     this.stop();
     this.#deps.onLost(sinceMs, what);
-  }
-
-  #request(): void {
-    const sentAt = this.#deps.now();
-    this.#requestedAt = sentAt;
-    const carriedBefore = carried(this.#deps.lifesigns());
-    this.#deps.request(() => {
-      const now = this.#deps.now();
-      this.#rttMs = now - sentAt;
-      this.#alive(now);
-      this.#heard(now, carriedBefore);
-      this.#last = this.#deps.lifesigns();
-    });
   }
 }
 

@@ -1,4 +1,6 @@
 import type { ParsedKey } from 'ssh2';
+import { printable } from '../../base/text/printable.ts';
+import { envelopeOf } from './key-envelope.ts';
 import { fingerprint } from './public-key.ts';
 import { ssh2 } from './ssh2.ts';
 
@@ -14,16 +16,20 @@ export interface PrivateKey {
   readonly type: string;
 }
 
-const OPENSSH_MAGIC = 'openssh-key-v1\0';
 const SUPPORTED = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/;
 
-/** OpenSSH's PROTOCOL.key: the cipher's name follows the magic; `none` means not encrypted. */
-function opensshFormat(text: string): KeyFormat {
-  const body = text.replace(/-----[^-]*-----/g, '').replace(/\s+/g, '');
-  const head = Buffer.from(body.slice(0, 64), 'base64').toString('latin1');
-  if (!head.startsWith(OPENSSH_MAGIC)) return 'unknown';
-  return head.startsWith('\0\0\0\u0004none', OPENSSH_MAGIC.length) ? 'private' : 'encrypted';
-}
+/** The ciphers of private keys that ssh2 knows: those of OpenSSH keys, then those of PEM keys. */
+const CIPHERS: ReadonlySet<string> = new Set([
+  'none',
+  '3des-cbc',
+  ...['aes128', 'aes192', 'aes256'].flatMap((name) => [`${name}-cbc`, `${name}-ctr`]),
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'AES-128-CBC',
+  'AES-192-CBC',
+  'AES-256-CBC',
+  'DES-EDE3-CBC',
+]);
 
 /** Decides by the header, so that messages about a wrong file need no match on the text of ssh2's errors. */
 export function keyFormat(bytes: Buffer): KeyFormat {
@@ -32,12 +38,22 @@ export function keyFormat(bytes: Buffer): KeyFormat {
   if (text.startsWith('---- BEGIN SSH2 PUBLIC KEY') || /^-----BEGIN (RSA )?PUBLIC KEY-/.test(text)) return 'public';
   if (text.startsWith('PuTTY-User-Key-File-')) return 'putty';
   if (/^-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/.test(text)) return 'pkcs8';
-  if (text.startsWith('-----BEGIN OPENSSH PRIVATE KEY-----')) return opensshFormat(text);
-  // The older PEM format (RFC 1421 headers), which `ssh-keygen -m PEM` still writes.
-  if (/^-----BEGIN (RSA|EC|DSA) PRIVATE KEY-----/.test(text)) {
-    return /^Proc-Type: 4,ENCRYPTED/m.test(text) ? 'encrypted' : 'private';
-  }
+  const envelope = envelopeOf(text);
+  if (envelope !== undefined) return envelope.cipher === 'none' ? 'private' : 'encrypted';
   return 'unknown';
+}
+
+/** What ssh2 cannot use in a key, whatever the passphrase. */
+export interface Unsupported {
+  readonly what: 'cipher' | 'type';
+  readonly name: string;
+}
+
+/** Undefined when the clear part of a private key says nothing against the key. */
+export function unsupportedIn(bytes: Buffer): Unsupported | undefined {
+  const { cipher = 'none', type } = envelopeOf(bytes.toString('latin1').trimStart()) ?? {};
+  if (type !== undefined && !SUPPORTED.test(type)) return { what: 'type', name: printable(type, 60) };
+  return CIPHERS.has(cipher) ? undefined : { what: 'cipher', name: printable(cipher, 60) };
 }
 
 /**

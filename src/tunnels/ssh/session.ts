@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
+import { printable } from '../../base/text/printable.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
@@ -12,7 +13,10 @@ import { explainSessionError } from './guard/session-error.ts';
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
+import { DataPath } from './packets/data-path.ts';
+import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
+import { RequestOrder, type SentOpen } from './request-order.ts';
 import { requestKeepalive } from './ssh2-insides.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
@@ -54,6 +58,9 @@ export interface SessionEnd {
 /** Time for the peer to close its side after our disconnect, in milliseconds; then the socket is destroyed. */
 const GOODBYE_MS = 1_000;
 
+const FROZEN_HINT =
+  'sshd resolves names one at a time, and its resolver does not answer. Check the resolver of the host, or use an address.';
+
 /** One authenticated SSH connection. Only the close of its socket ends it; ssh2's errors explain the close. */
 export class Session {
   readonly facts: SessionFacts;
@@ -65,8 +72,12 @@ export class Session {
   readonly #client: Client;
   readonly #socket: Transport;
   readonly #options: SessionOptions;
+  readonly #order = new RequestOrder();
   readonly #keepalive: Keepalive;
+  /** Opens whose caller wants to know when the server has passed them. */
+  readonly #unpassed = new Map<SentOpen, () => void>();
   readonly #backlog: Backlog;
+  readonly #path: DataPath | undefined;
   readonly #channels = new Set<SessionChannel>();
   readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
@@ -81,13 +92,18 @@ export class Session {
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
     guard.loggedIn((rekeying) => this.#backlog.hold(rekeying));
-    this.#keepalive = new Keepalive(options.keepalive, {
+    this.#path = DataPath.attach(client, socket, {
+      backlog: this.#backlog,
+      shortestRttMs: () => this.#keepalive.shortestRttMs,
+    });
+    this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns: () => ({
         received: socket.bytesRead,
         flushed: socket.bytesWritten - socket.writableLength,
         backlog: socket.writableLength,
       }),
       request: (onReply) => requestKeepalive(client, onReply),
+      onAnswered: () => this.#sweep(),
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
@@ -110,11 +126,6 @@ export class Session {
     return this.#channels.size;
   }
 
-  /** Bytes received from the peer so far, of all traffic. */
-  get received(): number {
-    return this.#socket.bytesRead;
-  }
-
   /** Whether new channels may be opened. */
   get usable(): boolean {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
@@ -124,14 +135,42 @@ export class Session {
     return this.#keepalive.suspect;
   }
 
+  /** Opens that the server has not answered, with those whose caller has left: SSH cannot withdraw an open. */
+  get unanswered(): number {
+    return this.#order.openCount;
+  }
+
+  /** The host whose open has frozen the server; undefined when the server answers, or the network is the cause. */
+  get frozenBy(): string | undefined {
+    return this.suspect ? this.#order.atWork?.host : undefined;
+  }
+
+  /** How long an answer may take before the session is suspect, in milliseconds. */
+  get patienceMs(): number {
+    return this.#keepalive.patienceMs;
+  }
+
   get rttMs(): number | undefined {
     return this.#keepalive.rttMs;
   }
 
-  /** Opens a channel to `target` as seen from the server, within the bound of one step. */
-  async open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    if (!this.usable) throw this.#gone();
-    const channel = this.#counted((deps) => openDirectChannel(this.#client, target, originator, deps));
+  /**
+   * Opens a channel to `target` as seen from the server, within the bound of one step.
+   *
+   * @param onPassed guards the open by keepalives, which prove whether the open froze the server. Called once, when the
+   * server goes on after the open, or the session is over; `quick`: before the session was suspect
+   */
+  async open(
+    target: Address,
+    originator: Originator,
+    signal: AbortSignal,
+    onPassed?: (quick: boolean) => void,
+  ): Promise<Channel> {
+    if (!this.usable) {
+      onPassed?.(false);
+      throw this.#gone();
+    }
+    const channel = this.#request(target, originator, onPassed);
     return channel.opened(this.#options.stepTimeoutMs, signal);
   }
 
@@ -161,12 +200,62 @@ export class Session {
     return this.closed;
   }
 
+  #request(target: Address, originator: Originator, onPassed: ((quick: boolean) => void) | undefined): SessionChannel {
+    const guarded = onPassed !== undefined;
+    // One write, and so one segment: an answer to the keepalive says that the open has arrived too.
+    if (guarded) this.#socket.cork();
+    try {
+      if (guarded) this.#keepalive.request(() => queueMicrotask(() => this.#askOn(open)));
+      const open = this.#order.open(hostOf(target), guarded);
+      if (onPassed) this.#watch(open, onPassed);
+      return this.#counted((deps) =>
+        openDirectChannel(this.#client, this.#path, target, originator, {
+          ...deps,
+          gone: () => this.#frozen(open) ?? deps.gone(),
+          deaf: () => this.#frozen(open) ?? deps.deaf(),
+          onAnswered: () => this.#settled(open),
+        }),
+      );
+    } finally {
+      if (guarded) this.#socket.uncork();
+    }
+  }
+
+  #watch(open: SentOpen, onPassed: (quick: boolean) => void): void {
+    const from = performance.now();
+    this.#unpassed.set(open, () => onPassed(this.usable && performance.now() - from < this.#keepalive.patienceMs));
+  }
+
+  /** The keepalive before the open has an answer: the next one comes only after the open. */
+  #askOn(open: SentOpen): void {
+    if (this.usable && !this.#order.hasPassed(open)) this.#keepalive.request();
+  }
+
+  #settled(open: SentOpen): void {
+    // ssh2 answers the open requests of a closed session itself.
+    if (this.#state === 'closed') return;
+    this.#keepalive.heard(this.#order.settled(open));
+    this.#sweep();
+  }
+
+  /** Tells about the opens that the server has passed. */
+  #sweep(): void {
+    for (const [open, tell] of this.#unpassed) {
+      if (this.#state !== 'closed' && !this.#order.hasPassed(open)) continue;
+      this.#unpassed.delete(open);
+      tell();
+    }
+  }
+
   /** Adds a channel to the session until the channel is closed. */
   #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
     const channel: SessionChannel = create({
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
-      onOpened: (stream) => this.#backlog.govern(stream),
+      onAnswered: () => {},
+      onOpened: (stream) => {
+        if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);
+      },
       onClosed: () => {
         this.#channels.delete(channel);
         this.#endIfDrained();
@@ -203,6 +292,13 @@ export class Session {
     return new TunnelError('keepalive_lost', `${this.#options.peer} answers neither a channel request nor a keepalive`);
   }
 
+  /** Not a loss of the session: another session would be frozen as well. */
+  #frozen({ host }: SentOpen): TunnelError | undefined {
+    if (this.frozenBy !== host) return undefined;
+    const message = `${this.#options.peer} has answered nothing since it was asked for ${printable(host, 80)}`;
+    return new TunnelError('target_unreachable', message, { hint: FROZEN_HINT });
+  }
+
   #destroyAfter(ms: number): void {
     const timer = setTimeout(() => this.#socket.destroy(), ms);
     this.#socket.once('close', () => clearTimeout(timer));
@@ -212,10 +308,17 @@ export class Session {
     const ours = this.#state === 'ending';
     this.#state = 'closed';
     this.#keepalive.stop();
+    this.#sweep();
     if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
     // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
     for (const channel of this.#channels) channel.lose();
     this.#channels.clear();
+    this.#path?.lose();
     return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
   }
+}
+
+/** The host that the server must find for a channel; a Unix socket is on the server. */
+function hostOf(target: Address): string {
+  return target.kind === 'unix' ? target.path : target.host.toLowerCase();
 }

@@ -3,6 +3,8 @@ import { formatAddress } from '../../base/net/address.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { OwnTunnelStatus, ProbeStatus } from '../../telemetry/status/status.ts';
 import type { ForwardCondition } from '../forward/forward.ts';
+import { describeCertificate } from '../probe/certificate.ts';
+import type { Validity } from '../probe/tls.ts';
 import type { TunnelState } from './state.ts';
 import { targetText } from './target.ts';
 
@@ -15,6 +17,8 @@ interface DescribedFacts {
   /** The last error of the tunnel or its link, for a state without its own error. */
   readonly lastError: TunnelError | undefined;
   readonly probe: ProbeStatus | undefined;
+  /** The certificate that the probe saw. */
+  readonly validity: Validity | undefined;
   readonly usage: OwnTunnelStatus['usage'];
 }
 
@@ -39,6 +43,7 @@ export function describeTunnel(config: TunnelConfig, facts: DescribedFacts): Own
     route: facts.detour ? 'successor' : 'tunnel',
     last_error: (error ?? lastError)?.report() ?? null,
     probe: facts.probe ?? null,
+    probe_certificate: describeCertificate('target', facts.validity),
     usage,
   };
 }

@@ -2,6 +2,7 @@ import type { TunnelError } from '../../base/errors.ts';
 import type { ProbeStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { Prober, type ProberOptions, stuckProbe } from '../probe/prober.ts';
+import type { Validity } from '../probe/tls.ts';
 
 interface ProbingDependencies {
   /** Opens channels along the route of the clients. */
@@ -65,6 +66,10 @@ export class Probing {
 
   status(): ProbeStatus | undefined {
     return this.#running?.prober.status();
+  }
+
+  get validity(): Validity | undefined {
+    return this.#running?.prober.validity;
   }
 
   /** The reason why the data path seems to hang; undefined while probes end in time. `now` as of performance.now(). */

@@ -17,6 +17,8 @@ export interface SupervisorDependencies extends LinkTableDependencies {
   readonly metrics: Metrics;
   /** Undefined unless the tunnel is retired; `keeps_port`: the successor has its local port. */
   retired?(tunnel: string): { readonly keeps_port: boolean } | undefined;
+  /** Default: links by SSH. */
+  readonly links?: Pick<LinkTable, keyof LinkTable>;
   /** The entrance for the clients of that tunnel on this node. */
   entranceOf(tunnel: string): Entrance;
 }
@@ -24,7 +26,7 @@ export interface SupervisorDependencies extends LinkTableDependencies {
 /** Owns every tunnel and the table of links, and applies the configuration to them. */
 export class Supervisor {
   readonly #deps: SupervisorDependencies;
-  readonly #links: LinkTable;
+  readonly #links: Pick<LinkTable, keyof LinkTable>;
   readonly #tunnels = new Map<string, Tunnel>();
   /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
@@ -32,7 +34,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDependencies) {
     this.#deps = deps;
-    this.#links = new LinkTable(deps);
+    this.#links = deps.links ?? new LinkTable(deps);
   }
 
   /** One sentence for each listener of this node that is not bound. */
@@ -229,12 +231,16 @@ export class Supervisor {
   /** Ends the tunnel after its last connection. */
   #letGo(tunnel: Tunnel): void {
     const { name } = tunnel.config;
+    const { open, held } = tunnel.usage;
     void tunnel.drain().then(() => {
       this.#departing.delete(tunnel);
       this.#links.leave(tunnel);
       if (!this.#tunnels.has(name)) {
         this.#deps.metrics.forgetTunnel(name);
         this.#deps.note({ event: 'tunnel.removed', tunnel: name });
+      } else if (open + held > 0) {
+        // The name is back: to its verdict, this was a use until now.
+        this.#deps.note({ event: 'tunnel.used', tunnel: name });
       }
       this.#deps.log.info({ event: 'tunnel.removed', tunnel: name }, 'tunnel removed: its last connection ended');
     });

@@ -14,6 +14,7 @@ import { DatedErrors } from './dated-errors.ts';
 import { describeTunnel } from './describe.ts';
 import { TunnelNews, type TunnelNewsDependencies } from './news.ts';
 import { Probing } from './probing.ts';
+import { isSameTunnel } from './sameness.ts';
 import { Standing } from './standing.ts';
 import { type TunnelFacts, tunnelState } from './state.ts';
 import { Suspension } from './suspension.ts';
@@ -150,8 +151,7 @@ export class Tunnel {
     const checked = JSON.stringify(before.probe) !== JSON.stringify(config.probe);
     if (target || elsewhere || checked) this.forgetErrors();
     if (target) this.#news.forgetReasons();
-    // Use and quiet belong to a listener, a target and a host, not to a name.
-    if (target || before.host !== config.host || !isDeepStrictEqual(before.listen, config.listen)) this.#news.changed();
+    if (!isSameTunnel(before, config)) this.#news.changed();
     // The verdict on the target came from another host.
     if (elsewhere) this.#probing.forget();
     if (target || elsewhere || checked) this.#setProbe();
@@ -244,6 +244,7 @@ export class Tunnel {
       detour: this.#deps.entrance.junction.detour !== undefined,
       lastError: this.#lastError ?? this.link.lastError,
       probe: this.#probing.status(),
+      validity: this.#probing.validity,
       usage: this.#usage.status(),
     });
   }

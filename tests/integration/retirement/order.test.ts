@@ -9,9 +9,9 @@ import { parseConfig } from '../../../src/config/load.ts';
 import { createActions } from '../../../src/operator/control/actions.ts';
 import type { ControlActions } from '../../../src/operator/control/answer.ts';
 import { Cutovers } from '../../../src/retirement/cutover/cutovers.ts';
-import type { CutoverRecord } from '../../../src/retirement/cutover/store.ts';
+import { CutoverStore } from '../../../src/retirement/cutover/store.ts';
 import { retireTunnel } from '../../../src/retirement/drain/retire-tunnel.ts';
-import { RetiredTunnels } from '../../../src/retirement/drain/retired.ts';
+import { RetiredTunnels, retiredFile } from '../../../src/retirement/drain/retired.ts';
 import { Verdicts } from '../../../src/retirement/drain/verdicts.ts';
 import { createLogger } from '../../../src/telemetry/log/log.ts';
 import { DirectSource } from '../../../src/tunnels/forward/direct-source.ts';
@@ -104,23 +104,16 @@ class Node {
     this.disk = disk;
     this.config = configOf(variant);
     this.retired = new RetiredTunnels(
-      {
-        path: 'retired.json',
-        read: async () => (disk.retired === undefined ? undefined : JSON.parse(disk.retired)),
-        write: (content) => disk.change('retired', JSON.stringify(content)),
-      },
+      retiredFile('/state', { read: async () => disk.retired, change: (text) => disk.change('retired', text) }),
       log,
     );
-    const writes = new Turns();
     const source = new DirectSource('probe');
     this.cutovers = new Cutovers({
       turns: this.#turns,
-      store: {
-        names: async () => (disk.cutover === undefined ? [] : [NAME]),
-        read: async () => (disk.cutover === undefined ? undefined : (JSON.parse(disk.cutover) as CutoverRecord)),
-        write: (record) => writes.take(() => disk.change('cutover', JSON.stringify(record))),
-        forget: () => writes.take(() => disk.change('cutover', undefined)),
-      },
+      store: new CutoverStore('/state', () => ({
+        read: async () => disk.cutover,
+        change: (text) => disk.change('cutover', text),
+      })),
       tunnel: (name) => {
         const config = this.config.tunnels.get(name);
         const outOfService = this.#stopped || this.#keepsPort !== undefined ? {} : undefined;
@@ -148,6 +141,7 @@ class Node {
         ],
         lastActivityAt: undefined,
       }),
+      unwritten: () => undefined,
       usageOf: () => undefined,
       clientsOf: () => [],
       cutoverSince: (name) => this.cutovers.cutoverSince(name),
@@ -193,10 +187,12 @@ class Node {
           ...shared,
           retirement: { judge: (name, now) => this.verdicts.on(name, now), retired: this.retired },
           plan: { follow: async () => {} },
+          evidence: { check: async () => {} },
           metrics: { retireOverrides: { inc: () => {} } },
           closingCommand: () => undefined,
         }),
       followPlan: async () => {},
+      recordPlanEdit: async () => ({ seq: 1 }),
       unretire: (names) => this.retired.remove(names),
       cutovers: this.cutovers,
     });

@@ -45,6 +45,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     ['a missing file', undefined],
     ['an empty file', ''],
     ['a file that is not YAML', 'a: [b'],
+    ['a file with NUL bytes', 'a: \u0000'],
   ])('exits with 78 and a sentence for %s', async (_what, text) => {
     using temp = tempDir('start');
     const file = join(temp.path, 'tunnels.yaml');
@@ -53,6 +54,22 @@ describe.skipIf(!has('sshd'))('fleet-mesh run', { concurrent: true }, () => {
     expect(code).toBe(78);
     expect(stderr).toContain('tunnels.yaml');
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('shows the line of a wrong indentation with a caret, in `run`, `check`, `doctor` and a reload', async () => {
+    await using sshd = await startSshd();
+    await using mesh = await startMesh({ sshd, tunnels: { echo: { target: sshd.port } } });
+    await mesh.waitFor(hasSessions(2));
+    const config = ['--config', mesh.configFile];
+    mesh.writeRaw('version: 1\nhosts:\n  a:\n    address: b\n     user: c\n');
+    const shown = `${mesh.configFile}:5:6: the indentation is 5 spaces, but the key above has a value already; expected 4 spaces
+    5 |      user: c
+      |      ^
+`;
+    for (const command of ['run', 'check', 'doctor', 'reload']) {
+      const { code, stderr } = await runCli([command, ...config]);
+      expect([command, code, stderr.slice(0, shown.length)]).toEqual([command, 78, shown]);
+    }
   });
 
   it('exits with 1 and names the port if the address of the endpoint is in use', async () => {

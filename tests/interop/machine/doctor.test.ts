@@ -69,11 +69,11 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     const lines = stdout.trim().split('\n');
     expect(lines[0]).toBe(`coulombcore as atm-fleet-mesh (${sshd.user}@127.0.0.1 port ${sshd.port})`);
     expect(lines.slice(1, -1).map((line) => line.split(/ {2,}/)[2]?.replace(/:.*/, ''))).toEqual([
-      'known hosts',
-      'credential',
       'dns',
       'tcp',
       'banner',
+      'known hosts',
+      'credential',
       'host key',
       'authentication',
       'forward hub',
@@ -90,6 +90,24 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       'dns',
       'dns_failed',
       async () => ({ host: { address: 'nowhere.invalid', known_hosts: await knows('nowhere.invalid', sshd) } }),
+    ],
+    [
+      'a misspelt host that known_hosts does not have',
+      'dns',
+      'dns_failed',
+      async () => ({ host: { address: 'nowhere.invalid' } }),
+    ],
+    [
+      'a wrong port that known_hosts does not have',
+      'tcp',
+      'connect_refused',
+      async () => ({ host: { port: await freePort() } }),
+    ],
+    [
+      'another service on a port that known_hosts does not have',
+      'banner',
+      'connect_timeout',
+      async () => ({ host: { port: silent.port } }),
     ],
     [
       'a wrong port',
@@ -157,6 +175,39 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       failed: [[step, errorCode]],
     });
     expect(failed[0]?.error?.hint).toMatch(/\w/);
+  });
+
+  it('looks at the network before the key file and known_hosts, and names the setting', async () => {
+    const stepsOf = async (patient: Patient) => {
+      const { links } = JSON.parse((await examine(patient, '--json')).stdout) as { links: LinkFindings[] };
+      return links.flatMap(({ findings }) => findings);
+    };
+    const port = await freePort();
+    const wrong = await stepsOf({ host: { port } });
+    expect(wrong.find(({ verdict }) => verdict === 'failed')?.error?.hint).toContain(
+      `hosts.coulombcore.port (${port})`,
+    );
+    expect(wrong.find(({ step }) => step === 'known hosts')?.verdict).toBe('skipped');
+    const unknown = await stepsOf({ host: { known_hosts: await knows('elsewhere', sshd) } });
+    expect(unknown.slice(0, 4).map(({ step, verdict }) => `${step} ${verdict}`)).toEqual([
+      'dns ok',
+      'tcp ok',
+      'banner ok',
+      'known hosts failed',
+    ]);
+  });
+
+  it('names the process that holds the listen port', async () => {
+    const { code, stdout } = await examine({ tunnel: { listen: `127.0.0.1:${echo.port}` } }, '--json');
+    expect(code).toBe(1);
+    const { links } = JSON.parse(stdout) as { links: LinkFindings[] };
+    const failed = links.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'failed');
+    expect(failed).toEqual([
+      expect.objectContaining({ step: 'listen', error: expect.objectContaining({ code: 'listen_in_use' }) }),
+    ]);
+    expect(failed[0]?.detail).toMatch(
+      new RegExp(`127\\.0\\.0\\.1:${echo.port} is held by .+ \\(pid ${process.pid}\\)`),
+    );
   });
 
   it('offers a rejected credential once for any number of tunnels', async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -59,15 +59,30 @@ describe('fleet-mesh check', () => {
     });
   });
 
+  const KNOWN = '92.205.130.254 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n';
   const SUMMARY =
     'config/railiance01-tunnels.yaml: ok, node railiance01, 2 tunnels (2 production) to coulombcore as atm-fleet-mesh; plan: 1 of 9 waves complete\n';
 
   it('summarises a valid configuration from $FLEET_MESH_CONFIG', async () => {
     using home = tempDir('home');
     mkdirSync(join(home.path, '.ssh'));
-    for (const name of ['known_hosts', 'id_ops']) writeFileSync(join(home.path, '.ssh', name), '');
+    writeFileSync(join(home.path, '.ssh/known_hosts'), KNOWN);
+    writeFileSync(join(home.path, '.ssh/id_ops'), '', { mode: 0o600 });
     const env = { HOME: home.path, FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' };
     expect(await cli(['check'], env)).toEqual({ code: 0, out: SUMMARY, err: '' });
+  });
+
+  it('warns about a key that others can read, and a known_hosts without the host', async () => {
+    using home = tempDir('home');
+    mkdirSync(join(home.path, '.ssh'));
+    writeFileSync(join(home.path, '.ssh/known_hosts'), KNOWN.replace('92.205.130.254', 'another.example'));
+    writeFileSync(join(home.path, '.ssh/id_ops'), '');
+    chmodSync(join(home.path, '.ssh/id_ops'), 0o644);
+    const env = { HOME: home.path, FLEET_MESH_CONFIG: 'config/railiance01-tunnels.yaml' };
+    const { code, out, err } = await cli(['check'], env);
+    expect({ code, out }).toEqual({ code: 0, out: SUMMARY });
+    expect(err).toMatch(/warning: actors\.atm-fleet-mesh\.key: .*mode 0644\)\. Run `chmod 600/);
+    expect(err).toMatch(/warning: hosts\.coulombcore\.known_hosts: no host key is known for .*ssh-keyscan/);
   });
 
   it('warns about a missing key and a missing known_hosts, which are no errors of the file', async () => {
@@ -92,7 +107,7 @@ describe('fleet-mesh check', () => {
   it('accepts credential:NAME without a look at the file outside the unit', async () => {
     using home = tempDir('home');
     mkdirSync(join(home.path, '.ssh'));
-    writeFileSync(join(home.path, '.ssh/known_hosts'), '');
+    writeFileSync(join(home.path, '.ssh/known_hosts'), KNOWN);
     const config = join(home.path, 'tunnels.yaml');
     const yaml = readFileSync(`${ROOT}config/railiance01-tunnels.yaml`, 'utf8');
     copyFileSync(`${ROOT}config/drain-plan.yaml`, join(home.path, 'drain-plan.yaml'));

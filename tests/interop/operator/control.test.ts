@@ -47,11 +47,11 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     const json = JSON.parse((await runCli(['reload', '--json', ...config])).stdout);
     expect(json).toMatchObject({ ok: false, error: { code: 'config_invalid', details: { length: 2 } } });
 
-    // Not even the socket can be found in it then: the mistake is told all the same.
+    // Not even the socket can be found in it then: the running daemon has left its path.
     mesh.writeRaw('tunnels: [');
     const unreadable = await runCli(['reload', ...config]);
     expect(unreadable.code).toBe(78);
-    expect(unreadable.stderr).toMatch(/tunnels\.yaml:\d+:\d+: .*--socket/s);
+    expect(unreadable.stderr).toMatch(/tunnels\.yaml:\d+:\d+: .*still active/s);
     expect((await runCli(['reload', ...config, '--socket', socket])).code).toBe(78);
     expect((await mesh.daemon.status()).tunnels).toHaveLength(1);
   });

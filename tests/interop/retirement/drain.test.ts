@@ -9,6 +9,7 @@ import { type Daemon, runCli, startDaemon } from '../../support/daemon/daemon.ts
 import { findTunnel, knownBehind, type Mesh, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { planYaml, recorded, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { startBlackHole } from '../../support/peers/black-hole.ts';
 import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
@@ -48,6 +49,37 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     writeFileSync(join(sshd.directory, name), text);
     return name;
   };
+
+  test('blocks with still_open while a client waits for its channel or is silent in the SOCKS handshake', async () => {
+    await using hole = await startBlackHole();
+    const plan = planFile(PLAN, 'waiting-plan.yaml');
+    const drain = { step: '1.1', ...SHORT };
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: {
+        hanging: { target: hole.port, drain },
+        socks: { direction: 'dynamic', allow: ['10.0.0.1:80'], drain },
+      },
+      extra: { plan },
+    });
+    for (const name of ['hanging', 'socks']) {
+      await mesh.waitForTunnel('up', name);
+      const client = connect(mesh.port(name), '127.0.0.1').on('error', () => {});
+      const blocked = await waitUntil('the client blocks', async () => {
+        const { blockers } = await verdictOf(mesh.daemon, name);
+        return blockers.find(({ code }) => code === 'still_open');
+      });
+      expect(blocked.message).toBe('0 connections open, 1 client waiting');
+      expect(tunnelOf(await mesh.daemon.status(), name).usage).toMatchObject({ open: 0, held: 1 });
+      client.destroy();
+      await waitUntil(
+        'the client is gone',
+        async () => !codesOf(await verdictOf(mesh.daemon, name)).includes('still_open'),
+      );
+      // The wait was use up to its end.
+      expect(codesOf(await verdictOf(mesh.daemon, name))).toContain('recent_use');
+    }
+  });
 
   test('clears blocker by blocker, and then answers the curl that waits for it', async () => {
     const [listen, successorPort] = [await freePort(), await freePort()];
@@ -219,7 +251,8 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     expect(await cli('wait', 'hub', '--for', 'retirable')).toMatchObject({ code: 0 });
     expect((await mesh.daemon.get('/drain/hub?require=retirable')).status).toBe(200);
     const { body } = await mesh.daemon.get('/events?tunnel=hub');
-    expect(body).toContain('"overridden":[{"code":"no_rollback","reason":"it is a test"}]');
+    const overridden = [{ code: 'no_rollback', reason: 'it is a test' }];
+    expect(JSON.parse(body).events).toContainEqual(expect.objectContaining({ event: 'tunnel.retired', overridden }));
     await mesh.daemon.stop();
 
     await using again = startDaemon({ configFile: mesh.configFile, endpointPort: mesh.endpointPort });

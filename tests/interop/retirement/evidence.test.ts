@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -75,6 +76,13 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
     expect(listed.stdout).toMatch(/Z hub: .*stopped: out of service/);
     expect(await runCli(['events', '--config', mesh.configFile, '--tunnel', 'hop'])).toMatchObject({ code: 4 });
     await again.stop();
+
+    if (has('jq')) {
+      const out = join(directory, 'proof');
+      const proof = await runCli(['events', '--export', '--config', mesh.configFile, '--out', out]);
+      expect(proof).toMatchObject({ code: 0, stdout: expect.stringContaining(`sh ${out}/verify.sh`) });
+      expect(execFileSync('sh', [join(out, 'verify.sh')], { encoding: 'utf8' })).toMatch(/^intact: \d+ lines/);
+    }
 
     const verify = () => runCli(['events', '--verify', '--dir', directory]);
     expect(await verify()).toMatchObject({ code: 0, stdout: expect.stringContaining('intact; the last entry is') });

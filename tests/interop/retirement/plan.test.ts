@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,6 +12,7 @@ import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
 const NAME = 'fleet-state-hub-coulombcore';
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe.skipIf(!has('sshd'))('the drain plan', () => {
   it('takes changes by command and by hand while the daemon runs, and ignores an invalid plan', async () => {
@@ -36,6 +38,27 @@ describe.skipIf(!has('sshd'))('the drain plan', () => {
     expect(await cli(...approval)).toMatchObject({ code: 0 });
     expect(await cli(...approval)).toMatchObject({ code: 1, stderr: expect.stringContaining('already approved') });
     expect(await cli('done', '1.1', '--evidence', 'the document')).toMatchObject({ code: 0, stderr: '' });
+    const { events } = JSON.parse((await mesh.daemon.get('/events')).body);
+    const edits = events.filter(({ event }: { event: string }) => event.startsWith('plan.'));
+    expect(edits).toMatchObject([
+      { event: 'plan.loaded', plan, sha256: sha256(REAL_PLAN), sha256_before: null },
+      { event: 'plan.changed', sha256_before: sha256(REAL_PLAN) },
+      {
+        event: 'plan.approved',
+        gate: 'forgejo-production-decisions',
+        by: 'worsch',
+        evidence: 'decision 1',
+        user: expect.any(String),
+        sha256_before: sha256(REAL_PLAN),
+        sha256: edits[1].sha256,
+      },
+      { event: 'plan.changed', sha256: sha256(readFileSync(plan)) },
+      { event: 'plan.done', step: '1.1', evidence: 'the document', sha256: sha256(readFileSync(plan)) },
+    ]);
+    const listed = await runCli(['events', '--config', mesh.configFile]);
+    expect(listed.stdout).toMatch(
+      /plan: gate forgejo-production-decisions approved by worsch \(account .+\): decision 1/,
+    );
     writeFileSync(plan, recordedAt(new Date(), readFileSync(plan), '1.2', '1.3', '1.4', '1.5'));
     await mesh.waitFor((status) => status.plan?.waves[1]?.complete === true);
     expect(await mesh.metric('drain_wave_complete', { wave: '1' })).toBe(1);

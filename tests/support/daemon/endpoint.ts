@@ -45,6 +45,7 @@ export async function startEndpoint(
       plan: () => undefined,
       alive: () => state.alive,
       readiness: () => state.readiness,
+      refreshed: async () => {},
       recorded: async () => {},
       tunnelNames: () => state.snapshot.tunnels.map(({ name }) => name),
       drain: () => undefined,

@@ -20,6 +20,7 @@ export interface Story {
   readonly from: number;
   readonly until: number;
   readonly routes?: Routes;
+  readonly machine?: string | null;
   /** The tunnel was down, or in the given state. */
   readonly outages?: readonly (Period & { readonly state?: string })[];
   /** The workstation was reachable, or in the given state. */
@@ -40,7 +41,17 @@ interface Line {
 
 /** The lines of a daemon with one heartbeat a minute, oldest first. */
 export function linesOf(story: Story): Line[] {
-  const { from, until, routes = ROUTES, outages = [], seen = [], silences = [], unlooked = [], extra = [] } = story;
+  const {
+    from,
+    until,
+    routes = ROUTES,
+    machine = null,
+    outages = [],
+    seen = [],
+    silences = [],
+    unlooked = [],
+    extra = [],
+  } = story;
   const during = <Each extends Period>(periods: readonly Each[], at: number) =>
     periods.find((period) => at >= period.from && at < period.until);
   const tunnel = (at: number) => {
@@ -62,7 +73,14 @@ export function linesOf(story: Story): Line[] {
   const edges = (periods: readonly Period[]) =>
     periods.flatMap(({ from: begin, until: end }) => [begin, end]).filter((at) => at > from && at <= until);
   const lines: Line[] = [
-    { at: from, event: 'daemon.started', version: '0.1.0', config_sha256: routes.config_sha256 },
+    {
+      at: from,
+      event: 'daemon.started',
+      version: '0.1.0',
+      config_sha256: routes.config_sha256,
+      node: routes.node,
+      machine,
+    },
     { at: from, event: 'config.in_force', ...routes },
     ...[from, ...edges(outages)].map(state),
     ...[from, ...edges(seen)].map(sighting),

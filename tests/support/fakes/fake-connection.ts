@@ -1,4 +1,5 @@
 import { Keepalive, type KeepaliveOptions } from '../../../src/tunnels/ssh/keepalive.ts';
+import { RequestOrder } from '../../../src/tunnels/ssh/request-order.ts';
 
 /** A connection whose counters the test sets, and whose peer answers after `rttMs` or never. */
 export class FakeConnection {
@@ -12,20 +13,27 @@ export class FakeConnection {
   lostHow: string | undefined;
   /** Moves the clock ahead of the timers, as after a stopped process. */
   stoppedMs = 0;
+  /** Whether answers wait for {@link release}. */
+  hold = false;
+  readonly #held: (() => void)[] = [];
+  readonly order = new RequestOrder();
   readonly keepalive: Keepalive;
 
   constructor(options: KeepaliveOptions) {
-    this.keepalive = new Keepalive(options, {
+    this.keepalive = new Keepalive(options, this.order, {
       lifesigns: () => ({ received: this.received, flushed: this.flushed, backlog: this.backlog }),
       request: (onReply) => {
         this.requests++;
         const asked = this.rttMs;
         if (asked === undefined) return;
-        setTimeout(() => {
+        const answer = () => {
           this.received += 28;
           onReply();
-        }, asked);
+        };
+        if (this.hold) this.#held.push(answer);
+        else setTimeout(answer, asked);
       },
+      onAnswered: () => {},
       onLost: (sinceMs, how) => {
         this.lostAt = this.now();
         this.silentMs = sinceMs;
@@ -33,6 +41,12 @@ export class FakeConnection {
       },
       now: () => this.now(),
     });
+  }
+
+  /** All held answers arrive. */
+  release(): void {
+    this.hold = false;
+    for (const answer of this.#held.splice(0)) answer();
   }
 
   now(): number {

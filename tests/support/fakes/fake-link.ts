@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { type ErrorCode, TunnelError } from '../../../src/base/errors.ts';
+import type { Address } from '../../../src/base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../../src/config/config.ts';
 import type { LogFields, Logger } from '../../../src/telemetry/log/log.ts';
-import type { Channel } from '../../../src/tunnels/channel/channel-source.ts';
+import type { Channel, Originator } from '../../../src/tunnels/channel/channel-source.ts';
 import type { FarListener } from '../../../src/tunnels/channel/far-side.ts';
 import type { CredentialFacts, Need } from '../../../src/tunnels/credential/offer.ts';
 import type { JumpLink } from '../../../src/tunnels/link/jump.ts';
@@ -55,7 +56,9 @@ export class FakeSession implements LinkSession {
   suspect = false;
   draining = false;
   channels = 0;
-  received = 0;
+  readonly patienceMs = 250;
+  unanswered = 0;
+  frozenBy: string | undefined;
   opens = 0;
   /** Whether the peer answers the close of a channel. */
   closesChannels = true;
@@ -72,8 +75,14 @@ export class FakeSession implements LinkSession {
     });
   }
 
-  async open(): Promise<Channel> {
+  async open(
+    _target: Address,
+    _originator: Originator,
+    _signal: AbortSignal,
+    onPassed?: (quick: boolean) => void,
+  ): Promise<Channel> {
     this.opens++;
+    onPassed?.(true);
     if (!this.usable) this.opensAfterClose++;
     if (this.refusal) throw new TunnelError(this.refusal, this.refusal);
     const stream = new PassThrough();

@@ -31,7 +31,7 @@ export class Forwarding implements AsyncDisposable {
   }
 
   static async to(target: number, options: Partial<ListenForwardOptions> = {}): Promise<Forwarding> {
-    const whileDown = { kind: 'hold', holdMs: 5_000, limit: 256 } as const;
+    const whileDown = { kind: 'hold', holdMs: 5_000, limit: 256, abortOnClose: false } as const;
     const port = await freePort();
     const negotiate = fixedTarget(loopback(target));
     const listen = loopback(port);

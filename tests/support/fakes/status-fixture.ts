@@ -62,6 +62,7 @@ export function tunnelFixture(changes: Partial<TunnelStatus> = {}): TunnelStatus
     cutover: null,
     last_error: null,
     probe: { state: 'passing', last_at: ago(4), latency_ms: 3.14, consecutive_failures: 0, last_error: null },
+    probe_certificate: null,
     usage: {
       open: 2,
       opened_total: 1_041,

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TestRunner } from 'vitest';
 import { whyNoBox } from '../../system/box/box.ts';
+import { canMount } from './can-mount.ts';
 import { findProgram } from './find-program.ts';
 
 /** Capabilities of the machine that tests may need, and their Debian packages. */
@@ -11,6 +12,7 @@ const CAPABILITIES = {
   'ssh-keygen': { program: 'ssh-keygen', debian: 'openssh-client' },
   'ssh-agent': { program: 'ssh-agent', debian: 'openssh-client' },
   python3: { program: 'python3', debian: 'python3' },
+  openssl: { program: 'openssl', debian: 'openssl' },
   curl: { program: 'curl', debian: 'curl' },
   faketime: { program: 'faketime', debian: 'faketime' },
   nft: { program: 'nft', debian: 'nftables' },
@@ -18,6 +20,10 @@ const CAPABILITIES = {
   'systemd-analyze': { program: 'systemd-analyze', debian: 'systemd' },
   'dbus-daemon': { program: 'dbus-daemon', debian: 'dbus' },
   nsenter: { program: 'nsenter', debian: 'util-linux' },
+  'mkfs.ext4': { program: 'mkfs.ext4', debian: 'e2fsprogs' },
+  fsfreeze: { program: 'fsfreeze', debian: 'util-linux' },
+  flock: { program: 'flock', debian: 'util-linux' },
+  jq: { program: 'jq', debian: 'jq' },
   ip: { program: 'ip', debian: 'iproute2' },
   'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
   man: { program: 'man', debian: 'man-db' },
@@ -27,6 +33,10 @@ const CAPABILITIES = {
   fish: { program: 'fish', debian: 'fish' },
   lintian: { program: 'lintian', debian: 'lintian' },
   dropbear: { program: 'dropbear', debian: 'dropbear-bin' },
+  wrk: { program: 'wrk', debian: 'wrk' },
+  iperf3: { program: 'iperf3', debian: 'iperf3' },
+  nginx: { program: 'nginx', debian: 'nginx-light' },
+  'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;
 
 /** Python modules and their Debian packages, where Debian installs them. */
@@ -36,7 +46,7 @@ const MODULES = {
 } as const;
 const DEBIAN_MODULES = '/usr/lib/python3/dist-packages';
 
-export type Capability = keyof typeof CAPABILITIES | keyof typeof MODULES | 'root' | 'procfs' | 'mount';
+export type Capability = keyof typeof CAPABILITIES | keyof typeof MODULES | 'root' | 'procfs' | 'mount' | 'loop';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -56,6 +66,7 @@ export function has(capability: Capability): boolean {
   if (capability === 'root') return process.getuid?.() === 0 || missing(capability, 'run as root');
   if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
   if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
+  if (capability === 'loop') return canLoop() || missing(capability, 'run as root on a machine with loop devices');
   const { present, program, debian } =
     capability in MODULES
       ? moduleOf(capability as keyof typeof MODULES)
@@ -106,8 +117,7 @@ export function missing(capability: string, remedy: string): false {
   return false;
 }
 
-/** Runs in a private mount namespace, which ends with the process. */
-function canMount(): boolean {
-  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
-  return spawnSync('unshare', mount, { stdio: 'ignore' }).status === 0;
+/** Whether a file system in a file can be mounted, and frozen like a disk that hangs. */
+function canLoop(): boolean {
+  return canMount() && has('mkfs.ext4') && has('fsfreeze') && spawnSync('losetup', ['--find']).status === 0;
 }

@@ -20,6 +20,8 @@ export interface SshdOptions {
   clientKey?: { type?: KeyType; passphrase?: string };
   /** sshd's own lock-out of an address after failed logins (OpenSSH 9.8 and later). Default: off. */
   penalties?: boolean;
+  /** A wrapper command that runs sshd from its arguments, and becomes sshd. */
+  wrapper?: (directory: string) => readonly string[];
 }
 
 export interface RestartOptions {
@@ -98,7 +100,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const start = async () => {
     const paths = { hostKeys: hostKeys.map((key) => key.path), authorizedKeysFile };
     writeFileSync(file('sshd_config'), sshdConfig(program, user, port, paths, { ...options, extraConfig }));
-    const process = spawnOwned(program, ['-D', '-e', '-f', file('sshd_config')]);
+    const command = [...(options.wrapper?.(temp.path) ?? []), program, '-D', '-e', '-f', file('sshd_config')];
+    const process = spawnOwned(command[0] ?? program, command.slice(1));
     listener = process;
     const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
     // Read from the log: a test connection would appear there and count as a failed login.

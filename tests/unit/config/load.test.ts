@@ -81,6 +81,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       node: 'here',
       endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 9780 }, allowRemote: false },
+      controlSocket: '/home/fleet/.local/state/fleet-mesh/control.sock',
       stateDir: '/home/fleet/.local/state/fleet-mesh',
       notify: [],
       stopGraceMs: 10_000,
@@ -120,7 +121,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
             target: { kind: 'tcp', host: '10.0.0.1', port: 2 },
             production: false,
             note: undefined,
-            whileDown: { kind: 'hold', holdMs: 10_000, limit: 256 },
+            whileDown: { kind: 'hold', holdMs: 10_000, limit: 256, abortOnClose: false },
             maxConnections: 1_024,
             probe: { check: { kind: 'tcp' }, everyMs: 10_000, timeoutMs: 3_000, fall: 3, rise: 2 },
           },
@@ -206,6 +207,29 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
     expect(config.tunnels.get('mail')?.probe).toMatchObject({
       check: { kind: 'banner', prefix: '220 ' },
       timeoutMs: 1_000,
+    });
+  });
+
+  it('resolves each kind of probe, of a tunnel and of a successor', async () => {
+    const { tunnels } = await loadConfig(join(FIXTURES, 'valid/probes.yaml'), ENV);
+    const request = { path: '/', status: 200, json: undefined };
+    expect([...tunnels.values()].map(({ probe }) => probe?.check)).toEqual([
+      { kind: 'http', ...request, host: '[2001:db8::1]:8080' },
+      {
+        kind: 'https',
+        ...request,
+        path: '/health',
+        host: 'hub.example',
+        ca: join(FIXTURES, 'valid/hub.pem'),
+        serverName: 'inner.example',
+      },
+      { kind: 'tcp', send: 'PING\r\n', expect: '+PONG' },
+    ]);
+    expect(tunnels.get('tls')?.drain?.successor?.probe.check).toEqual({
+      kind: 'https',
+      ...request,
+      ca: '/home/fleet/ca.pem',
+      serverName: undefined,
     });
   });
 

@@ -24,6 +24,7 @@ describe(successorLoop, () => {
     ['[::]:1', '127.0.0.1:1'],
     ['[::]:1', 'LOCALHOST:1'],
     ['[0:0:0:0:0:0:0:1]:1', '[::]:1'],
+    ['[::1]:1', '[0:0:0:0:0:0:0:1]:1'],
     ['unix:/a', 'unix:/a'],
   ])('finds that %s is its own successor as %s', (listen, target) =>
     expect(successorLoop('a', [entrance('a', listen, target)])).toEqual(['a']),

@@ -11,6 +11,7 @@ const assembled = (changes: Partial<TunnelParts> = {}) =>
     cutover: null,
     past: { last_activity_at: ago(600), observed_since: ago(900), availability: { '1h': 1 } },
     clients: { clients: [], other_clients: null },
+    successorCertificate: null,
     retirement: null,
     ...changes,
   });
@@ -34,6 +35,18 @@ describe('a row of the snapshot', () => {
     const row = assembled({ own: idle, past: undefined });
     expect([row.usage.quiet_since, row.availability]).toEqual([null, null]);
     expect(row.usage.last_activity_at).toEqual(ago(30));
+  });
+
+  it('has the certificate of the target or the successor that expires first', () => {
+    const certificate = (seen_at: 'target' | 'successor', days: number) => {
+      return { seen_at, valid_after: ago(60), valid_before: ago(-86_400 * days) };
+    };
+    const own = { ...rest, usage: counts, probe_certificate: certificate('target', 30) };
+    expect(assembled({ own }).probe_certificate).toEqual(certificate('target', 30));
+    const successorCertificate = certificate('successor', 20);
+    expect(assembled({ own, successorCertificate }).probe_certificate).toEqual(successorCertificate);
+    expect(assembled({ successorCertificate }).probe_certificate).toEqual(successorCertificate);
+    expect(assembled().probe_certificate).toBeNull();
   });
 
   it('has no clients if they are on the far side', () => {

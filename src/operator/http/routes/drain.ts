@@ -29,6 +29,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
   app.get('/drain', async (request, reply) => {
     const query = readQuery(request.query, {});
     if ('problem' in query) return sendProblem(reply, query.problem);
+    await sources.refreshed();
     const now = new Date();
     const names = sources.tunnelNames();
     const tunnels = names.flatMap((name) => sources.drain(name, now) ?? []);
@@ -44,7 +45,15 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
     const over = new AbortController();
     waiting.add(over);
     try {
-      const answer = await untilPassed(() => sources.drain(tunnel, new Date()), deadline, request, over.signal);
+      const answer = await untilPassed(
+        async () => {
+          await sources.refreshed();
+          return sources.drain(tunnel, new Date());
+        },
+        deadline,
+        request,
+        over.signal,
+      );
       if (answer === undefined) return sendNoSuchTunnel(reply, sources.tunnelNames());
       await sources.recorded();
       return asked.isGate && !isPassed(answer) ? shut(reply, answer) : reply.send(answer);
@@ -56,7 +65,7 @@ export function drainRoute(app: FastifyInstance, sources: Sources): void {
 
 /** The last verdict before the deadline, or the first `retirable`. Ends early when the client leaves, or with `over`. */
 async function untilPassed(
-  look: () => VerdictAnswer | undefined,
+  look: () => Promise<VerdictAnswer | undefined>,
   deadline: number,
   { raw: { socket } }: FastifyRequest,
   over: AbortSignal,
@@ -66,7 +75,7 @@ async function untilPassed(
   socket.setTimeout(timeout + LONGEST_WAIT_MS);
   try {
     for (;;) {
-      const answer = look();
+      const answer = await look();
       const leftMs = deadline - performance.now();
       const ended = over.aborted || socket.destroyed;
       if (answer === undefined || isPassed(answer) || leftMs <= 0 || ended) return answer;

@@ -4,7 +4,8 @@ import type { Sources } from '../sources.ts';
 
 /** `GET /plan`: the drain plan in force, with its consequences for the tunnels of this node. */
 export function planRoute(app: FastifyInstance, sources: Sources): void {
-  app.get('/plan', (_request, reply) => {
+  app.get('/plan', async (_request, reply) => {
+    await sources.refreshed();
     const plan = sources.plan();
     if (plan !== undefined) return reply.send(plan);
     const { plan: status } = sources.snapshot();

@@ -15,6 +15,7 @@ export function statusRoute(app: FastifyInstance, sources: Sources): void {
     reply.header('vary', 'accept');
     const { format } = query.values;
     if (format === undefined && prefersPage(request.headers.accept)) return sendPage(reply);
+    await sources.refreshed();
     const snapshot = sources.snapshot();
     await sources.recorded();
     const text = format === undefined ? prefersText(request.headers.accept) : format === 'text';
@@ -26,6 +27,7 @@ export function statusRoute(app: FastifyInstance, sources: Sources): void {
 /** `GET /status/{tunnel}`: one tunnel out of the snapshot. */
 export function tunnelRoute(app: FastifyInstance, sources: Sources): void {
   app.get<{ Params: { tunnel: string } }>('/status/:tunnel', async (request, reply) => {
+    await sources.refreshed();
     const { tunnels } = sources.snapshot();
     await sources.recorded();
     const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);

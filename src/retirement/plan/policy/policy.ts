@@ -5,10 +5,11 @@ import { asOf } from '../as-of.ts';
 import type { Plan, PlanException } from '../plan.ts';
 import { findStep } from '../progress.ts';
 import { exceptionState } from './exception-state.ts';
+import { checkExposure } from './exposure.ts';
 import type { PolicyFinding } from './policy-finding.ts';
 import { checkRegister } from './register.ts';
 
-export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors'>;
+export type PolicyNode = Pick<Config, 'node' | 'hosts' | 'tunnels' | 'actors' | 'endpoint'>;
 
 /** With more tunnels on a node, WireGuard must be evaluated (fleet architecture, "Evaluate WireGuard mesh"). */
 const MOST_TUNNELS = 5;
@@ -19,6 +20,7 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
   const tunnels = [...node.tunnels.values()];
   return [
     ...checkTunnelCount(tunnels.length),
+    ...checkExposure(node),
     ...tunnels.flatMap((tunnel) => checkWorkstation(node, tunnel)),
     ...tunnels.flatMap((tunnel) => checkStep(plan, tunnel)),
     ...[...node.actors.values()].flatMap((actor) => checkFallback(plan, actor, now)),

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import { sleep } from '../../../base/async/sleep.ts';
 import { Waiters } from '../../../base/async/waiters.ts';
 import { TunnelError } from '../../../base/errors.ts';
-import { type Address, formatAddress } from '../../../base/net/address.ts';
+import { formatAddress } from '../../../base/net/address.ts';
 import type { Listener } from '../../../base/net/listener.ts';
 import type { Forward, ForwardCondition, ForwardDependencies } from '../forward.ts';
 import type { Entrance } from '../junction.ts';
 import { Passage, type PassageDependencies, type PassageOptions } from './passage.ts';
+import { WaitingClients } from './waiting-clients.ts';
 
 export interface ListenForwardOptions extends PassageOptions {
-  readonly listen: Address;
   readonly maxConnections: number;
 }
 
@@ -40,7 +40,8 @@ export class ListenForward implements Forward {
   constructor(options: ListenForwardOptions, deps: ListenForwardDependencies) {
     this.#options = options;
     this.#deps = deps;
-    this.#passing = { ...deps, junction: deps.entrance.junction, admit: () => this.#admit() };
+    const waitingClients = new WaitingClients();
+    this.#passing = { ...deps, junction: deps.entrance.junction, waitingClients, admit: () => this.#admit() };
   }
 
   get condition(): ForwardCondition {

@@ -12,14 +12,17 @@ import { resetClient } from '../reset.ts';
 import type { Usage } from '../usage.ts';
 import type { Negotiate, Negotiation } from './negotiate.ts';
 import { judge, stays } from './trial.ts';
+import { hasGone, type WaitingClient, type WaitingClients } from './waiting-clients.ts';
 
 export interface PassageOptions {
+  readonly listen: Address;
   readonly negotiate: Negotiate;
   readonly whileDown: WhileDown;
 }
 
 export interface PassageDependencies extends Pick<ForwardDependencies, 'source' | 'usage' | 'onOpened' | 'onFailed'> {
   readonly junction: Junction;
+  readonly waitingClients: WaitingClients;
   /** Throws a TunnelError above `max_connections`. */
   admit(): void;
 }
@@ -45,6 +48,9 @@ export class Passage {
   /** Undefined: through the tunnel, perhaps after a wait. */
   #detour: Detour | undefined;
   #negotiation: Negotiation | undefined;
+  /** Whether the client waits for a link or at the junction. */
+  #held = false;
+  readonly #waiting: WaitingClient;
   /** Tells the junction that the client has left the tunnel. */
   #leave: (() => void) | undefined;
 
@@ -52,6 +58,12 @@ export class Passage {
     this.#socket = socket;
     this.#options = options;
     this.#deps = deps;
+    const { whileDown } = options;
+    this.#waiting = {
+      socket,
+      resets: options.listen.kind === 'tcp',
+      leavesByClosing: () => this.#held && whileDown.kind === 'hold' && whileDown.abortOnClose,
+    };
     // From the start: a reset before the relay owns the socket must not end the process.
     socket.on('error', () => {});
     // Reads one buffer ahead: only a read notices a client that resets while it waits.
@@ -93,19 +105,33 @@ export class Passage {
   }
 
   async #whilePending(task: () => Promise<Channel>): Promise<Channel> {
-    const onClose = () => this.#cut.abort(new TunnelError('connection_reset', 'the client closed the connection'));
+    const onClose = () => this.#cut.abort(clientGone());
     this.#socket.once('close', onClose);
+    const unwatch = this.#deps.waitingClients.watch(this.#waiting);
     try {
       this.#deps.admit();
       return await task();
     } finally {
+      unwatch();
       this.#socket.off('close', onClose);
+    }
+  }
+
+  /** Holds the client, counted, while `wait` is pending. Afterwards the client is still there, else this rejects. */
+  async #hold(wait: Promise<void>): Promise<void> {
+    this.#held = true;
+    try {
+      await this.#deps.usage.holding(wait);
+      // Perhaps since the last look: the request of a client that has gone must not reach the target.
+      if (hasGone(this.#waiting)) throw clientGone();
+    } finally {
+      this.#held = false;
     }
   }
 
   async #openChannel(): Promise<Channel> {
     const { junction, usage } = this.#deps;
-    if (junction.holding) await usage.holding(junction.whenReleased(this.#cut.signal));
+    if (junction.holding) await usage.waiting(this.#hold(junction.whenReleased(this.#cut.signal)));
     this.#detour = junction.detour;
     if (this.#detour) {
       const diverted = await this.#divert(this.#detour);
@@ -114,6 +140,10 @@ export class Passage {
       usage.arrived(new Date());
     }
     this.#leave = junction.enter();
+    return usage.waiting(this.#enterTunnel());
+  }
+
+  async #enterTunnel(): Promise<Channel> {
     this.#negotiation = await this.#options.negotiate(this.#socket, this.#cut.signal);
     return this.#openThroughTunnel(this.#negotiation.target);
   }
@@ -170,8 +200,12 @@ export class Passage {
       );
     const leftMs = deadline - performance.now();
     const expired = () => new TunnelError('connection_reset', `the link did not come up within ${whileDown.holdMs} ms`);
-    await usage.holding(withDeadline(leftMs, signal, expired, (bounded) => source.whenReady(bounded)));
+    await this.#hold(withDeadline(leftMs, signal, expired, (bounded) => source.whenReady(bounded)));
   }
+}
+
+function clientGone(): TunnelError {
+  return new TunnelError('connection_reset', 'the client closed the connection');
 }
 
 /** RFC 4254 section 7.2 requires an originator address; a client on a Unix socket has none. */

@@ -1,10 +1,10 @@
 import { abortable, withDeadline } from '../../../base/async/deadline.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
-import { type Address, formatAddress } from '../../../base/net/address.ts';
+import { type Address, formatAddress, type TcpAddress } from '../../../base/net/address.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { FarSession } from '../../channel/far-side.ts';
-import { reachableAt, widthWitness } from './address.ts';
+import { LOOPBACK, reachableAt, widthOf, widthWitness } from './address.ts';
 import type { OwnConnections } from './own-connections.ts';
 import type { Look } from './refusal.ts';
 import { tooNarrow } from './refusal.ts';
@@ -70,7 +70,7 @@ export function openLoop(
   });
 }
 
-/** Proves that connections to the listener reach this daemon, and that it listens on all requested addresses. */
+/** Proves that connections to the listener reach this daemon, and that it listens on the requested addresses, no fewer and no more. */
 export async function prove(
   session: FarSession,
   listen: Address,
@@ -78,34 +78,67 @@ export async function prove(
   own: OwnConnections,
   signal: AbortSignal,
 ): Promise<Proof> {
-  const identity = await comesBack(session, reachableAt(listen), own, signal);
-  const where = `${formatAddress(listen)} on ${host}`;
+  const at = reachableAt(listen);
+  const identity = await comesBack(session, at, own, signal);
   if (identity !== true) {
-    if (identity.code === 'forward_denied') {
-      const error = new TunnelError(
-        'forward_denied',
-        `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that proves the listener`,
-        {
-          cause: identity,
-          hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(reachableAt(listen))}. ${THEN_RELOAD}`,
-        },
-      );
-      return { kind: 'unproven', error, final: true };
-    }
+    if (identity.code === 'forward_denied') return forbidden(listen, host, at, identity);
     if (identity.code === 'target_refused') return { kind: 'wrong', error: tooNarrow(listen, host) };
     return { kind: 'unproven', error: identity, final: false };
   }
-  const witness = widthWitness(listen);
-  if (witness === undefined || listen.kind === 'unix') return { kind: 'proven' };
-  const wide = await comesBack(session, witness, own, signal);
-  if (listen.host === '0.0.0.0')
-    return wide !== true && wide.code === 'target_refused'
-      ? { kind: 'wrong', error: tooNarrow(listen, host) }
-      : { kind: 'proven' };
-  if (wide !== true) return { kind: 'proven' };
-  const error = new TunnelError('remote_listen_denied', `the server listens on every address instead of ${where}`, {
-    hint: `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
-  });
+  if (listen.kind === 'unix') return { kind: 'proven' };
+  const look = (other: string) => comesBack(session, { ...listen, host: other }, own, signal);
+  return proveWidth(listen, host, look);
+}
+
+/** Proves the width of a listener that is known to be ours. `look`: whether a connection to this host comes back. */
+async function proveWidth(
+  listen: TcpAddress,
+  host: string,
+  look: (other: string) => Promise<true | TunnelError>,
+): Promise<Proof> {
+  const width = widthOf(listen.host);
+  if (width === 'all_v6') {
+    // sshd confines a listener to both loopback addresses, and binds `::` itself for IPv6 alone.
+    const confined = await look(LOOPBACK);
+    if (confined !== true) return whenUnseen(listen, host, LOOPBACK, confined);
+  }
+  const witness = widthWitness(listen.host);
+  const wide = await look(witness);
+  if (width === 'one') return wide === true ? tooWide(listen, host) : { kind: 'proven' };
+  if (wide === true) return { kind: 'proven' };
+  if (wide.code === 'target_refused') return { kind: 'wrong', error: tooNarrow(listen, host) };
+  return whenUnseen(listen, host, witness, wide);
+}
+
+/** The proof when the look at another address of the host shows no listener there. */
+function whenUnseen(listen: TcpAddress, host: string, other: string, error: TunnelError): Proof {
+  if (error.code === 'forward_denied') return forbidden(listen, host, { ...listen, host: other }, error);
+  // Another program has the port at that address, or the link stalls.
+  if (error.code === 'remote_listen_in_use') return { kind: 'unproven', error, final: false };
+  // Nothing contradicts: the host has no IPv4, or not that address.
+  return { kind: 'proven' };
+}
+
+function forbidden(listen: Address, host: string, at: Address, cause: TunnelError): Proof {
+  const error = new TunnelError(
+    'forward_denied',
+    `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that proves the listener`,
+    {
+      cause,
+      hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(at)}. ${THEN_RELOAD}`,
+    },
+  );
+  return { kind: 'unproven', error, final: true };
+}
+
+function tooWide(listen: TcpAddress, host: string): Proof {
+  const error = new TunnelError(
+    'remote_listen_denied',
+    `the server listens on every address instead of ${formatAddress(listen)} on ${host}`,
+    {
+      hint: `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
+    },
+  );
   return { kind: 'unproven', error, final: true };
 }
 

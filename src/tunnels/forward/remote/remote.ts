@@ -157,7 +157,7 @@ export class RemoteForward implements Forward {
     this.#pending++;
     try {
       this.#admit();
-      socket = await dialTarget(this.#options.target, cut.signal);
+      socket = await usage.waiting(dialTarget(this.#options.target, cut.signal));
       channel ??= incoming.accept();
     } catch (thrown) {
       usage.failed();

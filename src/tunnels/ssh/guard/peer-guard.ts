@@ -2,13 +2,10 @@ import type { Client } from 'ssh2';
 import { TunnelError } from '../../../base/errors.ts';
 import type { Transport } from '../transport.ts';
 import { Incoming } from './incoming.ts';
+import { LEAST_PACKET, MOST_WINDOW } from './limits.ts';
 import { MESSAGE } from './message.ts';
 import { PeerRules, type Traffic, type Verdict } from './peer-rules.ts';
 
-/** Largest window (RFC 4254 section 5.2). */
-const MOST_WINDOW = 2 ** 32 - 1;
-/** A smaller limit for the data of one packet would make thousands of packets of each piece. */
-const LEAST_PACKET = 256;
 /** Bound of a later key exchange, in milliseconds: our data waits in memory meanwhile. */
 const REKEY_MS = 60_000;
 /** The login needs a few KB, and a banner of the server 256 KiB at most. */

@@ -1,4 +1,5 @@
 import { TunnelError } from '../../../base/errors.ts';
+import { canonicalHost } from '../../../base/net/host.ts';
 import { printable } from '../../../base/text/printable.ts';
 import { type Certificate, timeText } from '../certificate/certificate.ts';
 import { type Check, firstObjection } from '../certificate/certificate-check.ts';
@@ -98,9 +99,9 @@ const checkTime: Check<HostAuthorities> = ({ validAfter, validBefore }, { host }
 };
 
 const checkPrincipal: Check<HostAuthorities> = ({ principals }, { host }) => {
-  const name = host.toLowerCase();
+  const name = canonicalHost(host);
   // As in ssh(1), a principal may be a pattern.
-  if (principals.some((pattern) => matchPattern(pattern.toLowerCase(), name))) return undefined;
+  if (principals.some((pattern) => matchPattern(canonicalHost(pattern), name))) return undefined;
   const carried = principals.map((each) => printable(each, 60)).join(', ');
   return invalid(
     `the host certificate of ${host} is for ${principals.length === 0 ? 'no name' : `[${carried}]`}, not for ${host}`,

@@ -2,7 +2,8 @@ import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { TunnelError } from '../../../base/errors.ts';
 import { fingerprint } from '../public-key.ts';
 import { type HostAuthorities, revokedKey } from './host-certificate.ts';
-import { hostsMatch, lookupName } from './host-pattern.ts';
+import type { HostLines } from './host-lines.ts';
+import { lookupName } from './host-pattern.ts';
 import { type KnownHost, keyscanHint } from './known-hosts.ts';
 
 /** The result of known_hosts for a presented key. `entry` is the line that decided. */
@@ -21,37 +22,8 @@ export const HOST_KEY_ALGORITHMS: ReadonlyMap<string, readonly ServerHostKeyAlgo
   ['ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256']],
 ]);
 
-/** The lines about a host, and whether they name it with its port. */
-interface Relevant {
-  readonly plainKeys: readonly KnownHost[];
-  readonly authorities: readonly KnownHost[];
-  readonly revoked: readonly KnownHost[];
-  /** False when only lines without the port match. As in ssh(1), such a line can accept a key, but not prove a change. */
-  readonly exact: boolean;
-}
-
-/**
- * ssh(1) searches `[host]:port`, and the plain host only if no such line has a key. Revocation is stricter here: a key
- * revoked under either name is rejected.
- */
-function relevant(entries: readonly KnownHost[], host: string, port: number): Relevant {
-  const exactly = entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)));
-  const plainly = port === 22 ? [] : entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, 22)));
-  const either = [...new Set([...exactly, ...plainly])];
-  const marked = (list: readonly KnownHost[], marker: KnownHost['marker']) => list.filter((e) => e.marker === marker);
-  const exactKeys = marked(exactly, undefined);
-  const exact = port === 22 || exactKeys.length > 0;
-  return {
-    plainKeys: exact ? exactKeys : marked(plainly, undefined),
-    authorities: marked(either, 'cert-authority'),
-    revoked: marked(either, 'revoked'),
-    exact,
-  };
-}
-
 /** A revoked key is rejected first; otherwise an equal key in any line is ok. */
-export function checkHostKey(entries: readonly KnownHost[], host: string, port: number, blob: Buffer): HostKeyVerdict {
-  const { plainKeys, revoked, exact } = relevant(entries, host, port);
+export function checkHostKey({ plainKeys, revoked, exact }: HostLines, blob: Buffer): HostKeyVerdict {
   const same = (entry: KnownHost) => entry.blob.equals(blob);
   const revocation = revoked.find(same);
   if (revocation !== undefined) return { kind: 'revoked', entry: revocation };
@@ -66,8 +38,8 @@ export function checkHostKey(entries: readonly KnownHost[], host: string, port: 
  * Only the algorithms of the key types known for the host. A server with several keys then presents a key that can be
  * compared, not one that looks like a changed key. Empty when no key is known.
  */
-export function hostKeyAlgorithms(entries: readonly KnownHost[], host: string, port: number): ServerHostKeyAlgorithm[] {
-  const types = new Set(relevant(entries, host, port).plainKeys.map((entry) => entry.type));
+export function hostKeyAlgorithms({ plainKeys }: HostLines): ServerHostKeyAlgorithm[] {
+  const types = new Set(plainKeys.map((entry) => entry.type));
   return [...HOST_KEY_ALGORITHMS].flatMap(([type, algorithms]) => (types.has(type) ? algorithms : []));
 }
 
@@ -79,10 +51,8 @@ export interface HostKeyPolicy {
   verify(blob: Buffer): TunnelError | undefined;
 }
 
-function nothingKnown(entries: readonly KnownHost[], host: string, port: number): TunnelError {
-  const { plainKeys } = relevant(entries, host, port);
+function nothingKnown({ plainKeys, host, port, file }: HostLines): TunnelError {
   const name = lookupName(host, port);
-  const file = entries[0]?.place.replace(/:\d+$/, '') ?? 'known_hosts';
   const hint = keyscanHint(host, port, file);
   const [unsupported] = plainKeys;
   if (unsupported !== undefined) {
@@ -120,14 +90,15 @@ function refusal(verdict: HostKeyVerdict, name: string, blob: Buffer, hint: stri
  * The policy for one host by its configured name, not by its addresses, as ssh(1) with CheckHostIP=no. Throws
  * `host_key_unknown`, before any connection, when no usable key is known.
  */
-export function hostKeyPolicy(entries: readonly KnownHost[], host: string, port: number): HostKeyPolicy {
-  const algorithms = hostKeyAlgorithms(entries, host, port);
-  if (algorithms.length === 0) throw nothingKnown(entries, host, port);
+export function hostKeyPolicy(lines: HostLines): HostKeyPolicy {
+  const algorithms = hostKeyAlgorithms(lines);
+  if (algorithms.length === 0) throw nothingKnown(lines);
+  const { host, port, file } = lines;
   const name = lookupName(host, port);
-  const hint = keyscanHint(host, port, entries[0]?.place.replace(/:\d+$/, '') ?? 'known_hosts');
+  const hint = keyscanHint(host, port, file);
   return {
     algorithms,
-    verify: (blob) => refusal(checkHostKey(entries, host, port, blob), name, blob, hint),
+    verify: (blob) => refusal(checkHostKey(lines, blob), name, blob, hint),
   };
 }
 
@@ -139,9 +110,9 @@ export type HostTrust =
 /**
  * Known keys come before known CAs. Throws `host_key_unknown`, before any connection, when neither is known.
  */
-export function hostTrust(entries: readonly KnownHost[], host: string, port: number): HostTrust {
-  const { authorities, revoked } = relevant(entries, host, port);
-  if (hostKeyAlgorithms(entries, host, port).length > 0 || authorities.length === 0)
-    return { kind: 'keys', policy: hostKeyPolicy(entries, host, port) };
+export function hostTrust(lines: HostLines): HostTrust {
+  const { host, authorities, revoked } = lines;
+  if (hostKeyAlgorithms(lines).length > 0 || authorities.length === 0)
+    return { kind: 'keys', policy: hostKeyPolicy(lines) };
   return { kind: 'authorities', trusted: { host, authorities, revoked } };
 }

@@ -1,9 +1,23 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { formatIp, parseIp } from '../../../base/net/ip.ts';
 
-/** The name to search in known_hosts: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+/**
+ * The name to search in known_hosts: `host` for port 22, else `[host]:port` (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). As in
+ * ssh(1), an IP address has its canonical spelling.
+ */
 export function lookupName(host: string, port: number): string {
-  const name = host.toLowerCase();
+  const ip = parseIp(host);
+  const name = ip ? formatIp(ip) : host.toLowerCase();
   return port === 22 ? name : `[${name}]:${port}`;
+}
+
+const ADDRESS = /^(?:\[([0-9a-f:.]+)\](?::(\d+))?|([0-9a-f:.]*:[0-9a-f:.]*))$/;
+
+/** An IPv6 address in any spelling, as {@link lookupName} spells it; every other pattern unchanged. */
+function canonical(pattern: string): string {
+  const [, bracketed, port = '22', bare] = ADDRESS.exec(pattern) ?? [];
+  const address = bracketed ?? bare;
+  return address !== undefined && parseIp(address) ? lookupName(address, Number(port)) : pattern;
 }
 
 /** Wildcards of ssh_config(5), PATTERNS: only `*` and `?`; brackets are literal. */
@@ -47,7 +61,7 @@ export function hostsMatch(field: string, name: string): boolean {
   let matched = false;
   for (const item of field.toLowerCase().split(',')) {
     const negated = item.startsWith('!');
-    if (!matchPattern(negated ? item.slice(1) : item, name)) continue;
+    if (!matchPattern(canonical(negated ? item.slice(1) : item), name)) continue;
     // A negation excludes the whole line, at any position in the list.
     if (negated) return false;
     matched = true;

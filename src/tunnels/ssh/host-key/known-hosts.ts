@@ -1,7 +1,3 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { TunnelError } from '../../../base/errors.ts';
-
 /** One usable line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHost {
   readonly marker: 'cert-authority' | 'revoked' | undefined;
@@ -51,16 +47,29 @@ function parseLine(line: string, place: string): KnownHost | string {
   return { marker: marked ? MARKERS[first] : undefined, hosts, type, blob, place };
 }
 
-/** Never throws: lists unreadable lines. `file` is the file name in places. */
-export function parseKnownHosts(text: string, file: string): KnownHosts {
+const NEWLINE = 0x0a;
+
+/**
+ * Parses a known_hosts file, one line a step: a large file takes long. Never throws: lists unreadable lines.
+ *
+ * @param file the file name in places
+ */
+export function* parseKnownHosts(bytes: Buffer, file: string): Generator<void, KnownHosts> {
   const entries: KnownHost[] = [];
   const problems: string[] = [];
-  for (const [index, raw] of text.split('\n').entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    const parsed = parseLine(line, `${file}:${index + 1}`);
-    if (typeof parsed === 'string') problems.push(parsed);
-    else entries.push(parsed);
+  let number = 0;
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const line = bytes.toString('utf8', start, end).trim();
+    start = end + 1;
+    number++;
+    if (line !== '' && !line.startsWith('#')) {
+      const parsed = parseLine(line, `${file}:${number}`);
+      if (typeof parsed === 'string') problems.push(parsed);
+      else entries.push(parsed);
+    }
+    yield;
   }
   return { entries, problems };
 }
@@ -75,44 +84,4 @@ export function keyscanHint(host: string, port: number, file: string): string {
     `Run \`ssh-keyscan ${target} > scanned\` and \`ssh-keygen -lf scanned\`. Compare with ` +
     `\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the host's console. If equal, append scanned to ${file}.`
   );
-}
-
-/** Rejects with the system's error, or with `ENOTREG`. */
-async function readRegularFile(path: string): Promise<string> {
-  // O_NONBLOCK: opening a FIFO waits for a writer, and each wait blocks one of the few threads for file access.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile() && !stats.isDirectory()) throw Object.assign(new Error('not a file'), { code: 'ENOTREG' });
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'does not exist';
-  if (code === 'EACCES' || code === 'EPERM') return 'cannot be read: permission denied';
-  if (code === 'EISDIR') return 'is a directory';
-  if (code === 'ENOTREG') return 'is not a regular file';
-  return `cannot be read (${String(code)})`;
-}
-
-/** Reads a known_hosts file; rejects with `host_key_unknown` when no entry is usable. Never writes the file. */
-export async function loadKnownHosts(path: string, host: string, port: number): Promise<KnownHosts> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, {
-      cause,
-      hint: keyscanHint(host, port, path),
-    });
-  const text = await readRegularFile(path).catch((error: unknown) => {
-    throw refuse(reasonOf(error), error);
-  });
-  const known = parseKnownHosts(text, path);
-  if (known.entries.length === 0) {
-    const [first] = known.problems;
-    throw refuse(first === undefined ? 'has no entry' : `has no usable line (${first})`);
-  }
-  return known;
 }

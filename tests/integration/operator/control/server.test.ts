@@ -8,7 +8,7 @@ import { ControlRefused } from '../../../../src/base/refusal.ts';
 import { answer, type ControlActions } from '../../../../src/operator/control/answer.ts';
 import { CommandRefused, ControlUnavailable, command } from '../../../../src/operator/control/client.ts';
 import { ControlPoint } from '../../../../src/operator/control/point.ts';
-import { type ControlRequest, reloadResult } from '../../../../src/operator/control/protocol.ts';
+import { type ControlRequest, reloadResult, rotateResult } from '../../../../src/operator/control/protocol.ts';
 import { type ControlServer, startControlServer } from '../../../../src/operator/control/server.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { dial, say } from '../../../support/daemon/control-socket.ts';
@@ -33,6 +33,7 @@ beforeEach(async () => {
   temp = tempDir('control');
   path = join(temp.path, 'run', 'control.sock');
   actions = {
+    planEdited: async () => ({ seq: 1 }),
     reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
@@ -53,11 +54,11 @@ afterEach(async () => {
   bugs.length = 0;
 });
 
-async function start(at = path): Promise<ControlServer> {
+async function start(at = path, limits = LIMITS): Promise<ControlServer> {
   const server = await startControlServer(at, {
     answer: (line) => answer(line, actions, (error) => bugs.push(error)),
     onError: () => {},
-    limits: LIMITS,
+    limits,
   });
   servers.push(server);
   return server;
@@ -139,13 +140,44 @@ describe('the control socket', () => {
     });
   });
 
-  it('serves clients while others hang, and rejects a flood', async () => {
-    await start();
-    const hung: Socket[] = Array.from({ length: 20 }, () => dial(path));
-    expect(await reload()).toBeDefined();
-    hung.push(...Array.from({ length: 40 }, () => dial(path)));
-    await expect(waitUntil('served again', () => reload().catch(() => false))).resolves.toBeDefined();
+  it('drops the oldest silent clients of a flood, serves the others, and keeps running commands', async () => {
+    let finish = () => {};
+    const slow = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    actions = { ...actions, rotate: () => slow.then(() => 'late') };
+    await start(path, { patienceMs: 20_000, beatMs: 40 });
+    const running = command(path, { command: 'rotate', actor: 'x' }, rotateResult, never, 5_000);
+    const hung: Socket[] = Array.from({ length: 300 }, () => dial(path));
+    expect(await command(path, RELOAD, reloadResult, never)).toBeDefined();
+    await waitUntil('the flood made room', () => hung.filter((socket) => socket.closed).length >= 300 - 32);
+    expect(hung.slice(0, 200).every((socket) => socket.closed)).toBe(true);
+    finish();
+    expect(await running).toEqual({ outcome: 'late' });
     for (const socket of hung) socket.destroy();
+  });
+
+  it('refuses commands beyond the most that run at the same time', async () => {
+    let finish = () => {};
+    const slow = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    actions = { ...actions, rotate: () => slow.then(() => 'late') };
+    await start();
+    const ends: unknown[] = [];
+    const many = Array.from({ length: 40 }, async () => {
+      const asked = command(path, { command: 'rotate', actor: 'x' }, rotateResult, new AbortController().signal, 5_000);
+      const end = await asked.then(
+        () => 'done',
+        (error) => (error instanceof CommandRefused ? error.refusal.code : error),
+      );
+      ends.push(end);
+    });
+    await waitUntil('eight are refused', () => ends.length === 8);
+    expect(new Set(ends)).toEqual(new Set(['not_ready']));
+    finish();
+    await Promise.all(many);
+    expect(ends.filter((end) => end === 'done')).toHaveLength(32);
   });
 
   it('sends signs of life during a long command, and finishes the command if the client leaves', async () => {
@@ -221,10 +253,10 @@ async function mute(at: string, meet: (socket: Socket) => void): Promise<() => v
 describe(ControlPoint, () => {
   it('reports why the socket cannot be created, and continues', async () => {
     const point = new ControlPoint(actions, log);
-    await point.listen(undefined);
-    expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
     await point.listen('/proc/nowhere/control.sock');
     expect(point.advisories()[0]?.message).toContain('/proc/nowhere');
+    expect(point.advisories()[0]?.message).toContain('RuntimeDirectory=fleet-mesh');
+    expect(point.isOpen).toBe(false);
     await point.listen(path);
     expect(point.advisories()).toEqual([]);
     point.stop();

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EventStreams } from '../../../../src/operator/http/event-streams.ts';
 import { type Entry, eventsAnswer } from '../../../../src/retirement/evidence/entry.ts';
 import { type RunningEndpoint, startEndpoint } from '../../../support/daemon/endpoint.ts';
 import { patient } from '../../../support/patience.ts';
@@ -155,5 +157,25 @@ describe('the stream of /events', () => {
     });
     slow.resume();
     await closed;
+  });
+});
+
+describe(EventStreams, () => {
+  test('frees the place of a client that takes nothing for three keepalives', async () => {
+    const streams = new EventStreams(20);
+    const server = createServer((_request, response) => {
+      const entries = Array.from({ length: 40 }, (_, seq) => entry(seq, { reason: 'x'.repeat(250_000) }));
+      streams.start(response, { gap: false, entries }, () => () => {});
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    const open = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+    await waitUntil('the client has come', async () => (await open()) === 1);
+    await waitUntil('the client has lost its place', async () => (await open()) === 0);
+    socket.destroy();
+    server.close();
   });
 });

@@ -12,6 +12,7 @@ import { statusFixture } from '../../../support/fakes/status-fixture.ts';
 import { patient } from '../../../support/patience.ts';
 
 const sources = {
+  refreshed: async () => {},
   recorded: async () => {},
   events: new Recent(1),
   opened: async () => {},

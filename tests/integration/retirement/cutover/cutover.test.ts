@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Turns } from '../../../../src/base/async/turns.ts';
 import { TunnelError } from '../../../../src/base/errors.ts';
-import { answered, type WriteOptions } from '../../../../src/base/files/state-file.ts';
 import type { SuccessorConfig } from '../../../../src/config/config.ts';
 import { Cutover, type CutoverTask } from '../../../../src/retirement/cutover/cutover.ts';
-import type { CutoverRecord } from '../../../../src/retirement/cutover/store.ts';
+import { type CutoverRecord, CutoverStore } from '../../../../src/retirement/cutover/store.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import type { CutoverPhase } from '../../../../src/telemetry/status/status.ts';
 import { patient } from '../../../support/patience.ts';
@@ -19,27 +17,24 @@ class Disk {
   /** Called after each write. */
   after: (phase: CutoverPhase) => Promise<void> = async () => {};
 
-  async read(): Promise<CutoverRecord | undefined> {
-    return this.kept === undefined ? undefined : (JSON.parse(this.kept) as CutoverRecord);
+  async read(): Promise<string | undefined> {
+    return this.kept;
   }
 
-  async write(record: CutoverRecord): Promise<void> {
-    await this.before(record.phase);
-    this.kept = JSON.stringify(record);
-    await this.after(record.phase);
+  async change(text: string | undefined): Promise<void> {
+    if (text === undefined) {
+      this.kept = undefined;
+      return;
+    }
+    const { phase } = JSON.parse(text) as CutoverRecord;
+    await this.before(phase);
+    this.kept = text;
+    await this.after(phase);
   }
 
-  /** The store of one process: writes take turns and time out like those of a state file. */
+  /** The store of one process. */
   store() {
-    const turns = new Turns();
-    return {
-      read: () => this.read(),
-      write: (record: CutoverRecord, options?: WriteOptions) =>
-        answered(() => turns.take(() => this.write(record)), options),
-      forget: async () => {
-        this.kept = undefined;
-      },
-    };
+    return new CutoverStore('/state', () => ({ read: () => this.read(), change: (text) => this.change(text) }));
   }
 }
 
@@ -66,9 +61,9 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 const log = createLogger({ level: 'fatal' });
-const create = () =>
+const create = (store = disk.store()) =>
   new Cutover('hub', {
-    store: disk.store(),
+    store,
     log,
     patienceMs: 200,
     note: ({ event, to }) => void events.push(`${event} ${String(to)}`),
@@ -222,7 +217,40 @@ describe(Cutover, () => {
     };
     expect(await cutover.rollback('somebody wants it', tell)).toMatchObject({ outcome: 'rolled_back' });
     expect(cutover.route).toBe('tunnel');
-    expect(told).toContain(`cannot save the phase rolling_back: ${FULL.message}`);
+    const notYet = (phase: string) => `cannot save the phase ${phase} yet, the daemon keeps trying: ${FULL.message}`;
+    expect(told).toContain(notYet('rolling_back'));
+    expect((await restarted()).route).toBe('successor');
+    // A second request tries at once, and says so again.
+    told.splice(0);
+    expect(await cutover.rollback('somebody wants it', tell)).toMatchObject({ outcome: 'rolled_back' });
+    expect(told).toEqual([notYet('rolled_back')]);
+    disk.before = async () => {};
+    await cutover.rollback('somebody wants it', tell);
+    expect((await restarted()).route).toBe('tunnel');
+  });
+
+  test('saves a rollback that the disk has refused as soon as the disk takes it', async () => {
+    const store = disk.store();
+    const cutover = create(store);
+    await cutover.start(task(), tell);
+    disk.before = async () => {
+      throw FULL;
+    };
+    await cutover.rollback('somebody wants it', tell);
+    expect(store.unwritten).toMatchObject([{ path: '/state/cutover/hub.json', message: FULL.message }]);
+    disk.before = async () => {};
+    await waitUntil('the rollback is saved', async () => store.unwritten.length === 0 || undefined);
+    expect((await restarted()).route).toBe('tunnel');
+  });
+
+  test('never commits on the disk what was rolled back, when the disk takes the commit too late', async () => {
+    const late: (() => void)[] = [];
+    disk.before = (phase) => (phase === 'committed' ? new Promise((go) => late.push(go)) : Promise.resolve());
+    const cutover = create();
+    expect(await cutover.start(task(), tell)).toMatchObject({ outcome: 'rolled_back' });
+    for (const go of late) go();
+    await waitUntil('the rollback is saved', async () => disk.kept?.includes('rolled_back') || undefined);
+    expect((await restarted()).route).toBe('tunnel');
   });
 
   test('rolls back at the start when the commit was to another successor', async () => {

@@ -46,7 +46,7 @@ describe.skipIf(!has('procfs'))(ClientResolver, () => {
     using socket = disposing(await accepted());
     const client = await ask(peerOf(socket.it));
     expect(client).toMatchObject({ pid: child.pid, uid: process.getuid?.(), pod: null, address: null });
-    await waitUntil('it has its name', async () => (await ask(peerOf(socket.it)))?.process === 'a) 1 \uFFFD[2J(b');
+    await waitUntil('it has its name', async () => (await ask(peerOf(socket.it)))?.process === 'a) 1 \\u001b[2J(b');
   });
 
   it('finds this very process, for tunnels that go through tunnels', async () => {

@@ -67,9 +67,10 @@ class ClientSource implements ChannelSource {
   async whenReady(): Promise<void> {}
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
-    const channel = openDirectChannel(this.#client, target, originator, {
+    const channel = openDirectChannel(this.#client, undefined, target, originator, {
       gone: () => new TunnelError('connection_reset', 'the client is closed'),
       deaf: () => undefined,
+      onAnswered: () => {},
       onOpened: () => {
         this.confirmed += 1;
       },

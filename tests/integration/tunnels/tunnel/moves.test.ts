@@ -45,7 +45,7 @@ beforeEach(async () => {
     target: loopback(target.port),
     production: true,
     note: undefined,
-    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8 },
+    whileDown: { kind: 'hold', holdMs: 4_000, limit: 8, abortOnClose: false },
     maxConnections: 8,
     probe: undefined,
   };
@@ -65,7 +65,7 @@ function configOf(...tunnels: TunnelConfig[]): Config {
     sha256: '',
     node: 'railiance01',
     endpoint: { listen: { kind: 'tcp', host: '127.0.0.1', port: 1 }, allowRemote: false },
-    controlSocket: undefined,
+    controlSocket: '/nowhere/control.sock',
     stateDir: '/nonexistent',
     stopGraceMs: 0,
     logLevel: 'info',

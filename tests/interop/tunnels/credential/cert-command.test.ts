@@ -82,6 +82,12 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
         'cert_command did not finish within 0.4 s',
       ],
       ['closes its output early and hangs', 'exec >&- 2>&-; sleep 60', 'cert_command did not finish within 0.4 s'],
+      ['has a child in a session of its own', 'setsid sleep 60 & sleep 60', 'cert_command did not finish within 0.4 s'],
+      [
+        'has a child that leaves its session twice and ignores SIGTERM',
+        `setsid sh -c "trap '' TERM; setsid sleep 60 & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" & sleep 60`,
+        'cert_command did not finish within 0.4 s',
+      ],
       ['reads from its input', 'read answer || { echo no answer >&2; sleep 60; }', /: no answer$/],
     ])('rejects with cert_command_timeout when the command %s', async (_, script, message) => {
       await expect(run(sh(script))).rejects.toMatchObject({
@@ -189,6 +195,17 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       expect(await run(sh(script), { timeoutMs: 5_000 })).toBe(output);
     });
 
+    it('leaves a daemon alone that the command starts in a session of its own before it succeeds', async () => {
+      const mark = new Mark();
+      const pidFile = join(dir.path, 'daemon.pid');
+      const script = `setsid sh -c 'echo $$ >${pidFile}; exec sleep 60' >/dev/null 2>&1 & sleep 0.2; echo ${CERTIFICATE}`;
+      const env = { ...process.env, ...mark.env };
+      expect(await runCertCommand(commandOf(sh(script), { env, timeoutMs: 5_000 }), never)).toBe(`${CERTIFICATE}\n`);
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      expect(mark.living()).toEqual([`sleep (${pid})`]);
+      process.kill(pid, 'SIGKILL');
+    });
+
     it('puts the public key path in place of each {pubkey}, also with blanks, without a shell', async () => {
       const argv = ['printf', '%s\\n', CERTIFICATE, '{pubkey}', '--key={pubkey}:{pubkey}', '$HOME', '*', ''];
       const words = [CERTIFICATE, publicKeyPath, `--key=${publicKeyPath}:${publicKeyPath}`, '$HOME', '*', ''];
@@ -218,6 +235,8 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
       const output = await runCertCommand(commandOf(['sh', '-c', `env; echo ${CERTIFICATE}`], { env }), never);
       const names = output.split('\n').flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
       expect(names.filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name)).sort()).toEqual([
+        // The mark of the run: a random number.
+        'FLEET_MESH_RUN',
         'PATH',
         'VAULT_ADDR',
       ]);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -70,6 +71,47 @@ describe.skipIf(!has('ssh-keygen'))('key files made by ssh-keygen', () => {
     const wrong = secret(`${name}-wrong`, 'battery staple');
     await expect(loadKeyFile(sealed, wrong)).rejects.toMatchObject({
       code: 'key_unreadable',
+      message: expect.stringContaining('does not decrypt'),
+    });
+  });
+
+  test.each(['aes256-ctr', 'aes256-cbc', 'aes192-ctr', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com', '3des-cbc'])(
+    'reads a key that is encrypted with %s',
+    async (cipher) => {
+      const path = make(`with-${cipher}`, '-t', 'ed25519', '-Z', cipher, '-N', PASSPHRASE);
+      const key = await loadKeyFile(path, secret(`${cipher}-passphrase`, PASSPHRASE));
+      expect(key.fingerprint).toBe(keygenFingerprint(path));
+    },
+  );
+
+  test('names a cipher that is not supported instead of the passphrase, which is right', async () => {
+    const path = make('chacha', '-t', 'ed25519', '-Z', 'chacha20-poly1305@openssh.com', '-N', PASSPHRASE);
+    await expect(loadKeyFile(path, secret('chacha-passphrase', PASSPHRASE))).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: `private key ${path} is encrypted with chacha20-poly1305@openssh.com, which is not supported`,
+      hint: expect.stringContaining(`ssh-keygen -p -f ${path}`),
+    });
+    execFileSync('ssh-keygen', ['-p', '-P', PASSPHRASE, '-N', PASSPHRASE, '-f', path], { stdio: 'ignore' });
+    await expect(loadKeyFile(path, secret('chacha-passphrase', PASSPHRASE))).resolves.toBeDefined();
+  });
+
+  test('names a cipher of a PEM key that is not supported', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const pem = privateKey.export({ type: 'pkcs1', format: 'pem', cipher: 'camellia-256-cbc', passphrase: PASSPHRASE });
+    const path = secret('camellia', `${pem}`);
+    await expect(loadKeyFile(path, secret('camellia-passphrase', PASSPHRASE))).rejects.toMatchObject({
+      message: `private key ${path} is encrypted with CAMELLIA-256-CBC, which is not supported`,
+    });
+  });
+
+  test('names the type as the fault of a key on another curve, not its passphrase', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    const pem = privateKey.export({ type: 'sec1', format: 'pem', cipher: 'aes-128-cbc', passphrase: PASSPHRASE });
+    const path = secret('curve', `${pem}`);
+    await expect(loadKeyFile(path, secret('curve-passphrase', PASSPHRASE))).rejects.toMatchObject({
+      message: `private key ${path} has a type that is not supported`,
+    });
+    await expect(loadKeyFile(path, secret('curve-wrong', 'battery staple'))).rejects.toMatchObject({
       message: expect.stringContaining('does not decrypt'),
     });
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsMatch, lookupName } from '../../../../src/tunnels/ssh/host-key/host-pattern.ts';
 import { parseKnownHosts } from '../../../../src/tunnels/ssh/host-key/known-hosts.ts';
 import { has } from '../../../support/machine/capabilities.ts';
+import { runThrough } from '../../../support/run-through.ts';
 
 const HOSTS = [
   'plain.example',
@@ -83,7 +84,7 @@ describe.skipIf(!has('ssh-keygen'))('known_hosts as ssh-keygen reads it', () => 
     ].map((match) => Number(match[1]));
 
   const ours = (file: string, host: string, port: number) =>
-    parseKnownHosts(readFileSync(file, 'utf8'), 'kh')
+    runThrough(parseKnownHosts(readFileSync(file), 'kh'))
       .entries.filter((entry) => hostsMatch(entry.hosts, lookupName(host, port)))
       .map((entry) => Number(entry.place.replace('kh:', '')));
 
@@ -93,7 +94,7 @@ describe.skipIf(!has('ssh-keygen'))('known_hosts as ssh-keygen reads it', () => 
   });
 
   test('parses every line', () => {
-    expect(parseKnownHosts(readFileSync(plain, 'utf8'), 'kh').problems).toEqual([]);
-    expect(parseKnownHosts(readFileSync(hashed, 'utf8'), 'kh').problems).toEqual([]);
+    expect(runThrough(parseKnownHosts(readFileSync(plain), 'kh')).problems).toEqual([]);
+    expect(runThrough(parseKnownHosts(readFileSync(hashed), 'kh')).problems).toEqual([]);
   });
 });

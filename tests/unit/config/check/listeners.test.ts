@@ -16,6 +16,10 @@ describe(checkListeners, () => {
     ['localhost:80', '127.0.0.1:80'],
     ['[::1]:80', 'LOCALHOST:80'],
     ['localhost:80', '0.0.0.0:80'],
+    ['[0:0:0:0:0:0:0:1]:80', '[::1]:80'],
+    ['[0:0:0:0:0:0:0:0]:80', '127.0.0.1:80'],
+    ['[::ffff:127.0.0.1]:80', '127.0.0.1:80'],
+    ['localhost:80', '[0:0:0:0:0:0:0:1]:80'],
     ['unix:/run/a', 'unix:/run/a'],
   ])('reports a conflict of %s and %s', (a, b) => {
     expect(collisions({ listen: a }, { listen: b })).toEqual(['tunnels.b.listen']);
@@ -57,5 +61,36 @@ describe(checkListeners, () => {
   ])('allows the endpoint on %s without allow_remote: %s', (listen, allowed) => {
     expect(checkListeners(outlineOf({ endpoint: { listen } })).length === 0).toBe(allowed);
     expect(checkListeners(outlineOf({ endpoint: { listen, allow_remote: true } }))).toEqual([]);
+  });
+});
+
+describe('a dynamic tunnel', () => {
+  const dynamic = (listen: string, allow_remote?: boolean) =>
+    checkListeners(
+      outlineOf({
+        endpoint: { listen: '127.0.0.1:1' },
+        tunnels: { out: { direction: 'dynamic', listen, allow_remote } },
+      }),
+    ).map(({ path, message }) => `${path.join('.')}: ${message}`);
+
+  it.each(['0.0.0.0:1080', '[::]:1080', '192.0.2.1:1080', 'node.example:1080', '[fe80::1]:1080'])(
+    'needs allow_remote to listen on %s',
+    (listen) => {
+      expect(dynamic(listen)).toEqual([expect.stringMatching(/^tunnels\.out\.listen: .*allow_remote: true$/)]);
+      expect(dynamic(listen, false)).toHaveLength(1);
+      expect(dynamic(listen, true)).toEqual([]);
+    },
+  );
+
+  it.each([
+    '127.0.0.1:1080',
+    '127.9.9.9:1080',
+    '[::1]:1080',
+    '[0:0:0:0:0:0:0:1]:1080',
+    '[::ffff:127.0.0.1]:1080',
+    'localhost:1080',
+    'unix:/run/socks',
+  ])('may listen on %s without allow_remote', (listen) => {
+    expect(dynamic(listen)).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ test.each([
   [{ event: 'config.reload_refused', reason: 'line 3' }, 'daemon: config reload refused: line 3'],
   [{ event: 'log.resumed', error: 'ENOSPC' }, 'evidence: resumed: ENOSPC'],
   [{ event: 'log.damaged', problems: ['events.jsonl:3 was changed'] }, 'evidence: damaged: events.jsonl:3 was changed'],
-  [{ event: 'x\u001b[31m', tunnel: 'a\nb' }, 'a b: x\uFFFD[31m'],
+  [{ event: 'x\u001b[31m', tunnel: 'a\nb' }, 'a b: x\\u001b[31m'],
 ])('prints the event %o in words', (fields, expected) => {
   expect(entryText({ ...base, ...fields })).toBe(`2026-07-20 10:00:00Z ${expected}`);
 });

@@ -31,11 +31,11 @@ describe(holds, () => {
 });
 
 describe(waitedFor, () => {
-  it('waits for production tunnels in service, or for all tunnels if none is production', () => {
+  it('chooses the production tunnels in service', () => {
     const a = tunnelFixture({ name: 'a', production: true });
     const b = tunnelFixture({ name: 'b', production: false });
     const c = tunnelFixture({ name: 'c', production: true, state: 'stopped' });
     expect(waitedFor(statusFixture({ tunnels: [a, b, c] }))).toEqual([a]);
-    expect(waitedFor(statusFixture({ tunnels: [b] }))).toEqual([b]);
+    expect(waitedFor(statusFixture({ tunnels: [b, c] }))).toEqual([]);
   });
 });

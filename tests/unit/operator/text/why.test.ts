@@ -31,6 +31,18 @@ describe(whyText, () => {
     expect(lines).toContain('  credential: static key SHA256:key');
   });
 
+  it('names both causes when the port is in use and the link is down', () => {
+    const link = linkFixture({ state: 'blocked', last_error: refused, next_attempt_at: null, sessions: [] });
+    const taken = { code: 'listen_in_use', message: '127.0.0.1:1 is in use', hint: 'Stop it.', at: ago(9) } as const;
+    const tunnel = tunnelFixture({ state: 'down', reason: taken.message, last_error: taken });
+    const status = statusFixture({ tunnels: [tunnel], links: [link] });
+    for (const text of [whyText(tunnel, status), statusText(status)]) {
+      expect(text).toMatch(/why: +127\.0\.0\.1:1 is in use \[listen_in_use\]\n +fix: +Stop it\.\n/);
+      expect(text).toMatch(/also: +core port 22 refused \[connect_refused\]\n +fix: +Check sshd\.\n/);
+    }
+    expect(whyJson(tunnel, status)).toMatchObject({ error: taken, also: refused });
+  });
+
   it('explains why a tunnel is up, and dates old errors', () => {
     const tunnel = tunnelFixture({ last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
@@ -61,13 +73,13 @@ describe(whyText, () => {
     });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel] }));
     const lines = [
-      '  clients:    cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now',
+      '  clients:    cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now',
       '              unknown (uid 998): 1 connection, last seen 1h ago',
       '              other clients, not identified or from long ago: 9 connections, last seen 2h ago',
     ];
     expect(text).toContain(lines.join('\n'));
     const table = statusText(statusFixture({ tunnels: [tunnel] }), { clients: true });
-    expect(table).toContain('CLIENTS\n  cu\uFFFDrl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
+    expect(table).toContain('CLIENTS\n  cu\\u001brl (pid 12, backup.service): 3 connections, 2 open now\n  unknown');
     expect(statusText(statusFixture({ tunnels: [tunnel] }))).not.toContain('CLIENTS');
   });
 

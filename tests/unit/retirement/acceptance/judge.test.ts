@@ -28,6 +28,8 @@ function judged({ facts = {}, offline = 'workstation', ...story }: Case) {
   return judge({
     ...gathering.gathered,
     now: UNTIL,
+    node: 'railiance01',
+    machine: 'ours',
     offline,
     log: { problems: [], endKnown: true },
     plan: { kind: 'read', path: 'plan.yaml', sha256: 'p', movingThere: [], stillThere: [] },
@@ -38,6 +40,13 @@ const codes = (story: Case) => [...new Set(judged(story).reasons.map(({ code }) 
 const routed = (changes: Partial<Routes>): Pick<Story, 'routes'> => ({ routes: { ...ROUTES, ...changes } });
 const changed = (minute: number, changes: Partial<Routes>): Pick<Story, 'extra'> => ({
   extra: [{ at: at(minute), event: 'config.in_force', ...ROUTES, ...changes }],
+});
+
+const started = (minute: number, origin: Record<string, unknown>): Pick<Story, 'extra'> => ({
+  extra: [
+    { at: at(minute), event: 'daemon.started', version: '0.1.0', config_sha256: '', node: 'railiance01', ...origin },
+    { at: at(minute), event: 'config.in_force', ...ROUTES },
+  ],
 });
 
 describe('the acceptance', () => {
@@ -67,6 +76,15 @@ describe('the acceptance', () => {
         last_seen_before: null,
       },
     });
+  });
+
+  it.each<[string, Case]>([
+    ['of this machine', { machine: 'ours' }],
+    ['of one machine, judged elsewhere', { machine: 'another', facts: { machine: undefined } }],
+    ['of a machine without an id', { machine: null }],
+  ])('accepts evidence %s', (_, story) => {
+    const { reasons } = judged(story);
+    expect(reasons).toEqual([]);
   });
 
   it('passes with a reload that changes no route', () => {
@@ -102,6 +120,15 @@ describe('the acceptance', () => {
       { facts: { log: { problems: [{ file: 'f', line: 7, message: 'was changed' }], endKnown: true } } },
       ['evidence_damaged'],
     ],
+    ['a copied state directory of another node', routed({ node: 'railiance02' }), ['evidence_of_another_node']],
+    ['a configuration that was renamed', { facts: { node: 'railiance02' } }, ['evidence_of_another_node']],
+    ['a node that was renamed in the window', changed(50, { node: 'railiance02' }), ['evidence_of_another_node']],
+    ['a copy of a node of the same name', { machine: 'another' }, ['evidence_of_another_node']],
+    [
+      'a chain of two machines of the same name, judged elsewhere',
+      { ...started(50, { machine: 'another' }), machine: 'ours', facts: { machine: undefined } },
+      ['evidence_of_another_node', 'observation_gap'],
+    ],
     ['a missing head', { facts: { log: { problems: [], endKnown: false } } }, ['evidence_end_unknown']],
     ['a host that was reachable', { seen: [{ from: at(10), until: at(12) }] }, ['host_seen']],
     ['a host that was reachable from before the window', { seen: [{ from: at(-5), until: at(1) }] }, ['host_seen']],
@@ -120,7 +147,11 @@ describe('the acceptance', () => {
       routed({ production: { hub: { way: ['coulombcore'], target: 'bnt-lap001:8000' } } }),
       ['workstation_route'],
     ],
-    ['a node that is the workstation', routed({ node: 'workstation' }), ['workstation_route']],
+    [
+      'a node that is the workstation',
+      { ...routed({ node: 'workstation' }), facts: { node: 'workstation' } },
+      ['workstation_route'],
+    ],
     [
       'a temporary route through the workstation',
       changed(-10, { production: { hub: { way: ['workstation'], target: null } } }),
@@ -155,7 +186,7 @@ describe('the acceptance', () => {
       log: { problems: [], endKnown: true },
       plan: { kind: 'none' },
     } as const;
-    const { reasons } = judge({ ...gathering.gathered, ...facts });
+    const { reasons } = judge({ ...gathering.gathered, node: 'railiance01', machine: 'ours', ...facts });
     expect(reasons.map(({ code }) => code)).toEqual(['no_production', 'routes_unknown']);
   });
 

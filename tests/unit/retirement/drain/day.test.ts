@@ -110,6 +110,7 @@ class Day {
       config: () => configOf(world),
       plan: () => watchedPlan(world),
       historyOf: (name) => this.#history.of(name),
+      unwritten: () => undefined,
       usageOf: () => ({ ...tunnelFixture().usage, open: world.inUse ? 1 : 0, last_activity_at: null }),
       clientsOf: () => [],
       cutoverSince: () => (world.cuttingOver ? now : undefined),

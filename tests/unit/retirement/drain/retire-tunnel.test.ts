@@ -64,6 +64,7 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
         },
       },
       plan: { follow: async () => void told.push('plan is read') },
+      evidence: { check: async () => void told.push('evidence is checked') },
       metrics: { retireOverrides: { inc: ({ code }) => void told.push(`counts ${code}`) } },
       inTurn: (_names, change) => change(),
       closingCommand: () => 'systemctl disable it',
@@ -75,7 +76,14 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
 describe('retireTunnel, for a retirable tunnel', () => {
   it('saves the retirement before the forward ends, and waits for connections last', async () => {
     expect(await retire('hub')).toMatchObject({ tunnel: 'hub', done: true, verdict: 'retirable', left: [] });
-    expect(told).toEqual(['plan is read', 'is kept', 'tunnel.retired', 'ends, keeps its port: true', 'settles']);
+    expect(told).toEqual([
+      'plan is read',
+      'evidence is checked',
+      'is kept',
+      'tunnel.retired',
+      'ends, keeps its port: true',
+      'settles',
+    ]);
     expect(kept.get('hub')).toMatchObject({ keeps_port: true, overrides: [] });
   });
 
@@ -95,13 +103,13 @@ describe('retireTunnel, for a retirable tunnel', () => {
 
   it('changes nothing in a dry run', async () => {
     expect(await retire('hub', { dryRun: true })).toMatchObject({ done: false, verdict: 'retirable' });
-    expect(told).toEqual(['plan is read']);
+    expect(told).toEqual(['plan is read', 'evidence is checked']);
   });
 
   it('leaves the tunnel running when the retirement cannot be saved', async () => {
     keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
-    expect(told).toEqual(['plan is read']);
+    expect(told).toEqual(['plan is read', 'evidence is checked']);
   });
 });
 
@@ -113,7 +121,7 @@ describe('retireTunnel, for a tunnel with findings', () => {
   ] as const)('refuses with %s and changes nothing', async (code, found) => {
     verdict = found;
     await expect(retire('hub')).rejects.toMatchObject({ name: 'ControlRefused', code });
-    expect(told).toEqual(['plan is read']);
+    expect(told).toEqual(['plan is read', 'evidence is checked']);
   });
 
   it('retires the tunnel when all blockers are overridden, and counts and saves the overrides', async () => {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
+import { StateDisk } from '../../../../src/base/files/state-disk.ts';
 import { RetiredTunnels, retiredFile } from '../../../../src/retirement/drain/retired.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
@@ -42,19 +43,15 @@ describe('retired.json in another layout', () => {
 
 describe('a disk that answers too late', () => {
   it('restores the file of before when a write reports failure too late', async () => {
-    const file = retiredFile(state.path);
+    const disk = new StateDisk([state.path], 'retired.json');
     let late = true;
-    const tunnels = new RetiredTunnels(
-      {
-        path,
-        read: () => file.read(),
-        write: async (content) => {
-          await file.write(content);
-          if (late) throw new TunnelError('state_dir_unusable', 'the state directory did not answer');
-        },
-      },
-      createLogger({ level: 'fatal' }),
-    );
+    const change = async (text: string | undefined) => {
+      await disk.change(text);
+      if (late) throw new TunnelError('state_dir_unusable', 'the state directory did not answer');
+    };
+    const file = retiredFile(state.path, { read: () => disk.read(), change });
+    const tunnels = new RetiredTunnels(file, createLogger({ level: 'fatal' }));
+    await tunnels.load();
     const added = tunnels.add('hub', RETIRED);
     await expect(added).rejects.toMatchObject({ code: 'state_dir_unusable' });
     late = false;

@@ -38,6 +38,7 @@ describe('the shipped configuration and plan', async () => {
         healthySince: NOW - DAY,
         lastError: undefined,
       },
+      unwritten: undefined,
       clients: [],
       cutoverSince: undefined,
       cutOver: true,

@@ -10,7 +10,7 @@ describe(extended, () => {
   /** Checks at these seconds, by the wall clock and by the monotonic clock. */
   const streak = (...checks: readonly [wall: number, really: number][]) =>
     checks.reduce<Streak | undefined>(
-      (before, [wall, really]) => extended(before, { at: at(wall), uptimeMs: really * 1_000 }, WITHIN),
+      (before, [wall, really]) => extended(before, { wall: at(wall), sinceBootMs: really * 1_000 }, WITHIN),
       undefined,
     );
 
@@ -68,30 +68,48 @@ describe(extended, () => {
       0,
     ],
   ])('finds the start of the streak for %s', (_, checks, since) => {
-    expect(streak(...checks)?.since).toBe(at(since));
+    expect(streak(...checks)?.since.wall).toBe(at(since));
   });
 });
 
 describe(withRecord, () => {
-  const record = (passing: number | null, last: number | null, subject = 'a'): SuccessorRecord => ({
-    subject,
-    passing_since: passing === null ? null : new Date(at(passing)).toISOString(),
-    last_passed_at: last === null ? null : new Date(at(last)).toISOString(),
-    within_ms: WITHIN,
-  });
+  type Second = number | { readonly wall: number; readonly really: number };
+  const record = (passing: Second | null, last: Second | null, changes: Partial<SuccessorRecord> = {}) => {
+    const wall = (second: Second | null) =>
+      second === null ? null : new Date(at(typeof second === 'number' ? second : second.wall)).toISOString();
+    const really = (second: Second | null) =>
+      second === null ? null : (typeof second === 'number' ? second : second.really) * 1_000;
+    return {
+      subject: 'a',
+      boot: 'boot',
+      passing_since: wall(passing),
+      last_passed_at: wall(last),
+      passing_since_ms: really(passing),
+      last_passed_ms: really(last),
+      within_ms: WITHIN,
+      ...changes,
+    };
+  };
   const healthySince = (...records: readonly SuccessorRecord[]) =>
     records.reduce<ReturnType<typeof withRecord> | undefined>(withRecord, undefined)?.healthySince;
+  const old = { passing_since_ms: undefined, last_passed_ms: undefined, boot: undefined };
 
   it.each<[string, readonly SuccessorRecord[], number | undefined]>([
     ['one run', [record(0, 0), record(0, 60), record(0, 120)], 0],
     ['a restart that is shorter than two checks', [record(0, 60), record(80, 80), record(80, 140)], 0],
     ['several short restarts', [record(0, 60), record(80, 90), record(100, 160)], 0],
     ['a longer restart', [record(0, 60), record(84, 84)], 84],
+    ['a longer restart with the clock put back', [record(0, 60), record({ wall: 70, really: 84 }, 90)], 84],
+    ['a short restart with the clock put back', [record(0, 60), record({ wall: -90, really: 70 }, 90)], 0],
+    ['a machine that slept during the restart', [record(0, 60), record({ wall: 3_600, really: 70 }, 90)], 70],
+    ['a restart of the machine', [record(0, 60), record(70, 70, { boot: 'next' })], 70],
+    ['a machine without boot ids', [record(0, 60, { boot: null }), record(70, 70, { boot: null })], 70],
     ['a failure before the restart', [record(0, 60), record(null, null), record(70, 70)], 70],
     ['a failure now', [record(0, 60), record(null, null)], undefined],
-    ['another successor', [record(0, 60), record(70, 70, 'b')], 70],
-    ['a clock that was put back', [record(0, 60), record(-100, -100)], -100],
+    ['another successor', [record(0, 60), record(70, 70, { subject: 'b' })], 70],
+    ['an earlier version before', [record(0, 60, old), record(70, 70)], 70],
+    ['a run that seems to begin before the last one ended', [record(0, 60), record(-100, -100)], -100],
   ])('finds since when a successor is healthy for %s', (_, records, since) => {
-    expect(healthySince(...records)).toBe(since === undefined ? undefined : at(since));
+    expect(healthySince(...records)?.sinceBootMs).toBe(since === undefined ? undefined : since * 1_000);
   });
 });

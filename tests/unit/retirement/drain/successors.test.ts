@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { sinceBootMs } from '../../../../src/base/this-machine.ts';
 import type { ProbeConfig, SuccessorConfig } from '../../../../src/config/config.ts';
 import { Successors } from '../../../../src/retirement/drain/successors.ts';
 import {
@@ -47,7 +48,7 @@ function start(config = successor()): Successors {
 /** The successor in the evidence so far. */
 const history = () =>
   notes.map((note) => successorRecord.parse(note)).reduce<SuccessorHistory | undefined>(withRecord, undefined);
-const facts = (successors: Successors) => successors.factsOf('hub', history(), Date.now());
+const facts = (successors: Successors) => successors.factsOf('hub', history());
 const isHealthy = (successors: Successors) =>
   waitUntil('the successor is healthy', () => facts(successors)?.healthySince !== undefined || undefined);
 
@@ -97,12 +98,18 @@ it('counts a successor without recent checks as unhealthy', async () => {
   await using _echo = { [Symbol.asyncDispose]: (await startEcho(port)).stop };
   const successors = start();
   await isHealthy(successors);
-  const later = successors.factsOf('hub', history(), Date.now() + HOUR);
+  const later = successors.factsOf('hub', history(), { sinceBootMs: sinceBootMs() + HOUR, wall: Date.now() });
   expect(later).toMatchObject({ healthySince: undefined, lastError: 'the last probe is too old' });
 });
 
 function shifted(note: Happening, ms: number): Happening {
   const move = (time: unknown) => (typeof time === 'string' ? new Date(Date.parse(time) + ms).toISOString() : time);
-  const { passing_since, last_passed_at } = note;
-  return { ...note, passing_since: move(passing_since), last_passed_at: move(last_passed_at) };
+  const { passing_since, last_passed_at, passing_since_ms: since, last_passed_ms: last } = note;
+  return {
+    ...note,
+    passing_since: move(passing_since),
+    last_passed_at: move(last_passed_at),
+    passing_since_ms: typeof since === 'number' ? since + ms : null,
+    last_passed_ms: typeof last === 'number' ? last + ms : null,
+  };
 }

@@ -21,6 +21,7 @@ const RETIRABLE: VerdictFacts = {
     spans: [{ from: ago(3 * DAY), until: NOW, state: 'up', serving: true, listening: true, begins: false }],
     lastActivityAt: ago(2 * DAY),
   },
+  unwritten: undefined,
   quietForMs: DAY,
   holdMs: 10_000,
   slackMs: 5_000,
@@ -143,6 +144,11 @@ describe('judge', () => {
       'down_in_window',
     ],
     [
+      'the tunnel was stopped a moment ago',
+      history([ago(3 * DAY), NOW, 'up'], [NOW, NOW, 'stopped']),
+      'down_in_window',
+    ],
+    [
       'several short bad states follow each other',
       history(
         [ago(3 * DAY), ago(HOUR), 'up'],
@@ -251,6 +257,7 @@ describe('judge, for any facts', () => {
       ),
       lastActivityAt: fc.option(moment, { nil: undefined }),
     }),
+    unwritten: fc.option(fc.constant({ since: undefined, message: 'the disk is full' }), { nil: undefined, freq: 1 }),
     quietForMs: fc.constantFrom(HOUR, DAY),
     holdMs: fc.constant(10_000),
     slackMs: fc.constant(5_000),
@@ -273,6 +280,7 @@ describe('judge, for any facts', () => {
         expect([due.openWaves, due.openSteps, due.closedGates, given.dependents]).toEqual([[], [], [], []]);
         expect([usage.open, usage.held, given.cutoverSince]).toEqual([0, 0, undefined]);
         expect(given.rollback).toBeDefined();
+        expect(given.unwritten).toBeUndefined();
         if (given.successor) expect(given.cutOver).toBe(true);
         if (given.successor) expect(now - (given.successor.healthySince ?? now)).toBeGreaterThanOrEqual(HOUR);
         expect(now - (seen.lastActivityAt ?? 0)).toBeGreaterThanOrEqual(quietForMs);

@@ -1,4 +1,16 @@
-import { appendFileSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Entry, NewEntry } from '../../../../src/retirement/evidence/entry.ts';
@@ -18,11 +30,19 @@ function entry(n: number, fields: Record<string, unknown> = {}): NewEntry {
   return { at: new Date(START + n * 1_000), uptimeMs: n * 1_000, event: 'test.happened', n, ...fields };
 }
 
-async function openLog(rotateBytes = 1_000_000) {
+async function openLog(rotateBytes = 1_000_000, claim = async () => {}, slowMs = 5_000) {
   const entries: Entry[] = [];
   const conditions: LogCondition[] = [];
   const { log, recovery } = await EventLog.open(
-    { directory: directory.path, rotateBytes, rememberMs: Date.now() - START + 86_400_000, retryMs: 5 },
+    {
+      directory: directory.path,
+      rotateBytes,
+      rememberMs: Date.now() - START + 86_400_000,
+      retryMs: 5,
+      slowMs,
+      uptimeMs: () => performance.now(),
+      claim,
+    },
     {
       onFound: (found) => entries.push(found),
       onWritten: () => {},
@@ -190,25 +210,36 @@ describe('verifyLog', () => {
 });
 
 describe('EventLog, while writing fails', () => {
+  /** A log whose file was moved away, in a directory that this process cannot claim until `heal` is called. */
+  async function broken(rotateBytes?: number) {
+    let claim = () => Promise.reject(new Error('the directory is not there'));
+    const opened = await openLog(rotateBytes, () => claim());
+    await opened.log.append(entry(1), true);
+    renameSync(current(), join(directory.path, 'moved'));
+    const heal = () => {
+      claim = async () => Promise.resolve() as never;
+    };
+    return { ...opened, heal };
+  }
+
   it('loses no waiting entry, and records the failure in the log', async () => {
-    const { log, conditions } = await openLog();
-    await log.append(entry(1), true);
-    // One example of a failure: the log does not write to a file that another process changed.
-    appendFileSync(current(), 'x');
+    const { log, conditions, heal } = await broken();
     const written = log.append(entry(2), true);
-    await expect.poll(() => conditions.length).toBeGreaterThan(0);
-    expect(log.condition).toMatchObject({ kind: 'failing', waiting: 1 });
-    truncateSync(current(), statSync(current()).size - 1);
+    await expect.poll(() => conditions.length).toBeGreaterThan(1);
+    expect(log.condition).toMatchObject({
+      kind: 'failing',
+      waiting: 1,
+      error: { message: 'the directory is not there' },
+    });
+    heal();
     await written;
-    expect(log.condition).toEqual({ kind: 'ok' });
+    await expect.poll(() => log.condition).toEqual({ kind: 'ok' });
     await log.close();
-    expect(lines().map((line) => JSON.parse(line).event)).toEqual(['test.happened', 'test.happened', 'log.resumed']);
-    expect(await problems()).toEqual([]);
+    expect(lines().map((line) => JSON.parse(line).event)).toEqual(['log.seam', 'test.happened', 'log.resumed']);
   });
 
   it('closes in spite of the failure', async () => {
-    const { log, conditions } = await openLog();
-    appendFileSync(current(), 'x');
+    const { log, conditions } = await broken();
     void log.append(entry(1), true);
     await expect.poll(() => conditions.length).toBeGreaterThan(0);
     await log.close();
@@ -216,17 +247,130 @@ describe('EventLog, while writing fails', () => {
 
   it('drops routine entries first when too many entries wait', async () => {
     // One file, because the last entry may come in a separate write.
-    const { log } = await openLog(100_000_000);
-    appendFileSync(current(), 'x');
+    const { log, heal } = await broken(100_000_000);
     for (let n = 0; n < 10_050; n++) void log.append(entry(n), n % 2 === 0);
     await expect.poll(() => log.condition.kind).toBe('failing');
-    truncateSync(current(), 0);
+    heal();
     await log.append(entry(99_999), true);
     await log.close();
     const kept = lines().map((line) => JSON.parse(line));
     const durable = kept.filter(({ n }) => n % 2 === 0);
     expect(durable.length).toBeGreaterThanOrEqual(5_025);
     const resumed = kept.filter(({ event }) => event === 'log.resumed');
-    expect(resumed).toMatchObject([{ dropped: 10_051 - (kept.length - 1) }]);
+    expect(resumed).toMatchObject([{ dropped: 10_051 - (kept.length - 2) }]);
+  });
+
+  it('counts a disk that does not answer as failing, until it answers', async () => {
+    let answer = () => {};
+    const hangs = () => new Promise<void>((resolve) => (answer = resolve));
+    const { log, conditions } = await openLog(undefined, hangs, 20);
+    renameSync(current(), join(directory.path, 'moved'));
+    void log.check();
+    await expect
+      .poll(() => conditions.map((each) => each.kind === 'failing' && each.error.message))
+      .toEqual(['events.jsonl was moved or removed', 'the disk does not answer']);
+    answer();
+    await expect.poll(() => log.condition.kind).toBe('ok');
+    await log.close();
+  });
+});
+
+describe('EventLog, when somebody else touches the file', () => {
+  const moved = () => join(directory.path, 'moved');
+  const BREAKS: [string, () => void, string][] = [
+    ['moves', () => renameSync(current(), moved()), 'events.jsonl was moved or removed'],
+    ['removes', () => rmSync(current()), 'events.jsonl was moved or removed'],
+    ['cuts', () => truncateSync(current(), 10), 'events.jsonl was cut short'],
+    ['empties', () => truncateSync(current(), 0), 'events.jsonl was cut short'],
+    ['replaces', () => rewriteAs(readFileSync(current())), 'events.jsonl was replaced by another file'],
+    ['appends to', () => appendFileSync(current(), 'x'), 'another process wrote to events.jsonl'],
+    [
+      'changes, with the same size,',
+      () => rewrite(lines().map((line) => line.replace('"n":2', '"n":9'))),
+      'another process changed events.jsonl',
+    ],
+    [
+      'puts a FIFO in the place of',
+      () => {
+        rmSync(current());
+        execFileSync('mkfifo', [current()]);
+      },
+      'events.jsonl was replaced by another file',
+    ],
+  ];
+  const rewriteAs = (content: Buffer) => {
+    rmSync(current());
+    // Another file gets the inode at once otherwise.
+    writeFileSync(moved(), '');
+    writeFileSync(current(), content);
+  };
+
+  const isFifo = () => readdirSync(directory.path).some((name) => name.startsWith('events.jsonl.aside-'));
+
+  it.each(BREAKS)('goes on in a new file with a seam after somebody %s the file', async (_, act, reason) => {
+    const { log, conditions } = await openLog();
+    await log.append(entry(1), true);
+    const { seq, hash } = await log.append(entry(2), true).then(() => log.head);
+    act();
+    await log.check();
+    expect(log.condition).toMatchObject({ kind: 'failing', error: { message: reason } });
+    await expect.poll(() => log.condition.kind).toBe('ok');
+    await log.append(entry(3), true);
+    await log.close();
+    expect(conditions.map(({ kind }) => kind)).toEqual(['failing', 'ok']);
+    const kept = lines().map((line) => JSON.parse(line));
+    expect(kept.map(({ event }) => event)).toEqual(['log.seam', 'log.resumed', 'test.happened']);
+    expect(kept[0]).toMatchObject({ seq: seq + 1, prev: hash, reason, after: { seq, hash } });
+    // A reader sees the damage; nothing that was found is overwritten. A copy of the same lines is no damage.
+    expect((await problems()).length > 0).toBe(reason !== 'events.jsonl was replaced by another file' || isFifo());
+  });
+
+  it('verifies again when the moved file returns under the name of a rotated file', async () => {
+    const { log } = await openLog();
+    await log.append(entry(1), true);
+    renameSync(current(), moved());
+    await log.check();
+    await expect.poll(() => log.condition.kind).toBe('ok');
+    await log.close();
+    renameSync(moved(), join(directory.path, 'events-000000000001.jsonl'));
+    expect(await verifyLog(directory.path)).toMatchObject({ entries: 3, problems: [] });
+  });
+
+  it('does not mind a new time of change while the lines are as they were', async () => {
+    const { log, conditions } = await openLog();
+    await log.append(entry(1), true);
+    utimesSync(current(), 1, 1);
+    await log.check();
+    await log.append(entry(2), true);
+    await log.close();
+    expect(conditions).toEqual([]);
+    expect(await problems()).toEqual([]);
+  });
+});
+
+describe('EventLog, over files that are not a log', () => {
+  it.each([
+    ['a FIFO', () => execFileSync('mkfifo', [current()])],
+    ['a directory', () => mkdirSync(current())],
+  ])('refuses %s at once', async (_, make) => {
+    make();
+    await expect(openLog()).rejects.toThrow(/not a regular file|EISDIR/);
+  });
+
+  it('reads a line of 64 MiB in bounded memory, and loses none of its bytes', async () => {
+    const line = Buffer.alloc(64 * 1024 * 1024, 'x');
+    writeFileSync(current(), Buffer.concat([line, Buffer.from('\n{"seq":')]));
+    const { log, recovery } = await openLog();
+    await log.close();
+    expect(recovery).toMatchObject({
+      tornBytes: 7,
+      problems: [{ message: expect.stringContaining('not a valid entry') }],
+    });
+    expect(statSync(current()).size).toBe(line.length + 1);
+  });
+
+  it('lists a bounded number of problems', async () => {
+    writeFileSync(current(), '\n'.repeat(50_000));
+    expect(await problems()).toHaveLength(1_001);
   });
 });

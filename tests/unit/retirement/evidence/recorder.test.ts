@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseEntry } from '../../../../src/retirement/evidence/entry.ts';
 import type { TunnelPulse } from '../../../../src/retirement/evidence/events.ts';
 import { readLines } from '../../../../src/retirement/evidence/files.ts';
+import { StateDirectoryOwner } from '../../../../src/retirement/evidence/owner.ts';
 import { Recorder } from '../../../../src/retirement/evidence/recorder.ts';
 import { verifyLog } from '../../../../src/retirement/evidence/verify.ts';
 import { recordingLogger } from '../../../support/fakes/fake-link.ts';
@@ -13,6 +14,7 @@ let directory: TempDir;
 let state: string;
 let logged: string[];
 const started: Recorder[] = [];
+const owners: StateDirectoryOwner[] = [];
 beforeEach(() => {
   directory = tempDir('recorder');
   state = join(directory.path, 'state');
@@ -20,11 +22,16 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const each of started.splice(0)) await each.stop();
+  for (const each of owners.splice(0)) await each.release(1_000);
   directory[Symbol.dispose]();
 });
 
 const recorder = () => {
-  const made = new Recorder({ directory: state, version: '1' }, { log: recordingLogger(logged) });
+  const log = recordingLogger(logged);
+  const owner = new StateDirectoryOwner(state, { log, lock: async () => 'locked' });
+  owners.push(owner);
+  const claim = () => owner.claim();
+  const made = new Recorder({ directory: state, version: '1', node: 'here' }, { log, claim });
   started.push(made);
   return made;
 };
@@ -143,42 +150,31 @@ describe(Recorder, () => {
     expect((await told()).slice(-2)).toEqual(['log.repaired', 'log.damaged']);
     expect(logged).toEqual(['evidence.repaired', 'evidence.damaged']);
   });
-});
 
-describe('the lock of the evidence', () => {
-  it('keeps a second daemon out while the first one runs', async () => {
-    const [first, second] = [recorder(), recorder()];
-    await first.start('aa');
-    // As another process sees the lock: a lock of this process would be taken over.
-    expect(readlinkSync(join(state, 'events.lock'))).toMatch(new RegExp(`^${process.pid} \\d+ `));
-    await first.stop();
-    await second.start('aa');
-    expect(second.condition).toEqual({ kind: 'ok' });
-  });
-
-  it('is taken over only from a dead owner, not from init', async () => {
-    mkdirSync(state, { mode: 0o700 });
-    const own = recorder();
-    await own.start('aa');
-    const boot = readlinkSync(join(state, 'events.lock')).split(' ')[2];
-    await own.stop();
-    for (const [owner, kind] of [
-      [`1 ${startOf(1)} ${boot}`, 'failing'],
-      [`1 1 ${boot}x`, 'ok'],
-      ['4194999 5 gone', 'ok'],
-      ['nonsense', 'ok'],
-    ] as const) {
-      symlinkSync(owner, join(state, 'events.lock'));
-      const other = recorder();
-      await other.start('aa');
-      expect([owner, other.condition.kind]).toEqual([owner, kind]);
-      await other.stop();
-      if (kind === 'failing') rmSync(join(state, 'events.lock'));
-    }
+  it('begins to watch anew after the log was moved, and tells why meanwhile', async () => {
+    const one = recorder();
+    await one.start('aa');
+    const usedAt = new Date();
+    one.note(change('up'));
+    one.note({ event: 'tunnel.used', tunnel: 'hub' }, usedAt);
+    await one.settled();
+    expect(one.unwritten).toBeUndefined();
+    renameSync(join(state, 'events.jsonl'), join(state, 'moved'));
+    const since = Date.now();
+    await one.check();
+    expect(one.unwritten).toEqual({
+      since: expect.any(Date),
+      message: 'the evidence cannot be written: events.jsonl was moved or removed',
+    });
+    await expect.poll(() => one.unwritten, { timeout: 5_000 }).toBeUndefined();
+    const { spans, lastActivityAt } = one.historyOf('hub') ?? {};
+    expect(spans?.at(-1)).toMatchObject({
+      state: 'up',
+      begins: true,
+      from: expect.toSatisfy((at: number) => at >= since),
+    });
+    expect(lastActivityAt).toBe(usedAt.getTime());
+    expect(await told()).toEqual(['log.seam', 'log.resumed']);
+    expect(logged).toEqual(['evidence.unavailable', 'evidence.seam', 'evidence.resumed']);
   });
 });
-
-function startOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-}

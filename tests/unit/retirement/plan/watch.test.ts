@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PlanWatch } from '../../../../src/retirement/plan/watch.ts';
+import type { Happening } from '../../../../src/telemetry/happening.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { planYaml, wave } from '../../../support/fakes/plan-fixture.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
@@ -10,6 +11,7 @@ import { waitUntil } from '../../../support/wait-until.ts';
 let dir: TempDir;
 let path: string;
 let lines: string[];
+let noted: Happening[];
 let watch: PlanWatch;
 let stopped: AbortController;
 let looks = 0;
@@ -17,7 +19,10 @@ beforeEach(() => {
   dir = tempDir('watch');
   path = join(dir.path, 'plan.yaml');
   lines = [];
-  watch = new PlanWatch(createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } }), () => {
+  noted = [];
+  const log = createLogger({ level: 'info', stream: { write: (line) => void lines.push(line) } });
+  const note = (happening: Happening) => void noted.push(happening);
+  watch = new PlanWatch(log, note, () => {
     looks++;
     return 5;
   });
@@ -46,6 +51,19 @@ describe(PlanWatch, () => {
     await watch.follow(path);
     expect(watch.watched).toMatchObject({ path, lastLoad: { ok: true, error: null } });
     expect(said()).toEqual(['plan.loaded: plan loaded: steps done: 1, gates approved: 0']);
+  });
+
+  it('puts each plan into the evidence, with the SHA-256 before and after', async () => {
+    await follow(1);
+    const first = watch.watched?.plan?.sha256;
+    writeFileSync(path, plan(2));
+    await watch.follow(path);
+    await watch.follow(path);
+    const second = watch.watched?.plan?.sha256;
+    expect(noted).toMatchObject([
+      { event: 'plan.loaded', plan: path, sha256: first, sha256_before: null },
+      { event: 'plan.changed', sha256: second, sha256_before: first, changes: 'plan changed: steps done: 1.2' },
+    ]);
   });
 
   it.each<[string, () => void]>([
@@ -99,6 +117,17 @@ describe(PlanWatch, () => {
       expect.stringMatching(/^plan\.refused: .*does not exist/),
       'plan.changed: plan changed: steps open again: 1.1',
     ]);
+  });
+
+  it('counts a change at once for whoever asks, without a poll', async () => {
+    writeFileSync(path, plan(0));
+    await watch.follow(path);
+    writeFileSync(path, plan(2));
+    await Promise.all([watch.refresh(), watch.refresh()]);
+    expect(doneSteps()).toBe(2);
+    writeFileSync(path, 'waves: {');
+    await watch.refresh();
+    expect(watch.watched?.lastLoad.ok).toBe(false);
   });
 
   it('waits for a missing plan file', async () => {

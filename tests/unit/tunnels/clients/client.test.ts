@@ -15,7 +15,7 @@ describe(clientText, () => {
     [{ uid: 998 }, 'unknown (uid 998)'],
     [{ address: '10.42.0.5' }, 'unknown (at 10.42.0.5)'],
     [{}, 'unknown'],
-    [{ process: 'a\nb\x1b[2J) (pid 1', pid: 5 }, 'a b\uFFFD[2J) (pid 1 (pid 5)'],
+    [{ process: 'a\nb\x1b[2J) (pid 1', pid: 5 }, 'a b\\u001b[2J) (pid 1 (pid 5)'],
   ])('describes %j on one line', (client, text) => {
     expect(clientText({ ...unknown, ...client })).toBe(text);
   });

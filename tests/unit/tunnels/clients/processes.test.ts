@@ -6,7 +6,7 @@ describe(processName, () => {
     ['curl\n', 'curl'],
     ['a) S 1 (b\n', 'a) S 1 (b'],
     ['two\nlines\n', 'two lines'],
-    ['\x1b[2J\x07\u202e\n', '\uFFFD[2J\uFFFD\uFFFD'],
+    ['\x1b[2J\x07\u202e\n', '\\u001b[2J\\u0007\\u202e'],
     ['\n', ''],
   ])('prints the name %j on one line', (comm, name) => {
     expect(processName(comm)).toBe(name);

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { type ErrorReport, TunnelError } from '../../../../src/base/errors.ts';
 import type { CredentialStatus } from '../../../../src/telemetry/status/status.ts';
 import { credentialAdvisories } from '../../../../src/tunnels/credential/advisories.ts';
 import { ago, linkFixture } from '../../../support/fakes/status-fixture.ts';
@@ -31,6 +32,18 @@ it.each([
     for (const { code } of advisories) expect(code).toBe('certificate_without_renewal');
   },
 );
+
+it('warns about a certificate that is not valid yet only when its renewal fails', () => {
+  const early = (last_error: ErrorReport | null) =>
+    credentialAdvisories([
+      linkFixture({
+        credential: certificate('x', { valid_after: ago(-60), renewal: { state: 'not_yet_valid', last_error } }),
+      }),
+    ]);
+  expect(early(null)).toEqual([]);
+  const [advisory] = early(new TunnelError('cert_not_yet_valid', 'the certificate is not valid before').report());
+  expect(advisory?.message).toContain(`is not valid before ${ago(-60).toISOString()} and renewal is failing`);
+});
 
 it('warns about a static key in use for each link, and about a removable static key once', () => {
   const static_key = { exception: 'x', last_needed_at: null, removable: true, verdict: 'it can be removed' };

@@ -78,7 +78,7 @@ describe('checkUserCertificate of a faulty certificate', () => {
       { principals: ['a', 'b\u001b[31m'] },
       { principals: ['a', 'c'] },
       'cert_wrong_principal',
-      /^the certificate has the principals \[a, b\uFFFD\[31m\], but \[a, c\] are required$/,
+      /^the certificate has the principals \[a, b\\u001b\[31m\], but \[a, c\] are required$/,
     ],
     [{ extensions: [] }, {}, 'cert_invalid', /does not have permit-port-forwarding/],
     [{ extensions: [['permit-pty', flag]] }, {}, 'cert_invalid', /does not have permit-port-forwarding/],

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import type { ActorConfig } from '../../../../src/config/config.ts';
 import { CertificateSource } from '../../../../src/tunnels/credential/certificate-source.ts';
@@ -146,6 +146,76 @@ describe('a certificate that a server rejects', () => {
     const { facts } = await source.current({ ...NEED, refused });
     expect(facts).toMatchObject({ type: 'static_key', standIn: { code: 'auth_rejected' } });
     expect(facts.standIn?.message).toContain('documented');
+  });
+});
+
+describe('a certificate and a clock that is set', () => {
+  /** Only the wall clock. */
+  const setClock = (ms: number) => {
+    const to = Date.now() + ms;
+    vi.useFakeTimers({ toFake: ['Date'], now: to });
+  };
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test.each([
+    ['back, before its start', -2 * HOUR],
+    ['forward, beyond its end', 2 * HOUR],
+  ])('renews the certificate before its next use when the clock is set %s', async (_, ms) => {
+    await serial();
+    setClock(ms);
+    expect(await serial()).toBe(2);
+  });
+
+  test.each([
+    ['back', -2 * HOUR],
+    ['forward', 2 * HOUR],
+  ])('renews the certificate without a login when the clock is set %s', async (_, ms) => {
+    await serial();
+    setClock(ms);
+    await source.lookAfter(false);
+    expect(issuer.runs).toBe(2);
+  });
+
+  test('reports cert_not_yet_valid when every certificate is', async () => {
+    await serial();
+    setClock(-2 * HOUR);
+    issuer.validFor = [2 * HOUR, 3 * HOUR];
+    await expect(serial()).rejects.toMatchObject({ code: 'cert_not_yet_valid' });
+  });
+
+  test('keeps a certificate that the clock is against, and offers it when the clock is right', async () => {
+    await serial();
+    setClock(-2 * HOUR);
+    issuer.failure = new TunnelError('cert_command_failed', 'the CA is down');
+    await expect(serial()).rejects.toMatchObject({ code: 'cert_command_failed' });
+    reload({ drainTimeoutMs: 1 });
+    setClock(2 * HOUR);
+    expect(await serial()).toBe(1);
+  });
+
+  test.each([
+    ['not valid yet', [2 * HOUR, 3 * HOUR], 2.5 * HOUR],
+    ['expired', [-3 * HOUR, -2 * HOUR], -2.5 * HOUR],
+  ] as const)(
+    'offers a saved certificate, %s by a wrong clock at the start, when the clock is right',
+    async (_, validFor, ms) => {
+      issuer.before = issuer.certify(publicKey, validFor);
+      issuer.failure = new TunnelError('cert_command_failed', 'the CA is down');
+      await expect(serial()).rejects.toMatchObject({ code: 'cert_command_failed' });
+      setClock(ms);
+      expect(await serial()).toBe(0);
+    },
+  );
+
+  test('renews a rejected certificate early once more after the clock is set', async () => {
+    const { facts } = await source.current(NEED);
+    const second = await source.current({ ...NEED, refused: [facts.id] });
+    const refused = [facts.id, second.facts.id];
+    expect(await serial({ refused })).toBe(2);
+    setClock(-30_000);
+    expect(await serial({ refused })).toBe(3);
   });
 });
 

@@ -17,7 +17,7 @@ describe(lastLineRedacted, () => {
     ],
     ['URL: PUT https://vault.example:8200/v1/ssh-client-signer/sign/production-role. Code: 403', undefined],
     ['CA SHA256:2wFd7mPZg5rQxYyJmQz3oLw2zJtq9k3h8m1o5n7u0Zk is unknown', undefined],
-    ['\u001B[31mred\u001B[0m\u202E', '\uFFFD[31mred\uFFFD[0m\uFFFD'],
+    ['\u001B[31mred\u001B[0m\u202E', '\\u001b[31mred\\u001b[0m\\u202e'],
     ['\0\0\0\0ab\0\0\0', '\uFFFDab\uFFFD'],
   ])('keeps useful words: %j', (output, line) => {
     expect(lastLineRedacted(output)).toBe(line ?? output);

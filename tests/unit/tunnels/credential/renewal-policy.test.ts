@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  dueAt,
   endsWithin,
   isDue,
   type Lifetime,
+  leftMs,
   remainingMs,
   renewalDelayMs,
   renewalRetryMs,
+  wasSet,
 } from '../../../../src/tunnels/credential/renewal-policy.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12);
@@ -66,6 +69,37 @@ describe(isDue, () => {
     ['the wall clock was set back, early', -HOUR, 9_999, false],
   ])('decides whether a delay is over: %s', (_, wall, monotonic, due) => {
     expect(isDue(since, 10_000, { wallMs: NOW + wall, monotonicMs: 5_000 + monotonic })).toBe(due);
+  });
+});
+
+describe('a clock that was set', () => {
+  const since = { wallMs: NOW, monotonicMs: 5_000 };
+  const later = (wall: number, monotonic: number) => ({ wallMs: NOW + wall, monotonicMs: 5_000 + monotonic });
+
+  test.each([
+    ['both clocks went on', 60_000, 60_000, HOUR - 60_000],
+    ['the wall clock was set back', -HOUR, 60_000, HOUR - 60_000],
+    ['the machine slept', 30 * 60_000, 10, HOUR / 2],
+    ['the wall clock was set forward beyond the date', 2 * HOUR, 10, -HOUR],
+  ])('leaves the rest of a delay: %s', (_, wall, monotonic, left) => {
+    expect(leftMs(since, HOUR, later(wall, monotonic))).toBe(left);
+  });
+
+  test.each([
+    ['stays for clocks that drift a little', 60_000, 60_300, NOW + HOUR],
+    ['moves with a clock that was set back', -2 * HOUR, 60_000, NOW - 2 * HOUR + HOUR - 60_000],
+    ['stays for a machine that slept', 30 * 60_000, 10, NOW + HOUR],
+  ])('tells the date of a renewal by the clock of now: it %s', (_, wall, monotonic, date) => {
+    expect(dueAt(since, HOUR, later(wall, monotonic)).getTime()).toBe(date);
+  });
+
+  test.each([
+    [60_000, 60_000, false],
+    [60_000, 61_500, false],
+    [-5_000, 1_000, true],
+    [HOUR, 1_000, true],
+  ])('notices whether the clock was set: the wall clock went %i ms and the other %i ms', (wall, monotonic, set) => {
+    expect(wasSet(since, later(wall, monotonic))).toBe(set);
   });
 });
 

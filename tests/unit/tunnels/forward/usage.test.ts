@@ -105,6 +105,22 @@ test.each(['resolve', 'reject'] as const)(
   },
 );
 
+test('counts a client without a channel as held, whatever it waits for, and as use until the end of the wait', async () => {
+  let settle: (() => void) | undefined;
+  const waiting = usage.waiting(
+    new Promise<void>((resolve) => {
+      settle = resolve;
+    }),
+  );
+  expect(usage.status().held).toBe(1);
+  // Only a hold takes a slot of `while_down.limit`.
+  expect(usage.held).toBe(0);
+  vi.advanceTimersByTime(1_500);
+  settle?.();
+  await waiting;
+  expect(usage.status()).toMatchObject({ held: 0, last_activity_at: new Date() });
+});
+
 test('reports only the first use after an idle minute', () => {
   const uses: number[] = [];
   usage = new Usage({ onUsed: (when) => uses.push((when.getTime() - T0.getTime()) / 1_000) });

@@ -106,4 +106,21 @@ describe('spreading carried sessions', () => {
     carriers.spread();
     expect([...all, replacement].map(({ leaving }) => leaving)).toEqual([false, true, false]);
   });
+
+  it('moves a crowded session once the channel of one that moved is closed', () => {
+    const { carriers, held, moving } = carrying(2, [
+      [X, 0],
+      [X, 0],
+    ]);
+    expect(moving).toEqual([false, true]);
+    const streams = [new PassThrough(), new PassThrough()];
+    const [gone, crowded] = streams.map((stream) =>
+      carriers.add({ stream, onLost() {}, close() {} } as unknown as Channel, Y, held[0] as Held),
+    );
+    const third = { stream: new PassThrough(), onLost() {}, close() {} } as unknown as Channel;
+    const last = carriers.add(third, Y, held[0] as Held);
+    expect([gone, crowded, last].map((each) => each?.leaving)).toEqual([false, true, false]);
+    streams[1]?.emit('close');
+    expect(last.leaving).toBe(true);
+  });
 });

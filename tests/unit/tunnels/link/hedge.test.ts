@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
-import { HedgeBudget, type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
+import { type Opener, openHedged } from '../../../../src/tunnels/link/hedge.ts';
 
 const never: Opener = () => new Promise(() => {});
 
@@ -25,14 +25,29 @@ afterEach(() => {
 });
 
 describe('an open that is not answered', () => {
-  const open = (second: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
-    openHedged({ first, patienceMs: 250, onSlow: () => {}, second, onRaced: () => {} }, signal);
+  const open = (next: () => Opener | undefined, first: Opener = never, signal = new AbortController().signal) =>
+    openHedged({ first, patienceMs: 250, onSlow: () => {}, next, onRaced: () => {} }, signal);
 
   test('opens on another session once the patience is over', async () => {
     const other = channel();
     const opened = open(() => async () => other);
     await vi.advanceTimersByTimeAsync(250);
     expect(await opened).toBe(other);
+  });
+
+  test('asks the first session for a sign of life long before the patience is over', async () => {
+    let askedAt = 0;
+    const from = performance.now();
+    const onSlow = () => {
+      askedAt = performance.now() - from;
+    };
+    const gone = new AbortController();
+    openHedged({ first: never, patienceMs: 250, onSlow, next: () => undefined, onRaced: () => {} }, gone.signal).catch(
+      () => {},
+    );
+    await vi.advanceTimersByTimeAsync(250);
+    expect(askedAt).toBe(100);
+    gone.abort();
   });
 
   test('withdraws the slower open, and closes a channel that still opens', async () => {
@@ -52,6 +67,19 @@ describe('an open that is not answered', () => {
     answer(slow);
     await vi.advanceTimersByTimeAsync(0);
     expect([slow.closed, quick.closed]).toEqual([true, false]);
+  });
+
+  test('asks a third session when the second one does not answer either', async () => {
+    const third = channel();
+    const openers = [never, async () => third];
+    const winners: number[] = [];
+    const opened = openHedged(
+      { first: never, patienceMs: 250, onSlow: () => {}, next: () => openers.shift(), onRaced: (n) => winners.push(n) },
+      new AbortController().signal,
+    );
+    await vi.advanceTimersByTimeAsync(375);
+    expect(await opened).toBe(third);
+    expect(winners).toEqual([2]);
   });
 
   test('looks for another session again while none is available', async () => {
@@ -81,13 +109,4 @@ describe('an open that is not answered', () => {
     gone.abort(new Error('the client went away'));
     await expect(given).rejects.toThrow('the client went away');
   });
-});
-
-test('bounds by its budget how many opens of a slow target are doubled', () => {
-  const budget = new HedgeBudget(2, 0.5);
-  expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
-  budget.opened();
-  expect(budget.take()).toBe(false);
-  budget.opened();
-  expect(budget.take()).toBe(true);
 });

@@ -81,6 +81,43 @@ describe('sessions', () => {
     expect([first?.opens, second?.opens]).toEqual([0, 1]);
   });
 
+  test('logs in once more while no session answers a client, and ends no session', async () => {
+    const [first, second] = await up();
+    Object.assign(first as FakeSession, { suspect: true, channels: 3 });
+    net.link.tick(new Date());
+    await pass(60_000);
+    expect(net.connecting).toBe(0);
+    Object.assign(second as FakeSession, { suspect: true });
+    Object.assign(first as FakeSession, { unanswered: 16 });
+    const waiting = open();
+    await pass(1_000);
+    const third = net.last.succeed();
+    await pass(0);
+    expect(net.kept).toEqual([first, second, third]);
+    await pass(100);
+    await waiting;
+    expect(third.opens).toBe(1);
+    // At most one more, also when that one falls silent too.
+    third.suspect = true;
+    open().catch(() => {});
+    await pass(60_000);
+    expect(net.connecting).toBe(0);
+    for (const session of [first, second, third]) Object.assign(session as FakeSession, { suspect: false });
+    net.link.tick(new Date());
+    expect(net.kept).toEqual([first, second]);
+  });
+
+  test('retries a login each second while no session answers a client', async () => {
+    const [first] = await up({ sessions: 1 });
+    Object.assign(first as FakeSession, { suspect: true, unanswered: 16 });
+    net.outcome = 'connect_refused';
+    const before = net.attempts.length;
+    open().catch(() => {});
+    await pass(20_000);
+    expect(net.attempts.length - before).toBeGreaterThanOrEqual(15);
+    expect(net.link.state).toBe('up');
+  });
+
   test('uses a suspect session only while no other session is healthy', async () => {
     const [first, second] = await up();
     Object.assign(first as FakeSession, { suspect: true });

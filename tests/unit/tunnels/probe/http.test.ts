@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { type HttpCheck, probeHttp } from '../../../../src/tunnels/probe/http.ts';
+import type { ProbeCheck } from '../../../../src/config/config.ts';
+import { probeHttp } from '../../../../src/tunnels/probe/http.ts';
 import { SocketChannelSource } from '../../../support/fakes/socket-channel-source.ts';
 import { TcpServer } from '../../../support/peers/tcp-server.ts';
+
+type HttpCheck = Extract<ProbeCheck, { kind: 'http' }>;
 
 const check: HttpCheck = { kind: 'http', path: '/state/health', status: 200, json: { status: 'ok' } };
 const never = new AbortController().signal;
@@ -124,4 +127,21 @@ test('sends a request to a Unix socket under the name localhost', async () => {
   await expect(probeHttp(source, { kind: 'unix', path: '/nonexistent/socket' }, check, never)).rejects.toMatchObject({
     code: 'target_refused',
   });
+});
+
+test('sends the virtual host as configured, else the target', async () => {
+  const hosts: (string | undefined)[] = [];
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    hosts.push(request.headers.host);
+    response.end('{"status":"ok"}');
+  };
+  await probe(answer, { host: 'hub.example:8443' });
+  await probe(answer);
+  expect(hosts).toEqual(['hub.example:8443', expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+});
+
+test('reads JSON behind a byte order mark', async () => {
+  await probe((_, response) => response.end('\uFEFF{"status":"ok"}'));
+  await expect(probe((_, response) => response.end('\uFEFF{"status":"ill"}'))).rejects.toThrow(/field status is "ill"/);
+  await expect(probe((_, response) => response.end('\uFEFF\uFEFF{}'))).rejects.toThrow('not JSON');
 });

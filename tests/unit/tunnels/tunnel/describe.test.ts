@@ -24,6 +24,7 @@ const facts = {
   detour: false,
   lastError: undefined,
   probe: undefined,
+  validity: undefined,
   usage: new Usage().status(),
 } as const;
 const own = new TunnelError('target_refused', 'refused');
@@ -39,6 +40,7 @@ describe(describeTunnel, () => {
       route: 'tunnel',
       last_error: null,
       probe: null,
+      probe_certificate: null,
     });
   });
 

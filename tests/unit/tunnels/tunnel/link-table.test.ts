@@ -51,9 +51,9 @@ class FakeUser implements LinkUser {
 class AskedSession extends FakeSession {
   readonly asked: Address[] = [];
 
-  override open(target?: Address): Promise<Channel> {
-    if (target) this.asked.push(target);
-    return super.open();
+  override open(...asked: Parameters<FakeSession['open']>): Promise<Channel> {
+    this.asked.push(asked[0]);
+    return super.open(...asked);
   }
 }
 

@@ -52,7 +52,7 @@ function options(more: Partial<ListenForwardOptions> = {}): ListenForwardOptions
   return {
     listen: { kind: 'tcp', host: '127.0.0.1', port },
     negotiate: socksTarget(rules('127.0.0.1:*', 'localhost:*')),
-    whileDown: { kind: 'hold', holdMs: 10_000, limit: 10 },
+    whileDown: { kind: 'hold', holdMs: 10_000, limit: 10, abortOnClose: false },
     maxConnections: 10,
     ...more,
   };

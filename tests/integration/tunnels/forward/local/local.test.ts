@@ -154,14 +154,18 @@ describe('a forward without a session', () => {
   });
 
   it('resets a connection when the hold is over', async () => {
-    await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 200, limit: 8 } });
+    await using tunnel = await Forwarding.to(1, {
+      whileDown: { kind: 'hold', holdMs: 200, limit: 8, abortOnClose: false },
+    });
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst', bytes: 0 });
     expect(tunnel.codes).toEqual(['connection_reset']);
     expect(tunnel.usage.status()).toMatchObject({ held: 0, failed_total: 1 });
   });
 
   it('resets a connection beyond the limit at once', async () => {
-    await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 10_000, limit: 1 } });
+    await using tunnel = await Forwarding.to(1, {
+      whileDown: { kind: 'hold', holdMs: 10_000, limit: 1, abortOnClose: false },
+    });
     await using held = startPythonClient({ port: tunnel.port });
     await waitUntil('one is held', () => tunnel.usage.held === 1);
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
@@ -177,7 +181,9 @@ describe('a forward without a session', () => {
   });
 
   it('no longer holds a client that resets', async () => {
-    await using tunnel = await Forwarding.to(1, { whileDown: { kind: 'hold', holdMs: 60_000, limit: 8 } });
+    await using tunnel = await Forwarding.to(1, {
+      whileDown: { kind: 'hold', holdMs: 60_000, limit: 8, abortOnClose: false },
+    });
     const socket = dial(tunnel.port);
     await new Promise((resolve) => socket.write('GET / HTTP/1.1\r\n', resolve));
     await waitUntil('it is held', () => tunnel.usage.held === 1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
-import { mayBeLocal, reachableAt, widthWitness } from '../../../../../src/tunnels/forward/remote/address.ts';
+import { mayBeLocal, reachableAt, widthOf, widthWitness } from '../../../../../src/tunnels/forward/remote/address.ts';
 import {
   explainRefusal,
   isGhost,
@@ -75,21 +75,34 @@ describe(rebindDelayMs, () => {
 
 describe('addresses of the far side', () => {
   it.each([
-    ['0.0.0.0', '127.0.0.1', '127.0.0.2'],
-    ['127.0.0.1', '127.0.0.1', '127.0.0.2'],
-    ['::', '::1', undefined],
-    ['::1', '::1', undefined],
-    ['192.0.2.1', '192.0.2.1', undefined],
-    ['localhost', 'localhost', undefined],
-  ])('reaches %s at %s, and tests its width at %s', (host, reached, witness) => {
+    ['0.0.0.0', 'all_v4', '127.0.0.1'],
+    ['::', 'all_v6', '::1'],
+    ['0:0:0:0:0:0:0:0', 'all_v6', '::1'],
+    ['*', 'all', '127.0.0.1'],
+    ['', 'all', '127.0.0.1'],
+    ['127.0.0.1', 'one', '127.0.0.1'],
+    ['::1', 'one', '::1'],
+    ['192.0.2.1', 'one', '192.0.2.1'],
+    ['localhost', 'one', 'localhost'],
+    ['bridge.internal', 'one', 'bridge.internal'],
+  ])('takes %j for %s address(es), and reaches it at %s', (host, width, reached) => {
+    expect(widthOf(host)).toBe(width);
     expect(reachableAt(at(host))).toEqual(at(reached));
-    expect(widthWitness(at(host))).toEqual(witness === undefined ? undefined : at(witness));
   });
+
+  it.each(['0.0.0.0', '::', '127.0.0.1', '127.0.0.2', '::1', 'localhost'])(
+    'tests the width of %s at another loopback address',
+    (host) => {
+      expect(widthWitness(host)).toMatch(/^127\.0\.0\.[23]$/);
+      expect(widthWitness(host)).not.toBe(host);
+    },
+  );
 
   it.each([
     ['127.0.0.1', '127.0.0.1', true],
     ['::ffff:127.0.0.1', '0.0.0.0', true],
     ['::1', '::', true],
+    ['2001:db8::1', '2001:DB8:0::1', true],
     ['192.0.2.9', '0.0.0.0', false],
     ['192.0.2.9', '192.0.2.1', false],
     ['192.0.2.1', '192.0.2.1', true],

@@ -5,12 +5,18 @@ import {
   hostKeyPolicy,
   hostTrust,
 } from '../../../../../src/tunnels/ssh/host-key/host-key-policy.ts';
+import { findLines, type HostLines } from '../../../../../src/tunnels/ssh/host-key/host-lines.ts';
 import { parseKnownHosts } from '../../../../../src/tunnels/ssh/host-key/known-hosts.ts';
 import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
+import { runThrough } from '../../../../support/run-through.ts';
 import { blobOf, keyLine } from '../key-line.ts';
 
 const ED = 'ssh-ed25519';
-const entriesOf = (...lines: string[]) => parseKnownHosts(lines.join('\n'), 'kh').entries;
+/** The lines about the host `host` in a file of these lines. */
+function about(port: number, ...lines: string[]): HostLines {
+  const { entries } = runThrough(parseKnownHosts(Buffer.from(lines.join('\n')), 'kh'));
+  return runThrough(findLines(entries, { file: 'kh', host: 'host', port }));
+}
 
 describe('checkHostKey', () => {
   const plain = keyLine('host', ED, 'right');
@@ -37,42 +43,43 @@ describe('checkHostKey', () => {
     ['a line with a port, for port 22', 22, [ported], 'unknown'],
     ['a key revoked without the port', 2222, [ported, `@revoked ${plain}`], 'revoked'],
   ])('decides about %s (port %i)', (_, port, lines, kind) => {
-    expect(checkHostKey(entriesOf(...lines), 'host', port, blobOf(ED, 'right')).kind).toBe(kind);
+    expect(checkHostKey(about(port, ...lines), blobOf(ED, 'right')).kind).toBe(kind);
   });
 
   test('names a line of the same key type when several lines differ', () => {
-    const entries = entriesOf(keyLine('host', 'ssh-rsa', 'x'), other);
-    expect(checkHostKey(entries, 'host', 22, blobOf(ED, 'right'))).toMatchObject({ entry: { place: 'kh:2' } });
+    const lines = about(22, keyLine('host', 'ssh-rsa', 'x'), other);
+    expect(checkHostKey(lines, blobOf(ED, 'right'))).toMatchObject({ entry: { place: 'kh:2' } });
   });
 
   test.each([Buffer.alloc(0), Buffer.from([0xff, 0xff, 0xff, 0xff])])('rejects garbage instead of a key', (blob) => {
-    expect(checkHostKey(entriesOf(plain), 'host', 22, blob).kind).toBe('changed');
+    expect(checkHostKey(about(22, plain), blob).kind).toBe('changed');
   });
 });
 
 describe('hostKeyAlgorithms', () => {
   test('requests only algorithms of the known key types, in our order', () => {
-    const entries = entriesOf(
+    const lines = about(
+      22,
       keyLine('host', 'ssh-rsa', 'a'),
       keyLine('host', 'ecdsa-sha2-nistp256', 'b'),
       keyLine('host', ED, 'c'),
       keyLine('other', 'ecdsa-sha2-nistp521', 'd'),
       `@revoked ${keyLine('host', 'ecdsa-sha2-nistp384', 'e')}`,
     );
-    expect(hostKeyAlgorithms(entries, 'host', 22)).toEqual([ED, 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
+    expect(hostKeyAlgorithms(lines)).toEqual([ED, 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256']);
   });
 
   test('prefers lines with the port to plain lines', () => {
-    const entries = entriesOf(keyLine('host', ED, 'a'), keyLine('[host]:2222', 'ssh-rsa', 'b'));
-    expect(hostKeyAlgorithms(entries, 'host', 2222)).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
-    expect(hostKeyAlgorithms(entries, 'host', 2223)).toEqual([ED]);
+    const lines = [keyLine('host', ED, 'a'), keyLine('[host]:2222', 'ssh-rsa', 'b')];
+    expect(hostKeyAlgorithms(about(2222, ...lines))).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
+    expect(hostKeyAlgorithms(about(2223, ...lines))).toEqual([ED]);
   });
 });
 
 describe('the policy of a session', () => {
   const policyError = (...lines: string[]) => {
     try {
-      hostKeyPolicy(entriesOf(...lines), 'host', 2222);
+      hostKeyPolicy(about(2222, ...lines));
     } catch (error) {
       return error;
     }
@@ -95,13 +102,13 @@ describe('the policy of a session', () => {
   });
 
   test('accepts the known key', () => {
-    const policy = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 22);
+    const policy = hostKeyPolicy(about(22, keyLine('host', ED, 'a')));
     expect(policy.algorithms).toEqual([ED]);
     expect(policy.verify(blobOf(ED, 'a'))).toBeUndefined();
   });
 
   test('names both fingerprints and the line for a changed key', () => {
-    const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 22).verify(blobOf(ED, 'b'));
+    const error = hostKeyPolicy(about(22, keyLine('host', ED, 'a'))).verify(blobOf(ED, 'b'));
     expect(error).toMatchObject({ code: 'host_key_changed', retryable: false, hint: expect.stringContaining('kh:1') });
     expect(error?.message).toBe(
       `host presented ${fingerprint(blobOf(ED, 'b'))}, but kh:1 has ${fingerprint(blobOf(ED, 'a'))}`,
@@ -109,8 +116,8 @@ describe('the policy of a session', () => {
   });
 
   test('names the line for a revoked key', () => {
-    const entries = entriesOf(keyLine('host', ED, 'a'), `@revoked ${keyLine('*', ED, 'a')}`);
-    expect(hostKeyPolicy(entries, 'host', 22).verify(blobOf(ED, 'a'))).toMatchObject({
+    const lines = about(22, keyLine('host', ED, 'a'), `@revoked ${keyLine('*', ED, 'a')}`);
+    expect(hostKeyPolicy(lines).verify(blobOf(ED, 'a'))).toMatchObject({
       code: 'host_key_changed',
       message: expect.stringContaining('revoked (kh:2)'),
       hint: expect.stringContaining('@revoked'),
@@ -118,7 +125,7 @@ describe('the policy of a session', () => {
   });
 
   test('calls a key unknown when known_hosts has the host without the port', () => {
-    const error = hostKeyPolicy(entriesOf(keyLine('host', ED, 'a')), 'host', 2222).verify(blobOf(ED, 'b'));
+    const error = hostKeyPolicy(about(2222, keyLine('host', ED, 'a'))).verify(blobOf(ED, 'b'));
     expect(error).toMatchObject({
       code: 'host_key_unknown',
       message: expect.stringContaining(fingerprint(blobOf(ED, 'b'))),
@@ -128,7 +135,7 @@ describe('the policy of a session', () => {
 
 describe(hostTrust, () => {
   const authority = `@cert-authority ${keyLine('*.example,host', ED, 'ca')}`;
-  const trust = (...lines: string[]) => hostTrust(entriesOf(...lines), 'host', 2222);
+  const trust = (...lines: string[]) => hostTrust(about(2222, ...lines));
 
   test('prefers keys of the host to authorities', () => {
     expect(trust(authority, keyLine('host', ED, 'a'))).toMatchObject({ kind: 'keys', policy: { algorithms: [ED] } });

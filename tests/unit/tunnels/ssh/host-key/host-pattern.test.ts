@@ -7,6 +7,8 @@ test.each([
   ['example.com', 2222, '[example.com]:2222'],
   ['2001:db8::1', 22, '2001:db8::1'],
   ['2001:DB8::1', 2222, '[2001:db8::1]:2222'],
+  ['0:0:0:0:0:0:0:1', 22, '::1'],
+  ['2001:0db8:0000::0001', 2222, '[2001:db8::1]:2222'],
 ])('looks up %s port %i as %s', (host, port, name) => {
   expect(lookupName(host, port)).toBe(name);
 });
@@ -26,6 +28,13 @@ describe('the hosts field', () => {
     ['[a.example]:2222', 'a.example', false],
     ['[*.example]:22??', '[a.example]:2222', true],
     ['2001:db8::1', '2001:db8::1', true],
+    ['2001:db8:0:0::1', '2001:db8::1', true],
+    ['[::1]', '::1', true],
+    ['[::1]:22', '::1', true],
+    ['[0:0:0:0:0:0:0:1]:2222', '[::1]:2222', true],
+    ['[0:0:0:0:0:0:0:1]:2222', '::1', false],
+    ['*,!0:0:0:0:0:0:0:1', '::1', false],
+    ['2001:db8::1', '2001:db8::2', false],
     ['*.example,!bad.example', 'bad.example', false],
     ['!bad.example,*.example', 'bad.example', false],
     ['!bad.example', 'good.example', false],

@@ -1,0 +1,91 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { PLANTED, type Planted } from '../../tests/support/simulation/planted.ts';
+import { describeBroken } from '../../tests/support/simulation/report.ts';
+import { shrink } from '../../tests/support/simulation/shrink.ts';
+import { simulate } from '../../tests/support/simulation/simulate.ts';
+import { Workers } from './workers.ts';
+
+const USAGE = `usage: scripts/simulate-drain [--runs N] [--seed S] [--jobs N] [--trace] [--planted ${Object.keys(PLANTED).join('|')}]\n`;
+
+/** Time between two lines of progress, in milliseconds. */
+const PROGRESS_MS = 2_000;
+
+interface Wanted {
+  readonly runs: number;
+  readonly seed: number;
+  readonly jobs: number;
+  readonly planted: Planted | undefined;
+}
+
+function readArguments(): (Wanted & { readonly trace: boolean }) | undefined {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+      jobs: { type: 'string', default: String(availableParallelism()) },
+      planted: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) return undefined;
+  const numbers = { runs: Number(values.runs), seed: Number(values.seed), jobs: Number(values.jobs) };
+  for (const [name, value] of Object.entries(numbers))
+    if (!Number.isSafeInteger(value) || value < (name === 'seed' ? 0 : 1))
+      throw new Error(`--${name} needs a whole number`);
+  const planted = (Object.keys(PLANTED) as Planted[]).find((name) => name === values.planted);
+  if (values.planted !== undefined && planted === undefined) throw new Error(`no planted bug ${values.planted}`);
+  return { ...numbers, planted, trace: values.trace };
+}
+
+/** Runs all seeds; returns the first broken one, if any. */
+async function runAll({ runs, seed, jobs, planted }: Wanted): Promise<{ broken: number | undefined; text: string }> {
+  const from = performance.now();
+  const seconds = () => (performance.now() - from) / 1_000;
+  const workers = new Workers({ jobs: Math.min(jobs, runs), planted });
+  let toldAt = from;
+  const sum = await workers.run({ first: seed, last: seed + runs - 1 }, ({ done, retirable }) => {
+    if (performance.now() - toldAt < PROGRESS_MS) return;
+    toldAt = performance.now();
+    const pace = Math.round(done / seconds());
+    process.stderr.write(`${done} of ${runs} runs, retirable in ${retirable}, ${pace} runs a second\n`);
+  });
+  const { done, retirable, steps, broken } = sum;
+  const text =
+    `${done} runs, seeds ${seed} to ${seed + runs - 1}, in ${seconds().toFixed(1)} s: ` +
+    `${steps} steps, retirable at some moment in ${retirable} runs\n`;
+  return { broken, text };
+}
+
+async function main(): Promise<number> {
+  const wanted = readArguments();
+  if (wanted === undefined) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const { seed, planted } = wanted;
+  const bug = planted && PLANTED[planted];
+  if (wanted.trace) {
+    const { trace, broken } = await simulate({ seed, bug });
+    process.stdout.write(`${trace.join('\n')}\n`);
+    return broken ? 1 : 0;
+  }
+  process.stderr.write(`seeds from ${seed}${planted === undefined ? '' : `, with the planted bug ${planted}`}\n`);
+  const { broken, text } = await runAll(wanted);
+  process.stdout.write(text);
+  if (broken === undefined) {
+    process.stdout.write('every promise held\n');
+    return 0;
+  }
+  const found = await simulate({ seed: broken, bug });
+  process.stdout.write(describeBroken(broken, found, await shrink({ seed: broken, bug }, found)));
+  return 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`scripts/simulate-drain: ${error instanceof Error ? error.message : error}\n${USAGE}`);
+  process.exitCode = 64;
+}

@@ -1,0 +1,78 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Planted } from '../../tests/support/simulation/planted.ts';
+
+const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
+
+/** Runs for one order to a worker: few enough that a broken promise is told soon. */
+const ORDER = 20;
+
+/** An order to a worker: these seeds. */
+export interface Order {
+  readonly first: number;
+  readonly last: number;
+  readonly planted: Planted | undefined;
+}
+
+/** What became of an order, or of all of them so far. */
+export interface Sum {
+  readonly done: number;
+  /** Runs in which the tunnel was retirable at some moment. */
+  readonly retirable: number;
+  readonly steps: number;
+  /** The first seed that broke a promise. */
+  readonly broken: number | undefined;
+}
+
+/** Processes that simulate: a simulation takes over the clocks of its process, so one at a time. */
+export class Workers {
+  readonly #options: { readonly jobs: number; readonly planted: Planted | undefined };
+
+  constructor(options: { readonly jobs: number; readonly planted: Planted | undefined }) {
+    this.#options = options;
+  }
+
+  /** Settles when all seeds are done, or soon after one broke a promise. Rejects when a worker dies. */
+  async run(seeds: { readonly first: number; readonly last: number }, onProgress: (sum: Sum) => void): Promise<Sum> {
+    const { jobs, planted } = this.#options;
+    let next = seeds.first;
+    let sum: Sum = { done: 0, retirable: 0, steps: 0, broken: undefined };
+    const order = (): Order | undefined => {
+      if (sum.broken !== undefined || next > seeds.last) return undefined;
+      const first = next;
+      next = Math.min(seeds.last, first + ORDER - 1) + 1;
+      return { first, last: next - 1, planted };
+    };
+    const take = (part: Sum) => {
+      sum = add(sum, part);
+      onProgress(sum);
+    };
+    await Promise.all(Array.from({ length: jobs }, () => employ(order, take)));
+    return sum;
+  }
+}
+
+/** One worker, until there is no order left. */
+function employ(order: () => Order | undefined, take: (part: Sum) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker: ChildProcess = fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const give = () => {
+      const wanted = order();
+      if (wanted) worker.send(wanted);
+      else worker.disconnect();
+    };
+    worker.on('message', (part: Sum) => {
+      take(part);
+      give();
+    });
+    worker.once('error', reject);
+    worker.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))));
+    give();
+  });
+}
+
+function add(a: Sum, b: Sum): Sum {
+  const broken =
+    a.broken === undefined || b.broken === undefined ? (a.broken ?? b.broken) : Math.min(a.broken, b.broken);
+  return { done: a.done + b.done, retirable: a.retirable + b.retirable, steps: a.steps + b.steps, broken };
+}

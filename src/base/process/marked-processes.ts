@@ -1,0 +1,57 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { sleep } from '../async/sleep.ts';
+
+/** The variable that marks the processes of one run. */
+const NAME = 'FLEET_MESH_RUN';
+/** Time for the processes to end after SIGTERM, in milliseconds. */
+const GRACE_MS = 500;
+/** Bound of the whole search, in milliseconds. Only a process stuck in the kernel takes longer. */
+const END_MS = 4_000;
+const POLL_MS = 50;
+
+/** The environment for the processes of the run `id`. They inherit the mark, also those that leave their group. */
+export function marked(env: NodeJS.ProcessEnv, id: string): NodeJS.ProcessEnv {
+  return { ...env, [NAME]: id };
+}
+
+/**
+ * Ends every process of the run `id`: SIGTERM, then SIGKILL after a grace period. Finds also those that left their process
+ * group by setsid(2), but not those with a cleared environment or of another user. Settles when none is left, at the
+ * latest after {@link END_MS}.
+ */
+export async function endMarked(id: string): Promise<void> {
+  const from = performance.now();
+  const told = new Set<number>();
+  for (let passedMs = 0; passedMs < END_MS; passedMs = performance.now() - from) {
+    const left = await findMarked(id);
+    if (left.length === 0) return;
+    for (const pid of left) {
+      if (passedMs >= GRACE_MS) end(pid, 'SIGKILL');
+      else if (!told.has(pid)) end(pid, 'SIGTERM');
+      told.add(pid);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function findMarked(id: string): Promise<number[]> {
+  const wanted = `${NAME}=${id}`;
+  const names = await readdir('/proc').catch((): string[] => []);
+  const found: number[] = [];
+  for (const name of names) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    // Empty for a process that has ended; not readable for another user's process (proc(5), environ).
+    const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    if (environ.split('\0').includes(wanted)) found.push(pid);
+  }
+  return found;
+}
+
+function end(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // The process has just ended.
+  }
+}

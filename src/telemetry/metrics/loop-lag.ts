@@ -1,0 +1,36 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** The kernel of Node looks this often, in milliseconds: a delay shorter than this may be missed. */
+const EVERY_MS = 10;
+const NANOSECONDS = 1e9;
+
+interface Reading {
+  readonly at: number;
+  readonly seconds: number;
+}
+
+/**
+ * How late the event loop is: everything that a connection needs waits as long. The longest delay since the last reading,
+ * or of the last minute, if that is longer. So two readers do not take a peak from each other.
+ */
+export class LoopLag {
+  readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: EVERY_MS });
+  readonly #keepMs: number;
+  #readings: readonly Reading[] = [];
+
+  /** @param keepMs how long a peak is shown, in milliseconds */
+  constructor(keepMs = 60_000) {
+    this.#keepMs = keepMs;
+    this.#histogram.enable();
+  }
+
+  /** In seconds. */
+  read(): number {
+    const now = performance.now();
+    // The histogram has the whole time between two looks.
+    const seconds = Math.max(0, this.#histogram.max / NANOSECONDS - EVERY_MS / 1_000);
+    this.#histogram.reset();
+    this.#readings = [...this.#readings.filter(({ at }) => at >= now - this.#keepMs), { at: now, seconds }];
+    return Math.max(...this.#readings.map((reading) => reading.seconds));
+  }
+}

@@ -1,0 +1,179 @@
+import type { Socket } from 'node:net';
+import type { Address } from '../../../base/net/address.ts';
+import type { Originator } from '../../channel/channel-source.ts';
+import { LEAST_PACKET } from '../guard/limits.ts';
+import {
+  type Confirmation,
+  FIRST_WINDOW,
+  ForwardStream,
+  type ForwardStreamDependencies,
+  MOST_DATA,
+} from './forward-stream.ts';
+import { type Insides, MESSAGES, type Protocol } from './insides.ts';
+
+/** The answer to an open, like ssh2's: an error has the `reason` of the server, if the server answered. */
+export type OnOpened = (error: Error | undefined, stream: ForwardStream | undefined) => void;
+
+type MessageName = (typeof MESSAGES)[number];
+type Message = (...args: never[]) => void;
+
+/**
+ * ssh2 keeps what it finds under the number of a channel. This reserves the number and looks like a channel that is
+ * closed already, so that ssh2 leaves it alone at the end of the session.
+ */
+const RESERVED = { incoming: { state: 'closed' } };
+
+/** Above this size, the packets of one piece are written to a client together, in bytes. */
+const CORK_FROM = 48 * 1024;
+
+/** The forwarded channels of one session that do not use ssh2's Channel. Messages for other channels go to ssh2. */
+export class ForwardStreams {
+  readonly #insides: Insides;
+  readonly #deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>;
+  readonly #opening = new Map<number, OnOpened>();
+  readonly #open = new Map<number, ForwardStream>();
+  readonly #corked = new Set<Socket>();
+  readonly #sinks = new Set<Socket>();
+  #corking = false;
+  #data = 0;
+  #handled = 0;
+  #kept = false;
+
+  constructor(insides: Insides, deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>) {
+    this.#insides = insides;
+    this.#deps = deps;
+    const { _handlers: handlers } = insides.protocol;
+    for (const name of MESSAGES) {
+      const ssh2 = handlers[name] as unknown as (protocol: Protocol, ...args: unknown[]) => void;
+      const own = this.#handler(name) as (...args: unknown[]) => boolean;
+      handlers[name] = (protocol, ...args) => {
+        if (!own(...args)) ssh2(protocol, ...args);
+      };
+    }
+  }
+
+  /** Asks the server for a channel (RFC 4254 section 7.2; OpenSSH PROTOCOL section 2.4). Throws when the session cannot send. */
+  open(target: Address, originator: Originator, onOpened: OnOpened): void {
+    const { protocol, numbers } = this.#insides;
+    const number = numbers.add(RESERVED);
+    if (number < 0) throw new Error('no free channel number');
+    this.#opening.set(number, onOpened);
+    if (target.kind === 'unix') {
+      protocol.openssh_directStreamLocal(number, FIRST_WINDOW, MOST_DATA, { socketPath: target.path });
+    } else {
+      const { address: srcIP, port: srcPort } = originator;
+      const to = { srcIP, srcPort, dstIP: target.host, dstPort: target.port };
+      protocol.directTcpip(number, FIRST_WINDOW, MOST_DATA, to);
+    }
+  }
+
+  /** A piece of packets begins. */
+  begin(bytes: number): void {
+    this.#corking = bytes >= CORK_FROM;
+    this.#data = 0;
+    this.#handled = 0;
+    this.#kept = false;
+  }
+
+  /** The piece is over: how many packets with data were in the piece, and whether all its `packets` are consumed. */
+  finish(packets: number): { readonly data: number; readonly consumed: boolean } {
+    if (this.#corked.size > 0) {
+      for (const sink of this.#corked) sink.uncork();
+      this.#corked.clear();
+    }
+    for (const sink of this.#sinks) if (sink.writableLength > 0) this.#kept = true;
+    this.#sinks.clear();
+    return { data: this.#data, consumed: !this.#kept && this.#handled === packets };
+  }
+
+  /** The session is gone. */
+  lose(): void {
+    const streams = [...this.#open.values()];
+    const opening = [...this.#opening.values()];
+    this.#open.clear();
+    this.#opening.clear();
+    for (const stream of streams) stream.lost();
+    for (const onOpened of opening) onOpened(new Error('the session ended before the answer'), undefined);
+  }
+
+  /** Handles a message of one of our channels; returns false for a channel of ssh2. */
+  #handler(name: MessageName): Message {
+    const of =
+      (use: (stream: ForwardStream, ...args: never[]) => void) =>
+      (number: number, ...args: never[]) => {
+        const stream = this.#open.get(number);
+        if (!stream) return this.#opening.has(number);
+        this.#handled++;
+        use(stream, ...args);
+        return true;
+      };
+    switch (name) {
+      case 'CHANNEL_OPEN_CONFIRMATION':
+        return (info: Confirmation & { recipient: number }) => this.#confirmed(info);
+      case 'CHANNEL_OPEN_FAILURE':
+        return (number: number, reason: number, description: string) =>
+          this.#failed(number, Object.assign(new Error(description), { reason }));
+      case 'CHANNEL_WINDOW_ADJUST':
+        return of((stream, bytes: number) => stream.allowed(bytes));
+      case 'CHANNEL_DATA':
+        return of((stream, data: Buffer) => this.#received(stream, data));
+      case 'CHANNEL_EXTENDED_DATA':
+        return of((stream, data: Buffer) => stream.discarded(data.length));
+      case 'CHANNEL_EOF':
+        return of((stream) => stream.peerEnds());
+      case 'CHANNEL_CLOSE':
+        return (number: number) => {
+          if (this.#failed(number, new Error('the server closed the channel instead of an answer'))) return true;
+          const stream = this.#open.get(number);
+          if (stream) this.#handled++;
+          stream?.peerClosed();
+          return stream !== undefined;
+        };
+      case 'CHANNEL_REQUEST':
+        return of((stream, _type: string, wantsReply: boolean) => {
+          if (wantsReply) stream.refuse();
+        });
+    }
+  }
+
+  #confirmed(info: Confirmation & { readonly recipient: number }): boolean {
+    const { recipient: number } = info;
+    const onOpened = this.#opening.get(number);
+    if (!onOpened) return this.#open.has(number);
+    if (info.packetSize < LEAST_PACKET) throw new Error(`the server limits packets to ${info.packetSize} bytes`);
+    this.#handled++;
+    this.#opening.delete(number);
+    const { protocol, numbers } = this.#insides;
+    const onClosed = () => {
+      this.#open.delete(number);
+      numbers.remove(number);
+    };
+    const stream = new ForwardStream(info, { ...this.#deps, protocol, onClosed });
+    this.#open.set(number, stream);
+    onOpened(undefined, stream);
+    return true;
+  }
+
+  #failed(number: number, error: Error): boolean {
+    const onOpened = this.#opening.get(number);
+    if (!onOpened) return false;
+    this.#handled++;
+    this.#opening.delete(number);
+    this.#insides.numbers.remove(number);
+    onOpened(error, undefined);
+    return true;
+  }
+
+  #received(stream: ForwardStream, data: Buffer): void {
+    this.#data++;
+    const { sink } = stream;
+    if (sink && this.#corking && !this.#corked.has(sink)) {
+      this.#corked.add(sink);
+      sink.cork();
+    }
+    stream.received(data);
+    const { sink: after } = stream;
+    if (after) this.#sinks.add(after);
+    else this.#kept = true;
+  }
+}

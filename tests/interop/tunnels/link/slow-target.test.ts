@@ -1,0 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { Cleanup } from '../../../support/cleanup.ts';
+import { echoOnce } from '../../../support/clients/steady-client.ts';
+import { hasSessions, startMesh } from '../../../support/daemon/mesh.ts';
+import { has } from '../../../support/machine/capabilities.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
+import { startSlowTarget } from '../../../support/peers/slow-target.ts';
+
+describe.skipIf(!has('sshd') || !has('python3'))('a target that is slow to accept', () => {
+  it.each(['127.0.0.1', 'localhost'])('is asked once for each client while the session answers (%s)', async (host) => {
+    await using cleanup = new Cleanup();
+    const slow = cleanup.use(await startSlowTarget());
+    const sshd = cleanup.use(await startSshd());
+    const tunnels = { slow: { target: `${host}:${slow.port}` } };
+    const mesh = cleanup.use(await startMesh({ sshd, tunnels }));
+    await mesh.waitFor(hasSessions(2));
+    for (let round = 1; round <= 3; round++) {
+      await slow.fill();
+      const tookMs = await echoOnce(mesh.port('slow'));
+      expect(tookMs).toBeGreaterThan(600);
+      // A second connection would come a little later.
+      await pause(1_000);
+      expect(slow.accepted()).toBe(1);
+    }
+    expect(await mesh.metric('link_hedged_opens_total')).toBe(0);
+  });
+});

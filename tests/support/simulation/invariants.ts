@@ -1,0 +1,143 @@
+import { formatAddress } from '../../../src/base/net/address.ts';
+import { retireResult } from '../../../src/operator/control/protocol.ts';
+import { holds } from '../../../src/operator/text/holds.ts';
+import { isPassed } from '../../../src/retirement/drain/answer.ts';
+import { verifyLog } from '../../../src/retirement/evidence/verify.ts';
+import { FAMILIES } from '../../../src/telemetry/metrics/families.ts';
+import { HUB, hubIn } from './fleet.ts';
+import { KNOWN } from './known.ts';
+import { truthAgainst } from './truth.ts';
+import { DRY_RUN, RETIRE, type World } from './world.ts';
+
+/** A promise that did not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  /** Which promise: the same for every way to break it. */
+  readonly promise: string;
+
+  constructor(promise: string, details: string) {
+    super(`${promise}: ${details}`);
+    this.promise = promise;
+  }
+}
+
+/** Whether the lie is on the list of known ones. */
+export function isKnown(promise: string, details: string): boolean {
+  return KNOWN.some(([known, message]) => known === promise && details.startsWith(message));
+}
+
+function broken(promise: string, details: string): void {
+  if (isKnown(promise, details)) return;
+  throw new Violation(promise, details);
+}
+
+const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
+
+/** Checks at any moment. Returns whether the hub is retirable. */
+export function check(world: World): boolean {
+  const { node, bugs } = world;
+  if (bugs.length > 0) throw bugs[0];
+  const happened = world.happened();
+  if (!node.applied) return false;
+  neverRetiredWithTheRouteOnTheTunnel(world);
+  oneOwnerOfAPort(world);
+  const answer = node.retirement.answer(HUB, new Date());
+  if (answer?.verdict !== 'retirable') return false;
+  const against = truthAgainst(happened);
+  if (against !== undefined) broken('never retirable unless it is so', against);
+  return true;
+}
+
+/** Checks that all doors agree. Nothing may be under way. */
+export async function checkAgreement(world: World): Promise<void> {
+  const { node, pending } = world;
+  if (!node.applied || pending.size > 0) return;
+  // As each door does before it answers.
+  node.followPlan();
+  await world.until(node.recorder.check());
+  const before = doors(world);
+  if (!before) return;
+  const reply = await world.until(world.send(DRY_RUN, { ...RETIRE, dry_run: true }).reply);
+  if (!reply) return broken('all doors agree', `${DRY_RUN} does not answer`);
+  const dryRun = reply.ok && retireResult.parse(reply.result).left.length === 0;
+  const after = doors(world);
+  // Time may pass while the command looks at the disk.
+  if (before.gate !== dryRun && after?.gate !== dryRun)
+    broken('all doors agree', JSON.stringify({ ...before, [DRY_RUN]: dryRun }));
+}
+
+/** What the doors say at this moment; undefined without a verdict. */
+function doors({ node }: World): { readonly gate: boolean } | undefined {
+  const snapshot = node.snapshot();
+  const row = snapshot.tunnels.find(({ name }) => name === HUB);
+  const answer = node.retirement.answer(HUB, new Date());
+  if (!row || !answer || answer.retired_at !== null) return undefined;
+  const sample = RETIRABLE?.samples(snapshot).find(({ labels: { tunnel } }) => tunnel === HUB);
+  const says = {
+    status: row.retirement?.verdict === 'retirable',
+    drain: answer.verdict === 'retirable',
+    gate: isPassed(answer),
+    wait: holds('retirable', row).kind === 'holds',
+    metric: sample?.value === 1,
+  };
+  if (new Set(Object.values(says)).size > 1) broken('all doors agree', JSON.stringify(says));
+  return says;
+}
+
+/** Checks when nothing was under way for a while: disk and memory are the same. */
+export function checkDisk(world: World): void {
+  const { node, disk, pending, clock } = world;
+  if (!node.applied || pending.size > 0 || disk.fault !== undefined || clock.now - disk.healedAt < 10_000) return;
+  if (node.cutovers.cutoverSince(HUB) !== undefined) return;
+  if (node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable')) return;
+  const saved = JSON.parse(disk.peek('/sim/state/retired.json') ?? '{"tunnels":{}}') as { tunnels: object };
+  same('retired tunnels', Object.keys(saved.tunnels), node.retirement.retired.names);
+  if (!hubIn(world.variant)) return;
+  const record = JSON.parse(disk.peek(`/sim/state/cutover/${HUB}.json`) ?? '{}') as { phase?: string };
+  same('the committed cut-over', record.phase === 'committed', node.cutovers.isCutOver(HUB));
+}
+
+/** Checks after a restart: what was confirmed before has not been lost. */
+export function checkConfirmed(world: World): void {
+  const { node, confirmed } = world;
+  if (!node.applied) return;
+  const retired = node.retirement.retired.of(HUB) !== undefined;
+  if (confirmed.retired !== undefined && confirmed.retired !== retired)
+    broken('nothing confirmed is lost', `retired: ${confirmed.retired} was confirmed, now ${retired}`);
+  const route = node.cutovers.junctionOf(HUB).detour ? 'successor' : 'tunnel';
+  if (confirmed.route !== undefined && confirmed.route !== route)
+    broken('nothing confirmed is lost', `the route ${confirmed.route} was confirmed, now ${route}`);
+}
+
+/** Checks the chain on the disk, which must not hang. */
+export async function checkChain(world: World): Promise<void> {
+  if (world.disk.fault !== undefined) return;
+  let problems: readonly { readonly message: string }[] | undefined;
+  void verifyLog('/sim/state').then((found) => {
+    problems = found.problems;
+  });
+  await world.clock.settle();
+  if (problems === undefined) return broken('the chain is unbroken', 'the log cannot be read');
+  if (problems.length > 0) broken('the chain is unbroken', problems.map(({ message }) => message).join('; '));
+}
+
+function neverRetiredWithTheRouteOnTheTunnel({ node, pending }: World): void {
+  const retired = node.retirement.retired.of(HUB);
+  if (!retired?.keeps_port || pending.size > 0 || !node.config.tunnels.has(HUB)) return;
+  if (!node.cutovers.junctionOf(HUB).detour)
+    broken('never retired with the route on the tunnel', 'its clients are held, and reset');
+}
+
+function oneOwnerOfAPort({ network, node, pending }: World): void {
+  if (pending.size > 0) return;
+  const configured = [...node.config.tunnels.values()].map(({ listen }) => formatAddress(listen));
+  const foreign = network.bound.filter((address) => !configured.includes(address));
+  if (foreign.length > 0) broken('no port without an owner', foreign.join());
+  const twice = configured.filter((address, index) => configured.indexOf(address) !== index);
+  if (twice.length > 0) broken('never two owners of a port', twice.join());
+}
+
+function same(what: string, disk: unknown, memory: unknown): void {
+  const [a, b] = [JSON.stringify(disk), JSON.stringify(memory)];
+  if (a !== b) broken('disk and memory agree', `${what}: ${a} on the disk, ${b} in memory`);
+}

@@ -1,0 +1,1 @@
+export const KNOWN: readonly (readonly [promise: string, message: string])[] = [];

@@ -1,0 +1,122 @@
+import { seededRandom } from '../../../scripts/chaos-run/random.ts';
+import type { TunnelHistory } from '../../../src/retirement/evidence/history.ts';
+import { HEALTHY_MS, HUB, QUIET_MS, SUCCESSORS } from './fleet.ts';
+import { check, checkAgreement, checkChain, checkConfirmed, checkDisk, isKnown, Violation } from './invariants.ts';
+import { type Step, stepsFrom } from './steps.ts';
+import { CUTOVER, RETIRE, World } from './world.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Default: the steps of the seed. */
+  readonly steps?: readonly Step[];
+  /** What a planted bug makes of a history. */
+  readonly bug?: ((history: TunnelHistory) => TunnelHistory) | undefined;
+}
+
+/** How a run ended. */
+export interface Run {
+  readonly steps: readonly Step[];
+  /** Undefined when every promise held. */
+  readonly broken: { readonly promise: string; readonly message: string } | undefined;
+  readonly trace: readonly string[];
+  /** Whether the hub was retirable at some moment. */
+  readonly wasRetirable: boolean;
+}
+
+/** What the looks have seen so far. */
+interface Watch {
+  wasRetirable: boolean;
+  isRetirable: boolean;
+  looks: number;
+}
+
+/** Time between two checks, in milliseconds. */
+const LOOK_MS = 1_000;
+/** By then everything that a fault has left behind is put right. In milliseconds. */
+const HEALED_MS = 12_000;
+
+/** One run: the same seed and steps give the same run, to the last line of the trace. */
+export async function simulate({ seed, steps = stepsFrom(seededRandom(seed)), bug }: RunOptions): Promise<Run> {
+  const random = seededRandom(seed ^ 0x5eed);
+  await using world = new World({ random, bug });
+  const watch: Watch = { wasRetirable: false, isRetirable: false, looks: 0 };
+  try {
+    await world.start();
+    for (const step of steps) {
+      await world.play(step);
+      if (step.do === 'restart') {
+        checkConfirmed(world);
+        await checkChain(world);
+      }
+      await pass(world, step.thenMs, watch);
+    }
+    await converge(world, watch);
+    return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
+  } catch (error) {
+    const promise = error instanceof Violation ? error.promise : 'nothing throws';
+    const message = error instanceof Error ? error.message : String(error);
+    if (isKnown(promise, message))
+      return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
+    world.say(`BROKEN ${message}`);
+    if (!(error instanceof Violation) && error instanceof Error) world.say(error.stack ?? '');
+    return { steps, broken: { promise, message }, trace: world.trace, wasRetirable: watch.wasRetirable };
+  }
+}
+
+async function pass(world: World, ms: number, watch: Watch): Promise<void> {
+  for (let left = ms; ; left -= LOOK_MS) {
+    await world.clock.run(Math.max(0, Math.min(LOOK_MS, left)));
+    const retirable = check(world);
+    // The dearest look: one of six, and each after a change.
+    if (retirable !== watch.isRetirable || watch.looks++ % 6 === 0) await checkAgreement(world);
+    checkDisk(world);
+    watch.isRetirable = retirable;
+    watch.wasRetirable ||= retirable;
+    if (left <= LOOK_MS) return;
+  }
+}
+
+/** All faults end and the operator does what is left to do: the hub must become retirable, and retire. */
+async function converge(world: World, watch: Watch): Promise<void> {
+  const { network, disk, plan, planned } = world;
+  world.say('all faults end');
+  disk.heal();
+  network.link.set(true);
+  world.node.linkChanged();
+  for (const address of Object.values(SUCCESSORS)) network.setHealth(address, 'healthy');
+  Object.assign(plan, { approved: true, done: true, valid: true });
+  planned.set(true);
+  for (const client of network.clients) client.leave();
+  await pass(world, HEALED_MS, watch);
+  await settled(world, watch);
+  // As its remedy says.
+  if (world.node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable'))
+    await world.restart('clean', 0);
+  world.file = 'first';
+  await order(world, 'reload', { command: 'reload' }, watch);
+  await order(world, 'up', { command: 'up', names: [HUB] }, watch);
+  const cut = await order(world, 'cutover', CUTOVER, watch);
+  if (!cut.ok) throw new Violation('everything converges', `the cut-over fails: ${cut.error?.message}`);
+  await pass(world, QUIET_MS + HEALTHY_MS, watch);
+  const retired = await order(world, 'retire', RETIRE, watch);
+  if (!retired.ok) throw new Violation('everything converges', `the hub does not retire: ${retired.error?.message}`);
+  await world.restart('kill', 0);
+  checkConfirmed(world);
+  await checkChain(world);
+  await pass(world, 2_000, watch);
+}
+
+async function settled(world: World, watch: Watch): Promise<void> {
+  for (let waited = 0; world.pending.size > 0; waited += LOOK_MS) {
+    if (waited > 60_000)
+      throw new Violation('every command ends', [...world.pending].map(({ what }) => what).join(', '));
+    await pass(world, LOOK_MS, watch);
+  }
+}
+
+async function order(world: World, what: string, request: Record<string, unknown>, watch: Watch) {
+  world.say(what);
+  const sent = world.send(what, request);
+  await settled(world, watch);
+  return sent.reply;
+}

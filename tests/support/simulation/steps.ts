@@ -1,0 +1,72 @@
+import { DISK_FAULTS, type DiskFault } from './disk.ts';
+import { type SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
+import type { Health } from './network.ts';
+
+/** One thing that happens to the daemon. */
+export type Deed =
+  | { readonly do: 'client'; readonly staysMs: number; readonly talks: boolean }
+  | { readonly do: 'link'; readonly up: boolean }
+  | { readonly do: 'health'; readonly of: keyof typeof SUCCESSORS; readonly health: Health }
+  | { readonly do: 'retire' | 'rollback' | 'cutover' | 'up' | 'down' | 'rotate' }
+  | { readonly do: 'reload'; readonly variant: Variant }
+  | { readonly do: 'plan'; readonly part: 'approved' | 'done' | 'valid'; readonly to: boolean }
+  | { readonly do: 'restart'; readonly how: 'clean' | 'kill' | 'power cut'; readonly downMs: number }
+  | { readonly do: 'freeze'; readonly ms: number }
+  | { readonly do: 'clock'; readonly ms: number }
+  | { readonly do: 'disk'; readonly fault: DiskFault | 'none' };
+
+/** A deed, and the time until the next one, in milliseconds. */
+export type Step = Deed & { readonly thenMs: number };
+
+const PAUSES_MS = [0, 0, 1, 2, 5, 20, 300, 1_000, 1_000, 4_000, 4_000, 12_000];
+const DOWN_MS = [0, 300, 2_000, 8_000, 25_000];
+const CLOCK_MS = [-3_600_000, -25_000, -6_000, -2_000, 2_000, 6_000, 25_000, 3_600_000];
+const STAYS_MS = [0, 5, 500, 3_000, 30_000];
+
+/** The steps of one run. Pure: the same numbers give the same steps. */
+export function stepsFrom(random: () => number): Step[] {
+  const one = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
+  const deeds: readonly (readonly [number, () => Deed])[] = [
+    [6, () => ({ do: 'client', staysMs: one(STAYS_MS), talks: random() < 0.5 })],
+    [3, () => ({ do: 'link', up: random() < 0.6 })],
+    [
+      3,
+      () => ({
+        do: 'health',
+        of: one(['first', 'first', 'second']),
+        health: one(['healthy', 'healthy', 'refuses', 'silent']),
+      }),
+    ],
+    [7, () => ({ do: 'retire' })],
+    [4, () => ({ do: 'rollback' })],
+    [7, () => ({ do: 'cutover' })],
+    [4, () => ({ do: 'up' })],
+    [2, () => ({ do: 'down' })],
+    [1, () => ({ do: 'rotate' })],
+    [5, () => ({ do: 'reload', variant: random() < 0.5 ? 'first' : one(VARIANTS) })],
+    [2, () => ({ do: 'plan', part: one(['approved', 'done', 'valid']), to: random() < 0.7 })],
+    [5, () => ({ do: 'restart', how: one(['clean', 'kill', 'kill', 'power cut']), downMs: one(DOWN_MS) })],
+    [1, () => ({ do: 'freeze', ms: one([1_500, 6_000, 30_000, 200_000]) })],
+    [3, () => ({ do: 'clock', ms: one(CLOCK_MS) })],
+    [4, () => ({ do: 'disk', fault: random() < 0.5 ? 'none' : one(DISK_FAULTS) })],
+  ];
+  const total = deeds.reduce((sum, [weight]) => sum + weight, 0);
+  const deed = (): Deed => {
+    let at = random() * total;
+    for (const [weight, make] of deeds) {
+      at -= weight;
+      if (at < 0) return make();
+    }
+    return { do: 'retire' };
+  };
+  const length = 3 + Math.floor(random() * 20);
+  const steps = Array.from({ length }, (): Step => ({ ...deed(), thenMs: one(PAUSES_MS) }));
+  // Half of the runs begin where most of the danger is: cut over and nearly quiet.
+  return random() < 0.5 ? [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }, ...steps] : steps;
+}
+
+/** The step in one line. */
+export function describeStep({ thenMs, do: what, ...rest }: Step): string {
+  const details = Object.entries(rest).map(([key, value]) => `${key}=${value}`);
+  return [what, ...details, `then ${thenMs} ms`].join(' ');
+}

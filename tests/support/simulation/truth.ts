@@ -1,0 +1,61 @@
+import type { SimDisk } from './disk.ts';
+import { HEALTHY_MS, HOLD_MS, hubIn, PROBE_MS, QUIET_MS, type Variant } from './fleet.ts';
+import type { SimClient, SimNetwork } from './network.ts';
+import type { Switch } from './switch.ts';
+
+/** Everything the truth is made of: what happened outside of the daemon. */
+export interface Happened {
+  /** True time, in milliseconds. */
+  readonly now: number;
+  /** When the running process began. */
+  readonly bornAt: number;
+  /** When the process last went on after it had stood still for longer than a gap. */
+  readonly thawedAt: number;
+  /** The configuration in force. */
+  readonly variant: Variant;
+  /** Since when the hub has had its listener, target and host. */
+  readonly sameSince: number;
+  readonly network: SimNetwork;
+  readonly disk: Pick<SimDisk, 'brokenSince'>;
+  /** The gate is approved, the step before is done, and the file is valid. */
+  readonly planned: Switch;
+  /** Where new clients of the hub would go. */
+  readonly route: string;
+}
+
+/** What the daemon sees once a second may come late by this much, in milliseconds. */
+const LATE_MS = 2_500;
+/** A listener that moves is closed for less than this, in milliseconds. */
+const MOVE_MS = 100;
+/** A heartbeat, and a while: by then the daemon has tried to write. In milliseconds. */
+const TRIED_MS = 9_000;
+
+/**
+ * Why the hub must not be retired now, for an onlooker who knows everything; undefined if nothing is against it, or too little
+ * to be seen yet. Knows nothing of how the daemon finds out.
+ */
+export function truthAgainst(happened: Happened): string | undefined {
+  const { now, bornAt, thawedAt, variant, sameSince, network, disk, planned, route } = happened;
+  const hub = hubIn(variant);
+  if (!hub?.drain) return 'the hub has no drain section';
+  const from = now - QUIET_MS + LATE_MS;
+  if (bornAt > from) return 'the daemon did not run for the quiet period';
+  if (thawedAt > from) return 'the daemon stood still in the quiet period';
+  if (sameSince > from) return 'the hub was another tunnel in the quiet period';
+  for (const client of network.clients)
+    if (usedTunnel(client) && (client.until ?? now) >= from) return 'a client used the tunnel in the quiet period';
+  if (network.openingOf(hub.listen).longestOff(from) > MOVE_MS) return 'the port was closed in the quiet period';
+  if (network.link.longestOff(from) > HOLD_MS + LATE_MS) return 'the link was down in the quiet period';
+  if (!planned.on && now - planned.since > LATE_MS) return 'the plan does not allow it';
+  if (disk.brokenSince !== undefined && now - disk.brokenSince > TRIED_MS) return 'nothing can be written';
+  if (hub.successor === undefined) return undefined;
+  if (route !== hub.successor) return `the port leads to ${route}`;
+  const missed = 2 * PROBE_MS.every + PROBE_MS.timeout + LATE_MS;
+  const sick = network.healthinessOf(hub.successor).longestOff(now - Math.max(HEALTHY_MS, missed + LATE_MS));
+  return sick > missed ? 'the successor was not healthy' : undefined;
+}
+
+/** A client that only ever reached the successor did not use the tunnel; one that reached nothing wanted to. */
+function usedTunnel({ ways }: SimClient): boolean {
+  return ways.has('tunnel') || !ways.has('successor');
+}

@@ -1,0 +1,83 @@
+import { constants } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { SimClock } from '../../../support/simulation/clock.ts';
+import { DiskMount, SimDisk } from '../../../support/simulation/disk.ts';
+
+const PATH = '/sim/state/file';
+
+interface File {
+  write(bytes: Uint8Array): Promise<unknown>;
+  sync(): Promise<void>;
+}
+
+/** A machine with one process and its open file. */
+async function machine(random = () => 0.5) {
+  const clock = new SimClock();
+  const disk = new SimDisk(clock);
+  const mount = new DiskMount(disk, random);
+  const done = async <T>(call: unknown): Promise<T> => {
+    const settled = (call as Promise<T>).then(
+      (value) => ({ value }),
+      (error: Error) => ({ error }),
+    );
+    await clock.run(10);
+    const result = await Promise.race([settled, Promise.resolve(undefined)]);
+    if (result === undefined) throw new Error('no answer');
+    if ('error' in result) throw result.error;
+    return result.value;
+  };
+  const open = mount.calls.open as unknown as (path: string, flags: number) => Promise<File>;
+  const file = await done<File>(open(PATH, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND));
+  const write = (text: string) => done(file.write(Buffer.from(text)));
+  return { clock, disk, mount, file, done, write };
+}
+
+describe('the disk of the simulator', () => {
+  it.each([
+    ['refuses', 'EIO', 'one'],
+    ['full', 'ENOSPC', 'one'],
+    ['keeps and refuses', 'EIO', 'onetwo'],
+  ] as const)('that %s answers a write with %s', async (fault, code, content) => {
+    const { disk, write } = await machine();
+    await write('one');
+    disk.break(fault);
+    await expect(write('two')).rejects.toMatchObject({ code });
+    expect(disk.peek(PATH)).toBe(content);
+    disk.heal();
+    await write('three');
+    expect(disk.peek(PATH)).toBe(`${content}three`);
+  });
+
+  it('that hangs answers once it has healed', async () => {
+    const { clock, disk, file } = await machine();
+    disk.break('hangs');
+    let written = false;
+    void file.write(Buffer.from('late')).then(() => {
+      written = true;
+    });
+    await clock.run(100_000);
+    expect([written, disk.peek(PATH)]).toEqual([false, '']);
+    disk.heal();
+    await clock.run(1);
+    expect([written, disk.peek(PATH)]).toEqual([true, 'late']);
+  });
+
+  it('loses at a power cut what was not synced, but for a part of it', async () => {
+    const { disk, done, file, write } = await machine(() => 0.5);
+    await write('kept');
+    await done(file.sync());
+    await write('lost');
+    disk.powerCut(() => 0.5);
+    expect(disk.peek(PATH)).toBe('keptlo');
+  });
+
+  it('keeps at kill -9 what was written, and a part of the write under way', async () => {
+    const { clock, disk, mount, file, write } = await machine(() => 0.4);
+    await write('written');
+    const underWay = expect(file.write(Buffer.from('12345'))).rejects.toThrow('EIO');
+    mount.kill();
+    await underWay;
+    await clock.run(10);
+    expect(disk.peek(PATH)).toBe('written12');
+  });
+});

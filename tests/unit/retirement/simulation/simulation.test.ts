@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { PLANTED, type Planted } from '../../../support/simulation/planted.ts';
+import { describeBroken } from '../../../support/simulation/report.ts';
+import { shrink } from '../../../support/simulation/shrink.ts';
+import { type Run, simulate } from '../../../support/simulation/simulate.ts';
+
+/** The first broken run from the seed 1 on. */
+async function firstBroken(runs: number, planted: Planted): Promise<{ seed: number; run: Run }> {
+  for (let seed = 1; seed <= runs; seed++) {
+    const run = await simulate({ seed, bug: PLANTED[planted] });
+    if (run.broken) return { seed, run };
+  }
+  throw new Error(`no broken promise in ${runs} runs`);
+}
+
+describe('the simulator of the drain side', () => {
+  it('repeats a run to the last line of its trace, whatever ran before', async () => {
+    const first = await simulate({ seed: 7 });
+    await simulate({ seed: 8 });
+    const second = await simulate({ seed: 7 });
+    expect(first.trace.length).toBeGreaterThan(20);
+    expect(second).toEqual(first);
+    expect((await simulate({ seed: 9 })).trace).not.toEqual(first.trace);
+  });
+
+  it.each<[Planted, number, number, RegExp]>([
+    ['gap', 100, 3, /never retirable unless it is so: the daemon did not run for the quiet period/],
+    ['port', 100, 3, /never retirable unless it is so: the port was closed in the quiet period/],
+    ['use', 100, 3, /never retirable unless it is so: a client used the tunnel in the quiet period/],
+  ])('finds the planted bug "%s" within %i runs, and shows at most %i steps', async (planted, runs, steps, message) => {
+    const { seed, run } = await firstBroken(runs, planted);
+    const shrunk = await shrink({ seed, bug: PLANTED[planted] }, run);
+    expect(shrunk.broken?.message).toMatch(message);
+    expect(shrunk.steps.length).toBeLessThanOrEqual(steps);
+    expect(shrunk.steps.length).toBeLessThan(run.steps.length);
+    const report = describeBroken(seed, run, shrunk);
+    expect(report).toMatch(message);
+    expect(report).toContain(`--seed ${seed} --trace`);
+    expect(report.split('\n').length).toBeLessThan(90);
+  });
+
+  it('gives the process its clocks and files back', async () => {
+    const before = [Date, setTimeout, performance.now, process.hrtime.bigint];
+    await simulate({ seed: 3, steps: [] });
+    expect([Date, setTimeout, performance.now, process.hrtime.bigint]).toEqual(before);
+    const { readFile } = await import('node:fs/promises');
+    await expect(readFile('/sim/state/events.jsonl')).rejects.toThrow('ENOENT: no such file');
+  });
+});
