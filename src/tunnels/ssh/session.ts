@@ -131,6 +131,11 @@ export class Session {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
   }
 
+  /** Whether another session should replace this one, because only the end of this one frees an address of the host. */
+  get outworn(): boolean {
+    return this.#listeners.keepsCancelled;
+  }
+
   get suspect(): boolean {
     return this.#keepalive.suspect;
   }
