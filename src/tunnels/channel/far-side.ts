@@ -19,6 +19,8 @@ export interface FarListener {
   bind(signal: AbortSignal): Promise<void>;
   /** Asks the server to stop listening, also before the answer to `bind`. Returns whether the server confirmed. */
   cancel(): Promise<boolean>;
+  /** Whether the server listens on after a cancellation. Then `bind` succeeds at once, on this session alone. */
+  kept?(): boolean;
   /** Ends the listener, so that a draining session need not wait for it. */
   release(): void;
 }

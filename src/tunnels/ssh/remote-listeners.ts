@@ -31,6 +31,9 @@ export class RemoteListeners {
   readonly #client: Client;
   readonly #deps: RemoteListenersDependencies;
   readonly #listeners = new Set<FarListener>();
+  /** Addresses that the server granted, and those that it granted and does not release. dropbear releases none. */
+  readonly #granted = new Set<string>();
+  readonly #kept = new Set<string>();
   readonly #receivers = new Map<string, (incoming: IncomingConnection) => void>();
 
   constructor(client: Client, deps: RemoteListenersDependencies) {
@@ -48,9 +51,14 @@ export class RemoteListeners {
     });
   }
 
-  /** Number of listeners that are not released. */
+  /** Number of listeners that are not released. The end of the session also ends listeners that the server keeps. */
   get size(): number {
     return this.#listeners.size;
+  }
+
+  /** Whether the server keeps a listener that this node cancelled: only the end of the session frees the address. */
+  get keepsCancelled(): boolean {
+    return this.#kept.size > 0;
   }
 
   create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
@@ -58,14 +66,24 @@ export class RemoteListeners {
     const listener: FarListener = {
       bind: async (signal) => {
         this.#receivers.set(key, onConnection);
+        // The server still listens there, and would refuse a second request.
+        if (this.#kept.has(key)) {
+          this.#listeners.delete(listener);
+          return;
+        }
         await this.#bind(address, signal);
+        this.#granted.add(key);
       },
       cancel: async () => {
         const confirmed = await this.#cancel(address);
+        if (confirmed) this.#kept.delete(key);
+        else if (this.#granted.has(key) && this.#deps.usable()) this.#kept.add(key);
+        this.#granted.delete(key);
         // The channel of a connection that the server accepted before it stopped arrived before this reply.
         if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
         return confirmed;
       },
+      kept: () => this.#kept.has(key),
       release: () => {
         if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
         if (this.#listeners.delete(listener)) this.#deps.onReleased();

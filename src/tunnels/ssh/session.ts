@@ -8,6 +8,8 @@ import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
+import type { PeerGuard } from './guard/peer-guard.ts';
+import { explainSessionError } from './guard/session-error.ts';
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
@@ -85,13 +87,14 @@ export class Session {
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts, guard: PeerGuard) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
+    guard.loggedIn((rekeying) => this.#backlog.hold(rekeying));
     this.#path = DataPath.attach(client, socket, {
       backlog: this.#backlog,
       shortestRttMs: () => this.#keepalive.shortestRttMs,
@@ -134,6 +137,11 @@ export class Session {
   /** Whether new channels may be opened. */
   get usable(): boolean {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** Whether another session should replace this one, because only the end of this one frees an address of the host. */
+  get outworn(): boolean {
+    return this.#listeners.keepsCancelled;
   }
 
   get suspect(): boolean {
@@ -285,11 +293,7 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    const said = printable(error.message, 120);
-    this.#error ??=
-      error instanceof TunnelError
-        ? error
-        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
+    this.#error ??= explainSessionError(this.#options.peer, error);
     this.#destroyAfter(GOODBYE_MS);
   }
 

@@ -24,6 +24,8 @@ export interface EmbeddedSshdOptions {
   readonly refuseAuth?: boolean;
   /** Exchanges keys by ML-KEM-768 with X25519. Default: classically. */
   readonly hybrid?: HybridManner;
+  /** Called after each login. */
+  readonly onLogin?: (connection: Connection) => void;
 }
 
 export interface EmbeddedSshd extends AsyncDisposable {
@@ -87,7 +89,10 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
       if (known && proven()) context.accept();
       else context.reject(['publickey']);
     });
-    client.once('ready', () => connections.add(client));
+    client.once('ready', () => {
+      connections.add(client);
+      options.onLogin?.(client);
+    });
     listenFor(client, () => listens);
     client.on('tcpip', (accept, reject, info) => {
       channelRequests.push(info);

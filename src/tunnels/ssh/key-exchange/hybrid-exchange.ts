@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Client } from 'ssh2';
+import type { Algorithms, Client } from 'ssh2';
 import { asError } from '../../../base/errors.ts';
 import { unsupported } from '../ssh2-insides.ts';
 import { WireError } from '../wire.ts';
@@ -19,6 +19,12 @@ const KEXINIT = 20;
 export function whyNoHybrid(version = installedSsh2()): string | undefined {
   if (version === KNOWN_SSH2) return undefined;
   return `ssh2 ${version} is installed, not ${KNOWN_SSH2}: key exchange is classical, without ML-KEM`;
+}
+
+/** The key exchanges that a client offers, in order, when ssh2 has these. */
+export function withHybrid(exchanges: Algorithms['kex']): readonly string[] {
+  const own = Array.isArray(exchanges) ? exchanges : [];
+  return whyNoHybrid() === undefined ? [HYBRID, ...own] : own;
 }
 
 /**

@@ -21,8 +21,37 @@ describe(explainOpenFailure, () => {
     expect(explainOpenFailure(target, error)).toMatchObject({ code, hint: expect.stringContaining(hint) });
   });
 
-  it('marks a timeout of the server', () => {
-    expect(explainOpenFailure(TCP, failure(2, 'Connection timed out'))).toMatchObject({
+  it.each([
+    ['OpenSSH and Erlang', 'Connection refused'],
+    ['Go', 'dial tcp 10.0.0.1:80: connect: connection refused'],
+    ['asyncssh', "[Errno 111] Connect call failed ('10.0.0.1', 80)"],
+    [
+      'asyncssh, a name with two addresses',
+      "Multiple exceptions: [Errno 111] Connect call failed ('::1', 80, 0, 0), [Errno 111] Connect call failed ('127.0.0.1', 80)",
+    ],
+    ['asyncssh on Windows', '[WinError 10061] The remote computer refused the network connection'],
+    ['Node', 'connect ECONNREFUSED 10.0.0.1:80'],
+    ['paramiko, which gives no reason', ''],
+  ])('recognizes a refused connection in the words of %s', (_, said) => {
+    expect(explainOpenFailure(TCP, failure(2, said))).toMatchObject({ code: 'target_refused' });
+  });
+
+  it.each([
+    ['asyncssh', "[Errno 113] Connect call failed ('10.0.0.1', 80)"],
+    ['asyncssh, an unknown name', '[Errno -2] Name or service not known'],
+    ['Go', 'dial tcp: lookup nohost: no such host'],
+    ['OpenSSH without descriptors', 'open failed'],
+    ['a server that counts', 'Errno 1110'],
+  ])('calls a target unreachable in the words of %s', (_, said) => {
+    expect(explainOpenFailure(TCP, failure(2, said))).toMatchObject({ code: 'target_unreachable' });
+  });
+
+  it.each([
+    'Connection timed out',
+    'dial tcp 10.0.0.1:80: i/o timeout',
+    "[Errno 110] Connect call failed ('10.0.0.1', 80)",
+  ])('marks a timeout of the server: %s', (said) => {
+    expect(explainOpenFailure(TCP, failure(2, said))).toMatchObject({
       code: 'target_unreachable',
       cause: { name: 'TimeoutError' },
     });
