@@ -64,7 +64,7 @@ describe('the post-quantum key exchange', () => {
     const [connection] = sshd.connections;
     connection?.rekey();
     const { error } = await within('the session ends', session.closed);
-    expect(error?.code).toBe('connection_reset');
+    expect(error?.code).toBe('protocol_error');
   });
 
   it('fetches the host key of a server that accepts nothing else', async () => {
