@@ -17,7 +17,7 @@ import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
-import { requestKeepalive } from './ssh2-insides.ts';
+import { SignOfLife } from './sign-of-life.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -96,18 +96,20 @@ export class Session {
       backlog: this.#backlog,
       shortestRttMs: () => this.#keepalive.shortestRttMs,
     });
+    const life = new SignOfLife(client);
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns: () => ({
         received: socket.bytesRead,
         flushed: socket.bytesWritten - socket.writableLength,
         backlog: socket.writableLength,
       }),
-      request: (onReply) => requestKeepalive(client, onReply),
+      request: (onReply) => life.ask(onReply),
       onAnswered: () => this.#sweep(),
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
     this.#listeners = new RemoteListeners(client, {
+      server: facts.server,
       timeoutMs: options.stepTimeoutMs,
       usable: () => this.usable,
       gone: () => this.#gone(),
@@ -255,6 +257,7 @@ export class Session {
   /** Adds a channel to the session until the channel is closed. */
   #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
     const channel: SessionChannel = create({
+      server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
       onAnswered: () => {},

@@ -68,6 +68,7 @@ class ClientSource implements ChannelSource {
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     const channel = openDirectChannel(this.#client, undefined, target, originator, {
+      server: '',
       gone: () => new TunnelError('connection_reset', 'the client is closed'),
       deaf: () => undefined,
       onAnswered: () => {},
