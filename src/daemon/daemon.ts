@@ -2,30 +2,23 @@ import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
 import { type Config, ownNames } from '../config/config.ts';
-import { closingCommand } from '../machine/systemd/closing-command.ts';
 import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';
-import { createActions } from '../operator/control/actions.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
-import { Notifier } from '../operator/notify/notifier.ts';
-import { readToken } from '../operator/notify/token.ts';
-import { LastHour } from '../operator/page/last-hour.ts';
 import { PresenceRecord } from '../operator/presence/leave.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
 import { dueFacts } from '../retirement/drain/gather.ts';
-import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import { Retirement } from '../retirement/drain/retirement.ts';
 import { watchedHistory } from '../retirement/drain/watched.ts';
 import { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import { Recorder } from '../retirement/evidence/recorder.ts';
 import { Lookout } from '../retirement/lookout/lookout.ts';
-import { recordPlanEdit } from '../retirement/plan/record-edit.ts';
 import { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
 import type { RootLogger } from '../telemetry/log/log.ts';
@@ -37,11 +30,12 @@ import { DirectSource } from '../tunnels/forward/direct-source.ts';
 import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
 import { prepare } from '../tunnels/link/prepare.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
-import { AdvisoryLog } from './advisory-log.ts';
+import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
-import { loggedIn, type ReloadParts, reload } from './reload.ts';
-import { rotateActor } from './rotate.ts';
+import { Onlookers } from './onlookers.ts';
+import { type ReloadParts, reload } from './reload.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
+import { keepStateFiles } from './state-files.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -52,8 +46,6 @@ export interface DaemonOptions {
 
 /** Interval of the heartbeat of the supervisor, in milliseconds. */
 const TICK_MS = 1_000;
-/** Pause between two looks at the state files, in milliseconds. */
-const FILES_MS = 10_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
 /** A door waits no longer for the plan file and the evidence, in milliseconds. */
@@ -74,9 +66,7 @@ export class Daemon {
   readonly #lookout: Lookout;
   readonly #plan: PlanWatch;
   readonly #retirement: Retirement;
-  readonly #advisoryLog: AdvisoryLog;
-  readonly #notifier: Notifier;
-  readonly #lastHour = new LastHour();
+  readonly #onlookers: Onlookers;
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
@@ -103,13 +93,7 @@ export class Daemon {
     this.#systemd = systemd;
     this.#metrics = createMetrics();
     this.#plan = new PlanWatch(log, this.#note);
-    this.#advisoryLog = new AdvisoryLog(log);
-    const { CREDENTIALS_DIRECTORY } = process.env;
-    this.#notifier = new Notifier({
-      log: log.child({ component: 'notify' }),
-      readToken: (path) => readToken(path, CREDENTIALS_DIRECTORY),
-      random: Math.random,
-    });
+    this.#onlookers = new Onlookers(log, process.env);
     const knownHosts = new KnownHostsReport(log);
     const { stateDir, node } = options.config;
     const { heartbeat, look } = options.evidenceMs ?? {};
@@ -179,32 +163,22 @@ export class Daemon {
       vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
     this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
-    const shared = {
-      config: () => this.#inForce.config,
-      inTurn: <T>(tunnels: readonly string[], change: () => Promise<T>) =>
-        this.#changes.take(() => this.#tunnelTurns.take(tunnels, change)),
-      inTurnOf: <T>(actor: string, change: () => Promise<T>) => this.#actorTurns.take([actor], change),
+    const actions = commandActions({
+      inForce: this.#inForce,
       supervisor: this.#supervisor,
-      note: this.#note,
-    };
-    const actions = createActions({
-      ...shared,
-      applied: () => this.#applied,
-      reload: async () => loggedIn(await this.reload(), this.#supervisor),
-      rotate: (actor) => rotateActor(actor, this.#rotators, this.#supervisor),
-      retire: (request) =>
-        retireTunnel(request, {
-          ...shared,
-          retirement: this.#retirement,
-          plan: this.#plan,
-          evidence: this.#recorder,
-          metrics: this.#metrics,
-          closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
-        }),
-      unretire: (names) => this.#retirement.retired.remove(names),
-      followPlan: () => this.#plan.follow(this.#inForce.config.plan),
-      recordPlanEdit: (edit) => recordPlanEdit(edit, { plan: this.#plan, evidence: this.#recorder, note: this.#note }),
+      retirement: this.#retirement,
       cutovers: this.#cutovers,
+      rotators: this.#rotators,
+      plan: this.#plan,
+      recorder: this.#recorder,
+      metrics: this.#metrics,
+      systemd,
+      note: this.#note,
+      changes: this.#changes,
+      tunnelTurns: this.#tunnelTurns,
+      actorTurns: this.#actorTurns,
+      applied: () => this.#applied,
+      reload: () => this.reload(),
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
     const takesCommands = () => this.#control.isOpen;
@@ -233,7 +207,7 @@ export class Daemon {
       endpoint: this.#endpoint,
       presence: this.#presence,
       lookout: this.#lookout,
-      notifier: this.#notifier,
+      notifier: this.#onlookers.notifier,
       rotators: this.#rotators,
       log,
       note: this.#note,
@@ -281,30 +255,25 @@ export class Daemon {
     void this.#recorder.start(this.#inForce.config.sha256);
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
-    this.#notifier.configure(this.#inForce.config.notify);
+    this.#onlookers.notifier.configure(this.#inForce.config.notify);
     this.#heartbeat = repeat(
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
-        this.#advisoryLog.update(currentAdvisories(this.#sources, this.#supervisor.links(), now));
+        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), now));
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#inForce.config.tunnels);
         this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
         this.#retirement.tick(now);
-        this.#notifier.tick(() => this.snapshot());
-        this.#lastHour.tick(() => this.snapshot(), performance.now());
+        this.#onlookers.look(() => this.snapshot());
         for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
         await this.#rotators.keepOnly(this.#supervisor.actors);
       },
       () => TICK_MS,
       this.#stopped.signal,
     );
-    this.#fileWatch = repeat(
-      () => this.#restoreFiles(),
-      () => FILES_MS,
-      this.#stopped.signal,
-    );
+    this.#fileWatch = keepStateFiles(this.#retirement, this.#cutovers, this.#log, this.#stopped.signal);
     await this.#supervisor.start(this.#inForce.config);
     this.#systemd.sockets.settle();
     await this.#retirement.forgetRemoved(this.#inForce.config);
@@ -329,7 +298,7 @@ export class Daemon {
     this.#log.info({ event: 'daemon.stopping', grace_ms: this.#inForce.config.stopGraceMs }, 'stopping');
     this.#applied = false;
     this.#stopped.abort();
-    this.#notifier.stop();
+    this.#onlookers.notifier.stop();
     this.#unit.stopping(this.#inForce.config.stopGraceMs);
     force.addEventListener('abort', () => this.#supervisor.cut(), { once: true });
     if (force.aborted) this.#supervisor.cut();
@@ -360,12 +329,6 @@ export class Daemon {
     return takeSnapshot(this.#sources, new Date());
   }
 
-  /** A state file that somebody removed would be missed only after a restart. */
-  async #restoreFiles(): Promise<void> {
-    for (const path of [...(await this.#retirement.retired.restoreFile()), ...(await this.#cutovers.restoreFiles())])
-      this.#log.warn({ event: 'state.restored', path }, `another process changed or removed ${path}: written again`);
-  }
-
   async #reloadOnce(): Promise<ReloadOutcome> {
     if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
     return reload(this.#inForce, this.#reloaded);
@@ -386,7 +349,7 @@ export class Daemon {
         recorded: () => this.#recorder.settled(),
         readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
         metrics: this.#metrics,
-        lastHour: this.#lastHour,
+        lastHour: this.#onlookers.lastHour,
         log: this.#log.child({ component: 'endpoint' }),
         adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
       },
