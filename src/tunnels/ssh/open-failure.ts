@@ -1,6 +1,7 @@
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
+import { peerHint } from './peer-hint.ts';
 
 /** SSH_MSG_CHANNEL_OPEN_FAILURE reason codes (RFC 4254 section 5.1). */
 const ADMINISTRATIVELY_PROHIBITED = 1;
@@ -20,7 +21,7 @@ const SOCKET_HINT =
   'Also check AllowStreamLocalForwarding in sshd_config.';
 
 /** The error for a channel that the server refused; undefined when `error` is not an answer of the server. */
-export function explainOpenFailure(target: Address, error: Error): TunnelError | undefined {
+export function explainOpenFailure(target: Address, error: Error, server: string): TunnelError | undefined {
   const reason = 'reason' in error ? error.reason : undefined;
   if (typeof reason !== 'number') return undefined;
   const where = formatAddress(target);
@@ -28,7 +29,10 @@ export function explainOpenFailure(target: Address, error: Error): TunnelError |
   // Filtered because the text appears on terminals.
   const said = printable(words, 120);
   if (reason === ADMINISTRATIVELY_PROHIBITED)
-    return new TunnelError('forward_denied', `the server forbids a channel to ${where}`, { cause: error });
+    return new TunnelError('forward_denied', `the server forbids a channel to ${where}`, {
+      cause: error,
+      hint: peerHint(server, 'forward_denied'),
+    });
   if (reason === UNKNOWN_CHANNEL_TYPE)
     return new TunnelError('forward_denied', `the server cannot open a channel to ${where}`, {
       cause: error,

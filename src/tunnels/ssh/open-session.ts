@@ -6,6 +6,7 @@ import { disagreement, serverOffer } from './disagreement.ts';
 import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
 import { offerHybrid, withHybrid } from './key-exchange/hybrid-exchange.ts';
+import { peerHint } from './peer-hint.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { ssh2 } from './ssh2.ts';
@@ -120,19 +121,22 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
           : // The error of the transport itself is nearer to the cause than an explanation by step.
             firstError instanceof TunnelError
             ? firstError
-            : explainHandshake({
-                step,
-                peer,
-                timedOut,
-                stepTimeoutMs,
-                hostKey: refused,
-                error: firstError,
+            : fitting(
+                explainHandshake({
+                  step,
+                  peer,
+                  timedOut,
+                  stepTimeoutMs,
+                  hostKey: refused,
+                  error: firstError,
+                  greeting,
+                  disagreement: step === 'kex' ? differ(Buffer.concat(first), algorithms) : undefined,
+                  username,
+                  offered,
+                  ifRejected,
+                }),
                 greeting,
-                disagreement: step === 'kex' ? differ(Buffer.concat(first), algorithms) : undefined,
-                username,
-                offered,
-                ifRejected,
-              }),
+              ),
       );
     };
     // Errors only inform; any number may come before and after 'close'. A peer may never close its side, so destroy ours.
@@ -167,4 +171,10 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
 function differ(received: Buffer, ours: Algorithms): string | undefined {
   const theirs = serverOffer(received);
   return theirs && disagreement(theirs, { ...ours, kex: withHybrid(ours.kex) });
+}
+
+/** With the hint that fits the server, once the server has said who it is. */
+function fitting(error: TunnelError, greeting: string): TunnelError {
+  const hint = peerHint(IDENTIFICATION.exec(greeting)?.[1] ?? '', error.code);
+  return hint === undefined ? error : new TunnelError(error.code, error.message, { cause: error.cause, hint });
 }

@@ -18,7 +18,7 @@ import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
-import { requestKeepalive } from './ssh2-insides.ts';
+import { SignOfLife } from './sign-of-life.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -108,14 +108,16 @@ export class Session {
       lifesigns,
       onRekey: (running) => this.#backlog.hold(running),
     });
+    const life = new SignOfLife(client);
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
-      request: (onReply) => requestKeepalive(client, onReply),
+      request: (onReply) => life.ask(onReply),
       onAnswered: () => this.#sweep(),
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
     this.#listeners = new RemoteListeners(client, {
+      server: facts.server,
       timeoutMs: options.stepTimeoutMs,
       usable: () => this.usable,
       gone: () => this.#gone(),
@@ -263,6 +265,7 @@ export class Session {
   /** Adds a channel to the session until the channel is closed. */
   #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
     const channel: SessionChannel = create({
+      server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
       onAnswered: () => {},

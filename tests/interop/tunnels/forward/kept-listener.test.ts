@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, it } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
 import { echoOnce } from '../../../support/clients/steady-client.ts';
-import { hasSessions, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
+import { hasSessions, linkOf, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { patient } from '../../../support/patience.ts';
 import { startDropbear } from '../../../support/peers/lab/dropbear.ts';
@@ -61,5 +62,30 @@ describe.skipIf(!here)('a remote tunnel over a server that releases no address',
     await mesh.waitFor((status) => linkOf(status).sessions.every(({ id }) => !before.includes(id)));
     await mesh.waitForTunnel('up', 'far', 20_000);
     await echoOnce(port, 'on a new session', patient(10_000));
+  });
+
+  it('keeps the reason, and its sessions, when the server listens on loopback only instead of everywhere', async () => {
+    const port = await freePort();
+    await using server = await startDropbear();
+    await using echo = await startEcho();
+    await using mesh = await startMesh({
+      sshd: server,
+      tunnels: { far: { direction: 'remote', listen: `0.0.0.0:${port}`, target: echo.port } },
+    });
+    await mesh.waitFor(hasSessions(2));
+    const wrong = await mesh.waitForTunnel('down');
+    expect(wrong.last_error).toMatchObject({
+      code: 'remote_listen_denied',
+      message: expect.stringContaining('loopback'),
+    });
+    const logins = await mesh.metric('link_connect_attempts_total');
+    // Longer than the first retries.
+    await pause(3_000);
+    const later = tunnelOf(await mesh.daemon.status(), 'far');
+    expect(later.last_error).toMatchObject({
+      code: 'remote_listen_denied',
+      message: expect.stringContaining('loopback'),
+    });
+    expect(await mesh.metric('link_connect_attempts_total')).toBe(logins);
   });
 });
