@@ -30,6 +30,7 @@ import { Rotators } from '../tunnels/credential/rotators.ts';
 import { DirectSource } from '../tunnels/forward/direct-source.ts';
 import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
 import { prepare } from '../tunnels/link/prepare.ts';
+import { whyNoHybrid } from '../tunnels/ssh/key-exchange/hybrid-exchange.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
@@ -290,6 +291,8 @@ export class Daemon {
       { event: 'daemon.started', version: this.#sources.version, node, config: path, tunnels: tunnels.size },
       'fleet-mesh started',
     );
+    const classical = whyNoHybrid();
+    if (classical !== undefined) this.#log.warn({ event: 'ssh.classical_exchange' }, classical);
     this.#unit.started();
   }
 
