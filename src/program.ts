@@ -4,6 +4,7 @@ import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
+import type { DoctorOptions } from './operator/commands/doctor.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
@@ -86,9 +87,10 @@ program
     'run cert_command where no usable certificate is stored; the new certificate is not stored',
     false,
   )
+  .option('--no-listen', 'do not check who holds the listen ports: for ports that are about to be taken over')
   .option('--json', 'print the findings as JSON', false)
   .action(
-    ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
+    ends(async (name: string | undefined, options: Omit<DoctorOptions, 'name'>) => {
       const { doctor } = await import('./operator/commands/doctor.ts');
       return doctor({ name, ...options }, interruptible(io));
     }),

@@ -27,6 +27,8 @@ export interface DoctorOptions {
   readonly config: string;
   /** Run `cert_command` for actors without a usable certificate, and discard the result. */
   readonly tryCertCommand: boolean;
+  /** Check who holds the listen ports. */
+  readonly listen: boolean;
   readonly json: boolean;
 }
 
@@ -65,8 +67,8 @@ export async function doctor(
     return prepare(host, source, need);
   };
   const running = await findPresence(options.config, io.env);
-  const ownPid = running && pidOf(running.owner);
-  await new Doctor(config, look, io.signal, ownPid).examine(wards, (findings) => {
+  const ports = options.listen ? { ownPid: running && pidOf(running.owner) } : undefined;
+  await new Doctor(config, look, io.signal, ports).examine(wards, (findings) => {
     links.push(findings);
     if (!options.json) io.out(linkText(findings));
   });
