@@ -199,6 +199,13 @@ const HELP: Readonly<Record<string, Help>> = {
       ['import ssh-config bastion db --ssh-config ./config', 'reads another ssh_config'],
     ],
   },
+  'import ops-bridge': {
+    group: 'files',
+    examples: [
+      ['import ops-bridge ~/.config/bridge/tunnels.yaml > tunnels.yaml', 'writes the YAML into a file'],
+      ['import ops-bridge tunnels.yaml --json', 'prints the YAML and every remark for a script'],
+    ],
+  },
   install: {
     group: 'files',
     examples: [
