@@ -2,14 +2,18 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
+import { addFileCommands } from './operator/commands/add-commands.ts';
 import { type CommandIo, EXIT, type ExitCode } from './operator/commands/command.ts';
+import { addCompletionCommand, offer } from './operator/commands/completion/commands.ts';
 import { addControlCommands } from './operator/commands/control-commands.ts';
+import { addHelp } from './operator/commands/help.ts';
 import { addImportCommands } from './operator/commands/import-commands.ts';
 import { addInstallCommands } from './operator/commands/install-commands.ts';
 import { interruptible } from './operator/commands/interruptible.ts';
 import { configOption } from './operator/commands/options.ts';
 import { addPlanCommands } from './operator/commands/plan-commands.ts';
 import { SCHEMA_NAMES } from './operator/commands/schema-names.ts';
+import { colourOption, takeColour, terminal } from './operator/commands/terminal.ts';
 import { addWatchCommands } from './operator/commands/watch-commands.ts';
 
 /** The escape character of our own colours, see operator/text/paint.ts. */
@@ -22,7 +26,7 @@ export const version = String((manifest as { version?: unknown }).version);
 
 /** Names and messages of others cannot play with the terminal, whatever command shows them. */
 const io: CommandIo = {
-  out: (text) => process.stdout.write(visible(text, process.stdout.isTTY ? COLOUR : '')),
+  out: (text) => process.stdout.write(visible(text, mayColour() ? COLOUR : '')),
   err: (text) => process.stderr.write(visible(text)),
 };
 
@@ -33,10 +37,25 @@ const io: CommandIo = {
 export const program = new Command('fleet-mesh')
   .description("Keeps a fleet node's SSH tunnels alive, proves them, and says what is wrong in words.")
   .version(version)
+  .addOption(colourOption())
   .exitOverride()
   .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('(add --help to list commands and options)');
+
+/** A watch on a terminal moves the cursor, with or without colours. */
+function mayColour(): boolean {
+  const { isTty, colour } = terminal();
+  return isTty || colour;
+}
+
+interface DoctorFlags {
+  readonly config: string;
+  readonly tryCertCommand: boolean;
+  readonly bundle?: string;
+  readonly listen: boolean;
+  readonly json: boolean;
+}
 
 let exitCode: ExitCode = EXIT.ok;
 
@@ -68,11 +87,12 @@ program
     }),
   );
 
-program
+const schemaCommand = program
   .command('schema')
   .description('prints a JSON Schema')
-  .argument('<name>', SCHEMA_NAMES.join(', '))
+  .argument('<name>', 'the schema')
   .action(ends(async (name: string) => (await import('./operator/commands/schema.ts')).schema(name, io)));
+offer(schemaCommand, SCHEMA_NAMES);
 
 addWatchCommands(program, ends, { ...io, version });
 
@@ -86,11 +106,21 @@ program
     'run cert_command where no usable certificate is stored; the new certificate is not stored',
     false,
   )
+  .option(
+    '--bundle <file>',
+    'write a new .tar.gz for a bug report: findings, configuration, status, metrics, events, versions',
+  )
+  .option('--no-listen', 'do not check who holds the listen ports: for ports that are about to be taken over')
   .option('--json', 'print the findings as JSON', false)
   .action(
-    ends(async (name: string | undefined, options: { config: string; tryCertCommand: boolean; json: boolean }) => {
+    ends(async (name: string | undefined, options: DoctorFlags) => {
+      const { bundle: file, ...rest } = options;
+      if (file !== undefined) {
+        const { bundle } = await import('./operator/commands/bundle.ts');
+        return bundle({ name, ...rest, bundle: file, version }, interruptible(io));
+      }
       const { doctor } = await import('./operator/commands/doctor.ts');
-      return doctor({ name, ...options }, interruptible(io));
+      return doctor({ name, ...rest }, interruptible(io));
     }),
   );
 
@@ -113,9 +143,12 @@ program
     }),
   );
 
+addFileCommands(program, ends, io);
 addImportCommands(program, ends, io);
 addPlanCommands(program, ends, io);
 addInstallCommands(program, ends, io);
+addCompletionCommand(program, ends, io);
+addHelp(program);
 
 /** Runs the command that the arguments name; settles with its exit code. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -126,7 +159,12 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     process.exit(EXIT.failed);
   });
   try {
-    await program.parseAsync(argv);
+    const taken = takeColour(argv);
+    if ('wrong' in taken) {
+      io.err(`fleet-mesh: --color ${JSON.stringify(taken.wrong)} is unknown; expected auto, always or never\n`);
+      return EXIT.usage;
+    }
+    await program.parseAsync(taken.argv);
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -1,5 +1,10 @@
+import {
+  type CommandOutline,
+  leavesOf,
+  type Offer,
+  type OptionOutline,
+} from '../../src/operator/commands/completion/outline.ts';
 import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../reference/command-facts.ts';
-import { type CommandOutline, leavesOf, type OptionOutline } from '../reference/command-outline.ts';
 import { code, fence, page, prose, sentence, table } from './markdown.ts';
 
 /** Every command with its arguments and options; then exit codes, signals, environment and files. */
@@ -39,7 +44,10 @@ function about(program: string, words: readonly string[], command: CommandOutlin
     ...command.arguments.map((argument) => argument.usage),
   ];
   const rows = [
-    ...command.arguments.map(({ usage, description }) => [code(usage), sentence(description)]),
+    ...command.arguments.map(({ usage, description, offer }) => [
+      code(usage),
+      sentence(withChoices(description, offer)),
+    ]),
     ...options.map((option) => [spelling(option), sentence(explained(option))]),
   ];
   return [
@@ -47,7 +55,12 @@ function about(program: string, words: readonly string[], command: CommandOutlin
     sentence(command.description),
     fence(usage.join(' '), 'sh'),
     ...(rows.length === 0 ? [] : [table(['Argument or option', 'Meaning'], rows)]),
+    ...(command.examples.length === 0 ? [] : [fence(command.examples.map(exampleText(program)).join('\n'), 'sh')]),
   ];
+}
+
+function exampleText(program: string) {
+  return ([line, does]: CommandOutline['examples'][number]) => `# ${does}\n${program} ${line}`;
 }
 
 function spelling({ short, long, value }: OptionOutline): string {
@@ -55,7 +68,12 @@ function spelling({ short, long, value }: OptionOutline): string {
   return [short, full].flatMap((name) => (name === undefined ? [] : [code(name)])).join(', ');
 }
 
-function explained({ description, default: otherwise }: OptionOutline): string {
+function withChoices(description: string, offer: Offer): string {
+  return offer.kind === 'words' ? `${description}: ${offer.words.map(code).join(', ')}` : description;
+}
+
+function explained({ description: text, default: otherwise, offer }: OptionOutline): string {
+  const description = withChoices(text, offer);
   return otherwise === undefined ? description : `${description} (default: ${otherwise})`;
 }
 

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { errnoOf } from '../../src/base/errors.ts';
+import { replaceFile } from '../../src/base/files/replace-file.ts';
 import { CommandRefused, ControlUnavailable, command } from '../../src/operator/control/client.ts';
 import { cutoverResult, reloadResult, retireResult, tunnelsResult } from '../../src/operator/control/protocol.ts';
 import { recordIn } from '../../src/retirement/plan/record.ts';
-import { replaceFile } from '../../src/retirement/plan/replace-file.ts';
 import type { Command, Confirmed } from './confirmed.ts';
 import { HUB, type Stage, VARIANTS } from './stage.ts';
 

@@ -146,6 +146,11 @@ export const CATALOGUE = {
     retryable: true,
     hint: 'Fix the credential and wait until the server accepts this address again.',
   },
+  protocol_error: {
+    cause: 'The server sent messages that SSH forbids, or floods of messages, and the daemon ended the session.',
+    retryable: true,
+    hint: 'Check which program answers on the port. A faulty, damaged or hostile server sends such messages. If the host is healthy, report a bug in fleet-mesh.',
+  },
   internal: {
     cause:
       'A case without a code of its own. Often the machine is the cause, such as a privileged port or a missing directory.',
@@ -210,6 +215,7 @@ export class UselessCredential extends TunnelError {}
 const SUBJECTS: { readonly [Code in ErrorCode]?: 'session' | 'credential' | 'host' | 'target' } = {
   connection_reset: 'session',
   keepalive_lost: 'session',
+  protocol_error: 'session',
   auth_rejected: 'credential',
   penalised: 'credential',
   host_key_changed: 'host',

@@ -70,6 +70,8 @@ export interface HostConfig {
   readonly connectTimeoutMs: number;
   /** The jump host; undefined for a direct connection. */
   readonly jump: JumpConfig | undefined;
+  /** Where the host's own daemon answers, as seen from the host; undefined: at the usual address. */
+  readonly endpoint?: TcpAddress | 'none' | undefined;
 }
 
 /** A jump over another host (ssh_config(5), ProxyJump). */

@@ -49,6 +49,8 @@ const LINK_ASPECTS = {
   sessions: false,
   // Another route to the same host.
   jump: true,
+  // Used only when somebody asks for the fleet.
+  endpoint: false,
   // The owner of the credential checks these and replaces the credential itself.
   ca_fingerprints: false,
   principals: false,
@@ -128,6 +130,7 @@ function linkAspects({ hosts, actors }: Config, hostName: string, actorName: str
     keepalive: host?.keepalive,
     sessions: host?.sessions,
     jump: jumpOf(host, actorName),
+    endpoint: host?.endpoint,
     ca_fingerprints: actor?.caFingerprints,
     principals: actor?.principals,
     renew_after: actor?.renewAfter,

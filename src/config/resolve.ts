@@ -70,6 +70,7 @@ function resolveHost(name: string, host: ParsedConfig['hosts'][string], places: 
     keepalive: { everyMs: host.keepalive.every, lostAfter: host.keepalive.lost_after },
     connectTimeoutMs: host.connect_timeout,
     jump: resolveJump(host.jump),
+    endpoint: host.endpoint,
   };
 }
 

@@ -8,6 +8,7 @@ import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
 import { Unit } from '../machine/systemd/unit.ts';
 import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
+import { Fleet } from '../operator/fleet/fleet.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
 import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { PresenceRecord } from '../operator/presence/leave.ts';
@@ -29,6 +30,7 @@ import { Rotators } from '../tunnels/credential/rotators.ts';
 import { DirectSource } from '../tunnels/forward/direct-source.ts';
 import { KnownHostsReport } from '../tunnels/link/known-hosts-report.ts';
 import { prepare } from '../tunnels/link/prepare.ts';
+import { whyNoHybrid } from '../tunnels/ssh/key-exchange/hybrid-exchange.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
@@ -70,6 +72,11 @@ export class Daemon {
   readonly #systemd: Systemd;
   readonly #unit: Unit;
   readonly #stopped = new AbortController();
+  readonly #fleet = new Fleet({
+    ways: () => this.#supervisor.ways,
+    snapshot: () => this.snapshot(),
+    stopped: this.#stopped.signal,
+  });
   readonly #inForce: ConfigInForce;
   readonly #sources: SnapshotSources;
   readonly #reloaded: ReloadParts;
@@ -284,6 +291,8 @@ export class Daemon {
       { event: 'daemon.started', version: this.#sources.version, node, config: path, tunnels: tunnels.size },
       'fleet-mesh started',
     );
+    const classical = whyNoHybrid();
+    if (classical !== undefined) this.#log.warn({ event: 'ssh.classical_exchange' }, classical);
     this.#unit.started();
   }
 
@@ -342,6 +351,7 @@ export class Daemon {
         plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
         tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
         drain: (tunnel, now) => this.#retirement.answer(tunnel, now),
+        fleet: () => this.#fleet.look(),
         alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
         events: this.#recorder.recent,
         opened: () => this.#recorder.opened(),

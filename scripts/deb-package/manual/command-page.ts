@@ -1,10 +1,10 @@
-import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../../reference/command-facts.ts';
 import {
   type ArgumentOutline,
   type CommandOutline,
   leavesOf,
   type OptionOutline,
-} from '../../reference/command-outline.ts';
+} from '../../../src/operator/commands/completion/outline.ts';
+import { ENVIRONMENT, EXIT_STATUS, FILES, SIGNALS } from '../../reference/command-facts.ts';
 import { bold, entry, italic, page, prose, section, subsection, verbatim } from './roff.ts';
 
 const UNITS = `systemctl enable --now fleet-mesh-forward@18000.socket fleet-mesh

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { wants } from '../expectation.ts';
-import { duration, hostName, mapping, path, port, text, wholeNumber, word } from './scalars.ts';
+import { duration, hostName, mapping, path, port, tcpAddress, text, wholeNumber, word } from './scalars.ts';
 
 const reference = text('the name of a host or an actor', 63);
 
@@ -47,4 +47,13 @@ export const host = mapping({
     )
     .optional()
     .describe('Jump host (ProxyJump): a host name, or { host, actor } to log in there as another actor.'),
+  endpoint: z
+    .union([word(['none']), tcpAddress], {
+      error: wants('none, or host:port as in 127.0.0.1:9780'),
+    })
+    .optional()
+    .describe(
+      "Address of the host's own fleet-mesh daemon, as seen from the host, for `fleet-mesh fleet`. " +
+        'none: the host is never asked. Default 127.0.0.1:9780.',
+    ),
 });

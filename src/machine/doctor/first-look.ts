@@ -37,6 +37,7 @@ export async function firstLook(
       username: '',
       offered: '',
       ifRejected: undefined,
+      disagreement: undefined,
     });
   try {
     await withDeadline(host.connectTimeoutMs, signal, expired, async (bounded) => {

@@ -94,9 +94,14 @@ function inOrder(findings: readonly Finding[]): Finding[] {
 }
 
 async function routeTo(host: HostConfig, over: HopOptions['over'], signal: AbortSignal, walk: Walk): Promise<Route> {
+  if (over?.hop.session) walk.beginJump(over.host);
+  return routeOver(host, over, signal);
+}
+
+/** The way to the host: a channel of the jump host's session, else a dial. */
+export async function routeOver(host: HostConfig, over: HopOptions['over'], signal: AbortSignal): Promise<Route> {
   const session = over?.hop.session;
   if (!over || !session) return { kind: 'direct', inUse: [] };
-  walk.beginJump(over.host);
   const target = { kind: 'tcp', host: host.address, port: host.port } as const;
   const another = async (bounded: AbortSignal): Promise<Carrier> => {
     const channel = await session.open(target, { address: '127.0.0.1', port: 0 }, bounded).catch((error: unknown) => {

@@ -10,11 +10,17 @@ import { type Finding, failed } from './finding.ts';
 /** A line of /proc/net/tcp (proc(5)) in the state TCP_LISTEN: address, port, uid, inode. */
 const LISTENER = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A \S+ \S+ \S+ +(\d+) +\d+ (\d+)/;
 
+/** Who may hold the listen ports. */
+export interface PortHolder {
+  /** The running daemon, if known. */
+  readonly ownPid: number | undefined;
+}
+
 /**
  * Who holds the listen port of a tunnel, if anybody: nothing for a free port. The daemon itself, or systemd for it, is no
- * fault. @param ownPid of the running daemon, if known
+ * fault.
  */
-export async function checkListenPort(tunnel: TunnelConfig, ownPid: number | undefined): Promise<Finding[]> {
+export async function checkListenPort(tunnel: TunnelConfig, { ownPid }: PortHolder): Promise<Finding[]> {
   const { direction, listen, name } = tunnel;
   if (direction === 'remote' || listen.kind === 'unix') return [];
   const wanted = await listenersOn(listen);

@@ -3,7 +3,7 @@ import { jumpOf, type LinkName, linkKey, linksOf, settingsOf, wayTo } from '../.
 import type { Prepare } from '../../tunnels/link/prepare.ts';
 import type { Finding, LinkFindings } from './finding.ts';
 import { type Hop, walkHop } from './hop.ts';
-import { checkListenPort } from './listen-port.ts';
+import { checkListenPort, type PortHolder } from './listen-port.ts';
 import { checkTunnel } from './tunnel-checks.ts';
 
 /** A link to check, and its tunnels; a pure jump host has none. */
@@ -37,15 +37,15 @@ export class Doctor {
   readonly #config: Config;
   readonly #prepare: Prepare;
   readonly #signal: AbortSignal;
-  readonly #ownPid: number | undefined;
+  readonly #ports: PortHolder | undefined;
   readonly #hops = new Map<string, Promise<Hop>>();
 
-  /** @param ownPid of the running daemon, if known: it may hold the listen ports */
-  constructor(config: Config, prepare: Prepare, signal: AbortSignal, ownPid?: number) {
+  /** @param ports who may hold the listen ports; undefined: the ports are not checked */
+  constructor(config: Config, prepare: Prepare, signal: AbortSignal, ports?: PortHolder) {
     this.#config = config;
     this.#prepare = prepare;
     this.#signal = signal;
-    this.#ownPid = ownPid;
+    this.#ports = ports;
   }
 
   async examine(wards: readonly Ward[], onDone: (findings: LinkFindings) => void): Promise<void> {
@@ -66,7 +66,7 @@ export class Doctor {
     const where = settings ? `${settings.host.user}@${settings.host.address} port ${settings.host.port}` : '';
     const more: Finding[] = [];
     for (const tunnel of ward.tunnels) {
-      more.push(...(await checkListenPort(tunnel, this.#ownPid)));
+      if (this.#ports) more.push(...(await checkListenPort(tunnel, this.#ports)));
       if (session && settings) more.push(...(await checkTunnel(tunnel, settings.host, session, this.#signal)));
       else more.push({ step: 'forward', tunnel: tunnel.name, verdict: 'skipped', detail: 'not checked: no session' });
     }

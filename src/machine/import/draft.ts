@@ -1,11 +1,14 @@
+import type { Remark } from './entry.ts';
+import type { KeepaliveDraft } from './keepalive.ts';
+
 /** The content of a future tunnels.yaml: translated settings, and remarks on the others. */
 export interface Draft {
   readonly node: string;
   readonly hosts: ReadonlyMap<string, HostDraft>;
   readonly actors: ReadonlyMap<string, ActorDraft>;
   readonly tunnels: ReadonlyMap<string, TunnelDraft>;
-  /** Comments for the top of the file, one line each. */
-  readonly remarks: readonly string[];
+  /** Comments for the top of the file. */
+  readonly remarks: readonly Remark[];
 }
 
 /** Keys and their order as in the YAML; undefined values are left out. */
@@ -14,13 +17,15 @@ export interface HostDraft {
   readonly port: number | undefined;
   readonly user: string;
   readonly known_hosts: string | undefined;
-  readonly keepalive: { readonly every: string; readonly lost_after: number | undefined } | undefined;
+  readonly keepalive: KeepaliveDraft | undefined;
   readonly connect_timeout: string | undefined;
-  readonly jump: string | undefined;
+  /** The hop before the host; with an actor if another key logs in there. */
+  readonly jump: string | { readonly host: string; readonly actor: string } | undefined;
 }
 
 export interface ActorDraft {
   readonly key: string;
+  readonly cert_command?: string | readonly string[] | undefined;
 }
 
 export interface TunnelDraft {

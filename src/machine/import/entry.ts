@@ -1,7 +1,24 @@
+import type { ActorDraft } from './draft.ts';
+
 /** One setting of ssh(1): its keyword in ssh_config(5), in lower case, and its value. */
 export interface SshOption {
   readonly keyword: string;
   readonly value: string;
+}
+
+/** One sentence about a setting, for a person. Never contains a secret. */
+export interface Remark {
+  readonly text: string;
+  /** The tunnel YAML lacks a forward, or a setting that changes where or how ssh connects. */
+  readonly lost: boolean;
+}
+
+export function note(text: string): Remark {
+  return { text, lost: false };
+}
+
+export function loss(text: string): Remark {
+  return { text, lost: true };
 }
 
 /** One run of ssh(1), from a unit or from ssh_config. If a keyword has several values, the first wins, as in ssh. */
@@ -14,11 +31,25 @@ export interface SshEntry {
   /** The destination as written, without user and port. */
   readonly destination: string;
   readonly options: readonly SshOption[];
-  /** Settings outside ssh itself that were not translated, one line each. */
-  readonly remarks: readonly string[];
+  /** The user who runs ssh: the login user unless an option names one. */
+  readonly localUser: string;
+  /** The home of that user, if `~` of the daemon may be another directory. */
+  readonly home: string | undefined;
+  /** The file of `ssh -F`. */
+  readonly configFile: string | undefined;
+  /** The identity, if the source names it: its name, and the command that signs its key. */
+  readonly actor?: { readonly name: string | undefined; readonly certCommand: ActorDraft['cert_command'] };
+  /** Whether ssh has an agent of its own in SSH_AUTH_SOCK. */
+  readonly agent?: boolean;
+  readonly remarks: readonly Remark[];
 }
 
-/** The input cannot become an entry; the message is one line. */
+/** The value of the keyword that ssh uses. */
+export function first({ options }: Pick<SshEntry, 'options'>, keyword: string): string | undefined {
+  return options.find((option) => option.keyword === keyword)?.value;
+}
+
+/** The input cannot become an entry; the message is one line without secrets. */
 export class NotTranslatable extends Error {
   override readonly name = 'NotTranslatable';
 }

@@ -4,7 +4,11 @@ import { NotTranslatable, type SshOption } from './entry.ts';
 export interface SshArguments {
   readonly destination: string;
   readonly options: readonly SshOption[];
-  /** Flags and words that were not translated, as written. */
+  /** The words of a remote command. They may contain secrets. */
+  readonly command: readonly string[];
+  /** The file of -F. */
+  readonly configFile: string | undefined;
+  /** Flags that were not translated, as written. */
   readonly untranslated: readonly string[];
   /** Flags that fleet-mesh does not need, as written. */
   readonly needless: readonly string[];
@@ -21,8 +25,8 @@ const VALUED: Readonly<Record<string, string | undefined>> = {
   p: 'port',
   B: 'bindinterface',
   D: 'dynamicforward',
-  F: undefined,
   E: undefined,
+  F: undefined,
   I: 'pkcs11provider',
   J: 'proxyjump',
   L: 'localforward',
@@ -31,7 +35,7 @@ const VALUED: Readonly<Record<string, string | undefined>> = {
   Q: undefined,
   R: 'remoteforward',
   S: 'controlpath',
-  W: undefined,
+  W: 'stdioforward',
   w: 'tunneldevice',
 };
 
@@ -55,13 +59,15 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
   const untranslated: string[] = [];
   const needless: string[] = [];
   let destination: string | undefined;
+  let command: readonly string[] = [];
+  let configFile: string | undefined;
   const queue = [...words];
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (word === '--') continue;
     if (!word.startsWith('-') || word === '-') {
       // After the destination come more options, or a command with all remaining words.
       if (destination !== undefined) {
-        untranslated.push(`the command ${[word, ...queue].join(' ')}`);
+        command = [word, ...queue];
         break;
       }
       destination = word;
@@ -77,6 +83,8 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
         rest = '';
         if (monitored) needless.push(`-M ${value}`);
         else if (flag === 'o') options.push(parseOption(value));
+        else if (flag === 'F') configFile = value;
+        else if (flag === 'E') needless.push(`-E ${value}`);
         else {
           const keyword = VALUED[flag];
           if (keyword === undefined) untranslated.push(`-${flag} ${value}`);
@@ -88,13 +96,13 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
     }
   }
   if (destination === undefined) throw new NotTranslatable('the command names no host');
-  return { ...splitDestination(destination, options), untranslated, needless };
+  return { ...splitDestination(destination, options), command, configFile, untranslated, needless };
 }
 
 /** Parses `Keyword=value` or `Keyword value` (ssh_config(5)) and removes quotes around the value. */
 function parseOption(text: string): SshOption {
   const [, keyword = '', value = ''] = /^\s*([A-Za-z0-9]+)\s*(?:=|\s)\s*(.*?)\s*$/s.exec(text) ?? [];
-  if (keyword === '') throw new NotTranslatable(`-o ${text} is not an ssh setting`);
+  if (keyword === '') throw new NotTranslatable('the value of -o is no ssh setting');
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
 }
 

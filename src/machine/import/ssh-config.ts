@@ -17,10 +17,16 @@ export interface Resolved {
  * Resolves a host of ssh_config(5) with `ssh -G`, which knows Match, Include and the system's file. `file`: another
  * configuration file. Rejects with {@link NotTranslatable}.
  */
-export async function resolveHost(host: string, file: string | undefined): Promise<Resolved> {
-  if (host.startsWith('-')) throw new NotTranslatable(`${host} is not a host name`);
+export async function resolveHost(
+  host: string,
+  file: string | undefined,
+  user: string | undefined = undefined,
+): Promise<Resolved> {
+  if (host.startsWith('-') || host === '') throw new NotTranslatable(`${host} is not a host name`);
   const chosen = file === undefined ? [] : ['-F', file];
-  const [configured, builtin] = await Promise.all([ask([...chosen, '-G', host]), ask(['-F', 'none', '-G', host])]);
+  // With the user, `Match user` in the configuration sees what ssh would see.
+  const asked = [...(user === undefined ? [] : ['-l', user]), '-G', host];
+  const [configured, builtin] = await Promise.all([ask([...chosen, ...asked]), ask(['-F', 'none', ...asked])]);
   return { configured, builtin };
 }
 
@@ -39,17 +45,36 @@ function ask(args: readonly string[]): Promise<string> {
   });
 }
 
-/** The entry of one host, with all settings that differ from the defaults. Pure. */
-export function entryOf(host: string, { configured, builtin }: Resolved): SshEntry {
+/** The entry of one host, with all settings that differ from the defaults. `user` runs ssh. Pure. */
+export function entryOf(host: string, resolved: Resolved, user: string, file: string | undefined): SshEntry {
+  const login = optionsOf(resolved.configured).filter(({ keyword }) => keyword === 'user');
+  return {
+    source: `ssh_config, host ${host}`,
+    label: host,
+    note: undefined,
+    destination: host,
+    options: [...login, ...configuredOptions(resolved)],
+    localUser: user,
+    home: undefined,
+    configFile: file,
+    remarks: [],
+  };
+}
+
+/** The entry with the settings of ssh_config behind its own, as ssh reads them. Pure. */
+export function withConfigured(entry: SshEntry, resolved: Resolved): SshEntry {
+  return { ...entry, options: [...entry.options, ...configuredOptions(resolved)] };
+}
+
+function configuredOptions({ configured, builtin }: Resolved): SshOption[] {
   const defaults = new Set(optionsOf(builtin).map(({ keyword, value }) => `${keyword} ${value}`));
   const sockets = new Set(valuesOf(configured, 'localforward').map((value) => value.split(/\s/)[0]));
-  const options = optionsOf(configured).filter(({ keyword, value }) => {
+  return optionsOf(configured).filter(({ keyword, value }) => {
     if (keyword === 'host') return false;
     // For a LocalForward that listens on a socket, ssh -G also prints a DynamicForward.
     if (keyword === 'dynamicforward' && value.startsWith('/') && sockets.has(value)) return false;
-    return keyword === 'user' || keyword === 'hostname' || !defaults.has(`${keyword} ${value}`);
+    return keyword === 'hostname' || !defaults.has(`${keyword} ${value}`);
   });
-  return { source: `ssh_config, host ${host}`, label: host, note: undefined, destination: host, options, remarks: [] };
 }
 
 function optionsOf(text: string): SshOption[] {

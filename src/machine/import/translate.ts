@@ -1,18 +1,31 @@
-import { parseAddress } from '../../base/net/address.ts';
-import { isBeyondLoopback } from '../../base/net/host.ts';
+import { checkCommands } from '../../config/check/commands.ts';
+import { checkListeners } from '../../config/check/listeners.ts';
+import { actor as actorSchema } from '../../config/schema/actor.ts';
+import { host as hostSchema } from '../../config/schema/host.ts';
+import { tunnel as tunnelSchema } from '../../config/schema/tunnel.ts';
 import type { ActorDraft, Draft, HostDraft, TunnelDraft } from './draft.ts';
 import { add, nameOf } from './draft.ts';
-import type { SshEntry } from './entry.ts';
-import { type ForwardSpec, type Place, parseForward } from './forward.ts';
+import { first, loss, note, type Remark, type SshEntry } from './entry.ts';
+import { type Place, parseForward } from './forward.ts';
+import { type Hop, hopsOf } from './hops.ts';
+import { connectTimeoutOf, keepaliveOf, parseSeconds } from './keepalive.ts';
 import { remarksOn } from './keywords.ts';
+import { expandTokens } from './tokens.ts';
+import { wayOf } from './way.ts';
 
 const DIRECTIONS = { localforward: 'local', remoteforward: 'remote', dynamicforward: 'dynamic' } as const;
 
-/** Any target, as with `ssh -D`. */
-const ANYWHERE = ['*:*', '0.0.0.0/0:*', '[::/0]:*'];
+/** More hops than anybody has; also ends a circle of jump hosts. */
+const MOST_HOPS = 8;
+
+/** The directories of the future file are unknown, and no fault depends on them. */
+const ANY_PLACES = { home: '/', base: '/', credentials: '/', runtime: undefined, state: '/' };
+
+type Say = (remark: Remark) => void;
 
 /**
- * Translates settings of ssh into tunnels. A setting that cannot be translated becomes a remark. Pure.
+ * Translates settings of ssh into tunnels that `fleet-mesh check` accepts. A setting that cannot be translated becomes a
+ * remark. Pure.
  *
  * @param jumps known settings of jump hosts, by name
  */
@@ -31,38 +44,45 @@ class Translation {
   readonly #hosts = new Map<string, HostDraft>();
   readonly #actors = new Map<string, ActorDraft>();
   readonly #tunnels = new Map<string, TunnelDraft>();
-  readonly #remarks: string[] = [];
+  readonly #remarks: Remark[] = [];
 
   constructor(jumps: ReadonlyMap<string, SshEntry>) {
     this.#jumps = jumps;
   }
 
   take(entry: SshEntry): void {
-    const remark = (text: string) => this.#remarks.push(`${entry.source}: ${text}`);
-    for (const text of [...entry.remarks, ...remarksOn(entry.options)]) remark(text);
-    const host = this.#host(entry, remark, 0);
-    const actor = this.#actor(entry, remark);
+    const say: Say = ({ text, lost }) => this.#say({ text: `${entry.source}: ${text}`, lost });
+    for (const remark of [...entry.remarks, ...remarksOn(entry)]) say(remark);
+    const cleared = first(entry, 'clearallforwardings')?.toLowerCase() === 'yes';
     const forwards = entry.options.flatMap(({ keyword, value }) => {
       const direction = Object.hasOwn(DIRECTIONS, keyword) ? DIRECTIONS[keyword as keyof typeof DIRECTIONS] : undefined;
-      return direction === undefined ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
+      return direction === undefined || cleared ? [] : [{ direction, keyword, value, spec: parseForward(value) }];
     });
-    if (forwards.length === 0) remark('no forward found: the result has a host but no tunnel');
+    if (forwards.length === 0) {
+      say(loss(`${cleared ? 'ClearAllForwardings=yes removes every forward' : 'No forward was found'}: no tunnel.`));
+    }
+    const actor = this.#actor(entry, say);
+    const host = actor === undefined ? undefined : this.#host(entry, actor, say, 0);
+    if (host === undefined || actor === undefined) return;
     for (const { direction, keyword, value, spec } of forwards) {
-      const way = spec && this.#way(direction, spec, entry);
+      const open = direction !== 'remote' && /^(yes|true)$/i.test(first(entry, 'gatewayports') ?? '');
+      const way = spec && wayOf(direction, spec, open);
       if (!way) {
-        const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec?.target === undefined);
-        remark(`not translated: ${keyword}=${value}${anywhere ? ': a remote listener with free destinations' : ''}`);
+        const anywhere = /\[socks\]:0$/.test(value) || (direction === 'remote' && spec && spec.target === undefined);
+        const why = anywhere ? ': fleet-mesh has no SOCKS listener on a host' : '';
+        say(loss(`The forward ${keyword}=${value} is not translated${why}.`));
         continue;
       }
-      const taken = this.#holderOf(direction, host, way.listen);
-      if (taken !== undefined) {
-        remark(`not translated: ${keyword}=${value}: tunnel ${taken} already listens on ${way.listen}`);
-        continue;
-      }
-      if (direction === 'dynamic')
-        remark(`${way.listen} reaches every destination, as ssh -D does: restrict its allow`);
       const label = forwards.length === 1 ? entry.label : `${entry.label}-${portOf(spec.listen) ?? direction}`;
-      add(this.#tunnels, nameOf(label, 'tunnel'), { host, actor, direction, ...way, note: noteOf(entry.note) });
+      const tunnel: TunnelDraft = { host, actor, direction, ...way, note: noteOf(entry.note) };
+      const twin = [...this.#tunnels.values()].some((other) => sameWay(other, tunnel));
+      const fault = twin ? undefined : this.#faultOf(tunnel);
+      if (fault !== undefined) say(loss(`The forward ${keyword}=${value} is not translated: ${fault}.`));
+      if (twin) say(note(`The forward ${keyword}=${value} is there twice; one tunnel replaces both.`));
+      if (fault !== undefined || twin) continue;
+      if (direction === 'dynamic')
+        say(note(`${way.listen} reaches every destination, as ssh -D does. Restrict the list \`allow\`.`));
+      add(this.#tunnels, nameOf(label, 'tunnel'), tunnel);
     }
   }
 
@@ -79,117 +99,214 @@ class Translation {
     return { node, hosts: this.#hosts, actors: this.#actors, tunnels: this.#tunnels, remarks: this.#remarks };
   }
 
-  #host(entry: SshEntry, remark: (text: string) => void, depth: number): string {
-    const say = depth === 0 ? remark : () => {};
-    const address = first(entry, 'hostname')?.replace(/%h/g, entry.destination) ?? entry.destination;
-    const interval = Number(first(entry, 'serveraliveinterval') ?? 0);
-    const lost = Number(first(entry, 'serveralivecountmax') ?? 3);
-    const timeout = Number(first(entry, 'connecttimeout') ?? 0);
+  #say(remark: Remark): void {
+    if (!this.#remarks.some(({ text }) => text === remark.text)) this.#remarks.push(remark);
+  }
+
+  /** Undefined, and a loss: the YAML cannot express the host. */
+  #host(entry: SshEntry, actor: string, say: Say, depth: number): string | undefined {
+    const address = addressOfHost(entry);
     const port = Number(first(entry, 'port') ?? 22);
-    return add(this.#hosts, nameOf(entry.destination.replaceAll(':', '-'), 'host'), {
+    const alias = first(entry, 'hostkeyalias');
+    if (alias !== undefined && (alias !== address || port !== 22))
+      say(
+        loss(`HostKeyAlias=${alias} is not translated: fleet-mesh looks up the host key of ${address} port ${port}.`),
+      );
+    const jump = this.#jump(entry, actor, say, depth);
+    if (jump === false) return undefined;
+    const user = first(entry, 'user');
+    if (user === undefined)
+      say(
+        note(`No login user is named for ${entry.destination}: ssh takes ${entry.localUser}, the user who runs ssh.`),
+      );
+    const draft: HostDraft = {
       address,
       port: port === 22 ? undefined : port,
-      user: first(entry, 'user') ?? '',
+      user: user ?? entry.localUser,
       known_hosts: this.#knownHosts(entry, say),
-      keepalive:
-        interval > 0 ? { every: seconds(interval, 300), lost_after: lost === 3 ? undefined : lost } : undefined,
-      connect_timeout: timeout > 0 ? seconds(timeout, 300) : undefined,
-      jump: this.#jump(entry, remark, depth),
-    });
-  }
-
-  /** ProxyJump lists all hops from the first; in the YAML each host names the hop before it. */
-  #jump(entry: SshEntry, remark: (text: string) => void, depth: number): string | undefined {
-    const written = first(entry, 'proxyjump');
-    if (written === undefined || written === 'none' || depth > 8) return undefined;
-    const hops = written.split(',');
-    const last = hops.at(-1) ?? '';
-    const [, user, host = '', port] = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/.exec(last) ?? [];
-    if (host === '') {
-      remark(`not translated: proxyjump=${written}`);
-      return undefined;
-    }
-    const destination = host.replace(/^\[|\]$/g, '');
-    const known = this.#jumps.get(destination);
-    if (!known)
-      remark(`the jump host ${destination}: the same key is used there; ssh_config was not read for this host`);
-    const options = [
-      ...(user === undefined ? [] : [{ keyword: 'user', value: user }]),
-      ...(port === undefined ? [] : [{ keyword: 'port', value: port }]),
-      ...(hops.length > 1 ? [{ keyword: 'proxyjump', value: hops.slice(0, -1).join(',') }] : []),
-      ...(known?.options ?? [{ keyword: 'user', value: first(entry, 'user') ?? '' }]),
-    ];
-    return this.#host({ ...entry, destination, options }, remark, depth + 1);
-  }
-
-  #knownHosts(entry: SshEntry, remark: (text: string) => void): string | undefined {
-    const [file, ...more] = words(first(entry, 'userknownhostsfile') ?? '');
-    if (more.length > 0) remark(`not translated: more than one known_hosts file: ${more.join(' ')}`);
-    if (file !== '/dev/null' && file !== 'none') return file && homePath(file);
-    remark(`userknownhostsfile=${file}: fleet-mesh needs known host keys; ~/.ssh/known_hosts is used`);
+      keepalive: keepalive(entry, say),
+      connect_timeout: connectTimeout(entry, say),
+      jump,
+    };
+    const issue = hostSchema.safeParse(draft).error?.issues[0];
+    if (issue === undefined) return add(this.#hosts, nameOf(entry.destination.replaceAll(':', '-'), 'host'), draft);
+    say(loss(`The host ${entry.destination} is not translated: ${issue.path.join('.')}: ${issue.message}.`));
     return undefined;
   }
 
-  #actor(entry: SshEntry, remark: (text: string) => void): string {
-    const [file, ...more] = entry.options.flatMap(({ keyword, value }) => (keyword === 'identityfile' ? [value] : []));
+  /** The hop before the host, undefined: none; false, and a loss: a connection without the hop would go elsewhere. */
+  #jump(entry: SshEntry, actor: string, say: Say, depth: number): HostDraft['jump'] | false {
+    const hops = hopsOf(entry);
+    if (hops === undefined || depth > MOST_HOPS) {
+      const [way] = entry.options.filter(({ keyword }) => /^proxy(jump|command)$/.test(keyword));
+      say(
+        loss(
+          way?.keyword === 'proxyjump'
+            ? `ProxyJump=${way.value} is not translated: the chain of jump hosts has a fault.`
+            : 'ProxyCommand is not translated: only `ssh -W %h:%p HOST` becomes a jump host.',
+        ),
+      );
+      return undefined;
+    }
+    const last = hops.at(-1);
+    if (last === undefined) return undefined;
+    const known = last.configured ? this.#jumps.get(last.destination) : undefined;
+    const before = hops.slice(0, -1).map(textOfHop).join(',');
+    const hop: SshEntry = {
+      ...entry,
+      destination: last.destination,
+      options: [
+        ...last.options,
+        ...(before === '' ? [] : [{ keyword: 'proxyjump', value: before }]),
+        ...(known?.options ?? []),
+      ],
+    };
+    for (const remark of [...(known?.remarks ?? []), ...remarksOn(hop)])
+      say({ ...remark, text: `Jump host ${last.destination}: ${remark.text}` });
+    const key = hop.options.some(({ keyword, value }) => keyword === 'identityfile' && value !== 'none');
+    if (!key) say(note(`Jump host ${last.destination}: no key is named, so actor ${actor} logs in there as well.`));
+    const own = key ? this.#actor(hop, say) : actor;
+    const host = own === undefined ? undefined : this.#host(hop, own, say, depth + 1);
+    if (host === undefined || own === undefined) return false;
+    return own === actor ? host : { host, actor: own };
+  }
+
+  #knownHosts(entry: SshEntry, say: Say): string | undefined {
+    const [file, ...rest] = words(first(entry, 'userknownhostsfile') ?? '');
+    const more = rest.filter((name) => name !== '/dev/null' && name !== `${file}2`);
     if (more.length > 0)
-      remark(`not translated: more identity files; fleet-mesh uses one per actor: ${more.join(' ')}`);
+      say(loss(`More known_hosts files are not translated: ${more.join(' ')}. A host has one file in fleet-mesh.`));
+    if (file === undefined) return undefined;
+    if (file !== '/dev/null' && file !== 'none') return this.#path('UserKnownHostsFile', file, entry, say);
+    say(note(`UserKnownHostsFile=${file} is left out: fleet-mesh needs the host key, in ~/.ssh/known_hosts.`));
+    return undefined;
+  }
+
+  #actor(entry: SshEntry, say: Say): string | undefined {
+    const files = entry.options.flatMap(({ keyword, value }) => (keyword === 'identityfile' ? [value] : []));
+    const [file, ...more] = [...new Set(files)];
+    if (more.length > 0) say(loss(`More keys are not translated: ${more.join(' ')}. An actor has one key.`));
     if (file === undefined || file === 'none') {
-      remark('no identity file is named: ssh tries several, fleet-mesh uses one. Check the key');
-      return add(this.#actors, 'default', { key: '~/.ssh/id_ed25519' });
+      const name = nameOf(entry.actor?.name ?? '', 'default');
+      if (entry.agent === true) {
+        say(note('The keys come from ssh-agent: give fleet-mesh the same SSH_AUTH_SOCK.'));
+        return this.#addActor('agent', 'agent', entry, say);
+      }
+      say(note(`No key is named: ssh tries several keys, fleet-mesh uses one. Check the key of actor ${name}.`));
+      return this.#addActor(name, '~/.ssh/id_ed25519', entry, say);
     }
-    const key = homePath(file);
-    if (/%[^d]/.test(file)) remark(`identityfile=${file}: tokens are not expanded; write the path`);
-    return add(this.#actors, nameOf(key.split('/').at(-1) ?? '', 'key'), { key });
+    const key = this.#path('IdentityFile', file, entry, say);
+    if (key === undefined) return undefined;
+    const name = nameOf(
+      entry.actor?.name ??
+        key
+          .replace(/^credential:/, '')
+          .split('/')
+          .at(-1) ??
+        '',
+      'key',
+    );
+    return this.#addActor(name, key, entry, say);
   }
 
-  #way(direction: TunnelDraft['direction'], spec: ForwardSpec, entry: SshEntry) {
-    const open = direction !== 'remote' && first(entry, 'gatewayports') === 'yes';
-    const listen = addressOf(spec.listen, open ? '0.0.0.0' : '127.0.0.1');
-    if (direction === 'dynamic') {
-      const address = parseAddress(listen);
-      const allowRemote = address !== undefined && isBeyondLoopback(address) ? (true as const) : undefined;
-      return spec.target ? undefined : { listen, allow_remote: allowRemote, target: undefined, allow: ANYWHERE };
-    }
-    return spec.target && { listen, target: addressOf(spec.target, '127.0.0.1'), allow: undefined };
+  #addActor(name: string, key: string, { actor }: SshEntry, say: Say): string | undefined {
+    const draft: ActorDraft = { key, cert_command: actor?.certCommand && withPublicKey(actor.certCommand, key) };
+    const issue = actorSchema.safeParse(draft).error?.issues[0];
+    const [finding] = checkCommands({ actors: { [name]: { ...draft, passphrase_file: undefined } } }, ANY_PLACES);
+    if (issue === undefined && finding === undefined) return add(this.#actors, name, draft);
+    say(loss(`Actor ${name} is not translated: ${issue?.message ?? finding?.message}.`));
+    return undefined;
   }
 
-  /** The tunnel that already listens on this port of the same machine, on any address. */
-  #holderOf(direction: TunnelDraft['direction'], host: string, listen: string): string | undefined {
-    const place = (side: TunnelDraft['direction'], on: string, at: string) =>
-      `${side === 'remote' ? on : ''} ${at.startsWith('unix:') ? at : at.slice(at.lastIndexOf(':'))}`;
-    const wanted = place(direction, host, listen);
-    return [...this.#tunnels].find(([, tunnel]) => place(tunnel.direction, tunnel.host, tunnel.listen) === wanted)?.[0];
+  /** The path with its tokens expanded. Undefined, and a loss: the path depends on something unknown. */
+  #path(keyword: string, written: string, entry: SshEntry, say: Say): string | undefined {
+    const user = first(entry, 'user') ?? entry.localUser;
+    const expanded = expandTokens(written, {
+      address: addressOfHost(entry),
+      destination: entry.destination,
+      port: Number(first(entry, 'port') ?? 22),
+      user,
+      localUser: entry.localUser,
+    });
+    if (expanded === undefined || !/^(\/|~\/|credential:[\w@:.-]+$)/.test(expanded)) {
+      say(loss(`${keyword}=${written} is not translated: write the whole path.`));
+      return undefined;
+    }
+    return entry.home === undefined ? expanded : expanded.replace(/^~(?=\/)/, entry.home);
+  }
+
+  /** Why `check` would refuse the tunnel beside the tunnels so far. */
+  #faultOf(tunnel: TunnelDraft): string | undefined {
+    const issue = tunnelSchema.safeParse(tunnel).error?.issues[0];
+    if (issue !== undefined) return `${issue.path.join('.')}: ${issue.message}`;
+    const [finding] = checkListeners({
+      endpoint: undefined,
+      tunnels: Object.fromEntries([...this.#tunnels, ['new', tunnel]]) as never,
+    });
+    return finding?.message;
   }
 }
 
-function first({ options }: SshEntry, keyword: string): string | undefined {
-  return options.find((option) => option.keyword === keyword)?.value;
+function addressOfHost(entry: SshEntry): string {
+  const tokens: Readonly<Record<string, string>> = { '%%': '%', '%h': entry.destination };
+  return first(entry, 'hostname')?.replace(/%[%h]/g, (token) => tokens[token] ?? token) ?? entry.destination;
 }
 
-/** ssh_config(5): an empty bind address and `*` mean every interface, a missing one means loopback. */
-function addressOf(place: Place, unnamed: string): string {
-  if (place.kind === 'unix') return `unix:${place.path}`;
-  const host = place.host === undefined ? unnamed : place.host === '' || place.host === '*' ? '0.0.0.0' : place.host;
-  const named = host === 'localhost' ? '127.0.0.1' : host;
-  return named.includes(':') ? `[${named}]:${place.port}` : `${named}:${place.port}`;
+function keepalive(entry: SshEntry, say: Say): HostDraft['keepalive'] {
+  const interval = parseSeconds(first(entry, 'serveraliveinterval') ?? '0');
+  const written = first(entry, 'serveralivecountmax') ?? '3';
+  if (interval === undefined || !/^\d+$/.test(written)) {
+    say(loss('ServerAliveInterval or ServerAliveCountMax is no number, and is not translated.'));
+    return undefined;
+  }
+  if (interval === 0) {
+    if (first(entry, 'serveraliveinterval') !== undefined)
+      say(note('ServerAliveInterval=0 is left out: fleet-mesh always notices a silent host, by default after 15s.'));
+    return undefined;
+  }
+  const { keepalive: draft, remarks } = keepaliveOf(interval, Number(written));
+  remarks.forEach(say);
+  return draft;
+}
+
+function connectTimeout(entry: SshEntry, say: Say): string | undefined {
+  const written = first(entry, 'connecttimeout') ?? 'none';
+  if (written === 'none') return undefined;
+  const wanted = parseSeconds(written);
+  if (wanted === undefined) {
+    say(loss(`ConnectTimeout=${written} is no time, and is not translated.`));
+    return undefined;
+  }
+  if (wanted === 0) return undefined;
+  const { timeout, remarks } = connectTimeoutOf(wanted);
+  remarks.forEach(say);
+  return timeout;
+}
+
+/** The place of the public key in the command becomes `{pubkey}`: fleet-mesh writes that file itself. */
+function withPublicKey(command: string | readonly string[], key: string): string | readonly string[] {
+  return typeof command === 'string'
+    ? command.replaceAll(`${key}.pub`, '{pubkey}')
+    : command.map((word) => word.replaceAll(`${key}.pub`, '{pubkey}'));
+}
+
+function textOfHop({ destination, options }: Hop): string {
+  const user = first({ options }, 'user');
+  const port = first({ options }, 'port');
+  const host = destination.includes(':') ? `[${destination}]` : destination;
+  return `${user === undefined ? '' : `${user}@`}${host}${port === undefined ? '' : `:${port}`}`;
+}
+
+function sameWay(a: TunnelDraft, b: TunnelDraft): boolean {
+  return (['host', 'actor', 'direction', 'listen', 'target'] as const).every((key) => a[key] === b[key]);
 }
 
 function portOf(place: Place): number | undefined {
   return place.kind === 'tcp' ? place.port : undefined;
 }
 
-/** Replaces `%d`, the home of the user (ssh_config(5), TOKENS). */
-function homePath(path: string): string {
-  return path.replace(/^%d(?=\/)/, '~');
-}
-
 function words(text: string): string[] {
   return text.split(/\s+/).filter(Boolean);
-}
-
-function seconds(value: number, most: number): string {
-  return `${Math.min(most, Math.max(1, Math.round(value)))}s`;
 }
 
 function noteOf(text: string | undefined): string | undefined {

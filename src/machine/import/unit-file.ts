@@ -32,3 +32,18 @@ export function valuesOf(directives: readonly Directive[], section: string, key:
   const values = directives.flatMap((each) => (each.section === section && each.key === key ? [each.value] : []));
   return values.slice(values.lastIndexOf('') + 1);
 }
+
+/**
+ * The variables of an EnvironmentFile= (systemd.exec(5)): `NAME=value` lines, quotes, comments, continuation lines. A later
+ * line wins.
+ */
+export function parseEnvironmentFile(text: string): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const line of text.replace(/\\\r?\n/g, '').split(/\r?\n/)) {
+    const [, name, written = ''] = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    if (name === undefined) continue;
+    const [, double, single] = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')$/.exec(written) ?? [];
+    variables.set(name, single ?? (double ?? written).replace(/\\(.)/g, '$1'));
+  }
+  return variables;
+}

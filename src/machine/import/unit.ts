@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
-import { NotTranslatable, type SshEntry, type SshOption } from './entry.ts';
+import { findSsh, onlyKeepsOpen } from './command.ts';
+import { remarksOnDirectives } from './directives.ts';
+import { loss, NotTranslatable, note, type Remark, type SshEntry } from './entry.ts';
 import { expandSpecifiers, expandVariables, type UnitNames } from './specifiers.ts';
 import { parseSshArguments } from './ssh-arguments.ts';
-import { type Directive, parseUnitFile, valuesOf } from './unit-file.ts';
+import { type Directive, parseEnvironmentFile, parseUnitFile, valuesOf } from './unit-file.ts';
 import { splitWords } from './words.ts';
 
 /** The entries of a unit, and the commands that could not be translated. */
@@ -15,95 +17,157 @@ export interface UnitImport {
 export interface UnitContext {
   /** The name of this machine, for %H. */
   readonly hostname: string;
-  /** The user of a unit without User=. */
+  /** The user who imports: the user of a unit of a user manager. */
   readonly user: string;
+  /** The homes of the users of this machine, by name. */
+  readonly homes?: ReadonlyMap<string, string>;
+  /** The text of each EnvironmentFile=, by path. */
+  readonly environmentFiles?: ReadonlyMap<string, string>;
 }
 
-/** Settings that end with the unit: the daemon has its own. */
-const SUPERSEDED =
-  /^(Restart|Type|Start|Timeout|Kill|Success|RemainAfterExit|After|Before|Wants|Requires|WantedBy|RequiredBy|Alias|Documentation|Environment$|User$|Group$|Description$|Exec(Start|Reload|Stop)$)/;
+/** Where systemd looks for units of the system; other directories may hold copies. */
+const SYSTEM_DIRECTORY = /\/systemd\/system(\/|$)/;
+const USER_DIRECTORY = /\/systemd\/user(\/|$)/;
 
-/** Translates the ssh and autossh commands of a systemd service. Never throws. */
+/** Translates the ssh and autossh commands of a systemd service, its drop-ins appended. Never throws. */
 export function readUnit(path: string, text: string, context: UnitContext): UnitImport {
   const directives = parseUnitFile(text);
-  const fileName = basename(path);
-  const user = valuesOf(directives, 'Service', 'User').at(-1) ?? context.user;
-  const names: UnitNames = { fileName, user, hostname: context.hostname };
+  const names = unitNames(path, directives, context);
+  const { fileName } = names;
   const commands = valuesOf(directives, 'Service', 'ExecStart');
-  if (commands.length === 0) return { entries: [], failures: [`${fileName} has no ExecStart=`] };
+  if (commands.length === 0) return { entries: [], failures: [`${fileName} has no ExecStart=.`] };
   const entries: SshEntry[] = [];
   const failures: string[] = [];
   for (const command of commands) {
     try {
-      entries.push(entryOf(command, directives, names));
+      entries.push(entryOf(command, directives, names, context));
     } catch (error) {
       if (!(error instanceof NotTranslatable)) throw error;
-      failures.push(`${fileName}: ${error.message}: ExecStart=${command}`);
+      // Never the command itself: it may contain a password.
+      failures.push(`${fileName}: ExecStart= is not translated: ${error.message}.`);
     }
   }
   return { entries, failures };
 }
 
-function entryOf(command: string, directives: readonly Directive[], names: UnitNames): SshEntry {
-  const variables = variablesOf(directives, names);
+/** The paths of EnvironmentFile=, without those of unknown value. `optional`: the file may be missing. */
+export function environmentFilesOf(path: string, text: string, context: UnitContext) {
+  const directives = parseUnitFile(text);
+  const names = unitNames(path, directives, context);
+  return valuesOf(directives, 'Service', 'EnvironmentFile').flatMap((value) => {
+    const written = value.replace(/^-/, '').replace(/^"(.*)"$/, '$1');
+    try {
+      return [{ path: expandSpecifiers(written, names), optional: value.startsWith('-') }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function unitNames(path: string, directives: readonly Directive[], context: UnitContext): UnitNames {
+  const named = valuesOf(directives, 'Service', 'User').length > 0;
+  const system = SYSTEM_DIRECTORY.test(path) || (named && !USER_DIRECTORY.test(path));
+  const [manager, home] = system ? ['root', '/root'] : [context.user, '~'];
+  return { fileName: basename(path), manager, home, hostname: context.hostname, system };
+}
+
+function entryOf(command: string, directives: readonly Directive[], names: UnitNames, context: UnitContext): SshEntry {
+  const user = expandSpecifiers(valuesOf(directives, 'Service', 'User').at(-1) ?? names.manager, names);
+  const home = user === context.user ? undefined : context.homes?.get(user);
+  // systemd.exec(5): these three come from the service manager; the unit may set others.
+  const variables = new Map([
+    ['HOME', home ?? '~'],
+    ['USER', user],
+    ['LOGNAME', user],
+    ...variablesOf(directives, names, context),
+  ]);
   const words = expandVariables(
     splitWords(command).map((word) => expandSpecifiers(word, names)),
     variables,
   );
-  const { program, rest } = programOf(words);
-  const { destination, options, untranslated, needless } = parseSshArguments(rest, program);
-  const description = valuesOf(directives, 'Unit', 'Description').at(-1);
-  const user: SshOption = { keyword: 'user', value: names.user };
-  const assumed = options.some(({ keyword }) => keyword === 'user')
-    ? []
-    : [`no user is named: assumed to be the user of the unit, ${names.user}`];
+  const found = findSsh(words);
+  const parsed = parseSshArguments(found.words, found.program);
+  const described = valuesOf(directives, 'Unit', 'Description').at(-1);
+  const options = parsed.options.map(({ keyword, value }) => {
+    if (!/^(identityfile|userknownhostsfile)$/.test(keyword))
+      return { keyword, value: value.replaceAll('credential:', '$CREDENTIALS_DIRECTORY/') };
+    // systemd.exec(5), CREDENTIALS: the directory of a unit of the system.
+    const directory = `/run/credentials/${names.fileName}/`;
+    return { keyword, value: value.startsWith(directory) ? `credential:${value.slice(directory.length)}` : value };
+  });
   return {
     source: names.fileName,
     label: names.fileName.replace(/\.service$/, ''),
-    note: description === undefined ? undefined : expandSpecifiers(description, names),
-    destination,
-    options: [...options, user],
+    note: described && (expandQuietly(described, names) || described),
+    destination: parsed.destination,
+    options,
+    localUser: user,
+    home,
+    configFile: parsed.configFile,
+    agent: valuesOf(directives, 'Service', 'Environment').some((line) => /(^|[\s"'])SSH_AUTH_SOCK=/.test(line)),
     remarks: [
-      ...untranslated.map((what) => `not translated: ${what}`),
-      ...(needless.length === 0 ? [] : [`always on in fleet-mesh: ${needless.join(' ')}`]),
-      ...assumed,
-      ...leftovers(directives),
+      ...found.remarks,
+      ...parsed.untranslated.map((flag) => loss(`The flag ${flag} is not translated.`)),
+      ...(parsed.command.length === 0 ? [] : [remarkOnCommand(parsed.command)]),
+      ...(parsed.needless.length === 0
+        ? []
+        : [note(`fleet-mesh does not need the flags ${parsed.needless.join(' ')}.`)]),
+      ...remarkOnHome(user, home, context.user, options),
+      ...remarksOnCredentials(directives, options),
+      ...remarksOnDirectives(directives),
     ],
   };
 }
 
-function programOf(words: readonly string[]): { program: 'ssh' | 'autossh'; rest: readonly string[] } {
-  const [first = '', ...others] = words;
-  const prefix = /^[-@:+!|]*/.exec(first)?.[0] ?? '';
-  // After "@" the second word is argv[0] of the program.
-  let rest = [first.slice(prefix.length), ...(prefix.includes('@') ? others.slice(1) : others)];
-  if (basename(rest[0] ?? '') === 'env') {
-    rest = rest.slice(1);
-    while (/^\w+=/.test(rest[0] ?? '')) rest = rest.slice(1);
-  }
-  const program = basename(rest[0] ?? '');
-  if (program === 'ssh' || program === 'autossh') return { program, rest: rest.slice(1) };
-  throw new NotTranslatable(`the command runs ${program || 'nothing'}, not ssh`);
+function remarkOnCommand(command: readonly string[]): Remark {
+  return onlyKeepsOpen(command)
+    ? note('The remote command is left out: it only keeps the session open.')
+    : loss('The remote command is not translated: fleet-mesh runs no command on the host.');
 }
 
-function variablesOf(directives: readonly Directive[], names: UnitNames): ReadonlyMap<string, string> {
-  const assignments = valuesOf(directives, 'Service', 'Environment').flatMap((line) => splitWords(line));
-  return new Map(
-    assignments.map((assignment): [string, string] => {
-      const [name = '', ...value] = expandSpecifiers(assignment, names).split('=');
-      return [name, value.join('=')];
-    }),
+function remarkOnHome(user: string, home: string | undefined, own: string, options: SshEntry['options']): Remark[] {
+  if (home !== undefined || user === own || !options.some(({ value }) => value.startsWith('~'))) return [];
+  return [note(`The path ~ is the home of ${user}: run fleet-mesh as ${user}, or write the whole path.`)];
+}
+
+/** A credential that the unit does not load would not be there for fleet-mesh either. */
+function remarksOnCredentials(directives: readonly Directive[], options: SshEntry['options']): Remark[] {
+  const loaded = ['LoadCredential', 'LoadCredentialEncrypted', 'SetCredential', 'SetCredentialEncrypted'].flatMap(
+    (key) => valuesOf(directives, 'Service', key).map((value) => value.split(':')[0]),
   );
+  return options.flatMap(({ value }) => {
+    const [, name] = /^credential:(.+)$/.exec(value) ?? [];
+    if (name === undefined || loaded.includes(name)) return [];
+    return [
+      note(`The unit loads no credential ${name}: write LoadCredential=${name}:PATH into the unit of fleet-mesh.`),
+    ];
+  });
 }
 
-function leftovers(directives: readonly Directive[]): string[] {
-  // Shows only the names of variables: values may be secrets.
-  const shown = ({ key, value }: Directive) =>
-    `${key}=${key === 'Environment' ? value.replace(/=("[^"]*"|'[^']*'|[^\s"']*)/g, '=…') : value}`;
-  const ending = directives.filter(({ key }) => SUPERSEDED.test(key) && !/^(ExecStart|Description)$/.test(key));
-  const others = directives.filter(({ key }) => !SUPERSEDED.test(key));
-  return [
-    ...(ending.length === 0 ? [] : [`ends with the unit: ${ending.map(shown).join(', ')}`]),
-    ...others.map((directive) => `not translated: ${shown(directive)}`),
-  ];
+/** The variables of known value; the files win over Environment=. */
+function variablesOf(directives: readonly Directive[], names: UnitNames, context: UnitContext): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const line of valuesOf(directives, 'Service', 'Environment')) {
+    for (const assignment of splitWords(line)) {
+      const [name = '', ...value] = assignment.split('=');
+      try {
+        variables.set(name, expandSpecifiers(value.join('='), names));
+      } catch {
+        variables.delete(name);
+      }
+    }
+  }
+  for (const value of valuesOf(directives, 'Service', 'EnvironmentFile')) {
+    const text = context.environmentFiles?.get(expandQuietly(value.replace(/^-/, ''), names));
+    for (const [name, each] of parseEnvironmentFile(text ?? '')) variables.set(name, each);
+  }
+  return variables;
+}
+
+function expandQuietly(text: string, names: UnitNames): string {
+  try {
+    return expandSpecifiers(text.replace(/^"(.*)"$/, '$1'), names);
+  } catch {
+    return '';
+  }
 }

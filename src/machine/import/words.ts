@@ -26,6 +26,6 @@ export function splitWords(line: string): string[] {
       word = undefined;
     } else word = `${word ?? ''}${char}`;
   }
-  if (quote !== '') throw new NotTranslatable(`unclosed quote: ${line}`);
+  if (quote !== '') throw new NotTranslatable('a quote is not closed');
   return word === undefined ? words : [...words, word];
 }

@@ -17,11 +17,19 @@ function valueText(value: unknown): string {
 
 function section(name: string, entries: ReadonlyMap<string, object>): string[] {
   if (entries.size === 0) return [`${name}: {}`];
-  const body = [...entries].flatMap(([key, fields]) => {
-    const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
-    return [`  ${scalar(key)}:`, ...kept.map(([field, value]) => `    ${field}: ${valueText(value)}`)];
-  });
-  return [`${name}:`, ...body];
+  const body = [...entries].flatMap(([key, fields]) => entryLines(key, fields));
+  return [`${name}:`, ...body.map((line) => `  ${line}`)];
+}
+
+/** One entry of a section: a line for each field. Undefined and empty fields are left out. */
+export function entryLines(name: string, fields: object): string[] {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
+  return [`${scalar(name)}:`, ...kept.map(([field, value]) => `  ${field}: ${valueText(value)}`)];
+}
+
+/** The same entry as one line, for a section in braces. */
+export function entryFlow(name: string, fields: object): string {
+  return `${scalar(name)}: ${valueText(fields)}`;
 }
 
 /** The draft as YAML, with the remarks as comments. `how`: the command that made it. */
@@ -31,7 +39,7 @@ export function yamlText({ node, hosts, actors, tunnels, remarks }: Draft, how: 
     comment(`Made by \`${how}\`. Check this file before you use it:`),
     comment('Set production: true for each tunnel that production needs. Add a probe to each tunnel with a target.'),
     comment('ssh listens for localhost on 127.0.0.1 and on ::1. A tunnel here listens on 127.0.0.1 only.'),
-    ...remarks.map(comment),
+    ...remarks.map(({ text, lost }) => comment(lost ? `NOT TRANSLATED: ${text}` : text)),
     'version: 1',
     `node: ${scalar(node)}`,
     ...section('hosts', hosts),

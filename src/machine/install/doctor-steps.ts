@@ -17,7 +17,9 @@ export function doctorSteps(
   const names = skipDoctor ? replacements.flatMap((each) => each.tunnels) : [undefined];
   if (tunnels.size === 0) return [];
   return names.map((name) => {
-    const doctor = ['doctor', '--try-cert-command', '--config', places.config, ...(name === undefined ? [] : [name])];
+    // The ports belong to the units that the release replaces, or to the daemon itself.
+    const flags = ['--try-cert-command', '--no-listen', '--config', places.config];
+    const doctor = ['doctor', ...flags, ...(name === undefined ? [] : [name])];
     return {
       kind: 'command',
       argv: [...transientUnit(places, bounds), node, programPath(places, release.id), ...doctor],

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
+import { OVERRIDABLE } from '../../retirement/drain/overrides.ts';
 import type { CommandIo, Ends } from './command.ts';
 import type { ControlOptions } from './control.ts';
 import { interruptible } from './interruptible.ts';
-import { configOption, socketOption } from './options.ts';
+import { chosenFrom, configOption, socketOption } from './options.ts';
 import type { RetireOptions } from './retire.ts';
 
 /** Adds the commands that use the control socket. */
@@ -44,9 +45,12 @@ export function addControlCommands(program: Command, ends: Ends, io: CommandIo):
   controlCommand('retire', 'ends the SSH forward of a tunnel permanently when no blockers remain (see why NAME)', [
     new Option('--dry-run', 'only list the blockers and the steps').default(false),
     new Option('--wait <duration>', 'retry for this long, e.g. 24h; stops early if waiting cannot help'),
-    new Option('--override <code>', 'override a blocker; each needs a --reason, in the same order')
-      .argParser(collect)
-      .default([]),
+    chosenFrom(
+      OVERRIDABLE,
+      new Option('--override <code>', 'override a blocker; each needs a --reason, in the same order')
+        .argParser(collect)
+        .default([]),
+    ),
     new Option('--reason <text>', 'why the blocker is overridden; recorded as evidence').argParser(collect).default([]),
   ])
     .argument('<name>', 'the tunnel')

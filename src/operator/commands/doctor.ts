@@ -27,6 +27,8 @@ export interface DoctorOptions {
   readonly config: string;
   /** Run `cert_command` for actors without a usable certificate, and discard the result. */
   readonly tryCertCommand: boolean;
+  /** Check who holds the listen ports. */
+  readonly listen: boolean;
   readonly json: boolean;
 }
 
@@ -53,26 +55,31 @@ export async function doctor(
     return EXIT.noSuchTunnel;
   }
   const links: LinkFindings[] = [];
-  const sources = new Map<string, CredentialSource>();
-  const look: Prepare = (host, actor, need) => {
-    const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
-    const trial = options.tryCertCommand
-      ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal)
-      : undefined;
-    // One credential for each actor, shared by its links.
-    const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
-    sources.set(actor.name, source);
-    return prepare(host, source, need);
-  };
   const running = await findPresence(options.config, io.env);
-  const ownPid = running && pidOf(running.owner);
-  await new Doctor(config, look, io.signal, ownPid).examine(wards, (findings) => {
+  const ports = options.listen ? { ownPid: running && pidOf(running.owner) } : undefined;
+  await new Doctor(config, lookFor(config, options.tryCertCommand, io), io.signal, ports).examine(wards, (findings) => {
     links.push(findings);
     if (!options.json) io.out(linkText(findings));
   });
   const ok = links.every(({ findings }) => findings.every(({ verdict }) => verdict !== 'failed'));
   io.out(options.json ? `${JSON.stringify({ ok, links }, null, 2)}\n` : sumText(links));
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** Prepares logins with the keys and the stored certificates of the configuration. One credential for each actor. */
+export function lookFor(
+  config: Config,
+  tryCommand: boolean,
+  io: { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
+): Prepare {
+  const sources = new Map<string, CredentialSource>();
+  return (host, actor, need) => {
+    const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
+    const trial = tryCommand ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal) : undefined;
+    const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
+    sources.set(actor.name, source);
+    return prepare(host, source, need);
+  };
 }
 
 /** Leaves the daemon's state directory alone: it may belong to another user. */

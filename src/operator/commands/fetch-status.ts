@@ -20,17 +20,23 @@ export function fetchStatus(endpoint: TcpAddress, signal: AbortSignal): Promise<
   return fetchParsed(endpoint, '/status', signal, parse);
 }
 
+/** The answer of a path, as it is. */
+export function fetchText(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<string> {
+  return fetchParsed(endpoint, path, signal, (body) => body);
+}
+
 /** The same for another path. `parseBody` reads the answer, or throws {@link StatusUnavailable}. */
 export async function fetchParsed<T>(
   endpoint: TcpAddress,
   path: string,
   signal: AbortSignal,
   parseBody: (body: string, where: string) => T,
+  deadlineMs = DEADLINE_MS,
 ): Promise<T> {
   const where = formatAddress(endpoint);
-  const expired = () => new StatusUnavailable(`no answer from ${where} within ${DEADLINE_MS / 1_000} s`);
+  const expired = () => new StatusUnavailable(`no answer from ${where} within ${deadlineMs / 1_000} s`);
   try {
-    const body = await withDeadline(DEADLINE_MS, signal, expired, (deadline) => get(endpoint, path, deadline));
+    const body = await withDeadline(deadlineMs, signal, expired, (deadline) => get(endpoint, path, deadline));
     return parseBody(body, where);
   } catch (error) {
     signal.throwIfAborted();

@@ -1,13 +1,20 @@
+import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { printable } from '../../base/text/printable.ts';
 import { parseConfig } from '../../config/load.ts';
-import type { ConfigEnvironment } from '../../config/paths.ts';
+import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
-import { NotTranslatable, type SshEntry } from '../../machine/import/entry.ts';
+import type { Draft } from '../../machine/import/draft.ts';
+import { loss, NotTranslatable, type SshEntry } from '../../machine/import/entry.ts';
+import { follow } from '../../machine/import/follow.ts';
+import { hopsOf } from '../../machine/import/hops.ts';
+import { hostsOfPattern, isPattern } from '../../machine/import/host-patterns.ts';
+import { translateBridge } from '../../machine/import/ops-bridge.ts';
 import { entryOf, resolveHost } from '../../machine/import/ssh-config.ts';
 import { translate } from '../../machine/import/translate.ts';
-import { readUnit } from '../../machine/import/unit.ts';
+import { environmentFilesOf, readUnit, type UnitContext } from '../../machine/import/unit.ts';
+import { readUnitText } from '../../machine/import/unit-source.ts';
 import { yamlText } from '../../machine/import/yaml-text.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
@@ -26,76 +33,139 @@ interface Harvest {
   readonly failures: string[];
 }
 
-/** Far more than a unit file has. */
-const MOST_UNIT_BYTES = 1024 * 1024;
-
-/** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads only files. */
+/** `fleet-mesh import ssh-unit FILE…`: systemd units that run ssh, as tunnel YAML. Reads files, and runs `ssh -G`. */
 export async function importUnits(files: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
-  const context = { hostname: hostname(), user: userInfo().username };
+  const user = userInfo().username;
+  const context: UnitContext = { hostname: hostname(), user, homes: await homesOf() };
   for (const file of files) {
-    const unit = await readRegular(file, MOST_UNIT_BYTES).catch((error: NodeJS.ErrnoException) => {
-      harvest.failures.push(`${file} cannot be read (${error.code})`);
-      return undefined;
-    });
-    if (unit === undefined) continue;
-    const { entries, failures } = readUnit(file, unit.toString('utf8'), context);
-    harvest.entries.push(...entries);
-    harvest.failures.push(...failures);
+    try {
+      const text = await readUnitText(file);
+      const environmentFiles = await environmentOf(file, text, context, harvest.failures);
+      const { entries, failures } = readUnit(file, text, { ...context, environmentFiles });
+      const chosen = entries.map((entry) => ({ ...entry, configFile: options.sshConfig ?? entry.configFile }));
+      for (const entry of chosen) harvest.entries.push(await follow(entry, user));
+      harvest.failures.push(...failures);
+    } catch (error) {
+      if (!(error instanceof NotTranslatable)) throw error;
+      harvest.failures.push(`${error.message}.`);
+    }
   }
-  return hand(harvest, `fleet-mesh import ssh-unit ${files.join(' ')}`, options, io);
+  await resolveJumps(harvest, user);
+  return handEntries(harvest, `fleet-mesh import ssh-unit ${files.join(' ')}`, options, io);
 }
 
 /** `fleet-mesh import ssh-config HOST…`: hosts of ssh_config(5), as `ssh -G` resolves them, as tunnel YAML. */
 export async function importHosts(hosts: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
-  for (const host of hosts) await resolveInto(harvest, host, options.sshConfig, harvest.entries);
-  // Jump hosts have their own settings, and may have jump hosts too.
-  const pending = harvest.entries.flatMap(jumpsOf);
-  for (let host = pending.shift(); host !== undefined; host = pending.shift()) {
-    if (harvest.jumps.has(host)) continue;
-    const found: SshEntry[] = [];
-    await resolveInto(harvest, host, options.sshConfig, found);
-    const [entry] = found;
-    if (entry === undefined) break;
-    harvest.jumps.set(host, entry);
-    pending.push(...jumpsOf(entry));
+  const user = userInfo().username;
+  for (const host of await named(hosts, options.sshConfig, harvest.failures)) {
+    const entry = await resolved(host, options.sshConfig, user, harvest.failures);
+    if (entry !== undefined) harvest.entries.push(entry);
   }
-  return hand(harvest, `fleet-mesh import ssh-config ${hosts.join(' ')}`, options, io);
+  await resolveJumps(harvest, user);
+  return handEntries(harvest, `fleet-mesh import ssh-config ${hosts.join(' ')}`, options, io);
 }
 
-async function resolveInto(harvest: Harvest, host: string, file: string | undefined, into: SshEntry[]): Promise<void> {
-  try {
-    into.push(entryOf(host, await resolveHost(host, file)));
-  } catch (error) {
-    if (!(error instanceof NotTranslatable)) throw error;
-    harvest.failures.push(`${host}: ${error.message}`);
-  }
+/** `fleet-mesh import ops-bridge FILE`: the tunnels.yaml of the predecessor, as tunnel YAML. */
+export async function importBridge(file: string, options: ImportOptions, io: ImportIo): Promise<ExitCode> {
+  const text = await readTextOf(file);
+  const draft =
+    typeof text === 'string'
+      ? translateBridge(text, hostname(), userInfo().username)
+      : {
+          ...translate([], hostname()),
+          remarks: [loss(`${file} cannot be read (${text.code}).`)],
+        };
+  return hand(draft, `fleet-mesh import ops-bridge ${file}`, options, io);
 }
 
-function jumpsOf({ options }: SshEntry): string[] {
-  const written = options.find(({ keyword }) => keyword === 'proxyjump')?.value;
-  if (written === undefined || written === 'none') return [];
-  return written.split(',').map((hop) =>
-    hop
-      .replace(/^ssh:\/\//, '')
-      .replace(/^[^@]*@/, '')
-      .replace(/:\d+\/?$/, ''),
+/** The text of a file, or why it cannot be read. */
+async function readTextOf(path: string): Promise<string | NodeJS.ErrnoException> {
+  return readRegular(path).then(
+    (bytes) => bytes.toString('utf8'),
+    (error: NodeJS.ErrnoException) => error,
   );
 }
 
-/** Checks and prints the YAML. Each failure is a comment in the YAML and a line on standard error. */
-function hand({ entries, jumps, failures }: Harvest, how: string, options: ImportOptions, io: ImportIo): ExitCode {
+/** A pattern is replaced by the hosts that the configuration names. */
+async function named(hosts: readonly string[], file: string | undefined, failures: string[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const host of hosts) {
+    const found = isPattern(host) ? await hostsOfPattern(host, file) : [host];
+    if (found.length === 0) failures.push(`ssh_config names no host that ${host} matches: name the hosts.`);
+    names.push(...found);
+  }
+  return names;
+}
+
+async function environmentOf(file: string, text: string, context: UnitContext, failures: string[]) {
+  const texts = new Map<string, string>();
+  for (const { path, optional } of environmentFilesOf(file, text, context)) {
+    const found = await readTextOf(path);
+    if (typeof found === 'string') texts.set(path, found);
+    else if (!optional || found.code !== 'ENOENT')
+      failures.push(`${file}: EnvironmentFile=${path} cannot be read (${found.code}).`);
+  }
+  return texts;
+}
+
+/** Jump hosts have their own settings, and may have jump hosts too. */
+async function resolveJumps({ entries, jumps, failures }: Harvest, user: string): Promise<void> {
+  const pending = [...entries];
+  for (let entry = pending.shift(); entry !== undefined; entry = pending.shift()) {
+    const { configFile } = entry;
+    if (/^(none|\/dev\/null)$/.test(configFile ?? '')) continue;
+    for (const hop of hopsOf(entry) ?? []) {
+      if (!hop.configured || jumps.has(hop.destination)) continue;
+      const found = await resolved(hop.destination, configFile, user, failures);
+      if (found === undefined) continue;
+      jumps.set(hop.destination, found);
+      pending.push(found);
+    }
+  }
+}
+
+async function resolved(host: string, file: string | undefined, user: string, failures: string[]) {
+  try {
+    return entryOf(host, await resolveHost(host, file), user, file);
+  } catch (error) {
+    if (!(error instanceof NotTranslatable)) throw error;
+    failures.push(`${host}: ${error.message}.`);
+    return undefined;
+  }
+}
+
+/** The homes of /etc/passwd, by user. */
+async function homesOf(): Promise<Map<string, string>> {
+  const text = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  return new Map(
+    text.split('\n').flatMap((line): [string, string][] => {
+      const [user, , , , , home] = line.split(':');
+      return user && home?.startsWith('/') ? [[user, home]] : [];
+    }),
+  );
+}
+
+function handEntries(
+  { entries, jumps, failures }: Harvest,
+  how: string,
+  options: ImportOptions,
+  io: ImportIo,
+): ExitCode {
   const draft = translate(entries, hostname(), jumps);
-  const complete = {
-    ...draft,
-    remarks: [...failures.map((failure) => `NOT TRANSLATED: ${failure}`), ...draft.remarks],
-  };
-  const text = yamlText(complete, how);
+  return hand({ ...draft, remarks: [...failures.map(loss), ...draft.remarks] }, how, options, io);
+}
+
+/** Checks and prints the YAML. Each loss is a comment in the YAML and a line on standard error. */
+function hand(draft: Draft, how: string, options: ImportOptions, io: ImportIo): ExitCode {
+  const text = yamlText(draft, how);
   const problems = problemsOf(text, io.env);
-  const ok = failures.length === 0 && problems.length === 0;
+  const failures = draft.remarks.flatMap((remark) => (remark.lost ? [remark.text] : []));
+  const ok = failures.length === 0 && problems.length === 0 && draft.tunnels.size > 0;
   if (options.json) {
-    io.out(`${JSON.stringify({ ok, yaml: text, remarks: complete.remarks, failures, problems }, null, 2)}\n`);
+    const remarks = draft.remarks.map((remark) => remark.text);
+    io.out(`${JSON.stringify({ ok, yaml: text, remarks, failures, problems }, null, 2)}\n`);
     return ok ? EXIT.ok : EXIT.failed;
   }
   io.out(text);
@@ -106,7 +176,8 @@ function hand({ entries, jumps, failures }: Harvest, how: string, options: Impor
 
 function problemsOf(text: string, env: ConfigEnvironment): string[] {
   try {
-    parseConfig(Buffer.from(text), 'tunnels.yaml', env);
+    // The unit of the daemon hands the credentials over, not this shell.
+    parseConfig(Buffer.from(text), 'tunnels.yaml', outsideOfUnit(env));
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.map(formatProblem);

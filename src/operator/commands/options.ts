@@ -21,3 +21,9 @@ export function socketOption(): Option {
     "the daemon's control socket (default: control.socket in --config, else the usual paths)",
   );
 }
+
+/** An option with a closed list, for help and completions; the command itself says what is wrong. */
+export function chosenFrom(words: readonly string[], option: Option): Option {
+  option.argChoices = [...words];
+  return option;
+}

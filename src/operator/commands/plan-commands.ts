@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CommandIo, Ends } from './command.ts';
 import { configOption } from './options.ts';
 import type { PlanOptions } from './plan.ts';
+import { terminal } from './terminal.ts';
 
 interface Entry {
   by: string;
@@ -19,7 +20,7 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     .option('--wave <number>', 'one wave (default: all)')
     .action(
       ends(async (options: PlanOptions & { wave?: string }) =>
-        (await import('./plan.ts')).showPlan(options, { ...io, ...terminal() }),
+        (await import('./plan.ts')).showPlan(options, { ...io, ...look() }),
       ),
     );
 
@@ -55,12 +56,7 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     );
 }
 
-/** Whether to use colours (no-color.org: NO_COLOR set and not empty turns them off), and the width of the terminal. */
-function terminal(): { colour: boolean; width: number | undefined } {
-  const { NO_COLOR } = process.env;
-  const isTerminal = process.stdout.isTTY === true;
-  return {
-    colour: isTerminal && (NO_COLOR === undefined || NO_COLOR === ''),
-    width: isTerminal ? process.stdout.columns : undefined,
-  };
+function look(): { colour: boolean; width: number | undefined } {
+  const { colour, columns } = terminal();
+  return { colour, width: columns };
 }

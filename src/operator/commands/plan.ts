@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
+import { NotReplaced, replaceFile } from '../../base/files/replace-file.ts';
 import { printable } from '../../base/text/printable.ts';
 import { readDocument } from '../../config/document.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
@@ -8,7 +9,6 @@ import { findPlan } from '../../retirement/plan/find.ts';
 import { loadPlan } from '../../retirement/plan/load.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
 import { type PlanEntry, recordIn } from '../../retirement/plan/record.ts';
-import { NotReplaced, replaceFile } from '../../retirement/plan/replace-file.ts';
 import { stepFacts } from '../../retirement/plan/step-facts.ts';
 import { type DrainingTunnel, viewPlan } from '../../retirement/plan/view.ts';
 import { planText } from '../text/plan.ts';

@@ -1,11 +1,14 @@
 import { sleep } from '../../base/async/sleep.ts';
 import type { TcpAddress } from '../../base/net/address.ts';
+import { printable } from '../../base/text/printable.ts';
 import type { Status } from '../../telemetry/status/status.ts';
 import { statusText } from '../text/status.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import type { Terminal } from './terminal.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
+import { type Keyboard, watchScreen } from './watch-screen.ts';
 
 /** Arguments of `fleet-mesh status`. */
 export interface StatusOptions extends EndpointOptions {
@@ -19,14 +22,12 @@ export interface StatusOptions extends EndpointOptions {
 export interface StatusIo {
   out(text: string): void;
   err(text: string): void;
-  /** Whether `out` is a terminal. */
-  readonly isTty: boolean;
-  /** Width of the terminal. */
-  readonly columns?: number | undefined;
+  /** How `out` looks now: the width of a terminal may change. */
+  look(): Terminal;
+  /** For a watch with keys; undefined without a person. */
+  readonly keyboard?: Keyboard | undefined;
   /** Ends a watch (Ctrl-C) or the wait for an answer. */
   readonly signal: AbortSignal;
-  /** `NO_COLOR` is read; the process's environment by default. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 const WATCH_MS = 2_000;
@@ -49,7 +50,11 @@ export async function statusCommand(options: StatusOptions, io: StatusIo): Promi
     io.err(notAnEndpoint(options));
     return EXIT.usage;
   }
-  return options.watch === true ? watch(endpoint, options, io) : once(endpoint, options, io);
+  if (options.watch !== true) return once(endpoint, options, io);
+  const { keyboard } = io;
+  return keyboard === undefined || options.json === true
+    ? watch(endpoint, options, io)
+    : watchWithKeys(endpoint, options, { ...io, keyboard });
 }
 
 async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
@@ -60,6 +65,32 @@ async function once(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
   return seen.code;
 }
 
+async function watchWithKeys(
+  endpoint: TcpAddress,
+  options: StatusOptions,
+  io: StatusIo & { readonly keyboard: Keyboard },
+): Promise<ExitCode> {
+  // A misspelt name must not open a screen.
+  const first = options.name === undefined ? undefined : await look(endpoint, options, io);
+  if (first?.code === EXIT.noSuchTunnel) {
+    io.err(first.text);
+    return first.code;
+  }
+  const ask = async () => {
+    try {
+      return await fetchStatus(endpoint, io.signal);
+    } catch (error) {
+      if (io.signal.aborted) return undefined;
+      if (error instanceof StatusUnavailable) return `fleet-mesh: ${printable(error.message)}`;
+      throw error;
+    }
+  };
+  const last = await watchScreen({ name: options.name, everyMs: WATCH_MS }, { ...io, ask });
+  if (last === undefined) return EXIT.unknown;
+  const subject = options.name === undefined ? last : only(last, options.name)?.tunnels[0];
+  return subject?.state === 'up' ? EXIT.ok : EXIT.failed;
+}
+
 /** Redraws a terminal. Other outputs get one line for each change, as JSON or text. */
 async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo): Promise<ExitCode> {
   let code: ExitCode = EXIT.unknown;
@@ -68,7 +99,7 @@ async function watch(endpoint: TcpAddress, options: StatusOptions, io: StatusIo)
     const seen = await look(endpoint, options, io);
     if (seen === undefined) break;
     code = seen.code;
-    if (io.isTty && options.json !== true) {
+    if (io.look().isTty && options.json !== true) {
       io.out(`${REDRAW}${seen.text}\n(every ${WATCH_MS / 1_000} s; Ctrl-C ends)\n`);
     } else if (seen.change !== shown) {
       if (options.json === true && !seen.failed) io.out(seen.text);
@@ -104,7 +135,7 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
     text:
       options.json === true
         ? `${jsonOf(subject, options)}\n`
-        : statusText(chosen, { ...textOptions(io), clients: options.name !== undefined }),
+        : statusText(chosen, { ...io.look(), clients: options.name !== undefined }),
     change: changeOf(chosen, options),
     code: subject?.state === 'up' ? EXIT.ok : EXIT.failed,
     failed: false,
@@ -114,15 +145,6 @@ function describe(status: Status, options: StatusOptions, io: StatusIo): Look {
 /** A watch writes NDJSON, one line for each change. */
 function jsonOf(subject: unknown, options: StatusOptions): string {
   return options.watch === true ? JSON.stringify(subject) : JSON.stringify(subject, null, 2);
-}
-
-function textOptions(io: StatusIo) {
-  const { NO_COLOR } = io.env ?? process.env;
-  // no-color.org: set and not empty.
-  return {
-    colour: io.isTty && (NO_COLOR === undefined || NO_COLOR === ''),
-    columns: io.isTty ? io.columns : undefined,
-  };
 }
 
 /** The snapshot narrowed to one tunnel and its link. */

@@ -1,8 +1,11 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { CONDITIONS } from '../text/holds.ts';
 import type { CommandIo, Ends } from './command.ts';
 import type { EventsOptions } from './events.ts';
 import { interruptible } from './interruptible.ts';
-import { configOption, endpointOption } from './options.ts';
+import { chosenFrom, configOption, endpointOption } from './options.ts';
+import { terminal } from './terminal.ts';
+import { where } from './where.ts';
 
 interface AskFlags {
   config: string;
@@ -10,14 +13,7 @@ interface AskFlags {
   json: boolean;
 }
 
-/** How these commands find the endpoint without --endpoint. */
-const where = {
-  endpointOf: async (config: string) => (await import('../../config/written.ts')).findWrittenEndpoint(config),
-  runningOn: async (config: string) =>
-    (await (await import('../presence/find.ts')).findPresence(config, process.env))?.endpoint,
-};
-
-/** Adds `status`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
+/** Adds `status`, `fleet`, `why`, `events` and `wait`: these commands ask the endpoint of the daemon and change nothing. */
 export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & { readonly version: string }): void {
   const watchCommand = (name: string, text: string) =>
     program.command(name).description(text).addOption(configOption()).addOption(endpointOption());
@@ -25,12 +21,21 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
   watchCommand('status', 'shows tunnels, links and sessions, with reasons')
     .argument('[name]', 'one tunnel (default: all)')
     .option('--json', 'print the snapshot as JSON', false)
-    .option('--watch', 'repeat until Ctrl-C', false)
+    .option('--watch', 'repeat until Ctrl-C; on a terminal a full screen: s sort, / filter, Enter detail, q end', false)
     .action(
       ends(async (name: string | undefined, options: AskFlags & { watch: boolean }) => {
         const { statusCommand } = await import('./status.ts');
-        const { isTTY, columns } = process.stdout;
-        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), isTty: isTTY === true, columns });
+        const keys = options.watch ? (await import('./watch-screen.ts')).keyboard() : undefined;
+        return statusCommand({ name, ...options, ...where }, { ...interruptible(io), look: terminal, keyboard: keys });
+      }),
+    );
+
+  watchCommand('fleet', 'shows the nodes that the links reach, each as its own daemon answers')
+    .option('--json', 'print the answer as JSON', false)
+    .action(
+      ends(async (options: AskFlags) => {
+        const { fleet } = await import('./fleet.ts');
+        return fleet({ ...options, ...where }, { ...interruptible(io), look: terminal });
       }),
     );
 
@@ -75,7 +80,7 @@ export function addWatchCommands(program: Command, ends: Ends, io: CommandIo & {
 
   watchCommand('wait', 'waits until tunnels are up or retirable')
     .argument('[name...]', 'the tunnels (default: production tunnels in service)')
-    .option('--for <condition>', 'up or retirable', 'up')
+    .addOption(chosenFrom(CONDITIONS, new Option('--for <condition>', 'what to wait for').default('up')))
     .option('--timeout <duration>', 'how long to wait, e.g. 500ms, 60s, 5m', '60s')
     .option('--json', 'print {ok, for, waited_ms, reasons} as JSON', false)
     .action(

@@ -14,6 +14,7 @@ import { sendNotFound } from './not-found.ts';
 import { PROBLEM_TYPE, type Problem, problemBody, rawProblem, SECURITY_HEADERS, sendProblem } from './problem.ts';
 import { drainRoute } from './routes/drain.ts';
 import { eventsRoute } from './routes/events.ts';
+import { fleetRoute } from './routes/fleet.ts';
 import { livezRoute, readyzRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -167,6 +168,7 @@ function createApp(options: EndpointOptions, dependencies: EndpointDependencies)
     eventsRoute,
     metricsRoute,
     planRoute,
+    fleetRoute,
     openApiRoute,
     historyRoute,
   ];

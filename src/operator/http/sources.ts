@@ -2,6 +2,7 @@ import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
 import type { PlanView } from '../../retirement/plan/view.ts';
 import type { Status } from '../../telemetry/status/status.ts';
+import type { FleetAnswer } from '../fleet/answer.ts';
 import type { LastHour } from '../page/last-hour.ts';
 
 /** Readiness of the daemon itself, without its peers: the configuration is applied and every listener is bound. */
@@ -35,6 +36,8 @@ export interface Sources {
   /** Whether the event loop and the supervisor make progress; read at each `/livez` request. */
   alive(): boolean;
   readiness(): Readiness;
+  /** The nodes behind the links, each asked at most every ten seconds. Bounded. */
+  fleet(): Promise<FleetAnswer>;
   readonly events: EventFeed;
   /** Settles when the stored events are loaded, or loading has failed. Bounded. */
   opened(): Promise<void>;

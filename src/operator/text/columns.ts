@@ -15,12 +15,19 @@ export interface Column<Row> {
 
 const GAP = '  ';
 
-/** The lines of a table. Droppable columns are dropped until the table fits `width` characters. */
+export interface Table {
+  /** The titles, and a line for each row. */
+  readonly lines: readonly string[];
+  /** The titles of the dropped columns, from the left. */
+  readonly leftOut: readonly string[];
+}
+
+/** A table. Droppable columns are dropped until the table fits `width` characters. */
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   width = Number.POSITIVE_INFINITY,
-): string[] {
+): Table {
   let kept = columns.map((column) => {
     const cells = rows.map(column.cell);
     return { column, cells, width: Math.max(...[column.title, ...cells.map(({ text }) => text)].map(lengthOf)) };
@@ -36,10 +43,12 @@ export function table<Row>(
       .map((entry) => pad(cellOf(entry), entry.width, entry.column.align))
       .join(GAP)
       .trimEnd();
-  return [
+  const lines = [
     line(({ column }) => ({ text: column.title })),
     ...rows.map((_, index) => line(({ cells }) => cells[index] ?? { text: '' })),
   ];
+  const shown = new Set(kept.map(({ column }) => column));
+  return { lines, leftOut: columns.filter((column) => !shown.has(column)).map(({ title }) => title) };
 }
 
 function pad(cell: Cell, width: number, align: 'right' | undefined): string {

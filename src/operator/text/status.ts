@@ -15,7 +15,10 @@ import { type Paint, PLAIN, paintFor } from './paint.ts';
 export interface TextOptions {
   /** ANSI colours. */
   readonly colour?: boolean;
-  /** Width of the terminal, in columns: too narrow, and less important table columns are left out. Unlimited when absent. */
+  /**
+   * Width of the terminal, in columns: too narrow, and less important table columns are left out, which the text says. Notes
+   * and reasons stay. Unlimited when absent or 0.
+   */
   readonly columns?: number | undefined;
   /** Also list the clients of each tunnel. */
   readonly clients?: boolean;
@@ -27,11 +30,12 @@ export interface TextOptions {
  */
 export function statusText(status: Status, options: TextOptions = {}): string {
   const paint = options.colour === true ? paintFor : PLAIN;
+  const columns = options.columns === 0 ? undefined : options.columns;
   const sections = [
     header(status, paint),
-    tunnelLines(status, paint, options.columns),
+    tunnelLines(status, paint, columns),
     options.clients === true ? clientSection(status) : [],
-    linkLines(status, paint, options.columns),
+    linkLines(status, paint, columns),
     status.advisories.map(({ code, message }) => `advisory: ${printable(message)} [${printable(code)}]`),
   ];
   const filled = sections.filter((lines) => lines.length > 0);
@@ -68,8 +72,21 @@ function systemdLines({ notify, sockets }: Status['systemd']): string[] {
 
 function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.tunnels.length === 0) return ['No tunnels are configured.'];
-  const [title = '', ...rows] = table(tunnelColumns(status, paint), status.tunnels, width);
-  return [title, ...status.tunnels.flatMap((tunnel, index) => [rows[index] ?? '', ...explainLines(tunnel, status)])];
+  const columns = tunnelColumns(status, paint);
+  const whole = table([...columns, NOTE], status.tunnels, width);
+  // A note is never left out: without room beside the other columns it has its own line.
+  const isWide = whole.leftOut.length === 0;
+  const { lines, leftOut } = isWide ? whole : table(columns, status.tunnels, width);
+  const [title = '', ...rows] = lines;
+  return [
+    title,
+    ...status.tunnels.flatMap((tunnel, index) => [
+      rows[index] ?? '',
+      ...(isWide ? [] : noteLines(tunnel)),
+      ...explainLines(tunnel, status),
+    ]),
+    ...leftOutLines(leftOut, width),
+  ];
 }
 
 const DAY_MS = 86_400_000;
@@ -119,8 +136,19 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
     { title: 'RECEIVED', cell: ({ usage }) => ({ text: bytes(usage.bytes_from_target) }), align: 'right', dropped: 5 },
     ...(tunnels.some(({ availability }) => availability !== null) ? [availabilityColumn(now)] : []),
     ...(tunnels.some(({ retirement }) => retirement !== null) ? [DRAIN] : []),
-    { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 },
   ];
+}
+
+const NOTE: Column<TunnelStatus> = { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 };
+
+function noteLines(tunnel: TunnelStatus): string[] {
+  const note = noteText(tunnel);
+  return note === '' ? [] : [`  note: ${note}`];
+}
+
+function leftOutLines(leftOut: readonly string[], width: number | undefined): string[] {
+  if (leftOut.length === 0) return [];
+  return [`(${width} columns have no room for ${leftOut.join(', ')}; --json has everything)`];
 }
 
 /** The lines below a tunnel that is not up: cause, fix, next step. */
@@ -151,7 +179,8 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
     { title: 'CREDENTIAL', cell: ({ credential }) => ({ text: credential.type.replaceAll('_', ' ') }), dropped: 1 },
     ...(status.links.some(({ credential }) => credential.renewal !== null) ? renewalColumns(status.now) : []),
   ];
-  const [title = '', ...rows] = table(columns, status.links, width);
+  const { lines, leftOut } = table(columns, status.links, width);
+  const [title = '', ...rows] = lines;
   return [
     title,
     ...status.links.flatMap((link, index) => [
@@ -159,6 +188,7 @@ function linkLines(status: Status, paint: Paint, width: number | undefined): str
       ...link.sessions.map((session) => sessionLine(session, link, status.now)),
       ...replacementLines(link, status.now),
     ]),
+    ...leftOutLines(leftOut, width),
   ];
 }
 

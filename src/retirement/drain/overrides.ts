@@ -13,7 +13,7 @@ export interface Override {
  * Blockers that a person may override. The route of the local port is excluded: clients would lose the port although a
  * successor exists. Unknowns are excluded: nobody can vouch for what the daemon has not seen.
  */
-const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
+export const OVERRIDABLE: readonly BlockerCode[] = BLOCKER_CODES.filter(
   (code) => code !== 'cutover_in_progress' && code !== 'not_cut_over',
 );
 

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { didYouMean } from '../../base/text/closest.ts';
 import { ConfigError } from '../../config/problem.ts';
+import { NotEditable } from '../../config/text-edit.ts';
 import { asOf } from './as-of.ts';
-import { type EditTarget, insertRecord, NotEditable } from './edit.ts';
+import { type EditTarget, insertRecord } from './edit.ts';
 import { parsePlan } from './load.ts';
 import type { Plan } from './plan.ts';
 import { closedGates, findStep } from './progress.ts';

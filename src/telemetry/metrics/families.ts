@@ -133,6 +133,19 @@ export const FAMILIES: readonly Family[] = [
         })),
       ),
   },
+  {
+    name: 'link_kex_info',
+    help: 'Key exchange method of at least one session of the link; always 1.',
+    type: 'gauge',
+    labels: ['host', 'actor', 'kex'],
+    samples: (status) =>
+      status.links.flatMap((link) =>
+        [...new Set(link.sessions.map(({ kex }) => kex))].map((kex) => ({
+          labels: { ...linkLabels(link), kex },
+          value: 1,
+        })),
+      ),
+  },
   links('link_sessions_wanted', 'SSH sessions that the link keeps up.', (link) => link.sessions_wanted),
   links(
     'link_replacement_failing',

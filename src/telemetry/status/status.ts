@@ -6,7 +6,7 @@ import { ERROR_CODES } from '../../base/errors.ts';
  * public, and changes are additive. Inside the program times are Dates. JSON is written when a snapshot leaves the
  * program and decoded once when a snapshot enters, so no reader parses a time.
  */
-const instant = z.codec(z.iso.datetime(), z.date(), {
+export const instant = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),
 });

@@ -33,7 +33,7 @@ export interface ChannelSource {
   whenReady(signal: AbortSignal): Promise<void>;
   /**
    * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable` and `forward_denied` are the
-   * peer's answer; `connection_reset` and `keepalive_lost` mean that the session ended first, so try another session.
+   * peer's answer; `connection_reset`, `keepalive_lost` and `protocol_error` mean that the session ended first: try another.
    */
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
 }

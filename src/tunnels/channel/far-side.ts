@@ -17,8 +17,13 @@ export interface FarListener {
    * address may be in use. After any other rejection the server may be listening.
    */
   bind(signal: AbortSignal): Promise<void>;
-  /** Asks the server to stop listening, also before the answer to `bind`. Returns whether the server confirmed. */
-  cancel(): Promise<boolean>;
+  /**
+   * Asks the server to stop listening, also before the answer to `bind`. Returns whether the server confirmed. If the
+   * server listens on, another session replaces this one; not with `useless`, because the next one would be no better.
+   */
+  cancel(useless?: boolean): Promise<boolean>;
+  /** Whether the server listens on after a cancellation. Then `bind` succeeds at once, on this session alone. */
+  kept?(): boolean;
   /** Ends the listener, so that a draining session need not wait for it. */
   release(): void;
 }

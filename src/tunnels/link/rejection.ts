@@ -55,7 +55,10 @@ export class Rejection {
 /** A rejection of the last minute, for a person who has just asked for a login: no login was tried. */
 export function rememberedRejection(error: TunnelError, waitMs: number): TunnelError {
   const next = `the next login is in ${Math.ceil(waitMs / 1000)} s, because servers lock out who repeats a rejected login`;
-  return new TunnelError(error.code, `${error.message} less than a minute ago; ${next}`, { cause: error, hint: error.hint });
+  return new TunnelError(error.code, `${error.message} less than a minute ago; ${next}`, {
+    cause: error,
+    hint: error.hint,
+  });
 }
 
 function serverOf({ address, port }: HostConfig): string {

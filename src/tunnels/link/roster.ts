@@ -71,7 +71,8 @@ export class Roster {
 
   /** Whether the session must go: its settings are outdated, it is surplus, or its carrier is leaving. */
   isLeaving(held: Held): boolean {
-    const outdated = held.generation !== this.#generation || this.isSuperseded(held.facts);
+    const outdated =
+      held.generation !== this.#generation || this.isSuperseded(held.facts) || held.session.outworn === true;
     return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
   }
 

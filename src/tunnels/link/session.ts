@@ -14,6 +14,8 @@ export interface LinkSession extends FarSession {
   readonly channels: number;
   /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;
+  /** Another session should replace this one. */
+  readonly outworn?: boolean;
   /** How long an answer may take, in milliseconds: a few round trips. */
   readonly patienceMs: number;
   /** Opens that the server has not answered, with those whose caller has left. */

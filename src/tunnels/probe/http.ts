@@ -51,6 +51,13 @@ async function readBody(check: Asked, response: IncomingMessage, maxBytes: numbe
   return Buffer.concat(chunks, length);
 }
 
+/** As {@link readBody}; every failure is a TunnelError. */
+function receive(check: Asked, response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return readBody(check, response, maxBytes).catch((error: Error) => {
+    throw error instanceof TunnelError ? error : failure(check, error);
+  });
+}
+
 function judgeBody(check: HttpCheck, expected: JsonValue, answer: unknown): void {
   const found = difference(expected, answer);
   if (found !== undefined) throw wrongAnswer(`${nameOf(check)}: ${found}`);
@@ -62,9 +69,7 @@ async function readJson(
   maxBytes: number,
   parse: (text: string) => unknown = JSON.parse,
 ): Promise<unknown> {
-  const body = await readBody(check, response, maxBytes).catch((error: Error) => {
-    throw error instanceof TunnelError ? error : failure(check, error);
-  });
+  const body = await receive(check, response, maxBytes);
   try {
     // RFC 8259 section 8.1: a byte order mark may be ignored.
     return parse(body.toString().replace(/^\uFEFF/, ''));
@@ -152,6 +157,19 @@ export async function probeHttp(
 export function mannerOf(check: ProbeCheck | undefined): Manner {
   if (check?.kind === 'https') return { kind: 'https', host: check.host, ca: check.ca, serverName: check.serverName };
   return { kind: 'http', host: check?.kind === 'http' ? check.host : undefined };
+}
+
+/** Fetches the body of a GET over its own channel: status 200, at most `maxBytes`. A redirect is not followed. Rejects like a probe. */
+export async function fetchBody(
+  source: ChannelSource,
+  target: Address,
+  { path, maxBytes }: { readonly path: string; readonly maxBytes: number },
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const asked = { kind: 'http' as const, path };
+  return throughChannel(source, target, signal, async (stream, over) =>
+    receive(asked, await answered(stream, target, { ...asked, status: 200 }, over), maxBytes),
+  );
 }
 
 /** Fetches JSON, as {@link parseExactJson} has it, by a GET over its own channel: status 200, at most `maxBytes`. Rejects like a probe. */

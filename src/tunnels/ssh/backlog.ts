@@ -16,6 +16,7 @@ export class Backlog {
   readonly #waiting = new Set<Duplex>();
   #relieved: (() => void)[] = [];
   #full = false;
+  #held = false;
 
   constructor(transport: Duplex) {
     this.#transport = transport;
@@ -28,17 +29,24 @@ export class Backlog {
   /** From now on, the stream of this channel reports the backlog of the transport as its own. */
   govern(stream: Duplex): void {
     onWrite(stream, (more) => {
-      if (!this.#full) return more;
+      if (!this.#full && !this.#held) return more;
       this.#waiting.add(stream);
       return false;
     });
     stream.once('close', () => this.#waiting.delete(stream));
   }
 
+  /** Slows the writers as if the transport were full: during a key exchange, ssh2 keeps all data in memory. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held && !this.#full) this.#relieve();
+  }
+
   /** Whether the transport is full. If so, calls back once, when the transport is no longer full. */
   full(relieved: () => void): boolean {
-    if (this.#full) this.#relieved.push(relieved);
-    return this.#full;
+    const full = this.#full || this.#held;
+    if (full) this.#relieved.push(relieved);
+    return full;
   }
 
   #fill(): void {
@@ -48,6 +56,7 @@ export class Backlog {
 
   #relieve(): void {
     this.#full = false;
+    if (this.#held) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     // A stream that is full itself returns false again at the next write, and drains later.

@@ -12,6 +12,8 @@ import { hasEnded } from './ssh2-insides.ts';
 type ChannelStream = ForwardStream | ClientChannel;
 
 export interface ChannelDependencies {
+  /** The server's identification string. */
+  readonly server: string;
   /** Why the session of the channel ended. */
   gone(): TunnelError;
   /** The error when the peer answers nothing at all, so a missing answer says nothing about the target. */
@@ -72,7 +74,7 @@ export class SessionChannel {
   answer(error: Error | undefined, stream: ChannelStream | undefined): void {
     this.#deps.onAnswered();
     if (!stream) {
-      this.#settle?.reject((error && explainOpenFailure(this.#target, error)) ?? this.#deps.gone());
+      this.#settle?.reject((error && explainOpenFailure(this.#target, error, this.#deps.server)) ?? this.#deps.gone());
       this.#finish();
       return;
     }

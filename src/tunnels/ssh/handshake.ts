@@ -1,5 +1,6 @@
 import { TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
+import { isMisread } from './guard/session-error.ts';
 
 /** The steps between a TCP connection and a usable session, in order (RFC 4253 section 4.2, section 7; RFC 4252). */
 export type HandshakeStep = 'banner' | 'kex' | 'auth';
@@ -21,6 +22,8 @@ export interface HandshakeEnd {
   readonly username: string;
   /** The offered credential, as shown in messages. */
   readonly offered: string;
+  /** What both sides have not in common, as a sentence; undefined if there is enough in common, or the offer is unknown. */
+  readonly disagreement: string | undefined;
   /** Hint when the credential is rejected; undefined: the usual hint. */
   readonly ifRejected: string | undefined;
 }
@@ -48,11 +51,25 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
       if (end.timedOut)
         return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
       if (levelOf(end.error) === 'handshake')
-        return new TunnelError('kex_failed', `key exchange with ${end.peer} failed: ${end.error?.message}`, cause);
+        return new TunnelError(
+          'kex_failed',
+          `key exchange with ${end.peer} failed: ${end.disagreement ?? end.error?.message}`,
+          cause,
+        );
+      if (end.error && isMisread(end.error)) return misread(end, cause, 'key exchange');
       return new TunnelError('connection_reset', `${end.peer} closed the connection during the key exchange`, cause);
     case 'auth':
       return explainAuth(end, cause, within);
   }
+}
+
+function misread(end: HandshakeEnd, cause: { cause?: unknown }, step: string): TunnelError {
+  const said = printable(end.error?.message ?? '', 120);
+  return new TunnelError(
+    'protocol_error',
+    `${end.peer} and this node do not understand each other in the ${step}: ${said}`,
+    cause,
+  );
 }
 
 function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
@@ -78,6 +95,7 @@ function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: st
 
 function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
   if (end.timedOut) return new TunnelError('connect_timeout', `${end.peer} did not answer the login ${within}`, cause);
+  if (end.error && isMisread(end.error)) return misread(end, cause, 'login');
   const level = levelOf(end.error);
   const code: unknown = end.error && 'code' in end.error ? end.error.code : undefined;
   const refused =

@@ -1,8 +1,9 @@
-import ssh2, { type ParsedKey } from 'ssh2';
+import type { ParsedKey } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 import type { Certificate } from './certificate/certificate.ts';
 import { certificateAlgorithm } from './certificate/certificate-type.ts';
 import { type SignatureAlgorithm, signatureAlgorithms } from './certificate/signature-algorithm.ts';
+import { ssh2 } from './ssh2.ts';
 
 /** An identity for a login: a certificate with one algorithm, or a plain key. */
 export interface Identity {

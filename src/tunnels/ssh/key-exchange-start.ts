@@ -1,5 +1,6 @@
 import { createECDH, generateKeyPairSync, getDiffieHellman, randomBytes } from 'node:crypto';
 import { offer } from './algorithms.ts';
+import { HYBRID, HybridHalf } from './key-exchange/hybrid-half.ts';
 import { WireReader, wireString } from './wire.ts';
 
 /** Message numbers (RFC 4253 section 12, RFC 5656 section 7.1). */
@@ -14,6 +15,7 @@ function x25519(): Buffer {
 
 /** Our half of each exchange, as the string or mpint of the first message. */
 const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
+  [HYBRID, () => new HybridHalf().message],
   ['curve25519-sha256', x25519],
   ['curve25519-sha256@libssh.org', x25519],
   ['ecdh-sha2-nistp256', () => createECDH('prime256v1').generateKeys()],
@@ -23,12 +25,15 @@ const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
   ['diffie-hellman-group16-sha512', () => Buffer.concat([Buffer.of(0), getDiffieHellman('modp16').generateKeys()])],
 ]);
 
+/** The key exchanges that a fetch of the host key offers. */
+export const EXCHANGE_NAMES: readonly string[] = [...EXCHANGES.keys()];
+
 /** SSH_MSG_KEXINIT (RFC 4253 section 7.1) for a key exchange that stops after the host key. */
 export function kexInit(hostKeyAlgorithms: readonly string[]): Buffer {
   const { cipher, hmac, compress } = offer([]);
   const both = (names: unknown) => [names, names] as readonly string[][];
   const lists: readonly (readonly string[])[] = [
-    [...EXCHANGES.keys()],
+    EXCHANGE_NAMES,
     hostKeyAlgorithms,
     ...both(cipher),
     ...both(hmac),
@@ -43,16 +48,28 @@ export function kexInit(hostKeyAlgorithms: readonly string[]): Buffer {
   ]);
 }
 
-/** The part of a server's SSH_MSG_KEXINIT that matters for the host key. */
+/** The algorithms in a server's SSH_MSG_KEXINIT, in its order. */
 export interface ServerOffer {
   readonly exchanges: readonly string[];
   readonly hostKeys: readonly string[];
+  readonly ciphersToServer: readonly string[];
+  readonly ciphersToClient: readonly string[];
+  readonly macsToServer: readonly string[];
+  readonly macsToClient: readonly string[];
 }
 
 export function parseKexInit(payload: Buffer): ServerOffer {
   const reader = new WireReader(payload);
   reader.bytes(1 + COOKIE_BYTES);
-  return { exchanges: reader.text().split(','), hostKeys: reader.text().split(',') };
+  const names = () => reader.text().split(',');
+  return {
+    exchanges: names(),
+    hostKeys: names(),
+    ciphersToServer: names(),
+    ciphersToClient: names(),
+    macsToServer: names(),
+    macsToClient: names(),
+  };
 }
 
 /** First message of the first exchange that both sides support, in our order; undefined when there is none. */

@@ -1,14 +1,25 @@
-import ssh2, { type NegotiatedAlgorithms } from 'ssh2';
+import type { Algorithms, NegotiatedAlgorithms } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
+import { disagreement, serverOffer } from './disagreement.ts';
+import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { offerHybrid, withHybrid } from './key-exchange/hybrid-exchange.ts';
+import { peerHint } from './peer-hint.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { ssh2 } from './ssh2.ts';
 import type { Transport } from './transport.ts';
 
-/** An identification line has at most 255 characters (RFC 4253 section 4.2), but other lines may precede it. */
-const GREETING_LIMIT = 1_024;
+/**
+ * An identification line has at most 255 characters (RFC 4253 section 4.2), but other lines may precede it. ssh2 reads
+ * all of them again for each piece that arrives.
+ */
+const GREETING_LIMIT = 8 * 1_024;
+const GREETING_LINES = 512;
+/** Enough for the greeting and the offer of the server. */
+const FIRST_BYTES = 64 * 1_024;
 /** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
@@ -25,6 +36,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       return;
     }
     const client = new ssh2.Client();
+    const algorithms = offer(options.hostKey.algorithms);
     let step: HandshakeStep = 'banner';
     let timedOut = false;
     let firstError: Error | undefined;
@@ -45,14 +57,23 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const onAbort = () => socket.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
 
-    const onGreeting = (chunk: Buffer) => {
-      greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
-      const identified = IDENTIFICATION.test(greeting);
-      if (!identified && greeting.length < GREETING_LIMIT) return;
-      socket.off('data', onGreeting);
-      if (identified && step === 'banner') nextStep('kex');
+    let guard: PeerGuard | undefined;
+    const first: Buffer[] = [];
+    let kept = 0;
+    const onBytes = (chunk: Buffer) => {
+      if (step !== 'auth' && kept < FIRST_BYTES) {
+        first.push(chunk);
+        kept += chunk.length;
+      }
+      if (step === 'banner') {
+        greeting += chunk.toString('latin1', 0, GREETING_LIMIT);
+        if (IDENTIFICATION.test(greeting)) nextStep('kex');
+        else if (greeting.length >= GREETING_LIMIT || greeting.split('\n', GREETING_LINES).length === GREETING_LINES)
+          guard?.violation('sends text without end instead of an SSH banner');
+      }
+      if (socket.bytesRead > MOST_LOGIN_BYTES) guard?.violation('floods the login with data');
     };
-    socket.on('data', onGreeting);
+    socket.on('data', onBytes);
 
     // ssh2 accepts every result except the literal `false`, even a promise, and asks again at every rekey.
     const hostVerifier = (blob: Buffer): boolean => {
@@ -71,7 +92,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      socket.off('data', onGreeting);
+      socket.off('data', onBytes);
       socket.off('close', onClose);
       client.off('handshake', onHandshake).off('ready', onReady);
     };
@@ -82,14 +103,14 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const onReady = () => {
       settle();
       client.off('error', onError);
-      if (!accepted || !agreed) {
+      if (!accepted || !agreed || !guard) {
         socket.destroy();
         reject(new TunnelError('internal', 'ssh2 reported a session without a verified host key'));
         return;
       }
       const server = printable(IDENTIFICATION.exec(greeting)?.[1] ?? '', 255);
       const facts = { server, hostKey: fingerprint(accepted), kex: agreed.kex, cipher: agreed.cs.cipher };
-      resolve(new Session(client, socket, options, facts));
+      resolve(new Session(client, socket, options, facts, guard));
     };
     const onClose = () => {
       settle();
@@ -100,18 +121,22 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
           : // The error of the transport itself is nearer to the cause than an explanation by step.
             firstError instanceof TunnelError
             ? firstError
-            : explainHandshake({
-                step,
-                peer,
-                timedOut,
-                stepTimeoutMs,
-                hostKey: refused,
-                error: firstError,
+            : fitting(
+                explainHandshake({
+                  step,
+                  peer,
+                  timedOut,
+                  stepTimeoutMs,
+                  hostKey: refused,
+                  error: firstError,
+                  greeting,
+                  disagreement: step === 'kex' ? differ(Buffer.concat(first), algorithms) : undefined,
+                  username,
+                  offered,
+                  ifRejected,
+                }),
                 greeting,
-                username,
-                offered,
-                ifRejected,
-              }),
+              ),
       );
     };
     // Errors only inform; any number may come before and after 'close'. A peer may never close its side, so destroy ours.
@@ -127,16 +152,29 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
         sock: socket,
         username: options.username,
         authHandler: options.authMethods(client),
-        algorithms: offer(options.hostKey.algorithms),
+        algorithms,
         hostVerifier,
         // The server's answers decide about its features, not its vendor name.
         strictVendor: false,
         readyTimeout: 0,
         keepaliveInterval: 0,
       });
+      offerHybrid(client);
+      guard = new PeerGuard(client, socket, options);
     } catch (error) {
       firstError = asError(error);
       socket.destroy();
     }
   });
+}
+
+function differ(received: Buffer, ours: Algorithms): string | undefined {
+  const theirs = serverOffer(received);
+  return theirs && disagreement(theirs, { ...ours, kex: withHybrid(ours.kex) });
+}
+
+/** With the hint that fits the server, once the server has said who it is. */
+function fitting(error: TunnelError, greeting: string): TunnelError {
+  const hint = peerHint(IDENTIFICATION.exec(greeting)?.[1] ?? '', error.code);
+  return hint === undefined ? error : new TunnelError(error.code, error.message, { cause: error.cause, hint });
 }

@@ -1,7 +1,8 @@
-import ssh2, { type ParsedKey } from 'ssh2';
+import type { ParsedKey } from 'ssh2';
 import { printable } from '../../base/text/printable.ts';
 import { envelopeOf } from './key-envelope.ts';
 import { fingerprint } from './public-key.ts';
+import { ssh2 } from './ssh2.ts';
 
 /** Format of a key file by its header, without parsing key material. */
 export type KeyFormat = 'private' | 'encrypted' | 'pkcs8' | 'putty' | 'public' | 'unknown';

@@ -5,8 +5,11 @@ import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
 import type { SessionChannel } from './channel.ts';
+import { peerHint } from './peer-hint.ts';
 
 interface RemoteListenersDependencies {
+  /** The server's identification string. */
+  readonly server: string;
   /** Bound of each request, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether the session is still usable. */
@@ -31,6 +34,9 @@ export class RemoteListeners {
   readonly #client: Client;
   readonly #deps: RemoteListenersDependencies;
   readonly #listeners = new Set<FarListener>();
+  readonly #granted = new Set<string>();
+  /** Granted addresses that the server does not release, and whether the listener is useless there. */
+  readonly #kept = new Map<string, boolean>();
   readonly #receivers = new Map<string, (incoming: IncomingConnection) => void>();
 
   constructor(client: Client, deps: RemoteListenersDependencies) {
@@ -48,9 +54,14 @@ export class RemoteListeners {
     });
   }
 
-  /** Number of listeners that are not released. */
+  /** Number of listeners that are not released. The end of the session also ends listeners that the server keeps. */
   get size(): number {
     return this.#listeners.size;
+  }
+
+  /** Whether the server keeps a listener that this node cancelled: only the end of the session frees the address. */
+  get keepsCancelled(): boolean {
+    return [...this.#kept.values()].some((useless) => !useless);
   }
 
   create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
@@ -58,14 +69,25 @@ export class RemoteListeners {
     const listener: FarListener = {
       bind: async (signal) => {
         this.#receivers.set(key, onConnection);
+        // The server still listens there, and would refuse a second request.
+        if (this.#kept.has(key)) {
+          this.#listeners.delete(listener);
+          this.#granted.add(key);
+          return;
+        }
         await this.#bind(address, signal);
+        this.#granted.add(key);
       },
-      cancel: async () => {
+      cancel: async (useless = false) => {
         const confirmed = await this.#cancel(address);
+        if (confirmed) this.#kept.delete(key);
+        else if (this.#granted.has(key) && this.#deps.usable()) this.#kept.set(key, useless);
+        this.#granted.delete(key);
         // The channel of a connection that the server accepted before it stopped arrived before this reply.
         if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
         return confirmed;
       },
+      kept: () => this.#kept.has(key),
       release: () => {
         if (this.#receivers.get(key) === onConnection) this.#receivers.delete(key);
         if (this.#listeners.delete(listener)) this.#deps.onReleased();
@@ -78,7 +100,10 @@ export class RemoteListeners {
   async #bind(address: Address, signal: AbortSignal): Promise<void> {
     const where = formatAddress(address);
     const refused = (cause: Error) =>
-      new TunnelError('remote_listen_denied', `the server refused to listen on ${where}`, { cause });
+      new TunnelError('remote_listen_denied', `the server refused to listen on ${where}`, {
+        cause,
+        hint: peerHint(this.#deps.server, 'remote_listen_denied'),
+      });
     await this.#answer(
       this.#deps.timeoutMs,
       signal,

@@ -1,8 +1,9 @@
-import ssh2, { type Client, type ParsedKey } from 'ssh2';
+import type { Client, ParsedKey } from 'ssh2';
 import { asError, TunnelError } from '../../base/errors.ts';
 import type { SignatureAlgorithm } from './certificate/signature-algorithm.ts';
 import type { Identity } from './identity.ts';
 import { sendInstead } from './packet-shadow.ts';
+import { ssh2 } from './ssh2.ts';
 import { packetWriter } from './ssh2-insides.ts';
 import { WireReader, wireString } from './wire.ts';
 

@@ -8,14 +8,17 @@ import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
+import type { PeerGuard } from './guard/peer-guard.ts';
+import { explainSessionError } from './guard/session-error.ts';
 import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
+import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/rekeying.ts';
 import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { RequestOrder, type SentOpen } from './request-order.ts';
-import { requestKeepalive } from './ssh2-insides.ts';
+import { SignOfLife } from './sign-of-life.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
 
@@ -33,6 +36,8 @@ export interface SessionOptions {
   /** Bound of each step: banner, key exchange, authentication, channel open; in milliseconds. */
   readonly stepTimeoutMs: number;
   readonly keepalive: KeepaliveConfig;
+  /** When the session gets new keys. Default: {@link REKEY_LIMITS}. */
+  readonly rekey?: RekeyLimits;
   /** Called at the start of each step. */
   readonly onStep?: ((step: HandshakeStep) => void) | undefined;
 }
@@ -82,29 +87,37 @@ export class Session {
   #error: TunnelError | undefined;
   #silentMs = 0;
 
-  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts) {
+  constructor(client: Client, socket: Transport, options: SessionOptions, facts: SessionFacts, guard: PeerGuard) {
     this.#client = client;
     this.#socket = socket;
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
     this.#backlog = new Backlog(socket);
+    guard.loggedIn((rekeying) => this.#backlog.hold(rekeying));
     this.#path = DataPath.attach(client, socket, {
       backlog: this.#backlog,
       shortestRttMs: () => this.#keepalive.shortestRttMs,
     });
+    const lifesigns = () => ({
+      received: socket.bytesRead,
+      flushed: socket.bytesWritten - socket.writableLength,
+      backlog: socket.writableLength,
+    });
+    rekeyInTime(client, options.rekey ?? REKEY_LIMITS, {
+      lifesigns,
+      onRekey: (running) => this.#backlog.hold(running),
+    });
+    const life = new SignOfLife(client);
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
-      lifesigns: () => ({
-        received: socket.bytesRead,
-        flushed: socket.bytesWritten - socket.writableLength,
-        backlog: socket.writableLength,
-      }),
-      request: (onReply) => requestKeepalive(client, onReply),
+      lifesigns,
+      request: (onReply) => life.ask(onReply),
       onAnswered: () => this.#sweep(),
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
     this.#listeners = new RemoteListeners(client, {
+      server: facts.server,
       timeoutMs: options.stepTimeoutMs,
       usable: () => this.usable,
       gone: () => this.#gone(),
@@ -126,6 +139,11 @@ export class Session {
   /** Whether new channels may be opened. */
   get usable(): boolean {
     return (this.#state === 'open' || this.#state === 'draining') && !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  /** Whether another session should replace this one, because only the end of this one frees an address of the host. */
+  get outworn(): boolean {
+    return this.#listeners.keepsCancelled;
   }
 
   get suspect(): boolean {
@@ -247,6 +265,7 @@ export class Session {
   /** Adds a channel to the session until the channel is closed. */
   #counted(create: (deps: ChannelDependencies) => SessionChannel): SessionChannel {
     const channel: SessionChannel = create({
+      server: this.facts.server,
       gone: () => this.#gone(),
       deaf: () => (this.suspect ? this.#deaf() : undefined),
       onAnswered: () => {},
@@ -277,11 +296,7 @@ export class Session {
   }
 
   #explain(error: Error): void {
-    const said = printable(error.message, 120);
-    this.#error ??=
-      error instanceof TunnelError
-        ? error
-        : new TunnelError('connection_reset', `${this.#options.peer}: ${said}`, { cause: error });
+    this.#error ??= explainSessionError(this.#options.peer, error);
     this.#destroyAfter(GOODBYE_MS);
   }
 

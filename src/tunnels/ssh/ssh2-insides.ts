@@ -50,6 +50,13 @@ export function requestKeepalive(client: Client, onReply: () => void): void {
   protocol.ping();
 }
 
+/** Starts a key exchange (RFC 4253 section 9); without effect during another one. Throws `internal`. */
+export function requestRekey(client: Client): void {
+  const { _protocol: protocol } = client as unknown as { _protocol?: { rekey?(): void } };
+  if (typeof protocol?.rekey !== 'function') throw unsupported('this version of ssh2 is not supported');
+  protocol.rekey();
+}
+
 /** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived. False if ssh2 does not report it: a lost stream must not look finished. */
 export function hasEnded(stream: ClientChannel): boolean {
   const { incoming } = stream as unknown as { incoming?: { state?: string } };

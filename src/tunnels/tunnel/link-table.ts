@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, TunnelDestination } from '../../config/config.ts';
+import type { TunnelError } from '../../base/errors.ts';
+import type { Config, HostConfig, TunnelDestination } from '../../config/config.ts';
 import type { ConfigDiff } from '../../config/diff.ts';
 import { jumpOf, type LinkName, linkKey, settingsOf } from '../../config/way.ts';
 import type { Metrics } from '../../telemetry/metrics/metrics.ts';
 import type { LinkStatus } from '../../telemetry/status/status.ts';
+import type { ChannelSource } from '../channel/channel-source.ts';
 import { Link } from '../link/link.ts';
 import type { LinkDependencies, LinkOptions } from '../link/options.ts';
 import { Pacer } from '../link/pacer.ts';
@@ -28,6 +30,13 @@ export interface LinkUser {
 
 export interface LinkTableDependencies extends Omit<LinkDependencies, 'metrics' | 'pacer' | 'targets' | 'onChange'> {
   readonly metrics: LinkDependencies['metrics'] & Pick<Metrics, 'forgetLink'>;
+}
+
+/** A running link, for channels that belong to no tunnel. */
+export interface Way {
+  readonly host: HostConfig;
+  readonly actor: string;
+  readonly source: ChannelSource & { readonly lastError: TunnelError | undefined };
 }
 
 type LinkSettings = LinkOptions & { readonly jump: Link | undefined };
@@ -157,6 +166,11 @@ export class LinkTable {
   /** The actors whose serving session uses a fallback credential. */
   get actorsStandingIn(): ReadonlySet<string> {
     return new Set(this.#all.filter(({ link }) => link.fallbackReason).map(({ actor }) => actor));
+  }
+
+  /** Every link, those to jump hosts included. */
+  get ways(): readonly Way[] {
+    return this.#all.map(({ settings, actor, link }) => ({ host: settings.host, actor, source: link }));
   }
 
   status(): LinkStatus[] {

@@ -9,7 +9,7 @@ import { sumOf } from '../forward/usage.ts';
 import type { StoppedTunnel } from './advisories.ts';
 import { CurrentLink } from './current-link.ts';
 import type { LinkOutcome } from './link-outcome.ts';
-import { LinkTable, type LinkTableDependencies } from './link-table.ts';
+import { LinkTable, type LinkTableDependencies, type Way } from './link-table.ts';
 import { Tunnel } from './tunnel.ts';
 import { isHere, unboundListeners } from './unbound.ts';
 
@@ -131,6 +131,11 @@ export class Supervisor {
   /** Cuts every link: neither a reload nor {@link stop} waits for a peer any more. */
   cut(): void {
     this.#links.cut();
+  }
+
+  /** Every link, for channels that belong to no tunnel. */
+  get ways(): readonly Way[] {
+    return this.#links.ways;
   }
 
   links(): LinkStatus[] {

@@ -26,6 +26,7 @@ const EVERYWHERE = ['base', 'config', 'telemetry', 'tunnels', 'retirement', 'mac
 
 /** The folders, below src, of each third-party package; an empty name is src itself. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@noble/post-quantum': ['tunnels/ssh/key-exchange'],
   commander: ['', 'operator/commands'],
   fastify: ['operator/http'],
   pino: ['telemetry/log'],
@@ -54,7 +55,12 @@ export function mayImportFolder(from: string, to: string): boolean {
 
 /** Whether a file in the folder `from`, below src, may import the package. */
 export function mayImportPackage(from: string, name: string): boolean {
-  return (PACKAGES[name] ?? BUNDLED[name] ?? []).some(
+  return (PACKAGES[name] ?? PACKAGES[packageOf(name)] ?? BUNDLED[name] ?? []).some(
     (place) => from === place || (place !== '' && from.startsWith(`${place}/`)),
   );
+}
+
+/** The package of an import with a scope, e.g. `@scope/package` of `@scope/package/file.js`. */
+function packageOf(name: string): string {
+  return name.startsWith('@') ? name.split('/', 2).join('/') : name;
 }

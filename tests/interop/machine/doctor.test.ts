@@ -58,7 +58,7 @@ async function examine(
     stdout += text;
   };
   const io = { out, err: () => {}, signal: new AbortController().signal, env: process.env };
-  const code = await doctor({ name: undefined, config, tryCertCommand, json: true }, io);
+  const code = await doctor({ name: undefined, config, tryCertCommand, listen: true, json: true }, io);
   return { code, stdout, stderr: '' };
 }
 

@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { status as statusSchema, tunnelStatus } from '../../../src/telemetry/status/status.ts';
 import { runCli, spawnCli } from '../../support/daemon/daemon.ts';
 import { hasSessions, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { requireProgram } from '../../support/machine/find-program.ts';
+import { spawnOwned } from '../../support/machine/owned-process.ts';
 import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
@@ -41,6 +44,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     expect(all.stdout).toMatch(/coulombcore/);
     expect(all.stdout).not.toContain('\x1b');
     expect((await mesh.daemon.get('/status?format=text', { accept: '*/*' })).body).toContain('refused the connection');
+
+    expect((await runCli(['status', '--color', 'always', ...config])).stdout).toContain('\x1b[32m');
+    expect(await runCli(['status', '--color', 'pink', ...config])).toMatchObject({ code: 64, stdout: '' });
 
     expect((await runCli(['status', 'good', ...config])).code).toBe(0);
     expect((await runCli(['status', 'bad', ...config])).code).toBe(1);
@@ -113,5 +119,33 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     await waitUntil('three tables', () => watch.stdout().split('\x1b[H').length >= 4, 15_000, watch.stdout);
     expect(watch.stdout()).toContain('\x1b[32m');
     expect(watch.stdout()).toContain('Ctrl-C ends');
+  });
+
+  it.skipIf(!has('python3'))('sorts, filters, shows a tunnel and ends by keys with --watch on a terminal', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const tunnels = { web: { target: echo.port, production: true }, api: { target: echo.port } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    await mesh.waitFor(hasSessions(2));
+    const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
+    const [program = '', ...pty] = PTY;
+    const args = [...pty, process.execPath, cli, 'status', '--watch', '--config', mesh.configFile];
+    await using watch = spawnOwned(program, args, {
+      env: { ...process.env, TERM: 'xterm', NO_COLOR: '1' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const screen = () => stripVTControlCharacters(watch.stdout().split('\x1b[H').at(-1) ?? '');
+    const press = (keys: string) => watch.child.stdin?.write(keys);
+    await waitUntil('the table', () => /web +up[\s\S]*api +up/.test(screen()), 15_000, screen);
+    expect(watch.stdout()).toContain('\x1b[?1049h');
+    press('ss');
+    await waitUntil('sorted by name', () => /api +up[\s\S]*web +up/.test(screen()), 15_000, screen);
+    press('/we\r');
+    await waitUntil('only web', () => screen().includes('hides 1') && !/^api/m.test(screen()), 15_000, screen);
+    press('\r');
+    await waitUntil('the detail', () => /why:[\s\S]*way:/.test(screen()), 15_000, screen);
+    press('q');
+    expect(await within('it ends', watch.exit)).toMatchObject({ code: 0 });
+    expect(watch.stdout()).toContain('\x1b[?1049l');
   });
 });

@@ -1,6 +1,10 @@
 import { createCipheriv, createHash, type Hash } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { expect } from 'vitest';
+import type { Session } from '../../../src/tunnels/ssh/session.ts';
 import { type LoopbackServer, listenLoopback } from '../peers/loopback.ts';
+import { loopback, never, originator } from './ssh-session.ts';
 
 /** How many bytes, and their running SHA-256 in hex. */
 export interface Digest {
@@ -30,6 +34,15 @@ export function bulkDigest(plan: BulkPlan): Digest {
   return { bytes: plan.bytes, sha256: hash.digest('hex') };
 }
 
+/** Sends `there` through a channel of the session to a server that sends `back`. Expects both ways to be unaltered. */
+export async function expectBulk(session: Pick<Session, 'open'>, there: BulkPlan, back: BulkPlan): Promise<void> {
+  await using target = await startBulkServer(back);
+  const { stream } = await session.open(loopback(target.port), originator, never);
+  const [sent, got] = await Promise.all([target.received(), exchangeBulk(stream, there)]);
+  expect(sent).toEqual({ ...bulkDigest(there), end: 'fin' });
+  expect(got).toEqual({ ...bulkDigest(back), end: 'fin' });
+}
+
 export interface BulkServer extends LoopbackServer {
   /** The bytes of the next connection (in order of acceptance, each once) up to its end or failure. */
   received(): Promise<Digest & { end: 'fin' | 'error' }>;
@@ -56,7 +69,7 @@ export async function startBulkServer(plan: BulkPlan = { seed: 0, bytes: 0 }): P
 }
 
 /** Connects to the port (or takes the connection), sends `plan`, half-closes, and reads to the end, both ways at once. */
-export async function exchangeBulk(peer: number | Socket, plan: BulkPlan): Promise<Digest & { end: 'fin' | 'error' }> {
+export async function exchangeBulk(peer: number | Duplex, plan: BulkPlan): Promise<Digest & { end: 'fin' | 'error' }> {
   const socket = typeof peer === 'number' ? connect({ host: '127.0.0.1', port: peer, allowHalfOpen: true }) : peer;
   socket.on('error', () => {});
   const received = drain(socket);
@@ -67,7 +80,7 @@ export async function exchangeBulk(peer: number | Socket, plan: BulkPlan): Promi
   return await received;
 }
 
-async function send(socket: Socket, plan: BulkPlan): Promise<void> {
+async function send(socket: Duplex, plan: BulkPlan): Promise<void> {
   for (const chunk of bulkBytes(plan)) {
     if (socket.destroyed) return;
     if (!socket.write(chunk)) await writable(socket);
@@ -75,7 +88,7 @@ async function send(socket: Socket, plan: BulkPlan): Promise<void> {
   socket.end();
 }
 
-function writable(socket: Socket): Promise<void> {
+function writable(socket: Duplex): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       socket.off('drain', settle).off('close', settle);
@@ -85,7 +98,7 @@ function writable(socket: Socket): Promise<void> {
   });
 }
 
-function drain(socket: Socket): Promise<Digest & { end: 'fin' | 'error' }> {
+function drain(socket: Duplex): Promise<Digest & { end: 'fin' | 'error' }> {
   const hash: Hash = createHash('sha256');
   let bytes = 0;
   return new Promise((resolve) => {

@@ -6,6 +6,7 @@ import { Recent } from '../../../src/retirement/evidence/recent.ts';
 import { createLogger } from '../../../src/telemetry/log/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics/metrics.ts';
 import type { Status } from '../../../src/telemetry/status/status.ts';
+import { fleetFixture } from '../fakes/fleet-fixture.ts';
 import { statusFixture } from '../fakes/status-fixture.ts';
 
 export interface RunningEndpoint extends AsyncDisposable {
@@ -51,6 +52,7 @@ export async function startEndpoint(
       drain: () => undefined,
       events: state.events,
       opened: async () => {},
+      fleet: async () => fleetFixture(),
       lastHour: state.lastHour,
       metrics: createMetrics(),
       log,

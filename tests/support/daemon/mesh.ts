@@ -14,8 +14,11 @@ import { type Daemon, startDaemon } from './daemon.ts';
  */
 export type MeshTunnel = Record<string, unknown> & { readonly target?: number | string; readonly direction?: string };
 
+/** The server that the host of the YAML leads to. */
+export type MeshSshd = Pick<Sshd, 'port' | 'user' | 'directory' | 'knownHostsFile' | 'clientKeyFile'>;
+
 export interface MeshOptions {
-  readonly sshd: Sshd;
+  readonly sshd: MeshSshd;
   readonly tunnels: Readonly<Record<string, MeshTunnel>>;
   /** Changed fields of the host: `port` of a fault proxy, `sessions`, `keepalive`… */
   readonly host?: Readonly<Record<string, unknown>>;

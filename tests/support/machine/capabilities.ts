@@ -32,13 +32,21 @@ const CAPABILITIES = {
   zsh: { program: 'zsh', debian: 'zsh' },
   fish: { program: 'fish', debian: 'fish' },
   lintian: { program: 'lintian', debian: 'lintian' },
+  dropbear: { program: 'dropbear', debian: 'dropbear-bin' },
   wrk: { program: 'wrk', debian: 'wrk' },
   iperf3: { program: 'iperf3', debian: 'iperf3' },
   nginx: { program: 'nginx', debian: 'nginx-light' },
   'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;
 
-export type Capability = keyof typeof CAPABILITIES | 'root' | 'procfs' | 'mount' | 'loop';
+/** Python modules and their Debian packages, where Debian installs them. */
+const MODULES = {
+  asyncssh: 'python3-asyncssh',
+  paramiko: 'python3-paramiko',
+} as const;
+const DEBIAN_MODULES = '/usr/lib/python3/dist-packages';
+
+export type Capability = keyof typeof CAPABILITIES | keyof typeof MODULES | 'root' | 'procfs' | 'mount' | 'loop';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -59,13 +67,25 @@ export function has(capability: Capability): boolean {
   if (capability === 'procfs') return existsSync('/proc/self/stat') || missing(capability, 'run on Linux');
   if (capability === 'mount') return canMount() || missing(capability, 'run as root with CAP_SYS_ADMIN');
   if (capability === 'loop') return canLoop() || missing(capability, 'run as root on a machine with loop devices');
-  const { program, debian } = CAPABILITIES[capability];
+  const { present, program, debian } =
+    capability in MODULES
+      ? moduleOf(capability as keyof typeof MODULES)
+      : programOf(capability as keyof typeof CAPABILITIES);
   const { CI } = process.env;
-  if (findProgram(program) !== undefined) return true;
+  if (present) return true;
   if (CI === 'true' && process.getuid?.() === 0) {
     throw new Error(`${program} is missing in CI: install ${debian} (scripts/test does)`);
   }
   return missing(capability, `apt-get install ${debian}`);
+}
+
+function programOf(capability: keyof typeof CAPABILITIES) {
+  const { program, debian } = CAPABILITIES[capability];
+  return { present: findProgram(program) !== undefined, program, debian };
+}
+
+function moduleOf(module: keyof typeof MODULES) {
+  return { present: existsSync(`${DEBIAN_MODULES}/${module}`), program: `python3 ${module}`, debian: MODULES[module] };
 }
 
 let boxTried: boolean | undefined;

@@ -56,6 +56,15 @@ export function residentBytes(pid: number): number {
   return Number(kib) * 1024;
 }
 
+/** Processor time of a process so far, in seconds. */
+export function processorSeconds(pid: number): number {
+  // The name of the program, in parentheses, may contain spaces. Linux counts in hundredths of a second.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 function openSockets(pid: number): { fds: number; listeners: number } {
   const links = descriptors(pid);
   const listening = listeningInodes(pid);

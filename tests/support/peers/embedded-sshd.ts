@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2, { type Connection, type ServerChannel, type TcpipRequestInfo } from 'ssh2';
 import { tempDir } from '../machine/temp-dir.ts';
+import { type HybridManner, speakHybrid } from './embedded-hybrid.ts';
 import { embeddedKey, fingerprintOf, publicBlob } from './embedded-key.ts';
 import { type ListenManner, listenFor } from './embedded-listen.ts';
 import { listenLoopback } from './loopback.ts';
@@ -21,6 +22,10 @@ export interface EmbeddedSshdOptions {
   readonly channels?: ChannelManner;
   /** Refuses every key. */
   readonly refuseAuth?: boolean;
+  /** Exchanges keys by ML-KEM-768 with X25519. Default: classically. */
+  readonly hybrid?: HybridManner;
+  /** Called after each login. */
+  readonly onLogin?: (connection: Connection) => void;
 }
 
 export interface EmbeddedSshd extends AsyncDisposable {
@@ -70,6 +75,7 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
   const connections = new Set<Connection>();
 
   const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (client) => {
+    if (options.hybrid) speakHybrid(client, options.hybrid);
     client.on('error', () => {});
     client.once('close', () => connections.delete(client));
     client.on('authentication', (context) => {
@@ -83,7 +89,10 @@ export async function startEmbeddedSshd(options: EmbeddedSshdOptions = {}): Prom
       if (known && proven()) context.accept();
       else context.reject(['publickey']);
     });
-    client.once('ready', () => connections.add(client));
+    client.once('ready', () => {
+      connections.add(client);
+      options.onLogin?.(client);
+    });
     listenFor(client, () => listens);
     client.on('tcpip', (accept, reject, info) => {
       channelRequests.push(info);

@@ -13,6 +13,7 @@ export class SimLinks implements Pick<LinkTable, keyof LinkTable> {
   readonly #network: SimNetwork;
   readonly actors = new Set<string>();
   readonly actorsStandingIn = new Set<string>();
+  readonly ways = [];
 
   constructor(network: SimNetwork) {
     this.#network = network;

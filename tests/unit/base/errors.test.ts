@@ -15,7 +15,7 @@ const codesThat = (judge: (error: TunnelError) => boolean) =>
 
 describe('the classification of errors', () => {
   it.each<[string, (error: TunnelError) => boolean, ErrorCode[]]>([
-    ['a session loss', isSessionLoss, ['connection_reset', 'keepalive_lost']],
+    ['a session loss', isSessionLoss, ['connection_reset', 'keepalive_lost', 'protocol_error']],
     ['a rejected credential', isCredentialRejection, ['auth_rejected', 'penalised']],
     ['a rejection', isRejection, ['auth_rejected', 'host_cert_invalid', 'host_key_changed', 'penalised']],
     ['a verdict on the target', isTargetVerdict, ['forward_denied', 'target_refused', 'target_unreachable']],

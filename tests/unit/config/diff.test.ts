@@ -61,6 +61,7 @@ describe(diffConfig, () => {
     ['keepalive', 'user: fleet', 'user: fleet, keepalive: { every: 1s }', true],
     ['sessions', 'user: fleet', 'user: fleet, sessions: 1', false],
     ['jump', 'user: fleet', 'user: fleet, jump: b', true],
+    ['endpoint', 'user: fleet', 'user: fleet, endpoint: none', false],
     ['ca_fingerprints', 'key: /keys/x', `key: /keys/x, ca_fingerprints: ['SHA256:${'A'.repeat(43)}']`, false],
     ['principals', 'key: /keys/x', 'key: /keys/x, principals: [x]', false],
     ['renew_after', 'key: /keys/x', 'key: /keys/x, renew_after: 0.6', false],

@@ -11,6 +11,8 @@ const CONFIG = new URL('../../../config/', import.meta.url);
 const ENV = { HOME: '/home/fleet' };
 const EXAMPLE = readFileSync(new URL('example-tunnels.yaml', CONFIG), 'utf8');
 
+const FILES = (await readdir(CONFIG)).filter((name) => name.endsWith('-tunnels.yaml')).sort();
+
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** Every field of the schema, with `*` for names and list items. */
@@ -33,14 +35,12 @@ function isPresent(tree: unknown, [key, ...rest]: readonly string[]): boolean {
   return Object.entries(tree).some(([name, value]) => (key === '*' || key === name) && isPresent(value, rest));
 }
 
-describe('config/', async () => {
-  const files = (await readdir(CONFIG)).filter((name) => name.endsWith('-tunnels.yaml'));
-
+describe('config/', () => {
   it('contains exactly the shipped configurations', () => {
-    expect(files.sort()).toEqual(['example-tunnels.yaml', 'railiance01-tunnels.yaml']);
+    expect(FILES).toEqual(['example-tunnels.yaml', 'railiance01-tunnels.yaml', 'workstation-tunnels.yaml']);
   });
 
-  it.each(files)('accepts %s', async (name) => {
+  it.each(FILES)('accepts %s', async (name) => {
     const config = await loadConfig(fileURLToPath(new URL(name, CONFIG)), ENV);
     expect(config.tunnels.size).toBeGreaterThan(1);
   });
@@ -107,7 +107,7 @@ describe(configJsonSchema, () => {
     // zod ignores a `oneOf` that only requires keys; check/tunnels.test.ts covers that rule.
     const json = JSON.stringify(configJsonSchema(), (key, value: unknown) => (key === 'oneOf' ? undefined : value));
     const schema = z.fromJSONSchema(JSON.parse(json));
-    for (const name of ['example-tunnels.yaml', 'railiance01-tunnels.yaml']) {
+    for (const name of FILES) {
       expect(schema.safeParse(parse(readFileSync(new URL(name, CONFIG), 'utf8'))).error).toBeUndefined();
     }
     expect(schema.safeParse({ version: 1 }).success).toBe(false);

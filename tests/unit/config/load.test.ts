@@ -146,6 +146,7 @@ tunnels: { t: { host: here, actor: a, listen: 127.0.0.1:1, target: 10.0.0.1:2, p
       sessions: 1,
       keepalive: { everyMs: 500, lostAfter: 3 },
       connectTimeoutMs: 1_000,
+      endpoint: { kind: 'tcp', host: '::1', port: 9781 },
     });
     expect([...config.actors.values()]).toEqual([
       {

@@ -3,6 +3,7 @@ import { verdictAnswer } from '../../../retirement/drain/answer.ts';
 import { eventsAnswer } from '../../../retirement/evidence/entry.ts';
 import { planView } from '../../../retirement/plan/view.ts';
 import { status, tunnelStatus } from '../../../telemetry/status/status.ts';
+import { fleetAnswer, scrapeTargets } from '../../fleet/answer.ts';
 import { hourAnswer, tunnelHourAnswer } from '../../page/last-hour.ts';
 
 const problem = z.looseObject({
@@ -28,6 +29,8 @@ const COMPONENTS = {
   VerdictList: verdictList,
   Events: eventsAnswer,
   Plan: planView,
+  Fleet: fleetAnswer,
+  ScrapeTargets: scrapeTargets,
   Hour: hourAnswer,
   TunnelHour: tunnelHourAnswer,
   Alive: z.object({ alive: z.literal(true) }),

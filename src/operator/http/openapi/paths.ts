@@ -139,6 +139,14 @@ export const PATHS = {
     { 200: answer('The samples, oldest first.', json('TunnelHour')), 404: NO_SUCH_TUNNEL },
     [TUNNEL],
   ),
+  '/fleet': get('getFleet', 'The nodes that the links reach, as their own daemons answer.', {
+    200: answer('The nodes. The daemon asks them at most every ten seconds.', json('Fleet')),
+    400: BAD_QUERY,
+  }),
+  '/sd': get('getScrapeTargets', 'Prometheus HTTP service discovery for the nodes that have answered.', {
+    200: answer('The targets.', json('ScrapeTargets')),
+    400: BAD_QUERY,
+  }),
   '/openapi.json': get('getOpenApi', 'This description.', {
     200: answer('An OpenAPI 3.1 document.', { 'application/json': { schema: { type: 'object' } } }),
   }),

@@ -123,7 +123,7 @@ export class FarHolder {
   async #step(signal: AbortSignal): Promise<number | undefined> {
     const bound = this.#bound;
     if (bound?.proof?.kind === 'wrong') {
-      await this.#giveUp(bound);
+      await this.#giveUp(bound, true);
       this.#failed(bound.proof.error, false);
       // Only another session can succeed: see THEN_RELOAD.
       return undefined;
@@ -244,10 +244,10 @@ export class FarHolder {
     this.#deps.onChange();
   }
 
-  async #giveUp(bound: Bound): Promise<void> {
+  async #giveUp(bound: Bound, useless = false): Promise<void> {
     this.#bound = undefined;
     this.#gapSince = undefined;
-    await bound.listener.cancel();
+    await bound.listener.cancel(useless);
     bound.listener.release();
   }
 

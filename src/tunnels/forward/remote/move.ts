@@ -46,7 +46,8 @@ export async function move(
   }
   const freed = await cancelled;
   const lostAt = await abandon(to, error);
-  const back = freed && !signal.aborted ? await failureOf(from.listener.bind(signal)) : error;
+  const back =
+    (freed || from.listener.kept?.()) && !signal.aborted ? await failureOf(from.listener.bind(signal)) : error;
   return { error, back, lostAt: freed ? lostAt : performance.now() };
 }
 

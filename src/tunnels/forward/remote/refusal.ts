@@ -1,4 +1,4 @@
-import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
+import { CATALOGUE, THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress } from '../../../base/net/address.ts';
 
 /** The result of a direct-tcpip channel to the address, after the server refused to listen there. */
@@ -64,7 +64,9 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server forbids us to listen on ${where}; no other program listens there`,
         {
           cause,
-          hint: `Check AllowTcpForwarding and PermitListen in sshd_config, and the options of the key or certificate. Only root may listen below port 1024. ${THEN_RELOAD}`,
+          hint:
+            ownHint(cause) ??
+            `Check AllowTcpForwarding and PermitListen in sshd_config, and the options of the key or certificate. Only root may listen below port 1024. ${THEN_RELOAD}`,
         },
       );
     case 'forbidden':
@@ -73,7 +75,9 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server refused to listen on ${where}, and forbids us to test whether the address is free`,
         {
           cause,
-          hint: `Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
+          hint:
+            ownHint(cause) ??
+            `Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
         },
       );
     case 'unknown':
@@ -85,10 +89,16 @@ export function explainRefusal(refusal: Refusal): TunnelError {
           hint:
             listen.kind === 'unix'
               ? STALE_SOCKET
-              : `Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and \`ss -ltnp\` there. ${THEN_RELOAD}`,
+              : (ownHint(cause) ??
+                `Check that the host has that address, AllowTcpForwarding and PermitListen in sshd_config, and \`ss -ltnp\` there. ${THEN_RELOAD}`),
         },
       );
   }
+}
+
+/** The hint of the session, when the session knows a better one than the usual hint about sshd. */
+function ownHint(cause: TunnelError): string | undefined {
+  return cause.hint === CATALOGUE[cause.code].hint ? undefined : cause.hint;
 }
 
 /** The error when the granted listener is on loopback only. */

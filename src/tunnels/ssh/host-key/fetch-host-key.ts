@@ -1,7 +1,15 @@
 import { withDeadline } from '../../../base/async/deadline.ts';
 import { TunnelError } from '../../../base/errors.ts';
+import { disagreement } from '../disagreement.ts';
 import { explainHandshake, type HandshakeStep } from '../handshake.ts';
-import { exchangeInit, kexInit, MESSAGE, parseExchangeReply, parseKexInit } from '../key-exchange-start.ts';
+import {
+  EXCHANGE_NAMES,
+  exchangeInit,
+  kexInit,
+  MESSAGE,
+  parseExchangeReply,
+  parseKexInit,
+} from '../key-exchange-start.ts';
 import { PlainReader, plainPacket } from '../plain-packets.ts';
 import type { Transport } from '../transport.ts';
 import { WireError } from '../wire.ts';
@@ -46,6 +54,7 @@ export async function fetchHostKey(
       username: '',
       offered: '',
       ifRejected: undefined,
+      disagreement: undefined,
     });
   const expired = () => {
     timedOut = true;
@@ -66,7 +75,10 @@ export async function fetchHostKey(
       if (!algorithms.some((each) => server.hostKeys.includes(each))) return undefined;
       const init = exchangeInit(server);
       if (init === undefined)
-        throw new TunnelError('kex_failed', `${peer} has no key exchange algorithm in common with this node`);
+        throw new TunnelError(
+          'kex_failed',
+          `key exchange with ${peer} failed: ${disagreement(server, { kex: EXCHANGE_NAMES })}`,
+        );
       transport.write(plainPacket(init));
       return parseExchangeReply(await next(reader, MESSAGE.exchangeReply, peer));
     });

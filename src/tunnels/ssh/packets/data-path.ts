@@ -32,7 +32,11 @@ export class DataPath {
   static attach(client: Client, transport: Duplex, deps: DataPathDependencies): DataPath | undefined {
     if (process.env[SWITCH] === 'plain') return undefined;
     const insides = findInsides(client);
-    return insides && new DataPath(insides, transport, deps);
+    if (!insides) return undefined;
+    const path = new DataPath(insides, transport, deps);
+    // ssh2 has made another writer.
+    client.on('handshake', () => path.#placePackets());
+    return path;
   }
 
   private constructor(insides: Insides, transport: Duplex, { backlog, shortestRttMs }: DataPathDependencies) {

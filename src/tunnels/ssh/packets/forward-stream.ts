@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { MOST_WINDOW } from '../guard/limits.ts';
 import type { Protocol } from './insides.ts';
 
 type Written = (error?: Error | null) => void;
@@ -19,6 +20,9 @@ const LONG_LINE_MS = 5;
 export const MOST_DATA = 32 * 1024;
 /** A stream that holds more than this slows its writer, and no longer allows its peer more; in bytes. */
 const HIGH_WATER_MARK = 64 * 1024;
+
+/** What a hostile server does. */
+const BEYOND = 'the server sent more data than the window of the channel allows';
 
 /** The answer of the server to an open. */
 export interface Confirmation {
@@ -104,7 +108,7 @@ export class ForwardStream extends Duplex {
   received(data: Buffer): void {
     if (this.#receiving !== 'open') return;
     this.#allowed -= data.length;
-    if (this.#allowed < 0) throw new Error('the server sent more data than the window of the channel allows');
+    if (this.#allowed < 0) throw new Error(BEYOND);
     if (!this.push(data)) this.#unread = true;
     else this.#allowMore();
   }
@@ -112,11 +116,13 @@ export class ForwardStream extends Duplex {
   /** Data that we do not want, but that used the window. */
   discarded(bytes: number): void {
     this.#allowed -= bytes;
+    if (this.#allowed < 0) throw new Error(BEYOND);
     this.#allowMore();
   }
 
   allowed(bytes: number): void {
     this.#allowance += bytes;
+    if (this.#allowance > MOST_WINDOW) throw new Error('the server made the window of the channel too large');
     this.#sendWaiting();
   }
 

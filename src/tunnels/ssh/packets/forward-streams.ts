@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Address } from '../../../base/net/address.ts';
 import type { Originator } from '../../channel/channel-source.ts';
+import { LEAST_PACKET } from '../guard/limits.ts';
 import {
   type Confirmation,
   FIRST_WINDOW,
@@ -139,7 +140,7 @@ export class ForwardStreams {
     const { recipient: number } = info;
     const onOpened = this.#opening.get(number);
     if (!onOpened) return this.#open.has(number);
-    if (info.packetSize === 0) throw new Error('the server accepts no data in the channel');
+    if (info.packetSize < LEAST_PACKET) throw new Error(`the server limits packets to ${info.packetSize} bytes`);
     this.#handled++;
     this.#opening.delete(number);
     const { protocol, numbers } = this.#insides;

@@ -8,6 +8,7 @@ import { LastHour } from '../../../../src/operator/page/last-hour.ts';
 import { Recent } from '../../../../src/retirement/evidence/recent.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
 import { startEndpoint } from '../../../support/daemon/endpoint.ts';
+import { fleetFixture } from '../../../support/fakes/fleet-fixture.ts';
 import { statusFixture } from '../../../support/fakes/status-fixture.ts';
 import { patient } from '../../../support/patience.ts';
 
@@ -23,6 +24,7 @@ const sources = {
   alive: () => true,
   readiness: () => ({ applied: true, unbound: [] }),
   lastHour: new LastHour(),
+  fleet: async () => fleetFixture(),
   metrics: { render: async () => '', contentType: 'text/plain' },
 };
 

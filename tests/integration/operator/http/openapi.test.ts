@@ -62,6 +62,10 @@ const ANSWERS = [
   ['/events', '/events', 200],
   ['/events?since=yesterday-ish', '/events', 400],
   ['/events?tunnel=nobody', '/events', 404],
+  ['/fleet', '/fleet', 200],
+  ['/fleet?x=1', '/fleet', 400],
+  ['/sd', '/sd', 200],
+  ['/sd?x=1', '/sd', 400],
   ['/openapi.json', '/openapi.json', 200],
 ] as const satisfies readonly (readonly [string, keyof typeof PATHS, number])[];
 

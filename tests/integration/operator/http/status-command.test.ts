@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type StatusOptions, statusCommand } from '../../../../src/operator/commands/status.ts';
+import { terminal as lookOf } from '../../../../src/operator/commands/terminal.ts';
 import { statusText } from '../../../../src/operator/text/status.ts';
 import { decodeStatus } from '../../../../src/telemetry/status/decode-status.ts';
 import { tunnelStatus } from '../../../../src/telemetry/status/status.ts';
@@ -32,10 +33,11 @@ function terminal(changes: { isTty?: boolean; columns?: number; env?: Record<str
       seen.err += text;
       heard();
     },
-    isTty: false,
-    env: {},
+    look: () => {
+      const { isTty = false, columns = 0, env = {} } = changes;
+      return lookOf({ isTTY: isTty, columns }, env);
+    },
     signal: controller.signal,
-    ...changes,
   };
   const says = (text: string) =>
     new Promise<void>((resolve) => {

@@ -68,6 +68,7 @@ class ClientSource implements ChannelSource {
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     const channel = openDirectChannel(this.#client, undefined, target, originator, {
+      server: '',
       gone: () => new TunnelError('connection_reset', 'the client is closed'),
       deaf: () => undefined,
       onAnswered: () => {},
@@ -141,7 +142,7 @@ test('fails a check when the answer ends early, and when the server cannot reach
   await using target = await TcpServer.listen((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'));
   await expect(runCheck(check, source, target.address, never())).rejects.toMatchObject({ code: 'target_unreachable' });
   const nowhere = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-  await expect(runCheck(check, source, nowhere, never())).rejects.toMatchObject({ code: 'target_unreachable' });
+  await expect(runCheck(check, source, nowhere, never())).rejects.toMatchObject({ code: 'target_refused' });
   await nothingIsLeft(1);
 });
 

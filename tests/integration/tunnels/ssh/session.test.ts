@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
 import { dial } from '../../../../src/tunnels/ssh/dial.ts';
@@ -6,7 +7,7 @@ import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
 import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
 import { patient } from '../../../support/patience.ts';
-import type { EmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import type { FaultProxy } from '../../../support/peers/fault-proxy.ts';
 import { type ProxiedSshd, startProxiedSshd } from '../../../support/peers/proxied-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
@@ -72,6 +73,24 @@ describe('a session', () => {
     const [answer] = await once(stream, 'data');
     expect(String(answer)).toBe('still here');
     expect(asked).toBe(1);
+    await session.end();
+  });
+
+  it('lives on when the server answers no global request', async () => {
+    await using mute = await startEmbeddedSshd({
+      onLogin: (connection) => {
+        const { _protocol: protocol } = connection as unknown as { _protocol: { requestFailure(): void } };
+        protocol.requestFailure = () => {};
+      },
+    });
+    const session = await connectSession(mute, { keepalive: { everyMs: 100, lostAfter: 3 } });
+    await using echo = await startEcho();
+    // Longer than any patience of the keepalive with an idle session.
+    await expect(Promise.race([session.closed, pause(3_000)])).resolves.toBeUndefined();
+    const { stream } = await session.open(loopback(echo.port), originator, never);
+    stream.end('still here');
+    const [answer] = await once(stream, 'data');
+    expect(String(answer)).toBe('still here');
     await session.end();
   });
 

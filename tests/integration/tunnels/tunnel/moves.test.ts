@@ -124,7 +124,7 @@ describe('the error beside the reason', () => {
     sshd.setRefuseAuth(true);
     session?.end();
     await waitUntil('it was tried', () => supervisor.links()[0]?.last_error?.code === 'auth_rejected');
-    expect(supervisor.tunnels()[0]).toMatchObject({ state: 'degraded', last_error: { code: 'target_unreachable' } });
+    expect(supervisor.tunnels()[0]).toMatchObject({ state: 'degraded', last_error: { code: 'target_refused' } });
   });
 });
 
@@ -138,7 +138,7 @@ describe('an error of something that is no longer configured', () => {
     const before = configOf({ ...hub, target: loopback(await freePort()) });
     await supervisor.start(before);
     await pythonClient({ port: portOf(hub), send: 'hello' });
-    expect(shown()).toMatchObject(['degraded', /./, { code: 'target_unreachable' }]);
+    expect(shown()).toMatchObject(['degraded', /./, { code: 'target_refused' }]);
     await reload(before, configOf(hub));
     await up();
     expect(shown()).toEqual(['up', null, null]);

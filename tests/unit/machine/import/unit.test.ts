@@ -8,11 +8,11 @@ const CONTEXT = { hostname: 'node-a', user: 'fleet' };
 const unit = (command: string, more = '') => `[Service]\n${more}\nExecStart=${command}\n`;
 const read = (text: string, name = '/etc/systemd/system/tunnel.service') => readUnit(name, text, CONTEXT);
 
-/** The options of the only entry, without the user that stands at their end. */
+/** The options of the only entry. */
 function optionsOf(text: string, name?: string): string[] {
   const { entries, failures } = read(text, name);
   expect(failures).toEqual([]);
-  return entries.flatMap(({ options }) => options.slice(0, -1).map(({ keyword, value }) => `${keyword} ${value}`));
+  return entries.flatMap(({ options }) => options.map(({ keyword, value }) => `${keyword} ${value}`));
 }
 
 describe(readUnit, () => {
@@ -29,7 +29,7 @@ describe(readUnit, () => {
     [
       'specifiers',
       'ssh -i %h/.ssh/%p -o ProxyCommand="nc %%h" h',
-      ['identityfile ~/.ssh/tunnel', 'proxycommand nc %h'],
+      ['identityfile /root/.ssh/tunnel', 'proxycommand nc %h'],
     ],
   ])('parses an ssh command with %s', (_, command, expected) => {
     expect(optionsOf(unit(command))).toEqual(expected);
@@ -48,19 +48,26 @@ describe(readUnit, () => {
     expect(optionsOf(text, 'tunnel@db.service')).toEqual(['localforward 1:a:2', 'localforward 3:b:4', 'port 22']);
   });
 
-  it('takes the user from the unit, and remarks an assumed user', () => {
-    const named = read(unit('ssh -N h', 'User=tunnel')).entries[0];
-    expect(named?.options).toEqual([{ keyword: 'user', value: 'tunnel' }]);
-    expect(read(unit('ssh -N h')).entries[0]?.remarks.join()).toContain('assumed to be the user of the unit, fleet');
+  it('takes the user from the unit, else root for a unit of the system', () => {
+    expect(read(unit('ssh -N h', 'User=tunnel')).entries[0]?.localUser).toBe('tunnel');
+    expect(read(unit('ssh -N h')).entries[0]?.localUser).toBe('root');
+    expect(read(unit('ssh -N h'), '/home/fleet/.config/systemd/user/tunnel.service').entries[0]?.localUser).toBe(
+      'fleet',
+    );
+  });
+
+  it('finds ssh behind wrappers, and takes a script of one plain command', () => {
+    expect(optionsOf(unit(`/bin/sh -c 'exec ssh -N -p 3 h'`))).toEqual(['port 3']);
+    expect(optionsOf(unit('/usr/bin/nice -n 5 /usr/bin/setsid ssh -p 3 h'))).toEqual(['port 3']);
   });
 
   it.each([
     ['another program', '/usr/bin/socat TCP-LISTEN:1 TCP:h:2', 'the command runs socat, not ssh'],
-    ['a shell', `/bin/sh -c 'ssh -N h'`, 'the command runs sh, not ssh'],
+    ['a shell', `/bin/sh -c 'ssh -N h | tee /log'`, 'the command runs a script of sh, not ssh alone'],
     ['a variable from elsewhere', 'ssh -N $HOST', 'is unknown'],
     ['a template without an instance', 'ssh -N %i', 'tunnel@db.service'],
     ['no host', 'ssh -N', 'the command names no host'],
-    ['an open quote', 'ssh -N "h', 'unclosed quote'],
+    ['an open quote', 'ssh -N "h', 'a quote is not closed'],
   ])('reports that %s is not translated', (_, command, message) => {
     const { entries, failures } = read(unit(command));
     expect(entries).toEqual([]);
@@ -71,15 +78,17 @@ describe(readUnit, () => {
   it('turns every directive and every flag into an option or a remark', () => {
     const more = 'ExecStartPre=/bin/sleep 2\nWatchdogSec=5\nRestart=always\nEnvironment=SSHPASS=s3cret';
     const [entry] = read(unit('ssh -N -W a:1 -E /log h true', more)).entries;
-    const said = entry?.remarks.join('\n') ?? '';
+    const said = [...(entry?.remarks ?? []), ...(entry?.options ?? []).map(({ value }) => ({ text: value }))]
+      .map(({ text }) => text)
+      .join('\n');
     for (const part of [
-      'ExecStartPre=/bin/sleep 2',
+      'ExecStartPre= (sleep)',
       'WatchdogSec=5',
       'Restart=always',
       '-N',
-      '-W a:1',
+      'a:1',
       '-E /log',
-      'command true',
+      'The remote command is not translated',
     ])
       expect(said).toContain(part);
     expect(said).toContain('SSHPASS');

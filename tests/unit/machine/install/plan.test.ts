@@ -62,7 +62,7 @@ describe(planInstall, () => {
     ]);
     expect(lines(plan.doctor)).toEqual([
       expect.stringMatching(
-        /^run {4}fleet-mesh doctor --try-cert-command --config \/etc\/fleet-mesh\/tunnels.yaml {3}#/,
+        /^run {4}fleet-mesh doctor --try-cert-command --no-listen --config \/etc\/fleet-mesh\/tunnels.yaml {3}#/,
       ),
     ]);
     expect(lines(plan.switch)).toEqual([

@@ -247,6 +247,30 @@ describe('statusText', () => {
     expect(lines[1]).toMatch(/^state-hub {2}up/);
   });
 
+  test.each([120, 80, 40])('says at %i columns what is left out, and keeps every note and reason', (columns) => {
+    const tunnels = [
+      tunnelFixture({ name: 'one', note: 'who needs this tunnel' }),
+      tunnelFixture({ name: 'two', state: 'down', reason: 'the bastion is gone', note: 'another note' }),
+    ];
+    const text = statusText(statusFixture({ tunnels }), { columns });
+    expect(text).toContain('who needs this tunnel');
+    expect(text).toContain('another note');
+    expect(text).toContain('the bastion is gone');
+    const [, leftOut = ''] = new RegExp(`\\(${columns} columns have no room for ([^;]*);`).exec(text) ?? [];
+    const titles = ['SINCE', 'LISTEN -> TARGET', 'PROBE', 'OPEN', 'HELD', 'SENT', 'RECEIVED'];
+    for (const title of titles) {
+      const shown = (text.split('\n').find((line) => line.startsWith('TUNNEL')) ?? '').includes(title);
+      expect(leftOut.includes(title), title).toBe(!shown);
+    }
+  });
+
+  test.each([undefined, 0, 1_000])('leaves nothing out at a width of %s', (columns) => {
+    const text = statusText(statusFixture(), { columns });
+    expect(text).toMatch(/^TUNNEL .* NOTE$/m);
+    expect(text).not.toContain('no room');
+    expect(text).toBe(statusText(statusFixture()));
+  });
+
   test('shows unused sockets from systemd', () => {
     const problem = 'forward-18001 is bound to 127.0.0.1:18001, but the socket name is unknown';
     const sockets = [

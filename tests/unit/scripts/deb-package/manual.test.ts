@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { commandPage } from '../../../../scripts/deb-package/manual/command-page.ts';
 import { bold, literal, prose } from '../../../../scripts/deb-package/manual/roff.ts';
 import { EXAMPLE, tunnelsPage } from '../../../../scripts/deb-package/manual/tunnels-page.ts';
-import { outlineOf } from '../../../../scripts/reference/command-outline.ts';
 import { fieldsOf, type SchemaNode } from '../../../../scripts/reference/schema-fields.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 import { outsideOfUnit } from '../../../../src/config/paths.ts';
 import { configJsonSchema } from '../../../../src/config/schema.ts';
 import { EXIT } from '../../../../src/operator/commands/command.ts';
+import { outlineOf } from '../../../../src/operator/commands/completion/outline.ts';
 import { program } from '../../../../src/program.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
 

@@ -40,6 +40,7 @@ test('renders every value of the snapshot', async () => {
     ['link_up{host="coulombcore",actor="atm-fleet-mesh"}', 1],
     ['link_sessions{host="coulombcore",actor="atm-fleet-mesh",role="active"}', 1],
     ['link_sessions{host="coulombcore",actor="atm-fleet-mesh",role="standby"}', 0],
+    ['link_kex_info{host="coulombcore",actor="atm-fleet-mesh",kex="curve25519-sha256"}', 1],
     ['link_rtt_seconds{host="coulombcore",actor="atm-fleet-mesh"}', 0.0008],
     ['link_connect_attempts_total{host="coulombcore",actor="atm-fleet-mesh",code="ok"}', 0],
     ['credential_info{actor="atm-fleet-mesh",type="static_key"}', 1],

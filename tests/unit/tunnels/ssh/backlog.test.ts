@@ -67,3 +67,31 @@ it('stops and starts a pipe', async () => {
   await new Promise(setImmediate);
   expect(source.isPaused()).toBe(false);
 });
+
+it('stops every governed stream while it is held, and emits drain afterwards', () => {
+  const backlog = new Backlog(new Stalling());
+  const stream = sink();
+  backlog.govern(stream);
+  let drained = 0;
+  stream.on('drain', () => drained++);
+  expect(stream.write('x')).toBe(true);
+  backlog.hold(true);
+  expect(stream.write('x')).toBe(false);
+  backlog.hold(false);
+  expect(drained).toBe(1);
+  expect(stream.write('x')).toBe(true);
+});
+
+it('keeps the streams stopped when the transport is full at the end of the hold', () => {
+  const transport = new Stalling();
+  const backlog = new Backlog(transport);
+  const stream = sink();
+  backlog.govern(stream);
+  let drained = 0;
+  stream.on('drain', () => drained++);
+  backlog.hold(true);
+  expect(stream.write('x')).toBe(false);
+  transport.write(Buffer.alloc(200));
+  backlog.hold(false);
+  expect(drained).toBe(0);
+});

@@ -14,6 +14,7 @@ const plain: HandshakeEnd = {
   username: 'tegwick',
   offered: 'a key',
   ifRejected: undefined,
+  disagreement: undefined,
 };
 
 /** An error with ssh2's label. */

@@ -4,6 +4,8 @@ import { explainOpenFailure } from '../../../../src/tunnels/ssh/open-failure.ts'
 const TCP = { kind: 'tcp', host: '10.0.0.1', port: 80 } as const;
 const UNIX = { kind: 'unix', path: '/run/x.sock' } as const;
 
+const OPENSSH = 'SSH-2.0-OpenSSH_9.2p1';
+
 /** An error as ssh2 reports it. */
 const failure = (reason: number, said: string) =>
   Object.assign(new Error(`(SSH) Channel open failure: ${said}`), { reason });
@@ -18,17 +20,46 @@ describe(explainOpenFailure, () => {
     ['a server without forwarding', TCP, failure(3, ''), 'forward_denied', 'direct-tcpip'],
     ['a server that has no room', TCP, failure(4, ''), 'target_unreachable', ''],
   ])('names the reason of a refused channel: %s', (_, target, error, code, hint) => {
-    expect(explainOpenFailure(target, error)).toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(explainOpenFailure(target, error, OPENSSH)).toMatchObject({ code, hint: expect.stringContaining(hint) });
   });
 
-  it('marks a timeout of the server', () => {
-    expect(explainOpenFailure(TCP, failure(2, 'Connection timed out'))).toMatchObject({
+  it.each([
+    ['OpenSSH and Erlang', 'Connection refused'],
+    ['Go', 'dial tcp 10.0.0.1:80: connect: connection refused'],
+    ['asyncssh', "[Errno 111] Connect call failed ('10.0.0.1', 80)"],
+    [
+      'asyncssh, a name with two addresses',
+      "Multiple exceptions: [Errno 111] Connect call failed ('::1', 80, 0, 0), [Errno 111] Connect call failed ('127.0.0.1', 80)",
+    ],
+    ['asyncssh on Windows', '[WinError 10061] The remote computer refused the network connection'],
+    ['Node', 'connect ECONNREFUSED 10.0.0.1:80'],
+    ['paramiko, which gives no reason', ''],
+  ])('recognizes a refused connection in the words of %s', (_, said) => {
+    expect(explainOpenFailure(TCP, failure(2, said), OPENSSH)).toMatchObject({ code: 'target_refused' });
+  });
+
+  it.each([
+    ['asyncssh', "[Errno 113] Connect call failed ('10.0.0.1', 80)"],
+    ['asyncssh, an unknown name', '[Errno -2] Name or service not known'],
+    ['Go', 'dial tcp: lookup nohost: no such host'],
+    ['OpenSSH without descriptors', 'open failed'],
+    ['a server that counts', 'Errno 1110'],
+  ])('calls a target unreachable in the words of %s', (_, said) => {
+    expect(explainOpenFailure(TCP, failure(2, said), OPENSSH)).toMatchObject({ code: 'target_unreachable' });
+  });
+
+  it.each([
+    'Connection timed out',
+    'dial tcp 10.0.0.1:80: i/o timeout',
+    "[Errno 110] Connect call failed ('10.0.0.1', 80)",
+  ])('marks a timeout of the server: %s', (said) => {
+    expect(explainOpenFailure(TCP, failure(2, said), OPENSSH)).toMatchObject({
       code: 'target_unreachable',
       cause: { name: 'TimeoutError' },
     });
   });
 
   it('returns nothing for an error that is not an answer of the server', () => {
-    expect(explainOpenFailure(TCP, new Error('No response from server'))).toBeUndefined();
+    expect(explainOpenFailure(TCP, new Error('No response from server'), OPENSSH)).toBeUndefined();
   });
 });

@@ -42,8 +42,8 @@ describe('a server that misbehaves', () => {
   const kexInit = Buffer.concat([
     Buffer.of(20),
     Buffer.alloc(16),
-    ...['curve25519-sha256', PLAIN[0] ?? ''].map((names) =>
-      Buffer.concat([Buffer.of(0, 0, 0, names.length), Buffer.from(names)]),
+    ...['curve25519-sha256', PLAIN[0] ?? '', 'aes128-ctr', 'aes128-ctr', 'hmac-sha2-256', 'hmac-sha2-256'].map(
+      (names) => Buffer.concat([Buffer.of(0, 0, 0, names.length), Buffer.from(names)]),
     ),
   ]);
   const play: Record<string, [greet: (socket: Socket) => void, code: string, message: RegExp]> = {

@@ -1,0 +1,201 @@
+import { existsSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { messageOf, TunnelError } from '../../base/errors.ts';
+import { NotReplaced, replaceFile } from '../../base/files/replace-file.ts';
+import { printable } from '../../base/text/printable.ts';
+import { shellWord } from '../../config/command-line.ts';
+import type { Config } from '../../config/config.ts';
+import { readDocument } from '../../config/document.ts';
+import { insertEntry } from '../../config/insert-entry.ts';
+import { parseConfig } from '../../config/load.ts';
+import { namesCredential, outsideOfUnit } from '../../config/paths.ts';
+import { ConfigError, showProblem } from '../../config/problem.ts';
+import { NotEditable } from '../../config/text-edit.ts';
+import { readYaml } from '../../config/yaml-document.ts';
+import { type Additions, type AddRequest, BadRequest, draftTunnel, NameTaken } from '../../machine/add/draft.ts';
+import { meetHosts, type Stranger } from '../../machine/add/meet-hosts.ts';
+import { putInForce } from './add-in-force.ts';
+import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { ask, canAsk } from './confirm.ts';
+import { doctor, lookFor } from './doctor.ts';
+import { createFile, fileToChange, firstText, isSystemFile } from './first-file.ts';
+
+export interface AddOptions extends Omit<AddRequest, 'key'> {
+  readonly config: string;
+  /** Whether the user named the file. */
+  readonly isChosen: boolean;
+  /** As written after -i. */
+  readonly identity: string | undefined;
+  /** Accept the key of an unknown host without a question. A changed key is never accepted. */
+  readonly acceptNew: boolean;
+  readonly tryCertCommand: boolean;
+  readonly socket: string | undefined;
+  /** How long to wait for `up`, as written. */
+  readonly timeout: string;
+  readonly json: boolean;
+}
+
+export type AddIo = CommandIo & { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv };
+
+/** The end of the command without the tunnel; the message is one sentence. */
+class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: ExitCode;
+  readonly hint: string;
+
+  constructor(code: ExitCode, message: string, hint = '') {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** The file before and after. */
+interface Change {
+  readonly path: string;
+  /** Undefined: there is no file yet. */
+  readonly before: Buffer | undefined;
+  readonly text: string;
+  readonly config: Config;
+  readonly additions: Additions;
+}
+
+/**
+ * `fleet-mesh add NAME -L SPEC [user@]host[:port]`: has the host key confirmed, writes the tunnel into the YAML, checks
+ * the way, reloads the daemon, and waits until the tunnel is up. Until the key is confirmed the YAML is unchanged. The
+ * same command again goes on where a failed one has ended.
+ */
+export async function add(options: AddOptions, io: AddIo): Promise<ExitCode> {
+  const say = options.json ? () => {} : (line: string) => io.out(`${printable(line, 4_000)}\n`);
+  try {
+    const change = await prepareChange(options, io);
+    const { path, additions } = change;
+    const strangers = await meet(change, options, io);
+    for (const { address, knownHosts } of strangers) say(`the key of ${address} is in ${knownHosts} now`);
+    await write(change);
+    const { name, host, actor } = additions.tunnel;
+    const verb = additions.entries.length === 0 ? 'was in' : 'is in';
+    say(`tunnel ${name} ${verb} ${path} (host ${host}, actor ${actor})`);
+    const examined = await examine(options, path, io);
+    const result = {
+      tunnel: name,
+      config: path,
+      host_keys: strangers.map(({ address, port, fingerprint }) => ({ address, port, fingerprint })),
+      doctor: examined.report,
+    };
+    if (examined.code !== EXIT.ok) {
+      const hint = 'Fix the cause, then run the same command again.';
+      io.err(options.json ? '' : `fleet-mesh: the tunnel is in the file, but not in force. ${hint}\n`);
+      if (options.json) print(io, { ok: false, ...result, daemon: null, state: null });
+      return examined.code;
+    }
+    const forced = await putInForce({ ...options, config: path, name }, say, io);
+    if (options.json) print(io, { ok: forced.code === EXIT.ok, ...result, ...forced.report });
+    return forced.code;
+  } catch (error) {
+    if (io.signal.aborted) return EXIT.failed;
+    return report(error, options, io);
+  }
+}
+
+async function prepareChange(options: AddOptions, io: AddIo): Promise<Change> {
+  const path = await fileToChange(options.config, options.isChosen, io.env);
+  const before = existsSync(path) ? await readDocument(path) : undefined;
+  const old = before ?? Buffer.from(firstText());
+  const env = outsideOfUnit(io.env);
+  const config = parseConfig(old, path, env);
+  const { HOME } = io.env;
+  const home = HOME || homedir();
+  const usualKey = ['id_ed25519', 'id_ecdsa', 'id_rsa'].find((name) => existsSync(join(home, '.ssh', name)));
+  const context = {
+    user: userInfo().username,
+    home,
+    usualKey: usualKey === undefined ? undefined : `~/.ssh/${usualKey}`,
+    // The daemon of the system unit has another home.
+    knownHosts: isSystemFile(path) ? 'known_hosts' : undefined,
+  };
+  const request = { ...options, key: keyPath(options.identity, home) };
+  const additions = draftTunnel(request, config, readYaml(old.toString('utf8')).data, context);
+  const text = additions.entries.reduce(insertEntry, old.toString('utf8'));
+  try {
+    return { path, before, text, config: parseConfig(Buffer.from(text), path, env), additions };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const reasons = error.problems.map(({ path: at, message }) => `${at}: ${message}`);
+    throw new Refused(EXIT.usage, reasons.join('\nfleet-mesh: '), 'Nothing was changed.');
+  }
+}
+
+/** As it goes into the file: absolute, or below `~`. */
+function keyPath(identity: string | undefined, home: string): string | undefined {
+  if (identity === undefined || identity === 'agent' || namesCredential(identity)) return identity;
+  const path = identity.startsWith('~/') ? join(home, identity.slice(2)) : resolve(identity);
+  if (!existsSync(path)) throw new Refused(EXIT.usage, `the key ${identity} does not exist`, 'Nothing was changed.');
+  const below = relative(home, path);
+  return below.startsWith('..') ? path : `~/${below}`;
+}
+
+function meet({ config, additions }: Change, options: AddOptions, io: AddIo): Promise<Stranger[]> {
+  const prepare = lookFor(config, options.tryCertCommand, io);
+  const accept = async (stranger: Stranger) => {
+    const { address, port, knownHosts, keyType, fingerprint } = stranger;
+    if (options.acceptNew) return;
+    const presented = `${address} port ${port} presents ${keyType} ${fingerprint}, which is not in ${knownHosts}`;
+    const compare = "Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host's console.";
+    if (!canAsk()) {
+      const hint = `${compare} If equal, run the command on a terminal, or with --accept-new. Nothing was changed.`;
+      throw new Refused(EXIT.failed, `${presented}, and nobody can be asked without a terminal`, hint);
+    }
+    io.err(`${printable(presented)}.\n${compare}\n`);
+    const answer = (await ask('Is this the key? Type yes, or paste the fingerprint: ', io.signal))?.trim();
+    if (answer === 'yes' || answer === fingerprint) return;
+    throw new Refused(EXIT.failed, 'the host key was not accepted', 'Nothing was changed.');
+  };
+  return meetHosts(config, additions.tunnel, { prepare, accept }, io.signal);
+}
+
+async function write({ path, before, text, additions }: Change): Promise<void> {
+  if (before !== undefined && additions.entries.length === 0) return;
+  try {
+    await (before === undefined ? createFile(path, text) : replaceFile(path, before, Buffer.from(text)));
+  } catch (error) {
+    if (!(error instanceof NotReplaced) && !(error instanceof Error && 'code' in error)) throw error;
+    throw new Refused(EXIT.failed, `${path} was not changed: ${messageOf(error)}`);
+  }
+}
+
+/** Runs `doctor` on the new tunnel; its lines go to the output, or into the report. */
+async function examine(options: AddOptions, config: string, io: AddIo): Promise<{ code: ExitCode; report: unknown }> {
+  const { name, json, tryCertCommand } = options;
+  const parts: string[] = [];
+  const out = json ? (part: string) => void parts.push(part) : io.out;
+  const code = await doctor({ name, config, json, tryCertCommand, listen: true }, { ...io, out });
+  return { code, report: json ? JSON.parse(parts.join('')) : undefined };
+}
+
+function report(error: unknown, { config, json }: AddOptions, io: AddIo): ExitCode {
+  const { code, message, hint } = explain(error, config);
+  if (json) print(io, { ok: false, error: { message, hint } });
+  else io.err(`fleet-mesh: ${printable(message, 4_000)}\n${hint === '' ? '' : `${printable(hint, 4_000)}\n`}`);
+  return code;
+}
+
+function explain(error: unknown, config: string): Pick<Refused, 'code' | 'message' | 'hint'> {
+  if (error instanceof Refused) return error;
+  if (error instanceof BadRequest) return new Refused(EXIT.usage, error.message, 'Nothing was changed.');
+  if (error instanceof NameTaken) return new Refused(EXIT.failed, error.message);
+  if (error instanceof NotEditable)
+    return new Refused(EXIT.failed, `the file cannot be edited: ${error.message}`, 'Add the tunnel by hand.');
+  if (error instanceof ConfigError) {
+    const hint = `Fix ${shellWord(config)} first (see \`fleet-mesh check\`). Nothing was changed.`;
+    return new Refused(EXIT.configuration, error.problems.map(showProblem).join('\n'), hint);
+  }
+  if (error instanceof TunnelError)
+    return new Refused(EXIT.failed, `${error.message} [${error.code}]`, `${error.hint} Nothing was changed.`);
+  throw error;
+}
+
+function print(io: CommandIo, value: object): void {
+  io.out(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,111 @@
+import { emitKeypressEvents } from 'node:readline';
+import { sleep } from '../../base/async/sleep.ts';
+import type { Status } from '../../telemetry/status/status.ts';
+import { afterKey, firstScreen, type Key, screenLines } from '../text/screen.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The terminal of the person who watches. */
+export interface Keyboard {
+  /** Calls back for each key; the result ends the listening and gives the terminal back. */
+  listen(onKey: (key: Key) => void): () => void;
+  /** Calls back when the size has changed; the result ends that. */
+  onResize(changed: () => void): () => void;
+  /** Height; undefined: unlimited. */
+  rows(): number | undefined;
+}
+
+/** Standard input and output, if both are a terminal. */
+export function keyboard(): Keyboard | undefined {
+  const { stdin, stdout } = process;
+  if (!stdin.isTTY || !stdout.isTTY) return undefined;
+  return {
+    listen: (onKey) => {
+      const heard = (text: string | undefined, key: { name?: string; ctrl?: boolean } = {}) =>
+        onKey({ name: key.name, text, ctrl: key.ctrl === true });
+      emitKeypressEvents(stdin);
+      stdin.setRawMode(true);
+      stdin.on('keypress', heard);
+      stdin.resume();
+      return () => {
+        stdin.off('keypress', heard);
+        stdin.setRawMode(false);
+        stdin.pause();
+      };
+    },
+    onResize: (changed) => {
+      stdout.on('resize', changed);
+      return () => void stdout.off('resize', changed);
+    },
+    rows: () => (stdout.rows > 0 ? stdout.rows : undefined),
+  };
+}
+
+/** The other screen of the terminal, without a cursor; and back: the shell finds its screen unchanged. */
+const ENTER = '\x1b[?1049h\x1b[?25l';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const HOME = '\x1b[H';
+const REST_OF_LINE = '\x1b[K';
+const REST_OF_SCREEN = '\x1b[J';
+
+export interface WatchScreenOptions {
+  /** Start with the detail of this tunnel. */
+  readonly name: string | undefined;
+  readonly everyMs: number;
+}
+
+export interface WatchScreenDependencies {
+  readonly keyboard: Keyboard;
+  out(text: string): void;
+  look(): Terminal;
+  /** The state of the daemon, or the reason why there is none; undefined after an abort. */
+  ask(): Promise<Status | string | undefined>;
+  readonly signal: AbortSignal;
+}
+
+/** Shows the status until q or Ctrl-C; settles with the last answer of the daemon. */
+export async function watchScreen(
+  { name, everyMs }: WatchScreenOptions,
+  { keyboard: keys, out, look, ask, signal }: WatchScreenDependencies,
+): Promise<Status | undefined> {
+  const over = new AbortController();
+  const ends = AbortSignal.any([signal, over.signal]);
+  let screen = firstScreen(name);
+  let seen: Status | undefined;
+  let failure: string | undefined;
+  const draw = () => {
+    if (ends.aborted) return;
+    const size = { ...look(), rows: keys.rows() };
+    const notice = failure === undefined ? [] : [`${failure} (the last known state is below)`, ''];
+    const lines = seen === undefined ? [failure ?? 'asking the daemon …', 'q or Ctrl-C ends'] : [];
+    const rows = size.rows === undefined ? undefined : size.rows - notice.length;
+    const body = seen === undefined ? lines : [...notice, ...screenLines(screen, seen, { ...size, rows })];
+    out(`${HOME}${body.map((line) => `${line}${REST_OF_LINE}`).join('\r\n')}${REST_OF_SCREEN}`);
+  };
+  const onKey = (key: Key) => {
+    const next = afterKey(screen, key, seen);
+    if (next === 'over') over.abort();
+    else {
+      screen = next;
+      draw();
+    }
+  };
+  out(ENTER);
+  const release = keys.listen(onKey);
+  const forget = keys.onResize(draw);
+  try {
+    draw();
+    while (!ends.aborted) {
+      const answer = await ask();
+      if (answer === undefined) break;
+      failure = typeof answer === 'string' ? answer : undefined;
+      seen = typeof answer === 'string' ? seen : answer;
+      draw();
+      await sleep(everyMs, ends).catch(() => {});
+    }
+  } finally {
+    forget();
+    release();
+    out(LEAVE);
+  }
+  return failure === undefined ? seen : undefined;
+}

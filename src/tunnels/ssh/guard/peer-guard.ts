@@ -1,0 +1,134 @@
+import type { Client } from 'ssh2';
+import { TunnelError } from '../../../base/errors.ts';
+import type { Transport } from '../transport.ts';
+import { Incoming } from './incoming.ts';
+import { LEAST_PACKET, MOST_WINDOW } from './limits.ts';
+import { MESSAGE } from './message.ts';
+import { PeerRules, type Traffic, type Verdict } from './peer-rules.ts';
+
+/** Bound of a later key exchange, in milliseconds: our data waits in memory meanwhile. */
+const REKEY_MS = 60_000;
+/** The login needs a few KB, and a banner of the server 256 KiB at most. */
+export const MOST_LOGIN_BYTES = 1024 * 1024;
+
+interface PeerGuardOptions {
+  /** Name of the host in errors. */
+  readonly peer: string;
+}
+
+/** Ends a session whose server breaks the rules, with the error `protocol_error`. */
+export class PeerGuard {
+  readonly #client: Client;
+  readonly #transport: Transport;
+  readonly #peer: string;
+  readonly #rules = new PeerRules();
+  readonly #incoming: Incoming;
+  #loggedIn = false;
+  #over = false;
+  #onRekey: (running: boolean) => void = () => {};
+  #rekeyTimer: NodeJS.Timeout | undefined;
+
+  /** Call this right after `connect()`. Throws `internal` for another version of ssh2. */
+  constructor(client: Client, transport: Transport, { peer }: PeerGuardOptions) {
+    this.#client = client;
+    this.#transport = transport;
+    this.#peer = peer;
+    this.#incoming = new Incoming(client);
+    this.#incoming.judge((type, bytes) => this.#judge(type, bytes));
+    this.#watchRequests();
+    this.#watchChannels();
+    client.on('handshake', () => this.#rekeyed());
+    transport.once('close', () => this.#stop());
+  }
+
+  /** From now on, a peer answers and rarely asks. `onRekey` is told when a key exchange begins and ends. */
+  loggedIn(onRekey: (running: boolean) => void): void {
+    this.#loggedIn = true;
+    this.#onRekey = onRekey;
+  }
+
+  /** Ends the session: the peer `does` what no server may do. */
+  violation(does: string): void {
+    if (this.#over) return;
+    this.#stop();
+    const error = new TunnelError('protocol_error', `${this.#peer} ${does}`);
+    // A peer that does not read would only add to the bytes that wait.
+    if (this.#loggedIn && this.#transport.writableLength === 0) this.#incoming.disconnect();
+    this.#client.emit('error', error);
+    this.#transport.destroy();
+  }
+
+  #judge(type: number, bytes: number): 'pass' | 'drop' | 'stop' {
+    if (this.#over) return 'stop';
+    if (!this.#loggedIn) return 'pass';
+    const verdict = this.#rules.judge(type, bytes, () => this.#traffic());
+    if (!this.#accepts(verdict)) return 'stop';
+    if (type === MESSAGE.kexInit) this.#rekeys();
+    return verdict === 'drop' ? 'drop' : 'pass';
+  }
+
+  #accepts(verdict: Verdict): boolean {
+    if (typeof verdict === 'object') this.violation(verdict.broken);
+    return typeof verdict !== 'object';
+  }
+
+  #watchRequests(): void {
+    const incoming = this.#incoming;
+    incoming.watch('GLOBAL_REQUEST', (name: string, wantReply: boolean) => {
+      if (name !== 'hostkeys-00@openssh.com') return true;
+      // ssh2 would ask the server to prove all these keys, and nobody here wants to know them.
+      if (wantReply) incoming.refuse();
+      return false;
+    });
+    incoming.watch('CHANNEL_OPEN', (info: { packetSize: number; window: number }) => {
+      // A cut message has no sizes.
+      if (!(info.packetSize >= LEAST_PACKET)) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
+      return incoming.listens || !this.#loggedIn || this.#accepts(this.#rules.unrequested(this.#traffic()));
+    });
+  }
+
+  #watchChannels(): void {
+    const incoming = this.#incoming;
+    incoming.watch('CHANNEL_OPEN_CONFIRMATION', ({ packetSize }: { packetSize: number }) =>
+      packetSize < LEAST_PACKET ? this.#breaks(`limits packets to ${packetSize} bytes`) : true,
+    );
+    const fits = (channel: number, { length }: Buffer) => {
+      const windows = incoming.windows(channel);
+      if (windows === undefined || length <= windows.incoming.window) return true;
+      return this.#breaks('sends more data than the window of a channel allows');
+    };
+    incoming.watch('CHANNEL_DATA', fits);
+    incoming.watch('CHANNEL_EXTENDED_DATA', fits);
+    incoming.watch('CHANNEL_WINDOW_ADJUST', (channel: number, bytes: number) => {
+      const windows = incoming.windows(channel);
+      if (windows === undefined || windows.outgoing.window + bytes <= MOST_WINDOW) return true;
+      return this.#breaks('makes the window of a channel too large');
+    });
+  }
+
+  #breaks(does: string): false {
+    this.violation(does);
+    return false;
+  }
+
+  #rekeys(): void {
+    const bound = () => this.violation(`did not finish a key exchange within ${REKEY_MS / 1000} s`);
+    this.#rekeyTimer = setTimeout(bound, REKEY_MS);
+    this.#onRekey(true);
+  }
+
+  #rekeyed(): void {
+    clearTimeout(this.#rekeyTimer);
+    this.#onRekey(false);
+  }
+
+  #stop(): void {
+    this.#over = true;
+    clearTimeout(this.#rekeyTimer);
+  }
+
+  #traffic(): Traffic {
+    const { bytesRead, bytesWritten, writableLength } = this.#transport;
+    return { now: performance.now(), received: bytesRead, written: bytesWritten, waiting: writableLength };
+  }
+}

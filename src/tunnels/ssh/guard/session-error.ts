@@ -1,0 +1,24 @@
+import { TunnelError } from '../../../base/errors.ts';
+import { printable } from '../../../base/text/printable.ts';
+
+/**
+ * Whether ssh2 rejected bytes of the peer. An error of the socket has a level, and a disconnect of the server has a
+ * number. Every other error comes from ssh2's reading of the bytes.
+ */
+export function isMisread(error: Error): boolean {
+  const level: unknown = 'level' in error ? error.level : undefined;
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return (level === undefined || level === 'handshake' || level === 'protocol') && code === undefined;
+}
+
+/** The error for the end of a session that was up. */
+export function explainSessionError(peer: string, error: Error): TunnelError {
+  if (error instanceof TunnelError) return error;
+  const said = printable(error.message, 120);
+  // The fault may be ours: the message blames nobody.
+  if (isMisread(error))
+    return new TunnelError('protocol_error', `${peer} and this node do not understand each other: ${said}`, {
+      cause: error,
+    });
+  return new TunnelError('connection_reset', `${peer}: ${said}`, { cause: error });
+}

@@ -1,0 +1,92 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Connection } from 'ssh2';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectSession, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
+import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
+import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import { listenLoopback } from '../../../support/peers/loopback.ts';
+import { rawPeer } from '../../../support/peers/raw-peer.ts';
+import { startEcho } from '../../../support/peers/targets.ts';
+import { within } from '../../../support/wait-until.ts';
+
+let sshd: EmbeddedSshd;
+let baseline: Holdings;
+let attack: (connection: Connection) => void = () => {};
+
+beforeEach(async () => {
+  baseline = await takeBaseline(50);
+  attack = () => {};
+  sshd = await startEmbeddedSshd({ onLogin: (connection) => attack(connection) });
+});
+afterEach(async () => {
+  await sshd[Symbol.asyncDispose]();
+  await expectNoLeaks(baseline);
+});
+
+describe('a session with a hostile server', () => {
+  it.each(Object.entries(FLOODS))('ends with protocol_error when the server floods it with %s', async (_, flood) => {
+    const session = await connectSession(sshd);
+    const [connection] = sshd.connections;
+    if (connection) flood(rawPeer(connection));
+    const { error } = await within('the session ends', session.closed);
+    expect(error).toMatchObject({ code: 'protocol_error', retryable: true });
+  });
+
+  it.each(Object.entries(CHANNEL_ATTACKS))(
+    'ends with protocol_error when the server sends %s',
+    async (_, attackChannel) => {
+      const session = await connectSession(sshd);
+      await using echo = await startEcho();
+      // Nobody reads the channel.
+      const channel = await session.open(loopback(echo.port), originator, never);
+      channel.stream.pause();
+      const [connection] = sshd.connections;
+      if (connection) attackChannel(rawPeer(connection), 0);
+      const { error } = await within('the session ends', session.closed);
+      expect(error).toMatchObject({ code: 'protocol_error' });
+    },
+  );
+
+  it('ends with protocol_error when the server accepts only packets without data', async () => {
+    const session = await connectSession(sshd);
+    await using echo = await startEcho();
+    const [connection] = sshd.connections;
+    const { _protocol: protocol } = connection as unknown as { _protocol: { channelOpenConfirm: Confirm } };
+    type Confirm = (remote: number, local: number, window: number, packet: number) => void;
+    const { channelOpenConfirm: confirm } = protocol;
+    protocol.channelOpenConfirm = (remote, local, window) => confirm.call(protocol, remote, local, window, 0);
+    await expect(session.open(loopback(echo.port), originator, never)).rejects.toMatchObject({
+      code: 'protocol_error',
+    });
+    const { error } = await within('the session ends', session.closed);
+    expect(error).toMatchObject({ code: 'protocol_error' });
+  });
+});
+
+describe('a login at a hostile server', () => {
+  const speaking = (text: string) =>
+    listenLoopback((socket) => {
+      socket.on('error', () => {});
+      const more = () => {
+        if (!socket.writable) return;
+        if (socket.write(text)) setImmediate(more);
+        else socket.once('drain', more);
+      };
+      more();
+    });
+
+  it.each([
+    ['a line without an end', 'x'.repeat(500)],
+    ['lines without an end', `${'x'.repeat(500)}\r\n`],
+    ['short lines without an end', 'x\n'],
+  ])('fails with protocol_error when the server sends %s before the banner', async (_, text) => {
+    await using server = await speaking(text);
+    const knownHostsFile = join(sshd.directory, 'known_hosts_of_all');
+    writeFileSync(knownHostsFile, readFileSync(sshd.knownHostsFile, 'utf8').replace(/^\S+/, '*'));
+    await expect(connectSession({ ...sshd, knownHostsFile, port: server.port })).rejects.toMatchObject({
+      code: 'protocol_error',
+    });
+  });
+});

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { loadConfig, parseConfig } from '../../../src/config/load.ts';
+import { checkPolicy } from '../../../src/retirement/plan/policy/policy.ts';
+
+const FILE = fileURLToPath(new URL('../../../config/workstation-tunnels.yaml', import.meta.url));
+const ENV = { HOME: '/home/fleet' };
+const NOW = new Date('2026-07-20T00:00:00Z');
+
+/** The inventory of the fleet architecture: direction and actor of each tunnel. */
+const INVENTORY = [
+  ['state-hub-primary', 'local', 'coulombcore'],
+  ['state-hub-cluster-coulombcore', 'local', 'coulombcore'],
+  ['state-hub-railiance01', 'remote', 'railiance01'],
+  ['state-hub-mcp-railiance01', 'remote', 'railiance01'],
+  ['issue-core-railiance01', 'remote', 'railiance01'],
+  ['issue-core-coulombcore', 'local', 'coulombcore'],
+  ['state-hub-coulombcore', 'local', 'coulombcore'],
+  ['state-hub-mcp-coulombcore', 'local', 'coulombcore'],
+  ['k3s-api-coulombcore', 'local', 'coulombcore'],
+  ['k3s-api-haskelseed', 'local', 'haskelseed'],
+  ['flex-auth-coulombcore', 'local', 'coulombcore'],
+  ['core-hub-staging-coulombcore', 'local', 'coulombcore'],
+  ['inter-hub-coulombcore', 'local', 'coulombcore'],
+  ['state-hub-haskelseed', 'remote', 'haskelseed'],
+  ['state-hub-mcp-haskelseed', 'remote', 'haskelseed'],
+  ['nix-daemon-haskelseed', 'remote', 'haskelseed'],
+];
+
+describe('workstation-tunnels.yaml', async () => {
+  const config = await loadConfig(FILE, ENV);
+  const errorsOf = (node: typeof config) =>
+    checkPolicy(node, undefined, NOW).filter((each) => each.severity === 'error');
+
+  it('names the sixteen tunnels of the inventory with direction and actor, none for production', () => {
+    expect([...config.tunnels.values()].map(({ name, direction, host }) => [name, direction, host])).toEqual(INVENTORY);
+    for (const { actor, host, production } of config.tunnels.values())
+      expect([actor, production]).toEqual([`agt-claude-${host}`, false]);
+  });
+
+  it('passes the policy', () => {
+    expect(errorsOf(config)).toEqual([]);
+  });
+
+  it.each(INVENTORY)('refuses production: true for %s, which needs the workstation', (name = '') => {
+    const text = readFileSync(FILE, 'utf8');
+    const start = text.indexOf(`\n  ${name}:\n`);
+    const flagged = `${text.slice(0, start)}${text.slice(start).replace('production: false', 'production: true')}`;
+    const errors = errorsOf(parseConfig(Buffer.from(flagged), FILE, ENV));
+    expect(errors).toMatchObject([{ code: 'workstation_route', path: ['tunnels', name, 'production'] }]);
+  });
+
+  it('probes the Kubernetes API over TLS', () => {
+    for (const name of ['k3s-api-coulombcore', 'k3s-api-haskelseed'])
+      expect(config.tunnels.get(name)?.probe).toMatchObject({ check: { kind: 'https' } });
+  });
+});
