@@ -30,9 +30,8 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     const file = join(temp.path, 'ssh_config');
     writeFileSync(file, SSH_CONFIG);
     const { code, stdout, stderr } = await runCli(['import', 'ssh-config', 'hub', '--ssh-config', file]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^# .*not translated: compression=yes$/m);
-    expect(stdout).toMatch(/^# .*remoteforward=9001 \[socks\]:0: a remote listener with free destinations$/m);
+    expect(code).toBe(1);
+    expect(stderr).toContain('The forward remoteforward=9001 [socks]:0 is not translated');
     expect(stdout).toMatch(
       /hub:\n {4}address: "192.0.2.4"\n {4}user: tegwick\n {4}keepalive: .*15s.*\n {4}connect_timeout: "7s"\n {4}jump: edge/,
     );
@@ -64,7 +63,7 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     writeFileSync(other, '[Service]\nExecStart=/usr/bin/socat TCP-LISTEN:1 TCP:h:2\n');
     const mixed = await runCli(['import', 'ssh-unit', units[0] ?? '', other, '/nowhere.service']);
     expect(mixed.code).toBe(1);
-    expect(mixed.stderr).toMatch(/other\.service: the command runs socat, not ssh/);
+    expect(mixed.stderr).toMatch(/other\.service.*socat/);
     expect(mixed.stderr).toMatch(/nowhere\.service cannot be read \(ENOENT\)/);
     expect(mixed.stdout).toContain('fleet-state-hub-coulombcore:');
     const json = JSON.parse((await runCli(['import', 'ssh-unit', other, '--json'])).stdout);
