@@ -101,7 +101,8 @@ export const OUTAGE_ROWS: readonly FaultRow[] = [
       await waitUntil('something is lost', () => proxy.dropped['to-client'] > 0);
       proxy.resume();
     },
-    during: { linkCode: 'connection_reset', withinMs: 5_000 },
+    // What is left fails the integrity check of the cipher.
+    during: { linkCode: 'protocol_error', withinMs: 5_000 },
     recoversWithinMs: 10_000,
     requests: 'may fail',
     stream: 'is reset',

@@ -24,6 +24,7 @@ import { type Mesh, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { controlSocketIn, stateDirIn } from '../../support/fakes/fleet-config.ts';
 import { planYaml, wave } from '../../support/fakes/plan-fixture.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { signal } from '../../support/machine/proc.ts';
 import { patient } from '../../support/patience.ts';
 import type { LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
@@ -276,7 +277,7 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
         return undefined;
       }
     });
-    onTestFinished(() => void process.kill(orphan));
+    onTestFinished(() => void signal(orphan, 'SIGKILL'));
     first.daemon.signal('SIGKILL');
     await first.daemon.exit;
     process.kill(orphan, 0);

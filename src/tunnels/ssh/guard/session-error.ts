@@ -11,10 +11,17 @@ export function isMisread(error: Error): boolean {
   return (level === undefined || level === 'handshake' || level === 'protocol') && code === undefined;
 }
 
+/** The words of OpenSSL for data that fail the integrity check of the cipher: Node gives them an empty error. */
+const UNAUTHENTIC = /^error:0+:|unable to authenticate data/;
+
+function saidBy({ message }: Error): string {
+  return UNAUTHENTIC.test(message) ? 'the data failed the integrity check' : printable(message, 120);
+}
+
 /** The error for the end of a session that was up. */
 export function explainSessionError(peer: string, error: Error): TunnelError {
   if (error instanceof TunnelError) return error;
-  const said = printable(error.message, 120);
+  const said = saidBy(error);
   // The fault may be ours: the message blames nobody.
   if (isMisread(error))
     return new TunnelError('protocol_error', `${peer} and this node do not understand each other: ${said}`, {

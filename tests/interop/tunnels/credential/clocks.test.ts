@@ -8,6 +8,7 @@ import { has } from '../../../support/machine/capabilities.ts';
 import { settableClock } from '../../../support/machine/settable-clock.ts';
 import { patient } from '../../../support/patience.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 /** A daemon, and its cert_command, with a wall clock that the test sets. The server keeps the right time. */
 async function startWithClock({ sshd, mesh }: CertifiedLab, target: number, offset: string) {
@@ -57,7 +58,9 @@ describe.skipIf(!needs)('a clock that is set while sessions are up', () => {
     clock.set('-2h');
     const renewed = await mesh.waitFor((status) => linkOf(status).credential.serial !== first.serial, patient(15_000));
     expect((await loop.stop()).failures).toEqual([]);
-    expect(mesh.daemon.records().map(({ event }) => event)).toContain('certificate.not_yet_valid');
+    await waitUntil('the log tells about the certificate', () =>
+      mesh.daemon.records().some(({ event }) => event === 'certificate.not_yet_valid'),
+    );
     const { renew_at, valid_before } = linkOf(renewed).credential;
     const aheadMs = (renew_at?.getTime() ?? 0) - renewed.now.getTime();
     expect(aheadMs).toBeGreaterThan(0);

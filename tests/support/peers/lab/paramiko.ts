@@ -15,18 +15,23 @@ class Server(paramiko.ServerInterface):
         try: self.targets[number] = socket.create_connection(destination)
         except OSError: return paramiko.OPEN_FAILED_CONNECT_FAILED
         return paramiko.OPEN_SUCCEEDED
-def copy(read, write, end):
+def copy(read, write, end, fail):
     try:
         while True:
             data = read(65536)
             if not data: break
             write(data)
-    except Exception: pass
+    except Exception:
+        # No clean end after a failure: half of the data must not look like all of it.
+        fail()
+        return
     try: end()
     except Exception: pass
 def serve(client):
     transport = paramiko.Transport(client)
     transport.packetizer.REKEY_BYTES = int(rekey_bytes)
+    # A busy machine takes longer than the usual 30 s for new keys.
+    transport.clear_to_send_timeout = 300.0
     transport.add_server_key(paramiko.Ed25519Key(filename=host_key))
     server = Server()
     try: transport.start_server(server=server)
@@ -36,9 +41,9 @@ def serve(client):
         if channel is None: continue
         target = server.targets.pop(channel.get_id())
         def both(channel=channel, target=target):
-            there = threading.Thread(daemon=True, target=copy, args=(channel.recv, target.sendall, lambda: target.shutdown(1)))
+            there = threading.Thread(daemon=True, target=copy, args=(channel.recv, target.sendall, lambda: target.shutdown(1), transport.close))
             there.start()
-            copy(target.recv, channel.sendall, channel.shutdown_write)
+            copy(target.recv, channel.sendall, channel.shutdown_write, transport.close)
             there.join()
             channel.close()
             target.close()

@@ -225,8 +225,11 @@ describe('verdicts over a day', () => {
           } else {
             others++;
             expect([minute, found.codes.length > 0]).toEqual([minute, true]);
-            // The verdict names at least every proof that the naive calculation misses.
-            expect([minute, found.codes]).toEqual([minute, expect.arrayContaining(unproved)]);
+            // The verdict names at least every proof that the naive calculation misses. An outage that nobody watched to
+            // its end is a part of the gap, which clears later.
+            const isGap = found.codes.includes('observation_gap');
+            const named = unproved.filter((code) => !isGap || code !== 'down_in_window');
+            expect([minute, found.codes]).toEqual([minute, expect.arrayContaining(named)]);
           }
         }
       }),
