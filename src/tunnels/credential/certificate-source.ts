@@ -136,6 +136,7 @@ export class CertificateSource implements ActorSource {
   /** Renews first if the login needs a renewal. Never rejects. */
   async #beReady(need: Need): Promise<void> {
     await this.#loadKept();
+    this.#logFault();
     const held = this.#valid;
     if (held && need.refused.includes(held.id)) {
       const at = now();
