@@ -43,10 +43,18 @@ export function listenFor(client: Connection, manner: () => ListenManner): void 
         }
         channel.on('error', () => {});
         channel.once('close', () => socket.end());
-        socket.once('close', () => channel.close());
         // A server's channel of ssh2 closes once it is ended: the end of this direction alone is said by eof().
         socket.pipe(channel, { end: false });
-        socket.once('end', () => channel.write(Buffer.alloc(0), () => channel.eof()));
+        // close() drops what still waits for the window, so an orderly end closes only after the last byte.
+        const sent = new Promise<void>((resolve) => {
+          socket.once('end', () =>
+            channel.write(Buffer.alloc(0), () => {
+              channel.eof();
+              resolve();
+            }),
+          );
+        });
+        socket.once('close', () => (socket.readableEnded ? void sent.then(() => channel.close()) : channel.close()));
         channel.pipe(socket);
       });
     });

@@ -83,7 +83,9 @@ describe(RemoteForward, () => {
       await using lab = await start(target.port);
       await lab.proven();
       expect(target.accepted()).toBe(0);
+      const received = target.received();
       expect(await exchangeBulk(lab.port, plan)).toEqual({ ...bulkDigest(plan), end: 'fin' });
+      expect(await within('the target has all', received)).toEqual({ ...bulkDigest(plan), end: 'fin' });
       await Promise.all(Array.from({ length: 50 }, () => exchangeBulk(lab.port, { seed: 1, bytes: 10 })));
       await lab.forward.whenIdle();
       expect(lab.usage.status()).toMatchObject({
