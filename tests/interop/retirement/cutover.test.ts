@@ -240,7 +240,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('resumes on the safe side after kill -9, from the first client on', {
-    timeout: 40_000 + KILLS * 3_000,
+    timeout: 180_000 + KILLS * 3_000,
   }, async () => {
     await using mesh = await start({ drain: drain(successor.port) });
     let daemon = mesh.daemon;
