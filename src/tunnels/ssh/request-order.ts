@@ -79,7 +79,7 @@ export class RequestOrder {
     return undefined;
   }
 
-  /** This process was stopped: the wait of every keepalive begins anew at `now`. */
+  /** This process was stopped: the wait of every keepalive restarts at `now`. */
   postpone(now: number): void {
     this.#keepalives = this.#keepalives.map((keepalive) => ({ ...keepalive, sentAt: now }));
   }

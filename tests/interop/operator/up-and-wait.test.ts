@@ -14,6 +14,11 @@ describe.skipIf(!has('sshd'))('commands that tell the outcome', { concurrent: tr
     await mesh.waitForTunnel('up', 'one');
     const config = ['--config', mesh.configFile];
     expect((await runCli(['wait', ...config])).code).toBe(0);
+    // The daemon answered: nobody needs to look for it.
+    expect(await runCli(['wait', 'one', '--for', 'retirable', ...config])).toMatchObject({
+      code: 2,
+      stderr: 'fleet-mesh: one has no verdict: its drain section is missing, or the tunnel is being removed\n',
+    });
     await runCli(['down', 'one', ...config]);
     const stopped = await runCli(['wait', ...config]);
     expect(stopped.code).toBe(3);
