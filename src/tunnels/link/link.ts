@@ -321,7 +321,7 @@ export class Link implements ChannelSource, JumpLink {
   #add(held: Held): void {
     this.#retry.succeeded();
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held);
+    this.#news.sessionUp(held, this.#roster.superseded[0]);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
     this.#shed();
@@ -340,6 +340,7 @@ export class Link implements ChannelSource, JumpLink {
 
   #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
+    const reason = this.#roster.whyLeft(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
     if (error) {
@@ -348,7 +349,7 @@ export class Link implements ChannelSource, JumpLink {
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {
-      this.#news.sessionEnded(held);
+      this.#news.sessionEnded(held, reason);
     }
     this.#shed();
     this.#changed();

@@ -76,6 +76,15 @@ export class Roster {
     return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
   }
 
+  /** Why the session left its service; undefined if another reason than these ended the session. */
+  whyLeft(held: Held): string | undefined {
+    if (held.generation !== this.#generation) return 'the settings of the link changed';
+    if (this.isSuperseded(held.facts)) return 'a newer credential exists';
+    if (this.#retired.has(held)) return 'the certificate of the session expired, or drain_timeout is over';
+    if (held.carrier?.leaving === true) return 'the session of the jump host under this session was replaced';
+    return this.#leaving.has(held) ? 'other sessions serve in its place' : undefined;
+  }
+
   isRetired(held: Held): boolean {
     return this.#retired.has(held);
   }
