@@ -322,7 +322,7 @@ describe('commands that change a tunnel', () => {
       }),
       { numRuns: 150, endOnFailure: true },
     );
-  }, 120_000);
+  });
 
   it.each([0, 1, 2, 3, 5, 8])('refuse one of a retirement and a rollback %i ms later', async (ms) => {
     const system = new System();

@@ -17,7 +17,7 @@ export const loopback = (port: number): Address => ({ kind: 'tcp', host: '127.0.
 /** The configuration that leads to the server. */
 export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}): HostConfig {
   const { port, user, knownHostsFile: knownHosts } = sshd;
-  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 2_000, ...differently };
+  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 20_000, ...differently };
 }
 
 export function actorOf(sshd: EmbeddedSshd): ActorConfig {
