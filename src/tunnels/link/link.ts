@@ -9,9 +9,11 @@ import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
+import type { SessionEnd } from '../ssh/session.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
+import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
@@ -40,6 +42,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #rejection = new Rejection();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
+  readonly #idleLimit = new IdleLimit();
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
@@ -196,6 +199,7 @@ export class Link implements ChannelSource, JumpLink {
     // The jump host's link announces no carrier that must move.
     if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
+    if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
     this.#replacement.update(this.#roster, this.#host.sessions, now);
   }
 
@@ -323,7 +327,7 @@ export class Link implements ChannelSource, JumpLink {
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
     this.#news.sessionUp(held, this.#roster.superseded[0]);
     const from = performance.now();
-    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
+    void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
     this.#channels.spread();
     this.#waiting.wake();
@@ -338,12 +342,16 @@ export class Link implements ChannelSource, JumpLink {
     this.#replacement.update(this.#roster, this.#host.sessions, new Date());
   }
 
-  #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
+  #remove(held: Held, { error, silentMs, idleMs }: SessionEnd, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
     const reason = this.#roster.whyLeft(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
-    if (error) {
+    const unused = error && this.#idleLimit.explain(this.#host.name, held.session.facts, error, idleMs);
+    if (unused) {
+      this.#news.sessionEndedUnused(held, unused, this.#roster.all.length === 0);
+      this.#retry.endedUnused(unused);
+    } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);

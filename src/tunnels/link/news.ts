@@ -67,6 +67,12 @@ export class LinkNews {
     this.#tell({ event: 'session.ended', session: id, reason }, 'SSH session ended');
   }
 
+  /** The server ended an unused session, as it always does. `last`: the link now has no session. */
+  sessionEndedUnused({ id }: Pick<Held, 'id'>, error: TunnelError, last: boolean): void {
+    if (last) this.#downSince ??= performance.now();
+    this.#tell({ event: 'session.ended', session: id, err: error }, error.message);
+  }
+
   /** All sessions of older credentials were replaced, `seconds` after the new credential came. */
   rotated(seconds: number): void {
     this.#metrics.rotationSeconds.observe(this.#labels, seconds);

@@ -1,3 +1,5 @@
+import type { Address } from '../../base/net/address.ts';
+
 /** A keepalive request that the server has not passed yet. */
 export interface SentKeepalive {
   /** Monotonic milliseconds. */
@@ -83,4 +85,9 @@ export class RequestOrder {
   postpone(now: number): void {
     this.#keepalives = this.#keepalives.map((keepalive) => ({ ...keepalive, sentAt: now }));
   }
+}
+
+/** The host that the server must find for a channel; a Unix socket is on the server. */
+export function hostOf(target: Address): string {
+  return target.kind === 'unix' ? target.path : target.host.toLowerCase();
 }

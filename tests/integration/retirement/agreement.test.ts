@@ -209,6 +209,7 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
     ...shared,
     applied: () => true,
     reload: unused,
+    loggedIn: unused,
     rotate: unused,
     retire: (request) =>
       retireTunnel(request, {

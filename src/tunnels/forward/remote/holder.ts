@@ -29,6 +29,8 @@ export interface FarHolderDependencies {
 interface Bound extends Place {
   /** Undefined while the proof runs. */
   proof: Proof | undefined;
+  /** Proven until it moved here: counts as proven for the few seconds of the new proof. */
+  readonly wasProven: boolean;
 }
 
 /** Where the listener should move: nowhere while its session is one of the candidates. Pure. */
@@ -66,9 +68,9 @@ export class FarHolder {
 
   get condition(): ForwardCondition {
     if (!this.#bound) return { kind: 'unbound', error: this.#error };
-    const { proof } = this.#bound;
-    if (proof?.kind === 'proven') return { kind: 'serving' };
-    return { kind: 'unverified', error: proof?.error };
+    const { proof, wasProven } = this.#bound;
+    if (proof === undefined) return wasProven ? { kind: 'serving' } : { kind: 'unverified', error: undefined };
+    return proof.kind === 'proven' ? { kind: 'serving' } : { kind: 'unverified', error: proof.error };
   }
 
   /** The session that the listener is on, once that is proven. */
@@ -187,7 +189,7 @@ export class FarHolder {
   async #move(from: Bound, session: FarSession, signal: AbortSignal): Promise<void> {
     const to = this.#placeOn(session);
     this.#gapSince ??= performance.now();
-    const failed = await move(from, to, signal, () => this.#adopt(to));
+    const failed = await move(from, to, signal, () => this.#adopt(to, from.proof?.kind === 'proven'));
     if (failed === undefined) return;
     const { error, back } = failed;
     this.#lostAt = failed.lostAt ?? this.#lostAt;
@@ -205,8 +207,8 @@ export class FarHolder {
     this.#lostAt = (await abandon(place, error)) ?? this.#lostAt;
   }
 
-  #adopt(place: Place): void {
-    const bound: Bound = { ...place, proof: undefined };
+  #adopt(place: Place, wasProven = false): void {
+    const bound: Bound = { ...place, proof: undefined, wasProven };
     this.#bound = bound;
     this.#error = undefined;
     this.#lostAt = undefined;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TunnelError } from '../../../../../src/base/errors.ts';
 import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/holder.ts';
 import type { Proof } from '../../../../../src/tunnels/forward/remote/proof.ts';
 import { type FakeFarSession, FarServer } from '../../../../support/peers/far-server.ts';
@@ -53,6 +54,35 @@ describe(FarHolder, () => {
     await holder.stop();
     expect(server.holder).toBeUndefined();
     expect([b.made, b.released]).toEqual([1, 1]);
+  });
+
+  it('stays proven while it moves, until the new proof fails', async () => {
+    const server = new FarServer();
+    const [a, b] = [server.session('a'), server.session('b')];
+    const offered = [a];
+    let prove = (_: Proof): void => {};
+    const holder = new FarHolder(options, {
+      sessions: () => [...offered],
+      onConnection() {},
+      prove: () => new Promise((resolve) => (prove = resolve)),
+      onChange() {},
+      onBound() {},
+      random: () => 0,
+    });
+    await holder.start();
+    expect(holder.condition).toEqual({ kind: 'unverified', error: undefined });
+    prove({ kind: 'proven' });
+    await settle();
+    offered.splice(0, 1, b);
+    holder.sessionsChanged();
+    await settle();
+    expect(server.holder).toBe(b);
+    expect(holder.condition).toEqual({ kind: 'serving' });
+    const error = new TunnelError('remote_listen_in_use', 'lost on the way');
+    prove({ kind: 'unproven', error, final: false });
+    await settle();
+    expect(holder.condition).toEqual({ kind: 'unverified', error });
+    await holder.stop();
   });
 
   it('waits for its own dead session with short pauses, and reports that session', async () => {
