@@ -51,6 +51,8 @@ export class FarHolder {
   #bound: Bound | undefined;
   #error: TunnelError | undefined;
   #failures = 0;
+  /** Proofs in a row that found nobody at the granted address. */
+  #absences = 0;
   /** Since when the lost listener is missing; monotonic milliseconds. */
   #gapSince: number | undefined;
   /** When a session was lost that may still hold the address; undefined once the address is ours or free again. */
@@ -130,6 +132,7 @@ export class FarHolder {
       // Only another session can succeed: see THEN_RELOAD.
       return undefined;
     }
+    if (bound?.proof?.kind === 'absent') return this.#askAgain(bound, bound.proof.error);
     const place = nextPlace(bound?.session, this.#seen);
     if (place === undefined) {
       if (bound === undefined) this.#error = undefined;
@@ -225,7 +228,8 @@ export class FarHolder {
     const attempt = () => this.#deps.prove(bound.session, signal);
     await proveUntilKnown(attempt, isCurrent, signal, (proof) => {
       bound.proof = proof;
-      if (proof.kind === 'wrong') this.#wake.abort();
+      if (proof.kind === 'proven') this.#absences = 0;
+      if (proof.kind === 'wrong' || proof.kind === 'absent') this.#wake.abort();
       this.#deps.onChange();
     });
   }
@@ -246,11 +250,21 @@ export class FarHolder {
     this.#deps.onChange();
   }
 
-  async #giveUp(bound: Bound, useless = false): Promise<void> {
+  /** Nobody listens at the granted address: takes the listener back, and asks for the address again. */
+  async #askAgain(bound: Bound, error: TunnelError): Promise<number | undefined> {
+    const freed = await this.#giveUp(bound);
+    const delayMs = this.#failed(error, false);
+    // A server that keeps the listener elsewhere grants the address only to another session, which is on its way.
+    if (!freed) return undefined;
+    return this.#absences++ === 0 ? OVERTAKEN_MS : delayMs;
+  }
+
+  async #giveUp(bound: Bound, useless = false): Promise<boolean> {
     this.#bound = undefined;
     this.#gapSince = undefined;
-    await bound.listener.cancel(useless);
+    const freed = await bound.listener.cancel(useless);
     bound.listener.release();
+    return freed;
   }
 
   async #leave(bound: Bound): Promise<void> {

@@ -103,6 +103,20 @@ describe(FarHolder, () => {
     await holder.stop();
   });
 
+  it('asks again at once when nobody listens at the granted address, and then twice a minute', async () => {
+    const a = new FarServer().session('a');
+    const error = new TunnelError('remote_listen_in_use', 'the server granted the address, but does not listen there');
+    const { holder } = holderOver([a], { kind: 'absent', error });
+    await holder.start();
+    await settle(20_000);
+    expect(a.made).toBe(2);
+    expect(holder.condition).toEqual({ kind: 'unbound', error });
+    await settle(30_000);
+    expect(a.made).toBe(3);
+    await holder.stop();
+    expect(a.released).toBe(3);
+  });
+
   it('retries at once when the address was freed between the refusal and the test', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
