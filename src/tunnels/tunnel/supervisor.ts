@@ -6,6 +6,7 @@ import type { Pulse } from '../../telemetry/pulse.ts';
 import type { LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
+import { ProbePace } from '../probe/pace.ts';
 import type { StoppedTunnel } from './advisories.ts';
 import { CurrentLink } from './current-link.ts';
 import type { LinkOutcome } from './link-outcome.ts';
@@ -28,6 +29,7 @@ export class Supervisor {
   readonly #deps: SupervisorDependencies;
   readonly #links: Pick<LinkTable, keyof LinkTable>;
   readonly #tunnels = new Map<string, Tunnel>();
+  readonly #pace = new ProbePace();
   /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
   #stopping = false;
@@ -179,6 +181,7 @@ export class Supervisor {
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
       entrance: entranceOf(tunnelConfig.name),
+      pace: this.#pace,
       random,
     });
     if (!retired) this.#links.join(config, tunnel);

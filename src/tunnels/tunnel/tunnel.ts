@@ -8,6 +8,7 @@ import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
+import type { ProbePace } from '../probe/pace.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
 import { DatedErrors } from './dated-errors.ts';
@@ -22,6 +23,8 @@ import { isVerdict } from './target.ts';
 
 export interface TunnelDependencies extends TunnelNewsDependencies {
   readonly entrance: Entrance;
+  /** Shared by the probes of all tunnels. */
+  readonly pace?: ProbePace | undefined;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -56,6 +59,7 @@ export class Tunnel {
     this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,
+      pace: deps.pace,
       observeSeconds: (seconds) => this.#news.probed(seconds),
       onProbed: (error) => this.#onProbed(error),
       random: deps.random,
