@@ -3,11 +3,12 @@ import { settledWithin } from '../../base/async/settled-within.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus, ProbeCertificateStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
+import { describeCertificate } from '../probe/certificate.ts';
 import type { ProbePace } from '../probe/pace.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
@@ -238,6 +239,11 @@ export class Tunnel {
   /** The traffic of clients. */
   get usage(): UsageCounts {
     return this.#usage.status();
+  }
+
+  /** The certificate that the probe saw at the target. */
+  get certificate(): ProbeCertificateStatus | null {
+    return describeCertificate('target', this.#probing.validity);
   }
 
   status(): OwnTunnelStatus {
