@@ -265,7 +265,8 @@ export class Daemon {
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
-        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), now));
+        const certificates = this.#supervisor.certificates();
+        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), certificates, now));
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#inForce.config.tunnels);

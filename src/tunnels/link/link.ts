@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { abortable } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
@@ -126,6 +127,10 @@ export class Link implements ChannelSource, JumpLink {
     if (activity.kind === 'waiting') this.#wake.call();
     if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
     return woken;
+  }
+
+  async whenAnswering(signal: AbortSignal): Promise<void> {
+    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
   }
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {

@@ -12,6 +12,8 @@ export interface LinkSession extends FarSession, Idling {
   readonly facts: SessionFacts;
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
+  /** Settles with the first answer after the login, or with the end of the session. */
+  readonly answered?: Promise<unknown>;
   readonly channels: number;
   /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;

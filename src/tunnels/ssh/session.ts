@@ -75,6 +75,8 @@ export class Session {
   readonly address: string | undefined;
   /** Settles when the connection is closed, by either side. */
   readonly closed: Promise<SessionEnd>;
+  /** Settles with the first answer after the login, or with the end of the session. */
+  readonly answered: Promise<void>;
   readonly #client: Client;
   readonly #socket: Transport;
   readonly #options: SessionOptions;
@@ -112,10 +114,17 @@ export class Session {
       onRekey: (running) => this.#backlog.hold(running),
     });
     const life = new SignOfLife(client);
+    let onAnswered = () => {};
+    this.answered = new Promise((resolve) => {
+      onAnswered = resolve;
+    });
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => life.ask(onReply),
-      onAnswered: () => this.#sweep(),
+      onAnswered: () => {
+        onAnswered();
+        this.#sweep();
+      },
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
@@ -132,6 +141,7 @@ export class Session {
     // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
     client.on('end', () => this.#destroyAfter(GOODBYE_MS));
     this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
+    void this.closed.then(onAnswered);
   }
 
   /** Number of channels that are open or being opened. */
