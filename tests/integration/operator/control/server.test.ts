@@ -200,7 +200,7 @@ describe('the control socket', () => {
     const patient = command(path, RELOAD, reloadResult, never, 200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     finish();
-    expect(await patient).toEqual({ changes: 'late' });
+    expect(await patient).toEqual({ changes: 'late', tunnels: [] });
 
     const leaver = new AbortController();
     const left = command(path, RELOAD, reloadResult, leaver.signal);
