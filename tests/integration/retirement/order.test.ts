@@ -180,7 +180,8 @@ class Node {
     this.actions = createActions({
       ...shared,
       applied: () => true,
-      reload: async () => ({ ok: true, replaced: [], changes: '' }),
+      reload: async () => ({ ok: true, replaced: [], moved: [], changes: '' }),
+      loggedIn: async () => {},
       rotate: async () => '',
       retire: (request) =>
         retireTunnel(request, {
