@@ -36,7 +36,7 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     expect(changed.code).toBe(0);
     expect(JSON.parse(changed.stdout)).toEqual({
       ok: true,
-      result: { changes: '1 tunnel changed (label)', tunnels: [] },
+      result: { changes: '1 tunnel changed (label)', tunnels: [], blocked: [] },
     });
     expect(tunnelOf(await mesh.daemon.status(), 'echo').note).toBe('new');
 
