@@ -17,7 +17,7 @@ export interface Outcome {
 /** Bound of each step, in milliseconds. */
 const STEP_MS = 1_000;
 /** How long an attack may last. */
-const ATTACK_MS = 400;
+const ATTACK_MS = 300;
 /** All steps of a login, and some more for a busy machine. */
 const MOST_MS = 30_000;
 
