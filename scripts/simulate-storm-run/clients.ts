@@ -10,6 +10,8 @@ export interface Clients {
   readonly sessions: number;
   /** A SYN without an answer ends the attempt after this long. */
   readonly connectTimeoutMs: number;
+  /** A login that takes longer is given up. */
+  readonly loginTimeoutMs: number;
   /** The node lost its session: the wait before the first attempt. */
   lost(node: number, now: number): number;
   /** An attempt begins; the wait is over, or a further wait, which is asked for again at its end. */
@@ -56,6 +58,7 @@ export function fleetMesh({ nodes, sessions, random }: FleetMeshOptions): Client
     name: 'fleet-mesh',
     sessions,
     connectTimeoutMs: 10_000,
+    loginTimeoutMs: 10_000,
     lost: (node) => {
       of(node).begin();
       of(node).succeeded();
@@ -93,6 +96,8 @@ export function fixedRestart(seconds: number, random: () => number): Clients {
     name: `ssh, restarted after ${seconds} s`,
     sessions: 1,
     connectTimeoutMs: 127_000,
+    // LoginGraceTime of sshd.
+    loginTimeoutMs: 120_000,
     lost: wait,
     begins: () => 0,
     failed: wait,
@@ -118,6 +123,8 @@ export function autossh(nodes: number, random: () => number): Clients {
     name: 'autossh',
     sessions: 1,
     connectTimeoutMs: 127_000,
+    // LoginGraceTime of sshd.
+    loginTimeoutMs: 120_000,
     lost: () => 50 + 50 * random(),
     begins: () => 0,
     failed: wait,

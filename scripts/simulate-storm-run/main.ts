@@ -7,8 +7,8 @@ import { markdownTable } from './report.ts';
 import { USUAL_SERVER } from './server.ts';
 import { type Storm, simulateStorm } from './storm.ts';
 
-const USAGE = `usage: scripts/simulate-storm [--nodes N,…] [--sessions N] [--outage SECONDS] [--per-address N] [--seed S]
-  [--until SECONDS] [--limit SECONDS] [--json] [--write]
+const USAGE = `usage: scripts/simulate-storm [--nodes N,…] [--sessions N] [--outage SECONDS] [--per-address N] [--login MS]
+  [--seed S] [--until SECONDS] [--limit SECONDS] [--json] [--write]
 --until bounds the simulated time of one run, --limit its real time. --write puts the table, the figures and the plot into docs/.
 `;
 
@@ -30,6 +30,7 @@ function readArguments() {
       sessions: { type: 'string', default: '2' },
       outage: { type: 'string', default: '10' },
       'per-address': { type: 'string', default: '1' },
+      login: { type: 'string', default: String(USUAL_SERVER.loginMs) },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
       until: { type: 'string', default: '3600' },
       limit: { type: 'string', default: '120' },
@@ -39,7 +40,7 @@ function readArguments() {
     },
   });
   if (values.help) return undefined;
-  const whole = (name: 'sessions' | 'outage' | 'per-address' | 'seed' | 'until' | 'limit', least: number) => {
+  const whole = (name: 'sessions' | 'outage' | 'per-address' | 'login' | 'seed' | 'until' | 'limit', least: number) => {
     const number = Number(values[name]);
     if (!Number.isSafeInteger(number) || number < least) throw new Error(`--${name} needs a whole number`);
     return number;
@@ -52,6 +53,7 @@ function readArguments() {
     sessions: whole('sessions', 1),
     outageS: whole('outage', 0),
     nodesPerAddress: whole('per-address', 1),
+    loginMs: whole('login', 1),
     seed: whole('seed', 0),
     untilS: whole('until', 1),
     limitS: whole('limit', 1),
@@ -62,7 +64,16 @@ function readArguments() {
 
 type Wanted = NonNullable<ReturnType<typeof readArguments>>;
 
-function simulateAll({ nodes: sizes, sessions, outageS, nodesPerAddress, seed, untilS, limitS }: Wanted): Storm[] {
+function simulateAll({
+  nodes: sizes,
+  sessions,
+  outageS,
+  nodesPerAddress,
+  loginMs,
+  seed,
+  untilS,
+  limitS,
+}: Wanted): Storm[] {
   const kinds: ((nodes: number, random: () => number) => Clients)[] = [
     (nodes, random) => fleetMesh({ nodes, sessions, random }),
     (_, random) => fixedRestart(5, random),
@@ -74,7 +85,7 @@ function simulateAll({ nodes: sizes, sessions, outageS, nodesPerAddress, seed, u
       const clients = make(nodes, random);
       process.stderr.write(`${nodes} nodes: ${clients.name}\n`);
       const until = process.hrtime.bigint() + BigInt(limitS) * 1_000_000_000n;
-      const server = { ...USUAL_SERVER, outageMs: outageS * 1_000, nodesPerAddress };
+      const server = { ...USUAL_SERVER, outageMs: outageS * 1_000, nodesPerAddress, loginMs };
       const enough = () => process.hrtime.bigint() > until;
       return simulateStorm({ nodes, server, untilMs: untilS * 1_000, noticeMs: NOTICE_MS, random, enough }, clients);
     }),

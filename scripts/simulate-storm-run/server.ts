@@ -50,8 +50,6 @@ export class Server {
   readonly #penalties = new Map<number, number>();
   #listenerFreeAt = 0;
   #startups = 0;
-  /** The longest time from accept to login. */
-  slowestLoginMs = 0;
 
   constructor(options: ServerOptions, random: () => number) {
     this.#options = options;
@@ -59,7 +57,7 @@ export class Server {
     this.#coreFreeAt = Array.from({ length: options.cores }, () => 0);
   }
 
-  /** A SYN arrives. Call {@link loggedIn} at the end of each login. */
+  /** A SYN arrives. Call {@link loggedIn} or {@link gaveUp} at the end of each login. */
   connect(node: number, now: number): Fate {
     const { outageMs, forkMs, dropMs, roundTripMs } = this.#options;
     if (now < outageMs) return { kind: 'refused', at: now + roundTripMs };
@@ -70,9 +68,7 @@ export class Server {
     this.#listenerFreeAt = accepted;
     if (refused) return { kind: penalised ? 'penalised' : 'dropped', at: accepted + roundTripMs };
     this.#startups++;
-    const at = this.#login(accepted);
-    this.slowestLoginMs = Math.max(this.slowestLoginMs, at - now);
-    return { kind: 'login', at };
+    return { kind: 'login', at: this.#login(accepted) };
   }
 
   loggedIn(): void {

@@ -21,12 +21,13 @@ export interface Storm {
 }
 
 const WANTED_SHARE = 0.99;
-/** What an entry of the agenda does to its node: a node number times four, and the kind. */
-const KINDS = 4;
+/** An entry of the agenda is a node number times this, plus what happens to the node. */
+const KINDS = 5;
 const ATTEMPT = 0;
 const SYN = 1;
 const LOGIN = 2;
-const GIVE_UP = 3;
+const FAILED = 3;
+const TOO_SLOW = 4;
 
 export interface StormOptions {
   readonly nodes: number;
@@ -71,10 +72,13 @@ export function simulateStorm(
     const second = Math.floor(now / 1_000);
     arrivals[second] = (arrivals[second] ?? 0) + 1;
     const fate = server.connect(node, now);
-    if (fate.kind === 'login') return later(fate.at - now, LOGIN, node);
+    if (fate.kind === 'login') {
+      if (fate.at - now <= clients.loginTimeoutMs) return later(fate.at - now, LOGIN, node);
+      return later(clients.loginTimeoutMs, TOO_SLOW, node);
+    }
     if (fate.kind !== 'lost') {
       pendingFailures.set(node, fate.kind);
-      return later(fate.at - now, GIVE_UP, node);
+      return later(fate.at - now, FAILED, node);
     }
     // tcp(7): a SYN is sent again after 1, 3, 7, 15 s and so on.
     const tried = (syns[node] ?? 0) + 1;
@@ -83,7 +87,7 @@ export function simulateStorm(
     const expiresAt = (begunAt[node] ?? 0) + clients.connectTimeoutMs;
     if (againAt < expiresAt) return agenda.add(againAt, node * KINDS + SYN);
     pendingFailures.set(node, 'unreachable');
-    agenda.add(expiresAt, node * KINDS + GIVE_UP);
+    agenda.add(expiresAt, node * KINDS + FAILED);
   };
 
   const handle = (entry: number): boolean => {
@@ -117,6 +121,10 @@ export function simulateStorm(
         if (up >= WANTED_SHARE * nodes) backSeconds ??= agenda.now / 1_000;
         return complete < nodes;
       }
+      case TOO_SLOW:
+        server.gaveUp(node, agenda.now);
+        fail(node, 'unreachable');
+        break;
       default: {
         const why = pendingFailures.get(node) ?? 'dropped';
         pendingFailures.delete(node);
