@@ -49,8 +49,9 @@ export async function recover(
     await file.truncate(size);
     await file.datasync();
   }
-  // Numbers of lost entries are never reused, so that their gap stays visible.
-  const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
+  // The chain goes on from the last entry that was written: its number is never reused, and its hash keeps a changed or
+  // missing end of the log visible for good.
+  const head = known && known.seq >= check.last.seq ? known : check.last;
   if (size === 0) fileStart = head.seq + 1;
   return { end: { file, size, fileStart, head }, recovery: { tornBytes, problems } };
 }

@@ -149,7 +149,7 @@ export class SimDisk {
     this.#waiting.push(go);
   }
 
-  make(path: string, kind: Inode['kind'], data = Buffer.alloc(0)): Inode {
+  make(path: string, kind: Inode['kind'], data: Buffer = Buffer.alloc(0)): Inode {
     const inode: Inode = { number: ++this.#made, kind, data, synced: Buffer.alloc(0), changed: ++this.#changes };
     this.names.set(path, inode);
     return inode;

@@ -279,7 +279,7 @@ export class SimNode {
   }
 
   /** As the lookout does. */
-  #inForceFrom(config: Config): void {
+  #inForceFrom(config: Parameters<typeof routesOf>[0]): void {
     this.#note({ event: 'config.in_force', ...routesOf(config) });
   }
 
