@@ -98,7 +98,7 @@ export class SimNode {
     const successorSource = () => source;
     this.cutovers = new Cutovers({
       turns: this.#turns,
-      store: new CutoverStore(stateDir),
+      store: new CutoverStore(stateDir, this.#owner.disk),
       tunnel: (name) => this.#supervisor.named([name])[0],
       tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.retirement.retired.of(name) !== undefined,
@@ -125,6 +125,7 @@ export class SimNode {
     this.retirement = new Retirement(
       { stateDir },
       {
+        disk: this.#owner.disk,
         config: () => this.#inForce.config,
         plan: () => this.#plan,
         historyOf: (tunnel) => {
@@ -167,6 +168,7 @@ export class SimNode {
         return retireTunnel(request, {
           ...shared,
           retirement: bug.judgesEarly ? { retired: retirement.retired, judge: () => early } : retirement,
+          cutovers: this.cutovers,
           plan: { follow: async () => this.followPlan() },
           evidence: this.recorder,
           metrics,
