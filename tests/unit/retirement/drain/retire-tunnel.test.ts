@@ -123,7 +123,7 @@ describe('retireTunnel, for a retirable tunnel', () => {
   it('leaves the tunnel running when the retirement cannot be saved', async () => {
     keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
-    expect(told).toEqual(['plan is read', 'evidence is checked']);
+    expect(told).toEqual(['plan is read', 'evidence is checked', 'the saved route is confirmed']);
   });
 });
 
