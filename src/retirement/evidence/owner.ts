@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { sleep } from '../../base/async/sleep.ts';
 import { Turns } from '../../base/async/turns.ts';
-import { errnoOf } from '../../base/errors.ts';
+import { errnoOf, TunnelError } from '../../base/errors.ts';
 import { privateDirectory, privateRoot } from '../../base/files/private-directory.ts';
 import { type DiskAt, StateDisk } from '../../base/files/state-disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
@@ -72,7 +72,9 @@ export class StateDirectoryOwner {
    */
   claim(): Promise<void> {
     const { patienceMs: withinMs = PATIENCE_MS } = this.#deps;
-    return answered(() => this.#turns.take(() => this.#claim()), { withinMs });
+    return answered(() => this.#turns.take(() => this.#claim()), { withinMs }).catch((error: unknown) => {
+      throw error instanceof TunnelError ? error : stateError('read', this.#directory, error);
+    });
   }
 
   /** Gives the directory back. Bounded: the kernel does the same at the death of this process. */
@@ -135,7 +137,7 @@ export class StateDirectoryOwner {
 async function isAt(handle: FileHandle, path: string): Promise<boolean> {
   const missing = (error: unknown) => {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
-    throw stateError('read', path, error);
+    throw error;
   };
   const [own, there] = await Promise.all([handle.stat(), stat(path).catch(missing)]);
   return own.dev === there?.dev && own.ino === there.ino;
