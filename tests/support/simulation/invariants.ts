@@ -9,13 +9,32 @@ import { KNOWN } from './known.ts';
 import { truthAgainst } from './truth.ts';
 import { DRY_RUN, RETIRE, type World } from './world.ts';
 
+/** What must hold in every run. */
+export const PROMISES = [
+  'never retirable unless it is so',
+  'never retired unless it is so',
+  'never retired with the route on the tunnel',
+  'never two owners of a port',
+  'no port without an owner',
+  'all doors agree',
+  'disk and memory agree',
+  'nothing confirmed is lost',
+  'the chain is unbroken',
+  'the chain tells of tampering',
+  'a second daemon is refused and changes nothing',
+  'every command ends',
+  'everything converges',
+  'nothing throws',
+] as const;
+export type Promised = (typeof PROMISES)[number];
+
 /** A promise that did not hold. */
 export class Violation extends Error {
   override readonly name = 'Violation';
   /** Which promise: the same for every way to break it. */
-  readonly promise: string;
+  readonly promise: Promised;
 
-  constructor(promise: string, details: string) {
+  constructor(promise: Promised, details: string) {
     super(`${promise}: ${details}`);
     this.promise = promise;
   }
@@ -26,7 +45,7 @@ export function isKnown(promise: string, details: string): boolean {
   return KNOWN.some(([known, message]) => known === promise && details.startsWith(message));
 }
 
-function broken(promise: string, details: string): void {
+function broken(promise: Promised, details: string): void {
   if (isKnown(promise, details)) return;
   throw new Violation(promise, details);
 }

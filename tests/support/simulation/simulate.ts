@@ -18,8 +18,9 @@ export interface Run {
   /** Undefined when every promise held. */
   readonly broken: { readonly promise: string; readonly message: string } | undefined;
   readonly trace: readonly string[];
-  /** Whether the hub was retirable at some moment. */
+  /** Whether the hub was retirable, and retired, at some moment. */
   readonly wasRetirable: boolean;
+  readonly wasRetired: boolean;
 }
 
 /** What the looks have seen so far. */
@@ -43,6 +44,10 @@ export async function simulate({ seed, steps = stepsFrom(seededRandom(seed)), bu
   const random = seededRandom(seed ^ 0x5eed);
   await using world = new World({ random, bug });
   const watch: Watch = { wasRetirable: false, isRetirable: false, looks: 0 };
+  const ended = (broken?: Run['broken']): Run => {
+    const { trace, wasRetired } = world;
+    return { steps, broken, trace, wasRetirable: watch.wasRetirable, wasRetired };
+  };
   try {
     await world.start();
     for (const step of steps) {
@@ -54,15 +59,14 @@ export async function simulate({ seed, steps = stepsFrom(seededRandom(seed)), bu
       await pass(world, step.thenMs, watch);
     }
     await (seed % CONVERGING === 0 ? converge(world, watch) : end(world, watch));
-    return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
+    return ended();
   } catch (error) {
     const promise = error instanceof Violation ? error.promise : 'nothing throws';
     const message = error instanceof Error ? error.message : String(error);
-    if (isKnown(promise, message))
-      return { steps, broken: undefined, trace: world.trace, wasRetirable: watch.wasRetirable };
+    if (isKnown(promise, message)) return ended();
     world.say(`BROKEN ${message}`);
     if (!(error instanceof Violation) && error instanceof Error) world.say(error.stack ?? '');
-    return { steps, broken: { promise, message }, trace: world.trace, wasRetirable: watch.wasRetirable };
+    return ended({ promise, message });
   }
 }
 

@@ -7,6 +7,7 @@ import { type DiskFault, DiskMount, SimDisk } from './disk.ts';
 import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
+import type { Promised } from './invariants.ts';
 import type { Bug } from './planted.ts';
 import { installPlatform } from './platform.ts';
 import { type Deed, describeStep, type Restart, type Step } from './steps.ts';
@@ -77,8 +78,10 @@ export class World implements AsyncDisposable {
   tampered: 'not' | 'perhaps' | 'provable' = 'not';
   /** When a state file was last removed by somebody else. True time, in milliseconds. */
   lostAt = Number.NEGATIVE_INFINITY;
+  /** Whether the hub was retired at some moment. */
+  wasRetired = false;
   /** What the daemon did, and must not have done. */
-  readonly misdeeds: { readonly promise: string; readonly details: string }[] = [];
+  readonly misdeeds: { readonly promise: Promised; readonly details: string }[] = [];
   #boots = 0;
   #bornAt = 0;
   #thawedAt = 0;
@@ -258,6 +261,7 @@ export class World implements AsyncDisposable {
   }
 
   #mustBeRetirable(): void {
+    this.wasRetired = true;
     const against = truthAgainst(this.happened());
     if (against !== undefined) this.misdeeds.push({ promise: 'never retired unless it is so', details: against });
   }
