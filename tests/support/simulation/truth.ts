@@ -27,6 +27,8 @@ export interface Happened {
 
 /** What the daemon sees once a second may come late by this much, in milliseconds. */
 const LATE_MS = 2_500;
+/** A changed log is noticed within a heartbeat, in milliseconds. */
+const NOTICED_MS = 5_000 + LATE_MS;
 /** A listener that moves is closed for less than this, in milliseconds. */
 const MOVE_MS = 100;
 /** A heartbeat, and a while: by then the daemon has tried to write. In milliseconds. */
@@ -45,7 +47,7 @@ export function truthAgainst(happened: Happened): string | undefined {
   if (thawedAt > from) return 'the daemon stood still in the quiet period';
   if (sameSince > from) return 'the hub was another tunnel in the quiet period';
   // A disk that fails shows nothing.
-  const shown = disk.brokenSince === undefined && now - Math.max(tamperedAt, disk.healedAt) > LATE_MS;
+  const shown = disk.brokenSince === undefined && now - Math.max(tamperedAt, disk.healedAt) > NOTICED_MS;
   if (tamperedAt > from && shown) return 'somebody changed the log in the quiet period';
   for (const client of network.clients)
     if (usedTunnel(client) && (client.until ?? now) >= from) return 'a client used the tunnel in the quiet period';
