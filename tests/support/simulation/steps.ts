@@ -82,8 +82,20 @@ export function stepsFrom(random: () => number): Step[] {
   };
   const length = 3 + Math.floor(random() * 20);
   const steps = Array.from({ length }, (): Step => ({ ...deed(), thenMs: one(PAUSES_MS) }));
-  // Half of the runs begin where most of the danger is: cut over and nearly quiet.
-  return random() < 0.5 ? [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }, ...steps] : steps;
+  return [...opening(random(), one), ...steps];
+}
+
+/** Most runs begin where most of the danger is: cut over and nearly quiet, or with a retirement that a slow disk delays. */
+function opening(share: number, one: <T>(of: readonly T[]) => T): Step[] {
+  if (share < 0.5) return [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }];
+  if (share > 0.6) return [];
+  return [
+    { do: 'reload', variant: 'none', thenMs: 12_000 },
+    { do: 'disk', fault: 'hangs', thenMs: 0 },
+    { do: 'retire', thenMs: one([300, 1_000]) },
+    { do: 'client', staysMs: one(STAYS_MS), talks: true, thenMs: one([1_000, 4_000]) },
+    { do: 'disk', fault: 'none', thenMs: 1_000 },
+  ];
 }
 
 /** The step in one line. */
