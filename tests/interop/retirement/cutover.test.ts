@@ -311,7 +311,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 /** One GET; rejects unless the answer is complete. */
 function ask(port: number, agent: Agent | false): Promise<{ hub: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 10_000 }, (incoming) => {
+    const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 60_000 }, (incoming) => {
       let body = '';
       incoming.on('data', (chunk: Buffer) => {
         body += chunk.toString();
