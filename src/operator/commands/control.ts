@@ -4,7 +4,6 @@ import { printable, visible } from '../../base/text/printable.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
 import {
   type ControlRequest,
-  FAILING,
   reloadResult,
   rotateResult,
   type TunnelsResult,
@@ -24,7 +23,10 @@ export interface ControlIo extends CommandIo {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** `fleet-mesh reload`: makes the daemon read its configuration again. Waits for the moved tunnels and the new logins. */
+/**
+ * `fleet-mesh reload`: makes the daemon read its configuration again. Waits for the moved tunnels and the new logins. A
+ * target that is down is reported, but fails no reload: the target may come up later.
+ */
 export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode> {
   return carryOut(
     options,
@@ -32,7 +34,7 @@ export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode
     { command: 'reload' },
     reloadResult,
     ({ changes, tunnels }) => [`reloaded: ${changes}`, ...linesOn(tunnels)].join('\n'),
-    ({ tunnels }) => (tunnels.some(({ state }) => FAILING.has(state)) ? EXIT.failed : EXIT.ok),
+    ({ blocked }) => (blocked.length > 0 ? EXIT.failed : EXIT.ok),
   );
 }
 

@@ -52,10 +52,19 @@ const OUTCOME_MS = 10_000;
 const LOOK_MS = 100;
 
 /** Whether the tunnel serves, or cannot serve before somebody fixes the cause. */
-function isOutcome({ state, last_error: error }: OwnTunnelStatus): boolean {
+function isOutcome(tunnel: OwnTunnelStatus): boolean {
   // Another operator may have taken the tunnel out of service meanwhile.
-  if (state !== 'down' && state !== 'degraded' && state !== 'unverified') return true;
+  return !FAILING.has(tunnel.state) || isBlocked(tunnel);
+}
+
+/** Whether the tunnel stays down until somebody fixes the cause. */
+function isBlocked({ state, last_error: error }: OwnTunnelStatus): boolean {
   return state === 'down' && error !== null && (error.code === 'listen_in_use' || !CATALOGUE[error.code].retryable);
+}
+
+/** Whether it is known what the tunnel does after a reload. */
+function isKnown(tunnel: OwnTunnelStatus): boolean {
+  return isOutcome(tunnel) || tunnel.last_error !== null;
 }
 
 /** One line for each tunnel in service that is not up. */
@@ -82,9 +91,9 @@ export function createActions<Controlled extends ControlledTunnel>(
   };
   const statusOf = (names: readonly string[]) => supervisor.tunnels().filter(({ name }) => names.includes(name));
 
-  const settled = async (names: readonly string[]) => {
+  const settled = async (names: readonly string[], isSettled: (tunnel: OwnTunnelStatus) => boolean) => {
     const deadline = performance.now() + OUTCOME_MS;
-    while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isOutcome)) await sleep(LOOK_MS);
+    while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isSettled)) await sleep(LOOK_MS);
     return statusOf(names);
   };
 
@@ -92,12 +101,12 @@ export function createActions<Controlled extends ControlledTunnel>(
     reload: async () => {
       refuseUnlessApplied();
       const outcome = await daemon.reload();
-      if (!outcome.ok) return { outcome, tunnels: [] };
+      if (!outcome.ok) return { outcome, tunnels: [], blocked: [] };
       const login = daemon.loggedIn(outcome).then(() => undefined, TunnelError.from);
-      const [tunnels, failed] = [await settled(outcome.moved), await login];
+      const [tunnels, failed] = [await settled(outcome.moved, isKnown), await login];
       if (failed)
         throw new ControlRefused(failed.code, failed.message, { hint: failed.hint, details: failing(tunnels) });
-      return { outcome, tunnels };
+      return { outcome, tunnels, blocked: tunnels.filter(isBlocked).map(({ name }) => name) };
     },
     up: async (names) => {
       await daemon.inTurn(names, async () => {
@@ -108,7 +117,7 @@ export function createActions<Controlled extends ControlledTunnel>(
         await supervisor.resume(daemon.config(), tunnels);
       });
       // Out of turn: other changes need not wait for hosts.
-      return settled(names);
+      return settled(names, isOutcome);
     },
     down: async (names) => {
       const tunnels = await daemon.inTurn(names, async () => {

@@ -27,13 +27,15 @@ export type ReloadOutcome =
 /** What an operator sees of a reload. */
 interface ReloadReport {
   readonly outcome: ReloadOutcome;
-  /** The moved tunnels, once each serves or cannot serve. */
+  /** The moved tunnels, once each serves or has an error. */
   readonly tunnels: readonly OwnTunnelStatus[];
+  /** Names of those among them that stay down until somebody acts. */
+  readonly blocked: readonly string[];
 }
 
 /** The commands of the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
 export interface ControlActions {
-  /** Reads the configuration again. Settles when each moved tunnel serves or cannot serve, after ten seconds at most. */
+  /** Reads the configuration again. Settles when each moved tunnel serves or has an error, after ten seconds at most. */
   reload(): Promise<ReloadReport>;
   /** Puts tunnels back into service. Settles when each serves or cannot serve, after ten seconds at most. */
   up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
@@ -104,8 +106,8 @@ function malformed(details: readonly string[]): ControlRefused {
 async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Tell): Promise<unknown> {
   switch (asked.command) {
     case 'reload': {
-      const { outcome, tunnels } = await actions.reload();
-      return { changes: changesOf(outcome), tunnels: tunnels.map(summary) };
+      const { outcome, tunnels, blocked } = await actions.reload();
+      return { changes: changesOf(outcome), tunnels: tunnels.map(summary), blocked };
     }
     case 'up':
       return { tunnels: (await actions.up(asked.names)).map(summary) };

@@ -50,6 +50,8 @@ export const reloadResult = z.object({
   changes: z.string(),
   // An older daemon does not tell.
   tunnels: tunnelsResult.shape.tunnels.default([]),
+  /** Names of those among them that stay down until somebody acts. */
+  blocked: z.array(z.string()).default([]),
 });
 
 /** The result of a rotation; `outcome` is one line of text. */

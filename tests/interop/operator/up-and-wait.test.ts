@@ -4,6 +4,7 @@ import { generateKey } from '../../support/certificates/keys.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import { type MeshTunnel, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
@@ -82,6 +83,9 @@ describe.skipIf(!has('sshd'))('commands that tell the outcome', { concurrent: tr
     const rejected = await reload({ actor: 'agt-stranger' });
     expect(rejected).toEqual({ code: 1, tunnels: [expect.stringMatching(/^two: down: .* rejected /)] });
     expect(await reload({})).toEqual({ code: 0, tunnels: ['two: up'] });
+    // The target may come up later.
+    const away = await reload({ target: await freePort() });
+    expect(away).toEqual({ code: 0, tunnels: [expect.stringMatching(/^two: (?!up).*refused/)] });
     const taken = await reload({ listen: echo.port });
     expect(taken).toEqual({ code: 1, tunnels: [expect.stringMatching(/^two: down: .*in use/)] });
 

@@ -37,6 +37,7 @@ beforeEach(async () => {
     reload: async () => ({
       outcome: { ok: true, replaced: [], moved: [], changes: 'nothing changed' },
       tunnels: [],
+      blocked: [],
     }),
     up: async () => [],
     down: async () => [],
@@ -76,7 +77,7 @@ describe('the control socket', () => {
     const before = process.umask(0o077);
     await start().finally(() => process.umask(before));
     expect([mode(path), mode(join(temp.path, 'run'))]).toEqual(['660', '750']);
-    expect(await reload()).toEqual({ changes: 'nothing changed', tunnels: [] });
+    expect(await reload()).toEqual({ changes: 'nothing changed', tunnels: [], blocked: [] });
     for (const server of servers.splice(0)) server.close();
     expect(readdirSync(join(temp.path, 'run'))).toEqual([]);
   });
@@ -192,7 +193,7 @@ describe('the control socket', () => {
         new Promise((resolve) => {
           finish = () => {
             finished++;
-            resolve({ outcome: { ok: true, replaced: [], moved: [], changes: 'late' }, tunnels: [] });
+            resolve({ outcome: { ok: true, replaced: [], moved: [], changes: 'late' }, tunnels: [], blocked: [] });
           };
         }),
     };
@@ -200,7 +201,7 @@ describe('the control socket', () => {
     const patient = command(path, RELOAD, reloadResult, never, 200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     finish();
-    expect(await patient).toEqual({ changes: 'late', tunnels: [] });
+    expect(await patient).toEqual({ changes: 'late', tunnels: [], blocked: [] });
 
     const leaver = new AbortController();
     const left = command(path, RELOAD, reloadResult, leaver.signal);
