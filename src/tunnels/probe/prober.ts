@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withDeadline } from '../../base/async/deadline.ts';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { ProbeConfig } from '../../config/config.ts';
@@ -38,6 +39,8 @@ export interface ProberDependencies {
 
 /** The pause after a probe that a lost session broke, in milliseconds: the next session may be up already. */
 const SOON_MS = 1_000;
+/** A server that has answered nothing for so long may be one that answers no keepalive, so the probe goes on; in milliseconds. */
+const STARTING_MS = 300;
 
 /** Every probe has its own timeout. A probe this late has hung, and its data path too. In milliseconds. */
 const STUCK_MS = 30_000;
@@ -160,7 +163,8 @@ export class Prober {
     const expired = () => unanswered(config.check, config.timeoutMs);
     const error = await withDeadline(config.timeoutMs, run, expired, async (signal) => {
       // The server is still starting the session: this time says nothing about the target.
-      await source.whenAnswering?.(signal);
+      if (source.whenAnswering) await settledWithin(source.whenAnswering(signal), STARTING_MS);
+      signal.throwIfAborted();
       startedAt = performance.now();
       await runCheck(config.check, source, target, signal, (validity) => {
         if (!run.aborted) this.#validity = validity;
