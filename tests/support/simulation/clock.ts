@@ -51,7 +51,7 @@ export class SimClock {
     this.#bornOn = this.wall;
   }
 
-  /** The machine starts anew: so does the monotonic clock that its processes share. */
+  /** The machine reboots: the monotonic clock that its processes share restarts at zero. */
   boot(): void {
     this.#bootedAt = this.now;
   }
