@@ -303,7 +303,8 @@ export class World implements AsyncDisposable {
     const found = tamper(this.disk, how, { backup: this.#backup, random });
     if (found === undefined) return;
     this.tampered = found;
-    this.#tamperedAt = this.clock.now;
+    // What happens before the daemon has read the log is as before its start.
+    if (this.node.recorder.head) this.#tamperedAt = this.clock.now;
     if (how !== 'restore') return;
     this.confirmed.retired = this.confirmed.route = undefined;
     this.lostAt = this.clock.now;
