@@ -4,7 +4,7 @@ import type { Address } from '../../../base/net/address.ts';
 import type { Originator } from '../../channel/channel-source.ts';
 import type { Backlog } from '../backlog.ts';
 import { ForwardStreams, type OnOpened } from './forward-streams.ts';
-import { readerOf } from './incoming.ts';
+import { readerOf } from './socket-reader.ts';
 import { findInsides, type Insides, inPlaceFormat, wholePackets } from './insides.ts';
 import { IGNORE_BYTES, ignorePayload, Nudge } from './nudge.ts';
 import { Outlet } from './outlet.ts';
