@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readInPlace } from '../../base/net/read-in-place.ts';
 import type { Channel } from '../channel/channel-source.ts';
 import { resetClient } from './reset.ts';
 
@@ -68,6 +69,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       cut();
       return;
     }
+    if (channel.copiesWrites) readInPlace(client, stream);
     client.pipe(stream);
     stream.pipe(client);
   });

@@ -10,6 +10,8 @@ import {
   MOST_DATA,
 } from './forward-stream.ts';
 import { type Insides, MESSAGES, type Protocol } from './insides.ts';
+import type { Holds } from './socket-reader.ts';
+import type { Trace } from './trace.ts';
 
 /** The answer to an open, like ssh2's: an error has the `reason` of the server, if the server answered. */
 export type OnOpened = (error: Error | undefined, stream: ForwardStream | undefined) => void;
@@ -23,6 +25,8 @@ type Message = (...args: never[]) => void;
  */
 const RESERVED = { incoming: { state: 'closed' } };
 
+const NOBODY: Holds = new Map();
+
 /** Above this size, the packets of one piece are written to a client together, in bytes. */
 const CORK_FROM = 48 * 1024;
 
@@ -33,11 +37,12 @@ export class ForwardStreams {
   readonly #opening = new Map<number, OnOpened>();
   readonly #open = new Map<number, ForwardStream>();
   readonly #corked = new Set<Socket>();
-  readonly #sinks = new Set<Socket>();
+  /** The streams that got data of the current piece without a copy. */
+  readonly #given = new Set<ForwardStream>();
+  #memory: ArrayBufferLike | undefined;
   #corking = false;
   #data = 0;
   #handled = 0;
-  #kept = false;
 
   constructor(insides: Insides, deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>) {
     this.#insides = insides;
@@ -68,22 +73,23 @@ export class ForwardStreams {
   }
 
   /** A piece of packets begins. */
-  begin(bytes: number): void {
-    this.#corking = bytes >= CORK_FROM;
+  begin(piece: Buffer): void {
+    this.#memory = piece.buffer;
+    this.#corking = piece.length >= CORK_FROM;
     this.#data = 0;
     this.#handled = 0;
-    this.#kept = false;
   }
 
-  /** The piece is over: how many packets with data were in the piece, and whether all its `packets` are consumed. */
-  finish(packets: number): { readonly data: number; readonly consumed: boolean } {
-    if (this.#corked.size > 0) {
-      for (const sink of this.#corked) sink.uncork();
-      this.#corked.clear();
-    }
-    for (const sink of this.#sinks) if (sink.writableLength > 0) this.#kept = true;
-    this.#sinks.clear();
-    return { data: this.#data, consumed: !this.#kept && this.#handled === packets };
+  /**
+   * The piece of `packets` packets is over: how many of them had data, and who refers to the bytes of the piece. `holds` is
+   * undefined when anybody may.
+   */
+  finish(packets: number | undefined): { readonly data: number; readonly holds: Holds | undefined } {
+    for (const sink of this.#corked) sink.uncork();
+    this.#corked.clear();
+    const holds = this.#handled === packets ? this.#holds() : undefined;
+    this.#given.clear();
+    return { data: this.#data, holds };
   }
 
   /** The session is gone. */
@@ -166,14 +172,23 @@ export class ForwardStreams {
 
   #received(stream: ForwardStream, data: Buffer): void {
     this.#data++;
-    const { sink } = stream;
+    const { sink } = stream.trace;
     if (sink && this.#corking && !this.#corked.has(sink)) {
       this.#corked.add(sink);
       sink.cork();
     }
     stream.received(data);
-    const { sink: after } = stream;
-    if (after) this.#sinks.add(after);
-    else this.#kept = true;
+    if (data.buffer === this.#memory) this.#given.add(stream);
+  }
+
+  #holds(): Holds | undefined {
+    let holds: Map<Trace, number> | undefined;
+    for (const { trace } of this.#given) {
+      if (!trace.traceable) return undefined;
+      if (trace.released >= trace.pushed) continue;
+      holds ??= new Map();
+      holds.set(trace, trace.pushed);
+    }
+    return holds ?? NOBODY;
   }
 }
