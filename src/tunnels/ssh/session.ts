@@ -106,7 +106,7 @@ export class Session {
     });
     rekeyInTime(client, options.rekey ?? REKEY_LIMITS, {
       lifesigns,
-      onRekey: (running) => this.#backlog.hold(running),
+      onRekey: () => guard.rekeys(),
     });
     const life = new SignOfLife(client);
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {

@@ -51,8 +51,9 @@ export class ForwardStreams {
     for (const name of MESSAGES) {
       const ssh2 = handlers[name] as unknown as (protocol: Protocol, ...args: unknown[]) => void;
       const own = this.#handler(name) as (...args: unknown[]) => boolean;
-      handlers[name] = (protocol, ...args) => {
-        if (!own(...args)) ssh2(protocol, ...args);
+      // ssh2 gives each of these messages four arguments at most. An array for each message would be garbage.
+      handlers[name] = (protocol: Protocol, first: unknown, second: unknown, third: unknown, fourth: unknown) => {
+        if (!own(first, second, third, fourth)) ssh2(protocol, first, second, third, fourth);
       };
     }
   }
@@ -105,12 +106,12 @@ export class ForwardStreams {
   /** Handles a message of one of our channels; returns false for a channel of ssh2. */
   #handler(name: MessageName): Message {
     const of =
-      (use: (stream: ForwardStream, ...args: never[]) => void) =>
-      (number: number, ...args: never[]) => {
+      <First, Second>(use: (stream: ForwardStream, first: First, second: Second) => void) =>
+      (number: number, first: First, second: Second) => {
         const stream = this.#open.get(number);
         if (!stream) return this.#opening.has(number);
         this.#handled++;
-        use(stream, ...args);
+        use(stream, first, second);
         return true;
       };
     switch (name) {
