@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { giveMemory, takeMemory } from './spare-memory.ts';
 
 // Private parts of Node's sockets: `onread` of net.connect does the same, but net.createServer has no such option. Each part
 // is checked for each socket. If one is missing, Node reads as usual, and allocates 64 KiB for each read.
@@ -22,6 +23,7 @@ let members: Members | undefined;
 /**
  * Makes a socket that is piped into `target`, and into nothing else, read into memory that all such sockets share. `target`
  * copies a chunk before its `write()` returns, as long as no earlier chunk waits there. All other chunks are copied here.
+ * Call this right after `pipe()`.
  *
  * @returns whether the socket does so: this version of Node may have other insides
  */
@@ -31,23 +33,30 @@ export function readInPlace(socket: Socket, target: Writable): boolean {
   if (!members || !handle || !isUnused(socket, members)) return false;
   shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
   const memory = shared;
-  let joined = true;
-  target.once('unpipe', () => {
-    joined = false;
+  const kept: Buffer[] = [];
+  let alone = true;
+  const otherReader = () => {
+    alone = false;
+    kept.length = 0;
+  };
+  target.once('unpipe', otherReader);
+  socket.on('newListener', (event) => {
+    if (event === 'data' || event === 'readable') otherReader();
   });
   const received = (bytes: number) => {
     const chunk = memory.subarray(0, bytes);
-    const copied = joined && target.writableLength === 0 && target.writableCorked === 0 && flows(socket);
-    return socket.push(copied ? chunk : Buffer.from(chunk));
+    if (alone && target.writableLength === 0 && target.writableCorked === 0 && socket.readableLength === 0) {
+      // Everything that waited before is copied now.
+      while (kept.length > 0) giveMemory(kept.pop() as Buffer);
+      if (socket.readableFlowing && socket.listenerCount('data') === 1) return socket.push(chunk);
+    }
+    const copy = takeMemory(bytes);
+    if (alone) kept.push(copy);
+    return socket.push(copy.subarray(0, chunk.copy(copy)));
   };
   Object.assign(socket, { [members.buffer]: memory, [members.callback]: received });
   handle.useUserBuffer(memory);
   return true;
-}
-
-/** Whether the next chunk goes at once to the only listener. */
-function flows(socket: Socket): boolean {
-  return socket.readableFlowing === true && socket.readableLength === 0 && socket.listenerCount('data') === 1;
 }
 
 function handleOf(socket: Socket): { useUserBuffer(memory: Buffer): void } | undefined {

@@ -69,8 +69,8 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       cut();
       return;
     }
-    if (channel.copiesWrites) readInPlace(client, stream);
     client.pipe(stream);
+    if (channel.copiesWrites) readInPlace(client, stream);
     stream.pipe(client);
   });
 }

@@ -1,5 +1,7 @@
 /** So many slabs are remembered; the garbage collector gets the oldest of more. */
 const MOST_REMEMBERED = 32;
+/** After this time without need for a slab, the garbage collector gets all; in milliseconds. */
+const IDLE_MS = 2_000;
 
 /**
  * Slabs of memory that are full. A slab is used again when nobody refers to its bytes any more: memory that is allocated
@@ -8,6 +10,7 @@ const MOST_REMEMBERED = 32;
 export class Slabs {
   readonly #bytes: number;
   #full: { readonly slab: Buffer; readonly free: () => boolean }[] = [];
+  #idle: NodeJS.Timeout | undefined;
 
   /** @param bytes the size of each slab */
   constructor(bytes: number) {
@@ -18,6 +21,8 @@ export class Slabs {
   give(slab: Buffer, free: () => boolean): void {
     this.#full.push({ slab, free });
     if (this.#full.length > MOST_REMEMBERED) this.#full.shift();
+    if (this.#idle) this.#idle.refresh();
+    else this.#idle = setTimeout(() => this.clear(), IDLE_MS).unref();
   }
 
   /** A free slab: the last one of the free ones, because the caches of the processor know that one best. */
@@ -26,8 +31,6 @@ export class Slabs {
       const each = this.#full[index];
       if (!each?.free()) continue;
       this.#full.splice(index, 1);
-      // More slabs than the traffic needs now.
-      if (index > 0 && this.#full[0]?.free()) this.#full.shift();
       return each.slab;
     }
     return Buffer.allocUnsafeSlow(this.#bytes);
@@ -35,6 +38,8 @@ export class Slabs {
 
   /** Leaves all slabs to the garbage collector. */
   clear(): void {
+    clearTimeout(this.#idle);
+    this.#idle = undefined;
     this.#full = [];
   }
 }

@@ -45,8 +45,8 @@ describe('a socket that reads in place', () => {
   it('reads all chunks into one memory with the installed Node, and passes the end on', async () => {
     await using line = await pair();
     const target = new Target();
-    expect(readInPlace(line.socket, target)).toBe(true);
     line.socket.pipe(target);
+    expect(readInPlace(line.socket, target)).toBe(true);
     for (const text of ['one ', 'two ', 'three']) {
       await sent(line.client, text);
       await waitUntil('the chunk arrives', () => target.text.endsWith(text));
@@ -61,8 +61,8 @@ describe('a socket that reads in place', () => {
     await using line = await pair();
     const target = new Target();
     target.holding = true;
-    readInPlace(line.socket, target);
     line.socket.pipe(target);
+    readInPlace(line.socket, target);
     for (const [length, text] of ['one ', 'two ', 'three '].entries()) {
       await sent(line.client, text);
       await waitUntil('the chunk waits', () => target.writableLength === [4, 8, 14][length]);
@@ -81,8 +81,8 @@ describe('a socket that reads in place', () => {
     const handle = (line.socket as unknown as { _handle: { useUserBuffer: unknown } })._handle;
     Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
     const target = new Target();
-    expect(readInPlace(line.socket, target)).toBe(false);
     line.socket.pipe(target);
+    expect(readInPlace(line.socket, target)).toBe(false);
     await sent(line.client, 'still works');
     await waitUntil('the chunk arrives', () => target.text === 'still works');
   });
