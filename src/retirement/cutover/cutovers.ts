@@ -26,7 +26,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore' | 'confirm'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -162,6 +162,11 @@ export class Cutovers {
   /** Writes saved states again that somebody else has changed or removed. Returns the paths. Never rejects. */
   restoreFiles(): Promise<string[]> {
     return this.#deps.store.restore();
+  }
+
+  /** Settles when the saved state of the tunnel is on the disk: a restart finds the same route. Rejects with `state_dir_unusable`. */
+  confirm(name: string): Promise<void> {
+    return this.#deps.store.confirm(name);
   }
 
   sample(now: Date): void {

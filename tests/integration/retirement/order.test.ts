@@ -104,7 +104,7 @@ class Node {
     this.disk = disk;
     this.config = configOf(variant);
     this.retired = new RetiredTunnels(
-      retiredFile('/state', { read: async () => disk.retired, change: (text) => disk.change('retired', text) }),
+      retiredFile('/state', () => ({ read: async () => disk.retired, change: (text) => disk.change('retired', text) })),
       log,
     );
     const source = new DirectSource('probe');
@@ -180,12 +180,14 @@ class Node {
     this.actions = createActions({
       ...shared,
       applied: () => true,
-      reload: async () => ({ ok: true, replaced: [], changes: '' }),
+      reload: async () => ({ ok: true, replaced: [], moved: [], changes: '' }),
+      loggedIn: async () => {},
       rotate: async () => '',
       retire: (request) =>
         retireTunnel(request, {
           ...shared,
           retirement: { judge: (name, now) => this.verdicts.on(name, now), retired: this.retired },
+          cutovers: this.cutovers,
           plan: { follow: async () => {} },
           evidence: { check: async () => {} },
           metrics: { retireOverrides: { inc: () => {} } },
@@ -322,7 +324,7 @@ describe('commands that change a tunnel', () => {
       }),
       { numRuns: 150, endOnFailure: true },
     );
-  }, 120_000);
+  });
 
   it.each([0, 1, 2, 3, 5, 8])('refuse one of a retirement and a rollback %i ms later', async (ms) => {
     const system = new System();
