@@ -34,6 +34,7 @@ beforeEach(async () => {
   path = join(temp.path, 'run', 'control.sock');
   actions = {
     planEdited: async () => ({ seq: 1 }),
+    releaseObserved: async () => ({ seq: 1 }),
     reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
     up: async () => [],
     down: async () => [],
