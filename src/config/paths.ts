@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { stateOfUnit } from './state-of-unit.ts';
 
 /** The base directories of relative, `~` and `credential:` paths. All absolute. */
 export interface Places {
@@ -20,6 +21,7 @@ export interface ConfigEnvironment {
   readonly HOME?: string | undefined;
   readonly CREDENTIALS_DIRECTORY?: string | undefined;
   readonly RUNTIME_DIRECTORY?: string | undefined;
+  readonly XDG_CONFIG_HOME?: string | undefined;
   readonly XDG_RUNTIME_DIR?: string | undefined;
   readonly STATE_DIRECTORY?: string | undefined;
 }
@@ -50,9 +52,18 @@ function runtimeDirectory({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: ConfigEnvironm
 /** The private credentials directory of the daemon unit (systemd.exec(5), CREDENTIALS). */
 export const CREDENTIALS_OF_THE_UNIT = '/run/credentials/fleet-mesh.service';
 
-/** For commands outside the unit: unreadable credentials are no mistake there. */
-export function outsideOfUnit(env: ConfigEnvironment): ConfigEnvironment {
-  return { ...env, CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT };
+/**
+ * For commands outside the unit: unreadable credentials are no mistake there, and the state is that of the unit.
+ *
+ * @param file the tunnel YAML, for commands that use the state directory
+ */
+export function outsideOfUnit(env: ConfigEnvironment, file?: string): ConfigEnvironment {
+  const state = env.STATE_DIRECTORY || (file === undefined ? undefined : stateOfUnit(file, env));
+  return {
+    ...env,
+    CREDENTIALS_DIRECTORY: env.CREDENTIALS_DIRECTORY || CREDENTIALS_OF_THE_UNIT,
+    ...(state !== undefined && { STATE_DIRECTORY: state }),
+  };
 }
 
 /** An absolute path, or the reason why there is none. */

@@ -33,11 +33,11 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     });
     const serves = (port: number) => echoOnce(port).catch(() => undefined);
     await waitUntil('ssh serves', async () => (await serves(hub)) && (await serves(issues)));
-  }, 60_000);
+  });
   afterAll(async () => {
     await node?.[Symbol.asyncDispose]();
     await echo?.[Symbol.asyncDispose]();
-  }, 30_000);
+  });
 
   const states = async () => [
     await node.state('fleet-hub'),
@@ -211,16 +211,14 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     node.box.write('/opt/release/release.json', '{"id":"9.9.9-bad"}');
     node.box.write(program, bad);
     const said = '/run/said';
-    const script = `exec node ${program} install --observe 10m >${said} 2>&1`;
-    const upgrade = node.box.run('sh', '-c', script);
-    const output = () => node.box.must('cat', said);
-    await waitUntil('the release is observed', async () =>
-      (await output().catch(() => '')).includes('observing 9.9.9-bad'),
-    );
+    const script = `node ${program} install --observe 1m >${said} 2>&1; echo "ended with $?" >>${said}`;
+    await node.box.must('systemd-run', '--quiet', '--collect', 'sh', '-c', script);
+    const output = () => node.box.must('cat', said).catch(() => '');
+    await waitUntil('the release is observed', async () => (await output()).includes('observing 9.9.9-bad'), 20_000);
     node.box.write('/run/spoilt', '');
-    const { code } = await upgrade;
-    expect([code, await output()]).toEqual([
-      1,
+    const end = await waitUntil('the upgrade ends', async () => /^ended .*/m.exec(await output())?.[0], 60_000);
+    expect([end, await output()]).toEqual([
+      'ended with 1',
       expect.stringMatching(/9\.9\.9-bad is not promoted: the daemon (ended|does not answer)/),
     ]);
     expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');

@@ -49,7 +49,7 @@ export async function acceptance(options: AcceptanceOptions, io: AcceptanceIo): 
   if (asOf === undefined || asOf > now) return wrong(io, `expected --until with ${SINCE_EXPECTED}, not in the future`);
   let config: Config;
   try {
-    config = await loadConfig(options.config, outsideOfUnit(io.env));
+    config = await loadConfig(options.config, outsideOfUnit(io.env, options.config));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     io.err(`${error.problems.map(showProblem).join('\n')}\n`);

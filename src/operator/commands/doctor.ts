@@ -42,7 +42,7 @@ export async function doctor(
 ): Promise<ExitCode> {
   let config: Config;
   try {
-    config = await loadConfig(options.config, outsideOfUnit(io.env));
+    config = await loadConfig(options.config, outsideOfUnit(io.env, options.config));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.json) io.out(`${JSON.stringify({ ok: false, problems: error.problems }, null, 2)}\n`);

@@ -25,7 +25,7 @@ export async function verifyEvents(
   let found: Verification | undefined;
   let error = 'no log files';
   try {
-    directory ??= (await loadConfig(config, outsideOfUnit(io.env))).stateDir;
+    directory ??= (await loadConfig(config, outsideOfUnit(io.env, config))).stateDir;
     found = await verifyLog(directory);
   } catch (thrown) {
     error = messageOf(thrown);

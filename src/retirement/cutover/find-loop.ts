@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import { networkInterfaces } from 'node:os';
 import { abortable, withDeadline } from '../../base/async/deadline.ts';
 import type { Address } from '../../base/net/address.ts';
+import { ownAddresses } from '../../base/net/own-addresses.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import { describeLoop, type Entrance, STATIC, successorLoop } from '../../config/successor-loop.ts';
 
@@ -27,7 +27,8 @@ export async function findLoop(
     await Promise.all([...new Set(asked)].map(async (host) => [host, await resolve(host, signal)] as const)),
   );
   signal.throwIfAborted();
-  const own = new Set(Object.values(networkInterfaces()).flatMap((each) => each?.map(({ address }) => address) ?? []));
+  const own = await ownAddresses([...new Set([...found.values()].flat())]);
+  signal.throwIfAborted();
   const loop = successorLoop(name, entrances, {
     addressesOf: (host) => found.get(host) ?? [],
     isLocal: (ip) => STATIC.isLocal(ip) || own.has(ip),

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { abortable } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
@@ -9,11 +10,14 @@ import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
+import type { SessionEnd } from '../ssh/session.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
+import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
+import { LoginTest } from './login-test.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Outcomes } from './outcomes.ts';
@@ -40,6 +44,8 @@ export class Link implements ChannelSource, JumpLink {
   readonly #rejection = new Rejection();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
+  readonly #idleLimit = new IdleLimit();
+  readonly #loginTest: LoginTest;
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
@@ -68,6 +74,7 @@ export class Link implements ChannelSource, JumpLink {
       },
     });
     this.#retry = new Retry(deps.random);
+    this.#loginTest = new LoginTest(deps.random, performance.now());
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
@@ -123,6 +130,10 @@ export class Link implements ChannelSource, JumpLink {
     if (activity.kind === 'waiting') this.#wake.call();
     if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
     return woken;
+  }
+
+  async whenAnswering(signal: AbortSignal): Promise<void> {
+    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
   }
 
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
@@ -196,7 +207,9 @@ export class Link implements ChannelSource, JumpLink {
     // The jump host's link announces no carrier that must move.
     if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
-    this.#replacement.update(this.#roster, this.#host.sessions, now);
+    if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
+    if (this.#loginTest.look(performance.now())) this.#wake.call();
+    this.#updateReplacement(now);
   }
 
   /** The link to the jump host came up or went down, or its sessions were replaced. */
@@ -255,7 +268,14 @@ export class Link implements ChannelSource, JumpLink {
   /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
   get #wanted(): number {
     this.#demanded &&= this.#roster.silent;
-    return this.#host.sessions + (this.#demanded ? 1 : 0);
+    return this.#host.sessions + (this.#demanded || this.#loginTest.due ? 1 : 0);
+  }
+
+  /** A failed test shows that lost sessions could not be replaced, before one is lost. A busy host may fail one test. */
+  #updateReplacement(now: Date): void {
+    const { failure, attempts } = this.#retry;
+    const failed = this.#loginTest.due && failure !== undefined && (attempts > 1 || !failure.retryable);
+    this.#replacement.update(this.#roster, this.#host.sessions + (failed ? 1 : 0), now);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -320,10 +340,11 @@ export class Link implements ChannelSource, JumpLink {
 
   #add(held: Held): void {
     this.#retry.succeeded();
+    this.#loginTest.succeeded(performance.now());
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held);
+    this.#news.sessionUp(held, this.#roster.superseded[0]);
     const from = performance.now();
-    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
+    void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
     this.#channels.spread();
     this.#waiting.wake();
@@ -335,20 +356,25 @@ export class Link implements ChannelSource, JumpLink {
     this.#roster.shed(this.#host.sessions, performance.now());
     const seconds = this.#outcomes.rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
-    this.#replacement.update(this.#roster, this.#host.sessions, new Date());
+    this.#updateReplacement(new Date());
   }
 
-  #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
+  #remove(held: Held, { error, silentMs, idleMs }: SessionEnd, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
+    const reason = this.#roster.whyLeft(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
-    if (error) {
+    const unused = error && this.#idleLimit.explain(this.#host.name, held.session.facts, error, idleMs);
+    if (unused) {
+      this.#news.sessionEndedUnused(held, unused, this.#roster.all.length === 0);
+      this.#retry.endedUnused(unused);
+    } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {
-      this.#news.sessionEnded(held);
+      this.#news.sessionEnded(held, reason);
     }
     this.#shed();
     this.#changed();
@@ -361,6 +387,7 @@ export class Link implements ChannelSource, JumpLink {
   #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
     if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
+    this.#updateReplacement(new Date());
     this.#deps.onChange();
   }
 }

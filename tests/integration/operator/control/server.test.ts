@@ -35,7 +35,11 @@ beforeEach(async () => {
   actions = {
     planEdited: async () => ({ seq: 1 }),
     releaseObserved: async () => ({ seq: 1 }),
-    reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
+    reload: async () => ({
+      outcome: { ok: true, replaced: [], moved: [], changes: 'nothing changed' },
+      tunnels: [],
+      blocked: [],
+    }),
     up: async () => [],
     down: async () => [],
     cutover: () => Promise.reject(new Error('not asked for')),
@@ -74,7 +78,7 @@ describe('the control socket', () => {
     const before = process.umask(0o077);
     await start().finally(() => process.umask(before));
     expect([mode(path), mode(join(temp.path, 'run'))]).toEqual(['660', '750']);
-    expect(await reload()).toEqual({ changes: 'nothing changed' });
+    expect(await reload()).toEqual({ changes: 'nothing changed', tunnels: [], blocked: [] });
     for (const server of servers.splice(0)) server.close();
     expect(readdirSync(join(temp.path, 'run'))).toEqual([]);
   });
@@ -190,7 +194,7 @@ describe('the control socket', () => {
         new Promise((resolve) => {
           finish = () => {
             finished++;
-            resolve({ ok: true, replaced: [], changes: 'late' });
+            resolve({ outcome: { ok: true, replaced: [], moved: [], changes: 'late' }, tunnels: [], blocked: [] });
           };
         }),
     };
@@ -198,7 +202,7 @@ describe('the control socket', () => {
     const patient = command(path, RELOAD, reloadResult, never, 200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     finish();
-    expect(await patient).toEqual({ changes: 'late' });
+    expect(await patient).toEqual({ changes: 'late', tunnels: [], blocked: [] });
 
     const leaver = new AbortController();
     const left = command(path, RELOAD, reloadResult, leaver.signal);
