@@ -26,6 +26,8 @@ const CAPABILITIES = {
   jq: { program: 'jq', debian: 'jq' },
   ip: { program: 'ip', debian: 'iproute2' },
   'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
+  'dpkg-scanpackages': { program: 'dpkg-scanpackages', debian: 'dpkg-dev' },
+  gpg: { program: 'gpg', debian: 'gpg' },
   man: { program: 'man', debian: 'man-db' },
   chromium: { program: 'chromium', debian: 'chromium' },
   bash: { program: 'bash', debian: 'bash' },
