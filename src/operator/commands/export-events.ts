@@ -28,7 +28,8 @@ export async function exportEvents(
   let found: Manifest;
   let where = out;
   try {
-    const config = dir === undefined || out === undefined ? await loadConfig(path, outsideOfUnit(io.env, path)) : undefined;
+    const config =
+      dir === undefined || out === undefined ? await loadConfig(path, outsideOfUnit(io.env, path)) : undefined;
     const directory = dir ?? stateDirOf(config);
     where ??= nameOf(config, now);
     found = await exportLog({ directory, out: where, version, now });

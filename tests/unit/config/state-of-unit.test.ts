@@ -14,7 +14,12 @@ describe(stateOfUnit, () => {
     ['~/.local/state, since systemd 254', USER, { [NEW]: 1 }, NEW],
     ['the newer one after an upgrade of systemd', USER, { [OLD]: 1, [NEW]: 2 }, NEW],
     ['no directory without evidence', USER, {}, undefined],
-    ['no directory for the file of another daemon', '/tmp/tunnels.yaml', { [OLD]: 1, '/var/lib/fleet-mesh': 1 }, undefined],
+    [
+      'no directory for the file of another daemon',
+      '/tmp/tunnels.yaml',
+      { [OLD]: 1, '/var/lib/fleet-mesh': 1 },
+      undefined,
+    ],
   ])('finds %s', (_, file, written: Readonly<Record<string, number>>, expected) => {
     const writtenAt = (path: string) => written[path.replace(/\/events\.jsonl$/, '')];
     expect(stateOfUnit(file, { HOME: '/home/mesh' }, writtenAt)).toBe(expected);
