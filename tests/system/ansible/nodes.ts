@@ -154,7 +154,8 @@ export class AnsibleFleet implements AsyncDisposable {
     // The box is a whole machine: package scripts may start services. The index of manual pages takes seconds.
     await box.must('rm', '-f', '/usr/sbin/policy-rc.d', '/var/lib/man-db/auto-update');
     // Node is here, but maybe by another way than a package.
-    const control = 'Package: nodejs\nVersion: 99\nArchitecture: all\nMaintainer: nobody\nDescription: the node of the box\n';
+    const control =
+      'Package: nodejs\nVersion: 99\nArchitecture: all\nMaintainer: nobody\nDescription: the node of the box\n';
     box.write('/srv/node/DEBIAN/control', control);
     await box.must('dpkg-deb', '--build', '-Znone', '/srv/node', '/srv/nodejs.deb');
     await box.must('dpkg', '--install', '/srv/nodejs.deb');
@@ -185,7 +186,7 @@ export class AnsibleFleet implements AsyncDisposable {
       fleet_mesh_deb: deb,
       fleet_mesh_files: [{ name: 'known_hosts', src: join(this.#directory, 'known_hosts') }],
       fleet_mesh_keys: [{ name: 'id_fleet', src: clientKeyFile }],
-      fleet_mesh_file_sd: '/etc/prometheus/file_sd',
+      fleet_mesh_file_sd: '/etc/targets',
       fleet_mesh_timeout: '20s',
     };
     writeFileSync(

@@ -8,6 +8,8 @@ change() {
 wanted=fleet-mesh-endpoint.socket
 for port in $PORTS; do wanted="$wanted fleet-mesh-forward@$port.socket"; done
 
+# Returns when the manager of a user who has just got lingering is ready.
+if [ -n "$USER_SCOPE" ] && [ "$CHECK" = no ]; then systemctl start "user@$uid.service"; fi
 if [ "$CHECK" = no ]; then as_owner fleet-mesh check --config "$etc/tunnels.yaml"; fi
 
 # The socket of the endpoint has another address in the YAML.
@@ -56,4 +58,10 @@ fi
 
 [ "$CHECK" = no ] || exit 0
 # shellcheck disable=SC2086
-as_owner fleet-mesh wait $TUNNELS --config "$etc/tunnels.yaml" --timeout "$TIMEOUT"
+if [ -n "$TUNNELS" ]; then as_owner fleet-mesh wait $TUNNELS --config "$etc/tunnels.yaml" --timeout "$TIMEOUT"; fi
+
+# No copies of old keys stay, and only the package for the next rollback.
+rm -rf "$BEFORE"
+for deb in "$KEPT"/fleet-mesh_*.deb; do
+  case $deb in "$KEPT/fleet-mesh_$(installed_version)_"*) ;; *) rm -f "$deb" ;; esac
+done

@@ -16,7 +16,7 @@ if [ "$(installed_version)" != "$version" ]; then
     ctl disable --quiet "$SERVICE" || true
     dpkg --remove fleet-mesh
   else
-    # dpkg goes back to an older version without a question.
+    # dpkg goes back to an older version without a question. The package is here if this role has installed it.
     dpkg --install "$KEPT"/fleet-mesh_"$version"_*.deb
   fi
 fi
@@ -26,4 +26,5 @@ if [ -e "$BEFORE/active" ]; then
   ctl enable --now --quiet $(cat "$BEFORE/sockets")
   ctl start "$SERVICE"
 fi
+rm -rf "$BEFORE"
 echo "the node is as before: version ${version:-none}"
