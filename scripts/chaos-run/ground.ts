@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { type Stage, startStage } from '../../tests/faults/stage.ts';
+import { Cleanup } from '../../tests/support/cleanup.ts';
 import { GREETING, socksRequest } from '../../tests/support/clients/socks-client.ts';
 import { echoOnce } from '../../tests/support/clients/steady-client.ts';
 import { canMount } from '../../tests/support/machine/can-mount.ts';
@@ -27,20 +28,13 @@ const HOST = { keepalive: { every: '5s', lost_after: 3 }, connect_timeout: '5s' 
 const SLOW_CLIENT_MS = 20_000;
 
 export async function startGround(): Promise<Ground> {
-  const started: AsyncDisposable[] = [];
-  const use = <T extends AsyncDisposable>(resource: T): T => {
-    started.push(resource);
-    return resource;
-  };
-  const dispose = async () => {
-    for (const resource of started.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-  };
+  const cleanup = new Cleanup();
   try {
-    const resolver = canMount() ? use(await startHungResolver()) : undefined;
-    const slow = use(await startSlowTarget());
+    const resolver = canMount() ? cleanup.use(await startHungResolver()) : undefined;
+    const slow = cleanup.use(await startSlowTarget());
     const more = { names: { direction: 'dynamic', allow: ['*:*'] }, slow: { target: slow.port } };
     const sshd = resolver ? { sshd: { wrapper: resolver.wrapper() } } : {};
-    const stage = use(await startStage({ host: HOST, more, ...sshd }));
+    const stage = cleanup.use(await startStage({ host: HOST, more, ...sshd }));
     const cuts: number[] = [];
     return {
       stage,
@@ -55,10 +49,10 @@ export async function startGround(): Promise<Ground> {
         return () => socket.destroy();
       },
       askSlow: () => echoOnce(stage.mesh.port('slow'), 'slow', SLOW_CLIENT_MS),
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: () => cleanup[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await dispose();
+    await cleanup[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ErrorCode } from './errors.ts';
 import { unknownNames } from './text/unknown-name.ts';
 
 /** Why a command was not carried out. */
@@ -40,7 +41,7 @@ export class ControlRefused extends Error {
   readonly hint: string;
   readonly details: readonly string[];
 
-  constructor(code: RefusalCode, message: string, options: { hint: string; details?: readonly string[] }) {
+  constructor(code: RefusalCode | ErrorCode, message: string, options: { hint: string; details?: readonly string[] }) {
     super(message);
     this.code = code;
     this.hint = options.hint;

@@ -85,6 +85,15 @@ function isSameTunnel({ tunnels }: Config, { name, direction }: TunnelConfig): b
   return tunnels.get(name)?.direction === direction;
 }
 
+/** The aspects with which a tunnel may stop working, although it worked before. */
+const MOVING: ReadonlySet<TunnelAspect> = new Set(['listen', 'target', 'link', 'probe']);
+
+/** Names of the tunnels that are new, lead elsewhere, or are checked otherwise. */
+export function movedTunnels({ added, changed }: Pick<ConfigDiff, 'added' | 'changed'>): string[] {
+  const moved = [...changed].filter(([, aspects]) => [...aspects].some((aspect) => MOVING.has(aspect)));
+  return [...added, ...moved.map(([name]) => name)];
+}
+
 /** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */
 export function summarizeDiff(diff: ConfigDiff): string {
   const parts: string[] = [];

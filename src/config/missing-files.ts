@@ -12,8 +12,8 @@ export interface FileWarning {
 }
 
 /**
- * The missing key, passphrase and known_hosts files of the links in use, and CA files of probes. A missing file is no configuration mistake: it
- * may come later, or exist only on another machine. Read permission is not checked, because another user than the
+ * The missing key, passphrase and known_hosts files of the links in use, CA files of probes, and token files of webhooks. A
+ * missing file is no configuration mistake: it may come later, or exist only on another machine. Read permission is not checked, because another user than the
  * daemon user usually runs this check.
  */
 export async function missingFiles(config: Config): Promise<FileWarning[]> {
@@ -32,6 +32,7 @@ export async function missingFiles(config: Config): Promise<FileWarning[]> {
     needed.push([`tunnels.${name}.probe.https.ca`, caOf(probe?.check)]);
     needed.push([`tunnels.${name}.drain.successor.probe.https.ca`, caOf(drain?.successor?.probe.check)]);
   }
+  config.notify.forEach(({ secretFile }, index) => void needed.push([`notify[${index}].secret_file`, secretFile]));
   const missing: FileWarning[] = [];
   for (const [path, file] of new Map(needed)) {
     if (file === undefined || dirname(file) === CREDENTIALS_OF_THE_UNIT) continue;

@@ -52,7 +52,8 @@ export function commandActions(parts: CommandParts) {
   return createActions({
     ...shared,
     applied: parts.applied,
-    reload: async () => loggedIn(await parts.reload(), supervisor),
+    reload: () => parts.reload(),
+    loggedIn: (outcome) => loggedIn(outcome, supervisor),
     rotate: (actor) => rotateActor(actor, rotators, supervisor),
     retire: (request) =>
       retireTunnel(request, {

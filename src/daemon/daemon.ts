@@ -1,7 +1,7 @@
 import { type Repeating, repeat } from '../base/async/repeat.ts';
 import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
-import { type Config, ownNames } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { listenFor } from '../machine/systemd/inherited-sockets.ts';
 import { statusLine } from '../machine/systemd/status-line.ts';
 import { connectSystemd, type Systemd } from '../machine/systemd/systemd.ts';
@@ -10,7 +10,6 @@ import type { ReloadOutcome } from '../operator/control/answer.ts';
 import { ControlPoint } from '../operator/control/point.ts';
 import { Fleet } from '../operator/fleet/fleet.ts';
 import { EndpointPlace } from '../operator/http/place.ts';
-import { createEndpoint, type Endpoint } from '../operator/http/server.ts';
 import { PresenceRecord } from '../operator/presence/leave.ts';
 import { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { CutoverStore } from '../retirement/cutover/store.ts';
@@ -34,6 +33,7 @@ import { whyNoHybrid } from '../tunnels/ssh/key-exchange/hybrid-exchange.ts';
 import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
+import { openDoors } from './doors.ts';
 import { Onlookers } from './onlookers.ts';
 import { type ReloadParts, reload } from './reload.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
@@ -50,8 +50,6 @@ export interface DaemonOptions {
 const TICK_MS = 1_000;
 /** `/livez` fails if the last heartbeat is older, in milliseconds. */
 const ALIVE_MS = 10_000;
-/** A door waits no longer for the plan file and the evidence, in milliseconds. */
-const REFRESH_MS = 1_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
 
@@ -169,8 +167,7 @@ export class Daemon {
       statusLine: () => statusLine(this.snapshot()),
       vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
     });
-    this.#endpoint = new EndpointPlace(options.config, (config) => this.#createEndpoint(config));
-    const actions = commandActions({
+    const parts = {
       inForce: this.#inForce,
       supervisor: this.#supervisor,
       retirement: this.#retirement,
@@ -181,43 +178,44 @@ export class Daemon {
       metrics: this.#metrics,
       systemd,
       note: this.#note,
+      log,
+    };
+    const applied = () => this.#applied;
+    const doors = {
+      ...parts,
+      fleet: this.#fleet,
+      lastHour: this.#onlookers.lastHour,
+      snapshot: () => this.snapshot(),
+      alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+      applied,
+    };
+    this.#endpoint = new EndpointPlace(options.config, (config) => openDoors(config, doors));
+    const actions = commandActions({
+      ...parts,
       changes: this.#changes,
       tunnelTurns: this.#tunnelTurns,
       actorTurns: this.#actorTurns,
-      applied: () => this.#applied,
+      applied,
       reload: () => this.reload(),
     });
     this.#control = new ControlPoint(actions, log.child({ component: 'control' }));
     const takesCommands = () => this.#control.isOpen;
     this.#presence = new PresenceRecord({ env: process.env, takesCommands, log });
-    const parts = {
-      supervisor: this.#supervisor,
-      cutovers: this.#cutovers,
-      retirement: this.#retirement,
-      plan: this.#plan,
-      control: this.#control,
-    };
-    const { version } = options;
     this.#sources = {
       ...parts,
-      version,
+      control: this.#control,
+      version: options.version,
       startedAt: new Date(),
-      inForce: this.#inForce,
-      recorder: this.#recorder,
-      rotators: this.#rotators,
       owner: this.#owner,
       clients: this.#clients,
-      systemd,
     };
     this.#reloaded = {
       ...parts,
+      control: this.#control,
       endpoint: this.#endpoint,
       presence: this.#presence,
       lookout: this.#lookout,
       notifier: this.#onlookers.notifier,
-      rotators: this.#rotators,
-      log,
-      note: this.#note,
     };
   }
 
@@ -267,7 +265,8 @@ export class Daemon {
       async () => {
         this.#heartbeatAt = performance.now();
         const now = new Date();
-        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), now));
+        const certificates = this.#supervisor.certificates();
+        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), certificates, now));
         await this.#supervisor.tick(now);
         this.#cutovers.sample(now);
         this.#clients.keepOnly(this.#inForce.config.tunnels);
@@ -341,28 +340,5 @@ export class Daemon {
   async #reloadOnce(): Promise<ReloadOutcome> {
     if (this.#stopped.signal.aborted) return { ok: false, error: 'the daemon is stopping', problems: [], config: '' };
     return reload(this.#inForce, this.#reloaded);
-  }
-
-  #createEndpoint(config: Config): Endpoint {
-    return createEndpoint(
-      { listen: config.endpoint.listen, allowedHosts: () => ownNames(this.#inForce.config) },
-      {
-        snapshot: () => this.snapshot(),
-        plan: () => this.#plan.view(this.#inForce.config.tunnels.values(), new Date()),
-        tunnelNames: () => [...this.#inForce.config.tunnels.keys()],
-        drain: (tunnel, now) => this.#retirement.answer(tunnel, now),
-        fleet: () => this.#fleet.look(),
-        alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
-        events: this.#recorder.recent,
-        opened: () => this.#recorder.opened(),
-        refreshed: () => settledWithin(Promise.all([this.#plan.refresh(), this.#recorder.check()]), REFRESH_MS),
-        recorded: () => this.#recorder.settled(),
-        readiness: () => ({ applied: this.#applied, unbound: this.#supervisor.unbound }),
-        metrics: this.#metrics,
-        lastHour: this.#onlookers.lastHour,
-        log: this.#log.child({ component: 'endpoint' }),
-        adopt: (address, taker) => this.#systemd.sockets.claim({ user: { kind: 'endpoint' }, address }, taker),
-      },
-    );
   }
 }

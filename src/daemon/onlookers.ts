@@ -26,9 +26,11 @@ export class Onlookers {
     this.#advisoryLog.update(advisories);
   }
 
-  /** Takes a snapshot only if somebody needs one now. */
+  /** Takes at most one snapshot, and only if somebody needs one now. */
   look(snapshot: () => Status): void {
-    this.notifier.tick(snapshot);
-    this.lastHour.tick(snapshot, performance.now());
+    let taken: Status | undefined;
+    const once = () => (taken ??= snapshot());
+    this.notifier.tick(once);
+    this.lastHour.tick(once, performance.now());
   }
 }

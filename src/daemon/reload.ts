@@ -1,9 +1,9 @@
 import { messageOf, TunnelError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
-import { diffConfig, summarizeDiff } from '../config/diff.ts';
+import { diffConfig, movedTunnels, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
-import type { ReloadOutcome } from '../operator/control/answer.ts';
+import type { Reloaded, ReloadOutcome } from '../operator/control/answer.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
 import type { EndpointPlace } from '../operator/http/place.ts';
 import type { Notifier } from '../operator/notify/notifier.ts';
@@ -75,7 +75,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   const changes = summarizeDiff(diff);
   const tell = teller(parts.log, parts.note);
   tell({ event: 'config.reloaded', changes, config_sha256: config.sha256 }, `reloaded: ${changes}`);
-  return { ok: true, changes, replaced: diff.links.filter(({ needsNewSessions }) => needsNewSessions) };
+  const replaced = diff.links.filter(({ needsNewSessions }) => needsNewSessions);
+  return { ok: true, changes, replaced, moved: movedTunnels(diff) };
 }
 
 /** Loads the next configuration and binds its endpoint and control socket. */
@@ -115,16 +116,12 @@ function refuse(
  * Waits for the first login of each link whose SSH parameters the reload changed. Rejects with a TunnelError if a login
  * fails. The new configuration is in force in either case. Bounded.
  */
-export async function loggedIn(
-  outcome: ReloadOutcome,
-  supervisor: Pick<Supervisor, 'firstLogins'>,
-): Promise<ReloadOutcome> {
-  if (!outcome.ok || outcome.replaced.length === 0) return outcome;
+export async function loggedIn(outcome: Reloaded, supervisor: Pick<Supervisor, 'firstLogins'>): Promise<void> {
   const failed = (await supervisor.firstLogins(outcome.replaced)).flatMap(({ host, actor, error }) =>
     error ? [{ login: `login of ${actor} to ${host}`, error }] : [],
   );
   const [first] = failed;
-  if (!first) return outcome;
+  if (!first) return;
   const reasons = failed.map(({ login, error }) => `the ${login} fails: ${error.message}`);
   throw new TunnelError(first.error.code, `reloaded (${outcome.changes}), but ${reasons.join('; ')}`, {
     cause: first.error,

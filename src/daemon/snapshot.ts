@@ -57,7 +57,8 @@ export interface SnapshotSources {
 export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
   const { inForce, supervisor, recorder } = sources;
   const links = supervisor.links();
-  const tunnels = supervisor.tunnels().map((own) => assembleTunnel(partsOf(own, sources, now)));
+  const owns = supervisor.tunnels();
+  const tunnels = owns.map((own) => assembleTunnel(partsOf(own, sources, now)));
   const evidence = describeEvidence(recorder.condition, recorder.head);
   return {
     schema: 1,
@@ -72,7 +73,7 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     evidence,
     links,
     tunnels,
-    advisories: [...currentAdvisories(sources, links, now), ...evidenceAdvisories(evidence)],
+    advisories: [...currentAdvisories(sources, links, owns, now), ...evidenceAdvisories(evidence)],
   };
 }
 
@@ -80,10 +81,11 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
 export function currentAdvisories(
   sources: Omit<SnapshotSources, 'version' | 'startedAt' | 'clients' | 'systemd'>,
   links: readonly LinkStatus[],
+  owns: readonly Pick<OwnTunnelStatus, 'name' | 'probe_certificate'>[],
   now: Date,
 ): Advisory[] {
   const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
-  const probed = sources.supervisor.tunnels().map((own) => ({
+  const probed = owns.map((own) => ({
     name: own.name,
     probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
   }));

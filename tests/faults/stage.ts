@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LinkStatus } from '../../src/telemetry/status/status.ts';
+import { Cleanup } from '../support/cleanup.ts';
 import { echoOnce } from '../support/clients/steady-client.ts';
 import { hasSessions, type Mesh, type MeshTunnel, startMesh } from '../support/daemon/mesh.ts';
 import { childrenOf, descendantsOf } from '../support/machine/proc.ts';
@@ -76,23 +77,16 @@ const carrying = ({ host, sessions }: LinkStatus) =>
 
 /** Started, warmed up, and at rest. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
-  const started: AsyncDisposable[] = [];
-  const use = <T extends AsyncDisposable>(resource: T): T => {
-    started.push(resource);
-    return resource;
-  };
-  const dispose = async () => {
-    for (const resource of started.splice(0).reverse()) await resource[Symbol.asyncDispose]();
-  };
+  const cleanup = new Cleanup();
   try {
     const { way = LOCAL } = options;
-    const sshd = use(await startSshd(options.sshd));
-    const lastHop = way.jump ? use(await startSshd()) : sshd;
-    const proxy = use(await FaultProxy.start(sshd.port));
+    const sshd = cleanup.use(await startSshd(options.sshd));
+    const lastHop = way.jump ? cleanup.use(await startSshd()) : sshd;
+    const proxy = cleanup.use(await FaultProxy.start(sshd.port));
     const { directory } = lastHop;
     const socket = (tunnel: string) => (way.unixTargets ? { path: targetSocket(directory, tunnel) } : undefined);
-    const echo = use(await startEcho(socket('echo')));
-    const source = use(await startPacedSource(socket('stream')));
+    const echo = cleanup.use(await startEcho(socket('echo')));
+    const source = cleanup.use(await startPacedSource(socket('stream')));
     const knownHosts = join(sshd.directory, 'known_hosts_of_the_daemon');
     const address = options.host?.address ?? '127.0.0.1';
     const port = options.host?.port ?? proxy.port;
@@ -124,7 +118,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     };
     const hosts = way.jump ? behind(sshd, struck) : { host: struck };
     const { extra = {}, env = {}, wrapper = () => [] } = options;
-    const mesh = use(
+    const mesh = cleanup.use(
       await startMesh({
         sshd: lastHop,
         tunnels: { ...tunnels, ...options.more },
@@ -146,10 +140,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       entrance: (tunnel) => way.entrance(places[tunnel], mesh.port(tunnel)),
       sessionPids: () => childrenOf(sshd.pid()).map((pid) => [pid, ...descendantsOf(pid)]),
       trustHostKeys,
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: () => cleanup[Symbol.asyncDispose](),
     };
     // The one that a row may have put into the first one's place.
-    use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
+    cleanup.use({ [Symbol.asyncDispose]: () => (stage.echo === echo ? Promise.resolve() : stage.echo.stop()) });
     await mesh.waitFor(hasSessions(sessions));
     await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'));
     // At rest a jump host's sessions carry one each.
@@ -157,7 +151,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     await waitUntil('the echo answers', () => echoOnce(stage.entrance('echo')).catch(() => undefined));
     return stage;
   } catch (error) {
-    await dispose();
+    await cleanup[Symbol.asyncDispose]();
     throw error;
   }
 }

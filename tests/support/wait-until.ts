@@ -22,8 +22,8 @@ export async function waitUntil<T>(
     const waitedMs = performance.now() - startedAt;
     const limitMs = Math.max(Math.round(patient(ms)), PATIENCE_MS);
     if (waitedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${explain()}`.trimEnd());
-    // Who waits for long would keep a processor busy with asking.
-    await pause(Math.min(30, 10 + waitedMs / 20));
+    // Who waits for long would keep a processor busy with asking: a status of the daemon costs 4 ms.
+    await pause(Math.min(100, 10 + waitedMs / 25));
   }
 }
 

@@ -34,11 +34,11 @@ describe.skipIf(!hasBox() || !has('sshd'))('certificates from cert_command in th
     writeFileSync(trusted, `${ca.publicKey}\n`);
     await sshd.restart({ extraConfig: [`TrustedUserCAKeys ${trusted}`] });
     await waitUntil('ssh serves', () => echoOnce(port).catch(() => undefined));
-  }, 60_000);
+  });
   afterAll(async () => {
     await node?.[Symbol.asyncDispose]();
     await echo?.[Symbol.asyncDispose]();
-  }, 30_000);
+  });
 
   const yamlWith = (command: string) =>
     node.writeYaml(

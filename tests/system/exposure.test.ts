@@ -17,7 +17,7 @@ describe.skipIf(!has('systemd-analyze'))('exposure by systemd-analyze', () => {
     const { stdout, stderr } = spawnSync(
       requireProgram('systemd-analyze'),
       ['security', '--offline=yes', '--no-pager', `systemd/${kind}/fleet-mesh.service`],
-      { encoding: 'utf8', timeout: 20_000 },
+      { encoding: 'utf8', timeout: 150_000 },
     );
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
     expect(exposure, `${stdout}${stderr}`).toBeGreaterThan(0);

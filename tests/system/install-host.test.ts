@@ -34,17 +34,17 @@ describe.skipIf(!hasBox())('installing a node over ssh for a user, under their l
     yaml = join(directory, 'tunnels; reboot.yaml');
     writeFileSync(yaml, await node.box.must('cat', inside));
     await waitUntil('ssh serves', () => echoOnce(port).catch(() => undefined));
-  }, 60_000);
+  });
   afterAll(async () => {
     await node?.[Symbol.asyncDispose]();
     await echo?.[Symbol.asyncDispose]();
-  }, 30_000);
+  });
 
   /** scripts/install-node out here, for the node. */
   const installNode = (...args: readonly string[]): Promise<Outcome> => {
     const main = [...MAIN, '--ssh-config', sshConfig];
     return new Promise((resolve) => {
-      execFile(process.execPath, [...main, ...args], { cwd: CHECKOUT, timeout: 60_000 }, (error, stdout, stderr) => {
+      execFile(process.execPath, [...main, ...args], { cwd: CHECKOUT, timeout: 150_000 }, (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
       });
     });

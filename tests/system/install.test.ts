@@ -33,11 +33,11 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     });
     const serves = (port: number) => echoOnce(port).catch(() => undefined);
     await waitUntil('ssh serves', async () => (await serves(hub)) && (await serves(issues)));
-  }, 60_000);
+  });
   afterAll(async () => {
     await node?.[Symbol.asyncDispose]();
     await echo?.[Symbol.asyncDispose]();
-  }, 30_000);
+  });
 
   const states = async () => [
     await node.state('fleet-hub'),

@@ -41,7 +41,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     port = await freePort();
     socket = `fleet-mesh-forward@${port}.socket`;
     await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000, production: true } });
-  }, 90_000);
+  });
   afterAll(() => mesh?.[Symbol.asyncDispose](), 30_000);
 
   const isActive = async (unit: string) => (await mesh.systemctl('is-active', '--quiet', unit)).code === 0;

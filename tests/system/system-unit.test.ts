@@ -43,7 +43,7 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
       'fleet-mesh-tunnel-unix.socket',
     );
     await mesh.must('start', SERVICE);
-  }, 60_000);
+  });
   afterAll(() => mesh?.[Symbol.asyncDispose](), 30_000);
 
   const journal = () => mesh.box.must('journalctl', '-u', SERVICE, '-o', 'cat', '--no-pager', '-a');

@@ -8,6 +8,9 @@ export interface Repeating {
   readonly done: Promise<void>;
 }
 
+/** One for all: an error made at each call would cost more than the rest of a short task. */
+const NOW = new Error('the task runs now');
+
 /**
  * The one interval runner. Runs never overlap, and the first run waits one pause. `pauseMs` is called before each run,
  * so a pause can have jitter or follow a reload. `task` bounds its own time and reports its own failures.
@@ -19,7 +22,7 @@ export function repeat(
 ): Repeating {
   let pause = new AbortController();
   // One listener for all rounds: AbortSignal.any in each round would leak entries on a long-lived signal.
-  signal.addEventListener('abort', () => pause.abort(), { once: true });
+  signal.addEventListener('abort', () => pause.abort(NOW), { once: true });
   const loop = async () => {
     while (!signal.aborted) {
       await sleep(pauseMs(), pause.signal).catch(() => {});
@@ -28,5 +31,5 @@ export function repeat(
       await task(signal);
     }
   };
-  return { runNow: () => pause.abort(), done: loop() };
+  return { runNow: () => pause.abort(NOW), done: loop() };
 }

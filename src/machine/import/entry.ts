@@ -1,5 +1,3 @@
-import type { ActorDraft } from './draft.ts';
-
 /** One setting of ssh(1): its keyword in ssh_config(5), in lower case, and its value. */
 export interface SshOption {
   readonly keyword: string;
@@ -38,7 +36,7 @@ export interface SshEntry {
   /** The file of `ssh -F`. */
   readonly configFile: string | undefined;
   /** The identity, if the source names it: its name, and the command that signs its key. */
-  readonly actor?: { readonly name: string | undefined; readonly certCommand: ActorDraft['cert_command'] };
+  readonly actor?: { readonly name: string | undefined; readonly certCommand: string | readonly string[] | undefined };
   /** Whether ssh has an agent of its own in SSH_AUTH_SOCK. */
   readonly agent?: boolean;
   readonly remarks: readonly Remark[];

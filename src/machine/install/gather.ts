@@ -74,7 +74,7 @@ export class Surveyor {
       speaksNatively: (await this.#ask(nodePath, '-e', 'require(process.argv[1])', module)) !== undefined,
     };
     const record = await this.record();
-    const paths = [...wantedFiles(places, release, sockets, traits).keys(), ...(record?.files ?? [])];
+    const paths = [...wantedFiles(places, release, sockets, traits, config).keys(), ...(record?.files ?? [])];
     const units = [...new Set([...sockets.map(({ name }) => name), SERVICE, ...(record?.units ?? [])])];
     return {
       places,

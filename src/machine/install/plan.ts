@@ -68,7 +68,7 @@ class Planner {
     this.#options = options;
     this.#sockets = sockets;
     this.#replacements = replacements;
-    this.#wanted = wantedFiles(facts.places, facts.release, sockets, facts.traits);
+    this.#wanted = wantedFiles(facts.places, facts.release, sockets, facts.traits, facts.config);
     this.#handOver = handOverFiles(facts.places, replacements, sockets);
     this.#socketNames = sockets.map(({ name }) => name);
     const units = this.#units();

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
 import type { Places } from './places.ts';
+import { prometheusTarget, TARGET_FILE } from './prometheus-target.ts';
 import type { Release } from './release.ts';
 import { type SocketUnit, wantsSockets } from './sockets.ts';
 
@@ -24,13 +26,14 @@ const RESTART_STEPS_SINCE = 254;
 
 /**
  * Every file by its path. Includes the example configuration only: tunnels.yaml belongs to the operator. Without sockets
- * (no configuration yet) there is no socket drop-in. Pure.
+ * (no configuration yet) there is no socket drop-in, and without a configuration no target for Prometheus. Pure.
  */
 export function wantedFiles(
   places: Places,
   release: Release,
   sockets: readonly SocketUnit[],
   traits: NodeTraits,
+  config: Config | undefined,
 ): Map<string, WantedFile> {
   const files = new Map<string, WantedFile>();
   const ship = (path: string, from: string, text: string, restarts: boolean) =>
@@ -52,6 +55,10 @@ export function wantedFiles(
   }
   for (const socket of sockets) for (const [path, text] of socket.files) make(join(places.units, path), text);
   if (sockets.length > 0) make(dropIn('50-sockets.conf'), wantsSockets(sockets));
+  if (config !== undefined) {
+    const text = prometheusTarget(config);
+    files.set(join(places.configDirectory, TARGET_FILE), { text, shipped: undefined, restarts: false });
+  }
   ship(join(places.configDirectory, 'example-tunnels.yaml'), 'config/example-tunnels.yaml', release.example, false);
   return files;
 }

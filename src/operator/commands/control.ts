@@ -23,9 +23,19 @@ export interface ControlIo extends CommandIo {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** `fleet-mesh reload`: makes the daemon read its configuration again, and waits for the result. */
+/**
+ * `fleet-mesh reload`: makes the daemon read its configuration again. Waits for the moved tunnels and the new logins. A
+ * target that is down is reported, but fails no reload: the target may come up later.
+ */
 export function reload(options: ControlOptions, io: ControlIo): Promise<ExitCode> {
-  return carryOut(options, io, { command: 'reload' }, reloadResult, ({ changes }) => `reloaded: ${changes}`);
+  return carryOut(
+    options,
+    io,
+    { command: 'reload' },
+    reloadResult,
+    ({ changes, tunnels }) => [`reloaded: ${changes}`, ...linesOn(tunnels)].join('\n'),
+    ({ blocked }) => (blocked.length > 0 ? EXIT.failed : EXIT.ok),
+  );
 }
 
 /** `fleet-mesh up NAME…`: puts tunnels back into service, and waits up to ten seconds until they are up. */
@@ -54,9 +64,13 @@ export function rotate(actor: string, options: ControlOptions, io: ControlIo): P
 }
 
 function describeTunnels({ tunnels }: TunnelsResult): string {
-  return tunnels
-    .map(({ name, state, reason }) => `${printable(name)}: ${state}${reason === null ? '' : `: ${printable(reason)}`}`)
-    .join('\n');
+  return linesOn(tunnels).join('\n');
+}
+
+function linesOn(tunnels: TunnelsResult['tunnels']): string[] {
+  return tunnels.map(
+    ({ name, state, reason }) => `${printable(name)}: ${state}${reason === null ? '' : `: ${printable(reason)}`}`,
+  );
 }
 
 /** Sends a command to the daemon and prints the result; `codeOf` turns the result into an exit code. */

@@ -2,7 +2,7 @@ import type { TcpAddress } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type Entry, type EventsAnswer, eventsAnswer } from '../../retirement/evidence/entry.ts';
 import { parseSince, SINCE_EXPECTED } from '../../retirement/evidence/selection.ts';
-import { entryText } from '../text/events.ts';
+import { entryText, foldReloads } from '../text/events.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { fetchParsed, parseJson, Refused, StatusUnavailable } from './fetch-status.ts';
 import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
@@ -57,7 +57,7 @@ async function list(
     io.out(`${JSON.stringify(answer, null, 2)}\n`);
     return EXIT.ok;
   }
-  for (const entry of answer.events) print(entry);
+  for (const entry of foldReloads(answer.events)) print(entry);
   if (!answer.complete) io.err('(older events are in the files of state_dir)\n');
   return EXIT.ok;
 }

@@ -116,7 +116,7 @@ const HELP: Readonly<Record<string, Help>> = {
     group: 'retirement',
     examples: [
       ['plan', 'shows the waves, and what blocks what'],
-      ['plan --wave 2 --json', 'prints one wave for a script'],
+      ['plan --format inventory', 'prints the placement register as YAML'],
     ],
   },
   'plan approve': {

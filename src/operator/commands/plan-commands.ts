@@ -1,7 +1,8 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandIo, Ends } from './command.ts';
-import { configOption } from './options.ts';
-import type { PlanOptions } from './plan.ts';
+import { chosenFrom, configOption } from './options.ts';
+import type { PlanOptions, ShowPlanOptions } from './plan.ts';
+import { INVENTORY_FORMATS, PLAN_FORMATS } from './plan-formats.ts';
 import { terminal } from './terminal.ts';
 
 interface Entry {
@@ -18,10 +19,15 @@ export function addPlanCommands(program: Command, ends: Ends, io: CommandIo): vo
     .option('--plan <file>', 'the plan file (default: plan in --config)')
     .option('--json', 'print the plan and its evaluation as JSON', false)
     .option('--wave <number>', 'one wave (default: all)')
-    .action(
-      ends(async (options: PlanOptions & { wave?: string }) =>
-        (await import('./plan.ts')).showPlan(options, { ...io, ...look() }),
+    .addOption(
+      chosenFrom(
+        PLAN_FORMATS,
+        new Option('--format <format>', 'text, json (as --json), or inventory: the placement register'),
       ),
+    )
+    .addOption(chosenFrom(INVENTORY_FORMATS, new Option('--as <format>', 'how to print the inventory (default: yaml)')))
+    .action(
+      ends(async (options: ShowPlanOptions) => (await import('./plan.ts')).showPlan(options, { ...io, ...look() })),
     );
 
   plan

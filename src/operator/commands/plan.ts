@@ -6,13 +6,16 @@ import { readDocument } from '../../config/document.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, showProblem } from '../../config/problem.ts';
 import { findPlan } from '../../retirement/plan/find.ts';
+import { type Inventory, inventoryOf, inventoryYaml } from '../../retirement/plan/inventory.ts';
 import { loadPlan } from '../../retirement/plan/load.ts';
 import type { Plan } from '../../retirement/plan/plan.ts';
 import { type PlanEntry, recordIn } from '../../retirement/plan/record.ts';
 import { stepFacts } from '../../retirement/plan/step-facts.ts';
 import { type DrainingTunnel, viewPlan } from '../../retirement/plan/view.ts';
+import { inventoryMarkdown } from '../text/inventory.ts';
 import { planText } from '../text/plan.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
+import { INVENTORY_FORMATS, PLAN_FORMATS } from './plan-formats.ts';
 import { tellPlanEdit } from './tell-plan-edit.ts';
 
 /** The options of the plan commands. */
@@ -35,13 +38,26 @@ interface Surroundings {
   readonly now?: Date;
 }
 
-/** `fleet-mesh plan [--wave N]`: shows the progress, the dependencies, and the tunnels that depend on steps. */
+export interface ShowPlanOptions extends PlanOptions {
+  readonly wave?: string | undefined;
+  /** As written; one of {@link PLAN_FORMATS}. */
+  readonly format?: string | undefined;
+  /** As written; one of {@link INVENTORY_FORMATS}. */
+  readonly as?: string | undefined;
+}
+
+/** `fleet-mesh plan [--wave N] [--format …]`: shows the progress, the dependencies, and the tunnels that depend on steps. */
 export function showPlan(
-  options: PlanOptions & { readonly wave?: string | undefined },
+  options: ShowPlanOptions,
   io: PlanIo,
   { env = process.env, now = new Date() }: Surroundings = {},
 ): Promise<ExitCode> {
   return explaining(io, async () => {
+    const wrong = wrongFormat(options);
+    if (wrong !== undefined) {
+      io.err(`fleet-mesh: ${wrong}\n`);
+      return EXIT.usage;
+    }
     const found = await locate(options, io, env);
     if (found === undefined) return EXIT.configuration;
     const view = viewPlan(await loadPlan(found.path), found.tunnels, now);
@@ -51,10 +67,26 @@ export function showPlan(
       io.err(`fleet-mesh: the plan has no wave ${JSON.stringify(options.wave)}; waves: ${known || 'none'}\n`);
       return EXIT.usage;
     }
-    if (options.json === true) io.out(`${JSON.stringify(wave ?? view, null, 2)}\n`);
+    if (options.format === 'inventory') io.out(inventoryText(inventoryOf(view, wave?.id), options));
+    else if (options.json === true || options.format === 'json') io.out(`${JSON.stringify(wave ?? view, null, 2)}\n`);
     else io.out(planText(view, { colour: io.colour === true, width: io.width, wave: wave?.id }));
     return EXIT.ok;
   });
+}
+
+function wrongFormat({ format = 'text', as, json }: ShowPlanOptions): string | undefined {
+  if (!PLAN_FORMATS.includes(format))
+    return `unknown format ${JSON.stringify(format)}; formats: ${PLAN_FORMATS.join(', ')}`;
+  if (as === undefined) return undefined;
+  if (format !== 'inventory') return '--as needs --format inventory';
+  if (json === true && as !== 'json') return `--json and --as ${as} exclude each other`;
+  if (INVENTORY_FORMATS.includes(as)) return undefined;
+  return `unknown format ${JSON.stringify(as)} of an inventory; formats: ${INVENTORY_FORMATS.join(', ')}`;
+}
+
+function inventoryText(inventory: Inventory, { json, as }: ShowPlanOptions): string {
+  if (as === 'markdown') return inventoryMarkdown(inventory);
+  return json === true || as === 'json' ? `${JSON.stringify(inventory, null, 2)}\n` : inventoryYaml(inventory);
 }
 
 /** `fleet-mesh plan approve` and `plan done`: writes the entry into the plan file, and nothing else. */

@@ -34,6 +34,8 @@ interface Look {
   /** Whether another check may change the result. */
   readonly open: boolean;
   readonly reasons: readonly string[];
+  /** Whether the daemon gave no usable answer. */
+  readonly unreachable?: true;
 }
 
 /**
@@ -93,7 +95,7 @@ async function look(
   } catch (error) {
     if (signal.aborted) return { code: EXIT.unknown, open: false, reasons: ['interrupted'] };
     if (!(error instanceof StatusUnavailable)) throw error;
-    return { code: EXIT.unknown, open: true, reasons: [error.message] };
+    return { code: EXIT.unknown, open: true, reasons: [error.message], unreachable: true };
   }
 }
 
@@ -117,7 +119,13 @@ function nothingToWaitFor({ tunnels }: Status): string {
   return `there is nothing to wait for: no production tunnel${inService}; name the tunnels, or set production: true`;
 }
 
-function report(code: ExitCode, { open, reasons }: Look, waitedMs: number, options: WaitOptions, io: CommandIo): void {
+function report(
+  code: ExitCode,
+  { open, reasons, unreachable }: Look,
+  waitedMs: number,
+  options: WaitOptions,
+  io: CommandIo,
+): void {
   if (options.json) {
     const result = { ok: code === EXIT.ok, for: options.for, waited_ms: Math.round(waitedMs), reasons };
     io.out(`${JSON.stringify(result, null, 2)}\n`);
@@ -125,7 +133,7 @@ function report(code: ExitCode, { open, reasons }: Look, waitedMs: number, optio
   }
   if (code === EXIT.ok) return;
   const what = code === EXIT.timeout && open ? `not within ${options.timeout}: ` : '';
-  const hint = code === EXIT.unknown ? `${UNREACHABLE_HINT}\n` : '';
+  const hint = unreachable ? `${UNREACHABLE_HINT}\n` : '';
   const lines = reasons.map((reason) => `fleet-mesh: ${what}${printable(reason)}\n`);
   io.err(`${lines.join('')}${hint}`);
 }

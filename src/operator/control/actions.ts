@@ -1,13 +1,14 @@
 import { sleep } from '../../base/async/sleep.ts';
-import { CATALOGUE } from '../../base/errors.ts';
+import { CATALOGUE, TunnelError } from '../../base/errors.ts';
 import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
 import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
-import type { ControlActions, ReloadOutcome } from './answer.ts';
+import type { ControlActions, Reloaded, ReloadOutcome } from './answer.ts';
 import { cutoverActions, type RoutedDaemon } from './cutover-actions.ts';
+import { FAILING } from './protocol.ts';
 
 /** The operations on one tunnel. */
 interface ControlledTunnel {
@@ -22,6 +23,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   /** Whether it is neither starting nor stopping. */
   applied(): boolean;
   reload(): Promise<ReloadOutcome>;
+  /** Waits for the first logins with changed settings. Rejects with a TunnelError if one fails. Bounded. */
+  loggedIn(outcome: Reloaded): Promise<void>;
   /** Runs a change of these tunnels after the earlier changes. */
   inTurn<T>(tunnels: readonly string[], change: () => Promise<T>): Promise<T>;
   /** Runs a change of an actor after the earlier changes of that actor. */
@@ -44,15 +47,29 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   };
 }
 
-/** The longest wait for the outcome of `up`, in milliseconds, and the time between two looks. */
+/** The longest wait for the outcome of `up` or `reload`, in milliseconds, and the time between two looks. */
 const OUTCOME_MS = 10_000;
 const LOOK_MS = 100;
 
 /** Whether the tunnel serves, or cannot serve before somebody fixes the cause. */
-function isOutcome({ state, last_error: error }: OwnTunnelStatus): boolean {
+function isOutcome(tunnel: OwnTunnelStatus): boolean {
   // Another operator may have taken the tunnel out of service meanwhile.
-  if (state !== 'down' && state !== 'degraded' && state !== 'unverified') return true;
+  return !FAILING.has(tunnel.state) || isBlocked(tunnel);
+}
+
+/** Whether the tunnel stays down until somebody fixes the cause. */
+function isBlocked({ state, last_error: error }: OwnTunnelStatus): boolean {
   return state === 'down' && error !== null && (error.code === 'listen_in_use' || !CATALOGUE[error.code].retryable);
+}
+
+/** Whether it is known what the tunnel does after a reload. */
+function isKnown(tunnel: OwnTunnelStatus): boolean {
+  return isOutcome(tunnel) || tunnel.last_error !== null;
+}
+
+/** One line for each tunnel in service that is not up. */
+function failing(tunnels: readonly OwnTunnelStatus[]): string[] {
+  return tunnels.flatMap(({ name, state, reason }) => (FAILING.has(state) ? `${name}: ${state}: ${reason}` : []));
 }
 
 /** The commands of the control socket. Each does everything that was asked, or nothing. */
@@ -74,10 +91,22 @@ export function createActions<Controlled extends ControlledTunnel>(
   };
   const statusOf = (names: readonly string[]) => supervisor.tunnels().filter(({ name }) => names.includes(name));
 
+  const settled = async (names: readonly string[], isSettled: (tunnel: OwnTunnelStatus) => boolean) => {
+    const deadline = performance.now() + OUTCOME_MS;
+    while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isSettled)) await sleep(LOOK_MS);
+    return statusOf(names);
+  };
+
   return {
     reload: async () => {
       refuseUnlessApplied();
-      return daemon.reload();
+      const outcome = await daemon.reload();
+      if (!outcome.ok) return { outcome, tunnels: [], blocked: [] };
+      const login = daemon.loggedIn(outcome).then(() => undefined, TunnelError.from);
+      const [tunnels, failed] = [await settled(outcome.moved, isKnown), await login];
+      if (failed)
+        throw new ControlRefused(failed.code, failed.message, { hint: failed.hint, details: failing(tunnels) });
+      return { outcome, tunnels, blocked: tunnels.filter(isBlocked).map(({ name }) => name) };
     },
     up: async (names) => {
       await daemon.inTurn(names, async () => {
@@ -88,10 +117,7 @@ export function createActions<Controlled extends ControlledTunnel>(
         await supervisor.resume(daemon.config(), tunnels);
       });
       // Out of turn: other changes need not wait for hosts.
-      const deadline = performance.now() + OUTCOME_MS;
-      while (performance.now() < deadline && daemon.applied() && !statusOf(names).every(isOutcome))
-        await sleep(LOOK_MS);
-      return statusOf(names);
+      return settled(names, isOutcome);
     },
     down: async (names) => {
       const tunnels = await daemon.inTurn(names, async () => {

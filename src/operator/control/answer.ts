@@ -8,20 +8,35 @@ import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.t
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
 import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
 
+/** A reload that was applied. */
+export interface Reloaded {
+  readonly ok: true;
+  readonly changes: string;
+  /** The links whose sessions the reload replaces. */
+  readonly replaced: readonly LinkName[];
+  /** The names of tunnels that are new, lead elsewhere, or are checked otherwise. */
+  readonly moved: readonly string[];
+}
+
 /** The result of a reload. */
 export type ReloadOutcome =
-  | {
-      readonly ok: true;
-      readonly changes: string;
-      /** The links whose sessions the reload replaces. */
-      readonly replaced: readonly LinkName[];
-    }
+  | Reloaded
   /** `problems`: the mistakes in the file, each with its place; empty when the file is valid. */
   | { readonly ok: false; readonly error: string; readonly problems: readonly string[]; readonly config: string };
 
+/** What an operator sees of a reload. */
+interface ReloadReport {
+  readonly outcome: ReloadOutcome;
+  /** The moved tunnels, once each serves or has an error. */
+  readonly tunnels: readonly OwnTunnelStatus[];
+  /** Names of those among them that stay down until somebody acts. */
+  readonly blocked: readonly string[];
+}
+
 /** The commands of the daemon. Each may reject with {@link ControlRefused} or a TunnelError. */
 export interface ControlActions {
-  reload(): Promise<ReloadOutcome>;
+  /** Reads the configuration again. Settles when each moved tunnel serves or has an error, after ten seconds at most. */
+  reload(): Promise<ReloadReport>;
   /** Puts tunnels back into service. Settles when each serves or cannot serve, after ten seconds at most. */
   up(names: readonly string[]): Promise<readonly OwnTunnelStatus[]>;
   /** Takes tunnels out of service. Settles when their connections are closed, after `stop_grace` at most. */
@@ -90,8 +105,10 @@ function malformed(details: readonly string[]): ControlRefused {
 
 async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Tell): Promise<unknown> {
   switch (asked.command) {
-    case 'reload':
-      return { changes: changesOf(await actions.reload()) };
+    case 'reload': {
+      const { outcome, tunnels, blocked } = await actions.reload();
+      return { changes: changesOf(outcome), tunnels: tunnels.map(summary), blocked };
+    }
     case 'up':
       return { tunnels: (await actions.up(asked.names)).map(summary) };
     case 'down':

@@ -34,8 +34,6 @@ export const request = z.discriminatedUnion('command', [
 export type ControlRequest = z.infer<typeof request>;
 
 /** The result of a reload; `changes` is one line of text. */
-export const reloadResult = z.object({ changes: z.string() });
-
 /** The current state of the named tunnels. */
 export const tunnelsResult = z.object({
   tunnels: z.array(
@@ -43,6 +41,18 @@ export const tunnelsResult = z.object({
   ),
 });
 export type TunnelsResult = z.infer<typeof tunnelsResult>;
+
+/** The states of a tunnel in service that does not work, or not yet. */
+export const FAILING: ReadonlySet<string> = new Set(['down', 'degraded', 'unverified']);
+
+/** The result of a reload, with the tunnels that it moved. */
+export const reloadResult = z.object({
+  changes: z.string(),
+  // An older daemon does not tell.
+  tunnels: tunnelsResult.shape.tunnels.default([]),
+  /** Names of those among them that stay down until somebody acts. */
+  blocked: z.array(z.string()).default([]),
+});
 
 /** The result of a rotation; `outcome` is one line of text. */
 export const rotateResult = z.object({ outcome: z.string() });

@@ -5,8 +5,6 @@ import { decodeNodeState, type NodeState } from '../../telemetry/status/node-sta
 import { fetchBody } from '../../tunnels/probe/http.ts';
 import type { Way } from '../../tunnels/tunnel/link-table.ts';
 
-/** A node answers within this time, whatever number of links leads to the node, in milliseconds. */
-const ASK_MS = 2_000;
 /** A snapshot of hundreds of tunnels fits. */
 const MAX_BYTES = 1024 * 1024;
 
@@ -19,12 +17,19 @@ export interface Heard {
 /**
  * Asks the daemon behind a host for its state, over one link after the other until one answers. The channel belongs to
  * no tunnel, so the question is no use by a client. Bounded; never rejects.
+ * @param withinMs the time for all links together, in milliseconds
  */
-export async function askNode(ways: readonly [Way, ...Way[]], endpoint: TcpAddress, over: AbortSignal): Promise<Heard> {
+export async function askNode(
+  ways: readonly [Way, ...Way[]],
+  endpoint: TcpAddress,
+  withinMs: number,
+  over: AbortSignal,
+): Promise<Heard> {
   let last: Heard = { actor: ways[0].actor, outcome: absence(ways[0]) };
-  const expired = () => explained(ways[0], endpoint, new TunnelError('target_unreachable', NO_ANSWER));
+  const late = `no whole answer came within ${withinMs / 1_000} s`;
+  const expired = () => explained(ways[0], endpoint, new TunnelError('target_unreachable', late));
   try {
-    return await withDeadline(ASK_MS, over, expired, async (signal) => {
+    return await withDeadline(withinMs, over, expired, async (signal) => {
       // A link without a session is not waited for.
       for (const way of ways.filter(({ source }) => source.ready)) {
         last = { actor: way.actor, outcome: await askOver(way, endpoint, signal) };
@@ -40,8 +45,6 @@ export async function askNode(ways: readonly [Way, ...Way[]], endpoint: TcpAddre
     return { actor: last.actor, outcome };
   }
 }
-
-const NO_ANSWER = `no whole answer came within ${ASK_MS / 1_000} s`;
 
 async function askOver(way: Way, endpoint: TcpAddress, signal: AbortSignal): Promise<NodeState | TunnelError> {
   try {

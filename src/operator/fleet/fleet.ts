@@ -19,6 +19,8 @@ const MOST_NODES = 64;
 const MOST_AT_ONCE = 16;
 /** No node is asked again within this time, in milliseconds. */
 const KEPT_MS = 10_000;
+/** A node answers within this time, whatever number of links leads to the node, in milliseconds. */
+const ANSWER_MS = 2_000;
 
 export interface FleetDependencies {
   /** The links at present. */
@@ -26,6 +28,8 @@ export interface FleetDependencies {
   snapshot(): Status;
   /** Aborts when the daemon stops. */
   readonly stopped: AbortSignal;
+  /** The time that a node has for its answer, in milliseconds. Default: 2 s. */
+  readonly answerMs?: number;
 }
 
 interface Asked extends Heard {
@@ -73,7 +77,7 @@ export class Fleet {
     const asked = await Promise.all(
       places
         .slice(0, MOST_NODES)
-        .map((place) => lanes.take(async () => ({ place, heard: await askNow(place, round.signal) }))),
+        .map((place) => lanes.take(async () => ({ place, heard: await this.#askNow(place, round.signal) }))),
     );
     round.end();
     const last = new Map(asked.map(({ place, heard }) => [place.ways[0].host.name, this.#remembered(place, heard)]));
@@ -86,6 +90,11 @@ export class Fleet {
       nodes: asked.map(({ place, heard }) => this.#describe(place, heard, snapshot)),
       not_asked: places.slice(MOST_NODES).map(({ ways }) => ways[0].host.name),
     };
+  }
+
+  async #askNow({ ways, endpoint }: Place, over: AbortSignal): Promise<Asked> {
+    const { answerMs = ANSWER_MS } = this.#deps;
+    return { at: new Date(), ...(await askNode(ways, endpoint, answerMs, over)) };
   }
 
   #remembered({ ways, endpoint }: Place, { outcome }: Asked) {
@@ -111,10 +120,6 @@ export class Fleet {
       scrape: scrapeOf(host, endpoint, snapshot.tunnels),
     };
   }
-}
-
-async function askNow({ ways, endpoint }: Place, over: AbortSignal): Promise<Asked> {
-  return { at: new Date(), ...(await askNode(ways, endpoint, over)) };
 }
 
 const UNKNOWN = { version: null, started_at: null, state: null, reason: null, tunnels: null } as const;

@@ -16,7 +16,7 @@ export class Notifier {
     this.#dependencies = dependencies;
   }
 
-  /** Applies the webhooks of a configuration. Changed webhooks start anew, without waiting notices. */
+  /** Applies the webhooks of a configuration. A changed webhook starts without the notices that waited. */
   configure(webhooks: readonly WebhookConfig[]): void {
     if (isDeepStrictEqual(webhooks, this.#configured)) return;
     this.stop();

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../base/async/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 
 /** How one delivery ended. `later`: a repetition can help. */
@@ -22,9 +23,11 @@ export async function post(
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   try {
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answer = await fetch(url, { method: 'POST', body, headers, redirect: 'manual', signal: bounded });
-    await answer.body?.cancel();
+    const answer = await withDeadline(TIMEOUT_MS, signal, late, async (bounded) => {
+      const head = await fetch(url, { method: 'POST', body, headers, redirect: 'manual', signal: bounded });
+      await head.body?.cancel();
+      return head;
+    });
     if (answer.ok) return { kind: 'delivered' };
     const reason = `the server answered ${answer.status}`;
     return { kind: answer.status >= 500 || RETRYABLE.has(answer.status) ? 'later' : 'rejected', reason };
@@ -33,6 +36,8 @@ export async function post(
     return { kind: 'later', reason: messageOf(error instanceof Error ? (error.cause ?? error) : error) };
   }
 }
+
+const late = () => new Error(`no answer within ${TIMEOUT_MS / 1_000} s`);
 
 /** Request Timeout, Too Early, Too Many Requests (RFC 9110, 8470, 6585). */
 const RETRYABLE = new Set([408, 425, 429]);

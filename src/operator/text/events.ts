@@ -9,6 +9,46 @@ export function entryText(entry: Entry): string {
   return printable(text);
 }
 
+/** Only these can lie between the first change of a reload and the line that ends the reload. */
+const DURING_RELOAD = /^(tunnel\.(changed|removed|state|used)|session\.|link\.|credential\.)/;
+/** A list of names is no longer. */
+const MOST_NAMES = 8;
+
+/**
+ * Folds the entries of each reload into the one that ends the reload: a line for each of a thousand changed tunnels hides
+ * all else. Pure.
+ */
+export function foldReloads(entries: readonly Entry[]): Entry[] {
+  const folded: Entry[] = [];
+  for (const entry of entries) {
+    if (entry.event === 'config.reloaded') {
+      const during = takeReload(folded);
+      const names = (event: string) => during.filter((one) => one.event === event).flatMap(tunnelsOf);
+      const lists = [listed('changed', names('tunnel.changed')), listed('removed', names('tunnel.removed'))];
+      const { changes: summary } = entry;
+      folded.push({ ...entry, changes: [summary, ...lists.filter((list) => list !== '')].join('; ') });
+    } else {
+      folded.push(entry);
+    }
+  }
+  return folded;
+}
+
+/** Takes the changes of a reload from the end of the list; all else stays. */
+function takeReload(entries: Entry[]): Entry[] {
+  const first = entries.findLastIndex(({ event }) => !DURING_RELOAD.test(event)) + 1;
+  const during = entries.splice(first);
+  const isChange = ({ event }: Entry) => event === 'tunnel.changed' || event === 'tunnel.removed';
+  entries.push(...during.filter((entry) => !isChange(entry)));
+  return during.filter(isChange);
+}
+
+function listed(what: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `${what}: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
+}
+
 /** RFC 3339 to the second, with a space for the T. */
 function when(at: string): string {
   return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
@@ -35,9 +75,18 @@ function what(entry: Entry): string {
   if (event === 'tunnel.retired') return retired(overridden);
   if (event === 'plan.approved') return `gate ${String(gate)} approved by ${String(by)} (account ${String(user)})`;
   if (event === 'plan.done') return `step ${String(step)} done (account ${String(user)})`;
+  if (event.startsWith('session.')) return session(entry);
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');
   return (['daemon', 'tunnel', 'log', 'host', 'plan'].includes(about) ? rest : [about, ...rest]).join(' ');
+}
+
+/** `session 4 up (certificate), replaces session 3`. */
+function session({ event, session: id, credential, replaces }: Entry): string {
+  const what = event.slice('session.'.length).replaceAll('_', ' ');
+  if (typeof id !== 'number') return `session ${what}`;
+  const by = typeof credential === 'string' ? ` (${credential})` : '';
+  return `session ${id} ${what}${by}${typeof replaces === 'number' ? `, replaces session ${replaces}` : ''}`;
 }
 
 /** With the overridden blockers. */

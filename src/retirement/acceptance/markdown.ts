@@ -1,4 +1,4 @@
-import { printable } from '../../base/text/printable.ts';
+import { markdownTable as table, markdownText as text } from '../../base/text/markdown.ts';
 import { formatSpan } from '../../base/text/span.ts';
 import { formatDuration } from '../../config/duration.ts';
 import type { HostRecord, TunnelRecord } from './judgement.ts';
@@ -110,16 +110,6 @@ function lasting(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : formatSpan(ms);
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
 function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
-}
-
-/** Escapes Markdown: some texts come from other machines. */
-function text(value: string): string {
-  return printable(value, 10_000).replace(/[\\`*|<>[\]]/g, '\\$&');
 }

@@ -50,7 +50,8 @@ interface Instant {
 
 interface BuildingSpan {
   readonly from: Instant;
-  until: Instant;
+  /** Undefined while the span grows: then the last watched moment counts. */
+  until: Instant | undefined;
   /** Number of the daemon's run, from 1. */
   readonly run: number;
   readonly begins: boolean;
@@ -108,7 +109,7 @@ export class History {
     const { spans, lastActivity, successor } = building;
     const clock = new RunClock(this.#run, now, spans.find(({ run }) => run === this.#run)?.from);
     return {
-      spans: spans.map((span) => clock.span(span)),
+      spans: spans.map((span) => clock.span(span, span.until ?? this.#last ?? span.from)),
       lastActivityAt: lastActivity && clock.time(lastActivity, lastActivity.run),
       lastActivityWallAt: lastActivity?.wall,
       successor,
@@ -129,8 +130,8 @@ export class History {
   watched({ at, uptimeMs }: Moment): void {
     const last = this.#last;
     this.#last = { wall: at.getTime(), uptimeMs };
-    if (last && isContinuous(last, this.#last)) this.#extend(this.#last);
-    else this.#resume(this.#last);
+    // Spans that grow have the last moment as their end: an event costs the same for a thousand tunnels.
+    if (last && !isContinuous(last, this.#last)) this.#resume(last, this.#last);
   }
 
   /** A client connected or transferred bytes. */
@@ -149,7 +150,7 @@ export class History {
   /** Forgets spans that ended before `time` (milliseconds since the epoch), to bound memory over months. */
   forget(time: number): void {
     for (const building of this.#tunnels.values())
-      building.spans = building.spans.filter(({ until }) => until.wall >= time);
+      building.spans = building.spans.filter(({ until }) => until === undefined || until.wall >= time);
   }
 
   #apply(event: EvidenceEvent, now: Instant): void {
@@ -200,7 +201,7 @@ export class History {
         return;
       case 'tunnel.removed': {
         const building = this.#tunnels.get(event.tunnel);
-        if (building) building.open = false;
+        if (building) this.#close(building);
       }
     }
   }
@@ -223,7 +224,8 @@ export class History {
     const last = building.spans.at(-1);
     if (building.open && last && !building.fresh && isSame(last, state)) return;
     const begins = building.fresh || !building.open || last?.run !== this.#run;
-    building.spans.push({ ...state, from: now, until: now, run: this.#run, begins });
+    if (building.open) endSpan(building, now);
+    building.spans.push({ ...state, from: now, until: undefined, run: this.#run, begins });
     building.fresh = false;
     building.open = true;
   }
@@ -238,32 +240,37 @@ export class History {
     this.#enter(tunnel, { state, serving, listening }, this.#last);
   }
 
-  #extend(until: Instant): void {
-    for (const { open, spans } of this.#tunnels.values()) {
-      const span = spans.at(-1);
-      if (open && span) span.until = until;
+  /** Ends the growing spans at `last`, and starts new ones: the time between them is unknown. */
+  #resume(last: Instant, now: Instant): void {
+    for (const building of this.#tunnels.values()) {
+      const span = building.spans.at(-1);
+      if (!building.open || !span) continue;
+      endSpan(building, last);
+      building.spans.push({ ...span, from: now, until: undefined, run: this.#run, begins: true });
     }
   }
 
-  /** Starts new spans: the time between the last span and now is unknown. */
-  #resume(now: Instant): void {
-    for (const { open, spans } of this.#tunnels.values()) {
-      const span = spans.at(-1);
-      if (open && span) spans.push({ ...span, from: now, until: now, run: this.#run, begins: true });
-    }
+  #close(building: Building): void {
+    if (building.open && this.#last) endSpan(building, this.#last);
+    building.open = false;
   }
 
   /** The lines so far are not an unbroken record: watching begins now. The last use is known all the same. */
   #beginAnew({ successors = false } = {}): void {
-    if (this.#last) this.#resume(this.#last);
+    if (this.#last) this.#resume(this.#last, this.#last);
     if (successors) for (const building of this.#tunnels.values()) building.successor = undefined;
   }
 
   /** Ends the run of a daemon: nothing is known until the next run. */
   #end(): void {
+    for (const building of this.#tunnels.values()) this.#close(building);
     this.#last = undefined;
-    for (const building of this.#tunnels.values()) building.open = false;
   }
+}
+
+function endSpan({ spans }: Building, until: Instant): void {
+  const span = spans.at(-1);
+  if (span) span.until = until;
 }
 
 /** Converts times of all runs, as of a moment of the current run. */
@@ -289,9 +296,9 @@ class RunClock {
     return Math.min(wall, this.#startedAt ?? this.#now.wall);
   }
 
-  span({ from, until, run, ...rest }: BuildingSpan): Span {
+  span({ from, run, state, serving, listening, begins }: BuildingSpan, until: Instant): Span {
     const begin = this.time(from, run);
-    return { ...rest, from: begin, until: Math.max(begin, this.time(until, run)) };
+    return { state, serving, listening, begins, from: begin, until: Math.max(begin, this.time(until, run)) };
   }
 }
 

@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
+import { familyText } from './family-text.ts';
 import { LoopLag } from './loop-lag.ts';
 
 /**
@@ -54,6 +55,9 @@ export interface Metrics {
 
 const PREFIX = 'fleet_mesh_';
 
+/** A page of many tunnels is made in pieces of about this length, in milliseconds: connections wait no longer. */
+const PIECE_MS = 5;
+
 /** A channel over an idle link takes one round trip, 1 to 50 ms in a fleet. Longer times are waits for a link. */
 const CONNECT_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** `while_down.hold` is 10 s by default. */
@@ -78,8 +82,6 @@ export function createMetrics(): Metrics {
   const registers = [own];
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
-
-  const derived = FAMILIES.map((family) => ({ family, fill: derive(family, registers) }));
 
   const histogram = <Label extends string>(name: string, help: string, labelNames: Label[], buckets: number[]) =>
     new Histogram({ name: `${PREFIX}${name}`, help, labelNames, buckets, registers });
@@ -178,7 +180,6 @@ export function createMetrics(): Metrics {
 
   const update = (snapshot: Status) => {
     loopLag.set(lag.read());
-    for (const { family, fill } of derived) fill(family.samples(snapshot));
     // The series must exist before the first increment; otherwise a rate misses that increment.
     for (const { host, actor, credential } of snapshot.links) {
       linkConnectAttempts.inc({ host, actor, code: 'ok' }, 0);
@@ -188,6 +189,14 @@ export function createMetrics(): Metrics {
       perTunnel.acceptErrors.inc({ tunnel: name }, 0);
       for (const code of retirement?.blockers ?? []) retireOverrides.inc({ tunnel: name, code }, 0);
     }
+  };
+
+  const ownPage = async (snapshot: Status) => {
+    update(snapshot);
+    const texts: string[] = [];
+    for await (const family of pieces(FAMILIES)) texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    for await (const { name } of pieces(own.getMetricsAsArray())) texts.push(await own.getSingleMetricAsString(name));
+    return `${texts.join('\n\n')}\n`;
   };
 
   return {
@@ -212,35 +221,21 @@ export function createMetrics(): Metrics {
     forgetActor: (actor) => {
       for (const result of RENEWAL_RESULTS) certificateRenewals.remove({ actor, result });
     },
-    render: async (snapshot) => {
-      update(snapshot);
-      // Registry.merge() only copies the current instruments; two joined pages are a valid page.
-      const pages = await Promise.all([own.metrics(), processes.metrics()]);
-      return pages.join('\n');
-    },
-    renderOwn: (snapshot) => {
-      update(snapshot);
-      return own.metrics();
-    },
+    // Registry.merge() only copies the current instruments; two joined pages are a valid page.
+    render: async (snapshot) => `${await ownPage(snapshot)}\n${await processes.metrics()}`,
+    renderOwn: ownPage,
     contentType: own.contentType,
   };
 }
 
-/** Replaces all series of a family at once, so series that left the snapshot disappear. */
-function derive(family: (typeof FAMILIES)[number], registers: Registry[]) {
-  const settings = { name: `${PREFIX}${family.name}`, help: family.help, labelNames: family.labels, registers };
-  if (family.type === 'gauge') {
-    const gauge = new Gauge(settings);
-    return (samples: ReturnType<typeof family.samples>) => {
-      gauge.reset();
-      // A reset gauge without labels is 0 and not absent.
-      if (family.labels.length === 0) gauge.remove({});
-      for (const { labels, value } of samples) gauge.set(labels, value);
-    };
+/** Lets the event loop go on after each {@link PIECE_MS} of the work. */
+async function* pieces<T>(items: readonly T[]): AsyncGenerator<T> {
+  let from = performance.now();
+  for (const item of items) {
+    if (performance.now() - from >= PIECE_MS) {
+      await new Promise((resolve) => setImmediate(resolve));
+      from = performance.now();
+    }
+    yield item;
   }
-  const counter = new Counter(settings);
-  return (samples: ReturnType<typeof family.samples>) => {
-    counter.reset();
-    for (const { labels, value } of samples) counter.inc(labels, value);
-  };
 }

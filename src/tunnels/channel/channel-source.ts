@@ -32,6 +32,11 @@ export interface ChannelSource {
   /** Settles as soon as {@link ready}; rejects with the signal's reason when that aborts. */
   whenReady(signal: AbortSignal): Promise<void>;
   /**
+   * Settles when the session for the next channel has answered once since its login: the time of an earlier answer has the
+   * start of the session in it. Settles at once without a session, and rejects like {@link whenReady}.
+   */
+  whenAnswering?(signal: AbortSignal): Promise<void>;
+  /**
    * Opens a channel. Rejects with a TunnelError: `target_refused`, `target_unreachable` and `forward_denied` are the
    * peer's answer; `connection_reset`, `keepalive_lost` and `protocol_error` mean that the session ended first: try another.
    */

@@ -109,8 +109,12 @@ export class Usage {
 
   /** Checks whether bytes moved since the last call. Called once a second, so activity is dated to the second. */
   sample(now: Date): void {
+    if (this.#open.size === 0) {
+      this.#bytesSeen = this.#closedToTarget + this.#closedFromTarget;
+      return;
+    }
     const { toTarget, fromTarget } = this.#bytes();
-    if (toTarget + fromTarget > this.#bytesSeen && this.#open.size > 0) this.arrived(now);
+    if (toTarget + fromTarget > this.#bytesSeen) this.arrived(now);
     this.#bytesSeen = toTarget + fromTarget;
   }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { abortable } from '../../base/async/deadline.ts';
 import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { Wake } from '../../base/async/wake.ts';
@@ -9,9 +10,11 @@ import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
+import type { SessionEnd } from '../ssh/session.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
+import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
 import { LinkNews } from './news.ts';
@@ -40,6 +43,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #rejection = new Rejection();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
+  readonly #idleLimit = new IdleLimit();
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
@@ -125,6 +129,10 @@ export class Link implements ChannelSource, JumpLink {
     return woken;
   }
 
+  async whenAnswering(signal: AbortSignal): Promise<void> {
+    await abortable(this.#roster.choose()?.session.answered ?? Promise.resolve(), signal);
+  }
+
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     return this.#channels.open(target, originator, signal);
   }
@@ -196,6 +204,7 @@ export class Link implements ChannelSource, JumpLink {
     // The jump host's link announces no carrier that must move.
     if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
+    if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
     this.#replacement.update(this.#roster, this.#host.sessions, now);
   }
 
@@ -321,9 +330,9 @@ export class Link implements ChannelSource, JumpLink {
   #add(held: Held): void {
     this.#retry.succeeded();
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held);
+    this.#news.sessionUp(held, this.#roster.superseded[0]);
     const from = performance.now();
-    void held.session.closed.then((end) => this.#remove(held, end.error, end.silentMs, performance.now() - from));
+    void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
     this.#channels.spread();
     this.#waiting.wake();
@@ -338,17 +347,22 @@ export class Link implements ChannelSource, JumpLink {
     this.#replacement.update(this.#roster, this.#host.sessions, new Date());
   }
 
-  #remove(held: Held, error: TunnelError | undefined, silentMs: number, lastedMs: number): void {
+  #remove(held: Held, { error, silentMs, idleMs }: SessionEnd, lastedMs: number): void {
     const leaving = this.#roster.isLeaving(held);
+    const reason = this.#roster.whyLeft(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
-    if (error) {
+    const unused = error && this.#idleLimit.explain(this.#host.name, held.session.facts, error, idleMs);
+    if (unused) {
+      this.#news.sessionEndedUnused(held, unused, this.#roster.all.length === 0);
+      this.#retry.endedUnused(unused);
+    } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {
-      this.#news.sessionEnded(held);
+      this.#news.sessionEnded(held, reason);
     }
     this.#shed();
     this.#changed();

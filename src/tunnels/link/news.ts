@@ -47,12 +47,13 @@ export class LinkNews {
     this.#log.info(fields, `waiting for the link to jump host ${jump}`);
   }
 
-  sessionUp(held: Held): void {
+  /** `old`: the outdated session that the new one replaces. */
+  sessionUp(held: Held, old?: Pick<Held, 'id'>): void {
     if (this.#downSince !== undefined) {
       this.#metrics.linkRecoverSeconds.observe(this.#labels, (performance.now() - this.#downSince) / 1000);
       this.#downSince = undefined;
     }
-    this.#tell({ event: 'session.up', ...sessionFields(held) }, 'SSH session up');
+    this.#tell({ event: 'session.up', ...sessionFields(held), replaces: old?.id }, 'SSH session up');
   }
 
   sessionLost({ id }: Pick<Held, 'id'>, error: TunnelError, { silentMs, last }: Loss): void {
@@ -62,8 +63,14 @@ export class LinkNews {
   }
 
   /** A session ended in order. */
-  sessionEnded({ id }: Pick<Held, 'id'>): void {
-    this.#tell({ event: 'session.ended', session: id }, 'SSH session ended');
+  sessionEnded({ id }: Pick<Held, 'id'>, reason?: string): void {
+    this.#tell({ event: 'session.ended', session: id, reason }, 'SSH session ended');
+  }
+
+  /** The server ended an unused session, as it always does. `last`: the link now has no session. */
+  sessionEndedUnused({ id }: Pick<Held, 'id'>, error: TunnelError, last: boolean): void {
+    if (last) this.#downSince ??= performance.now();
+    this.#tell({ event: 'session.ended', session: id, err: error }, error.message);
   }
 
   /** All sessions of older credentials were replaced, `seconds` after the new credential came. */

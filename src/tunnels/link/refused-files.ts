@@ -33,6 +33,10 @@ export async function refusedFiles(config: Config): Promise<FileWarning[]> {
     const unknown = await strange(knownHosts, host);
     if (unknown) found.set(`hosts.${link.host}.known_hosts`, unknown);
   }
+  for (const [index, { secretFile }] of config.notify.entries()) {
+    const objection = secretFile === undefined ? undefined : await exposure('token file', secretFile);
+    if (objection) found.set(`notify[${index}].secret_file`, objection);
+  }
   return [...found].map(([path, message]) => ({ path, message }));
 }
 

@@ -126,6 +126,12 @@ export class Retry {
     this.#earlyLosses++;
   }
 
+  /** The server ended an unused session, as it always does: that is no loss, and the next login may come at once. */
+  endedUnused(error: TunnelError): void {
+    this.#changedAt = performance.now();
+    if (this.#activity.kind === 'idle' || this.#activity.kind === 'connecting') this.#lastError = error;
+  }
+
   /** The link waits until the jump host's link is up. */
   strand(jump: JumpLink): void {
     this.#activity = { kind: 'stranded', jump, error: jump.lastError && strandedError(jump) };

@@ -12,6 +12,8 @@ export class Roster {
   readonly #leaving = new WeakMap<Held, number>();
   /** Leaving sessions that take no new connection even when no other session is up. */
   readonly #retired = new WeakSet<Held>();
+  /** Sessions that the server will end soon. */
+  readonly #ending = new WeakSet<Held>();
 
   get all(): readonly Held[] {
     return this.#held;
@@ -43,6 +45,11 @@ export class Roster {
     this.#version = Math.max(this.#version, version);
   }
 
+  /** The server will end the session soon: another session must replace this one before. */
+  renew(held: Held): void {
+    this.#ending.add(held);
+  }
+
   /** Whether a newer credential exists. */
   isSuperseded({ version }: CredentialFacts): boolean {
     return version < this.#version;
@@ -69,11 +76,21 @@ export class Roster {
     this.#held = this.#held.filter((other) => other !== held);
   }
 
-  /** Whether the session must go: its settings are outdated, it is surplus, or its carrier is leaving. */
+  /** Whether the session must go: its settings are outdated, it is surplus, it ends soon, or its carrier is leaving. */
   isLeaving(held: Held): boolean {
-    const outdated =
-      held.generation !== this.#generation || this.isSuperseded(held.facts) || held.session.outworn === true;
-    return outdated || this.#leaving.has(held) || held.carrier?.leaving === true;
+    const { generation, facts, session } = held;
+    const outdated = generation !== this.#generation || this.isSuperseded(facts);
+    const worn = session.outworn === true || this.#ending.has(held);
+    return outdated || worn || this.#leaving.has(held) || held.carrier?.leaving === true;
+  }
+
+  /** Why the session left its service; undefined if another reason than these ended the session. */
+  whyLeft(held: Held): string | undefined {
+    if (held.generation !== this.#generation) return 'the settings of the link changed';
+    if (this.isSuperseded(held.facts)) return 'a newer credential exists';
+    if (this.#retired.has(held)) return 'the certificate of the session expired, or drain_timeout is over';
+    if (held.carrier?.leaving === true) return 'the session of the jump host under this session was replaced';
+    return this.#leaving.has(held) ? 'other sessions serve in its place' : undefined;
   }
 
   isRetired(held: Held): boolean {

@@ -4,13 +4,16 @@ import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
+import type { Idling } from './idle-limit.ts';
 import type { Carrier } from './jump.ts';
 
 /** What a link needs of an SSH session. */
-export interface LinkSession extends FarSession {
+export interface LinkSession extends FarSession, Idling {
   readonly facts: SessionFacts;
   readonly since: Date;
   readonly closed: Promise<SessionEnd>;
+  /** Settles with the first answer after the login, or with the end of the session. */
+  readonly answered?: Promise<unknown>;
   readonly channels: number;
   /** A keepalive has no answer for longer than {@link patienceMs}: new connections avoid the session. */
   readonly suspect: boolean;

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withDeadline } from '../../base/async/deadline.ts';
 import { type Repeating, repeat } from '../../base/async/repeat.ts';
+import { settledWithin } from '../../base/async/settled-within.ts';
 import { isSessionLoss, TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { ProbeConfig } from '../../config/config.ts';
 import type { ProbeStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import { runCheck, unanswered } from './check.ts';
+import type { ProbePace } from './pace.ts';
 import { observe, PENDING, type Verdict } from './threshold.ts';
 import type { Validity } from './tls.ts';
 
@@ -25,6 +27,8 @@ export interface ProbeResult {
 
 export interface ProberDependencies {
   readonly source: ChannelSource;
+  /** Shared with the probes of other tunnels. Undefined: each probe begins when it is due. */
+  readonly pace?: ProbePace | undefined;
   /** Called after each probe that counts: at the first failure the link can check its session. */
   onResult(result: ProbeResult): void;
   /** The duration of each probe that counts, in seconds. */
@@ -35,6 +39,8 @@ export interface ProberDependencies {
 
 /** The pause after a probe that a lost session broke, in milliseconds: the next session may be up already. */
 const SOON_MS = 1_000;
+/** A server that has answered nothing for so long may be one that answers no keepalive, so the probe goes on; in milliseconds. */
+const STARTING_MS = 300;
 
 /** Every probe has its own timeout. A probe this late has hung, and its data path too. In milliseconds. */
 const STUCK_MS = 30_000;
@@ -141,23 +147,33 @@ export class Prober {
   }
 
   async #probe(): Promise<void> {
-    const { source } = this.#dependencies;
+    const { source, pace } = this.#dependencies;
     if (!source.ready) return;
-    const { config, target } = this.#options;
     const run = new AbortController();
     this.#run = run;
-    const startedAt = performance.now();
+    await (pace ? pace.turn(() => this.#check(run.signal)) : this.#check(run.signal));
+  }
+
+  async #check(run: AbortSignal): Promise<void> {
+    if (run.aborted) return;
+    const { source } = this.#dependencies;
+    const { config, target } = this.#options;
+    let startedAt = performance.now();
     this.#due = startedAt + config.timeoutMs;
     const expired = () => unanswered(config.check, config.timeoutMs);
-    const error = await withDeadline(config.timeoutMs, run.signal, expired, (signal) =>
-      runCheck(config.check, source, target, signal, (validity) => {
-        if (!run.signal.aborted) this.#validity = validity;
-      }),
-    ).then(() => undefined, TunnelError.from);
+    const error = await withDeadline(config.timeoutMs, run, expired, async (signal) => {
+      // The server is still starting the session: this time says nothing about the target.
+      if (source.whenAnswering) await settledWithin(source.whenAnswering(signal), STARTING_MS);
+      signal.throwIfAborted();
+      startedAt = performance.now();
+      await runCheck(config.check, source, target, signal, (validity) => {
+        if (!run.aborted) this.#validity = validity;
+      });
+    }).then(() => undefined, TunnelError.from);
     this.#run = undefined;
     this.#due = undefined;
     // Stopped, or the target changed: the result is not a verdict.
-    if (run.signal.aborted) return;
+    if (run.aborted) return;
     if (error !== undefined && isSessionLoss(error)) {
       this.#soon = true;
       return;

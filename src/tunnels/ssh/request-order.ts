@@ -1,3 +1,5 @@
+import type { Address } from '../../base/net/address.ts';
+
 /** A keepalive request that the server has not passed yet. */
 export interface SentKeepalive {
   /** Monotonic milliseconds. */
@@ -79,8 +81,13 @@ export class RequestOrder {
     return undefined;
   }
 
-  /** This process was stopped: the wait of every keepalive begins anew at `now`. */
+  /** This process was stopped: the wait of every keepalive restarts at `now`. */
   postpone(now: number): void {
     this.#keepalives = this.#keepalives.map((keepalive) => ({ ...keepalive, sentAt: now }));
   }
+}
+
+/** The host that the server must find for a channel; a Unix socket is on the server. */
+export function hostOf(target: Address): string {
+  return target.kind === 'unix' ? target.path : target.host.toLowerCase();
 }

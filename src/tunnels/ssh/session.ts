@@ -14,10 +14,11 @@ import type { HandshakeStep } from './handshake.ts';
 import type { HostKeyPolicy } from './host-key/host-key-policy.ts';
 import { Keepalive } from './keepalive.ts';
 import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/rekeying.ts';
+import { OpenChannels } from './open-channels.ts';
 import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { RemoteListeners } from './remote-listeners.ts';
-import { RequestOrder, type SentOpen } from './request-order.ts';
+import { hostOf, RequestOrder, type SentOpen } from './request-order.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
@@ -56,6 +57,8 @@ export interface SessionFacts {
 export interface SessionEnd {
   readonly error: TunnelError | undefined;
   readonly silentMs: number;
+  /** For how long it had no channel when the peer ended it, in milliseconds. */
+  readonly idleMs?: number | undefined;
 }
 
 /** Time for the peer to close its side after our disconnect, in milliseconds; then the socket is destroyed. */
@@ -72,6 +75,8 @@ export class Session {
   readonly address: string | undefined;
   /** Settles when the connection is closed, by either side. */
   readonly closed: Promise<SessionEnd>;
+  /** Settles with the first answer after the login, or with the end of the session. */
+  readonly answered: Promise<void>;
   readonly #client: Client;
   readonly #socket: Transport;
   readonly #options: SessionOptions;
@@ -81,7 +86,7 @@ export class Session {
   readonly #unpassed = new Map<SentOpen, () => void>();
   readonly #backlog: Backlog;
   readonly #path: DataPath | undefined;
-  readonly #channels = new Set<SessionChannel>();
+  readonly #channels = new OpenChannels();
   readonly #listeners: RemoteListeners;
   #state: 'open' | 'draining' | 'ending' | 'closed' = 'open';
   #error: TunnelError | undefined;
@@ -109,10 +114,17 @@ export class Session {
       onRekey: (running) => this.#backlog.hold(running),
     });
     const life = new SignOfLife(client);
+    let onAnswered = () => {};
+    this.answered = new Promise((resolve) => {
+      onAnswered = resolve;
+    });
     this.#keepalive = new Keepalive(options.keepalive, this.#order, {
       lifesigns,
       request: (onReply) => life.ask(onReply),
-      onAnswered: () => this.#sweep(),
+      onAnswered: () => {
+        onAnswered();
+        this.#sweep();
+      },
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
     });
@@ -129,11 +141,22 @@ export class Session {
     // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
     client.on('end', () => this.#destroyAfter(GOODBYE_MS));
     this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
+    void this.closed.then(onAnswered);
   }
 
   /** Number of channels that are open or being opened. */
   get channels(): number {
     return this.#channels.size;
+  }
+
+  /** For how long the session has had no channel, in milliseconds; undefined while it has one. */
+  get idleMs(): number | undefined {
+    return this.#channels.idleMs;
+  }
+
+  /** Number of listeners on the host, bound or being bound. */
+  get listeners(): number {
+    return this.#listeners.size;
   }
 
   /** Whether new channels may be opened. */
@@ -273,7 +296,7 @@ export class Session {
         if (!(stream instanceof ForwardStream)) this.#backlog.govern(stream);
       },
       onClosed: () => {
-        this.#channels.delete(channel);
+        this.#channels.remove(channel);
         this.#endIfDrained();
       },
     });
@@ -327,14 +350,9 @@ export class Session {
     this.#sweep();
     if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
     // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
-    for (const channel of this.#channels) channel.lose();
-    this.#channels.clear();
+    const { idleMs } = this.#channels;
+    this.#channels.lose();
     this.#path?.lose();
-    return { error: ours ? undefined : this.#error, silentMs: this.#silentMs };
+    return { silentMs: this.#silentMs, ...(ours ? { error: undefined } : { error: this.#error, idleMs }) };
   }
-}
-
-/** The host that the server must find for a channel; a Unix socket is on the server. */
-function hostOf(target: Address): string {
-  return target.kind === 'unix' ? target.path : target.host.toLowerCase();
 }

@@ -58,6 +58,10 @@ export class CurrentLink implements TunnelLink {
     }
   }
 
+  async whenAnswering(signal: AbortSignal): Promise<void> {
+    await this.#link.whenAnswering?.(signal);
+  }
+
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel> {
     return this.#link.open(target, originator, signal);
   }

@@ -1,12 +1,14 @@
 import type { TunnelError } from '../../base/errors.ts';
 import type { ProbeStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
+import type { ProbePace } from '../probe/pace.ts';
 import { Prober, type ProberOptions, stuckProbe } from '../probe/prober.ts';
 import type { Validity } from '../probe/tls.ts';
 
 interface ProbingDependencies {
   /** Opens channels along the route of the clients. */
   readonly source: ChannelSource;
+  readonly pace?: ProbePace | undefined;
   /** The duration of each probe that counts, in seconds. */
   observeSeconds(seconds: number): void;
   /** A probe that counts ended; undefined: the probe succeeded. */
@@ -78,9 +80,15 @@ export class Probing {
   }
 
   #start(options: ProberOptions): void {
-    const { source, observeSeconds, onProbed, random } = this.#deps;
+    const { source, pace, observeSeconds, onProbed, random } = this.#deps;
     const stop = new AbortController();
-    const prober = new Prober(options, { source, observeSeconds, random, onResult: ({ error }) => onProbed(error) });
+    const prober = new Prober(options, {
+      source,
+      pace,
+      observeSeconds,
+      random,
+      onResult: ({ error }) => onProbed(error),
+    });
     this.#wasReady = false;
     void prober.run(stop.signal);
     this.#running = { prober, stop };

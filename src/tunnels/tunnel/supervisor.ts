@@ -6,6 +6,7 @@ import type { Pulse } from '../../telemetry/pulse.ts';
 import type { LinkStatus, OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { sumOf } from '../forward/usage.ts';
+import { ProbePace } from '../probe/pace.ts';
 import type { StoppedTunnel } from './advisories.ts';
 import { CurrentLink } from './current-link.ts';
 import type { LinkOutcome } from './link-outcome.ts';
@@ -28,6 +29,7 @@ export class Supervisor {
   readonly #deps: SupervisorDependencies;
   readonly #links: Pick<LinkTable, keyof LinkTable>;
   readonly #tunnels = new Map<string, Tunnel>();
+  readonly #pace = new ProbePace();
   /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
   #stopping = false;
@@ -159,6 +161,14 @@ export class Supervisor {
     return [...rows.values()];
   }
 
+  /** The certificate that the probe of each tunnel saw: a small part of {@link tunnels}, at a small part of the cost. */
+  certificates(): Pick<OwnTunnelStatus, 'name' | 'probe_certificate'>[] {
+    return [...this.#tunnels.values()].map((tunnel) => ({
+      name: tunnel.config.name,
+      probe_certificate: tunnel.certificate,
+    }));
+  }
+
   /** The usage of all tunnels of that name; undefined for an unknown name. */
   usageOf(name: string): UsageCounts | undefined {
     const named = this.#everyTunnel().filter(({ config }) => config.name === name);
@@ -179,6 +189,7 @@ export class Supervisor {
       log: log.child({ tunnel: tunnelConfig.name }),
       note,
       entrance: entranceOf(tunnelConfig.name),
+      pace: this.#pace,
       random,
     });
     if (!retired) this.#links.join(config, tunnel);

@@ -3,11 +3,13 @@ import { settledWithin } from '../../base/async/settled-within.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { TunnelConfig } from '../../config/config.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import type { OwnTunnelStatus, UsageCounts } from '../../telemetry/status/status.ts';
+import type { OwnTunnelStatus, ProbeCertificateStatus, UsageCounts } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../channel/channel-source.ts';
 import type { ForwardCondition, ForwardDependencies } from '../forward/forward.ts';
 import type { Entrance } from '../forward/junction.ts';
 import { Usage } from '../forward/usage.ts';
+import { describeCertificate } from '../probe/certificate.ts';
+import type { ProbePace } from '../probe/pace.ts';
 import { type ConfiguredForward, createListenForward, createRemoteForward } from './create-forward.ts';
 import type { CurrentLink } from './current-link.ts';
 import { DatedErrors } from './dated-errors.ts';
@@ -22,6 +24,8 @@ import { isVerdict } from './target.ts';
 
 export interface TunnelDependencies extends TunnelNewsDependencies {
   readonly entrance: Entrance;
+  /** Shared by the probes of all tunnels. */
+  readonly pace?: ProbePace | undefined;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -56,6 +60,7 @@ export class Tunnel {
     this.#forward = this.#createForward(config);
     this.#probing = new Probing(config.name, {
       source: this.probeSource,
+      pace: deps.pace,
       observeSeconds: (seconds) => this.#news.probed(seconds),
       onProbed: (error) => this.#onProbed(error),
       random: deps.random,
@@ -234,6 +239,11 @@ export class Tunnel {
   /** The traffic of clients. */
   get usage(): UsageCounts {
     return this.#usage.status();
+  }
+
+  /** The certificate that the probe saw at the target. */
+  get certificate(): ProbeCertificateStatus | null {
+    return describeCertificate('target', this.#probing.validity);
   }
 
   status(): OwnTunnelStatus {

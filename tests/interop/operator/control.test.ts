@@ -34,7 +34,10 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     await mesh.write({ tunnels: { echo: { target: echo.port, note: 'new' } } });
     const changed = await runCli(['reload', '--json', ...config]);
     expect(changed.code).toBe(0);
-    expect(JSON.parse(changed.stdout)).toEqual({ ok: true, result: { changes: '1 tunnel changed (label)' } });
+    expect(JSON.parse(changed.stdout)).toEqual({
+      ok: true,
+      result: { changes: '1 tunnel changed (label)', tunnels: [], blocked: [] },
+    });
     expect(tunnelOf(await mesh.daemon.status(), 'echo').note).toBe('new');
 
     const good = readFileSync(mesh.configFile, 'utf8');

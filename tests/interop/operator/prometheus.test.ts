@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prometheusTarget } from '../../../src/machine/install/prometheus-target.ts';
 import { httpGet } from '../../support/clients/http-get.ts';
 import { type Mesh, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
@@ -45,9 +46,14 @@ describe.skipIf(prometheus === undefined || !has('sshd'))('a real Prometheus ser
     const port = await freePort();
     api = `http://127.0.0.1:${port}`;
     writeFileSync(join(directory.path, 'fleet-mesh.rules.yml'), quickRules());
+    // The target comes from the file that an installation writes.
+    const target = join(directory.path, 'fleet-mesh.json');
+    const listen = { kind: 'tcp', host: '127.0.0.1', port: mesh.endpointPort } as const;
+    writeFileSync(target, prometheusTarget({ node: 'here', endpoint: { listen, allowRemote: false } }));
     const config = readFileSync('config/prometheus/prometheus.yml', 'utf8')
       .replaceAll('15s', '500ms')
-      .replace('127.0.0.1:9780', `127.0.0.1:${mesh.endpointPort}`);
+      .replace(/static_configs:\n.*$/m, `file_sd_configs:\n      - files: ['${target}']`);
+    expect(config).toContain(target);
     writeFileSync(join(directory.path, 'prometheus.yml'), config);
     server = spawnOwned(
       prometheus ?? '',

@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { generateKey } from '../../support/certificates/keys.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
-import { startMesh } from '../../support/daemon/mesh.ts';
+import { type MeshTunnel, startMesh } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
+import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
@@ -14,6 +17,11 @@ describe.skipIf(!has('sshd'))('commands that tell the outcome', { concurrent: tr
     await mesh.waitForTunnel('up', 'one');
     const config = ['--config', mesh.configFile];
     expect((await runCli(['wait', ...config])).code).toBe(0);
+    // The daemon answered: nobody needs to look for it.
+    expect(await runCli(['wait', 'one', '--for', 'retirable', ...config])).toMatchObject({
+      code: 2,
+      stderr: 'fleet-mesh: one has no verdict: its drain section is missing, or the tunnel is being removed\n',
+    });
     await runCli(['down', 'one', ...config]);
     const stopped = await runCli(['wait', ...config]);
     expect(stopped.code).toBe(3);
@@ -55,5 +63,35 @@ describe.skipIf(!has('sshd'))('commands that tell the outcome', { concurrent: tr
     expect(unreadable).toMatchObject({ code: 1, stdout: expect.stringContaining('/nowhere/key') });
     // No wait can help here.
     expect(performance.now() - since).toBeLessThan(9_000);
+  });
+
+  it('waits in `reload` for tunnels that are new or moved, and reports those that do not work', async () => {
+    await using sshd = await startSshd();
+    await using echo = await startEcho();
+    const stranger = generateKey(join(sshd.directory, 'stranger')).path;
+    const probe = { tcp: {}, every: '500ms', rise: 2 };
+    const one = { target: echo.port };
+    await using mesh = await startMesh({ sshd, tunnels: { one }, actors: { 'agt-stranger': { key: stranger } } });
+    await mesh.waitForTunnel('up', 'one');
+    const reload = async (two: MeshTunnel) => {
+      await mesh.write({ tunnels: { one, two: { target: echo.port, probe, ...two } } });
+      const { code, stdout } = await runCli(['reload', '--config', mesh.configFile]);
+      const [first, ...tunnels] = stdout.trimEnd().split('\n');
+      expect(first).toMatch(/^reloaded: 1 tunnel /);
+      return { code, tunnels };
+    };
+    const rejected = await reload({ actor: 'agt-stranger' });
+    expect(rejected).toEqual({ code: 1, tunnels: [expect.stringMatching(/^two: down: .* rejected /)] });
+    expect(await reload({})).toEqual({ code: 0, tunnels: ['two: up'] });
+    // The target may come up later.
+    const away = await reload({ target: await freePort() });
+    expect(away).toEqual({ code: 0, tunnels: [expect.stringMatching(/^two: (?!up).*refused/)] });
+    const taken = await reload({ listen: echo.port });
+    expect(taken).toEqual({ code: 1, tunnels: [expect.stringMatching(/^two: down: .*in use/)] });
+
+    await mesh.write({ tunnels: { one, two: { target: echo.port, actor: 'agt-stranger' } }, actor: { key: stranger } });
+    const both = await runCli(['reload', '--config', mesh.configFile]);
+    expect(both.code).toBe(1);
+    expect(both.stderr).toMatch(/^two: down: .*\n.*the login of atm-fleet-mesh to coulombcore fails: /);
   });
 });

@@ -39,15 +39,18 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   const never = new AbortController().signal;
-  const HOLD_MS = 2_000;
-  const HEALTH = { http: { path: '/state/health', json: { status: 'ok' } }, every: '500ms', timeout: '500ms', rise: 1 };
+  /** A hold and a probe end early. Their limits are long, so that a busy machine rolls nothing back. */
+  const HOLD = '15s';
+  const HEALTH = { http: { path: '/state/health', json: { status: 'ok' } }, every: '500ms', timeout: '5s', rise: 1 };
+  /** For a request during a cut-over. */
+  const SLOWEST_MS = 2_500;
   const COMPARE = [{ path: '/state/summary', fields: ['tasks', 'progress_events'] }];
   const drain = (to: number, own: Record<string, unknown> = {}) => ({
     step: '1.1',
     successor: {
       target: `127.0.0.1:${to}`,
       probe: HEALTH,
-      hold: `${HOLD_MS}ms`,
+      hold: HOLD,
       verify_for: '1s',
       ...own,
     },
@@ -78,7 +81,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       { command: 'cutover', name: 'hub', dry_run: dryRun },
       cutoverResult,
       never,
-      10_000,
+      60_000,
       (line) => told.push(line),
     );
   const rollback = (mesh: Mesh) => command(socketOf(mesh), { command: 'rollback', name: 'hub' }, cutoverResult, never);
@@ -96,7 +99,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       stdout: expect.stringMatching(/FAIL {2}GET \/state\/summary: 1 field differs/),
     });
     expect(dry.stdout).toMatch(/\/state\/summary tasks: 340 through the tunnel, 339 at the successor/);
-    expect(dry.stdout).toMatch(/^2\. hold: .*2s at most/m);
+    expect(dry.stdout).toMatch(/^2\. hold: .*15s at most/m);
     expect((await hubOf(mesh.daemon)).cutover).toEqual(before.cutover);
 
     expect(await cutover(mesh)).toMatchObject({ outcome: 'blocked' });
@@ -166,7 +169,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
       steady.destroy();
       for (const { failures, slowestMs, served } of results) {
         expect(failures).toEqual([]);
-        expect(slowestMs).toBeLessThan(patient(HOLD_MS + 500));
+        expect(slowestMs).toBeLessThan(patient(SLOWEST_MS));
         expect(served).toBeGreaterThan(100);
       }
     }
@@ -190,7 +193,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
     // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
-    await using resetter = await startResettingServer(20);
+    await using resetter = await startResettingServer(patient(50));
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });
@@ -240,7 +243,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('resumes on the safe side after kill -9, from the first client on', {
-    timeout: 40_000 + KILLS * 3_000,
+    timeout: 180_000 + KILLS * 3_000,
   }, async () => {
     await using mesh = await start({ drain: drain(successor.port) });
     let daemon = mesh.daemon;

@@ -121,7 +121,7 @@ describe.skipIf(!has('sshd'))('the evidence', () => {
   });
 
   test(`keeps every reported event and an intact chain after kill -9 (${KILLS} times)`, {
-    timeout: 40_000 + KILLS * 3_000,
+    timeout: 180_000 + KILLS * 3_000,
   }, async () => {
     const mesh = await start();
     await mesh[Symbol.asyncDispose]();

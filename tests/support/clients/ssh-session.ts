@@ -14,13 +14,16 @@ export const never = new AbortController().signal;
 
 export const loopback = (port: number): Address => ({ kind: 'tcp', host: '127.0.0.1', port });
 
+/** What a client needs to know of a server. */
+type Reachable = Pick<EmbeddedSshd, 'port' | 'user' | 'knownHostsFile' | 'clientKeyFile'>;
+
 /** The configuration that leads to the server. */
-export function hostOf(sshd: EmbeddedSshd, differently: Partial<HostConfig> = {}): HostConfig {
+export function hostOf(sshd: Reachable, differently: Partial<HostConfig> = {}): HostConfig {
   const { port, user, knownHostsFile: knownHosts } = sshd;
-  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 2_000, ...differently };
+  return { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 20_000, ...differently };
 }
 
-export function actorOf(sshd: EmbeddedSshd): ActorConfig {
+export function actorOf(sshd: Pick<Reachable, 'clientKeyFile'>): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
@@ -37,7 +40,7 @@ export const prepareByKey: Prepare = (host, actor, need) => prepare(host, keyOf(
 
 /** Opens a session in the same way as the daemon. */
 export async function connectSession(
-  sshd: EmbeddedSshd,
+  sshd: Reachable,
   differently: Partial<HostConfig> = {},
   signal: AbortSignal = never,
 ): Promise<LinkSession> {

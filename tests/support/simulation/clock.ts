@@ -47,7 +47,7 @@ export class SimClock {
     this.#bornAt = this.now;
   }
 
-  /** The machine starts anew: so does the monotonic clock that its processes share. */
+  /** The machine reboots: the monotonic clock that its processes share restarts at zero. */
   boot(): void {
     this.#bootedAt = this.now;
   }

@@ -149,6 +149,7 @@ export class SimNode {
       ...shared,
       applied: () => this.#applied,
       reload: () => this.#reload(note),
+      loggedIn: async () => {},
       rotate: async () => 'rotated',
       retire: (request) =>
         retireTunnel(request, {

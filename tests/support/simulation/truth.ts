@@ -31,7 +31,7 @@ const MOVE_MS = 100;
 const TRIED_MS = 9_000;
 
 /**
- * Why the hub must not be retired now, for an onlooker who knows everything; undefined if nothing is against it, or too little
+ * Why the hub must not be retired now, for an onlooker who knows everything; undefined if no reason is known, or too little
  * to be seen yet. Knows nothing of how the daemon finds out.
  */
 export function truthAgainst(happened: Happened): string | undefined {

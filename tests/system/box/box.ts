@@ -136,7 +136,8 @@ export function whyNoBox(): string | undefined {
     mkdirSync(cgroup);
     const { status, stderr } = spawnSync(requireProgram('bash'), [BOOT, 'probe', temp.path, cgroup], {
       encoding: 'utf8',
-      timeout: 10_000,
+      // A trial that a busy machine delays must not hide a whole ring.
+      timeout: 60_000,
     });
     return status === 0 ? undefined : stderr.trim() || 'the trial did not end';
   } catch (error) {

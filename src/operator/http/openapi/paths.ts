@@ -35,6 +35,7 @@ const problem = (description: string) => ({
 const BAD_QUERY = problem('A parameter of the query is unknown or wrong.');
 const NO_SUCH_TUNNEL = problem('No tunnel has this name. `tunnels` lists the names.');
 const FOREIGN = problem('The Host or Origin header is foreign.');
+const NO_PAGE = problem('The page is not built.');
 const NOT_READY = problem('Not ready. `reasons` lists the reasons.');
 
 const get = (
@@ -46,7 +47,10 @@ const get = (
 
 /** Every path of the endpoint. The key is the path with parameters in braces. */
 export const PATHS = {
-  '/': get('getPage', 'The status page for a browser.', { 200: answer('The page.', text('text/html')) }),
+  '/': get('getPage', 'The status page for a browser.', {
+    200: answer('The page.', text('text/html')),
+    503: NO_PAGE,
+  }),
   '/status': get(
     'getStatus',
     'The snapshot of the whole node.',
@@ -57,6 +61,7 @@ export const PATHS = {
         ...text('text/html'),
       }),
       400: BAD_QUERY,
+      503: NO_PAGE,
     },
     [query('format', 'Wins over the Accept header.', { enum: ['json', 'text'] })],
   ),

@@ -19,9 +19,7 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
   const plan = written && asOf(written, now);
   const tunnels = [...node.tunnels.values()];
   return [
-    ...checkTunnelCount(tunnels.length),
-    ...checkExposure(node),
-    ...tunnels.flatMap((tunnel) => checkWorkstation(node, tunnel)),
+    ...checkNode(node),
     ...tunnels.flatMap((tunnel) => checkStep(plan, tunnel)),
     ...[...node.actors.values()].flatMap((actor) => checkFallback(plan, actor, now)),
     ...(plan === undefined
@@ -34,6 +32,21 @@ export function checkPolicy(node: PolicyNode, written: Plan | undefined, now: Da
           ...plan.exceptions.flatMap((_, index) => checkException(plan, index, now)),
         ]),
   ];
+}
+
+const checked = new WeakMap<PolicyNode, readonly PolicyFinding[]>();
+
+/** The rules without plan and date. The daemon asks each second: a configuration is checked once. */
+function checkNode(node: PolicyNode): readonly PolicyFinding[] {
+  const known = checked.get(node);
+  if (known) return known;
+  const findings = [
+    ...checkTunnelCount(node.tunnels.size),
+    ...checkExposure(node),
+    ...[...node.tunnels.values()].flatMap((tunnel) => checkWorkstation(node, tunnel)),
+  ];
+  checked.set(node, findings);
+  return findings;
 }
 
 function checkTunnelCount(count: number): PolicyFinding[] {

@@ -29,6 +29,8 @@ export interface FarHolderDependencies {
 interface Bound extends Place {
   /** Undefined while the proof runs. */
   proof: Proof | undefined;
+  /** Proven until it moved here: counts as proven for the few seconds of the new proof. */
+  readonly wasProven: boolean;
 }
 
 /** Where the listener should move: nowhere while its session is one of the candidates. Pure. */
@@ -49,6 +51,8 @@ export class FarHolder {
   #bound: Bound | undefined;
   #error: TunnelError | undefined;
   #failures = 0;
+  /** Proofs in a row that found nobody at the granted address. */
+  #absences = 0;
   /** Since when the lost listener is missing; monotonic milliseconds. */
   #gapSince: number | undefined;
   /** When a session was lost that may still hold the address; undefined once the address is ours or free again. */
@@ -66,9 +70,9 @@ export class FarHolder {
 
   get condition(): ForwardCondition {
     if (!this.#bound) return { kind: 'unbound', error: this.#error };
-    const { proof } = this.#bound;
-    if (proof?.kind === 'proven') return { kind: 'serving' };
-    return { kind: 'unverified', error: proof?.error };
+    const { proof, wasProven } = this.#bound;
+    if (proof === undefined) return wasProven ? { kind: 'serving' } : { kind: 'unverified', error: undefined };
+    return proof.kind === 'proven' ? { kind: 'serving' } : { kind: 'unverified', error: proof.error };
   }
 
   /** The session that the listener is on, once that is proven. */
@@ -128,6 +132,7 @@ export class FarHolder {
       // Only another session can succeed: see THEN_RELOAD.
       return undefined;
     }
+    if (bound?.proof?.kind === 'absent') return this.#askAgain(bound, bound.proof.error);
     const place = nextPlace(bound?.session, this.#seen);
     if (place === undefined) {
       if (bound === undefined) this.#error = undefined;
@@ -187,7 +192,7 @@ export class FarHolder {
   async #move(from: Bound, session: FarSession, signal: AbortSignal): Promise<void> {
     const to = this.#placeOn(session);
     this.#gapSince ??= performance.now();
-    const failed = await move(from, to, signal, () => this.#adopt(to));
+    const failed = await move(from, to, signal, () => this.#adopt(to, from.proof?.kind === 'proven'));
     if (failed === undefined) return;
     const { error, back } = failed;
     this.#lostAt = failed.lostAt ?? this.#lostAt;
@@ -205,8 +210,8 @@ export class FarHolder {
     this.#lostAt = (await abandon(place, error)) ?? this.#lostAt;
   }
 
-  #adopt(place: Place): void {
-    const bound: Bound = { ...place, proof: undefined };
+  #adopt(place: Place, wasProven = false): void {
+    const bound: Bound = { ...place, proof: undefined, wasProven };
     this.#bound = bound;
     this.#error = undefined;
     this.#lostAt = undefined;
@@ -223,7 +228,8 @@ export class FarHolder {
     const attempt = () => this.#deps.prove(bound.session, signal);
     await proveUntilKnown(attempt, isCurrent, signal, (proof) => {
       bound.proof = proof;
-      if (proof.kind === 'wrong') this.#wake.abort();
+      if (proof.kind === 'proven') this.#absences = 0;
+      if (proof.kind === 'wrong' || proof.kind === 'absent') this.#wake.abort();
       this.#deps.onChange();
     });
   }
@@ -244,11 +250,21 @@ export class FarHolder {
     this.#deps.onChange();
   }
 
-  async #giveUp(bound: Bound, useless = false): Promise<void> {
+  /** Nobody listens at the granted address: takes the listener back, and asks for the address again. */
+  async #askAgain(bound: Bound, error: TunnelError): Promise<number | undefined> {
+    const freed = await this.#giveUp(bound);
+    const delayMs = this.#failed(error, false);
+    // A server that keeps the listener elsewhere grants the address only to another session, which is on its way.
+    if (!freed) return undefined;
+    return this.#absences++ === 0 ? OVERTAKEN_MS : delayMs;
+  }
+
+  async #giveUp(bound: Bound, useless = false): Promise<boolean> {
     this.#bound = undefined;
     this.#gapSince = undefined;
-    await bound.listener.cancel(useless);
+    const freed = await bound.listener.cancel(useless);
     bound.listener.release();
+    return freed;
   }
 
   async #leave(bound: Bound): Promise<void> {

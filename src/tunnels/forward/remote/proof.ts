@@ -2,12 +2,13 @@ import { abortable, withDeadline } from '../../../base/async/deadline.ts';
 import { sleep } from '../../../base/async/sleep.ts';
 import { THEN_RELOAD, TunnelError } from '../../../base/errors.ts';
 import { type Address, formatAddress, type TcpAddress } from '../../../base/net/address.ts';
+import { isLoopbackHost } from '../../../base/net/host.ts';
 import type { Channel, Originator } from '../../channel/channel-source.ts';
 import type { FarSession } from '../../channel/far-side.ts';
 import { LOOPBACK, reachableAt, widthOf, widthWitness } from './address.ts';
 import type { OwnConnections } from './own-connections.ts';
 import type { Look } from './refusal.ts';
-import { tooNarrow } from './refusal.ts';
+import { absent, tooNarrow } from './refusal.ts';
 
 /** No client opens these channels: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
@@ -20,7 +21,7 @@ const LOOK_MS = 2_000;
 
 /** The first pause before a failed proof is repeated, in milliseconds; later pauses are longer. */
 const PROVE_AGAIN_MS = 1_000;
-const PROVE_AGAIN_CAP_MS = 60_000;
+const PROVE_AGAIN_CAP_MS = 30_000;
 
 /** The result of the proof of a granted listener. */
 export type Proof =
@@ -28,7 +29,9 @@ export type Proof =
   /** `final`: another try on this session would end the same way. */
   | { readonly kind: 'unproven'; readonly error: TunnelError; readonly final: boolean }
   /** The listener is not as requested. */
-  | { readonly kind: 'wrong'; readonly error: TunnelError };
+  | { readonly kind: 'wrong'; readonly error: TunnelError }
+  /** Nobody listens at the granted address: another program had the address when the server granted it. */
+  | { readonly kind: 'absent'; readonly error: TunnelError };
 
 /** Both ends of our own connection through a far-side listener. */
 export interface Loop {
@@ -82,7 +85,7 @@ export async function prove(
   const identity = await comesBack(session, at, own, signal);
   if (identity !== true) {
     if (identity.code === 'forward_denied') return forbidden(listen, host, at, identity);
-    if (identity.code === 'target_refused') return { kind: 'wrong', error: tooNarrow(listen, host) };
+    if (identity.code === 'target_refused') return notThere(listen, host, at);
     return { kind: 'unproven', error: identity, final: false };
   }
   if (listen.kind === 'unix') return { kind: 'proven' };
@@ -117,6 +120,15 @@ function whenUnseen(listen: TcpAddress, host: string, other: string, error: Tunn
   if (error.code === 'remote_listen_in_use') return { kind: 'unproven', error, final: false };
   // Nothing contradicts: the host has no IPv4, or not that address.
   return { kind: 'proven' };
+}
+
+/**
+ * The proof when nobody listens at the address. Each server gives at least loopback: without loopback, another program
+ * was faster. dropbear, and sshd for a name, then listen on the other loopback address alone.
+ */
+function notThere(listen: Address, host: string, at: Address): Proof {
+  if (at.kind === 'tcp' && !isLoopbackHost(at.host)) return { kind: 'wrong', error: tooNarrow(listen, host) };
+  return { kind: 'absent', error: absent(listen, host) };
 }
 
 function forbidden(listen: Address, host: string, at: Address, cause: TunnelError): Proof {

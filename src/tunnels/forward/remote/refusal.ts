@@ -110,6 +110,14 @@ export function tooNarrow(listen: Address, host: string): TunnelError {
   );
 }
 
+/** The error when nobody listens at the granted address. */
+export function absent(listen: Address, host: string): TunnelError {
+  const where = `${formatAddress(listen)} on ${host}`;
+  return new TunnelError('remote_listen_in_use', `the server granted ${where}, but does not listen there`, {
+    hint: 'Another program probably had the address until now. The daemon asks again; run `ss -ltnp` on the host if that does not help.',
+  });
+}
+
 /**
  * How long to wait before the next request: short when the address frees itself, long when an operator must fix the cause.
  */

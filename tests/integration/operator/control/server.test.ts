@@ -34,7 +34,11 @@ beforeEach(async () => {
   path = join(temp.path, 'run', 'control.sock');
   actions = {
     planEdited: async () => ({ seq: 1 }),
-    reload: async () => ({ ok: true, replaced: [], changes: 'nothing changed' }),
+    reload: async () => ({
+      outcome: { ok: true, replaced: [], moved: [], changes: 'nothing changed' },
+      tunnels: [],
+      blocked: [],
+    }),
     up: async () => [],
     down: async () => [],
     cutover: () => Promise.reject(new Error('not asked for')),
@@ -73,7 +77,7 @@ describe('the control socket', () => {
     const before = process.umask(0o077);
     await start().finally(() => process.umask(before));
     expect([mode(path), mode(join(temp.path, 'run'))]).toEqual(['660', '750']);
-    expect(await reload()).toEqual({ changes: 'nothing changed' });
+    expect(await reload()).toEqual({ changes: 'nothing changed', tunnels: [], blocked: [] });
     for (const server of servers.splice(0)) server.close();
     expect(readdirSync(join(temp.path, 'run'))).toEqual([]);
   });
@@ -189,7 +193,7 @@ describe('the control socket', () => {
         new Promise((resolve) => {
           finish = () => {
             finished++;
-            resolve({ ok: true, replaced: [], changes: 'late' });
+            resolve({ outcome: { ok: true, replaced: [], moved: [], changes: 'late' }, tunnels: [], blocked: [] });
           };
         }),
     };
@@ -197,7 +201,7 @@ describe('the control socket', () => {
     const patient = command(path, RELOAD, reloadResult, never, 200);
     await new Promise((resolve) => setTimeout(resolve, 400));
     finish();
-    expect(await patient).toEqual({ changes: 'late' });
+    expect(await patient).toEqual({ changes: 'late', tunnels: [], blocked: [] });
 
     const leaver = new AbortController();
     const left = command(path, RELOAD, reloadResult, leaver.signal);

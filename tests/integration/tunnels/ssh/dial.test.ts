@@ -20,7 +20,7 @@ afterEach(() => expectNoLeaks(baseline));
 
 it('returns a connected socket without its own listeners', async () => {
   await using server = await startBanner();
-  const socket = await dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, never);
+  const socket = await dial({ host: '127.0.0.1', port: server.port, timeoutMs: 20_000 }, never);
   expect(socket.readyState).toBe('open');
   expect([socket.listenerCount('error'), socket.listenerCount('connect')]).toEqual([0, 0]);
   socket.destroy();
@@ -28,7 +28,7 @@ it('returns a connected socket without its own listeners', async () => {
 
 it('tries every address of a name', async () => {
   await using server = await startBanner();
-  const socket = await dial({ host: 'localhost', port: server.port, timeoutMs: 2_000 }, never);
+  const socket = await dial({ host: 'localhost', port: server.port, timeoutMs: 20_000 }, never);
   expect(socket.remotePort).toBe(server.port);
   socket.destroy();
 });
@@ -55,7 +55,7 @@ it('ignores later errors of an abandoned socket', async () => {
   const onSocket = (message: unknown) => sockets.push((message as { socket: Socket }).socket);
   subscribe('net.client.socket', onSocket);
   const port = await freePort();
-  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 1_000 }, never)).rejects.toThrow('refused');
+  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 20_000 }, never)).rejects.toThrow('refused');
   unsubscribe('net.client.socket', onSocket);
   const given = sockets.find((socket) => socket.destroyed);
   // Without a listener this throws.
@@ -64,7 +64,7 @@ it('ignores later errors of an abandoned socket', async () => {
 
 it('reports a refused connection', async () => {
   const port = await freePort();
-  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 1_000 }, never)).rejects.toMatchObject({
+  await expect(dial({ host: '127.0.0.1', port, timeoutMs: 20_000 }, never)).rejects.toMatchObject({
     code: 'connect_refused',
     message: expect.stringContaining(`127.0.0.1 port ${port}`),
   });
@@ -78,13 +78,13 @@ it('reports a name that does not resolve', async () => {
 
 it('does not dial after an abort', async () => {
   const signal = AbortSignal.abort(new Error('stopping'));
-  await expect(dial({ host: 'localhost', port: 22, timeoutMs: 1_000 }, signal)).rejects.toThrow('stopping');
+  await expect(dial({ host: 'localhost', port: 22, timeoutMs: 20_000 }, signal)).rejects.toThrow('stopping');
 });
 
 it('stops a dial at an abort', async () => {
   await using server = await startBanner();
   const controller = new AbortController();
-  const dialling = dial({ host: '127.0.0.1', port: server.port, timeoutMs: 1_000 }, controller.signal);
+  const dialling = dial({ host: '127.0.0.1', port: server.port, timeoutMs: 20_000 }, controller.signal);
   queueMicrotask(() => controller.abort(new Error('stopping')));
   await expect(dialling).rejects.toThrow('stopping');
 });

@@ -31,9 +31,11 @@ afterEach(async () => {
 });
 
 describe('opening a session', () => {
+  /** For a silence that must end the attempt: so much longer than the talk before, on a busy machine as well. */
+  const connectTimeoutMs = patient(500);
   const failed = async (host: Parameters<typeof connectSession>[1]) => {
     const startedAt = performance.now();
-    const error = await connectSession(sshd, { connectTimeoutMs: 300, ...host }).then(
+    const error = await connectSession(sshd, host).then(
       () => undefined,
       (reason: unknown) => reason as { code: string; message: string },
     );
@@ -48,7 +50,7 @@ describe('opening a session', () => {
 
   it('fails with a peer that sends nothing', async () => {
     await using silent = await startSilent();
-    expect(await failed(knowing(silent.port))).toMatchObject({ code: 'connect_timeout' });
+    expect(await failed({ connectTimeoutMs, ...knowing(silent.port) })).toMatchObject({ code: 'connect_timeout' });
   });
 
   it('fails with an HTTP server', async () => {
@@ -64,12 +66,12 @@ describe('opening a session', () => {
       socket.write('SSH-2');
       socket.once('data', () => setTimeout(() => socket.write('.0-slow\r\n'), 100));
     });
-    expect(await failed(knowing(slow.port))).toMatchObject({ code: 'kex_failed' });
+    expect(await failed({ connectTimeoutMs, ...knowing(slow.port) })).toMatchObject({ code: 'kex_failed' });
   });
 
   it('fails with a peer that stops in the middle of its banner', async () => {
     await using half = await listenLoopback((socket) => void socket.write('SSH-2'));
-    expect(await failed(knowing(half.port))).toMatchObject({ code: 'connect_timeout' });
+    expect(await failed({ connectTimeoutMs, ...knowing(half.port) })).toMatchObject({ code: 'connect_timeout' });
   });
 
   it.each(['cut', 'reset'] as const)('fails with a key exchange that is %s in the middle', async (fault) => {
@@ -79,7 +81,7 @@ describe('opening a session', () => {
 
   it('fails with a key exchange that freezes in the middle', async () => {
     proxy.faultAfter(200, 'pause');
-    expect(await failed(proxied.throughProxy())).toMatchObject({ code: 'kex_failed' });
+    expect(await failed({ connectTimeoutMs, ...proxied.throughProxy() })).toMatchObject({ code: 'kex_failed' });
   });
 
   it('offers no key to a host with a changed host key', async () => {
@@ -111,7 +113,7 @@ describe('opening a session', () => {
   });
 
   it('treats an exception in the host key check as a rejection', async () => {
-    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 }, never);
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     const verify = () => {
       throw new Error('a bug');
@@ -122,7 +124,7 @@ describe('opening a session', () => {
         peer: '',
         username: sshd.user,
         offered: 'a key',
-        stepTimeoutMs: 1_000,
+        stepTimeoutMs: 20_000,
         keepalive: hostOf(sshd).keepalive,
         hostKey: { algorithms: ['ssh-ed25519'], verify },
         authMethods: authMethods(credential, sshd.user),
@@ -135,7 +137,7 @@ describe('opening a session', () => {
 
   it('dials nothing after an abort before the dial', async () => {
     const dialling = dial(
-      { host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 },
+      { host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 },
       AbortSignal.abort(new Error('stopping')),
     );
     await expect(dialling).rejects.toThrow('stopping');
@@ -143,8 +145,8 @@ describe('opening a session', () => {
   });
 
   it('leaves no socket after an abort before the handshake', async () => {
-    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 1_000 }, never);
-    const options = { peer: '', username: '', stepTimeoutMs: 1_000, keepalive: hostOf(sshd).keepalive };
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 }, never);
+    const options = { peer: '', username: '', stepTimeoutMs: 20_000, keepalive: hostOf(sshd).keepalive };
     const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     const opening = openSession(

@@ -47,7 +47,7 @@ describe('a session', () => {
     const host = hostOf(sshd);
     const credential = await loadCredential(actorOf(sshd), process.env, never);
     let asked = 0;
-    const socket = await dial({ host: host.address, port: host.port, timeoutMs: 2_000 }, never);
+    const socket = await dial({ host: host.address, port: host.port, timeoutMs: 20_000 }, never);
     const verify = () => {
       asked++;
       return undefined;
@@ -60,7 +60,7 @@ describe('a session', () => {
         offered: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify },
-        stepTimeoutMs: 2_000,
+        stepTimeoutMs: 20_000,
         keepalive: host.keepalive,
       },
       never,
@@ -130,7 +130,7 @@ describe('a session', () => {
   it('ends the session when the peer closes its side, although unsent data is left', async () => {
     const host = hostOf(sshd);
     const credential = await loadCredential(actorOf(sshd), process.env, never);
-    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 2_000 }, never);
+    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 20_000 }, never);
     const session = await openSession(
       socket,
       {
@@ -139,7 +139,7 @@ describe('a session', () => {
         offered: 'a key',
         authMethods: authMethods(credential, sshd.user),
         hostKey: { algorithms: ['ssh-ed25519'], verify: () => undefined },
-        stepTimeoutMs: 2_000,
+        stepTimeoutMs: 20_000,
         keepalive: host.keepalive,
       },
       never,
@@ -173,7 +173,7 @@ describe('a session', () => {
 
   it('ends a draining session without waiting for an abandoned channel request', async () => {
     sshd.setChannels({ kind: 'ignore' });
-    const session = await connectSession(sshd, { connectTimeoutMs: 200 });
+    const session = await connectSession(sshd, { connectTimeoutMs: patient(500) });
     const opening = session.open(loopback(1), originator, never);
     session.drain();
     await expect(opening).rejects.toMatchObject({ code: 'target_unreachable' });
@@ -190,7 +190,7 @@ describe('a channel', () => {
     [{ kind: 'ignore' }, 'target_unreachable'],
   ] as const)('with the answer %o is %s, and the session lives', async (manner, code) => {
     sshd.setChannels(manner);
-    const session = await connectSession(sshd, { connectTimeoutMs: 300 });
+    const session = await connectSession(sshd, { connectTimeoutMs: patient(500) });
     await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code });
     expect(session).toMatchObject({ usable: true, channels: 0 });
     await session.end();
@@ -211,7 +211,7 @@ describe('a channel', () => {
   });
 
   it('reports a lost session, not an unreachable target, when the server answers nothing', async () => {
-    const session = await connectSession(sshd, { ...proxied.throughProxy(), connectTimeoutMs: 600 });
+    const session = await connectSession(sshd, { ...proxied.throughProxy(), connectTimeoutMs: patient(600) });
     proxy.pause('to-server');
     session.check();
     await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'keepalive_lost' });

@@ -66,7 +66,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     trust = [`TrustedUserCAKeys ${trusted}`, `AuthorizedPrincipalsFile ${principals}`, 'LogLevel DEBUG1'];
     sshd = await startSshd({ extraConfig: trust });
     echo = await startEcho();
-  }, 60_000);
+  });
   afterAll(async () => {
     await sshd?.[Symbol.asyncDispose]();
     await echo?.[Symbol.asyncDispose]();

@@ -8,6 +8,7 @@ import { has } from '../../../support/machine/capabilities.ts';
 import { patient } from '../../../support/patience.ts';
 import { startDropbear } from '../../../support/peers/lab/dropbear.ts';
 import { freePort } from '../../../support/peers/loopback.ts';
+import { startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 
 const here = (['root', 'mount', 'dropbear', 'ssh-keygen'] as const).every(has);
@@ -87,5 +88,32 @@ describe.skipIf(!here)('a remote tunnel over a server that releases no address',
       message: expect.stringContaining('loopback'),
     });
     expect(await mesh.metric('link_connect_attempts_total')).toBe(logins);
+  });
+});
+
+/** Both listen on the other loopback address alone, and call that a success. */
+const HALF_BOUND = [
+  { name: 'dropbear at an address', host: '127.0.0.1', present: here, start: () => startDropbear() },
+  { name: 'OpenSSH at a name', host: 'localhost', present: has('sshd'), start: () => startSshd() },
+];
+
+describe.concurrent.each(HALF_BOUND)('a remote tunnel over $name that another program holds', (row) => {
+  it.skipIf(!row.present)('names the other program, and serves as soon as the program is gone', async () => {
+    await using server = await row.start();
+    await using echo = await startEcho();
+    await using other = await startEcho();
+    const far = { direction: 'remote', listen: `${row.host}:${other.port}`, target: echo.port };
+    await using mesh = await startMesh({ sshd: server, tunnels: { far } });
+    const held = await mesh.waitFor((status) => tunnelOf(status, 'far').last_error !== null);
+    expect(tunnelOf(held, 'far').last_error).toMatchObject({
+      code: 'remote_listen_in_use',
+      message: expect.stringContaining('did not come back to this node'),
+    });
+
+    await other.stop();
+    await mesh.waitForTunnel('up', 'far', patient(20_000));
+    await echoOnce(other.port, 'free', patient(5_000));
+    const said = mesh.daemon.records().map(({ error }) => error as { code?: string } | undefined);
+    expect(said.filter((error) => error?.code === 'remote_listen_denied')).toEqual([]);
   });
 });

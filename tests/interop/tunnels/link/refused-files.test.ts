@@ -26,10 +26,11 @@ describe.skipIf(!has('ssh-keygen'))(refusedFiles, () => {
     return path;
   }
 
-  const refused = (host: object = {}, actor: object = {}) => {
+  const refused = (host: object = {}, actor: object = {}, more: object = {}) => {
     const text = stringify({
       version: 1,
       node: 'here',
+      ...more,
       hosts: {
         here: { address: '127.0.0.1' },
         target: { address: 'target.example', port: 2222, user: 'u', known_hosts: './known_hosts', ...host },
@@ -55,6 +56,14 @@ describe.skipIf(!has('ssh-keygen'))(refusedFiles, () => {
       expect(await refused({}, { key })).toEqual([
         { path: 'actors.one.key', message: expect.stringMatching(/readable or writable by other users.*chmod 600/) },
       ]);
+  });
+
+  it('warns about the token file of a webhook that others can read', async () => {
+    write('token', 'secret', 0o644);
+    const notify = [{ webhook: 'http://127.0.0.1:1/', events: ['advisory'], secret_file: './token' }];
+    expect(await refused({}, {}, { notify })).toEqual([
+      { path: 'notify[0].secret_file', message: expect.stringMatching(/readable or writable by other users/) },
+    ]);
   });
 
   it('warns about a passphrase file that others can read', async () => {

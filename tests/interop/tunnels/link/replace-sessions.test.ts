@@ -80,3 +80,29 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload that changes a lin
     expect((await mesh.waitForTunnel('up')).usage.failed_total).toBe(0);
   });
 });
+
+/** OpenSSH 9.2 came with the setting. */
+const ENDS_UNUSED = 'UnusedConnectionTimeout 5';
+
+describe.skipIf(!has('sshd'))('a server that ends unused sessions', { concurrent: true }, () => {
+  it('is named, and takes no tunnel down once its time limit is known', async () => {
+    await using sshd = await startSshd({ extraConfig: [ENDS_UNUSED] });
+    await using echo = await startEcho();
+    const tunnels = { echo: { target: echo.port, production: true }, far: { direction: 'remote', target: echo.port } };
+    await using mesh = await startMesh({ sshd, tunnels });
+    const ended = () => mesh.daemon.records().filter(({ event }) => event === 'session.ended');
+    const named = () => ended().findIndex(({ msg }) => /had carried nothing for [5-7] s/.test(String(msg)));
+    await waitUntil('the limit is known', () => named() !== -1, 60_000);
+    const { sessions } = linkOf(await mesh.waitFor((status) => hasSessions(2)(status) && status.state === 'up'));
+    const error = linkOf(await mesh.daemon.status()).last_error;
+    expect(error).toMatchObject({ code: 'connection_reset', hint: expect.stringMatching(/UnusedConnectionTimeout/) });
+
+    const before = mesh.daemon.records().length;
+    const newest = Math.max(...sessions.map(({ id }) => id));
+    await mesh.waitFor((status) => linkOf(status).sessions.every(({ id }) => id > newest + 1), 60_000);
+    const since = mesh.daemon.records().slice(before);
+    expect(since.filter(({ event, level }) => event === 'tunnel.state' || level === 'warn')).toEqual([]);
+    expect(since.filter(({ event }) => event === 'session.ended').length).toBeGreaterThan(1);
+    expect(await mesh.metric('link_replacement_failing')).toBe(0);
+  });
+});

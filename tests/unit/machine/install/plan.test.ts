@@ -55,6 +55,7 @@ describe(planInstall, () => {
       'write  /etc/sysusers.d/fleet-mesh.conf (systemd/sysusers.d/fleet-mesh.conf)',
       'write  /etc/tmpfiles.d/fleet-mesh.conf (systemd/tmpfiles.d/fleet-mesh.conf)',
       'write  /etc/systemd/system/fleet-mesh.service.d/50-sockets.conf:',
+      'write  /etc/fleet-mesh/prometheus/fleet-mesh.json:',
       'write  /etc/fleet-mesh/example-tunnels.yaml (config/example-tunnels.yaml)',
       'run    systemd-sysusers /etc/sysusers.d/fleet-mesh.conf',
       'run    systemd-tmpfiles --create /etc/tmpfiles.d/fleet-mesh.conf',

@@ -48,7 +48,7 @@ const change = (path: string, from: string, to: string) => {
 };
 
 describe(showPlan, () => {
-  const show = (options: { wave?: string; json?: boolean; plan?: string } = {}) =>
+  const show = (options: { wave?: string; json?: boolean; plan?: string; format?: string; as?: string } = {}) =>
     run((streams) => showPlan({ config, ...options }, streams, { env, now: NOW }));
 
   it('prints the plan and the tunnels that depend on it', async () => {
@@ -64,6 +64,24 @@ describe(showPlan, () => {
       code: 64,
       err: 'fleet-mesh: the plan has no wave "9"; waves: 0, 1, 2, 3, 4, 5, 6, 7, 8\n',
     });
+  });
+
+  it('prints the placement register as YAML, JSON or Markdown, whole or for one wave', async () => {
+    const inventory = await show({ format: 'inventory' });
+    expect(inventory).toMatchObject({ code: 0, err: '' });
+    expect(inventory.out).toContain('  - id: 4\n    workload: State Hub API (primary)\n');
+    const { services } = JSON.parse((await show({ format: 'inventory', json: true, wave: '2' })).out);
+    expect(services.map(({ id }: { id: number }) => id)).toEqual([4, 5, 6, 24, 25]);
+    expect((await show({ format: 'inventory', as: 'markdown' })).out).toContain('| 4 | State Hub API (primary) |');
+    expect((await show({ format: 'json' })).out).toBe((await show({ json: true })).out);
+    for (const [options, message] of [
+      [{ format: 'xml' }, 'unknown format "xml"; formats: text, json, inventory'],
+      [{ format: 'inventory', as: 'xml' }, 'unknown format "xml" of an inventory; formats: yaml, json, markdown'],
+      [{ as: 'yaml' }, '--as needs --format inventory'],
+      [{ format: 'inventory', as: 'yaml', json: true }, '--json and --as yaml exclude each other'],
+    ] as const) {
+      expect(await show(options)).toEqual({ code: 64, out: '', err: `fleet-mesh: ${message}\n` });
+    }
   });
 
   it('shows the plan with a warning if the tunnels cannot be read', async () => {

@@ -38,7 +38,7 @@ test('has a letter for each state, and no latency without a passing probe', () =
   expect(new Set(hour.of('state-hub')?.probe_ms)).toEqual(new Set([null]));
 });
 
-test('has no negative traffic when a tunnel of the same name starts anew, and forgets removed tunnels', () => {
+test('has no negative traffic for a new tunnel of the same name, and forgets removed tunnels', () => {
   const hour = new LastHour();
   hour.tick(snapshot(10_000), 0);
   hour.tick(snapshot(0), 15_000);

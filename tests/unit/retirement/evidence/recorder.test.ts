@@ -151,7 +151,7 @@ describe(Recorder, () => {
     expect(logged).toEqual(['evidence.repaired', 'evidence.damaged']);
   });
 
-  it('begins to watch anew after the log was moved, and tells why meanwhile', async () => {
+  it('restarts the watch after the log was moved, and tells why meanwhile', async () => {
     const one = recorder();
     await one.start('aa');
     const usedAt = new Date();

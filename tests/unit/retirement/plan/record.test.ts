@@ -65,7 +65,7 @@ describe('recordIn, for the real plan', () => {
     expect(after.gates.every(({ approved }) => approved?.by === 'worsch')).toBe(true);
     expect(after.waves.every((wave) => wave.steps.at(-1)?.done !== undefined)).toBe(true);
     for (const line of REAL_PLAN.toString().split('\n')) expect(text).toContain(line);
-  }, 20_000);
+  });
 
   it('explains each refusal', () => {
     expect(refusal(REAL_PLAN, approve('state-hub-cutovr'))).toMatch(
@@ -179,5 +179,5 @@ describe('recordIn, for any evidence', () => {
       }),
       { numRuns: 100 },
     );
-  }, 20_000);
+  });
 });

@@ -5,6 +5,7 @@ import { TunnelError } from '../../../../src/base/errors.ts';
 import type { TcpAddress } from '../../../../src/base/net/address.ts';
 import type { ProbeConfig } from '../../../../src/config/config.ts';
 import type { Channel } from '../../../../src/tunnels/channel/channel-source.ts';
+import { ProbePace } from '../../../../src/tunnels/probe/pace.ts';
 import { jittered, type ProbeResult, Prober } from '../../../../src/tunnels/probe/prober.ts';
 import { SocketChannelSource } from '../../../support/fakes/socket-channel-source.ts';
 import { TcpServer } from '../../../support/peers/tcp-server.ts';
@@ -27,6 +28,7 @@ test('keeps the jitter within ten percent', () => {
 
 /** A source whose answer to `open` the test controls, under fake timers. */
 class DecidedSource extends SocketChannelSource {
+  whenAnswering: (signal: AbortSignal) => Promise<void> = async () => {};
   answer: () => Promise<Channel> = () => Promise.reject(new TunnelError('target_refused', 'refused'));
   opens = 0;
 
@@ -93,6 +95,61 @@ describe('in time', () => {
     expect(seconds).toHaveLength(2);
     expect(prober.status()).toMatchObject({ state: 'passing', consecutive_failures: 0, last_error: null });
     expect(prober.status().latency_ms).toBeTypeOf('number');
+  });
+
+  test('does not count the start of the session as latency', async () => {
+    source.answer = opened;
+    source.whenAnswering = () => new Promise((resolve) => setTimeout(resolve, 45));
+    start();
+    await vi.advanceTimersByTimeAsync(44);
+    expect(source.opens).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(states()).toEqual(['passing']);
+    expect(prober.status().latency_ms).toBeLessThan(45);
+    expect(seconds[0]).toBeLessThan(0.045);
+  });
+
+  test('goes on without an answer to a keepalive: some servers never answer one', async () => {
+    source.answer = opened;
+    source.whenAnswering = () => new Promise(() => {});
+    start();
+    await vi.advanceTimersByTimeAsync(299);
+    expect(source.opens).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(states()).toEqual(['passing']);
+  });
+
+  test('ends a probe in time whose session never answers', async () => {
+    source.answer = silent;
+    source.whenAnswering = (signal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    start();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(prober.status()).toMatchObject({ consecutive_failures: 1, last_error: { code: 'target_unreachable' } });
+  });
+
+  test('takes no turn for a probe that is no longer wanted', async () => {
+    const pace = new ProbePace();
+    let end = () => {};
+    const slow = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const others = Array.from({ length: 8 }, () => pace.turn(() => slow));
+    const waiting = new Prober(
+      { config, target },
+      { source, pace, onResult: () => {}, observeSeconds: () => {}, random: () => 0.5 },
+    );
+    const over = new AbortController();
+    const waited = waiting.run(over.signal);
+    await vi.advanceTimersByTimeAsync(10);
+    over.abort(new Error('stop'));
+    await vi.advanceTimersByTimeAsync(10);
+    await waited;
+    expect(source.opens).toBe(0);
+    end();
+    await Promise.all(others);
+    await vi.advanceTimersByTimeAsync(20);
+    start();
   });
 
   test('does nothing while the link is down, and starts when the link comes up', async () => {

@@ -6,6 +6,7 @@ import { pythonClient, startPythonClient } from '../../../../support/clients/pyt
 import { connectSession } from '../../../../support/clients/ssh-session.ts';
 import { Forwarding } from '../../../../support/fakes/forwarding.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../../../support/machine/leaks.ts';
+import { patient } from '../../../../support/patience.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
 import { listenLoopback } from '../../../../support/peers/loopback.ts';
 import { startAnswerAfterEnd, startEcho, startHalfCloser } from '../../../../support/peers/targets.ts';
@@ -215,7 +216,7 @@ describe('the open of a channel', () => {
   it('gives up an open at its deadline when the target never answers', async () => {
     sshd.setChannels({ kind: 'ignore' });
     await using tunnel = await Forwarding.to(1);
-    tunnel.source.add(await connectSession(sshd, { connectTimeoutMs: 300 }));
+    tunnel.source.add(await connectSession(sshd, { connectTimeoutMs: patient(500) }));
     expect(await pythonClient({ port: tunnel.port })).toMatchObject({ end: 'rst' });
     expect(tunnel.codes).toEqual(['target_unreachable']);
   });

@@ -11,7 +11,7 @@ import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/
 const PLAIN = ['ssh-ed25519'];
 
 async function fetchFrom(port: number, algorithms = PLAIN, timeoutMs = 2_000, signal = never) {
-  const socket = await dial({ host: '127.0.0.1', port, timeoutMs: 2_000 }, never);
+  const socket = await dial({ host: '127.0.0.1', port, timeoutMs: 20_000 }, never);
   try {
     return await fetchHostKey(socket, algorithms, { peer: 'test', timeoutMs }, signal);
   } finally {

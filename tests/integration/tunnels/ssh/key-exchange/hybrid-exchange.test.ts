@@ -69,8 +69,8 @@ describe('the post-quantum key exchange', () => {
 
   it('fetches the host key of a server that accepts nothing else', async () => {
     await using sshd = await startEmbeddedSshd({ hybrid: {} });
-    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 2_000 }, never);
-    const blob = await fetchHostKey(socket, ['ssh-ed25519'], { peer: 'test', timeoutMs: 2_000 }, never);
+    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 }, never);
+    const blob = await fetchHostKey(socket, ['ssh-ed25519'], { peer: 'test', timeoutMs: 20_000 }, never);
     expect(blob && fingerprint(blob)).toBe(sshd.hostKeyFingerprint);
   });
 });

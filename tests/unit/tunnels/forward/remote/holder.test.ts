@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TunnelError } from '../../../../../src/base/errors.ts';
 import { FarHolder, nextPlace } from '../../../../../src/tunnels/forward/remote/holder.ts';
 import type { Proof } from '../../../../../src/tunnels/forward/remote/proof.ts';
 import { type FakeFarSession, FarServer } from '../../../../support/peers/far-server.ts';
@@ -55,6 +56,35 @@ describe(FarHolder, () => {
     expect([b.made, b.released]).toEqual([1, 1]);
   });
 
+  it('stays proven while it moves, until the new proof fails', async () => {
+    const server = new FarServer();
+    const [a, b] = [server.session('a'), server.session('b')];
+    const offered = [a];
+    let prove = (_: Proof): void => {};
+    const holder = new FarHolder(options, {
+      sessions: () => [...offered],
+      onConnection() {},
+      prove: () => new Promise((resolve) => (prove = resolve)),
+      onChange() {},
+      onBound() {},
+      random: () => 0,
+    });
+    await holder.start();
+    expect(holder.condition).toEqual({ kind: 'unverified', error: undefined });
+    prove({ kind: 'proven' });
+    await settle();
+    offered.splice(0, 1, b);
+    holder.sessionsChanged();
+    await settle();
+    expect(server.holder).toBe(b);
+    expect(holder.condition).toEqual({ kind: 'serving' });
+    const error = new TunnelError('remote_listen_in_use', 'lost on the way');
+    prove({ kind: 'unproven', error, final: false });
+    await settle();
+    expect(holder.condition).toEqual({ kind: 'unverified', error });
+    await holder.stop();
+  });
+
   it('waits for its own dead session with short pauses, and reports that session', async () => {
     const server = new FarServer();
     const [a, b] = [server.session('a'), server.session('b')];
@@ -71,6 +101,20 @@ describe(FarHolder, () => {
     await settle(3_100);
     expect(holder.condition).toEqual({ kind: 'serving' });
     await holder.stop();
+  });
+
+  it('asks again at once when nobody listens at the granted address, and then twice a minute', async () => {
+    const a = new FarServer().session('a');
+    const error = new TunnelError('remote_listen_in_use', 'the server granted the address, but does not listen there');
+    const { holder } = holderOver([a], { kind: 'absent', error });
+    await holder.start();
+    await settle(20_000);
+    expect(a.made).toBe(2);
+    expect(holder.condition).toEqual({ kind: 'unbound', error });
+    await settle(30_000);
+    expect(a.made).toBe(3);
+    await holder.stop();
+    expect(a.released).toBe(3);
   });
 
   it('retries at once when the address was freed between the refusal and the test', async () => {

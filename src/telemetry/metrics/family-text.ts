@@ -1,0 +1,32 @@
+import type { Family, Sample } from './families.ts';
+
+/**
+ * A family in the text format 0.0.4, as prom-client writes it. The values come from the snapshot at each scrape: one
+ * object per series in a registry would cost several times as much as the text. Pure.
+ */
+export function familyText(prefix: string, { name, help, type }: Family, samples: readonly Sample[]): string {
+  const full = prefix + name;
+  // Two links of one actor give the same series twice: a page must not.
+  const series = new Map<string, number>();
+  for (const { labels, value } of samples) {
+    const text = labelsText(labels);
+    series.set(text, type === 'counter' ? (series.get(text) ?? 0) + value : value);
+  }
+  let page = `# HELP ${full} ${escaped(help)}\n# TYPE ${full} ${type}`;
+  for (const [labels, value] of series) page += `\n${full}${labels} ${value}`;
+  return page;
+}
+
+function labelsText(labels: Sample['labels']): string {
+  let text = '';
+  for (const label in labels) text += `${text === '' ? '{' : ','}${label}="${quoted(labels[label] ?? '')}"`;
+  return text === '' ? '' : `${text}}`;
+}
+
+function quoted(value: string): string {
+  return /["\\\n]/.test(value) ? escaped(value).replaceAll('"', '\\"') : value;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+}
