@@ -40,7 +40,7 @@ export interface Played {
   readonly recap: Readonly<Record<string, Recap>>;
 }
 
-/** A controller with the role of this checkout, two booted nodes before the first run, and the host of their tunnels. */
+/** A controller with the role of this checkout, booted nodes before the first run, and the host of their tunnels. */
 export class AnsibleFleet implements AsyncDisposable {
   readonly nodes: readonly AnsibleNode[];
   readonly echo: LoopbackServer;
@@ -62,14 +62,15 @@ export class AnsibleFleet implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async boot(): Promise<AnsibleFleet> {
+  /** The first node is for the system unit, the second one for the unit of a user. */
+  static async boot(count: 1 | 2): Promise<AnsibleFleet> {
     const owned = new Cleanup();
     try {
       const directory = owned.use(tempDir('ansible')).path;
       const [sshd, echo] = [owned.use(await startSshd()), owned.use(await startEcho())];
-      const boxes = [owned.use(await Box.boot(false)), owned.use(await Box.boot(false))];
       const nodes: AnsibleNode[] = [];
-      for (const [index, box] of boxes.entries()) {
+      for (let index = 0; index < count; index += 1) {
+        const box = owned.use(await Box.boot(false));
         const user = index === 0 ? undefined : USER.name;
         const [sshPort, endpointPort, port] = [await freePort(), await freePort(), await freePort()];
         nodes.push({ name: `node-${index + 1}`, box, user, sshPort, endpointPort, port });
@@ -187,7 +188,7 @@ export class AnsibleFleet implements AsyncDisposable {
       fleet_mesh_files: [{ name: 'known_hosts', src: join(this.#directory, 'known_hosts') }],
       fleet_mesh_keys: [{ name: 'id_fleet', src: clientKeyFile }],
       fleet_mesh_file_sd: '/etc/targets',
-      fleet_mesh_timeout: '20s',
+      fleet_mesh_timeout: '60s',
     };
     writeFileSync(
       join(this.#directory, 'inventory.yml'),

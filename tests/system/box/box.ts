@@ -6,6 +6,7 @@ import { requireProgram } from '../../support/machine/find-program.ts';
 import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
 import { childrenOf, descendantsOf, nameOf } from '../../support/machine/proc.ts';
 import { type TempDir, tempDir } from '../../support/machine/temp-dir.ts';
+import { patient } from '../../support/patience.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));
@@ -72,7 +73,7 @@ export class Box implements AsyncDisposable {
   run(...command: readonly string[]): Promise<Outcome> {
     const nsenter = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '-n', '--', ...command];
     return new Promise((resolve) => {
-      execFile(requireProgram('nsenter'), nsenter, { timeout: 60_000, env: ENV }, (error, stdout, stderr) => {
+      execFile(requireProgram('nsenter'), nsenter, { timeout: patient(60_000), env: ENV }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });
       });
