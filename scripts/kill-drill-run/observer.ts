@@ -55,10 +55,12 @@ export class Observer {
   async #look(daemon: Daemon, bornAt: number, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const at = performance.now();
+      // Before the question: a use meanwhile may have come after the verdict.
+      const usedAt = this.#throughTunnelAt;
       const answer = await daemon.get(`/drain/${HUB}`).catch(() => undefined);
       const parsed = answer && verdictAnswer.safeParse(JSON.parse(answer.body));
       this.isRetirable = parsed?.success === true && parsed.data.verdict === 'retirable';
-      if (this.isRetirable) this.#judge(at - bornAt, at - this.#throughTunnelAt);
+      if (this.isRetirable) this.#judge(at - bornAt, at - usedAt);
       await pause(EVERY_MS, undefined, { signal: stop }).catch(() => {});
     }
   }

@@ -15,7 +15,7 @@ describe.skipIf(!possible)('packets are dropped by the kernel', () => {
     return;
   }
   // Runs this file again in a new network namespace, which ends with the run.
-  it(`passes ${PACKET_ROWS.length} rows in a separate network namespace`, { timeout: 180_000 }, () => {
+  it(`passes ${PACKET_ROWS.length} rows in a separate network namespace`, () => {
     const vitest = 'node_modules/vitest/vitest.mjs run --project faults tests/faults/packets.test.ts';
     const { status, stdout, stderr } = spawnSync(
       'unshare',
@@ -24,7 +24,7 @@ describe.skipIf(!possible)('packets are dropped by the kernel', () => {
         cwd: ROOT,
         env: { ...environment, FLEET_MESH_IN_NETNS: 'yes', FLEET_MESH_TEST_COUNTS: undefined },
         encoding: 'utf8',
-        timeout: 170_000,
+        timeout: 290_000,
       },
     );
     process.stderr.write(

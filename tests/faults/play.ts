@@ -16,7 +16,7 @@ export async function play(row: FaultRow): Promise<void> {
   const baseline = await leastHoldings(stage);
   const entrance = stage.entrance('stream');
   const send = entrance.preface?.said ?? '';
-  await using stream = startPythonClient({ ...entrance.at, send, timeoutMs: 120_000 });
+  await using stream = startPythonClient({ ...entrance.at, send, timeoutMs: 250_000 });
   await stream.received(1 + (entrance.preface?.heard.length ?? 0));
   const { everyMs, timeoutMs } = row.client ?? { everyMs: 20, timeoutMs: row.requests === 'may fail' ? 3_000 : 30_000 };
   const loop = startRequestLoop(stage.entrance('echo'), everyMs, timeoutMs);

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { patient } from './patience.ts';
 
-/** Ends what hangs, and measures nothing. Less than any test has. */
-const PATIENCE_MS = 25_000;
+/** Ends what hangs, and measures nothing: later on a busy machine, before the limit of any test. */
+const usual = () => Math.min(Math.round(patient(25_000)), 100_000);
 
 /**
  * Waits until `probe` gives a value that is neither undefined nor false, and returns it; fails loudly after
@@ -20,7 +20,7 @@ export async function waitUntil<T>(
     const value = await probe();
     if (value !== undefined && value !== false) return value;
     const waitedMs = performance.now() - startedAt;
-    const limitMs = Math.max(Math.round(patient(ms)), PATIENCE_MS);
+    const limitMs = Math.max(Math.round(patient(ms)), usual());
     if (waitedMs > limitMs) throw new Error(`not within ${limitMs} ms: ${what}\n${explain()}`.trimEnd());
     // Who waits for long would keep a processor busy with asking: a status of the daemon costs 4 ms.
     await pause(Math.min(100, 10 + waitedMs / 25));
@@ -29,7 +29,7 @@ export async function waitUntil<T>(
 
 /** Settles with `promise`, or fails loudly after `ms`, on a busy machine later. */
 export async function within<T>(what: string, promise: Promise<T>, idleMs?: number): Promise<T> {
-  const ms = idleMs === undefined ? PATIENCE_MS : Math.round(patient(idleMs));
+  const ms = idleMs === undefined ? usual() : Math.round(patient(idleMs));
   const timer = new AbortController();
   const expired = pause(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`not within ${ms} ms: ${what}`);

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { asError } from '../errors.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 
 /** What a thread runs: an exported function of a module. */
 export interface Errand {
@@ -45,10 +46,10 @@ function inThread(errand: Errand, withinMs: number): Promise<{ readonly result: 
       resolve('no thread');
       return;
     }
-    const expire = setTimeout(() => {
+    const expire = new DeadlineTimer(withinMs, () => {
       reject(new Error(`${errand.name} took longer than ${withinMs} ms`));
       void thread.terminate();
-    }, withinMs);
+    });
     thread.on('message', (word: Word) => {
       if (word.kind === 'ready') ready = true;
       else if (word.kind === 'done') resolve({ result: word.result });
@@ -57,7 +58,7 @@ function inThread(errand: Errand, withinMs: number): Promise<{ readonly result: 
     thread.on('error', (error) => (ready ? reject(asError(error)) : resolve('no thread')));
     // After an error, too; a settled promise takes no other answer.
     thread.on('exit', () => {
-      clearTimeout(expire);
+      expire.end();
       reject(new Error(`${errand.name} ended without a result`));
     });
   });

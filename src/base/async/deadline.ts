@@ -1,3 +1,4 @@
+import { DeadlineTimer } from './deadline-timer.ts';
 import { follow, onceAborted } from './follow.ts';
 
 /**
@@ -12,11 +13,11 @@ export async function withDeadline<T>(
 ): Promise<T> {
   parent?.throwIfAborted();
   const bounded = follow(parent);
-  const timer = setTimeout(() => bounded.end(expired()), ms);
+  const timer = new DeadlineTimer(ms, () => bounded.end(expired()));
   try {
     return await task(bounded.signal);
   } finally {
-    clearTimeout(timer);
+    timer.end();
     bounded.end();
   }
 }

@@ -1,4 +1,5 @@
 import { connect as connectSocket, type NetConnectOpts, type Socket } from 'node:net';
+import { DeadlineTimer } from '../async/deadline-timer.ts';
 import { onceAborted } from '../async/follow.ts';
 
 export interface ConnectOptions {
@@ -25,7 +26,7 @@ export function connect(options: ConnectOptions, signal: AbortSignal): Promise<S
     }
     const socket = connectSocket(options.to);
     const settle = () => {
-      clearTimeout(timer);
+      timer.end();
       unwatch();
       // Only these two listeners: Node has its own on the socket.
       socket.off('error', onError).off('connect', onConnect);
@@ -40,7 +41,7 @@ export function connect(options: ConnectOptions, signal: AbortSignal): Promise<S
       settle();
       resolve(socket);
     };
-    const timer = setTimeout(() => fail(options.expired()), options.timeoutMs);
+    const timer = new DeadlineTimer(options.timeoutMs, () => fail(options.expired()));
     const unwatch = onceAborted(signal, fail);
     socket.once('error', onError).once('connect', onConnect);
   });

@@ -32,7 +32,7 @@ export async function askNode(
     return await withDeadline(withinMs, over, expired, async (signal) => {
       // A link without a session is not waited for.
       for (const way of ways.filter(({ source }) => source.ready)) {
-        last = { actor: way.actor, outcome: await askOver(way, endpoint, signal) };
+        last = { actor: way.actor, outcome: await askOver(way, endpoint, withinMs, signal) };
         signal.throwIfAborted();
         if (!(last.outcome instanceof TunnelError)) break;
       }
@@ -46,10 +46,15 @@ export async function askNode(
   }
 }
 
-async function askOver(way: Way, endpoint: TcpAddress, signal: AbortSignal): Promise<NodeState | TunnelError> {
+async function askOver(
+  way: Way,
+  endpoint: TcpAddress,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<NodeState | TunnelError> {
   try {
     const body = await fetchBody(way.source, endpoint, { path: '/status', maxBytes: MAX_BYTES }, signal);
-    return await decodeNodeState(body).catch((error: unknown) => {
+    return await decodeNodeState(body, withinMs).catch((error: unknown) => {
       throw new TunnelError('target_unreachable', `GET /status: ${messageOf(error)}`);
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
 import { Wake } from '../../base/async/wake.ts';
 import { asError } from '../../base/errors.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
@@ -156,7 +157,7 @@ export class EventLog {
   /** Never rejects. A disk that does not answer counts as failing meanwhile. */
   async #attempt(task: () => Promise<void>): Promise<void> {
     const silent = () => this.#fail(new Error('the disk does not answer'));
-    const slow = setTimeout(silent, this.#options.slowMs);
+    const slow = new DeadlineTimer(this.#options.slowMs, silent);
     try {
       await task();
       if (!this.#failing) return;
@@ -167,7 +168,7 @@ export class EventLog {
       if (error instanceof LogBroken) this.#broken ??= error;
       this.#fail(error);
     } finally {
-      clearTimeout(slow);
+      slow.end();
     }
   }
 

@@ -7,8 +7,6 @@ import { instant, status, TUNNEL_STATES, type TunnelStateName, tunnelStatus } fr
 const MOST_TUNNELS = 2_000;
 /** Even a hostile answer of this size is decoded within 20 ms. A larger one is decoded in a thread, which takes 0.2 s to start. */
 const SMALL_BYTES = 32 * 1024;
-/** Longest time for the thread, in milliseconds. */
-const WITHIN_MS = 2_000;
 /** Bounds of foreign text, in characters. */
 const NAME_LENGTH = 63;
 const REASON_LENGTH = 300;
@@ -43,10 +41,11 @@ const snapshot = z.object({
 /**
  * Decodes the body of another daemon's `/status` without keeping the event loop. Throws an Error whose message is the
  * reason, safe to print.
+ * @param withinMs the longest time for the thread, in milliseconds
  */
-export async function decodeNodeState(body: Buffer): Promise<NodeState> {
+export async function decodeNodeState(body: Buffer, withinMs: number): Promise<NodeState> {
   const outcome =
-    body.length <= SMALL_BYTES ? readNodeState(body) : await aside(import.meta.url, readNodeState, [body], WITHIN_MS);
+    body.length <= SMALL_BYTES ? readNodeState(body) : await aside(import.meta.url, readNodeState, [body], withinMs);
   if ('fault' in outcome) throw new Error(outcome.fault);
   return outcome.state;
 }

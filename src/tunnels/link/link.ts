@@ -17,6 +17,7 @@ import { describeLink } from './describe.ts';
 import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
+import { LoginTest } from './login-test.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Outcomes } from './outcomes.ts';
@@ -44,6 +45,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
   readonly #idleLimit = new IdleLimit();
+  readonly #loginTest: LoginTest;
   readonly #retry: Retry;
   #host: HostConfig;
   #actor: ActorConfig;
@@ -72,6 +74,7 @@ export class Link implements ChannelSource, JumpLink {
       },
     });
     this.#retry = new Retry(deps.random);
+    this.#loginTest = new LoginTest(deps.random, performance.now());
     this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
   }
 
@@ -205,7 +208,8 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
     if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
-    this.#replacement.update(this.#roster, this.#host.sessions, now);
+    if (this.#loginTest.look(performance.now())) this.#wake.call();
+    this.#updateReplacement(now);
   }
 
   /** The link to the jump host came up or went down, or its sessions were replaced. */
@@ -264,7 +268,14 @@ export class Link implements ChannelSource, JumpLink {
   /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
   get #wanted(): number {
     this.#demanded &&= this.#roster.silent;
-    return this.#host.sessions + (this.#demanded ? 1 : 0);
+    return this.#host.sessions + (this.#demanded || this.#loginTest.due ? 1 : 0);
+  }
+
+  /** A failed test shows that lost sessions could not be replaced, before one is lost. A busy host may fail one test. */
+  #updateReplacement(now: Date): void {
+    const { failure, attempts } = this.#retry;
+    const failed = this.#loginTest.due && failure !== undefined && (attempts > 1 || !failure.retryable);
+    this.#replacement.update(this.#roster, this.#host.sessions + (failed ? 1 : 0), now);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -329,6 +340,7 @@ export class Link implements ChannelSource, JumpLink {
 
   #add(held: Held): void {
     this.#retry.succeeded();
+    this.#loginTest.succeeded(performance.now());
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
     this.#news.sessionUp(held, this.#roster.superseded[0]);
     const from = performance.now();
@@ -344,7 +356,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#roster.shed(this.#host.sessions, performance.now());
     const seconds = this.#outcomes.rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
-    this.#replacement.update(this.#roster, this.#host.sessions, new Date());
+    this.#updateReplacement(new Date());
   }
 
   #remove(held: Held, { error, silentMs, idleMs }: SessionEnd, lastedMs: number): void {
@@ -375,6 +387,7 @@ export class Link implements ChannelSource, JumpLink {
   #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
     if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
+    this.#updateReplacement(new Date());
     this.#deps.onChange();
   }
 }

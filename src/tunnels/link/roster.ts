@@ -89,6 +89,7 @@ export class Roster {
     if (held.generation !== this.#generation) return 'the settings of the link changed';
     if (this.isSuperseded(held.facts)) return 'a newer credential exists';
     if (this.#retired.has(held)) return 'the certificate of the session expired, or drain_timeout is over';
+    if (this.#ending.has(held)) return 'the server would soon have ended the unused session';
     if (held.carrier?.leaving === true) return 'the session of the jump host under this session was replaced';
     return this.#leaving.has(held) ? 'other sessions serve in its place' : undefined;
   }

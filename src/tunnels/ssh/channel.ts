@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
+import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
@@ -100,14 +101,14 @@ export class SessionChannel {
       };
       const onAbort = () => abandon(signal.reason);
       const stopWaiting = () => {
-        clearTimeout(timer);
+        timer.end();
         signal.removeEventListener('abort', onAbort);
       };
-      const timer = setTimeout(() => {
+      const timer = new DeadlineTimer(timeoutMs, () => {
         const message = `${formatAddress(this.#target)} did not answer within ${timeoutMs} ms`;
         const cause = new DOMException('no answer', 'TimeoutError');
         abandon(this.#deps.deaf() ?? new TunnelError('target_unreachable', message, { cause }));
-      }, timeoutMs);
+      });
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       this.#answered.then(

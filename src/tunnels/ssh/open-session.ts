@@ -1,4 +1,5 @@
 import type { Algorithms, NegotiatedAlgorithms } from 'ssh2';
+import { DeadlineTimer } from '../../base/async/deadline-timer.ts';
 import { asError, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
@@ -48,12 +49,12 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     const nextStep = (next: HandshakeStep) => {
       step = next;
       options.onStep?.(next);
-      timer.refresh();
+      timer.restart();
     };
-    const timer = setTimeout(() => {
+    const timer = new DeadlineTimer(options.stepTimeoutMs, () => {
       timedOut = true;
       socket.destroy();
-    }, options.stepTimeoutMs);
+    });
     const onAbort = () => socket.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
 
@@ -90,7 +91,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     };
 
     const settle = () => {
-      clearTimeout(timer);
+      timer.end();
       signal.removeEventListener('abort', onAbort);
       socket.off('data', onBytes);
       socket.off('close', onClose);

@@ -39,9 +39,10 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   const never = new AbortController().signal;
-  /** A hold and a probe end early. Their limits are long, so that a busy machine rolls nothing back. */
+  /** Usually ends early. The limit is long, so that a busy machine rolls nothing back. */
   const HOLD = '15s';
-  const HEALTH = { http: { path: '/state/health', json: { status: 'ok' } }, every: '500ms', timeout: '5s', rise: 1 };
+  const PAUSE = `${Math.round(patient(500))}ms`;
+  const HEALTH = { http: { path: '/state/health', json: { status: 'ok' } }, every: PAUSE, timeout: PAUSE, rise: 1 };
   /** For a request during a cut-over. */
   const SLOWEST_MS = 2_500;
   const COMPARE = [{ path: '/state/summary', fields: ['tasks', 'progress_events'] }];
@@ -192,8 +193,8 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
-    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only.
-    await using resetter = await startResettingServer(patient(50));
+    // The first connection is the TCP probe of the check before the cut-over, which sees an accept only.
+    await using resetter = await startResettingServer();
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });

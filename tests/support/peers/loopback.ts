@@ -59,13 +59,23 @@ export async function listen(server: Server, port = 0): Promise<number> {
 }
 
 /** Below Linux's range for port 0 and outgoing connections (32768 to 60999), so that no program gets one by chance. */
-const FREE_PORTS = { first: 20_000, count: 12_000 } as const;
+const FREE_PORTS = { first: 20_000, slices: 24, count: 500 } as const;
 const given = new Set<number>();
 
-/** A port that was free a moment ago, and that this process gets only once. Prefer port 0 wherever the other side can report it. */
+/** The first port for this process. Test files that run at the same time must not get ports of each other. */
+function firstPort(): number {
+  const { VITEST_POOL_ID: worker = '0' } = process.env;
+  return FREE_PORTS.first + (Number(worker) % FREE_PORTS.slices) * FREE_PORTS.count;
+}
+
+/**
+ * A port that was free a moment ago, and that no other test file gets until this one has ended: nothing listens there unless
+ * the test does. Prefer port 0 wherever the other side can report it.
+ */
 export async function freePort(): Promise<number> {
+  if (given.size === FREE_PORTS.count) given.clear();
   for (;;) {
-    const port = FREE_PORTS.first + Math.floor(Math.random() * FREE_PORTS.count);
+    const port = firstPort() + Math.floor(Math.random() * FREE_PORTS.count);
     if (given.has(port)) continue;
     given.add(port);
     const server = createServer();

@@ -1,4 +1,5 @@
 import type { Client } from 'ssh2';
+import { DeadlineTimer } from '../../../base/async/deadline-timer.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import type { Transport } from '../transport.ts';
 import { Incoming } from './incoming.ts';
@@ -26,7 +27,7 @@ export class PeerGuard {
   #loggedIn = false;
   #over = false;
   #onRekey: (running: boolean) => void = () => {};
-  #rekeyTimer: NodeJS.Timeout | undefined;
+  #rekeyTimer: DeadlineTimer | undefined;
 
   /** Call this right after `connect()`. Throws `internal` for another version of ssh2. */
   constructor(client: Client, transport: Transport, { peer }: PeerGuardOptions) {
@@ -113,18 +114,18 @@ export class PeerGuard {
 
   #rekeys(): void {
     const bound = () => this.violation(`did not finish a key exchange within ${REKEY_MS / 1000} s`);
-    this.#rekeyTimer = setTimeout(bound, REKEY_MS);
+    this.#rekeyTimer = new DeadlineTimer(REKEY_MS, bound);
     this.#onRekey(true);
   }
 
   #rekeyed(): void {
-    clearTimeout(this.#rekeyTimer);
+    this.#rekeyTimer?.end();
     this.#onRekey(false);
   }
 
   #stop(): void {
     this.#over = true;
-    clearTimeout(this.#rekeyTimer);
+    this.#rekeyTimer?.end();
   }
 
   #traffic(): Traffic {

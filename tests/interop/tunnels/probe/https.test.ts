@@ -7,12 +7,14 @@ import { findTunnel, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts
 import { planYaml, wave } from '../../../support/fakes/plan-fixture.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { patient } from '../../../support/patience.ts';
 import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { startTlsHub } from '../../../support/peers/tls-hub.ts';
 
 const EXPIRING = 'probe_certificate_expiring';
-const OFTEN = { every: '500ms', timeout: '500ms', fall: 1, rise: 1 };
+const PAUSE = `${Math.round(patient(500))}ms`;
+const OFTEN = { every: PAUSE, timeout: PAUSE, fall: 1, rise: 1 };
 const ANSWER = { path: '/health', json: { status: 'ok' } };
 
 describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {

@@ -117,7 +117,12 @@ test.each([
     (socket: Socket) => setTimeout(() => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'), 80),
   ],
 ])('a target that %s is left at the deadline', async (_, serve) => {
-  await expect(probeRaw(serve, {}, AbortSignal.timeout(50))).rejects.toMatchObject({ name: 'TimeoutError' });
+  const deadline = new AbortController();
+  const serveUntil = (socket: Socket) => {
+    setTimeout(() => deadline.abort(new DOMException('too late', 'TimeoutError')), 50);
+    serve(socket);
+  };
+  await expect(probeRaw(serveUntil, {}, deadline.signal)).rejects.toMatchObject({ name: 'TimeoutError' });
   // A late error would be unhandled, which fails the test run.
   await new Promise((resolve) => setTimeout(resolve, 60));
 });

@@ -1,0 +1,43 @@
+/** A link without a login for this long tests its next login, in milliseconds; a quarter more or less, at random. */
+const EVERY_MS = 3_600_000;
+
+/**
+ * When a link tests its next login. A session outlives the key, the account and the host key that it began with. So a link
+ * with all its sessions up may not know that its next login will fail. The test is one more session, which ends at once.
+ */
+export class LoginTest {
+  readonly #random: () => number;
+  #nextAt: number;
+  #due = false;
+
+  /**
+   * @param random uniform in [0, 1)
+   * @param now as of performance.now()
+   */
+  constructor(random: () => number, now: number) {
+    this.#random = random;
+    this.#nextAt = now + this.#pauseMs();
+  }
+
+  /** Whether a login is being tested, until one succeeds. */
+  get due(): boolean {
+    return this.#due;
+  }
+
+  /** Looks whether a test is due. Returns whether a test begins. `now` as of performance.now(). */
+  look(now: number): boolean {
+    if (this.#due || now < this.#nextAt) return false;
+    this.#due = true;
+    return true;
+  }
+
+  /** A login succeeded, for whatever purpose. */
+  succeeded(now: number): void {
+    this.#due = false;
+    this.#nextAt = now + this.#pauseMs();
+  }
+
+  #pauseMs(): number {
+    return EVERY_MS * (0.75 + this.#random() / 2);
+  }
+}
