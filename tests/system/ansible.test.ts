@@ -82,13 +82,21 @@ describe.skipIf(!canRun)('the Ansible role, on booted nodes', { timeout: 600_000
     expect(Object.values(recap).map(({ changed }) => changed)).toEqual(fleet.nodes.map(() => 0));
   });
 
-  it('puts everything back if a tunnel does not come up', async () => {
+  it('puts package and configuration back if a tunnel does not come up', async () => {
+    const installed = () => system.box.must('dpkg-query', '--show', 'fleet-mesh');
+    const before = await installed();
     fleet.writeYaml(system, await freePort());
-    const { code, recap, output } = await fleet.play('--limit', system.name, '--extra-vars', 'fleet_mesh_timeout=2s');
+    const { code, recap, output } = await fleet.play(
+      '--limit',
+      system.name,
+      '--extra-vars',
+      `fleet_mesh_timeout=2s fleet_mesh_deb=${fleet.laterPackage()}`,
+    );
     expect(code, output).not.toBe(0);
     expect(recap[system.name]).toMatchObject({ failed: 1, rescued: 1 });
     expect(output).toMatch(/fleet-mesh was not installed on node-1: .*hub.*the node is as before: version /s);
     fleet.writeYaml(system);
+    expect(await installed()).toBe(before);
     const { tunnels } = await fleet.status(system);
     expect(tunnels.map(({ target, listen_by }) => [target, listen_by])).toEqual([
       [`127.0.0.1:${fleet.echo.port}`, 'systemd'],

@@ -128,6 +128,11 @@ export class AnsibleFleet implements AsyncDisposable {
     return { code, output, recap };
   }
 
+  /** A package of a later version. */
+  laterPackage(): string {
+    return buildDeb(this.#directory, { programVersion: '99.0.0' });
+  }
+
   async status({ endpointPort }: AnsibleNode): Promise<Status> {
     const url = `http://127.0.0.1:${endpointPort}/status`;
     const { body } = await httpGet(url, { headers: { accept: 'application/json' }, timeoutMs: 10_000 });
