@@ -224,8 +224,18 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');
     await echoOnce(hub);
     const events = await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--json');
-    expect(events).toMatch(/"event": ?"release\.promoted".*"event": ?"release\.rolled_back"/s);
-    expect(events).toContain('"previous":"9.9.9-good"');
+    const about = (JSON.parse(events).events as { event: string }[]).filter(({ event }) =>
+      event.startsWith('release.'),
+    );
+    expect(about).toMatchObject([
+      { event: 'release.promoted', release: '9.9.9-good' },
+      {
+        event: 'release.rolled_back',
+        release: '9.9.9-bad',
+        previous: '9.9.9-good',
+        reason: expect.stringContaining('daemon'),
+      },
+    ]);
     await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--verify');
     await node.box.must('rm', '/run/spoilt', said);
     node.box.write(program, whole);
