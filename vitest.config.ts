@@ -13,7 +13,7 @@ export default defineConfig({
     pool: 'forks',
     restoreMocks: true,
     // Most of what the rings do is wait: more files at a time than there are cores.
-    maxWorkers: Math.max(6, availableParallelism()),
+    maxWorkers: Math.max(5, availableParallelism()),
     sequence: { sequencer: SlowFirst },
     // Real time on a machine that others may use as well. A limit ends a test that hangs and measures nothing: a test that
     // bounds a duration asserts that, and no failure gets a second chance.

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { residentBytes } from '../../tests/support/machine/daemon-holdings.ts';
 import { startSshd } from '../../tests/support/peers/real-sshd.ts';
 import { chart } from './chart.ts';
+import { measureConnections } from './connections.ts';
 import { startDelayRelay } from './delay-relay.ts';
 import { idleConnectionKilobytes } from './idle.ts';
 import { LOADS, LONG_LOADS, type Load } from './loads.ts';
@@ -14,7 +15,7 @@ import { startTargets, type Targets } from './targets.ts';
 import { behindRelay, startWays, type Way } from './ways.ts';
 
 const USAGE = `usage: scripts/bench [--quick] [--rounds N] [--seconds N] [--only LOAD,…] [--out DIRECTORY] [--write]
-loads: one fifty new bulk redis line scale idle
+loads: one fifty new bulk redis line scale idle many
 --write puts benchmarks.md, benchmarks.json and the charts into docs/, --out into another directory.
 `;
 
@@ -99,6 +100,19 @@ async function measureAll(sshd: Sshd, targets: Targets, settings: Settings) {
       { title: `${many} tunnels: memory (MB)`, value: figures.residentMegabytes, goal: 150 },
       { title: `${many} tunnels: \`/metrics\` (ms)`, value: figures.metricsMs, goal: 50 },
       { title: `${many} tunnels: \`fleet-mesh status\` (s)`, value: figures.statusSeconds, goal: 0.25 },
+    );
+  }
+  if (wants('many')) {
+    const { wanted, open, kilobytesEach, idleCpu, statusMs } = await measureConnections(
+      sshd,
+      settings.quick ? 300 : 10_000,
+    );
+    const many = `${wanted} open connections`;
+    singles.push(
+      { title: `${many}: missing`, value: wanted - open, goal: 0 },
+      { title: `${many}: memory of each (KB)`, value: kilobytesEach, goal: 15 },
+      { title: `${many}: idle CPU (%)`, value: 100 * idleCpu, goal: undefined },
+      { title: `${many}: \`/status\` (ms)`, value: statusMs, goal: 50 },
     );
   }
   return { tables, singles };

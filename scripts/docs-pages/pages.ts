@@ -9,6 +9,7 @@ import { commandsPage } from './commands-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { httpApiPage } from './http-api-page.ts';
+import { serversPage } from './servers-page.ts';
 
 /** The generated pages, by path in the checkout. */
 export function generatedPages(checkout: string): ReadonlyMap<string, string> {
@@ -18,5 +19,6 @@ export function generatedPages(checkout: string): ReadonlyMap<string, string> {
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaNode, example)],
     ['docs/errors.md', errorsPage()],
     ['docs/http-api.md', httpApiPage()],
+    ['docs/servers.md', serversPage()],
   ]);
 }

@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { formatSpan } from '../../src/base/text/span.ts';
 import { PLANTED, type Planted } from '../../tests/support/simulation/planted.ts';
 import { describeBroken } from '../../tests/support/simulation/report.ts';
 import { shrink } from '../../tests/support/simulation/shrink.ts';
 import { simulate } from '../../tests/support/simulation/simulate.ts';
+import { writeReport } from './report.ts';
 import { Workers } from './workers.ts';
 
-const USAGE = `usage: scripts/simulate-drain [--runs N] [--seed S] [--jobs N] [--trace] [--planted ${Object.keys(PLANTED).join('|')}]\n`;
+const USAGE = `usage: scripts/simulate-drain [--runs N] [--seed S] [--jobs N] [--report FILE] [--trace] [--planted ${Object.keys(PLANTED).join('|')}]\n`;
 
 /** Time between two lines of progress, in milliseconds. */
 const PROGRESS_MS = 2_000;
@@ -16,6 +18,8 @@ interface Wanted {
   readonly seed: number;
   readonly jobs: number;
   readonly planted: Planted | undefined;
+  /** Markdown, or JSON if the name ends so. */
+  readonly report: string | undefined;
 }
 
 function readArguments(): (Wanted & { readonly trace: boolean }) | undefined {
@@ -25,6 +29,7 @@ function readArguments(): (Wanted & { readonly trace: boolean }) | undefined {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
       jobs: { type: 'string', default: String(availableParallelism()) },
       planted: { type: 'string' },
+      report: { type: 'string' },
       trace: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
@@ -36,11 +41,17 @@ function readArguments(): (Wanted & { readonly trace: boolean }) | undefined {
       throw new Error(`--${name} needs a whole number`);
   const planted = (Object.keys(PLANTED) as Planted[]).find((name) => name === values.planted);
   if (values.planted !== undefined && planted === undefined) throw new Error(`no planted bug ${values.planted}`);
-  return { ...numbers, planted, trace: values.trace };
+  return { ...numbers, planted, report: values.report, trace: values.trace };
 }
 
 /** Runs all seeds; returns the first broken one, if any. */
-async function runAll({ runs, seed, jobs, planted }: Wanted): Promise<{ broken: number | undefined; text: string }> {
+async function runAll({
+  runs,
+  seed,
+  jobs,
+  planted,
+  report,
+}: Wanted): Promise<{ broken: number | undefined; text: string }> {
   const from = performance.now();
   const seconds = () => (performance.now() - from) / 1_000;
   const workers = new Workers({ jobs: Math.min(jobs, runs), planted });
@@ -48,12 +59,18 @@ async function runAll({ runs, seed, jobs, planted }: Wanted): Promise<{ broken: 
   const sum = await workers.run({ first: seed, last: seed + runs - 1 }, ({ done, retirable }) => {
     if (performance.now() - toldAt < PROGRESS_MS) return;
     toldAt = performance.now();
-    const pace = Math.round(done / seconds());
-    process.stderr.write(`${done} of ${runs} runs, retirable in ${retirable}, ${pace} runs a second\n`);
+    const pace = done / seconds();
+    const leftMs = ((runs - done) / pace) * 1_000;
+    process.stderr.write(
+      `${done} of ${runs} runs, retirable in ${retirable}, ${pace.toFixed(1)} runs a second, ${formatSpan(leftMs)} left\n`,
+    );
   });
   const { done, retirable, steps, broken } = sum;
+  const lastSeed = seed + runs - 1;
+  if (report !== undefined)
+    writeReport(report, { ...sum, firstSeed: seed, lastSeed, seconds: seconds(), jobs, planted });
   const text =
-    `${done} runs, seeds ${seed} to ${seed + runs - 1}, in ${seconds().toFixed(1)} s: ` +
+    `${done} runs, seeds ${seed} to ${lastSeed}, in ${seconds().toFixed(1)} s: ` +
     `${steps} steps, retirable at some moment in ${retirable} runs\n`;
   return { broken, text };
 }

@@ -1,6 +1,6 @@
 import { PLANTED } from '../../tests/support/simulation/planted.ts';
 import { simulate } from '../../tests/support/simulation/simulate.ts';
-import type { Order, Sum } from './workers.ts';
+import { add, NOTHING, type Order, type Sum } from './workers.ts';
 
 /** Carries out one order after the other, until the parent disconnects. */
 let last: Promise<void> = Promise.resolve();
@@ -13,15 +13,19 @@ process.on('message', (order: Order) => {
 
 async function carryOut({ first, last: end, planted }: Order): Promise<Sum> {
   const bug = planted && PLANTED[planted];
-  let sum: Sum = { done: 0, retirable: 0, steps: 0, broken: undefined };
+  let sum = NOTHING;
   for (let seed = first; seed <= end && sum.broken === undefined; seed++) {
-    const { broken, wasRetirable, steps } = await simulate({ seed, bug });
-    sum = {
-      done: sum.done + 1,
-      retirable: sum.retirable + (wasRetirable ? 1 : 0),
-      steps: sum.steps + steps.length,
+    const { broken, wasRetirable, wasRetired, steps } = await simulate({ seed, bug });
+    const deeds: Record<string, number> = {};
+    for (const { do: what } of steps) deeds[what] = (deeds[what] ?? 0) + 1;
+    sum = add(sum, {
+      done: 1,
+      retirable: wasRetirable ? 1 : 0,
+      retired: wasRetired ? 1 : 0,
+      steps: steps.length,
+      deeds,
       broken: broken && seed,
-    };
+    });
   }
   return sum;
 }

@@ -19,10 +19,17 @@ export interface Sum {
   readonly done: number;
   /** Runs in which the tunnel was retirable at some moment. */
   readonly retirable: number;
+  /** Runs in which the tunnel was retired at some moment. */
+  readonly retired: number;
   readonly steps: number;
+  /** Steps by kind. */
+  readonly deeds: Readonly<Record<string, number>>;
   /** The first seed that broke a promise. */
   readonly broken: number | undefined;
 }
+
+/** Before the first run. */
+export const NOTHING: Sum = { done: 0, retirable: 0, retired: 0, steps: 0, deeds: {}, broken: undefined };
 
 /** Processes that simulate: a simulation takes over the clocks of its process, so one at a time. */
 export class Workers {
@@ -36,7 +43,7 @@ export class Workers {
   async run(seeds: { readonly first: number; readonly last: number }, onProgress: (sum: Sum) => void): Promise<Sum> {
     const { jobs, planted } = this.#options;
     let next = seeds.first;
-    let sum: Sum = { done: 0, retirable: 0, steps: 0, broken: undefined };
+    let sum = NOTHING;
     const order = (): Order | undefined => {
       if (sum.broken !== undefined || next > seeds.last) return undefined;
       const first = next;
@@ -71,8 +78,18 @@ function employ(order: () => Order | undefined, take: (part: Sum) => void): Prom
   });
 }
 
-function add(a: Sum, b: Sum): Sum {
+/** Both sums together. Pure. */
+export function add(a: Sum, b: Sum): Sum {
   const broken =
     a.broken === undefined || b.broken === undefined ? (a.broken ?? b.broken) : Math.min(a.broken, b.broken);
-  return { done: a.done + b.done, retirable: a.retirable + b.retirable, steps: a.steps + b.steps, broken };
+  const deeds = { ...a.deeds };
+  for (const [what, times] of Object.entries(b.deeds)) deeds[what] = (deeds[what] ?? 0) + times;
+  return {
+    done: a.done + b.done,
+    retirable: a.retirable + b.retirable,
+    retired: a.retired + b.retired,
+    steps: a.steps + b.steps,
+    deeds,
+    broken,
+  };
 }

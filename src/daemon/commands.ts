@@ -60,6 +60,7 @@ export function commandActions(parts: CommandParts) {
       retireTunnel(request, {
         ...shared,
         retirement,
+        cutovers,
         plan,
         evidence: recorder,
         metrics,

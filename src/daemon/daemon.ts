@@ -117,7 +117,7 @@ export class Daemon {
     });
     this.#cutovers = new Cutovers({
       turns: this.#tunnelTurns,
-      store: new CutoverStore(stateDir),
+      store: new CutoverStore(stateDir, this.#owner.disk),
       tunnel: (name) => this.#supervisor.named([name])[0],
       tunnels: () => this.#inForce.config.tunnels.values(),
       retired: (name) => this.#retirement.retired.of(name) !== undefined,
@@ -141,6 +141,7 @@ export class Daemon {
       random: Math.random,
     });
     this.#retirement = new Retirement(options.config, {
+      disk: this.#owner.disk,
       config: () => this.#inForce.config,
       plan: () => this.#plan.watched,
       historyOf: (tunnel) => {

@@ -13,9 +13,7 @@ import { isLeftOver } from './write-atomically.ts';
  * rejects with `state_dir_unusable`.
  */
 export async function privateDirectory(root: string, ...below: string[]): Promise<string> {
-  // With DynamicUser= systemd makes the state directory a symbolic link. Below the state directory links are not
-  // expected.
-  await makePrivate(root, stat);
+  await privateRoot(root);
   let path = root;
   for (const name of below) {
     path = join(path, name);
@@ -27,6 +25,13 @@ export async function privateDirectory(root: string, ...below: string[]): Promis
   // On a read-only file system the leftovers stay: the next write reports the error.
   await Promise.all(names.filter(isLeftOver).map((name) => unlink(join(path, name)).catch(() => {})));
   return path;
+}
+
+/** As {@link privateDirectory}, but changes nothing in an existing directory: another process may be its owner. */
+export async function privateRoot(root: string): Promise<void> {
+  // With DynamicUser= systemd makes the state directory a symbolic link. Below the state directory links are not
+  // expected.
+  await makePrivate(root, stat);
 }
 
 async function makePrivate(path: string, look: (path: string) => Promise<Stats>): Promise<void> {

@@ -13,16 +13,24 @@ import { writeAtomically } from './write-atomically.ts';
  */
 const oneAtATime = new Turns();
 
+/** Makes the disk of one state file. */
+export type DiskAt = (place: readonly [string, ...string[]], name: string) => Pick<StateDisk, 'read' | 'change'>;
+
 /** The text of one state file on the disk. No call is bounded in time. */
 export class StateDisk {
   readonly #place: readonly [string, ...string[]];
   readonly #path: string;
+  readonly #claim: () => Promise<void>;
   /** Whether the last write found a good directory. */
   #placed = false;
 
-  /** @param place the state directory, and the directories below it */
-  constructor(place: readonly [string, ...string[]], name: string) {
+  /**
+   * @param place the state directory, and the directories below it
+   * @param claim makes sure before each change that the state directory belongs to this process; rejects if it does not
+   */
+  constructor(place: readonly [string, ...string[]], name: string, claim: () => Promise<void> = async () => {}) {
     this.#place = place;
+    this.#claim = claim;
     this.#path = join(...place, name);
   }
 
@@ -39,7 +47,8 @@ export class StateDisk {
   }
 
   /** Replaces the text atomically; undefined removes the file. Rejects with `state_dir_unusable`. */
-  change(text: string | undefined): Promise<void> {
+  async change(text: string | undefined): Promise<void> {
+    await this.#claim();
     return oneAtATime.take(() => (text === undefined ? this.#remove() : this.#put(text)));
   }
 

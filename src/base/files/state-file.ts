@@ -95,6 +95,19 @@ export class StateFile<Content> {
   }
 
   /**
+   * Makes sure that the disk has what memory stands for: somebody else may have changed or removed the file. Settles when the
+   * disk has the content. A file that could not be read at the start is left alone.
+   */
+  async confirm(options: WriteOptions = {}): Promise<void> {
+    const held = this.#held;
+    if (!held) return;
+    const text = await answered(() => this.#disk.read(), options).catch((error: unknown) => {
+      throw error instanceof TunnelError ? error : stateError('read', this.path, error);
+    });
+    if (this.#writer.isBusy || (this.#held === held && text !== held.text)) await this.#want(this.#held?.text, options);
+  }
+
+  /**
    * Writes the file again if somebody else has changed, moved or removed it: memory counts. Settles with whether that was
    * needed. Never rejects. A file that could not be read at the start is left alone.
    */

@@ -164,6 +164,11 @@ export class Cutovers {
     return this.#deps.store.restore();
   }
 
+  /** Settles when the saved state of the tunnel is on the disk: a restart finds the same route. Rejects with `state_dir_unusable`. */
+  confirm(name: string): Promise<void> {
+    return this.#deps.store.confirm(name);
+  }
+
   sample(now: Date): void {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
@@ -200,7 +205,10 @@ export class Cutovers {
 
   async #begin(name: string, progress: Progress): Promise<Outcome> {
     const { cutover, subject, config } = this.#prepare(name);
-    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
+    if (cutover.position.phase === 'committed') {
+      await this.confirm(name);
+      return { outcome: 'unchanged', reason: null, checks: [] };
+    }
     return cutover.start(
       {
         successor: subject.successor,

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
+import type { DiskAt } from '../../base/files/state-disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
 import { answered, StateFile, type WriteOptions } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
@@ -22,19 +23,16 @@ const record = z.object({
 /** The saved state of a tunnel's cut-over, complete for a resume after a crash. */
 export type CutoverRecord = z.infer<typeof record>;
 
-type DiskOf = (tunnel: string) => ConstructorParameters<typeof StateFile<CutoverRecord>>[3];
-
 /** One file per tunnel in the state directory, as {@link StateFile} keeps it. All methods reject with `state_dir_unusable`. */
 export class CutoverStore {
   readonly #stateDir: string;
-  readonly #diskOf: DiskOf | undefined;
+  readonly #disk: DiskAt | undefined;
   /** By tunnel. One object per name for good keeps writes and deletions in order. */
   readonly #files = new Map<string, StateFile<CutoverRecord>>();
 
-  /** @param diskOf another disk for the file of a tunnel */
-  constructor(stateDir: string, diskOf?: DiskOf) {
+  constructor(stateDir: string, disk?: DiskAt) {
     this.#stateDir = stateDir;
-    this.#diskOf = diskOf;
+    this.#disk = disk;
   }
 
   /** The tunnels with a saved state. */
@@ -64,6 +62,11 @@ export class CutoverStore {
     return files.filter((_, index) => restored[index]).map(({ path }) => path);
   }
 
+  /** Settles when the disk has the newest entry of the tunnel, whatever somebody else did to the file. */
+  async confirm(tunnel: string): Promise<void> {
+    await this.#files.get(tunnel)?.confirm();
+  }
+
   /** Whether the newest entry of the tunnel is not on the disk. */
   isUnwritten(tunnel: string): boolean {
     return this.#files.get(tunnel)?.unwritten !== undefined;
@@ -90,7 +93,8 @@ export class CutoverStore {
     // A file that names another tunnel is invalid.
     const own = record.extend({ tunnel: z.literal(tunnel) });
     const place = [this.#stateDir, DIRECTORY] as const;
-    const file = new StateFile<CutoverRecord>(place, `${tunnel}${RECORD}`, own, this.#diskOf?.(tunnel));
+    const name = `${tunnel}${RECORD}`;
+    const file = new StateFile<CutoverRecord>(place, name, own, this.#disk?.(place, name));
     this.#files.set(tunnel, file);
     return file;
   }

@@ -50,18 +50,21 @@ function gateClosed({ step }: VerdictFacts) {
 
 function successorUnhealthy({ successor, now }: VerdictFacts) {
   if (!successor) return [];
-  const { target, healthyForMs, healthySince, lastError } = successor;
+  const { target, healthyForMs, healthySince, provedUntil = now, lastError } = successor;
   const clears = `the successor probe has passed for ${formatDuration(healthyForMs)} without a failure`;
   if (healthySince === undefined)
     return finding('successor_unhealthy', `successor ${target} is unhealthy: ${lastError ?? 'not probed yet'}`, clears);
-  if (now - healthySince >= healthyForMs) return [];
+  // Up to the last passed probe only: a rare probe proves little.
+  const provedMs = provedUntil - healthySince;
+  if (provedMs >= healthyForMs) return [];
+  const clearsAt = healthySince + healthyForMs;
   return finding(
     'successor_unhealthy',
-    `successor ${target} has been healthy for ${formatSpan(now - healthySince)}; ${formatDuration(healthyForMs)} required`,
+    `successor ${target} has been healthy for ${formatSpan(provedMs)}; ${formatDuration(healthyForMs)} required`,
     clears,
     {
       since: new Date(healthySince),
-      clearsAt: new Date(healthySince + healthyForMs),
+      clearsAt: clearsAt > now ? new Date(clearsAt) : undefined,
     },
   );
 }

@@ -6,6 +6,8 @@ export interface SuccessorFacts {
   readonly healthyForMs: number;
   /** Start of the current run of passed probes; undefined while the probe fails. */
   readonly healthySince: number | undefined;
+  /** The last passed probe: the time since then is not proved. Default: now. */
+  readonly provedUntil?: number | undefined;
   readonly lastError: string | undefined;
 }
 

@@ -2,6 +2,7 @@ import { ControlRefused, unknownTunnels } from '../../base/refusal.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
+import type { Cutovers } from '../cutover/cutovers.ts';
 import type { PlanWatch } from '../plan/watch.ts';
 import { findingAnswer, type VerdictAnswer } from './answer.ts';
 import { type CurrentUse, outline } from './outline.ts';
@@ -41,7 +42,8 @@ export interface RetireParts {
   /** The configuration in force. */
   config(): Config;
   readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
-  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
+  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add' | 'confirm'> };
+  readonly cutovers: Pick<Cutovers, 'confirm'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   /** Looks now whether the evidence is still written. Bounded. */
   readonly evidence: { check(): Promise<void> };
@@ -69,18 +71,21 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
   const outcome = await parts.inTurn([name], async () => {
     // Judged in its turn, not at the request: a rollback may have come first.
     const rehearsed = await rehearse(request, parts);
-    if (rehearsed.done) return rehearsed;
+    if (rehearsed.done) {
+      // Said once more, so it must be so on the disk.
+      await retirement.retired.confirm();
+      return rehearsed;
+    }
     refuseWhatIsLeft(rehearsed);
     const { config, tunnel } = find(name, parts);
     const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;
     if (config.drain?.successor && !keepsPort) throw portStays(name);
     const { overridden, verdict } = rehearsed;
+    // Without the saved commit a restart would send the clients of a retired tunnel nowhere.
+    if (keepsPort) await parts.cutovers.confirm(name);
+    const entry = { at: new Date().toISOString(), keeps_port: keepsPort, overrides: [...overridden] };
     // Written to disk first: from here on a crash does not bring the tunnel back.
-    await retirement.retired.add(name, {
-      at: new Date().toISOString(),
-      keeps_port: keepsPort,
-      overrides: [...overridden],
-    });
+    await retirement.retired.add(name, entry, async () => refuseWhatIsLeft(await rehearse(request, parts)));
     note({
       event: 'tunnel.retired',
       tunnel: name,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
+import type { DiskAt } from '../../base/files/state-disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -17,13 +18,16 @@ export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
-type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore'>;
+type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore' | 'confirm'>;
 
-type RetiredDisk = ConstructorParameters<typeof StateFile>[3];
+const NAME = 'retired.json';
+
+/** Longest wait for a look at the file that may as well come later, in milliseconds. */
+const LOOK_MS = 1_000;
 
 /** The file of the retired tunnels in a state directory. */
-export function retiredFile(stateDir: string, disk?: RetiredDisk): RetiredFile {
-  return new StateFile([stateDir], 'retired.json', kept, disk);
+export function retiredFile(stateDir: string, disk?: DiskAt): RetiredFile {
+  return new StateFile([stateDir], NAME, kept, disk?.([stateDir], NAME));
 }
 
 /** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */
@@ -75,14 +79,28 @@ export class RetiredTunnels {
     }
   }
 
-  /** Settles when the entry is on disk. Rejects with `state_dir_unusable`, and then nothing has changed. */
-  async add(tunnel: string, retired: RetiredTunnel): Promise<void> {
-    await this.#keep(new Map([...this.#tunnels, [tunnel, retired]]));
+  /**
+   * Settles when the entry is on disk. Rejects with `state_dir_unusable`, and then nothing has changed.
+   *
+   * @param stillStands looks again after the write, which may have taken long: when it rejects, so does this, and the
+   * entry is taken back
+   */
+  async add(tunnel: string, retired: RetiredTunnel, stillStands = async () => {}): Promise<void> {
+    await this.#keep(new Map([...this.#tunnels, [tunnel, retired]]), stillStands);
   }
 
-  /** As {@link add}. */
+  /** Settles when the saved list is this one, whatever somebody else did to the file. Rejects with `state_dir_unusable`. */
+  confirm(): Promise<void> {
+    return this.#file.confirm();
+  }
+
+  /** Settles and rejects as {@link add}. */
   async remove(tunnels: readonly string[]): Promise<void> {
-    if (!tunnels.some((tunnel) => this.#tunnels.has(tunnel))) return;
+    if (!tunnels.some((tunnel) => this.#tunnels.has(tunnel))) {
+      // No reason to refuse: the daemon writes the file again later.
+      await this.#file.restore({ withinMs: LOOK_MS });
+      return;
+    }
     await this.#keep(new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name))));
   }
 
@@ -114,13 +132,19 @@ export class RetiredTunnels {
     });
   }
 
-  async #keep(tunnels: Map<string, RetiredTunnel>): Promise<void> {
+  async #keep(tunnels: Map<string, RetiredTunnel>, stillStands = async () => {}): Promise<void> {
     // Writing now would destroy the entries that could not be read.
     if (this.#trouble !== undefined)
       throw new TunnelError('state_dir_unusable', this.#trouble, {
         hint: 'Fix the file or move it away, then restart the daemon.',
       });
     await this.#file.write(contentOf(tunnels));
+    try {
+      await stillStands();
+    } catch (error) {
+      await this.#keepAnyway();
+      throw error;
+    }
     this.#tunnels = tunnels;
   }
 }

@@ -1,3 +1,4 @@
+import type { DiskAt } from '../../base/files/state-disk.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -17,6 +18,8 @@ export interface RetirementDependencies extends Omit<VerdictsDependencies, 'succ
   /** Connects this node to successors, without SSH. */
   readonly source: ChannelSource;
   readonly log: Logger;
+  /** The disk of each state file. */
+  readonly disk?: DiskAt;
   /** Uniform in [0, 1). */
   random(): number;
 }
@@ -31,7 +34,7 @@ export class Retirement {
   constructor({ stateDir }: { readonly stateDir: string }, deps: RetirementDependencies) {
     this.#deps = deps;
     this.#successors = new Successors(deps);
-    this.retired = new RetiredTunnels(retiredFile(stateDir), deps.log);
+    this.retired = new RetiredTunnels(retiredFile(stateDir, deps.disk), deps.log);
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 

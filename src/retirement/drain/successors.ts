@@ -67,7 +67,8 @@ export class Successors {
     const known =
       history?.passingSince?.sinceBootMs === streak.since.sinceBootMs && history.subject === subjectOf(config);
     const since = known ? (history.healthySince ?? streak.since) : streak.since;
-    return { ...facts, healthySince: datedBack(since, now), lastError: undefined };
+    const provedUntil = datedBack(streak.last, now);
+    return { ...facts, healthySince: datedBack(since, now), provedUntil, lastError: undefined };
   }
 
   /** The certificate that the probe of the tunnel's successor last saw; undefined without TLS. */

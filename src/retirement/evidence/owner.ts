@@ -3,7 +3,9 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { sleep } from '../../base/async/sleep.ts';
 import { Turns } from '../../base/async/turns.ts';
-import { privateDirectory } from '../../base/files/private-directory.ts';
+import { errnoOf, TunnelError } from '../../base/errors.ts';
+import { privateDirectory, privateRoot } from '../../base/files/private-directory.ts';
+import { type DiskAt, StateDisk } from '../../base/files/state-disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
 import { answered } from '../../base/files/state-file.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -51,6 +53,9 @@ export class StateDirectoryOwner {
     this.#deps = deps;
   }
 
+  /** The disk of a state file: nothing is written before this process has the directory. */
+  readonly disk: DiskAt = (place, name) => new StateDisk(place, name, () => this.claim());
+
   /**
    * Takes the directory before anything in it is read or written. Rejects with {@link DirectoryTaken} when another process
    * has it. A directory that is unusable or does not answer is no reason to fail: the evidence claims it later.
@@ -67,7 +72,9 @@ export class StateDirectoryOwner {
    */
   claim(): Promise<void> {
     const { patienceMs: withinMs = PATIENCE_MS } = this.#deps;
-    return answered(() => this.#turns.take(() => this.#claim()), { withinMs });
+    return answered(() => this.#turns.take(() => this.#claim()), { withinMs }).catch((error: unknown) => {
+      throw error instanceof TunnelError ? error : stateError('read', this.#directory, error);
+    });
   }
 
   /** Gives the directory back. Bounded: the kernel does the same at the death of this process. */
@@ -87,14 +94,16 @@ export class StateDirectoryOwner {
   async #claim(): Promise<void> {
     if (this.#held && (await isAt(this.#held.handle, this.#directory))) return;
     await this.#letGo();
-    await privateDirectory(this.#directory);
+    await privateRoot(this.#directory);
     const handle = await open(this.#directory, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: unknown) => {
       throw stateError('read', this.#directory, error);
     });
     try {
       this.#held = { handle, unlink: await this.#lock(handle) };
+      // Only the owner may remove what interrupted writes have left.
+      await privateDirectory(this.#directory);
     } catch (error) {
-      await handle.close();
+      await (this.#held ? this.#letGo() : handle.close());
       throw error;
     }
   }
@@ -124,7 +133,12 @@ export class StateDirectoryOwner {
   }
 }
 
+/** Rejects when the disk cannot tell: then the lock stays. */
 async function isAt(handle: FileHandle, path: string): Promise<boolean> {
-  const [own, there] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+  const missing = (error: unknown) => {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  };
+  const [own, there] = await Promise.all([handle.stat(), stat(path).catch(missing)]);
   return own.dev === there?.dev && own.ino === there.ino;
 }

@@ -185,7 +185,7 @@ export class Recorder {
     for (const [tunnel, { lastActivityAt }] of Object.entries(pulses))
       if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
     if (now < this.#nextBeatAt) return;
-    this.#nextBeatAt = now + (this.#options.heartbeatMs ?? HEARTBEAT_MS);
+    this.#nextBeatAt = now + this.#heartbeatMs;
     this.#history.forget(Date.now() - REMEMBER_MS);
     const tunnels = Object.fromEntries(Object.entries(pulses).map(([name, pulse]) => [name, pulseRecordOf(pulse)]));
     this.#append({ event: 'heartbeat', tunnels, hosts: hosts() }, new Date(), false);
@@ -197,6 +197,10 @@ export class Recorder {
     this.#stopped = true;
     const closed = Promise.resolve(this.#opening).then(() => this.#log?.close());
     await settledWithin(closed, WAIT_MS);
+  }
+
+  get #heartbeatMs(): number {
+    return this.#options.heartbeatMs ?? HEARTBEAT_MS;
   }
 
   get #uptimeMs(): number {
@@ -228,7 +232,14 @@ export class Recorder {
     const { directory } = this.#options;
     const history = new History();
     const found = new Recent(MOST_RECENT);
-    const options = { directory, rotateBytes: ROTATE_BYTES, rememberMs: READ_MS, retryMs: RETRY_MS, slowMs: SLOW_MS };
+    const options = {
+      directory,
+      rotateBytes: ROTATE_BYTES,
+      lookMs: this.#heartbeatMs,
+      rememberMs: READ_MS,
+      retryMs: RETRY_MS,
+      slowMs: SLOW_MS,
+    };
     const { claim } = this.#deps;
     this.#progressAt = performance.now();
     try {

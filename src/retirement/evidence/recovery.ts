@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { openRegular } from '../../base/files/regular-file.ts';
@@ -30,6 +31,7 @@ export async function recover(
   let tornBytes = 0;
   let size = 0;
   let fileStart = 1;
+  const content = createHash('sha256');
   for await (const { file, line, text, bytes, whole } of readLines(directory, files)) {
     if (!whole && file === CURRENT) {
       tornBytes = bytes;
@@ -38,6 +40,7 @@ export async function recover(
     if (file === CURRENT) {
       if (line === 1) fileStart = check.last.seq + 1;
       size += bytes + 1;
+      content.update(text).update('\n');
     }
     const entry = check.next(text, { file, line });
     if (entry) onFound(entry);
@@ -49,8 +52,9 @@ export async function recover(
     await file.truncate(size);
     await file.datasync();
   }
-  // Numbers of lost entries are never reused, so that their gap stays visible.
-  const head = { seq: Math.max(check.last.seq, known?.seq ?? 0), hash: check.last.hash };
+  // The chain goes on from the last entry that was written: its number is never reused, and its hash keeps a changed or
+  // missing end of the log visible for good.
+  const head = known && known.seq >= check.last.seq ? known : check.last;
   if (size === 0) fileStart = head.seq + 1;
-  return { end: { file, size, fileStart, head }, recovery: { tornBytes, problems } };
+  return { end: { file, size, content, fileStart, head }, recovery: { tornBytes, problems } };
 }

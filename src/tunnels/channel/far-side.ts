@@ -28,12 +28,25 @@ export interface FarListener {
   release(): void;
 }
 
+/** A trouble with a far-side listener whose fix depends on the software of the server. */
+export type ListenTrouble =
+  /** On loopback only. */
+  | 'too_narrow'
+  /** On every address. */
+  | 'too_wide'
+  /** The server does not let us connect to the listener. */
+  | 'unprovable'
+  /** A lost session keeps the listener. */
+  | 'ghost';
+
 /** What a remote forward needs from an SSH session. The link owns the session and chooses one for each listener. */
 export interface FarSession {
   /** Whether channels and listeners may be requested. */
   readonly usable: boolean;
   /** Settles once the session is gone; `silentMs` is how long the peer had been silent by then. */
   readonly closed: Promise<{ readonly silentMs: number }>;
+  /** The fix in the words of the server; undefined when settings of sshd are the fix. */
+  fix?(trouble: ListenTrouble): string | undefined;
   open(target: Address, originator: Originator, signal: AbortSignal): Promise<Channel>;
   /** A listener that is not bound yet. A draining session does not end before the listener is released. */
   listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener;

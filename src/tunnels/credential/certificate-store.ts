@@ -2,9 +2,14 @@ import { constants } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { privateDirectory } from '../../base/files/private-directory.ts';
+import { StateDisk } from '../../base/files/state-disk.ts';
 import { stateError } from '../../base/files/state-error.ts';
+import { answered } from '../../base/files/state-file.ts';
+import { StateWriter, type Unwritten } from '../../base/files/state-writer.ts';
 import { writeAtomically } from '../../base/files/write-atomically.ts';
 import { MOST_CERTIFICATE_BYTES } from './cert-command.ts';
+
+const NAME = 'current.pub';
 
 /**
  * Saves an actor's certificate across restarts, in `certificates/ACTOR/` of the state directory, 0700. The public key
@@ -17,12 +22,20 @@ export class CertificateStore {
   readonly path: string;
 
   readonly #place: readonly [string, ...string[]];
+  readonly #writer: StateWriter;
 
   /** `stateDirectory` is absolute; the constructor does not touch the disk. */
   constructor(stateDirectory: string, actor: string) {
     this.#place = [stateDirectory, 'certificates', actor];
     this.directory = join(...this.#place);
-    this.path = join(this.directory, 'current.pub');
+    this.path = join(this.directory, NAME);
+    const disk = new StateDisk(this.#place, NAME);
+    this.#writer = new StateWriter(this.path, (text) => disk.change(text));
+  }
+
+  /** Since when the disk does not have the certificate saved last, and why; undefined while it does. */
+  get unwritten(): Unwritten | undefined {
+    return this.#writer.unwritten;
   }
 
   /**
@@ -56,9 +69,11 @@ export class CertificateStore {
     }
   }
 
-  /** Saves one line of at most {@link MOST_CERTIFICATE_BYTES}, atomically, 0600. Rejects with `state_dir_unusable`. */
-  async save(certificate: string): Promise<void> {
-    await privateDirectory(...this.#place);
-    await writeAtomically(this.path, `${certificate.trim()}\n`);
+  /**
+   * Saves one line of at most {@link MOST_CERTIFICATE_BYTES}, atomically, 0600. Rejects with `state_dir_unusable` when an
+   * attempt fails, or takes too long; the attempts go on until the disk has this certificate, or a newer one.
+   */
+  save(certificate: string): Promise<void> {
+    return answered(() => this.#writer.want(`${certificate.trim()}\n`));
   }
 }

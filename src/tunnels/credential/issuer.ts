@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
+import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import { type Certificate, parseCertificate } from '../ssh/certificate/certificate.ts';
 import type { PrivateKey } from '../ssh/private-key.ts';
@@ -13,7 +14,7 @@ import { writePublicKeyFile } from './public-key-file.ts';
 /** A new certificate from the command; not checked yet. */
 export interface Issued {
   readonly certificate: Certificate;
-  /** Saves the certificate for the next start. Rejects with `state_dir_unusable`. */
+  /** Saves the certificate for the next start. Rejects with `state_dir_unusable` when the first attempt fails, and goes on. */
   save(): Promise<void>;
 }
 
@@ -23,6 +24,8 @@ export interface Issuer {
   issue(actor: ActorConfig, key: PrivateKey, signal: AbortSignal): Promise<Issued>;
   /** The certificate saved last, unchecked; undefined when none was saved. Rejects with a TunnelError. */
   kept(): Promise<Certificate | undefined>;
+  /** Since when the certificate to save is not on the disk, and why; undefined while it is. */
+  readonly unwritten: Unwritten | undefined;
 }
 
 /** Runs `cert_command`, and saves certificates in the state directory. */
@@ -52,14 +55,15 @@ export class CommandIssuer implements Issuer {
       const certificate = parseCertificate(text);
       return {
         certificate,
-        save: async () => {
-          if (place.unwritable) throw place.unwritable;
-          await this.#store.save(certificate.line);
-        },
+        save: () => this.#store.save(certificate.line),
       };
     } finally {
       if (place.unwritable) await rm(place.directory, { recursive: true, force: true });
     }
+  }
+
+  get unwritten(): Unwritten | undefined {
+    return this.#store.unwritten;
   }
 
   async kept(): Promise<Certificate | undefined> {
@@ -68,8 +72,8 @@ export class CommandIssuer implements Issuer {
   }
 
   /**
-   * The directory of the public key for the command. With a full or read-only disk, the certificate is used without
-   * being saved, and a warning is logged.
+   * The directory of the public key for the command. With a full or read-only disk, the certificate is used before
+   * it is saved, and an advisory says so.
    */
   async #place(): Promise<{ readonly directory: string; readonly unwritable: TunnelError | undefined }> {
     try {

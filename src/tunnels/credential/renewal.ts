@@ -13,7 +13,7 @@ import type { Issued, Issuer } from './issuer.ts';
 import { dueAt, isDue, leftMs, type Moment, renewalRetryMs } from './renewal-policy.ts';
 
 export interface RenewalDependencies {
-  readonly issuer: Pick<Issuer, 'issue'>;
+  readonly issuer: Pick<Issuer, 'issue' | 'unwritten'>;
   readonly metrics: Pick<Metrics, 'certificateRenewals'>;
   readonly log: Logger;
   readonly note: TakeNote;
@@ -37,6 +37,7 @@ export class Renewal {
   readonly #tell: Tell;
   #failures = 0;
   #error: TunnelError | undefined;
+  #unsaved: TunnelError | undefined;
   #retry: { readonly since: Moment; readonly delayMs: number } | undefined;
 
   constructor(context: ActorContext, deps: RenewalDependencies) {
@@ -50,9 +51,9 @@ export class Renewal {
     return this.#failures;
   }
 
-  /** Why the last run failed, or why its certificate is not saved. */
+  /** Why the last run failed, or why its certificate is not saved yet. */
   get error(): TunnelError | undefined {
-    return this.#error;
+    return this.#error ?? (this.#deps.issuer.unwritten && this.#unsaved);
   }
 
   get retryAt(): Date | undefined {
@@ -129,10 +130,10 @@ export class Renewal {
   }
 
   #notKept(error: TunnelError): void {
-    this.#error = error;
+    this.#unsaved = error;
     this.#deps.log.warn(
       { event: 'certificate.not_kept', err: error },
-      `certificate not saved, so a restart needs a new one: ${error.message}`,
+      `certificate not saved yet, so a restart now needs a new one: ${error.message}`,
     );
   }
 
@@ -140,6 +141,7 @@ export class Renewal {
   reset(): void {
     this.#failures = 0;
     this.#error = undefined;
+    this.#unsaved = undefined;
     this.#retry = undefined;
   }
 }

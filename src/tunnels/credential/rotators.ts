@@ -22,7 +22,8 @@ export class Rotators {
   readonly #deps: RotatorsDependencies;
   readonly #stateDirectory: string;
   readonly #rotators = new Map<string, Rotator>();
-  readonly #records = new Map<string, NeedRecord>();
+  /** The state files of each actor. */
+  readonly #files = new Map<string, readonly { readonly unwritten: Unwritten | undefined }[]>();
 
   /** @param stateDirectory absolute; a change needs a restart */
   constructor(stateDirectory: string, deps: RotatorsDependencies) {
@@ -32,7 +33,7 @@ export class Rotators {
 
   /** The state files whose newest content is not on the disk. */
   get unwritten(): Unwritten[] {
-    return [...this.#records.values()].flatMap(({ unwritten }) => unwritten ?? []);
+    return [...this.#files.values()].flat().flatMap(({ unwritten }) => unwritten ?? []);
   }
 
   /** The actor's credentials; renewal starts with the first use. */
@@ -67,7 +68,7 @@ export class Rotators {
     const unused = [...this.#rotators].filter(([name]) => !actors.has(name));
     for (const [name] of unused) {
       this.#rotators.delete(name);
-      this.#records.delete(name);
+      this.#files.delete(name);
     }
     await Promise.all(unused.map(([, rotator]) => rotator.stop()));
     for (const [name] of unused) if (!this.#rotators.has(name)) this.#deps.metrics.forgetActor(name);
@@ -84,8 +85,9 @@ export class Rotators {
     const { env, metrics, note, random } = this.#deps;
     const log = this.#deps.log.child({ actor: name });
     const record = new NeedRecord(this.#stateDirectory, name, log);
+    const issuer = new CommandIssuer(this.#stateDirectory, name, env);
     const rotator: Rotator = new Rotator(actor, {
-      issuer: new CommandIssuer(this.#stateDirectory, name, env),
+      issuer,
       record,
       env,
       metrics,
@@ -101,7 +103,7 @@ export class Rotators {
       },
     });
     this.#rotators.set(name, rotator);
-    this.#records.set(name, record);
+    this.#files.set(name, [record, issuer]);
     return rotator;
   }
 }

@@ -15,8 +15,14 @@ export class Pacer {
   /** Settles when it is this caller's turn. */
   async turn(signal: AbortSignal): Promise<void> {
     const now = performance.now();
+    const at = this.reserve(now);
+    if (at > now) await sleep(at - now, signal);
+  }
+
+  /** Gives the next turn away; returns its time. Both as of performance.now(). */
+  reserve(now: number): number {
     const at = Math.max(now, this.#nextAt);
     this.#nextAt = at + this.#spacingMs;
-    if (at > now) await sleep(at - now, signal);
+    return at;
   }
 }

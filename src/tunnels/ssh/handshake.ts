@@ -53,7 +53,7 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
       if (levelOf(end.error) === 'handshake')
         return new TunnelError(
           'kex_failed',
-          `key exchange with ${end.peer} failed: ${end.disagreement ?? end.error?.message}`,
+          `key exchange with ${end.peer} failed: ${end.disagreement ?? printable(end.error?.message ?? '', 120)}`,
           cause,
         );
       if (end.error && isMisread(end.error)) return misread(end, cause, 'key exchange');

@@ -5,7 +5,7 @@ import type { Address } from '../../base/net/address.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
-import type { FarListener, IncomingConnection } from '../channel/far-side.ts';
+import type { FarListener, IncomingConnection, ListenTrouble } from '../channel/far-side.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
 import type { PeerGuard } from './guard/peer-guard.ts';
@@ -17,6 +17,7 @@ import { REKEY_LIMITS, type RekeyLimits, rekeyInTime } from './key-exchange/reke
 import { OpenChannels } from './open-channels.ts';
 import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
+import { peerHint } from './peer-hint.ts';
 import { RemoteListeners } from './remote-listeners.ts';
 import { hostOf, RequestOrder, type SentOpen } from './request-order.ts';
 import { SignOfLife } from './sign-of-life.ts';
@@ -111,7 +112,7 @@ export class Session {
     });
     rekeyInTime(client, options.rekey ?? REKEY_LIMITS, {
       lifesigns,
-      onRekey: (running) => this.#backlog.hold(running),
+      onRekey: () => guard.rekeys(),
     });
     const life = new SignOfLife(client);
     let onAnswered = () => {};
@@ -215,6 +216,11 @@ export class Session {
   /** A listener on the host (RFC 4254 section 7.1) whose connections go to `onConnection`; not bound yet. */
   listener(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
     return this.#listeners.create(address, onConnection);
+  }
+
+  /** The fix of a trouble with a far-side listener; undefined when settings of sshd are the fix. */
+  fix(trouble: ListenTrouble): string | undefined {
+    return peerHint(this.facts.server, trouble);
   }
 
   /** Asks the peer immediately, because a connection of this session looks dead. */

@@ -53,7 +53,7 @@ interface Entry extends LinkName {
 }
 
 /** The time between the starts of two attempts to one host, in milliseconds. */
-const ATTEMPT_SPACING_MS = 250;
+export const ATTEMPT_SPACING_MS = 250;
 
 /**
  * The links, by (host, actor). A link starts with its first tunnel, or with the first link over it as a jump host. A link

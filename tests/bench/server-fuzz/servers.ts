@@ -5,7 +5,7 @@ import type { LoopbackServer } from '../../support/peers/loopback.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 
 /** A process of hostile servers, or with `honest` of one honest server: a fault in one does not disturb the client's numbers. */
-export type ToServers = { readonly start: number } | { readonly stop: number };
+export type ToServers = { readonly start: number; readonly seed: number } | { readonly stop: number };
 
 /** What the process says first, and when a hostile server listens. `echo`: the port of an echo service. */
 export type Honest = Pick<EmbeddedSshd, 'port' | 'user' | 'knownHostsFile' | 'clientKeyFile'> & {
@@ -28,7 +28,7 @@ if (process.argv[2] === 'honest') {
   process.on('unhandledRejection', () => {});
   process.on('message', async (message: ToServers) => {
     if ('start' in message) {
-      const server = await startHostileServer(message.start, hostKey);
+      const server = await startHostileServer(message.seed, hostKey);
       running.set(message.start, server);
       tell({ started: message.start, port: server.port });
     } else {

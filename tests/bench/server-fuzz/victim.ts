@@ -17,7 +17,7 @@ export interface Outcome {
 /** Bound of each step, in milliseconds. */
 const STEP_MS = 1_000;
 /** How long an attack may last. */
-const ATTACK_MS = 400;
+const ATTACK_MS = 300;
 /** All steps of a login, and some more for a busy machine. */
 const MOST_MS = 30_000;
 
@@ -116,8 +116,8 @@ async function listen(session: Session, signal: AbortSignal): Promise<void> {
 function judge(error: unknown): Outcome {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (!(error instanceof TunnelError)) return { code: 'no code', wrong: text };
-  const { code, message } = error;
+  const { code, message, hint } = error;
   const known = code in CATALOGUE && code !== 'internal';
-  const plain = message.length < 600 && /^[\P{Cc}]*$/u.test(message) && message.trim() !== '';
+  const plain = message.length < 600 && /^[\P{Cc}]*$/u.test(message + hint) && message.trim() !== '';
   return { code, wrong: known && plain ? undefined : text };
 }

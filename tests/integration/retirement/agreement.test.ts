@@ -215,6 +215,7 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
       retireTunnel(request, {
         ...shared,
         retirement: { judge: (name, now) => verdicts.on(name, now), retired },
+        cutovers: { confirm: async () => {} },
         plan,
         evidence: { check: async () => {} },
         metrics,

@@ -104,7 +104,7 @@ class Node {
     this.disk = disk;
     this.config = configOf(variant);
     this.retired = new RetiredTunnels(
-      retiredFile('/state', { read: async () => disk.retired, change: (text) => disk.change('retired', text) }),
+      retiredFile('/state', () => ({ read: async () => disk.retired, change: (text) => disk.change('retired', text) })),
       log,
     );
     const source = new DirectSource('probe');
@@ -187,6 +187,7 @@ class Node {
         retireTunnel(request, {
           ...shared,
           retirement: { judge: (name, now) => this.verdicts.on(name, now), retired: this.retired },
+          cutovers: this.cutovers,
           plan: { follow: async () => {} },
           evidence: { check: async () => {} },
           metrics: { retireOverrides: { inc: () => {} } },

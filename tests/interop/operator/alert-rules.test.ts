@@ -26,6 +26,7 @@ test.skipIf(promtool === undefined)('passes `promtool check` with rules and the 
 
 test.skipIf(promtool === undefined)(
   'passes `promtool test rules` with a firing and a silent case of each alert',
+  { timeout: 600_000 },
   () => {
     expect(run('test', 'rules', 'config/prometheus/fleet-mesh.rules.test.yml')).toMatchObject({ status: 0 });
     const cases = parse(readFileSync('config/prometheus/fleet-mesh.rules.test.yml', 'utf8')).tests.map(

@@ -193,8 +193,9 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
-    // The first connection is the TCP probe of the check before the cut-over, which sees an accept only.
-    await using resetter = await startResettingServer();
+    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only. Long before the 100 ms
+    // after which a client counts as taken.
+    await using resetter = await startResettingServer(40);
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });
@@ -311,7 +312,7 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
 /** One GET; rejects unless the answer is complete. */
 function ask(port: number, agent: Agent | false): Promise<{ hub: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 10_000 }, (incoming) => {
+    const outgoing = request({ host: '127.0.0.1', port, path: '/', agent, timeout: 60_000 }, (incoming) => {
       let body = '';
       incoming.on('data', (chunk: Buffer) => {
         body += chunk.toString();

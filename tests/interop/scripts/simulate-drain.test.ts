@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const SIMULATE = ['--import', 'tsx', 'scripts/simulate-drain-run/main.ts'];
 
@@ -9,14 +12,19 @@ async function run(...args: readonly string[]) {
   return { code, stdout: simulation.stdout(), stderr: simulation.stderr() };
 }
 
-it('holds every promise in a thousand runs, and prints their seeds', { timeout: 600_000 }, async () => {
-  const { code, stdout, stderr } = await run('--runs', '1000', '--seed', '1');
+it('holds every promise in 1500 runs, prints their seeds, and writes a report', { timeout: 600_000 }, async () => {
+  using dir = tempDir('simulate-drain');
+  const report = join(dir.path, 'report.json');
+  const { code, stdout, stderr } = await run('--runs', '1500', '--seed', '1', '--report', report);
   process.stdout.write(stdout);
   expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(
-    /^1000 runs, seeds 1 to 1000, in .*: \d+ steps, retirable at some moment in (9\d\d|1000) runs\n/,
-  );
+  expect(stdout).toMatch(/^1500 runs, seeds 1 to 1500, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
   expect(stdout).toMatch(/every promise held\n$/);
+  const told = JSON.parse(readFileSync(report, 'utf8'));
+  expect(told).toMatchObject({ runs: 1_500, seeds: { first: 1, last: 1_500 }, planted: null, broken: null });
+  // The runs come to where a lie would hurt.
+  expect(told.retirable_runs).toBeGreaterThan(600);
+  expect(told.retired_runs).toBeGreaterThan(300);
 });
 
 it('finds a planted bug, shows the shortest steps, and exits with 1', { timeout: 300_000 }, async () => {

@@ -44,6 +44,8 @@ export async function expectBulk(session: Pick<Session, 'open'>, there: BulkPlan
 }
 
 export interface BulkServer extends LoopbackServer {
+  /** What each client gets. */
+  readonly plan: BulkPlan;
   /** The bytes of the next connection (in order of acceptance, each once) up to its end or failure. */
   received(): Promise<Digest & { end: 'fin' | 'error' }>;
 }
@@ -61,6 +63,7 @@ export async function startBulkServer(plan: BulkPlan = { seed: 0, bytes: 0 }): P
   });
   return {
     ...server,
+    plan,
     received: () => {
       const ready = results.shift();
       return ready ?? new Promise((resolve) => waiting.push(resolve));

@@ -1,4 +1,5 @@
 import type { TunnelError } from '../../../src/base/errors.ts';
+import type { Unwritten } from '../../../src/base/files/state-writer.ts';
 import type { ActorConfig } from '../../../src/config/config.ts';
 import type { Issued, Issuer } from '../../../src/tunnels/credential/issuer.ts';
 import { type Certificate, parseCertificate } from '../../../src/tunnels/ssh/certificate/certificate.ts';
@@ -33,6 +34,11 @@ export class FakeIssuer implements Issuer {
         this.saved = certificate;
       },
     };
+  }
+
+  get unwritten(): Unwritten | undefined {
+    const { keeping } = this;
+    return keeping && { path: 'current.pub', code: 'EROFS', message: keeping.message, since: new Date() };
   }
 
   async kept(): Promise<Certificate | undefined> {

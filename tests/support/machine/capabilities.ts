@@ -37,6 +37,8 @@ const CAPABILITIES = {
   dropbear: { program: 'dropbear', debian: 'dropbear-bin' },
   wrk: { program: 'wrk', debian: 'wrk' },
   iperf3: { program: 'iperf3', debian: 'iperf3' },
+  'ansible-playbook': { program: 'ansible-playbook', debian: 'ansible-core' },
+  'ansible-lint': { program: 'ansible-lint', debian: 'ansible-lint' },
   nginx: { program: 'nginx', debian: 'nginx-light' },
   'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;

@@ -6,7 +6,7 @@ import { type LoopbackServer, listenLoopback } from './loopback.ts';
 export interface PacedSource extends LoopbackServer {
   /** Ends every stream at its next chunk. */
   finish(): void;
-  /** The bytes sent to the first connection, once its stream ended. */
+  /** The bytes of the stream that `finish()` ended. A connection that somebody cut does not count: a hedged open leaves one. */
   readonly sent: Promise<{ readonly bytes: number; readonly sha256: string }>;
 }
 
@@ -33,6 +33,7 @@ export async function startPacedSource(at: { readonly path?: string } = {}): Pro
       if (!socket.write(chunk) && !socket.destroyed) await drained(socket);
       await pause(EVERY_MS);
     }
+    if (socket.destroyed) return;
     socket.end();
     settle({ bytes, sha256: hash.digest('hex') });
   };

@@ -25,7 +25,10 @@ export class SimClock {
   now = 0;
   /** What the wall clock is wrong by, in milliseconds. */
   wallOffMs = 0;
+  /** Whether uptime is counted by the wall clock: a planted bug. */
+  trustsWallClock = false;
   #bornAt = 0;
+  #bornOn = 0;
   #bootedAt = 0;
   #order = 0;
   /** Sorted by time, then by order. */
@@ -45,6 +48,7 @@ export class SimClock {
     const kept = this.#timers.filter(({ owner }) => owner === 'world');
     this.#timers.splice(0, this.#timers.length, ...kept);
     this.#bornAt = this.now;
+    this.#bornOn = this.wall;
   }
 
   /** The machine reboots: the monotonic clock that its processes share restarts at zero. */
@@ -110,7 +114,8 @@ export class SimClock {
     const clear = (timer: { cancel?(): void } | undefined) => timer?.cancel?.();
     Object.assign(globalThis, { setTimeout: set, clearTimeout: clear, Date: SimDate });
     process.hrtime.bigint = () => BigInt(Math.round(this.now - this.#bootedAt)) * 1_000_000n;
-    performance.now = () => this.now - this.#bornAt;
+    this.#bornOn = this.wall;
+    performance.now = () => (this.trustsWallClock ? this.wall - this.#bornOn : this.now - this.#bornAt);
     return () => {
       const { setTimeout, clearTimeout } = real;
       Object.assign(globalThis, { setTimeout, clearTimeout, Date: real.Date });

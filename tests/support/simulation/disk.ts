@@ -38,6 +38,9 @@ type DiskCall = (typeof DISK_CALLS)[number] | 'createReadStream';
 /** Milliseconds that a change takes. */
 const CHANGE_MS = 1;
 
+/** A disk that lies about its cache has lost at most this many of its last syncs. */
+const MOST_LOST_SYNCS = 6;
+
 /**
  * A disk in memory, which outlives processes. As on a journaling file system, any sync makes all earlier changes of names
  * durable; the bytes of a file are durable once that file is synced.
@@ -51,6 +54,10 @@ export class SimDisk {
   readonly clock: SimClock;
   names = new Map<string, Inode>();
   #durable = new Map<string, Inode>();
+  /** What the disk had after each of its last syncs, oldest first. */
+  #syncs: (readonly (readonly [string, Inode, Buffer])[])[] = [];
+  /** Directories that a process has locked, as flock(2) does. */
+  readonly #locks = new Map<number, object>();
   #waiting: (() => void)[] = [];
   #made = 0;
   #changes = 0;
@@ -95,12 +102,54 @@ export class SimDisk {
     }
   }
 
+  /** Like {@link powerCut}, but the disk has also lost syncs that it had confirmed: an older moment is back. */
+  powerCutWithLostSyncs(random: () => number): void {
+    this.powerCut(random);
+    const before = this.#syncs.at(-1 - Math.floor(random() * this.#syncs.length));
+    if (!before) return;
+    this.names = new Map(before.map(([path, inode]) => [path, inode]));
+    for (const [, inode, data] of before) inode.data = inode.synced = data;
+    this.#durable = new Map(this.names);
+    this.#syncs = [];
+  }
+
+  /** A copy of the files, as a backup has them. */
+  copy(): ReadonlyMap<string, Buffer> {
+    return new Map([...this.names].flatMap(([path, { kind, data }]) => (kind === 'file' ? [[path, data]] : [])));
+  }
+
+  /** Somebody else puts a file in place of the one at this path; undefined removes it. Durable at once. */
+  replace(path: string, data: Buffer | undefined): void {
+    if (data === undefined) this.names.delete(path);
+    else this.sync(this.make(path, 'file', data));
+    this.#durable = new Map(this.names);
+  }
+
+  /** Somebody else writes into the file. Durable at once. */
+  overwrite(path: string, data: Buffer): void {
+    const inode = this.names.get(path);
+    if (!inode) return;
+    this.set(inode, data);
+    this.sync(inode);
+  }
+
+  /** As flock(2), which knows open files. */
+  lock(file: object, inode: number): boolean {
+    const holder = this.#locks.get(inode) ?? file;
+    if (holder === file) this.#locks.set(inode, file);
+    return holder === file;
+  }
+
+  unlock(file: object): void {
+    for (const [inode, holder] of this.#locks) if (holder === file) this.#locks.delete(inode);
+  }
+
   /** Goes on with the call when the disk answers again. */
   wait(go: () => void): void {
     this.#waiting.push(go);
   }
 
-  make(path: string, kind: Inode['kind'], data = Buffer.alloc(0)): Inode {
+  make(path: string, kind: Inode['kind'], data: Buffer = Buffer.alloc(0)): Inode {
     const inode: Inode = { number: ++this.#made, kind, data, synced: Buffer.alloc(0), changed: ++this.#changes };
     this.names.set(path, inode);
     return inode;
@@ -114,6 +163,8 @@ export class SimDisk {
   sync(inode: Inode): void {
     inode.synced = inode.data;
     this.#durable = new Map(this.names);
+    this.#syncs.push([...this.names].map(([path, each]) => [path, each, each.synced] as const));
+    if (this.#syncs.length > MOST_LOST_SYNCS) this.#syncs.shift();
   }
 }
 
@@ -125,16 +176,31 @@ export class DiskMount {
   /** What the end of the process leaves of the writes that are under way. */
   readonly #partly = new Set<() => void>();
   readonly #pending = new Set<() => void>();
+  readonly #syncs: boolean;
+  /** The open files, by their descriptor. */
+  readonly #files = new Map<number, { readonly inode: number }>();
+  #opened = 2;
+  /** Changes that this process has made. */
+  changes = 0;
 
-  constructor(disk: SimDisk, random: () => number) {
+  /** @param syncs whether a sync does anything */
+  constructor(disk: SimDisk, random: () => number, syncs = true) {
     this.#disk = disk;
     this.#random = random;
+    this.#syncs = syncs;
+  }
+
+  /** As flock(2): until the file is closed, or the process ends. */
+  lock(fd: number): boolean {
+    const file = this.#files.get(fd);
+    return file !== undefined && this.#disk.lock(file, file.inode);
   }
 
   /** The process ended: no call of it changes anything any more. A write that is under way is done in part, or not at all. */
   kill(): void {
     if (this.#disk.fault === undefined) for (const inPart of this.#partly) if (this.#random() < 0.5) inPart();
     this.#alive = false;
+    for (const file of this.#files.values()) this.#disk.unlock(file);
     // What waits in the module scope of the program, and so outlives this process here, goes on with an error.
     for (const end of this.#pending) end();
   }
@@ -202,6 +268,7 @@ export class DiskMount {
         try {
           if (ms > 0 && disk.fault === 'refuses') throw errno('EIO');
           const result = apply(disk.fault === 'full');
+          if (ms > 0) this.changes++;
           if (ms > 0 && disk.fault === 'keeps and refuses') throw errno('EIO');
           resolve(result);
         } catch (error) {
@@ -235,9 +302,12 @@ export class DiskMount {
         },
         () => add(bytes.subarray(0, Math.floor(this.#random() * bytes.length))),
       );
-    const sync = () => this.#change(() => disk.sync(inode));
+    const sync = () => this.#change(() => (this.#syncs ? disk.sync(inode) : undefined));
+    const fd = ++this.#opened;
+    const file = { inode: inode.number };
+    this.#files.set(fd, file);
     return {
-      fd: inode.number,
+      fd,
       write: (bytes: Uint8Array, offset = 0) => put(bytes.subarray(offset)),
       writeFile: async (content: Uint8Array | string) => void (await put(Buffer.from(content as string))),
       readFile: (encoding?: 'utf8') => this.#look(() => textOf(inode.data, encoding)),
@@ -247,7 +317,10 @@ export class DiskMount {
       sync,
       datasync: sync,
       chmod: async () => {},
-      close: async () => {},
+      close: async () => {
+        this.#files.delete(fd);
+        disk.unlock(file);
+      },
     };
   }
 

@@ -15,26 +15,59 @@ export const PROBE_MS = { every: 1_000, timeout: 500 };
 
 export const SUCCESSORS = { first: '127.0.0.1:3000', second: '127.0.0.1:3001' } as const;
 
-const PLACE = { listen: '127.0.0.1:2000', target: '10.0.0.1:80', host: 'there' };
+const PLACE = { listen: '127.0.0.1:2000', target: '10.0.0.1:80', host: 'yonder' };
+const OTHER_LISTEN = '127.0.0.1:2001';
+
+interface Hub {
+  readonly listen: string;
+  readonly target: string;
+  readonly host: string;
+  readonly successor: string | undefined;
+  readonly drain: boolean;
+  readonly quietMs: number;
+}
+
+interface File {
+  /** Undefined: the hub has left the file, and another tunnel has its port. */
+  readonly hub: Hub | undefined;
+  /** The name of the node. */
+  readonly node: string;
+  /** The port of a second tunnel with the same target. */
+  readonly other: string | undefined;
+}
+
+function file(hub: Partial<Hub> | undefined, { node = 'here', other }: Partial<File> = {}): File {
+  const usual = { ...PLACE, successor: SUCCESSORS.first, drain: true, quietMs: QUIET_MS };
+  return { hub: hub && { ...usual, ...hub }, node, other };
+}
 
 /** The files that an operator may put in place. */
 const FILES = {
-  first: { ...PLACE, successor: SUCCESSORS.first, drain: true },
-  second: { ...PLACE, successor: SUCCESSORS.second, drain: true },
-  none: { ...PLACE, successor: undefined, drain: true },
-  undrained: { ...PLACE, successor: undefined, drain: false },
-  moved: { ...PLACE, listen: '127.0.0.1:2001', successor: SUCCESSORS.first, drain: true },
-  retargeted: { ...PLACE, target: '10.0.0.2:80', successor: SUCCESSORS.first, drain: true },
-  rehosted: { ...PLACE, host: 'elsewhere', successor: SUCCESSORS.first, drain: true },
-  // The hub has left the file, and another tunnel has its port.
-  heir: undefined,
-} as const;
+  first: file({}),
+  second: file({ successor: SUCCESSORS.second }),
+  none: file({ successor: undefined }),
+  undrained: file({ successor: undefined, drain: false }),
+  moved: file({ listen: OTHER_LISTEN }),
+  retargeted: file({ target: '10.0.0.2:80' }),
+  rehosted: file({ host: 'elsewhere' }),
+  hasty: file({ quietMs: QUIET_MS / 2 }),
+  patient: file({ quietMs: QUIET_MS * 1.5 }),
+  renamed: file({}, { node: 'there' }),
+  paired: file({}, { other: OTHER_LISTEN }),
+  swapped: file({ listen: OTHER_LISTEN }, { other: PLACE.listen }),
+  heir: file(undefined, { other: PLACE.listen }),
+} as const satisfies Record<string, File>;
 export type Variant = keyof typeof FILES;
 export const VARIANTS = Object.keys(FILES) as readonly Variant[];
 
 /** What the hub is in a variant; undefined where the hub is not. */
-export function hubIn(variant: Variant): (typeof FILES)[Exclude<Variant, 'heir'>] | undefined {
-  return FILES[variant];
+export function hubIn(variant: Variant): Hub | undefined {
+  return FILES[variant].hub;
+}
+
+/** The name of the node in a variant. */
+export function nodeIn(variant: Variant): string {
+  return FILES[variant].node;
 }
 
 /** The configuration of a variant. */
@@ -48,7 +81,7 @@ export function configOf(variant: Variant): Config {
 const configs = new Map<Variant, Config>();
 
 function yamlOf(variant: Variant): string {
-  const hub = FILES[variant];
+  const { hub, node, other } = FILES[variant];
   const common = { host: PLACE.host, actor: 'agt-key' };
   const successor = hub?.successor && {
     target: hub.successor,
@@ -57,32 +90,31 @@ function yamlOf(variant: Variant): string {
     hold: '1s',
     verify_for: '2s',
   };
-  const drain = { step: '1.2', quiet_for: `${QUIET_MS}ms`, rollback: 'back', ...(successor && { successor }) };
+  const drain = { step: '1.2', quiet_for: `${hub?.quietMs}ms`, rollback: 'back', ...(successor && { successor }) };
   return stringify({
     version: 1,
-    node: 'here',
+    node,
     plan: 'plan.yaml',
     state_dir: '/sim/state',
     stop_grace: '1s',
     hosts: {
-      here: { address: 'h' },
-      there: { address: 'a', user: 'u' },
+      [node]: { address: 'h' },
+      yonder: { address: 'a', user: 'u' },
       elsewhere: { address: 'b', user: 'u' },
     },
     actors: { 'agt-key': { key: 'k' } },
     tunnels: {
-      ...(hub
-        ? {
-            [HUB]: {
-              ...common,
-              host: hub.host,
-              listen: hub.listen,
-              target: hub.target,
-              while_down: { hold: `${HOLD_MS}ms` },
-              ...(hub.drain && { drain }),
-            },
-          }
-        : { heir: { ...common, listen: PLACE.listen, target: PLACE.target } }),
+      ...(hub && {
+        [HUB]: {
+          ...common,
+          host: hub.host,
+          listen: hub.listen,
+          target: hub.target,
+          while_down: { hold: `${HOLD_MS}ms` },
+          ...(hub.drain && { drain }),
+        },
+      }),
+      ...(other !== undefined && { other: { ...common, listen: other, target: PLACE.target } }),
     },
   });
 }

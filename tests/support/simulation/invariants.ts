@@ -9,13 +9,32 @@ import { KNOWN } from './known.ts';
 import { truthAgainst } from './truth.ts';
 import { DRY_RUN, RETIRE, type World } from './world.ts';
 
+/** What must hold in every run. */
+export const PROMISES = [
+  'never retirable unless it is so',
+  'never retired unless it is so',
+  'never retired with the route on the tunnel',
+  'never two owners of a port',
+  'no port without an owner',
+  'all doors agree',
+  'disk and memory agree',
+  'nothing confirmed is lost',
+  'the chain is unbroken',
+  'the chain tells of tampering',
+  'a second daemon is refused and changes nothing',
+  'every command ends',
+  'everything converges',
+  'nothing throws',
+] as const;
+export type Promised = (typeof PROMISES)[number];
+
 /** A promise that did not hold. */
 export class Violation extends Error {
   override readonly name = 'Violation';
   /** Which promise: the same for every way to break it. */
-  readonly promise: string;
+  readonly promise: Promised;
 
-  constructor(promise: string, details: string) {
+  constructor(promise: Promised, details: string) {
     super(`${promise}: ${details}`);
     this.promise = promise;
   }
@@ -26,7 +45,7 @@ export function isKnown(promise: string, details: string): boolean {
   return KNOWN.some(([known, message]) => known === promise && details.startsWith(message));
 }
 
-function broken(promise: string, details: string): void {
+function broken(promise: Promised, details: string): void {
   if (isKnown(promise, details)) return;
   throw new Violation(promise, details);
 }
@@ -37,11 +56,12 @@ const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
 export function check(world: World): boolean {
   const { node, bugs } = world;
   if (bugs.length > 0) throw bugs[0];
+  for (const { promise, details } of world.misdeeds) broken(promise, details);
   const happened = world.happened();
   if (!node.applied) return false;
   neverRetiredWithTheRouteOnTheTunnel(world);
   oneOwnerOfAPort(world);
-  const answer = node.retirement.answer(HUB, new Date());
+  const answer = node.answer(HUB);
   if (answer?.verdict !== 'retirable') return false;
   const against = truthAgainst(happened);
   if (against !== undefined) broken('never retirable unless it is so', against);
@@ -70,7 +90,7 @@ export async function checkAgreement(world: World): Promise<void> {
 function doors({ node }: World): { readonly gate: boolean } | undefined {
   const snapshot = node.snapshot();
   const row = snapshot.tunnels.find(({ name }) => name === HUB);
-  const answer = node.retirement.answer(HUB, new Date());
+  const answer = node.answer(HUB);
   if (!row || !answer || answer.retired_at !== null) return undefined;
   const sample = RETIRABLE?.samples(snapshot).find(({ labels: { tunnel } }) => tunnel === HUB);
   const says = {
@@ -88,7 +108,7 @@ function doors({ node }: World): { readonly gate: boolean } | undefined {
 export function checkDisk(world: World): void {
   const { node, disk, pending, clock } = world;
   if (!node.applied || pending.size > 0 || disk.fault !== undefined || clock.now - disk.healedAt < 10_000) return;
-  if (node.cutovers.cutoverSince(HUB) !== undefined) return;
+  if (node.cutovers.cutoverSince(HUB) !== undefined || clock.now - world.lostAt < 15_000) return;
   if (node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable')) return;
   const saved = JSON.parse(disk.peek('/sim/state/retired.json') ?? '{"tunnels":{}}') as { tunnels: object };
   same('retired tunnels', Object.keys(saved.tunnels), node.retirement.retired.names);
@@ -118,7 +138,10 @@ export async function checkChain(world: World): Promise<void> {
   });
   await world.clock.settle();
   if (problems === undefined) return broken('the chain is unbroken', 'the log cannot be read');
-  if (problems.length > 0) broken('the chain is unbroken', problems.map(({ message }) => message).join('; '));
+  if (world.tampered === 'provable' && problems.length === 0)
+    broken('the chain tells of tampering', 'the whole log was found to be in order');
+  if (world.tampered === 'not' && problems.length > 0)
+    broken('the chain is unbroken', problems.map(({ message }) => message).join('; '));
 }
 
 function neverRetiredWithTheRouteOnTheTunnel({ node, pending }: World): void {

@@ -9,12 +9,16 @@ export interface Platform {
   readonly clock: SimClock;
   /** The disk of the process that runs now: everything below /sim. */
   disk(): DiskCalls;
+  /** The same disk for a second process: below /second it has the same files. */
+  second(): DiskCalls;
   /** Another one after each boot. */
   bootId(): string;
 }
 
 const ROOT = '/sim/';
+const SECOND_ROOT = '/second/';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+const MACHINE_ID = '/etc/machine-id';
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -22,7 +26,7 @@ type Call = (...args: unknown[]) => unknown;
  * Puts a simulated machine under this process: the clocks, the timers, and the disk below /sim, until the returned function is
  * called. Everything goes through Node, so no file of src/ knows, and none can go past the simulation.
  */
-export function installPlatform({ clock, disk, bootId }: Platform): () => void {
+export function installPlatform({ clock, disk, second, bootId }: Platform): () => void {
   const promises = fsPromises as unknown as Record<string, Call>;
   const direct = fs as unknown as Record<string, Call>;
   const before: (() => void)[] = [clock.install()];
@@ -39,19 +43,26 @@ export function installPlatform({ clock, disk, bootId }: Platform): () => void {
       return (...args) => {
         // The first argument of symlink is what the link says.
         const path = name === 'symlink' ? args[1] : args[0];
-        const ours = typeof path === 'string' && path.startsWith(ROOT);
-        return ours ? (disk()[name] as Call)(...args) : real(...args);
+        if (typeof path !== 'string') return real(...args);
+        if (path.startsWith(ROOT)) return (disk()[name] as Call)(...args);
+        if (!path.startsWith(SECOND_ROOT)) return real(...args);
+        const there = (each: unknown) =>
+          typeof each === 'string' && each.startsWith(SECOND_ROOT) ? ROOT + each.slice(SECOND_ROOT.length) : each;
+        return (second()[name] as Call)(...args.map(there));
       };
     };
   for (const name of DISK_CALLS) replace(promises, name, simulated(name));
   replace(direct, 'createReadStream', simulated('createReadStream'));
-  replace(
-    direct,
-    'readFileSync',
-    (real) =>
-      (...args) =>
-        args[0] === BOOT_ID ? bootId() : real(...args),
-  );
+  // The other files of the kernel say the same in all runs, and are asked often.
+  const known = new Map<unknown, unknown>();
+  replace(direct, 'readFileSync', (real) => (...args) => {
+    const [path] = args;
+    if (path === BOOT_ID) return bootId();
+    if (known.has(path)) return known.get(path);
+    const content = real(...args);
+    if (typeof path === 'string' && (path.startsWith('/proc/') || path === MACHINE_ID)) known.set(path, content);
+    return content;
+  });
   syncBuiltinESMExports();
   return () => {
     for (const undo of before.toReversed()) undo();

@@ -1,6 +1,7 @@
 import { DISK_FAULTS, type DiskFault } from './disk.ts';
 import { type SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
 import type { Health } from './network.ts';
+import { STATE_FILES, type StateFileName, TAMPERINGS, type Tampering } from './tamper.ts';
 
 /** One thing that happens to the daemon. */
 export type Deed =
@@ -10,10 +11,22 @@ export type Deed =
   | { readonly do: 'retire' | 'rollback' | 'cutover' | 'up' | 'down' | 'rotate' }
   | { readonly do: 'reload'; readonly variant: Variant }
   | { readonly do: 'plan'; readonly part: 'approved' | 'done' | 'valid'; readonly to: boolean }
-  | { readonly do: 'restart'; readonly how: 'clean' | 'kill' | 'power cut'; readonly downMs: number }
+  | {
+      readonly do: 'restart';
+      readonly how: Restart;
+      readonly downMs: number;
+      /** What somebody else does to the files while no daemon runs. */
+      readonly meanwhile?: Tampering;
+    }
   | { readonly do: 'freeze'; readonly ms: number }
-  | { readonly do: 'clock'; readonly ms: number }
+  | { readonly do: 'clock' | 'suspend'; readonly ms: number }
+  | { readonly do: 'tamper'; readonly how: Tampering }
+  | { readonly do: 'lose'; readonly file: StateFileName }
+  | { readonly do: 'backup' | 'second daemon' }
   | { readonly do: 'disk'; readonly fault: DiskFault | 'none' };
+
+/** `lost syncs`: a power cut at which the disk also loses writes that it had confirmed. */
+export type Restart = 'clean' | 'kill' | 'power cut' | 'lost syncs';
 
 /** A deed, and the time until the next one, in milliseconds. */
 export type Step = Deed & { readonly thenMs: number };
@@ -21,6 +34,8 @@ export type Step = Deed & { readonly thenMs: number };
 const PAUSES_MS = [0, 0, 1, 2, 5, 20, 300, 1_000, 1_000, 4_000, 4_000, 12_000];
 const DOWN_MS = [0, 300, 2_000, 8_000, 25_000];
 const CLOCK_MS = [-3_600_000, -25_000, -6_000, -2_000, 2_000, 6_000, 25_000, 3_600_000];
+const SUSPENDED_MS = [1_500, 6_000, 30_000, 3_600_000];
+const RESTARTS: readonly Restart[] = ['clean', 'kill', 'kill', 'kill', 'power cut', 'power cut', 'lost syncs'];
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
 
 /** The steps of one run. Pure: the same numbers give the same steps. */
@@ -45,9 +60,15 @@ export function stepsFrom(random: () => number): Step[] {
     [1, () => ({ do: 'rotate' })],
     [5, () => ({ do: 'reload', variant: random() < 0.5 ? 'first' : one(VARIANTS) })],
     [2, () => ({ do: 'plan', part: one(['approved', 'done', 'valid']), to: random() < 0.7 })],
-    [5, () => ({ do: 'restart', how: one(['clean', 'kill', 'kill', 'power cut']), downMs: one(DOWN_MS) })],
+    [5, () => ({ do: 'restart', how: one(RESTARTS), downMs: one(DOWN_MS) })],
+    [1, () => ({ do: 'restart', how: one(RESTARTS), downMs: one(DOWN_MS), meanwhile: one(TAMPERINGS) })],
     [1, () => ({ do: 'freeze', ms: one([1_500, 6_000, 30_000, 200_000]) })],
     [3, () => ({ do: 'clock', ms: one(CLOCK_MS) })],
+    [1, () => ({ do: 'suspend', ms: one(SUSPENDED_MS) })],
+    [2, () => ({ do: 'tamper', how: one(TAMPERINGS) })],
+    [1, () => ({ do: 'lose', file: one(STATE_FILES) })],
+    [1, () => ({ do: 'backup' })],
+    [1, () => ({ do: 'second daemon' })],
     [4, () => ({ do: 'disk', fault: random() < 0.5 ? 'none' : one(DISK_FAULTS) })],
   ];
   const total = deeds.reduce((sum, [weight]) => sum + weight, 0);
@@ -61,8 +82,20 @@ export function stepsFrom(random: () => number): Step[] {
   };
   const length = 3 + Math.floor(random() * 20);
   const steps = Array.from({ length }, (): Step => ({ ...deed(), thenMs: one(PAUSES_MS) }));
-  // Half of the runs begin where most of the danger is: cut over and nearly quiet.
-  return random() < 0.5 ? [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }, ...steps] : steps;
+  return [...opening(random(), one), ...steps];
+}
+
+/** Most runs begin where most of the danger is: cut over and nearly quiet, or with a retirement that a slow disk delays. */
+function opening(share: number, one: <T>(of: readonly T[]) => T): Step[] {
+  if (share < 0.5) return [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }];
+  if (share > 0.6) return [];
+  return [
+    { do: 'reload', variant: 'none', thenMs: 12_000 },
+    { do: 'disk', fault: 'hangs', thenMs: 0 },
+    { do: 'retire', thenMs: one([300, 1_000]) },
+    { do: 'client', staysMs: one(STAYS_MS), talks: true, thenMs: one([1_000, 4_000]) },
+    { do: 'disk', fault: 'none', thenMs: 1_000 },
+  ];
 }
 
 /** The step in one line. */

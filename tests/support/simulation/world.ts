@@ -1,21 +1,24 @@
 import { formatAddress } from '../../../src/base/net/address.ts';
 import { printable } from '../../../src/base/text/printable.ts';
 import { answer } from '../../../src/operator/control/answer.ts';
-import type { TunnelHistory } from '../../../src/retirement/evidence/history.ts';
+import { DirectoryTaken } from '../../../src/retirement/evidence/lock.ts';
 import { SimClock } from './clock.ts';
 import { type DiskFault, DiskMount, SimDisk } from './disk.ts';
-import { configOf, HUB, hubIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
+import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
+import type { Promised } from './invariants.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
+import type { Bug } from './planted.ts';
 import { installPlatform } from './platform.ts';
-import { type Deed, describeStep, type Step } from './steps.ts';
+import { type Deed, describeStep, type Restart, type Step } from './steps.ts';
 import { Switch } from './switch.ts';
-import type { Happened } from './truth.ts';
+import { STATE, type Tampering, tamper } from './tamper.ts';
+import { type Happened, truthAgainst } from './truth.ts';
 
 export interface WorldOptions {
   readonly random: () => number;
-  /** What a planted bug makes of a history. */
-  readonly bug?: ((history: TunnelHistory) => TunnelHistory) | undefined;
+  /** Default: none. */
+  readonly bug?: Bug | undefined;
 }
 
 /** The answer of the control socket to a command. */
@@ -40,6 +43,12 @@ const LONGEST_ANSWER_MS = 5_000;
 
 const FROZEN_TOO_LONG_MS = 180_000;
 
+/** A machine that was suspended has its link again after this time, in milliseconds. */
+const RELINKED_MS = 1_500;
+
+/** A second daemon that could not see the first is watched for this time, in milliseconds. */
+const WATCHED_MS = 3_000;
+
 /**
  * One machine with its disk, its services and its operator, on which daemons live and die. The clocks and timers of the process
  * are its own until it is disposed of.
@@ -61,6 +70,18 @@ export class World implements AsyncDisposable {
   file: Variant = 'first';
   node: SimNode;
   #mount: DiskMount;
+  /** Of a second daemon on the same directory. */
+  #secondMount: DiskMount | undefined;
+  #backup: ReadonlyMap<string, Buffer> | undefined;
+  #tamperedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the log was tampered with so that a look at the whole log must, or may, tell. */
+  tampered: 'not' | 'perhaps' | 'provable' = 'not';
+  /** When a state file was last removed by somebody else. True time, in milliseconds. */
+  lostAt = Number.NEGATIVE_INFINITY;
+  /** Whether the hub was retired at some moment. */
+  wasRetired = false;
+  /** What the daemon did, and must not have done. */
+  readonly misdeeds: { readonly promise: Promised; readonly details: string }[] = [];
   #boots = 0;
   #bornAt = 0;
   #thawedAt = 0;
@@ -71,10 +92,12 @@ export class World implements AsyncDisposable {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.#mount = new DiskMount(this.disk, options.random);
+    this.clock.trustsWallClock = options.bug?.trustsWallClock ?? false;
+    this.#mount = this.#newMount();
     this.#uninstall = installPlatform({
       clock: this.clock,
       disk: () => this.#mount.calls,
+      second: () => (this.#secondMount ?? this.#mount).calls,
       bootId: () => `boot ${this.#boots}`,
     });
     this.node = this.#newNode();
@@ -84,7 +107,7 @@ export class World implements AsyncDisposable {
   happened(): Happened {
     const variant = this.variant;
     const hub = hubIn(variant);
-    const identity = hub ? `${hub.listen} ${hub.target} ${hub.host}` : '';
+    const identity = hub ? `${nodeIn(variant)} ${hub.listen} ${hub.target} ${hub.host}` : '';
     if (identity !== this.#same.identity) this.#same = { identity, since: this.clock.now };
     const { detour } = this.node.cutovers.junctionOf(HUB);
     return {
@@ -93,6 +116,7 @@ export class World implements AsyncDisposable {
       thawedAt: this.#thawedAt,
       variant,
       sameSince: this.#same.since,
+      tamperedAt: this.#tamperedAt,
       network: this.network,
       disk: this.disk,
       planned: this.planned,
@@ -162,7 +186,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Ends the daemon and starts the next one. */
-  async restart(how: 'clean' | 'kill' | 'power cut', downMs: number): Promise<void> {
+  async restart(how: Restart, downMs: number, meanwhile?: Tampering): Promise<void> {
     const { node, clock, disk } = this;
     if (how === 'clean') {
       let over = false;
@@ -175,13 +199,19 @@ export class World implements AsyncDisposable {
       }
     }
     await this.#end();
-    if (how === 'power cut') {
-      disk.powerCut(this.#options.random);
+    if (how === 'lost syncs') {
+      disk.powerCutWithLostSyncs(this.#options.random);
+      this.confirmed.retired = this.confirmed.route = undefined;
+      if (this.tampered !== 'not') this.tampered = 'perhaps';
+    }
+    if (how === 'power cut') disk.powerCut(this.#options.random);
+    if (how === 'power cut' || how === 'lost syncs') {
       clock.boot();
       this.#boots++;
     }
     await clock.run(downMs);
-    this.#mount = new DiskMount(disk, this.#options.random);
+    if (meanwhile) this.#tamper(meanwhile);
+    this.#mount = this.#newMount();
     this.node = this.#newNode();
     const faulty = disk.fault !== undefined;
     await this.#begin();
@@ -205,19 +235,79 @@ export class World implements AsyncDisposable {
     this.clock.endProcess();
   }
 
-  #newNode(): SimNode {
+  #newMount(): DiskMount {
     const { random, bug } = this.#options;
+    return new DiskMount(this.disk, random, !bug?.forgetsSync);
+  }
+
+  /** @param mount the disk as the process sees it, below a root of its own if it is a second one */
+  #newNode(mount = this.#mount, stateDir = STATE): SimNode {
+    const { random, bug = {} } = this.#options;
     const node = new SimNode({
+      stateDir,
+      lock: async (fd) => (bug.forgetsLock || mount.lock(fd) ? 'locked' : 'taken'),
+      bug,
       network: this.network,
       configFile: () => configOf(this.file),
       planFile: () => planIn(this.plan),
       random,
       onEvent: ({ event, ...fields }) => {
-        if (node === this.node && event !== 'tunnel.used') this.say(`    ${event} ${JSON.stringify(fields)}`);
+        if (node !== this.node || event === 'tunnel.used') return;
+        this.say(`    ${event} ${JSON.stringify(fields)}`);
+        if (event === 'tunnel.retired') this.#mustBeRetirable();
       },
-      ...(bug && { bug }),
     });
     return node;
+  }
+
+  #mustBeRetirable(): void {
+    this.wasRetired = true;
+    const against = truthAgainst(this.happened());
+    if (against !== undefined) this.misdeeds.push({ promise: 'never retired unless it is so', details: against });
+  }
+
+  /** Another daemon is started on the same directory while this one runs: refused, or at least without a change. */
+  async #startSecond(): Promise<void> {
+    const mount = this.#newMount();
+    this.#secondMount = mount;
+    const second = this.#newNode(mount, '/second/state');
+    let outcome: unknown = 'it does not answer';
+    void second.start().then(
+      () => {
+        outcome = 'started';
+      },
+      (error: unknown) => {
+        outcome = error;
+      },
+    );
+    for (let waited = 0; outcome === 'it does not answer' && waited < 60_000; waited += 100) await this.clock.run(100);
+    const refused = outcome instanceof DirectoryTaken;
+    if (!refused) await this.clock.run(WATCHED_MS);
+    this.say(`  the second daemon: ${refused ? 'refused' : String(outcome)}, ${mount.changes} changes`);
+    // While the disk does not answer, nobody can know who has the directory.
+    const excused = this.disk.fault !== undefined || this.clock.now - this.disk.healedAt < 30_000;
+    if (mount.changes > 0 || !(refused || excused))
+      this.misdeeds.push({ promise: 'a second daemon is refused and changes nothing', details: String(outcome) });
+    mount.kill();
+    this.network.end(second);
+    this.#secondMount = undefined;
+  }
+
+  #tamper(how: Tampering): void {
+    const { random, bug } = this.#options;
+    if (bug?.ignoresTampering) {
+      // As long as this daemon runs, the files look to it as it left them.
+      this.#tamperedAt = this.clock.now;
+      return;
+    }
+    const found = tamper(this.disk, how, { backup: this.#backup, random });
+    if (found === undefined) return;
+    this.tampered = found;
+    // What happens before the daemon has read the log is as before its start.
+    if (this.node.recorder.head) this.#tamperedAt = this.clock.now;
+    if (how !== 'restore') return;
+    this.confirmed.retired = this.confirmed.route = undefined;
+    this.lostAt = this.clock.now;
   }
 
   async #begin(): Promise<void> {
@@ -288,7 +378,7 @@ export class World implements AsyncDisposable {
         return;
       }
       case 'restart':
-        return this.restart(deed.how, deed.downMs);
+        return this.restart(deed.how, deed.downMs, deed.meanwhile);
       case 'freeze':
         await clock.freeze(deed.ms);
         if (deed.ms > FROZEN_TOO_LONG_MS) this.#thawedAt = clock.now;
@@ -296,6 +386,29 @@ export class World implements AsyncDisposable {
       case 'clock':
         clock.wallOffMs += deed.ms;
         return;
+      case 'suspend':
+        // The clock that never jumps stands still meanwhile, and so do the clients of this machine.
+        clock.wallOffMs += deed.ms;
+        network.cutLink();
+        this.node.linkChanged();
+        clock.after(RELINKED_MS, () => {
+          network.link.set(true);
+          this.node.linkChanged();
+        });
+        return;
+      case 'tamper':
+        return this.#tamper(deed.how);
+      case 'backup':
+        this.#backup = disk.copy();
+        return;
+      case 'lose':
+        disk.replace(`${STATE}/${deed.file}`, undefined);
+        this.lostAt = clock.now;
+        this.confirmed.retired = this.confirmed.route = undefined;
+        if (deed.file === 'events.head' && this.tampered === 'provable') this.tampered = 'perhaps';
+        return;
+      case 'second daemon':
+        return this.#startSecond();
       case 'disk':
         if (deed.fault === 'none') disk.heal();
         else disk.break(deed.fault satisfies DiskFault);

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type NameKind, namesIn } from '../../../config/names.ts';
+import type { NameKind } from '../../../config/names.ts';
 import { type DefaultPathEnvironment, defaultConfigPath } from '../../../config/paths.ts';
 
 /** The hidden command that the completions of the shells run: `fleet-mesh __names KIND WORD…`. */
@@ -13,6 +13,8 @@ export const NAMES_COMMAND = '__names';
  * @param words the command line so far
  */
 export async function offerNames(kind: string, words: readonly string[], env: DefaultPathEnvironment): Promise<string> {
+  // Every command imports this file, and only this one reads YAML.
+  const { namesIn } = await import('../../../config/names.ts');
   const names = await namesIn(fileOf(words, env), kind as NameKind).catch(() => []);
   return names.map((name) => `${name}\n`).join('');
 }

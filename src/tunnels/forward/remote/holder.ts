@@ -163,7 +163,7 @@ export class FarHolder {
     // A dying process closes its connection before its listener: the holder of the address may just have released it.
     if (freed) return OVERTAKEN_MS;
     const lostMs = this.#lostAt === undefined ? undefined : performance.now() - this.#lostAt;
-    const refusal = { listen, host, look: found, lostMs, cause: error };
+    const refusal = { listen, host, look: found, lostMs, endGhosts: session.fix?.('ghost'), cause: error };
     return this.#failed(explainRefusal(refusal), isGhost(refusal));
   }
 

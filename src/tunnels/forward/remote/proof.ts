@@ -82,40 +82,49 @@ export async function prove(
   signal: AbortSignal,
 ): Promise<Proof> {
   const at = reachableAt(listen);
+  const place = { listen, host, session };
   const identity = await comesBack(session, at, own, signal);
   if (identity !== true) {
-    if (identity.code === 'forward_denied') return forbidden(listen, host, at, identity);
-    if (identity.code === 'target_refused') return notThere(listen, host, at);
+    if (identity.code === 'forward_denied') return forbidden(place, at, identity);
+    if (identity.code === 'target_refused') return notThere(place, at);
     return { kind: 'unproven', error: identity, final: false };
   }
   if (listen.kind === 'unix') return { kind: 'proven' };
   const look = (other: string) => comesBack(session, { ...listen, host: other }, own, signal);
-  return proveWidth(listen, host, look);
+  return proveWidth({ ...place, listen }, look);
+}
+
+/** A granted listener, and the session that it is on. */
+interface Granted<Listen extends Address = Address> {
+  readonly listen: Listen;
+  /** Name of the far side, for messages. */
+  readonly host: string;
+  readonly session: FarSession;
 }
 
 /** Proves the width of a listener that is known to be ours. `look`: whether a connection to this host comes back. */
 async function proveWidth(
-  listen: TcpAddress,
-  host: string,
+  place: Granted<TcpAddress>,
   look: (other: string) => Promise<true | TunnelError>,
 ): Promise<Proof> {
+  const { listen } = place;
   const width = widthOf(listen.host);
   if (width === 'all_v6') {
     // sshd confines a listener to both loopback addresses, and binds `::` itself for IPv6 alone.
     const confined = await look(LOOPBACK);
-    if (confined !== true) return whenUnseen(listen, host, LOOPBACK, confined);
+    if (confined !== true) return whenUnseen(place, LOOPBACK, confined);
   }
   const witness = widthWitness(listen.host);
   const wide = await look(witness);
-  if (width === 'one') return wide === true ? tooWide(listen, host) : { kind: 'proven' };
+  if (width === 'one') return wide === true ? tooWide(place) : { kind: 'proven' };
   if (wide === true) return { kind: 'proven' };
-  if (wide.code === 'target_refused') return { kind: 'wrong', error: tooNarrow(listen, host) };
-  return whenUnseen(listen, host, witness, wide);
+  if (wide.code === 'target_refused') return narrow(place);
+  return whenUnseen(place, witness, wide);
 }
 
 /** The proof when the look at another address of the host shows no listener there. */
-function whenUnseen(listen: TcpAddress, host: string, other: string, error: TunnelError): Proof {
-  if (error.code === 'forward_denied') return forbidden(listen, host, { ...listen, host: other }, error);
+function whenUnseen(place: Granted<TcpAddress>, other: string, error: TunnelError): Proof {
+  if (error.code === 'forward_denied') return forbidden(place, { ...place.listen, host: other }, error);
   // Another program has the port at that address, or the link stalls.
   if (error.code === 'remote_listen_in_use') return { kind: 'unproven', error, final: false };
   // Nothing contradicts: the host has no IPv4, or not that address.
@@ -126,29 +135,36 @@ function whenUnseen(listen: TcpAddress, host: string, other: string, error: Tunn
  * The proof when nobody listens at the address. Each server gives at least loopback: without loopback, another program
  * was faster. dropbear, and sshd for a name, then listen on the other loopback address alone.
  */
-function notThere(listen: Address, host: string, at: Address): Proof {
-  if (at.kind === 'tcp' && !isLoopbackHost(at.host)) return { kind: 'wrong', error: tooNarrow(listen, host) };
-  return { kind: 'absent', error: absent(listen, host) };
+function notThere(place: Granted, at: Address): Proof {
+  if (at.kind === 'tcp' && !isLoopbackHost(at.host)) return narrow(place);
+  return { kind: 'absent', error: absent(place.listen, place.host) };
 }
 
-function forbidden(listen: Address, host: string, at: Address, cause: TunnelError): Proof {
+function narrow({ listen, host, session }: Granted): Proof {
+  return { kind: 'wrong', error: tooNarrow(listen, host, session.fix?.('too_narrow')) };
+}
+
+function forbidden({ listen, host, session }: Granted, at: Address, cause: TunnelError): Proof {
+  const rules =
+    at.kind === 'unix'
+      ? 'Allow it: AllowStreamLocalForwarding yes.'
+      : `Allow it: AllowTcpForwarding yes, and PermitOpen (or permitopen= of the key) with ${formatAddress(at)}.`;
   const error = new TunnelError(
     'forward_denied',
     `${host} listens on ${formatAddress(listen)}, but the server forbids the connection that proves the listener`,
-    {
-      cause,
-      hint: `Allow it: PermitOpen (or permitopen= of the key) with ${formatAddress(at)}. ${THEN_RELOAD}`,
-    },
+    { cause, hint: session.fix?.('unprovable') ?? `${rules} ${THEN_RELOAD}` },
   );
   return { kind: 'unproven', error, final: true };
 }
 
-function tooWide(listen: TcpAddress, host: string): Proof {
+function tooWide({ listen, host, session }: Granted<TcpAddress>): Proof {
   const error = new TunnelError(
     'remote_listen_denied',
     `the server listens on every address instead of ${formatAddress(listen)} on ${host}`,
     {
-      hint: `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
+      hint:
+        session.fix?.('too_wide') ??
+        `GatewayPorts is yes in sshd_config on the host: set it to clientspecified, or listen on 0.0.0.0 here. ${THEN_RELOAD}`,
     },
   );
   return { kind: 'unproven', error, final: true };

@@ -10,11 +10,16 @@ export interface Refusal {
   readonly look: Look;
   /** How long ago a session was lost that may hold the address, in milliseconds; undefined: none. */
   readonly lostMs: number | undefined;
+  /** How to end dead sessions, in the words of the server; undefined: settings of sshd. */
+  readonly endGhosts?: string | undefined;
   readonly cause: TunnelError;
 }
 
 const CLIENT_ALIVE =
   'Set ClientAliveInterval 15 and ClientAliveCountMax 3 in sshd_config on the host: sshd then ends a dead session within a minute, not after hours.';
+
+const SOCKET_RULES =
+  'Check AllowStreamLocalForwarding in sshd_config, and the options of the key or certificate. The user must be able to write to the directory.';
 
 const STALE_SOCKET =
   'sshd leaves the socket of an ended session behind, and that socket blocks the next session. Set StreamLocalBindUnlink yes in sshd_config on the host. Otherwise check AllowStreamLocalForwarding there, and the directory.';
@@ -35,7 +40,7 @@ export function isGhost({ look, lostMs }: Pick<Refusal, 'look' | 'lostMs'>): boo
  * from here: AllowTcpForwarding, PermitListen, a key or certificate option, a port below 1024.
  */
 export function explainRefusal(refusal: Refusal): TunnelError {
-  const { listen, host, look, cause } = refusal;
+  const { listen, host, look, cause, endGhosts = CLIENT_ALIVE } = refusal;
   const where = `${formatAddress(listen)} on ${host}`;
   if (isGhost(refusal)) {
     if (listen.kind === 'tcp' && look !== 'answers')
@@ -44,19 +49,19 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server refused to listen on ${where}: our own lost session may still hold the address, or sshd forbids it`,
         {
           cause,
-          hint: `The daemon tries again soon. ${CLIENT_ALIVE} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
+          hint: `The daemon tries again soon. ${endGhosts} Also check AllowTcpForwarding there. ${THEN_RELOAD}`,
         },
       );
     return new TunnelError('remote_listen_in_use', `${where} is still held, probably by our own lost session`, {
       cause,
-      hint: listen.kind === 'unix' ? STALE_SOCKET : `The daemon waits until sshd ends that session. ${CLIENT_ALIVE}`,
+      hint: listen.kind === 'unix' ? STALE_SOCKET : `The daemon waits until the server ends that session. ${endGhosts}`,
     });
   }
   switch (look) {
     case 'answers':
       return new TunnelError('remote_listen_in_use', `another listener holds ${where}`, {
         cause,
-        hint: `Run \`ss -ltnp\` on the host to find the program. If sshd is the program, a dead session of an earlier run may hold the address. ${CLIENT_ALIVE}`,
+        hint: `Run \`ss -ltnp\` on the host to find the program. If the SSH server is the program, a dead session of an earlier run may hold the address. ${endGhosts}`,
       });
     case 'refused':
       return new TunnelError(
@@ -64,9 +69,7 @@ export function explainRefusal(refusal: Refusal): TunnelError {
         `the server forbids us to listen on ${where}; no other program listens there`,
         {
           cause,
-          hint:
-            ownHint(cause) ??
-            `Check AllowTcpForwarding and PermitListen in sshd_config, and the options of the key or certificate. Only root may listen below port 1024. ${THEN_RELOAD}`,
+          hint: ownHint(cause) ?? `${rulesFor(listen)} ${THEN_RELOAD}`,
         },
       );
     case 'forbidden':
@@ -77,7 +80,11 @@ export function explainRefusal(refusal: Refusal): TunnelError {
           cause,
           hint:
             ownHint(cause) ??
-            `Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (\`ss -ltnp\` on the host). ${THEN_RELOAD}`,
+            `${
+              listen.kind === 'unix'
+                ? SOCKET_RULES
+                : 'Either the server forbids forwarding (AllowTcpForwarding no or a key option), or another program holds the address (`ss -ltnp` on the host).'
+            } ${THEN_RELOAD}`,
         },
       );
     case 'unknown':
@@ -96,17 +103,27 @@ export function explainRefusal(refusal: Refusal): TunnelError {
   }
 }
 
+/** The settings of sshd that forbid to listen at the address. */
+function rulesFor(listen: Address): string {
+  if (listen.kind === 'unix') return SOCKET_RULES;
+  const privileged = listen.port < 1024 ? ' Only root may listen below port 1024.' : '';
+  return `sshd_config needs AllowTcpForwarding yes or remote. PermitListen there, and permitlisten= of the key, must allow ${formatAddress(listen)}. A certificate needs permit-port-forwarding.${privileged}`;
+}
+
 /** The hint of the session, when the session knows a better one than the usual hint about sshd. */
 function ownHint(cause: TunnelError): string | undefined {
   return cause.hint === CATALOGUE[cause.code].hint ? undefined : cause.hint;
 }
 
-/** The error when the granted listener is on loopback only. */
-export function tooNarrow(listen: Address, host: string): TunnelError {
+/** The error when the granted listener is on loopback only. `fix`: in the words of the server; undefined: settings of sshd. */
+export function tooNarrow(listen: Address, host: string, fix: string | undefined): TunnelError {
   return new TunnelError(
     'remote_listen_denied',
     `the server listens on loopback only instead of ${formatAddress(listen)} on ${host}`,
-    { hint: `Set GatewayPorts clientspecified in sshd_config on the host, or listen on 127.0.0.1. ${THEN_RELOAD}` },
+    {
+      hint:
+        fix ?? `Set GatewayPorts clientspecified in sshd_config on the host, or listen on 127.0.0.1. ${THEN_RELOAD}`,
+    },
   );
 }
 

@@ -78,6 +78,7 @@ describe.skipIf(!here)('a remote tunnel over a server that releases no address',
     expect(wrong.last_error).toMatchObject({
       code: 'remote_listen_denied',
       message: expect.stringContaining('loopback'),
+      hint: expect.stringContaining('Start dropbear with -a'),
     });
     const logins = await mesh.metric('link_connect_attempts_total');
     // Longer than the first retries.

@@ -7,12 +7,6 @@ import { Dice } from './dice.ts';
 import { GREETINGS } from './greetings.ts';
 import { Wire } from './wire.ts';
 
-/** What the server of a seed does, in words. */
-export function describeCase(seed: number): string {
-  const { phase, name } = choose(new Dice(seed));
-  return `${phase}: ${name}`;
-}
-
 type Choice =
   | { readonly phase: 'greeting'; readonly name: string; readonly act: (socket: Socket, dice: Dice) => unknown }
   | {
@@ -21,24 +15,32 @@ type Choice =
       readonly act: (victim: Victim) => unknown;
     };
 
-function choose(dice: Dice): Choice {
-  const roll = dice.below(10);
-  if (roll < 2) return { phase: 'greeting', ...entryOf(GREETINGS, dice) };
-  if (roll < 4) return { phase: 'before the login', ...entryOf(BEFORE_LOGIN, dice) };
-  return { phase: 'after the login', ...entryOf(AFTER_LOGIN, dice) };
+/** The seed of a server without any attack. */
+export const HONEST = 0;
+
+const CHOICES: readonly Choice[] = [
+  ...Object.entries(GREETINGS).map(([name, act]) => ({ phase: 'greeting', name, act }) as const),
+  ...Object.entries(BEFORE_LOGIN).map(([name, act]) => ({ phase: 'before the login', name, act }) as const),
+  ...Object.entries(AFTER_LOGIN).map(([name, act]) => ({ phase: 'after the login', name, act }) as const),
+];
+
+/** Consecutive seeds make every attack. */
+function choose(seed: number): Choice {
+  const choice = seed === HONEST ? undefined : CHOICES[seed % CHOICES.length];
+  return choice ?? { phase: 'after the login', name: 'nothing', act: () => {} };
 }
 
-function entryOf<T>(table: Readonly<Record<string, T>>, dice: Dice): { name: string; act: T } {
-  const [name = '', act] = Object.entries(table)[dice.below(Object.keys(table).length)] ?? [];
-  if (act === undefined) throw new Error('the table is empty');
-  return { name, act };
+/** What the server of a seed does, in words. */
+export function describeCase(seed: number): string {
+  const { phase, name } = choose(seed);
+  return `${phase}: ${name}`;
 }
 
 /** A server of ssh2 that attacks each client as the seed says. Every key is accepted. */
 export async function startHostileServer(seed: number, hostKey: EmbeddedKey): Promise<LoopbackServer> {
   const sockets: Socket[] = [];
   const dice = new Dice(seed);
-  const choice = choose(dice);
+  const choice = choose(seed);
   const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (connection) => {
     const socket = sockets.shift();
     if (socket && choice.phase !== 'greeting') serve(connection, socket, choice, dice);

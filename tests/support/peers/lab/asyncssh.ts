@@ -3,14 +3,14 @@ import { type LabServer, labFiles, startLabServer } from './server.ts';
 
 const SCRIPT = `
 import asyncio, asyncssh, sys
-host_key, authorized_keys, rekey_bytes = sys.argv[1:]
+port, host_key, authorized_keys, rekey_bytes = sys.argv[1:]
 class Server(asyncssh.SSHServer):
     def connection_requested(self, *where): return True
     def server_requested(self, *where): return True
 async def main():
-    server = await asyncssh.create_server(Server, '127.0.0.1', 0, server_host_keys=[host_key],
+    await asyncssh.create_server(Server, '127.0.0.1', int(port), reuse_address=True, server_host_keys=[host_key],
         authorized_client_keys=authorized_keys, rekey_bytes=int(rekey_bytes))
-    print('port', server.sockets[0].getsockname()[1], flush=True)
+    print('listening', flush=True)
     await asyncio.get_event_loop().create_future()
 asyncio.run(main())
 `;
@@ -19,10 +19,10 @@ asyncio.run(main())
 export function startAsyncssh({ rekeyBytes }: { readonly rekeyBytes: number }): Promise<LabServer> {
   const files = labFiles('asyncssh');
   const args = [files.hostKey.path, files.authorizedKeysFile, `${rekeyBytes}`];
-  return startLabServer(files, [requireProgram('python3'), '-I', '-u', '-c', SCRIPT, ...args], printedPort);
+  return startLabServer(files, (port) => pythonServer(SCRIPT, port, args), /^listening$/m);
 }
 
-export function printedPort(output: string): number | undefined {
-  const [, port] = /^port (\d+)$/m.exec(output) ?? [];
-  return port === undefined ? undefined : Number(port);
+/** The command of a server in Python that prints `listening`. */
+export function pythonServer(script: string, port: number, args: readonly string[]): [string, ...string[]] {
+  return [requireProgram('python3'), '-I', '-u', '-c', script, `${port}`, ...args];
 }

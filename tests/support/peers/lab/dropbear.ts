@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { requireProgram } from '../../machine/find-program.ts';
-import { freePort } from '../loopback.ts';
 import { type LabServer, labFiles, startLabServer } from './server.ts';
 
 /** dropbear reads only ~/.ssh/authorized_keys: a private mount shows the server another ~/.ssh. */
@@ -20,13 +19,14 @@ export async function startDropbear(options: readonly string[] = []): Promise<La
   const hostKeyFile = join(files.directory, 'dropbear_host_key');
   const made = execFileSync(requireProgram('dropbearkey'), ['-t', 'ed25519', '-f', hostKeyFile], { encoding: 'utf8' });
   const [publicKey = ''] = /^ssh-ed25519 \S+/m.exec(made) ?? [];
-  const port = await freePort();
   const ssh = join(userInfo().homedir, '.ssh');
-  const dropbear = ['-F', '-E', '-r', hostKeyFile, '-p', `127.0.0.1:${port}`, '-P', join(files.directory, 'pid')];
   const unshare = [requireProgram('unshare'), '--mount', '--propagation', 'private'] as const;
   return startLabServer(
     { ...files, hostKey: { ...files.hostKey, publicKey } },
-    [...unshare, 'sh', '-c', SCRIPT, 'sh', ssh, files.directory, ...dropbear, ...options],
-    (output) => (/Not backgrounding/.test(output) ? port : undefined),
+    (port) => {
+      const dropbear = ['-F', '-E', '-r', hostKeyFile, '-p', `127.0.0.1:${port}`, '-P', join(files.directory, 'pid')];
+      return [...unshare, 'sh', '-c', SCRIPT, 'sh', ssh, files.directory, ...dropbear, ...options];
+    },
+    /Not backgrounding/,
   );
 }

@@ -5,6 +5,7 @@ import { generateKey, type KeyFile } from '../../certificates/keys.ts';
 import { type OwnedProcess, spawnOwned } from '../../machine/owned-process.ts';
 import { type TempDir, tempDir } from '../../machine/temp-dir.ts';
 import { waitUntil } from '../../wait-until.ts';
+import { freePort } from '../loopback.ts';
 
 /** An SSH server of any make on loopback, and a key that the server accepts. */
 export interface LabServer extends AsyncDisposable {
@@ -13,6 +14,8 @@ export interface LabServer extends AsyncDisposable {
   readonly directory: string;
   readonly knownHostsFile: string;
   readonly clientKeyFile: string;
+  /** Kills the server with all sessions, and starts it on the same port. */
+  restart(): Promise<void>;
 }
 
 /** The files that a server is started with. */
@@ -37,41 +40,48 @@ export function labFiles(name: string): LabFiles & Disposable {
   };
 }
 
-/** Runs a server that prints its port on a line of its own, or listens on `port`. */
+/** Runs a server on a free port. Its output matches `ready` as soon as it listens. */
 export async function startLabServer(
   files: LabFiles & Disposable,
-  command: readonly [string, ...string[]],
-  ready: (output: string) => number | undefined,
+  command: (port: number) => readonly [string, ...string[]],
+  ready: RegExp,
 ): Promise<LabServer> {
-  const [program, ...args] = command;
-  const server: OwnedProcess = spawnOwned(program, args);
+  const port = await freePort();
+  const [program, ...args] = command(port);
+  let server: OwnedProcess | undefined;
+  const kill = () => server?.stop('SIGKILL');
+  const start = async () => {
+    const started = spawnOwned(program, args);
+    server = started;
+    const output = () => started.stdout() + started.stderr();
+    const listens = () => {
+      if (started.child.exitCode !== null) throw new Error(`${program} ended at once\n${output()}`);
+      return ready.test(output());
+    };
+    await waitUntil(`${program} listens`, listens, 10_000, output);
+  };
   const stop = async () => {
-    await server.stop('SIGKILL');
+    await kill();
     files[Symbol.dispose]();
   };
-  const output = () => server.stdout() + server.stderr();
   try {
-    const port = await waitUntil(
-      `${program} listens`,
-      () => {
-        if (server.child.exitCode !== null) throw new Error(`${program} ended at once\n${output()}`);
-        return ready(output());
-      },
-      10_000,
-      output,
-    );
-    const knownHostsFile = join(files.directory, 'known_hosts');
-    writeFileSync(knownHostsFile, `[127.0.0.1]:${port} ${files.hostKey.publicKey}\n`);
-    return {
-      port,
-      user: userInfo().username,
-      directory: files.directory,
-      knownHostsFile,
-      clientKeyFile: files.clientKey.path,
-      [Symbol.asyncDispose]: stop,
-    };
+    await start();
   } catch (error) {
     await stop();
     throw error;
   }
+  const knownHostsFile = join(files.directory, 'known_hosts');
+  writeFileSync(knownHostsFile, `[127.0.0.1]:${port} ${files.hostKey.publicKey}\n`);
+  return {
+    port,
+    user: userInfo().username,
+    directory: files.directory,
+    knownHostsFile,
+    clientKeyFile: files.clientKey.path,
+    restart: async () => {
+      await kill();
+      await start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
 }

@@ -56,13 +56,16 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
         judge: (one) => (config.tunnels.get(one)?.drain ? verdict : undefined),
         retired: {
           of: (one: string) => kept.get(one),
-          add: async (one: string, retired: RetiredTunnel) => {
+          confirm: async () => void told.push('the list is confirmed'),
+          add: async (one: string, retired: RetiredTunnel, stillStands = async () => {}) => {
             await keep();
+            await stillStands();
             kept.set(one, retired);
             told.push('is kept');
           },
         },
       },
+      cutovers: { confirm: async () => void told.push('the saved route is confirmed') },
       plan: { follow: async () => void told.push('plan is read') },
       evidence: { check: async () => void told.push('evidence is checked') },
       metrics: { retireOverrides: { inc: ({ code }) => void told.push(`counts ${code}`) } },
@@ -77,6 +80,9 @@ describe('retireTunnel, for a retirable tunnel', () => {
   it('saves the retirement before the forward ends, and waits for connections last', async () => {
     expect(await retire('hub')).toMatchObject({ tunnel: 'hub', done: true, verdict: 'retirable', left: [] });
     expect(told).toEqual([
+      'plan is read',
+      'evidence is checked',
+      'the saved route is confirmed',
       'plan is read',
       'evidence is checked',
       'is kept',
@@ -98,7 +104,7 @@ describe('retireTunnel, for a retirable tunnel', () => {
     await retire('hub');
     told.length = 0;
     expect(await retire('hub')).toMatchObject({ done: true, steps: [expect.stringContaining('is retired already')] });
-    expect(told).toEqual(['settles']);
+    expect(told).toEqual(['the list is confirmed', 'settles']);
   });
 
   it('changes nothing in a dry run', async () => {
@@ -106,10 +112,19 @@ describe('retireTunnel, for a retirable tunnel', () => {
     expect(told).toEqual(['plan is read', 'evidence is checked']);
   });
 
+  it('leaves the tunnel running when a client came while the disk took its time', async () => {
+    keep = async () => {
+      verdict = { verdict: 'blocked', blockers: IN_USE, unknowns: [] };
+    };
+    await expect(retire('hub')).rejects.toMatchObject({ code: 'not_retirable' });
+    expect(kept.size).toBe(0);
+    expect(told).not.toContain('ends, keeps its port: true');
+  });
+
   it('leaves the tunnel running when the retirement cannot be saved', async () => {
     keep = () => Promise.reject(new TunnelError('state_dir_unusable', 'no space left'));
     await expect(retire('hub')).rejects.toMatchObject({ code: 'state_dir_unusable' });
-    expect(told).toEqual(['plan is read', 'evidence is checked']);
+    expect(told).toEqual(['plan is read', 'evidence is checked', 'the saved route is confirmed']);
   });
 });
 

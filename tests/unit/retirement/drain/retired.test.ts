@@ -25,6 +25,15 @@ const loaded = async () => {
 };
 
 describe(RetiredTunnels, () => {
+  it('takes an entry back when the second look finds a reason against it', async () => {
+    const tunnels = await loaded();
+    const used = async () => {
+      throw new Error('a client came');
+    };
+    await expect(tunnels.add('hub', RETIRED, used)).rejects.toThrow('a client came');
+    expect([tunnels.names, (await loaded()).names]).toEqual([[], []]);
+  });
+
   it('remembers a retired tunnel after a restart, until the tunnel is removed', async () => {
     await (await loaded()).add('hub', RETIRED);
     const again = await loaded();
@@ -49,7 +58,7 @@ describe('a disk that answers too late', () => {
       await disk.change(text);
       if (late) throw new TunnelError('state_dir_unusable', 'the state directory did not answer');
     };
-    const file = retiredFile(state.path, { read: () => disk.read(), change });
+    const file = retiredFile(state.path, () => ({ read: () => disk.read(), change }));
     const tunnels = new RetiredTunnels(file, createLogger({ level: 'fatal' }));
     await tunnels.load();
     const added = tunnels.add('hub', RETIRED);

@@ -83,6 +83,12 @@ describe('judge', () => {
       'successor 127.0.0.1:8000 has been healthy for 59m 59s; 1h required',
     ],
     [
+      'a successor whose probes are too rare to prove the time',
+      { successor: { ...successor(ago(2 * HOUR)).successor, provedUntil: ago(1.5 * HOUR) } },
+      'successor_unhealthy',
+      'successor 127.0.0.1:8000 has been healthy for 30m; 1h required',
+    ],
+    [
       'an open connection',
       { usage: { open: 1, held: 2, clients: ['activity-core'] } },
       'still_open',

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { KernelLock } from '../../../../src/retirement/evidence/kernel-lock.ts';
@@ -51,6 +60,19 @@ describe.skipIf(!has('flock'))('the owner of a state directory, by the lock of t
     await expect(second.claimAtStart()).rejects.toThrow(DirectoryTaken);
     await first.release(1_000);
     await second.claim();
+  });
+
+  it('touches nothing of another owner: neither its unfinished writes nor its state files', async () => {
+    const [first, second] = [owner(), owner()];
+    await first.claim();
+    const unfinished = join(state, '.retired.json.0123456789ab.tmp');
+    writeFileSync(unfinished, 'the first owner is writing');
+    await expect(second.claim()).rejects.toThrow(DirectoryTaken);
+    await expect(second.disk([state], 'retired.json').change('{}')).rejects.toThrow(DirectoryTaken);
+    expect(readdirSync(state).toSorted()).toEqual(['.retired.json.0123456789ab.tmp', 'events.lock']);
+    await first.release(1_000);
+    await second.disk([state], 'retired.json').change('{}');
+    expect(readdirSync(state).toSorted()).toEqual(['events.lock', 'retired.json']);
   });
 
   it('takes a directory that was replaced under the old name, too', async () => {

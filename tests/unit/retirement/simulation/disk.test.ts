@@ -71,6 +71,28 @@ describe('the disk of the simulator', () => {
     expect(disk.peek(PATH)).toBe('keptlo');
   });
 
+  it('loses, when its cache lies, even a sync that was confirmed, and nothing older', async () => {
+    const { disk, done, file, write } = await machine();
+    await write('one');
+    await done(file.sync());
+    await write('two');
+    await done(file.sync());
+    disk.powerCutWithLostSyncs(() => 0.9);
+    expect(disk.peek(PATH)).toBe('one');
+  });
+
+  it('locks a directory for one open file, until its process ends', async () => {
+    const { disk, mount, done } = await machine();
+    disk.make('/sim/state', 'directory');
+    const other = new DiskMount(disk, () => 0.5);
+    const openIn = ({ calls }: DiskMount) =>
+      done<{ fd: number }>((calls.open as unknown as (path: string) => Promise<unknown>)('/sim/state'));
+    const [own, foreign] = [await openIn(mount), await openIn(other)];
+    expect([mount.lock(own.fd), other.lock(foreign.fd)]).toEqual([true, false]);
+    mount.kill();
+    expect(other.lock(foreign.fd)).toBe(true);
+  });
+
   it('keeps at kill -9 what was written, and a part of the write under way', async () => {
     const { clock, disk, mount, file, write } = await machine(() => 0.4);
     await write('written');

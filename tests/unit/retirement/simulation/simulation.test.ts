@@ -39,6 +39,21 @@ describe('the simulator of the drain side', () => {
     expect(report.split('\n').length).toBeLessThan(90);
   });
 
+  it.each<[Planted, RegExp]>([
+    ['clock', /^never retirable unless it is so/],
+    ['lock', /^a second daemon is refused and changes nothing/],
+    ['sync', /./],
+    ['turns', /./],
+    ['early', /^never retired unless it is so/],
+    ['disk', /^never retirable unless it is so: nothing can be written/],
+    ['tampering', /^never retirable unless it is so: somebody changed the log/],
+    ['plan', /^never retirable unless it is so: the plan does not allow it/],
+    ['successor', /^never retirable unless it is so: the successor was not healthy/],
+    ['door', /^all doors agree/],
+  ])('finds the planted bug "%s" within 100 runs', async (planted, message) => {
+    expect((await firstBroken(100, planted)).run.broken?.message).toMatch(message);
+  });
+
   it('gives the process its clocks and files back', async () => {
     const before = [Date, setTimeout, performance.now, process.hrtime.bigint];
     await simulate({ seed: 3, steps: [] });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CertificateStore } from '../../../../src/tunnels/credential/certificate-store.ts';
 import { tempDir } from '../../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 const LINE = 'ssh-ed25519-cert-v01@openssh.com AAAA comment';
 
@@ -32,6 +33,17 @@ test('checks that the directory is writable, and leaves no file', async () => {
   const store = newStore();
   await store.checkWritable();
   expect(readdirSync(store.directory)).toEqual([]);
+});
+
+test('says that a certificate is unwritten, and writes the newest as soon as the disk takes it', async () => {
+  const store = newStore();
+  mkdirSync(store.path, { recursive: true, mode: 0o700 });
+  await expect(store.save('old')).rejects.toMatchObject({ code: 'state_dir_unusable' });
+  await expect(store.save(LINE)).rejects.toMatchObject({ code: 'state_dir_unusable' });
+  expect(store.unwritten).toMatchObject({ path: store.path, since: expect.any(Date) });
+  rmSync(store.path, { recursive: true });
+  await waitUntil('the certificate is written', () => store.unwritten === undefined);
+  expect(await store.load()).toBe(`${LINE}\n`);
 });
 
 test('rejects with state_dir_unusable when the directory or the file has the wrong type', async () => {

@@ -148,10 +148,13 @@ test('reports a failure to log and evidence once, until the reason changes', asy
   expect(logged).toEqual(['certificate.renewal_failed', 'certificate.renewal_failed']);
 });
 
-test('keeps an error, but counts no failure, when saving fails', async () => {
+test('has an error until the certificate is saved, but counts no failure', async () => {
   issuer.keeping = new TunnelError('state_dir_unusable', 'read-only');
   const { keep } = await renewed();
   await keep();
   expect(renewal).toMatchObject({ failures: 0, error: issuer.keeping });
   expect(logged).toContain('certificate.not_kept');
+  // Written by a later attempt.
+  issuer.keeping = undefined;
+  expect(renewal.error).toBeUndefined();
 });

@@ -39,6 +39,12 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
     /is not an SSH server: received "HTTP\/1.1 400 Bad Request"/,
   ],
   [
+    'a signature of a type with control characters',
+    { step: 'kex', error: ssh2Error('handshake', 'Wrong signature type: ssh-\u001b[2J') },
+    'kex_failed',
+    /Wrong signature type: ssh-\\u001b\[2J/,
+  ],
+  [
     'MaxStartups of older sshd',
     { error: cut, greeting: 'Exceeded MaxStartups\r\n' },
     'connection_reset',

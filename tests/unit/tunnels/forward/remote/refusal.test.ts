@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../../../../../src/base/errors.ts';
+import type { Address } from '../../../../../src/base/net/address.ts';
 import { mayBeLocal, reachableAt, widthOf, widthWitness } from '../../../../../src/tunnels/forward/remote/address.ts';
 import {
   explainRefusal,
@@ -52,8 +53,22 @@ describe(explainRefusal, () => {
     expect(isGhost({ look: 'forbidden', lostMs: 600_000 })).toBe(false);
   });
 
-  it('names the settings that end a dead session', () => {
+  it('names the settings that end a dead session, in the words of the server', () => {
     expect(explain('answers', 1).hint).toContain('ClientAliveInterval 15');
+    const cause = new TunnelError('remote_listen_denied', 'no');
+    const refusal = { listen, host: 'hub', look: 'answers', lostMs: 1, cause } as const;
+    expect(explainRefusal({ ...refusal, endGhosts: 'Start dropbear with -K 15.' }).hint).not.toContain('ClientAlive');
+  });
+
+  it('names the settings that fit the requested address', () => {
+    const cause = new TunnelError('remote_listen_denied', 'no');
+    const hint = (where: Address) =>
+      explainRefusal({ listen: where, host: 'hub', look: 'refused', lostMs: undefined, cause }).hint;
+    expect(hint(listen)).toContain('must allow 127.0.0.1:8000');
+    expect(hint(listen)).not.toContain('below port 1024');
+    expect(hint({ ...listen, port: 443 })).toContain('below port 1024');
+    expect(hint({ kind: 'unix', path: '/run/hub.sock' })).toContain('AllowStreamLocalForwarding');
+    expect(hint({ kind: 'unix', path: '/run/hub.sock' })).not.toContain('PermitListen');
   });
 });
 
