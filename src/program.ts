@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { errnoOf } from './base/errors.ts';
 import { visible } from './base/text/printable.ts';
 import type { AcceptanceOptions } from './operator/commands/acceptance.ts';
 import { addFileCommands } from './operator/commands/add-commands.ts';
@@ -168,6 +169,12 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (errnoOf(error) === 'EMFILE') {
+      io.err(
+        'fleet-mesh: this process may open too few files\nRaise `ulimit -n` to 1024, or LimitNOFILE= of the unit.\n',
+      );
+      return EXIT.failed;
+    }
     io.err(`fleet-mesh: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return EXIT.failed;
   }

@@ -45,7 +45,13 @@ function readArguments(): (Wanted & { readonly trace: boolean }) | undefined {
 }
 
 /** Runs all seeds; returns the first broken one, if any. */
-async function runAll({ runs, seed, jobs, planted, report }: Wanted): Promise<{ broken: number | undefined; text: string }> {
+async function runAll({
+  runs,
+  seed,
+  jobs,
+  planted,
+  report,
+}: Wanted): Promise<{ broken: number | undefined; text: string }> {
   const from = performance.now();
   const seconds = () => (performance.now() - from) / 1_000;
   const workers = new Workers({ jobs: Math.min(jobs, runs), planted });

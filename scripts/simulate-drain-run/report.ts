@@ -16,7 +16,19 @@ export function writeReport(path: string, finished: Finished): void {
   writeFileSync(path, path.endsWith('.json') ? `${JSON.stringify(asData(finished), null, 2)}\n` : asMarkdown(finished));
 }
 
-function asData({ done, retirable, retired, steps, deeds, broken, firstSeed, lastSeed, seconds, jobs, planted }: Finished) {
+function asData({
+  done,
+  retirable,
+  retired,
+  steps,
+  deeds,
+  broken,
+  firstSeed,
+  lastSeed,
+  seconds,
+  jobs,
+  planted,
+}: Finished) {
   return {
     runs: done,
     seeds: { first: firstSeed, last: lastSeed },

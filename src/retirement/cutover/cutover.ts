@@ -17,7 +17,7 @@ import { quiesce, Trial, verify } from './run.ts';
 import type { CutoverStore } from './store.ts';
 
 export interface CutoverDependencies extends JournalDependencies {
-  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten' | 'forget'>;
+  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten' | 'confirm' | 'forget'>;
   /** Connects this node to successors. Default: by TCP. */
   successorSource?(purpose: 'relay' | 'probe'): ChannelSource;
 }

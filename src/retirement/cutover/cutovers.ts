@@ -26,7 +26,7 @@ export interface CutoverTunnel {
 export interface CutoversDependencies extends CutoverDependencies {
   /** Changes of the same tunnel take turns. */
   readonly turns: NamedTurns;
-  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore' | 'confirm'>;
+  readonly store: CutoverDependencies['store'] & Pick<CutoverStore, 'names' | 'unwritten' | 'restore'>;
   tunnel(name: string): CutoverTunnel | undefined;
   /** All tunnels of the configuration in force. */
   tunnels(): Iterable<TunnelConfig>;
@@ -205,7 +205,10 @@ export class Cutovers {
 
   async #begin(name: string, progress: Progress): Promise<Outcome> {
     const { cutover, subject, config } = this.#prepare(name);
-    if (cutover.position.phase === 'committed') return { outcome: 'unchanged', reason: null, checks: [] };
+    if (cutover.position.phase === 'committed') {
+      await this.confirm(name);
+      return { outcome: 'unchanged', reason: null, checks: [] };
+    }
     return cutover.start(
       {
         successor: subject.successor,

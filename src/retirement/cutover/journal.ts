@@ -10,7 +10,7 @@ import type { CutoverRecord, CutoverStore } from './store.ts';
 export type Progress = (line: string) => void;
 
 export interface JournalDependencies {
-  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten'>;
+  readonly store: Pick<CutoverStore, 'read' | 'write' | 'keep' | 'isUnwritten' | 'confirm'>;
   readonly note: TakeNote;
   readonly log: Logger;
   /** Longest wait for a disk that does not answer, in milliseconds. Default 2000. */
@@ -65,9 +65,11 @@ export class Journal {
     });
   }
 
-  /** Tries at once to save a phase that an earlier attempt could not. Never rejects. */
+  /** Tries at once to save a phase that an earlier attempt could not, or that somebody else has changed. Never rejects. */
   async catchUp(progress: Progress): Promise<void> {
-    if (this.#deps.store.isUnwritten(this.#tunnel)) await this.#keepAnyway(this.#position, progress);
+    const { store } = this.#deps;
+    if (store.isUnwritten(this.#tunnel)) return this.#keepAnyway(this.#position, progress);
+    await store.confirm(this.#tunnel).catch((err: unknown) => this.#notKept(this.#position, progress, err));
   }
 
   /**
@@ -124,11 +126,13 @@ export class Journal {
   }
 
   async #keepAnyway(position: Position, progress: Progress): Promise<void> {
-    await this.#keep(position).catch((err: unknown) => {
-      const message = `cannot save the phase ${position.phase} yet, the daemon keeps trying: ${messageOf(err)}`;
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, message);
-      progress(message);
-    });
+    await this.#keep(position).catch((err: unknown) => this.#notKept(position, progress, err));
+  }
+
+  #notKept({ phase }: Position, progress: Progress, err: unknown): void {
+    const message = `cannot save the phase ${phase} yet, the daemon keeps trying: ${messageOf(err)}`;
+    this.#deps.log.error({ event: 'cutover.not_kept', err }, message);
+    progress(message);
   }
 
   #enter(position: Position, progress: Progress): void {

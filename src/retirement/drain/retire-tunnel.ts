@@ -42,7 +42,7 @@ export interface RetireParts {
   /** The configuration in force. */
   config(): Config;
   readonly supervisor: { named(names: readonly string[]): readonly (RetirableTunnel | undefined)[] };
-  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add'> };
+  readonly retirement: Pick<Retirement, 'judge'> & { readonly retired: Pick<RetiredTunnels, 'of' | 'add' | 'confirm'> };
   readonly cutovers: Pick<Cutovers, 'confirm'>;
   readonly plan: Pick<PlanWatch, 'follow'>;
   /** Looks now whether the evidence is still written. Bounded. */
@@ -71,7 +71,11 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
   const outcome = await parts.inTurn([name], async () => {
     // Judged in its turn, not at the request: a rollback may have come first.
     const rehearsed = await rehearse(request, parts);
-    if (rehearsed.done) return rehearsed;
+    if (rehearsed.done) {
+      // Said once more, so it must be so on the disk.
+      await retirement.retired.confirm();
+      return rehearsed;
+    }
     refuseWhatIsLeft(rehearsed);
     const { config, tunnel } = find(name, parts);
     const keepsPort = tunnel.status().route === 'successor' && config.drain?.successor !== undefined;

@@ -18,9 +18,12 @@ export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 const kept = z.object({ version: z.literal(1), tunnels: z.record(z.string(), retiredTunnel) });
 type RetiredFile = StateFile<z.infer<typeof kept>>;
 
-type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore'>;
+type RetiredStore = Pick<RetiredFile, 'path' | 'read' | 'write' | 'keep' | 'unwritten' | 'restore' | 'confirm'>;
 
 const NAME = 'retired.json';
+
+/** Longest wait for a look at the file that may as well come later, in milliseconds. */
+const LOOK_MS = 1_000;
 
 /** The file of the retired tunnels in a state directory. */
 export function retiredFile(stateDir: string, disk?: DiskAt): RetiredFile {
@@ -86,9 +89,18 @@ export class RetiredTunnels {
     await this.#keep(new Map([...this.#tunnels, [tunnel, retired]]), stillStands);
   }
 
+  /** Settles when the saved list is this one, whatever somebody else did to the file. Rejects with `state_dir_unusable`. */
+  confirm(): Promise<void> {
+    return this.#file.confirm();
+  }
+
   /** Settles and rejects as {@link add}. */
   async remove(tunnels: readonly string[]): Promise<void> {
-    if (!tunnels.some((tunnel) => this.#tunnels.has(tunnel))) return;
+    if (!tunnels.some((tunnel) => this.#tunnels.has(tunnel))) {
+      // No reason to refuse: the daemon writes the file again later.
+      await this.#file.restore({ withinMs: LOOK_MS });
+      return;
+    }
     await this.#keep(new Map([...this.#tunnels].filter(([name]) => !tunnels.includes(name))));
   }
 

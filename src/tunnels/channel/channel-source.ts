@@ -13,6 +13,8 @@ export interface Originator {
  */
 export interface Channel {
   readonly stream: Duplex;
+  /** Whether a write to the stream copies the bytes before it returns, as long as no earlier write waits. */
+  readonly copiesWrites?: boolean;
   /**
    * Calls back once, synchronously, when the SSH session of the channel is lost and before the stream ends: the last
    * moment to tell a truncated stream from a finished one. `complete`: the peer's EOF had arrived, so the stream has

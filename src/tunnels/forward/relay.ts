@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readInPlace } from '../../base/net/read-in-place.ts';
 import type { Channel } from '../channel/channel-source.ts';
 import { resetClient } from './reset.ts';
 
@@ -69,6 +70,7 @@ export function relay(client: Socket, channel: Channel, signal: AbortSignal): Pr
       return;
     }
     client.pipe(stream);
+    if (channel.copiesWrites) readInPlace(client, stream);
     stream.pipe(client);
   });
 }

@@ -146,6 +146,7 @@ export class SessionChannel {
   #handle(stream: Duplex): Channel {
     return {
       stream,
+      copiesWrites: stream instanceof ForwardStream,
       onLost: (callback) => {
         this.#onLost = callback;
         if (this.#over) callback(this.#complete());

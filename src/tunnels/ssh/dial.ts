@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
 import { connect } from '../../base/net/connect.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
-import { SocketReader } from './packets/incoming.ts';
+import { SocketReader } from './packets/socket-reader.ts';
 import { preferUnused, Resolver } from './resolve.ts';
 
 export interface DialOptions {

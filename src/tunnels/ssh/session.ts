@@ -112,7 +112,7 @@ export class Session {
     });
     rekeyInTime(client, options.rekey ?? REKEY_LIMITS, {
       lifesigns,
-      onRekey: (running) => this.#backlog.hold(running),
+      onRekey: () => guard.rekeys(),
     });
     const life = new SignOfLife(client);
     let onAnswered = () => {};

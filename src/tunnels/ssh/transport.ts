@@ -71,13 +71,13 @@ export class ChannelTransport extends Duplex implements Transport {
   }
 
   #handOver(chunk: Buffer, done: Written): void {
-    const finish = () => {
+    // The session uses the memory of the chunk again when this write is done: `write()` may return before.
+    this.#channel.stream.write(chunk, (error) => {
+      // A write that fails is followed by the close of the channel.
+      if (error) return;
       this.#handedOver += chunk.length;
       done();
-    };
-    const { stream } = this.#channel;
-    if (stream.write(chunk)) finish();
-    else stream.once('drain', finish);
+    });
   }
 
   override _final(done: (error?: Error | null) => void): void {

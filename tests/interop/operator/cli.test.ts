@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,17 @@ function cli(
     child.on('close', (code) => resolve({ code, out, err }));
   });
 }
+
+it('says in plain words that the process may open too few files', async () => {
+  const limited = spawn('bash', ['-c', `ulimit -n 64; exec "${process.execPath}" dist/cli.js run`], { cwd: ROOT });
+  let err = '';
+  limited.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    err += chunk;
+  });
+  const [code] = await once(limited, 'close');
+  expect(err).toMatch(/^fleet-mesh: this process may open too few files\n.*LimitNOFILE=/);
+  expect(code).toBe(1);
+});
 
 const SEVEN = 'tests/fixtures/config/invalid/seven-mistakes.yaml';
 

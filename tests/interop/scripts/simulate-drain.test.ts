@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { tempDir } from '../../support/machine/temp-dir.ts';
 import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { tempDir } from '../../support/machine/temp-dir.ts';
 
 const SIMULATE = ['--import', 'tsx', 'scripts/simulate-drain-run/main.ts'];
 
@@ -18,9 +18,7 @@ it('holds every promise in 1500 runs, prints their seeds, and writes a report', 
   const { code, stdout, stderr } = await run('--runs', '1500', '--seed', '1', '--report', report);
   process.stdout.write(stdout);
   expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(
-    /^1500 runs, seeds 1 to 1500, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/,
-  );
+  expect(stdout).toMatch(/^1500 runs, seeds 1 to 1500, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
   expect(stdout).toMatch(/every promise held\n$/);
   const told = JSON.parse(readFileSync(report, 'utf8'));
   expect(told).toMatchObject({ runs: 1_500, seeds: { first: 1, last: 1_500 }, planted: null, broken: null });

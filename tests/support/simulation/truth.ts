@@ -28,7 +28,7 @@ export interface Happened {
 /** What the daemon sees once a second may come late by this much, in milliseconds. */
 const LATE_MS = 2_500;
 /** A changed log is noticed within a heartbeat, in milliseconds. */
-const NOTICED_MS = 5_000 + LATE_MS;
+const NOTICED_MS = 5_000 + 1_500;
 /** A listener that moves is closed for less than this, in milliseconds. */
 const MOVE_MS = 100;
 /** A heartbeat, and a while: by then the daemon has tried to write. In milliseconds. */
@@ -48,7 +48,8 @@ export function truthAgainst(happened: Happened): string | undefined {
   if (sameSince > from) return 'the hub was another tunnel in the quiet period';
   // A disk that fails shows nothing.
   const shown = disk.brokenSince === undefined && now - Math.max(tamperedAt, disk.healedAt) > NOTICED_MS;
-  if (tamperedAt > from && shown) return 'somebody changed the log in the quiet period';
+  // Watching begins with the notice, so no time is given away.
+  if (shown && now - tamperedAt < hub.quietMs - 100) return 'somebody changed the log in the quiet period';
   for (const client of network.clients)
     if (usedTunnel(client) && (client.until ?? now) >= from) return 'a client used the tunnel in the quiet period';
   if (network.openingOf(hub.listen).longestOff(from) > MOVE_MS) return 'the port was closed in the quiet period';

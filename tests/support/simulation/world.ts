@@ -5,9 +5,9 @@ import { DirectoryTaken } from '../../../src/retirement/evidence/lock.ts';
 import { SimClock } from './clock.ts';
 import { type DiskFault, DiskMount, SimDisk } from './disk.ts';
 import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
+import type { Promised } from './invariants.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
-import type { Promised } from './invariants.ts';
 import type { Bug } from './planted.ts';
 import { installPlatform } from './platform.ts';
 import { type Deed, describeStep, type Restart, type Step } from './steps.ts';
@@ -303,7 +303,8 @@ export class World implements AsyncDisposable {
     const found = tamper(this.disk, how, { backup: this.#backup, random });
     if (found === undefined) return;
     this.tampered = found;
-    this.#tamperedAt = this.clock.now;
+    // What happens before the daemon has read the log is as before its start.
+    if (this.node.recorder.head) this.#tamperedAt = this.clock.now;
     if (how !== 'restore') return;
     this.confirmed.retired = this.confirmed.route = undefined;
     this.lostAt = this.clock.now;

@@ -77,8 +77,10 @@ export class Incoming {
   watch(name: Watched, before: (...args: never[]) => boolean): void {
     const { _handlers: handlers } = this.#protocol;
     const handle = handlers[name];
-    handlers[name] = (protocol, ...args) => {
-      if ((before as (...args: unknown[]) => boolean)(...args)) handle?.(protocol, ...args);
+    const passes = before as (...args: unknown[]) => boolean;
+    // ssh2 gives each of these messages three arguments at most. An array for each message would be garbage.
+    handlers[name] = (protocol, first, second, third) => {
+      if (passes(first, second, third)) handle?.(protocol, first, second, third);
     };
   }
 

@@ -28,6 +28,11 @@ export class PeerGuard {
   #over = false;
   #onRekey: (running: boolean) => void = () => {};
   #rekeyTimer: DeadlineTimer | undefined;
+  /** One function for all messages. */
+  readonly #traffic = (): Traffic => {
+    const { bytesRead, bytesWritten, writableLength } = this.#transport;
+    return { now: performance.now(), received: bytesRead, written: bytesWritten, waiting: writableLength };
+  };
 
   /** Call this right after `connect()`. Throws `internal` for another version of ssh2. */
   constructor(client: Client, transport: Transport, { peer }: PeerGuardOptions) {
@@ -48,6 +53,11 @@ export class PeerGuard {
     this.#onRekey = onRekey;
   }
 
+  /** This side begins a key exchange. */
+  rekeys(): void {
+    this.#onRekey(true);
+  }
+
   /** Ends the session: the peer `does` what no server may do. */
   violation(does: string): void {
     if (this.#over) return;
@@ -62,9 +72,9 @@ export class PeerGuard {
   #judge(type: number, bytes: number): 'pass' | 'drop' | 'stop' {
     if (this.#over) return 'stop';
     if (!this.#loggedIn) return 'pass';
-    const verdict = this.#rules.judge(type, bytes, () => this.#traffic());
+    const verdict = this.#rules.judge(type, bytes, this.#traffic);
     if (!this.#accepts(verdict)) return 'stop';
-    if (type === MESSAGE.kexInit) this.#rekeys();
+    if (type === MESSAGE.kexInit) this.#peerRekeys();
     return verdict === 'drop' ? 'drop' : 'pass';
   }
 
@@ -112,8 +122,9 @@ export class PeerGuard {
     return false;
   }
 
-  #rekeys(): void {
+  #peerRekeys(): void {
     const bound = () => this.violation(`did not finish a key exchange within ${REKEY_MS / 1000} s`);
+    this.#rekeyTimer?.end();
     this.#rekeyTimer = new DeadlineTimer(REKEY_MS, bound);
     this.#onRekey(true);
   }
@@ -126,10 +137,5 @@ export class PeerGuard {
   #stop(): void {
     this.#over = true;
     this.#rekeyTimer?.end();
-  }
-
-  #traffic(): Traffic {
-    const { bytesRead, bytesWritten, writableLength } = this.#transport;
-    return { now: performance.now(), received: bytesRead, written: bytesWritten, waiting: writableLength };
   }
 }

@@ -28,8 +28,8 @@ export function rekeyDue(limits: RekeyLimits, first: Use, now: Use): boolean {
 
 interface RekeyingDependencies {
   lifesigns(): Lifesigns;
-  /** An exchange of ours begins, or any exchange ends: ssh2 keeps our data in memory meanwhile. */
-  onRekey(running: boolean): void;
+  /** An exchange of ours begins: ssh2 keeps our data in memory until the next 'handshake'. */
+  onRekey(): void;
 }
 
 /**
@@ -44,13 +44,12 @@ export function rekeyInTime(client: Client, limits: RekeyLimits, deps: RekeyingD
     if (running || !rekeyDue(limits, first, use())) return;
     // A server that does not answer here answers no keepalive either, because that one waits for the new keys.
     running = true;
-    deps.onRekey(true);
+    deps.onRekey();
     requestRekey(client);
   }, limits.lookEveryMs);
   client.on('handshake', () => {
     running = false;
     first = use();
-    deps.onRekey(false);
   });
   client.once('close', () => clearInterval(timer));
 }

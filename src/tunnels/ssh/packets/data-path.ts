@@ -4,11 +4,11 @@ import type { Address } from '../../../base/net/address.ts';
 import type { Originator } from '../../channel/channel-source.ts';
 import type { Backlog } from '../backlog.ts';
 import { ForwardStreams, type OnOpened } from './forward-streams.ts';
-import { readerOf } from './incoming.ts';
-import { findInsides, type Insides, inPlaceFormat, wholePackets } from './insides.ts';
+import { findInsides, type Insides, inPlaceFormat, PacketCount, wholePackets } from './insides.ts';
 import { IGNORE_BYTES, ignorePayload, Nudge } from './nudge.ts';
 import { Outlet } from './outlet.ts';
 import { fillPadding } from './padding.ts';
+import { type Holds, readerOf } from './socket-reader.ts';
 
 export interface DataPathDependencies {
   readonly backlog: Backlog;
@@ -85,28 +85,28 @@ export class DataPath {
     const streams = this.#streams;
     const reader = readerOf(transport);
     const nudge = reader && new Nudge({ sent: () => outlet.sent, send: () => this.#ignore() });
-    let packets = -1;
+    const packets = new PacketCount(protocol);
     let sentBefore = outlet.sent;
-    let consumed = false;
+    let holds: Holds | undefined;
     reader?.frame({
       split: (bytes, from, to) => {
-        const whole = wholePackets(protocol, bytes, from, to);
-        packets = whole.count;
-        consumed = false;
+        const end = wholePackets(protocol, bytes, from, to);
+        holds = undefined;
         // The rest of a packet may wait for the acknowledgement of its start.
-        if (whole.end === from) nudge?.arrived(outlet.sent, true);
-        return whole.end;
+        if (end === from) nudge?.arrived(outlet.sent, true);
+        return end;
       },
-      consumed: () => consumed,
+      holds: () => holds,
     });
     transport.prependListener('data', (piece: Buffer) => {
       sentBefore = outlet.sent;
-      streams.begin(piece.length);
+      packets.begin();
+      streams.begin(piece);
     });
     // After ssh2, which has handled all packets of the piece by now.
-    transport.on('data', () => {
-      const done = streams.finish(packets);
-      consumed = done.consumed;
+    transport.on('data', (piece: Buffer) => {
+      const done = streams.finish(packets.end(piece.buffer));
+      holds = done.holds;
       nudge?.arrived(sentBefore, done.data > 0);
     });
   }

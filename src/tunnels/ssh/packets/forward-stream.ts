@@ -1,7 +1,8 @@
-import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { MOST_WINDOW } from '../guard/limits.ts';
 import type { Protocol } from './insides.ts';
+import { giveMemory, takeMemory } from '../../../base/net/spare-memory.ts';
+import { Trace } from './trace.ts';
 
 type Written = (error?: Error | null) => void;
 
@@ -18,8 +19,10 @@ const WINDOW_ROUND_TRIPS = 2;
 const LONG_LINE_MS = 5;
 /** Our limit of one packet's data; OpenSSH uses the same. */
 export const MOST_DATA = 32 * 1024;
-/** A stream that holds more than this slows its writer, and no longer allows its peer more; in bytes. */
-const HIGH_WATER_MARK = 64 * 1024;
+/** A stream that holds so much unread data no longer allows its peer more; in bytes. */
+const MOST_UNREAD = 64 * 1024;
+/** A stream that holds so much unsent data slows its writer; in bytes. More than one read of a socket. */
+const MOST_UNSENT = 128 * 1024;
 
 /** What a hostile server does. */
 const BEYOND = 'the server sent more data than the window of the channel allows';
@@ -57,17 +60,23 @@ export class ForwardStream extends Duplex {
   #adjustedAt = performance.now();
   /** The reader does not keep up. */
   #unread = false;
-  #waiting: { readonly rest: Buffer; readonly done: Written } | undefined;
+  #waiting: { readonly rest: Buffer; readonly memory: Buffer; readonly done: Written } | undefined;
   #sending: 'open' | 'ended' | 'closed' | 'lost' = 'open';
   #receiving: 'open' | 'ended' | 'closed' = 'open';
-  #sink: Socket | undefined;
+  readonly #trace: Trace;
 
   constructor({ sender, window, packetSize }: Confirmation, deps: ForwardStreamDependencies) {
-    super({ highWaterMark: HIGH_WATER_MARK, emitClose: false, autoDestroy: false });
+    super({
+      readableHighWaterMark: MOST_UNREAD,
+      writableHighWaterMark: MOST_UNSENT,
+      emitClose: false,
+      autoDestroy: false,
+    });
     this.#deps = deps;
     this.#peer = sender;
     this.#allowance = window;
     this.#packetBytes = Math.min(packetSize, MOST_DATA);
+    this.#trace = new Trace(this);
   }
 
   /** Whether the peer's SSH_MSG_CHANNEL_EOF has arrived. */
@@ -89,26 +98,25 @@ export class ForwardStream extends Duplex {
     return this;
   }
 
-  /** Remembers the only destination: {@link consumed} can only tell for a socket. */
   override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
-    this.#sink = destination instanceof Socket ? destination : undefined;
-    return super.pipe(destination, options);
+    return this.#trace.piping(destination, () => super.pipe(destination, options));
   }
 
   override unpipe(destination?: NodeJS.WritableStream): this {
-    this.#sink = undefined;
+    this.#trace.unpiping();
     return super.unpipe(destination);
   }
 
-  /** The socket that takes the data of this stream; undefined: others may keep the data. */
-  get sink(): Socket | undefined {
-    return this.listenerCount('data') === 1 && this.readableLength === 0 ? this.#sink : undefined;
+  /** Where the received bytes are. */
+  get trace(): Trace {
+    return this.#trace;
   }
 
   received(data: Buffer): void {
     if (this.#receiving !== 'open') return;
     this.#allowed -= data.length;
     if (this.#allowed < 0) throw new Error(BEYOND);
+    this.#trace.pushed += data.length;
     if (!this.push(data)) this.#unread = true;
     else this.#allowMore();
   }
@@ -176,10 +184,36 @@ export class ForwardStream extends Duplex {
     done();
   }
 
+  /** Does not keep the chunk: its writer may use the memory again at once. */
   #send(chunk: Buffer, done: Written): void {
     if (this.#sending === 'lost') done();
     // A closed channel takes no more: its writer waits for 'close'.
     if (this.#sending !== 'open') return;
+    const sent = this.#sendAllowed(chunk);
+    if (sent === chunk.length) this.#sent(done);
+    else {
+      const memory = takeMemory(chunk.length - sent);
+      this.#waiting = { rest: memory.subarray(0, chunk.copy(memory, 0, sent)), memory, done };
+    }
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    this.#waiting = undefined;
+    if (this.#sending === 'lost') waiting.done();
+    if (this.#sending !== 'open') return;
+    const { rest, memory, done } = waiting;
+    const sent = this.#sendAllowed(rest);
+    if (sent < rest.length) this.#waiting = { rest: rest.subarray(sent), memory, done };
+    else {
+      giveMemory(memory);
+      this.#sent(done);
+    }
+  }
+
+  /** Sends as much as the peer allows. Returns the number of bytes. */
+  #sendAllowed(chunk: Buffer): number {
     const { protocol } = this.#deps;
     let sent = 0;
     while (sent < chunk.length && this.#allowance > 0) {
@@ -188,15 +222,11 @@ export class ForwardStream extends Duplex {
       this.#allowance -= bytes;
       sent += bytes;
     }
-    if (sent < chunk.length) this.#waiting = { rest: chunk.subarray(sent), done };
-    else if (!this.#deps.full(done)) done();
+    return sent;
   }
 
-  #sendWaiting(): void {
-    const waiting = this.#waiting;
-    if (!waiting) return;
-    this.#waiting = undefined;
-    this.#send(waiting.rest, waiting.done);
+  #sent(done: Written): void {
+    if (!this.#deps.full(done)) done();
   }
 
   /** SSH_MSG_CHANNEL_WINDOW_ADJUST when half of the window is used. A reader that keeps up gets more on a long line. */

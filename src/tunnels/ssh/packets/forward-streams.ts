@@ -10,6 +10,8 @@ import {
   MOST_DATA,
 } from './forward-stream.ts';
 import { type Insides, MESSAGES, type Protocol } from './insides.ts';
+import type { Holds } from './socket-reader.ts';
+import type { Trace } from './trace.ts';
 
 /** The answer to an open, like ssh2's: an error has the `reason` of the server, if the server answered. */
 export type OnOpened = (error: Error | undefined, stream: ForwardStream | undefined) => void;
@@ -23,6 +25,8 @@ type Message = (...args: never[]) => void;
  */
 const RESERVED = { incoming: { state: 'closed' } };
 
+const NOBODY: Holds = new Map();
+
 /** Above this size, the packets of one piece are written to a client together, in bytes. */
 const CORK_FROM = 48 * 1024;
 
@@ -33,11 +37,12 @@ export class ForwardStreams {
   readonly #opening = new Map<number, OnOpened>();
   readonly #open = new Map<number, ForwardStream>();
   readonly #corked = new Set<Socket>();
-  readonly #sinks = new Set<Socket>();
+  /** The streams that got data of the current piece without a copy. */
+  readonly #given = new Set<ForwardStream>();
+  #memory: ArrayBufferLike | undefined;
   #corking = false;
   #data = 0;
   #handled = 0;
-  #kept = false;
 
   constructor(insides: Insides, deps: Omit<ForwardStreamDependencies, 'protocol' | 'onClosed'>) {
     this.#insides = insides;
@@ -46,8 +51,9 @@ export class ForwardStreams {
     for (const name of MESSAGES) {
       const ssh2 = handlers[name] as unknown as (protocol: Protocol, ...args: unknown[]) => void;
       const own = this.#handler(name) as (...args: unknown[]) => boolean;
-      handlers[name] = (protocol, ...args) => {
-        if (!own(...args)) ssh2(protocol, ...args);
+      // ssh2 gives each of these messages four arguments at most. An array for each message would be garbage.
+      handlers[name] = (protocol: Protocol, first: unknown, second: unknown, third: unknown, fourth: unknown) => {
+        if (!own(first, second, third, fourth)) ssh2(protocol, first, second, third, fourth);
       };
     }
   }
@@ -68,22 +74,23 @@ export class ForwardStreams {
   }
 
   /** A piece of packets begins. */
-  begin(bytes: number): void {
-    this.#corking = bytes >= CORK_FROM;
+  begin(piece: Buffer): void {
+    this.#memory = piece.buffer;
+    this.#corking = piece.length >= CORK_FROM;
     this.#data = 0;
     this.#handled = 0;
-    this.#kept = false;
   }
 
-  /** The piece is over: how many packets with data were in the piece, and whether all its `packets` are consumed. */
-  finish(packets: number): { readonly data: number; readonly consumed: boolean } {
-    if (this.#corked.size > 0) {
-      for (const sink of this.#corked) sink.uncork();
-      this.#corked.clear();
-    }
-    for (const sink of this.#sinks) if (sink.writableLength > 0) this.#kept = true;
-    this.#sinks.clear();
-    return { data: this.#data, consumed: !this.#kept && this.#handled === packets };
+  /**
+   * The piece of `packets` packets is over: how many of them had data, and who refers to the bytes of the piece. `holds` is
+   * undefined when anybody may.
+   */
+  finish(packets: number | undefined): { readonly data: number; readonly holds: Holds | undefined } {
+    for (const sink of this.#corked) sink.uncork();
+    this.#corked.clear();
+    const holds = this.#handled === packets ? this.#holds() : undefined;
+    this.#given.clear();
+    return { data: this.#data, holds };
   }
 
   /** The session is gone. */
@@ -99,12 +106,12 @@ export class ForwardStreams {
   /** Handles a message of one of our channels; returns false for a channel of ssh2. */
   #handler(name: MessageName): Message {
     const of =
-      (use: (stream: ForwardStream, ...args: never[]) => void) =>
-      (number: number, ...args: never[]) => {
+      <First, Second>(use: (stream: ForwardStream, first: First, second: Second) => void) =>
+      (number: number, first: First, second: Second) => {
         const stream = this.#open.get(number);
         if (!stream) return this.#opening.has(number);
         this.#handled++;
-        use(stream, ...args);
+        use(stream, first, second);
         return true;
       };
     switch (name) {
@@ -166,14 +173,23 @@ export class ForwardStreams {
 
   #received(stream: ForwardStream, data: Buffer): void {
     this.#data++;
-    const { sink } = stream;
+    const { sink } = stream.trace;
     if (sink && this.#corking && !this.#corked.has(sink)) {
       this.#corked.add(sink);
       sink.cork();
     }
     stream.received(data);
-    const { sink: after } = stream;
-    if (after) this.#sinks.add(after);
-    else this.#kept = true;
+    if (data.buffer === this.#memory) this.#given.add(stream);
+  }
+
+  #holds(): Holds | undefined {
+    let holds: Map<Trace, number> | undefined;
+    for (const { trace } of this.#given) {
+      if (!trace.traceable) return undefined;
+      if (trace.released >= trace.pushed) continue;
+      holds ??= new Map();
+      holds.set(trace, trace.pushed);
+    }
+    return holds ?? NOBODY;
   }
 }

@@ -9,9 +9,12 @@ export interface Cipher {
   encrypt(packet: Buffer): void;
 }
 
-/** A cipher of the incoming packets, and how far it has read the current packet. */
-interface Decipher {
-  readonly _instance?: unknown;
+/** A cipher of the incoming packets, and how far it has read the current packet; replaced at each key exchange. */
+export interface Decipher {
+  /** Grows with each packet. */
+  readonly inSeqno: number;
+  /** The bytes of an incomplete packet. */
+  readonly _packet?: Uint8Array | null;
   readonly _lenBytes?: number;
   readonly _len?: number;
   readonly _pktLen?: number;
@@ -93,7 +96,7 @@ export function findInsides(client: Client): Insides | undefined {
     '_kexinit' in protocol &&
     typeof protocol._cipher?.allocPacket === 'function' &&
     typeof protocol._cipher.encrypt === 'function' &&
-    typeof protocol._decipher === 'object' &&
+    typeof protocol._decipher?.inSeqno === 'number' &&
     typeof writer?.alloc === 'function' &&
     typeof writer.finalize === 'function' &&
     writer.allocStart === 5 &&
@@ -124,30 +127,45 @@ const MAX_PACKET = 35_000;
  * is decrypted; for other ciphers, and while keys are exchanged, the answer is `to`. ssh2 decrypts a whole packet in place,
  * but copies a packet that comes in pieces.
  */
-export function wholePackets(
-  protocol: Protocol,
-  bytes: Buffer,
-  from: number,
-  to: number,
-): { end: number; count: number } {
-  const all = { end: to, count: -1 };
+export function wholePackets(protocol: Protocol, bytes: Buffer, from: number, to: number): number {
   const { _decipher: decipher } = protocol;
-  if (protocol._kexinit !== undefined || decipher.constructor.name !== 'AESGCMDecipherBinding') return all;
+  if (protocol._kexinit !== undefined || decipher.constructor.name !== 'AESGCMDecipherBinding') return to;
   const { _lenBytes: lengthBytes = 0, _len: length = 0, _pktLen: read = 0, _tagPos: tagRead = 0 } = decipher;
   if (lengthBytes !== 0) {
     // Inside a packet: this happens once, at the start.
-    if (lengthBytes !== 4 || from + length - read + GCM_TAG - tagRead > to) return all;
-    return { end: from + length - read + GCM_TAG - tagRead, count: -1 };
+    return lengthBytes === 4 ? Math.min(from + length - read + GCM_TAG - tagRead, to) : to;
   }
   let end = from;
-  let count = 0;
   while (end + 4 <= to) {
     const next = end + 4 + bytes.readUInt32BE(end) + GCM_TAG;
     // An impossible length is ssh2's to reject.
-    if (next - end > MAX_PACKET) return all;
+    if (next - end > MAX_PACKET) return to;
     if (next > to) break;
     end = next;
-    count++;
   }
-  return { end, count };
+  return end;
+}
+
+/** The packets of a piece of received bytes, counted by the cipher. */
+export class PacketCount {
+  readonly #protocol: Protocol;
+  #decipher: Decipher;
+  #before = 0;
+
+  constructor(protocol: Protocol) {
+    this.#protocol = protocol;
+    this.#decipher = protocol._decipher;
+  }
+
+  begin(): void {
+    this.#decipher = this.#protocol._decipher;
+    this.#before = this.#decipher.inSeqno;
+  }
+
+  /** The packets since {@link begin}; undefined after a change of keys, or when ssh2 keeps a part of `memory`. */
+  end(memory: ArrayBufferLike): number | undefined {
+    const { _decipher: decipher } = this.#protocol;
+    if (decipher !== this.#decipher || decipher._packet?.buffer === memory) return undefined;
+    return (decipher.inSeqno - this.#before) >>> 0;
+  }
 }

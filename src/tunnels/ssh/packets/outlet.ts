@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { Slabs } from './slabs.ts';
 
 const SMALL_SLAB = 16 * 1024;
 const LARGE_SLAB = 256 * 1024;
@@ -21,7 +22,10 @@ type Write = (chunk: Buffer) => boolean;
 export class Outlet {
   readonly #transport: Duplex;
   readonly #write: Write;
-  #slab = Buffer.allocUnsafeSlow(SMALL_SLAB);
+  #slab: Buffer = Buffer.allocUnsafeSlow(SMALL_SLAB);
+  readonly #full = new Slabs(LARGE_SLAB);
+  /** Bytes that the transport was given. */
+  #written = 0;
   /** The packets between these offsets wait. */
   #from = 0;
   #to = 0;
@@ -44,7 +48,10 @@ export class Outlet {
   constructor(transport: Duplex) {
     this.#transport = transport;
     const { write, end } = transport as unknown as { write(chunk: Buffer): boolean; end(...args: unknown[]): void };
-    this.#write = (chunk) => write.call(transport, chunk);
+    this.#write = (chunk) => {
+      this.#written += chunk.length;
+      return write.call(transport, chunk);
+    };
     const define = (name: string, value: unknown) =>
       Object.defineProperty(transport, name, { configurable: true, writable: true, value });
     define('write', (chunk: Buffer) => this.#accept(chunk));
@@ -74,6 +81,7 @@ export class Outlet {
     this.#from = this.#to = this.#given = 0;
     if (this.#calm < CALM_FLUSHES) return;
     this.#calm = 0;
+    this.#full.clear();
     this.#slab = Buffer.allocUnsafeSlow(SMALL_SLAB);
   }
 
@@ -133,8 +141,11 @@ export class Outlet {
   #renew(bytes: number): void {
     this.#drain();
     if (this.#given + bytes <= this.#slab.length) return;
-    const size = this.#given > 0 || bytes > SMALL_SLAB ? LARGE_SLAB : SMALL_SLAB;
-    this.#slab = Buffer.allocUnsafeSlow(size);
+    if (this.#slab.length === LARGE_SLAB) {
+      const upTo = this.#written;
+      this.#full.give(this.#slab, () => this.#written - this.#transport.writableLength >= upTo);
+    }
+    this.#slab = this.#full.take();
     this.#from = this.#to = this.#given = 0;
   }
 }

@@ -56,6 +56,7 @@ function retire(name: string, request: Partial<RetireRequest> = {}) {
         judge: (one) => (config.tunnels.get(one)?.drain ? verdict : undefined),
         retired: {
           of: (one: string) => kept.get(one),
+          confirm: async () => void told.push('the list is confirmed'),
           add: async (one: string, retired: RetiredTunnel, stillStands = async () => {}) => {
             await keep();
             await stillStands();
@@ -103,7 +104,7 @@ describe('retireTunnel, for a retirable tunnel', () => {
     await retire('hub');
     told.length = 0;
     expect(await retire('hub')).toMatchObject({ done: true, steps: [expect.stringContaining('is retired already')] });
-    expect(told).toEqual(['settles']);
+    expect(told).toEqual(['the list is confirmed', 'settles']);
   });
 
   it('changes nothing in a dry run', async () => {

@@ -268,7 +268,8 @@ describe('EventLog, while writing fails', () => {
     renameSync(current(), join(directory.path, 'moved'));
     void log.check();
     await expect
-      .poll(() => conditions.map((each) => each.kind === 'failing' && each.error.message))
+      // On a busy machine, a disk that works may seem slow before.
+      .poll(() => conditions.map((each) => each.kind === 'failing' && each.error.message).slice(-2))
       .toEqual(['events.jsonl was moved or removed', 'the disk does not answer']);
     answer();
     await expect.poll(() => log.condition.kind).toBe('ok');

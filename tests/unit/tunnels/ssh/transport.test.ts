@@ -118,10 +118,24 @@ describe(ChannelTransport, () => {
     expect(fake.stream.isPaused()).toBe(false);
   });
 
-  it('ends the channel with its own end', () => {
+  it('waits for the end of a write that the channel keeps, also of a small one', async () => {
+    const fake = fakeChannel();
+    fake.stall();
+    const transport = new ChannelTransport(fake.channel, lost);
+    const written = new Promise((resolve) => transport.write('small', resolve));
+    await new Promise(setImmediate);
+    expect(fake.sent()).toBe('small');
+    expect(transport.writableLength).toBe(5);
+    fake.resume();
+    await written;
+    expect(transport.writableLength).toBe(0);
+    transport.destroy();
+  });
+
+  it('ends the channel with its own end', async () => {
     const fake = fakeChannel();
     const transport = new ChannelTransport(fake.channel, lost);
-    transport.end('bye');
+    await new Promise<void>((resolve) => transport.end('bye', resolve));
     expect(fake.sent()).toBe('bye');
     expect(fake.stream.writableEnded).toBe(true);
     transport.destroy();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { readerOf, SocketReader } from '../../../../../src/tunnels/ssh/packets/incoming.ts';
+import { readerOf, SocketReader } from '../../../../../src/tunnels/ssh/packets/socket-reader.ts';
 import { bulkBytes } from '../../../../support/clients/bulk.ts';
 import { listenLoopback } from '../../../../support/peers/loopback.ts';
 
@@ -42,7 +42,7 @@ describe('the reader of a socket', () => {
     const FRAME = 30_000;
     reader.frame({
       split: (_bytes, from, to) => to - ((to - from) % FRAME),
-      consumed: () => !kept,
+      holds: () => (kept ? undefined : new Map()),
     });
     const received: Buffer[] = [];
     const memory = new Set<unknown>();

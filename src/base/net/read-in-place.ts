@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { giveMemory, takeMemory } from './spare-memory.ts';
+
+// Private parts of Node's sockets: `onread` of net.connect does the same, but net.createServer has no such option. Each part
+// is checked for each socket. If one is missing, Node reads as usual, and allocates 64 KiB for each read.
+
+/** As much as Node reads at once, in bytes. */
+const SHARED_BYTES = 64 * 1024;
+
+/** One for all sockets of the process: the bytes of a read are copied before the next read. */
+let shared: Buffer | undefined;
+
+/** The members that `onread` sets. */
+interface Members {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly generator: symbol;
+}
+
+let members: Members | undefined;
+
+/**
+ * Makes a socket that is piped into `target`, and into nothing else, read into memory that all such sockets share. `target`
+ * copies a chunk before its `write()` returns, as long as no earlier chunk waits there. All other chunks are copied here.
+ * Call this right after `pipe()`.
+ *
+ * @returns whether the socket does so: this version of Node may have other insides
+ */
+export function readInPlace(socket: Socket, target: Writable): boolean {
+  members ??= findMembers(socket);
+  const handle = handleOf(socket);
+  if (!members || !handle || !isUnused(socket, members)) return false;
+  shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
+  const memory = shared;
+  const kept: Buffer[] = [];
+  let alone = true;
+  const otherReader = () => {
+    alone = false;
+    kept.length = 0;
+  };
+  target.once('unpipe', otherReader);
+  socket.on('newListener', (event) => {
+    if (event === 'data' || event === 'readable') otherReader();
+  });
+  const received = (bytes: number) => {
+    const chunk = memory.subarray(0, bytes);
+    if (alone && target.writableLength === 0 && target.writableCorked === 0 && socket.readableLength === 0) {
+      // Everything that waited before is copied now.
+      while (kept.length > 0) giveMemory(kept.pop() as Buffer);
+      if (socket.readableFlowing && socket.listenerCount('data') === 1) return socket.push(chunk);
+    }
+    const copy = takeMemory(bytes);
+    if (alone) kept.push(copy);
+    return socket.push(copy.subarray(0, chunk.copy(copy)));
+  };
+  Object.assign(socket, { [members.buffer]: memory, [members.callback]: received });
+  handle.useUserBuffer(memory);
+  return true;
+}
+
+function handleOf(socket: Socket): { useUserBuffer(memory: Buffer): void } | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: { useUserBuffer?: unknown } | null };
+  return typeof handle?.useUserBuffer === 'function' ? (handle as { useUserBuffer(memory: Buffer): void }) : undefined;
+}
+
+function findMembers(socket: Socket): Members | undefined {
+  const own = Object.getOwnPropertySymbols(socket);
+  const [buffer, callback, generator] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) =>
+    own.find(({ description }) => description === name),
+  );
+  return buffer && callback && generator ? { buffer, callback, generator } : undefined;
+}
+
+/** False for a socket with an `onread` of its own. */
+function isUnused(socket: Socket, { buffer, callback, generator }: Members): boolean {
+  const values = socket as unknown as Record<symbol, unknown>;
+  return values[buffer] === null && values[callback] === null && values[generator] === null;
+}
