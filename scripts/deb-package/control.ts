@@ -20,6 +20,11 @@ export interface Facts {
   readonly size: number;
 }
 
+/** The maintainer, as debchange(1) reads DEBFULLNAME and DEBEMAIL. */
+export function maintainerOf({ DEBFULLNAME, DEBEMAIL }: NodeJS.ProcessEnv): string {
+  return `${DEBFULLNAME ?? 'fleet-mesh authors'} <${DEBEMAIL ?? 'fleet-mesh@localhost.invalid'}>`;
+}
+
 /** deb-control(5). Node has the version of package.json. No module is compiled, so the package suits every architecture. */
 export function controlFile({ version, maintainer, summary, size }: Facts, node: string): string {
   return `Package: fleet-mesh

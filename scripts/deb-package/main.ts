@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { sourceEpoch } from '../lib/source-epoch.ts';
 import { buildPackage } from './build.ts';
+import { maintainerOf } from './control.ts';
 
 const USAGE = `usage: scripts/build-deb [--out DIR] [--revision N]
 
@@ -12,18 +12,6 @@ SOURCE_DATE_EPOCH sets the file times; DEBFULLNAME and DEBEMAIL set the maintain
 `;
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The time of the newest commit, so that every build gives equal bytes; without git, the time of the changelog. */
-function sourceEpoch(): number {
-  const { SOURCE_DATE_EPOCH } = process.env;
-  if (SOURCE_DATE_EPOCH !== undefined) return Number(SOURCE_DATE_EPOCH);
-  try {
-    const options = { cwd: CHECKOUT, encoding: 'utf8' as const };
-    return Number(execFileSync('git', ['log', '-1', '--format=%ct'], options));
-  } catch {
-    return Math.floor(statSync(`${CHECKOUT}CHANGELOG.md`).mtimeMs / 1_000);
-  }
-}
 
 function main(): number {
   const { values } = parseArgs({
@@ -39,15 +27,12 @@ function main(): number {
   }
   if (!/^[A-Za-z0-9.+~]+$/.test(values.revision))
     throw new Error(`--revision ${values.revision}: letters, digits, . + ~`);
-  const epoch = sourceEpoch();
-  if (!Number.isSafeInteger(epoch)) throw new Error('SOURCE_DATE_EPOCH is not a whole number of seconds');
-  const { DEBFULLNAME = 'fleet-mesh authors', DEBEMAIL = 'fleet-mesh@localhost.invalid' } = process.env;
   const file = buildPackage({
     checkout: CHECKOUT,
     out: resolve(values.out),
     revision: values.revision,
-    maintainer: `${DEBFULLNAME} <${DEBEMAIL}>`,
-    epoch,
+    maintainer: maintainerOf(process.env),
+    epoch: sourceEpoch(CHECKOUT),
   });
   process.stdout.write(`${file}\n`);
   return 0;

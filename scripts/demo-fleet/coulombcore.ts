@@ -31,6 +31,8 @@ export interface Coulombcore extends AsyncDisposable {
   readonly ca: DemoCa | undefined;
   /** Ends every SSH session; returns what was done. */
   readonly killSessions: () => string;
+  /** The server's processes of the present sessions; none for an embedded server. */
+  readonly sessionPids: () => readonly number[];
   /** The shell command that ends the present sessions; undefined: none. */
   readonly killCommand: () => string | undefined;
   log(): string;
@@ -70,6 +72,7 @@ export async function startCoulombcore({ lifeSeconds, renewAfter }: Pace): Promi
       sshd.killSessions('SIGKILL');
       return `kill -9 ${pids.join(' ')} (the sshd processes of the SSH sessions)`;
     },
+    sessionPids: () => sshd.sessionPids(),
     killCommand: () => `kill -9 ${sshd.sessionPids().join(' ')}`,
     log: () => sshd.log(),
     [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
@@ -87,6 +90,7 @@ async function startEmbedded(): Promise<Coulombcore> {
     actor: { key: embedded.clientKeyFile },
     ca: undefined,
     killSessions: () => `cut ${embedded.killSessions('rst')} SSH sessions of the embedded server`,
+    sessionPids: () => [],
     killCommand: () => undefined,
     log: () => '(the embedded server has no log)',
     [Symbol.asyncDispose]: () => embedded[Symbol.asyncDispose](),

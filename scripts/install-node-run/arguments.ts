@@ -11,6 +11,7 @@ export const USAGE = `usage: scripts/install-node HOST|--local [options]
   --purge            with --uninstall: remove configuration, keys and state too
   --skip-doctor      continue if hosts are unreachable; tunnels that replace ssh units are checked anyway
   --timeout 60s      how long the tunnels may take to come up
+  --observe 10m      watch the new release, then promote the release or roll back
   --ssh-config FILE  use this configuration of ssh instead of ~/.ssh/config
 `;
 
@@ -41,6 +42,7 @@ export function parseArguments(argv: readonly string[]): InstallNodeArguments | 
       purge: { type: 'boolean' },
       'skip-doctor': { type: 'boolean' },
       timeout: { type: 'string' },
+      observe: { type: 'string' },
       'ssh-config': { type: 'string' },
     },
   });
@@ -49,11 +51,15 @@ export function parseArguments(argv: readonly string[]): InstallNodeArguments | 
   if (more.length > 0 || (host === undefined) !== (values.local === true)) throw new Error('give one HOST, or --local');
   if (host?.startsWith('-') || host === '') throw new Error(`${JSON.stringify(host)} is not a host`);
   if (values.purge && !values.uninstall) throw new Error('--purge needs --uninstall');
-  if (values.uninstall && (values.rollback || values.config !== undefined || values['skip-doctor'])) {
+  if (values.uninstall && (values.rollback || values.config !== undefined || values['skip-doctor'] || values.observe)) {
     throw new Error('--uninstall allows only --user, --dry-run and --purge');
   }
-  if (values.timeout !== undefined && !/^\d{1,6}(ms|s|m)$/.test(values.timeout))
-    throw new Error('--timeout needs a duration such as 60s');
+  if (values.rollback && values.observe !== undefined) throw new Error('--observe and --rollback exclude each other');
+  for (const name of ['timeout', 'observe'] as const) {
+    const written = values[name];
+    if (written !== undefined && !/^\d{1,6}(ms|s|m|h)$/.test(written))
+      throw new Error(`--${name} needs a duration such as 60s`);
+  }
   const named = ['user', 'dry-run', 'rollback', 'purge', 'skip-doctor'] as const;
   return {
     host,
@@ -63,6 +69,7 @@ export function parseArguments(argv: readonly string[]): InstallNodeArguments | 
     flags: [
       ...named.filter((name) => values[name]).map((name) => `--${name}`),
       ...(values.timeout === undefined ? [] : ['--timeout', values.timeout]),
+      ...(values.observe === undefined ? [] : ['--observe', values.observe]),
     ],
   };
 }

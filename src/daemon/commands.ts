@@ -7,6 +7,7 @@ import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import { retireTunnel } from '../retirement/drain/retire-tunnel.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import type { Recorder } from '../retirement/evidence/recorder.ts';
+import { writtenUpTo } from '../retirement/evidence/written-up-to.ts';
 import { recordPlanEdit } from '../retirement/plan/record-edit.ts';
 import type { PlanWatch } from '../retirement/plan/watch.ts';
 import type { TakeNote } from '../telemetry/happening.ts';
@@ -68,6 +69,7 @@ export function commandActions(parts: CommandParts) {
     unretire: (names) => retirement.retired.remove(names),
     followPlan: () => plan.follow(inForce.config.plan),
     recordPlanEdit: (edit) => recordPlanEdit(edit, { plan, evidence: recorder, note }),
+    recorded: async () => ({ seq: await writtenUpTo(recorder) }),
     cutovers,
   });
 }

@@ -134,6 +134,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
       ['up', 'systemd'],
     ]);
     expect(systemd.sockets.map(({ problem }) => problem)).toEqual([null, null, null]);
+    const target = await node.box.must('cat', '/etc/fleet-mesh/prometheus/fleet-mesh.json');
+    expect(JSON.parse(target)[0].targets).toEqual([`127.0.0.1:${node.endpointPort}`]);
     // By its name, as messages say it.
     expect(await node.box.must('/usr/local/bin/fleet-mesh', 'status')).toContain('railiance01 is UP');
     expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
@@ -192,6 +194,41 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     const { failures } = await loop.stop();
     expect(failures).toEqual([]);
     expect(await node.state(SERVICE)).toBe('active enabled');
+  });
+
+  it('promotes a release that serves, rolls back one that ends under observation, and records both', async () => {
+    const [current, program] = ['/usr/lib/fleet-mesh/current', '/opt/release/dist/cli.js'];
+    const whole = await node.box.must('cat', program);
+    node.box.write('/opt/release/release.json', '{"id":"9.9.9-good"}');
+    const promoted = await node.mesh('install', '--observe', '2s');
+    expect(promoted.code, `${promoted.stdout}${promoted.stderr}`).toBe(0);
+    expect(promoted.stdout).toContain('release.promoted is in the evidence');
+    expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');
+
+    // Serves until somebody writes the file.
+    const spoil = "setInterval(() => process.getBuiltinModule('fs').existsSync('/run/spoilt') && process.exit(1), 50)";
+    const bad = `if (process.argv[2] === 'run') ${spoil};\n${whole.replace('#!/usr/bin/env node', '')}`;
+    node.box.write('/opt/release/release.json', '{"id":"9.9.9-bad"}');
+    node.box.write(program, bad);
+    const said = '/run/said';
+    const script = `node ${program} install --observe 1m >${said} 2>&1; echo "ended with $?" >>${said}`;
+    await node.box.must('systemd-run', '--quiet', '--collect', 'sh', '-c', script);
+    const output = () => node.box.must('cat', said).catch(() => '');
+    await waitUntil('the release is observed', async () => (await output()).includes('observing 9.9.9-bad'), 20_000);
+    node.box.write('/run/spoilt', '');
+    const end = await waitUntil('the upgrade ends', async () => /^ended .*/m.exec(await output())?.[0], 60_000);
+    expect([end, await output()]).toEqual([
+      'ended with 1',
+      expect.stringMatching(/9\.9\.9-bad is not promoted: the daemon (ended|does not answer)/),
+    ]);
+    expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');
+    await echoOnce(hub);
+    const events = await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--json');
+    expect(events).toMatch(/"event": ?"release\.promoted".*"event": ?"release\.rolled_back"/s);
+    expect(events).toContain('"previous":"9.9.9-good"');
+    await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--verify');
+    await node.box.must('rm', '/run/spoilt', said);
+    node.box.write(program, whole);
   });
 
   it('undoes an upgrade that does not start, while clients wait', async () => {

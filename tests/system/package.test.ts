@@ -1,8 +1,11 @@
-import { copyFileSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEYRING, sourcesOf } from '../../scripts/apt-repo/repository.ts';
 import { version } from '../../src/program.ts';
 import { startRequestLoop } from '../support/clients/request-loop.ts';
 import { echoOnce } from '../support/clients/steady-client.ts';
+import { nodePackage, signedRepository } from '../support/machine/apt-repository.ts';
 import { has, hasBox } from '../support/machine/capabilities.ts';
 import { buildDeb } from '../support/machine/deb-package.ts';
 import { tempDir } from '../support/machine/temp-dir.ts';
@@ -14,11 +17,19 @@ const ENDPOINT = 'fleet-mesh-endpoint.socket';
 const NEXT = '99.0.0';
 const while_down = { hold: '15s', limit: 5_000 };
 
-describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine with systemd', () => {
+const REPOSITORY = '/srv/repository';
+/** apt with our repository alone. */
+const APT = [
+  ...['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'],
+  ...['-o', 'Dir::Etc::SourceList=/dev/null', '-o', 'Dir::Etc::SourceParts=/srv/sources'],
+] as const;
+
+const READY = [hasBox(), ...(['dpkg-deb', 'dpkg-scanpackages', 'gpg'] as const).map(has)].every(Boolean);
+
+describe.skipIf(!READY)('the Debian package, on a machine with systemd', () => {
   let mesh: BoxedMesh;
   let port: number;
   let socket: string;
-  let hasNode: boolean;
 
   /** As a file of the box. */
   const deb = (debianVersion: string) => `/srv/fleet-mesh_${debianVersion}_all.deb`;
@@ -37,7 +48,10 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.box.must('rm', '-f', '/usr/sbin/policy-rc.d');
     // The index of manual pages takes seconds, after each run of dpkg.
     await mesh.box.must('rm', '-f', '/var/lib/man-db/auto-update');
-    hasNode = await hasDebianNode(mesh);
+    signedRepository(join(temp.path, 'repository'), [built[0] ?? '', nodePackage(temp.path)], temp.path);
+    cpSync(join(temp.path, 'repository'), mesh.box.path(REPOSITORY), { recursive: true });
+    mesh.box.write('/srv/sources/fleet-mesh.sources', sourcesOf(`file:${REPOSITORY}`, true));
+    mesh.box.write(`/etc/apt/keyrings/${KEYRING}`, readFileSync(join(temp.path, 'repository', KEYRING), 'utf8'));
     port = await freePort();
     socket = `fleet-mesh-forward@${port}.socket`;
     await mesh.write({ held: { listen: `127.0.0.1:${port}`, while_down, max_connections: 5_000, production: true } });
@@ -48,11 +62,7 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
   const since = (unit: string) => mesh.must('show', '--value', '-p', 'ActiveEnterTimestampMonotonic', unit);
   /** What dpkg and the package's scripts say. */
   const dpkg = async (...args: readonly string[]) => {
-    const forced = hasNode ? [] : ['--force-depends'];
-    const { code, stdout, stderr } = await mesh.box.run(
-      ...['env', 'DEBIAN_FRONTEND=noninteractive', 'dpkg', ...forced],
-      ...args,
-    );
+    const { code, stdout, stderr } = await mesh.box.run('env', 'DEBIAN_FRONTEND=noninteractive', 'dpkg', ...args);
     expect(code, `${stdout}${stderr}`).toBe(0);
     return `${stdout}${stderr}`;
   };
@@ -65,17 +75,19 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.box.must('rm', '-r', '/usr/lib/fleet-mesh');
   });
 
-  it('installs with apt, and enables and starts nothing', async () => {
-    if (hasNode) {
-      const apt = ['apt-get', '-qy', '--no-install-recommends', 'install', deb(`${version}-1`)];
-      await mesh.box.must('env', 'DEBIAN_FRONTEND=noninteractive', ...apt);
-    } else {
-      // Node is here, but by another way than a package: what Depends: is for cannot be shown.
-      process.stderr.write(
-        '\n*** No Debian package nodejs >= 20.19 here: the package is installed with --force-depends ***\n',
-      );
-      await dpkg('-i', deb(`${version}-1`));
-    }
+  it('rejects a repository that was changed after it was signed', async () => {
+    const index = `${REPOSITORY}/dists/stable/main/binary-amd64/Packages`;
+    const names = [index, `${index}.gz`];
+    const whole = names.map((name) => readFileSync(mesh.box.path(name)));
+    for (const name of names) mesh.box.write(name, 'Package: fleet-mesh\nVersion: 666\n');
+    const { code, stdout, stderr } = await mesh.box.run(...APT, 'update');
+    expect([code, `${stdout}${stderr}`]).toEqual([100, expect.stringMatching(/Hash Sum mismatch|unexpected size/)]);
+    for (const [at, name] of names.entries()) writeFileSync(mesh.box.path(name), whole[at] ?? '');
+  });
+
+  it('installs with apt from the signed repository, and enables and starts nothing', async () => {
+    await mesh.box.must(...APT, 'update');
+    await mesh.box.must(...APT, '-y', '--no-install-recommends', 'install', 'fleet-mesh');
     for (const unit of [SERVICE, ENDPOINT]) {
       expect((await mesh.systemctl('is-active', unit)).stdout.trim()).toBe('inactive');
       expect((await mesh.systemctl('is-enabled', unit)).stdout.trim()).toBe('disabled');
@@ -193,10 +205,3 @@ describe.skipIf(!hasBox() || !has('dpkg-deb'))('the Debian package, on a machine
     await mesh.box.must('getent', 'passwd', 'fleet-mesh');
   });
 });
-
-/** Whether Node comes from a package that fulfils ours: Debian's own, or one of the same name. */
-async function hasDebianNode({ box }: BoxedMesh): Promise<boolean> {
-  const { code, stdout } = await box.run('dpkg-query', '--show', 'nodejs');
-  const installed = stdout.trim().split('\t')[1] ?? '';
-  return code === 0 && (await box.run('dpkg', '--compare-versions', installed, 'ge', '20.19')).code === 0;
-}

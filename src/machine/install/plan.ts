@@ -27,6 +27,8 @@ export interface InstallPlan {
   /** Steps that may fail without harm. */
   readonly tidy: readonly Step[];
   readonly before: Before;
+  /** Tunnels that must come up, and stay up. */
+  readonly watched: readonly string[];
   /** For the operator, one line each. */
   readonly notes: readonly string[];
 }
@@ -92,7 +94,7 @@ class Planner {
       !lingers &&
       this.#facts.newConfig === undefined &&
       disabled.length + asleep.length === 0;
-    if (nothing) return { files: [], doctor: [], switch: [], tidy: [], before, notes: [] };
+    if (nothing) return { files: [], doctor: [], switch: [], tidy: [], before, watched: [], notes: [] };
 
     const files: Step[] = [
       ...(lingers ? [command('loginctl', 'enable-linger', this.#facts.user)] : []),
@@ -115,6 +117,7 @@ class Planner {
         switch: [],
         tidy: this.#tidy(),
         before,
+        watched: [],
         notes: [
           ...notes,
           `nothing started: ${places.config} does not exist; write it (example: ${join(places.configDirectory, 'example-tunnels.yaml')})${places.keys === undefined ? '' : `, put private keys into ${places.keys} (mode 0600; in the YAML, FILE is \`key: credential:key_FILE\`)`}, then install again`,
@@ -127,6 +130,7 @@ class Planner {
       switch: this.#switch(config, links, disabled, changed),
       tidy: this.#tidy(),
       before,
+      watched: this.#watched(config),
       notes,
     };
   }

@@ -18,6 +18,10 @@ export function addInstallCommands(program: Command, ends: Ends, io: CommandIo):
       false,
     )
     .option('--timeout <duration>', 'how long the tunnels may take to come up', '60s')
+    .option(
+      '--observe <duration>',
+      'watch the new release for so long (e.g. 10m), then promote the release, or roll back if it does not serve',
+    )
     .option('--json', 'print {ok, changed, steps, notes, problems} as JSON', false)
     .action(
       ends(async (options: InstallCommandOptions) => (await import('./install.ts')).install(options, undisturbed(io))),

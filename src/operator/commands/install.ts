@@ -1,16 +1,23 @@
 import { homedir, userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { DURATION_EXPECTED, parseDuration } from '../../config/duration.ts';
+import { printable } from '../../base/text/printable.ts';
+import type { Config } from '../../config/config.ts';
+import { DURATION_EXPECTED, formatDuration, parseDuration } from '../../config/duration.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import { carryOut, goBack } from '../../machine/install/carry-out.ts';
 import { NodeExecutor } from '../../machine/install/execute.ts';
 import { Surveyor } from '../../machine/install/gather.ts';
 import { type Places, systemPlaces, userPlaces } from '../../machine/install/places.ts';
-import { planInstall } from '../../machine/install/plan.ts';
+import { type InstallPlan, planInstall } from '../../machine/install/plan.ts';
 import { NotPacked } from '../../machine/install/release.ts';
 import { wayBack } from '../../machine/install/way-back.ts';
+import type { Status } from '../../telemetry/status/status.ts';
+import { account } from './account.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { InstallReport } from './install-report.ts';
+import { lookAt, observeRelease, recordObserved } from './observe-release.ts';
+
+const LOOK_MS = 5_000;
 
 export interface PlaceOptions {
   /** Install for the current user, not for the system. */
@@ -27,6 +34,14 @@ export interface InstallCommandOptions extends PlaceOptions {
   readonly skipDoctor: boolean;
   /** As written, e.g. `60s`. */
   readonly timeout: string;
+  /** How long the new release is watched before its promotion, as written; undefined: not at all. */
+  readonly observe?: string | undefined;
+}
+
+/** The options of an installation, with durations in milliseconds. */
+interface Wanted extends InstallCommandOptions {
+  readonly timeoutMs: number;
+  readonly observeMs: number | undefined;
 }
 
 export type InstallIo = CommandIo & { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal };
@@ -58,13 +73,20 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
     io.err(`fleet-mesh: expected --timeout with ${DURATION_EXPECTED}\n`);
     return EXIT.usage;
   }
+  const observeMs = options.observe === undefined ? undefined : parseDuration(options.observe);
+  if (options.observe !== undefined && (observeMs === undefined || options.rollback)) {
+    io.err(
+      `fleet-mesh: ${options.rollback ? '--observe and --rollback exclude each other' : `expected --observe with ${DURATION_EXPECTED}`}\n`,
+    );
+    return EXIT.usage;
+  }
   // Other users must be able to read the files.
   process.umask(0o022);
   const subject = subjectOf(options, io.env);
   const report = new InstallReport(io, options.json);
   try {
     if (options.rollback) return await rollback(subject, options.dryRun, report);
-    return await installRelease(subject, { ...options, timeoutMs }, report, io.signal);
+    return await installRelease(subject, { ...options, timeoutMs, observeMs }, report, io.signal);
   } catch (error) {
     if (error instanceof NotPacked) return refuse([error.message], report);
     if (!(error instanceof ConfigError)) throw error;
@@ -76,7 +98,7 @@ export async function install(options: InstallCommandOptions, io: InstallIo): Pr
 
 async function installRelease(
   subject: Subject,
-  options: InstallCommandOptions & { readonly timeoutMs: number },
+  options: Wanted,
   report: InstallReport,
   signal: AbortSignal,
 ): Promise<ExitCode> {
@@ -96,6 +118,9 @@ async function installRelease(
   }
   if (options.dryRun) return report.shown(steps, plan.notes);
   const otherSockets = socketsOf(facts.record?.units ?? []);
+  const { config } = facts;
+  const before =
+    config === undefined ? undefined : await lookAt(config, AbortSignal.timeout(LOOK_MS)).catch(() => undefined);
   const back = wayBack(places, plan.before, { failed: true, user, otherSockets });
   const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
   if (!carried.ok) {
@@ -104,10 +129,57 @@ async function installRelease(
     return report.end(EXIT.failed, carried.left.length > 0);
   }
   for (const note of plan.notes) report.note(note);
+  if (options.observeMs !== undefined && config !== undefined) {
+    const upgrade = { subject, config, release: facts.release.id, previous: facts.record?.release ?? null };
+    const seen = before !== undefined && 'status' in before ? before.status : undefined;
+    if (!(await promote(upgrade, plan, seen, options.observeMs, report, signal))) return report.end(EXIT.failed, true);
+  }
   report.note(
     `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows its state'}`,
   );
   return report.end(EXIT.ok, true);
+}
+
+interface Upgrade {
+  readonly subject: Subject;
+  readonly config: Config;
+  readonly release: string;
+  readonly previous: string | null;
+}
+
+/** Watches the new release, and promotes the release or restores the state before. Returns whether the release stays. */
+async function promote(
+  { subject, config, release, previous }: Upgrade,
+  plan: InstallPlan,
+  before: Status | undefined,
+  observeMs: number,
+  report: InstallReport,
+  signal: AbortSignal,
+): Promise<boolean> {
+  report.note(`observing ${release} for ${formatDuration(observeMs)}; Ctrl-C rolls back`);
+  const begun = performance.now();
+  const judgement = await observeRelease({ config, observeMs, before, required: plan.watched }, signal);
+  const observed = Math.round(performance.now() - begun);
+  const reasons = judgement.kind === 'promoted' ? [] : [...judgement.reasons];
+  if (judgement.kind === 'rolled_back') {
+    for (const reason of reasons) report.problem(`${release} is not promoted: ${reason}`);
+    await rollback(subject, false, report);
+  }
+  const outcome = {
+    outcome: judgement.kind,
+    release,
+    previous,
+    reasons,
+    observed_ms: observed,
+    user: account(subject.env),
+  };
+  const evidence = await recordObserved(config.controlSocket, outcome);
+  report.note(
+    evidence.recorded
+      ? `release.${judgement.kind} is in the evidence, up to entry ${evidence.seq}`
+      : `release.${judgement.kind} is not in the evidence: ${printable(evidence.reason)}`,
+  );
+  return judgement.kind === 'promoted';
 }
 
 /** Restores the state before the last installation: program, units, and replaced ssh units. */

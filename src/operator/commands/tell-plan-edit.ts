@@ -1,12 +1,12 @@
-import { userInfo } from 'node:os';
 import type { ConfigEnvironment } from '../../config/paths.ts';
 import type { PlanEntry } from '../../retirement/plan/record.ts';
 import { CommandRefused, ControlUnavailable, command } from '../control/client.ts';
-import { planEditedResult } from '../control/protocol.ts';
+import { recordedResult } from '../control/protocol.ts';
+import { account } from './account.ts';
 import { findSocket } from './find-socket.ts';
 
-/** Whether the evidence holds an edit of the plan. */
-export type EditInEvidence =
+/** Whether the evidence holds a record. */
+export type InEvidence =
   | { readonly recorded: true; readonly seq: number }
   | { readonly recorded: false; readonly reason: string };
 
@@ -25,7 +25,7 @@ interface Edited {
 export async function tellPlanEdit(
   { config, entry, sha256Before, sha256After }: Edited,
   env: ConfigEnvironment,
-): Promise<EditInEvidence> {
+): Promise<InEvidence> {
   const found = await findSocket({ config }, env);
   if ('problem' in found) return { recorded: false, reason: found.problem };
   const subject = entry.kind === 'approve' ? { id: entry.gate, by: entry.by } : { id: entry.step, by: null };
@@ -41,7 +41,7 @@ export async function tellPlanEdit(
         sha256_before: sha256Before,
         sha256_after: sha256After,
       },
-      planEditedResult,
+      recordedResult,
       new AbortController().signal,
     );
     return { recorded: true, seq };
@@ -49,15 +49,5 @@ export async function tellPlanEdit(
     if (error instanceof CommandRefused || error instanceof ControlUnavailable)
       return { recorded: false, reason: error.message };
     throw error;
-  }
-}
-
-/** The person behind sudo(8), if there is one. */
-function account({ SUDO_USER }: NodeJS.ProcessEnv): string {
-  if (SUDO_USER) return SUDO_USER;
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

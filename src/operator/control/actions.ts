@@ -1,6 +1,7 @@
 import { sleep } from '../../base/async/sleep.ts';
 import { CATALOGUE, TunnelError } from '../../base/errors.ts';
 import { ControlRefused, unknownActor, unknownTunnels } from '../../base/refusal.ts';
+import { printable } from '../../base/text/printable.ts';
 import type { ActorConfig, Config } from '../../config/config.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
 import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
@@ -36,6 +37,8 @@ export interface ControlledDaemon<Controlled extends ControlledTunnel> {
   followPlan(): Promise<void>;
   /** Rejects with {@link ControlRefused}. */
   recordPlanEdit(edit: PlanEdit): Promise<RecordedEdit>;
+  /** Settles when the evidence so far is on the disk. Rejects with {@link ControlRefused}. */
+  recorded(): Promise<RecordedEdit>;
   /** Cancels retirements. Rejects with a TunnelError if the change cannot be saved. */
   unretire(names: readonly string[]): Promise<void>;
   readonly note: TakeNote;
@@ -150,6 +153,12 @@ export function createActions<Controlled extends ControlledTunnel>(
       refuseUnlessApplied();
       await daemon.followPlan();
       return daemon.recordPlanEdit(edit);
+    },
+    releaseObserved: async ({ outcome, release, previous, reasons, observed_ms, user }) => {
+      refuseUnlessApplied();
+      const reason = reasons.length === 0 ? {} : { reason: reasons.map((each) => printable(each)).join('; ') };
+      daemon.note({ event: `release.${outcome}`, release, previous, ...reason, observed_ms, user });
+      return daemon.recorded();
     },
     ...cutoverActions({
       ...daemon,

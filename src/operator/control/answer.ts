@@ -6,7 +6,13 @@ import type { LinkName } from '../../config/way.ts';
 import type { RetireOutcome, RetireRequest } from '../../retirement/drain/retire-tunnel.ts';
 import type { PlanEdit, RecordedEdit } from '../../retirement/plan/record-edit.ts';
 import type { OwnTunnelStatus } from '../../telemetry/status/status.ts';
-import { type ControlReply, type ControlRequest, type CutoverResult, request } from './protocol.ts';
+import {
+  type ControlReply,
+  type ControlRequest,
+  type CutoverResult,
+  type ReleaseObserved,
+  request,
+} from './protocol.ts';
 
 /** A reload that was applied. */
 export interface Reloaded {
@@ -53,6 +59,8 @@ export interface ControlActions {
   rollback(name: string, tell: Tell): Promise<CutoverResult>;
   /** Records an edit of the plan file as evidence. */
   planEdited(edit: PlanEdit): Promise<RecordedEdit>;
+  /** Records the promotion or the rollback of a release as evidence. */
+  releaseObserved(observed: ReleaseObserved): Promise<RecordedEdit>;
 }
 
 /** Sends a progress line to the client. */
@@ -124,6 +132,10 @@ async function carryOut(asked: ControlRequest, actions: ControlActions, tell: Te
     case 'plan_edited': {
       const { command: _, sha256_before: sha256Before, sha256_after: sha256After, ...edit } = asked;
       return actions.planEdited({ ...edit, sha256Before, sha256After });
+    }
+    case 'release_observed': {
+      const { command: _, ...observed } = asked;
+      return actions.releaseObserved(observed);
     }
   }
 }

@@ -30,6 +30,16 @@ export const request = z.discriminatedUnion('command', [
     sha256_before: z.string(),
     sha256_after: z.string(),
   }),
+  /** An installation has watched a new release: for the evidence. */
+  z.object({
+    command: z.literal('release_observed'),
+    outcome: z.enum(['promoted', 'rolled_back']),
+    release: z.string(),
+    previous: z.string().nullable(),
+    reasons: z.array(z.string()),
+    observed_ms: z.int().nonnegative(),
+    user: z.string(),
+  }),
 ]);
 export type ControlRequest = z.infer<typeof request>;
 
@@ -83,8 +93,11 @@ export const cutoverResult = z.object({
 });
 export type CutoverResult = z.infer<typeof cutoverResult>;
 
-/** The result of a recorded edit of the plan: `seq` is the last entry of the evidence on the disk. */
-export const planEditedResult = z.object({ seq: z.int() });
+/** What an installation found out about a release. */
+export type ReleaseObserved = Omit<Extract<ControlRequest, { command: 'release_observed' }>, 'command'>;
+
+/** The result of a record for the evidence: `seq` is the last entry of the evidence on the disk. */
+export const recordedResult = z.object({ seq: z.int() });
 
 /** A progress line before the reply of a long command. */
 export const progress = z.object({ progress: z.string() });

@@ -65,7 +65,20 @@ function subject(entry: Entry): string {
 }
 
 function what(entry: Entry): string {
-  const { event, from, to, version, passing_since: passing, overridden, gate, step, by, user } = entry;
+  const {
+    event,
+    from,
+    to,
+    version,
+    passing_since: passing,
+    overridden,
+    gate,
+    step,
+    by,
+    user,
+    release,
+    previous,
+  } = entry;
   if (event === 'tunnel.state') return from === null || from === to ? String(to) : `${String(from)} -> ${String(to)}`;
   if (event === 'cutover.phase') return `cut-over ${String(from)} -> ${String(to)}`;
   if (event === 'cutover.resumed') return `cut-over resumed: ${String(from)} -> ${String(to)}`;
@@ -75,6 +88,9 @@ function what(entry: Entry): string {
   if (event === 'tunnel.retired') return retired(overridden);
   if (event === 'plan.approved') return `gate ${String(gate)} approved by ${String(by)} (account ${String(user)})`;
   if (event === 'plan.done') return `step ${String(step)} done (account ${String(user)})`;
+  if (event === 'release.promoted') return `release ${String(release)} promoted (account ${String(user)})`;
+  if (event === 'release.rolled_back')
+    return `release ${String(release)} rolled back to ${String(previous)} (account ${String(user)})`;
   if (event.startsWith('session.')) return session(entry);
   if (event === 'daemon.started') return `started (${String(version)})`;
   const [about = '', ...rest] = event.replaceAll('_', ' ').split('.');

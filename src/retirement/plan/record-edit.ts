@@ -1,5 +1,6 @@
 import { ControlRefused } from '../../base/refusal.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
+import { type WrittenEvidence, writtenUpTo } from '../evidence/written-up-to.ts';
 import type { PlanWatch } from './watch.ts';
 
 /** An approval or a completion that a person has just written into the plan file. */
@@ -25,11 +26,7 @@ export interface RecordedEdit {
 export interface RecordEditParts {
   /** Read again before this call. */
   readonly plan: Pick<PlanWatch, 'watched'>;
-  readonly evidence: {
-    settled(): Promise<void>;
-    readonly unwritten: { readonly message: string } | undefined;
-    readonly head: { readonly seq: number } | undefined;
-  };
+  readonly evidence: WrittenEvidence;
   readonly note: TakeNote;
 }
 
@@ -43,11 +40,5 @@ export async function recordPlanEdit(edit: PlanEdit, { plan, evidence, note }: R
   const { kind, id, by, evidence: proof, user, sha256Before, sha256After } = edit;
   const subject = kind === 'approve' ? { event: 'plan.approved', gate: id, by } : { event: 'plan.done', step: id };
   note({ ...subject, evidence: proof, user, sha256_before: sha256Before, sha256: sha256After });
-  await evidence.settled();
-  const { unwritten, head } = evidence;
-  if (unwritten || !head)
-    throw new ControlRefused('evidence_unwritten', unwritten?.message ?? 'the evidence is not open yet', {
-      hint: 'The entry waits in memory, and is written as soon as the disk takes it.',
-    });
-  return { seq: head.seq };
+  return { seq: await writtenUpTo(evidence) };
 }

@@ -195,6 +195,7 @@ class Node {
         }),
       followPlan: async () => {},
       recordPlanEdit: async () => ({ seq: 1 }),
+      recorded: async () => ({ seq: 1 }),
       unretire: (names) => this.retired.remove(names),
       cutovers: this.cutovers,
     });

@@ -26,6 +26,8 @@ const CAPABILITIES = {
   jq: { program: 'jq', debian: 'jq' },
   ip: { program: 'ip', debian: 'iproute2' },
   'dpkg-deb': { program: 'dpkg-deb', debian: 'dpkg' },
+  'dpkg-scanpackages': { program: 'dpkg-scanpackages', debian: 'dpkg-dev' },
+  gpg: { program: 'gpg', debian: 'gpg' },
   man: { program: 'man', debian: 'man-db' },
   chromium: { program: 'chromium', debian: 'chromium' },
   bash: { program: 'bash', debian: 'bash' },
@@ -35,6 +37,8 @@ const CAPABILITIES = {
   dropbear: { program: 'dropbear', debian: 'dropbear-bin' },
   wrk: { program: 'wrk', debian: 'wrk' },
   iperf3: { program: 'iperf3', debian: 'iperf3' },
+  'ansible-playbook': { program: 'ansible-playbook', debian: 'ansible-core' },
+  'ansible-lint': { program: 'ansible-lint', debian: 'ansible-lint' },
   nginx: { program: 'nginx', debian: 'nginx-light' },
   'redis-server': { program: 'redis-server', debian: 'redis-server' },
 } as const;

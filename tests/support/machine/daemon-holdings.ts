@@ -46,7 +46,7 @@ export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, 
       return left.length === 0;
     },
     ms,
-    () => `${left.join(', ')}\n${descriptors(mesh.daemon.pid).join('\n')}`,
+    () => `${left.join(', ')}\n${descriptorsOf(mesh.daemon.pid).join('\n')}`,
   );
 }
 
@@ -66,13 +66,14 @@ export function processorSeconds(pid: number): number {
 }
 
 function openSockets(pid: number): { fds: number; listeners: number } {
-  const links = descriptors(pid);
+  const links = descriptorsOf(pid);
   const listening = listeningInodes(pid);
   const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
   return { fds: links.length, listeners: inodes.filter((inode) => listening.has(inode)).length };
 }
 
-function descriptors(pid: number): string[] {
+/** What the open descriptors of a process are, such as `socket:[4711]`. */
+export function descriptorsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${fd}`)];

@@ -178,6 +178,7 @@ export class SimNode {
       },
       unretire: (names) => this.retirement.retired.remove(names),
       followPlan: async () => this.followPlan(),
+      recorded: () => Promise.reject(new Error('no installation happens here')),
       recordPlanEdit: () => Promise.reject(new Error('the plan is no file here')),
       cutovers: this.cutovers,
     });

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Boots a real systemd as PID 1 of namespaces of its own, over a scratch copy of this machine's file system (an overlay on
-# a tmpfs): nothing that it does or that happens in it is left on the machine. The network is the machine's own, so that
-# tests reach its loopback ports.
+# a tmpfs): nothing that it does or that happens in it is left on the machine. A `shared` network is the machine's, so that
+# tests reach its loopback ports; an `own` one is a loopback alone, where every address and port is free.
 #
 #   boot.sh probe  DIR CGROUP            whether the kernel lets us, ending with 0 or a message
-#   boot.sh enter  DIR CGROUP CHECKOUT NODE INSTALLED   the box; lives until it is killed, and with whoever started it
+#   boot.sh enter  DIR CGROUP CHECKOUT NODE INSTALLED NETWORK   the box; lives until it is killed, and with whoever started it
 #
 # DIR is an empty directory, CGROUP one in the cgroup2 tree that is there already, NODE the node of the box. CHECKOUT is
 # shown as /srv/checkout, wherever it lies: the box has a /tmp of its own, and not what is mounted below /. With INSTALLED
@@ -100,7 +100,9 @@ case $stage in
     mkdir -p "$3/outer"
     echo 0 >"$3/outer/cgroup.procs"
     next=$([[ $stage == probe ]] && echo probe-inside || echo boot)
-    exec unshare --pid --mount --uts --ipc --cgroup --fork --kill-child=KILL "$BASH" "$0" "$next" "$dir" "${@:4}"
+    network=()
+    [[ ${7-} != own ]] || network=(--net)
+    exec unshare "${network[@]}" --pid --mount --uts --ipc --cgroup --fork --kill-child=KILL "$BASH" "$0" "$next" "$dir" "${@:4}"
     ;;
   probe-inside)
     make_root
@@ -113,6 +115,7 @@ case $stage in
     [[ $5 == no ]] || show_program "$3"
     show_node "$4"
     keep_boot_small
+    [[ $6 != own ]] || ip link set lo up
     cd "$root"
     mkdir run/old-root
     pivot_root . run/old-root

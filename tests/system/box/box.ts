@@ -6,6 +6,7 @@ import { requireProgram } from '../../support/machine/find-program.ts';
 import { type OwnedProcess, spawnOwned } from '../../support/machine/owned-process.ts';
 import { childrenOf, descendantsOf, nameOf } from '../../support/machine/proc.ts';
 import { type TempDir, tempDir } from '../../support/machine/temp-dir.ts';
+import { patient } from '../../support/patience.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const BOOT = fileURLToPath(new URL('boot.sh', import.meta.url));
@@ -32,12 +33,12 @@ export class Box implements AsyncDisposable {
     this.#cgroup = cgroup;
   }
 
-  /** `withProgram`: as if it were installed. */
-  static async boot(withProgram = true): Promise<Box> {
+  /** `withProgram`: as if it were installed. The network is that of the machine, or an `own` loopback. */
+  static async boot(withProgram = true, network: 'shared' | 'own' = 'shared'): Promise<Box> {
     const temp = tempDir('box');
     const cgroup = cgroupFor(temp);
     mkdirSync(cgroup);
-    const args = [BOOT, 'enter', temp.path, cgroup, CHECKOUT, process.execPath, withProgram ? 'yes' : 'no'];
+    const args = [BOOT, 'enter', temp.path, cgroup, CHECKOUT, process.execPath, withProgram ? 'yes' : 'no', network];
     const box = new Box(spawnOwned(requireProgram('bash'), args), temp, cgroup);
     try {
       await box.#booted();
@@ -70,9 +71,9 @@ export class Box implements AsyncDisposable {
 
   /** Runs a program as root in the box. */
   run(...command: readonly string[]): Promise<Outcome> {
-    const nsenter = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '--', ...command];
+    const nsenter = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '-n', '--', ...command];
     return new Promise((resolve) => {
-      execFile(requireProgram('nsenter'), nsenter, { timeout: 60_000, env: ENV }, (error, stdout, stderr) => {
+      execFile(requireProgram('nsenter'), nsenter, { timeout: patient(60_000), env: ENV }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });
       });

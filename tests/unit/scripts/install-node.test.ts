@@ -8,13 +8,24 @@ import { productionPackages } from '../../../scripts/lib/production-packages.ts'
 describe(parseArguments, () => {
   it('separates the flags for the node from those for the connection', () => {
     expect(
-      parseArguments(['node-a', '--user', '--config', 'a b.yaml', '--ssh-config', 'c', '--timeout', '5s']),
+      parseArguments([
+        'node-a',
+        '--user',
+        '--config',
+        'a b.yaml',
+        '--ssh-config',
+        'c',
+        '--timeout',
+        '5s',
+        '--observe',
+        '10m',
+      ]),
     ).toEqual({
       host: 'node-a',
       sshConfig: 'c',
       config: 'a b.yaml',
       command: 'install',
-      flags: ['--user', '--timeout', '5s'],
+      flags: ['--user', '--timeout', '5s', '--observe', '10m'],
     });
     expect(parseArguments(['--local', '--uninstall', '--purge'])).toMatchObject({
       host: undefined,
@@ -32,6 +43,9 @@ describe(parseArguments, () => {
     [['a', '--uninstall', '--config', 'f']],
     [['a', '--timeout', '5s; reboot']],
     [['a', '--unknown']],
+    [['a', '--rollback', '--observe', '5m']],
+    [['a', '--uninstall', '--observe', '5m']],
+    [['a', '--observe', 'soon']],
   ])('rejects the arguments %j', (argv) => {
     expect(() => parseArguments(argv)).toThrow();
   });
@@ -39,9 +53,9 @@ describe(parseArguments, () => {
 
 describe(farCommand, () => {
   it('builds one word in single quotes for any shell, whatever the flags', () => {
-    const command = farCommand('install', ['--user', '--timeout', '5s'], true);
+    const command = farCommand('install', ['--user', '--observe', '10m'], true);
     expect(command).toMatch(/^sh -c '[^'!]*'$/);
-    expect(command).toContain('cli.js" install --user --timeout 5s --config "$d/given-tunnels.yaml"');
+    expect(command).toContain('cli.js" install --user --observe 10m --config "$d/given-tunnels.yaml"');
     expect(() => farCommand('install', ["--user' reboot"], false)).toThrow();
   });
 });

@@ -34,6 +34,7 @@ beforeEach(async () => {
   path = join(temp.path, 'run', 'control.sock');
   actions = {
     planEdited: async () => ({ seq: 1 }),
+    releaseObserved: async () => ({ seq: 1 }),
     reload: async () => ({
       outcome: { ok: true, replaced: [], moved: [], changes: 'nothing changed' },
       tunnels: [],
