@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { echoOnce } from '../support/clients/steady-client.ts';
-import { has, hasBox, missing } from '../support/machine/capabilities.ts';
+import { has, hasBox } from '../support/machine/capabilities.ts';
 import { requireProgram } from '../support/machine/find-program.ts';
 import { freePort } from '../support/peers/loopback.ts';
 import { AnsibleFleet, type AnsibleNode } from './ansible/nodes.ts';
@@ -19,17 +19,12 @@ it.skipIf(!has('ansible-lint'))('keeps the Ansible role clean for ansible-lint, 
 
 const canRun = hasBox() && has('ansible-playbook') && has('dpkg-deb');
 
-const { CI } = process.env;
-/** Every task of Ansible costs some tenths of a second of a core on each node. */
-const hasTime = () => CI !== 'true' || missing('time for a second node', 'run without CI=true');
-const COUNT = canRun && hasTime() ? 2 : 1;
-
 describe.skipIf(!canRun)('the Ansible role, on booted nodes', { timeout: 600_000 }, () => {
   let fleet: AnsibleFleet;
   let system: AnsibleNode;
 
   beforeAll(async () => {
-    fleet = await AnsibleFleet.boot(COUNT);
+    fleet = await AnsibleFleet.boot(2);
     [system] = fleet.nodes as [AnsibleNode];
   }, 120_000);
   afterAll(() => fleet?.[Symbol.asyncDispose](), 30_000);
@@ -70,7 +65,7 @@ describe.skipIf(!canRun)('the Ansible role, on booted nodes', { timeout: 600_000
     expect((await system.box.run('stat', '-c', '%U %a', '/etc/fleet-mesh/keys/id_fleet')).stdout).toBe('root 600\n');
   });
 
-  it.skipIf(COUNT < 2)('installs the unit of a user with lingering on the second node', async () => {
+  it('installs the unit of a user with lingering on the second node', async () => {
     const [, user] = fleet.nodes as [AnsibleNode, AnsibleNode];
     expect(there(user, '/var/lib/systemd/linger/mesh')).toBe(true);
     expect((await user.box.run('stat', '-c', '%U %a', '/home/mesh/.ssh/id_fleet')).stdout).toBe('mesh 600\n');
