@@ -29,7 +29,7 @@ export function filesOf(tarball: string): string[] {
 const PLACES = [
   /^(README|CHANGELOG)\.md$|^LICENSE$|^package\.json$/,
   /^dist\/[\w./-]+\.js$|^dist\/operator\/page\/index\.html$/,
-  /^docs\/[\w-]+\.md$|^docs\/images\/[\w-]+\.(svg|png)$/,
+  /^docs\/(?:[\w-]+\/)*[\w-]+\.md$|^docs\/images\/[\w-]+\.(svg|png)$/,
   /^config\/(\w[\w-]*\.schema\.json|example-\w+\.yaml)$/,
   /^config\/(grafana|prometheus)\/[\w./-]+\.(json|ya?ml)$/,
   /^systemd\/[\w./@-]+\.(service|socket|target|conf)$/,
