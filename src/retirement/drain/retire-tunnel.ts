@@ -73,6 +73,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     const rehearsed = await rehearse(request, parts);
     if (rehearsed.done) {
       // Said once more, so it must be so on the disk.
+      if (retirement.retired.of(name)?.keeps_port) await parts.cutovers.confirm(name);
       await retirement.retired.confirm();
       return rehearsed;
     }

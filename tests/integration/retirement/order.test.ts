@@ -16,6 +16,7 @@ import { Verdicts } from '../../../src/retirement/drain/verdicts.ts';
 import { createLogger } from '../../../src/telemetry/log/log.ts';
 import { DirectSource } from '../../../src/tunnels/forward/direct-source.ts';
 import { planOf, wave } from '../../support/fakes/plan-fixture.ts';
+import { patient } from '../../support/patience.ts';
 import { type LoopbackServer, listenLoopback } from '../../support/peers/loopback.ts';
 
 const NAME = 'hub';
@@ -124,7 +125,7 @@ class Node {
       gates: () => ({ closedGates: [] }),
       note: () => {},
       log,
-      patienceMs: 100,
+      patienceMs: patient(100),
     });
     const plan = planOf({ waves: [wave(1, [], 1)] });
     this.verdicts = new Verdicts({

@@ -85,10 +85,18 @@ export function stepsFrom(random: () => number): Step[] {
   return [...opening(random(), one), ...steps];
 }
 
-/** Most runs begin where most of the danger is: cut over and nearly quiet, or with a retirement that a slow disk delays. */
+/**
+ * Most runs begin where most of the danger is: cut over and nearly quiet, with a changed log while retirable, or with a
+ * retirement that a slow disk delays.
+ */
 function opening(share: number, one: <T>(of: readonly T[]) => T): Step[] {
   if (share < 0.5) return [{ do: 'cutover', thenMs: one([4_000, 9_000, 12_000]) }];
-  if (share > 0.6) return [];
+  if (share > 0.65) return [];
+  if (share > 0.6)
+    return [
+      { do: 'cutover', thenMs: 12_000 },
+      { do: 'tamper', how: one(TAMPERINGS), thenMs: 8_500 },
+    ];
   return [
     { do: 'reload', variant: 'none', thenMs: 12_000 },
     { do: 'disk', fault: 'hangs', thenMs: 0 },

@@ -104,7 +104,7 @@ describe('retireTunnel, for a retirable tunnel', () => {
     await retire('hub');
     told.length = 0;
     expect(await retire('hub')).toMatchObject({ done: true, steps: [expect.stringContaining('is retired already')] });
-    expect(told).toEqual(['the list is confirmed', 'settles']);
+    expect(told).toEqual(['the saved route is confirmed', 'the list is confirmed', 'settles']);
   });
 
   it('changes nothing in a dry run', async () => {
