@@ -109,7 +109,6 @@ export class AnsibleFleet implements AsyncDisposable {
   /** Runs the playbook. */
   async play(...options: readonly string[]): Promise<Played> {
     const args = ['-i', join(this.#directory, 'inventory.yml'), join(ROLE, 'site.yml'), ...options];
-    const { PATH } = process.env;
     await using run = spawnOwned(requireProgram('ansible-playbook'), args, {
       cwd: ROLE,
       env: {
