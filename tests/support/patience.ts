@@ -9,5 +9,6 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 export function patient(ms: number): number {
   const [lastMinute = 0] = loadavg();
-  return Math.min(LONGEST_MS, ms * Math.max(1, lastMinute / availableParallelism()));
+  // Whole milliseconds: the time-out of a child process takes no fractions.
+  return Math.min(LONGEST_MS, Math.ceil(ms * Math.max(1, lastMinute / availableParallelism())));
 }
