@@ -1,3 +1,4 @@
+import { escaped, picture } from '../lib/picture.ts';
 import { short } from './series.ts';
 
 const ROW = 22;
@@ -27,16 +28,10 @@ export function chart(title: string, rows: readonly { readonly title: string; re
     );
   });
   const one = x(0).toFixed(1);
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
-<rect width="100%" height="100%" fill="#fff"/>
-<text x="12" y="20" font-size="14" font-weight="bold">${escaped(title)}</text>
-<text x="12" y="36" fill="#555">times better than ssh -L (logarithmic); the line is ssh -L</text>
-${bars.join('\n')}
-<line x1="${one}" y1="${TOP - 4}" x2="${one}" y2="${height - 8}" stroke="#333"/>
-</svg>
-`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return picture({ title, width: WIDTH, height }, [
+    `<text x="12" y="20" font-size="14" font-weight="bold">${escaped(title)}</text>`,
+    '<text x="12" y="36" fill="#555">times better than ssh -L (logarithmic); the line is ssh -L</text>',
+    ...bars,
+    `<line x1="${one}" y1="${TOP - 4}" x2="${one}" y2="${height - 8}" stroke="#333"/>`,
+  ]);
 }

@@ -1,3 +1,4 @@
+import { picture } from '../lib/picture.ts';
 import type { Storm } from './storm.ts';
 
 const WIDTH = 760;
@@ -37,12 +38,8 @@ export function plot(storms: readonly Storm[], seconds: number): string {
   );
   const drawn = panels.map((panel, index) => draw(panel, storms, seconds, 24 + index * HEIGHT));
   const height = 24 + panels.length * HEIGHT;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
-<rect width="100%" height="100%" fill="#fff"/>
-${legend.join('\n')}
-${drawn.join('\n')}
-</svg>
-`;
+  const title = `${nodes.toLocaleString('en-US')} nodes come back to one sshd`;
+  return picture({ title, width: WIDTH, height }, [...legend, ...drawn]);
 }
 
 function draw(

@@ -58,7 +58,11 @@ async function soak(fleet: DemoFleet, { forMs, everyMs, seed }: Options, ended: 
   const serials = new Set<string>();
   let [broken, told]: [string | undefined, { served: number; failed: number }] = [undefined, { served: 0, failed: 0 }];
   const stop = new AbortController();
-  const over = AbortSignal.any([ended, stop.signal, AbortSignal.timeout(forMs)]);
+  const over = stop.signal;
+  // Not AbortSignal.timeout() within AbortSignal.any(): Node 20 may collect such a signal before the time is over.
+  const timer = setTimeout(() => stop.abort(), forMs);
+  if (ended.aborted) stop.abort();
+  ended.addEventListener('abort', () => stop.abort(), { once: true });
   void fleet.daemon.exit.then(({ code, signal }) => {
     broken = `the daemon ended (${signal ?? `exit code ${code}`})`;
     stop.abort();
@@ -111,6 +115,7 @@ async function soak(fleet: DemoFleet, { forMs, everyMs, seed }: Options, ended: 
     stop.abort();
   };
   await Promise.all([strikeOn().catch(mishap), watchOn().catch(mishap)]);
+  clearTimeout(timer);
   await load.stop();
   return { seed, samples, strikes, rotations: Math.max(0, serials.size - 1), failures, broken };
 }

@@ -1,3 +1,4 @@
+import { picture } from '../lib/picture.ts';
 /** A line of a panel: a value for each time. */
 export interface Line {
   readonly name: string;
@@ -16,13 +17,9 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [860, 150, 70, 20, 26, 22];
 /** Panels below each other, over the same time in seconds; `marks` are thin vertical lines. Every vertical axis begins at 0. Pure. */
 export function plot(times: readonly number[], panels: readonly Panel[], marks: readonly number[]): string {
   const end = Math.max(1, ...times);
-  const body = panels.map((panel, index) => panelOf(panel, times, end, marks, index * HEIGHT)).join('\n');
+  const body = panels.map((panel, index) => panelOf(panel, times, end, marks, index * HEIGHT));
   const height = panels.length * HEIGHT + 8;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="#fff"/>
-${body}
-</svg>
-`;
+  return picture({ title: panels.map(({ title }) => title).join(', '), width: WIDTH, height }, body);
 }
 
 function panelOf(

@@ -14,10 +14,7 @@ export async function play(row: FaultRow): Promise<void> {
   await using stage = await startStage(row.stage);
   const { mesh } = stage;
   const baseline = await leastHoldings(stage);
-  const entrance = stage.entrance('stream');
-  const send = entrance.preface?.said ?? '';
-  await using stream = startPythonClient({ ...entrance.at, send, timeoutMs: 250_000 });
-  await stream.received(1 + (entrance.preface?.heard.length ?? 0));
+  await using stream = await openStream(stage);
   const { everyMs, timeoutMs } = row.client ?? { everyMs: 20, timeoutMs: row.requests === 'may fail' ? 3_000 : 30_000 };
   const loop = startRequestLoop(stage.entrance('echo'), everyMs, timeoutMs);
   try {
@@ -49,6 +46,27 @@ export async function play(row: FaultRow): Promise<void> {
     await loop.stop();
     row.cleanUp?.(stage);
   }
+}
+
+/**
+ * A stream on the oldest session, which the rows strike. On a busy machine a slow session may leave its client to the other
+ * one: then the stream is opened anew.
+ */
+async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
+  const entrance = stage.entrance('stream');
+  const send = entrance.preface?.said ?? '';
+  const stream = startPythonClient({ ...entrance.at, send, timeoutMs: 250_000 });
+  try {
+    await stream.received(1 + (entrance.preface?.heard.length ?? 0));
+    const { links } = await stage.mesh.daemon.status();
+    const [oldest] = links.find(({ host }) => host === 'coulombcore')?.sessions ?? [];
+    if (oldest?.connections !== 0 || stage.tunnels.stream.direction === 'remote' || attempts === 1) return stream;
+  } catch (error) {
+    await stream[Symbol.asyncDispose]();
+    throw error;
+  }
+  await stream[Symbol.asyncDispose]();
+  return openStream(stage, attempts - 1);
 }
 
 /** A stream is complete, or a prefix that ends with a reset: never altered, never short with a clean end. */

@@ -15,6 +15,7 @@ const SLOW = [
   'interop/retirement/drain',
   'interop/retirement/evidence',
   'interop/tunnels/link/jump',
+  'interop/tunnels/ssh/servers',
   'interop/tunnels/credential/rotation',
   'interop/tunnels/link/replacement',
   'interop/tunnels/link/recovery',

@@ -205,8 +205,10 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(promoted.stdout).toContain('release.promoted is in the evidence');
     expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');
 
-    // Serves until somebody writes the file.
-    const spoil = "setInterval(() => process.getBuiltinModule('fs').existsSync('/run/spoilt') && process.exit(1), 50)";
+    // Serves until somebody writes the file, and ends once.
+    const spoilt = '/run/fleet-mesh/spoilt';
+    const fs = "process.getBuiltinModule('fs')";
+    const spoil = `setInterval(() => { try { ${fs}.unlinkSync('${spoilt}'); } catch { return; } process.exit(1); }, 50)`;
     const bad = `if (process.argv[2] === 'run') ${spoil};\n${whole.replace('#!/usr/bin/env node', '')}`;
     node.box.write('/opt/release/release.json', '{"id":"9.9.9-bad"}');
     node.box.write(program, bad);
@@ -215,7 +217,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     await node.box.must('systemd-run', '--quiet', '--collect', 'sh', '-c', script);
     const output = () => node.box.must('cat', said).catch(() => '');
     await waitUntil('the release is observed', async () => (await output()).includes('observing 9.9.9-bad'), 20_000);
-    node.box.write('/run/spoilt', '');
+    node.box.write(spoilt, '');
     const end = await waitUntil('the upgrade ends', async () => /^ended .*/m.exec(await output())?.[0], 60_000);
     expect([end, await output()]).toEqual([
       'ended with 1',
@@ -224,10 +226,20 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     expect(await node.box.must('readlink', current)).toBe('releases/9.9.9-good\n');
     await echoOnce(hub);
     const events = await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--json');
-    expect(events).toMatch(/"event": ?"release\.promoted".*"event": ?"release\.rolled_back"/s);
-    expect(events).toContain('"previous":"9.9.9-good"');
+    const about = (JSON.parse(events).events as { event: string }[]).filter(({ event }) =>
+      event.startsWith('release.'),
+    );
+    expect(about).toMatchObject([
+      { event: 'release.promoted', release: '9.9.9-good' },
+      {
+        event: 'release.rolled_back',
+        release: '9.9.9-bad',
+        previous: '9.9.9-good',
+        reason: expect.stringContaining('daemon'),
+      },
+    ]);
     await node.box.must('/usr/local/bin/fleet-mesh', 'events', '--verify');
-    await node.box.must('rm', '/run/spoilt', said);
+    await node.box.must('rm', said);
     node.box.write(program, whole);
   });
 

@@ -17,8 +17,6 @@ import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { InstallReport } from './install-report.ts';
 import { lookAt, observeRelease, recordObserved } from './observe-release.ts';
 
-const LOOK_MS = 5_000;
-
 export interface PlaceOptions {
   /** Install for the current user, not for the system. */
   readonly user: boolean;
@@ -119,8 +117,7 @@ async function installRelease(
   if (options.dryRun) return report.shown(steps, plan.notes);
   const otherSockets = socketsOf(facts.record?.units ?? []);
   const { config } = facts;
-  const before =
-    config === undefined ? undefined : await lookAt(config, AbortSignal.timeout(LOOK_MS)).catch(() => undefined);
+  const before = config === undefined ? undefined : await lookAt(config, new AbortController().signal);
   const back = wayBack(places, plan.before, { failed: true, user, otherSockets });
   const carried = await carryOut(plan, back, new NodeExecutor(env), report.step, signal);
   if (!carried.ok) {

@@ -26,6 +26,7 @@ export interface Idling {
 export class IdleLimit {
   #limitMs: number | undefined;
   #lastEnd: { readonly idleMs: number; readonly at: number } | undefined;
+  #inUseLostAt: number | undefined;
   #renewals = 0;
 
   /**
@@ -35,6 +36,7 @@ export class IdleLimit {
    * @param now as of performance.now()
    */
   ended(idleMs: number, now: number): boolean {
+    if (this.#inUseLostAt !== undefined && now - this.#inUseLostAt <= SLACK_MS) return false;
     const before = this.#lastEnd;
     this.#lastEnd = { idleMs, at: now };
     // Sessions that end together may have any common cause.
@@ -46,6 +48,12 @@ export class IdleLimit {
     return explained;
   }
 
+  /** A session in use was closed: other sessions that end now, or ended just before, have the same cause. */
+  lostInUse(now: number): void {
+    this.#inUseLostAt = now;
+    if (this.#lastEnd && now - this.#lastEnd.at <= SLACK_MS) this.#lastEnd = this.#limitMs = undefined;
+  }
+
   /** The error of an end that the limit explains; undefined for any other end. `idleMs`: see {@link ended}. */
   explain(
     host: string,
@@ -53,7 +61,11 @@ export class IdleLimit {
     error: TunnelError,
     idleMs: number | undefined,
   ): TunnelError | undefined {
-    if (idleMs === undefined || error.code !== 'connection_reset') return undefined;
+    if (error.code !== 'connection_reset') return undefined;
+    if (idleMs === undefined) {
+      this.lostInUse(performance.now());
+      return undefined;
+    }
     if (!this.ended(idleMs, performance.now())) return undefined;
     const setting = /openssh/i.test(server) ? '`UnusedConnectionTimeout` in sshd_config' : 'a time limit of the server';
     const message = `${host} ended an SSH session that had carried nothing for ${Math.floor(idleMs / 1000)} s`;

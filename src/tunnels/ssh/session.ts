@@ -8,6 +8,7 @@ import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection, ListenTrouble } from '../channel/far-side.ts';
 import { Backlog } from './backlog.ts';
 import { type ChannelDependencies, openDirectChannel, SessionChannel } from './channel.ts';
+import { Farewell } from './farewell.ts';
 import type { PeerGuard } from './guard/peer-guard.ts';
 import { explainSessionError } from './guard/session-error.ts';
 import type { HandshakeStep } from './handshake.ts';
@@ -85,6 +86,7 @@ export class Session {
   readonly #keepalive: Keepalive;
   /** Opens whose caller wants to know when the server has passed them. */
   readonly #unpassed = new Map<SentOpen, () => void>();
+  readonly #farewell: Farewell;
   readonly #backlog: Backlog;
   readonly #path: DataPath | undefined;
   readonly #channels = new OpenChannels();
@@ -99,8 +101,12 @@ export class Session {
     this.#options = options;
     this.facts = facts;
     this.address = socket instanceof Socket ? socket.remoteAddress : undefined;
+    this.#farewell = new Farewell(socket);
     this.#backlog = new Backlog(socket);
-    guard.loggedIn((rekeying) => this.#backlog.hold(rekeying));
+    guard.loggedIn(
+      (rekeying) => this.#backlog.hold(rekeying),
+      () => this.#farewell.after(GOODBYE_MS),
+    );
     this.#path = DataPath.attach(client, socket, {
       backlog: this.#backlog,
       shortestRttMs: () => this.#keepalive.shortestRttMs,
@@ -140,7 +146,7 @@ export class Session {
     });
     client.on('error', (error) => this.#explain(error));
     // A peer that closes only its side is lost as well: without this, unsent data could keep the socket forever.
-    client.on('end', () => this.#destroyAfter(GOODBYE_MS));
+    client.on('end', () => this.#farewell.after(GOODBYE_MS));
     this.closed = new Promise((resolve) => client.once('close', () => resolve(this.#onClose())));
     void this.closed.then(onAnswered);
   }
@@ -240,7 +246,7 @@ export class Session {
       this.#state = 'ending';
       this.#client.end();
     }
-    if (this.#state === 'ending') this.#destroyAfter(patienceMs);
+    if (this.#state === 'ending') this.#farewell.after(patienceMs);
     return this.closed;
   }
 
@@ -326,7 +332,7 @@ export class Session {
 
   #explain(error: Error): void {
     this.#error ??= explainSessionError(this.#options.peer, error);
-    this.#destroyAfter(GOODBYE_MS);
+    this.#farewell.after(GOODBYE_MS);
   }
 
   #gone(): TunnelError {
@@ -342,11 +348,6 @@ export class Session {
     if (this.frozenBy !== host) return undefined;
     const message = `${this.#options.peer} has answered nothing since it was asked for ${printable(host, 80)}`;
     return new TunnelError('target_unreachable', message, { hint: FROZEN_HINT });
-  }
-
-  #destroyAfter(ms: number): void {
-    const timer = setTimeout(() => this.#socket.destroy(), ms);
-    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   #onClose(): SessionEnd {

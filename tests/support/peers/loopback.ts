@@ -62,10 +62,12 @@ export async function listen(server: Server, port = 0): Promise<number> {
 const FREE_PORTS = { first: 20_000, slices: 24, count: 500 } as const;
 const given = new Set<number>();
 
-/** The first port for this process. Test files that run at the same time must not get ports of each other. */
-function firstPort(): number {
-  const { VITEST_POOL_ID: worker = '0' } = process.env;
-  return FREE_PORTS.first + (Number(worker) % FREE_PORTS.slices) * FREE_PORTS.count;
+/** The ports for this process. Test files that run at the same time must not get ports of each other; a script runs alone. */
+function ownPorts(): { readonly first: number; readonly count: number } {
+  const { first, count, slices } = FREE_PORTS;
+  const { VITEST_POOL_ID: worker } = process.env;
+  if (worker === undefined) return { first, count: count * slices };
+  return { first: first + (Number(worker) % slices) * count, count };
 }
 
 /**
@@ -73,9 +75,10 @@ function firstPort(): number {
  * the test does. Prefer port 0 wherever the other side can report it.
  */
 export async function freePort(): Promise<number> {
-  if (given.size === FREE_PORTS.count) given.clear();
+  const { first, count } = ownPorts();
+  if (given.size === count) given.clear();
   for (;;) {
-    const port = firstPort() + Math.floor(Math.random() * FREE_PORTS.count);
+    const port = first + Math.floor(Math.random() * count);
     if (given.has(port)) continue;
     given.add(port);
     const server = createServer();

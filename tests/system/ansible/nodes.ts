@@ -40,6 +40,8 @@ export interface Played {
   readonly recap: Readonly<Record<string, Recap>>;
 }
 
+const { PATH } = process.env;
+
 /** A controller with the role of this checkout, booted nodes before the first run, and the host of their tunnels. */
 export class AnsibleFleet implements AsyncDisposable {
   readonly nodes: readonly AnsibleNode[];
@@ -110,7 +112,7 @@ export class AnsibleFleet implements AsyncDisposable {
     await using run = spawnOwned(requireProgram('ansible-playbook'), args, {
       cwd: ROLE,
       env: {
-        PATH: process.env['PATH'],
+        PATH,
         HOME: this.#directory,
         LC_ALL: 'C.UTF-8',
         ANSIBLE_HOME: join(this.#directory, 'ansible'),

@@ -1,5 +1,6 @@
 /** Numbers of the messages that a server may send (RFC 4250 section 4.1.2). */
 export const MESSAGE = {
+  disconnect: 1,
   ignore: 2,
   unimplemented: 3,
   debug: 4,

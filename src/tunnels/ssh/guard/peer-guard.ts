@@ -26,7 +26,10 @@ export class PeerGuard {
   readonly #incoming: Incoming;
   #loggedIn = false;
   #over = false;
+  /** The peer has said goodbye. */
+  #said = false;
   #onRekey: (running: boolean) => void = () => {};
+  #onGoodbye = () => {};
   #rekeyTimer: DeadlineTimer | undefined;
   /** One function for all messages. */
   readonly #traffic = (): Traffic => {
@@ -47,10 +50,14 @@ export class PeerGuard {
     transport.once('close', () => this.#stop());
   }
 
-  /** From now on, a peer answers and rarely asks. `onRekey` is told when a key exchange begins and ends. */
-  loggedIn(onRekey: (running: boolean) => void): void {
+  /**
+   * From now on, a peer answers and rarely asks. `onRekey` is told when a key exchange begins and ends, `onGoodbye` when
+   * the peer wants to end the session.
+   */
+  loggedIn(onRekey: (running: boolean) => void, onGoodbye: () => void): void {
     this.#loggedIn = true;
     this.#onRekey = onRekey;
+    this.#onGoodbye = onGoodbye;
   }
 
   /** This side begins a key exchange. */
@@ -71,6 +78,12 @@ export class PeerGuard {
 
   #judge(type: number, bytes: number): 'pass' | 'drop' | 'stop' {
     if (this.#over) return 'stop';
+    // Nothing may follow a goodbye (RFC 4253 section 11.1), and each further one would be an error of its own.
+    if (this.#said) return 'drop';
+    if (type === MESSAGE.disconnect) {
+      this.#said = true;
+      this.#onGoodbye();
+    }
     if (!this.#loggedIn) return 'pass';
     const verdict = this.#rules.judge(type, bytes, this.#traffic);
     if (!this.#accepts(verdict)) return 'stop';

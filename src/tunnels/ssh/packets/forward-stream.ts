@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
+import { giveMemory, takeMemory } from '../../../base/net/spare-memory.ts';
 import { MOST_WINDOW } from '../guard/limits.ts';
 import type { Protocol } from './insides.ts';
-import { giveMemory, takeMemory } from '../../../base/net/spare-memory.ts';
 import { Trace } from './trace.ts';
 
 type Written = (error?: Error | null) => void;

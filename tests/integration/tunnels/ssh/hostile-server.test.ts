@@ -1,13 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Connection } from 'ssh2';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectSession, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
 import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
 import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
-import { rawPeer } from '../../../support/peers/raw-peer.ts';
+import { message, rawPeer } from '../../../support/peers/raw-peer.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { within } from '../../../support/wait-until.ts';
 
@@ -49,6 +50,28 @@ describe('a session with a hostile server', () => {
     },
   );
 
+  it.each([2, 11])(
+    'takes the first goodbye of a server (reason %s), and keeps nothing for the others',
+    async (reason) => {
+      const warned = vi.fn();
+      process.on('warning', warned);
+      const session = await connectSession(sshd);
+      const [connection] = sshd.connections;
+      let goodbyes = 0;
+      // The socket of the server stays open.
+      if (connection) rawPeer(connection).flood(() => message(1, reason, `bye ${goodbyes++}`, ''));
+      const { error } = await within('the session ends', session.closed);
+      // A server that ends by choice has no error to tell.
+      const says = reason === 11 ? /closed the SSH session$/ : /bye 0$/;
+      expect(error).toMatchObject({ code: 'connection_reset', message: expect.stringMatching(says) });
+      expect(goodbyes).toBeGreaterThan(100);
+      // Warnings of too many listeners come a turn later.
+      await setImmediate();
+      process.off('warning', warned);
+      expect(warned).not.toHaveBeenCalled();
+    },
+  );
+
   it('ends with protocol_error when the server accepts only packets without data', async () => {
     const session = await connectSession(sshd);
     await using echo = await startEcho();
@@ -71,7 +94,7 @@ describe('a login at a hostile server', () => {
       socket.on('error', () => {});
       const more = () => {
         if (!socket.writable) return;
-        if (socket.write(text)) setImmediate(more);
+        if (socket.write(text)) void setImmediate().then(more);
         else socket.once('drain', more);
       };
       more();

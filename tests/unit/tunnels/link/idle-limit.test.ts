@@ -32,6 +32,18 @@ describe('the time limit of unused sessions', () => {
     expect(limit.due(idle(first))).toBeUndefined();
   });
 
+  it.each(['before', 'after'])('is not learned from ends that come just %s the loss of a session in use', (order) => {
+    const limit = new IdleLimit();
+    const end = (now: number) => {
+      if (order === 'after') limit.lostInUse(now - 100);
+      const explained = limit.ended(5_000, now);
+      if (order === 'before') limit.lostInUse(now + 100);
+      return explained;
+    };
+    expect([end(5_000), end(10_000), end(15_000)]).toEqual([false, false, false]);
+    expect(limit.due(idle(4_000))).toBeUndefined();
+  });
+
   it('is forgotten when an end or a session contradicts it', () => {
     const early = learned();
     expect(early.ended(20_000, 90_000)).toBe(false);
