@@ -41,6 +41,8 @@ export class Journal {
   readonly #tell: Tell;
   #position = START;
   #kept: string | null = null;
+  /** Whether the disk may have a phase that nobody could read. */
+  #unread = false;
 
   constructor(tunnel: string, subject: () => JournalSubject, deps: JournalDependencies) {
     this.#tunnel = tunnel;
@@ -68,7 +70,7 @@ export class Journal {
   /** Tries at once to save a phase that an earlier attempt could not, or that somebody else has changed. Never rejects. */
   async catchUp(progress: Progress): Promise<void> {
     const { store } = this.#deps;
-    if (store.isUnwritten(this.#tunnel)) return this.#keepAnyway(this.#position, progress);
+    if (this.#unread || store.isUnwritten(this.#tunnel)) return this.#keepAnyway(this.#position, progress);
     await store.confirm(this.#tunnel).catch((err: unknown) => this.#notKept(this.#position, progress, err));
   }
 
@@ -95,6 +97,7 @@ export class Journal {
       const err = TunnelError.from(error);
       const reason = `cannot read the saved cut-over state (${err.message}); clients stay on the tunnel`;
       this.#position = { phase: 'idle', since: now, reason };
+      this.#unread = true;
       this.#tell({ event: 'cutover.unreadable', tunnel: this.#tunnel, err }, reason, 'error');
       return undefined;
     }

@@ -12,26 +12,26 @@ async function run(...args: readonly string[]) {
   return { code, stdout: simulation.stdout(), stderr: simulation.stderr() };
 }
 
-it('holds every promise in 1500 runs, prints their seeds, and writes a report', { timeout: 600_000 }, async () => {
+it('holds every promise in 600 runs, prints their seeds, and writes a report', { timeout: 600_000 }, async () => {
   using dir = tempDir('simulate-drain');
   const report = join(dir.path, 'report.json');
-  const { code, stdout, stderr } = await run('--runs', '1500', '--seed', '1', '--report', report);
+  const { code, stdout, stderr } = await run('--runs', '600', '--seed', '1', '--report', report);
   process.stdout.write(stdout);
   expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(/^1500 runs, seeds 1 to 1500, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
+  expect(stdout).toMatch(/^600 runs, seeds 1 to 600, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
   expect(stdout).toMatch(/every promise held\n$/);
   const told = JSON.parse(readFileSync(report, 'utf8'));
-  expect(told).toMatchObject({ runs: 1_500, seeds: { first: 1, last: 1_500 }, planted: null, broken: null });
+  expect(told).toMatchObject({ runs: 600, seeds: { first: 1, last: 600 }, planted: null, broken: null });
   // The runs come to where a lie would hurt.
-  expect(told.retirable_runs).toBeGreaterThan(600);
-  expect(told.retired_runs).toBeGreaterThan(300);
+  expect(told.retirable_runs).toBeGreaterThan(250);
+  expect(told.retired_runs).toBeGreaterThan(150);
 });
 
 it('finds a planted bug, shows the shortest steps, and exits with 1', { timeout: 300_000 }, async () => {
   const { code, stdout, stderr } = await run('--runs', '500', '--seed', '1', '--planted', 'gap');
   expect(code, stdout + stderr).toBe(1);
   expect(stdout).toMatch(/^BROKEN with the seed \d+: never retirable unless it is so: /m);
-  expect(stdout).toMatch(/^The shortest steps found \(\d of \d+\):\n {2}restart /m);
+  expect(stdout).toMatch(/^The shortest steps found \(\d of \d+\):\n {2}\S/m);
 });
 
 it('rejects an unknown bug with usage', async () => {

@@ -278,4 +278,14 @@ describe(Cutover, () => {
     expect([again.route, again.status()?.reason]).toEqual(['tunnel', expect.stringContaining('it is no JSON')]);
     expect(events).toEqual(['cutover.unreadable undefined']);
   });
+
+  test('saves a rollback over a commit that the daemon could not read at its start', async () => {
+    await create().start(task(), tell);
+    const { read } = disk;
+    disk.read = () => Promise.reject(new TunnelError('state_dir_unusable', 'the disk does not answer'));
+    const again = await restarted();
+    disk.read = read;
+    expect(await again.rollback('as asked', tell)).toMatchObject({ outcome: 'rolled_back' });
+    expect((await restarted()).route).toBe('tunnel');
+  });
 });
