@@ -160,7 +160,8 @@ export class EventLog {
     const slow = new DeadlineTimer(this.#options.slowMs, silent);
     try {
       await task();
-      if (!this.#failing) return;
+      // The lines are written, but their head is not: a disk that still does not answer has not recovered.
+      if (!this.#failing || this.#file.unwritten?.code === 'ETIMEDOUT') return;
       this.#failing = undefined;
       this.#listeners.onCondition(this.condition);
     } catch (thrown) {

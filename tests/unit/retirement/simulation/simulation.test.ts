@@ -54,6 +54,13 @@ describe('the simulator of the drain side', () => {
     expect((await firstBroken(100, planted)).run.broken?.message).toMatch(message);
   });
 
+  it.each([
+    // A head that was not written in ten seconds passed for a disk that works again.
+    600_037,
+  ])('holds every promise with the seed %i, which once broke one', async (seed) => {
+    expect((await simulate({ seed })).broken).toBeUndefined();
+  });
+
   it('gives the process its clocks and files back', async () => {
     const before = [Date, setTimeout, performance.now, process.hrtime.bigint];
     await simulate({ seed: 3, steps: [] });
