@@ -193,16 +193,15 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
   });
 
   test('loses no client to a successor that resets at once, and rolls back', async () => {
-    // Late enough for the TCP probe of the check before the cut-over, which sees an accept only. Long before the 100 ms
-    // after which a client counts as taken.
-    await using resetter = await startResettingServer(40);
+    await using resetter = await startResettingServer();
     await using mesh = await start({
       drain: drain(resetter.port, { probe: { tcp: {} }, compare: [], verify_for: '10s' }),
     });
     const loop = startLoop(() => ask(mesh.port('hub'), false), 10);
     expect(await cutover(mesh)).toMatchObject({
       outcome: 'rolled_back',
-      reason: expect.stringContaining('without an answer'),
+      // A client may have the reset right after its accept, or within its connect.
+      reason: expect.stringMatching(/without an answer|connect ECONNRESET/),
     });
     expect((await loop.stop()).failures).toEqual([]);
     expect(await hubOf(mesh.daemon)).toMatchObject({ route: 'tunnel', cutover: { phase: 'rolled_back' } });

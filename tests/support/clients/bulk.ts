@@ -78,9 +78,17 @@ export async function exchangeBulk(peer: number | Duplex, plan: BulkPlan): Promi
   const received = drain(socket);
   // Not 'end' alone: the other direction may be done while our last bytes still wait for the kernel.
   const over = new Promise((resolve) => socket.once('close', resolve));
+  if (typeof peer !== 'number') closeAtBothEnds(peer);
   await send(socket, plan);
   await over;
   return await received;
+}
+
+/** Ends the channel once both directions have ended, as a relay does: asyncssh leaves some such channels open. */
+function closeAtBothEnds(channel: Duplex): void {
+  let open = 2;
+  const sideEnded = () => --open === 0 && channel.destroy();
+  channel.once('end', sideEnded).once('finish', sideEnded);
 }
 
 async function send(socket: Duplex, plan: BulkPlan): Promise<void> {

@@ -55,8 +55,13 @@ def copy(read, write, end, fail):
             return
     try: end()
     except Exception: pass
+class Transport(paramiko.Transport):
+    def _send_user_message(self, data):
+        # During an exchange of keys, the thread that reads would wait here for keys that only this thread can receive.
+        if threading.current_thread() is not self: return super()._send_user_message(data)
+        threading.Thread(daemon=True, target=super()._send_user_message, args=(data,)).start()
 def serve(client):
-    transport = paramiko.Transport(client)
+    transport = Transport(client)
     transport.packetizer.REKEY_BYTES = int(rekey_bytes)
     # A busy machine takes longer than the usual 30 s for new keys.
     transport.clear_to_send_timeout = 300.0
