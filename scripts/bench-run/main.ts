@@ -122,7 +122,8 @@ function page(tables: readonly Table[], singles: readonly Single[], machine: rea
   const { rounds, seconds } = settings;
   const drawn = tables.filter(({ rows }) => rows.length > 0);
   const sections = drawn.map(
-    (table) => `## ${table.title}\n\n${markdownTable(table)}\n\n![${table.title}](benchmarks-${table.name}.svg)\n`,
+    (table) =>
+      `## ${table.title}\n\n${markdownTable(table)}\n\n![${table.title}](images/benchmarks-${table.name}.svg)\n`,
   );
   return `# Benchmarks
 
@@ -168,14 +169,14 @@ async function main(): Promise<void> {
     process.stdout.write(text);
     return;
   }
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(join(directory, 'images'), { recursive: true });
   writeFileSync(join(directory, 'benchmarks.md'), text);
   writeFileSync(
     join(directory, 'benchmarks.json'),
     `${JSON.stringify({ machine, settings, tables, singles }, null, 2)}\n`,
   );
   for (const table of tables.filter(({ rows }) => rows.length > 0))
-    writeFileSync(join(directory, `benchmarks-${table.name}.svg`), chart(table.title, factors(table)));
+    writeFileSync(join(directory, 'images', `benchmarks-${table.name}.svg`), chart(table.title, factors(table)));
 }
 
 try {

@@ -32,6 +32,6 @@ it.skipIf(!TOOLS.every(has))(
     expect(rows).toHaveLength(7);
     for (const { series } of rows) expect(series['fleet-mesh'][0]).toBeGreaterThan(0);
     expect(singles).toContainEqual({ title: '300 open connections: missing', value: 0, goal: 0 });
-    expect(readFileSync(join(temp.path, 'benchmarks-loopback.svg'), 'utf8')).toContain('<svg');
+    expect(readFileSync(join(temp.path, 'images/benchmarks-loopback.svg'), 'utf8')).toContain('<svg');
   },
 );
