@@ -87,6 +87,7 @@ export class World implements AsyncDisposable {
   #thawedAt = 0;
   #sent = 0;
   #same = { identity: '', since: 0 };
+  #lookedAt = 0;
   /** What a command confirmed, and nothing has put in question since. */
   readonly confirmed: { retired?: boolean | undefined; route?: 'tunnel' | 'successor' | undefined } = {};
 
@@ -108,7 +109,9 @@ export class World implements AsyncDisposable {
     const variant = this.variant;
     const hub = hubIn(variant);
     const identity = hub ? `${nodeIn(variant)} ${hub.listen} ${hub.target} ${hub.host}` : '';
-    if (identity !== this.#same.identity) this.#same = { identity, since: this.clock.now };
+    // Nobody looks while the daemon stands still, so a change may be as old as the look before.
+    if (identity !== this.#same.identity) this.#same = { identity, since: this.#lookedAt };
+    this.#lookedAt = this.clock.now;
     const { detour } = this.node.cutovers.junctionOf(HUB);
     return {
       now: this.clock.now,
