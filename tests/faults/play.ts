@@ -50,7 +50,7 @@ export async function play(row: FaultRow): Promise<void> {
 
 /**
  * A stream on the oldest session, which the rows strike. On a busy machine a slow session may leave its client to the other
- * one: then the stream is opened anew.
+ * one: then the stream is opened again.
  */
 async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
   const entrance = stage.entrance('stream');

@@ -71,7 +71,7 @@ export class IdleLimit {
     const message = `${host} ended an SSH session that had carried nothing for ${Math.floor(idleMs / 1000)} s`;
     return new TunnelError(error.code, message, {
       cause: error,
-      hint: `The cause is ${setting}. The daemon replaces each such session, so nothing has to be fixed.`,
+      hint: `The cause is probably ${setting}: then nothing has to be fixed, because the daemon replaces each such session. Otherwise find out in the log of the host why idle sessions end.`,
     });
   }
 

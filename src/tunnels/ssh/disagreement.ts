@@ -1,5 +1,6 @@
 import { printable } from '../../base/text/printable.ts';
-import { MESSAGE, parseKexInit, type ServerOffer } from './key-exchange-start.ts';
+import { parseKexInit, type ServerOffer } from './key-exchange-start.ts';
+import { MESSAGE } from './message.ts';
 
 /** Characters of the server's list in a message. */
 const MOST_CHARACTERS = 600;

@@ -1,10 +1,8 @@
 import { createECDH, generateKeyPairSync, getDiffieHellman, randomBytes } from 'node:crypto';
 import { offer } from './algorithms.ts';
 import { HYBRID, HybridHalf } from './key-exchange/hybrid-half.ts';
+import { MESSAGE } from './message.ts';
 import { WireReader, wireString } from './wire.ts';
-
-/** Message numbers (RFC 4253 section 12, RFC 5656 section 7.1). */
-export const MESSAGE = { disconnect: 1, kexInit: 20, exchangeInit: 30, exchangeReply: 31 } as const;
 
 const COOKIE_BYTES = 16;
 

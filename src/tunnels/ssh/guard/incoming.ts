@@ -1,6 +1,6 @@
 import type { Client } from 'ssh2';
+import { isIdle, MESSAGE } from '../message.ts';
 import { unsupported } from '../ssh2-insides.ts';
-import { isIdle, MESSAGE } from './message.ts';
 
 // More private parts of ssh2 1.17.0: the only places where the messages of a peer can be seen before ssh2 acts on them.
 

@@ -1,10 +1,10 @@
 import type { Client } from 'ssh2';
 import { DeadlineTimer } from '../../../base/async/deadline-timer.ts';
 import { TunnelError } from '../../../base/errors.ts';
+import { MESSAGE } from '../message.ts';
 import type { Transport } from '../transport.ts';
 import { Incoming } from './incoming.ts';
 import { LEAST_PACKET, MOST_WINDOW } from './limits.ts';
-import { MESSAGE } from './message.ts';
 import { PeerRules, type Traffic, type Verdict } from './peer-rules.ts';
 
 /** Bound of a later key exchange, in milliseconds: our data waits in memory meanwhile. */

@@ -1,4 +1,4 @@
-import { isIdle, MESSAGE } from './message.ts';
+import { isIdle, MESSAGE } from '../message.ts';
 
 /** The state of the connection when a message arrives. Counters only grow. */
 export interface Traffic {

@@ -2,14 +2,8 @@ import { withDeadline } from '../../../base/async/deadline.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { disagreement } from '../disagreement.ts';
 import { explainHandshake, type HandshakeStep } from '../handshake.ts';
-import {
-  EXCHANGE_NAMES,
-  exchangeInit,
-  kexInit,
-  MESSAGE,
-  parseExchangeReply,
-  parseKexInit,
-} from '../key-exchange-start.ts';
+import { EXCHANGE_NAMES, exchangeInit, kexInit, parseExchangeReply, parseKexInit } from '../key-exchange-start.ts';
+import { MESSAGE } from '../message.ts';
 import { PlainReader, plainPacket } from '../plain-packets.ts';
 import type { Transport } from '../transport.ts';
 import { WireError } from '../wire.ts';

@@ -1,4 +1,4 @@
-/** Numbers of the messages that a server may send (RFC 4250 section 4.1.2). */
+/** Numbers of SSH messages (RFC 4250 section 4.1.2, RFC 5656 section 7.1). */
 export const MESSAGE = {
   disconnect: 1,
   ignore: 2,
@@ -7,6 +7,8 @@ export const MESSAGE = {
   serviceRequest: 5,
   serviceAccept: 6,
   kexInit: 20,
+  exchangeInit: 30,
+  exchangeReply: 31,
   firstLogin: 50,
   lastLogin: 79,
   globalRequest: 80,
