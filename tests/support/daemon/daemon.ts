@@ -113,7 +113,9 @@ function parseRecord(line: string): Record<string, unknown>[] {
 /** The short status for the message of a failed wait. */
 function summary(status: Status | undefined): string {
   if (status === undefined) return 'none';
-  const lines = status.tunnels.map(({ name, state, reason }) => `  ${name} ${state}: ${reason}`);
+  const lines = status.tunnels.map(({ name, state, reason, usage }) => {
+    return `  ${name} ${state}: ${reason}, usage ${JSON.stringify({ ...usage, clients: undefined })}`;
+  });
   const links = status.links.map(({ host, actor, state, sessions, last_error }) => {
     const ids = sessions.map(({ id, role }) => `${role} ${id}`).join(', ');
     return `  ${actor}@${host} ${state}, sessions [${ids}], last error ${last_error?.code ?? 'none'}`;

@@ -20,8 +20,9 @@ function residentMib(pid: number): number {
 /** Sends as fast as the link allows. */
 function startFlood(port: number): Socket {
   const chunk = Buffer.alloc(256 * 1024, 7);
-  const socket = connect({ host: '127.0.0.1', port });
-  socket.on('error', () => {});
+  // The sink ends its side at once: a socket that is not half-open would end with it.
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  socket.on('error', ({ message }) => process.stderr.write(`a flood failed: ${message}\n`));
   const push = () => {
     while (!socket.destroyed && socket.write(chunk)) {}
   };
