@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { startMesh } from '../../tests/support/daemon/mesh.ts';
+import { unitNodeOptions } from '../../tests/support/daemon/unit-node-options.ts';
 import { residentBytes } from '../../tests/support/machine/daemon-holdings.ts';
 import { spawnOwned } from '../../tests/support/machine/owned-process.ts';
 import type { Sshd } from '../../tests/support/peers/real-sshd.ts';
@@ -32,7 +33,11 @@ export async function measureConnections(sshd: Sshd, most: number): Promise<Conn
   const wanted = Math.min(most, openFilesLimit() - OTHER_FILES);
   await using target = spawnOwned(process.execPath, ['-e', TARGET]);
   const port = Number(await waitUntil('the target listens', () => target.stdout().trim() || undefined));
-  await using mesh = await startMesh({ sshd, tunnels: { many: { target: port, max_connections: 65_535 } } });
+  await using mesh = await startMesh({
+    sshd,
+    tunnels: { many: { target: port, max_connections: 65_535 } },
+    nodeOptions: unitNodeOptions(),
+  });
   await mesh.waitForTunnel('up');
   const { pid } = mesh.daemon;
   const sockets: Socket[] = [];

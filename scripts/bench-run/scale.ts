@@ -1,5 +1,6 @@
 import { runCli } from '../../tests/support/daemon/daemon.ts';
 import { startMesh } from '../../tests/support/daemon/mesh.ts';
+import { unitNodeOptions } from '../../tests/support/daemon/unit-node-options.ts';
 import { residentBytes } from '../../tests/support/machine/daemon-holdings.ts';
 import type { Sshd } from '../../tests/support/peers/real-sshd.ts';
 import { startEcho } from '../../tests/support/peers/targets.ts';
@@ -24,6 +25,7 @@ export async function measureScale(sshd: Sshd, tunnels: number, idleSeconds: num
   await using mesh = await startMesh({
     sshd,
     tunnels: Object.fromEntries(names.map((name) => [name, { target: echo.port, probe: probe() }])),
+    nodeOptions: unitNodeOptions(),
   });
   const up = await mesh.waitFor((status) => status.tunnels.every(({ state }) => state === 'up'), 120_000);
   const last = Math.max(...up.tunnels.map(({ since }) => since.getTime()));

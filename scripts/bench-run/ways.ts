@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasSessions, startMesh } from '../../tests/support/daemon/mesh.ts';
+import { unitNodeOptions } from '../../tests/support/daemon/unit-node-options.ts';
 import { requireProgram } from '../../tests/support/machine/find-program.ts';
 import { spawnOwned } from '../../tests/support/machine/owned-process.ts';
 import { freePort } from '../../tests/support/peers/loopback.ts';
@@ -66,8 +67,7 @@ async function startOurs(sshd: Sshd, targets: Targets, server: Server): Promise<
     sshd,
     tunnels,
     host: { port: server.port, known_hosts: server.knownHostsFile },
-    // As in the units of systemd.
-    env: { NODE_OPTIONS: '--max-semi-space-size=4' },
+    nodeOptions: unitNodeOptions(),
   });
   await mesh.waitFor(hasSessions(2), 30_000);
   const ports = { web: mesh.port('web'), bulk: mesh.port('bulk'), store: mesh.port('store') };

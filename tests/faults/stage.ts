@@ -29,6 +29,8 @@ export interface StageOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly env?: Record<string, string | undefined>;
   readonly wrapper?: (directory: string) => readonly string[];
+  /** Options of Node, before the program. */
+  readonly nodeOptions?: readonly string[];
   /** Further tunnels. */
   readonly more?: Readonly<Record<string, MeshTunnel>>;
   /** What kind of tunnel it is. Default: a local one. */
@@ -117,7 +119,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       stream: way.tunnel(places.stream),
     };
     const hosts = way.jump ? behind(sshd, struck) : { host: struck };
-    const { extra = {}, env = {}, wrapper = () => [] } = options;
+    const { extra = {}, env = {}, wrapper = () => [], nodeOptions = [] } = options;
     const mesh = cleanup.use(
       await startMesh({
         sshd: lastHop,
@@ -126,6 +128,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         extra,
         env,
         wrapper: wrapper(sshd.directory),
+        nodeOptions,
       }),
     );
     const stage: Stage = {

@@ -15,6 +15,8 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
   /** A wrapper command that runs the daemon from its arguments. */
   readonly wrapper?: readonly string[];
+  /** Options of Node, before the program. */
+  readonly nodeOptions?: readonly string[];
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -41,6 +43,7 @@ export function startDaemon(options: DaemonOptions): Daemon {
     ['run', '--config', options.configFile, ...(options.args ?? [])],
     options.env,
     options.wrapper,
+    options.nodeOptions,
   );
   const get = (path: string, headers?: Record<string, string>) =>
     httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
@@ -96,9 +99,10 @@ export function spawnCli(
   args: readonly string[],
   env: Record<string, string | undefined> = {},
   wrapper: readonly string[] = [],
+  nodeOptions: readonly string[] = [],
 ): OwnedProcess {
   if (!existsSync(CLI)) throw new Error('dist/cli.js is missing: run `npm run build` first');
-  const [program = process.execPath, ...rest] = [...wrapper, process.execPath, CLI, ...args];
+  const [program = process.execPath, ...rest] = [...wrapper, process.execPath, ...nodeOptions, CLI, ...args];
   return spawnOwned(program, rest, { env: { ...process.env, ...env } });
 }
 

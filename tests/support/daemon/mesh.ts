@@ -31,6 +31,8 @@ export interface MeshOptions {
   readonly env?: Record<string, string | undefined>;
   /** A wrapper command that runs the daemon from its arguments. */
   readonly wrapper?: readonly string[];
+  /** Options of Node, before the program. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** The settings that a reload may change. */
@@ -90,7 +92,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
 
   const configFile = await write({});
-  const daemon = startDaemon({ configFile, endpointPort, env: options.env ?? {}, wrapper: options.wrapper ?? [] });
+  const { env = {}, wrapper = [], nodeOptions = [] } = options;
+  const daemon = startDaemon({ configFile, endpointPort, env, wrapper, nodeOptions });
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
     validStatus(await daemon.waitFor(predicate, ms));
   return {
