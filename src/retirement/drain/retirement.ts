@@ -62,13 +62,15 @@ export class Retirement {
   }
 
   /** For the heartbeat of the evidence. */
-  pulses(pulses: Readonly<Record<string, Pulse>>): Record<string, TunnelPulse> {
-    return Object.fromEntries(
-      Object.entries(pulses).map(([name, pulse]) => {
-        const successor = this.#successors.recordOf(name);
-        return [name, successor ? { ...pulse, successor } : pulse];
-      }),
-    );
+  pulses(pulses: ReadonlyMap<string, Pulse>): ReadonlyMap<string, TunnelPulse> {
+    let joined: Map<string, TunnelPulse> | undefined;
+    for (const [name, pulse] of pulses) {
+      const successor = this.#successors.recordOf(name);
+      if (!successor) continue;
+      joined ??= new Map<string, TunnelPulse>(pulses);
+      joined.set(name, { ...pulse, successor });
+    }
+    return joined ?? pulses;
   }
 
   /** The TLS certificate of the tunnel's successor, as its probe sees it. */

@@ -173,21 +173,17 @@ export class Recorder {
    * @param pulses the state of every configured tunnel, by name
    * @param hosts the looks since the previous heartbeat, by host; called for heartbeats only
    */
-  tick(
-    pulses: Readonly<Record<string, TunnelPulse>>,
-    hosts: () => Readonly<Record<string, HostPulse>> = () => ({}),
-  ): void {
+  tick(pulses: ReadonlyMap<string, TunnelPulse>, hosts: () => Readonly<Record<string, HostPulse>> = () => ({})): void {
     const now = performance.now();
     if (this.#log) void this.#log.check();
     else if (!this.#opening && now >= this.#nextTryAt) void this.#open();
     else if (this.#opening && now - this.#progressAt > SLOW_MS) this.#cannotOpen(new Error('the disk does not answer'));
     this.#history.watched({ at: new Date(), uptimeMs: this.#uptimeMs });
-    for (const [tunnel, { lastActivityAt }] of Object.entries(pulses))
-      if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
+    for (const [tunnel, { lastActivityAt }] of pulses) if (lastActivityAt) this.#history.used(tunnel, lastActivityAt);
     if (now < this.#nextBeatAt) return;
     this.#nextBeatAt = now + this.#heartbeatMs;
     this.#history.forget(Date.now() - REMEMBER_MS);
-    const tunnels = Object.fromEntries(Object.entries(pulses).map(([name, pulse]) => [name, pulseRecordOf(pulse)]));
+    const tunnels = Object.fromEntries(Array.from(pulses, ([name, pulse]) => [name, pulseRecordOf(pulse)]));
     this.#append({ event: 'heartbeat', tunnels, hosts: hosts() }, new Date(), false);
   }
 

@@ -12,12 +12,14 @@ export function familyText(prefix: string, { name, help, type }: Family, samples
     const text = labelsText(labels);
     series.set(text, type === 'counter' ? (series.get(text) ?? 0) + value : value);
   }
-  let page = `# HELP ${full} ${escaped(help)}\n# TYPE ${full} ${type}`;
-  for (const [labels, value] of series) page += `\n${full}${labels} ${value}`;
-  return page;
+  const parts: (string | number)[] = [`# HELP ${full} ${escaped(help)}\n# TYPE ${full} ${type}`];
+  // Joined at once: a growing string would be an object for each piece of it.
+  for (const [labels, value] of series) parts.push('\n', full, labels, ' ', value);
+  return parts.join('');
 }
 
-function labelsText(labels: Sample['labels']): string {
+/** Labels in braces, as in a line of the text format; empty without labels. */
+export function labelsText(labels: Sample['labels']): string {
   let text = '';
   for (const label in labels) text += `${text === '' ? '{' : ','}${label}="${quoted(labels[label] ?? '')}"`;
   return text === '' ? '' : `${text}}`;

@@ -1,10 +1,16 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ERROR_CODES, type ErrorCode } from '../../base/errors.ts';
 import { BLOCKER_CODES } from '../status/finding-codes.ts';
 import type { Status } from '../status/status.ts';
 import { FAMILIES } from './families.ts';
 import { familyText } from './family-text.ts';
+import { Histogram } from './histogram.ts';
 import { LoopLag } from './loop-lag.ts';
+
+/** Counts durations in seconds. */
+export interface Durations<Label extends string> {
+  observe(labels: Readonly<Record<Label, string>>, seconds: number): void;
+}
 
 /**
  * The metrics of the endpoint. Values of the snapshot are read at each scrape. Only events between two scrapes are
@@ -12,22 +18,22 @@ import { LoopLag } from './loop-lag.ts';
  */
 export interface Metrics {
   /** How long a held connection waited for the link, with any outcome. */
-  readonly holdSeconds: Histogram<'tunnel'>;
+  readonly holdSeconds: Durations<'tunnel'>;
   /** From the accept of a client connection to its open channel. */
-  readonly connectSeconds: Histogram<'tunnel'>;
-  readonly probeDurationSeconds: Histogram<'tunnel'>;
+  readonly connectSeconds: Durations<'tunnel'>;
+  readonly probeDurationSeconds: Durations<'tunnel'>;
   /** Time without the listener of a remote tunnel on the host, from the loss or move to the next listener. */
-  readonly remoteListenGapSeconds: Histogram<'tunnel'>;
+  readonly remoteListenGapSeconds: Durations<'tunnel'>;
   /** Client connections that were reset or lost before service, mostly because file descriptors ran out. */
   readonly acceptErrors: Counter<'tunnel'>;
   /** `code` is `ok` or an error code. */
   readonly linkConnectAttempts: Counter<'host' | 'actor' | 'code'>;
   /** From the loss of a session to its detection. */
-  readonly linkDetectSeconds: Histogram<'host' | 'actor'>;
+  readonly linkDetectSeconds: Durations<'host' | 'actor'>;
   /** From the loss of a link to its recovery. */
-  readonly linkRecoverSeconds: Histogram<'host' | 'actor'>;
+  readonly linkRecoverSeconds: Durations<'host' | 'actor'>;
   /** From a new credential to the last replaced session. */
-  readonly rotationSeconds: Histogram<'host' | 'actor'>;
+  readonly rotationSeconds: Durations<'host' | 'actor'>;
   /** `result` is `ok`, `unchanged` (the same certificate again) or `failed`. */
   readonly certificateRenewals: Counter<'actor' | 'result'>;
   /**
@@ -39,7 +45,7 @@ export interface Metrics {
   /** Client lookups by result; `skipped` connections had ended or were too many. */
   readonly clientLookups: Counter<'result'>;
   /** Duration of one search for clients, without pauses. */
-  readonly clientLookupSeconds: Histogram;
+  readonly clientLookupSeconds: Durations<never>;
   /** Drops the counts of a tunnel that was removed from the configuration. */
   forgetTunnel(name: string): void;
   /** Drops the counts of a link that no tunnel needs any more. */
@@ -83,22 +89,20 @@ export function createMetrics(): Metrics {
   const processes = new Registry();
   collectDefaultMetrics({ register: processes });
 
-  const histogram = <Label extends string>(name: string, help: string, labelNames: Label[], buckets: number[]) =>
-    new Histogram({ name: `${PREFIX}${name}`, help, labelNames, buckets, registers });
+  const histograms: Histogram[] = [];
+  const histogram = (name: string, help: string, bounds: readonly number[]) => {
+    const made = new Histogram({ name: `${PREFIX}${name}`, help, bounds });
+    histograms.push(made);
+    return made;
+  };
 
   const perTunnel = {
-    holdSeconds: histogram('tunnel_hold_seconds', 'Waiting time of held connections.', ['tunnel'], HOLD_BUCKETS),
-    connectSeconds: histogram(
-      'tunnel_connect_seconds',
-      'Time from accept to open channel.',
-      ['tunnel'],
-      CONNECT_BUCKETS,
-    ),
-    probeDurationSeconds: histogram('probe_duration_seconds', 'Duration of probes.', ['tunnel'], PROBE_BUCKETS),
+    holdSeconds: histogram('tunnel_hold_seconds', 'Waiting time of held connections.', HOLD_BUCKETS),
+    connectSeconds: histogram('tunnel_connect_seconds', 'Time from accept to open channel.', CONNECT_BUCKETS),
+    probeDurationSeconds: histogram('probe_duration_seconds', 'Duration of probes.', PROBE_BUCKETS),
     remoteListenGapSeconds: histogram(
       'remote_listen_gap_seconds',
       'Time without the listener on the host.',
-      ['tunnel'],
       LISTEN_GAP_BUCKETS,
     ),
     acceptErrors: new Counter<'tunnel'>({
@@ -108,24 +112,20 @@ export function createMetrics(): Metrics {
       registers,
     }),
   };
-  const link: ('host' | 'actor')[] = ['host', 'actor'];
   const perLink = {
     linkDetectSeconds: histogram(
       'link_detect_seconds',
       'Time from the loss of a session to its detection.',
-      link,
       DETECT_BUCKETS,
     ),
     linkRecoverSeconds: histogram(
       'link_recover_seconds',
       'Time from the loss of a link to its recovery.',
-      link,
       RECOVER_BUCKETS,
     ),
     rotationSeconds: histogram(
       'rotation_seconds',
       'Time from a new credential to the last replaced session.',
-      link,
       ROTATION_BUCKETS,
     ),
   };
@@ -167,9 +167,9 @@ export function createMetrics(): Metrics {
   const clientLookupSeconds = histogram(
     'client_lookup_seconds',
     'Duration of one search for the processes of clients.',
-    [],
     LOOKUP_BUCKETS,
   );
+  clientLookupSeconds.touch({});
 
   const lag = new LoopLag();
   const loopLag = new Gauge({
@@ -195,6 +195,7 @@ export function createMetrics(): Metrics {
     update(snapshot);
     const texts: string[] = [];
     for await (const family of pieces(FAMILIES)) texts.push(familyText(PREFIX, family, family.samples(snapshot)));
+    for await (const each of pieces(histograms)) texts.push(each.text());
     for await (const { name } of pieces(own.getMetricsAsArray())) texts.push(await own.getSingleMetricAsString(name));
     return `${texts.join('\n\n')}\n`;
   };

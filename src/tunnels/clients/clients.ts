@@ -22,7 +22,7 @@ export class Clients {
     this.#resolver = new ClientResolver(
       {
         onAnswered: (result) => metrics.clientLookups.inc({ result }),
-        onLooked: (seconds) => metrics.clientLookupSeconds.observe(seconds),
+        onLooked: (seconds) => metrics.clientLookupSeconds.observe({}, seconds),
       },
       signal,
     );

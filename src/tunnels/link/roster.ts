@@ -119,10 +119,18 @@ export class Roster {
    * usable one.
    */
   choose(except: readonly Held[] = []): Held | undefined {
-    const usable = this.#serving.filter((held) => !except.includes(held));
-    const current = usable.filter((held) => !this.isLeaving(held));
-    const healthy = (candidates: readonly Held[]) => candidates.find(({ session }) => !session.suspect);
-    return healthy(current) ?? healthy(usable) ?? current[0] ?? usable[0];
+    // No lists: each connection asks several times, and each tunnel once a second.
+    let best: Held | undefined;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const held of this.#held) {
+      if (!this.#serves(held) || except.includes(held)) continue;
+      const rank = (held.session.suspect ? 2 : 0) + (this.isLeaving(held) ? 1 : 0);
+      if (rank >= lowest) continue;
+      best = held;
+      lowest = rank;
+      if (rank === 0) break;
+    }
+    return best;
   }
 
   /** The session for an open that may freeze the session: of those that answer, the one with the fewest channels. */
@@ -177,7 +185,11 @@ export class Roster {
   }
 
   get #serving(): readonly Held[] {
-    return this.#held.filter((held) => held.session.usable && !this.#retired.has(held));
+    return this.#held.filter((held) => this.#serves(held));
+  }
+
+  #serves(held: Held): boolean {
+    return held.session.usable && !this.#retired.has(held);
   }
 
   #leave(held: Held, now: number): void {

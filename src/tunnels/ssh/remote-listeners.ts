@@ -61,7 +61,8 @@ export class RemoteListeners {
 
   /** Whether the server keeps a listener that this node cancelled: only the end of the session frees the address. */
   get keepsCancelled(): boolean {
-    return [...this.#kept.values()].some((useless) => !useless);
+    for (const useless of this.#kept.values()) if (!useless) return true;
+    return false;
   }
 
   create(address: Address, onConnection: (incoming: IncomingConnection) => void): FarListener {
