@@ -104,9 +104,9 @@ export class PeerGuard {
       if (wantReply) incoming.refuse();
       return false;
     });
-    incoming.watch('CHANNEL_OPEN', (info: { packetSize: number; window: number }) => {
-      // A cut message has no sizes.
-      if (!(info.packetSize >= LEAST_PACKET)) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
+    incoming.watch('CHANNEL_OPEN', (info: { packetSize?: number }) => {
+      if (info.packetSize === undefined) return this.#breaks('sends a request for a channel that is cut short');
+      if (info.packetSize < LEAST_PACKET) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
       return incoming.listens || !this.#loggedIn || this.#accepts(this.#rules.unrequested(this.#traffic()));
     });
   }
