@@ -60,6 +60,14 @@ export class PeerGuard {
     this.#onGoodbye = onGoodbye;
   }
 
+  /** `told` hears what the server wants after a refused login: the methods, and whether the credential was accepted. */
+  onRefusal(told: (methods: readonly string[], partial: boolean) => void): void {
+    this.#incoming.watch('USERAUTH_FAILURE', (methods: readonly string[] = [], partial = false) => {
+      if (!this.#loggedIn) told(methods, partial);
+      return true;
+    });
+  }
+
   /** This side begins a key exchange. */
   rekeys(): void {
     this.#onRekey(true);
