@@ -141,6 +141,11 @@ export function tunnelOf(status: Status, name: string): TunnelStatus {
   return tunnel;
 }
 
+/** Whether the tunnel is degraded for this reason. */
+export function showsReason({ state, reason }: TunnelStatus, wanted: RegExp): boolean {
+  return state === 'degraded' && wanted.test(reason ?? '');
+}
+
 /** The link of a mesh, which has only one. */
 export function linkOf(status: Status): Status['links'][number] {
   const [link] = status.links;
