@@ -153,6 +153,11 @@ export function linkOf(status: Status): Status['links'][number] {
   return link;
 }
 
+/** The sessions of the link by number. A busy machine opens a spare one beside them, and none of these may be missing. */
+export function sessionIds(status: Status): number[] {
+  return linkOf(status).sessions.map(({ id }) => id);
+}
+
 /** Whether the link is up with this number of sessions, without draining ones, and no session must be replaced. */
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>

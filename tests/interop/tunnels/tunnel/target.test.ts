@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { pythonClient } from '../../../support/clients/python-client.ts';
 import { echoOnce } from '../../../support/clients/steady-client.ts';
-import { hasSessions, linkOf, showsReason, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
+import { hasSessions, linkOf, sessionIds, showsReason, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { freePort } from '../../../support/peers/loopback.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
@@ -33,7 +33,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
     await mesh.waitForTunnel('up', 'probed');
     await echoOnce(mesh.port('unprobed'));
     await mesh.waitForTunnel('up', 'unprobed');
-    expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
+    expect(sessionIds(await mesh.daemon.status())).toEqual(expect.arrayContaining([1, 2]));
   });
 
   it('reports a target that accepts but never answers, and keeps the sessions', async () => {
@@ -46,7 +46,7 @@ describe.skipIf(!has('sshd'))('a target that does not serve', () => {
     await mesh.waitFor((each) => showsReason(tunnelOf(each, 'mute'), /GET \/healthz was not answered within 0\.5 s/));
     const status = await mesh.waitFor(({ tunnels }) => (tunnels[0]?.probe?.consecutive_failures ?? 0) >= 3);
     expect(status.state).toBe('degraded');
-    expect(linkOf(status).sessions.map(({ id }) => id)).toEqual([1, 2]);
+    expect(sessionIds(status)).toEqual(expect.arrayContaining([1, 2]));
   });
 
   it('shows up, degraded and up when a target stops answering and answers again', async () => {
