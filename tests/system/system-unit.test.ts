@@ -96,19 +96,22 @@ describe.skipIf(!hasBox())('the system unit, under a real systemd', () => {
     expect(code).not.toBe(0);
     expect(await journal()).toMatch(/tunnels\.yaml:\d+:\d+: .*productoin/);
     const { config } = await mesh.status();
-    expect([config.sha256, config.last_reload?.ok]).toEqual([before.config.sha256, false]);
+    expect(config.sha256).toBe(before.config.sha256);
+    expect(config.last_reload?.ok ?? false).toBe(false);
     expect(await mesh.show('ActiveState')).toBe('active');
     await echoOnce(held);
   };
 
   it('fails a reload of an invalid file with line and column, and changes nothing', async () => {
     await failsReload();
+    expect((await mesh.status()).config.last_reload?.ok).toBe(false);
     const [, version] = /^systemd (\d+)/.exec(await mesh.must('--version')) ?? [];
     if (Number(version) < 253) return;
     const name = '20-notify-reload';
     mesh.dropIn(SERVICE, readFileSync(`systemd/drop-in/${name}.conf`, 'utf8'), name);
     await mesh.write(tunnels);
     await start();
+    // systemd 258 and later run the check before SIGHUP, so the daemon does not learn of this reload.
     await failsReload();
     await mesh.write(tunnels);
     await mesh.must('reload', SERVICE);
