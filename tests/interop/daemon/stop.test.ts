@@ -28,7 +28,8 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await using mesh = await startMesh({
       sshd,
       tunnels: { slow: { target: silent.port } },
-      extra: { stop_grace: '2s' },
+      // Long enough to look several times within it, on a busy machine as well.
+      extra: { stop_grace: '5s' },
     });
     await mesh.waitFor(hasSessions(2));
     await using client = startPythonClient({ port: mesh.port('slow'), send: 'a question' });
@@ -40,8 +41,8 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     expect((await mesh.daemon.get('/livez')).status).toBe(200);
     const { code, signal: by, ms } = await ended;
     expect({ code, by }).toEqual({ code: 0, by: null });
-    expect(ms).toBeGreaterThan(1_900);
-    expect(ms).toBeLessThan(patient(4_500));
+    expect(ms).toBeGreaterThan(4_900);
+    expect(ms).toBeLessThan(patient(7_500));
     expect(await client.result).toMatchObject({ end: 'rst' });
     // sshd logs a proper disconnect differently from a lost connection.
     await waitUntil('sshd was told', () => sshd.log().split('Received disconnect').length === 3, 5_000, sshd.log);
@@ -61,7 +62,9 @@ describe.skipIf(!has('sshd') || !has('python3'))('SIGTERM', { concurrent: true }
     await waitUntil('readiness flips', async () => (await mesh.daemon.get('/readyz')).status === 503);
     await chatter.say('let me finish');
     await chatter.end();
-    expect(await ended).toMatchObject({ code: 0, ms: expect.closeTo(0, -4) });
+    const { code, ms } = await ended;
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(patient(5_000));
   });
 
   it.each([1, 6, 20])(

@@ -105,7 +105,9 @@ describe.skipIf(!has('sshd'))('the verdict on a running tunnel', () => {
     });
     await mesh.waitForTunnel('up', 'inner');
     const connection = connect(listen, '127.0.0.1');
-    const first = await verdictOf(mesh.daemon);
+    const first = await reaches(mesh.daemon, 'the successor was probed', (answer) =>
+      codesOf(answer).includes('successor_unhealthy'),
+    );
     expect(first.verdict).toBe('blocked');
     expect(first.blockers.map(({ code }) => code)).toEqual([
       'wave_open',

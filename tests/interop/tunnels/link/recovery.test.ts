@@ -85,7 +85,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
     await using echo = await startEcho();
     await using mesh = await startMesh({
       sshd,
-      tunnels: { echo: { target: echo.port, while_down: { hold: '15s', limit: 256 } } },
+      tunnels: { echo: { target: echo.port, while_down: { hold: '60s', limit: 256 } } },
     });
     await mesh.waitFor(hasSessions(2));
     const port = mesh.port('echo');
@@ -98,7 +98,7 @@ describe.skipIf(!has('sshd') || !has('procfs'))('a link that is lost', () => {
       stopped = sshd.stop();
     });
     await stopped;
-    const crowd = Array.from({ length: 40 }, (_, index) => echoOnce(port, `held ${index}`, 20_000));
+    const crowd = Array.from({ length: 40 }, (_, index) => echoOnce(port, `held ${index}`, 60_000));
     await mesh.waitFor(({ tunnels }) => (tunnels[0]?.usage.held ?? 0) >= 40);
     const down = await mesh.waitForTunnel('down');
     expect(down.reason).toMatch(/^no SSH session to coulombcore: /);
