@@ -81,10 +81,9 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
     ['LOGNAME', user],
     ...variablesOf(directives, names, context),
   ]);
-  const words = expandVariables(
-    splitWords(command).map((word) => expandSpecifiers(word, names)),
-    variables,
-  );
+  const written = splitWords(command).map((word) => expandSpecifiers(word, names));
+  // systemd.service(5), COMMAND LINES: after ":" a dollar is a dollar.
+  const words = /^[-@+!|]*:/.test(command) ? written : expandVariables(written, variables);
   const found = findSsh(words);
   const parsed = parseSshArguments(found.words, found.program);
   const described = valuesOf(directives, 'Unit', 'Description').at(-1);

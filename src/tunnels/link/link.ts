@@ -275,7 +275,8 @@ export class Link implements ChannelSource, JumpLink {
   #updateReplacement(now: Date): void {
     const { failure, attempts } = this.#retry;
     const failed = this.#loginTest.due && failure !== undefined && (attempts > 1 || !failure.retryable);
-    this.#replacement.update(this.#roster, this.#host.sessions + (failed ? 1 : 0), now);
+    const missing = failed || this.#retry.unkept !== undefined;
+    this.#replacement.update(this.#roster, this.#host.sessions + (missing ? 1 : 0), now);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -293,14 +294,16 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remaining = this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
-    if (remaining <= 0)
-      return this.#deps.pacer.turn(signal).then(
-        () => true,
-        () => false,
-      );
-    await this.#wake.sleep(remaining);
-    return false;
+    const remainingMs = () => this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
+    const waitMs = remainingMs();
+    if (waitMs > 0) {
+      await this.#wake.sleep(waitMs);
+      return false;
+    }
+    const { activity } = this.#retry;
+    await this.#deps.pacer.turn(signal).catch(() => {});
+    // The close of a session may be reported only now: its wait must not be skipped.
+    return !signal.aborted && (this.#retry.activity === activity || remainingMs() <= 0);
   }
 
   async #attempt(parent: AbortSignal): Promise<void> {
@@ -342,7 +345,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#retry.succeeded();
     this.#loginTest.succeeded(performance.now());
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held, this.#roster.superseded[0]);
+    this.#news.sessionUp(held, this.#roster.superseded[0], this.#retry.unkept !== undefined);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
@@ -370,7 +373,8 @@ export class Link implements ChannelSource, JumpLink {
       this.#retry.endedUnused(unused);
     } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
+      const repeated = this.#retry.unkept !== undefined;
+      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0, repeated });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {
