@@ -168,18 +168,25 @@ describe('the control socket', () => {
       finish = resolve;
     });
     actions = { ...actions, rotate: () => slow.then(() => 'late') };
-    await start();
+    // A busy machine sends forty requests slowly.
+    await start(path, { patienceMs: 60_000 });
     const ends: unknown[] = [];
     const many = Array.from({ length: 40 }, async () => {
-      const asked = command(path, { command: 'rotate', actor: 'x' }, rotateResult, new AbortController().signal, 5_000);
+      const asked = command(
+        path,
+        { command: 'rotate', actor: 'x' },
+        rotateResult,
+        new AbortController().signal,
+        60_000,
+      );
       const end = await asked.then(
         () => 'done',
         (error) => (error instanceof CommandRefused ? error.refusal.code : error),
       );
       ends.push(end);
     });
-    await waitUntil('eight are refused', () => ends.length === 8);
-    expect(new Set(ends)).toEqual(new Set(['not_ready']));
+    await waitUntil('eight are refused', () => ends.length >= 8);
+    expect(ends).toEqual(Array(8).fill('not_ready'));
     finish();
     await Promise.all(many);
     expect(ends.filter((end) => end === 'done')).toHaveLength(32);
