@@ -169,7 +169,7 @@ describe('the control socket', () => {
     });
     actions = { ...actions, rotate: () => slow.then(() => 'late') };
     // A busy machine sends forty requests slowly.
-    await start(path, { patienceMs: 60_000 });
+    await start(path, { patienceMs: 60_000, beatMs: 2_000 });
     const ends: unknown[] = [];
     const many = Array.from({ length: 40 }, async () => {
       const asked = command(
