@@ -18,7 +18,7 @@ import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
 /** Set to write the figures of this run for docs/servers.md. */
-const RECORD = process.env['FLEET_MESH_RECORD_ATTACKS'] !== undefined;
+const RECORD = process.env.FLEET_MESH_RECORD_ATTACKS !== undefined;
 const RECORDED = fileURLToPath(new URL('../../../../docs/hostile-servers.json', import.meta.url));
 
 const MB = 1_000_000;
