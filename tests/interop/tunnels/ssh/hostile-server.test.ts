@@ -156,7 +156,8 @@ it.skipIf(!has('sshd'))('keeps a daemon small, quick and whole under each flood 
   expect(cpu).toBeLessThan((TOGETHER_MS / 1_000) * 0.4);
   expect(await honestSession(mesh)).toBe(session);
   expect((await client.stop()).failures).toEqual([]);
-  if (FLEET_MESH_RECORD_ATTACKS !== undefined) writeFileSync(RECORDED, `${JSON.stringify({ node: process.version, figures }, undefined, 2)}\n`);
+  if (FLEET_MESH_RECORD_ATTACKS !== undefined)
+    writeFileSync(RECORDED, `${JSON.stringify({ node: process.version, figures }, undefined, 2)}\n`);
 });
 
 function table(figures: Readonly<Record<string, AttackFigures>>): string {
