@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The time that this thread has spent on a processor, in nanoseconds, in its first field (proc(5)). */
-const SCHEDSTAT = `/proc/self/task/${process.pid}/schedstat`;
+/** The time that the main thread of a process has spent on a processor, in its first field (proc(5)). */
+const schedstat = (pid: number) => `/proc/${pid}/task/${pid}/schedstat`;
+const read = (pid: number) => Number(readFileSync(schedstat(pid), 'utf8').split(' ')[0]) / 1e6;
 /** Some virtual machines and kernels keep no such time. */
-const counted = existsSync(SCHEDSTAT) && spentMs() > 0;
+const counted = existsSync(schedstat(process.pid)) && read(process.pid) > 0;
 
-function spentMs(): number {
-  return Number(readFileSync(SCHEDSTAT, 'utf8').split(' ')[0]) / 1e6;
+/** The processor time of the main thread of a process, in milliseconds; the clock where the kernel does not tell. */
+export function spentMs(pid: number): number {
+  return counted ? read(pid) : performance.now();
 }
 
 /**
@@ -14,8 +16,7 @@ function spentMs(): number {
  * kernel tells that time: a busy machine makes no piece of work longer.
  */
 export class LoopGap {
-  readonly #clock = counted ? spentMs : () => performance.now();
-  #last = this.#clock();
+  #last = spentMs(process.pid);
   #longestMs = 0;
   #timer: NodeJS.Timeout;
 
@@ -28,7 +29,7 @@ export class LoopGap {
   }
 
   #look(): void {
-    const now = this.#clock();
+    const now = spentMs(process.pid);
     this.#longestMs = Math.max(this.#longestMs, now - this.#last);
     this.#last = now;
   }
