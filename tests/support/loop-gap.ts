@@ -1,14 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The time that the main thread of a process has spent on a processor, in its first field (proc(5)). */
-const schedstat = (pid: number) => `/proc/${pid}/task/${pid}/schedstat`;
-const read = (pid: number) => Number(readFileSync(schedstat(pid), 'utf8').split(' ')[0]) / 1e6;
+/** The time that this thread has spent on a processor, in nanoseconds, in its first field (proc(5)). */
+const SCHEDSTAT = `/proc/self/task/${process.pid}/schedstat`;
 /** Some virtual machines and kernels keep no such time. */
-const counted = existsSync(schedstat(process.pid)) && read(process.pid) > 0;
+const counted = existsSync(SCHEDSTAT) && spentMs() > 0;
 
-/** The processor time of the main thread of a process, in milliseconds; the clock where the kernel does not tell. */
-export function spentMs(pid: number): number {
-  return counted ? read(pid) : performance.now();
+function spentMs(): number {
+  return Number(readFileSync(SCHEDSTAT, 'utf8').split(' ')[0]) / 1e6;
 }
 
 /**
@@ -16,7 +14,8 @@ export function spentMs(pid: number): number {
  * kernel tells that time: a busy machine makes no piece of work longer.
  */
 export class LoopGap {
-  #last = spentMs(process.pid);
+  readonly #clock = counted ? spentMs : () => performance.now();
+  #last = this.#clock();
   #longestMs = 0;
   #timer: NodeJS.Timeout;
 
@@ -29,7 +28,7 @@ export class LoopGap {
   }
 
   #look(): void {
-    const now = spentMs(process.pid);
+    const now = this.#clock();
     this.#longestMs = Math.max(this.#longestMs, now - this.#last);
     this.#last = now;
   }

@@ -80,7 +80,7 @@ async function measure(mesh: Mesh, loop: LoopWatch, host: string, attack: () => 
   const { pid } = mesh.daemon;
   const rest = residentBytes(pid);
   const cpuBefore = processorSeconds(pid);
-  await loop.figures(pid);
+  await loop.longestMs(pid);
   let most = rest;
   attack();
   await waitUntil(`the daemon tells the end of the session to ${host}`, () => {
@@ -91,10 +91,10 @@ async function measure(mesh: Mesh, loop: LoopWatch, host: string, attack: () => 
     await pause(10);
     most = Math.max(most, residentBytes(pid));
   }
-  const { longestMs } = await loop.figures(pid);
+  const lagMs = await loop.longestMs(pid);
   return {
     memoryMb: Math.round((most - rest) / MB),
-    lagMs: Math.round(longestMs),
+    lagMs: Math.round(lagMs),
     processorMs: Math.round((processorSeconds(pid) - cpuBefore) * 1_000),
   };
 }
