@@ -66,7 +66,7 @@ export function commandActions(parts: CommandParts) {
         metrics,
         closingCommand: (tunnel) => closingCommand(tunnel, systemd.sockets.status(), process.env),
       }),
-    unretire: (names) => retirement.retired.remove(names),
+    unretire: (names) => retirement.unretire(names),
     followPlan: () => plan.follow(inForce.config.plan),
     recordPlanEdit: (edit) => recordPlanEdit(edit, { plan, evidence: recorder, note }),
     recorded: async () => ({ seq: await writtenUpTo(recorder) }),

@@ -105,7 +105,14 @@ export class Daemon {
     this.#owner = new StateDirectoryOwner(stateDir, { log });
     this.#recorder = new Recorder(
       { directory: stateDir, version: options.version, node, heartbeatMs: heartbeat },
-      { log, claim: () => this.#owner.claim() },
+      {
+        log,
+        claim: () => this.#owner.claim(),
+        onRead: (standing) => {
+          this.#retirement.compare(standing);
+          this.#cutovers.compare(standing);
+        },
+      },
     );
     this.#rotators = new Rotators(stateDir, {
       env: process.env,
@@ -208,6 +215,7 @@ export class Daemon {
       version: options.version,
       startedAt: new Date(),
       owner: this.#owner,
+      presence: this.#presence,
       clients: this.#clients,
     };
     this.#reloaded = {
@@ -254,7 +262,7 @@ export class Daemon {
 
   async #run(): Promise<void> {
     // Before any listener, but only when nothing can refuse the start any more: the disk is written.
-    await this.#retirement.retired.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
+    await this.#retirement.dropContradicted((tunnel) => this.#cutovers.isCutOver(tunnel));
     // Not awaited, as below: no tunnel waits for the disk.
     void this.#presence.leave(this.#inForce.config);
     // Not awaited: the tunnels start while the evidence is read.

@@ -1,5 +1,6 @@
 import { type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
+import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import {
@@ -42,10 +43,11 @@ export interface SnapshotSources {
   readonly startedAt: Date;
   readonly inForce: ConfigInForce;
   readonly supervisor: Pick<Supervisor, 'links' | 'tunnels' | 'stopped'>;
-  readonly cutovers: Pick<Cutovers, 'statusOf' | 'unwritten'>;
+  readonly cutovers: Pick<Cutovers, 'statusOf' | 'unwritten' | 'advisories'>;
   readonly recorder: Pick<Recorder, 'historyOf' | 'condition' | 'head' | 'unwrittenFiles'>;
   readonly rotators: Pick<Rotators, 'unwritten'>;
   readonly owner: Pick<StateDirectoryOwner, 'advisories'>;
+  readonly presence: Pick<PresenceRecord, 'unwritten'>;
   readonly clients: Pick<Clients, 'of'>;
   readonly retirement: Pick<Retirement, 'statusOf' | 'certificateOf' | 'advisories' | 'unwritten'>;
   readonly plan: Pick<PlanWatch, 'watched'>;
@@ -84,19 +86,21 @@ export function currentAdvisories(
   owns: readonly Pick<OwnTunnelStatus, 'name' | 'probe_certificate'>[],
   now: Date,
 ): Advisory[] {
-  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner } = sources;
+  const { inForce, plan, control, retirement, cutovers, rotators, recorder, owner, presence } = sources;
   const probed = owns.map((own) => ({
     name: own.name,
     probe_certificate: earlierCertificate(own.probe_certificate, retirement.certificateOf(own.name)),
   }));
   const policy = advisoriesOf(inForce.config, plan.watched, now);
-  const unwritten = [...retirement.unwritten, ...cutovers.unwritten, ...rotators.unwritten, ...recorder.unwrittenFiles];
+  const files = [retirement, cutovers, rotators, presence].flatMap((each) => each.unwritten);
+  const unwritten = [...files, ...recorder.unwrittenFiles];
   return [
     ...control.advisories(),
     ...owner.advisories(),
     ...unwrittenAdvisories(unwritten),
     ...policy,
     ...retirement.advisories(),
+    ...cutovers.advisories(),
     ...credentialAdvisories(links),
     ...probeCertificateAdvisories(probed, now),
     ...replacementAdvisories(links),

@@ -164,7 +164,8 @@ class Walk {
   }
 
   fail(error: unknown): void {
-    this.findings.push(failed(this.#step?.name ?? 'tcp', named(TunnelError.from(error), this.#host)));
+    const step = this.#step?.name ?? 'tcp';
+    this.findings.push(failed(step, named(TunnelError.from(error), this.#host, step)));
   }
 
   #next(name: StepName, detail: string): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { settledWithin } from '../../base/async/settled-within.ts';
 import { Turns } from '../../base/async/turns.ts';
 import { answered } from '../../base/files/state-file.ts';
+import { StateWriter, type Unwritten } from '../../base/files/state-writer.ts';
 import { writeAtomically } from '../../base/files/write-atomically.ts';
 import { formatAddress } from '../../base/net/address.ts';
 import { isRunning, processIdentity } from '../../base/process/identity.ts';
@@ -24,19 +25,29 @@ export interface PresenceDependencies {
 
 /**
  * Leaves the addresses of this daemon on the disk, for the commands. No failure stops the daemon: commands then read
- * the addresses from the YAML.
+ * the addresses from the YAML, and the record is written as soon as the disk takes it.
  */
 export class PresenceRecord {
   readonly #deps: PresenceDependencies;
+  /** The disk sees one change at a time. */
   readonly #turns = new Turns();
+  /** By path. */
+  readonly #writers = new Map<string, StateWriter>();
   readonly #written = new Set<string>();
+  #stopped = false;
 
   constructor(deps: PresenceDependencies) {
     this.#deps = deps;
   }
 
-  /** Writes the record for this configuration. Bounded; never rejects. */
+  /** The records that are not on the disk. */
+  get unwritten(): Unwritten[] {
+    return [...this.#writers.values()].flatMap(({ unwritten }) => unwritten ?? []);
+  }
+
+  /** Writes the record for this configuration. Bounded; never rejects: a failed write is tried again. */
   async leave(config: Config): Promise<void> {
+    if (this.#stopped) return;
     const record: Presence = {
       owner: processIdentity(process.pid),
       config: config.path,
@@ -45,32 +56,42 @@ export class PresenceRecord {
     };
     const text = `${JSON.stringify(record, null, 2)}\n`;
     const directories = directoriesOfDaemon(config.path, config.stateDir, this.#deps.env);
-    const write = async () => {
-      for (const directory of directories) await this.#writeIn(directory, recordName(config.path), text);
-    };
-    await answered(() => this.#turns.take(write)).catch((error: unknown) => {
+    const writers = directories.map((directory) => this.#writerIn(directory, recordName(config.path)));
+    await answered(() => Promise.all(writers.map((writer) => writer.want(text)))).catch((error: unknown) => {
       this.#deps.log.info(
         { event: 'presence.unwritten', err: error },
-        'commands cannot find this daemon if its YAML becomes unreadable: the record of its addresses was not written',
+        'commands cannot find this daemon if its YAML becomes unreadable: the record of its addresses is not written yet',
       );
     });
   }
 
   /** Removes the record. Bounded; never rejects. */
   async remove(): Promise<void> {
+    this.#stopped = true;
+    for (const writer of this.#writers.values()) writer.giveUp();
     const remove = async () => {
       for (const path of this.#written) await unlink(path).catch(() => {});
     };
     await settledWithin(this.#turns.take(remove), REMOVE_MS);
   }
 
-  async #writeIn(directory: string, name: string, text: string): Promise<void> {
-    // The default directory may not exist: a YAML with state_dir needs none.
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await removeStale(directory);
+  #writerIn(directory: string, name: string): StateWriter {
     const path = join(directory, name);
-    await writeAtomically(path, text, 0o644);
-    this.#written.add(path);
+    const known = this.#writers.get(path);
+    if (known) return known;
+    const put = async (text: string) => {
+      if (this.#stopped) return;
+      // The default directory may not exist: a YAML with state_dir needs none.
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await removeStale(directory);
+      await writeAtomically(path, text, 0o644);
+      this.#written.add(path);
+    };
+    const writer = new StateWriter(path, async (text) => {
+      if (text !== undefined) await this.#turns.take(() => put(text));
+    });
+    this.#writers.set(path, writer);
+    return writer;
   }
 }
 

@@ -3,9 +3,11 @@ import type { NamedTurns } from '../../base/async/turns.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
+import type { Advisory } from '../../telemetry/status/advisory.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
+import type { ProvenCutover, Standing } from '../evidence/standing.ts';
 import { Cutover, type CutoverDependencies, type Outcome, successorSource } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
 import type { Progress } from './journal.ts';
@@ -58,6 +60,8 @@ export class Cutovers {
   readonly #cutovers = new Map<string, Cutover>();
   readonly #direct: ChannelSource;
   readonly #stopped = new AbortController();
+  /** Committed by the word of the evidence, without a saved cut-over. */
+  #lost: ReadonlyMap<string, ProvenCutover> = new Map();
 
   constructor(deps: CutoversDependencies) {
     this.#deps = deps;
@@ -133,6 +137,8 @@ export class Cutovers {
       const cutover = this.#cutovers.get(name);
       if (!cutover) throw noSuccessor(name);
       if (this.#deps.retired(name)) throw noTunnel(name);
+      if (this.#isLost(name)) this.#deps.note({ event: 'cutover.forgotten', tunnel: name });
+      this.#lost = new Map([...this.#lost].filter(([each]) => each !== name));
       return cutover.rollback(reason, progress);
     });
   }
@@ -169,6 +175,27 @@ export class Cutovers {
     return this.#deps.store.confirm(name);
   }
 
+  /** Call when the evidence was read: commits that only the evidence knows are told. */
+  compare({ cutOver }: Pick<Standing, 'cutOver'>): void {
+    this.#lost = cutOver;
+  }
+
+  /** Commits that a state file has lost. */
+  advisories(): Advisory[] {
+    return [...this.#lost].flatMap(([name, { at, successor }]) =>
+      this.#isLost(name)
+        ? [
+            {
+              code: 'state_lost' as const,
+              message:
+                `the evidence says that ${name} was cut over to ${successor} at ${at.toISOString()}, but the saved cut-over is lost: ` +
+                `new clients go through the tunnel; decide with \`fleet-mesh cutover ${name}\` or \`fleet-mesh rollback ${name}\``,
+            },
+          ]
+        : [],
+    );
+  }
+
   sample(now: Date): void {
     for (const cutover of this.#cutovers.values()) cutover.sample(now);
   }
@@ -201,6 +228,14 @@ export class Cutovers {
       const { ok, message } = await probeSuccessor(successor, this.#direct, signal);
       return ok ? undefined : message;
     });
+  }
+
+  /** Nothing has happened to the cut-over since, and the port would still lead to that successor. */
+  #isLost(name: string): boolean {
+    const cutover = this.#cutovers.get(name);
+    const configured = this.#deps.tunnel(name)?.config.drain?.successor?.target;
+    const successor = this.#lost.get(name)?.successor ?? undefined;
+    return cutover?.position.phase === 'idle' && configured !== undefined && successor === formatAddress(configured);
   }
 
   async #begin(name: string, progress: Progress): Promise<Outcome> {

@@ -91,6 +91,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
       event: 'tunnel.retired',
       tunnel: name,
       verdict,
+      keeps_port: keepsPort,
       overridden,
       rollback: config.drain?.rollback ?? null,
     });

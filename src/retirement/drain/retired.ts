@@ -4,6 +4,7 @@ import type { DiskAt } from '../../base/files/state-disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
+import type { ProvenRetirement } from '../evidence/standing.ts';
 
 /** When and under which overrides a tunnel was retired. */
 const retiredTunnel = z.object({
@@ -30,21 +31,44 @@ export function retiredFile(stateDir: string, disk?: DiskAt): RetiredFile {
   return new StateFile([stateDir], NAME, kept, disk?.([stateDir], NAME));
 }
 
-/** The retired tunnels. The state directory keeps them, so a restart does not bring them back. */
+/** What the evidence proves, by tunnel. Rejects if the evidence cannot be read. */
+export type Proven = () => Promise<ReadonlyMap<string, ProvenRetirement>>;
+
+/**
+ * The retired tunnels. The state directory keeps them, so a restart does not bring them back. Without the file the evidence
+ * counts.
+ */
 export class RetiredTunnels {
   readonly #file: RetiredStore;
   readonly #log: Logger;
+  readonly #proven: Proven;
   #tunnels = new Map<string, RetiredTunnel>();
   #trouble: string | undefined;
+  /** The state directory has no list, and nothing speaks against a new one. */
+  #missing = false;
+  /** Retired by the word of the evidence, which does not say whether the port stays open. */
+  #unsure = new Set<string>();
+  #recalled: readonly string[] = [];
 
-  constructor(file: RetiredStore, log: Logger) {
+  constructor(file: RetiredStore, log: Logger, proven: Proven = async () => new Map()) {
     this.#file = file;
     this.#log = log;
+    this.#proven = proven;
   }
 
   /** Why the saved list cannot be read; undefined if it was read. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** Tunnels that are still retired only because the evidence says so: the saved list was lost. */
+  get recalled(): string[] {
+    return this.#recalled.filter((name) => this.#tunnels.has(name));
+  }
+
+  /** Path of the saved list. */
+  get path(): string {
+    return this.#file.path;
   }
 
   /** Since when the saved list is older than this one; undefined while it is the same. */
@@ -66,17 +90,39 @@ export class RetiredTunnels {
   }
 
   /**
-   * Reads the saved list. Never rejects: without the list every tunnel runs and an advisory says so. A forward too many hurts
-   * less than one too few.
+   * Reads the saved list. Never rejects: without a list the tunnels stay retired whose retirement the evidence proves. All
+   * others run, and an advisory says so: a forward too many hurts less than one too few.
    */
   async load(): Promise<void> {
     try {
       const found = await this.#file.read();
       if (found) this.#tunnels = new Map(Object.entries(found.tunnels));
+      this.#missing = found === undefined;
+      if (!found) await this.#recall().catch((err: unknown) => this.#cannotRecall(err));
     } catch (error) {
-      this.#trouble = `cannot read ${this.#file.path}: all retired tunnels run again`;
+      await this.#recall().catch(() => {});
+      const others = this.#recalled.length > 0 ? 'all others' : 'all retired tunnels';
+      this.#trouble = `cannot read ${this.#file.path}: ${others} run again`;
       this.#log.error({ event: 'retired.unreadable', err: error }, this.#trouble);
     }
+  }
+
+  #cannotRecall(err: unknown): void {
+    this.#missing = false;
+    const message = `${this.#file.path} does not exist, and the evidence cannot be read: retired tunnels run again`;
+    this.#log.error({ event: 'retired.not_recalled', err }, message);
+  }
+
+  async #recall(): Promise<void> {
+    const proven = await this.#proven();
+    if (proven.size === 0) return;
+    for (const [name, { at, keepsPort, overrides }] of proven) {
+      this.#tunnels.set(name, { at: at.toISOString(), keeps_port: keepsPort ?? false, overrides: [...overrides] });
+      if (keepsPort === undefined) this.#unsure.add(name);
+    }
+    this.#recalled = [...proven.keys()];
+    const message = `${this.#file.path} is lost: the evidence proves that these tunnels are retired: ${this.#recalled.join(', ')}`;
+    this.#log.warn({ event: 'retired.recalled', tunnels: this.#recalled }, message);
   }
 
   /**
@@ -112,18 +158,23 @@ export class RetiredTunnels {
 
   /**
    * Call before any tunnel starts. A tunnel that is retired for a successor, but without a saved commit, returns to service:
-   * otherwise its port would lead nowhere. This holds even if the file cannot be written. Never rejects.
+   * otherwise its port would lead nowhere. This holds even if the file cannot be written. Returns such tunnels. Never rejects.
    */
-  async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<void> {
-    const wrong = [...this.#tunnels].filter(([name, { keeps_port }]) => keeps_port && !cutOver(name));
-    if (wrong.length === 0) return;
-    for (const [tunnel] of wrong) {
+  async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<string[]> {
+    for (const name of this.#unsure) {
+      const retired = this.#tunnels.get(name);
+      if (retired) this.#tunnels.set(name, { ...retired, keeps_port: cutOver(name) });
+    }
+    const wrong = [...this.#tunnels].flatMap(([name, { keeps_port }]) => (keeps_port && !cutOver(name) ? [name] : []));
+    for (const tunnel of wrong) {
       this.#tunnels.delete(tunnel);
       const message =
         'the tunnel is retired, but its local port does not lead to the successor: the tunnel is back in service';
       this.#log.error({ event: 'retired.contradicted', tunnel }, message);
     }
-    await this.#keepAnyway();
+    // A list that cannot be read is not replaced. A missing one is written, so that its loss shows from now on.
+    if (this.#trouble === undefined && (this.#missing || wrong.length > 0)) await this.#keepAnyway();
+    return wrong;
   }
 
   async #keepAnyway(): Promise<void> {

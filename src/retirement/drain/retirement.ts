@@ -1,4 +1,5 @@
 import type { DiskAt } from '../../base/files/state-disk.ts';
+import { answered } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import type { Config } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
@@ -8,6 +9,9 @@ import type { ProbeCertificateStatus, TunnelStatus } from '../../telemetry/statu
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { describeCertificate } from '../../tunnels/probe/certificate.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
+import { READ_MS } from '../evidence/files.ts';
+import { readStanding } from '../evidence/read-standing.ts';
+import type { ProvenRetirement, Standing } from '../evidence/standing.ts';
 import type { VerdictAnswer } from './answer.ts';
 import { RetiredTunnels, retiredFile } from './retired.ts';
 import { Successors } from './successors.ts';
@@ -30,11 +34,19 @@ export class Retirement {
   readonly #successors: Successors;
   readonly #verdicts: Verdicts;
   readonly retired: RetiredTunnels;
+  /** Retired by the word of the evidence, but not by the saved list. */
+  #forgotten: ReadonlyMap<string, ProvenRetirement> = new Map();
+  /** Back in service, because a port would have led nowhere. */
+  #contradicted: readonly string[] = [];
 
   constructor({ stateDir }: { readonly stateDir: string }, deps: RetirementDependencies) {
     this.#deps = deps;
     this.#successors = new Successors(deps);
-    this.retired = new RetiredTunnels(retiredFile(stateDir, deps.disk), deps.log);
+    const proven = async () => {
+      const since = new Date(Date.now() - READ_MS);
+      return (await answered(() => readStanding(stateDir, since))).retired;
+    };
+    this.retired = new RetiredTunnels(retiredFile(stateDir, deps.disk), deps.log, proven);
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 
@@ -47,13 +59,43 @@ export class Retirement {
   /** Applies a new configuration. A removed tunnel is no longer retired, in case its name returns. Never rejects. */
   async apply(config: Pick<Config, 'tunnels'>): Promise<void> {
     this.#successors.apply(config.tunnels);
-    await this.forgetRemoved(config);
+    await this.retired.forget(this.#gone(config));
   }
 
-  /** Call only when the configuration runs: a start that fails must forget nothing. Never rejects. */
-  async forgetRemoved({ tunnels }: Pick<Config, 'tunnels'>): Promise<void> {
-    const gone = this.retired.names.filter((name) => !tunnels.has(name));
+  /** As {@link RetiredTunnels.dropContradicted}. An advisory names such tunnels until somebody decides. */
+  async dropContradicted(cutOver: (tunnel: string) => boolean): Promise<void> {
+    this.#contradicted = await this.retired.dropContradicted(cutOver);
+  }
+
+  /**
+   * Forgets tunnels that left the configuration while no daemon ran. Call only when the configuration runs: a start that
+   * fails must forget nothing. Never rejects.
+   */
+  async forgetRemoved(config: Pick<Config, 'tunnels'>): Promise<void> {
+    const gone = this.#gone(config);
+    for (const tunnel of gone) this.#deps.note({ event: 'tunnel.removed', tunnel });
     await this.retired.forget(gone);
+  }
+
+  /** Call when the evidence was read: retirements that only the evidence knows are told. */
+  compare({ retired }: Pick<Standing, 'retired'>): void {
+    const { tunnels } = this.#deps.config();
+    this.#forgotten = new Map(
+      [...retired].filter(
+        ([name]) => tunnels.has(name) && !this.retired.of(name) && !this.#contradicted.includes(name),
+      ),
+    );
+  }
+
+  /** Cancels retirements, also those that only the evidence knows. Settles and rejects as {@link RetiredTunnels.remove}. */
+  async unretire(names: readonly string[]): Promise<void> {
+    await this.retired.remove(names);
+    this.#contradicted = this.#contradicted.filter((name) => !names.includes(name));
+    this.#forgotten = new Map([...this.#forgotten].filter(([name]) => !names.includes(name)));
+  }
+
+  #gone({ tunnels }: Pick<Config, 'tunnels'>): string[] {
+    return this.retired.names.filter((name) => !tunnels.has(name));
   }
 
   /** Call once a second. */
@@ -101,10 +143,35 @@ export class Retirement {
     const { trouble, names } = this.retired;
     return [
       ...(trouble === undefined ? [] : [{ code: 'retirement_unreadable' as const, message: trouble }]),
+      ...this.#losses().map((message) => ({ code: 'state_lost' as const, message })),
       ...names.map((name) => ({
         code: 'tunnel_retired' as const,
         message: `${name} is retired since ${this.retired.of(name)?.at}; remove the tunnel from the configuration once no client needs its local port`,
       })),
+    ];
+  }
+
+  /** Retirements that a state file has lost, each in one sentence. */
+  #losses(): string[] {
+    const { recalled, path } = this.retired;
+    const { tunnels } = this.#deps.config();
+    const inService = (name: string) => tunnels.has(name) && this.retired.of(name) === undefined;
+    return [
+      ...recalled.map((name) => `${path} was lost: ${name} stays retired, because the evidence proves the retirement`),
+      ...[...this.#forgotten].flatMap(([name, { at }]) =>
+        inService(name)
+          ? [
+              `the evidence says that ${name} is retired since ${at.toISOString()}, but ${path} does not: ${name} is in service`,
+            ]
+          : [],
+      ),
+      ...this.#contradicted.flatMap((name) =>
+        inService(name)
+          ? [
+              `${name} was retired, but its saved cut-over is lost: ${name} is in service, and new clients go through it`,
+            ]
+          : [],
+      ),
     ];
   }
 

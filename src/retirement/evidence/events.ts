@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Pulse } from '../../telemetry/pulse.ts';
-import { TUNNEL_STATES } from '../../telemetry/status/status.ts';
+import { CUTOVER_PHASES, TUNNEL_STATES } from '../../telemetry/status/status.ts';
 import { routes } from './routes.ts';
 import { type SuccessorRecord, successorRecord } from './successor-record.ts';
 
@@ -116,6 +116,23 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
   /** The tunnel left the configuration; no more events follow. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
+  z.object({
+    event: z.literal('tunnel.retired'),
+    tunnel: z.string(),
+    /** Whether the local port stays with the successor; missing in lines of earlier versions. */
+    keeps_port: z.boolean().optional(),
+    overridden: z.array(z.object({ code: z.string(), reason: z.string() })).default([]),
+  }),
+  /** An operator takes tunnels into service: also retired ones. */
+  z.object({ event: z.literal('operator.up'), tunnels: z.array(z.string()) }),
+  z.object({
+    event: z.enum(['cutover.phase', 'cutover.resumed']),
+    tunnel: z.string(),
+    to: z.enum(CUTOVER_PHASES),
+    successor: z.string().nullable(),
+  }),
+  /** An operator decided for the tunnel, after the saved cut-over was lost. */
+  z.object({ event: z.literal('cutover.forgotten'), tunnel: z.string() }),
   z.object({ event: z.literal('host.reachable'), ...sighting }),
   z.object({ event: z.literal('host.unreachable'), ...sighting }),
   z.object({ event: z.literal('host.unknown'), ...sighting }),

@@ -7,6 +7,9 @@ import { parseEntry } from './entry.ts';
 export const CURRENT = 'events.jsonl';
 export const HEAD = 'events.head';
 
+/** Age of the oldest entries read at the start, in milliseconds; longer than the longest availability window. */
+export const READ_MS = 31 * 86_400_000;
+
 const ROTATED = /^events-(\d{12})\.jsonl$/;
 
 /** Name of a rotated file, by the number of its first entry: names sort like the entries. */

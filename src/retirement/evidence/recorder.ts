@@ -9,9 +9,11 @@ import type { Head } from './chain.ts';
 import type { Entry, NewEntry } from './entry.ts';
 import { EventLog, type LogCondition } from './event-log.ts';
 import { type HostPulse, pulseRecordOf, readEvent, type TunnelPulse } from './events.ts';
+import { READ_MS } from './files.ts';
 import { History, type TunnelHistory } from './history.ts';
 import { Recent } from './recent.ts';
 import type { Recovery } from './recovery.ts';
+import { Standing } from './standing.ts';
 
 /** Pause between heartbeats, in milliseconds. */
 const HEARTBEAT_MS = 60_000;
@@ -20,9 +22,6 @@ const HEARTBEAT_MS = 60_000;
 const RETRY_MS = 2_000;
 
 const ROTATE_BYTES = 16 * 1024 * 1024;
-
-/** Age of the oldest entries read at the start, in milliseconds; longer than the longest availability window. */
-const READ_MS = 31 * 86_400_000;
 
 /** Age of the oldest history in memory, in milliseconds; longer than any likely quiet period. */
 const REMEMBER_MS = 92 * 86_400_000;
@@ -53,6 +52,8 @@ export interface RecorderDependencies {
   readonly log: Logger;
   /** Makes sure that the state directory is there and belongs to this process. Rejects with the reason if not. */
   claim(): Promise<void>;
+  /** The log of earlier runs was read: what it says about retirements, with the events of this run so far. */
+  onRead?(standing: Standing): void;
 }
 
 /** `opening`: the log of earlier runs is still being read. */
@@ -231,6 +232,7 @@ export class Recorder {
   async #openOnce(): Promise<void> {
     const { directory } = this.#options;
     const history = new History();
+    const standing = new Standing();
     const found = new Recent(MOST_RECENT);
     const options = {
       directory,
@@ -249,7 +251,9 @@ export class Recorder {
         {
           onFound: (entry) => {
             this.#progressAt = performance.now();
-            history.record(readEvent(entry), { at: new Date(entry.at), uptimeMs: entry.uptime_ms });
+            const [event, at] = [readEvent(entry), new Date(entry.at)];
+            history.record(event, { at, uptimeMs: entry.uptime_ms });
+            standing.record(event, at);
             found.add(entry);
           },
           onWritten: (entry) => this.#onWritten(entry),
@@ -260,10 +264,13 @@ export class Recorder {
       this.#recent.begin(found);
       const { waiting, dropped } = this.#backlog.take();
       for (const { entry, durable } of waiting) {
-        history.record(readEvent(entry), entry);
+        const event = readEvent(entry);
+        history.record(event, entry);
+        standing.record(event, entry.at);
         this.#lastWrite = log.append(entry, durable);
       }
       this.#log = log;
+      this.#deps.onRead?.(standing);
       this.#report(recovery);
       this.#reportAbsence(dropped);
     } catch (thrown) {

@@ -72,6 +72,11 @@ export const ADVISORIES = {
     cause: 'The newest content of a state file is not on the disk. A restart would bring an older state back.',
     remedy: 'Check free space and permissions of `state_dir`. The daemon writes the file as soon as the disk takes it.',
   },
+  state_lost: {
+    cause: 'The evidence knows more about a tunnel than its state file, which was removed or damaged.',
+    remedy:
+      'Follow the message: `fleet-mesh up`, `retire` or `cutover` with the tunnel decides. Find out who changed `state_dir`.',
+  },
   state_dir_lock_weak: {
     cause: 'The kernel cannot lock `state_dir`: the program `flock` is missing, or the file system has no locks.',
     remedy: 'Install `flock` (Debian package util-linux), or set a `state_dir` on a local file system.',

@@ -174,10 +174,11 @@ async function openDoors(state: State, dir: string, refreshes: boolean) {
         startedAt: new Date(),
         inForce: new ConfigInForce(config),
         supervisor: { links: () => [], stopped: [], tunnels: () => [own()] },
-        cutovers: { statusOf: () => null, unwritten: [] },
+        cutovers: { statusOf: () => null, unwritten: [], advisories: () => [] },
         recorder: { historyOf: () => history, condition: { kind: 'ok' }, head: undefined, unwrittenFiles: [] },
         rotators: { unwritten: [] },
         owner: { advisories: () => [] },
+        presence: { unwritten: [] },
         clients: { of: () => undefined },
         retirement: {
           statusOf: (name, now) => verdicts.statusOf(name, now),

@@ -33,8 +33,8 @@ export function actorOf(sshd: Pick<Reachable, 'clientKeyFile'>): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
-/** The needs of a first login. */
-export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
+/** The needs of a first login. The limit ends a hang: a busy machine reads files slowly. */
+export const NEED: Need = { refused: [], serving: false, attemptMs: 60_000 };
 
 /** Only the actor's key, unchanged. */
 export function keyOf({ key }: ActorConfig): CredentialSource {

@@ -92,7 +92,14 @@ export class SimNode {
     this.#owner = new StateDirectoryOwner(stateDir, { log, lock: (fd) => ports.lock(fd) });
     this.recorder = new Recorder(
       { directory: stateDir, version: '1', node: this.config.node, heartbeatMs: 5_000 },
-      { log, claim: () => this.#owner.claim() },
+      {
+        log,
+        claim: () => this.#owner.claim(),
+        onRead: (standing) => {
+          this.retirement.compare(standing);
+          this.cutovers.compare(standing);
+        },
+      },
     );
     const source = network.successors(bug.ignoresSuccessor);
     const successorSource = () => source;
@@ -176,7 +183,7 @@ export class SimNode {
           closingCommand: () => undefined,
         });
       },
-      unretire: (names) => this.retirement.retired.remove(names),
+      unretire: (names) => this.retirement.unretire(names),
       followPlan: async () => this.followPlan(),
       recorded: () => Promise.reject(new Error('no installation happens here')),
       recordPlanEdit: () => Promise.reject(new Error('the plan is no file here')),
@@ -191,6 +198,7 @@ export class SimNode {
       recorder: this.recorder,
       rotators: { unwritten: [] },
       owner: this.#owner,
+      presence: { unwritten: [] },
       clients: { of: () => undefined },
       retirement: this.retirement,
       plan: watchedPlan(() => this.#plan),
@@ -218,7 +226,7 @@ export class SimNode {
     this.followPlan();
     await this.retirement.start();
     await this.cutovers.restore(this.config);
-    await this.retirement.retired.dropContradicted((tunnel) => this.cutovers.isCutOver(tunnel));
+    await this.retirement.dropContradicted((tunnel) => this.cutovers.isCutOver(tunnel));
     void this.recorder.start(this.config.sha256);
     this.#inForceFrom(this.config);
     this.#heartbeat = repeat(

@@ -53,8 +53,10 @@ export function tamper(
     return revealed(next !== '' || seqOf(line) === known);
   }
   if (next === '') return undefined;
-  write(how === 'swap' ? lines.with(place, next).with(place + 1, line) : lines.toSpliced(place, 1));
-  return 'provable';
+  const changed = how === 'swap' ? lines.with(place, next).with(place + 1, line) : lines.toSpliced(place, 1);
+  write(changed);
+  // A swap can undo an earlier one.
+  return revealed(how === 'drop' || !isInOrder(changed));
 }
 
 function restore(disk: SimDisk, backup: Backup): 'perhaps' {
@@ -64,6 +66,11 @@ function restore(disk: SimDisk, backup: Backup): 'perhaps' {
 
 function headOf(disk: SimDisk): number {
   return Number((JSON.parse(disk.peek(HEAD) ?? '{"seq":0}') as { seq: number }).seq);
+}
+
+/** Whether the lines stand in the order in which the daemon wrote them. */
+function isInOrder(lines: readonly string[]): boolean {
+  return lines.every((line, index) => index === 0 || seqOf(line) > seqOf(lines[index - 1] ?? ''));
 }
 
 function seqOf(line: string): number {
