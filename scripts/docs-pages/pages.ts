@@ -19,6 +19,6 @@ export function generatedPages(checkout: string): ReadonlyMap<string, string> {
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaNode, example)],
     ['docs/errors.md', errorsPage()],
     ['docs/http-api.md', httpApiPage()],
-    ['docs/servers.md', serversPage()],
+    ['docs/servers.md', serversPage(JSON.parse(readFileSync(join(checkout, 'docs/hostile-servers.json'), 'utf8')))],
   ]);
 }

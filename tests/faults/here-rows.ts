@@ -135,7 +135,7 @@ export const HERE_ROWS: readonly FaultRow[] = [
       );
       const { mesh } = stage;
       if ((await mesh.metric('accept_errors_total', { tunnel: 'echo' })) === 0) throw new Error('not counted');
-      if (!mesh.daemon.log().includes('tunnel.accept_failed')) throw new Error('the log does not say so');
+      await waitUntil('the log says so', () => mesh.daemon.log().includes('tunnel.accept_failed'));
     },
     heal: (stage) => {
       for (const socket of crowds.get(stage) ?? []) socket.destroy();

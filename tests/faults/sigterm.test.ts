@@ -77,6 +77,7 @@ const STATES: readonly State[] = [
     reach: async (stage) => {
       await stage.proxy.refuse(true);
       stage.proxy.reset();
+      await stage.mesh.waitForTunnel('down', 'echo');
       clients(stage, 10);
       await stage.mesh.waitFor(({ tunnels }) => tunnels.some(({ usage }) => usage.held === 10));
     },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 
 /** Of a timer of Node: more overflows, and ends at once. */
@@ -9,6 +10,16 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 export function patient(ms: number): number {
   const [lastMinute = 0] = loadavg();
+  const load = Math.max(lastMinute, running());
   // Whole milliseconds: the time-out of a child process takes no fractions.
-  return Math.min(LONGEST_MS, Math.ceil(ms * Math.max(1, lastMinute / availableParallelism())));
+  return Math.min(LONGEST_MS, Math.ceil(ms * Math.max(1, load / availableParallelism())));
+}
+
+/** How many tasks run or wait for a processor now (proc(5), loadavg): the average of a minute tells late of a new load. */
+function running(): number {
+  try {
+    return Number(/ (\d+)\/\d+ /.exec(readFileSync('/proc/loadavg', 'latin1'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }

@@ -17,6 +17,10 @@ const HOST_PATTERN = /^[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}$/;
 export const ADDRESS_PATTERN = /^(?:unix:\/.+|\[[0-9A-Fa-f:.]+\]:\d{1,5}|[^\s:[\]/]+:\d{1,5})$/;
 const TCP_ADDRESS_EXPECTED = 'host:port with a port from 1 to 65535, as in 127.0.0.1:8000 or [::1]:8000';
 const ADDRESS_EXPECTED = `${TCP_ADDRESS_EXPECTED}, or unix:/absolute/path`;
+/** RFC 4291 section 2.5.6, with or without an interface, as in fe80::1%eth0. */
+const LINK_LOCAL_PATTERN = /^\[fe[89ab][0-9a-f]:/i;
+const NO_LINK_LOCAL =
+  'an address that is not link-local: an address in fe80::/10 works only with an interface, which cannot be given here';
 
 /** Longest sun_path of a Unix socket on Linux without the final NUL, in bytes (unix(7)). */
 export const LONGEST_SOCKET_PATH = 107;
@@ -95,7 +99,10 @@ export const path = text('a path: absolute, ~/…, relative to this file, or cre
 
 export const hostName = text('a host name or an IP address, without user and port')
   .regex(HOST_PATTERN, { error: wants('a host name or an IP address, without user and port') })
-  .refine(isPlausibleHost, { error: wants('a host name or an IP address, without user and port') });
+  .refine(isPlausibleHost, { error: wants('a host name or an IP address, without user and port') })
+  .refine((host) => host.includes('%') || !LINK_LOCAL_PATTERN.test(`[${host}`), {
+    error: wants('a link-local address with its interface, as in fe80::1%eth0'),
+  });
 
 const AUTHORITY_EXPECTED = 'a host name or an address, or host:port, as in hub.example or hub.example:8443';
 
@@ -107,7 +114,8 @@ export const authority = text(AUTHORITY_EXPECTED)
 export const tcpAddress = addressText(TCP_ADDRESS_EXPECTED).transform((written, context): TcpAddress => {
   const address = parseAddress(written);
   if (address?.kind === 'tcp' && isPlausible(address)) return address;
-  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${TCP_ADDRESS_EXPECTED}` });
+  const expected = expectedFor(written, TCP_ADDRESS_EXPECTED);
+  context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${expected}` });
   return z.NEVER;
 });
 
@@ -118,7 +126,7 @@ export const address = addressText(ADDRESS_EXPECTED).transform((written, context
   const expected =
     length > LONGEST_SOCKET_PATH
       ? `a path of at most ${LONGEST_SOCKET_PATH} bytes instead of ${length}`
-      : ADDRESS_EXPECTED;
+      : expectedFor(written, ADDRESS_EXPECTED);
   context.addIssue({ code: 'custom', message: `${describeValue(written)}; expected ${expected}` });
   return z.NEVER;
 });
@@ -131,13 +139,19 @@ export const json = z.unknown().transform((value, context): JsonValue => {
 });
 
 function addressText(expected: string) {
-  return z.string({ error: wants(expected) }).regex(ADDRESS_PATTERN, { error: wants(expected) });
+  const error = (issue: { readonly input?: unknown }) => wants(expectedFor(issue.input, expected))(issue);
+  return z.string({ error }).regex(ADDRESS_PATTERN, { error });
+}
+
+function expectedFor(written: unknown, usually: string): string {
+  return typeof written === 'string' && LINK_LOCAL_PATTERN.test(written) ? NO_LINK_LOCAL : usually;
 }
 
 function isPlausible(candidate: Address): boolean {
   if (candidate.kind === 'unix')
     return Buffer.byteLength(candidate.path) <= LONGEST_SOCKET_PATH && hasNoControls(candidate.path);
-  return candidate.port >= 1 && HOST_PATTERN.test(candidate.host) && isPlausibleHost(candidate.host);
+  const { host, port: number } = candidate;
+  return number >= 1 && HOST_PATTERN.test(host) && isPlausibleHost(host) && !LINK_LOCAL_PATTERN.test(`[${host}`);
 }
 
 function hasNoControls(text: string): boolean {

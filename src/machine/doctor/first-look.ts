@@ -5,6 +5,7 @@ import { reach } from '../../tunnels/link/reach.ts';
 import type { ConnectStep, Route } from '../../tunnels/link/session.ts';
 import { explainHandshake } from '../../tunnels/ssh/handshake.ts';
 import { PlainReader } from '../../tunnels/ssh/plain-packets.ts';
+import type { StepName } from './finding.ts';
 
 /**
  * Connects and reads the banner of the server, without a login. For a host whose known_hosts or credential is unusable: a
@@ -38,6 +39,7 @@ export async function firstLook(
       offered: '',
       ifRejected: undefined,
       disagreement: undefined,
+      answer: {},
     });
   try {
     await withDeadline(host.connectTimeoutMs, signal, expired, async (bounded) => {
@@ -52,12 +54,13 @@ export async function firstLook(
   }
 }
 
-/** The setting to look at when a step fails, before the general hint. */
-export function named(error: TunnelError, { name, address, port }: HostConfig): TunnelError {
+/** The setting to look at when `step` fails, before the general hint. */
+export function named(error: TunnelError, { name, address, port }: HostConfig, step: StepName): TunnelError {
   const settings: Partial<Record<string, string>> = {
     dns_failed: `Check the spelling of hosts.${name}.address (${address}).`,
     connect_refused: `Check hosts.${name}.port (${port}): no program listens there.`,
-    kex_failed: `Check hosts.${name}.port (${port}): the program there may not be SSH.`,
+    // After the banner, the program is known to be SSH.
+    ...(step === 'banner' && { kex_failed: `Check hosts.${name}.port (${port}).` }),
   };
   const setting = settings[error.code];
   if (setting === undefined) return error;

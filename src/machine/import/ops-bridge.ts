@@ -1,51 +1,16 @@
 import { readYaml } from '../../config/yaml-document.ts';
+import { type Fields, isMapping, type Setting, type Settings, settingsOf } from './bridge-settings.ts';
 import type { Draft } from './draft.ts';
 import { loss, NotTranslatable, note, type Remark, type SshEntry, type SshOption } from './entry.ts';
 import { translate } from './translate.ts';
 
-/** A mapping of the file: the keys that are read by name, and any other. */
-interface Fields {
-  readonly [key: string]: unknown;
+/** The whole file: the keys that are read by name, and any other. */
+interface BridgeFile extends Fields {
   readonly tunnels?: unknown;
   readonly defaults?: unknown;
   readonly hosts?: unknown;
   readonly actors?: unknown;
-  readonly host?: unknown;
-  readonly actor?: unknown;
-  readonly cert_command?: unknown;
-  readonly enabled?: unknown;
-  readonly ports?: unknown;
-  readonly forward?: unknown;
-  readonly spec?: unknown;
 }
-
-/** The keys of a setting; the predecessor has no published format, so each setting has the names in use. */
-const KEYS = {
-  name: ['name', 'id'],
-  host: ['host', 'ssh_host', 'remote', 'server', 'destination', 'via'],
-  address: ['address', 'hostname', 'host_name', 'ip'],
-  user: ['user', 'ssh_user', 'username', 'login'],
-  port: ['port', 'ssh_port'],
-  key: ['key', 'ssh_key', 'identity', 'identity_file', 'key_file', 'key_path'],
-  certCommand: ['cert_command'],
-  actor: ['actor'],
-  direction: ['direction', 'type', 'mode'],
-  listen: ['listen', 'bind'],
-  target: ['target', 'to', 'forward_to'],
-  localPort: ['local_port'],
-  localHost: ['local_host', 'local_address', 'local_bind', 'bind_address'],
-  remotePort: ['remote_port', 'target_port'],
-  remoteHost: ['remote_host', 'remote_address', 'target_host'],
-  note: ['note', 'description', 'comment'],
-  jump: ['jump', 'proxy_jump', 'proxyjump'],
-} as const;
-
-/** Settings of the predecessor's own business: restart, health, on and off. */
-const NEEDLESS = new Set(
-  'enabled autostart auto_start restart reconnect retry retries backoff keepalive timeout tags labels health health_check healthcheck'.split(
-    ' ',
-  ),
-);
 
 const DIRECTIONS: Readonly<Record<string, 'localforward' | 'remoteforward' | 'dynamicforward'>> = {
   local: 'localforward',
@@ -56,99 +21,162 @@ const DIRECTIONS: Readonly<Record<string, 'localforward' | 'remoteforward' | 'dy
   socks: 'dynamicforward',
 };
 
+/** The values that YAML 1.1 and people use for "off". */
+const OFF = /^(false|no|off|0)$/i;
+
 /**
  * Translates the tunnels.yaml of ops-bridge: `tunnels` (a list or a mapping), with settings of their own or of the named
- * `hosts` and `actors`. A key of unknown meaning becomes a loss. Pure.
+ * `hosts` and `actors`. Everything of unknown meaning becomes a loss. Pure.
  */
 export function translateBridge(text: string, hostname: string, user: string): Draft {
   const { data, mistakes } = readYaml(text);
   const [mistake] = mistakes;
-  if (mistake !== undefined) return failed(`line ${mistake.line}: ${mistake.message}.`, hostname);
-  if (!isMapping(data)) return failed('The file is no mapping with tunnels.', hostname);
-  const tunnels = named(data.tunnels);
-  if (tunnels.length === 0) return failed('The file has no tunnels.', hostname);
+  if (mistake !== undefined) return failed([loss(`line ${mistake.line}: ${mistake.message}.`)], hostname);
+  if (!isMapping(data)) return failed([loss('The file is no mapping with tunnels.')], hostname);
+  const file: BridgeFile = data;
   const remarks: Remark[] = Object.keys(data)
     .filter((key) => !['tunnels', 'hosts', 'actors', 'version', 'node', 'defaults'].includes(key))
     .map((key) => loss(`The key ${key} is not translated.`));
-  const defaults = isMapping(data.defaults) ? data.defaults : {};
-  const lists = { hosts: named(data.hosts), actors: named(data.actors) };
+  const tunnels = named(file, 'tunnels', remarks);
+  const [hosts, actors] = [new Map(named(file, 'hosts', remarks)), new Map(named(file, 'actors', remarks))];
+  if (file.defaults !== undefined && !isMapping(file.defaults)) remarks.push(loss('The key defaults is no mapping.'));
+  if (tunnels.length === 0) return failed([loss('The file has no tunnels.'), ...remarks], hostname);
+  const bridge: Bridge = { defaults: isMapping(file.defaults) ? file.defaults : {}, hosts, actors, user };
   const entries = tunnels.flatMap(([name, fields]) => {
     try {
-      return [readTunnel(name, { ...defaults, ...fields }, lists, user)];
+      return [readTunnel(name, fields, bridge)];
     } catch (error) {
       if (!(error instanceof NotTranslatable)) throw error;
       remarks.push(loss(`Tunnel ${name} is not translated: ${error.message}.`));
       return [];
     }
   });
-  const draft = translate(entries, hostname);
+  const jumps = new Map([...hosts].map(([name, fields]) => [name, jumpHost(name, settingsOf(fields), user)]));
+  const draft = translate(entries, hostname, jumps);
   return { ...draft, remarks: [...remarks, ...draft.remarks] };
 }
 
-interface Lists {
-  readonly hosts: readonly [string, Fields][];
-  readonly actors: readonly [string, Fields][];
+function isOff({ enabled }: Fields & { readonly enabled?: unknown }): boolean {
+  return OFF.test(String(enabled ?? ''));
 }
 
-function readTunnel(name: string, fields: Fields, lists: Lists, user: string): SshEntry {
-  const hostName = textOf(fields, 'host') ?? textOf(fields, 'address');
+interface Bridge {
+  readonly defaults: Fields;
+  readonly hosts: ReadonlyMap<string, Fields>;
+  readonly actors: ReadonlyMap<string, Fields>;
+  readonly user: string;
+}
+
+function readTunnel(name: string, fields: Fields, { defaults, hosts, actors, user }: Bridge): SshEntry {
+  const [own, usual] = [settingsOf(fields), settingsOf(defaults)];
+  const place = { ...mappingOf(defaults, 'host'), ...mappingOf(fields, 'host') };
+  const hostName = textOf([own, usual], 'host') ?? textOf([settingsOf(place), own, usual], 'address');
   if (hostName === undefined) throw new NotTranslatable('it names no host');
   const [login, destination] = splitUser(hostName);
-  const host = lists.hosts.find(([each]) => each === destination)?.[1] ?? mappingOf(fields.host) ?? {};
-  const actorName = textOf(fields, 'actor');
-  const actor = lists.actors.find(([each]) => each === actorName)?.[1] ?? mappingOf(fields.actor) ?? {};
-  // Settings of the tunnel win over those of its host and its actor.
-  const all = { ...actor, ...host, ...fields };
-  const certCommand = commandOf(fields.cert_command ?? actor.cert_command);
-  const unknown = [...new Set([fields, host, actor].flatMap((each) => Object.keys(each)))].filter(
-    (key) => !KNOWN.has(key) && !NEEDLESS.has(key),
-  );
-  const needless = Object.keys(fields).filter((key) => NEEDLESS.has(key));
-  const disabled =
-    fields.enabled === false ? [note('The tunnel was not enabled. Leave it out if nobody needs it.')] : [];
-  const option = (keyword: string, value: string | undefined): SshOption[] =>
-    value === undefined ? [] : [{ keyword, value }];
+  const host = settingsOf(hosts.get(destination) ?? place);
+  const identity = mappingOf(fields, 'actor') ?? mappingOf(defaults, 'actor');
+  const actorName = textOf([own, usual], 'actor');
+  const actor = settingsOf(actors.get(actorName ?? '') ?? identity ?? {});
+  // Settings of the tunnel win over those of its host and its actor, and the defaults come last.
+  const all = [own, host, actor, usual];
+  const listed = all.map(({ values }) => values.get('certCommand')?.value).find((value) => value !== undefined);
   return {
     source: `tunnel ${name}`,
     label: name,
-    note: textOf(fields, 'note'),
+    note: textOf([own], 'note'),
     destination,
     options: [
-      forwardOf(fields),
+      forwardOf([own, usual]),
       ...option('hostname', textOf(all, 'address')),
-      ...option('user', login ?? textOf(all, 'user')),
-      ...option('port', textOf(all, 'port')),
-      ...option('identityfile', textOf(all, 'key')),
-      ...option('proxyjump', textOf(all, 'jump')),
+      ...option('user', login),
+      ...loginOf(all),
     ],
     localUser: user,
     home: undefined,
     configFile: undefined,
-    actor: { name: actorName, certCommand },
+    actor: { name: actorName, certCommand: listed },
     remarks: [
-      ...disabled,
-      ...(needless.length === 0 ? [] : [note(`fleet-mesh has its own settings for ${needless.join(', ')}.`)]),
-      ...unknown.map((key) => loss(`The key ${key} is not translated.`)),
+      ...(isOff(fields) || isOff(defaults)
+        ? [note('The tunnel was not enabled. Leave it out if nobody needs it.')]
+        : []),
+      ...(own.needless.length === 0 ? [] : [note(`fleet-mesh has its own settings for ${own.needless.join(', ')}.`)]),
+      ...all.flatMap((each) => each.remarks),
+      ...unusedOf(own),
     ],
   };
 }
 
+/** What ssh would know of a jump host. */
+function jumpHost(name: string, settings: Settings, user: string): SshEntry {
+  return {
+    source: `host ${name}`,
+    label: name,
+    note: undefined,
+    destination: name,
+    options: [...option('hostname', textOf([settings], 'address')), ...loginOf([settings])],
+    localUser: user,
+    home: undefined,
+    configFile: undefined,
+    remarks: settings.remarks,
+  };
+}
+
+function loginOf(all: readonly Settings[]): SshOption[] {
+  return [
+    ...option('user', textOf(all, 'user')),
+    ...option('port', textOf(all, 'port')),
+    ...option('identityfile', textOf(all, 'key')),
+    ...option('proxyjump', textOf(all, 'jump')),
+  ];
+}
+
+function option(keyword: string, value: string | undefined): SshOption[] {
+  return value === undefined ? [] : [{ keyword, value }];
+}
+
 /** The forward in the words of ssh. For `reverse` the remote end listens, for `local` the local end. */
-function forwardOf(fields: Fields): SshOption {
-  const written = textOf(fields, 'direction') ?? 'local';
-  const keyword = Object.hasOwn(DIRECTIONS, written.toLowerCase()) ? DIRECTIONS[written.toLowerCase()] : undefined;
-  if (keyword === undefined) throw new NotTranslatable(`its direction ${written} is unknown`);
-  const ports = textOf({ ports: fields.ports ?? fields.forward ?? fields.spec }, 'ports');
+function forwardOf(all: readonly Settings[]): SshOption {
+  const keyword = directionOf(all);
+  const ports = textOf(all, 'ports');
   if (ports !== undefined) return { keyword, value: ports };
-  const local = place(textOf(fields, 'localHost'), textOf(fields, 'localPort'));
-  const remote = place(textOf(fields, 'remoteHost'), textOf(fields, 'remotePort'));
+  const local = place(textOf(all, 'localHost'), textOf(all, 'localPort'));
+  const remote = place(textOf(all, 'remoteHost'), textOf(all, 'remotePort'));
   const reverse = keyword === 'remoteforward';
-  const listen = textOf(fields, 'listen') ?? (reverse ? remote : local);
-  const target = textOf(fields, 'target') ?? (reverse ? local : remote);
+  const listen = textOf(all, 'listen') ?? (reverse ? remote : local);
+  const target = textOf(all, 'target') ?? (reverse ? local : remote);
   if (listen === undefined) throw new NotTranslatable('it names no port to listen on');
   if (keyword === 'dynamicforward') return { keyword, value: listen };
   if (target === undefined) throw new NotTranslatable('it names no target');
   return { keyword, value: `${listen}:${target.includes(':') ? target : `localhost:${target}`}` };
+}
+
+function directionOf(all: readonly Settings[]): 'localforward' | 'remoteforward' | 'dynamicforward' {
+  const written = textOf(all, 'direction') ?? 'local';
+  const keyword = Object.hasOwn(DIRECTIONS, written.toLowerCase()) ? DIRECTIONS[written.toLowerCase()] : undefined;
+  if (keyword === undefined) throw new NotTranslatable(`its direction ${written} is unknown`);
+  return keyword;
+}
+
+/** Settings of the forward that another setting of the tunnel overrules. */
+function unusedOf(own: Settings): Remark[] {
+  const { values } = own;
+  const direction = directionOf([own]);
+  const [here, there]: [Setting[], Setting[]] = [
+    ['localPort', 'localHost'],
+    ['remotePort', 'remoteHost'],
+  ];
+  const [listening, targeted] = direction === 'remoteforward' ? [there, here] : [here, there];
+  const unused: readonly Setting[] = values.has('ports')
+    ? ['listen', 'target', ...here, ...there]
+    : [
+        ...(values.has('listen') ? listening : []),
+        ...(values.has('target') || direction === 'dynamicforward' ? targeted : []),
+        ...(direction === 'dynamicforward' ? (['target'] as const) : []),
+      ];
+  return unused.flatMap((setting) => {
+    const key = values.get(setting)?.key;
+    return key === undefined ? [] : [loss(`The key ${key} is not translated: other keys of the tunnel decide.`)];
+  });
 }
 
 function place(host: string | undefined, port: string | undefined): string | undefined {
@@ -157,17 +185,10 @@ function place(host: string | undefined, port: string | undefined): string | und
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-const KNOWN = new Set<string>([...Object.values(KEYS).flat(), 'ports', 'forward', 'spec']);
-
-function textOf(fields: Fields, setting: keyof typeof KEYS | 'ports'): string | undefined {
-  const keys: readonly string[] = setting === 'ports' ? ['ports'] : KEYS[setting];
-  const value = keys.map((key) => fields[key]).find((each) => typeof each === 'string' || typeof each === 'number');
-  return value === undefined ? undefined : String(value);
-}
-
-function commandOf(value: unknown): string | readonly string[] | undefined {
-  if (Array.isArray(value) && value.every((word) => typeof word === 'string')) return value;
-  return typeof value === 'string' ? value : undefined;
+/** The value of the first mapping that has the setting. */
+function textOf(all: readonly Settings[], setting: Setting): string | undefined {
+  const found = all.map(({ values }) => values.get(setting)?.value).find((value) => value !== undefined);
+  return typeof found === 'string' ? found : undefined;
 }
 
 function splitUser(text: string): [string | undefined, string] {
@@ -175,24 +196,30 @@ function splitUser(text: string): [string | undefined, string] {
   return at === -1 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function failed(text: string, hostname: string): Draft {
-  return { ...translate([], hostname), remarks: [loss(text)] };
+function failed(remarks: readonly Remark[], hostname: string): Draft {
+  return { ...translate([], hostname), remarks };
 }
 
-/** A list of mappings with a name each, or a mapping from names to mappings. */
-function named(value: unknown): [string, Fields][] {
-  if (Array.isArray(value)) {
-    return value.filter(isMapping).map((each, index) => [textOf(each, 'name') ?? `tunnel-${index + 1}`, each]);
+/** A list of mappings with a name each, or a mapping from names to mappings. Anything else is a loss. */
+function named(file: BridgeFile, key: 'tunnels' | 'hosts' | 'actors', remarks: Remark[]): [string, Fields][] {
+  const { [key]: value } = file;
+  if (value === undefined || value === null) return [];
+  if (typeof value !== 'object') {
+    remarks.push(loss(`The key ${key} is no list and no mapping.`));
+    return [];
   }
-  return Object.entries(mappingOf(value) ?? {}).flatMap(([name, each]): [string, Fields][] =>
-    isMapping(each) ? [[name, each]] : [],
-  );
+  const entries = Object.entries(value).map(([name, each]): [string, unknown] => {
+    const own = isMapping(each) ? textOf([settingsOf(each)], 'name') : undefined;
+    return Array.isArray(value) ? [own ?? `${key.slice(0, -1)}-${Number(name) + 1}`, each] : [name, each];
+  });
+  return entries.flatMap(([name, each]): [string, Fields][] => {
+    if (isMapping(each)) return [[name, each]];
+    remarks.push(loss(`${name} in ${key} is not translated: its value is no mapping.`));
+    return [];
+  });
 }
 
-function mappingOf(value: unknown): Fields | undefined {
+function mappingOf(fields: Fields, key: 'host' | 'actor'): Fields | undefined {
+  const { [key]: value } = fields;
   return isMapping(value) ? value : undefined;
-}
-
-function isMapping(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -70,7 +70,10 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
         command = [word, ...queue];
         break;
       }
-      destination = word;
+      const named = splitDestination(word);
+      destination = named.destination;
+      // Of two settings, the one that comes first wins: `-l a b@host` logs in as a.
+      options.push(...named.options);
       continue;
     }
     for (let rest = word.slice(1); rest !== ''; ) {
@@ -96,7 +99,7 @@ export function parseSshArguments(words: readonly string[], program: 'ssh' | 'au
     }
   }
   if (destination === undefined) throw new NotTranslatable('the command names no host');
-  return { ...splitDestination(destination, options), command, configFile, untranslated, needless };
+  return { destination, options, command, configFile, untranslated, needless };
 }
 
 /** Parses `Keyword=value` or `Keyword value` (ssh_config(5)) and removes quotes around the value. */
@@ -106,8 +109,8 @@ function parseOption(text: string): SshOption {
   return { keyword: keyword.toLowerCase(), value: value.replace(/^"(.*)"$/, '$1') };
 }
 
-/** Splits `[user@]host` or `ssh://[user@]host[:port]`; its user and port win over the flags. */
-function splitDestination(written: string, flags: readonly SshOption[]) {
+/** Splits `[user@]host` or `ssh://[user@]host[:port]`. */
+function splitDestination(written: string): { destination: string; options: SshOption[] } {
   const uri = written.startsWith('ssh://');
   const text = uri ? written.slice('ssh://'.length).replace(/\/$/, '') : written;
   const at = text.lastIndexOf('@');
@@ -115,5 +118,5 @@ function splitDestination(written: string, flags: readonly SshOption[]) {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(uri ? text.slice(at + 1) : '') ?? [];
   const destination = uri ? (bracketed ?? plain ?? text.slice(at + 1)) : text.slice(at + 1);
   const ports = port === undefined ? [] : [{ keyword: 'port', value: port }];
-  return { destination, options: [...user, ...ports, ...flags] };
+  return { destination, options: [...user, ...ports] };
 }

@@ -10,7 +10,8 @@ export function parseUnitFile(text: string): Directive[] {
   const directives: Directive[] = [];
   let section = '';
   let pending = '';
-  for (const raw of text.split(/\r?\n/)) {
+  // The last line may be a continuation too: an empty line ends it.
+  for (const raw of [...text.split(/\r?\n/), '']) {
     const line = raw.trim();
     if (line.startsWith('#') || line.startsWith(';')) continue;
     if (line.endsWith('\\')) {

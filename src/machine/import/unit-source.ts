@@ -18,7 +18,8 @@ export async function readUnitText(path: string): Promise<string> {
   const template = name.replace(/@.+(?=\.)/, '@');
   const texts = [await textOf(path, join(dirname(path), template))];
   for (const dropIn of await dropInsOf(dirname(path), [name, template])) texts.push(await textOf(dropIn));
-  return texts.join('\n');
+  // A file that ends in a continuation does not continue in the next one.
+  return texts.join('\n\n');
 }
 
 async function textOf(path: string, other?: string): Promise<string> {

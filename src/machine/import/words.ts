@@ -1,6 +1,11 @@
 import { NotTranslatable } from './entry.ts';
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', s: ' ', r: '\r', '\\': '\\', '"': '"', "'": "'" };
+const ESCAPES: Readonly<Record<string, string>> = {
+  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', s: ' ', t: '\t', v: '\v' },
+  ...{ '\\': '\\', '"': '"', "'": "'" },
+};
+/** The character in hexadecimal or octal digits. */
+const NUMBERED = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))/;
 
 /**
  * Splits a command line into words, as systemd does (systemd.syntax(7), "Quoting"): quotes and C escapes, no shell syntax.
@@ -13,8 +18,9 @@ export function splitWords(line: string): string[] {
   for (let index = 0; index < line.length; index++) {
     const char = line[index] ?? '';
     if (char === '\\') {
-      const next = line[++index] ?? '';
-      word = `${word ?? ''}${ESCAPES[next] ?? `\\${next}`}`;
+      const [taken = line[index + 1] ?? '', ...codes] = NUMBERED.exec(line.slice(index + 1)) ?? [];
+      index += taken.length;
+      word = `${word ?? ''}${characterOf(codes) ?? ESCAPES[taken] ?? `\\${taken}`}`;
     } else if (quote !== '') {
       if (char === quote) quote = '';
       else word += char;
@@ -28,4 +34,10 @@ export function splitWords(line: string): string[] {
   }
   if (quote !== '') throw new NotTranslatable('a quote is not closed');
   return word === undefined ? words : [...words, word];
+}
+
+function characterOf([byte, short, long, octal]: readonly (string | undefined)[]): string | undefined {
+  const hex = byte ?? short ?? long;
+  const code = hex === undefined ? Number.parseInt(octal ?? '', 8) : Number.parseInt(hex, 16);
+  return code > 0 && code <= 0x10_ff_ff ? String.fromCodePoint(code) : undefined;
 }

@@ -58,5 +58,8 @@ export async function recover(
   // missing end of the log visible for good.
   const head = known && known.seq >= check.last.seq ? known : check.last;
   if (size === 0) fileStart = head.seq + 1;
-  return { end: { file, size, content, fileStart, head }, recovery: { tornBytes, problems, headLost: !known && check.last.seq > 0 } };
+  return {
+    end: { file, size, content, fileStart, head },
+    recovery: { tornBytes, problems, headLost: !known && check.last.seq > 0 },
+  };
 }

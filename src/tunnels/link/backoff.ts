@@ -24,6 +24,9 @@ const WELCOME_PER_MS = 1 / 60;
 /** A session that lasts less than this, in milliseconds, was no service: the next wait grows. */
 export const FLASH_MS = 500;
 
+/** A host that ends a session sooner than this after a login, in milliseconds, may not want that many sessions. */
+export const SETTLED_MS = 10_000;
+
 /**
  * How long to wait before the next attempt, in milliseconds: full jitter below a ceiling that doubles. The first retry is
  * jittered too, so that many nodes do not return to one server together. After a rejection the wait is at least a minute.

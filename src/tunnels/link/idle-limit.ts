@@ -1,6 +1,7 @@
 import { TunnelError } from '../../base/errors.ts';
 import type { SessionFacts } from '../ssh/session.ts';
 import type { Roster } from './roster.ts';
+import type { Idling } from './session.ts';
 
 /** sshd counts whole seconds, so the end of an unused session comes up to this late, in milliseconds. */
 const SLACK_MS = 1_500;
@@ -10,14 +11,6 @@ const LEAST_MS = 3_000;
 const LEAST_MARGIN_MS = 3_000;
 /** After so many replacements the server must show the limit again: the administrator may have changed the setting. */
 const MOST_RENEWALS = 20;
-
-/** What the limit depends on, of one session. */
-export interface Idling {
-  /** For how long the session has carried nothing, in milliseconds; undefined while it carries something. */
-  readonly idleMs?: number | undefined;
-  /** Far-side listeners on the session. They do not count as use. */
-  readonly listeners?: number;
-}
 
 /**
  * The time after which a server ends a session without a channel (`UnusedConnectionTimeout` in sshd_config(5)). SSH does

@@ -14,6 +14,7 @@ import type { SessionEnd } from '../ssh/session.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
+import { FailedAddresses } from './failed-addresses.ts';
 import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
@@ -42,6 +43,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #roster = new Roster();
   readonly #channels: Channels;
   readonly #rejection = new Rejection();
+  readonly #addresses = new FailedAddresses();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
   readonly #idleLimit = new IdleLimit();
@@ -275,7 +277,8 @@ export class Link implements ChannelSource, JumpLink {
   #updateReplacement(now: Date): void {
     const { failure, attempts } = this.#retry;
     const failed = this.#loginTest.due && failure !== undefined && (attempts > 1 || !failure.retryable);
-    this.#replacement.update(this.#roster, this.#host.sessions + (failed ? 1 : 0), now);
+    const missing = failed || this.#retry.unkept !== undefined;
+    this.#replacement.update(this.#roster, this.#host.sessions + (missing ? 1 : 0), now);
   }
 
   /** Whether the link must wait for the jump host's link. */
@@ -293,19 +296,22 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Whether the loop may attempt now; false when the loop must look again. */
   async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remaining = this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
-    if (remaining <= 0)
-      return this.#deps.pacer.turn(signal).then(
-        () => true,
-        () => false,
-      );
-    await this.#wake.sleep(remaining);
-    return false;
+    const remainingMs = () => this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
+    const waitMs = remainingMs();
+    if (waitMs > 0) {
+      await this.#wake.sleep(waitMs);
+      return false;
+    }
+    const { activity } = this.#retry;
+    await this.#deps.pacer.turn(signal).catch(() => {});
+    // The close of a session may be reported only now: its wait must not be skipped.
+    return !signal.aborted && (this.#retry.activity === activity || remainingMs() <= 0);
   }
 
   async #attempt(parent: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
-    const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
+    const own = { roster: this.#roster, rejection: this.#rejection, addresses: this.#addresses };
+    const options = { host, actor, jump: this.#jump, ...own };
     let offered: CredentialFacts | undefined;
     const attempt = follow(parent);
     this.#outdate = attempt.end;
@@ -342,7 +348,7 @@ export class Link implements ChannelSource, JumpLink {
     this.#retry.succeeded();
     this.#loginTest.succeeded(performance.now());
     if (held.generation === this.#roster.generation) this.#outcomes.firstLogin.succeeded();
-    this.#news.sessionUp(held, this.#roster.superseded[0]);
+    this.#news.sessionUp(held, this.#roster.superseded[0], this.#retry.unkept !== undefined);
     const from = performance.now();
     void held.session.closed.then((end) => this.#remove(held, end, performance.now() - from));
     this.#shed();
@@ -370,7 +376,8 @@ export class Link implements ChannelSource, JumpLink {
       this.#retry.endedUnused(unused);
     } else if (error) {
       if (error.code === 'keepalive_lost') held.carrier?.check();
-      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0 });
+      const repeated = this.#retry.unkept !== undefined;
+      this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0, repeated });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
       if (!this.ready) this.#retry.servesNoLonger();
     } else {

@@ -12,6 +12,8 @@ interface Loss {
   readonly silentMs: number;
   /** Whether the link now has no session. */
   readonly last: boolean;
+  /** Whether the same happened many times just before. */
+  readonly repeated?: boolean;
 }
 
 /** Reports the events of one link to the log, the evidence and the metrics. */
@@ -47,19 +49,20 @@ export class LinkNews {
     this.#log.info(fields, `waiting for the link to jump host ${jump}`);
   }
 
-  /** `old`: the outdated session that the new one replaces. */
-  sessionUp(held: Held, old?: Pick<Held, 'id'>): void {
+  /** `old`: the outdated session that the new one replaces. `repeated`: the host ended many new sessions just before. */
+  sessionUp(held: Held, old?: Pick<Held, 'id'>, repeated = false): void {
     if (this.#downSince !== undefined) {
       this.#metrics.linkRecoverSeconds.observe(this.#labels, (performance.now() - this.#downSince) / 1000);
       this.#downSince = undefined;
     }
-    this.#tell({ event: 'session.up', ...sessionFields(held), replaces: old?.id }, 'SSH session up');
+    const fields = { event: 'session.up', ...sessionFields(held), replaces: old?.id };
+    this.#tell(fields, 'SSH session up', repeated ? 'debug' : 'info');
   }
 
-  sessionLost({ id }: Pick<Held, 'id'>, error: TunnelError, { silentMs, last }: Loss): void {
+  sessionLost({ id }: Pick<Held, 'id'>, error: TunnelError, { silentMs, last, repeated = false }: Loss): void {
     this.#metrics.linkDetectSeconds.observe(this.#labels, silentMs / 1000);
     if (last) this.#downSince ??= performance.now() - silentMs;
-    this.#tell({ event: 'session.lost', session: id, err: error }, error.message, 'warn');
+    this.#tell({ event: 'session.lost', session: id, err: error }, error.message, repeated ? 'debug' : 'warn');
   }
 
   /** A session ended in order. */

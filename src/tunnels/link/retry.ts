@@ -1,7 +1,15 @@
-import { isCredentialRejection, isRejection, type TunnelError } from '../../base/errors.ts';
+import { isCredentialRejection, isRejection, TunnelError } from '../../base/errors.ts';
 import type { LinkState } from '../../telemetry/status/status.ts';
 import { type Activity, nextAttemptAt, owesWaitForLoss, stateWithoutSession, type Waiting } from './activity.ts';
-import { demandedDelayMs, FLASH_MS, lossDelayMs, retryDelayMs, STABLE_MS, welcomeDelayMs } from './backoff.ts';
+import {
+  demandedDelayMs,
+  FLASH_MS,
+  lossDelayMs,
+  retryDelayMs,
+  SETTLED_MS,
+  STABLE_MS,
+  welcomeDelayMs,
+} from './backoff.ts';
 import { type JumpLink, strandedError } from './jump.ts';
 
 /** A failed attempt, for the report. */
@@ -12,6 +20,9 @@ export interface Failure {
   /** Whether the reason is new: the attempt before succeeded or failed for another reason. */
   readonly news: boolean;
 }
+
+/** After so many sessions in a row that ended soon after a login, the host keeps no further session. */
+const MOST_SHORT_LIVED = 5;
 
 /** The state of a link's loop: what it is doing, when it retries, and its last error. */
 export class Retry {
@@ -31,6 +42,10 @@ export class Retry {
   #earlyLosses = 0;
   /** Last sessions lost in a row right after their login. */
   #flashes = 0;
+  /** Sessions lost in a row soon after a login, while another session served. */
+  #shortLived = 0;
+  /** Why the last of them ended, once there are {@link MOST_SHORT_LIVED}. */
+  #unkept: TunnelError | undefined;
   #lastError: TunnelError | undefined;
 
   /** @param random uniform in [0, 1) */
@@ -43,7 +58,13 @@ export class Retry {
   }
 
   get attempts(): number {
-    return this.#attempts;
+    return this.#attempts || (this.unkept ? this.#shortLived : 0);
+  }
+
+  /** Why the host keeps no further session; undefined once one lasts, and while all sessions are lost. */
+  get unkept(): TunnelError | undefined {
+    const settled = this.#activity.kind === 'idle' && performance.now() - this.#changedAt >= SETTLED_MS;
+    return settled ? undefined : this.#unkept;
   }
 
   get lastError(): TunnelError | undefined {
@@ -52,7 +73,7 @@ export class Retry {
 
   /** Why no session can be made at present; undefined until an attempt fails, and after a success. */
   get failure(): TunnelError | undefined {
-    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#failure;
+    return this.#activity.kind === 'stranded' ? this.#activity.error : (this.#failure ?? this.unkept);
   }
 
   /** The state of a link without a session. */
@@ -104,6 +125,8 @@ export class Retry {
    */
   lost(error: TunnelError, lastedMs: number, serving: boolean): void {
     const wasStable = lastedMs >= STABLE_MS;
+    this.#shortLived = serving && lastedMs < SETTLED_MS ? this.#shortLived + 1 : 0;
+    this.#unkept = this.#shortLived < MOST_SHORT_LIVED ? undefined : unkeptError(error);
     if (wasStable) {
       this.#failures = 0;
       this.#earlyLosses = 0;
@@ -149,6 +172,8 @@ export class Retry {
   startOver(): void {
     this.#failures = 0;
     this.#attempts = 0;
+    this.#shortLived = 0;
+    this.#unkept = undefined;
     this.#failure = undefined;
   }
 
@@ -194,4 +219,11 @@ export class Retry {
     this.#activity = waiting;
     return waiting;
   }
+}
+
+function unkeptError(cause: TunnelError): TunnelError {
+  return new TunnelError(cause.code, `further SSH sessions end within seconds of a login: ${cause.message}`, {
+    cause,
+    hint: 'The host may limit the sessions of an account. Set `sessions: 1` for the host, or raise the limit on the host.',
+  });
 }

@@ -4,8 +4,15 @@ import type { FarSession } from '../channel/far-side.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
 import type { HandshakeStep } from '../ssh/handshake.ts';
 import type { SessionEnd, SessionFacts } from '../ssh/session.ts';
-import type { Idling } from './idle-limit.ts';
 import type { Carrier } from './jump.ts';
+
+/** What tells when a server with a limit for unused sessions ends one. */
+export interface Idling {
+  /** For how long the session has carried nothing, in milliseconds; undefined while it carries something. */
+  readonly idleMs?: number | undefined;
+  /** Far-side listeners on the session. They do not count as use. */
+  readonly listeners?: number;
+}
 
 /** What a link needs of an SSH session. */
 export interface LinkSession extends FarSession, Idling {
@@ -53,8 +60,8 @@ export type ConnectStep =
 
 /** How a session reaches its host. */
 export type Route =
-  /** `inUse`: addresses of the link's other sessions. */
-  | { readonly kind: 'direct'; readonly inUse: readonly string[] }
+  /** `avoid`: addresses that are tried last. `onFailed`: an address accepted the connection, but made no session. */
+  | { readonly kind: 'direct'; readonly avoid: readonly string[]; onFailed?(address: string): void }
   | {
       readonly kind: 'jump';
       readonly host: string;

@@ -1,9 +1,20 @@
-import { TunnelError } from '../../base/errors.ts';
+import { CATALOGUE, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
 import { isMisread } from './guard/session-error.ts';
+import { onlySsh1, otherService } from './other-service.ts';
 
 /** The steps between a TCP connection and a usable session, in order (RFC 4253 section 4.2, section 7; RFC 4252). */
 export type HandshakeStep = 'banner' | 'kex' | 'auth';
+
+/** What a server said about a login before it ended the login. */
+export interface LoginAnswer {
+  /** The methods that may go on; undefined: the server sent no list. */
+  readonly methods?: readonly string[];
+  /** The server accepted the credential, and wants more. */
+  readonly partial?: boolean;
+  /** SSH_MSG_USERAUTH_BANNER, unfiltered. */
+  readonly banner?: string;
+}
 
 /** The facts about a handshake that ended without a session. */
 export interface HandshakeEnd {
@@ -26,6 +37,8 @@ export interface HandshakeEnd {
   readonly disagreement: string | undefined;
   /** Hint when the credential is rejected; undefined: the usual hint. */
   readonly ifRejected: string | undefined;
+  /** What the server said about the login. */
+  readonly answer: LoginAnswer;
 }
 
 /** ssh2's errors have a level. A server's SSH_MSG_DISCONNECT has a numeric code instead. */
@@ -48,6 +61,7 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
     case 'banner':
       return explainBanner(end, cause, within);
     case 'kex':
+      if (onlySsh1(end.greeting) !== undefined) return explainSsh1(end, cause);
       if (end.timedOut)
         return new TunnelError('kex_failed', `${end.peer} did not finish the key exchange ${within}`, cause);
       if (levelOf(end.error) === 'handshake')
@@ -82,11 +96,17 @@ function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: st
   // sshd 9.8 and later send this line instead of a banner to a penalised address (sshd_config, PerSourcePenalties).
   if (said.includes('Not allowed at this time'))
     return new TunnelError('penalised', `${end.peer} temporarily refuses the address of this node: "${said}"`, cause);
-  if (said !== '' && !said.startsWith('SSH-') && !said.includes('MaxStartups'))
-    return new TunnelError('kex_failed', `${end.peer} is not an SSH server: received "${said}"`, {
-      ...cause,
-      hint: 'Check address and port: another service answers.',
-    });
+  if (said !== '' && !said.startsWith('SSH-') && !said.includes('MaxStartups')) {
+    const service = otherService(end.greeting);
+    return new TunnelError(
+      'kex_failed',
+      `${end.peer} is not an SSH server: ${service ?? 'another service'} says "${said}"`,
+      {
+        ...cause,
+        hint: `Check address and port: ${service ?? 'another service'} answers.`,
+      },
+    );
+  }
   return new TunnelError('connection_reset', `${end.peer} closed the connection before the SSH banner`, {
     ...cause,
     hint: LIMITED,
@@ -104,15 +124,60 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     code === DISCONNECT_PROTOCOL_ERROR ||
     code === DISCONNECT_NO_MORE_AUTH_METHODS;
   if (refused) {
+    const wants = explainWants(end, cause);
+    if (wants) return wants;
     const why = level === 'agent' ? `: ssh-agent: ${printable(end.error?.message ?? '', 120)}` : '';
     return new TunnelError(
       'auth_rejected',
       `${end.peer} rejected the login of ${end.username} with ${end.offered}${why}`,
-      { ...cause, hint: end.ifRejected },
+      { ...cause, hint: withBanner(end.ifRejected ?? CATALOGUE.auth_rejected.hint, end.answer) },
     );
   }
   return new TunnelError('connection_reset', `${end.peer} closed the connection during the login`, {
     ...cause,
     hint: LIMITED,
   });
+}
+
+function explainSsh1(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError {
+  const line = printable(onlySsh1(end.greeting) ?? '', 120);
+  return new TunnelError('kex_failed', `${end.peer} speaks only SSH 1, which is insecure: "${line}"`, {
+    ...cause,
+    hint: 'Update the server, or turn on SSH 2 there (on Cisco IOS: `ip ssh version 2`).',
+  });
+}
+
+/** The error for a server that wants something else than a key, or something besides. */
+function explainWants(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError | undefined {
+  const { methods = [], partial = false } = end.answer;
+  const list = printable(methods.join(', '), 120);
+  if (partial && methods.length > 0)
+    return new TunnelError(
+      'auth_rejected',
+      `${end.peer} accepted ${end.offered} of ${end.username}, and wants a second factor: ${list}`,
+      {
+        ...cause,
+        hint: withBanner(
+          'A daemon cannot answer a second factor. Let the server accept the key alone for this user ' +
+            '(OpenSSH: `AuthenticationMethods publickey` in a Match block).',
+          end.answer,
+        ),
+      },
+    );
+  if (methods.length > 0 && !methods.includes('publickey'))
+    return new TunnelError('auth_rejected', `${end.peer} accepts no keys of ${end.username}: it wants ${list}`, {
+      ...cause,
+      hint: withBanner(
+        'fleet-mesh logs in with keys and certificates only. Allow keys for this user on the server ' +
+          '(OpenSSH: `PubkeyAuthentication yes`).',
+        end.answer,
+      ),
+    });
+  return undefined;
+}
+
+/** A banner may say why: an expired account, for example. Most banners are legal texts, so only the start is shown. */
+function withBanner(hint: string, { banner = '' }: LoginAnswer): string {
+  const said = printable(banner, 160).trim();
+  return said === '' ? hint : `${hint} The banner of the server says: "${said}"`;
 }

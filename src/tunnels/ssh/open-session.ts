@@ -5,8 +5,9 @@ import { printable } from '../../base/text/printable.ts';
 import { offer } from './algorithms.ts';
 import { disagreement, serverOffer } from './disagreement.ts';
 import { MOST_LOGIN_BYTES, PeerGuard } from './guard/peer-guard.ts';
-import { explainHandshake, type HandshakeStep } from './handshake.ts';
+import { explainHandshake, type HandshakeStep, type LoginAnswer } from './handshake.ts';
 import { offerHybrid, withHybrid } from './key-exchange/hybrid-exchange.ts';
+import { onlySsh1 } from './other-service.ts';
 import { peerHint } from './peer-hint.ts';
 import { fingerprint } from './public-key.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -21,6 +22,8 @@ const GREETING_LIMIT = 8 * 1_024;
 const GREETING_LINES = 512;
 /** Enough for the greeting and the offer of the server. */
 const FIRST_BYTES = 64 * 1_024;
+/** Characters of the banner that an error may show. */
+const BANNER_LIMIT = 1_000;
 /** Matches only the whole line, which may arrive in pieces. */
 const IDENTIFICATION = /^(SSH-[^\r\n]*)\r?\n/m;
 
@@ -45,6 +48,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
     let refused: TunnelError | undefined;
     let accepted: Buffer | undefined;
     let agreed: NegotiatedAlgorithms | undefined;
+    let answer: LoginAnswer = {};
 
     const nextStep = (next: HandshakeStep) => {
       step = next;
@@ -135,6 +139,7 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
                   username,
                   offered,
                   ifRejected,
+                  answer,
                 }),
                 greeting,
               ),
@@ -146,6 +151,9 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       setImmediate(() => socket.destroy());
     };
     client.on('error', onError).on('handshake', onHandshake).on('ready', onReady);
+    client.once('banner', (text) => {
+      answer = { ...answer, banner: text.slice(0, BANNER_LIMIT) };
+    });
     socket.once('close', onClose);
 
     try {
@@ -162,6 +170,9 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       });
       offerHybrid(client);
       guard = new PeerGuard(client, socket, options);
+      guard.onRefusal((methods, partial) => {
+        answer = { ...answer, methods, partial };
+      });
     } catch (error) {
       firstError = asError(error);
       socket.destroy();
@@ -176,6 +187,7 @@ function differ(received: Buffer, ours: Algorithms): string | undefined {
 
 /** With the hint that fits the server, once the server has said who it is. */
 function fitting(error: TunnelError, greeting: string): TunnelError {
+  if (onlySsh1(greeting) !== undefined) return error;
   const hint = peerHint(IDENTIFICATION.exec(greeting)?.[1] ?? '', error.code);
   return hint === undefined ? error : new TunnelError(error.code, error.message, { cause: error.cause, hint });
 }

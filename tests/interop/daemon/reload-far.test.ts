@@ -121,7 +121,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a reload and the far side',
     await mesh.waitFor((each) => findTunnel(each, 'back')?.last_error?.code === 'remote_listen_in_use');
     // A check follows each rejected request, and a request follows each new session.
     await mesh.waitFor(hasSessions(2));
-    await waitUntil('both have been tried', () => other.accepted() === 2);
+    await waitUntil('both have been tried', () => other.accepted() >= 2);
     await other.stop();
     await mesh.reload();
     await mesh.waitForTunnel('up', 'back', 3_000);

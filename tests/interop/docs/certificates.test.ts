@@ -7,6 +7,7 @@ import { has } from '../../support/machine/capabilities.ts';
 import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const PAGE = readFileSync(new URL('../../../docs/certificates.md', import.meta.url), 'utf8');
 
@@ -94,7 +95,8 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('the example of docs/certifi
     await using example = await startExample();
     example.allow('somebody-else');
     expect(await example.doctor()).toMatchObject({ code: 1, stdout: expect.stringContaining('[auth_rejected]') });
-    expect(example.sshd.log()).toContain('Certificate does not contain an authorized principal');
+    const why = 'Certificate does not contain an authorized principal';
+    await waitUntil('sshd says why', () => example.sshd.log().includes(why), 5_000, example.sshd.log);
   });
 
   it('forbids other targets with restrictions in the principals file', async () => {

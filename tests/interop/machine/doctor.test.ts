@@ -12,6 +12,7 @@ import { tempDir } from '../../support/machine/temp-dir.ts';
 import { freePort, type LoopbackServer } from '../../support/peers/loopback.ts';
 import { type Sshd, startSshd } from '../../support/peers/real-sshd.ts';
 import { startBanner, startEcho } from '../../support/peers/targets.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 let sshd: Sshd;
 let strict: Sshd;
@@ -46,7 +47,7 @@ async function examine(
   using temp = tempDir('doctor');
   const config = writeFleetConfig(temp.path, {
     endpointPort: await freePort(),
-    host: { port: on.port, user: on.user, known_hosts: on.knownHostsFile, connect_timeout: '2s', ...host },
+    host: { port: on.port, user: on.user, known_hosts: on.knownHostsFile, connect_timeout: '20s', ...host },
     actor: { key: on.clientKeyFile, ...actor },
     extra,
     tunnels: { hub: { listen: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${echo.port}`, ...tunnel } },
@@ -107,7 +108,7 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       'another service on a port that known_hosts does not have',
       'banner',
       'connect_timeout',
-      async () => ({ host: { port: silent.port } }),
+      async () => ({ host: { port: silent.port, connect_timeout: '2s' } }),
     ],
     [
       'a wrong port',
@@ -123,7 +124,8 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
       'banner',
       'connect_timeout',
       async () => {
-        return { host: { port: silent.port, known_hosts: await knows(`[127.0.0.1]:${silent.port}`, sshd) } };
+        const known_hosts = await knows(`[127.0.0.1]:${silent.port}`, sshd);
+        return { host: { port: silent.port, known_hosts, connect_timeout: '2s' } };
       },
     ],
     [
@@ -225,7 +227,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh doctor', { concurrent: true }, () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/FAIL {2}authentication:.*\[auth_rejected\]\n {8}fix: /);
     expect(stdout.match(/skip {2}forward [abc]: +not checked: no session/g)).toHaveLength(3);
-    expect(lonely.log().match(/Failed publickey|Connection (closed|reset) by authenticating user/g)?.length).toBe(1);
+    const offers = () => lonely.log().match(/Failed publickey|Connection (closed|reset) by authenticating user/g) ?? [];
+    await waitUntil('sshd says so', () => offers().length > 0, 5_000, lonely.log);
+    expect(offers()).toHaveLength(1);
   });
 
   it('binds a remote listener briefly, and checks each hop over a jump host', async () => {

@@ -167,9 +167,9 @@ describe.skipIf(!has('sshd'))('the commands of an operator', { concurrent: true 
     const config = ['--config', mesh.configFile];
     await sshd.stop();
     await mesh.waitForTunnel('down', 'echo');
-    const late = await runCli(['wait', '--timeout', '400ms', ...config]);
+    const late = await runCli(['wait', '--timeout', '2s', ...config]);
     expect(late.code).toBe(3);
-    expect(late.stderr).toContain('not within 400ms: echo is down: no SSH session to coulombcore');
+    expect(late.stderr).toContain('not within 2s: echo is down: no SSH session to coulombcore');
     const why = await runCli(['why', 'echo', ...config]);
     expect(why.code).toBe(1);
     expect(why.stdout).toMatch(/why: +no SSH session to coulombcore.*\[\w+\]\n {2}fix: .*\n {2}next: /);

@@ -296,6 +296,20 @@ tunnels:
     ]);
   });
 
+  it('prefers settings of the tunnel under any name, then those of its host, then the defaults', async () => {
+    const { code, config } = await bridge(`
+defaults: { user: usual, key: /k, proxy_jump: gate }
+hosts: { h: { user: own }, gate: { address: 192.0.2.7, port: 2222, user: jumper } }
+tunnels:
+  a: { host: h, ports: "1:a:2" }
+  b: { host: { address: 192.0.2.8 }, ssh_user: mine, ports: "2:a:2" }
+`);
+    expect(code).toBe(0);
+    expect(config.hosts.get('h')).toMatchObject({ user: 'own', jump: { host: 'gate' } });
+    expect(config.hosts.get('192.0.2.8')?.user).toBe('mine');
+    expect(config.hosts.get('gate')).toMatchObject({ address: '192.0.2.7', port: 2222, user: 'jumper' });
+  });
+
   it('takes a list with ports in the words of ssh', async () => {
     const { code, tunnels } = await bridge('tunnels: [{ name: one, host: u@192.0.2.1, key: /k, ports: "1:a:2" }]\n');
     expect(code).toBe(0);
@@ -313,6 +327,22 @@ tunnels:
       'tunnels: { a: { host: h, direction: up, local_port: 1 } }',
       'its direction up is unknown',
     ],
+    ['a tunnel of text', 'tunnels: { a: "1:b:2", b: { host: h, ports: "3:c:4" } }', 'a in tunnels is not translated'],
+    ['a list with gaps', 'tunnels: [null, { host: h, ports: "3:c:4" }]', 'tunnel-1 in tunnels is not translated'],
+    ['a host of text', 'hosts: { h: 192.0.2.1 }\ntunnels: { a: { host: h, ports: "3:c:4" } }', 'h in hosts is not'],
+    ['hosts of text', 'hosts: x\ntunnels: { a: { host: h, ports: "3:c:4" } }', 'The key hosts is no list'],
+    [
+      'a list of jump hosts',
+      'tunnels: { a: { host: h, jump: [b], ports: "3:c:4" } }',
+      'The key jump is not translated',
+    ],
+    ['two hosts', 'tunnels: { a: { host: h, ssh_host: i, ports: "3:c:4" } }', 'ssh_host is not translated: host has'],
+    [
+      'ports twice',
+      'tunnels: { a: { host: h, local_port: 9, ports: "3:c:4" } }',
+      'The key local_port is not translated',
+    ],
+    ['a target of SOCKS', 'tunnels: { a: { host: h, type: socks, local_port: 9, to: "x:1" } }', 'The key to is not'],
     ['no host', 'tunnels: { a: { local_port: 1 } }', 'it names no host'],
     ['no target', 'tunnels: { a: { host: h, local_port: 1 } }', 'it names no target'],
     ['no tunnels', 'tunnels: {}', 'The file has no tunnels'],

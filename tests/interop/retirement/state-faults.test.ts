@@ -163,7 +163,7 @@ describe.skipIf(!has('sshd'))('the state directory', () => {
       const inside = `/proc/${mesh.daemon.pid}/root${directory}`;
       const saved = () => JSON.parse(readFileSync(join(inside, 'cutover', 'hub.json'), 'utf8')).phase;
       const cutover = { command: 'cutover', name: 'hub', dry_run: false } as const;
-      expect(await command(socket, cutover, cutoverResult, never, 10_000)).toMatchObject({ outcome: 'committed' });
+      expect(await command(socket, cutover, cutoverResult, never, 60_000)).toMatchObject({ outcome: 'committed' });
       const empty = fill(inside);
       const rollback = () => runCli(['rollback', 'hub', '--config', mesh.configFile]);
       expect(await rollback()).toMatchObject({ code: 0, stdout: expect.stringContaining('cannot save the phase') });

@@ -12,6 +12,9 @@ import { loopback, never, originator } from '../clients/ssh-session.ts';
 import type { Sshd } from '../peers/real-sshd.ts';
 import type { KeyFile } from './keys.ts';
 
+/** No test measures these logins. */
+const ENDS_A_HANG_MS = 60_000;
+
 /** A login with the certificate in a line, without our checks. */
 export function certified(user: string, key: KeyFile, line: string): UserAuth {
   return certificateAuth(user, readKey(key.path), parseCertificate(line));
@@ -33,8 +36,8 @@ export async function login(
   authMethods: UserAuth,
   rekey?: RekeyLimits,
 ): Promise<Session> {
-  const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 5_000 }, never);
-  const options = { peer: 'sshd', username: sshd.user, offered: 'a certificate', stepTimeoutMs: 10_000 };
+  const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: ENDS_A_HANG_MS }, never);
+  const options = { peer: 'sshd', username: sshd.user, offered: 'a certificate', stepTimeoutMs: ENDS_A_HANG_MS };
   const hostKey = { algorithms: ['ssh-ed25519'] as const, verify: () => undefined };
   const keepalive = { everyMs: 5_000, lostAfter: 3 };
   return openSession(socket, { ...options, authMethods, hostKey, keepalive, ...(rekey && { rekey }) }, never);

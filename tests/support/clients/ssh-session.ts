@@ -27,8 +27,8 @@ export function actorOf(sshd: Pick<Reachable, 'clientKeyFile'>): ActorConfig {
   return { ...actorConfig, key: { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } };
 }
 
-/** The needs of a first login. */
-export const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
+/** The needs of a first login. The limit ends a hang: a busy machine reads files slowly. */
+export const NEED: Need = { refused: [], serving: false, attemptMs: 60_000 };
 
 /** Only the actor's key, unchanged. */
 export function keyOf({ key }: ActorConfig): CredentialSource {
@@ -45,7 +45,7 @@ export async function connectSession(
   signal: AbortSignal = never,
 ): Promise<LinkSession> {
   const attempt = await prepare(hostOf(sshd, differently), keyOf(actorOf(sshd)), NEED);
-  return attempt.connect(signal, { kind: 'direct', inUse: [] });
+  return attempt.connect(signal, { kind: 'direct', avoid: [] });
 }
 
 /** A link for a forward, over sessions that the test adds and removes. */

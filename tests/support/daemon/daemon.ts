@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
 import { type HttpAnswer, httpGet } from '../clients/http-get.ts';
@@ -42,11 +43,15 @@ export function startDaemon(options: DaemonOptions): Daemon {
     options.env,
     options.wrapper,
   );
-  const get = (path: string, headers?: Record<string, string>) =>
-    httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
+  const get = async (path: string, headers?: Record<string, string>) => {
+    const answer = await httpGet(`http://127.0.0.1:${options.endpointPort}${path}`, {
       headers: { accept: 'application/json', ...headers },
       timeoutMs: 15_000,
     });
+    // The daemon logs before an answer: with one more turn of the event loop, this process has read the lines as well.
+    await turn();
+    return answer;
+  };
   const status = async () => statusSchema.parse(JSON.parse((await get('/status')).body));
   const over = () => process.child.exitCode !== null || process.child.signalCode !== null;
   return {
@@ -88,6 +93,8 @@ export async function runCli(args: readonly string[], env?: Record<string, strin
   await using process = spawnCli(args, env);
   const expire = setTimeout(() => process.child.kill('SIGKILL'), 120_000);
   const exit = await process.exit.finally(() => clearTimeout(expire));
+  // As above: what the daemon has logged for this command is read.
+  await turn();
   return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
 }
 

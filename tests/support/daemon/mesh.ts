@@ -141,11 +141,21 @@ export function tunnelOf(status: Status, name: string): TunnelStatus {
   return tunnel;
 }
 
+/** Whether the tunnel is degraded for this reason. */
+export function showsReason({ state, reason }: TunnelStatus, wanted: RegExp): boolean {
+  return state === 'degraded' && wanted.test(reason ?? '');
+}
+
 /** The link of a mesh, which has only one. */
 export function linkOf(status: Status): Status['links'][number] {
   const [link] = status.links;
   if (link === undefined) throw new Error('there is no link');
   return link;
+}
+
+/** The sessions of the link by number. A busy machine opens a spare one beside them, and none of these may be missing. */
+export function sessionIds(status: Status): number[] {
+  return linkOf(status).sessions.map(({ id }) => id);
 }
 
 /** Whether the link is up with this number of sessions, without draining ones, and no session must be replaced. */

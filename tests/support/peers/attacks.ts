@@ -29,6 +29,15 @@ export const FLOODS: Readonly<Record<string, (peer: RawPeer) => void>> = {
     again();
   },
   'bytes that are no packet': (peer) => void peer.socket.write(Buffer.alloc(256, 0xff)),
+  'bytes without end that are no packet': ({ socket }) => {
+    const noise = Buffer.alloc(64 * 1024, 0xff);
+    const more = () => {
+      if (socket.destroyed || !socket.writable) return;
+      if (socket.write(noise)) setImmediate(more);
+      else socket.once('drain', more);
+    };
+    more();
+  },
   'half a message': (peer) => void peer.send(message(90, 'forwarded-tcpip').subarray(0, 9)),
 };
 
@@ -36,7 +45,7 @@ export const FLOODS: Readonly<Record<string, (peer: RawPeer) => void>> = {
 export const CHANNEL_ATTACKS: Readonly<Record<string, (peer: RawPeer, channel: number) => void>> = {
   'data beyond the window': (peer, channel) => {
     const data = message(94, channel, 'x'.repeat(32_000));
-    for (let sent = 0; sent <= 2 * WINDOW; sent += 32_000) peer.send(data);
+    peer.flood(() => data);
   },
   'error output without end': (peer, channel) => peer.flood(() => message(95, channel, 1, 'x')),
   'data without bytes': (peer, channel) => peer.flood(() => message(94, channel, '')),

@@ -59,23 +59,42 @@ export async function listen(server: Server, port = 0): Promise<number> {
 }
 
 /** Below Linux's range for port 0 and outgoing connections (32768 to 60999), so that no program gets one by chance. */
-const FREE_PORTS = { first: 20_000, slices: 24, count: 500 } as const;
+const FREE_PORTS = { first: 20_000, slices: 48, count: 250 } as const;
 const given = new Set<number>();
 
-/** The ports for this process. Test files that run at the same time must not get ports of each other; a script runs alone. */
-function ownPorts(): { readonly first: number; readonly count: number } {
+/**
+ * Claims a slice of the ports for this process: test files that run at the same time must not get ports of each other, nor
+ * those of a second checkout. The kernel gives the name back at the end of the process. Taken at the start, so that no
+ * check of leaks meets one descriptor more.
+ */
+async function claimSlice(): Promise<{ readonly first: number; readonly count: number }> {
   const { first, count, slices } = FREE_PORTS;
+  // A script runs alone, and may take a thousand ports.
   const { VITEST_POOL_ID: worker } = process.env;
   if (worker === undefined) return { first, count: count * slices };
-  return { first: first + (Number(worker) % slices) * count, count };
+  const start = Math.floor(Math.random() * slices);
+  for (let tried = 0; tried < slices; tried += 1) {
+    const slice = (start + tried) % slices;
+    const claim = createServer().unref();
+    try {
+      await listenAt(claim, `\0fleet-mesh-test-ports-${slice}`);
+      return { first: first + slice * count, count };
+    } catch {
+      // Another process has this slice.
+    }
+  }
+  // More processes than slices: they share.
+  return { first: first + start * count, count };
 }
+
+const ownPorts = await claimSlice();
 
 /**
  * A port that was free a moment ago, and that no other test file gets until this one has ended: nothing listens there unless
  * the test does. Prefer port 0 wherever the other side can report it.
  */
 export async function freePort(): Promise<number> {
-  const { first, count } = ownPorts();
+  const { first, count } = ownPorts;
   if (given.size === count) given.clear();
   for (;;) {
     const port = first + Math.floor(Math.random() * count);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Boots a real systemd as PID 1 of namespaces of its own, over a scratch copy of this machine's file system (an overlay on
-# a tmpfs): nothing that it does or that happens in it is left on the machine. A `shared` network is the machine's, so that
-# tests reach its loopback ports; an `own` one is a loopback alone, where every address and port is free.
+# a tmpfs): nothing that it does or that happens in it is left on the machine. FLEET_MESH_BOX_ROOT is another file system to
+# copy, such as that of scripts/fetch-systemd. A `shared` network is the machine's, so that tests reach its loopback ports; an
+# `own` one is a loopback alone, where every address and port is free.
 #
 #   boot.sh probe  DIR CGROUP            whether the kernel lets us, ending with 0 or a message
 #   boot.sh enter  DIR CGROUP CHECKOUT NODE INSTALLED NETWORK   the box; lives until it is killed, and with whoever started it
@@ -20,7 +21,7 @@ make_root() {
   mount --make-rprivate /
   mount -t tmpfs -o mode=0755 tmpfs "$dir"
   mkdir "$dir/upper" "$dir/work" "$root"
-  mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$root"
+  mount -t overlay overlay -o "lowerdir=${FLEET_MESH_BOX_ROOT:-/},upperdir=$dir/upper,workdir=$dir/work" "$root"
   mount --rbind /dev "$root/dev"
   mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
   mount --rbind /sys "$root/sys"
@@ -111,6 +112,8 @@ case $stage in
     make_root
     root=$dir/root
     mkdir -p "$root/run/systemd/system" "$root/run/systemd/journald.conf.d" "$root/run/lock"
+    # For programs that enter: later systemds refuse a caller from outside of their cgroups.
+    mkdir "$root/sys/fs/cgroup/visitors"
     show_checkout "$3"
     [[ $5 == no ]] || show_program "$3"
     show_node "$4"

@@ -71,7 +71,8 @@ export class Box implements AsyncDisposable {
 
   /** Runs a program as root in the box. */
   run(...command: readonly string[]): Promise<Outcome> {
-    const nsenter = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '-n', '--', ...command];
+    const inside = ['sh', '-c', 'echo 0 >/sys/fs/cgroup/visitors/cgroup.procs && exec "$@"', 'sh', ...command];
+    const nsenter = ['-t', String(this.#pid), '-m', '-p', '-u', '-i', '-C', '-n', '--', ...inside];
     return new Promise((resolve) => {
       execFile(requireProgram('nsenter'), nsenter, { timeout: patient(60_000), env: ENV }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;

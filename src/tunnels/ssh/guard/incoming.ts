@@ -24,6 +24,7 @@ interface Protocol {
 }
 
 const WATCHED = [
+  'USERAUTH_FAILURE',
   'GLOBAL_REQUEST',
   'CHANNEL_OPEN',
   'CHANNEL_OPEN_CONFIRMATION',

@@ -60,6 +60,14 @@ export class PeerGuard {
     this.#onGoodbye = onGoodbye;
   }
 
+  /** `told` hears what the server wants after a refused login: the methods, and whether the credential was accepted. */
+  onRefusal(told: (methods: readonly string[], partial: boolean) => void): void {
+    this.#incoming.watch('USERAUTH_FAILURE', (methods: readonly string[] = [], partial = false) => {
+      if (!this.#loggedIn) told(methods, partial);
+      return true;
+    });
+  }
+
   /** This side begins a key exchange. */
   rekeys(): void {
     this.#onRekey(true);
@@ -104,9 +112,9 @@ export class PeerGuard {
       if (wantReply) incoming.refuse();
       return false;
     });
-    incoming.watch('CHANNEL_OPEN', (info: { packetSize: number; window: number }) => {
-      // A cut message has no sizes.
-      if (!(info.packetSize >= LEAST_PACKET)) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
+    incoming.watch('CHANNEL_OPEN', (info: { packetSize?: number }) => {
+      if (info.packetSize === undefined) return this.#breaks('sends a request for a channel that is cut short');
+      if (info.packetSize < LEAST_PACKET) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
       return incoming.listens || !this.#loggedIn || this.#accepts(this.#rules.unrequested(this.#traffic()));
     });
   }

@@ -48,6 +48,7 @@ export async function fetchHostKey(
       username: '',
       offered: '',
       ifRejected: undefined,
+      answer: {},
       disagreement: undefined,
     });
   const expired = () => {

@@ -133,7 +133,9 @@ export function wholePackets(protocol: Protocol, bytes: Buffer, from: number, to
   const { _lenBytes: lengthBytes = 0, _len: length = 0, _pktLen: read = 0, _tagPos: tagRead = 0 } = decipher;
   if (lengthBytes !== 0) {
     // Inside a packet: this happens once, at the start.
-    return lengthBytes === 4 ? Math.min(from + length - read + GCM_TAG - tagRead, to) : to;
+    const rest = length - read + GCM_TAG - tagRead;
+    // After an error, ssh2 stays inside the packet for ever.
+    return lengthBytes === 4 && rest > 0 ? Math.min(from + rest, to) : to;
   }
   let end = from;
   while (end + 4 <= to) {

@@ -67,7 +67,9 @@ export class SocketReader {
     const full = this.#to + bytes === this.#slab.length;
     this.#to += bytes;
     this.#calm = bytes <= SMALL_SLAB / LEAST_PART ? this.#calm + 1 : 0;
-    const end = this.#framing?.split(this.#slab, this.#from, this.#to) ?? this.#to;
+    let end = this.#framing?.split(this.#slab, this.#from, this.#to) ?? this.#to;
+    // More does not fit into any slab, and Node ends a socket whose next read has no room (ENOBUFS).
+    if (end <= this.#from && this.#to - this.#from === LARGE_SLAB) end = this.#to;
     let more = true;
     if (end > this.#from) {
       const piece = this.#slab.subarray(this.#from, end);

@@ -9,11 +9,14 @@ import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/mac
 import { Mark } from '../../../support/machine/left-behind.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 import { patient } from '../../../support/patience.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 /** Looks like a signed certificate from the outside; this module does not check the content. */
 const CERTIFICATE = 'ssh-ed25519-cert-v01@openssh.com AAAA somebody';
 const SECRET = 'hvs.CAESIBvcanary0123456789';
 const TIMEOUT_MS = 400;
+/** For commands that hang after their first line, which a busy machine delays. */
+const SPOKEN_MS = 2_000;
 /** For commands that end by themselves, which a busy machine delays. */
 const UNREACHED_MS = 20_000;
 /** Time on top of the limit: SIGTERM, SIGKILL, the reaping of orphans, and a busy machine. */
@@ -72,11 +75,12 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
   }
 
   describe.concurrent('fails', () => {
-    it.each<[string, string, string | RegExp]>([
+    it.each<[string, string, string | RegExp, number?]>([
       [
         'hangs',
         'echo waiting for a browser >&2; sleep 60',
-        'cert_command did not finish within 0.4 s: waiting for a browser',
+        'cert_command did not finish within 2 s: waiting for a browser',
+        SPOKEN_MS,
       ],
       [
         'forks and ignores SIGTERM',
@@ -90,9 +94,9 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
         `setsid sh -c "trap '' TERM; setsid sleep 60 & for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done" & sleep 60`,
         'cert_command did not finish within 0.4 s',
       ],
-      ['reads from its input', 'read answer || { echo no answer >&2; sleep 60; }', /: no answer$/],
-    ])('rejects with cert_command_timeout when the command %s', async (_, script, message) => {
-      await expect(run(sh(script), { timeoutMs: TIMEOUT_MS })).rejects.toMatchObject({
+      ['reads from its input', 'read answer || { echo no answer >&2; sleep 60; }', /: no answer$/, SPOKEN_MS],
+    ])('rejects with cert_command_timeout when the command %s', async (_, script, message, timeoutMs = TIMEOUT_MS) => {
+      await expect(run(sh(script), { timeoutMs })).rejects.toMatchObject({
         code: 'cert_command_timeout',
         message: typeof message === 'string' ? message : expect.stringMatching(message),
       });
@@ -200,11 +204,11 @@ describe.skipIf(!has('procfs'))('cert_command', () => {
     it('leaves a daemon alone that the command starts in a session of its own before it succeeds', async () => {
       const mark = new Mark();
       const pidFile = join(dir.path, 'daemon.pid');
-      const script = `setsid sh -c 'echo $$ >${pidFile}; exec sleep 60' >/dev/null 2>&1 & sleep 0.2; echo ${CERTIFICATE}`;
+      const script = `setsid sh -c 'echo $$ >${pidFile}; exec sleep 60' >/dev/null 2>&1 & until [ -s ${pidFile} ]; do sleep 0.05; done; echo ${CERTIFICATE}`;
       const env = { ...process.env, ...mark.env };
       expect(await runCertCommand(commandOf(sh(script), { env }), never)).toBe(`${CERTIFICATE}\n`);
       const pid = Number(readFileSync(pidFile, 'utf8'));
-      expect(mark.living()).toEqual([`sleep (${pid})`]);
+      await waitUntil('the daemon has become sleep', () => mark.living().join() === `sleep (${pid})`);
       process.kill(pid, 'SIGKILL');
     });
 

@@ -195,6 +195,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       const session = await login(own, agentAuth(own.user, agent.socket, await held(agent)));
       expect(await echoed(session, echo.port)).toBe('through the certificate');
       await session.end();
+      await waitUntil('sshd has logged the login', () => logins(own.log()).length > 0, 5_000, own.log);
       expect(logins(own.log())).toEqual([expect.stringMatching(/-CERT$/)]);
     });
 
@@ -210,6 +211,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
         expect(await echoed(session, echo.port)).toBe('through the certificate');
         await session.end();
       }
+      await waitUntil('sshd has logged both logins', () => logins(own.log()).length > 1, 5_000, own.log);
       expect(logins(own.log())).toEqual(['RSA', 'RSA']);
     });
 
@@ -220,8 +222,8 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       const credential = await loadCredential({ key: { kind: 'agent' } }, env, never);
       await using own = await startSshd({ extraConfig: trust });
       await expect(login(own, authMethods(credential, own.user))).rejects.toMatchObject({ code: 'auth_rejected' });
+      await waitUntil('sshd has logged the refusal', () => own.log().includes('Failed publickey'), 5_000, own.log);
       expect(own.log()).not.toContain('ED25519-CERT');
-      expect(own.log()).toContain('Failed publickey');
     });
   });
 });

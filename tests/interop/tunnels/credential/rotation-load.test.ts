@@ -11,6 +11,8 @@ import { startEcho } from '../../../support/peers/targets.ts';
 import { within } from '../../../support/wait-until.ts';
 
 const ROTATIONS = 10;
+/** The pause between the requests from the host, in milliseconds. */
+const EVERY_MS = 20;
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () => {
   it(`loses no request, no stream and no listener in ${ROTATIONS} rotations of 20-second certificates`, async () => {
@@ -35,7 +37,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     const received = digestOf(mesh.port('stream'));
     received.catch(() => {});
     const local = startRequestLoop(mesh.port('echo'), 5);
-    const remote = startRequestLoop(mesh.port('back'), 20);
+    const remote = startRequestLoop(mesh.port('back'), EVERY_MS);
     await mesh.waitFor(({ links: [link] }) => (link?.sessions.length ?? 0) >= 2);
     const until = Date.now() + 120_000;
     while ((await rotated()) - before < ROTATIONS && Date.now() < until) await new Promise((go) => setTimeout(go, 200));
@@ -45,18 +47,22 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     expect(there.failures).toEqual([]);
     // Two sessions cannot listen on one address: only clients in the gap between them are refused.
     expect(here.failures.filter(({ why }) => !why.includes('ECONNREFUSED'))).toEqual([]);
-    expect(here.failures.length).toBeLessThanOrEqual(gaps);
+    const gapSeconds = await mesh.metric('remote_listen_gap_seconds_sum');
+    expect(here.failures.length).toBeLessThanOrEqual(gaps + (gapSeconds * 1_000) / EVERY_MS);
     // The load asks for 200 a second; a busy machine serves fewer, and loses none.
     expect(there.served).toBeGreaterThan(300);
     expect((await rotated()) - before).toBeGreaterThanOrEqual(ROTATIONS);
     expect(gaps).toBeGreaterThanOrEqual(ROTATIONS);
     // A move takes two round trips.
-    expect((await mesh.metric('remote_listen_gap_seconds_sum')) / gaps).toBeLessThan(patient(50) / 1_000);
+    expect(gapSeconds / gaps).toBeLessThan(patient(50) / 1_000);
 
     // The stream is still on the first session; all other replaced sessions are gone.
-    const during = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 3));
-    expect(during.sessions[0]).toMatchObject({ role: 'draining', connections: 1 });
-    expect(first).toContain(during.sessions[0]?.id);
+    const during = await mesh.waitFor((status) => {
+      const { sessions } = linkOf(status);
+      // While no other session answers in time, a busy machine uses the draining one.
+      return sessions.length === 3 && sessions[0]?.role === 'draining' && sessions[0].connections === 1;
+    });
+    expect(first).toContain(linkOf(during).sessions[0]?.id);
     source.finish();
     expect(await within('the end of the stream', received)).toEqual(await source.sent);
     const after = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 2));

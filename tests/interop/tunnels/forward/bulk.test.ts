@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
-import { hasSessions, startMesh } from '../../../support/daemon/mesh.ts';
+import { hasSessions, sessionIds, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { patient } from '../../../support/patience.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
@@ -19,7 +19,7 @@ describe.skipIf(!has('sshd'))('bytes through a tunnel', () => {
     await using sshd = await startSshd({ extraConfig });
     await using target = await startBulkServer(back);
     await using mesh = await startMesh({ sshd, tunnels: { bulk: { target: target.port } } });
-    await mesh.waitFor(hasSessions(2));
+    const first = sessionIds(await mesh.waitFor(hasSessions(2)));
 
     const startedAt = performance.now();
     const [sent, got] = await Promise.all([target.received(), exchangeBulk(mesh.port('bulk'), there)]);
@@ -27,10 +27,11 @@ describe.skipIf(!has('sshd'))('bytes through a tunnel', () => {
 
     expect(sent).toEqual({ ...bulkDigest(there), end: 'fin' });
     expect(got).toEqual({ ...bulkDigest(back), end: 'fin' });
-    const { usage } = await mesh.waitForTunnel('up');
-    expect(usage).toMatchObject({ open: 0, bytes_to_target: bytes, bytes_from_target: bytes });
+    // The client may see its end before the daemon has closed the channel.
+    const { usage } = tunnelOf(await mesh.waitFor(({ tunnels: [tunnel] }) => tunnel?.usage.open === 0), 'bulk');
+    expect(usage).toMatchObject({ bytes_to_target: bytes, bytes_from_target: bytes });
     // The sessions that carried it are the first ones: neither bulk nor rekeying looked like a loss.
-    expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
+    expect(sessionIds(await mesh.daemon.status())).toEqual(expect.arrayContaining(first));
     // Generous: the measure is tests/bench. This only notices a stall.
     expect(seconds).toBeLessThan(patient(50));
     process.stderr.write(`bulk: 2 x ${bytes / MEGABYTES} MB in ${seconds.toFixed(1)} s\n`);

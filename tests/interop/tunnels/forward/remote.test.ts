@@ -16,6 +16,9 @@ import { startStateHub } from '../../../support/peers/stand-ins.ts';
 import { startBanner, startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil, within } from '../../../support/wait-until.ts';
 
+/** The pause between the requests of a steady client, in milliseconds. */
+const EVERY_MS = 3;
+
 const remote = (target: number, more: object = {}) => ({ direction: 'remote', target, ...more });
 
 describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real sshd', () => {
@@ -59,7 +62,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('remote tunnels over a real 
     const { failures } = await client.stop();
     const gap = await mesh.metric('remote_listen_gap_seconds_sum');
     process.stderr.write(`killed: gap ${(gap * 1000).toFixed(1)} ms, ${failures.length} requests failed\n`);
-    expect(gap).toBeLessThan(0.25);
+    expect(gap).toBeLessThan(patient(250) / 1_000);
     await mesh.waitForTunnel('up');
   });
 });
@@ -151,10 +154,11 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
       sshd.knownHostsFile,
       readFileSync(sshd.knownHostsFile, 'utf8').replaceAll(`:${sshd.port} `, `:${proxy.port} `),
     );
-    const keepalive = { every: '500ms', lost_after: 2 };
+    // Not so fast that a busy machine loses sessions, or cannot log in.
+    const keepalive = { every: '500ms', lost_after: 4 };
     await using mesh = await startMesh({
       sshd,
-      host: { port: proxy.port, sessions: 1, keepalive, connect_timeout: '1s' },
+      host: { port: proxy.port, sessions: 1, keepalive, connect_timeout: '3s' },
       tunnels: { back: remote(echo.port) },
     });
     await mesh.waitForTunnel('up');
@@ -185,7 +189,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     await mesh.waitFor(hasSessions(2));
     const before = holderOf(sshd, mesh.port('back'));
     const open = await startTalk(mesh.port('back'));
-    const client = startSteadyClient(mesh.port('back'), 3);
+    const client = startSteadyClient(mesh.port('back'), EVERY_MS);
     await waitUntil('it runs', () => client.served() > 20);
 
     // The same file by another name: its sessions replace the old ones.
@@ -199,8 +203,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a remote listener that has 
     const { failures } = await client.stop();
     const gap = await mesh.metric('remote_listen_gap_seconds_sum');
     expect(await mesh.metric('remote_listen_gap_seconds_count')).toBe(1);
-    expect(gap).toBeLessThan(0.1);
-    expect(failures.length).toBeLessThan(3);
+    expect(gap).toBeLessThan(patient(100) / 1_000);
+    // Only requests within the gap are refused, and one at each end.
+    expect(failures.length).toBeLessThanOrEqual(2 + (gap * 1_000) / EVERY_MS);
     process.stderr.write(`moved: gap ${(gap * 1000).toFixed(1)} ms, ${failures.length} of ${served} requests failed\n`);
 
     expect(await open.say('still here')).toBe('still here');

@@ -6,7 +6,7 @@ import { hasSessions, type Mesh, startMesh } from '../../../support/daemon/mesh.
 import { has } from '../../../support/machine/capabilities.ts';
 import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { startAnswerAfterEnd, startHalfCloser, startResetter, startSilent } from '../../../support/peers/targets.ts';
-import { within } from '../../../support/wait-until.ts';
+import { waitUntil, within } from '../../../support/wait-until.ts';
 
 const MEGABYTE = 1_000_000;
 
@@ -29,7 +29,7 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
       expect(end).toBe('rst');
       expect(bytes).toBeLessThan(2_000 * MEGABYTE);
     }
-    expect((await mesh.waitForTunnel('up')).usage.open).toBe(0);
+    await mesh.waitFor(({ tunnels: [tunnel] }) => tunnel?.state === 'up' && tunnel.usage.open === 0);
   });
 
   it('resets an idle connection when the session dies', async () => {
@@ -87,7 +87,10 @@ describe.skipIf(!has('sshd') || !has('python3'))('the end of a stream', () => {
     await using mesh = await tunnelTo(sshd, target.port);
     const socket = connect({ host: '127.0.0.1', port: mesh.port('tunnel') });
     await mesh.waitFor(({ tunnels }) => tunnels[0]?.usage.open === 1);
-    const [atTarget] = [...target.sockets];
+    const [atTarget] = await waitUntil(
+      'the target has accepted',
+      () => target.sockets.size === 1 && [...target.sockets],
+    );
     const closed = new Promise<void>((resolve) => atTarget?.once('close', () => resolve()));
     atTarget?.resume().once('end', () => atTarget.end());
     socket.resetAndDestroy();

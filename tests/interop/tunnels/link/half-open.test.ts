@@ -26,7 +26,8 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
     const pausedAt = performance.now();
     const lost = await mesh.waitFor((status) => linkOf(status).state !== 'up', 20_000);
     const noticedMs = performance.now() - pausedAt;
-    expect(noticedMs).toBeLessThan(patient(15_500));
+    // The daemon's own measure is below; this one has the looks of the test in it.
+    expect(noticedMs).toBeLessThan(patient(17_000));
     expect(noticedMs).toBeGreaterThan(10_000);
     expect(linkOf(lost).last_error).toMatchObject({ code: 'keepalive_lost' });
     expect(lost.tunnels[0]?.reason).toMatch(/silent for/);
@@ -54,9 +55,10 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
         port: proxy.port,
         known_hosts: knownBehind(sshd, proxy.port),
         keepalive: { every: '500ms', lost_after: 2 },
-        connect_timeout: '1s',
+        // A busy machine must be able to log in.
+        connect_timeout: '2s',
       },
-      tunnels: { echo: { target: echo.port, while_down: { hold: '10s' } } },
+      tunnels: { echo: { target: echo.port, while_down: { hold: '60s' } } },
     });
     await mesh.waitFor(hasSessions(2));
     for (let time = 1; time <= 2; time++) {
@@ -64,7 +66,7 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
       const pausedAt = performance.now();
       await mesh.waitFor((status) => linkOf(status).state !== 'up');
       expect(performance.now() - pausedAt).toBeLessThan(patient(2_000));
-      const held = echoOnce(mesh.port('echo'));
+      const held = echoOnce(mesh.port('echo'), 'held', 60_000);
       await mesh.waitFor((status) => linkOf(status).last_error?.code === 'connect_timeout');
       proxy.resume();
       await held;

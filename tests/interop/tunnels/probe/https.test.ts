@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTlsAuthority, type TlsAuthority } from '../../../support/certificates/tls-certificate.ts';
 import { runCli } from '../../../support/daemon/daemon.ts';
-import { findTunnel, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
+import { findTunnel, showsReason, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { planYaml, wave } from '../../../support/fakes/plan-fixture.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
@@ -13,7 +13,7 @@ import { startEcho } from '../../../support/peers/targets.ts';
 import { startTlsHub } from '../../../support/peers/tls-hub.ts';
 
 const EXPIRING = 'probe_certificate_expiring';
-const PAUSE = `${Math.round(patient(500))}ms`;
+const PAUSE = `${Math.min(patient(500), 2_000)}ms`;
 const OFTEN = { every: PAUSE, timeout: PAUSE, fall: 1, rise: 1 };
 const ANSWER = { path: '/health', json: { status: 'ok' } };
 
@@ -89,8 +89,9 @@ describe.skipIf(!has('sshd') || !has('openssl'))('an https probe', () => {
       { target, probe: { https, ...OFTEN } },
     ]);
     await using mesh = await startMesh({ sshd, tunnels: Object.fromEntries(tunnels) });
+    // On a busy machine the first probe may fail for its time limit.
     for (const [name, [, , reason]] of Object.entries(failures))
-      expect((await mesh.waitForTunnel('degraded', name)).reason).toMatch(reason);
+      await mesh.waitFor((each) => showsReason(tunnelOf(each, name), reason));
     // No request leaves before the certificate is accepted.
     expect([...hub.requests, ...old.requests]).toEqual([]);
     const status = await mesh.waitFor((each) => findTunnel(each, 'expired')?.probe_certificate !== null);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { echoOnce } from '../../../support/clients/steady-client.ts';
-import { hasSessions, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
+import { hasSessions, showsReason, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
 import { startStateHub } from '../../../support/peers/stand-ins.ts';
@@ -44,9 +44,10 @@ describe.skipIf(!has('sshd'))('probes', () => {
     expect((await mesh.daemon.get('/readyz?production=true')).status).toBe(200);
 
     hub.set('/state/health', { body: { status: 'ok', db: 'lost' } });
-    const degraded = await mesh.waitForTunnel('degraded');
+    // On a busy machine a probe may fail for its time limit before that.
+    const status = await mesh.waitFor((each) => showsReason(tunnelOf(each, 'hub'), /lost/));
+    const degraded = tunnelOf(status, 'hub');
     expect(degraded.reason).toMatch(/db.*connected|connected.*db/);
-    expect(degraded.reason).toContain('lost');
     expect(degraded.probe).toMatchObject({ state: 'failing' });
     expect((await mesh.daemon.get('/readyz?production=true')).status).toBe(503);
     expect((await mesh.daemon.get('/readyz')).status).toBe(200);
@@ -78,7 +79,7 @@ describe.skipIf(!has('sshd'))('probes', () => {
     });
     await mesh.waitForTunnel('up', 'right');
     await mesh.waitForTunnel('up', 'real');
-    expect((await mesh.waitForTunnel('degraded', 'wrong')).reason).toContain('220 smtp.example');
-    expect((await mesh.waitForTunnel('degraded', 'mute')).reason).toContain('within 0.4 s');
+    await mesh.waitFor((each) => showsReason(tunnelOf(each, 'wrong'), /220 smtp\.example/));
+    await mesh.waitFor((each) => showsReason(tunnelOf(each, 'mute'), /within 0\.4 s/));
   });
 });

@@ -15,6 +15,7 @@ import { actorConfig, hostConfig } from '../../../support/fakes/fake-link.ts';
 import { has } from '../../../support/machine/capabilities.ts';
 import { type Sshd, startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 interface Certified extends AsyncDisposable {
   readonly sshd: Sshd;
@@ -43,10 +44,10 @@ async function startCertified(signing: SigningOptions = {}, type: KeyType = 'ed2
 
 async function connect(sshd: Sshd, onStep?: (step: ConnectStep) => void): Promise<LinkSession> {
   const { port, user, knownHostsFile: knownHosts } = sshd;
-  const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 5_000 };
+  const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 20_000 };
   const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
   const attempt = await prepareByKey(host, { ...actorConfig, key }, NEED);
-  return attempt.connect(never, { kind: 'direct', inUse: [] }, onStep);
+  return attempt.connect(never, { kind: 'direct', avoid: [] }, onStep);
 }
 
 const logins = (sshd: Sshd) => sshd.log().split('Accepted publickey').length - 1;
@@ -64,6 +65,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
         expect(session.facts.hostKey).toBe(host.sshd.hostKeys()[0]?.fingerprint);
         await session.end();
       }
+      await waitUntil('sshd has logged both logins', () => logins(host.sshd) >= 2, 5_000, host.sshd.log);
       expect([connections(host.sshd), logins(host.sshd)]).toEqual([3, 2]);
     },
   );
@@ -75,6 +77,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
       `@cert-authority * ${host.ca.key.publicKey}`,
     );
     await (await connect(host.sshd)).end();
+    await waitUntil('sshd has logged the login', () => logins(host.sshd) >= 1, 5_000, host.sshd.log);
     expect(connections(host.sshd)).toBe(1);
   });
 
@@ -121,6 +124,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
         message: expect.stringContaining('revoked'),
       });
     }
+    await waitUntil('sshd has logged the login', () => logins(host.sshd) >= 1, 5_000, host.sshd.log);
     expect(logins(host.sshd)).toBe(1);
   });
 
@@ -159,10 +163,9 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('a host known by its CA', { 
       expect.arrayContaining([host.sshd.hostKeys()[0]?.fingerprint, jump.sshd.hostKeys()[0]?.fingerprint]),
     );
     // The connection that fetches the certificate goes over the jump host as well.
-    const carried = jump.sshd.log().split(`target 127.0.0.1 port ${host.sshd.port}`).length - 1;
+    const carried = () => jump.sshd.log().split(`target 127.0.0.1 port ${host.sshd.port}`).length - 1;
     // Two sessions and the certificate; more, if the sessions met on one session of the jump host and were spread.
-    expect(carried).toBeGreaterThanOrEqual(3);
-    expect(connections(host.sshd)).toBe(carried);
+    await waitUntil('both servers have logged each', () => carried() >= 3 && connections(host.sshd) === carried());
   });
 
   it('blocks the link to a host without a valid certificate, and does not retry', async () => {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../support/clients/bulk.ts';
 import { socksConnect } from '../../../support/clients/socks-client.ts';
 import { echoOnce } from '../../../support/clients/steady-client.ts';
-import { hasSessions, linkOf, type Mesh, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
+import { hasSessions, linkOf, type Mesh, sessionIds, startMesh, tunnelOf } from '../../../support/daemon/mesh.ts';
 import { patient } from '../../../support/patience.ts';
 import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
 import { CHECKS, type Check } from '../../../support/peers/lab/checks.ts';
@@ -33,6 +33,8 @@ interface Lab extends AsyncDisposable {
   readonly targets: Targets;
   /** A connection through the echo tunnel without any byte since the start. */
   readonly silent: Socket;
+  /** The sessions at the start. */
+  readonly first: number[];
   readonly startedAt: number;
 }
 
@@ -62,7 +64,7 @@ const RUN: Readonly<Record<(typeof STAGES)[number][number], (lab: Lab) => Promis
     await mesh.waitForTunnel('up', 'back');
     await expectExchange(mesh.port('back'), lesser, 5 * MB);
   },
-  halfClose: async ({ mesh, targets: { answering, ending } }) => {
+  halfClose: async ({ mesh, targets: { ending } }) => {
     const first = clientOf(mesh.port('answering'));
     first.end('asked');
     expect(await textOf(first)).toBe('asked, answered');
@@ -70,7 +72,6 @@ const RUN: Readonly<Record<(typeof STAGES)[number][number], (lab: Lab) => Promis
     expect(await textOf(last)).toBe('bye');
     last.end('still said');
     expect(await within('the target has it', ending.received())).toBe('still said');
-    expect(answering.accepted()).toBe(1);
   },
   reset: async ({ mesh, targets: { witness } }) => {
     const client = clientOf(mesh.port('witness'));
@@ -93,14 +94,14 @@ const RUN: Readonly<Record<(typeof STAGES)[number][number], (lab: Lab) => Promis
     const status = await mesh.waitFor((each) => tunnelOf(each, 'nobody').last_error !== null);
     expect(tunnelOf(status, 'nobody').last_error?.code).toBe('target_refused');
   },
-  idle: async ({ row, mesh, silent, startedAt }) => {
+  idle: async ({ row, mesh, silent, first, startedAt }) => {
     await pause(Math.max(0, startedAt + IDLE_MS - performance.now()));
     await expectEcho(silent, 'after the silence');
     silent.destroy();
-    const { sessions } = linkOf(await mesh.daemon.status());
-    expect(sessions.map(({ server }) => server)).toEqual([expect.stringMatching(row.version), expect.anything()]);
+    const status = await mesh.daemon.status();
+    expect(linkOf(status).sessions[0]?.server).toMatch(row.version);
     // Neither the bytes, nor the silence, nor the new keys cost a session.
-    expect(await mesh.metric('link_connect_attempts_total')).toBe(2);
+    expect(sessionIds(status)).toEqual(expect.arrayContaining(first));
   },
   cut: async ({ proxy, mesh }) => {
     proxy.reset();
@@ -193,11 +194,11 @@ async function startLab(row: LabRow): Promise<Lab> {
         },
       }),
     );
-    await mesh.waitFor(hasSessions(2));
+    const first = sessionIds(await mesh.waitFor(hasSessions(2)));
     const silent = clientOf(mesh.port('echo'));
     await expectEcho(silent, 'before the silence');
     const startedAt = performance.now();
-    return { row, server, proxy, mesh, targets, silent, startedAt, [Symbol.asyncDispose]: dispose };
+    return { row, server, proxy, mesh, targets, silent, first, startedAt, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -30,7 +30,7 @@ function damage({ disk }: World, file: string, how: Damage): void {
 }
 
 /** A hub that is cut over and retired, then a damage while no daemon runs, then the next daemon. */
-async function after(file: string, how: Damage) {
+async function lossOf(file: string, how: Damage) {
   await using world = new World({ random: seededRandom(1) });
   const { clock, operator } = world;
   const give = async (what: string, request: Record<string, unknown>) => {
@@ -62,7 +62,7 @@ const RETIRED = { retired: true, state: 'retired', route: 'successor' };
 
 describe('a state file that is damaged while no daemon runs', () => {
   it('keeps a tunnel retired without retired.json, says so, and writes the list again', async () => {
-    const found = await after('retired.json', 'removed');
+    const found = await lossOf('retired.json', 'removed');
     expect(found).toMatchObject({ ...RETIRED, codes: ['state_lost', 'tunnel_retired'] });
     expect(Object.keys(JSON.parse(found.text ?? '{}').tunnels)).toEqual([HUB]);
   });
@@ -70,13 +70,13 @@ describe('a state file that is damaged while no daemon runs', () => {
   it.each(['empty', 'truncated', 'unreadable', 'a directory'] as const)(
     'keeps a tunnel retired although retired.json is %s, and leaves the file alone',
     async (how) => {
-      const found = await after('retired.json', how);
+      const found = await lossOf('retired.json', how);
       expect(found).toMatchObject({ ...RETIRED, codes: ['retirement_unreadable', 'state_lost', 'tunnel_retired'] });
     },
   );
 
   it('names a tunnel that a readable retired.json of another node brings back', async () => {
-    expect(await after('retired.json', 'of another node')).toMatchObject({
+    expect(await lossOf('retired.json', 'of another node')).toMatchObject({
       retired: false,
       state: 'up',
       codes: ['state_lost'],
@@ -84,7 +84,7 @@ describe('a state file that is damaged while no daemon runs', () => {
   });
 
   it.each(DAMAGES)('takes a retired tunnel back into service without its cut-over, and says so: %s', async (how) => {
-    expect(await after('cutover/hub.json', how)).toMatchObject({
+    expect(await lossOf('cutover/hub.json', how)).toMatchObject({
       retired: false,
       state: 'up',
       route: 'tunnel',
@@ -93,20 +93,20 @@ describe('a state file that is damaged while no daemon runs', () => {
   });
 
   it.each(DAMAGES)('keeps a retired tunnel with an events.head that is %s, and tells the evidence', async (how) => {
-    expect(await after('events.head', how)).toMatchObject({ ...RETIRED, told: true });
+    expect(await lossOf('events.head', how)).toMatchObject({ ...RETIRED, told: true });
   });
 
   it.each(['removed', 'empty', 'truncated', 'of another node'] as const)(
     'keeps a retired tunnel with an events.jsonl that is %s, and tells the evidence',
     async (how) => {
-      expect(await after('events.jsonl', how)).toMatchObject({ ...RETIRED, told: true });
+      expect(await lossOf('events.jsonl', how)).toMatchObject({ ...RETIRED, told: true });
     },
   );
 
   it.each(['unreadable', 'a directory'] as const)(
     'keeps a retired tunnel while events.jsonl is %s, and says that nothing can be written',
     async (how) => {
-      expect(await after('events.jsonl', how)).toMatchObject({
+      expect(await lossOf('events.jsonl', how)).toMatchObject({
         ...RETIRED,
         codes: ['evidence_unavailable', 'tunnel_retired'],
       });

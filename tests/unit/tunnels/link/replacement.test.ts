@@ -45,6 +45,40 @@ describe('the replacement of lost sessions', () => {
     expect(net.link.status().attempts).toBe(0);
   });
 
+  test('is failing at a host that keeps no second session, until one lasts, and logs few of the losses', async () => {
+    net.sessions[1]?.lose('connection_reset');
+    for (let n = 1; n <= 12; n++) {
+      await pass(5_500);
+      expect(replacement()?.state, `after ${n} losses`).toBe(n > 5 ? 'failing' : 'pending');
+      net.last.succeed().lose('connection_reset');
+      await pass(0);
+    }
+    expect(replacement()).toMatchObject({
+      attempts: 12,
+      last_error: { code: 'connection_reset', hint: expect.stringContaining('sessions: 1') },
+    });
+    expect(net.events.filter((event) => event === 'session.lost')).toHaveLength(6);
+    await pass(5_500);
+    net.last.succeed();
+    await pass(1_000);
+    net.link.tick(new Date());
+    expect(replacement()?.state).toBe('failing');
+    await pass(10_000);
+    net.link.tick(new Date());
+    expect(replacement()).toBeNull();
+  });
+
+  test('is not failing at a host that flaps: the loss of all sessions shows that', async () => {
+    net.outcome = 'ok';
+    for (let n = 1; n <= 12; n++) {
+      for (const session of net.kept) session.lose('connection_reset');
+      await pass(5_500);
+    }
+    expect(net.kept).toHaveLength(2);
+    expect(replacement()).toBeNull();
+    expect(net.link.status().attempts).toBe(0);
+  });
+
   test('fails without an attempt while a rejected credential waits for its minute', async () => {
     net.sessions[1]?.lose();
     await pass(500);

@@ -110,6 +110,20 @@ describe('backoff', () => {
     expect(net.attempts.length).toBeLessThan(20);
   });
 
+  test('waits between logins at a server that ends each standby at once, although the close is reported late', async () => {
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 2 }, actor: actorConfig }, false);
+    net.last.succeed();
+    for (let i = 0; i < 600; i++) {
+      await pass(100);
+      if (net.connecting === 0) continue;
+      const standby = net.last.succeed();
+      standby.usable = false;
+      setTimeout(() => standby.lose('connection_reset'), 50);
+      await pass(50);
+    }
+    expect(net.attempts.length).toBeLessThan(25);
+  });
+
   test('counts sessions that are lost together as one failure', async () => {
     net.link.reconfigure({ host: { ...hostConfig, sessions: 3 }, actor: actorConfig }, false);
     net.outcome = 'ok';

@@ -15,6 +15,7 @@ const plain: HandshakeEnd = {
   offered: 'a key',
   ifRejected: undefined,
   disagreement: undefined,
+  answer: {},
 };
 
 /** An error with ssh2's label. */
@@ -36,7 +37,7 @@ const table: [what: string, end: Partial<HandshakeEnd>, code: ErrorCode, says: R
     'an HTTP server',
     { error: cut, greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
     'kex_failed',
-    /is not an SSH server: received "HTTP\/1.1 400 Bad Request"/,
+    /is not an SSH server: an HTTP server says "HTTP\/1.1 400 Bad Request"/,
   ],
   [
     'a signature of a type with control characters',

@@ -51,6 +51,14 @@ describe('whole packets', () => {
     expect(wholePackets(protocol(inside), bytes, 0, bytes.length)).toBe(18);
     expect(wholePackets(protocol(inside), bytes, 0, 10)).toBe(10);
   });
+
+  it.each([
+    ['a wrong tag', { _len: 32, _pktLen: 32, _tagPos: 16 }],
+    ['a length with the highest bit', { _len: -0x7fff_ffff, _pktLen: 0, _tagPos: 0 }],
+  ])('never end again after %s: ssh2 has stopped there, and gets all bytes', (_, stopped) => {
+    const broken = Object.assign(new AESGCMDecipherBinding(), { _lenBytes: 4 }, stopped);
+    expect(wholePackets(protocol(broken), bytes, 40, bytes.length)).toBe(bytes.length);
+  });
 });
 
 describe('the packets of a piece', () => {

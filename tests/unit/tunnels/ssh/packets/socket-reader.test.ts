@@ -55,4 +55,21 @@ describe('the reader of a socket', () => {
     expect(Buffer.concat(received).equals(content)).toBe(true);
     if (!kept) expect(memory.size).toBeLessThan(4);
   });
+
+  it.each([
+    ['at the first byte', (from: number) => from],
+    ['before the first byte', (from: number) => from - 1],
+  ])('hands on a frame that is larger than its memory: a frame ends %s', async (_, end) => {
+    await using source = await startSource();
+    const { socket, reader } = await connected(source.port);
+    // Node says ENOBUFS when a read gets no room.
+    reader.frame({ split: (_bytes, from) => end(from), holds: () => undefined });
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    await once(socket, 'end');
+    const bytes = Buffer.concat(received);
+    // The last bytes are no whole frame: nobody needs them.
+    expect(content.length - bytes.length).toBeLessThan(256 * 1024);
+    expect(content.subarray(0, bytes.length).equals(bytes)).toBe(true);
+  });
 });
