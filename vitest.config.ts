@@ -18,7 +18,8 @@ export default defineConfig({
     // Real time on a machine that others may use as well. A limit ends a test that hangs and measures nothing: a test that
     // bounds a duration asserts that, and no failure gets a second chance.
     hookTimeout: 180_000,
-    expect: { poll: { timeout: 10_000 } },
+    // Ends a hang as well.
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       // Pure: nothing is left in the process that another file could meet, and loading the program is most of the work.
       ring('unit', { testTimeout: 120_000, isolate: false }),

@@ -78,7 +78,7 @@ describe('the event loop', () => {
   it.skipIf(!has('ssh-keygen'))('goes on while an encrypted key is opened, once for six links', async () => {
     const { loadKeyFile } = await built<typeof KeyFile>('tunnels/credential/key-file.js');
     const path = join(temp.path, 'key');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-a', '64', '-N', 'secret', '-C', '', '-f', path]);
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-a', '16', '-N', 'secret', '-C', '', '-f', path]);
     const passphrase = join(temp.path, 'passphrase');
     writeFileSync(passphrase, 'secret', { mode: 0o600 });
     const { result, longestMs } = await watched(() =>

@@ -19,7 +19,9 @@ import { waitUntil } from '../../../support/wait-until.ts';
 const never = new AbortController().signal;
 const log = createLogger({ level: 'fatal' });
 const RELOAD: ControlRequest = { command: 'reload' };
-const LIMITS = { patienceMs: 150, beatMs: 40 };
+/** A busy machine sends a request late, and no test but those of the time limit means that limit. */
+const LIMITS = { patienceMs: 20_000, beatMs: 40 };
+const IMPATIENT = { ...LIMITS, patienceMs: 500 };
 
 let baseline: Holdings;
 let temp: TempDir;
@@ -69,7 +71,7 @@ async function start(at = path, limits = LIMITS): Promise<ControlServer> {
   return server;
 }
 
-const reload = () => command(path, RELOAD, reloadResult, never, 500);
+const reload = (silenceMs?: number) => command(path, RELOAD, reloadResult, never, silenceMs);
 const mode = (at: string) => (statSync(at).mode & 0o777).toString(8);
 const codeOf = (text: string) => JSON.parse(text).error.code;
 
@@ -122,7 +124,7 @@ describe('the control socket', () => {
     ['nothing', '', 'request_timeout'],
     ['half a request', '{"command":', 'request_timeout'],
   ])('answers %s with an error, and keeps serving', async (_, bytes, code) => {
-    await start();
+    await start(path, code === 'request_timeout' ? IMPATIENT : LIMITS);
     const text = await say(path, bytes);
     expect(codeOf(text)).toBe(code);
     expect(text.length).toBeLessThan(2_000);
@@ -131,7 +133,7 @@ describe('the control socket', () => {
   });
 
   it('answers a client that half-closes, and drops clients that leave or never read', async () => {
-    await start();
+    await start(path, IMPATIENT);
     expect(JSON.parse(await say(path, '{"command":"reload"}\n', { end: true }))).toMatchObject({ ok: true });
     expect(await say(path, '', { end: true })).toBe('');
     const deaf = dial(path).pause();
@@ -151,7 +153,7 @@ describe('the control socket', () => {
       finish = resolve;
     });
     actions = { ...actions, rotate: () => slow.then(() => 'late') };
-    await start(path, { patienceMs: 20_000, beatMs: 40 });
+    await start();
     const running = command(path, { command: 'rotate', actor: 'x' }, rotateResult, never, 5_000);
     const hung: Socket[] = Array.from({ length: 300 }, () => dial(path));
     expect(await command(path, RELOAD, reloadResult, never)).toBeDefined();
@@ -171,15 +173,21 @@ describe('the control socket', () => {
     await start();
     const ends: unknown[] = [];
     const many = Array.from({ length: 40 }, async () => {
-      const asked = command(path, { command: 'rotate', actor: 'x' }, rotateResult, new AbortController().signal, 5_000);
+      const asked = command(
+        path,
+        { command: 'rotate', actor: 'x' },
+        rotateResult,
+        new AbortController().signal,
+        60_000,
+      );
       const end = await asked.then(
         () => 'done',
         (error) => (error instanceof CommandRefused ? error.refusal.code : error),
       );
       ends.push(end);
     });
-    await waitUntil('eight are refused', () => ends.length === 8);
-    expect(new Set(ends)).toEqual(new Set(['not_ready']));
+    await waitUntil('eight are refused', () => ends.length >= 8);
+    expect(ends).toEqual(Array(8).fill('not_ready'));
     finish();
     await Promise.all(many);
     expect(ends.filter((end) => end === 'done')).toHaveLength(32);
@@ -199,8 +207,8 @@ describe('the control socket', () => {
         }),
     };
     await start();
-    const patient = command(path, RELOAD, reloadResult, never, 200);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    const patient = command(path, RELOAD, reloadResult, never, 1_000);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     finish();
     expect(await patient).toEqual({ changes: 'late', tunnels: [], blocked: [] });
 
@@ -232,11 +240,12 @@ describe('the control socket', () => {
     ['is silent', (at: string) => mute(at, () => {}), /did not respond for 0.5 s/],
     ['ends at once', (at: string) => mute(at, (socket) => socket.end()), /without a reply/],
     ['speaks something else', (at: string) => mute(at, (socket) => socket.end('HTTP/1.1 400\r\n')), /unexpected reply/],
-  ])('reports in the client that the socket %s', async (_, prepare, message) => {
+  ])('reports in the client that the socket %s', async (what, prepare, message) => {
     mkdirSync(join(temp.path, 'run'));
+    const silenceMs = what === 'is silent' ? 500 : undefined;
     const stop = await prepare(path);
-    await expect(reload()).rejects.toThrow(ControlUnavailable);
-    await expect(reload()).rejects.toThrow(message);
+    await expect(reload(silenceMs)).rejects.toThrow(ControlUnavailable);
+    await expect(reload(silenceMs)).rejects.toThrow(message);
     stop?.();
   });
 });

@@ -57,9 +57,12 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('rotation under load', () =>
     expect(gapSeconds / gaps).toBeLessThan(patient(50) / 1_000);
 
     // The stream is still on the first session; all other replaced sessions are gone.
-    const during = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 3));
-    expect(during.sessions[0]).toMatchObject({ role: 'draining', connections: 1 });
-    expect(first).toContain(during.sessions[0]?.id);
+    const during = await mesh.waitFor((status) => {
+      const { sessions } = linkOf(status);
+      // While no other session answers in time, a busy machine uses the draining one.
+      return sessions.length === 3 && sessions[0]?.role === 'draining' && sessions[0].connections === 1;
+    });
+    expect(first).toContain(linkOf(during).sessions[0]?.id);
     source.finish();
     expect(await within('the end of the stream', received)).toEqual(await source.sent);
     const after = linkOf(await mesh.waitFor((status) => linkOf(status).sessions.length === 2));
