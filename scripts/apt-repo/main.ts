@@ -6,12 +6,12 @@ import { parseArgs } from 'node:util';
 import { sourceEpoch } from '../lib/source-epoch.ts';
 import { buildRepository, KEYRING, nameOf, sourcesOf } from './repository.ts';
 
-const USAGE = `usage: scripts/build-apt-repo --out DIR [--key KEY] PACKAGE.deb...
+const USAGE = `usage: scripts/build-apt-repo --out DIR --key KEY PACKAGE.deb...
 
 Builds an apt repository of the packages in DIR, and shows the source for apt. Packages that DIR has already stay.
 
   --out DIR   the repository: a directory that a web server or a file: URI serves
-  --key KEY   signs with this key of your GnuPG; without a key apt must be told to trust the repository ("Trusted: yes")
+  --key KEY   signs with this key of your GnuPG
 SOURCE_DATE_EPOCH sets the date (default: the newest commit).
 `;
 
@@ -24,8 +24,8 @@ function main(): number {
     process.stdout.write(USAGE);
     return 0;
   }
-  if (values.out === undefined || positionals.length === 0) {
-    process.stderr.write(`scripts/build-apt-repo: --out DIR and at least one PACKAGE.deb are needed\n${USAGE}`);
+  if (values.out === undefined || values.key === undefined || positionals.length === 0) {
+    process.stderr.write(`scripts/build-apt-repo: --out DIR, --key KEY and at least one PACKAGE.deb are needed\n${USAGE}`);
     return 64;
   }
   const { FLEET_MESH_CALLED_FROM = process.cwd() } = process.env;
@@ -34,11 +34,8 @@ function main(): number {
   for (const file of packages) process.stdout.write(`${nameOf(file)}\n`);
   const epoch = sourceEpoch(fileURLToPath(new URL('../..', import.meta.url)));
   buildRepository({ packages, out, epoch, key: values.key });
-  const signed = values.key !== undefined;
-  process.stdout.write(
-    `\n# /etc/apt/sources.list.d/fleet-mesh.sources${signed ? `; copy ${KEYRING} to /etc/apt/keyrings/` : ''}\n`,
-  );
-  process.stdout.write(sourcesOf(`file:${out}`, signed));
+  process.stdout.write(`\n# /etc/apt/sources.list.d/fleet-mesh.sources; copy ${KEYRING} to /etc/apt/keyrings/\n`);
+  process.stdout.write(sourcesOf(`file:${out}`));
   return 0;
 }
 

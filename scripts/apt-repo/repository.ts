@@ -11,8 +11,8 @@ export interface RepositoryOptions {
   readonly out: string;
   /** `Date:` of the repository, in seconds since 1970. */
   readonly epoch: number;
-  /** A key of the caller's GnuPG; undefined: the repository is not signed. */
-  readonly key: string | undefined;
+  /** A key of the caller's GnuPG, which signs the repository. */
+  readonly key: string;
 }
 
 const SUITE = 'stable';
@@ -24,8 +24,8 @@ export const KEYRING = 'fleet-mesh-archive-keyring.asc';
 const ARCHITECTURES = ['all', 'amd64', 'arm64', 'armhf', 'i386', 'ppc64el', 'riscv64', 's390x'];
 
 /**
- * Builds an apt repository of the packages: pool, indexes, Release, and with a key InRelease and the public key. Equal input gives
- * equal bytes, apart from signatures. Needs dpkg-scanpackages(1), and gpg(1) for a key.
+ * Builds an apt repository of the packages: pool, indexes, Release, InRelease and the public key. Equal input gives
+ * equal bytes, apart from signatures. Needs dpkg-scanpackages(1) and gpg(1).
  */
 export function buildRepository({ packages, out, epoch, key }: RepositoryOptions): void {
   for (const file of packages) put(out, join(POOL, 'f/fleet-mesh', basename(file)), file);
@@ -42,7 +42,6 @@ export function buildRepository({ packages, out, epoch, key }: RepositoryOptions
   for (const [path, content] of indexes) write(join(out, dist, path), content);
   const release = join(out, dist, 'Release');
   write(release, releaseFile(indexes, new Date(epoch * 1_000)));
-  if (key === undefined) return;
   const gpg = (...args: readonly string[]) =>
     execFileSync('gpg', ['--batch', '--yes', '--quiet', '--armor', '--local-user', key, ...args]);
   gpg('--output', join(out, dist, 'InRelease'), '--clearsign', release);
@@ -51,9 +50,8 @@ export function buildRepository({ packages, out, epoch, key }: RepositoryOptions
 }
 
 /** The lines for /etc/apt/sources.list.d/fleet-mesh.sources (sources.list(5)). Pure. */
-export function sourcesOf(uri: string, signed: boolean): string {
-  const trust = signed ? `Signed-By: /etc/apt/keyrings/${KEYRING}` : 'Trusted: yes';
-  return `Types: deb\nURIs: ${uri}\nSuites: ${SUITE}\nComponents: ${COMPONENT}\n${trust}\n`;
+export function sourcesOf(uri: string): string {
+  return `Types: deb\nURIs: ${uri}\nSuites: ${SUITE}\nComponents: ${COMPONENT}\nSigned-By: /etc/apt/keyrings/${KEYRING}\n`;
 }
 
 /** The file that names all indexes with their sums (wiki.debian.org/DebianRepository/Format). */

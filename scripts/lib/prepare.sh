@@ -85,9 +85,15 @@ ensure_node_modules() {
 
 # Builds dist/ if its sources changed. Removes the old dist/ first, so no output of a deleted source remains.
 ensure_built() {
-  local stamp=dist/.built-from want
+  local stamp=dist/.built-from page=dist/operator/page/index.html want
   want=$(find src tsconfig.json tsconfig.build.json package-lock.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
   if [[ -f $stamp && $(<"$stamp") == "$want" ]]; then return 0; fi
+  # A person may have run npm run build, which leaves no stamp.
+  if [[ ! -f $stamp && -f dist/cli.js && -f $page ]] &&
+    [[ -z $(find src tsconfig.json tsconfig.build.json package-lock.json \( -newer dist/cli.js -o -newer "$page" \)) ]]; then
+    printf '%s\n' "$want" >"$stamp"
+    return 0
+  fi
   say 'Building'
   rm -rf dist
   npm run --silent build </dev/null || return 1

@@ -84,7 +84,7 @@ async function main(): Promise<number> {
   const { seed, planted } = wanted;
   const bug = planted && PLANTED[planted];
   if (wanted.trace) {
-    const { trace, broken } = await simulate({ seed, bug });
+    const { trace, broken } = await simulate({ seed, bug, stacks: true });
     process.stdout.write(`${trace.join('\n')}\n`);
     return broken ? 1 : 0;
   }
@@ -95,8 +95,8 @@ async function main(): Promise<number> {
     process.stdout.write('every promise held\n');
     return 0;
   }
-  const found = await simulate({ seed: broken, bug });
-  process.stdout.write(describeBroken(broken, found, await shrink({ seed: broken, bug }, found)));
+  const found = await simulate({ seed: broken, bug, stacks: true });
+  process.stdout.write(describeBroken(broken, found, await shrink({ seed: broken, bug, stacks: true }, found)));
   return 1;
 }
 

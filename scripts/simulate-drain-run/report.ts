@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { PROMISES } from '../../tests/support/simulation/invariants.ts';
+import { PROMISES } from '../../tests/support/simulation/promises.ts';
 import type { Sum } from './workers.ts';
 
 /** All runs of one call, for a report. */

@@ -7,6 +7,9 @@ const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 /** Runs for one order to a worker: few enough that a broken promise is told soon. */
 const ORDER = 20;
 
+/** A run makes much that it does not keep. */
+const FEWER_COLLECTIONS = ['--max-semi-space-size=32'];
+
 /** An order to a worker: these seeds. */
 export interface Order {
   readonly first: number;
@@ -62,7 +65,10 @@ export class Workers {
 /** One worker, until there is no order left. */
 function employ(order: () => Order | undefined, take: (part: Sum) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker: ChildProcess = fork(WORKER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const worker: ChildProcess = fork(WORKER, {
+      execArgv: [...process.execArgv, ...FEWER_COLLECTIONS],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     const give = () => {
       const wanted = order();
       if (wanted) worker.send(wanted);

@@ -122,7 +122,7 @@ export function defaultConfigPath(env: DefaultPathEnvironment, exists: (path: st
 /** Where else a person may have meant the missing file at `path`: the other places, if `path` is the default of none. */
 export function placesLookedAt(path: string, env: DefaultPathEnvironment): string {
   if (env.FLEET_MESH_CONFIG || path !== SYSTEM_PATH) return '';
-  return `; $FLEET_MESH_CONFIG is not set, and ${userPath(env)} does not exist either`;
+  return `; $FLEET_MESH_CONFIG is not set, and ${userPath(env)} does not exist either: \`fleet-mesh add\` makes the first file`;
 }
 
 function userPath(env: DefaultPathEnvironment): string {

@@ -1,5 +1,6 @@
 import { type Systemd, systemdStatus } from '../machine/systemd/systemd.ts';
 import type { ControlPoint } from '../operator/control/point.ts';
+import type { PresenceRecord } from '../operator/presence/leave.ts';
 import type { Cutovers } from '../retirement/cutover/cutovers.ts';
 import type { Retirement } from '../retirement/drain/retirement.ts';
 import {
@@ -10,7 +11,6 @@ import {
 } from '../retirement/evidence/describe.ts';
 import type { StateDirectoryOwner } from '../retirement/evidence/owner.ts';
 import type { Recorder } from '../retirement/evidence/recorder.ts';
-import type { PresenceRecord } from '../operator/presence/leave.ts';
 import { advisoriesOf } from '../retirement/plan/advisories.ts';
 import { planStatus } from '../retirement/plan/status.ts';
 import type { PlanWatch } from '../retirement/plan/watch.ts';

@@ -83,11 +83,15 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
 
   it('runs the doctor before it touches an ssh unit, and leaves no file after a failure', async () => {
     const traces = await node.traces();
-    const nowhere = await node.writeYaml({
-      hub: { listen: `127.0.0.1:${hub}`, target: `127.0.0.1:${await freePort()}` },
-    });
-    const { code, stderr } = await node.mesh('install', '--config', nowhere);
-    expect([code, stderr]).toEqual([1, expect.stringContaining('[target_refused]')]);
+    // As a new user does who has not moved the key out of the home: the unit of fleet-mesh sees no homes.
+    const imported = await node.mesh('import', 'ssh-unit', '/etc/systemd/system/fleet-hub.service');
+    expect([imported.code, imported.stderr]).toEqual([0, '']);
+    expect(imported.stdout).toContain('`install -D -m 600 -t /etc/fleet-mesh/keys/ /root/.ssh/id`');
+    const endpoint = `endpoint: { listen: "127.0.0.1:${node.endpointPort}" }\n`;
+    node.box.write('/root/imported.yaml', `${imported.stdout}${endpoint}`);
+    const { code, stderr } = await node.mesh('install', '--config', '/root/imported.yaml');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/permission denied \[host_key_unknown\]\n +fix: .*`install -D -m 644 -t \/etc\/fleet-mesh\//);
     expect(await states()).toEqual(BEFORE);
     expect(await node.traces()).toEqual(traces);
   });

@@ -50,7 +50,7 @@ describe.skipIf(!READY)('the Debian package, on a machine with systemd', () => {
     await mesh.box.must('rm', '-f', '/var/lib/man-db/auto-update');
     signedRepository(join(temp.path, 'repository'), [built[0] ?? '', nodePackage(temp.path)], temp.path);
     cpSync(join(temp.path, 'repository'), mesh.box.path(REPOSITORY), { recursive: true });
-    mesh.box.write('/srv/sources/fleet-mesh.sources', sourcesOf(`file:${REPOSITORY}`, true));
+    mesh.box.write('/srv/sources/fleet-mesh.sources', sourcesOf(`file:${REPOSITORY}`));
     mesh.box.write(`/etc/apt/keyrings/${KEYRING}`, readFileSync(join(temp.path, 'repository', KEYRING), 'utf8'));
     port = await freePort();
     socket = `fleet-mesh-forward@${port}.socket`;

@@ -101,7 +101,7 @@ async function routeTo(host: HostConfig, over: HopOptions['over'], signal: Abort
 /** The way to the host: a channel of the jump host's session, else a dial. */
 export async function routeOver(host: HostConfig, over: HopOptions['over'], signal: AbortSignal): Promise<Route> {
   const session = over?.hop.session;
-  if (!over || !session) return { kind: 'direct', inUse: [] };
+  if (!over || !session) return { kind: 'direct', avoid: [] };
   const target = { kind: 'tcp', host: host.address, port: host.port } as const;
   const another = async (bounded: AbortSignal): Promise<Carrier> => {
     const channel = await session.open(target, { address: '127.0.0.1', port: 0 }, bounded).catch((error: unknown) => {

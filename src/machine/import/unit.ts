@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { homeHint } from '../../base/files/permission-hint.ts';
 import { findSsh, onlyKeepsOpen } from './command.ts';
 import { remarksOnDirectives } from './directives.ts';
 import { loss, NotTranslatable, note, type Remark, type SshEntry } from './entry.ts';
@@ -111,6 +112,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
       ...(parsed.needless.length === 0
         ? []
         : [note(`fleet-mesh does not need the flags ${parsed.needless.join(' ')}.`)]),
+      ...remarksOnHomes(options, home, names),
       ...remarkOnHome(user, home, context.user, options),
       ...remarksOnCredentials(directives, options),
       ...remarksOnDirectives(directives),
@@ -127,6 +129,18 @@ function remarkOnCommand(command: readonly string[]): Remark {
 function remarkOnHome(user: string, home: string | undefined, own: string, options: SshEntry['options']): Remark[] {
   if (home !== undefined || user === own || !options.some(({ value }) => value.startsWith('~'))) return [];
   return [note(`The path ~ is the home of ${user}: run fleet-mesh as ${user}, or write the whole path.`)];
+}
+
+/** The system unit of fleet-mesh sees no homes; a unit of ssh may. */
+function remarksOnHomes(options: SshEntry['options'], home: string | undefined, { system }: UnitNames): Remark[] {
+  if (!system) return [];
+  return options.flatMap(({ keyword, value }) => {
+    const path = home === undefined ? value : value.replace(/^~(?=\/)/, home);
+    const [first = ''] = path.split(/\s/);
+    if (!/^\/(home|root)\//.test(first)) return [];
+    if (keyword === 'identityfile') return [note(homeHint(path, 'key'))];
+    return keyword === 'userknownhostsfile' ? [note(homeHint(first, 'known_hosts'))] : [];
+  });
 }
 
 /** A credential that the unit does not load would not be there for fleet-mesh either. */

@@ -112,7 +112,8 @@ export function socketUnknown(options: ControlOptions, io: ControlIo, problem: s
 }
 
 export function unreachable(options: ControlOptions, io: ControlIo, message: string): ExitCode {
-  const hint = 'Is the daemon running (`systemctl status fleet-mesh`)? For another socket use --socket or --config.';
+  const hint =
+    'Is the daemon running (`systemctl status fleet-mesh`)? Start one with `fleet-mesh run`. For another socket use --socket or --config.';
   return refuse(options, io, EXIT.unknown, { code: 'unreachable', message, hint, details: [] });
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { formatAddress, parseAddress, type TcpAddress } from '../../base/net/address.ts';
 import { connect } from '../../base/net/connect.ts';
 import { reachableHost } from '../../base/net/host.ts';
@@ -21,7 +22,7 @@ const LOOK_MS = 500;
 const DEFAULT_ENDPOINT: TcpAddress = { kind: 'tcp', host: '127.0.0.1', port: 9780 };
 
 export const UNREACHABLE_HINT =
-  'Is the daemon running (`systemctl status fleet-mesh`)? For another address use --endpoint or --config.';
+  'Is the daemon running (`systemctl status fleet-mesh`)? Start one with `fleet-mesh run`. For another address use --endpoint or --config.';
 
 /**
  * The endpoint to use: from the option, else from the file, else where the running daemon says. The file comes second
@@ -40,7 +41,10 @@ export async function findEndpoint(
   const isKnown = running?.kind === 'tcp' && (configured === undefined || !isSame(running, configured));
   if (isKnown && (configured === undefined || !(await isListening(reachable(configured))))) return reachable(running);
   if (configured !== undefined) return reachable(configured);
-  warn(`fleet-mesh: cannot read the endpoint from ${printable(config)}; trying ${formatAddress(DEFAULT_ENDPOINT)}\n`);
+  const why = existsSync(config)
+    ? `cannot read the endpoint from ${printable(config)}`
+    : `${printable(config)} does not exist (\`fleet-mesh add\` makes the first file)`;
+  warn(`fleet-mesh: ${why}; trying ${formatAddress(DEFAULT_ENDPOINT)}\n`);
   return DEFAULT_ENDPOINT;
 }
 

@@ -1,4 +1,5 @@
 import { homedir, userInfo } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printable } from '../../base/text/printable.ts';
 import type { Config } from '../../config/config.ts';
@@ -131,10 +132,16 @@ async function installRelease(
     const seen = before !== undefined && 'status' in before ? before.status : undefined;
     if (!(await promote(upgrade, plan, seen, options.observeMs, report, signal))) return report.end(EXIT.failed, true);
   }
+  const called = facts.commandTaken ? join(places.library, 'dist/cli.js') : calledAs(places.command, env);
   report.note(
-    `${facts.release.id} is installed${facts.config === undefined ? '' : ': `fleet-mesh status` shows its state'}`,
+    `${facts.release.id} is installed${facts.config === undefined ? '' : `: \`${called} status\` shows its state`}`,
   );
   return report.end(EXIT.ok, true);
+}
+
+/** The name alone, if the shell finds the program by its name. */
+function calledAs(command: string, { PATH = '' }: NodeJS.ProcessEnv): string {
+  return PATH.split(':').includes(dirname(command)) ? basename(command) : command;
 }
 
 interface Upgrade {

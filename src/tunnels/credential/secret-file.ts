@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
+import { permissionHint } from '../../base/files/permission-hint.ts';
 import { shellWord } from '../../config/command-line.ts';
 
 /** Far above any key or passphrase; limits the read when the path is wrong. */
@@ -19,14 +20,15 @@ export interface SecretFile {
 /** Name of the file in messages, e.g. `private key` or `passphrase file`. */
 type Label = string;
 
-function unreadable(label: Label, path: string, reason: string, cause?: unknown): TunnelError {
-  return new TunnelError('key_unreadable', `${label} ${path} ${reason}`, { cause });
+function unreadable(label: Label, path: string, reason: string, cause?: unknown, hint?: string): TunnelError {
+  return new TunnelError('key_unreadable', `${label} ${path} ${reason}`, { cause, ...(hint && { hint }) });
 }
 
 function openFailure(label: Label, path: string, error: unknown): TunnelError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT' || code === 'ENOTDIR') return unreadable(label, path, 'does not exist', error);
-  if (code === 'EACCES' || code === 'EPERM') return unreadable(label, path, 'cannot be read: permission denied', error);
+  if (code === 'EACCES' || code === 'EPERM')
+    return unreadable(label, path, 'cannot be read: permission denied', error, permissionHint(path, 'key'));
   return unreadable(label, path, `cannot be opened (${String(code)})`, error);
 }
 

@@ -2,6 +2,7 @@ import { abortable } from '../../base/async/deadline.ts';
 import type { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
+import type { FailedAddresses } from './failed-addresses.ts';
 import type { JumpLink } from './jump.ts';
 import type { LinkDependencies } from './options.ts';
 import { proveAgainst } from './prove.ts';
@@ -17,6 +18,7 @@ export interface AttemptOptions {
   readonly jump: JumpLink | undefined;
   readonly roster: Roster;
   readonly rejection: Rejection;
+  readonly addresses: FailedAddresses;
 }
 
 export type Outcome =
@@ -31,7 +33,7 @@ export type Outcome =
  * @param onOffer receives the credential before the attempt offers it
  */
 export async function attemptSession(
-  { host, actor, jump, roster, rejection }: AttemptOptions,
+  { host, actor, jump, roster, rejection, addresses }: AttemptOptions,
   deps: Pick<LinkDependencies, 'prepare' | 'targets'>,
   onOffer: (facts: CredentialFacts) => void,
   signal: AbortSignal,
@@ -50,7 +52,7 @@ export async function attemptSession(
     const outdated = need.serving && roster.choose() === undefined;
     return { kind: 'held-back', error: held.error, waitMs: outdated ? 0 : held.waitMs };
   }
-  const route = await findRoute(host, jump, roster.all, signal);
+  const route = await findRoute(host, jump, roster.all, addresses, signal);
   const session = await connect(signal, route);
   const predecessor = roster.predecessor(facts.version);
   if (predecessor) {
@@ -62,5 +64,6 @@ export async function attemptSession(
     }
   }
   rejection.forget(host, facts);
+  addresses.succeeded(session.address);
   return { kind: 'made', held: roster.add(session, facts, generation, route) };
 }

@@ -14,6 +14,7 @@ import type { SessionEnd } from '../ssh/session.ts';
 import { attemptSession } from './attempt.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
+import { FailedAddresses } from './failed-addresses.ts';
 import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
@@ -42,6 +43,7 @@ export class Link implements ChannelSource, JumpLink {
   readonly #roster = new Roster();
   readonly #channels: Channels;
   readonly #rejection = new Rejection();
+  readonly #addresses = new FailedAddresses();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
   readonly #idleLimit = new IdleLimit();
@@ -308,7 +310,8 @@ export class Link implements ChannelSource, JumpLink {
 
   async #attempt(parent: AbortSignal): Promise<void> {
     const [host, actor] = [this.#host, this.#actor];
-    const options = { host, actor, jump: this.#jump, roster: this.#roster, rejection: this.#rejection };
+    const own = { roster: this.#roster, rejection: this.#rejection, addresses: this.#addresses };
+    const options = { host, actor, jump: this.#jump, ...own };
     let offered: CredentialFacts | undefined;
     const attempt = follow(parent);
     this.#outdate = attempt.end;

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import { authMethods } from '../credential/credential.ts';
@@ -53,7 +54,8 @@ export async function prepare(
       const hostKey = await sessionHostKey(trust, host, peer, route, signal, onStep);
       const transport = await reach(host, route, signal, onStep);
       onStep({ name: 'banner' });
-      return openSession(
+      const remote = transport instanceof Socket ? transport.remoteAddress : undefined;
+      const opening = openSession(
         transport,
         {
           peer,
@@ -68,6 +70,10 @@ export async function prepare(
         },
         signal,
       );
+      return opening.catch((error: unknown) => {
+        if (route.kind === 'direct' && remote !== undefined && !signal.aborted) route.onFailed?.(remote);
+        throw error;
+      });
     },
   };
 }

@@ -21,5 +21,5 @@ export async function reach(
   const { address, port, connectTimeoutMs } = host;
   onStep({ name: 'dns' });
   const onResolved = (addresses: readonly string[]) => onStep({ name: 'tcp', addresses });
-  return dial({ host: address, port, timeoutMs: connectTimeoutMs, inUse: route.inUse, onResolved }, signal);
+  return dial({ host: address, port, timeoutMs: connectTimeoutMs, avoid: route.avoid, onResolved }, signal);
 }

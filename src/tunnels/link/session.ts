@@ -60,8 +60,8 @@ export type ConnectStep =
 
 /** How a session reaches its host. */
 export type Route =
-  /** `inUse`: addresses of the link's other sessions. */
-  | { readonly kind: 'direct'; readonly inUse: readonly string[] }
+  /** `avoid`: addresses that are tried last. `onFailed`: an address accepted the connection, but made no session. */
+  | { readonly kind: 'direct'; readonly avoid: readonly string[]; onFailed?(address: string): void }
   | {
       readonly kind: 'jump';
       readonly host: string;

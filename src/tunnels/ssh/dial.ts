@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { follow } from '../../base/async/follow.ts';
 import { TunnelError } from '../../base/errors.ts';
 import { connect } from '../../base/net/connect.ts';
 import { BACKLOG_BYTES } from './backlog.ts';
@@ -9,13 +10,16 @@ export interface DialOptions {
   /** A name or an IP address; a name is resolved again at each call. */
   readonly host: string;
   readonly port: number;
-  /** Bound of the name resolution, and the same bound for the TCP connect, in milliseconds. */
+  /** Bound of the name resolution, and the same bound for the TCP connects, in milliseconds. */
   readonly timeoutMs: number;
-  /** Addresses that other sessions to this host use; these addresses are tried last. */
-  readonly inUse?: readonly string[];
+  /** Addresses that are tried last: other sessions to this host use them, or they failed. */
+  readonly avoid?: readonly string[];
   /** Called with the resolved addresses, in the order of the tries. */
   readonly onResolved?: ((addresses: readonly string[]) => void) | undefined;
 }
+
+/** An address that is silent for this long does not delay the next one, in milliseconds. */
+const SILENT_MS = 1_000;
 
 /** One for the process, because its lookup threads are shared. */
 const resolver = new Resolver();
@@ -30,21 +34,54 @@ export async function dial(
   names: Pick<Resolver, 'resolve'> = resolver,
 ): Promise<Socket> {
   const resolved = await names.resolve(options.host, options.timeoutMs, signal);
-  const addresses = preferUnused(resolved, options.inUse ?? []);
+  const addresses = preferUnused(resolved, options.avoid ?? []);
   options.onResolved?.(addresses);
-  const failures: TunnelError[] = [];
-  const sliceMs = options.timeoutMs / addresses.length;
-  for (const address of addresses) {
-    // The signal may have aborted after the name was resolved, without an event here.
-    signal.throwIfAborted();
-    try {
-      return await connectTo(address, options, sliceMs, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      failures.push(TunnelError.from(error));
-    }
-  }
-  throw failures.at(-1) ?? new TunnelError('dns_failed', `${options.host} has no address`);
+  // The signal may have aborted after the name was resolved, without an event here.
+  signal.throwIfAborted();
+  return connectToFirst(addresses, options, signal);
+}
+
+/**
+ * The next address gets its try when the one before fails or is silent. The first connection counts (RFC 8305). Rejects
+ * with the error of the last address, or the signal's reason.
+ */
+function connectToFirst(addresses: readonly string[], options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  const until = performance.now() + options.timeoutMs;
+  const silentMs = Math.min(SILENT_MS, options.timeoutMs / addresses.length);
+  const racing = follow(signal);
+  let failure: unknown = new TunnelError('dns_failed', `${options.host} has no address`);
+  return new Promise<Socket>((resolve, reject) => {
+    let started = 0;
+    let failed = 0;
+    let next: NodeJS.Timeout | undefined;
+    const settle = (finish: () => void) => {
+      clearTimeout(next);
+      finish();
+      racing.end();
+    };
+    const start = () => {
+      clearTimeout(next);
+      const number = started++;
+      const address = addresses[number];
+      if (address === undefined) return;
+      next = setTimeout(start, silentMs);
+      connectTo(address, options, until - performance.now(), racing.signal).then(
+        (socket) => {
+          if (racing.signal.aborted) socket.on('error', () => {}).destroy();
+          else settle(() => resolve(socket));
+        },
+        (error: unknown) => {
+          failed++;
+          if (number === addresses.length - 1) failure = error;
+          if (racing.signal.aborted || failed === addresses.length)
+            settle(() => reject(signal.aborted ? signal.reason : failure));
+          else if (started === number + 1) start();
+        },
+      );
+    };
+    if (addresses.length === 0) settle(() => reject(failure));
+    else start();
+  });
 }
 
 async function connectTo(

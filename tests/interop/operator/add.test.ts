@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli, startDaemon } from '../../support/daemon/daemon.ts';
+import { Transcript, transcriptOn } from '../../support/daemon/transcript.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { requireProgram } from '../../support/machine/find-program.ts';
 import { spawnOwned } from '../../support/machine/owned-process.ts';
@@ -27,6 +28,9 @@ function emptyHome(sshd: Sshd, directory: TempDir) {
   return { env, file: env.FLEET_MESH_CONFIG, knownHosts, destination };
 }
 
+/** Shows this transcript; a run with FLEET_MESH_RECORD_TRANSCRIPT set writes it there. */
+const PAGE = new URL('../../../docs/first-tunnel.md', import.meta.url);
+
 function fingerprintOf(sshd: Sshd): string {
   return sshd.hostKeys()[0]?.fingerprint ?? 'none';
 }
@@ -37,7 +41,22 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     await using sshd = await startSshd();
     await using echo = await startEcho();
     const { env, file, knownHosts, destination } = emptyHome(sshd, home);
+    const [one, two] = [await freePort(), await freePort()];
+    const transcript = new Transcript([
+      [home.path, '~'],
+      [sshd.clientKeyFile, '~/.ssh/id_ed25519'],
+      ['client_key', 'id_ed25519'],
+      [`${one}:127.0.0.1:${echo.port}`, '15432:10.0.0.12:5432'],
+      [`127.0.0.1:${echo.port}`, '10.0.0.12:5432'],
+      ['resolves to 127.0.0.1', 'resolves to 192.0.2.7'],
+      [`${sshd.user}@127.0.0.1`, 'fleet@bastion.example.net'],
+      [`${sshd.user} logs in`, 'fleet logs in'],
+      ['127.0.0.1', 'bastion.example.net'],
+      [`port ${sshd.port}`, 'port 2222'],
+      [`:${sshd.port}`, ':2222'],
+    ]);
     const made = await runCli(['init'], env);
+    transcript.add(['init'], made.stdout);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(await runCli(['check'], env)).toMatchObject({ code: 0 });
@@ -47,11 +66,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     // The endpoint must not be the usual port: other tests run beside this one.
     const endpointPort = await freePort();
     writeFileSync(file, `${readFileSync(file, 'utf8')}endpoint: { listen: 127.0.0.1:${endpointPort} }\n`);
-    const [one, two] = [await freePort(), await freePort()];
-    const first = await runCli(
-      ['add', 'db', '-L', `${one}:127.0.0.1:${echo.port}`, '--accept-new', ...destination],
-      env,
-    );
+    const addDb = ['add', 'db', '-L', `${one}:127.0.0.1:${echo.port}`, '--accept-new', ...destination];
+    const first = await runCli(addDb, env);
+    transcript.add(addDb, first.stdout);
     expect(first, first.stdout + first.stderr).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toContain('All checks passed.');
     expect(first.stdout).toContain('No daemon runs');
@@ -59,7 +76,13 @@ describe.skipIf(!has('sshd'))('fleet-mesh init and add', { concurrent: true }, (
     expect(readFileSync(knownHosts, 'utf8')).toContain(`[127.0.0.1]:${sshd.port} ssh-ed25519 `);
 
     await using daemon = startDaemon({ configFile: file, endpointPort, env });
+    transcript.add(['run &'], '');
     await daemon.waitFor((status) => status.tunnels[0]?.state === 'up');
+    const up = await runCli(['up', 'db'], env);
+    transcript.add(['up', 'db'], up.stdout);
+    expect(up).toMatchObject({ code: 0, stderr: '' });
+    const { FLEET_MESH_RECORD_TRANSCRIPT: record } = process.env;
+    expect(transcriptOn(PAGE, record === undefined ? undefined : transcript.text)).toBe(transcript.text);
     const second = await runCli(['add', 'cache', '-L', `${two}:127.0.0.1:${echo.port}`, ...destination, '--json'], env);
     expect(second, second.stdout + second.stderr).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(second.stdout)).toMatchObject({

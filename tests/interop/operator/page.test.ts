@@ -15,6 +15,7 @@ import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Serious findings of the accessibility linter, in its own words. */
@@ -138,8 +139,13 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
       reason: 'no SSH session to bastion: the server refuses connections',
       since: ago(70),
       last_error: refused,
+      note: 'orders, read by the shop',
+      listen: '127.0.0.1:15432',
+      target: '10.0.0.12:5432',
+      usage: { ...hub.usage, open: 0, held: 2 },
     });
     const well = statusFixture({
+      version,
       now,
       started_at: ago(90_000),
       tunnels: [hub],
@@ -182,6 +188,9 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
       await tab.page.locator('.tunnel').first().waitFor();
       if (snapshot.plan !== null) await tab.page.getByText('gate closed').first().waitFor();
       await tab.screenshot(name);
+      // A stop of the path is two or three lines high, also where the path goes down the page.
+      const [stop] = await tab.page.locator('.stop').all();
+      expect((await stop?.boundingBox())?.height).toBeLessThan(90);
       expect(await findings(tab.page)).toEqual([]);
       expect(await overflows(tab.page)).toBe(false);
       expect(tab.complaints).toEqual([]);

@@ -45,7 +45,7 @@ export async function connectSession(
   signal: AbortSignal = never,
 ): Promise<LinkSession> {
   const attempt = await prepare(hostOf(sshd, differently), keyOf(actorOf(sshd)), NEED);
-  return attempt.connect(signal, { kind: 'direct', inUse: [] });
+  return attempt.connect(signal, { kind: 'direct', avoid: [] });
 }
 
 /** A link for a forward, over sessions that the test adds and removes. */

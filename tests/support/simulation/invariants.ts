@@ -5,48 +5,12 @@ import { isPassed } from '../../../src/retirement/drain/answer.ts';
 import { verifyLog } from '../../../src/retirement/evidence/verify.ts';
 import { FAMILIES } from '../../../src/telemetry/metrics/families.ts';
 import { HUB, hubIn } from './fleet.ts';
-import { KNOWN } from './known.ts';
+import { DRY_RUN, RETIRE } from './operator.ts';
+import { type Promised, Violation } from './promises.ts';
 import { truthAgainst } from './truth.ts';
-import { DRY_RUN, RETIRE, type World } from './world.ts';
-
-/** What must hold in every run. */
-export const PROMISES = [
-  'never retirable unless it is so',
-  'never retired unless it is so',
-  'never retired with the route on the tunnel',
-  'never two owners of a port',
-  'no port without an owner',
-  'all doors agree',
-  'disk and memory agree',
-  'nothing confirmed is lost',
-  'the chain is unbroken',
-  'the chain tells of tampering',
-  'a second daemon is refused and changes nothing',
-  'every command ends',
-  'everything converges',
-  'nothing throws',
-] as const;
-export type Promised = (typeof PROMISES)[number];
-
-/** A promise that did not hold. */
-export class Violation extends Error {
-  override readonly name = 'Violation';
-  /** Which promise: the same for every way to break it. */
-  readonly promise: Promised;
-
-  constructor(promise: Promised, details: string) {
-    super(`${promise}: ${details}`);
-    this.promise = promise;
-  }
-}
-
-/** Whether the lie is on the list of known ones. */
-export function isKnown(promise: string, details: string): boolean {
-  return KNOWN.some(([known, message]) => known === promise && details.startsWith(message));
-}
+import type { World } from './world.ts';
 
 function broken(promise: Promised, details: string): void {
-  if (isKnown(promise, details)) return;
   throw new Violation(promise, details);
 }
 
@@ -54,8 +18,8 @@ const RETIRABLE = FAMILIES.find(({ name }) => name === 'tunnel_retirable');
 
 /** Checks at any moment. Returns whether the hub is retirable. */
 export function check(world: World): boolean {
-  const { node, bugs } = world;
-  if (bugs.length > 0) throw bugs[0];
+  const { node, operator } = world;
+  if (operator.bugs.length > 0) throw operator.bugs[0];
   for (const { promise, details } of world.misdeeds) broken(promise, details);
   const happened = world.happened();
   if (!node.applied) return false;
@@ -70,14 +34,14 @@ export function check(world: World): boolean {
 
 /** Checks that all doors agree. Nothing may be under way. */
 export async function checkAgreement(world: World): Promise<void> {
-  const { node, pending } = world;
-  if (!node.applied || pending.size > 0) return;
+  const { node, operator } = world;
+  if (!node.applied || operator.pending.size > 0) return;
   // As each door does before it answers.
   node.followPlan();
   await world.until(node.recorder.check());
   const before = doors(world);
   if (!before) return;
-  const reply = await world.until(world.send(DRY_RUN, { ...RETIRE, dry_run: true }).reply);
+  const reply = await world.until(world.operator.send(DRY_RUN, { ...RETIRE, dry_run: true }).reply);
   if (!reply) return broken('all doors agree', `${DRY_RUN} does not answer`);
   const dryRun = reply.ok && retireResult.parse(reply.result).left.length === 0;
   const after = doors(world);
@@ -106,9 +70,10 @@ function doors({ node }: World): { readonly gate: boolean } | undefined {
 
 /** Checks when nothing was under way for a while: disk and memory are the same. */
 export function checkDisk(world: World): void {
-  const { node, disk, pending, clock } = world;
+  const { node, disk, clock } = world;
+  const { pending } = world.operator;
   if (!node.applied || pending.size > 0 || disk.fault !== undefined || clock.now - disk.healedAt < 10_000) return;
-  if (node.cutovers.cutoverSince(HUB) !== undefined || clock.now - world.lostAt < 15_000) return;
+  if (node.cutovers.cutoverSince(HUB) !== undefined || clock.now - world.intruder.lostAt < 15_000) return;
   if (node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable')) return;
   const saved = JSON.parse(disk.peek('/sim/state/retired.json') ?? '{"tunnels":{}}') as { tunnels: object };
   same('retired tunnels', Object.keys(saved.tunnels), node.retirement.retired.names);
@@ -119,7 +84,8 @@ export function checkDisk(world: World): void {
 
 /** Checks after a restart: what was confirmed before has not been lost. */
 export function checkConfirmed(world: World): void {
-  const { node, confirmed } = world;
+  const { node } = world;
+  const { confirmed } = world.operator;
   if (!node.applied) return;
   const retired = node.retirement.retired.of(HUB) !== undefined;
   if (confirmed.retired !== undefined && confirmed.retired !== retired)
@@ -138,20 +104,20 @@ export async function checkChain(world: World): Promise<void> {
   });
   await world.clock.settle();
   if (problems === undefined) return broken('the chain is unbroken', 'the log cannot be read');
-  if (world.tampered === 'provable' && problems.length === 0)
+  if (world.intruder.tampered === 'provable' && problems.length === 0)
     broken('the chain tells of tampering', 'the whole log was found to be in order');
-  if (world.tampered === 'not' && problems.length > 0)
+  if (world.intruder.tampered === 'not' && problems.length > 0)
     broken('the chain is unbroken', problems.map(({ message }) => message).join('; '));
 }
 
-function neverRetiredWithTheRouteOnTheTunnel({ node, pending }: World): void {
+function neverRetiredWithTheRouteOnTheTunnel({ node, operator: { pending } }: World): void {
   const retired = node.retirement.retired.of(HUB);
   if (!retired?.keeps_port || pending.size > 0 || !node.config.tunnels.has(HUB)) return;
   if (!node.cutovers.junctionOf(HUB).detour)
     broken('never retired with the route on the tunnel', 'its clients are held, and reset');
 }
 
-function oneOwnerOfAPort({ network, node, pending }: World): void {
+function oneOwnerOfAPort({ network, node, operator: { pending } }: World): void {
   if (pending.size > 0) return;
   const configured = [...node.config.tunnels.values()].map(({ listen }) => formatAddress(listen));
   const foreign = network.bound.filter((address) => !configured.includes(address));

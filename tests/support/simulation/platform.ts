@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import type { SimClock } from './clock.ts';
-import { DISK_CALLS, type DiskCalls } from './disk.ts';
+import { DISK_CALLS, type DiskCalls } from './mount.ts';
 
 /** What a process asks its machine for. */
 export interface Platform {

@@ -1,3 +1,4 @@
+import { seededRandom } from '../../../scripts/chaos-run/random.ts';
 import { DISK_FAULTS, type DiskFault } from './disk.ts';
 import { type SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
 import type { Health } from './network.ts';
@@ -17,6 +18,8 @@ export type Deed =
       readonly downMs: number;
       /** What somebody else does to the files while no daemon runs. */
       readonly meanwhile?: Tampering;
+      /** The state file that somebody else removes then. */
+      readonly loses?: StateFileName;
     }
   | { readonly do: 'freeze'; readonly ms: number }
   | { readonly do: 'clock' | 'suspend'; readonly ms: number }
@@ -36,10 +39,26 @@ const DOWN_MS = [0, 300, 2_000, 8_000, 25_000];
 const CLOCK_MS = [-3_600_000, -25_000, -6_000, -2_000, 2_000, 6_000, 25_000, 3_600_000];
 const SUSPENDED_MS = [1_500, 6_000, 30_000, 3_600_000];
 const RESTARTS: readonly Restart[] = ['clean', 'kill', 'kill', 'kill', 'power cut', 'power cut', 'lost syncs'];
+/** Of so many restarts one finds a state file missing. */
+const LOSSES = 1 / 5;
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
 
-/** The steps of one run. Pure: the same numbers give the same steps. */
-export function stepsFrom(random: () => number): Step[] {
+/** The steps of a seed. */
+export function stepsOf(seed: number): Step[] {
+  return withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
+}
+
+/** At some restarts a state file is missing. The numbers are others, so that a seed keeps its other steps. */
+function withLosses(steps: readonly Step[], random: () => number): Step[] {
+  return steps.map((step) => {
+    if (step.do !== 'restart' || step.meanwhile || random() > LOSSES) return step;
+    const loses = STATE_FILES[Math.floor(random() * STATE_FILES.length)] ?? 'retired.json';
+    return { ...step, loses };
+  });
+}
+
+/** Pure: the same numbers give the same steps. */
+function stepsFrom(random: () => number): Step[] {
   const one = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T;
   const deeds: readonly (readonly [number, () => Deed])[] = [
     [6, () => ({ do: 'client', staysMs: one(STAYS_MS), talks: random() < 0.5 })],

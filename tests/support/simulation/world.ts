@@ -1,18 +1,19 @@
 import { formatAddress } from '../../../src/base/net/address.ts';
-import { printable } from '../../../src/base/text/printable.ts';
-import { answer } from '../../../src/operator/control/answer.ts';
 import { DirectoryTaken } from '../../../src/retirement/evidence/lock.ts';
 import { SimClock } from './clock.ts';
-import { type DiskFault, DiskMount, SimDisk } from './disk.ts';
-import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
-import type { Promised } from './invariants.ts';
+import { SimDisk } from './disk.ts';
+import { configOf, HUB, hubIn, nodeIn, type PlanState, planIn, VARIANTS, type Variant } from './fleet.ts';
+import { Intruder } from './intruder.ts';
+import { DiskMount } from './mount.ts';
 import { SimNetwork } from './network.ts';
 import { SimNode } from './node.ts';
+import { SimOperator } from './operator.ts';
 import type { Bug } from './planted.ts';
 import { installPlatform } from './platform.ts';
-import { type Deed, describeStep, type Restart, type Step } from './steps.ts';
+import type { Promised } from './promises.ts';
+import type { Restart } from './steps.ts';
 import { Switch } from './switch.ts';
-import { STATE, type Tampering, tamper } from './tamper.ts';
+import { STATE } from './tamper.ts';
 import { type Happened, truthAgainst } from './truth.ts';
 
 export interface WorldOptions {
@@ -21,30 +22,8 @@ export interface WorldOptions {
   readonly bug?: Bug | undefined;
 }
 
-/** The answer of the control socket to a command. */
-interface Reply {
-  readonly ok: boolean;
-  readonly result?: unknown;
-  readonly error?: { readonly code: string; readonly message: string };
-}
-
-/** A command that was sent, and its answer once there is one. */
-export interface Sent {
-  readonly what: string;
-  readonly order: number;
-  readonly reply: Promise<Reply>;
-}
-
-/** The name of a look, which is not worth a line of the trace. */
-export const DRY_RUN = 'retire --dry-run';
-
 /** A look at a disk that hangs has its bound, in milliseconds. */
 const LONGEST_ANSWER_MS = 5_000;
-
-const FROZEN_TOO_LONG_MS = 180_000;
-
-/** A machine that was suspended has its link again after this time, in milliseconds. */
-const RELINKED_MS = 1_500;
 
 /** A second daemon that could not see the first is watched for this time, in milliseconds. */
 const WATCHED_MS = 3_000;
@@ -62,34 +41,24 @@ export class World implements AsyncDisposable {
   readonly plan: PlanState = { approved: true, done: true, valid: true };
   readonly planned = new Switch(this.clock, true);
   readonly trace: string[] = [];
-  /** What a command threw that is no answer. */
-  readonly bugs: unknown[] = [];
-  /** Commands without an answer yet. */
-  readonly pending = new Set<Sent>();
   /** The variant of the configuration file, which the daemon may not have read yet. */
   file: Variant = 'first';
   node: SimNode;
   #mount: DiskMount;
   /** Of a second daemon on the same directory. */
   #secondMount: DiskMount | undefined;
-  #backup: ReadonlyMap<string, Buffer> | undefined;
-  #tamperedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the log was tampered with so that a look at the whole log must, or may, tell. */
-  tampered: 'not' | 'perhaps' | 'provable' = 'not';
-  /** When a state file was last removed by somebody else. True time, in milliseconds. */
-  lostAt = Number.NEGATIVE_INFINITY;
+  readonly operator: SimOperator;
+  readonly intruder: Intruder;
+  /** When the process last went on after it had stood still for longer than a gap. True time, in milliseconds. */
+  thawedAt = 0;
   /** Whether the hub was retired at some moment. */
   wasRetired = false;
   /** What the daemon did, and must not have done. */
   readonly misdeeds: { readonly promise: Promised; readonly details: string }[] = [];
   #boots = 0;
   #bornAt = 0;
-  #thawedAt = 0;
-  #sent = 0;
   #same = { identity: '', since: 0 };
   #lookedAt = 0;
-  /** What a command confirmed, and nothing has put in question since. */
-  readonly confirmed: { retired?: boolean | undefined; route?: 'tunnel' | 'successor' | undefined } = {};
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -102,6 +71,12 @@ export class World implements AsyncDisposable {
       bootId: () => `boot ${this.#boots}`,
     });
     this.node = this.#newNode();
+    const { clock, disk } = this;
+    const node = () => this.node;
+    this.operator = new SimOperator({ clock, disk, node, say: (line) => this.say(line) });
+    const { random, bug } = options;
+    const unnoticed = bug?.ignoresTampering ?? false;
+    this.intruder = new Intruder({ clock, disk, node, random, unnoticed, operator: this.operator });
   }
 
   /** For the invariants: what the reference model may look at. */
@@ -116,10 +91,10 @@ export class World implements AsyncDisposable {
     return {
       now: this.clock.now,
       bornAt: this.#bornAt,
-      thawedAt: this.#thawedAt,
+      thawedAt: this.thawedAt,
       variant,
       sameSince: this.#same.since,
-      tamperedAt: this.#tamperedAt,
+      tamperedAt: this.intruder.tamperedAt,
       network: this.network,
       disk: this.disk,
       planned: this.planned,
@@ -140,42 +115,6 @@ export class World implements AsyncDisposable {
     await this.#begin();
   }
 
-  async play(step: Step): Promise<void> {
-    this.say(describeStep(step));
-    // Notices a changed tunnel before time is lost.
-    this.happened();
-    await this.#do(step);
-  }
-
-  /** Sends a command to the control socket, without waiting for its answer. */
-  send(what: string, request: Record<string, unknown>): Sent {
-    const { node } = this;
-    const order = this.#sent++;
-    const bugs: unknown[] = [];
-    const reply = answer(JSON.stringify(request), node.actions, (error) => bugs.push(error)).then((got) => {
-      if (bugs.length > 0) throw new Error(`the daemon has a bug: ${String(bugs[0])}`, { cause: bugs[0] });
-      return got as Reply;
-    });
-    const sent: Sent = { what, order, reply };
-    const alone = this.pending.size === 0;
-    for (const field of ['retired', 'route'] as const) if (changes(what, field)) this.confirmed[field] = undefined;
-    this.pending.add(sent);
-    void reply.then(
-      (got) => {
-        if (!this.pending.delete(sent) || this.node !== node) return;
-        if (what === DRY_RUN) return;
-        const text = got.ok ? JSON.stringify(got.result) : `${got.error?.code}: ${got.error?.message}`;
-        this.say(`  ${what} answers ${printable(text, 160)}`);
-        if (alone && this.#sent === order + 1) this.#confirm(what, got);
-      },
-      (error: unknown) => {
-        this.pending.delete(sent);
-        if (this.node === node) this.bugs.push(error);
-      },
-    );
-    return sent;
-  }
-
   /** Lets time pass until the promise settles; undefined if that takes longer than a few seconds. Rejects as it does. */
   async until<T>(promise: Promise<T>): Promise<T | undefined> {
     let over = false;
@@ -188,8 +127,8 @@ export class World implements AsyncDisposable {
     return over ? settled : undefined;
   }
 
-  /** Ends the daemon and starts the next one. */
-  async restart(how: Restart, downMs: number, meanwhile?: Tampering): Promise<void> {
+  /** Ends the daemon and starts the next one. @param meanwhile what happens before the start */
+  async restart(how: Restart, downMs: number, meanwhile: () => void = () => {}): Promise<void> {
     const { node, clock, disk } = this;
     if (how === 'clean') {
       let over = false;
@@ -204,8 +143,8 @@ export class World implements AsyncDisposable {
     await this.#end();
     if (how === 'lost syncs') {
       disk.powerCutWithLostSyncs(this.#options.random);
-      this.confirmed.retired = this.confirmed.route = undefined;
-      if (this.tampered !== 'not') this.tampered = 'perhaps';
+      this.operator.doubt();
+      this.intruder.lostSyncs();
     }
     if (how === 'power cut') disk.powerCut(this.#options.random);
     if (how === 'power cut' || how === 'lost syncs') {
@@ -213,13 +152,13 @@ export class World implements AsyncDisposable {
       this.#boots++;
     }
     await clock.run(downMs);
-    if (meanwhile) this.#tamper(meanwhile);
+    meanwhile();
     this.#mount = this.#newMount();
     this.node = this.#newNode();
     const faulty = disk.fault !== undefined;
     await this.#begin();
     // What cannot be read may look otherwise; an advisory says so.
-    if (faulty) this.confirmed.retired = this.confirmed.route = undefined;
+    if (faulty) this.operator.doubt();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -229,7 +168,7 @@ export class World implements AsyncDisposable {
 
   /** Ends the daemon, as kill -9 does. */
   async #end(): Promise<void> {
-    this.pending.clear();
+    this.operator.pending.clear();
     this.#mount.kill();
     this.clock.endProcess();
     this.network.endProcess(this.node);
@@ -270,7 +209,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Another daemon is started on the same directory while this one runs: refused, or at least without a change. */
-  async #startSecond(): Promise<void> {
+  async startSecond(): Promise<void> {
     const mount = this.#newMount();
     this.#secondMount = mount;
     const second = this.#newNode(mount, '/second/state');
@@ -296,23 +235,6 @@ export class World implements AsyncDisposable {
     this.#secondMount = undefined;
   }
 
-  #tamper(how: Tampering): void {
-    const { random, bug } = this.#options;
-    if (bug?.ignoresTampering) {
-      // As long as this daemon runs, the files look to it as it left them.
-      this.#tamperedAt = this.clock.now;
-      return;
-    }
-    const found = tamper(this.disk, how, { backup: this.#backup, random });
-    if (found === undefined) return;
-    this.tampered = found;
-    // What happens before the daemon has read the log is as before its start.
-    if (this.node.recorder.head) this.#tamperedAt = this.clock.now;
-    if (how !== 'restore') return;
-    this.confirmed.retired = this.confirmed.route = undefined;
-    this.lostAt = this.clock.now;
-  }
-
   async #begin(): Promise<void> {
     this.#bornAt = this.clock.now;
     let over = false;
@@ -326,106 +248,4 @@ export class World implements AsyncDisposable {
     }
     await start;
   }
-
-  #confirm(what: string, { ok, result }: Reply): void {
-    if (!ok || this.disk.fault !== undefined) return;
-    const { outcome, done } = (result ?? {}) as { outcome?: string; done?: boolean };
-    if (what === 'retire' && done) this.confirmed.retired = true;
-    if (what === 'up') this.confirmed.retired = false;
-    if (what === 'cutover' && outcome === 'committed') this.confirmed.route = 'successor';
-    if (what === 'rollback' && outcome === 'rolled_back') this.confirmed.route = 'tunnel';
-  }
-
-  async #do(deed: Deed): Promise<void> {
-    const { clock, network, disk } = this;
-    switch (deed.do) {
-      case 'client': {
-        const address = hubIn(this.variant)?.listen;
-        const client = address === undefined ? undefined : network.connect(address);
-        if (!client) return this.say('  refused');
-        if (deed.talks) client.send('hello');
-        if (deed.talks) clock.after(deed.staysMs / 2, () => client.send('again'));
-        clock.after(deed.staysMs, () => client.leave());
-        return;
-      }
-      case 'link':
-        if (deed.up) network.link.set(true);
-        else network.cutLink();
-        this.node.linkChanged();
-        return;
-      case 'health':
-        network.setHealth(SUCCESSORS[deed.of], deed.health);
-        return;
-      case 'retire':
-        this.send('retire', RETIRE);
-        return;
-      case 'rollback':
-      case 'cutover':
-        this.send(deed.do, deed.do === 'cutover' ? CUTOVER : { command: deed.do, name: HUB });
-        return;
-      case 'up':
-      case 'down':
-        this.send(deed.do, { command: deed.do, names: [HUB] });
-        return;
-      case 'rotate':
-        this.send('rotate', { command: 'rotate', actor: 'agt-key' });
-        return;
-      case 'reload':
-        this.file = deed.variant;
-        this.send('reload', { command: 'reload' });
-        return;
-      case 'plan': {
-        this.plan[deed.part] = deed.to;
-        const { approved, done, valid } = this.plan;
-        this.planned.set(approved && done && valid);
-        return;
-      }
-      case 'restart':
-        return this.restart(deed.how, deed.downMs, deed.meanwhile);
-      case 'freeze':
-        await clock.freeze(deed.ms);
-        if (deed.ms > FROZEN_TOO_LONG_MS) this.#thawedAt = clock.now;
-        return;
-      case 'clock':
-        clock.wallOffMs += deed.ms;
-        return;
-      case 'suspend':
-        // The clock that never jumps stands still meanwhile, and so do the clients of this machine.
-        clock.wallOffMs += deed.ms;
-        network.cutLink();
-        this.node.linkChanged();
-        clock.after(RELINKED_MS, () => {
-          network.link.set(true);
-          this.node.linkChanged();
-        });
-        return;
-      case 'tamper':
-        return this.#tamper(deed.how);
-      case 'backup':
-        this.#backup = disk.copy();
-        return;
-      case 'lose':
-        disk.replace(`${STATE}/${deed.file}`, undefined);
-        this.lostAt = clock.now;
-        this.confirmed.retired = this.confirmed.route = undefined;
-        if (deed.file === 'events.head' && this.tampered === 'provable') this.tampered = 'perhaps';
-        return;
-      case 'second daemon':
-        return this.#startSecond();
-      case 'disk':
-        if (deed.fault === 'none') disk.heal();
-        else disk.break(deed.fault satisfies DiskFault);
-        return;
-    }
-  }
-}
-
-/** The requests of `fleet-mesh retire` and `fleet-mesh cutover`. */
-export const RETIRE = { command: 'retire', name: HUB, dry_run: false, overrides: [] };
-export const CUTOVER = { command: 'cutover', name: HUB, dry_run: false };
-
-/** Whether the command may change what an earlier one has confirmed. */
-function changes(what: string, field: 'retired' | 'route'): boolean {
-  const of = { retired: ['retire', 'up', 'reload'], route: ['cutover', 'rollback', 'up', 'down', 'reload'] };
-  return of[field].includes(what);
 }

@@ -64,6 +64,11 @@ function timeOfDay(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
 }
 
+/** Small numbers may have the same text: then only the lowest line has one. */
+function unrepeated(texts: readonly string[]): string[] {
+  return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
+}
+
 function optionsFor(width: number, series: readonly Series[], format: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name);
@@ -76,7 +81,7 @@ function optionsFor(width: number, series: readonly Series[], format: (value: nu
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
       { ...axis, space: 90, size: 32, values: (_, times) => times.map(timeOfDay) },
-      { ...axis, size: 64, values: (_, values) => values.map(format) },
+      { ...axis, size: 64, values: (_, values) => unrepeated(values.map(format)) },
     ],
     series: [
       {},

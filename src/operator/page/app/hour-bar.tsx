@@ -20,15 +20,24 @@ export function HourBar({ states }: { readonly states: string | undefined }) {
   const broken = bars.filter((bar) => bar === 'd' || bar === 'g').length;
   const label =
     broken === 0
-      ? 'Last hour: no failure'
+      ? bars.every((bar) => bar === 'n')
+        ? 'Last hour: nothing known yet'
+        : 'Last hour: no failure'
       : `Last hour: ${broken} ${broken === 1 ? 'minute' : 'minutes'} with a failure`;
   return (
-    <svg class="hour" viewBox={`0 0 ${BARS * 4} 20`} role="img" aria-label={label} preserveAspectRatio="none">
-      <title>{label}</title>
-      {bars.map((bar, index) => (
-        <rect key={index} class={`bar-${NAMES[bar] ?? 'unknown'}`} x={index * 4} y="0" width="3" height="20" rx="1" />
-      ))}
-    </svg>
+    <div>
+      <svg class="hour" viewBox={`0 0 ${BARS * 4} 20`} role="img" aria-label={label} preserveAspectRatio="none">
+        <title>{label}</title>
+        {bars.map((bar, index) => (
+          <rect key={index} class={`bar-${NAMES[bar] ?? 'unknown'}`} x={index * 4} y="0" width="3" height="20" rx="1" />
+        ))}
+      </svg>
+      <div class="hour-ends" aria-hidden="true">
+        <span>1 h ago</span>
+        <span>{label}</span>
+        <span>now</span>
+      </div>
+    </div>
   );
 }
 

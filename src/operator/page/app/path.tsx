@@ -45,12 +45,14 @@ function stopsOf(tunnel: Tunnel, link: Link | undefined): Stop[] {
     const text = `${of.open} open`;
     return [clients, listener, { label: 'Successor', text: shown(successor), more: text, tone: 'good' }];
   }
+  // The last probe says nothing about a target behind a host that is away.
+  const isUnreached = tunnel.state === 'down' && link?.state !== 'up';
   const ssh = sessionsStop(tunnel, link);
   const target: Stop = {
     label: direction === 'dynamic' ? 'Allowed targets' : 'Target',
     text: shown(tunnel.target),
-    more: probeText(tunnel),
-    tone: tunnel.state === 'down' && link?.state !== 'up' ? 'calm' : probeTone(tunnel),
+    more: isUnreached ? '' : probeText(tunnel),
+    tone: isUnreached ? 'calm' : probeTone(tunnel),
   };
   return [clients, listener, ssh, target];
 }
@@ -63,7 +65,7 @@ function sessionsStop({ host, state }: Tunnel, link: Link | undefined): Stop {
   const count = link.sessions.filter(({ role }) => role !== 'draining').length;
   const [first] = link.sessions;
   const rtt = first?.rtt_ms == null ? '' : `, ${first.rtt_ms.toFixed(1)} ms`;
-  const more = count === 0 ? link.state : `${plural(count, 'session')}${rtt}`;
+  const more = count === 0 ? `no session: ${link.state}` : `${plural(count, 'session')}${rtt}`;
   return { label, text: shown(host), more, tone: count === 0 && state === 'down' ? 'bad' : toneOf(link.state) };
 }
 

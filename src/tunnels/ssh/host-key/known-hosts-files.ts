@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { inSlices } from '../../../base/async/slices.ts';
 import { TunnelError } from '../../../base/errors.ts';
+import { permissionHint } from '../../../base/files/permission-hint.ts';
 import { findLines, type HostLines } from './host-lines.ts';
 import { type KnownHosts, keyscanHint, parseKnownHosts } from './known-hosts.ts';
 
@@ -32,13 +33,10 @@ export class KnownHostsFiles {
    * when the file changes all the time. Does not block the event loop.
    */
   async find(path: string, host: string, port: number): Promise<Pick<KnownHosts, 'problems'> & { lines: HostLines }> {
-    const refuse = (reason: string, cause?: unknown) =>
-      new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, {
-        cause,
-        hint: keyscanHint(host, port, path),
-      });
+    const refuse = (reason: string, cause?: unknown, hint = keyscanHint(host, port, path)) =>
+      new TunnelError('host_key_unknown', `no host key is known: ${path} ${reason}`, { cause, hint });
     const content = await readStable(path).catch((error: unknown) => {
-      throw refuse(reasonOf(error), error);
+      throw refuse(reasonOf(error), error, isRefused(error) ? permissionHint(path, 'known_hosts') : undefined);
     });
     const parsed = this.#parse(path, content);
     const known = await parsed.known;
@@ -114,10 +112,14 @@ async function readAll(file: FileHandle): Promise<Content> {
   }
 }
 
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+}
+
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOENT') return 'does not exist';
-  if (code === 'EACCES' || code === 'EPERM') return 'cannot be read: permission denied';
+  if (isRefused(error)) return 'cannot be read: permission denied';
   if (code === 'EISDIR') return 'is a directory';
   if (code === 'ENOTREG') return 'is not a regular file';
   if (code === 'EFBIG') return `is larger than ${MOST_BYTES / 1024 / 1024} MiB`;

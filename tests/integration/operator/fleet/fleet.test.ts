@@ -196,6 +196,8 @@ describe('the fleet', () => {
       ['JSON of another program', '{"ok":true}', /not a fleet-mesh snapshot/],
       ['another schema', snapshotOf({ schema: 2 }), /schema 1 \(schema\)/],
       ['an unknown state', snapshotOf({ state: '\u001b[31mup' }), /snapshot of schema 1 \(state\)/],
+      ['a date beyond all calendars', snapshotOf({ started_at: 1e300 }), /schema 1 \(started_at\)/],
+      ['an endless number', snapshotOf().replace('"schema":1,', '"schema":1e999,'), /schema 1 \(schema\)/],
       ['a list of garbage', snapshotOf({ tunnels: new Array(100_000).fill({}) }), /\(tunnels\)/],
       ['garbage as tunnels', snapshotOf({ tunnels: new Array(1_000).fill({}) }), /\(tunnels\.0\.state\)/],
       ['deep brackets', '['.repeat(MIB - 10), /not JSON/],

@@ -47,7 +47,7 @@ async function connect(sshd: Sshd, onStep?: (step: ConnectStep) => void): Promis
   const host = { ...hostConfig, address: '127.0.0.1', port, user, knownHosts, connectTimeoutMs: 20_000 };
   const key = { kind: 'file', path: sshd.clientKeyFile, passphraseFile: undefined } as const;
   const attempt = await prepareByKey(host, { ...actorConfig, key }, NEED);
-  return attempt.connect(never, { kind: 'direct', inUse: [] }, onStep);
+  return attempt.connect(never, { kind: 'direct', avoid: [] }, onStep);
 }
 
 const logins = (sshd: Sshd) => sshd.log().split('Accepted publickey').length - 1;

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SimClock } from '../../../support/simulation/clock.ts';
-import { DiskMount, SimDisk } from '../../../support/simulation/disk.ts';
+import { SimDisk } from '../../../support/simulation/disk.ts';
+import { DiskMount } from '../../../support/simulation/mount.ts';
 
 const PATH = '/sim/state/file';
 

@@ -58,6 +58,9 @@ test('treats a reset like an end', async () => {
   });
 });
 
-test('ends at the deadline when the target is silent', async () => {
-  await expect(probe(() => {}, AbortSignal.timeout(50))).rejects.toMatchObject({ name: 'TimeoutError' });
+test('ends at the deadline when the target says no more', async () => {
+  const deadline = new AbortController();
+  const expire = () => deadline.abort(new DOMException('too late', 'TimeoutError'));
+  const probed = probe((socket) => void socket.write('SSH', () => setTimeout(expire, 20)), deadline.signal);
+  await expect(probed).rejects.toMatchObject({ name: 'TimeoutError' });
 });

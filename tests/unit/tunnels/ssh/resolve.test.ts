@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { preferUnused, Resolver } from '../../../../src/tunnels/ssh/resolve.ts';
 
 const never = new AbortController().signal;
@@ -67,6 +67,26 @@ describe(Resolver, () => {
     questions[1]?.fail('ENOTFOUND');
     await expect(refused).rejects.toMatchObject({ code: 'dns_failed', message: 'a cannot be resolved: ENOTFOUND' });
     await expect(resolver.resolve('a', 10, never)).rejects.toMatchObject({ code: 'dns_failed' });
+  });
+
+  it('delays no login for longer than 2 s by a stuck resolver once addresses are known', async () => {
+    vi.useFakeTimers();
+    const { resolver, questions } = asked();
+    const first = resolver.resolve('a', 10_000, never);
+    questions[0]?.answer(['192.0.2.1']);
+    await first;
+    for (const _ of [1, 2]) {
+      const stuck = resolver.resolve('a', 10_000, never);
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(await stuck).toEqual(['192.0.2.1']);
+    }
+    // The late answer serves the next login.
+    questions[1]?.answer(['192.0.2.2']);
+    await vi.advanceTimersByTimeAsync(0);
+    const stuck = resolver.resolve('a', 10_000, never);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await stuck).toEqual(['192.0.2.2']);
+    vi.useRealTimers();
   });
 
   it('rejects with the reason of its signal', async () => {

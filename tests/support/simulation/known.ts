@@ -1,1 +1,0 @@
-export const KNOWN: readonly (readonly [promise: string, message: string])[] = [];
