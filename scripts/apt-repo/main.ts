@@ -25,7 +25,9 @@ function main(): number {
     return 0;
   }
   if (values.out === undefined || values.key === undefined || positionals.length === 0) {
-    process.stderr.write(`scripts/build-apt-repo: --out DIR, --key KEY and at least one PACKAGE.deb are needed\n${USAGE}`);
+    process.stderr.write(
+      `scripts/build-apt-repo: --out DIR, --key KEY and at least one PACKAGE.deb are needed\n${USAGE}`,
+    );
     return 64;
   }
   const { FLEET_MESH_CALLED_FROM = process.cwd() } = process.env;

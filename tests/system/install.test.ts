@@ -91,7 +91,9 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     node.box.write('/root/imported.yaml', `${imported.stdout}${endpoint}`);
     const { code, stderr } = await node.mesh('install', '--config', '/root/imported.yaml');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/permission denied \[host_key_unknown\]\n +fix: .*`install -D -m 644 -t \/etc\/fleet-mesh\//);
+    expect(stderr).toMatch(
+      /permission denied \[host_key_unknown\]\n +fix: .*`install -D -m 644 -t \/etc\/fleet-mesh\//,
+    );
     expect(await states()).toEqual(BEFORE);
     expect(await node.traces()).toEqual(traces);
   });
