@@ -18,7 +18,7 @@ import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
 /** Set to write the figures of this run for docs/servers.md. */
-const RECORD = process.env['FLEET_MESH_RECORD_ATTACKS'] !== undefined;
+const { FLEET_MESH_RECORD_ATTACKS } = process.env;
 const RECORDED = fileURLToPath(new URL('../../../../docs/hostile-servers.json', import.meta.url));
 
 const MB = 1_000_000;
@@ -156,7 +156,8 @@ it.skipIf(!has('sshd'))('keeps a daemon small, quick and whole under each flood 
   expect(cpu).toBeLessThan((TOGETHER_MS / 1_000) * 0.4);
   expect(await honestSession(mesh)).toBe(session);
   expect((await client.stop()).failures).toEqual([]);
-  if (RECORD) writeFileSync(RECORDED, `${JSON.stringify({ node: process.version, figures }, undefined, 2)}\n`);
+  if (FLEET_MESH_RECORD_ATTACKS !== undefined)
+    writeFileSync(RECORDED, `${JSON.stringify({ node: process.version, figures }, undefined, 2)}\n`);
 });
 
 function table(figures: Readonly<Record<string, AttackFigures>>): string {
