@@ -31,7 +31,7 @@ export interface DoorParts {
   applied(): boolean;
 }
 
-/** A door waits no longer for the plan file and the evidence, in milliseconds. */
+/** A door waits no longer for the tunnels of the start, the plan file and the evidence, in milliseconds. */
 const REFRESH_MS = 1_000;
 
 /** The HTTP endpoint of a configuration. Its answers always come from the running parts. */
@@ -47,8 +47,10 @@ export function openDoors(config: Config, parts: DoorParts): Endpoint {
       fleet: () => fleet.look(),
       alive: parts.alive,
       events: recorder.recent,
-      opened: () => recorder.opened(),
-      refreshed: () => settledWithin(Promise.all([plan.refresh(), recorder.check()]), REFRESH_MS),
+      opened: async () => {
+        await Promise.all([settledWithin(supervisor.listed, REFRESH_MS), recorder.opened()]);
+      },
+      refreshed: () => settledWithin(Promise.all([supervisor.listed, plan.refresh(), recorder.check()]), REFRESH_MS),
       recorded: () => recorder.settled(),
       readiness: () => ({ applied: parts.applied(), unbound: supervisor.unbound }),
       metrics,

@@ -9,6 +9,8 @@ interface OverallFacts {
   readonly links: readonly LinkStatus[];
   /** Names of the tunnels that an operator took out of service. */
   readonly stopped: ReadonlySet<string>;
+  /** How many tunnels the configuration has. */
+  readonly configured: number;
 }
 
 /** The effect of a tunnel state on the node. A tunnel out of service on purpose has no effect. */
@@ -26,7 +28,8 @@ const SEVERITY: Readonly<Record<TunnelStateName, Status['state']>> = {
  * The state of the worst production tunnel, or of the worst tunnel if none is production. A link of theirs that cannot
  * replace its sessions degrades the node. Tunnels that an operator took out of service are named, but change no state. Pure.
  */
-export function overallState({ tunnels, links, stopped }: OverallFacts): Overall {
+export function overallState({ tunnels, links, stopped, configured }: OverallFacts): Overall {
+  if (tunnels.length === 0 && configured > 0) return { state: 'down', reason: 'The daemon is starting or stopping.' };
   const production = tunnels.filter((tunnel) => tunnel.production);
   const counted = production.length > 0 ? production : tunnels;
   const { state, reason } = worst(counted) ?? dying(counted, links) ?? { state: 'up', reason: null };

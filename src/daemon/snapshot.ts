@@ -68,7 +68,12 @@ export function takeSnapshot(sources: SnapshotSources, now: Date): Status {
     version: sources.version,
     now,
     started_at: sources.startedAt,
-    ...overallState({ tunnels, links, stopped: new Set(supervisor.stopped.map(({ name }) => name)) }),
+    ...overallState({
+      tunnels,
+      links,
+      stopped: new Set(supervisor.stopped.map(({ name }) => name)),
+      configured: inForce.config.tunnels.size,
+    }),
     config: inForce.status(),
     plan: planStatus(sources.plan.watched, now),
     systemd: systemdStatus(sources.systemd),

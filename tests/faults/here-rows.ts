@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { echoOnce } from '../support/clients/steady-client.ts';
-import { tunnelOf } from '../support/daemon/mesh.ts';
+import { linkOf, tunnelOf } from '../support/daemon/mesh.ts';
 import { settableClock } from '../support/machine/settable-clock.ts';
 import { type LoopbackServer, listenLoopback } from '../support/peers/loopback.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -15,6 +16,8 @@ const squatters = new WeakMap<Stage, LoopbackServer>();
 const crowds = new WeakMap<Stage, Socket[]>();
 
 const RELOAD_STORM = 50;
+/** Longer than the keepalive of the stage allows. */
+const STOPPED_MS = 4_000;
 /** More descriptors than Node needs to load the program, fewer than the crowd of clients uses. */
 const DESCRIPTORS = 400;
 
@@ -142,6 +145,21 @@ export const HERE_ROWS: readonly FaultRow[] = [
     },
     recoversWithinMs: 5_000,
     requests: 'may fail',
+    stream: 'survives',
+  },
+  {
+    fault: 'the daemon stands still for longer than the silence that ends a session (SIGSTOP)',
+    inject: async ({ mesh }) => {
+      const before = linkOf(await mesh.daemon.status()).sessions.map(({ id }) => id);
+      mesh.daemon.signal('SIGSTOP');
+      await pause(STOPPED_MS);
+      mesh.daemon.signal('SIGCONT');
+      const after = linkOf(await mesh.daemon.status()).sessions.map(({ id }) => id);
+      if (`${after}` !== `${before}`) throw new Error(`it had the sessions ${before}, and now has ${after}`);
+    },
+    during: { link: 'up', tunnel: 'up', withinMs: 2_000 },
+    recoversWithinMs: 2_000,
+    requests: 'are all served',
     stream: 'survives',
   },
   clockJump('the clock jumps a day ahead', '+1d', DAY_MS),

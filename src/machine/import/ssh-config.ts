@@ -35,7 +35,9 @@ function ask(args: readonly string[]): Promise<string> {
     execFile('ssh', args, { timeout: ANSWER_MS, maxBuffer: MAX_BYTES, killSignal: 'SIGKILL' }, (error, out, err) => {
       if (!error) return resolve(out);
       const missing = error.code === 'ENOENT';
-      const said = err.trim().split('\n').at(-1) ?? '';
+      // The last line only counts the bad options; the line before names one.
+      const lines = err.split('\n').map((line) => line.trim().replace(/\.$/, ''));
+      const said = lines.findLast((line) => line !== '' && !line.includes(': terminating, ')) ?? '';
       reject(
         new NotTranslatable(missing ? 'ssh is not installed; the import runs `ssh -G`' : `ssh -G failed: ${said}`, {
           cause: error,

@@ -72,7 +72,8 @@ export async function add(options: AddOptions, io: AddIo): Promise<ExitCode> {
     const change = await prepareChange(options, io);
     const { path, additions } = change;
     const strangers = await meet(change, options, io);
-    for (const { address, knownHosts } of strangers) say(`the key of ${address} is in ${knownHosts} now`);
+    for (const { address, fingerprint, knownHosts } of strangers)
+      say(`the key ${fingerprint} of ${address} is in ${knownHosts} now`);
     await write(change);
     const { name, host, actor } = additions.tunnel;
     const verb = additions.entries.length === 0 ? 'was in' : 'is in';

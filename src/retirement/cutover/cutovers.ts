@@ -188,8 +188,8 @@ export class Cutovers {
             {
               code: 'state_lost' as const,
               message:
-                `the evidence says that ${name} was cut over to ${successor} at ${at.toISOString()}, but the saved cut-over is lost: ` +
-                `new clients go through the tunnel; decide with \`fleet-mesh cutover ${name}\` or \`fleet-mesh rollback ${name}\``,
+                `the saved cut-over of ${name} is lost: new clients go through the tunnel. ` +
+                `The evidence says: to ${successor} since ${at.toISOString()}. Decide with \`fleet-mesh cutover ${name}\` or \`fleet-mesh rollback ${name}\``,
             },
           ]
         : [],

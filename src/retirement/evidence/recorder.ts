@@ -306,13 +306,20 @@ export class Recorder {
   }
 
   /** Records the problems found at the start. */
-  #report({ tornBytes, problems }: Recovery): void {
+  #report({ tornBytes, problems, headLost }: Recovery): void {
     if (tornBytes > 0) {
       this.#deps.log.warn(
         { event: 'evidence.repaired', bytes: tornBytes },
         `the last line of the evidence log was incomplete; removed ${tornBytes} bytes`,
       );
       this.note({ event: 'log.repaired', bytes: tornBytes });
+    }
+    if (headLost) {
+      this.#deps.log.warn(
+        { event: 'evidence.head_lost' },
+        'events.head is missing or unreadable: nobody can tell whether the evidence log has its end',
+      );
+      this.note({ event: 'log.head_lost' });
     }
     if (problems.length === 0) return;
     const shown = problems.slice(0, MOST_PROBLEMS).map(({ file, line, message }) => `${file}:${line} ${message}`);

@@ -12,6 +12,8 @@ import type { LogEnd } from './log-file.ts';
 export interface Recovery {
   /** Removed bytes of an incomplete last line; 0 if the last line was complete. */
   readonly tornBytes: number;
+  /** There are entries, but `events.head` is missing or unreadable: a missing end of the log would not show. */
+  readonly headLost: boolean;
   readonly problems: readonly ChainProblem[];
 }
 
@@ -56,5 +58,8 @@ export async function recover(
   // missing end of the log visible for good.
   const head = known && known.seq >= check.last.seq ? known : check.last;
   if (size === 0) fileStart = head.seq + 1;
-  return { end: { file, size, content, fileStart, head }, recovery: { tornBytes, problems } };
+  return {
+    end: { file, size, content, fileStart, head },
+    recovery: { tornBytes, problems, headLost: !known && check.last.seq > 0 },
+  };
 }

@@ -9,6 +9,8 @@ const SLACK_MS = 1_500;
 const LEAST_MS = 3_000;
 /** The time that a replacement gets, in milliseconds: a tenth of the limit, at least this long, but never half of the limit. */
 const LEAST_MARGIN_MS = 3_000;
+/** The login after an end begins within this time, in milliseconds. */
+const LOGIN_MS = 10_000;
 /** After so many replacements the server must show the limit again: the administrator may have changed the setting. */
 const MOST_RENEWALS = 20;
 
@@ -45,6 +47,11 @@ export class IdleLimit {
   lostInUse(now: number): void {
     this.#inUseLostAt = now;
     if (this.#lastEnd && now - this.#lastEnd.at <= SLACK_MS) this.#lastEnd = this.#limitMs = undefined;
+  }
+
+  /** A login failed. After the end of an unused session the server lets in at once: that end had another cause. */
+  loginFailed(now: number): void {
+    if (this.#lastEnd && now - this.#lastEnd.at <= LOGIN_MS) this.#lastEnd = this.#limitMs = undefined;
   }
 
   /** The error of an end that the limit explains; undefined for any other end. `idleMs`: see {@link ended}. */

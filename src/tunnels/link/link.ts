@@ -393,6 +393,7 @@ export class Link implements ChannelSource, JumpLink {
    */
   #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
     this.#news.attemptFailed(this.#retry.failed(error, again), error);
+    if (error.retryable) this.#idleLimit.loginFailed(performance.now());
     if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
     this.#updateReplacement(new Date());
     this.#deps.onChange();

@@ -59,7 +59,10 @@ export interface SessionFacts {
 export interface SessionEnd {
   readonly error: TunnelError | undefined;
   readonly silentMs: number;
-  /** For how long it had no channel when the peer ended it, in milliseconds. */
+  /**
+   * For how long it had no channel when the peer closed it, in milliseconds; undefined after a reset or the report of an
+   * error, which no time limit sends.
+   */
   readonly idleMs?: number | undefined;
 }
 
@@ -355,9 +358,11 @@ export class Session {
     this.#state = 'closed';
     this.#keepalive.stop();
     this.#sweep();
+    // ssh2 reports no disconnect by the application.
+    const quiet = this.#error === undefined;
     if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);
     // ssh2 ends every channel's stream right after this: now is the last moment to tell a lost stream from a finished one.
-    const { idleMs } = this.#channels;
+    const idleMs = quiet ? this.#channels.idleMs : undefined;
     this.#channels.lose();
     this.#path?.lose();
     return { silentMs: this.#silentMs, ...(ours ? { error: undefined } : { error: this.#error, idleMs }) };

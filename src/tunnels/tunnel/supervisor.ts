@@ -33,9 +33,15 @@ export class Supervisor {
   /** Removed from the configuration, with connections still open. */
   readonly #departing = new Set<Tunnel>();
   #stopping = false;
+  /** Settles once every tunnel of the first configuration has a status. */
+  readonly listed: Promise<void>;
+  #list = () => {};
 
   constructor(deps: SupervisorDependencies) {
     this.#deps = deps;
+    this.listed = new Promise((resolve) => {
+      this.#list = resolve;
+    });
     this.#links = deps.links ?? new LinkTable(deps);
   }
 
@@ -51,7 +57,9 @@ export class Supervisor {
   }
 
   async start(config: Config): Promise<void> {
-    await Promise.all([...config.tunnels.values()].map((tunnel) => this.#add(config, tunnel)));
+    const started = [...config.tunnels.values()].map((tunnel) => this.#add(config, tunnel));
+    this.#list();
+    await Promise.all(started);
   }
 
   /** Applies a reload. Tunnels that are not in the diff are not touched. */

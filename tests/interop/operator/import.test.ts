@@ -111,6 +111,8 @@ describe('import of units that people have', () => {
     const found = await hosts(['db-*'], file);
     expect(found.tunnels.map(({ name }) => name)).toEqual(['db-1', 'db-2']);
     expect((await hosts(['web-*'], file)).failures.join()).toContain('names no host that web-* matches');
+    const bad = write('config', 'Host x\n Mystery yes\n');
+    expect((await hosts(['x'], bad)).failures.join()).toContain('line 2: Bad configuration option: mystery.');
   });
 });
 

@@ -1,11 +1,17 @@
+import type { Socket } from 'node:net';
 import { TunnelError } from '../../../src/base/errors.ts';
 import type { Address } from '../../../src/base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../../src/config/config.ts';
 import type { Channel, ChannelSource, Originator } from '../../../src/tunnels/channel/channel-source.ts';
+import { authMethods, loadCredential } from '../../../src/tunnels/credential/credential.ts';
 import { offerKey } from '../../../src/tunnels/credential/key-offer.ts';
 import type { CredentialSource, Need } from '../../../src/tunnels/credential/offer.ts';
 import { type Prepare, prepare } from '../../../src/tunnels/link/prepare.ts';
 import type { LinkSession } from '../../../src/tunnels/link/session.ts';
+import { dial } from '../../../src/tunnels/ssh/dial.ts';
+import type { HostKeyPolicy } from '../../../src/tunnels/ssh/host-key/host-key-policy.ts';
+import { openSession } from '../../../src/tunnels/ssh/open-session.ts';
+import type { Session } from '../../../src/tunnels/ssh/session.ts';
 import { actorConfig, hostConfig } from '../fakes/fake-link.ts';
 import type { EmbeddedSshd } from '../peers/embedded-sshd.ts';
 
@@ -46,6 +52,29 @@ export async function connectSession(
 ): Promise<LinkSession> {
   const attempt = await prepare(hostOf(sshd, differently), keyOf(actorOf(sshd)), NEED);
   return attempt.connect(signal, { kind: 'direct', avoid: [] });
+}
+
+/** Opens a session with this check of the host key; over `socket`, if given. */
+export async function openVerified(
+  sshd: Reachable,
+  verify: HostKeyPolicy['verify'],
+  socket?: Socket,
+): Promise<Session> {
+  const credential = await loadCredential(actorOf(sshd), process.env, never);
+  const { keepalive } = hostOf(sshd);
+  return openSession(
+    socket ?? (await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 }, never)),
+    {
+      peer: 'test',
+      username: sshd.user,
+      offered: 'a key',
+      authMethods: authMethods(credential, sshd.user),
+      hostKey: { algorithms: ['ssh-ed25519'], verify },
+      stepTimeoutMs: 20_000,
+      keepalive,
+    },
+    never,
+  );
 }
 
 /** A link for a forward, over sessions that the test adds and removes. */

@@ -94,8 +94,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const configFile = await write({});
   const { env = {}, wrapper = [], nodeOptions = [] } = options;
   const daemon = startDaemon({ configFile, endpointPort, env, wrapper, nodeOptions });
+  // The endpoint answers a moment before the daemon has its tunnels: nothing is true of none of them.
+  const hasBegun = ({ tunnels }: Status) => tunnels.length > 0 || Object.keys(plan.tunnels).length === 0;
   const waitFor = async (predicate: (status: Status) => boolean, ms?: number) =>
-    validStatus(await daemon.waitFor(predicate, ms));
+    validStatus(await daemon.waitFor((status) => hasBegun(status) && predicate(status), ms));
   return {
     daemon,
     configFile,
@@ -164,6 +166,7 @@ export function sessionIds(status: Status): number[] {
 /** Whether the link is up with this number of sessions, without draining ones, and no session must be replaced. */
 export function hasSessions(count: number): (status: Status) => boolean {
   return (status) =>
+    status.links.length > 0 &&
     status.links.every(
       ({ state, replacement, sessions }) =>
         state === 'up' && replacement === null && sessions.filter(({ role }) => role !== 'draining').length === count,

@@ -23,6 +23,8 @@ export class SimDisk {
   healedAt = 0;
   readonly clock: SimClock;
   names = new Map<string, Inode>();
+  /** Files that the user of the daemon may not read. */
+  readonly denied = new Set<string>();
   #durable = new Map<string, Inode>();
   /** What the disk had after each of its last syncs, oldest first. */
   #syncs: (readonly (readonly [string, Inode, Buffer])[])[] = [];
@@ -89,8 +91,9 @@ export class SimDisk {
   }
 
   /** Somebody else puts a file in place of the one at this path; undefined removes it. Durable at once. */
-  replace(path: string, data: Buffer | undefined): void {
+  replace(path: string, data: Buffer | undefined | 'directory'): void {
     if (data === undefined) this.names.delete(path);
+    else if (data === 'directory') this.make(path, 'directory');
     else this.sync(this.make(path, 'file', data));
     this.#durable = new Map(this.names);
   }

@@ -64,6 +64,7 @@ export class Intruder {
     disk.replace(`${STATE}/${file}`, undefined);
     this.lostAt = clock.now;
     confirmed.route = undefined;
+    operator.doubtPending();
     const isWritten = clock.now - Math.max(retiredSince, disk.healedAt) > WRITTEN_MS && disk.fault === undefined;
     if (file !== 'retired.json' || this.tampered !== 'not' || !isWritten) confirmed.retired = undefined;
     if (file === 'events.head' && this.tampered === 'provable') this.tampered = 'perhaps';

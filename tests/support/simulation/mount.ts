@@ -77,6 +77,7 @@ export class DiskMount {
     lstat: (path: string, options?: StatOptions) => this.#look(() => statsOf(this.#at(path), options)),
     rename: (from: string, to: string) =>
       this.#change(() => {
+        if (this.#disk.names.get(to)?.kind === 'directory') throw errno('EISDIR');
         this.#disk.names.set(to, this.#at(from));
         this.#disk.names.delete(from);
       }),
@@ -96,6 +97,7 @@ export class DiskMount {
   #at(path: string): Inode {
     const inode = this.#disk.names.get(path);
     if (!inode) throw errno('ENOENT');
+    if (this.#disk.denied.has(path)) throw errno('EACCES');
     return inode;
   }
 
@@ -140,7 +142,7 @@ export class DiskMount {
     if (!known) return this.#change(() => this.#handle(this.#disk.make(path, 'file')));
     return this.#look(() => {
       if ((flags & constants.O_EXCL) !== 0) throw errno('EEXIST');
-      return this.#handle(known);
+      return this.#handle(this.#at(path));
     });
   }
 

@@ -40,6 +40,7 @@ interface Surroundings {
 export class SimOperator {
   readonly #world: Surroundings;
   #sent = 0;
+  #doubtedAt = Number.NEGATIVE_INFINITY;
   /** What a command threw that is no answer. */
   readonly bugs: unknown[] = [];
   /** Commands without an answer yet. */
@@ -56,6 +57,12 @@ export class SimOperator {
   /** Nothing is known for sure any more. */
   doubt(): void {
     this.confirmed.retired = this.confirmed.route = undefined;
+    this.doubtPending();
+  }
+
+  /** The commands under way confirm nothing: somebody takes away what they have just written. */
+  doubtPending(): void {
+    this.#doubtedAt = this.#world.clock.now;
   }
 
   /** Sends a command to the control socket, without waiting for its answer. */
@@ -90,7 +97,7 @@ export class SimOperator {
   #confirm({ what, at }: Sent, { ok, result }: Reply): void {
     const { clock, disk } = this.#world;
     // What a broken disk did not take is written later; an advisory says so.
-    if (!ok || disk.fault !== undefined || disk.healedAt >= at) return;
+    if (!ok || disk.fault !== undefined || disk.healedAt >= at || this.#doubtedAt >= at) return;
     const { outcome, done } = (result ?? {}) as { outcome?: string; done?: boolean };
     if (what === 'retire' && done) this.confirmed.retired = true;
     if (what === 'up') this.confirmed.retired = false;

@@ -174,7 +174,10 @@ export class BoxedMesh implements AsyncDisposable {
   }
 
   async allUp(): Promise<Status> {
-    return this.waitFor('every tunnel is up', ({ tunnels }) => tunnels.every(({ state }) => state === 'up'));
+    return this.waitFor(
+      'every tunnel is up',
+      ({ tunnels }) => tunnels.length > 0 && tunnels.every(({ state }) => state === 'up'),
+    );
   }
 
   mainPid(): Promise<string> {

@@ -59,7 +59,17 @@ const table: [what: string, rows: Row[], state: string, reason: string | null][]
 ];
 
 test.each(table)('%s', (_, rows, state, reason) => {
-  expect(overallState({ tunnels: tunnels(rows), links: [], stopped: new Set() })).toEqual({ state, reason });
+  expect(overallState({ tunnels: tunnels(rows), links: [], stopped: new Set(), configured: rows.length })).toEqual({
+    state,
+    reason,
+  });
+});
+
+test('is down while the configured tunnels have no status yet', () => {
+  expect(overallState({ tunnels: [], links: [], stopped: new Set(), configured: 2 })).toEqual({
+    state: 'down',
+    reason: 'The daemon is starting or stopping.',
+  });
 });
 
 const rejected = { code: 'auth_rejected', message: 'core rejected the key', hint: 'Check it.', at: ago(5) } as const;
@@ -72,7 +82,8 @@ describe('a link that cannot replace its sessions', () => {
     link: Parameters<typeof linkFixture>[0],
     others: readonly LinkStatus[] = [],
     own: readonly TunnelStatus[] = [tunnelFixture()],
-  ) => overallState({ tunnels: own, links: [linkFixture(link), ...others], stopped: new Set() });
+  ) =>
+    overallState({ tunnels: own, links: [linkFixture(link), ...others], stopped: new Set(), configured: own.length });
 
   test('degrades the node, although its tunnels are up', () => {
     expect(judge({ replacement })).toEqual({
@@ -111,7 +122,8 @@ describe('a link that cannot replace its sessions', () => {
 
 describe('a tunnel that an operator took out of service', () => {
   const stopped = tunnelFixture({ name: 'b', state: 'stopped', since: ago(60), reason: 'out of service' });
-  const judge = (own: readonly TunnelStatus[]) => overallState({ tunnels: own, links: [], stopped: new Set(['b']) });
+  const judge = (own: readonly TunnelStatus[]) =>
+    overallState({ tunnels: own, links: [], stopped: new Set(['b']), configured: own.length });
   const words = '1 out of service by an operator: b since 2026-11-21T11:59:00Z';
 
   test('is named, but leaves the node up', () => {

@@ -35,13 +35,15 @@ export function readyzRoute(app: FastifyInstance, sources: Sources): void {
   app.get<{ Params: { tunnel: string } }>('/readyz/:tunnel', (request, reply) => {
     const { tunnels } = sources.snapshot();
     const tunnel = tunnels.find(({ name }) => name === request.params.tunnel);
-    if (tunnel === undefined)
+    const unready = notApplied(sources);
+    // The tunnels of a daemon that starts are not known yet.
+    if (tunnel === undefined && unready.length === 0)
       return sendNoSuchTunnel(
         reply,
         tunnels.map(({ name }) => name),
       );
     // An unbound listener of another tunnel does not matter here.
-    return answer(reply, [...notApplied(sources), ...notServing(tunnel)]);
+    return answer(reply, [...unready, ...(tunnel ? notServing(tunnel) : [])]);
   });
 }
 

@@ -34,7 +34,7 @@ export function HourBar({ states }: { readonly states: string | undefined }) {
       </svg>
       <div class="hour-ends" aria-hidden="true">
         <span>1 h ago</span>
-        <span>{label}</span>
+        <span>{label.replace('Last hour: ', '')}</span>
         <span>now</span>
       </div>
     </div>

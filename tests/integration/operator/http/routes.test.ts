@@ -119,7 +119,7 @@ describe('/livez and /readyz', () => {
 
   test('answers /readyz with 503 while the daemon starts or stops', async () => {
     endpoint.readiness = { applied: false, unbound: [] };
-    for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub'])
+    for (const path of ['/readyz', '/readyz?production=true', '/readyz/state-hub', '/readyz/not-listed-yet'])
       expect((await get(path)).status).toBe(503);
   });
 

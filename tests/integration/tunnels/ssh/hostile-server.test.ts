@@ -2,29 +2,26 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Connection } from 'ssh2';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { connectSession, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
-import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
 import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
+import { freshServer } from '../../../support/peers/fresh-server.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
 import { message, rawPeer } from '../../../support/peers/raw-peer.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { within } from '../../../support/wait-until.ts';
 
 let sshd: EmbeddedSshd;
-let baseline: Holdings;
 let attack: (connection: Connection) => void = () => {};
 
-beforeEach(async () => {
-  baseline = await takeBaseline(50);
-  attack = () => {};
-  sshd = await startEmbeddedSshd({ onLogin: (connection) => attack(connection) });
-});
-afterEach(async () => {
-  await sshd[Symbol.asyncDispose]();
-  await expectNoLeaks(baseline);
-});
+freshServer(
+  () => startEmbeddedSshd({ onLogin: (connection) => attack(connection) }),
+  (started) => {
+    attack = () => {};
+    sshd = started;
+  },
+);
 
 describe('a session with a hostile server', () => {
   it.each(Object.entries(FLOODS))('ends with protocol_error when the server floods it with %s', async (_, flood) => {

@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
 import { dial } from '../../../../src/tunnels/ssh/dial.ts';
 import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
-import { actorOf, connectSession, hostOf, never } from '../../../support/clients/ssh-session.ts';
-import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { actorOf, connectSession, hostOf, never, openVerified } from '../../../support/clients/ssh-session.ts';
 import { patient } from '../../../support/patience.ts';
 import { embeddedKey } from '../../../support/peers/embedded-key.ts';
 import type { EmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import type { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { freshServer } from '../../../support/peers/fresh-server.ts';
 import { listenLoopback } from '../../../support/peers/loopback.ts';
 import { type ProxiedSshd, startProxiedSshd } from '../../../support/peers/proxied-sshd.ts';
 import { startSilent } from '../../../support/peers/targets.ts';
@@ -18,16 +18,9 @@ import { waitUntil } from '../../../support/wait-until.ts';
 let proxied: ProxiedSshd;
 let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
-let baseline: Holdings;
-
-beforeEach(async () => {
-  baseline = await takeBaseline(50);
-  proxied = await startProxiedSshd();
-  ({ sshd, proxy } = proxied);
-});
-afterEach(async () => {
-  await proxied[Symbol.asyncDispose]();
-  await expectNoLeaks(baseline);
+freshServer(startProxiedSshd, (started) => {
+  proxied = started;
+  ({ sshd, proxy } = started);
 });
 
 describe('opening a session', () => {
@@ -113,24 +106,9 @@ describe('opening a session', () => {
   });
 
   it('treats an exception in the host key check as a rejection', async () => {
-    const socket = await dial({ host: '127.0.0.1', port: sshd.port, timeoutMs: 20_000 }, never);
-    const credential = await loadCredential(actorOf(sshd), process.env, never);
-    const verify = () => {
+    const opening = openVerified(sshd, () => {
       throw new Error('a bug');
-    };
-    const opening = openSession(
-      socket,
-      {
-        peer: '',
-        username: sshd.user,
-        offered: 'a key',
-        stepTimeoutMs: 20_000,
-        keepalive: hostOf(sshd).keepalive,
-        hostKey: { algorithms: ['ssh-ed25519'], verify },
-        authMethods: authMethods(credential, sshd.user),
-      },
-      never,
-    );
+    });
     await expect(opening).rejects.toMatchObject({ code: 'internal', message: 'a bug' });
     expect(sshd.authAttempts()).toBe(0);
   });

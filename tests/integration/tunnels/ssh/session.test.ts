@@ -1,14 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { authMethods, loadCredential } from '../../../../src/tunnels/credential/credential.ts';
+import { describe, expect, it } from 'vitest';
 import { dial } from '../../../../src/tunnels/ssh/dial.ts';
-import { openSession } from '../../../../src/tunnels/ssh/open-session.ts';
-import { actorOf, connectSession, hostOf, loopback, never, originator } from '../../../support/clients/ssh-session.ts';
-import { expectNoLeaks, type Holdings, takeBaseline } from '../../../support/machine/leaks.ts';
+import { connectSession, loopback, never, openVerified, originator } from '../../../support/clients/ssh-session.ts';
 import { patient } from '../../../support/patience.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import type { FaultProxy } from '../../../support/peers/fault-proxy.ts';
+import { freshServer } from '../../../support/peers/fresh-server.ts';
 import { type ProxiedSshd, startProxiedSshd } from '../../../support/peers/proxied-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { waitUntil, within } from '../../../support/wait-until.ts';
@@ -16,17 +14,19 @@ import { waitUntil, within } from '../../../support/wait-until.ts';
 let proxied: ProxiedSshd;
 let sshd: EmbeddedSshd;
 let proxy: FaultProxy;
-let baseline: Holdings;
+freshServer(startProxiedSshd, (started) => {
+  proxied = started;
+  ({ sshd, proxy } = started);
+});
 
-beforeEach(async () => {
-  baseline = await takeBaseline(50);
-  proxied = await startProxiedSshd();
-  ({ sshd, proxy } = proxied);
-});
-afterEach(async () => {
-  await proxied[Symbol.asyncDispose]();
-  await expectNoLeaks(baseline);
-});
+/** Ends every session by SSH_MSG_DISCONNECT with this reason (RFC 4250 section 4.2.2). */
+function disconnect(reason: number): void {
+  for (const connection of sshd.connections) {
+    const { _protocol: protocol } = connection as unknown as { _protocol: { disconnect(reason: number): void } };
+    protocol.disconnect(reason);
+    connection.end();
+  }
+}
 
 describe('a session', () => {
   it('reports the negotiated algorithms and the host key', async () => {
@@ -44,27 +44,12 @@ describe('a session', () => {
   });
 
   it('keeps the host key of its first key exchange through a rekey, even when the policy has changed', async () => {
-    const host = hostOf(sshd);
-    const credential = await loadCredential(actorOf(sshd), process.env, never);
     let asked = 0;
-    const socket = await dial({ host: host.address, port: host.port, timeoutMs: 20_000 }, never);
     const verify = () => {
       asked++;
       return undefined;
     };
-    const session = await openSession(
-      socket,
-      {
-        peer: 'test',
-        username: sshd.user,
-        offered: 'a key',
-        authMethods: authMethods(credential, sshd.user),
-        hostKey: { algorithms: ['ssh-ed25519'], verify },
-        stepTimeoutMs: 20_000,
-        keepalive: host.keepalive,
-      },
-      never,
-    );
+    const session = await openVerified(sshd, verify);
     const [connection] = sshd.connections;
     await within('the rekey', new Promise<void>((resolve) => connection?.rekey(() => resolve())));
     await using echo = await startEcho();
@@ -94,13 +79,17 @@ describe('a session', () => {
     await session.end();
   });
 
-  it.each(['fin', 'rst'] as const)(
+  it.each(['fin', 'rst', 'protocol error', 'by application'] as const)(
     'reports that the server closed the session (%s), and opens no more channels',
     async (how) => {
       const session = await connectSession(sshd);
-      sshd.killSessions(how);
-      const { error } = await within('the session is closed', session.closed);
+      if (how === 'fin' || how === 'rst') sshd.killSessions(how);
+      else disconnect(how === 'protocol error' ? 2 : 11);
+      const { error, idleMs } = await within('the session is closed', session.closed);
       expect(error?.code).toBe('connection_reset');
+      // No time limit of a server ends a session like this.
+      if (how === 'rst' || how === 'protocol error') expect(idleMs).toBeUndefined();
+      if (how === 'by application') expect(idleMs).toBeDefined();
       await expect(session.open(loopback(1), originator, never)).rejects.toMatchObject({ code: 'connection_reset' });
     },
   );
@@ -128,22 +117,8 @@ describe('a session', () => {
   });
 
   it('ends the session when the peer closes its side, although unsent data is left', async () => {
-    const host = hostOf(sshd);
-    const credential = await loadCredential(actorOf(sshd), process.env, never);
-    const socket = await dial({ host: host.address, port: proxy.port, timeoutMs: 20_000 }, never);
-    const session = await openSession(
-      socket,
-      {
-        peer: 'test',
-        username: sshd.user,
-        offered: 'a key',
-        authMethods: authMethods(credential, sshd.user),
-        hostKey: { algorithms: ['ssh-ed25519'], verify: () => undefined },
-        stepTimeoutMs: 20_000,
-        keepalive: host.keepalive,
-      },
-      never,
-    );
+    const socket = await dial({ host: '127.0.0.1', port: proxy.port, timeoutMs: 20_000 }, never);
+    const session = await openVerified(sshd, () => undefined, socket);
     // Like a full send buffer: no write ever finishes.
     Object.assign(socket, { _write: () => {}, _writev: undefined });
     session.open(loopback(9), originator, never).catch(() => {});

@@ -245,6 +245,13 @@ describe('a reload', () => {
   });
 });
 
+it('is listed once every tunnel of the start has a status, and not before', async () => {
+  const listed = supervisor.listed.then(() => supervisor.tunnels().length);
+  expect(await Promise.race([listed, new Promise((resolve) => setImmediate(resolve, 'not yet'))])).toBe('not yet');
+  await start(tunnel('one', await freePort()), tunnel('two', await freePort()));
+  expect(await listed).toBe(2);
+});
+
 describe('a tunnel', () => {
   it('reports a tunnel whose address is taken, serves the others, and binds the address once free', async () => {
     const [a, b] = [await freePort(), await freePort()];

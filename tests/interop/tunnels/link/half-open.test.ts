@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Cleanup } from '../../../support/cleanup.ts';
 import { startPythonClient } from '../../../support/clients/python-client.ts';
 import { echoOnce } from '../../../support/clients/steady-client.ts';
 import { hasSessions, knownBehind, linkOf, startMesh } from '../../../support/daemon/mesh.ts';
@@ -8,17 +9,24 @@ import { FaultProxy } from '../../../support/peers/fault-proxy.ts';
 import { startSshd } from '../../../support/peers/real-sshd.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 
+type Settings = Readonly<Record<string, unknown>>;
+
+/** The daemon with one tunnel to an echo. The host is behind a fault proxy. */
+async function startBehindProxy(cleanup: Cleanup, host: Settings = {}, tunnel: Settings = {}) {
+  const sshd = cleanup.use(await startSshd());
+  const echo = cleanup.use(await startEcho());
+  const proxy = cleanup.use(await FaultProxy.start(sshd.port));
+  const way = { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) };
+  const tunnels = { echo: { target: echo.port, ...tunnel } };
+  const mesh = cleanup.use(await startMesh({ sshd, host: { ...way, ...host }, tunnels }));
+  const up = await mesh.waitFor(hasSessions(2));
+  return { proxy, mesh, up, way };
+}
+
 describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent: true }, () => {
   it('detects a dead connection within 15 s by default, resets its clients, and holds and serves new ones', async () => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    await using proxy = await FaultProxy.start(sshd.port);
-    await using mesh = await startMesh({
-      sshd,
-      host: { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) },
-      tunnels: { echo: { target: echo.port, while_down: { hold: '30s' } } },
-    });
-    await mesh.waitFor(hasSessions(2));
+    await using cleanup = new Cleanup();
+    const { mesh, proxy } = await startBehindProxy(cleanup, {}, { while_down: { hold: '30s' } });
     await using witness = startPythonClient({ port: mesh.port('echo'), send: 'hello' });
     await witness.received(5);
 
@@ -46,21 +54,10 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
   });
 
   it('detects a dead connection as fast as keepalive is set, and measures the recovery', async () => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    await using proxy = await FaultProxy.start(sshd.port);
-    await using mesh = await startMesh({
-      sshd,
-      host: {
-        port: proxy.port,
-        known_hosts: knownBehind(sshd, proxy.port),
-        keepalive: { every: '500ms', lost_after: 2 },
-        // A busy machine must be able to log in.
-        connect_timeout: '2s',
-      },
-      tunnels: { echo: { target: echo.port, while_down: { hold: '60s' } } },
-    });
-    await mesh.waitFor(hasSessions(2));
+    await using cleanup = new Cleanup();
+    // A busy machine must be able to log in.
+    const host = { keepalive: { every: '500ms', lost_after: 2 }, connect_timeout: '2s' };
+    const { mesh, proxy } = await startBehindProxy(cleanup, host, { while_down: { hold: '60s' } });
     for (let time = 1; time <= 2; time++) {
       proxy.pause();
       const pausedAt = performance.now();
@@ -78,18 +75,10 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
   });
 
   it('detects a dead connection by new keepalive settings right after a reload', async () => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    await using proxy = await FaultProxy.start(sshd.port);
-    const host = { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) };
-    const tunnels = { echo: { target: echo.port } };
-    await using mesh = await startMesh({
-      sshd,
-      host: { ...host, keepalive: { every: '60s', lost_after: 9 } },
-      tunnels,
-    });
-    await mesh.waitFor(hasSessions(2));
-    await mesh.write({ host: { ...host, keepalive: { every: '500ms', lost_after: 2 } } });
+    await using cleanup = new Cleanup();
+    const slow = { keepalive: { every: '60s', lost_after: 9 } };
+    const { mesh, proxy, way } = await startBehindProxy(cleanup, slow);
+    await mesh.write({ host: { ...way, keepalive: { every: '500ms', lost_after: 2 } } });
     await mesh.reload();
     await mesh.waitFor(hasSessions(2));
     proxy.pause();
@@ -97,20 +86,11 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
   });
 
   it('avoids a dead session after a failed probe, long before the keepalive ends the session', async () => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    await using proxy = await FaultProxy.start(sshd.port);
-    await using mesh = await startMesh({
-      sshd,
-      host: {
-        port: proxy.port,
-        known_hosts: knownBehind(sshd, proxy.port),
-        keepalive: { every: '60s', lost_after: 9 },
-      },
-      tunnels: { echo: { target: echo.port, probe: { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 } } },
-    });
+    await using cleanup = new Cleanup();
+    const slow = { keepalive: { every: '60s', lost_after: 9 } };
+    const probe = { tcp: {}, every: '1s', timeout: '500ms', fall: 2, rise: 1 };
+    const { mesh, proxy, up: before } = await startBehindProxy(cleanup, slow, { probe });
     await mesh.waitForTunnel('up');
-    const before = await mesh.waitFor(hasSessions(2));
     const [active] = linkOf(before).sessions;
     proxy.connections()[0]?.pause();
     const suspected = await mesh.waitFor((status) =>
@@ -121,15 +101,8 @@ describe.skipIf(!has('sshd'))('a connection that is silently dead', { concurrent
   });
 
   it('serves new clients over a new session when the network has forgotten all present ones', async () => {
-    await using sshd = await startSshd();
-    await using echo = await startEcho();
-    await using proxy = await FaultProxy.start(sshd.port);
-    await using mesh = await startMesh({
-      sshd,
-      host: { port: proxy.port, known_hosts: knownBehind(sshd, proxy.port) },
-      tunnels: { echo: { target: echo.port } },
-    });
-    const before = await mesh.waitFor(hasSessions(2));
+    await using cleanup = new Cleanup();
+    const { mesh, proxy, up: before } = await startBehindProxy(cleanup);
     await using witness = startPythonClient({ port: mesh.port('echo'), send: 'hello', timeoutMs: 60_000 });
     await witness.received(5);
     for (const connection of proxy.connections()) connection.pause();

@@ -76,7 +76,7 @@ describe(EventLog, () => {
       [2, 2],
       [3, 3],
     ]);
-    expect(recovery).toEqual({ tornBytes: 0, problems: [] });
+    expect(recovery).toEqual({ tornBytes: 0, problems: [], headLost: false });
     expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [], head: { seq: 4 } });
   });
 
@@ -125,7 +125,7 @@ describe(EventLog, () => {
     const { log, recovery } = await openLog();
     await log.append(entry(4), true);
     await log.close();
-    expect(recovery).toEqual({ tornBytes: bytes, problems: [] });
+    expect(recovery).toEqual({ tornBytes: bytes, problems: [], headLost: false });
     expect(await verifyLog(directory.path)).toMatchObject({ entries: 4, problems: [] });
   });
 

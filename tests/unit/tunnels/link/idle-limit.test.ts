@@ -44,6 +44,20 @@ describe('the time limit of unused sessions', () => {
     expect(limit.due(idle(4_000))).toBeUndefined();
   });
 
+  it('is not learned from ends after which the host lets nobody in, and is forgotten by such an end', () => {
+    const limit = new IdleLimit();
+    for (const now of [1_000, 61_000, 121_000]) {
+      expect(limit.ended(MINUTE, now)).toBe(false);
+      limit.loginFailed(now + 500);
+    }
+    const known = learned();
+    known.loginFailed(61_500);
+    expect(known.due(idle(59_000))).toBeUndefined();
+    const later = learned();
+    later.loginFailed(100_000);
+    expect(later.due(idle(59_000))).toBeDefined();
+  });
+
   it('is forgotten when an end or a session contradicts it', () => {
     const early = learned();
     expect(early.ended(20_000, 90_000)).toBe(false);

@@ -1,27 +1,20 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../../support/clients/bulk.ts';
 import { pythonClient, startPythonClient } from '../../../../support/clients/python-client.ts';
 import { connectSession } from '../../../../support/clients/ssh-session.ts';
 import { Forwarding } from '../../../../support/fakes/forwarding.ts';
-import { expectNoLeaks, type Holdings, takeBaseline } from '../../../../support/machine/leaks.ts';
 import { patient } from '../../../../support/patience.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
+import { freshServer } from '../../../../support/peers/fresh-server.ts';
 import { listenLoopback } from '../../../../support/peers/loopback.ts';
 import { startAnswerAfterEnd, startEcho, startHalfCloser } from '../../../../support/peers/targets.ts';
 import { waitUntil } from '../../../../support/wait-until.ts';
 
 let sshd: EmbeddedSshd;
-let baseline: Holdings;
-
-beforeEach(async () => {
-  baseline = await takeBaseline(50);
-  sshd = await startEmbeddedSshd();
-});
-afterEach(async () => {
-  await sshd[Symbol.asyncDispose]();
-  await expectNoLeaks(baseline);
+freshServer(startEmbeddedSshd, (started) => {
+  sshd = started;
 });
 
 /** A client that handles a reset. */

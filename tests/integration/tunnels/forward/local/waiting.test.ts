@@ -1,28 +1,21 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { socksTarget } from '../../../../../src/tunnels/forward/local/negotiate.ts';
 import { pythonClient, startPythonClient } from '../../../../support/clients/python-client.ts';
 import { quittingClient } from '../../../../support/clients/quitting-client.ts';
 import { connectSession } from '../../../../support/clients/ssh-session.ts';
 import { Forwarding } from '../../../../support/fakes/forwarding.ts';
-import { expectNoLeaks, type Holdings, takeBaseline } from '../../../../support/machine/leaks.ts';
 import { tempDir } from '../../../../support/machine/temp-dir.ts';
 import { patient } from '../../../../support/patience.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
+import { freshServer } from '../../../../support/peers/fresh-server.ts';
 import { startAnswerAfterEnd, startEcho } from '../../../../support/peers/targets.ts';
 import { waitUntil } from '../../../../support/wait-until.ts';
 
 let sshd: EmbeddedSshd;
-let baseline: Holdings;
-
-beforeEach(async () => {
-  baseline = await takeBaseline(50);
-  sshd = await startEmbeddedSshd();
-});
-afterEach(async () => {
-  await sshd[Symbol.asyncDispose]();
-  await expectNoLeaks(baseline);
+freshServer(startEmbeddedSshd, (started) => {
+  sshd = started;
 });
 
 /** Holds for longer than any test runs: a client that goes earlier was noticed. */

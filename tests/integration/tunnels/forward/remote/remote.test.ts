@@ -9,6 +9,7 @@ import { bulkDigest, exchangeBulk, startBulkServer } from '../../../../support/c
 import { connectSession, loopback, never, SessionSource } from '../../../../support/clients/ssh-session.ts';
 import { echoOnce } from '../../../../support/clients/steady-client.ts';
 import { expectNoLeaks, takeBaseline } from '../../../../support/machine/leaks.ts';
+import { patient } from '../../../../support/patience.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
 import { freePort, listenLoopback } from '../../../../support/peers/loopback.ts';
 import { startEcho, startHalfCloser } from '../../../../support/peers/targets.ts';
@@ -165,7 +166,8 @@ describe(RemoteForward, () => {
     await using echo = await startEcho();
     const lab = new Lab(await freePort(), echo.port);
     sshd.setListens('ignore');
-    await lab.connect(sshd, 200);
+    // Within this time, the login reads its files as well.
+    await lab.connect(sshd, patient(200));
     // The start does not wait for the server either.
     await within('the start', lab.forward.start(), 1_500);
     await waitUntil('it has given up the first request', () => {
