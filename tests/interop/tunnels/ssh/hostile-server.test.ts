@@ -148,12 +148,14 @@ it.skipIf(!has('sshd'))('keeps a daemon small, quick and whole under each flood 
   await serves(client);
 
   process.stderr.write(table(figures));
+  process.stderr.write(`all together: +${Math.round((most - rest) / MB)} MB, CPU ${Math.round(cpu * 1_000)} ms\n`);
   for (const [name, { memoryMb, lagMs }] of Object.entries(figures)) {
     expect(memoryMb, `MB more under ${name}`).toBeLessThanOrEqual(ATTACK_BOUNDS.memoryMb);
     expect(lagMs, `ms without a turn of the event loop under ${name}`).toBeLessThanOrEqual(ATTACK_BOUNDS.lagMs);
   }
   expect((most - rest) / MB).toBeLessThan(2 * ATTACK_BOUNDS.memoryMb);
-  expect(cpu).toBeLessThan((TOGETHER_MS / 1_000) * 0.4);
+  // Mostly logins, of which a busy machine makes more work. A daemon without a bound keeps a processor busy throughout.
+  expect(cpu).toBeLessThan((TOGETHER_MS / 1_000) * 0.75);
   expect(await honestSession(mesh)).toBe(session);
   expect((await client.stop()).failures).toEqual([]);
   if (FLEET_MESH_RECORD_ATTACKS !== undefined)
