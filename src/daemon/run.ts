@@ -70,7 +70,11 @@ export async function run(options: RunOptions, io: CommandIo): Promise<ExitCode>
  */
 function endDespiteDisk(log: RootLogger): void {
   const timer = setTimeout(() => {
-    log.error({ event: 'daemon.stuck' }, 'a disk or another device does not answer: the process is ended by SIGKILL');
+    const resources = process.getActiveResourcesInfo();
+    log.error(
+      { event: 'daemon.stuck', resources },
+      'a disk or another device does not answer: the process is ended by SIGKILL',
+    );
     process.kill(process.pid, 'SIGKILL');
   }, LAST_WAIT_MS);
   timer.unref();

@@ -74,9 +74,11 @@ export class StateWriter {
     });
   }
 
-  /** Makes no further attempt. */
+  /** Makes no further attempt. Rejects those that wait for one. */
   giveUp(): void {
+    const waiting = this.#due?.waiting ?? [];
     this.#due = undefined;
+    for (const { reject } of waiting) reject(new Error(`${this.#path} is written no more`));
     this.#goOn?.();
   }
 

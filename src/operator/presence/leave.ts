@@ -58,6 +58,7 @@ export class PresenceRecord {
     const directories = directoriesOfDaemon(config.path, config.stateDir, this.#deps.env);
     const writers = directories.map((directory) => this.#writerIn(directory, recordName(config.path)));
     await answered(() => Promise.all(writers.map((writer) => writer.want(text)))).catch((error: unknown) => {
+      if (this.#stopped) return;
       this.#deps.log.info(
         { event: 'presence.unwritten', err: error },
         'commands cannot find this daemon if its YAML becomes unreadable: the record of its addresses is not written yet',

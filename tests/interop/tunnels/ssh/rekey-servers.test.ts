@@ -9,7 +9,7 @@ const MEGABYTE = 1_000_000;
 
 const rows = await Promise.all(LAB.map(async (row) => ({ ...row, here: await row.here() })));
 
-/** Loads the session both ways, and counts its exchanges of keys with the first one. */
+/** Loads the session both ways, and counts the exchanges of keys meanwhile. */
 async function exchangesUnderLoad(session: Session, megabytes: number): Promise<number> {
   const emit = vi.spyOn(ssh2.Client.prototype, 'emit');
   const bytes = megabytes * MEGABYTE;
@@ -30,6 +30,6 @@ describe.each(rows)('new keys at $name', (row) => {
     const byThem = theirs && (await exchangesUnderLoad(theirs, Math.ceil((1.5 * (row.rekeyBytes ?? 0)) / MEGABYTE)));
     process.stderr.write(`rekey: ${row.name}: ${byUs} exchanges by us in 2 x 2 x 10 MB, ${byThem} by the server\n`);
     expect(byUs).toBeGreaterThan(3);
-    expect(byThem === undefined ? row.untried?.theirRekey : byThem > 1).toBeTruthy();
+    expect(byThem === undefined ? row.untried?.theirRekey : byThem > 0).toBeTruthy();
   });
 });

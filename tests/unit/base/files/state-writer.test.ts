@@ -92,6 +92,15 @@ describe(StateWriter, () => {
     expect([disk, writer.unwritten]).toEqual([undefined, undefined]);
   });
 
+  it('keeps nobody waiting for an attempt that giving up cancels', async () => {
+    fault = () => new Promise((resolve) => setTimeout(resolve, 1_000));
+    const [first, second] = [rejected(writer.want('new')), rejected(writer.want('newer'))];
+    writer.giveUp();
+    expect(await second).toBe(true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([await first, attempts]).toEqual([false, ['new']]);
+  });
+
   it('makes no further attempt after giving up', async () => {
     fault = refuse;
     await rejected(writer.want('new'));
