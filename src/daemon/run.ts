@@ -73,7 +73,7 @@ function endDespiteDisk(log: RootLogger): void {
     const resources = process.getActiveResourcesInfo();
     log.error(
       { event: 'daemon.stuck', resources },
-      'a disk or another device does not answer: the process is ended by SIGKILL',
+      'something keeps the process from its end, such as a disk that does not answer: the process is ended by SIGKILL',
     );
     process.kill(process.pid, 'SIGKILL');
   }, LAST_WAIT_MS);

@@ -154,7 +154,7 @@ export class Supervisor {
 
   /** The pulse of each tunnel name; a configured tunnel comes before a removed one of the same name. */
   pulses(): ReadonlyMap<string, Pulse> {
-    // A map, once a second: an object with so many names would be made anew in several sizes.
+    // A map, because this happens once a second: an object with so many names grows in steps, each a new copy.
     const pulses = new Map<string, Pulse>();
     const add = (tunnel: Tunnel) => pulses.set(tunnel.config.name, tunnel.pulse());
     for (const tunnel of this.#departing) add(tunnel);
