@@ -204,7 +204,9 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#roster.current.length < this.#options.host.sessions) this.#loop.wake();
     if (endOverdue(this.#roster, this.#options.actor, now, this.#deps.log)) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
-    if (this.#loginTest.look(performance.now())) this.#loop.wake();
+    // A host that allows one session may end the only one at the next login.
+    const risky = this.#options.host.sessions === 1 && this.#channels.count > 0;
+    if (!risky && this.#loginTest.look(performance.now())) this.#loop.wake();
     this.#updateReplacement(now);
   }
 

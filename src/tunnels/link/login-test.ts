@@ -27,8 +27,13 @@ export class LoginTest {
   /** Looks whether a test is due. Returns whether a test begins. `now` as of performance.now(). */
   look(now: number): boolean {
     if (this.#due || now < this.#nextAt) return false;
-    this.#due = true;
+    this.begin();
     return true;
+  }
+
+  /** A login failed, and each further one will fail: tests until one succeeds, also if no session is missing. */
+  begin(): void {
+    this.#due = true;
   }
 
   /** A login succeeded, for whatever purpose. */

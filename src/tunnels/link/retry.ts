@@ -89,6 +89,13 @@ export class Retry {
     this.#activity = { kind: 'idle' };
   }
 
+  /** No session is missing: sessions that were silent answer again, so that earlier failures no longer count. */
+  complete(): void {
+    this.rest();
+    this.#attempts = 0;
+    this.#failure = undefined;
+  }
+
   begin(): void {
     this.#activity = { kind: 'connecting', owed: undefined };
   }
