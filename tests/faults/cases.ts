@@ -75,6 +75,21 @@ export const LINK_CASES: readonly FaultCase[] = [
     ],
   },
   {
+    fault: 'the certificate has expired, and its renewal fails',
+    right: 'With `on_expiry: keep` the sessions serve. The node is degraded, because the next login would fail.',
+    proofs: [
+      test('interop/tunnels/credential/rotation', 'keeps the old certificate while %s, and uses the next good one'),
+      test('interop/tunnels/credential/rotation', 'handles a session with an expired certificate: on_expiry %s'),
+    ],
+  },
+  {
+    fault: 'the server rejects a login while the sessions are silent, and then the sessions answer again',
+    right: 'The node is degraded, with the reason of the rejection.',
+    proofs: [
+      test('unit/tunnels/link/login-test', 'tells that its next login fails, if the server has rejected the login'),
+    ],
+  },
+  {
     fault: 'sshd binds a remote listener narrower or wider than requested (`GatewayPorts`), also with IPv6 and names',
     right: 'The tunnel is down, or unverified where the server forbids the check.',
     proofs: [

@@ -89,6 +89,27 @@ describe('a link with all its sessions up', () => {
   });
 });
 
+describe('a link whose certificate has expired', () => {
+  const expired = { state: 'expired', last_error: null };
+
+  it('tells that its next login fails, and keeps its sessions', async () => {
+    const before = await upForLong();
+    net.outcome = 'cert_command_failed';
+    net.renewal = expired;
+    await pass(30_000);
+    const failing = { state: 'failing', last_error: { code: 'cert_command_failed' } };
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: failing });
+    expect(net.kept).toEqual(before);
+  });
+
+  it('tests the login once if the fallback is accepted', async () => {
+    await upForLong();
+    net.renewal = expired;
+    await pass(10 * MINUTE);
+    expect(net.attempts).toHaveLength(3);
+  });
+});
+
 describe('a link whose sessions were silent for a while', () => {
   /** Two silent sessions, a client, and the outcome of the login that the client causes. Then both answer again. */
   async function hiccup(outcome: ErrorCode): Promise<FakeSession[]> {
