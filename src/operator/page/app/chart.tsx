@@ -17,6 +17,8 @@ export interface ChartProps {
 }
 
 const HEIGHT = 150;
+/** Steps between lines: half a connection or half a byte does not exist. */
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** A small line chart of the last hour, with the latest values in words. */
 export function Chart({ title, times, series, format }: ChartProps) {
@@ -64,7 +66,7 @@ function timeOfDay(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
 }
 
-/** Small numbers may have the same text: then only the lowest line has one. */
+/** Close values may have the same text: then only the first one has the text. */
 function unrepeated(texts: readonly string[]): string[] {
   return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
 }
@@ -80,8 +82,8 @@ function optionsFor(width: number, series: readonly Series[], format: (value: nu
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 90, size: 32, values: (_, times) => times.map(timeOfDay) },
-      { ...axis, size: 64, values: (_, values) => unrepeated(values.map(format)) },
+      { ...axis, space: 90, size: 32, values: (_, times) => unrepeated(times.map(timeOfDay)) },
+      { ...axis, size: 64, incrs: WHOLE, values: (_, values) => unrepeated(values.map(format)) },
     ],
     series: [
       {},
