@@ -60,9 +60,9 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   await parts.plan.follow(config.plan);
   try {
+    await parts.retirement.apply(before, config);
     await parts.cutovers.apply(before, config);
     parts.rotators.apply(config);
-    await parts.retirement.apply(config);
     await parts.supervisor.apply(config, diff);
   } catch (error) {
     // A bug of ours. The daemon and later reloads must go on, and the outcome must not be "nothing changed".
