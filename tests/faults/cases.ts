@@ -90,6 +90,16 @@ export const LINK_CASES: readonly FaultCase[] = [
     ],
   },
   {
+    fault: 'sshd begins to forbid forwards, which only new sessions feel, and then one session is lost',
+    right: 'The new session does not count. The node is degraded as long as the old session serves.',
+    proofs: [
+      test(
+        'unit/tunnels/link/login-test',
+        'does not count if the server forbids the channels that it grants to the serving session',
+      ),
+    ],
+  },
+  {
     fault: 'sshd binds a remote listener narrower or wider than requested (`GatewayPorts`), also with IPv6 and names',
     right: 'The tunnel is down, or unverified where the server forbids the check.',
     proofs: [

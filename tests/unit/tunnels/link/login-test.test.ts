@@ -89,6 +89,38 @@ describe('a link with all its sessions up', () => {
   });
 });
 
+describe('a further session of a link', () => {
+  it('does not count if the server forbids the channels that it grants to the serving session', async () => {
+    const [first, second] = await upForLong();
+    net.outcome = 'wait';
+    second?.lose();
+    await pass(5_000);
+    const useless = net.last.succeed();
+    useless.refusal = 'forward_denied';
+    await pass(1_000);
+    expect([useless.usable, first?.opens]).toEqual([false, 1]);
+    const failing = { state: 'failing', last_error: { code: 'forward_denied' } };
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: failing });
+    // Without a serving session, the server decides about each channel.
+    first?.lose();
+    await pass(1_000);
+    net.last.succeed().refusal = 'forward_denied';
+    await pass(1_000);
+    expect(net.link.state).toBe('up');
+  });
+
+  it('counts if the server forbids the channels to the serving session too', async () => {
+    const sessions = await upForLong();
+    for (const session of sessions) session.refusal = 'forward_denied';
+    net.outcome = 'wait';
+    sessions[1]?.lose();
+    await pass(5_000);
+    net.last.succeed().refusal = 'forward_denied';
+    await pass(1_000);
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: null });
+  });
+});
+
 describe('a link whose certificate has expired', () => {
   const expired = { state: 'expired', last_error: null };
 
