@@ -48,7 +48,9 @@ export async function proveFurther(
   signal: AbortSignal,
 ): Promise<void> {
   const addresses = targets.filter((target) => target.kind === 'unix' || isIP(target.host) !== 0);
-  const refusal = await newRefusal(serving, session, addresses, signal);
+  // Without a serving session the new one is needed at once, whatever it can do.
+  const needed = serving.closed.then(() => undefined);
+  const refusal = await Promise.race([newRefusal(serving, session, addresses, signal), needed]);
   if (!refusal) return;
   throw new TunnelError('forward_denied', `a new SSH session can log in, but ${refusal.message}`, {
     cause: refusal,

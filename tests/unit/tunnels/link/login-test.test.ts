@@ -109,6 +109,19 @@ describe('a further session of a link', () => {
     expect(net.link.state).toBe('up');
   });
 
+  it('counts at once when the serving session is lost during the proof', async () => {
+    const [first, second] = await upForLong();
+    net.outcome = 'wait';
+    second?.lose();
+    await pass(5_000);
+    net.last.succeed().closesChannels = false;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(net.link.status().sessions).toHaveLength(1);
+    first?.lose();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(net.link.state).toBe('up');
+  });
+
   it('counts if the server forbids the channels to the serving session too', async () => {
     const sessions = await upForLong();
     for (const session of sessions) session.refusal = 'forward_denied';
