@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ErrorCode } from '../../../../src/base/errors.ts';
-import { FakeNetwork, type FakeSession } from '../../../support/fakes/fake-link.ts';
+import { actorConfig, FakeNetwork, type FakeSession, hostConfig } from '../../../support/fakes/fake-link.ts';
 
 const MINUTE = 60_000;
 
@@ -86,6 +86,19 @@ describe('a link with all its sessions up', () => {
     await pass(MINUTE);
     expect(net.attempts).toHaveLength(2);
     expect(net.kept).toEqual([only]);
+  });
+});
+
+describe('a link that a reload gives fewer sessions', () => {
+  it('still tells that its next login fails', async () => {
+    const [, second] = await upForLong();
+    net.outcome = 'auth_rejected';
+    second?.lose();
+    await pass(5_000);
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 1 }, actor: actorConfig }, false);
+    await pass(5_000);
+    const failing = { state: 'failing', last_error: { code: 'auth_rejected' } };
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: failing });
   });
 });
 
