@@ -24,7 +24,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     [node, echo] = [await BareNode.boot('system'), await startEcho()];
     [hub, issues] = [await freePort(), await freePort()];
     await node.startOldUnit('fleet-hub', { port: hub, target: echo.port });
-    await node.startOldUnit('fleet-issues', { port: issues, target: echo.port });
+    await node.startOldUnit('fleet-issues', { port: issues, target: echo.port }, true);
     await node.bringKeys();
     const target = `127.0.0.1:${echo.port}`;
     yaml = await node.writeYaml({
