@@ -145,6 +145,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     // By its name, as messages say it.
     expect(await node.box.must('/usr/local/bin/fleet-mesh', 'status')).toContain('railiance01 is UP');
     expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
+    // As root outside the unit: the credentials of the unit are no key files.
+    expect(await node.box.must('/usr/local/bin/fleet-mesh', 'doctor')).toContain('All checks passed.');
   });
 
   it('changes nothing the second time, whoever packs the release', async () => {

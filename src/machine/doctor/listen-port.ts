@@ -45,12 +45,10 @@ export async function checkListenPort(tunnel: TunnelConfig, { ownPid }: PortHold
 }
 
 function inUse(listen: TcpAddress, holder: string, isSsh = false): TunnelError {
-  const stop = 'Stop that program, or change the listen address of the tunnel.';
-  return new TunnelError('listen_in_use', `${formatAddress(listen)} is held by ${holder}`, {
-    hint: isSsh
-      ? `\`scripts/install-node\` takes the port over from a unit of ssh; \`--no-listen\` leaves this check out. Otherwise: ${stop}`
-      : stop,
-  });
+  const hint = isSsh
+    ? '`scripts/install-node` takes the port over from a unit of ssh; `--no-listen` leaves this check out. Else stop that program, or change the listen address of the tunnel.'
+    : 'Stop that program, or change the listen address of the tunnel.';
+  return new TunnelError('listen_in_use', `${formatAddress(listen)} is held by ${holder}`, { hint });
 }
 
 /** The uid of each listening socket that collides with the address, by its inode. */
