@@ -41,7 +41,7 @@ const LOOK_MS = 1_000;
 /** Of so many looks one asks all doors, and so does each after a change. */
 const AGREEING = 16;
 /** Of so many runs one goes on until the tunnel is retired: that takes as long as all the rest. */
-const CONVERGING = 8;
+const CONVERGING = 4;
 /** By then the events of a command are on the disk, in milliseconds. */
 const WRITTEN_MS = 4_000;
 /** By then everything that a fault has left behind is put right. In milliseconds. */
