@@ -1,12 +1,15 @@
-import { z } from 'zod';
 import { printable } from '../../base/text/printable.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
-import { tunnelsOf } from '../../retirement/evidence/selection.ts';
+import { tunnelsOf } from '../../retirement/evidence/tunnels-of.ts';
 
 /** One entry on one line: time, subject, event, reason. Control characters are stripped. */
 export function entryText(entry: Entry): string {
-  const text = [`${when(entry.at)}  ${subject(entry)}: ${what(entry)}`, ...why(entry)].join(': ');
-  return printable(text);
+  return printable(`${when(entry.at)}  ${subject(entry)}: ${whatHappened(entry)}`);
+}
+
+/** The event and its reason, without the subject. May have control characters of others. */
+export function whatHappened(entry: Entry): string {
+  return [what(entry), ...why(entry)].join(': ');
 }
 
 /** Only these can lie between the first change of a reload and the line that ends the reload. */
@@ -54,7 +57,8 @@ function when(at: string): string {
   return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
 }
 
-function subject(entry: Entry): string {
+/** What the entry is about: tunnels, a link, an actor, or a part of the daemon. */
+export function subject(entry: Entry): string {
   const { host, actor, event } = entry;
   const tunnels = tunnelsOf(entry);
   if (tunnels.length > 0) return tunnels.join(', ');
@@ -101,14 +105,17 @@ function what(entry: Entry): string {
 function session({ event, session: id, credential, replaces }: Entry): string {
   const what = event.slice('session.'.length).replaceAll('_', ' ');
   if (typeof id !== 'number') return `session ${what}`;
-  const by = typeof credential === 'string' ? ` (${credential})` : '';
+  const by = typeof credential === 'string' ? ` (${credential.replaceAll('_', ' ')})` : '';
   return `session ${id} ${what}${by}${typeof replaces === 'number' ? `, replaces session ${replaces}` : ''}`;
 }
 
 /** With the overridden blockers. */
 function retired(overridden: unknown): string {
-  const taken = z.array(z.object({ code: z.string(), reason: z.string() })).safeParse(overridden).data ?? [];
-  const words = taken.map(({ code, reason }) => `${code} overridden (${reason})`);
+  const taken: readonly unknown[] = Array.isArray(overridden) ? overridden : [];
+  const words = taken.map((each) => {
+    const { code, reason } = each as { readonly code?: unknown; readonly reason?: unknown };
+    return `${String(code)} overridden (${String(reason)})`;
+  });
   return ['retired', ...words].join(', ');
 }
 

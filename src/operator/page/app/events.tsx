@@ -1,3 +1,5 @@
+import { tunnelsOf } from '../../../retirement/evidence/tunnels-of.ts';
+import { subject, whatHappened } from '../../text/events.ts';
 import { linkTo } from './route.ts';
 import type { Event } from './types.ts';
 import { clock, shown } from './words.ts';
@@ -7,7 +9,7 @@ export function Events({ events, now, title }: { events: readonly Event[]; now: 
   return (
     <section aria-labelledby="events">
       <h2 id="events">{title}</h2>
-      {events.length === 0 && <p class="muted">Nothing happened yet.</p>}
+      {events.length === 0 && <p class="muted">No recent event.</p>}
       <ul class="plain events">
         {events.map((event) => (
           <li key={event.seq}>
@@ -15,7 +17,7 @@ export function Events({ events, now, title }: { events: readonly Event[]; now: 
               {clock(event.at, now)}
             </time>
             <Subject event={event} />
-            <span>{whatHappened(event)}</span>
+            <span>{shown(whatHappened(event))}</span>
           </li>
         ))}
       </ul>
@@ -24,16 +26,7 @@ export function Events({ events, now, title }: { events: readonly Event[]; now: 
 }
 
 function Subject({ event }: { readonly event: Event }) {
-  const { tunnel, host, actor } = event;
-  if (typeof tunnel === 'string') return <a href={linkTo(tunnel)}>{shown(tunnel)}</a>;
-  const name = typeof host === 'string' ? host : typeof actor === 'string' ? actor : 'daemon';
-  return <span>{shown(name)}</span>;
-}
-
-function whatHappened({ event, from, to, reason, code, changes }: Event): string {
-  const states = typeof to === 'string' ? `${typeof from === 'string' && from !== to ? `${from} → ` : ''}${to}` : '';
-  const what = states === '' ? event.replaceAll('_', ' ').replace('.', ' ') : states;
-  const why = [reason, changes].filter((text) => typeof text === 'string').join(': ');
-  const tail = `${why === '' ? '' : `: ${why}`}${typeof code === 'string' ? ` [${code}]` : ''}`;
-  return shown(`${what}${tail}`);
+  const [tunnel, ...others] = tunnelsOf(event);
+  if (tunnel === undefined || others.length > 0) return <span>{shown(subject(event))}</span>;
+  return <a href={linkTo(tunnel)}>{shown(tunnel)}</a>;
 }
