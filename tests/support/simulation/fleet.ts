@@ -59,10 +59,13 @@ const FILES = {
   swapped: file({ listen: OTHER_LISTEN }, { other: PLACE.listen }),
   heir: file(undefined, { other: PLACE.listen }),
   readdressed: file({}, { address: 'c' }),
+  usurped: file({ listen: OTHER_LISTEN, target: '10.0.0.2:80' }, { other: PLACE.listen }),
 } as const satisfies Record<string, File>;
 export type Variant = keyof typeof FILES;
-/** Those that the seeds choose from: another number of them would make other runs of the same seeds. */
-export const VARIANTS = (Object.keys(FILES) as readonly Variant[]).filter((name) => name !== 'readdressed');
+export const VARIANTS = Object.keys(FILES) as readonly Variant[];
+
+/** Added later: the numbers of a seed choose from the others as before, so that a seed keeps its steps. */
+export const LATER_VARIANTS = ['readdressed', 'usurped'] as const satisfies readonly Variant[];
 
 /** What the hub is in a variant; undefined where the hub is not. */
 export function hubIn(variant: Variant): Hub | undefined {
