@@ -42,16 +42,16 @@ const RESTARTS: readonly Restart[] = ['clean', 'kill', 'kill', 'kill', 'power cu
 /** Of so many restarts one finds a state file missing. */
 const LOSSES = 1 / 5;
 /** Of so many reloads one brings a file that was added later. */
-const LATER = 1 / 8;
+const LATER = 1 / 2;
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
 
 /** The steps of a seed. */
 export function stepsOf(seed: number): Step[] {
   const steps = withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
-  return withLaterVariants(steps, seededRandom(seed ^ 0x2b0b));
+  return seed % 8 === 1 || seed % 8 === 4 ? withLaterVariants(steps, seededRandom(seed ^ 0x2b0b)) : steps;
 }
 
-/** Some reloads bring another file. */
+/** Some reloads bring another file. Other seeds keep their steps: what they have found once, they find again. */
 function withLaterVariants(steps: readonly Step[], random: () => number): Step[] {
   return steps.map((step) => {
     if (step.do !== 'reload' || random() > LATER) return step;
