@@ -14,14 +14,17 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
+  /** Whether fractions make no sense: half a connection does not exist. */
+  readonly isWhole?: boolean;
 }
 
 const HEIGHT = 150;
-/** Steps between lines: half a connection or half a byte does not exist. */
+/** Steps between lines without fractions. */
 const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** A small line chart of the last hour, with the latest values in words. */
-export function Chart({ title, times, series, format }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, times, series, format } = props;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>();
   const data = [times, ...series.map(({ values }) => values)] as uPlot.AlignedData;
@@ -35,7 +38,7 @@ export function Chart({ title, times, series, format }: ChartProps) {
     if (element === null) return;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(optionsFor(element.clientWidth, series, format), data, element);
+      plot.current = new uPlot(optionsFor(element.clientWidth, props), data, element);
     };
     draw();
     const resized = new ResizeObserver(([entry]) =>
@@ -71,7 +74,7 @@ function unrepeated(texts: readonly string[]): string[] {
   return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
 }
 
-function optionsFor(width: number, series: readonly Series[], format: (value: number) => string): uPlot.Options {
+function optionsFor(width: number, { series, format, isWhole }: ChartProps): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name);
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line') }, ticks: { show: false } };
@@ -83,7 +86,12 @@ function optionsFor(width: number, series: readonly Series[], format: (value: nu
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
       { ...axis, space: 90, size: 32, values: (_, times) => unrepeated(times.map(timeOfDay)) },
-      { ...axis, size: 64, incrs: WHOLE, values: (_, values) => unrepeated(values.map(format)) },
+      {
+        ...axis,
+        size: 64,
+        ...(isWhole === true ? { incrs: WHOLE } : {}),
+        values: (_, values) => unrepeated(values.map(format)),
+      },
     ],
     series: [
       {},

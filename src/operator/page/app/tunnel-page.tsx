@@ -91,7 +91,8 @@ function Charts({ hour }: { readonly hour: TunnelHour }) {
         title="Open connections"
         times={times}
         series={[{ label: 'open', values: hour.open, colour: '--accent' }]}
-        format={(value) => String(Math.round(value * 10) / 10)}
+        format={String}
+        isWhole
       />
       <Chart
         title="Traffic"
@@ -101,6 +102,7 @@ function Charts({ hour }: { readonly hour: TunnelHour }) {
           { label: 'from target', values: hour.from_target, colour: '--accent-2' },
         ]}
         format={perSecond}
+        isWhole
       />
       <Chart
         title="Probe"
