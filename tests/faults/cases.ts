@@ -69,6 +69,8 @@ export const LINK_CASES: readonly FaultCase[] = [
       'The tunnels stay up and the node is degraded, with an advisory, a metric and a line in the log. `reload` and `rotate` fail.',
     proofs: [
       row('the standby is lost while the server no longer accepts the key'),
+      row('the standby is lost after the host key has changed'),
+      row('the standby is lost while the name leads to a dead address'),
       row('the active session is lost while nothing listens on the SSH port'),
       row('a reload to a port where nothing listens, and back'),
       test('interop/tunnels/link/replacement', 'tells the truth after a reload with %s, and `reload` fails'),
@@ -87,6 +89,17 @@ export const LINK_CASES: readonly FaultCase[] = [
     right: 'The node is degraded, with the reason of the rejection.',
     proofs: [
       test('unit/tunnels/link/login-test', 'tells that its next login fails, if the server has rejected the login'),
+    ],
+  },
+  {
+    fault: 'sshd begins to forbid forwards, which only new sessions feel, and then one session is lost',
+    right: 'The new session does not count. The node is degraded as long as the old session serves.',
+    proofs: [
+      row('sshd begins to forbid forwards to new sessions, and the standby is lost'),
+      test(
+        'unit/tunnels/link/login-test',
+        'does not count if the server forbids the channels that it grants to the serving session',
+      ),
     ],
   },
   {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import { withDeadline } from '../../base/async/deadline.ts';
 import { isSessionLoss, TunnelError, UselessCredential } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
@@ -16,7 +17,7 @@ const MOST_ASKED = 3;
 const CLOSE_MS = 250;
 
 /**
- * Proves that a new session can do what the old session can. A login proves little: a certificate without
+ * Proves that a session with a new credential can do what the old session can. A login proves little: a certificate without
  * permit-port-forwarding (PROTOCOL.certkeys) logs in, and then every channel is refused. Rejects when the server forbids
  * a channel that it grants to the old session, or when the new session is lost.
  *
@@ -28,16 +29,49 @@ export async function proveAgainst(
   targets: readonly Address[],
   signal: AbortSignal,
 ): Promise<void> {
+  const refusal = await newRefusal(old, session, targets, signal);
+  if (!refusal) return;
+  throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
+    cause: refusal,
+    hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
+  });
+}
+
+/**
+ * Proves that one more session of a link can do what the serving session can: a session outlives the settings of the server
+ * and of the account. Rejects like {@link proveAgainst}. Targets with names are not asked: a name may freeze the session.
+ */
+export async function proveFurther(
+  serving: LinkSession,
+  session: LinkSession,
+  targets: readonly Address[],
+  signal: AbortSignal,
+): Promise<void> {
+  const addresses = targets.filter((target) => target.kind === 'unix' || isIP(target.host) !== 0);
+  // Without a serving session the new one is needed at once, whatever it can do.
+  const needed = serving.closed.then(() => undefined);
+  const refusal = await Promise.race([newRefusal(serving, session, addresses, signal), needed]);
+  if (!refusal) return;
+  throw new TunnelError('forward_denied', `a new SSH session can log in, but ${refusal.message}`, {
+    cause: refusal,
+    hint: refusal.hint,
+  });
+}
+
+/** Why the server forbids a channel to the session that it grants to the old one; undefined if it does not. */
+async function newRefusal(
+  old: LinkSession | undefined,
+  session: LinkSession,
+  targets: readonly Address[],
+  signal: AbortSignal,
+): Promise<TunnelError | undefined> {
   for (const target of targets.slice(0, MOST_ASKED)) {
     const refusal = await refusalOf(session, target, signal);
-    if (!refusal) return;
-    // The server forbids the channel to the old session too: the new credential is no worse. Or no old session is left.
-    if (!old?.usable || (await refusalOf(old, target, signal).catch(() => refusal))) continue;
-    throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
-      cause: refusal,
-      hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
-    });
+    if (!refusal) return undefined;
+    // The server forbids the channel to the old session too: the new one is no worse. Or no old session is left.
+    if (old?.usable && !(await refusalOf(old, target, signal).catch(() => refusal))) return refusal;
   }
+  return undefined;
 }
 
 /**

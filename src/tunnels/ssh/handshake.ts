@@ -12,6 +12,8 @@ export interface LoginAnswer {
   readonly methods?: readonly string[];
   /** The server accepted the credential, and wants more. */
   readonly partial?: boolean;
+  /** The server accepts RSA keys with SHA-1 alone. */
+  readonly onlySha1?: boolean;
   /** SSH_MSG_USERAUTH_BANNER, unfiltered. */
   readonly banner?: string;
 }
@@ -149,8 +151,15 @@ function explainSsh1(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError
 
 /** The error for a server that wants something else than a key, or something besides. */
 function explainWants(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError | undefined {
-  const { methods = [], partial = false } = end.answer;
+  const { methods = [], partial = false, onlySha1 = false } = end.answer;
   const list = printable(methods.join(', '), 120);
+  // Another key than an RSA key would have been offered, and refused with a list of methods.
+  if (onlySha1 && end.answer.methods === undefined)
+    return new TunnelError(
+      'auth_rejected',
+      `${end.peer} accepts RSA keys only with SHA-1, and so cannot accept ${end.offered} of ${end.username}`,
+      { ...cause, hint: 'Use an ed25519 key, or update the server (OpenSSH 7.2 and later accept SHA-2).' },
+    );
   if (partial && methods.length > 0)
     return new TunnelError(
       'auth_rejected',

@@ -7,8 +7,8 @@ import { connectSession, loopback, never, originator } from '../../../support/cl
 import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import { freshServer } from '../../../support/peers/fresh-server.ts';
-import { listenLoopback } from '../../../support/peers/loopback.ts';
-import { message, rawPeer } from '../../../support/peers/raw-peer.ts';
+import { freePort, listenLoopback } from '../../../support/peers/loopback.ts';
+import { message, type RawPeer, rawPeer } from '../../../support/peers/raw-peer.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
 import { within } from '../../../support/wait-until.ts';
 
@@ -82,6 +82,48 @@ describe('a session with a hostile server', () => {
     });
     const { error } = await within('the session ends', session.closed);
     expect(error).toMatchObject({ code: 'protocol_error' });
+  });
+});
+
+describe('a session that listens at a hostile server', () => {
+  const connection = (port: number) =>
+    message(90, 'forwarded-tcpip', 7, 2 * 1024 * 1024, 32_768, '127.0.0.1', port, '127.0.0.1', 6_000);
+
+  it.each<[string, RegExp, (peer: RawPeer, port: number) => void]>([
+    [
+      'channels of another kind',
+      /floods the session with messages/,
+      (peer) => peer.flood(() => message(90, 'x11', 7, 9, 32_768, '127.0.0.1', 6_000)),
+    ],
+    [
+      'connections to another listener',
+      /floods the session with messages/,
+      (peer, port) => peer.flood(() => connection(port + 1)),
+    ],
+    [
+      'connections without end',
+      /floods the session with connections/,
+      (peer, port) => peer.flood(() => connection(port)),
+    ],
+    [
+      'connections in a key exchange without end',
+      /sends requests, but reads no answers/,
+      (peer, port) => {
+        peer.stopReading();
+        peer.rekey(() => {});
+        peer.flood(() => connection(port));
+      },
+    ],
+  ])('ends with protocol_error when the server sends %s', async (_, says, attackListener) => {
+    const session = await connectSession(sshd);
+    const port = await freePort();
+    const listener = session.listener(loopback(port), (incoming) => incoming.reject());
+    await listener.bind(never);
+    const [server] = sshd.connections;
+    if (server) attackListener(rawPeer(server), port);
+    const { error } = await within('the session ends', session.closed);
+    expect(error).toMatchObject({ code: 'protocol_error', message: expect.stringMatching(says) });
+    listener.release();
   });
 });
 

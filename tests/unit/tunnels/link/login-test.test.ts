@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ErrorCode } from '../../../../src/base/errors.ts';
-import { FakeNetwork, type FakeSession } from '../../../support/fakes/fake-link.ts';
+import { actorConfig, FakeNetwork, type FakeSession, hostConfig } from '../../../support/fakes/fake-link.ts';
 
 const MINUTE = 60_000;
 
@@ -86,6 +86,64 @@ describe('a link with all its sessions up', () => {
     await pass(MINUTE);
     expect(net.attempts).toHaveLength(2);
     expect(net.kept).toEqual([only]);
+  });
+});
+
+describe('a link that a reload gives fewer sessions', () => {
+  it('still tells that its next login fails', async () => {
+    const [, second] = await upForLong();
+    net.outcome = 'auth_rejected';
+    second?.lose();
+    await pass(5_000);
+    net.link.reconfigure({ host: { ...hostConfig, sessions: 1 }, actor: actorConfig }, false);
+    await pass(5_000);
+    const failing = { state: 'failing', last_error: { code: 'auth_rejected' } };
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: failing });
+  });
+});
+
+describe('a further session of a link', () => {
+  it('does not count if the server forbids the channels that it grants to the serving session', async () => {
+    const [first, second] = await upForLong();
+    net.outcome = 'wait';
+    second?.lose();
+    await pass(5_000);
+    const useless = net.last.succeed();
+    useless.refusal = 'forward_denied';
+    await pass(1_000);
+    expect([useless.usable, first?.opens]).toEqual([false, 1]);
+    const failing = { state: 'failing', last_error: { code: 'forward_denied' } };
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: failing });
+    // Without a serving session, the server decides about each channel.
+    first?.lose();
+    await pass(1_000);
+    net.last.succeed().refusal = 'forward_denied';
+    await pass(1_000);
+    expect(net.link.state).toBe('up');
+  });
+
+  it('counts at once when the serving session is lost during the proof', async () => {
+    const [first, second] = await upForLong();
+    net.outcome = 'wait';
+    second?.lose();
+    await pass(5_000);
+    net.last.succeed().closesChannels = false;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(net.link.status().sessions).toHaveLength(1);
+    first?.lose();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(net.link.state).toBe('up');
+  });
+
+  it('counts if the server forbids the channels to the serving session too', async () => {
+    const sessions = await upForLong();
+    for (const session of sessions) session.refusal = 'forward_denied';
+    net.outcome = 'wait';
+    sessions[1]?.lose();
+    await pass(5_000);
+    net.last.succeed().refusal = 'forward_denied';
+    await pass(1_000);
+    expect(net.link.status()).toMatchObject({ state: 'up', replacement: null });
   });
 });
 
