@@ -14,8 +14,11 @@ export function isMisread(error: Error): boolean {
 /** The words of OpenSSL for data that fail the integrity check of the cipher: Node gives them an empty error. */
 const UNAUTHENTIC = /^error:0+:|unable to authenticate data/;
 
-function saidBy({ message }: Error): string {
-  return UNAUTHENTIC.test(message) ? 'the data failed the integrity check' : printable(message, 120);
+/** The words of ssh2 about the bytes of a peer, for people. */
+export function saidBy(error: Error): string {
+  // ssh2 stumbles over some messages: the words of JavaScript help nobody.
+  if (error instanceof TypeError || error instanceof RangeError) return 'a message is malformed, or comes too early';
+  return UNAUTHENTIC.test(error.message) ? 'the data failed the integrity check' : printable(error.message, 120);
 }
 
 /** The error for the end of a session that was up. */
