@@ -21,10 +21,15 @@ export function saidBy(error: Error): string {
   return UNAUTHENTIC.test(error.message) ? 'the data failed the integrity check' : printable(error.message, 120);
 }
 
+/** Errors of a socket whose other side is gone, after a reset or after its end. */
+const CUT: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
+
 /** The error for the end of a session that was up. */
 export function explainSessionError(peer: string, error: Error): TunnelError {
   if (error instanceof TunnelError) return error;
   const said = saidBy(error);
+  if ('code' in error && CUT.has(error.code))
+    return new TunnelError('connection_reset', `${peer} cut the connection (${error.code})`, { cause: error });
   // The fault may be ours: the message blames nobody.
   if (isMisread(error))
     return new TunnelError('protocol_error', `${peer} and this node do not understand each other: ${said}`, {
