@@ -52,7 +52,7 @@ export async function play(row: FaultRow): Promise<void> {
  * A stream on the oldest session, which the rows strike. On a busy machine a slow session may leave its client to the other
  * one: then the stream is opened again.
  */
-async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
+async function openStream(stage: Stage, attempts = 20): Promise<PythonClient> {
   const entrance = stage.entrance('stream');
   const send = entrance.preface?.said ?? '';
   const stream = startPythonClient({ ...entrance.at, send, timeoutMs: 250_000 });
@@ -60,7 +60,8 @@ async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
     await stream.received(1 + (entrance.preface?.heard.length ?? 0));
     const { links } = await stage.mesh.daemon.status();
     const [oldest] = links.find(({ host }) => host === 'coulombcore')?.sessions ?? [];
-    if (oldest?.connections !== 0 || stage.tunnels.stream.direction === 'remote' || attempts === 1) return stream;
+    if (oldest?.connections !== 0 || stage.tunnels.stream.direction === 'remote') return stream;
+    if (attempts === 1) throw new Error('the oldest session carries no stream');
   } catch (error) {
     await stream[Symbol.asyncDispose]();
     throw error;

@@ -21,7 +21,7 @@ export interface LoopParts {
   readonly retry: Retry;
   readonly outcomes: Outcomes;
   readonly idleLimit: IdleLimit;
-  readonly loginTest: Pick<LoginTest, 'due'>;
+  readonly loginTest: Pick<LoginTest, 'due' | 'begin'>;
   readonly news: LinkNews;
   /** The clients that wait for a session. */
   readonly waiting: Waiters;
@@ -88,7 +88,7 @@ export class AttemptLoop {
     const { roster, retry } = this.#link;
     while (!signal.aborted) {
       if (roster.current.length >= this.#wanted) {
-        retry.rest();
+        retry.complete();
         await this.#wake.sleep();
         continue;
       }
@@ -174,9 +174,10 @@ export class AttemptLoop {
    * @param offered in the failed attempt; undefined if it failed before
    */
   #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
-    const { roster, retry, outcomes, idleLimit, news } = this.#link;
+    const { roster, retry, outcomes, idleLimit, loginTest, news } = this.#link;
     news.attemptFailed(retry.failed(error, again), error);
     if (error.retryable) idleLimit.loginFailed(performance.now());
+    else loginTest.begin();
     if (!again) outcomes.fail(error, !offered || !roster.isSuperseded(offered));
     this.#link.onChange();
   }

@@ -3,7 +3,7 @@ import { abortable } from '../../base/async/deadline.ts';
 import { Waiters } from '../../base/async/waiters.ts';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
-import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
+import type { CredentialStatus, LinkState, LinkStatus } from '../../telemetry/status/status.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
 import type { SessionEnd } from '../ssh/session.ts';
@@ -202,9 +202,11 @@ export class Link implements ChannelSource, JumpLink {
     if (this.#roster.current.length > this.#options.host.sessions) this.#shed();
     // The jump host's link announces no carrier that must move.
     if (this.#roster.current.length < this.#options.host.sessions) this.#loop.wake();
-    if (endOverdue(this.#roster, this.#options.actor, now, this.#deps.log)) this.#changed();
+    const overdue = endOverdue(this.#roster, this.#options.actor, now, this.#deps.log);
+    if (overdue && !this.ready) this.#retry.servesNoLonger(overdue);
+    if (overdue) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
-    if (this.#loginTest.look(performance.now())) this.#loop.wake();
+    if (this.#mayTest && this.#loginTest.look(performance.now(), this.#credential.renewal?.state)) this.#loop.wake();
     this.#updateReplacement(now);
   }
 
@@ -239,9 +241,18 @@ export class Link implements ChannelSource, JumpLink {
       sessionsWanted: this.#options.host.sessions,
       replacement: this.#replacement.status(this.#retry),
       fallbackReason: this.fallbackReason,
-      credential: this.#deps.credential(this.#options.actor),
+      credential: this.#credential,
       roster: this.#roster,
     });
+  }
+
+  get #credential(): CredentialStatus {
+    return this.#deps.credential(this.#options.actor);
+  }
+
+  /** A host that allows one session may end the only one at the next login. */
+  get #mayTest(): boolean {
+    return this.#options.host.sessions > 1 || this.#channels.count === 0;
   }
 
   #changed(): void {
@@ -292,7 +303,7 @@ export class Link implements ChannelSource, JumpLink {
       const repeated = this.#retry.unkept !== undefined;
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0, repeated });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
-      if (!this.ready) this.#retry.servesNoLonger();
+      if (!this.ready) this.#retry.servesNoLonger(error);
     } else {
       this.#news.sessionEnded(held, reason);
     }

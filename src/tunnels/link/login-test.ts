@@ -9,6 +9,7 @@ export class LoginTest {
   readonly #random: () => number;
   #nextAt: number;
   #due = false;
+  #invalid = false;
 
   /**
    * @param random uniform in [0, 1)
@@ -24,11 +25,26 @@ export class LoginTest {
     return this.#due;
   }
 
-  /** Looks whether a test is due. Returns whether a test begins. `now` as of performance.now(). */
-  look(now: number): boolean {
-    if (this.#due || now < this.#nextAt) return false;
-    this.#due = true;
+  /**
+   * Looks whether a test is due: after an hour, and when the clock invalidates the certificate of the next login. Returns
+   * whether a test begins.
+   *
+   * @param now as of performance.now()
+   * @param renewal state of the certificate's renewal, as in `/status`; undefined without a certificate
+   */
+  look(now: number, renewal: string | undefined): boolean {
+    const invalid = renewal === 'expired' || renewal === 'not_yet_valid';
+    // Once: the next login may still succeed with the fallback.
+    const invalidated = invalid && !this.#invalid;
+    this.#invalid = invalid;
+    if (this.#due || (now < this.#nextAt && !invalidated)) return false;
+    this.begin();
     return true;
+  }
+
+  /** A login failed, and each further one will fail: tests until one succeeds, also if no session is missing. */
+  begin(): void {
+    this.#due = true;
   }
 
   /** A login succeeded, for whatever purpose. */

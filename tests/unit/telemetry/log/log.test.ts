@@ -166,6 +166,16 @@ describe('a text line', () => {
     expect(line.match(/\n/g)).toHaveLength(1);
   });
 
+  test('says nothing twice: a transition names its states and its reason in the message', () => {
+    const line = lineOf({}, (log) =>
+      log.info(
+        { event: 'x', from: 'up', to: 'down', reason: 'no session', code: null, seconds: 0.0042926919 },
+        'up -> down: no session',
+      ),
+    );
+    expect(line).toContain('up -> down: no session seconds=0.004293\n');
+  });
+
   test('has a stack for a bug from level error on, and none below', () => {
     const bug = new TypeError('x is not a function');
     expect(lineOf({}, (log) => log.warn({ event: 'x', err: bug }, 'failed'))).not.toContain('    at ');

@@ -13,15 +13,19 @@ import { generatedKey } from '../../../support/certificates/generated-key.ts';
 import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
 import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 const MINUTE = 60_000;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
-/** Reading a file takes real time, which the fake clock does not see: wait for as many other disk reads. */
+/** Reading a file takes real time, which the fake clock does not see: waits until three looks in a row find no read. */
 const really = globalThis.setTimeout;
 const settle = async () => {
-  for (let look = 0; look < 5; look++) await stat(temp.path);
-  await new Promise<void>((resolve) => really(resolve, 1));
+  for (let quiet = 0; quiet < 3; quiet++) {
+    await stat(temp.path);
+    await new Promise<void>((resolve) => really(resolve, 1));
+    if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) quiet = -1;
+  }
 };
 
 let temp: TempDir;
@@ -68,10 +72,9 @@ async function pass(ms: number, stepMs = 1_000): Promise<void> {
   }
 }
 
-/** Work that the clock started may continue in real time. */
+/** Work that the clock started may continue in real time, such as reading a key. */
 async function toCount(result: string): Promise<void> {
-  for (let turn = 0; turn < 500 && !counted.includes(result); turn++) await settle();
-  expect(counted).toContain(result);
+  await waitUntil(`a renewal is counted as ${result}`, () => counted.includes(result));
 }
 
 const serial = async (need: Partial<Need> = {}) => {
