@@ -37,6 +37,24 @@ export function foldReloads(entries: readonly Entry[]): Entry[] {
   return folded;
 }
 
+/**
+ * Folds neighbours that say the same of different tunnels into one entry with all their names: the loss of a host is one
+ * event, not one for each of its tunnels. Pure.
+ */
+export function foldAlike(entries: readonly Entry[]): Entry[] {
+  const folded: Entry[] = [];
+  for (const entry of entries) {
+    const last = folded.at(-1);
+    const isAlike = last?.event === 'tunnel.state' && entry.event === 'tunnel.state';
+    if (isAlike && whatHappened(last) === whatHappened(entry)) {
+      folded[folded.length - 1] = { ...last, tunnels: [...tunnelsOf(last), ...tunnelsOf(entry)] };
+    } else {
+      folded.push(entry);
+    }
+  }
+  return folded;
+}
+
 /** Takes the changes of a reload from the end of the list; all else stays. */
 function takeReload(entries: Entry[]): Entry[] {
   const first = entries.findLastIndex(({ event }) => !DURING_RELOAD.test(event)) + 1;

@@ -113,7 +113,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** The checks of the successor start to pass or to fail, or end with the daemon. */
   successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
-  /** The listener, target or host of the tunnel changed: earlier events do not count for the new one. */
+  /** The listener, target or host of the tunnel changed, or the address of the host: earlier events do not count for the new one. */
   z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
   /** The tunnel left the configuration; no more events follow. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),

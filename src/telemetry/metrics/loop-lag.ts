@@ -4,7 +4,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
  * Node looks this often, in milliseconds: a delay shorter than this may be missed. Each look wakes the process: at 10 ms,
  * the looks cost more than all else that an idle daemon does.
  */
-const EVERY_MS = 25;
+export const LOOK_EVERY_MS = 25;
 const NANOSECONDS = 1e9;
 
 interface Reading {
@@ -17,7 +17,7 @@ interface Reading {
  * or of the last minute, if that is longer. So two readers do not take a peak from each other.
  */
 export class LoopLag {
-  readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: EVERY_MS });
+  readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOK_EVERY_MS });
   readonly #keepMs: number;
   #readings: readonly Reading[] = [];
 
@@ -31,7 +31,7 @@ export class LoopLag {
   read(): number {
     const now = performance.now();
     // The histogram has the whole time between two looks.
-    const seconds = Math.max(0, this.#histogram.max / NANOSECONDS - EVERY_MS / 1_000);
+    const seconds = Math.max(0, this.#histogram.max / NANOSECONDS - LOOK_EVERY_MS / 1_000);
     this.#histogram.reset();
     this.#readings = [...this.#readings.filter(({ at }) => at >= now - this.#keepMs), { at: now, seconds }];
     return Math.max(...this.#readings.map((reading) => reading.seconds));

@@ -6,6 +6,9 @@ import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { LinkSession } from './session.ts';
 
+/** An address where nothing listens: a refusal there proves forwarding, for links without a target. */
+export const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
+
 /** No client opens these channels: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
 
@@ -17,7 +20,7 @@ const MOST_ASKED = 3;
 const CLOSE_MS = 250;
 
 /**
- * Proves that a session with a new credential can do what the old session can. A login proves little: a certificate without
+ * Proves that a new session can do what the old session can. A login proves little: a certificate without
  * permit-port-forwarding (PROTOCOL.certkeys) logs in, and then every channel is refused. Rejects when the server forbids
  * a channel that it grants to the old session, or when the new session is lost.
  *
@@ -29,17 +32,21 @@ export async function proveAgainst(
   targets: readonly Address[],
   signal: AbortSignal,
 ): Promise<void> {
-  const refusal = await newRefusal(old, session, targets, signal);
-  if (!refusal) return;
-  throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
-    cause: refusal,
-    hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
-  });
+  for (const target of targets.slice(0, MOST_ASKED)) {
+    const refusal = await refusalOf(session, target, signal);
+    if (!refusal) return;
+    if (!(await isGranted(old, target, signal))) continue;
+    throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
+      cause: refusal,
+      hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
+    });
+  }
 }
 
 /**
- * Proves that one more session of a link can do what the serving session can: a session outlives the settings of the server
- * and of the account. Rejects like {@link proveAgainst}. Targets with names are not asked: a name may freeze the session.
+ * Proves that one more session of a link can do something that the serving session can: a session outlives the settings of
+ * the server and of the account. Rejects when the server forbids each channel, and grants one to the serving session. Only
+ * addresses are asked: a name may freeze the session.
  */
 export async function proveFurther(
   serving: LinkSession,
@@ -47,10 +54,9 @@ export async function proveFurther(
   targets: readonly Address[],
   signal: AbortSignal,
 ): Promise<void> {
-  const addresses = targets.filter((target) => target.kind === 'unix' || isIP(target.host) !== 0);
   // Without a serving session the new one is needed at once, whatever it can do.
   const needed = serving.closed.then(() => undefined);
-  const refusal = await Promise.race([newRefusal(serving, session, addresses, signal), needed]);
+  const refusal = await Promise.race([refusalOfAll(serving, session, targets.filter(isPlain), signal), needed]);
   if (!refusal) return;
   throw new TunnelError('forward_denied', `a new SSH session can log in, but ${refusal.message}`, {
     cause: refusal,
@@ -58,20 +64,34 @@ export async function proveFurther(
   });
 }
 
-/** Why the server forbids a channel to the session that it grants to the old one; undefined if it does not. */
-async function newRefusal(
-  old: LinkSession | undefined,
+/** A refusal that the old session does not get; undefined if the new session gets a channel, or the old one gets none. */
+async function refusalOfAll(
+  old: LinkSession,
   session: LinkSession,
   targets: readonly Address[],
   signal: AbortSignal,
 ): Promise<TunnelError | undefined> {
+  let worse: TunnelError | undefined;
   for (const target of targets.slice(0, MOST_ASKED)) {
     const refusal = await refusalOf(session, target, signal);
     if (!refusal) return undefined;
-    // The server forbids the channel to the old session too: the new one is no worse. Or no old session is left.
-    if (old?.usable && !(await refusalOf(old, target, signal).catch(() => refusal))) return refusal;
+    if (!worse && (await isGranted(old, target, signal))) worse = refusal;
   }
-  return undefined;
+  return worse;
+}
+
+/** The server may forbid {@link NOWHERE} and grant all targets (`PermitOpen`). */
+function isPlain(target: Address): boolean {
+  return target !== NOWHERE && (target.kind === 'unix' || isIP(target.host) !== 0);
+}
+
+/** Whether the server grants the channel to the old session. If not, the new one is no worse. */
+async function isGranted(old: LinkSession | undefined, target: Address, signal: AbortSignal): Promise<boolean> {
+  if (!old?.usable) return false;
+  return refusalOf(old, target, signal).then(
+    (refusal) => refusal === undefined,
+    () => false,
+  );
 }
 
 /**

@@ -22,7 +22,7 @@ export const tunnelPlace = z.object({
 export type TunnelPlace = z.infer<typeof tunnelPlace>;
 
 export function placeOf({ direction, listen, target, allow, host }: TunnelConfig): TunnelPlace {
-  const where = target ? formatAddress(target) : JSON.stringify(allow);
+  const where = target ? formatAddress(target) : (allow ?? []).map(({ text }) => text).join(' ');
   return { port: `${direction} ${formatAddress(listen)}`, way: `${direction} to ${where} on ${host}` };
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { foldReloads } from '../../text/events.ts';
+import { foldAlike, foldReloads } from '../../text/events.ts';
 import { Events } from './events.tsx';
 import type { Facts } from './feed.ts';
 import { Links } from './links.tsx';
@@ -71,9 +71,9 @@ export function Overview({ facts, status, now }: { facts: Facts; status: Status;
   );
 }
 
-/** Newest first; the lines of a reload are one. */
+/** Newest first; the lines of a reload are one, and so are those of an outage. */
 function recent(events: readonly Event[]): readonly Event[] {
-  return foldReloads(events.toReversed()).toReversed().slice(0, SHOWN_EVENTS);
+  return foldAlike(foldReloads(events.toReversed())).toReversed().slice(0, SHOWN_EVENTS);
 }
 
 export function linkOf(links: ReadonlyMap<string, Link>, { host, actor }: Tunnel): Link | undefined {
@@ -115,7 +115,7 @@ interface FiltersProps {
 /** A button for each state that occurs. */
 function Filters({ tunnels, state, choose }: FiltersProps) {
   const states = BY_URGENCY.filter((each) => tunnels.some((tunnel) => tunnel.state === each));
-  if (states.length < 2) return null;
+  if (tunnels.length < 2) return null;
   return (
     <fieldset class="filters">
       <legend class="visually-hidden">Show only</legend>

@@ -19,6 +19,11 @@ export interface TunnelPageProps {
   readonly now: number;
 }
 
+interface Past {
+  readonly events: readonly Event[];
+  readonly complete: boolean;
+}
+
 const EVERY_MS = 15_000;
 const MOST_EVENTS = 100;
 
@@ -27,7 +32,7 @@ export function TunnelPage({ tunnel, link, events, now }: TunnelPageProps) {
   const { name, state, note, usage } = tunnel;
   const hour = useAnswer<TunnelHour>(`/history/${encodeURIComponent(name)}`);
   const verdict = useAnswer<Verdict>(tunnel.retirement === null ? undefined : `/drain/${encodeURIComponent(name)}`);
-  const past = useAnswer<{ readonly events: readonly Event[] }>(`/events?tunnel=${encodeURIComponent(name)}`);
+  const past = useAnswer<Past>(`/events?tunnel=${encodeURIComponent(name)}`);
   const timeline = timelineOf(tunnel, past?.events ?? [], events);
   return (
     <article>
@@ -63,7 +68,7 @@ export function TunnelPage({ tunnel, link, events, now }: TunnelPageProps) {
           </div>
         </section>
       )}
-      <Events title="Timeline" events={timeline} now={now} />
+      <Events title="Timeline" events={timeline} isCut={past?.complete === false} now={now} />
     </article>
   );
 }

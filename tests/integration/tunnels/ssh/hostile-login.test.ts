@@ -14,6 +14,8 @@ import { message, rawPeer } from '../../../support/peers/raw-peer.ts';
 const rsaKey = ssh2.utils.generateKeyPairSync('rsa', { bits: 2_048 });
 
 interface Manners {
+  /** Called before the server has sent its first packet. */
+  readonly onConnection?: (connection: Connection) => void;
   /** Called at the first exchange of keys. */
   readonly onHandshake?: (connection: Connection) => void;
   readonly onLogin: (context: PublicKeyAuthContext, connection: Connection) => void;
@@ -21,13 +23,14 @@ interface Manners {
   readonly silent?: boolean;
 }
 
-async function serving({ onHandshake, onLogin, silent = false }: Manners): Promise<LoopbackServer> {
+async function serving({ onConnection, onHandshake, onLogin, silent = false }: Manners): Promise<LoopbackServer> {
   const server = new ssh2.Server({ hostKeys: [embeddedKey().private] }, (connection) => {
     if (silent)
       exchangeParts(connection as unknown as Client).onExchange((exchange) => {
         Object.defineProperty(exchange, 'remoteExtInfoEnabled', { get: () => false, set: () => {} });
       });
     connection.on('error', () => {});
+    onConnection?.(connection);
     connection.once('handshake', () => onHandshake?.(connection));
     connection.on('authentication', (context) => onLogin(context as PublicKeyAuthContext, connection));
   });
@@ -83,6 +86,30 @@ describe('a server that prolongs the login', () => {
       code: 'connect_timeout',
       message: expect.stringContaining('did not answer the login'),
     });
+  });
+});
+
+describe('a first key exchange', () => {
+  // The Terrapin attack (CVE-2023-48795) inserts such messages, to cut others off later.
+  it.each<[string, Buffer, string]>([
+    ['a message to ignore', message(2, ''), 'strict KEX'],
+    ['a message for debugging', message(4, false, '', ''), 'strict KEX'],
+    ['the end of a login', message(52), 'unexpected packet type 52'],
+    ['new keys without an exchange', message(21), 'a message is malformed, or comes too early'],
+  ])('fails with %s in between, and offers no key', async (_, between, says) => {
+    let offers = 0;
+    await using server = await serving({
+      onConnection: (connection) => void rawPeer(connection).send(between),
+      onLogin: (context) => {
+        offers++;
+        context.accept();
+      },
+    });
+    await expect(login(server)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(kex_failed|protocol_error)$/),
+      message: expect.stringContaining(says),
+    });
+    expect(offers).toBe(0);
   });
 });
 

@@ -99,6 +99,17 @@ describe('an error in a log line', () => {
     });
   });
 
+  test('cuts a cause that a hostile server made long', () => {
+    const { lines, log } = capture();
+    const cause = new Error(`bye\u202e${'x'.repeat(256_000)}`);
+    log.error(
+      { event: 'session.lost', err: new TunnelError('connection_reset', 'the server left', { cause }) },
+      'lost',
+    );
+    expect(lines[0]?.length).toBeLessThan(1_500);
+    expect(parsed(lines[0])).toMatchObject({ err: { causes: [expect.stringMatching(/^bye\\u202ex+…$/)] } });
+  });
+
   test('keeps the original stack of a bug', () => {
     const { lines, log } = capture();
     function culprit() {
