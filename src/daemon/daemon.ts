@@ -117,6 +117,7 @@ export class Daemon {
       note: this.#note,
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+      onDoubt: (actor) => this.#supervisor.testLogins(actor),
     });
     this.#cutovers = new Cutovers({
       turns: this.#tunnelTurns,

@@ -74,6 +74,10 @@ export const LINK_CASES: readonly FaultCase[] = [
       row('the active session is lost while nothing listens on the SSH port'),
       row('a reload to a port where nothing listens, and back'),
       test('interop/tunnels/link/replacement', 'tells the truth after a reload with %s, and `reload` fails'),
+      test(
+        'interop/tunnels/link/replacement',
+        'tells the truth when a key file disappears, and heals when the file is back',
+      ),
     ],
   },
   {

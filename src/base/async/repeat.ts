@@ -1,5 +1,3 @@
-import { sleep } from './sleep.ts';
-
 /** A periodic task. Stopped by the signal it was started with. */
 export interface Repeating {
   /** Runs the task now, or once more after the current run. Several calls during one run count as one. */
@@ -7,9 +5,6 @@ export interface Repeating {
   /** Settles when the signal has aborted and the last run has ended. */
   readonly done: Promise<void>;
 }
-
-/** One for all: an error made at each call would cost more than the rest of a short task. */
-const NOW = new Error('the task runs now');
 
 /**
  * The one interval runner. Runs never overlap, and the first run waits one pause. `pauseMs` is called before each run,
@@ -20,16 +15,30 @@ export function repeat(
   pauseMs: () => number,
   signal: AbortSignal,
 ): Repeating {
-  let pause = new AbortController();
+  let due = false;
+  let endPause = () => {};
+  const runNow = () => {
+    due = true;
+    endPause();
+  };
   // One listener for all rounds: AbortSignal.any in each round would leak entries on a long-lived signal.
-  signal.addEventListener('abort', () => pause.abort(NOW), { once: true });
+  signal.addEventListener('abort', runNow, { once: true });
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   const loop = async () => {
     while (!signal.aborted) {
-      await sleep(pauseMs(), pause.signal).catch(() => {});
+      const ms = pauseMs();
+      if (!due) await pause(ms);
       if (signal.aborted) return;
-      pause = new AbortController();
+      due = false;
       await task(signal);
     }
   };
-  return { runNow: () => pause.abort(NOW), done: loop() };
+  return { runNow, done: loop() };
 }

@@ -47,6 +47,11 @@ export class StateFile<Content> {
     return this.#writer.unwritten;
   }
 
+  /** Whether memory stands for content, so that the file must exist. */
+  get isKept(): boolean {
+    return this.#held?.text !== undefined;
+  }
+
   /** Undefined if the file does not exist. A file that does not match the schema is an error. */
   async read(options: WriteOptions = {}): Promise<Content | undefined> {
     try {

@@ -60,7 +60,9 @@ export class CutoverStore {
 
   /** Writes the files again that somebody else has changed or removed. Returns their paths. Never rejects. */
   async restore(): Promise<string[]> {
-    const files = [...this.#files.values()];
+    // One look at the directory: most tunnels have no file, and looking for the file of each costs more than their probes.
+    const present = new Set(await this.names().catch(() => [...this.#files.keys()]));
+    const files = [...this.#files].flatMap(([tunnel, file]) => (file.isKept || present.has(tunnel) ? file : []));
     const restored = await Promise.all(files.map((file) => file.restore()));
     return files.filter((_, index) => restored[index]).map(({ path }) => path);
   }

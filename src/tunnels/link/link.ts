@@ -13,7 +13,7 @@ import { describeLink } from './describe.ts';
 import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
-import { LoginTest } from './login-test.ts';
+import { isInvalid, LoginTest } from './login-test.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Outcomes } from './outcomes.ts';
@@ -184,6 +184,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
+  /** The next login may fail: tests the login, also if no session is missing. */
+  testLogin(): void {
+    this.#loginTest.begin();
+    this.#loop.wake();
+  }
+
   /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
     return this.#outcomes.rotation.outcome(signal);
@@ -206,7 +212,8 @@ export class Link implements ChannelSource, JumpLink {
     if (overdue && !this.ready) this.#retry.servesNoLonger(overdue);
     if (overdue) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
-    if (this.#mayTest && this.#loginTest.look(performance.now(), this.#credential.renewal?.state)) this.#loop.wake();
+    const renewal = this.#credential.renewal?.state;
+    if (this.#mayTest(renewal) && this.#loginTest.look(performance.now(), renewal)) this.#loop.wake();
     this.#updateReplacement(now);
   }
 
@@ -250,9 +257,10 @@ export class Link implements ChannelSource, JumpLink {
     return this.#deps.credential(this.#options.actor);
   }
 
-  /** A host that allows one session may end the only one at the next login. */
-  get #mayTest(): boolean {
-    return this.#options.host.sessions > 1 || this.#channels.count === 0;
+  /** A host that allows one session may end the only one at the next login. Without a credential there is no login. */
+  #mayTest(renewal: string | undefined): boolean {
+    const { host, actor } = this.#options;
+    return host.sessions > 1 || this.#channels.count === 0 || (isInvalid(renewal) && !actor.fallback);
   }
 
   #changed(): void {

@@ -1,6 +1,11 @@
 /** A link without a login for this long tests its next login, in milliseconds; a quarter more or less, at random. */
 const EVERY_MS = 3_600_000;
 
+/** Whether the clock invalidates the certificate. `renewal`: state of its renewal, as in `/status`. */
+export function isInvalid(renewal: string | undefined): boolean {
+  return renewal === 'expired' || renewal === 'not_yet_valid';
+}
+
 /**
  * When a link tests its next login. A session outlives the key, the account and the host key that it began with. So a link
  * with all its sessions up may not know that its next login will fail. The test is one more session, which ends at once.
@@ -33,7 +38,7 @@ export class LoginTest {
    * @param renewal state of the certificate's renewal, as in `/status`; undefined without a certificate
    */
   look(now: number, renewal: string | undefined): boolean {
-    const invalid = renewal === 'expired' || renewal === 'not_yet_valid';
+    const invalid = isInvalid(renewal);
     // Once: the next login may still succeed with the fallback.
     const invalidated = invalid && !this.#invalid;
     this.#invalid = invalid;
@@ -42,7 +47,7 @@ export class LoginTest {
     return true;
   }
 
-  /** A login failed, and each further one will fail: tests until one succeeds, also if no session is missing. */
+  /** A login failed, or will fail, and each further one will fail: tests until one succeeds, also if no session is missing. */
   begin(): void {
     this.#due = true;
   }

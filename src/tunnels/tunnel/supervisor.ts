@@ -121,6 +121,11 @@ export class Supervisor {
     this.#links.supersede(actor, version);
   }
 
+  /** The next login of the actor may fail: its links test the login. */
+  testLogins(actor: string): void {
+    this.#links.testLogins(actor);
+  }
+
   /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkOutcome[]> {
     return this.#links.rotations(actor);

@@ -42,7 +42,7 @@ export function LinkFacts({ link, now }: { readonly link: Link; readonly now: nu
       )}
       <ul class="plain">
         {sessions.map((session) => (
-          <SessionLine key={session.id} session={session} now={now} />
+          <SessionLine key={session.id} session={session} usualEnd={credential.valid_before} now={now} />
         ))}
         {sessions.length === 0 && <li class="muted">No session is open.</li>}
       </ul>
@@ -51,14 +51,23 @@ export function LinkFacts({ link, now }: { readonly link: Link; readonly now: nu
   );
 }
 
-function SessionLine({ session, now }: { readonly session: Session; readonly now: number }) {
+interface SessionLineProps {
+  readonly session: Session;
+  /** The expiry of the link's credential: only another one needs a bar of its own. */
+  readonly usualEnd: string | null;
+  readonly now: number;
+}
+
+function SessionLine({ session, usualEnd, now }: SessionLineProps) {
   const { id, role, connections, rtt_ms: rtt, server, kex, cipher, authenticated_until: end } = session;
   return (
     <li>
       <b>{role}</b> session {id} for {since(session.since, now)}, {connections} open
       {rtt === null ? '' : `, ${rtt.toFixed(1)} ms`}
       <div class="muted small">{[server, kex, cipher].map(shown).join(' · ')}</div>
-      {end !== null && <Life what={`Login of session ${id}`} from={session.since} end={end} now={now} />}
+      {end !== null && end !== usualEnd && (
+        <Life what={`Login of session ${id}`} from={session.since} end={end} now={now} />
+      )}
     </li>
   );
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -32,6 +32,7 @@ let temp: TempDir;
 let issuer: FakeIssuer;
 let rotator: Rotator;
 let versions: number[];
+let doubts: number;
 let counted: string[];
 let actor: ActorConfig;
 
@@ -54,6 +55,7 @@ function make(differently: Partial<ActorConfig> = {}): Rotator {
     random: () => 0.5,
     note: () => {},
     onChange: (version) => versions.push(version),
+    onDoubt: () => doubts++,
   });
   return rotator;
 }
@@ -92,6 +94,7 @@ beforeEach(() => {
   writeKey();
   issuer = new FakeIssuer();
   versions = [];
+  doubts = 0;
   counted = [];
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'], now: Date.UTC(2026, 10, 21) });
 });
@@ -273,7 +276,20 @@ describe('a key without a certificate', () => {
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
     await pass(6_000);
     expect(versions).toEqual([]);
+    expect(doubts).toBe(1);
     expect(await code(serial())).toBe('key_unreadable');
+  });
+
+  test('doubts the next login once when the key file disappears, and not when the file is back', async () => {
+    make({ certCommand: undefined });
+    await rotator.current(NEED);
+    const path = join(temp.path, 'key');
+    renameSync(path, `${path}.away`);
+    await pass(20_000);
+    expect(doubts).toBe(1);
+    renameSync(`${path}.away`, path);
+    await pass(20_000);
+    expect([doubts, versions]).toEqual([1, []]);
   });
 });
 
