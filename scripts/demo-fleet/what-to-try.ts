@@ -1,10 +1,11 @@
 import type { DemoFleet } from './start.ts';
 
-/** Commands for another terminal, each with its purpose. */
+/** Commands for another terminal and the page for a browser, each with its purpose. */
 export function whatToTry({ daemon, configFile, coulombcore, options: { ports } }: DemoFleet): string {
   const endpoint = `http://127.0.0.1:${ports.endpoint}`;
   const suggestions = [
     [`export FLEET_MESH_CONFIG=${configFile}`],
+    [`${endpoint}/`, 'in a browser: the status page, live'],
     ['node dist/cli.js status --watch', 'the table, live'],
     ['node dist/cli.js why fleet-state-hub-coulombcore', 'one tunnel, explained'],
     ...(coulombcore.ca === undefined ? [] : [['node dist/cli.js rotate atm-fleet-mesh', 'a new certificate, now']]),
@@ -20,7 +21,7 @@ export function whatToTry({ daemon, configFile, coulombcore, options: { ports } 
   );
   return [
     '',
-    `Try in another terminal, in ${process.cwd()}:`,
+    `Try in a browser, or in another terminal in ${process.cwd()}:`,
     ...lines,
     '',
     'Ctrl-C ends the demo and removes its files.',

@@ -8,8 +8,8 @@ import { writtenPages } from './written-pages.ts';
 
 const USAGE = `usage: scripts/docs [--check]
 
-Writes the generated pages of docs/: commands.md, configuration.md, errors.md, http-api.md and
-servers.md.
+Writes the generated pages of docs/: commands.md, configuration.md, errors.md, faults.md,
+http-api.md and servers.md.
 
   --check  change nothing; exit 1 if a page is not up to date or a link is broken
 `;

@@ -8,6 +8,7 @@ import type { SchemaNode } from '../reference/schema-fields.ts';
 import { commandsPage } from './commands-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { faultsPage } from './faults-page.ts';
 import { httpApiPage } from './http-api-page.ts';
 import { serversPage } from './servers-page.ts';
 
@@ -18,6 +19,7 @@ export function generatedPages(checkout: string): ReadonlyMap<string, string> {
     ['docs/commands.md', commandsPage(outlineOf(program))],
     ['docs/configuration.md', configurationPage(configJsonSchema() as SchemaNode, example)],
     ['docs/errors.md', errorsPage()],
+    ['docs/faults.md', faultsPage()],
     ['docs/http-api.md', httpApiPage()],
     ['docs/servers.md', serversPage(JSON.parse(readFileSync(join(checkout, 'docs/hostile-servers.json'), 'utf8')))],
   ]);

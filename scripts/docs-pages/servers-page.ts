@@ -31,12 +31,8 @@ export function serversPage(attacks: RecordedAttacks): string {
   return page('Servers', SOURCE, [
     INTRODUCTION.map(prose).join(' '),
     table(
-      ['Server', 'From', 'MB each way'],
-      LAB.map(({ name, from, megabytes }) => [name, from, `${megabytes}`]),
-    ),
-    prose(
-      'Each MB costs the tests time, and a run by hand may send more: ' +
-        '`FLEET_MESH_LAB_MB=100 npx vitest run tests/interop/tunnels/ssh/servers.test.ts`.',
+      ['Server', 'From'],
+      LAB.map(({ name, from }) => [name, from]),
     ),
     '## Checks',
     table(

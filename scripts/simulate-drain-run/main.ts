@@ -2,9 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { formatSpan } from '../../src/base/text/span.ts';
 import { PLANTED, type Planted } from '../../tests/support/simulation/planted.ts';
-import { describeBroken } from '../../tests/support/simulation/report.ts';
-import { shrink } from '../../tests/support/simulation/shrink.ts';
-import { simulate } from '../../tests/support/simulation/simulate.ts';
+import type { RunOptions } from '../../tests/support/simulation/simulate.ts';
 import { writeReport } from './report.ts';
 import { Workers } from './workers.ts';
 
@@ -75,6 +73,18 @@ async function runAll({
   return { broken, text };
 }
 
+/** Not needed while every promise holds, and slow to load. */
+const simulator = () => import('../../tests/support/simulation/simulate.ts');
+
+/** What went wrong in a broken run, with the shortest steps that show it. */
+async function explain(options: RunOptions): Promise<string> {
+  const { simulate } = await simulator();
+  const { shrink } = await import('../../tests/support/simulation/shrink.ts');
+  const { describeBroken } = await import('../../tests/support/simulation/report.ts');
+  const found = await simulate(options);
+  return describeBroken(options.seed, found, await shrink(options, found));
+}
+
 async function main(): Promise<number> {
   const wanted = readArguments();
   if (wanted === undefined) {
@@ -84,6 +94,7 @@ async function main(): Promise<number> {
   const { seed, planted } = wanted;
   const bug = planted && PLANTED[planted];
   if (wanted.trace) {
+    const { simulate } = await simulator();
     const { trace, broken } = await simulate({ seed, bug, stacks: true });
     process.stdout.write(`${trace.join('\n')}\n`);
     return broken ? 1 : 0;
@@ -95,8 +106,7 @@ async function main(): Promise<number> {
     process.stdout.write('every promise held\n');
     return 0;
   }
-  const found = await simulate({ seed: broken, bug, stacks: true });
-  process.stdout.write(describeBroken(broken, found, await shrink({ seed: broken, bug, stacks: true }, found)));
+  process.stdout.write(await explain({ seed: broken, bug, stacks: true }));
   return 1;
 }
 

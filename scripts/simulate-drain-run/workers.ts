@@ -1,8 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Planted } from '../../tests/support/simulation/planted.ts';
-
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
+import { bundleWorker } from './bundle.ts';
 
 /** Runs for one order to a worker: few enough that a broken promise is told soon. */
 const ORDER = 20;
@@ -57,16 +55,17 @@ export class Workers {
       sum = add(sum, part);
       onProgress(sum);
     };
-    await Promise.all(Array.from({ length: jobs }, () => employ(order, take)));
+    using program = await bundleWorker();
+    await Promise.all(Array.from({ length: jobs }, () => employ(program.path, order, take)));
     return sum;
   }
 }
 
 /** One worker, until there is no order left. */
-function employ(order: () => Order | undefined, take: (part: Sum) => void): Promise<void> {
+function employ(program: string, order: () => Order | undefined, take: (part: Sum) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker: ChildProcess = fork(WORKER, {
-      execArgv: [...process.execArgv, ...FEWER_COLLECTIONS],
+    const worker: ChildProcess = fork(program, {
+      execArgv: FEWER_COLLECTIONS,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const give = () => {

@@ -94,6 +94,16 @@ export function movedTunnels({ added, changed }: Pick<ConfigDiff, 'added' | 'cha
   return [...added, ...moved.map(([name]) => name)];
 }
 
+/** Names of the tunnels whose host has its name still, but another address or port: perhaps it is another machine. */
+export function readdressedTunnels(before: Config, after: Config): string[] {
+  const addressOf = ({ hosts }: Config, name: string) => [hosts.get(name)?.address, hosts.get(name)?.port];
+  return [...after.tunnels.values()].flatMap(({ name, host }) =>
+    before.tunnels.get(name)?.host === host && !isDeepStrictEqual(addressOf(before, host), addressOf(after, host))
+      ? [name]
+      : [],
+  );
+}
+
 /** One line for the log: `2 tunnels changed (probe), 1 added, link coulombcore/atm-fleet-mesh changed (sessions)`. */
 export function summarizeDiff(diff: ConfigDiff): string {
   const parts: string[] = [];

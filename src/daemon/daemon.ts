@@ -1,4 +1,4 @@
-import { type Repeating, repeat } from '../base/async/repeat.ts';
+import type { Repeating } from '../base/async/repeat.ts';
 import { settledWithin } from '../base/async/settled-within.ts';
 import { NamedTurns, Turns } from '../base/async/turns.ts';
 import type { Config } from '../config/config.ts';
@@ -34,6 +34,7 @@ import { Supervisor } from '../tunnels/tunnel/supervisor.ts';
 import { commandActions } from './commands.ts';
 import { ConfigInForce } from './config-in-force.ts';
 import { openDoors } from './doors.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { Onlookers } from './onlookers.ts';
 import { type ReloadParts, reload } from './reload.ts';
 import { currentAdvisories, type SnapshotSources, takeSnapshot } from './snapshot.ts';
@@ -46,10 +47,6 @@ export interface DaemonOptions {
   readonly evidenceMs?: { readonly heartbeat: number; readonly look: number };
 }
 
-/** Interval of the heartbeat of the supervisor, in milliseconds. */
-const TICK_MS = 1_000;
-/** `/livez` fails if the last heartbeat is older, in milliseconds. */
-const ALIVE_MS = 10_000;
 /** The stop waits no longer for the release of the state directory, in milliseconds. */
 const RELEASE_MS = 1_000;
 
@@ -79,9 +76,8 @@ export class Daemon {
   readonly #sources: SnapshotSources;
   readonly #reloaded: ReloadParts;
   readonly #endpoint: EndpointPlace;
-  #heartbeat: Repeating | undefined;
+  readonly #heartbeat = new Heartbeat();
   #fileWatch: Repeating | undefined;
-  #heartbeatAt = performance.now();
   #applied = false;
   readonly #owner: StateDirectoryOwner;
   readonly #control: ControlPoint;
@@ -121,6 +117,7 @@ export class Daemon {
       note: this.#note,
       random: Math.random,
       onChange: (actor, version) => this.#supervisor.supersede(actor, version),
+      onDoubt: (actor) => this.#supervisor.testLogins(actor),
     });
     this.#cutovers = new Cutovers({
       turns: this.#tunnelTurns,
@@ -173,7 +170,7 @@ export class Daemon {
       notifier: systemd.notifier,
       log,
       statusLine: () => statusLine(this.snapshot()),
-      vitals: () => ({ heartbeatAgeMs: performance.now() - this.#heartbeatAt, stuck: this.#supervisor.stuck }),
+      vitals: () => ({ heartbeatAgeMs: this.#heartbeat.ageMs, stuck: this.#supervisor.stuck }),
     });
     const parts = {
       inForce: this.#inForce,
@@ -194,7 +191,7 @@ export class Daemon {
       fleet: this.#fleet,
       lastHour: this.#onlookers.lastHour,
       snapshot: () => this.snapshot(),
-      alive: () => performance.now() - this.#heartbeatAt < ALIVE_MS,
+      alive: () => this.#heartbeat.alive,
       applied,
     };
     this.#endpoint = new EndpointPlace(options.config, (config) => openDoors(config, doors));
@@ -270,24 +267,7 @@ export class Daemon {
     this.#lookout.start(this.#inForce.config, this.#stopped.signal);
     this.#plan.start(this.#stopped.signal);
     this.#onlookers.notifier.configure(this.#inForce.config.notify);
-    this.#heartbeat = repeat(
-      async () => {
-        this.#heartbeatAt = performance.now();
-        const now = new Date();
-        const certificates = this.#supervisor.certificates();
-        this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), certificates, now));
-        await this.#supervisor.tick(now);
-        this.#cutovers.sample(now);
-        this.#clients.keepOnly(this.#inForce.config.tunnels);
-        this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
-        this.#retirement.tick(now);
-        this.#onlookers.look(() => this.snapshot());
-        for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
-        await this.#rotators.keepOnly(this.#supervisor.actors);
-      },
-      () => TICK_MS,
-      this.#stopped.signal,
-    );
+    this.#heartbeat.start((now) => this.#beat(now), this.#stopped.signal);
     this.#fileWatch = keepStateFiles(this.#retirement, this.#cutovers, this.#log, this.#stopped.signal);
     await this.#supervisor.start(this.#inForce.config);
     this.#systemd.sockets.settle();
@@ -302,6 +282,19 @@ export class Daemon {
     const classical = whyNoHybrid();
     if (classical !== undefined) this.#log.warn({ event: 'ssh.classical_exchange' }, classical);
     this.#unit.started();
+  }
+
+  async #beat(now: Date): Promise<void> {
+    const certificates = this.#supervisor.certificates();
+    this.#onlookers.advise(currentAdvisories(this.#sources, this.#supervisor.links(), certificates, now));
+    await this.#supervisor.tick(now);
+    this.#cutovers.sample(now);
+    this.#clients.keepOnly(this.#inForce.config.tunnels);
+    this.#recorder.tick(this.#retirement.pulses(this.#supervisor.pulses()), () => this.#lookout.takePulses());
+    this.#retirement.tick(now);
+    this.#onlookers.look(() => this.snapshot());
+    for (const actor of this.#supervisor.actorsStandingIn) this.#rotators.noteNeeded(actor, now);
+    await this.#rotators.keepOnly(this.#supervisor.actors);
   }
 
   /** Reads the file again and applies the differences. An unusable file changes nothing. One reload at a time. */
@@ -321,7 +314,7 @@ export class Daemon {
     if (force.aborted) this.#supervisor.cut();
     await Promise.all([
       this.#changes.over,
-      this.#heartbeat?.done,
+      this.#heartbeat.ended(),
       settledWithin(Promise.resolve(this.#fileWatch?.done), RELEASE_MS),
       this.#plan.done,
       this.#lookout.done,

@@ -1,6 +1,6 @@
 import { messageOf, TunnelError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
-import { diffConfig, movedTunnels, summarizeDiff } from '../config/diff.ts';
+import { diffConfig, movedTunnels, readdressedTunnels, summarizeDiff } from '../config/diff.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, formatProblem, showProblem } from '../config/problem.ts';
 import type { Reloaded, ReloadOutcome } from '../operator/control/answer.ts';
@@ -50,6 +50,8 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   const { config } = inForce;
   const diff = diffConfig(before, config);
+  // At once: the quiet time of one machine must not count for another one, not even while the reload goes on.
+  for (const tunnel of readdressedTunnels(before, config)) parts.note({ event: 'tunnel.changed', tunnel });
   // Not awaited: no tunnel waits for the disk.
   void parts.presence.leave(config);
   parts.lookout.follow(config);
@@ -60,9 +62,9 @@ export async function reload(inForce: ConfigInForce, parts: ReloadParts): Promis
   }
   await parts.plan.follow(config.plan);
   try {
+    await parts.retirement.apply(before, config);
     await parts.cutovers.apply(before, config);
     parts.rotators.apply(config);
-    await parts.retirement.apply(config);
     await parts.supervisor.apply(config, diff);
   } catch (error) {
     // A bug of ours. The daemon and later reloads must go on, and the outcome must not be "nothing changed".

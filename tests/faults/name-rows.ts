@@ -3,6 +3,7 @@ import { createServer, connect as dial, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { LoopbackServer } from '../support/peers/loopback.ts';
 import { startSilent } from '../support/peers/targets.ts';
+import { signalSession } from './link-rows.ts';
 import type { FaultRow } from './row.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
@@ -55,6 +56,27 @@ export const NAME_ROWS: readonly FaultRow[] = [
     recoversWithinMs: 5_000,
     requests: 'are all served',
     stream: 'is reset',
+  },
+  {
+    fault: 'the standby is lost while the name leads to a dead address',
+    needs: ['root'],
+    stage: NAMED,
+    inject: (stage) => {
+      resolveTo(stage, '127.0.0.9');
+      signalSession(stage, 1, 'SIGKILL');
+    },
+    during: {
+      node: 'degraded',
+      link: 'up',
+      tunnel: 'up',
+      replacement: 'failing',
+      replacementCode: 'connect_refused',
+      withinMs: 5_000,
+    },
+    heal: (stage) => resolveTo(stage, '127.0.0.1'),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'survives',
   },
   {
     fault: 'the address behind the name changes, and the old one is dead',

@@ -52,7 +52,7 @@ export async function play(row: FaultRow): Promise<void> {
  * A stream on the oldest session, which the rows strike. On a busy machine a slow session may leave its client to the other
  * one: then the stream is opened again.
  */
-async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
+async function openStream(stage: Stage, attempts = 20): Promise<PythonClient> {
   const entrance = stage.entrance('stream');
   const send = entrance.preface?.said ?? '';
   const stream = startPythonClient({ ...entrance.at, send, timeoutMs: 250_000 });
@@ -60,7 +60,8 @@ async function openStream(stage: Stage, attempts = 5): Promise<PythonClient> {
     await stream.received(1 + (entrance.preface?.heard.length ?? 0));
     const { links } = await stage.mesh.daemon.status();
     const [oldest] = links.find(({ host }) => host === 'coulombcore')?.sessions ?? [];
-    if (oldest?.connections !== 0 || stage.tunnels.stream.direction === 'remote' || attempts === 1) return stream;
+    if (oldest?.connections !== 0 || stage.tunnels.stream.direction === 'remote') return stream;
+    if (attempts === 1) throw new Error('the oldest session carries no stream');
   } catch (error) {
     await stream[Symbol.asyncDispose]();
     throw error;
@@ -82,15 +83,17 @@ async function expectStream({ stream: fate }: FaultRow, stage: Stage, client: Py
 }
 
 /**
- * The least of several counts: the status request itself uses descriptors for a moment. Waits for all sessions, because a
- * busy machine may lose one before the fault.
+ * The least of several counts: the status request itself uses descriptors for a moment. A busy machine may lose a session
+ * before the fault: a count is of use only if the same sessions, all of them, are there before and after it.
  */
 async function leastHoldings({ mesh, sessions }: Stage): Promise<DaemonHoldings> {
   const { links } = await mesh.daemon.status();
+  const ids = async () => (await mesh.daemon.status()).links.map((link) => link.sessions.map(({ id }) => id)).join();
   const whole = () =>
     waitUntil('all sessions are there', async () => {
+      const before = await ids();
       const now = await daemonHoldings(mesh);
-      return now.sessions === sessions * links.length && now;
+      return now.sessions === sessions * links.length && before === (await ids()) && now;
     });
   let least = await whole();
   for (let round = 0; round < 5; round += 1) {

@@ -94,6 +94,7 @@ export const REMOTE_ROWS: readonly FaultRow[] = [
     fault: 'remote: the other session is killed (kill -9)',
     inject: (stage) => signalSession(stage, 1, 'SIGKILL'),
     during: { link: 'up', linkCode: 'connection_reset', tunnel: 'up', withinMs: 3_000 },
+    client: { everyMs: 50, timeoutMs: 30_000 },
     requests: 'are all served',
     stream: 'survives',
   },

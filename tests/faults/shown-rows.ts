@@ -1,5 +1,6 @@
-import { renameSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { SETTLED_MS } from '../../src/tunnels/link/backoff.ts';
 import { echoOnce } from '../support/clients/steady-client.ts';
 import { hasSessions, knownBehind, linkOf } from '../support/daemon/mesh.ts';
 import { patient } from '../support/patience.ts';
@@ -104,6 +105,51 @@ export const SHOWN_ROWS: readonly FaultRow[] = [
     },
     during: { ...DYING, replacementCode: 'connect_refused', withinMs: 3_000 },
     heal: ({ proxy }) => proxy.refuse(false),
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'is reset',
+  },
+  {
+    fault: 'the standby is lost after the host key has changed',
+    inject: async ({ sshd, proxy }) => {
+      await sshd.stop({ keepSessions: true });
+      await sshd.restart({ newHostKey: true });
+      proxy.connections()[1]?.reset();
+    },
+    during: { ...DYING, replacementCode: 'host_key_changed', withinMs: 5_000 },
+    heal: async (stage) => {
+      stage.trustHostKeys();
+      await stage.mesh.reload();
+    },
+    recoversWithinMs: 5_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'sshd begins to forbid forwards to new sessions, and the standby is lost',
+    inject: async (stage) => {
+      const { authorizedKeysFile } = stage.sshd;
+      // A younger session is no measure of further ones.
+      await pause(SETTLED_MS);
+      writeFileSync(authorizedKeysFile, `restrict ${readFileSync(authorizedKeysFile, 'utf8')}`);
+      signalSession(stage, 1, 'SIGKILL');
+    },
+    during: { ...DYING, replacementCode: 'forward_denied', withinMs: 5_000 },
+    heal: ({ sshd }) => {
+      writeFileSync(sshd.authorizedKeysFile, readFileSync(sshd.authorizedKeysFile, 'utf8').replace('restrict ', ''));
+    },
+    // The pause grows with each attempt.
+    recoversWithinMs: 15_000,
+    requests: 'are all served',
+    stream: 'survives',
+  },
+  {
+    fault: 'two of three sessions are black-holed both ways',
+    stage: { host: { sessions: 3 } },
+    inject: ({ proxy }) => {
+      for (const connection of proxy.connections().slice(0, 2)) connection.pause();
+    },
+    during: { link: 'up', linkCode: 'keepalive_lost', withinMs: 5_000 },
     recoversWithinMs: 5_000,
     requests: 'are all served',
     stream: 'is reset',

@@ -24,7 +24,7 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     [node, echo] = [await BareNode.boot('system'), await startEcho()];
     [hub, issues] = [await freePort(), await freePort()];
     await node.startOldUnit('fleet-hub', { port: hub, target: echo.port });
-    await node.startOldUnit('fleet-issues', { port: issues, target: echo.port });
+    await node.startOldUnit('fleet-issues', { port: issues, target: echo.port }, true);
     await node.bringKeys();
     const target = `127.0.0.1:${echo.port}`;
     yaml = await node.writeYaml({
@@ -145,6 +145,8 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
     // By its name, as messages say it.
     expect(await node.box.must('/usr/local/bin/fleet-mesh', 'status')).toContain('railiance01 is UP');
     expect(await node.traces()).not.toContainEqual(expect.stringContaining('hand-over'));
+    // As root outside the unit: the credentials of the unit are no key files.
+    expect(await node.box.must('/usr/local/bin/fleet-mesh', 'doctor')).toContain('All checks passed.');
   });
 
   it('changes nothing the second time, whoever packs the release', async () => {

@@ -35,16 +35,20 @@ export async function checkListenPort(tunnel: TunnelConfig, { ownPid }: PortHold
   if (holders.some(({ pid }) => pid === ownPid || pid === 1))
     return [{ step: 'listen', tunnel: name, verdict: 'ok', detail: `${where} is held by the running daemon` }];
   const [holder] = holders;
-  if (holder !== undefined) return [failed('listen', inUse(listen, `${holder.process} (pid ${holder.pid})`), name)];
+  if (holder !== undefined) {
+    const isSsh = /^(auto)?ssh$/.test(holder.process);
+    return [failed('listen', inUse(listen, `${holder.process} (pid ${holder.pid})`, isSsh), name)];
+  }
   if (ownPid === undefined) return [failed('listen', inUse(listen, 'a process of another user'), name)];
   const detail = `${where} is in use: by the running daemon, if \`fleet-mesh status ${name}\` says that it is up`;
   return [{ step: 'listen', tunnel: name, verdict: 'skipped', detail }];
 }
 
-function inUse(listen: TcpAddress, holder: string): TunnelError {
-  return new TunnelError('listen_in_use', `${formatAddress(listen)} is held by ${holder}`, {
-    hint: 'Stop that program, or change the listen address of the tunnel.',
-  });
+function inUse(listen: TcpAddress, holder: string, isSsh = false): TunnelError {
+  const hint = isSsh
+    ? '`scripts/install-node` takes the port over from a unit of ssh; `--no-listen` leaves this check out. Else stop that program, or change the listen address of the tunnel.'
+    : 'Stop that program, or change the listen address of the tunnel.';
+  return new TunnelError('listen_in_use', `${formatAddress(listen)} is held by ${holder}`, { hint });
 }
 
 /** The uid of each listening socket that collides with the address, by its inode. */

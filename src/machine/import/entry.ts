@@ -19,6 +19,13 @@ export function loss(text: string): Remark {
   return { text, lost: true };
 }
 
+/** A user of this machine. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
 /** One run of ssh(1), from a unit or from ssh_config. If a keyword has several values, the first wins, as in ssh. */
 export interface SshEntry {
   /** The file or unit of the entry, for comments. */
@@ -33,8 +40,12 @@ export interface SshEntry {
   readonly localUser: string;
   /** The home of that user, if `~` of the daemon may be another directory. */
   readonly home: string | undefined;
+  /** Whether a unit of the system runs ssh: the unit of fleet-mesh sees no homes, a unit of ssh may. */
+  readonly system?: boolean;
   /** The file of `ssh -F`. */
   readonly configFile: string | undefined;
+  /** Who runs `ssh -G` for the configuration file, if not this user. */
+  readonly account?: Account | undefined;
   /** The identity, if the source names it: its name, and the command that signs its key. */
   readonly actor?: { readonly name: string | undefined; readonly certCommand: string | readonly string[] | undefined };
   /** Whether ssh has an agent of its own in SSH_AUTH_SOCK. */

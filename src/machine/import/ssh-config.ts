@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { NotTranslatable, type SshEntry, type SshOption } from './entry.ts';
+import { type Account, NotTranslatable, type SshEntry, type SshOption } from './entry.ts';
 
 /** `ssh -G` takes milliseconds, unless a `Match exec` in the configuration hangs. */
 const ANSWER_MS = 10_000;
@@ -15,24 +15,29 @@ export interface Resolved {
 
 /**
  * Resolves a host of ssh_config(5) with `ssh -G`, which knows Match, Include and the system's file. `file`: another
- * configuration file. Rejects with {@link NotTranslatable}.
+ * configuration file. `as`: the owner of that file, if not this user: the `Match exec` of others must not run with our
+ * rights. Rejects with {@link NotTranslatable}.
  */
 export async function resolveHost(
   host: string,
   file: string | undefined,
   user: string | undefined = undefined,
+  as: Account | undefined = undefined,
 ): Promise<Resolved> {
   if (host.startsWith('-') || host === '') throw new NotTranslatable(`${host} is not a host name`);
   const chosen = file === undefined ? [] : ['-F', file];
   // With the user, `Match user` in the configuration sees what ssh would see.
   const asked = [...(user === undefined ? [] : ['-l', user]), '-G', host];
-  const [configured, builtin] = await Promise.all([ask([...chosen, ...asked]), ask(['-F', 'none', ...asked])]);
+  const [configured, builtin] = await Promise.all([ask([...chosen, ...asked], as), ask(['-F', 'none', ...asked], as)]);
   return { configured, builtin };
 }
 
-function ask(args: readonly string[]): Promise<string> {
+function ask(args: readonly string[], as: Account | undefined): Promise<string> {
+  const bounds = { timeout: ANSWER_MS, maxBuffer: MAX_BYTES, killSignal: 'SIGKILL' } as const;
+  // Nor do others see our environment.
+  const own = as && { uid: as.uid, gid: as.gid, cwd: '/', env: { PATH: process.env['PATH'], HOME: as.home } };
   return new Promise((resolve, reject) => {
-    execFile('ssh', args, { timeout: ANSWER_MS, maxBuffer: MAX_BYTES, killSignal: 'SIGKILL' }, (error, out, err) => {
+    execFile('ssh', args, { ...bounds, ...own }, (error, out, err) => {
       if (!error) return resolve(out);
       const missing = error.code === 'ENOENT';
       // The last line only counts the bad options; the line before names one.

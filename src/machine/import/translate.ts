@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { homeHint, isInHome } from '../../base/files/permission-hint.ts';
 import { checkCommands } from '../../config/check/commands.ts';
 import { checkListeners } from '../../config/check/listeners.ts';
 import { actor as actorSchema } from '../../config/schema/actor.ts';
@@ -45,6 +47,8 @@ class Translation {
   readonly #actors = new Map<string, ActorDraft>();
   readonly #tunnels = new Map<string, TunnelDraft>();
   readonly #remarks: Remark[] = [];
+  /** Copies of files in homes, by kind and name: two users may have files of one name. */
+  readonly #copies = new Map<string, string>();
 
   constructor(jumps: ReadonlyMap<string, SshEntry>) {
     this.#jumps = jumps;
@@ -193,7 +197,8 @@ class Translation {
         return this.#addActor('agent', 'agent', entry, say);
       }
       say(note(`No key is named: ssh tries several keys, fleet-mesh uses one. Check the key of actor ${name}.`));
-      return this.#addActor(name, '~/.ssh/id_ed25519', entry, say);
+      const usual = this.#path('IdentityFile', '~/.ssh/id_ed25519', entry, say);
+      return usual && this.#addActor(name, usual, entry, say);
     }
     const key = this.#path('IdentityFile', file, entry, say);
     if (key === undefined) return undefined;
@@ -232,7 +237,19 @@ class Translation {
       say(loss(`${keyword}=${written} is not translated: write the whole path.`));
       return undefined;
     }
-    return entry.home === undefined ? expanded : expanded.replace(/^~(?=\/)/, entry.home);
+    const path = entry.home === undefined ? expanded : expanded.replace(/^~(?=\/)/, entry.home);
+    if (entry.system === true && isInHome(path)) {
+      const kind = keyword === 'IdentityFile' ? 'key' : 'known_hosts';
+      say(note(homeHint(path, kind, this.#copyOf(path, kind, entry.localUser))));
+    }
+    return path;
+  }
+
+  #copyOf(path: string, kind: string, user: string): string {
+    const plain = basename(path);
+    const name = (this.#copies.get(`${kind} ${plain}`) ?? path) === path ? plain : `${user}-${plain}`;
+    this.#copies.set(`${kind} ${name}`, path);
+    return name;
   }
 
   /** Why `check` would refuse the tunnel beside the tunnels so far. */

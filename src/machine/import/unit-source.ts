@@ -1,4 +1,4 @@
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { NotTranslatable } from './entry.ts';
@@ -20,6 +20,17 @@ export async function readUnitText(path: string): Promise<string> {
   for (const dropIn of await dropInsOf(dirname(path), [name, template])) texts.push(await textOf(dropIn));
   // A file that ends in a continuation does not continue in the next one.
   return texts.join('\n\n');
+}
+
+/** The homes of /etc/passwd, by user. */
+export async function homesOf(): Promise<Map<string, string>> {
+  const text = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  return new Map(
+    text.split('\n').flatMap((line): [string, string][] => {
+      const [user, , , , , home] = line.split(':');
+      return user && home?.startsWith('/') ? [[user, home]] : [];
+    }),
+  );
 }
 
 async function textOf(path: string, other?: string): Promise<string> {

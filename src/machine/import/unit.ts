@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import { homeHint } from '../../base/files/permission-hint.ts';
 import { findSsh, onlyKeepsOpen } from './command.ts';
 import { remarksOnDirectives } from './directives.ts';
 import { loss, NotTranslatable, note, type Remark, type SshEntry } from './entry.ts';
@@ -74,7 +73,8 @@ function unitNames(path: string, directives: readonly Directive[], context: Unit
 
 function entryOf(command: string, directives: readonly Directive[], names: UnitNames, context: UnitContext): SshEntry {
   const user = expandSpecifiers(valuesOf(directives, 'Service', 'User').at(-1) ?? names.manager, names);
-  const home = user === context.user ? undefined : context.homes?.get(user);
+  // The daemon of the system has another home, whoever imports.
+  const home = user === context.user && !names.system ? undefined : context.homes?.get(user);
   // systemd.exec(5): these three come from the service manager; the unit may set others.
   const variables = new Map([
     ['HOME', home ?? '~'],
@@ -103,6 +103,7 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
     options,
     localUser: user,
     home,
+    system: names.system,
     configFile: parsed.configFile,
     agent: valuesOf(directives, 'Service', 'Environment').some((line) => /(^|[\s"'])SSH_AUTH_SOCK=/.test(line)),
     remarks: [
@@ -112,7 +113,6 @@ function entryOf(command: string, directives: readonly Directive[], names: UnitN
       ...(parsed.needless.length === 0
         ? []
         : [note(`fleet-mesh does not need the flags ${parsed.needless.join(' ')}.`)]),
-      ...remarksOnHomes(options, home, names),
       ...remarkOnHome(user, home, context.user, options),
       ...remarksOnCredentials(directives, options),
       ...remarksOnDirectives(directives),
@@ -129,18 +129,6 @@ function remarkOnCommand(command: readonly string[]): Remark {
 function remarkOnHome(user: string, home: string | undefined, own: string, options: SshEntry['options']): Remark[] {
   if (home !== undefined || user === own || !options.some(({ value }) => value.startsWith('~'))) return [];
   return [note(`The path ~ is the home of ${user}: run fleet-mesh as ${user}, or write the whole path.`)];
-}
-
-/** The system unit of fleet-mesh sees no homes; a unit of ssh may. */
-function remarksOnHomes(options: SshEntry['options'], home: string | undefined, { system }: UnitNames): Remark[] {
-  if (!system) return [];
-  return options.flatMap(({ keyword, value }) => {
-    const path = home === undefined ? value : value.replace(/^~(?=\/)/, home);
-    const [first = ''] = path.split(/\s/);
-    if (!/^\/(home|root)\//.test(first)) return [];
-    if (keyword === 'identityfile') return [note(homeHint(path, 'key'))];
-    return keyword === 'userknownhostsfile' ? [note(homeHint(first, 'known_hosts'))] : [];
-  });
 }
 
 /** A credential that the unit does not load would not be there for fleet-mesh either. */

@@ -6,6 +6,8 @@ import { runBounded } from '../../base/process/run-bounded.ts';
 import type { Config } from '../../config/config.ts';
 import { parseConfig } from '../../config/load.ts';
 import { ConfigError } from '../../config/problem.ts';
+import { entriesOfUnit } from '../import/unit-entries.ts';
+import { homesOf } from '../import/unit-source.ts';
 import type { Facts, UnitState } from './facts.ts';
 import { forwardsOf, type OldUnit, runsSsh } from './old-units.ts';
 import type { Places } from './places.ts';
@@ -139,13 +141,17 @@ export class Surveyor {
   async #oldUnits(): Promise<OldUnit[]> {
     const shown = await this.#show('Id,ActiveState,UnitFileState,ExecStart', '*.service');
     const found: OldUnit[] = [];
+    const context = { hostname: hostname(), user: this.#user, homes: await homesOf() };
     for (const each of shown) {
       const unit = each.get('Id') ?? '';
       const [active, enabled] = [isActive(each), isEnabled(each)];
       if (!runsSsh(each.get('ExecStart') ?? '') || (!active && !enabled)) continue;
       const text = await this.#ask(...this.#places.systemctl, 'cat', '--', unit);
-      const forwards = text === undefined ? [] : forwardsOf(unit, text, hostname(), this.#user);
-      found.push({ unit, active, enabled, forwards });
+      const { entries, failures } =
+        text === undefined
+          ? { entries: [], failures: [`${unit} cannot be read.`] }
+          : await entriesOfUnit(join(this.#places.units, unit), text, context);
+      found.push({ unit, active, enabled, forwards: forwardsOf(entries), unknown: failures });
     }
     return found.sort((a, b) => a.unit.localeCompare(b.unit));
   }

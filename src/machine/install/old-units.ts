@@ -1,6 +1,6 @@
 import type { Config, TunnelConfig } from '../../config/config.ts';
+import { first, type SshEntry } from '../import/entry.ts';
 import { type Place, parseForward } from '../import/forward.ts';
-import { readUnit } from '../import/unit.ts';
 
 /** A service in use (active or enabled) that runs ssh with forwards. */
 export interface OldUnit {
@@ -8,6 +8,8 @@ export interface OldUnit {
   readonly active: boolean;
   readonly enabled: boolean;
   readonly forwards: readonly OldForward[];
+  /** Why forwards may be missing, one line each. */
+  readonly unknown: readonly string[];
 }
 
 export interface OldForward {
@@ -29,11 +31,11 @@ export function runsSsh(execStart: string): boolean {
   return /(^|[\s/=])(auto)?ssh\s/.test(execStart);
 }
 
-/** The forwards in the text of a unit with its drop-ins (`systemctl cat`). Pure. */
-export function forwardsOf(unit: string, text: string, hostname: string, user: string): OldForward[] {
-  return readUnit(unit, text, { hostname, user }).entries.flatMap(({ options }) =>
-    options.flatMap(({ keyword, value }): OldForward[] => {
-      if (!Object.hasOwn(DIRECTIONS, keyword)) return [];
+/** The forwards of the ssh commands of a unit. Pure. */
+export function forwardsOf(entries: readonly Pick<SshEntry, 'options'>[]): OldForward[] {
+  return entries.flatMap((entry) =>
+    entry.options.flatMap(({ keyword, value }): OldForward[] => {
+      if (!Object.hasOwn(DIRECTIONS, keyword) || first(entry, 'clearallforwardings') === 'yes') return [];
       const listen = parseForward(value)?.listen;
       const direction = DIRECTIONS[keyword as keyof typeof DIRECTIONS];
       return listen === undefined ? [] : [{ direction, listen }];

@@ -221,13 +221,17 @@ class Planner {
     return [...tunnels.values()].filter(({ direction }) => direction !== 'remote').map(({ name }) => name);
   }
 
-  /** Removes all releases except the current and the previous one. */
+  /** Removes all releases except the current and the previous one. Replaced units that ended with an error are no failures. */
   #tidy(): Step[] {
     const { places, record, release, releases } = this.#facts;
     const kept = [release.id, record?.release];
-    return releases
-      .filter((id) => !kept.includes(id))
-      .map((id) => ({ kind: 'remove-tree', path: releasePath(places, id) }) as const);
+    const replaced = this.#replacements.map(({ old }) => old.unit);
+    return [
+      ...(replaced.length > 0 ? [this.#systemctl('reset-failed', ...replaced)] : []),
+      ...releases
+        .filter((id) => !kept.includes(id))
+        .map((id) => ({ kind: 'remove-tree', path: releasePath(places, id) }) as const),
+    ];
   }
 
   #before(changed: readonly (readonly [string, WantedFile])[], disabled: readonly string[], isNew: boolean): Before {

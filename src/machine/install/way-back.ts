@@ -35,13 +35,15 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
     argv: [program ?? 'systemctl', ...prefix, ...args],
   });
   const full = !before.running || before.old_units.length > 0;
-  const stopped = full ? [...before.sockets, ...options.otherSockets, SERVICE] : before.sockets;
+  const stopped = full ? [...new Set([...before.sockets, ...options.otherSockets, SERVICE])] : before.sockets;
   const restarted = before.old_units.filter(({ active, enabled }) => active || enabled).map(({ unit }) => unit);
   const enabled = [...before.disabled, ...before.old_units.filter((old) => old.enabled).map(({ unit }) => unit)];
   const ports = before.old_units.filter(({ active }) => active).flatMap((old) => old.ports);
   return {
     stop: [
       ...(stopped.length > 0 ? [systemctl('stop', ...stopped)] : []),
+      // At once: their ports are closed until they run.
+      ...(restarted.length > 0 ? [systemctl('start', ...restarted)] : []),
       ...(before.enabled.length > 0 ? [systemctl('disable', ...before.enabled)] : []),
     ],
     files: [
@@ -62,7 +64,6 @@ export function wayBack(places: Places, before: Before, options: WayBackOptions)
     ],
     start: [
       ...(enabled.length > 0 ? [systemctl('enable', ...enabled)] : []),
-      ...(restarted.length > 0 ? [systemctl('start', ...restarted)] : []),
       ...(ports.length > 0 ? [{ kind: 'await-ports', ports } as const] : []),
       ...(before.running ? [systemctl('restart', SERVICE)] : []),
     ],

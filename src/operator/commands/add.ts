@@ -143,7 +143,8 @@ function meet({ config, additions }: Change, options: AddOptions, io: AddIo): Pr
     const { address, port, knownHosts, keyType, fingerprint } = stranger;
     if (options.acceptNew) return;
     const presented = `${address} port ${port} presents ${keyType} ${fingerprint}, which is not in ${knownHosts}`;
-    const compare = "Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host's console.";
+    const kind = ['rsa', 'ecdsa'].find((each) => keyType.includes(each)) ?? 'ed25519';
+    const compare = `Compare with \`ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub\` on the host's console.`;
     if (!canAsk()) {
       const hint = `${compare} If equal, run the command on a terminal, or with --accept-new. Nothing was changed.`;
       throw new Refused(EXIT.failed, `${presented}, and nobody can be asked without a terminal`, hint);

@@ -73,10 +73,13 @@ export function lookFor(
   io: { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
 ): Prepare {
   const sources = new Map<string, CredentialSource>();
+  // A credential of systemd has other modes than a key file.
+  const { CREDENTIALS_DIRECTORY } = outsideOfUnit(io.env);
+  const env = { ...io.env, ...(CREDENTIALS_DIRECTORY !== undefined && { CREDENTIALS_DIRECTORY }) };
   return (host, actor, need) => {
     const issuer = new CommandIssuer(config.stateDir, actor.name, io.env);
     const trial = tryCommand ? (key: PrivateKey) => tryCertCommand(actor, key, io.env, io.signal) : undefined;
-    const source = sources.get(actor.name) ?? keptSource(actor, issuer, io.env, trial);
+    const source = sources.get(actor.name) ?? keptSource(actor, issuer, env, trial);
     sources.set(actor.name, source);
     return prepare(host, source, need);
   };

@@ -5,7 +5,7 @@ import { parseSince, SINCE_EXPECTED } from '../../retirement/evidence/selection.
 import { entryText, foldReloads } from '../text/events.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { fetchParsed, parseJson, Refused, StatusUnavailable } from './fetch-status.ts';
-import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import { followEvents } from './follow-events.ts';
 
 export interface EventsOptions extends EndpointOptions {
@@ -39,7 +39,7 @@ export async function events(options: EventsOptions, io: EventsIo): Promise<Exit
   } catch (error) {
     if (io.signal.aborted) return EXIT.ok;
     if (!(error instanceof StatusUnavailable)) throw error;
-    const hint = error instanceof Refused ? '' : `${UNREACHABLE_HINT}\n`;
+    const hint = error.hint === '' ? '' : `${error.hint}\n`;
     io.err(`fleet-mesh: ${printable(error.message)}\n${hint}`);
     return error instanceof Refused && error.code === 'no_such_tunnel' ? EXIT.noSuchTunnel : EXIT.unknown;
   }

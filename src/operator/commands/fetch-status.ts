@@ -5,10 +5,18 @@ import { messageOf } from '../../base/errors.ts';
 import { formatAddress, type TcpAddress } from '../../base/net/address.ts';
 import { decodeStatus } from '../../telemetry/status/decode-status.ts';
 import type { Status } from '../../telemetry/status/status.ts';
+import { UNREACHABLE_HINT } from './find-endpoint.ts';
 
 /** The daemon gave no snapshot. The message is one sentence. */
 export class StatusUnavailable extends Error {
   override readonly name = 'StatusUnavailable';
+  /** What to do, in one line; may be empty. */
+  readonly hint: string = UNREACHABLE_HINT;
+}
+
+/** A daemon of fleet-mesh answered, but another version than this program. */
+class OtherVersion extends StatusUnavailable {
+  override readonly hint = 'Restart the daemon after an update, or use the program of the same version.';
 }
 
 const DEADLINE_MS = 3_000;
@@ -74,6 +82,7 @@ function get(endpoint: TcpAddress, path: string, signal: AbortSignal): Promise<s
 
 /** The daemon answered with a problem, which gives the reason. */
 export class Refused extends StatusUnavailable {
+  override readonly hint = '';
   readonly code: string;
 
   constructor(code: string, detail: string) {
@@ -106,9 +115,15 @@ function parse(body: string, where: string): Status {
   try {
     return decodeStatus(value);
   } catch (cause) {
-    throw new StatusUnavailable(`the answer from ${where} is not a fleet-mesh snapshot of schema 1`, { cause });
+    const { success, data } = anySnapshot.safeParse(value);
+    throw success
+      ? new OtherVersion(`fleet-mesh ${data.version} at ${where} has a status that this program cannot read`, { cause })
+      : new StatusUnavailable(`the answer from ${where} is not a fleet-mesh snapshot of schema 1`, { cause });
   }
 }
+
+/** What the snapshots of all versions have. */
+const anySnapshot = z.object({ schema: z.int(), node: z.string(), version: z.string(), tunnels: z.array(z.unknown()) });
 
 /** Why there was no answer, in one sentence. */
 export function explainFailure(error: unknown, where: string): string {

@@ -25,9 +25,9 @@ export const UNREACHABLE_HINT =
   'Is the daemon running (`systemctl status fleet-mesh`)? Start one with `fleet-mesh run`. For another address use --endpoint or --config.';
 
 /**
- * The endpoint to use: from the option, else from the file, else where the running daemon says. The file comes second
- * to the daemon only if nobody listens on its address, because it was edited and not yet reloaded. Undefined for an
- * invalid `endpoint`. `warn` gets whole lines.
+ * The endpoint to use: from the option, else where the daemon of the file says, else from the file. The address in the
+ * file may be edited and not yet reloaded, and another daemon may listen there. Undefined for an invalid `endpoint`.
+ * `warn` gets whole lines.
  */
 export async function findEndpoint(
   options: EndpointOptions,
@@ -38,8 +38,8 @@ export async function findEndpoint(
   if (config === undefined || endpointOf === undefined) return DEFAULT_ENDPOINT;
   const configured = await configuredEndpoint(config, endpointOf);
   const running = parseAddress((await options.runningOn?.(config)) ?? '');
-  const isKnown = running?.kind === 'tcp' && (configured === undefined || !isSame(running, configured));
-  if (isKnown && (configured === undefined || !(await isListening(reachable(configured))))) return reachable(running);
+  const isOther = running?.kind === 'tcp' && (configured === undefined || !isSame(running, configured));
+  if (isOther && (configured === undefined || (await isListening(reachable(running))))) return reachable(running);
   if (configured !== undefined) return reachable(configured);
   const why = existsSync(config)
     ? `cannot read the endpoint from ${printable(config)}`

@@ -17,15 +17,14 @@ export interface SocketOptions {
 export type FoundSocket = { readonly path: string } | { readonly problem: string };
 
 /**
- * The path from `--socket`; else the path in the file, if a socket is there; else the path that the running daemon has
- * left; else the first existing default. So commands reach a daemon whose file is broken or names another socket by now.
+ * The path from `--socket`; else the path that the running daemon of the file has left; else the path in the file; else the
+ * first existing default. So commands reach a daemon whose file is broken or names another socket by now.
  */
 export async function findSocket({ socket, config }: SocketOptions, env: ConfigEnvironment): Promise<FoundSocket> {
   if (socket !== undefined) return { path: socket };
-  const written = await findWrittenSocket(config, env);
-  if (written.kind === 'written' && (await isThere(written.path))) return { path: written.path };
   const left = (await findPresence(config, env))?.socket;
-  if (typeof left === 'string') return { path: left };
+  if (typeof left === 'string' && (await isThere(left))) return { path: left };
+  const written = await findWrittenSocket(config, env);
   if (written.kind === 'unreadable') return { problem: written.problem };
   if (written.kind === 'written') return { path: written.path };
   const candidates = [...written.paths, SYSTEM_SOCKET];

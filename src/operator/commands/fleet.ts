@@ -2,7 +2,7 @@ import { type FleetAnswer, fleetAnswer } from '../fleet/answer.ts';
 import { fleetText } from '../text/fleet.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { fetchParsed, parseJson, StatusUnavailable } from './fetch-status.ts';
-import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import type { StatusIo } from './status.ts';
 
 /** The daemon asks every node before it answers. In milliseconds. */
@@ -22,7 +22,7 @@ export async function fleet(options: EndpointOptions & { readonly json: boolean 
   } catch (error) {
     if (io.signal.aborted) return EXIT.unknown;
     if (!(error instanceof StatusUnavailable)) throw error;
-    io.err(`fleet-mesh: ${error.message}\n${UNREACHABLE_HINT}\n`);
+    io.err(`fleet-mesh: ${error.message}\n${error.hint}\n`);
     return EXIT.unknown;
   }
 }

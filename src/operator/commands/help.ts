@@ -224,7 +224,7 @@ const HELP: Readonly<Record<string, Help>> = {
     group: 'files',
     examples: [
       ['completion bash > ~/.local/share/bash-completion/completions/fleet-mesh', 'completes in every new bash'],
-      ['completion fish > ~/.config/fish/completions/fleet-mesh.fish', 'completes in fish'],
+      ['completion zsh > ~/.zfunc/_fleet-mesh', 'completes in zsh, with ~/.zfunc in fpath before compinit'],
     ],
   },
 };

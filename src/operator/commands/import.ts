@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { readRegular } from '../../base/files/regular-file.ts';
 import { printable } from '../../base/text/printable.ts';
@@ -6,15 +5,15 @@ import { parseConfig } from '../../config/load.ts';
 import { type ConfigEnvironment, outsideOfUnit } from '../../config/paths.ts';
 import { ConfigError, formatProblem } from '../../config/problem.ts';
 import type { Draft } from '../../machine/import/draft.ts';
-import { loss, NotTranslatable, type SshEntry } from '../../machine/import/entry.ts';
-import { follow } from '../../machine/import/follow.ts';
+import { type Account, loss, NotTranslatable, type SshEntry } from '../../machine/import/entry.ts';
 import { hopsOf } from '../../machine/import/hops.ts';
 import { hostsOfPattern, isPattern } from '../../machine/import/host-patterns.ts';
 import { translateBridge } from '../../machine/import/ops-bridge.ts';
 import { entryOf, resolveHost } from '../../machine/import/ssh-config.ts';
 import { translate } from '../../machine/import/translate.ts';
-import { environmentFilesOf, readUnit, type UnitContext } from '../../machine/import/unit.ts';
-import { readUnitText } from '../../machine/import/unit-source.ts';
+import { entriesOfUnit } from '../../machine/import/unit-entries.ts';
+import { homesOf, readUnitText } from '../../machine/import/unit-source.ts';
+import { withUsualFiles } from '../../machine/import/usual-files.ts';
 import { yamlText } from '../../machine/import/yaml-text.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 
@@ -37,15 +36,12 @@ interface Harvest {
 export async function importUnits(files: readonly string[], options: ImportOptions, io: ImportIo): Promise<ExitCode> {
   const harvest: Harvest = { entries: [], jumps: new Map(), failures: [] };
   const user = userInfo().username;
-  const context: UnitContext = { hostname: hostname(), user, homes: await homesOf() };
+  const context = { hostname: hostname(), user, homes: await homesOf() };
   for (const file of files) {
     try {
-      const text = await readUnitText(file);
-      const environmentFiles = await environmentOf(file, text, context, harvest.failures);
-      const { entries, failures } = readUnit(file, text, { ...context, environmentFiles });
-      const chosen = entries.map((entry) => ({ ...entry, configFile: options.sshConfig ?? entry.configFile }));
-      for (const entry of chosen) harvest.entries.push(await follow(entry, user));
-      harvest.failures.push(...failures);
+      const found = await entriesOfUnit(file, await readUnitText(file), context, options.sshConfig);
+      for (const entry of found.entries) harvest.entries.push(await withUsualFiles(entry));
+      harvest.failures.push(...found.failures);
     } catch (error) {
       if (!(error instanceof NotTranslatable)) throw error;
       harvest.failures.push(`${error.message}.`);
@@ -99,17 +95,6 @@ async function named(hosts: readonly string[], file: string | undefined, failure
   return names;
 }
 
-async function environmentOf(file: string, text: string, context: UnitContext, failures: string[]) {
-  const texts = new Map<string, string>();
-  for (const { path, optional } of environmentFilesOf(file, text, context)) {
-    const found = await readTextOf(path);
-    if (typeof found === 'string') texts.set(path, found);
-    else if (!optional || found.code !== 'ENOENT')
-      failures.push(`${file}: EnvironmentFile=${path} cannot be read (${found.code}).`);
-  }
-  return texts;
-}
-
 /** Jump hosts have their own settings, and may have jump hosts too. */
 async function resolveJumps({ entries, jumps, failures }: Harvest, user: string): Promise<void> {
   const pending = [...entries];
@@ -118,33 +103,29 @@ async function resolveJumps({ entries, jumps, failures }: Harvest, user: string)
     if (/^(none|\/dev\/null)$/.test(configFile ?? '')) continue;
     for (const hop of hopsOf(entry) ?? []) {
       if (!hop.configured || jumps.has(hop.destination)) continue;
-      const found = await resolved(hop.destination, configFile, user, failures);
+      const found = await resolved(hop.destination, configFile, user, failures, entry.account);
       if (found === undefined) continue;
+      const { localUser, home, account } = entry;
       jumps.set(hop.destination, found);
-      pending.push(found);
+      pending.push({ ...found, localUser, home, account });
     }
   }
 }
 
-async function resolved(host: string, file: string | undefined, user: string, failures: string[]) {
+async function resolved(
+  host: string,
+  file: string | undefined,
+  user: string,
+  failures: string[],
+  account: Account | undefined = undefined,
+) {
   try {
-    return entryOf(host, await resolveHost(host, file), user, file);
+    return entryOf(host, await resolveHost(host, file, undefined, account), user, file);
   } catch (error) {
     if (!(error instanceof NotTranslatable)) throw error;
     failures.push(`${host}: ${error.message}.`);
     return undefined;
   }
-}
-
-/** The homes of /etc/passwd, by user. */
-async function homesOf(): Promise<Map<string, string>> {
-  const text = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  return new Map(
-    text.split('\n').flatMap((line): [string, string][] => {
-      const [user, , , , , home] = line.split(':');
-      return user && home?.startsWith('/') ? [[user, home]] : [];
-    }),
-  );
 }
 
 function handEntries(

@@ -5,7 +5,7 @@ import type { Status } from '../../telemetry/status/status.ts';
 import { statusText } from '../text/status.ts';
 import { EXIT, type ExitCode } from './command.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
-import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import type { Terminal } from './terminal.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
 import { type Keyboard, watchScreen } from './watch-screen.ts';
@@ -118,7 +118,7 @@ async function look(endpoint: TcpAddress, options: StatusOptions, io: StatusIo):
   } catch (error) {
     if (io.signal.aborted) return undefined;
     if (!(error instanceof StatusUnavailable)) throw error;
-    const text = `fleet-mesh: ${error.message}\n${UNREACHABLE_HINT}\n`;
+    const text = `fleet-mesh: ${error.message}\n${error.hint}\n`;
     return { text, change: error.message, code: EXIT.unknown, failed: true };
   }
 }

@@ -6,7 +6,7 @@ import type { Status } from '../../telemetry/status/status.ts';
 import { CONDITIONS, type Condition, type Holding, holds, waitedFor } from '../text/holds.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { fetchStatus, StatusUnavailable } from './fetch-status.ts';
-import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
 
 export interface WaitOptions extends EndpointOptions {
@@ -34,8 +34,8 @@ interface Look {
   /** Whether another check may change the result. */
   readonly open: boolean;
   readonly reasons: readonly string[];
-  /** Whether the daemon gave no usable answer. */
-  readonly unreachable?: true;
+  /** What to do, for a daemon that gave no snapshot. */
+  readonly hint?: string;
 }
 
 /**
@@ -95,7 +95,7 @@ async function look(
   } catch (error) {
     if (signal.aborted) return { code: EXIT.unknown, open: false, reasons: ['interrupted'] };
     if (!(error instanceof StatusUnavailable)) throw error;
-    return { code: EXIT.unknown, open: true, reasons: [error.message], unreachable: true };
+    return { code: EXIT.unknown, open: true, reasons: [error.message], hint: error.hint };
   }
 }
 
@@ -121,7 +121,7 @@ function nothingToWaitFor({ tunnels }: Status): string {
 
 function report(
   code: ExitCode,
-  { open, reasons, unreachable }: Look,
+  { open, reasons, hint: said = '' }: Look,
   waitedMs: number,
   options: WaitOptions,
   io: CommandIo,
@@ -133,7 +133,7 @@ function report(
   }
   if (code === EXIT.ok) return;
   const what = code === EXIT.timeout && open ? `not within ${options.timeout}: ` : '';
-  const hint = unreachable ? `${UNREACHABLE_HINT}\n` : '';
+  const hint = said === '' ? '' : `${said}\n`;
   const lines = reasons.map((reason) => `fleet-mesh: ${what}${printable(reason)}\n`);
   io.err(`${lines.join('')}${hint}`);
 }

@@ -14,6 +14,9 @@ export interface Keyboard {
   rows(): number | undefined;
 }
 
+const KILLS = ['SIGTERM', 'SIGHUP'] as const;
+const CTRL_C: Key = { name: 'c', text: undefined, ctrl: true };
+
 /** Standard input and output, if both are a terminal. */
 export function keyboard(): Keyboard | undefined {
   const { stdin, stdout } = process;
@@ -22,11 +25,15 @@ export function keyboard(): Keyboard | undefined {
     listen: (onKey) => {
       const heard = (text: string | undefined, key: { name?: string; ctrl?: boolean } = {}) =>
         onKey({ name: key.name, text, ctrl: key.ctrl === true });
+      // A killed command must give the terminal back as well.
+      const onKill = () => onKey(CTRL_C);
       emitKeypressEvents(stdin);
       stdin.setRawMode(true);
       stdin.on('keypress', heard);
       stdin.resume();
+      for (const name of KILLS) process.on(name, onKill);
       return () => {
+        for (const name of KILLS) process.off(name, onKill);
         stdin.off('keypress', heard);
         stdin.setRawMode(false);
         stdin.pause();
@@ -79,7 +86,9 @@ export async function watchScreen(
     const lines = seen === undefined ? [failure ?? 'asking the daemon …', 'q or Ctrl-C ends'] : [];
     const rows = size.rows === undefined ? undefined : size.rows - notice.length;
     const body = seen === undefined ? lines : [...notice, ...screenLines(screen, seen, { ...size, rows })];
-    out(`${HOME}${body.map((line) => `${line}${REST_OF_LINE}`).join('\r\n')}${REST_OF_SCREEN}`);
+    // A line feed alone: the terminal returns to the first column in this mode as well, and a carriage return is not printed.
+    const shown = body.slice(0, size.rows).map((line) => `${line}${REST_OF_LINE}`);
+    out(`${HOME}${shown.join('\n')}${REST_OF_SCREEN}`);
   };
   const onKey = (key: Key) => {
     const next = afterKey(screen, key, seen);

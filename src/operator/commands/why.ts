@@ -4,7 +4,7 @@ import type { Status } from '../../telemetry/status/status.ts';
 import { whyJson, whyText } from '../text/why.ts';
 import { type CommandIo, EXIT, type ExitCode } from './command.ts';
 import { fetchParsed, fetchStatus, parseJson, StatusUnavailable } from './fetch-status.ts';
-import { type EndpointOptions, findEndpoint, notAnEndpoint, UNREACHABLE_HINT } from './find-endpoint.ts';
+import { type EndpointOptions, findEndpoint, notAnEndpoint } from './find-endpoint.ts';
 import { unknownTunnel } from './unknown-tunnel.ts';
 
 export interface WhyOptions extends EndpointOptions {
@@ -25,7 +25,7 @@ export async function why(options: WhyOptions, io: CommandIo & { readonly signal
   } catch (error) {
     if (io.signal.aborted) return EXIT.unknown;
     if (!(error instanceof StatusUnavailable)) throw error;
-    io.err(`fleet-mesh: ${error.message}\n${UNREACHABLE_HINT} Without the daemon: \`fleet-mesh doctor\`.\n`);
+    io.err(`fleet-mesh: ${error.message}\n${error.hint} Without the daemon: \`fleet-mesh doctor\`.\n`);
     return EXIT.unknown;
   }
   const tunnel = status.tunnels.find(({ name }) => name === options.name);

@@ -1,12 +1,15 @@
-import { z } from 'zod';
 import { printable } from '../../base/text/printable.ts';
 import type { Entry } from '../../retirement/evidence/entry.ts';
-import { tunnelsOf } from '../../retirement/evidence/selection.ts';
+import { tunnelsOf } from '../../retirement/evidence/tunnels-of.ts';
 
 /** One entry on one line: time, subject, event, reason. Control characters are stripped. */
 export function entryText(entry: Entry): string {
-  const text = [`${when(entry.at)}  ${subject(entry)}: ${what(entry)}`, ...why(entry)].join(': ');
-  return printable(text);
+  return printable(`${when(entry.at)}  ${subject(entry)}: ${whatHappened(entry)}`);
+}
+
+/** The event and its reason, without the subject. May have control characters of others. */
+export function whatHappened(entry: Entry): string {
+  return [what(entry), ...why(entry)].join(': ');
 }
 
 /** Only these can lie between the first change of a reload and the line that ends the reload. */
@@ -34,6 +37,24 @@ export function foldReloads(entries: readonly Entry[]): Entry[] {
   return folded;
 }
 
+/**
+ * Folds neighbours that say the same of different tunnels into one entry with all their names: the loss of a host is one
+ * event, not one for each of its tunnels. Pure.
+ */
+export function foldAlike(entries: readonly Entry[]): Entry[] {
+  const folded: Entry[] = [];
+  for (const entry of entries) {
+    const last = folded.at(-1);
+    const isAlike = last?.event === 'tunnel.state' && entry.event === 'tunnel.state';
+    if (isAlike && whatHappened(last) === whatHappened(entry)) {
+      folded[folded.length - 1] = { ...last, tunnels: [...tunnelsOf(last), ...tunnelsOf(entry)] };
+    } else {
+      folded.push(entry);
+    }
+  }
+  return folded;
+}
+
 /** Takes the changes of a reload from the end of the list; all else stays. */
 function takeReload(entries: Entry[]): Entry[] {
   const first = entries.findLastIndex(({ event }) => !DURING_RELOAD.test(event)) + 1;
@@ -54,7 +75,8 @@ function when(at: string): string {
   return at.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
 }
 
-function subject(entry: Entry): string {
+/** What the entry is about: tunnels, a link, an actor, or a part of the daemon. */
+export function subject(entry: Entry): string {
   const { host, actor, event } = entry;
   const tunnels = tunnelsOf(entry);
   if (tunnels.length > 0) return tunnels.join(', ');
@@ -101,14 +123,17 @@ function what(entry: Entry): string {
 function session({ event, session: id, credential, replaces }: Entry): string {
   const what = event.slice('session.'.length).replaceAll('_', ' ');
   if (typeof id !== 'number') return `session ${what}`;
-  const by = typeof credential === 'string' ? ` (${credential})` : '';
+  const by = typeof credential === 'string' ? ` (${credential.replaceAll('_', ' ')})` : '';
   return `session ${id} ${what}${by}${typeof replaces === 'number' ? `, replaces session ${replaces}` : ''}`;
 }
 
 /** With the overridden blockers. */
 function retired(overridden: unknown): string {
-  const taken = z.array(z.object({ code: z.string(), reason: z.string() })).safeParse(overridden).data ?? [];
-  const words = taken.map(({ code, reason }) => `${code} overridden (${reason})`);
+  const taken: readonly unknown[] = Array.isArray(overridden) ? overridden : [];
+  const words = taken.map((each) => {
+    const { code, reason } = each as { readonly code?: unknown; readonly reason?: unknown };
+    return `${String(code)} overridden (${String(reason)})`;
+  });
   return ['retired', ...words].join(', ');
 }
 

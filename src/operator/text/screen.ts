@@ -102,12 +102,12 @@ export interface Size {
 export function screenLines(screen: Screen, status: Status, { columns, rows, colour }: Size): string[] {
   const tunnels = chosen(screen, status);
   const marked = tunnels.find(({ name }) => name === screen.marked) ?? tunnels[0];
-  const footer = footerOf(screen, status.tunnels.length - tunnels.length).flatMap((line) => wrapped(line, columns));
+  const footer = footerOf(screen, status.tunnels.length - tunnels.length).flatMap((line) => broken(line, columns));
   const text = textOf(screen, { ...status, tunnels }, marked, { columns, rows, colour });
   const lines = text
     .trimEnd()
     .split('\n')
-    .flatMap((line) => wrapped(line, columns));
+    .flatMap((line) => broken(line, columns));
   // The header may begin with the same word.
   const title = lines.findIndex((line) => line.startsWith('TUNNEL '));
   const isMarked = (line: string, index: number) =>
@@ -115,6 +115,15 @@ export function screenLines(screen: Screen, status: Status, { columns, rows, col
   const at = screen.detail || !marked ? -1 : lines.findIndex(isMarked);
   const shown = lines.map((line, index) => (index === at ? inverse(line, printable(marked?.name ?? '')) : line));
   return [...windowOf(shown, at, rows === undefined ? undefined : rows - footer.length - 1), '', ...footer];
+}
+
+/** Also inside a long word: the terminal would do so too, and the screen would have more lines than rows. */
+function broken(line: string, columns: number | undefined): string[] {
+  const pieces = new RegExp(`.{1,${columns ?? ''}}`, 'gsu');
+  // A line with colours has short words.
+  return wrapped(line, columns).flatMap((part) =>
+    part.includes('\x1b') || part === '' ? [part] : (part.match(pieces) ?? []),
+  );
 }
 
 function textOf(screen: Screen, status: Status, marked: TunnelStatus | undefined, size: Size): string {

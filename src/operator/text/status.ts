@@ -73,7 +73,12 @@ function systemdLines({ notify, sockets }: Status['systemd']): string[] {
 function tunnelLines(status: Status, paint: Paint, width: number | undefined): string[] {
   if (status.tunnels.length === 0) return ['No tunnels are configured.'];
   const columns = tunnelColumns(status, paint);
-  const whole = table([...columns, NOTE], status.tunnels, width);
+  // The same remark at each of several tunnels hides the notes: one line says the same.
+  const none = status.tunnels.length > 1 && status.tunnels.every(({ production }) => !production);
+  const note = (tunnel: TunnelStatus) => noteText(tunnel, !none);
+  const hasNotes = status.tunnels.some((tunnel) => note(tunnel) !== '');
+  const noteColumn = { title: 'NOTE', cell: (tunnel: TunnelStatus) => ({ text: note(tunnel) }), dropped: 6 };
+  const whole = table(hasNotes ? [...columns, noteColumn] : columns, status.tunnels, width);
   // A note is never left out: without room beside the other columns it has its own line.
   const isWide = whole.leftOut.length === 0;
   const { lines, leftOut } = isWide ? whole : table(columns, status.tunnels, width);
@@ -82,9 +87,10 @@ function tunnelLines(status: Status, paint: Paint, width: number | undefined): s
     title,
     ...status.tunnels.flatMap((tunnel, index) => [
       rows[index] ?? '',
-      ...(isWide ? [] : noteLines(tunnel)),
+      ...(isWide || note(tunnel) === '' ? [] : [`  note: ${note(tunnel)}`]),
       ...explainLines(tunnel, status),
     ]),
+    ...(none ? ['(no tunnel is production)'] : []),
     ...leftOutLines(leftOut, width),
   ];
 }
@@ -137,13 +143,6 @@ function tunnelColumns({ now, tunnels }: Status, paint: Paint): Column<TunnelSta
     ...(tunnels.some(({ availability }) => availability !== null) ? [availabilityColumn(now)] : []),
     ...(tunnels.some(({ retirement }) => retirement !== null) ? [DRAIN] : []),
   ];
-}
-
-const NOTE: Column<TunnelStatus> = { title: 'NOTE', cell: (tunnel) => ({ text: noteText(tunnel) }), dropped: 6 };
-
-function noteLines(tunnel: TunnelStatus): string[] {
-  const note = noteText(tunnel);
-  return note === '' ? [] : [`  note: ${note}`];
 }
 
 function leftOutLines(leftOut: readonly string[], width: number | undefined): string[] {
@@ -268,9 +267,9 @@ function probeText(probe: TunnelStatus['probe']): string {
   return probe.state;
 }
 
-function noteText(tunnel: TunnelStatus): string {
-  const rank = tunnel.production ? '' : '(not production) ';
-  return `${rank}${printable(tunnel.note ?? '')}`.trim();
+function noteText({ production, note }: TunnelStatus, withRank: boolean): string {
+  const rank = withRank && !production ? '(not production) ' : '';
+  return `${rank}${printable(note ?? '')}`.trim();
 }
 
 function milliseconds(ms: number): string {

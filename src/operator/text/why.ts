@@ -1,7 +1,7 @@
 import { printable } from '../../base/text/printable.ts';
 import { spanBetween } from '../../base/text/span.ts';
 import type { VerdictAnswer } from '../../retirement/drain/answer.ts';
-import type { LinkStatus, ProbeStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
+import type { LinkStatus, Status, TunnelStatus } from '../../telemetry/status/status.ts';
 import { clientLines, type Explanation, explain, routeText } from './explain.ts';
 
 /** The JSON of `fleet-mesh why --json`. Names as in the snapshot. */
@@ -48,7 +48,7 @@ export function whyText(tunnel: TunnelStatus, status: Status, drain?: VerdictAns
     ['route', routeText(tunnel, now)],
     ['link', link === undefined ? 'none: no tunnel needs a link now' : linkText(link, now)],
     ['credential', link === undefined ? undefined : credentialText(link, now)],
-    ['probe', probeText(tunnel.probe, ago)],
+    ['probe', probeText(tunnel, ago)],
     ['use', useText(tunnel, ago)],
     ...clientLines(tunnel, now).map((text, index): [string, string] => [index === 0 ? 'clients' : '', text]),
     ...drainLines(drain, now),
@@ -130,8 +130,10 @@ function credentialText({ credential }: LinkStatus, now: Date): string {
     .join('; ');
 }
 
-function probeText(probe: ProbeStatus | null, ago: Ago): string {
-  if (probe === null) return 'none configured';
+function probeText({ probe, state }: Pick<TunnelStatus, 'probe' | 'state'>, ago: Ago): string {
+  // Out of service a tunnel has no probe, whatever the file says.
+  if (probe === null)
+    return state === 'stopped' || state === 'retired' ? 'none while out of service' : 'none configured';
   const when = probe.last_at === null ? ', not run yet' : `, last run ${ago(probe.last_at)}`;
   const failures = probe.consecutive_failures === 0 ? '' : `, ${probe.consecutive_failures} failures in a row`;
   const said = probe.last_error === null || probe.state === 'passing' ? '' : `: ${printable(probe.last_error.message)}`;

@@ -187,6 +187,11 @@ export class Cutover {
     this.#target = this.#successor?.target;
   }
 
+  /** Saves where the tunnel of a commit is now. Never rejects. */
+  keepPlace(): Promise<void> {
+    return this.#journal.keepSubject();
+  }
+
   /** Stops checking a changed successor. */
   stop(): void {
     this.#adopting.abort();

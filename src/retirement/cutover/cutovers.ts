@@ -7,10 +7,11 @@ import type { Advisory } from '../../telemetry/status/advisory.ts';
 import type { OwnCutoverStatus } from '../../telemetry/status/status.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import type { Junction } from '../../tunnels/forward/junction.ts';
+import { isElsewhere, placeOf } from '../../tunnels/tunnel/sameness.ts';
 import type { ProvenCutover, Standing } from '../evidence/standing.ts';
 import { Cutover, type CutoverDependencies, type Outcome, successorSource } from './cutover.ts';
 import { findLoop } from './find-loop.ts';
-import type { Progress } from './journal.ts';
+import { ANOTHER_TUNNEL, type Progress } from './journal.ts';
 import { outline } from './outline.ts';
 import { isInProgress } from './phase.ts';
 import { type Check, type Gates, type PreflightSubject, preflight, probeSuccessor } from './preflight.ts';
@@ -102,7 +103,10 @@ export class Cutovers {
     for (const { name } of local) this.#adopt(name);
   }
 
-  /** Applies a reload. Rolls back a cut-over in progress whose tunnel changed, and a commit to a successor that changed. */
+  /**
+   * Applies a reload. Rolls back a cut-over in progress whose tunnel changed, and a commit whose successor changed, or
+   * whose name belongs to another tunnel now.
+   */
   async apply(before: Config, after: Config): Promise<void> {
     const { turns } = this.#deps;
     await Promise.all(
@@ -258,7 +262,11 @@ export class Cutovers {
     const known = this.#cutovers.get(name);
     if (known) return known;
     const { log } = this.#deps;
-    const cutover = new Cutover(name, { ...this.#deps, log: log.child({ tunnel: name }) });
+    const place = () => {
+      const tunnel = [...this.#deps.tunnels()].find((each) => each.name === name);
+      return tunnel && placeOf(tunnel);
+    };
+    const cutover = new Cutover(name, { ...this.#deps, place, log: log.child({ tunnel: name }) });
     this.#cutovers.set(name, cutover);
     return cutover;
   }
@@ -303,11 +311,18 @@ export class Cutovers {
     }
     if (cutover.running && was && !isDeepStrictEqual(concerns(was), concerns(is)))
       await cutover.abandon('a reload changed the tunnel or its successor');
-    const other = !isDeepStrictEqual(was?.drain?.successor?.target, is.drain?.successor?.target);
-    if (cutover.position.phase !== 'committed' || this.#deps.retired(name) || !other) return;
-    const what = is.drain?.successor ? 'changed' : 'removed';
-    await cutover.rollback(`a reload ${what} the successor`, () => {});
+    if (cutover.position.phase !== 'committed') return;
+    const over = this.#deps.retired(name) ? undefined : whyOver(was, is);
+    if (over !== undefined) await cutover.rollback(over, () => {});
+    else if (was && !isDeepStrictEqual(placeOf(was), placeOf(is))) await cutover.keepPlace();
   }
+}
+
+/** Why a reload ends a commit; undefined if it does not. */
+function whyOver(was: TunnelConfig | undefined, is: TunnelConfig): string | undefined {
+  if (was && isElsewhere(placeOf(was), placeOf(is))) return ANOTHER_TUNNEL;
+  if (isDeepStrictEqual(was?.drain?.successor?.target, is.drain?.successor?.target)) return undefined;
+  return `a reload ${is.drain?.successor ? 'changed' : 'removed'} the successor`;
 }
 
 /** The settings that a cut-over in progress depends on. */

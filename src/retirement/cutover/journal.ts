@@ -3,6 +3,7 @@ import type { TakeNote } from '../../telemetry/happening.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { CutoverPhase, Route } from '../../telemetry/status/status.ts';
 import { type Tell, teller } from '../../telemetry/tell.ts';
+import { isElsewhere, type TunnelPlace } from '../../tunnels/tunnel/sameness.ts';
 import { type CutoverEvent, next, type Position, resume } from './phase.ts';
 import type { CutoverRecord, CutoverStore } from './store.ts';
 
@@ -15,6 +16,7 @@ export interface JournalDependencies {
   readonly log: Logger;
   /** Longest wait for a disk that does not answer, in milliseconds. Default 2000. */
   readonly patienceMs?: number;
+  readonly place?: CurrentPlace;
 }
 
 /** The successor and route that the phases refer to. */
@@ -25,8 +27,14 @@ export interface JournalSubject {
   readonly route: Route;
 }
 
+/** Where the tunnel listens and leads now; undefined if the configuration does not have the tunnel. */
+export type CurrentPlace = () => TunnelPlace | undefined;
+
 /** Default of `patienceMs`. */
 const PATIENCE_MS = 2_000;
+
+/** Why a commit is over. */
+export const ANOTHER_TUNNEL = 'the name of the tunnel belongs to another tunnel now';
 
 const START: Position = { phase: 'idle', since: new Date(0), reason: null };
 
@@ -60,10 +68,10 @@ export class Journal {
     return this.#kept;
   }
 
-  /** Saves a changed successor. Never rejects; logs a failure. */
+  /** Saves a changed successor or place. Never rejects; logs a failure. */
   async keepSubject(): Promise<void> {
     await this.#keep(this.#position).catch((err: unknown) => {
-      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'cannot save the changed successor yet');
+      this.#deps.log.error({ event: 'cutover.not_kept', err }, 'cannot save the changed cut-over yet');
     });
   }
 
@@ -87,11 +95,8 @@ export class Journal {
       if (!record) return undefined;
       this.#kept = record.successor;
       this.#position = resume({ phase: record.phase, since: new Date(record.since), reason: record.reason }, now);
-      const elsewhere = record.successor !== null && record.successor !== this.#subject().successor;
-      if (this.#position.phase === 'committed' && elsewhere && !retired) {
-        const reason = `the configuration no longer has the successor ${record.successor}`;
-        this.#position = { phase: 'rolled_back', since: now, reason };
-      }
+      const reason = retired || this.#position.phase !== 'committed' ? undefined : this.#whyOutdated(record);
+      if (reason !== undefined) this.#position = { phase: 'rolled_back', since: now, reason };
       return record.phase;
     } catch (error) {
       const err = TunnelError.from(error);
@@ -101,6 +106,14 @@ export class Journal {
       this.#tell({ event: 'cutover.unreadable', tunnel: this.#tunnel, err }, reason, 'error');
       return undefined;
     }
+  }
+
+  /** Why a commit does not count for the configuration; undefined if it does. */
+  #whyOutdated({ successor, place }: CutoverRecord): string | undefined {
+    const now = this.#deps.place?.();
+    if (place && now && isElsewhere(place, now)) return ANOTHER_TUNNEL;
+    if (successor === null || successor === this.#subject().successor) return undefined;
+    return `the configuration no longer has the successor ${successor}`;
   }
 
   /** Reports that the position of {@link read} is in effect. */
@@ -169,6 +182,8 @@ export class Journal {
 
   #record({ phase, since, reason }: Position): CutoverRecord {
     const { successor } = this.#subject();
-    return { version: 1, tunnel: this.#tunnel, phase, since: since.toISOString(), reason, successor };
+    const place = this.#deps.place?.();
+    const record = { version: 1, tunnel: this.#tunnel, phase, since: since.toISOString(), reason, successor } as const;
+    return place ? { ...record, place } : record;
   }
 }

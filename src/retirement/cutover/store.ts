@@ -7,6 +7,7 @@ import { stateError } from '../../base/files/state-error.ts';
 import { answered, StateFile, type WriteOptions } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
 import { CUTOVER_PHASES } from '../../telemetry/status/status.ts';
+import { tunnelPlace } from '../../tunnels/tunnel/sameness.ts';
 
 const DIRECTORY = 'cutover';
 const RECORD = '.json';
@@ -19,6 +20,8 @@ const record = z.object({
   reason: z.string().nullable(),
   /** Target of the successor; null for a tunnel without one. */
   successor: z.string().nullable(),
+  /** The tunnel of the cut-over; missing in files of earlier versions. */
+  place: tunnelPlace.optional(),
 });
 /** The saved state of a tunnel's cut-over, complete for a resume after a crash. */
 export type CutoverRecord = z.infer<typeof record>;

@@ -2,6 +2,7 @@ import { ControlRefused, unknownTunnels } from '../../base/refusal.ts';
 import type { Config, TunnelConfig } from '../../config/config.ts';
 import type { TakeNote } from '../../telemetry/happening.ts';
 import { UNKNOWN_CODES } from '../../telemetry/status/finding-codes.ts';
+import { placeOf } from '../../tunnels/tunnel/sameness.ts';
 import type { Cutovers } from '../cutover/cutovers.ts';
 import type { PlanWatch } from '../plan/watch.ts';
 import { findingAnswer, type VerdictAnswer } from './answer.ts';
@@ -84,7 +85,8 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
     const { overridden, verdict } = rehearsed;
     // Without the saved commit a restart would send the clients of a retired tunnel nowhere.
     if (keepsPort) await parts.cutovers.confirm(name);
-    const entry = { at: new Date().toISOString(), keeps_port: keepsPort, overrides: [...overridden] };
+    const place = placeOf(config);
+    const entry = { at: new Date().toISOString(), keeps_port: keepsPort, overrides: [...overridden], place };
     // Written to disk first: from here on a crash does not bring the tunnel back.
     await retirement.retired.add(name, entry, async () => refuseWhatIsLeft(await rehearse(request, parts)));
     note({
@@ -93,6 +95,7 @@ export async function retireTunnel(request: RetireRequest, parts: RetireParts): 
       verdict,
       keeps_port: keepsPort,
       overridden,
+      place,
       rollback: config.drain?.rollback ?? null,
     });
     for (const { code } of overridden) metrics.retireOverrides.inc({ tunnel: name, code });

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { TunnelError } from '../../base/errors.ts';
 import type { DiskAt } from '../../base/files/state-disk.ts';
 import { StateFile } from '../../base/files/state-file.ts';
 import type { Unwritten } from '../../base/files/state-writer.ts';
+import type { TunnelConfig } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
+import { isElsewhere, placeOf, type TunnelPlace, tunnelPlace } from '../../tunnels/tunnel/sameness.ts';
 import type { ProvenRetirement } from '../evidence/standing.ts';
 
 /** When and under which overrides a tunnel was retired. */
@@ -13,6 +16,8 @@ const retiredTunnel = z.object({
   keeps_port: z.boolean(),
   /** Blockers that a person has overridden. */
   overrides: z.array(z.object({ code: z.string(), reason: z.string() })),
+  /** The tunnel that was retired; missing in files of earlier versions. */
+  place: tunnelPlace.optional(),
 });
 export type RetiredTunnel = z.infer<typeof retiredTunnel>;
 
@@ -46,6 +51,8 @@ export class RetiredTunnels {
   #trouble: string | undefined;
   /** The state directory has no list, and nothing speaks against a new one. */
   #missing = false;
+  /** The list was changed, and not yet written. */
+  #changed = false;
   /** Retired by the word of the evidence, which does not say whether the port stays open. */
   #unsure = new Set<string>();
   #recalled: readonly string[] = [];
@@ -116,8 +123,9 @@ export class RetiredTunnels {
   async #recall(): Promise<void> {
     const proven = await this.#proven();
     if (proven.size === 0) return;
-    for (const [name, { at, keepsPort, overrides }] of proven) {
-      this.#tunnels.set(name, { at: at.toISOString(), keeps_port: keepsPort ?? false, overrides: [...overrides] });
+    for (const [name, { at, keepsPort, overrides, place }] of proven) {
+      const told = { at: at.toISOString(), keeps_port: keepsPort ?? false, overrides: [...overrides] };
+      this.#tunnels.set(name, { ...told, ...(place && { place }) });
       if (keepsPort === undefined) this.#unsure.add(name);
     }
     this.#recalled = [...proven.keys()];
@@ -157,6 +165,36 @@ export class RetiredTunnels {
   }
 
   /**
+   * Ends the retirement of tunnels whose name belongs to another tunnel now: nobody has decided about that one. Returns
+   * their names. {@link keepChanges} writes the list.
+   *
+   * @param before the tunnels that have run until now, if any
+   */
+  endWhereOther(tunnels: ReadonlyMap<string, TunnelConfig>, before?: ReadonlyMap<string, TunnelConfig>): string[] {
+    return [...this.#tunnels].flatMap(([name, retired]) => {
+      const [was, is] = [before?.get(name), tunnels.get(name)];
+      const place = retired.place ?? (was && placeOf(was));
+      if (!is || !place) return [];
+      const now = placeOf(is);
+      if (isDeepStrictEqual(place, now)) return [];
+      this.#changed = true;
+      if (!isOther(retired, place, now)) {
+        this.#tunnels.set(name, { ...retired, place: now });
+        return [];
+      }
+      this.#tunnels.delete(name);
+      return [name];
+    });
+  }
+
+  /** Writes the list if {@link endWhereOther} has changed it. Never rejects. */
+  async keepChanges(): Promise<void> {
+    // A list that cannot be read is not replaced.
+    if (this.#changed && this.#trouble === undefined) await this.#keepAnyway();
+    this.#changed = false;
+  }
+
+  /**
    * Call before any tunnel starts. A tunnel that is retired for a successor, but without a saved commit, returns to service:
    * otherwise its port would lead nowhere. This holds even if the file cannot be written. Returns such tunnels. Never rejects.
    */
@@ -172,8 +210,9 @@ export class RetiredTunnels {
         'the tunnel is retired, but its local port does not lead to the successor: the tunnel is back in service';
       this.#log.error({ event: 'retired.contradicted', tunnel }, message);
     }
-    // A list that cannot be read is not replaced. A missing one is written, so that its loss shows from now on.
-    if (this.#trouble === undefined && (this.#missing || wrong.length > 0)) await this.#keepAnyway();
+    // A missing list is written, so that its loss shows from now on.
+    this.#changed ||= this.#missing || wrong.length > 0;
+    await this.keepChanges();
     return wrong;
   }
 
@@ -198,6 +237,11 @@ export class RetiredTunnels {
     }
     this.#tunnels = tunnels;
   }
+}
+
+/** A port that stays with its successor does so while the port or the way behind it is the same. */
+function isOther({ keeps_port }: RetiredTunnel, before: TunnelPlace, now: TunnelPlace): boolean {
+  return keeps_port ? isElsewhere(before, now) : !isDeepStrictEqual(before, now);
 }
 
 function contentOf(tunnels: ReadonlyMap<string, RetiredTunnel>): z.infer<typeof kept> {

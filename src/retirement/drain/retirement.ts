@@ -6,6 +6,7 @@ import type { Logger } from '../../telemetry/log/log.ts';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import type { Advisory } from '../../telemetry/status/advisory.ts';
 import type { ProbeCertificateStatus, TunnelStatus } from '../../telemetry/status/status.ts';
+import { teller } from '../../telemetry/tell.ts';
 import type { ChannelSource } from '../../tunnels/channel/channel-source.ts';
 import { describeCertificate } from '../../tunnels/probe/certificate.ts';
 import type { TunnelPulse } from '../evidence/events.ts';
@@ -50,16 +51,33 @@ export class Retirement {
     this.#verdicts = new Verdicts({ ...deps, successors: this.#successors, retired: this.retired });
   }
 
-  /** Reads the retired tunnels; call before any tunnel starts. Never rejects. */
+  /** Reads the retired tunnels; call before any tunnel starts. Writes nothing yet. Never rejects. */
   async start(): Promise<void> {
+    const { tunnels } = this.#deps.config();
     await this.retired.load();
-    this.#successors.apply(this.#deps.config().tunnels);
+    this.#endWhereOther(tunnels);
+    this.#successors.apply(tunnels);
   }
 
-  /** Applies a new configuration. A removed tunnel is no longer retired, in case its name returns. Never rejects. */
-  async apply(config: Pick<Config, 'tunnels'>): Promise<void> {
+  /**
+   * Applies a new configuration, before the routes and the tunnels follow. A removed tunnel is no longer retired, in case its
+   * name returns. Nor is a tunnel whose name belongs to another one now. Never rejects.
+   */
+  async apply(before: Pick<Config, 'tunnels'>, config: Pick<Config, 'tunnels'>): Promise<void> {
     this.#successors.apply(config.tunnels);
+    this.#endWhereOther(config.tunnels, before.tunnels);
+    await this.retired.keepChanges();
     await this.retired.forget(this.#gone(config));
+  }
+
+  #endWhereOther(tunnels: Config['tunnels'], before?: Config['tunnels']): void {
+    const { log, note } = this.#deps;
+    for (const tunnel of this.retired.endWhereOther(tunnels, before))
+      teller(log, note)(
+        { event: 'retirement.ended', tunnel },
+        `${tunnel} was retired, but the name belongs to another tunnel now: the other tunnel is in service`,
+        'warn',
+      );
   }
 
   /** As {@link RetiredTunnels.dropContradicted}. An advisory names such tunnels until somebody decides. */

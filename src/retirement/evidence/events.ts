@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Pulse } from '../../telemetry/pulse.ts';
 import { CUTOVER_PHASES, TUNNEL_STATES } from '../../telemetry/status/status.ts';
+import { tunnelPlace } from '../../tunnels/tunnel/sameness.ts';
 import { routes } from './routes.ts';
 import { type SuccessorRecord, successorRecord } from './successor-record.ts';
 
@@ -112,7 +113,7 @@ export const evidenceEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('tunnel.used'), tunnel: z.string() }),
   /** The checks of the successor start to pass or to fail, or end with the daemon. */
   successorRecord.extend({ event: z.literal('successor.checked'), tunnel: z.string(), error: z.string().nullable() }),
-  /** The listener, target or host of the tunnel changed: earlier events do not count for the new one. */
+  /** The listener, target or host of the tunnel changed, or the address of the host: earlier events do not count for the new one. */
   z.object({ event: z.literal('tunnel.changed'), tunnel: z.string() }),
   /** The tunnel left the configuration; no more events follow. */
   z.object({ event: z.literal('tunnel.removed'), tunnel: z.string() }),
@@ -122,7 +123,10 @@ export const evidenceEvent = z.discriminatedUnion('event', [
     /** Whether the local port stays with the successor; missing in lines of earlier versions. */
     keeps_port: z.boolean().optional(),
     overridden: z.array(z.object({ code: z.string(), reason: z.string() })).default([]),
+    place: tunnelPlace.optional(),
   }),
+  /** The name of the retired tunnel belongs to another tunnel now, which is in service. */
+  z.object({ event: z.literal('retirement.ended'), tunnel: z.string() }),
   /** An operator takes tunnels into service: also retired ones. */
   z.object({ event: z.literal('operator.up'), tunnels: z.array(z.string()) }),
   z.object({

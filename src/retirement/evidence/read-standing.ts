@@ -5,7 +5,7 @@ import { filesSince, readLines } from './files.ts';
 import { Standing } from './standing.ts';
 
 /** Lines without any of these say nothing about retirements; to parse the others costs most of the time. */
-const TELLING = ['"retired"', 'tunnel.retired', 'tunnel.removed', 'operator.up', 'daemon.started'];
+const TELLING = ['"retired"', 'tunnel.retired', 'tunnel.removed', 'retirement.ended', 'operator.up', 'daemon.started'];
 
 /**
  * What the log in a state directory says at its end about the tunnels of this machine. Rejects if the log cannot be read.

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../../config/duration.ts';
 import type { Entry } from './entry.ts';
+import { tunnelsOf } from './tunnels-of.ts';
 
 /** A selection of entries. */
 export interface Selection {
@@ -23,10 +24,4 @@ export function parseSince(text: string, now: Date): Date | undefined {
 export function isSelected(entry: Entry, { since, tunnel }: Selection): boolean {
   if (since !== undefined && entry.at < since.toISOString()) return false;
   return tunnel === undefined || tunnelsOf(entry).includes(tunnel);
-}
-
-/** The tunnels of an entry; none for an event of the daemon, a link or an actor. */
-export function tunnelsOf({ tunnel, tunnels }: Entry): string[] {
-  const named: readonly unknown[] = Array.isArray(tunnels) ? tunnels : [tunnel];
-  return named.filter((name) => typeof name === 'string');
 }

@@ -1,3 +1,4 @@
+import type { TunnelPlace } from '../../tunnels/tunnel/sameness.ts';
 import type { EvidenceEvent } from './events.ts';
 
 /** A retirement, as the evidence tells it. */
@@ -6,6 +7,8 @@ export interface ProvenRetirement {
   /** Whether the local port stays with the successor; undefined if the evidence does not say so. */
   readonly keepsPort: boolean | undefined;
   readonly overrides: readonly { readonly code: string; readonly reason: string }[];
+  /** The retired tunnel; undefined if the evidence does not say so. */
+  readonly place?: TunnelPlace | undefined;
 }
 
 /** A committed cut-over, as the evidence tells it. */
@@ -29,7 +32,12 @@ export class Standing {
         this.runsOn(event.machine ?? undefined);
         return;
       case 'tunnel.retired':
-        this.retired.set(event.tunnel, { at, keepsPort: event.keeps_port, overrides: event.overridden });
+        this.retired.set(event.tunnel, {
+          at,
+          keepsPort: event.keeps_port,
+          overrides: event.overridden,
+          place: event.place,
+        });
         return;
       case 'heartbeat':
         // The event itself may be older than the oldest line that is read.
@@ -45,6 +53,9 @@ export class Standing {
         if (event.to === 'committed') this.cutOver.set(event.tunnel, { at, successor: event.successor });
         // A new attempt that is blocked changes nothing.
         else if (event.to === 'rolling_back' || event.to === 'rolled_back') this.cutOver.delete(event.tunnel);
+        return;
+      case 'retirement.ended':
+        this.retired.delete(event.tunnel);
         return;
       case 'cutover.forgotten':
         this.cutOver.delete(event.tunnel);

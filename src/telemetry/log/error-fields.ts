@@ -1,4 +1,5 @@
 import { CATALOGUE, errnoOf, messageOf, TunnelError } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
 
 /** The fields of an error in a log line. */
 export interface ErrorFields {
@@ -11,6 +12,8 @@ export interface ErrorFields {
 }
 
 const MAX_CAUSES = 5;
+/** A cause may be the goodbye of a hostile server, of 256 KiB; in characters. */
+const MOST_OF_CAUSE = 500;
 
 /**
  * A TunnelError is expected: code, message and hint say everything, so the stack is left out. The same holds for an error
@@ -48,7 +51,8 @@ function causeMessages(error: unknown): string[] {
   const own = messageOf(error);
   return chain(error)
     .map(messageOf)
-    .filter((message) => message !== own);
+    .filter((message) => message !== own)
+    .map((message) => printable(message, MOST_OF_CAUSE));
 }
 
 /** `internal` with a hint of its own, or with an error of the operating system as its cause, is trouble of this machine. */

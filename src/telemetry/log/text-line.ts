@@ -30,29 +30,33 @@ export function textLine(json: string, colour: boolean): string {
   const { level, time, event, msg, tunnel, link, err, ...more }: Line = JSON.parse(json);
   const paint = (code: number | undefined, text: string) =>
     colour && code !== undefined && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text;
+  /** Most messages end with the reason, and a transition names both states: a person reads nothing twice. */
+  const isUntold = ([, value]: [string, unknown]) =>
+    value !== null && value !== undefined && !(typeof value === 'string' && msg.includes(value));
   const line = [
     new Date(time).toTimeString().slice(0, 8),
     paint(COLOURS[level], level.padEnd(5)),
     paint(DIM, printable(event).padEnd(EVENT_WIDTH)),
     printable(tunnel ?? link ?? '').padEnd(SUBJECT_WIDTH),
     printable(msg),
-    paint(DIM, [...untold(err, msg), ...Object.entries(more)].map(keyValue).join(' ')),
+    paint(DIM, [...errorParts(err), ...Object.entries(more)].filter(isUntold).map(keyValue).join(' ')),
   ].join(' ');
   const stack = WITH_STACK.has(level) ? err?.stack : undefined;
   return `${line.trimEnd()}\n${stack === undefined ? '' : indented(stack)}`;
 }
 
-/** The parts of the error that the message does not have: most messages end with that of the error. */
-function untold(err: ErrorFields | undefined, msg: string): [string, unknown][] {
-  const { code, message, hint } = err ?? {};
-  return Object.entries({ code, reason: message, hint }).filter(
-    ([, text]) => text !== undefined && !msg.includes(text),
-  );
+function errorParts({ code, message, hint }: Partial<ErrorFields> = {}): [string, unknown][] {
+  return Object.entries({ code, reason: message, hint });
 }
 
 function keyValue([key, value]: readonly [string, unknown]): string {
-  const text = printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+  const text = printable(typeof value === 'string' ? value : (JSON.stringify(value, rounded) ?? ''));
   return `${key}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
+}
+
+/** Times are measured to the nanosecond, which nobody reads. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
 function indented(stack: string): string {

@@ -23,6 +23,8 @@ export interface ActorContext {
   version(): number;
   /** Raises the version for a new credential. Sessions of an older version are then replaced. */
   supersede(): void;
+  /** The key file changed, and cannot be offered: the next login will fail. */
+  doubt(): void;
   /** The environment of the daemon. */
   readonly env: NodeJS.ProcessEnv;
   /** Aborts when no link uses the actor any more. */

@@ -43,14 +43,18 @@ export class NeedRecord {
     return this.#lastNeededAt;
   }
 
-  /** Loads the record of an earlier run, or starts a new one. An unreadable record counts as missing. */
+  /** Loads the record of an earlier run, or starts a new one. An unreadable record counts as missing; the log says so. */
   begin(): Promise<void> {
     this.#begun ??= this.#load();
     return this.#begun;
   }
 
   async #load(): Promise<void> {
-    const kept = await this.#file.read().catch(() => undefined);
+    const kept = await this.#file.read().catch((err: unknown) => {
+      const message = `earlier uses of the static key are unknown: ${TunnelError.from(err).message}`;
+      this.#log.warn({ event: 'static_key.record_lost', err }, message);
+      return undefined;
+    });
     if (!kept) {
       void this.flush();
       return;

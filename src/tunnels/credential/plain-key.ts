@@ -29,7 +29,7 @@ export class PlainKeySource implements ActorSource {
 
   async lookAfter(keyChanged: boolean): Promise<void> {
     // The next login reports the error of the key.
-    if (keyChanged) await this.current().catch(() => {});
+    if (keyChanged) await this.current().catch(() => this.#context.doubt());
   }
 
   async refresh(): Promise<void> {

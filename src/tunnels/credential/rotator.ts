@@ -17,6 +17,8 @@ export interface RotatorDependencies extends CertificateDependencies {
   readonly env: NodeJS.ProcessEnv;
   /** Sessions with a credential of an older version must be replaced. */
   onChange(version: number): void;
+  /** The next login with the credential may fail. */
+  onDoubt(): void;
 }
 
 /** Interval between two checks of the key file and the clock, in milliseconds. */
@@ -43,6 +45,7 @@ export class Rotator implements CredentialSource {
       actor: () => this.#actor,
       version: () => this.#version,
       supersede: () => this.#supersede(),
+      doubt: () => deps.onDoubt(),
       env: deps.env,
       signal: this.#stop.signal,
     };
@@ -55,7 +58,7 @@ export class Rotator implements CredentialSource {
   start(): void {
     if (this.#loop) return;
     // Before the key is read: every later write counts as a change.
-    void this.#watch.hasChanged();
+    void this.#watch.look();
     this.#loop = repeat(
       () => this.#look(),
       () => Math.min(LOOK_MS, Math.max(0, this.#source.dueMs ?? LOOK_MS)),
@@ -88,7 +91,7 @@ export class Rotator implements CredentialSource {
     this.#actor = actor;
     if (isDeepStrictEqual(before, actor)) return;
     this.#watch = new FileWatch(fileOf(actor));
-    void this.#watch.hasChanged();
+    void this.#watch.look();
     this.#certificate.reconfigure(before, actor);
     if (actor.certCommand) this.#loop?.runNow();
     else if (before.certCommand || !isDeepStrictEqual(sourceOf(before), sourceOf(actor))) this.#supersede();
@@ -115,8 +118,9 @@ export class Rotator implements CredentialSource {
   }
 
   async #look(): Promise<void> {
-    const changed = await inTime('the key', this.#watch.hasChanged()).catch(() => false);
-    await this.#source.lookAfter(changed);
+    const news = await inTime('the key', this.#watch.look()).catch(() => 'same' as const);
+    if (news === 'lost') this.#deps.onDoubt();
+    await this.#source.lookAfter(news === 'changed');
   }
 
   #supersede(): void {

@@ -15,6 +15,8 @@ interface RotatorsDependencies extends Pick<RotatorDependencies, 'env' | 'random
   readonly note: TakeNote;
   /** Sessions of the actor with a credential of an older version must be replaced. */
   onChange(actor: string, version: number): void;
+  /** The next login of the actor may fail. */
+  onDoubt(actor: string): void;
 }
 
 /** The credentials of every actor that a link uses. */
@@ -101,6 +103,7 @@ export class Rotators {
         note({ event: 'credential.changed', actor: name, type, fingerprint, serial, valid_before });
         this.#deps.onChange(name, version);
       },
+      onDoubt: () => this.#deps.onDoubt(name),
     });
     this.#rotators.set(name, rotator);
     this.#files.set(name, [record, issuer]);

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '../../base/errors.ts';
-import { permissionHint } from '../../base/files/permission-hint.ts';
+import { homeHint, isInHome, permissionHint } from '../../base/files/permission-hint.ts';
 import { shellWord } from '../../config/command-line.ts';
 
 /** Far above any key or passphrase; limits the read when the path is wrong. */
@@ -44,6 +44,14 @@ function isAclOfSystemd(path: string, stats: Pick<Stats, 'mode' | 'uid' | 'gid'>
 }
 
 /**
+ * Where a file system has no ACLs, systemd gives the credentials to the user of the unit. Root sees them there, in a command
+ * outside the unit; only systemd writes in that directory.
+ */
+function isSeenByRoot(path: string, uid: number, directory: string | undefined): boolean {
+  return uid === 0 && directory !== undefined && dirname(path) === directory;
+}
+
+/**
  * Returns `key_permissions` unless the file belongs to our user or root, and only the owner may read or write the file.
  * `uid` is our effective user id; `credentialsDirectory` is systemd's `$CREDENTIALS_DIRECTORY`.
  */
@@ -55,10 +63,14 @@ export function checkExposure(
   credentialsDirectory: string | undefined,
 ): TunnelError | undefined {
   const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
-  if (stats.uid !== uid && stats.uid !== 0) {
-    return new TunnelError('key_permissions', `${label} ${path} belongs to another user (uid ${stats.uid})`, {
-      hint: `Run \`chown ${uid} ${shellWord(path)} && chmod 600 ${shellWord(path)}\`.`,
-    });
+  const ours = stats.uid === uid || stats.uid === 0 || isSeenByRoot(path, uid, credentialsDirectory);
+  if (!ours) {
+    // A new owner would take the key away from the user who logs in with it today, such as the user of an ssh unit.
+    const hint =
+      uid === 0 && isInHome(path)
+        ? `Leave the file to its user, and take a copy. ${homeHint(path, 'key')}`
+        : `Run \`chown ${uid} ${shellWord(path)} && chmod 600 ${shellWord(path)}\`.`;
+    return new TunnelError('key_permissions', `${label} ${path} belongs to another user (uid ${stats.uid})`, { hint });
   }
   if ((stats.mode & 0o077) === 0 || isAclOfSystemd(path, stats, credentialsDirectory)) return undefined;
   return new TunnelError('key_permissions', `${label} ${path} is readable or writable by other users (mode ${mode})`, {

@@ -1,15 +1,17 @@
 import { abortable } from '../../base/async/deadline.ts';
 import type { TunnelError } from '../../base/errors.ts';
+import type { Address } from '../../base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../config/config.ts';
 import type { CredentialFacts } from '../credential/offer.ts';
+import { SETTLED_MS } from './backoff.ts';
 import type { FailedAddresses } from './failed-addresses.ts';
 import type { JumpLink } from './jump.ts';
 import type { LinkDependencies } from './options.ts';
-import { proveAgainst } from './prove.ts';
+import { proveAgainst, proveFurther } from './prove.ts';
 import type { Rejection } from './rejection.ts';
 import type { Roster } from './roster.ts';
 import { findRoute } from './route.ts';
-import type { Held } from './session.ts';
+import type { Held, LinkSession } from './session.ts';
 
 /** The inputs of one attempt, with the settings at its start. */
 export interface AttemptOptions {
@@ -27,8 +29,8 @@ export type Outcome =
   | { readonly kind: 'held-back'; readonly waitMs: number; readonly error: TunnelError };
 
 /**
- * Makes one attempt at a session, from its credential to its place in the roster. A session that replaces a serving one
- * is proven first. The new session ends if the proof fails. Rejects with a TunnelError, or the signal's reason.
+ * Makes one attempt at a session, from its credential to its place in the roster. A session that joins or replaces a
+ * serving one is proven first. The new session ends if the proof fails. Rejects with a TunnelError, or the signal's reason.
  *
  * @param onOffer receives the credential before the attempt offers it
  */
@@ -54,16 +56,28 @@ export async function attemptSession(
   }
   const route = await findRoute(host, jump, roster.all, addresses, signal);
   const session = await connect(signal, route);
-  const predecessor = roster.predecessor(facts.version);
-  if (predecessor) {
-    try {
-      await proveAgainst(predecessor.session, session, deps.targets(), signal);
-    } catch (error) {
-      await session.end();
-      throw error;
-    }
+  try {
+    await prove(roster, session, facts, deps.targets(), signal);
+  } catch (error) {
+    await session.end();
+    throw error;
   }
   rejection.forget(host, facts);
   addresses.succeeded(session.address);
   return { kind: 'made', held: roster.add(session, facts, generation, route) };
+}
+
+/** The sessions of a link that has just started need no proof against each other. */
+async function prove(
+  roster: Roster,
+  session: LinkSession,
+  { version }: CredentialFacts,
+  targets: readonly Address[],
+  signal: AbortSignal,
+): Promise<void> {
+  const predecessor = roster.predecessor(version);
+  if (predecessor) return proveAgainst(predecessor.session, session, targets, signal);
+  const isSettled = ({ suspect, since }: LinkSession) => !suspect && Date.now() - since.getTime() >= SETTLED_MS;
+  const settled = roster.current.find((held) => isSettled(held.session));
+  if (settled) await proveFurther(settled.session, session, targets, signal);
 }

@@ -24,7 +24,10 @@ const WELCOME_PER_MS = 1 / 60;
 /** A session that lasts less than this, in milliseconds, was no service: the next wait grows. */
 export const FLASH_MS = 500;
 
-/** A host that ends a session sooner than this after a login, in milliseconds, may not want that many sessions. */
+/**
+ * A host that ends a session sooner than this after a login, in milliseconds, may not want that many sessions. An older
+ * session is the measure of further ones.
+ */
 export const SETTLED_MS = 10_000;
 
 /**

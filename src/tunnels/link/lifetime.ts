@@ -1,3 +1,4 @@
+import { TunnelError } from '../../base/errors.ts';
 import type { ActorConfig } from '../../config/config.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import type { Roster } from './roster.ts';
@@ -28,24 +29,34 @@ export function verdictOn(
   return validBefore !== undefined && now >= validBefore ? onExpiry : 'keep';
 }
 
-/** Carries out the verdicts on a link's sessions. Returns whether a verdict took a session out of service. */
-export function endOverdue(roster: Roster, actor: ActorConfig, now: Date, log: Pick<Logger, 'info'>): boolean {
+/**
+ * Carries out the verdicts on a link's sessions. Returns why a session left its service, if one did.
+ */
+export function endOverdue(
+  roster: Roster,
+  actor: ActorConfig,
+  now: Date,
+  log: Pick<Logger, 'info'>,
+): TunnelError | undefined {
   const monotonicMs = performance.now();
-  let ended = false;
+  let reason: TunnelError | undefined;
   for (const held of roster.all) {
     const { id, session, facts } = held;
     const tenure = { validBefore: facts.validBefore, leftSince: roster.leftSince(held) };
     const verdict = verdictOn(tenure, actor, now, monotonicMs);
     if (verdict === 'keep' || !session.usable || (verdict === 'drain' && roster.isRetired(held))) continue;
-    const what =
-      verdict === 'cut'
-        ? 'is cut: its certificate expired or drain_timeout is over'
-        : 'takes no new connections: its certificate expired';
+    reason = overdue(tenure, verdict, now);
+    const what = verdict === 'cut' ? 'is cut' : 'takes no new connections';
     const fields = { event: 'session.overdue', session: id, verdict, connections: session.channels };
-    log.info(fields, `the SSH session ${what}`);
+    log.info(fields, `the SSH session ${what}: ${reason.message}`);
     roster.retire(held, monotonicMs);
     if (verdict === 'cut') void session.end();
-    ended = true;
   }
-  return ended;
+  return reason;
+}
+
+function overdue({ validBefore }: Tenure, verdict: 'drain' | 'cut', now: Date): TunnelError {
+  if (validBefore === undefined || now < validBefore)
+    return new TunnelError('connection_reset', 'drain_timeout of the replaced SSH session is over');
+  return new TunnelError('cert_expired', `the certificate of the SSH session expired, and on_expiry is ${verdict}`);
 }

@@ -1,28 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { abortable } from '../../base/async/deadline.ts';
-import { follow } from '../../base/async/follow.ts';
 import { Waiters } from '../../base/async/waiters.ts';
-import { Wake } from '../../base/async/wake.ts';
-import { isCredentialRejection, TunnelError } from '../../base/errors.ts';
+import { TunnelError } from '../../base/errors.ts';
 import type { Address, TcpAddress } from '../../base/net/address.ts';
-import type { ActorConfig, HostConfig } from '../../config/config.ts';
-import type { LinkState, LinkStatus } from '../../telemetry/status/status.ts';
+import type { CredentialStatus, LinkState, LinkStatus } from '../../telemetry/status/status.ts';
 import type { Channel, ChannelSource, Originator } from '../channel/channel-source.ts';
 import type { FarSession } from '../channel/far-side.ts';
-import type { CredentialFacts } from '../credential/offer.ts';
 import type { SessionEnd } from '../ssh/session.ts';
-import { attemptSession } from './attempt.ts';
+import { AttemptLoop } from './attempt-loop.ts';
 import { Channels } from './channels.ts';
 import { describeLink } from './describe.ts';
-import { FailedAddresses } from './failed-addresses.ts';
 import { IdleLimit, renewEnding } from './idle-limit.ts';
 import type { Carrier, JumpLink } from './jump.ts';
 import { endOverdue } from './lifetime.ts';
-import { LoginTest } from './login-test.ts';
+import { isInvalid, LoginTest } from './login-test.ts';
 import { LinkNews } from './news.ts';
 import type { LinkDependencies, LinkOptions } from './options.ts';
 import { Outcomes } from './outcomes.ts';
-import { Rejection, rememberedRejection } from './rejection.ts';
 import { Replacement } from './replacement.ts';
 import { Retry } from './retry.ts';
 import { Roster } from './roster.ts';
@@ -31,10 +25,7 @@ import type { Held } from './session.ts';
 /** The disconnect message of a session that is cut must leave within this time, in milliseconds. */
 const CUT_MS = 50;
 
-/**
- * Keeps `host.sessions` SSH sessions up and opens channels on them. One loop makes one attempt at a time. So sessions are
- * staggered, one attempt tests an unreachable host for all, and a rejected credential is offered once.
- */
+/** Keeps `host.sessions` SSH sessions up, which its {@link AttemptLoop} makes, and opens channels on them. */
 export class Link implements ChannelSource, JumpLink {
   readonly #deps: LinkDependencies;
   readonly #news: LinkNews;
@@ -42,55 +33,59 @@ export class Link implements ChannelSource, JumpLink {
   readonly #stop = new AbortController();
   readonly #roster = new Roster();
   readonly #channels: Channels;
-  readonly #rejection = new Rejection();
-  readonly #addresses = new FailedAddresses();
   readonly #outcomes = new Outcomes();
   readonly #replacement = new Replacement();
   readonly #idleLimit = new IdleLimit();
   readonly #loginTest: LoginTest;
   readonly #retry: Retry;
-  #host: HostConfig;
-  #actor: ActorConfig;
-  #jump: JumpLink | undefined;
-  readonly #wake = new Wake();
-  /** A client found no session that answers. */
-  #demanded = false;
-  #loop: Promise<void> | undefined;
-  /** Ends the current attempt, whose settings have become outdated. */
-  #outdate: (() => void) | undefined;
+  readonly #loop: AttemptLoop;
+  #options: LinkOptions;
 
   constructor(options: LinkOptions, deps: LinkDependencies) {
-    this.#host = options.host;
-    this.#actor = options.actor;
-    this.#jump = options.jump;
+    this.#options = options;
     this.#deps = deps;
     this.#news = new LinkNews({ host: options.host.name, actor: options.actor.name }, deps);
     this.#channels = new Channels(this.#roster, {
-      waitMs: () => this.#host.connectTimeoutMs,
+      waitMs: () => this.#options.host.connectTimeoutMs,
       absence: () =>
-        this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#host.name} is up`),
+        this.lastError ?? new TunnelError('connection_reset', `no SSH session to ${this.#options.host.name} is up`),
       onRaced: (winner) => this.#news.hedged(winner),
-      onSilence: () => {
-        this.#demanded = true;
-        this.#wake.call();
-      },
+      onSilence: () => this.#loop.demand(),
     });
     this.#retry = new Retry(deps.random);
     this.#loginTest = new LoginTest(deps.random, performance.now());
-    this.#stop.signal.addEventListener('abort', () => this.#wake.call(), { once: true });
+    this.#loop = new AttemptLoop(
+      {
+        roster: this.#roster,
+        retry: this.#retry,
+        outcomes: this.#outcomes,
+        idleLimit: this.#idleLimit,
+        loginTest: this.#loginTest,
+        news: this.#news,
+        waiting: this.#waiting,
+        options: () => this.#options,
+        ready: () => this.ready,
+        onUp: (held) => this.#add(held),
+        onChange: () => {
+          this.#updateReplacement(new Date());
+          deps.onChange();
+        },
+      },
+      deps,
+    );
   }
 
   start(): void {
-    this.#replacement.update(this.#roster, this.#host.sessions, new Date());
-    this.#loop ??= this.#run(this.#stop.signal);
+    this.#replacement.update(this.#roster, this.#options.host.sessions, new Date());
+    this.#loop.start(this.#stop.signal);
   }
 
   get hostName(): string {
-    return this.#host.name;
+    return this.#options.host.name;
   }
 
   get actorName(): string {
-    return this.#actor.name;
+    return this.#options.actor.name;
   }
 
   get ready(): boolean {
@@ -129,7 +124,7 @@ export class Link implements ChannelSource, JumpLink {
     const woken = this.#waiting.wait(signal);
     // The current pause may be longer than a waiting client should wait.
     const { activity } = this.#retry;
-    if (activity.kind === 'waiting') this.#wake.call();
+    if (activity.kind === 'waiting') this.#loop.wake();
     if (activity.kind === 'stranded') activity.jump.whenReady(signal).catch(() => {});
     return woken;
   }
@@ -153,23 +148,22 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Retries at once, after a change by an operator. A rejected credential still waits for its minute. */
   kick(): void {
-    if (this.#retry.skip()) this.#wake.call();
+    if (this.#retry.skip()) this.#loop.wake();
   }
 
   /** Applies new settings. With `replace`, new sessions come up first; each old one then ends with its last connection. */
   reconfigure(options: LinkOptions, replace: boolean): void {
     const same =
-      isDeepStrictEqual([this.#host, this.#actor], [options.host, options.actor]) && this.#jump === options.jump;
-    this.#host = options.host;
-    this.#actor = options.actor;
-    this.#jump = options.jump;
+      isDeepStrictEqual([this.#options.host, this.#options.actor], [options.host, options.actor]) &&
+      this.#options.jump === options.jump;
+    this.#options = options;
     if (this.#retry.activity.kind === 'stranded') this.#retry.rest();
     if (replace) {
       this.#roster.nextGeneration();
       if (same) this.#retry.startOver();
       else this.#retry.forget();
       this.#outcomes.firstLogin.begin();
-      this.#outdate?.();
+      this.#loop.outdate();
     }
     this.#shed();
     this.#retry.skip();
@@ -190,6 +184,12 @@ export class Link implements ChannelSource, JumpLink {
     this.#changed();
   }
 
+  /** The next login may fail: tests the login, also if no session is missing. */
+  testLogin(): void {
+    this.#loginTest.begin();
+    this.#loop.wake();
+  }
+
   /** Settles when only the new credential serves, or with the error of the first failed attempt. */
   rotated(signal: AbortSignal): Promise<TunnelError | undefined> {
     return this.#outcomes.rotation.outcome(signal);
@@ -205,12 +205,15 @@ export class Link implements ChannelSource, JumpLink {
    * suspect session may answer again, so that the session in its place is no longer needed.
    */
   tick(now: Date): void {
-    if (this.#roster.current.length > this.#host.sessions) this.#shed();
+    if (this.#roster.current.length > this.#options.host.sessions) this.#shed();
     // The jump host's link announces no carrier that must move.
-    if (this.#roster.current.length < this.#host.sessions) this.#wake.call();
-    if (endOverdue(this.#roster, this.#actor, now, this.#deps.log)) this.#changed();
+    if (this.#roster.current.length < this.#options.host.sessions) this.#loop.wake();
+    const overdue = endOverdue(this.#roster, this.#options.actor, now, this.#deps.log);
+    if (overdue && !this.ready) this.#retry.servesNoLonger(overdue);
+    if (overdue) this.#changed();
     if (renewEnding(this.#roster, this.#idleLimit)) this.#changed();
-    if (this.#loginTest.look(performance.now())) this.#wake.call();
+    const renewal = this.#credential.renewal?.state;
+    if (this.#mayTest(renewal) && this.#loginTest.look(performance.now(), renewal)) this.#loop.wake();
     this.#updateReplacement(now);
   }
 
@@ -224,53 +227,45 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Ends every session without waiting for its peer, and all attempts. Call {@link stop} afterwards. */
   cut(): void {
-    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is cut`));
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#options.host.name} is cut`));
     for (const { session } of this.#roster.all) void session.end(CUT_MS);
   }
 
   /** Ends the loop and every session. */
   async stop(): Promise<void> {
-    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#host.name} is stopping`));
-    await this.#loop;
+    this.#stop.abort(new TunnelError('connection_reset', `the link to ${this.#options.host.name} is stopping`));
+    await this.#loop.ended();
     await Promise.all(this.#roster.all.map(({ session }) => session.end()));
   }
 
   status(): LinkStatus {
     return describeLink({
-      host: this.#host.name,
-      actor: this.#actor,
-      jump: this.#jump?.hostName,
+      host: this.#options.host.name,
+      actor: this.#options.actor,
+      jump: this.#options.jump?.hostName,
       state: this.state,
       retry: this.#retry,
-      sessionsWanted: this.#host.sessions,
+      sessionsWanted: this.#options.host.sessions,
       replacement: this.#replacement.status(this.#retry),
       fallbackReason: this.fallbackReason,
-      credential: this.#deps.credential(this.#actor),
+      credential: this.#credential,
       roster: this.#roster,
     });
   }
 
+  get #credential(): CredentialStatus {
+    return this.#deps.credential(this.#options.actor);
+  }
+
+  /** A host that allows one session may end the only one at the next login. Without a credential there is no login. */
+  #mayTest(renewal: string | undefined): boolean {
+    const { host, actor } = this.#options;
+    return host.sessions > 1 || this.#channels.count === 0 || (isInvalid(renewal) && !actor.fallback);
+  }
+
   #changed(): void {
-    this.#wake.call();
+    this.#loop.wake();
     this.#deps.onChange();
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.#roster.current.length >= this.#wanted) {
-        this.#retry.rest();
-        await this.#wake.sleep();
-        continue;
-      }
-      if (this.#isStranded()) await this.#wake.sleep();
-      else if (await this.#waitForTurn(signal)) await this.#attempt(signal);
-    }
-  }
-
-  /** While no session answers a client, one more may: perhaps the network has forgotten only the present ones. */
-  get #wanted(): number {
-    this.#demanded &&= this.#roster.silent;
-    return this.#host.sessions + (this.#demanded || this.#loginTest.due ? 1 : 0);
   }
 
   /** A failed test shows that lost sessions could not be replaced, before one is lost. A busy host may fail one test. */
@@ -278,70 +273,7 @@ export class Link implements ChannelSource, JumpLink {
     const { failure, attempts } = this.#retry;
     const failed = this.#loginTest.due && failure !== undefined && (attempts > 1 || !failure.retryable);
     const missing = failed || this.#retry.unkept !== undefined;
-    this.#replacement.update(this.#roster, this.#host.sessions + (missing ? 1 : 0), now);
-  }
-
-  /** Whether the link must wait for the jump host's link. */
-  #isStranded(): boolean {
-    const jump = this.#jump;
-    if (!jump || jump.ready) return false;
-    if (this.#retry.activity.kind === 'stranded') return true;
-    this.#retry.strand(jump);
-    this.#news.stranded(jump.hostName, this.lastError);
-    this.#outcomes.follow(this.#retry.activity);
-    for (const waiting of this.#waiting.signals) jump.whenReady(waiting).catch(() => {});
-    this.#deps.onChange();
-    return true;
-  }
-
-  /** Whether the loop may attempt now; false when the loop must look again. */
-  async #waitForTurn(signal: AbortSignal): Promise<boolean> {
-    const remainingMs = () => this.#retry.remainingMs(this.#demanded || (this.#waiting.size > 0 && !this.ready));
-    const waitMs = remainingMs();
-    if (waitMs > 0) {
-      await this.#wake.sleep(waitMs);
-      return false;
-    }
-    const { activity } = this.#retry;
-    await this.#deps.pacer.turn(signal).catch(() => {});
-    // The close of a session may be reported only now: its wait must not be skipped.
-    return !signal.aborted && (this.#retry.activity === activity || remainingMs() <= 0);
-  }
-
-  async #attempt(parent: AbortSignal): Promise<void> {
-    const [host, actor] = [this.#host, this.#actor];
-    const own = { roster: this.#roster, rejection: this.#rejection, addresses: this.#addresses };
-    const options = { host, actor, jump: this.#jump, ...own };
-    let offered: CredentialFacts | undefined;
-    const attempt = follow(parent);
-    this.#outdate = attempt.end;
-    this.#retry.begin();
-    this.#deps.onChange();
-    try {
-      const outcome = await attemptSession(options, this.#deps, (facts) => (offered = facts), attempt.signal);
-      if (outcome.kind === 'held-back') return this.#holdBack(outcome.waitMs, outcome.error);
-      this.#news.attempted('ok');
-      this.#add(outcome.held);
-    } catch (thrown) {
-      if (attempt.signal.aborted) return this.#retry.rest();
-      const error = TunnelError.from(thrown);
-      this.#news.attempted(error.code);
-      const rejected = isCredentialRejection(error);
-      if (rejected) this.#rejection.note(host, offered, error, performance.now());
-      // The source may have another certificate. The rejected one is never offered again at once.
-      const again = rejected && offered?.type === 'certificate' && error.code !== 'penalised';
-      this.#fail(error, again, offered);
-    } finally {
-      this.#outdate = undefined;
-      attempt.end();
-    }
-  }
-
-  /** The server rejected every available credential less than a minute ago: waits for the rest of the minute. */
-  #holdBack(waitMs: number, error: TunnelError): void {
-    this.#retry.holdBack(waitMs, error);
-    this.#outcomes.fail(rememberedRejection(error, waitMs));
-    this.#deps.onChange();
+    this.#replacement.update(this.#roster, this.#options.host.sessions + (missing ? 1 : 0), now);
   }
 
   #add(held: Held): void {
@@ -359,7 +291,7 @@ export class Link implements ChannelSource, JumpLink {
 
   /** Ends sessions that are no longer wanted and already have a replacement. */
   #shed(): void {
-    this.#roster.shed(this.#host.sessions, performance.now());
+    this.#roster.shed(this.#options.host.sessions, performance.now());
     const seconds = this.#outcomes.rotation.advance(this.#roster, performance.now());
     if (seconds !== undefined) this.#news.rotated(seconds);
     this.#updateReplacement(new Date());
@@ -370,7 +302,7 @@ export class Link implements ChannelSource, JumpLink {
     const reason = this.#roster.whyLeft(held);
     this.#roster.remove(held);
     if (this.#stop.signal.aborted) return;
-    const unused = error && this.#idleLimit.explain(this.#host.name, held.session.facts, error, idleMs);
+    const unused = error && this.#idleLimit.explain(this.#options.host.name, held.session.facts, error, idleMs);
     if (unused) {
       this.#news.sessionEndedUnused(held, unused, this.#roster.all.length === 0);
       this.#retry.endedUnused(unused);
@@ -379,23 +311,11 @@ export class Link implements ChannelSource, JumpLink {
       const repeated = this.#retry.unkept !== undefined;
       this.#news.sessionLost(held, error, { silentMs, last: this.#roster.all.length === 0, repeated });
       if (!leaving) this.#retry.lost(error, lastedMs, this.ready);
-      if (!this.ready) this.#retry.servesNoLonger();
+      if (!this.ready) this.#retry.servesNoLonger(error);
     } else {
       this.#news.sessionEnded(held, reason);
     }
     this.#shed();
     this.#changed();
-  }
-
-  /**
-   * @param again whether another credential may be offered at once
-   * @param offered in the failed attempt; undefined if it failed before
-   */
-  #fail(error: TunnelError, again: boolean, offered: CredentialFacts | undefined): void {
-    this.#news.attemptFailed(this.#retry.failed(error, again), error);
-    if (error.retryable) this.#idleLimit.loginFailed(performance.now());
-    if (!again) this.#outcomes.fail(error, !offered || !this.#roster.isSuperseded(offered));
-    this.#updateReplacement(new Date());
-    this.#deps.onChange();
   }
 }

@@ -1,6 +1,11 @@
 /** A link without a login for this long tests its next login, in milliseconds; a quarter more or less, at random. */
 const EVERY_MS = 3_600_000;
 
+/** Whether the clock invalidates the certificate. `renewal`: state of its renewal, as in `/status`. */
+export function isInvalid(renewal: string | undefined): boolean {
+  return renewal === 'expired' || renewal === 'not_yet_valid';
+}
+
 /**
  * When a link tests its next login. A session outlives the key, the account and the host key that it began with. So a link
  * with all its sessions up may not know that its next login will fail. The test is one more session, which ends at once.
@@ -9,6 +14,7 @@ export class LoginTest {
   readonly #random: () => number;
   #nextAt: number;
   #due = false;
+  #invalid = false;
 
   /**
    * @param random uniform in [0, 1)
@@ -24,11 +30,26 @@ export class LoginTest {
     return this.#due;
   }
 
-  /** Looks whether a test is due. Returns whether a test begins. `now` as of performance.now(). */
-  look(now: number): boolean {
-    if (this.#due || now < this.#nextAt) return false;
-    this.#due = true;
+  /**
+   * Looks whether a test is due: after an hour, and when the clock invalidates the certificate of the next login. Returns
+   * whether a test begins.
+   *
+   * @param now as of performance.now()
+   * @param renewal state of the certificate's renewal, as in `/status`; undefined without a certificate
+   */
+  look(now: number, renewal: string | undefined): boolean {
+    const invalid = isInvalid(renewal);
+    // Once: the next login may still succeed with the fallback.
+    const invalidated = invalid && !this.#invalid;
+    this.#invalid = invalid;
+    if (this.#due || (now < this.#nextAt && !invalidated)) return false;
+    this.begin();
     return true;
+  }
+
+  /** A login failed, or will fail, and each further one will fail: tests until one succeeds, also if no session is missing. */
+  begin(): void {
+    this.#due = true;
   }
 
   /** A login succeeded, for whatever purpose. */

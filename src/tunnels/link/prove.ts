@@ -1,9 +1,13 @@
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import { withDeadline } from '../../base/async/deadline.ts';
 import { isSessionLoss, TunnelError, UselessCredential } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { LinkSession } from './session.ts';
+
+/** An address where nothing listens: a refusal there proves forwarding, for links without a target. */
+export const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 
 /** No client opens these channels: this daemon does. */
 const ORIGINATOR: Originator = { address: '127.0.0.1', port: 0 };
@@ -31,13 +35,63 @@ export async function proveAgainst(
   for (const target of targets.slice(0, MOST_ASKED)) {
     const refusal = await refusalOf(session, target, signal);
     if (!refusal) return;
-    // The server forbids the channel to the old session too: the new credential is no worse. Or no old session is left.
-    if (!old?.usable || (await refusalOf(old, target, signal).catch(() => refusal))) continue;
+    if (!(await isGranted(old, target, signal))) continue;
     throw new UselessCredential('forward_denied', `the new credential can log in, but ${refusal.message}`, {
       cause: refusal,
       hint: 'Certificate: add permit-port-forwarding. Key: check restrict and permitopen= in authorized_keys on the host.',
     });
   }
+}
+
+/**
+ * Proves that one more session of a link can do something that the serving session can: a session outlives the settings of
+ * the server and of the account. Rejects when the server forbids each channel, and grants one to the serving session. Only
+ * addresses are asked: a name may freeze the session.
+ */
+export async function proveFurther(
+  serving: LinkSession,
+  session: LinkSession,
+  targets: readonly Address[],
+  signal: AbortSignal,
+): Promise<void> {
+  // Without a serving session the new one is needed at once, whatever it can do.
+  const needed = serving.closed.then(() => undefined);
+  const refusal = await Promise.race([refusalOfAll(serving, session, targets.filter(isPlain), signal), needed]);
+  if (!refusal) return;
+  throw new TunnelError('forward_denied', `a new SSH session can log in, but ${refusal.message}`, {
+    cause: refusal,
+    hint: refusal.hint,
+  });
+}
+
+/** A refusal that the old session does not get; undefined if the new session gets a channel, or the old one gets none. */
+async function refusalOfAll(
+  old: LinkSession,
+  session: LinkSession,
+  targets: readonly Address[],
+  signal: AbortSignal,
+): Promise<TunnelError | undefined> {
+  let worse: TunnelError | undefined;
+  for (const target of targets.slice(0, MOST_ASKED)) {
+    const refusal = await refusalOf(session, target, signal);
+    if (!refusal) return undefined;
+    if (!worse && (await isGranted(old, target, signal))) worse = refusal;
+  }
+  return worse;
+}
+
+/** The server may forbid {@link NOWHERE} and grant all targets (`PermitOpen`). */
+function isPlain(target: Address): boolean {
+  return target !== NOWHERE && (target.kind === 'unix' || isIP(target.host) !== 0);
+}
+
+/** Whether the server grants the channel to the old session. If not, the new one is no worse. */
+async function isGranted(old: LinkSession | undefined, target: Address, signal: AbortSignal): Promise<boolean> {
+  if (!old?.usable) return false;
+  return refusalOf(old, target, signal).then(
+    (refusal) => refusal === undefined,
+    () => false,
+  );
 }
 
 /**

@@ -68,7 +68,7 @@ export class Retry {
   }
 
   get lastError(): TunnelError | undefined {
-    return this.#activity.kind === 'stranded' ? this.#activity.error : this.#lastError;
+    return (this.#activity.kind === 'stranded' && this.#activity.error) || this.#lastError;
   }
 
   /** Why no session can be made at present; undefined until an attempt fails, and after a success. */
@@ -87,6 +87,13 @@ export class Retry {
 
   rest(): void {
     this.#activity = { kind: 'idle' };
+  }
+
+  /** No session is missing: sessions that were silent answer again, so that earlier failures no longer count. */
+  complete(): void {
+    this.rest();
+    this.#attempts = 0;
+    this.#failure = undefined;
   }
 
   begin(): void {
@@ -197,8 +204,9 @@ export class Retry {
    * The last serving session is lost. Without a serving session, a fallback credential may be offered at once. The
    * rejected credential still waits for its minute.
    */
-  servesNoLonger(): void {
-    if (this.#activity.kind === 'waiting' && isCredentialRejection(this.#activity.because)) this.skip();
+  servesNoLonger(error: TunnelError): void {
+    if (this.#activity.kind !== 'waiting' || !isRejection(this.#activity.because)) this.#lastError = error;
+    else if (isCredentialRejection(this.#activity.because)) this.skip();
   }
 
   /** The rest of the current wait, in milliseconds; shorter when a client waits (`demanded`). */

@@ -1,6 +1,6 @@
 import { CATALOGUE, TunnelError } from '../../base/errors.ts';
 import { printable } from '../../base/text/printable.ts';
-import { isMisread } from './guard/session-error.ts';
+import { isMisread, saidBy } from './guard/session-error.ts';
 import { onlySsh1, otherService } from './other-service.ts';
 
 /** The steps between a TCP connection and a usable session, in order (RFC 4253 section 4.2, section 7; RFC 4252). */
@@ -12,6 +12,8 @@ export interface LoginAnswer {
   readonly methods?: readonly string[];
   /** The server accepted the credential, and wants more. */
   readonly partial?: boolean;
+  /** The server accepts RSA keys with SHA-1 alone. */
+  readonly onlySha1?: boolean;
   /** SSH_MSG_USERAUTH_BANNER, unfiltered. */
   readonly banner?: string;
 }
@@ -70,19 +72,21 @@ export function explainHandshake(end: HandshakeEnd): TunnelError {
           `key exchange with ${end.peer} failed: ${end.disagreement ?? printable(end.error?.message ?? '', 120)}`,
           cause,
         );
-      if (end.error && isMisread(end.error)) return misread(end, cause, 'key exchange');
+      if (end.error && isMisread(end.error)) return misread(end, end.error, 'key exchange');
       return new TunnelError('connection_reset', `${end.peer} closed the connection during the key exchange`, cause);
     case 'auth':
       return explainAuth(end, cause, within);
   }
 }
 
-function misread(end: HandshakeEnd, cause: { cause?: unknown }, step: string): TunnelError {
-  const said = printable(end.error?.message ?? '', 120);
+function misread({ peer }: HandshakeEnd, error: Error, step: string): TunnelError {
+  const said = saidBy(error);
   return new TunnelError(
     'protocol_error',
-    `${end.peer} and this node do not understand each other in the ${step}: ${said}`,
-    cause,
+    `${peer} and this node do not understand each other in the ${step}: ${said}`,
+    {
+      cause: error,
+    },
   );
 }
 
@@ -115,7 +119,7 @@ function explainBanner(end: HandshakeEnd, cause: { cause?: unknown }, within: st
 
 function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: string): TunnelError {
   if (end.timedOut) return new TunnelError('connect_timeout', `${end.peer} did not answer the login ${within}`, cause);
-  if (end.error && isMisread(end.error)) return misread(end, cause, 'login');
+  if (end.error && isMisread(end.error)) return misread(end, end.error, 'login');
   const level = levelOf(end.error);
   const code: unknown = end.error && 'code' in end.error ? end.error.code : undefined;
   const refused =
@@ -130,13 +134,20 @@ function explainAuth(end: HandshakeEnd, cause: { cause?: unknown }, within: stri
     return new TunnelError(
       'auth_rejected',
       `${end.peer} rejected the login of ${end.username} with ${end.offered}${why}`,
-      { ...cause, hint: withBanner(end.ifRejected ?? CATALOGUE.auth_rejected.hint, end.answer) },
+      { ...cause, hint: withBanner(end.ifRejected ?? rejectedHint(end), end.answer) },
     );
   }
   return new TunnelError('connection_reset', `${end.peer} closed the connection during the login`, {
     ...cause,
     hint: LIMITED,
   });
+}
+
+/** sshd refuses an excluded user in the same words as a wrong key. */
+function rejectedHint({ greeting, username }: HandshakeEnd): string {
+  const { hint } = CATALOGUE.auth_rejected;
+  if (!/^SSH-[^\n]*openssh/im.test(greeting)) return hint;
+  return `${hint} Also check ${username === 'root' ? 'PermitRootLogin, ' : ''}AllowUsers, DenyUsers and PubkeyAcceptedAlgorithms in sshd_config.`;
 }
 
 function explainSsh1(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError {
@@ -149,12 +160,20 @@ function explainSsh1(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError
 
 /** The error for a server that wants something else than a key, or something besides. */
 function explainWants(end: HandshakeEnd, cause: { cause?: unknown }): TunnelError | undefined {
-  const { methods = [], partial = false } = end.answer;
+  const { methods = [], partial = false, onlySha1 = false } = end.answer;
   const list = printable(methods.join(', '), 120);
+  const more = list === 'publickey' ? 'a second key' : `a second factor: ${list}`;
+  // Another key than an RSA key would have been offered, and refused with a list of methods.
+  if (onlySha1 && end.answer.methods === undefined)
+    return new TunnelError(
+      'auth_rejected',
+      `${end.peer} accepts RSA keys only with SHA-1, and so cannot accept ${end.offered} of ${end.username}`,
+      { ...cause, hint: 'Use an ed25519 key, or update the server (OpenSSH 7.2 and later accept SHA-2).' },
+    );
   if (partial && methods.length > 0)
     return new TunnelError(
       'auth_rejected',
-      `${end.peer} accepted ${end.offered} of ${end.username}, and wants a second factor: ${list}`,
+      `${end.peer} accepted ${end.offered} of ${end.username}, and wants ${more}`,
       {
         ...cause,
         hint: withBanner(

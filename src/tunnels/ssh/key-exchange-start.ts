@@ -11,6 +11,11 @@ function x25519(): Buffer {
   return Buffer.from(x, 'base64url');
 }
 
+/** A leading zero byte keeps the number positive. */
+function positive(number: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0), number]);
+}
+
 /** Our half of each exchange, as the string or mpint of the first message. */
 const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
   [HYBRID, () => new HybridHalf().message],
@@ -19,8 +24,9 @@ const EXCHANGES: ReadonlyMap<string, () => Buffer> = new Map([
   ['ecdh-sha2-nistp256', () => createECDH('prime256v1').generateKeys()],
   ['ecdh-sha2-nistp384', () => createECDH('secp384r1').generateKeys()],
   ['ecdh-sha2-nistp521', () => createECDH('secp521r1').generateKeys()],
-  // A leading zero byte keeps the number positive.
-  ['diffie-hellman-group16-sha512', () => Buffer.concat([Buffer.of(0), getDiffieHellman('modp16').generateKeys()])],
+  ['diffie-hellman-group16-sha512', () => positive(getDiffieHellman('modp16').generateKeys())],
+  ['diffie-hellman-group18-sha512', () => positive(getDiffieHellman('modp18').generateKeys())],
+  ['diffie-hellman-group14-sha256', () => positive(getDiffieHellman('modp14').generateKeys())],
 ]);
 
 /** The key exchanges that a fetch of the host key offers. */

@@ -102,6 +102,8 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       client.off('handshake', onHandshake).off('ready', onReady);
     };
     const onHandshake = (algorithms: NegotiatedAlgorithms) => {
+      // A server with new keys all the time must not prolong the login.
+      if (agreed) return;
       agreed = algorithms;
       nextStep('auth');
     };
@@ -170,8 +172,13 @@ export function openSession(socket: Transport, options: SessionOptions, signal: 
       });
       offerHybrid(client);
       guard = new PeerGuard(client, socket, options);
-      guard.onRefusal((methods, partial) => {
-        answer = { ...answer, methods, partial };
+      guard.onLogin({
+        refused: (methods, partial) => {
+          answer = { ...answer, methods, partial };
+        },
+        onlySha1: () => {
+          answer = { ...answer, onlySha1: true };
+        },
       });
     } catch (error) {
       firstError = asError(error);

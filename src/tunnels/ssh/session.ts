@@ -2,7 +2,6 @@ import { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { TunnelError } from '../../base/errors.ts';
 import type { Address } from '../../base/net/address.ts';
-import { printable } from '../../base/text/printable.ts';
 import type { KeepaliveConfig } from '../../config/config.ts';
 import type { Channel, Originator } from '../channel/channel-source.ts';
 import type { FarListener, IncomingConnection, ListenTrouble } from '../channel/far-side.ts';
@@ -20,7 +19,8 @@ import { DataPath } from './packets/data-path.ts';
 import { ForwardStream } from './packets/forward-stream.ts';
 import { peerHint } from './peer-hint.ts';
 import { RemoteListeners } from './remote-listeners.ts';
-import { hostOf, RequestOrder, type SentOpen } from './request-order.ts';
+import { RequestOrder } from './request-order.ts';
+import { type OnPassed, SentOpens } from './sent-opens.ts';
 import { SignOfLife } from './sign-of-life.ts';
 import type { Transport } from './transport.ts';
 import type { UserAuth } from './user-auth.ts';
@@ -69,9 +69,6 @@ export interface SessionEnd {
 /** Time for the peer to close its side after our disconnect, in milliseconds; then the socket is destroyed. */
 const GOODBYE_MS = 1_000;
 
-const FROZEN_HINT =
-  'sshd resolves names one at a time, and its resolver does not answer. Check the resolver of the host, or use an address.';
-
 /** One authenticated SSH connection. Only the close of its socket ends it; ssh2's errors explain the close. */
 export class Session {
   readonly facts: SessionFacts;
@@ -87,8 +84,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #order = new RequestOrder();
   readonly #keepalive: Keepalive;
-  /** Opens whose caller wants to know when the server has passed them. */
-  readonly #unpassed = new Map<SentOpen, () => void>();
+  readonly #opens: SentOpens;
   readonly #farewell: Farewell;
   readonly #backlog: Backlog;
   readonly #path: DataPath | undefined;
@@ -133,10 +129,16 @@ export class Session {
       request: (onReply) => life.ask(onReply),
       onAnswered: () => {
         onAnswered();
-        this.#sweep();
+        this.#opens.sweep();
       },
       onLost: (sinceMs, what) => this.#lost(sinceMs, what),
       now: () => performance.now(),
+    });
+    this.#opens = new SentOpens({
+      order: this.#order,
+      keepalive: this.#keepalive,
+      peer: options.peer,
+      usable: () => this.usable,
     });
     this.#listeners = new RemoteListeners(client, {
       server: facts.server,
@@ -190,7 +192,7 @@ export class Session {
 
   /** The host whose open has frozen the server; undefined when the server answers, or the network is the cause. */
   get frozenBy(): string | undefined {
-    return this.suspect ? this.#order.atWork?.host : undefined;
+    return this.#opens.frozenBy;
   }
 
   /** How long an answer may take before the session is suspect, in milliseconds. */
@@ -205,15 +207,9 @@ export class Session {
   /**
    * Opens a channel to `target` as seen from the server, within the bound of one step.
    *
-   * @param onPassed guards the open by keepalives, which prove whether the open froze the server. Called once, when the
-   * server goes on after the open, or the session is over; `quick`: before the session was suspect
+   * @param onPassed guards the open by keepalives, which prove whether the open froze the server
    */
-  async open(
-    target: Address,
-    originator: Originator,
-    signal: AbortSignal,
-    onPassed?: (quick: boolean) => void,
-  ): Promise<Channel> {
+  async open(target: Address, originator: Originator, signal: AbortSignal, onPassed?: OnPassed): Promise<Channel> {
     if (!this.usable) {
       onPassed?.(false);
       throw this.#gone();
@@ -253,50 +249,23 @@ export class Session {
     return this.closed;
   }
 
-  #request(target: Address, originator: Originator, onPassed: ((quick: boolean) => void) | undefined): SessionChannel {
-    const guarded = onPassed !== undefined;
+  #request(target: Address, originator: Originator, onPassed: OnPassed | undefined): SessionChannel {
     // One write, and so one segment: an answer to the keepalive says that the open has arrived too.
+    const guarded = onPassed !== undefined;
     if (guarded) this.#socket.cork();
     try {
-      if (guarded) this.#keepalive.request(() => queueMicrotask(() => this.#askOn(open)));
-      const open = this.#order.open(hostOf(target), guarded);
-      if (onPassed) this.#watch(open, onPassed);
-      return this.#counted((deps) =>
-        openDirectChannel(this.#client, this.#path, target, originator, {
-          ...deps,
-          gone: () => this.#frozen(open) ?? deps.gone(),
-          deaf: () => this.#frozen(open) ?? deps.deaf(),
-          onAnswered: () => this.#settled(open),
-        }),
+      return this.#opens.send(target, onPassed, ({ frozen, onAnswered }) =>
+        this.#counted((deps) =>
+          openDirectChannel(this.#client, this.#path, target, originator, {
+            ...deps,
+            gone: () => frozen() ?? deps.gone(),
+            deaf: () => frozen() ?? deps.deaf(),
+            onAnswered,
+          }),
+        ),
       );
     } finally {
       if (guarded) this.#socket.uncork();
-    }
-  }
-
-  #watch(open: SentOpen, onPassed: (quick: boolean) => void): void {
-    const from = performance.now();
-    this.#unpassed.set(open, () => onPassed(this.usable && performance.now() - from < this.#keepalive.patienceMs));
-  }
-
-  /** The keepalive before the open has an answer: the next one comes only after the open. */
-  #askOn(open: SentOpen): void {
-    if (this.usable && !this.#order.hasPassed(open)) this.#keepalive.request();
-  }
-
-  #settled(open: SentOpen): void {
-    // ssh2 answers the open requests of a closed session itself.
-    if (this.#state === 'closed') return;
-    this.#keepalive.heard(this.#order.settled(open));
-    this.#sweep();
-  }
-
-  /** Tells about the opens that the server has passed. */
-  #sweep(): void {
-    for (const [open, tell] of this.#unpassed) {
-      if (this.#state !== 'closed' && !this.#order.hasPassed(open)) continue;
-      this.#unpassed.delete(open);
-      tell();
     }
   }
 
@@ -346,18 +315,11 @@ export class Session {
     return new TunnelError('keepalive_lost', `${this.#options.peer} answers neither a channel request nor a keepalive`);
   }
 
-  /** Not a loss of the session: another session would be frozen as well. */
-  #frozen({ host }: SentOpen): TunnelError | undefined {
-    if (this.frozenBy !== host) return undefined;
-    const message = `${this.#options.peer} has answered nothing since it was asked for ${printable(host, 80)}`;
-    return new TunnelError('target_unreachable', message, { hint: FROZEN_HINT });
-  }
-
   #onClose(): SessionEnd {
     const ours = this.#state === 'ending';
     this.#state = 'closed';
     this.#keepalive.stop();
-    this.#sweep();
+    this.#opens.close();
     // ssh2 reports no disconnect by the application.
     const quiet = this.#error === undefined;
     if (!ours) this.#error ??= new TunnelError('connection_reset', `${this.#options.peer} closed the SSH session`);

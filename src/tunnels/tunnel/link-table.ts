@@ -147,6 +147,11 @@ export class LinkTable {
     for (const { link } of this.#of(actor)) link.supersede(version);
   }
 
+  /** The next login of the actor may fail: its links test the login. */
+  testLogins(actor: string): void {
+    for (const { link } of this.#of(actor)) link.testLogin();
+  }
+
   /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkOutcome[]> {
     return Promise.all(this.#of(actor).map(({ link }) => rotationOf(link)));

@@ -121,6 +121,11 @@ export class Supervisor {
     this.#links.supersede(actor, version);
   }
 
+  /** The next login of the actor may fail: its links test the login. */
+  testLogins(actor: string): void {
+    this.#links.testLogins(actor);
+  }
+
   /** The outcome of the replacement for each of the actor's links. Never rejects; bounded. */
   rotations(actor: string): Promise<LinkOutcome[]> {
     return this.#links.rotations(actor);
@@ -233,7 +238,7 @@ export class Supervisor {
       ...changed.map((tunnel) => this.#reconfigure(config, tunnel)),
       // A tunnel with a new direction is another tunnel. It stays out of service if the old one was.
       ...named(diff.added).map((tunnel) => {
-        const suspended = removed.some((before) => before.config.name === tunnel.name && before.outOfService);
+        const suspended = removed.some((before) => before.config.name === tunnel.name && before.stoppedSince);
         return this.#add(config, tunnel, suspended);
       }),
     ]);
@@ -242,8 +247,11 @@ export class Supervisor {
   async #reconfigure(config: Config, tunnelConfig: TunnelConfig): Promise<void> {
     const tunnel = this.#tunnels.get(tunnelConfig.name);
     if (!tunnel) return;
-    if (!tunnel.outOfService?.settled) this.#links.join(config, tunnel, tunnelConfig);
+    // The name of a retired tunnel may belong to another one now.
+    const returns = tunnel.isRetired && !this.#deps.retired?.(tunnelConfig.name);
+    if (returns || !tunnel.outOfService?.settled) this.#links.join(config, tunnel, tunnelConfig);
     await tunnel.reconfigure(tunnelConfig);
+    if (returns) await tunnel.resume();
   }
 
   /** The tunnel was removed from the configuration. A new tunnel may use its name from now on. */

@@ -2,6 +2,7 @@ import { isTargetVerdict, type TunnelError, TurnedAway } from '../../base/errors
 import { type Address, formatAddress } from '../../base/net/address.ts';
 import { summarizeAllow } from '../../config/allow/rule.ts';
 import type { HostConfig, TunnelDestination } from '../../config/config.ts';
+import { NOWHERE } from '../link/prove.ts';
 
 /** The target of a tunnel in `/status`; for a dynamic tunnel a summary of `allow`. */
 export function targetText(destination: TunnelDestination): string {
@@ -17,9 +18,6 @@ export function isVerdict(direction: TunnelDestination['direction'], error: Tunn
   if (error instanceof TurnedAway) return false;
   return direction === 'dynamic' ? error.code === 'forward_denied' : isTargetVerdict(error);
 }
-
-/** An address where nothing listens: a refusal there proves forwarding, for links without a target. */
-const NOWHERE: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 
 /** The targets of a link's channels: those of its tunnels, and the hosts behind it. Pure. */
 export function targetsOf(

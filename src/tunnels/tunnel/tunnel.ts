@@ -85,6 +85,10 @@ export class Tunnel {
     return this.#suspension?.as === 'stopped' ? this.#standing.since : undefined;
   }
 
+  get isRetired(): boolean {
+    return this.#suspension?.as === 'retired';
+  }
+
   /** Whether the host forbids a forward that this tunnel needs, over the present sessions. */
   get forbidden(): boolean {
     const { code } = tunnelState(this.#facts()).error ?? {};

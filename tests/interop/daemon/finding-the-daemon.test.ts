@@ -46,7 +46,9 @@ describe.skipIf(!has('sshd'))('commands without a usable YAML', { concurrent: tr
       expect(reload.code).toBe(78);
       expect(reload.stderr).toContain('the previous configuration is still active');
     }
-    // Edited, but not yet reloaded: nobody listens at the new places.
+    // Edited, but not yet reloaded: another program listens at the new address, or nobody.
+    await mesh.write({ extra: { endpoint: { listen: `127.0.0.1:${echo.port}` } } });
+    expect(await runCli(['status', ...config], env)).toMatchObject({ code: 0, stderr: '' });
     await mesh.write({
       extra: { endpoint: { listen: `127.0.0.1:${await freePort()}` }, control: { socket: 'new.sock' } },
     });
@@ -71,9 +73,8 @@ describe.skipIf(!has('sshd'))('commands without a usable YAML', { concurrent: tr
     await mesh.daemon.exit;
     const [left = ''] = records(directory);
     mesh.writeRaw('tunnels: [');
-    const status = await runCli(['status', '--config', mesh.configFile], env);
-    expect(status.code).toBe(2);
-    expect(status.stderr).toContain('trying 127.0.0.1:9780');
+    // Another daemon may listen there.
+    expect((await runCli(['status', '--config', mesh.configFile], env)).stderr).toContain('trying 127.0.0.1:9780');
     expect((await runCli(['reload', '--config', mesh.configFile], env)).stderr).toContain('--socket');
     await using other = await startMesh({ sshd, env, tunnels: { echo: { target: echo.port } } });
     await other.waitForTunnel('up', 'echo');

@@ -1,7 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { translate } from '../../../src/machine/import/translate.ts';
+import { entriesOfUnit } from '../../../src/machine/import/unit-entries.ts';
+import { readUnitText } from '../../../src/machine/import/unit-source.ts';
+import { withUsualFiles } from '../../../src/machine/import/usual-files.ts';
+import { forwardsOf } from '../../../src/machine/install/old-units.ts';
 import { runCli } from '../../support/daemon/daemon.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
@@ -39,6 +44,42 @@ describe.skipIf(!has('ssh'))('fleet-mesh import', { concurrent: true }, () => {
     const yaml = join(temp.path, 'tunnels.yaml');
     writeFileSync(yaml, stdout);
     expect((await runCli(['check', '--config', yaml], { HOME: temp.path })).stdout).toContain('3 tunnels');
+  });
+
+  it("names the files that a unit's user has, and says how they get out of the homes", async () => {
+    using temp = tempDir('import');
+    const [units, ssh] = [join(temp.path, 'systemd/system'), join(temp.path, '.ssh')];
+    for (const path of [units, ssh]) mkdirSync(path, { recursive: true });
+    const file = join(units, 'tunnel.service');
+    writeFileSync(file, '[Service]\nUser=ops\nExecStart=/usr/bin/ssh -N -L 1234:127.0.0.1:1 h\n');
+    for (const name of ['id_ecdsa', 'known_hosts']) writeFileSync(join(ssh, name), '');
+    const context = { hostname: 'here', user: 'me', homes: new Map([['ops', temp.path]]) };
+    const told = async () => {
+      const { entries } = await entriesOfUnit(file, await readUnitText(file), context);
+      const { actors, hosts, remarks } = translate(await Promise.all(entries.map(withUsualFiles)), 'here');
+      return { actors, hosts, said: remarks.map(({ text }) => text).join('\n') };
+    };
+    const { actors, hosts, said } = await told();
+    expect(actors.get('id_ecdsa')?.key).toBe(join(ssh, 'id_ecdsa'));
+    expect(hosts.get('h')?.known_hosts).toBe(join(ssh, 'known_hosts'));
+    expect(said).toContain('No key is named: ssh finds ~/.ssh/id_ecdsa only.');
+    writeFileSync(join(ssh, 'id_rsa'), '');
+    const two = await told();
+    expect(two.actors.get('default')?.key).toBe(join(ssh, 'id_ed25519'));
+    expect(two.said).toContain('Check the key of actor default');
+  });
+
+  it.skipIf(!has('root'))("runs the programs of another user's ssh_config as that user", async () => {
+    using temp = tempDir('import');
+    const [ssh, out] = [join(temp.path, '.ssh'), join(temp.path, 'who')];
+    mkdirSync(ssh);
+    writeFileSync(join(ssh, 'config'), `Match exec "id -u >>${out}"\n  LocalForward 1234 127.0.0.1:1\n`);
+    for (const path of [temp.path, ssh]) chownSync(path, 65_534, 65_534);
+    const unit = '[Service]\nUser=nobody\nExecStart=/usr/bin/ssh -N h\n';
+    const context = { hostname: 'here', user: 'root', homes: new Map([['nobody', temp.path]]) };
+    const { entries } = await entriesOfUnit('/etc/systemd/system/t.service', unit, context);
+    expect(forwardsOf(entries)).toMatchObject([{ direction: 'local', listen: { port: 1234 } }]);
+    expect(readFileSync(out, 'utf8')).toBe('65534\n');
   });
 
   it('reports a unit that is a FIFO or endless, and does not wait for the file', async () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../../support/machine/temp-dir.ts';
@@ -33,14 +34,17 @@ function cli(
 }
 
 it('says in plain words that the process may open too few files', async () => {
-  const limited = spawn('bash', ['-c', `ulimit -n 64; exec "${process.execPath}" dist/cli.js run`], { cwd: ROOT });
-  let err = '';
-  limited.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    err += chunk;
-  });
-  const [code] = await once(limited, 'close');
-  expect(err).toMatch(/^fleet-mesh: this process may open too few files\n.*LimitNOFILE=/);
-  expect(code).toBe(1);
+  const told: string[] = [];
+  // Node 20 opens many modules at once; later ones need few descriptors, and end by themselves with fewer.
+  for (const most of [64, 26, 25, 24, 23, 22, 21]) {
+    const limited = spawn('bash', ['-c', `ulimit -n ${most}; exec "${process.execPath}" dist/cli.js run`], {
+      cwd: ROOT,
+    });
+    const [err, [code]] = await Promise.all([text(limited.stderr), once(limited, 'close')]);
+    told.push(`${code}: ${err}`);
+    if (code === 1) break;
+  }
+  expect(told.at(-1)).toMatch(/^1: fleet-mesh: this process may open too few files\n.*LimitNOFILE=/);
 });
 
 const SEVEN = 'tests/fixtures/config/invalid/seven-mistakes.yaml';

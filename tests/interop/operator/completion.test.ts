@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../support/daemon/daemon.ts';
-import { findProgram } from '../../support/machine/find-program.ts';
+import { has } from '../../support/machine/capabilities.ts';
+import { findProgram, requireProgram } from '../../support/machine/find-program.ts';
+import { spawnOwned } from '../../support/machine/owned-process.ts';
 import { tempDir } from '../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const run = promisify(execFile);
 const CLI = join(import.meta.dirname, '../../../dist/cli.js');
@@ -125,6 +128,22 @@ _fleet-mesh-names tunnels`;
     expect(scripts.zsh).toContain(':(up retirable)');
     const { stderr } = await run('zsh', ['-n', join(there.path, '_fleet-mesh')]);
     expect(stderr).toBe('');
+  });
+
+  it.skipIf(!findProgram('zsh') || !has('python3'))('completes in a real zsh that has sourced the script', async () => {
+    using there = place();
+    writeFileSync(join(there.path, 'sourced'), scripts.zsh);
+    const pty = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)';
+    await using zsh = spawnOwned(requireProgram('python3'), ['-I', '-c', pty, 'zsh', '-f', '-i'], {
+      env: { ...there.env, TERM: 'dumb' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const type = (keys: string) => zsh.child.stdin?.write(keys);
+    type(`autoload -U compinit; compinit -D -u; source ${there.path}/sourced; print is ready | tr a-z A-Z\n`);
+    await waitUntil('zsh is ready', () => zsh.stdout().includes('IS READY'), 15_000, zsh.stdout);
+    type('fleet-mesh rotate \t');
+    await waitUntil('the actor', () => zsh.stdout().includes('fleet-mesh rotate atm-db'), 15_000, zsh.stdout);
+    expect(zsh.stdout()).not.toContain('_arguments');
   });
 
   it('offers the names of a file with mistakes, nothing for a file that is none, and never an error', async () => {

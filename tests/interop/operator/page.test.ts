@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chainEntry, GENESIS } from '../../../src/retirement/evidence/entry.ts';
 import { viewPlan } from '../../../src/retirement/plan/view.ts';
 import type { Status } from '../../../src/telemetry/status/status.ts';
 import { openTab, startBrowser } from '../../support/clients/browser.ts';
@@ -31,6 +32,9 @@ async function findings(page: Page): Promise<string[]> {
       .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
   });
 }
+
+/** As long as real ones: such words break a narrow page. */
+const FINGERPRINT = `(SHA256:${'LLddUUmg08rmiQ4l12PewAV085v8KjCsjgSShc2UupQ'});`;
 
 const overflows = (page: Page) =>
   page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
@@ -136,7 +140,7 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
       name: 'db',
       host: 'bastion',
       state: 'down',
-      reason: 'no SSH session to bastion: the server refuses connections',
+      reason: `no SSH session to bastion: the login with ${FINGERPRINT} was rejected`,
       since: ago(70),
       last_error: refused,
       note: 'orders, read by the shop',
@@ -154,7 +158,7 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
     const broken: Status = {
       ...well,
       state: 'down',
-      reason: 'db is down: no SSH session to bastion: the server refuses connections',
+      reason: `db is down: no SSH session to bastion: the login with ${FINGERPRINT} was rejected`,
       tunnels: [hub, down],
       links: [
         ...well.links,
@@ -205,8 +209,14 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
 
     it('shows verdict, charts and timeline of a tunnel behind its own link', async () => {
       endpoint.snapshot = well;
+      const seen = { event: 'session.up', session: 7, credential: 'static_key', host: hub.host, actor: hub.actor };
+      endpoint.events.add(chainEntry({ at: now, uptimeMs: 1, ...seen }, 1, GENESIS));
       await using tab = await openTab(browser, `${endpoint.url}/#/tunnel/state-hub`);
       await tab.page.getByRole('heading', { name: 'state-hub' }).waitFor();
+      await waitUntil('the title', async () => (await tab.page.title()) === 'state-hub on railiance01');
+      // The sessions belong to the story of the tunnel.
+      await tab.page.getByText('session 7 up (static key)').waitFor();
+      await tab.page.getByText('active session 1').waitFor();
       await tab.page.getByText('Clears when wave 1 is complete.').waitFor();
       await waitUntil('three charts are drawn', async () => (await tab.page.locator('.chart canvas').count()) === 3);
       await tab.screenshot('tunnel');
@@ -214,6 +224,49 @@ describe.skipIf(!has('chromium'))('the status page in a browser', () => {
       await tab.page.getByRole('link', { name: 'All tunnels' }).click();
       await tab.page.locator('.tunnel').waitFor();
       expect(tab.complaints).toEqual([]);
+    });
+
+    it('follows no events while nobody looks, and asks for the missed ones', async () => {
+      endpoint.snapshot = well;
+      await using tab = await openTab(browser, endpoint.url);
+      await tab.page.getByText('live', { exact: true }).waitFor();
+      const setHidden = (hidden: boolean) =>
+        tab.page.evaluate(
+          `Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${hidden} });
+           document.dispatchEvent(new Event('visibilitychange'));`,
+        );
+      const closed = tab.page.waitForEvent('requestfailed', (request) => request.url().endsWith('/events'));
+      await setHidden(true);
+      await closed;
+      const opened = tab.page.waitForRequest((request) => request.url().endsWith('/events'));
+      await setHidden(false);
+      await opened;
+    });
+
+    it('says that a reload was rejected, and why', async () => {
+      const last_reload = { ok: false, at: ago(60), error: 'tunnels.yaml:3:1: unknown key "hots"' };
+      endpoint.snapshot = { ...well, config: { ...well.config, last_reload } };
+      await using tab = await openTab(browser, endpoint.url);
+      await tab.page.getByText('was rejected').waitFor();
+      await tab.page.getByText('unknown key "hots"').waitFor();
+    });
+
+    it('gets the page of another version as soon as the daemon has another version', async () => {
+      endpoint.snapshot = well;
+      await using tab = await openTab(browser, endpoint.url);
+      await tab.page.locator('.tunnel').waitFor();
+      const reloaded = tab.page.waitForEvent('load', { timeout: patient(15_000) });
+      endpoint.snapshot = { ...well, version: '99.0.0' };
+      await reloaded;
+      await tab.page.getByText('99.0.0').waitFor();
+    });
+
+    it('says that the page does not understand the daemon, instead of standing still', async () => {
+      endpoint.snapshot = well;
+      await using tab = await openTab(browser, endpoint.url);
+      await tab.page.locator('.tunnel').waitFor();
+      endpoint.snapshot = { ...well, tunnels: [{ ...hub, usage: null as unknown as typeof hub.usage }] };
+      await tab.page.getByText('does not understand').waitFor();
     });
 
     it('says that a tunnel of a link does not exist', async () => {

@@ -7,6 +7,7 @@ import { hasSessions, startMesh, tunnelOf } from '../../support/daemon/mesh.ts';
 import { has } from '../../support/machine/capabilities.ts';
 import { requireProgram } from '../../support/machine/find-program.ts';
 import { spawnOwned } from '../../support/machine/owned-process.ts';
+import { descendantsOf, signal } from '../../support/machine/proc.ts';
 import { freePort } from '../../support/peers/loopback.ts';
 import { startSshd } from '../../support/peers/real-sshd.ts';
 import { startEcho } from '../../support/peers/targets.ts';
@@ -119,6 +120,10 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     await waitUntil('three tables', () => watch.stdout().split('\x1b[H').length >= 4, 15_000, watch.stdout);
     expect(watch.stdout()).toContain('\x1b[32m');
     expect(watch.stdout()).toContain('Ctrl-C ends');
+    // A killed command gives the terminal back.
+    for (const pid of descendantsOf(watch.pid)) signal(pid, 'SIGTERM');
+    await within('it ends', watch.exit);
+    expect(watch.stdout()).toContain('\x1b[?1049l');
   });
 
   it.skipIf(!has('python3'))('sorts, filters, shows a tunnel and ends by keys with --watch on a terminal', async () => {
@@ -138,6 +143,9 @@ describe.skipIf(!has('sshd'))('fleet-mesh status', { concurrent: true }, () => {
     const press = (keys: string) => watch.child.stdin?.write(keys);
     await waitUntil('the table', () => /web +up[\s\S]*api +up/.test(screen()), 15_000, screen);
     expect(watch.stdout()).toContain('\x1b[?1049h');
+    // Each line begins in the first column, and no control character is printed as text.
+    expect(screen()).toMatch(/\r\n/);
+    expect(screen()).not.toMatch(/[^\r]\n|\\u00/);
     press('ss');
     await waitUntil('sorted by name', () => /api +up[\s\S]*web +up/.test(screen()), 15_000, screen);
     press('/we\r');

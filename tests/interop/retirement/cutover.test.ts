@@ -303,6 +303,58 @@ describe.skipIf(!has('sshd'))('a cut-over', () => {
     expect(await cli('rollback', 'hub')).toMatchObject({ code: 0 });
     expect((await ask(mesh.port('hub'), false)).hub).toBe('old');
   });
+
+  test('ends with its tunnel: another tunnel under the name of a retired one serves its own clients', async () => {
+    const own = { healthy_for: '1s', verify_for: '1s' };
+    const quiet = { quiet_for: '1s', rollback: 'start the old unit' };
+    const moved = { ...drain(successor.port, own), ...quiet };
+    const plain = { step: '1.1', ...quiet };
+    await using third = await startHub('third');
+    writePlan(true);
+    await using mesh = await startMesh({
+      sshd,
+      tunnels: {
+        hub: { target: old.port, drain: moved },
+        gone: { target: old.port, drain: plain },
+        other: { target: third.port },
+      },
+      extra: { plan: 'plan.yaml' },
+    });
+    await mesh.waitForTunnel('up');
+    const ports = { hub: mesh.port('hub'), gone: mesh.port('gone'), other: mesh.port('other') };
+    const asked = async (port: number) => (await ask(port, false)).hub;
+    expect(await cutover(mesh)).toMatchObject({ outcome: 'committed' });
+    const cli = (...args: string[]) => runCli([...args, '--config', mesh.configFile]);
+    for (const name of ['hub', 'gone']) expect(await cli('retire', name, '--wait', '30s')).toMatchObject({ code: 0 });
+
+    // The port stays with its successor, wherever the tunnel behind it leads.
+    await mesh.write({
+      tunnels: {
+        hub: { target: third.port, drain: moved },
+        gone: { target: old.port, drain: plain },
+        other: { target: third.port },
+      },
+    });
+    await mesh.reload();
+    expect([await asked(ports.hub), (await hubOf(mesh.daemon)).state]).toEqual(['new', 'retired']);
+
+    // Two names change places, and one leads to another service.
+    await mesh.write({
+      tunnels: {
+        hub: { listen: ports.other, target: old.port, drain: moved },
+        gone: { target: third.port, drain: plain },
+        other: { listen: ports.hub, target: third.port },
+      },
+    });
+    const { advisories } = await mesh.reload();
+    expect(await Promise.all([ports.other, ports.gone, ports.hub].map(asked))).toEqual(['old', 'third', 'third']);
+    expect(advisories.map(({ code }) => code)).not.toContain('tunnel_retired');
+    const { retirement, route } = await hubOf(mesh.daemon);
+    expect([retirement?.verdict, route]).toEqual(['blocked', 'tunnel']);
+    expect(retirement?.blockers).toContain('not_cut_over');
+    const told = mesh.daemon.records().filter(({ event }) => event === 'retirement.ended');
+    expect(told.map(({ tunnel }) => tunnel).toSorted()).toEqual(['gone', 'hub']);
+  });
 });
 
 /** One GET; rejects unless the answer is complete. */

@@ -12,19 +12,19 @@ async function run(...args: readonly string[]) {
   return { code, stdout: simulation.stdout(), stderr: simulation.stderr() };
 }
 
-it('holds every promise in 1000 runs, prints their seeds, and writes a report', { timeout: 600_000 }, async () => {
+it('holds every promise in 2000 runs, prints their seeds, and writes a report', { timeout: 600_000 }, async () => {
   using dir = tempDir('simulate-drain');
   const report = join(dir.path, 'report.json');
-  const { code, stdout, stderr } = await run('--runs', '1000', '--seed', '1', '--report', report);
+  const { code, stdout, stderr } = await run('--runs', '2000', '--seed', '1', '--report', report);
   process.stdout.write(stdout);
   expect(code, stdout + stderr).toBe(0);
-  expect(stdout).toMatch(/^1000 runs, seeds 1 to 1000, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
+  expect(stdout).toMatch(/^2000 runs, seeds 1 to 2000, in .*: \d+ steps, retirable at some moment in \d{3,4} runs\n/);
   expect(stdout).toMatch(/every promise held\n$/);
   const told = JSON.parse(readFileSync(report, 'utf8'));
-  expect(told).toMatchObject({ runs: 1000, seeds: { first: 1, last: 1000 }, planted: null, broken: null });
+  expect(told).toMatchObject({ runs: 2000, seeds: { first: 1, last: 2000 }, planted: null, broken: null });
   // The runs come to where a lie would hurt.
-  expect(told.retirable_runs).toBeGreaterThan(400);
-  expect(told.retired_runs).toBeGreaterThan(250);
+  expect(told.retirable_runs).toBeGreaterThan(800);
+  expect(told.retired_runs).toBeGreaterThan(500);
 });
 
 it('finds a planted bug, shows the shortest steps, and exits with 1', { timeout: 300_000 }, async () => {

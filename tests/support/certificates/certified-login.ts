@@ -44,9 +44,9 @@ export async function login(
 }
 
 /** The answer of an echo service through the session. */
-export async function echoed(session: Session, port: number): Promise<string> {
+export async function echoed(session: Pick<Session, 'open'>, port: number): Promise<string> {
   const { stream } = await session.open(loopback(port), originator, never);
-  stream.end('through the certificate');
+  stream.end('through the session');
   const [answer] = await once(stream, 'data');
   return String(answer);
 }

@@ -3,6 +3,7 @@ import { type ErrorCode, TunnelError } from '../../../src/base/errors.ts';
 import type { Address } from '../../../src/base/net/address.ts';
 import type { ActorConfig, HostConfig } from '../../../src/config/config.ts';
 import type { LogFields, Logger } from '../../../src/telemetry/log/log.ts';
+import type { CredentialStatus } from '../../../src/telemetry/status/status.ts';
 import type { Channel, Originator } from '../../../src/tunnels/channel/channel-source.ts';
 import type { FarListener } from '../../../src/tunnels/channel/far-side.ts';
 import type { CredentialFacts, Need } from '../../../src/tunnels/credential/offer.ts';
@@ -145,6 +146,8 @@ export class FakeNetwork {
   readonly needs: Need[] = [];
   readonly link: Link;
   credential: CredentialFacts = credentialFacts('SHA256:one');
+  /** Of the certificate of the next login. */
+  renewal: CredentialStatus['renewal'] = null;
   outcome: 'wait' | 'ok' | ErrorCode = 'wait';
   random = 0.5;
   prepared = 0;
@@ -162,7 +165,7 @@ export class FakeNetwork {
       {
         prepare: (config, _, need) => this.#prepare(config, need),
         targets: () => [{ kind: 'tcp', host: '10.43.170.94', port: 8000 }],
-        credential: () => linkFixture().credential,
+        credential: () => ({ ...linkFixture().credential, renewal: this.renewal }),
         pacer: new Pacer(250),
         metrics: {
           linkConnectAttempts: { inc() {} },

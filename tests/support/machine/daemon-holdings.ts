@@ -5,6 +5,8 @@ import { descendantsOf } from './proc.ts';
 
 /** The resources of a daemon, by the kernel and by its own status. */
 export interface DaemonHoldings {
+  /** What its open descriptors are, such as `socket:[4711]`. */
+  readonly descriptors: readonly string[];
   readonly fds: number;
   /** Listening sockets of the daemon. */
   readonly listeners: number;
@@ -41,12 +43,12 @@ export async function expectNothingLeaked(mesh: Mesh, baseline: DaemonHoldings, 
       const now = await daemonHoldings(mesh);
       left = Object.entries(now).flatMap(([kind, held]) => {
         const before = baseline[kind as keyof DaemonHoldings];
-        return held > before ? [`${kind}: ${held} instead of ${before}`] : [];
+        return typeof held === 'number' && held > Number(before) ? [`${kind}: ${held} instead of ${before}`] : [];
       });
       return left.length === 0;
     },
     ms,
-    () => `${left.join(', ')}\n${descriptorsOf(mesh.daemon.pid).join('\n')}`,
+    () => `${left.join(', ')}\nbefore: ${baseline.descriptors}\nnow: ${descriptorsOf(mesh.daemon.pid)}`,
   );
 }
 
@@ -65,11 +67,12 @@ export function processorSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function openSockets(pid: number): { fds: number; listeners: number } {
-  const links = descriptorsOf(pid);
+function openSockets(pid: number): Pick<DaemonHoldings, 'descriptors' | 'fds' | 'listeners'> {
+  const descriptors = descriptorsOf(pid);
   const listening = listeningInodes(pid);
-  const inodes = links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
-  return { fds: links.length, listeners: inodes.filter((inode) => listening.has(inode)).length };
+  const inodes = descriptors.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+  const listeners = inodes.filter((inode) => listening.has(inode)).length;
+  return { descriptors, fds: descriptors.length, listeners };
 }
 
 /** What the open descriptors of a process are, such as `socket:[4711]`. */

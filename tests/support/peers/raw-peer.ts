@@ -19,7 +19,11 @@ interface Insides {
   readonly _protocol: {
     readonly _cipher: { encrypt(packet: Buffer): void };
     readonly _packetRW: {
-      readonly write: { readonly allocStart: number; alloc(bytes: number): Buffer; finalize(packet: Buffer): Buffer };
+      readonly write: {
+        readonly allocStartKEX: number;
+        alloc(bytes: number, force: true): Buffer;
+        finalize(packet: Buffer, force: true): Buffer;
+      };
     };
   };
 }
@@ -31,9 +35,10 @@ export function rawPeer(connection: Connection): RawPeer {
   const { _sock: socket, _protocol: protocol } = connection as unknown as Insides;
   const send = (message: Buffer) => {
     const { write } = protocol._packetRW;
-    const packet = write.alloc(message.length);
-    packet.set(message, write.allocStart);
-    protocol._cipher.encrypt(write.finalize(packet));
+    // At once, also during an exchange of keys.
+    const packet = write.alloc(message.length, true);
+    packet.set(message, write.allocStartKEX);
+    protocol._cipher.encrypt(write.finalize(packet, true));
     return !socket.writableNeedDrain;
   };
   return {

@@ -34,11 +34,13 @@ interface File {
   readonly node: string;
   /** The port of a second tunnel with the same target. */
   readonly other: string | undefined;
+  /** Of the host of the hub. */
+  readonly address: string;
 }
 
-function file(hub: Partial<Hub> | undefined, { node = 'here', other }: Partial<File> = {}): File {
+function file(hub: Partial<Hub> | undefined, { node = 'here', other, address = 'a' }: Partial<File> = {}): File {
   const usual = { ...PLACE, successor: SUCCESSORS.first, drain: true, quietMs: QUIET_MS };
-  return { hub: hub && { ...usual, ...hub }, node, other };
+  return { hub: hub && { ...usual, ...hub }, node, other, address };
 }
 
 /** The files that an operator may put in place. */
@@ -56,9 +58,14 @@ const FILES = {
   paired: file({}, { other: OTHER_LISTEN }),
   swapped: file({ listen: OTHER_LISTEN }, { other: PLACE.listen }),
   heir: file(undefined, { other: PLACE.listen }),
+  readdressed: file({}, { address: 'c' }),
+  usurped: file({ listen: OTHER_LISTEN, target: '10.0.0.2:80' }, { other: PLACE.listen }),
 } as const satisfies Record<string, File>;
 export type Variant = keyof typeof FILES;
 export const VARIANTS = Object.keys(FILES) as readonly Variant[];
+
+/** Added later: the numbers of a seed choose from the others as before, so that a seed keeps its steps. */
+export const LATER_VARIANTS = ['readdressed', 'usurped'] as const satisfies readonly Variant[];
 
 /** What the hub is in a variant; undefined where the hub is not. */
 export function hubIn(variant: Variant): Hub | undefined {
@@ -81,7 +88,7 @@ export function configOf(variant: Variant): Config {
 const configs = new Map<Variant, Config>();
 
 function yamlOf(variant: Variant): string {
-  const { hub, node, other } = FILES[variant];
+  const { hub, node, other, address } = FILES[variant];
   const common = { host: PLACE.host, actor: 'agt-key' };
   const successor = hub?.successor && {
     target: hub.successor,
@@ -99,7 +106,7 @@ function yamlOf(variant: Variant): string {
     stop_grace: '1s',
     hosts: {
       [node]: { address: 'h' },
-      yonder: { address: 'a', user: 'u' },
+      yonder: { address, user: 'u' },
       elsewhere: { address: 'b', user: 'u' },
     },
     actors: { 'agt-key': { key: 'k' } },

@@ -73,7 +73,9 @@ export function checkDisk(world: World): void {
   const { node, disk, clock } = world;
   const { pending } = world.operator;
   if (!node.applied || pending.size > 0 || disk.fault !== undefined || clock.now - disk.healedAt < 10_000) return;
-  if (node.cutovers.cutoverSince(HUB) !== undefined || clock.now - world.intruder.lostAt < 15_000) return;
+  // A daemon that stands still puts nothing right.
+  const lookedBy = Math.max(world.intruder.lostAt, world.goesOnSince);
+  if (node.cutovers.cutoverSince(HUB) !== undefined || clock.now - lookedBy < 15_000) return;
   if (node.retirement.advisories().some(({ code }) => code === 'retirement_unreadable')) return;
   const saved = JSON.parse(disk.peek('/sim/state/retired.json') ?? '{"tunnels":{}}') as { tunnels: object };
   same('retired tunnels', Object.keys(saved.tunnels), node.retirement.retired.names);

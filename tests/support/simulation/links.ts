@@ -64,6 +64,7 @@ export class SimLinks implements Pick<LinkTable, keyof LinkTable> {
   tick(): void {}
   kick(): void {}
   supersede(): void {}
+  testLogins(): void {}
   cut(): void {}
   async stop(): Promise<void> {}
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { LightAbortController } from './abort.ts';
 import type { SimClock } from './clock.ts';
 import { DISK_CALLS, type DiskCalls } from './mount.ts';
 
@@ -19,6 +20,9 @@ const ROOT = '/sim/';
 const SECOND_ROOT = '/second/';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 const MACHINE_ID = '/etc/machine-id';
+
+/** The other files of the kernel say the same in all runs, and are asked often. */
+const known = new Map<unknown, unknown>();
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -53,8 +57,11 @@ export function installPlatform({ clock, disk, second, bootId }: Platform): () =
     };
   for (const name of DISK_CALLS) replace(promises, name, simulated(name));
   replace(direct, 'createReadStream', simulated('createReadStream'));
-  // The other files of the kernel say the same in all runs, and are asked often.
-  const known = new Map<unknown, unknown>();
+  replace(
+    globalThis as unknown as Record<string, Call>,
+    'AbortController',
+    () => LightAbortController as unknown as Call,
+  );
   replace(direct, 'readFileSync', (real) => (...args) => {
     const [path] = args;
     if (path === BOOT_ID) return bootId();

@@ -68,6 +68,7 @@ async function carryOut(world: World, deed: Deed): Promise<void> {
       });
     case 'freeze':
       await clock.freeze(deed.ms);
+      world.goesOnSince = clock.now;
       if (deed.ms > FROZEN_TOO_LONG_MS) world.thawedAt = clock.now;
       return;
     case 'clock':

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../../scripts/chaos-run/random.ts';
 import { DISK_FAULTS, type DiskFault } from './disk.ts';
-import { type SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
+import { LATER_VARIANTS, type SUCCESSORS, VARIANTS, type Variant } from './fleet.ts';
 import type { Health } from './network.ts';
 import { STATE_FILES, type StateFileName, TAMPERINGS, type Tampering } from './tamper.ts';
 
@@ -41,11 +41,22 @@ const SUSPENDED_MS = [1_500, 6_000, 30_000, 3_600_000];
 const RESTARTS: readonly Restart[] = ['clean', 'kill', 'kill', 'kill', 'power cut', 'power cut', 'lost syncs'];
 /** Of so many restarts one finds a state file missing. */
 const LOSSES = 1 / 5;
+/** Of so many reloads one brings a file that was added later. */
+const LATER = 1 / 2;
 const STAYS_MS = [0, 5, 500, 3_000, 30_000];
 
 /** The steps of a seed. */
 export function stepsOf(seed: number): Step[] {
-  return withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
+  const steps = withLosses(stepsFrom(seededRandom(seed)), seededRandom(seed ^ 0x10_55));
+  return seed % 8 === 1 || seed % 8 === 4 ? withLaterVariants(steps, seededRandom(seed ^ 0x2b0b)) : steps;
+}
+
+/** Some reloads bring another file. Other seeds keep their steps: what they have found once, they find again. */
+function withLaterVariants(steps: readonly Step[], random: () => number): Step[] {
+  return steps.map((step) => {
+    if (step.do !== 'reload' || random() > LATER) return step;
+    return { ...step, variant: LATER_VARIANTS[Math.floor(random() * LATER_VARIANTS.length)] ?? 'first' };
+  });
 }
 
 /** At some restarts a state file is missing. The numbers are others, so that a seed keeps its other steps. */
@@ -56,6 +67,9 @@ function withLosses(steps: readonly Step[], random: () => number): Step[] {
     return { ...step, loses };
   });
 }
+
+/** The files of the first simulator. */
+const EARLIER = VARIANTS.filter((variant) => !LATER_VARIANTS.some((later) => later === variant));
 
 /** Pure: the same numbers give the same steps. */
 function stepsFrom(random: () => number): Step[] {
@@ -77,7 +91,7 @@ function stepsFrom(random: () => number): Step[] {
     [4, () => ({ do: 'up' })],
     [2, () => ({ do: 'down' })],
     [1, () => ({ do: 'rotate' })],
-    [5, () => ({ do: 'reload', variant: random() < 0.5 ? 'first' : one(VARIANTS) })],
+    [5, () => ({ do: 'reload', variant: random() < 0.5 ? 'first' : one(EARLIER) })],
     [2, () => ({ do: 'plan', part: one(['approved', 'done', 'valid']), to: random() < 0.7 })],
     [5, () => ({ do: 'restart', how: one(RESTARTS), downMs: one(DOWN_MS) })],
     [1, () => ({ do: 'restart', how: one(RESTARTS), downMs: one(DOWN_MS), meanwhile: one(TAMPERINGS) })],

@@ -51,6 +51,8 @@ export class World implements AsyncDisposable {
   readonly intruder: Intruder;
   /** When the process last went on after it had stood still for longer than a gap. True time, in milliseconds. */
   thawedAt = 0;
+  /** The same, however short it stood still. */
+  goesOnSince = 0;
   /** Whether the hub was retired at some moment. */
   wasRetired = false;
   /** What the daemon did, and must not have done. */

@@ -78,18 +78,26 @@ export class BareNode implements AsyncDisposable {
     return stdout.trim().split('\n').join(' ');
   }
 
-  /** A unit as people write them by hand, enabled and running. */
-  async startOldUnit(name: string, { port, target }: OldForward): Promise<void> {
+  /**
+   * A unit as people write them by hand, enabled and running. `indirect`: the unit names only a host of an ssh_config, by a
+   * variable from a file.
+   */
+  async startOldUnit(name: string, { port, target }: OldForward, indirect = false): Promise<void> {
     const options = ['ExitOnForwardFailure=yes', 'BatchMode=yes', `UserKnownHostsFile=${this.#file('known_hosts')}`];
     const words = options.map((option) => `-o ${option}`).join(' ');
-    const way = `-L 127.0.0.1:${port}:127.0.0.1:${target} -p ${this.sshd.port} ${this.sshd.user}@127.0.0.1`;
+    const direct = `-L 127.0.0.1:${port}:127.0.0.1:${target} -p ${this.sshd.port} ${this.sshd.user}@127.0.0.1`;
+    const [file, way] = indirect ? [this.#file('config-of-old'), '$WHERE'] : ['/dev/null', direct];
+    const settings = ['HostName 127.0.0.1', `Port ${this.sshd.port}`, `User ${this.sshd.user}`];
+    const forward = `LocalForward 127.0.0.1:${port} 127.0.0.1:${target}`;
+    this.box.write(this.#file('config-of-old'), `Host ${name}\n  ${[...settings, forward].join('\n  ')}\n`);
+    this.box.write(this.#file('environment-of-old'), `WHERE=${name}\n`);
     const units = this.#as === 'user' ? `${USER.home}/.config/systemd/user` : '/etc/systemd/system';
     this.box.write(
       `${units}/${name}.service`,
       `[Unit]
 Description=ssh tunnel ${name}
 [Service]
-ExecStart=/usr/bin/ssh -N -F /dev/null -i ${this.#file('id')} ${words} ${way}
+${indirect ? `EnvironmentFile=${this.#file('environment-of-old')}\n` : ''}ExecStart=/usr/bin/ssh -N -F ${file} -i ${this.#file('id')} ${words} ${way}
 Restart=always
 RestartSec=1
 [Install]

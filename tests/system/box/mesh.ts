@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type Status, status as statusSchema } from '../../../src/telemetry/status/status.ts';
@@ -14,8 +15,8 @@ import { Box, CHECKOUT_INSIDE, type Outcome } from './box.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Whether the native module was compiled here; without it, units need the fallback's drop-in. */
-export const HAS_NATIVE = existsSync(`${CHECKOUT}node_modules/sd-notify/build/Release/notify.node`);
+/** Whether this Node can load the native module, which was perhaps compiled for another one. Else units need a drop-in. */
+export const HAS_NATIVE = loads(`${CHECKOUT}node_modules/sd-notify/build/Release/notify.node`);
 
 /** 100 connections a second. */
 const EVERY_MS = 10;
@@ -248,4 +249,13 @@ function holdConnection(port: number): Promise<string> {
     socket.on('close', () => resolve('closed'));
     socket.resume();
   });
+}
+
+function loads(module: string): boolean {
+  try {
+    createRequire(import.meta.url)(module);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,10 +1,22 @@
 import { NAMES_COMMAND } from './offer-names.ts';
 import type { ArgumentOutline, CommandOutline, Offer, OptionOutline } from './outline.ts';
 
-/** Completion for zsh: a function for each command, in the file that compinit finds by its name. */
+/** Completion for zsh: a function for each command. The file works in `fpath`, and with `source` after compinit. */
 export function zshCompletion(program: CommandOutline): string {
-  const functions = functionsOf(program, [program.name]);
-  return [`#compdef ${program.name}`, '', ...names(program.name), ...functions, `_${program.name} "$@"`, ''].join('\n');
+  const { name } = program;
+  const functions = functionsOf(program, [name]);
+  return [`#compdef ${name}`, '', ...names(name), ...functions, ...ending(name), ''].join('\n');
+}
+
+/** Found by compinit, the file is the body of a function, which completes. Sourced, the file has to register itself. */
+function ending(program: string): string[] {
+  return [
+    `if [[ \${funcstack[1]} == _${program} ]]; then`,
+    `  _${program} "$@"`,
+    'else',
+    `  compdef _${program} ${program}`,
+    'fi',
+  ];
 }
 
 /** `_arguments` gives the options of compadd first. */

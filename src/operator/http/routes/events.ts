@@ -1,12 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { EventsAnswer } from '../../../retirement/evidence/entry.ts';
-import {
-  isSelected,
-  parseSince,
-  type Selection,
-  SINCE_EXPECTED,
-  tunnelsOf,
-} from '../../../retirement/evidence/selection.ts';
+import { isSelected, parseSince, type Selection, SINCE_EXPECTED } from '../../../retirement/evidence/selection.ts';
+import { tunnelsOf } from '../../../retirement/evidence/tunnels-of.ts';
 import { prefersEvents } from '../accept.ts';
 import { EventStreams } from '../event-streams.ts';
 import { sendNoSuchTunnel } from '../not-found.ts';

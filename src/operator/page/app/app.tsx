@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useErrorBoundary, useState } from 'preact/hooks';
 import { type Facts, useFacts } from './feed.ts';
 import { linkOf, Overview } from './overview.tsx';
 import { useRoute } from './route.ts';
@@ -10,10 +10,28 @@ import { shown, since } from './words.ts';
 export function App() {
   const facts = useFacts();
   const now = useNow();
-  const { status } = facts;
+  const [broken] = useErrorBoundary();
+  if (broken !== undefined) return <Broken />;
+  return <Whole facts={facts} now={now} />;
+}
+
+/** Better no page than one that stands still and looks alive. */
+function Broken() {
+  return (
+    <main role="alert">
+      <p class="trouble bad">
+        This page does not understand the answers of the daemon. Reload the page.{' '}
+        <a href="/status?format=text">Status as text</a>
+      </p>
+    </main>
+  );
+}
+
+function Whole({ facts, now }: { readonly facts: Facts; readonly now: number }) {
+  const title = useTitle(facts);
   useEffect(() => {
-    if (status !== undefined) document.title = `${status.state === 'up' ? '' : `${status.state}: `}${status.node}`;
-  }, [status?.state, status?.node]);
+    if (title !== undefined) document.title = title;
+  }, [title]);
   return (
     <>
       <Header facts={facts} now={now} />
@@ -39,6 +57,16 @@ function Content({ facts, now }: { readonly facts: Facts; readonly now: number }
   }
   const links = new Map(status.links.map((link) => [`${link.host} ${link.actor}`, link]));
   return <TunnelPage key={tunnel.name} tunnel={tunnel} link={linkOf(links, tunnel)} events={facts.events} now={now} />;
+}
+
+/** What a browser shows on the tab: trouble first, then the tunnel or the node. */
+function useTitle({ status }: Facts): string | undefined {
+  const route = useRoute();
+  if (status === undefined) return undefined;
+  const tunnel = route.kind === 'tunnel' ? status.tunnels.find(({ name }) => name === route.name) : undefined;
+  const { state } = tunnel ?? status;
+  const subject = tunnel === undefined ? status.node : `${tunnel.name} on ${status.node}`;
+  return shown(`${state === 'up' ? '' : `${state}: `}${subject}`);
 }
 
 function Header({ facts, now }: { readonly facts: Facts; readonly now: number }) {

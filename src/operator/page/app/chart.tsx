@@ -14,12 +14,17 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
+  /** Whether fractions make no sense: half a connection does not exist. */
+  readonly isWhole?: boolean;
 }
 
 const HEIGHT = 150;
+/** Steps between lines without fractions. */
+const WHOLE = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 /** A small line chart of the last hour, with the latest values in words. */
-export function Chart({ title, times, series, format }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { title, times, series, format } = props;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>();
   const data = [times, ...series.map(({ values }) => values)] as uPlot.AlignedData;
@@ -33,7 +38,7 @@ export function Chart({ title, times, series, format }: ChartProps) {
     if (element === null) return;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(optionsFor(element.clientWidth, series, format), data, element);
+      plot.current = new uPlot(optionsFor(element.clientWidth, props), data, element);
     };
     draw();
     const resized = new ResizeObserver(([entry]) =>
@@ -64,12 +69,12 @@ function timeOfDay(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
 }
 
-/** Small numbers may have the same text: then only the lowest line has one. */
+/** Close values may have the same text: then only the first one has the text. */
 function unrepeated(texts: readonly string[]): string[] {
   return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
 }
 
-function optionsFor(width: number, series: readonly Series[], format: (value: number) => string): uPlot.Options {
+function optionsFor(width: number, { series, format, isWhole }: ChartProps): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name);
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line') }, ticks: { show: false } };
@@ -80,8 +85,13 @@ function optionsFor(width: number, series: readonly Series[], format: (value: nu
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 90, size: 32, values: (_, times) => times.map(timeOfDay) },
-      { ...axis, size: 64, values: (_, values) => unrepeated(values.map(format)) },
+      { ...axis, space: 90, size: 32, values: (_, times) => unrepeated(times.map(timeOfDay)) },
+      {
+        ...axis,
+        size: 64,
+        ...(isWhole === true ? { incrs: WHOLE } : {}),
+        values: (_, values) => unrepeated(values.map(format)),
+      },
     ],
     series: [
       {},

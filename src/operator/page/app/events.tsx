@@ -1,13 +1,27 @@
+import { tunnelsOf } from '../../../retirement/evidence/tunnels-of.ts';
+import { subject, whatHappened } from '../../text/events.ts';
 import { linkTo } from './route.ts';
 import type { Event } from './types.ts';
 import { clock, shown } from './words.ts';
 
+/** Of an event about many tunnels. */
+const MOST_NAMES = 4;
+
+interface EventsProps {
+  readonly title: string;
+  /** Newest first. */
+  readonly events: readonly Event[];
+  /** Whether older ones may be missing: the daemon keeps a thousand events in memory. */
+  readonly isCut?: boolean;
+  readonly now: number;
+}
+
 /** Events, newest first. */
-export function Events({ events, now, title }: { events: readonly Event[]; now: number; title: string }) {
+export function Events({ events, isCut, now, title }: EventsProps) {
   return (
     <section aria-labelledby="events">
       <h2 id="events">{title}</h2>
-      {events.length === 0 && <p class="muted">Nothing happened yet.</p>}
+      {events.length === 0 && <p class="muted">No recent event.</p>}
       <ul class="plain events">
         {events.map((event) => (
           <li key={event.seq}>
@@ -15,25 +29,28 @@ export function Events({ events, now, title }: { events: readonly Event[]; now: 
               {clock(event.at, now)}
             </time>
             <Subject event={event} />
-            <span>{whatHappened(event)}</span>
+            <span>{shown(whatHappened(event)).replace(' -> ', ' → ')}</span>
           </li>
         ))}
       </ul>
+      {isCut === true && <p class="muted small">Older events are in the files of the state directory.</p>}
     </section>
   );
 }
 
 function Subject({ event }: { readonly event: Event }) {
-  const { tunnel, host, actor } = event;
-  if (typeof tunnel === 'string') return <a href={linkTo(tunnel)}>{shown(tunnel)}</a>;
-  const name = typeof host === 'string' ? host : typeof actor === 'string' ? actor : 'daemon';
-  return <span>{shown(name)}</span>;
-}
-
-function whatHappened({ event, from, to, reason, code, changes }: Event): string {
-  const states = typeof to === 'string' ? `${typeof from === 'string' && from !== to ? `${from} → ` : ''}${to}` : '';
-  const what = states === '' ? event.replaceAll('_', ' ').replace('.', ' ') : states;
-  const why = [reason, changes].filter((text) => typeof text === 'string').join(': ');
-  const tail = `${why === '' ? '' : `: ${why}`}${typeof code === 'string' ? ` [${code}]` : ''}`;
-  return shown(`${what}${tail}`);
+  const tunnels = tunnelsOf(event);
+  if (tunnels.length === 0) return <span>{shown(subject(event))}</span>;
+  const more = tunnels.length - MOST_NAMES;
+  return (
+    <span>
+      {tunnels.slice(0, MOST_NAMES).map((tunnel, index) => (
+        <span key={tunnel}>
+          {index > 0 && ', '}
+          <a href={linkTo(tunnel)}>{shown(tunnel)}</a>
+        </span>
+      ))}
+      {more > 0 && ` and ${more} more`}
+    </span>
+  );
 }

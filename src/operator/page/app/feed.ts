@@ -79,6 +79,7 @@ type Change = (part: Partial<Facts>) => void;
 async function refresh(change: Change): Promise<Status | undefined> {
   try {
     const status = await ask<Status>('/status');
+    reloadIfReplaced(status);
     change({ status, failure: undefined, at: Date.now() });
     return status;
   } catch (error) {
@@ -86,6 +87,14 @@ async function refresh(change: Change): Promise<Status | undefined> {
     change({ failure: isTimeout ? 'the daemon does not answer' : failureText(error) });
     return undefined;
   }
+}
+
+let version: string | undefined;
+
+/** Another version of the daemon has another page: this one might not understand the answers. */
+function reloadIfReplaced(status: Status | undefined): void {
+  version ??= status?.version;
+  if (status !== undefined && status.version !== version) location.reload();
 }
 
 function failureText(error: unknown): string {
@@ -121,27 +130,42 @@ function poll(everyMs: number, task: () => Promise<void>): () => void {
   };
 }
 
-/** The browser itself reconnects, and asks for the events that it missed. */
+/**
+ * The browser itself reconnects, and asks for the events that it missed. A hidden page follows nothing: a browser opens six
+ * connections to a server, and streams of forgotten tabs would leave none for the page that somebody looks at.
+ */
 function followEvents(change: Change, add: (event: Event) => void): () => void {
-  void ask<{ events: Event[] }>('/events?since=24h')
-    .then((answer) => answer?.events.slice(-MOST_EVENTS).forEach(add))
-    .catch(() => {});
-  let source: EventSource;
+  let source: EventSource | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
   const open = () => {
-    source = new EventSource('/events');
-    source.onopen = () => change({ live: true });
-    source.onmessage = ({ data }) => add(JSON.parse(data));
-    source.onerror = () => {
+    if (document.hidden) return;
+    // Also what happened while nobody followed.
+    void ask<{ events: Event[] }>('/events?since=24h')
+      .then((answer) => answer?.events.slice(-MOST_EVENTS).forEach(add))
+      .catch(() => {});
+    const opened = new EventSource('/events');
+    source = opened;
+    opened.onopen = () => change({ live: true });
+    opened.onmessage = ({ data }) => add(JSON.parse(data));
+    opened.onerror = () => {
       change({ live: false });
       // After an answer other than 200, for example when too many clients follow, the browser gives up.
-      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, REOPEN_MS);
+      if (opened.readyState === EventSource.CLOSED) again = setTimeout(open, REOPEN_MS);
     };
   };
+  const close = () => {
+    clearTimeout(again);
+    source?.close();
+  };
+  const onVisible = () => {
+    close();
+    open();
+  };
+  document.addEventListener('visibilitychange', onVisible);
   open();
   return () => {
-    clearTimeout(again);
-    source.close();
+    document.removeEventListener('visibilitychange', onVisible);
+    close();
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Tunnel } from './types.ts';
+import { plural } from './words.ts';
 
 /** Bars of an hour: four minutes of samples each. */
 const BARS = 60;
@@ -17,13 +18,7 @@ const NAMES: Readonly<Record<string, Tunnel['state'] | 'unknown'>> = {
 /** The last hour of a tunnel: a bar for each minute, with the worst state of that minute. */
 export function HourBar({ states }: { readonly states: string | undefined }) {
   const bars = barsOf(states ?? '');
-  const broken = bars.filter((bar) => bar === 'd' || bar === 'g').length;
-  const label =
-    broken === 0
-      ? bars.every((bar) => bar === 'n')
-        ? 'Last hour: nothing known yet'
-        : 'Last hour: no failure'
-      : `Last hour: ${broken} ${broken === 1 ? 'minute' : 'minutes'} with a failure`;
+  const label = `Last hour: ${inWords(bars)}`;
   return (
     <div>
       <svg class="hour" viewBox={`0 0 ${BARS * 4} 20`} role="img" aria-label={label} preserveAspectRatio="none">
@@ -39,6 +34,14 @@ export function HourBar({ states }: { readonly states: string | undefined }) {
       </div>
     </div>
   );
+}
+
+function inWords(bars: readonly string[]): string {
+  const known = bars.filter((bar) => bar !== 'n').length;
+  const broken = bars.filter((bar) => bar === 'd' || bar === 'g').length;
+  if (known === 0) return 'nothing known yet';
+  const failures = broken === 0 ? 'no failure' : `${plural(broken, 'minute')} with a failure`;
+  return known === BARS ? failures : `${failures}, ${plural(known, 'minute')} known`;
 }
 
 /** One letter for each minute, oldest first; n for a minute without samples. */

@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
+import { foldAlike, foldReloads } from '../../text/events.ts';
 import { Events } from './events.tsx';
 import type { Facts } from './feed.ts';
 import { Links } from './links.tsx';
 import { PlanSection } from './plan.tsx';
 import { BY_URGENCY, toneOf } from './state.tsx';
 import { TunnelRow } from './tunnel-row.tsx';
-import type { Link, Status, Tunnel } from './types.ts';
-import { plural, shown } from './words.ts';
+import type { Event, Link, Status, Tunnel } from './types.ts';
+import { plural, shown, since } from './words.ts';
 
 /** Tunnels and links of one page: more would slow the browser down. */
 const PER_PAGE = 50;
@@ -26,6 +27,7 @@ export function Overview({ facts, status, now }: { facts: Facts; status: Status;
   const hours = new Map(facts.hour?.tunnels.map(({ name, states }) => [name, states]));
   return (
     <>
+      <RejectedReload reload={status.config.last_reload} now={now} />
       <Advisories advisories={status.advisories} />
       <section aria-labelledby="tunnels">
         <div class="tunnel-head">
@@ -64,13 +66,28 @@ export function Overview({ facts, status, now }: { facts: Facts; status: Status;
       {status.links.length > SHOWN_LINKS && (
         <p class="muted">{status.links.length - SHOWN_LINKS} more hosts are on the pages of their tunnels.</p>
       )}
-      <Events title="Recent events" events={facts.events.slice(0, SHOWN_EVENTS)} now={now} />
+      <Events title="Recent events" events={recent(facts.events)} now={now} />
     </>
   );
 }
 
+/** Newest first; the lines of a reload are one, and so are those of an outage. */
+function recent(events: readonly Event[]): readonly Event[] {
+  return foldAlike(foldReloads(events.toReversed())).toReversed().slice(0, SHOWN_EVENTS);
+}
+
 export function linkOf(links: ReadonlyMap<string, Link>, { host, actor }: Tunnel): Link | undefined {
   return links.get(`${host} ${actor}`);
+}
+
+function RejectedReload({ reload, now }: { reload: Status['config']['last_reload']; now: number }) {
+  if (reload === null || reload.ok) return null;
+  return (
+    <p class="trouble bad">
+      <b>The reload {since(reload.at, now)} ago was rejected.</b> The previous configuration is still active:{' '}
+      {shown(reload.error ?? 'no reason given')}
+    </p>
+  );
 }
 
 function Advisories({ advisories }: { readonly advisories: Status['advisories'] }) {
@@ -98,7 +115,7 @@ interface FiltersProps {
 /** A button for each state that occurs. */
 function Filters({ tunnels, state, choose }: FiltersProps) {
   const states = BY_URGENCY.filter((each) => tunnels.some((tunnel) => tunnel.state === each));
-  if (states.length < 2) return null;
+  if (tunnels.length < 2) return null;
   return (
     <fieldset class="filters">
       <legend class="visually-hidden">Show only</legend>

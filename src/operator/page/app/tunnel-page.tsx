@@ -1,8 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
+import { tunnelsOf } from '../../../retirement/evidence/tunnels-of.ts';
 import { Chart } from './chart.tsx';
 import { Events } from './events.tsx';
 import { ask } from './feed.ts';
 import { HourBar } from './hour-bar.tsx';
+import { LinkFacts } from './links.tsx';
 import { Path } from './path.tsx';
 import { StatePill } from './state.tsx';
 import { Trouble } from './tunnel-row.tsx';
@@ -17,14 +19,21 @@ export interface TunnelPageProps {
   readonly now: number;
 }
 
+interface Past {
+  readonly events: readonly Event[];
+  readonly complete: boolean;
+}
+
 const EVERY_MS = 15_000;
+const MOST_EVENTS = 100;
 
 /** Everything about one tunnel. */
 export function TunnelPage({ tunnel, link, events, now }: TunnelPageProps) {
   const { name, state, note, usage } = tunnel;
   const hour = useAnswer<TunnelHour>(`/history/${encodeURIComponent(name)}`);
   const verdict = useAnswer<Verdict>(tunnel.retirement === null ? undefined : `/drain/${encodeURIComponent(name)}`);
-  const own = events.filter(({ tunnel: about }) => about === name);
+  const past = useAnswer<Past>(`/events?tunnel=${encodeURIComponent(name)}`);
+  const timeline = timelineOf(tunnel, past?.events ?? [], events);
   return (
     <article>
       <p>
@@ -51,9 +60,30 @@ export function TunnelPage({ tunnel, link, events, now }: TunnelPageProps) {
       </p>
       {verdict !== undefined && <VerdictCard verdict={verdict} />}
       <Clients clients={usage.clients} now={now} />
-      <Events title="Timeline" events={own} now={now} />
+      {link !== undefined && (
+        <section aria-labelledby="link">
+          <h2 id="link">Host</h2>
+          <div class="card">
+            <LinkFacts link={link} now={now} />
+          </div>
+        </section>
+      )}
+      <Events title="Timeline" events={timeline} isCut={past?.complete === false} now={now} />
     </article>
   );
+}
+
+/** The events of the tunnel and of its sessions, newest first. `past` may reach further back than the events of the node. */
+function timelineOf({ name, host, actor }: Tunnel, past: readonly Event[], events: readonly Event[]): readonly Event[] {
+  const isAbout = (event: Event) => {
+    const { host: itsHost, actor: itsActor } = event;
+    const tunnels = tunnelsOf(event);
+    return tunnels.includes(name) || (tunnels.length === 0 && itsHost === host && itsActor === actor);
+  };
+  const known = new Set(past.map(({ seq }) => seq));
+  return [...past, ...events.filter((event) => isAbout(event) && !known.has(event.seq))]
+    .sort((a, b) => b.seq - a.seq)
+    .slice(0, MOST_EVENTS);
 }
 
 function Charts({ hour }: { readonly hour: TunnelHour }) {
@@ -66,7 +96,8 @@ function Charts({ hour }: { readonly hour: TunnelHour }) {
         title="Open connections"
         times={times}
         series={[{ label: 'open', values: hour.open, colour: '--accent' }]}
-        format={(value) => String(Math.round(value * 10) / 10)}
+        format={String}
+        isWhole
       />
       <Chart
         title="Traffic"
@@ -76,6 +107,7 @@ function Charts({ hour }: { readonly hour: TunnelHour }) {
           { label: 'from target', values: hour.from_target, colour: '--accent-2' },
         ]}
         format={perSecond}
+        isWhole
       />
       <Chart
         title="Probe"

@@ -35,6 +35,9 @@ export interface RemoteForwardDependencies extends ForwardDependencies {
 /** The start of a tunnel waits at most this long for the far side's first answer, in milliseconds. */
 const SETTLE_MS = 1_000;
 
+/** So many connections more than clients may have are examined: one of them may be ours. */
+const OWN_CONNECTIONS = 16;
+
 const NEVER = new AbortController().signal;
 
 /**
@@ -133,7 +136,8 @@ export class RemoteForward implements Forward {
     const cut = new AbortController();
     this.#serving.add(cut);
     try {
-      const mayBeOurs = this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
+      const room = this.#serving.size <= this.#options.maxConnections + OWN_CONNECTIONS;
+      const mayBeOurs = room && this.#own.pending && mayBeLocal(incoming.originator, this.#options.listen);
       const accepted = mayBeOurs ? incoming.accept() : undefined;
       cut.signal.addEventListener('abort', () => accepted?.close(), { once: true });
       if (accepted && (await this.#own.claim(accepted))) return;

@@ -21,10 +21,35 @@ interface Protocol {
   readonly _handlers: Record<string, ((...args: unknown[]) => void) | undefined>;
   disconnect(reason: number): void;
   requestFailure(): void;
+  channelOpenFail(channel: number, reason: number, description: string): void;
 }
 
+/** A request for a channel to this side, as far as ssh2 could read the message. */
+export interface Opening {
+  readonly type?: string;
+  /** The number of the channel at the server. */
+  readonly sender?: number;
+  readonly packetSize?: number;
+  readonly data?: { readonly destIP?: string; readonly destPort?: number; readonly socketPath?: string };
+}
+
+/** An extension of a server (RFC 8308). */
+export interface Extension {
+  readonly name: string;
+  readonly algs?: readonly string[];
+}
+
+/** The extension that lists the algorithms for the signatures of logins (RFC 8308 section 3.1). */
+export const SIGNATURE_ALGORITHMS = 'server-sig-algs';
+
+/** RFC 4254 section 5.1. */
+const RESOURCE_SHORTAGE = 4;
+
 const WATCHED = [
+  'SERVICE_ACCEPT',
+  'EXT_INFO',
   'USERAUTH_FAILURE',
+  'USERAUTH_PK_OK',
   'GLOBAL_REQUEST',
   'CHANNEL_OPEN',
   'CHANNEL_OPEN_CONFIRMATION',
@@ -42,6 +67,7 @@ export type Judge = (type: number, bytes: number) => 'pass' | 'drop' | 'stop';
 export class Incoming {
   readonly #client: Client;
   readonly #protocol: Protocol;
+  readonly #onExtensions: ((...args: unknown[]) => void) | undefined;
 
   /** Call this right after `connect()`: ssh2 hands its function for messages to each new cipher. */
   constructor(client: Client) {
@@ -50,10 +76,12 @@ export class Incoming {
       typeof protocol?._onPayload === 'function' &&
       typeof protocol.disconnect === 'function' &&
       typeof protocol.requestFailure === 'function' &&
+      typeof protocol.channelOpenFail === 'function' &&
       WATCHED.every((name) => typeof protocol._handlers?.[name] === 'function');
     if (!known) throw unsupported('this version of ssh2 is not supported; nothing was sent');
     this.#client = client;
     this.#protocol = protocol as Protocol;
+    this.#onExtensions = this.#protocol._handlers['EXT_INFO'];
   }
 
   /**
@@ -85,6 +113,11 @@ export class Incoming {
     };
   }
 
+  /** Lets ssh2 believe that the server accepts signatures by these algorithms (RFC 8308 section 3.1). */
+  pretendAlgorithms(algs: readonly string[]): void {
+    this.#onExtensions?.(this.#protocol, [{ name: SIGNATURE_ALGORITHMS, algs }]);
+  }
+
   /** The windows of an open channel of ssh2; undefined for any other channel. */
   windows(channel: number): Windows | undefined {
     const { _chanMgr: channels } = this.#client as unknown as { _chanMgr?: { get(channel: number): unknown } };
@@ -92,13 +125,19 @@ export class Incoming {
     return typeof found?.incoming?.window === 'number' ? (found as Windows) : undefined;
   }
 
-  /** Whether this side has a listener at the peer. */
-  get listens(): boolean {
+  /** Whether the channel is a connection to a listener that this side has at the peer. */
+  isForListener({ type, data }: Opening): boolean {
     const { _forwarding: tcp = {}, _forwardingUnix: unix = {} } = this.#client as unknown as {
       _forwarding?: object;
       _forwardingUnix?: object;
     };
-    return Object.keys(tcp).length + Object.keys(unix).length > 0;
+    if (type === 'forwarded-tcpip') return Object.hasOwn(tcp, `${data?.destIP}:${data?.destPort}`);
+    return type === 'forwarded-streamlocal@openssh.com' && Object.hasOwn(unix, `${data?.socketPath}`);
+  }
+
+  /** Refuses a channel, because there are too many. */
+  refuseChannel({ sender = 0 }: Opening): void {
+    this.#protocol.channelOpenFail(sender, RESOURCE_SHORTAGE, '');
   }
 
   /** Answers a global request with a failure. */

@@ -3,14 +3,23 @@ import { DeadlineTimer } from '../../../base/async/deadline-timer.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { MESSAGE } from '../message.ts';
 import type { Transport } from '../transport.ts';
-import { Incoming } from './incoming.ts';
+import { Incoming, type Opening } from './incoming.ts';
 import { LEAST_PACKET, MOST_WINDOW } from './limits.ts';
 import { PeerRules, type Traffic, type Verdict } from './peer-rules.ts';
+import { signRsaWithSha2 } from './rsa-logins.ts';
 
 /** Bound of a later key exchange, in milliseconds: our data waits in memory meanwhile. */
 const REKEY_MS = 60_000;
 /** The login needs a few KB, and a banner of the server 256 KiB at most. */
 export const MOST_LOGIN_BYTES = 1024 * 1024;
+
+/** What a server tells about logins, as soon as the server tells it. */
+interface LoginNews {
+  /** The methods that the server wants after a refused login, and whether the credential was accepted. */
+  refused(methods: readonly string[], partial: boolean): void;
+  /** The server accepts signatures of RSA keys with SHA-1 alone. */
+  onlySha1(): void;
+}
 
 interface PeerGuardOptions {
   /** Name of the host in errors. */
@@ -25,6 +34,9 @@ export class PeerGuard {
   readonly #rules = new PeerRules();
   readonly #incoming: Incoming;
   #loggedIn = false;
+  /** The server has a signature of ours, and has not answered the login yet. */
+  #signed = false;
+  #rekeying = false;
   #over = false;
   /** The peer has said goodbye. */
   #said = false;
@@ -34,7 +46,9 @@ export class PeerGuard {
   /** One function for all messages. */
   readonly #traffic = (): Traffic => {
     const { bytesRead, bytesWritten, writableLength } = this.#transport;
-    return { now: performance.now(), received: bytesRead, written: bytesWritten, waiting: writableLength };
+    // During a key exchange, ssh2 keeps the answers: they are not even in the transport.
+    const waiting = writableLength + Number(this.#rekeying);
+    return { now: performance.now(), received: bytesRead, written: bytesWritten, waiting };
   };
 
   /** Call this right after `connect()`. Throws `internal` for another version of ssh2. */
@@ -44,6 +58,7 @@ export class PeerGuard {
     this.#peer = peer;
     this.#incoming = new Incoming(client);
     this.#incoming.judge((type, bytes) => this.#judge(type, bytes));
+    this.#watchSignatures();
     this.#watchRequests();
     this.#watchChannels();
     client.on('handshake', () => this.#rekeyed());
@@ -60,17 +75,19 @@ export class PeerGuard {
     this.#onGoodbye = onGoodbye;
   }
 
-  /** `told` hears what the server wants after a refused login: the methods, and whether the credential was accepted. */
-  onRefusal(told: (methods: readonly string[], partial: boolean) => void): void {
+  /** Call this before the first byte of the server is read. */
+  onLogin({ refused, onlySha1 }: LoginNews): void {
     this.#incoming.watch('USERAUTH_FAILURE', (methods: readonly string[] = [], partial = false) => {
-      if (!this.#loggedIn) told(methods, partial);
+      this.#signed = false;
+      if (!this.#loggedIn) refused(methods, partial);
       return true;
     });
+    signRsaWithSha2(this.#incoming, onlySha1);
   }
 
   /** This side begins a key exchange. */
   rekeys(): void {
-    this.#onRekey(true);
+    this.#exchanges(true);
   }
 
   /** Ends the session: the peer `does` what no server may do. */
@@ -104,6 +121,15 @@ export class PeerGuard {
     return typeof verdict !== 'object';
   }
 
+  /** A signature costs milliseconds, and ssh2 signs as often as the server says that a key is welcome. */
+  #watchSignatures(): void {
+    this.#incoming.watch('USERAUTH_PK_OK', () => {
+      if (this.#signed) return this.#breaks('asks for a second signature before it answers the login');
+      this.#signed = true;
+      return true;
+    });
+  }
+
   #watchRequests(): void {
     const incoming = this.#incoming;
     incoming.watch('GLOBAL_REQUEST', (name: string, wantReply: boolean) => {
@@ -112,10 +138,15 @@ export class PeerGuard {
       if (wantReply) incoming.refuse();
       return false;
     });
-    incoming.watch('CHANNEL_OPEN', (info: { packetSize?: number }) => {
-      if (info.packetSize === undefined) return this.#breaks('sends a request for a channel that is cut short');
-      if (info.packetSize < LEAST_PACKET) return this.#breaks(`limits packets to ${info.packetSize} bytes`);
-      return incoming.listens || !this.#loggedIn || this.#accepts(this.#rules.unrequested(this.#traffic()));
+    incoming.watch('CHANNEL_OPEN', (opening: Opening) => {
+      const { packetSize } = opening;
+      if (packetSize === undefined) return this.#breaks('sends a request for a channel that is cut short');
+      if (packetSize < LEAST_PACKET) return this.#breaks(`limits packets to ${packetSize} bytes`);
+      if (!this.#loggedIn) return true;
+      if (!incoming.isForListener(opening)) return this.#accepts(this.#rules.unrequested(this.#traffic()));
+      const verdict = this.#rules.connection(this.#traffic());
+      if (verdict === 'drop') incoming.refuseChannel(opening);
+      return this.#accepts(verdict) && verdict === 'pass';
     });
   }
 
@@ -147,12 +178,17 @@ export class PeerGuard {
     const bound = () => this.violation(`did not finish a key exchange within ${REKEY_MS / 1000} s`);
     this.#rekeyTimer?.end();
     this.#rekeyTimer = new DeadlineTimer(REKEY_MS, bound);
-    this.#onRekey(true);
+    this.#exchanges(true);
   }
 
   #rekeyed(): void {
     this.#rekeyTimer?.end();
-    this.#onRekey(false);
+    this.#exchanges(false);
+  }
+
+  #exchanges(running: boolean): void {
+    this.#rekeying = running;
+    this.#onRekey(running);
   }
 
   #stop(): void {

@@ -16,6 +16,10 @@ export type Verdict = 'pass' | 'drop' | { readonly broken: string };
 
 /** Messages that nobody asked for: so many at once, and so many more each second. sshd sends one in many seconds. */
 const UNREQUESTED = { burst: 1_000, perSecond: 100 };
+/** Connections to our listeners. No server known here accepts more than 7,000 each second. */
+const CONNECTIONS = { burst: 10_000, perSecond: 2_000 };
+/** Connections beyond that limit are refused at once, which costs microseconds. */
+const REFUSALS = { burst: 20_000, perSecond: 5_000 };
 /** Our smallest packet has 32 bytes. One open leads to five messages of the peer, with 100 bytes of ours or more. */
 const BYTES_PER_ANSWER = 16;
 /** asyncssh sends a message to ignore before each other message; so many may come later. */
@@ -33,6 +37,8 @@ const EMPTY_DATA_BYTES = 9;
 export class PeerRules {
   readonly #unrequested = new Bucket(UNREQUESTED);
   readonly #rekeys = new Bucket(REKEYS);
+  readonly #connections = new Bucket(CONNECTIONS);
+  readonly #refusals = new Bucket(REFUSALS);
   #answers = 0;
   #idle = 0;
   #rekeyedAt = 0;
@@ -73,6 +79,12 @@ export class PeerRules {
   /** The verdict on a message that no action of ours has caused. */
   unrequested(traffic: Traffic): Verdict {
     return this.#unrequested.take(traffic.now) ? 'pass' : { broken: 'floods the session with messages' };
+  }
+
+  /** The verdict on a connection to a listener of ours; `drop`: to be refused. */
+  connection({ now }: Traffic): Verdict {
+    if (this.#connections.take(now)) return 'pass';
+    return this.#refusals.take(now) ? 'drop' : { broken: 'floods the session with connections' };
   }
 
   /** Answers follow our own packets. Some servers also send more window for each piece that their reader takes. */

@@ -1,6 +1,7 @@
 import { withDeadline } from '../../../base/async/deadline.ts';
 import { TunnelError } from '../../../base/errors.ts';
 import { disagreement } from '../disagreement.ts';
+import { MOST_LOGIN_BYTES } from '../guard/peer-guard.ts';
 import { explainHandshake, type HandshakeStep } from '../handshake.ts';
 import { EXCHANGE_NAMES, exchangeInit, kexInit, parseExchangeReply, parseKexInit } from '../key-exchange-start.ts';
 import { MESSAGE } from '../message.ts';
@@ -55,6 +56,17 @@ export async function fetchHostKey(
     timedOut = true;
     return new Error('no answer in time');
   };
+  /** Skips messages that may come at any time: SSH_MSG_IGNORE, SSH_MSG_DEBUG (RFC 4253 section 11). */
+  const next = async (wanted: number): Promise<Buffer> => {
+    for (;;) {
+      const payload = await reader.packet();
+      if (payload[0] === wanted) return payload;
+      if (payload[0] === MESSAGE.disconnect)
+        throw new TunnelError('connection_reset', `${peer} ended the connection during the key exchange`);
+      if (transport.bytesRead > MOST_LOGIN_BYTES)
+        throw new TunnelError('protocol_error', `${peer} floods the key exchange with data`);
+    }
+  };
   // The transport may fail again while it is destroyed.
   transport.on('error', () => {});
   onStep(step);
@@ -66,7 +78,7 @@ export async function fetchHostKey(
       await reader.identification();
       step = 'kex';
       onStep(step);
-      const server = parseKexInit(await next(reader, MESSAGE.kexInit, peer));
+      const server = parseKexInit(await next(MESSAGE.kexInit));
       if (!algorithms.some((each) => server.hostKeys.includes(each))) return undefined;
       const init = exchangeInit(server);
       if (init === undefined)
@@ -75,22 +87,12 @@ export async function fetchHostKey(
           `key exchange with ${peer} failed: ${disagreement(server, { kex: EXCHANGE_NAMES })}`,
         );
       transport.write(plainPacket(init));
-      return parseExchangeReply(await next(reader, MESSAGE.exchangeReply, peer));
+      return parseExchangeReply(await next(MESSAGE.exchangeReply));
     });
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof TunnelError ? error : explained(error);
   } finally {
     transport.destroy();
-  }
-}
-
-/** Skips messages that may come at any time: SSH_MSG_IGNORE, SSH_MSG_DEBUG (RFC 4253 section 11). */
-async function next(reader: PlainReader, wanted: number, peer: string): Promise<Buffer> {
-  for (;;) {
-    const payload = await reader.packet();
-    if (payload[0] === wanted) return payload;
-    if (payload[0] === MESSAGE.disconnect)
-      throw new TunnelError('connection_reset', `${peer} ended the connection during the key exchange`);
   }
 }

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { giveMemory, takeMemory } from '../../../base/net/spare-memory.ts';
-import { MOST_WINDOW } from '../guard/limits.ts';
+import { LEAST_PACKET, MOST_WINDOW } from '../guard/limits.ts';
 import type { Protocol } from './insides.ts';
 import { Trace } from './trace.ts';
 
@@ -23,6 +23,12 @@ export const MOST_DATA = 32 * 1024;
 const MOST_UNREAD = 64 * 1024;
 /** A stream that holds so much unsent data slows its writer; in bytes. More than one read of a socket. */
 const MOST_UNSENT = 128 * 1024;
+
+/**
+ * So long a window of a few bytes waits for more, while much data waits, in milliseconds. A server that allows one byte at
+ * a time would otherwise get a packet for each.
+ */
+const SLIVER_MS = 40;
 
 /** What a hostile server does. */
 const BEYOND = 'the server sent more data than the window of the channel allows';
@@ -61,6 +67,7 @@ export class ForwardStream extends Duplex {
   /** The reader does not keep up. */
   #unread = false;
   #waiting: { readonly rest: Buffer; readonly memory: Buffer; readonly done: Written } | undefined;
+  #sliver: NodeJS.Timeout | undefined;
   #sending: 'open' | 'ended' | 'closed' | 'lost' = 'open';
   #receiving: 'open' | 'ended' | 'closed' = 'open';
   readonly #trace: Trace;
@@ -88,6 +95,7 @@ export class ForwardStream extends Duplex {
   close(): void {
     if (this.#sending !== 'open' && this.#sending !== 'ended') return;
     this.#sending = 'closed';
+    clearTimeout(this.#sliver);
     this.#deps.protocol.channelClose(this.#peer);
   }
 
@@ -131,7 +139,13 @@ export class ForwardStream extends Duplex {
   allowed(bytes: number): void {
     this.#allowance += bytes;
     if (this.#allowance > MOST_WINDOW) throw new Error('the server made the window of the channel too large');
-    this.#sendWaiting();
+    const waiting = this.#waiting?.rest.length ?? 0;
+    if (this.#allowance >= LEAST_PACKET || this.#allowance >= waiting) this.#sendWaiting();
+    else
+      this.#sliver ??= setTimeout(() => {
+        this.#sliver = undefined;
+        this.#sendWaiting();
+      }, SLIVER_MS);
   }
 
   peerEnds(): void {
@@ -154,6 +168,7 @@ export class ForwardStream extends Duplex {
   /** The session is gone. */
   lost(): void {
     this.#sending = 'lost';
+    clearTimeout(this.#sliver);
     if (this.#receiving === 'closed') return;
     this.#receiving = 'closed';
     this.push(null);

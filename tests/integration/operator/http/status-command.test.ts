@@ -96,6 +96,15 @@ describe('fleet-mesh status', () => {
     expect(err).toBe('fleet-mesh: no tunnel is named "state-hup". Did you mean state-hub? Tunnels: state-hub\n');
   });
 
+  test('names the version of a daemon whose status this program cannot read, and the fix', async () => {
+    const paused = { ...tunnelFixture(), state: 'paused' as unknown as 'up' };
+    endpoint.snapshot = statusFixture({ version: '99.0.0', tunnels: [paused] });
+    const { code, out, err } = await run({});
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(/fleet-mesh 99\.0\.0 at \S+ has a status that this program cannot read\nRestart the daemon/);
+    expect(err).not.toContain('Is the daemon running');
+  });
+
   test('uses colour only on a terminal, and not with NO_COLOR', async () => {
     const esc = String.fromCharCode(27);
     expect((await run({}, { isTty: true })).out).toContain(esc);

@@ -80,6 +80,22 @@ describe('Cutovers, after a commit', () => {
     );
     expect(routeOf(await start({ hub }))).toBe('tunnel');
   });
+
+  test.each([
+    [
+      'keep the route after another listener was configured while no daemon ran',
+      { listen: '127.0.0.1:2009' },
+      'successor',
+    ],
+    ['keep the route after another target was configured while no daemon ran', { target: 't:2' }, 'successor'],
+    ['route another tunnel of the same name to its own target', { listen: '127.0.0.1:2009', target: 't:2' }, 'tunnel'],
+  ])('%s', async (_, change, route) => {
+    // Writes down which tunnel was cut over, as each phase does.
+    const cutovers = await start({ hub: { ...hub, ...change, listen: '127.0.0.1:2000', target: 't:1' } });
+    await cutovers.apply(configOf({ hub: { ...hub, target: 't:9' } }), inForce);
+    await waitUntil('the place is on disk', async () => (await store.read('hub'))?.place !== undefined);
+    expect(routeOf(await start({ hub: { ...hub, ...change } }))).toBe(route);
+  });
 });
 
 describe('Cutovers, for a retired tunnel', () => {

@@ -7,10 +7,10 @@ import { connectSession, loopback, never, originator } from '../../../support/cl
 import { CHANNEL_ATTACKS, FLOODS } from '../../../support/peers/attacks.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../support/peers/embedded-sshd.ts';
 import { freshServer } from '../../../support/peers/fresh-server.ts';
-import { listenLoopback } from '../../../support/peers/loopback.ts';
-import { message, rawPeer } from '../../../support/peers/raw-peer.ts';
+import { freePort, listenLoopback } from '../../../support/peers/loopback.ts';
+import { message, type RawPeer, rawPeer } from '../../../support/peers/raw-peer.ts';
 import { startEcho } from '../../../support/peers/targets.ts';
-import { within } from '../../../support/wait-until.ts';
+import { waitUntil, within } from '../../../support/wait-until.ts';
 
 let sshd: EmbeddedSshd;
 let attack: (connection: Connection) => void = () => {};
@@ -43,7 +43,10 @@ describe('a session with a hostile server', () => {
       const [connection] = sshd.connections;
       if (connection) attackChannel(rawPeer(connection), 0);
       const { error } = await within('the session ends', session.closed);
-      expect(error).toMatchObject({ code: 'protocol_error' });
+      expect(error).toMatchObject({
+        code: 'protocol_error',
+        message: expect.stringMatching(/floods the session|window/),
+      });
     },
   );
 
@@ -82,6 +85,84 @@ describe('a session with a hostile server', () => {
     });
     const { error } = await within('the session ends', session.closed);
     expect(error).toMatchObject({ code: 'protocol_error' });
+  });
+});
+
+describe('an upload to a server with a tiny window', () => {
+  /** An upload of `bytes` over a channel that the server opens with this window; then the server acts. */
+  async function upload(window: number, bytes: number, act: (peer: RawPeer) => void) {
+    const session = await connectSession(sshd);
+    sshd.setChannels({ kind: 'ignore' });
+    const [connection] = sshd.connections;
+    if (!connection) throw new Error('there is no connection');
+    const peer = rawPeer(connection);
+    const opened = session.open(loopback(9), originator, never);
+    await waitUntil('the server has the request', () => sshd.channelRequests().length === 1);
+    peer.send(message(91, 0, 5, window, 32_768));
+    const { stream } = await opened;
+    stream.write(Buffer.alloc(bytes, 'x'));
+    act(peer);
+    return { session, stream };
+  }
+
+  it('ends with protocol_error when the server allows one byte at a time, as fast as possible', async () => {
+    const { session } = await upload(100, 8_000_000, (peer) => peer.flood(() => message(93, 0, 1)));
+    const { error } = await within('the session ends', session.closed);
+    expect(error).toMatchObject({ code: 'protocol_error', message: expect.stringContaining('floods the session') });
+  });
+
+  it('goes on when an honest server allows a few bytes at a time', async () => {
+    let allowed = 0;
+    const { session, stream } = await upload(200, 4_000, (peer) => {
+      while (allowed < 3_900) {
+        peer.send(message(93, 0, 100));
+        allowed += 100;
+      }
+    });
+    await within('all bytes are sent', new Promise<void>((resolve) => void stream.write('end', () => resolve())));
+    await session.end();
+  });
+});
+
+describe('a session that listens at a hostile server', () => {
+  const connection = (port: number) =>
+    message(90, 'forwarded-tcpip', 7, 2 * 1024 * 1024, 32_768, '127.0.0.1', port, '127.0.0.1', 6_000);
+
+  it.each<[string, RegExp, (peer: RawPeer, port: number) => void]>([
+    [
+      'channels of another kind',
+      /floods the session with messages/,
+      (peer) => peer.flood(() => message(90, 'x11', 7, 9, 32_768, '127.0.0.1', 6_000)),
+    ],
+    [
+      'connections to another listener',
+      /floods the session with messages/,
+      (peer, port) => peer.flood(() => connection(port + 1)),
+    ],
+    [
+      'connections without end',
+      /floods the session with connections/,
+      (peer, port) => peer.flood(() => connection(port)),
+    ],
+    [
+      'connections in a key exchange without end',
+      /sends requests, but reads no answers/,
+      (peer, port) => {
+        peer.stopReading();
+        peer.rekey(() => {});
+        peer.flood(() => connection(port));
+      },
+    ],
+  ])('ends with protocol_error when the server sends %s', async (_, says, attackListener) => {
+    const session = await connectSession(sshd);
+    const port = await freePort();
+    const listener = session.listener(loopback(port), (incoming) => incoming.reject());
+    await listener.bind(never);
+    const [server] = sshd.connections;
+    if (server) attackListener(rawPeer(server), port);
+    const { error } = await within('the session ends', session.closed);
+    expect(error).toMatchObject({ code: 'protocol_error', message: expect.stringMatching(says) });
+    listener.release();
   });
 });
 

@@ -93,6 +93,20 @@ describe('a refused login', () => {
   });
 });
 
+it.each([
+  ['', 'x', 'SSH-2.0-x'],
+  ['Welcome.\r\n'.repeat(300), 'Weird_1.0+b~2 (a - b) <b>; \u001b[2J', 'SSH-2.0-Weird_1.0+b~2 (a - b) <b>; \\u001b[2J'],
+])('a server that greets with %j, and names itself %j, serves a session', async (greeting, ident, shown) => {
+  const server = new ssh2.Server({ hostKeys: [embeddedKey().private], ident, greeting }, (client) => {
+    client.on('error', () => {});
+    client.on('authentication', (context) => context.accept());
+  });
+  await using listener = await listenLoopback((socket) => server.injectSocket(socket), { allowHalfOpen: false });
+  const session = await login({ port: listener.port, user: 'fleet' }, byKey(key));
+  expect(session.facts.server).toBe(shown);
+  await session.end();
+});
+
 it('a server of SSH 1 and 2 is no server of SSH 1 alone', async () => {
   const server = new ssh2.Server({ hostKeys: [embeddedKey().private] }, (client) => client.on('error', () => {}));
   await using listener = await listenLoopback(

@@ -87,6 +87,8 @@ describe('a session', () => {
       else disconnect(how === 'protocol error' ? 2 : 11);
       const { error, idleMs } = await within('the session is closed', session.closed);
       expect(error?.code).toBe('connection_reset');
+      // In words, not in those of the system.
+      if (how === 'rst') expect(error?.message).toMatch(/ cut the connection \((?:ECONNRESET|EPIPE)\)$/);
       // No time limit of a server ends a session like this.
       if (how === 'rst' || how === 'protocol error') expect(idleMs).toBeUndefined();
       if (how === 'by application') expect(idleMs).toBeDefined();

@@ -78,7 +78,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
     const certificate = parseCertificate(line);
     expect(checkUserCertificate(certificate, { publicKey: certificate.keyBlob }, Date.now())).toBeUndefined();
     const session = await login(sshd, certified(sshd.user, key(name), line));
-    expect(await echoed(session, echo.port)).toBe('through the certificate');
+    expect(await echoed(session, echo.port)).toBe('through the session');
     await session.end();
   });
 
@@ -177,7 +177,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       extraConfig: [...trust, 'PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com'],
     });
     const session = await login(narrow, certified(narrow.user, key('rsa'), sign({}, 'rsa')));
-    expect(await echoed(session, echo.port)).toBe('through the certificate');
+    expect(await echoed(session, echo.port)).toBe('through the session');
     await session.end();
   });
 
@@ -193,7 +193,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       await using own = await startSshd({ extraConfig: trust });
       writeFileSync(own.authorizedKeysFile, '');
       const session = await login(own, agentAuth(own.user, agent.socket, await held(agent)));
-      expect(await echoed(session, echo.port)).toBe('through the certificate');
+      expect(await echoed(session, echo.port)).toBe('through the session');
       await session.end();
       await waitUntil('sshd has logged the login', () => logins(own.log()).length > 0, 5_000, own.log);
       expect(logins(own.log())).toEqual([expect.stringMatching(/-CERT$/)]);
@@ -208,7 +208,7 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))('certificates', { concurrent
       expect(all.map(isCertificateBlob)).toEqual([true, false, false]);
       for (const offered of [all, all.filter((blob) => !isCertificateBlob(blob))]) {
         const session = await login(own, agentAuth(own.user, agent.socket, offered));
-        expect(await echoed(session, echo.port)).toBe('through the certificate');
+        expect(await echoed(session, echo.port)).toBe('through the session');
         await session.end();
       }
       await waitUntil('sshd has logged both logins', () => logins(own.log()).length > 1, 5_000, own.log);

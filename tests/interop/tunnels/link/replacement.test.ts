@@ -208,6 +208,17 @@ describe.skipIf(!has('sshd') || !has('ssh-keygen'))(
       renameSync(generateKey(join(sshd.directory, 'stranger')).path, path);
       await expectTruth(mesh, 'auth_rejected');
     });
+
+    it('tells the truth when a key file disappears, and heals when the file is back', async () => {
+      await using sshd = await startSshd();
+      await using echo = await startEcho();
+      await using mesh = await startMesh({ sshd, tunnels: { echo: { target: echo.port, production: true } } });
+      await mesh.waitFor(hasSessions(2));
+      renameSync(sshd.clientKeyFile, `${sshd.clientKeyFile}.away`);
+      await expectTruth(mesh, 'key_unreadable');
+      renameSync(`${sshd.clientKeyFile}.away`, sshd.clientKeyFile);
+      await expectHealed(mesh);
+    });
   },
 );
 

@@ -48,6 +48,7 @@ const REQUESTS = [
   'hostkeys-00@openssh.com',
   'tcpip-forward',
   'exit-status',
+  'exit-signal',
   'eow@openssh.com',
   '',
 ] as const;

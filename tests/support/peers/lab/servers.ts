@@ -9,8 +9,6 @@ export interface LabRow {
   readonly from: string;
   /** Its identification string. */
   readonly version: RegExp;
-  /** Sends so many MB each way: 100 once, less elsewhere, because each costs the tests seconds. */
-  readonly megabytes: number;
   /** Exchanges keys after so many bytes; undefined: the server has no such setting. */
   readonly rekeyBytes: number | undefined;
   /** The checks that are not tried, and why. */
@@ -37,7 +35,6 @@ export const LAB: readonly LabRow[] = [
     name: 'OpenSSH',
     from: 'package openssh-server',
     version: /OpenSSH/,
-    megabytes: 100,
     rekeyBytes: 4 * REKEY_BYTES,
     here: needs('sshd', 'ssh-keygen'),
     start: async () => {
@@ -49,7 +46,6 @@ export const LAB: readonly LabRow[] = [
     name: 'OpenSSH 10',
     from: 'Debian 13, by scripts/fetch-openssh',
     version: /OpenSSH_1\d/,
-    megabytes: 20,
     rekeyBytes: REKEY_BYTES,
     here: async () => (await import('../newer-openssh.ts')).newerOpenssh() !== undefined,
     start: async () => {
@@ -64,7 +60,6 @@ export const LAB: readonly LabRow[] = [
     name: 'dropbear',
     from: 'package dropbear-bin',
     version: /dropbear/,
-    megabytes: 20,
     rekeyBytes: undefined,
     untried: { theirRekey: 'dropbear has no setting for new keys. The server starts them after 1 GB.' },
     differs: { rebind: 'dropbear releases an address with its session only. So the session is replaced.' },
@@ -75,7 +70,6 @@ export const LAB: readonly LabRow[] = [
     name: 'asyncssh',
     from: 'package python3-asyncssh',
     version: /AsyncSSH/,
-    megabytes: 20,
     rekeyBytes: REKEY_BYTES,
     here: needs('python3', 'asyncssh', 'ssh-keygen'),
     start: async () => (await import('./asyncssh.ts')).startAsyncssh({ rekeyBytes: REKEY_BYTES }),
@@ -84,7 +78,6 @@ export const LAB: readonly LabRow[] = [
     name: 'paramiko',
     from: 'package python3-paramiko',
     version: /paramiko/,
-    megabytes: 20,
     rekeyBytes: REKEY_BYTES,
     differs: { refused: 'paramiko gives no reason. Each failure to connect counts as a refusal.' },
     here: needs('python3', 'paramiko', 'ssh-keygen'),

@@ -7,6 +7,8 @@ describe(permissionHint, () => {
     expect(permissionHint('/home/a/.ssh/id', 'key')).toContain(
       '`install -D -m 600 -t /etc/fleet-mesh/keys/ /home/a/.ssh/id`, and write `key: credential:key_id`.',
     );
-    expect(permissionHint('/root/.ssh/known_hosts', 'known_hosts')).toContain('`known_hosts: known_hosts`');
+    expect(permissionHint('/root/.ssh/known_hosts', 'known_hosts')).toContain(
+      '`known_hosts: /etc/fleet-mesh/known_hosts`',
+    );
   });
 });

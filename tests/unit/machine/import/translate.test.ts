@@ -68,6 +68,25 @@ describe(translate, () => {
     expect(load(yamlText(draft, 'x')).tunnels.size).toBe(1);
   });
 
+  it('says how files of a system unit get out of the homes, and says nothing of a unit of a user', () => {
+    const of = (user: string, system: boolean): SshEntry => ({
+      ...entry(user, ['identityfile', '~/.ssh/id'], ['userknownhostsfile', '~/.ssh/known']),
+      ...{ localUser: user, home: `/home/${user}`, system },
+    });
+    const said = (system: boolean) =>
+      translate([of('a', system), of('b', system)], 'n')
+        .remarks.map(({ text }) => text)
+        .filter((text) => text.includes('reads no home'));
+    // Two users have files of one name.
+    expect(said(true)).toEqual([
+      expect.stringContaining('-t /etc/fleet-mesh/keys/ /home/a/.ssh/id`, and write `key: credential:key_id`'),
+      expect.stringContaining('-t /etc/fleet-mesh/ /home/a/.ssh/known`'),
+      expect.stringContaining('/home/b/.ssh/id /etc/fleet-mesh/keys/b-id`, and write `key: credential:key_b-id`'),
+      expect.stringContaining('write `known_hosts: /etc/fleet-mesh/b-known`'),
+    ]);
+    expect(said(false)).toEqual([]);
+  });
+
   it('listens on all addresses with GatewayPorts if the forward names no address', () => {
     const draft = translate([entry('h', ['localforward', '80:db:81'], ['gatewayports', 'yes'])], 'n');
     expect(draft.tunnels.get('h')?.listen).toBe('0.0.0.0:80');

@@ -105,18 +105,6 @@ describe(readUnit, () => {
     expect(optionsOf(unit('ssh alice@h -l bob'))).toEqual(['user alice', 'user bob']);
   });
 
-  it('says how a key of a system unit gets out of a home, and says nothing of a unit of a user', () => {
-    const text = unit('ssh -N -i ~/.ssh/id -o UserKnownHostsFile=/home/a/known h', 'User=a');
-    const context = { ...CONTEXT, homes: new Map([['a', '/home/a']]) };
-    const said = (path: string) =>
-      readUnit(path, text, context).entries.flatMap(({ remarks }) => remarks.map((remark) => remark.text));
-    expect(said('/etc/systemd/system/t.service').filter((each) => each.includes('reads no home'))).toEqual([
-      expect.stringContaining('/etc/fleet-mesh/keys/ /home/a/.ssh/id`'),
-      expect.stringContaining('-t /etc/fleet-mesh/ /home/a/known`'),
-    ]);
-    expect(said('/home/a/.config/systemd/user/t.service').join()).not.toContain('reads no home');
-  });
-
   it('reads a command whose last line ends in a continuation, and a dollar after the prefix ":"', () => {
     expect(optionsOf('[Service]\nExecStart=ssh -N -p 3 h \\')).toEqual(['port 3']);
     expect(optionsOf(unit('-:/usr/bin/ssh -N -i /k$x h'))).toEqual(['identityfile /k$x']);

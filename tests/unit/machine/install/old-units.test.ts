@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readUnit } from '../../../../src/machine/import/unit.ts';
 import { forwardsOf, type OldForward, replacementsFor, runsSsh } from '../../../../src/machine/install/old-units.ts';
 import { configOf } from './facts-of.ts';
 
@@ -6,7 +7,13 @@ const forward = (direction: OldForward['direction'], port: number): OldForward =
   direction,
   listen: { kind: 'tcp', host: undefined, port },
 });
-const old = (...forwards: OldForward[]) => ({ unit: 'old.service', active: true, enabled: true, forwards });
+const old = (...forwards: OldForward[]) => ({
+  unit: 'old.service',
+  active: true,
+  enabled: true,
+  forwards,
+  unknown: [],
+});
 
 describe(runsSsh, () => {
   it.each([
@@ -22,11 +29,16 @@ describe(runsSsh, () => {
 describe(forwardsOf, () => {
   it('reads the effective command after drop-ins', () => {
     const text = `[Service]\nExecStart=/usr/bin/ssh -N -L 1:h:2 x\n# drop-in\n[Service]\nExecStart=\nExecStart=/usr/bin/ssh -N -L 127.0.0.1:18000:h:2 -R 9:h:3 -D 1080 x\n`;
-    expect(forwardsOf('a.service', text, 'here', 'u').map(({ direction, listen }) => [direction, listen])).toEqual([
+    const { entries } = readUnit('a.service', text, { hostname: 'here', user: 'u' });
+    expect(forwardsOf(entries).map(({ direction, listen }) => [direction, listen])).toEqual([
       ['local', { kind: 'tcp', host: '127.0.0.1', port: 18_000 }],
       ['remote', { kind: 'tcp', host: undefined, port: 9 }],
       ['dynamic', { kind: 'tcp', host: undefined, port: 1080 }],
     ]);
+    const cleared = entries.map(({ options }) => ({
+      options: [...options, { keyword: 'clearallforwardings', value: 'yes' }],
+    }));
+    expect(forwardsOf(cleared)).toEqual([]);
   });
 });
 

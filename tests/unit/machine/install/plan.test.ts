@@ -14,6 +14,7 @@ const OLD = {
   active: true,
   enabled: true,
   forwards: [{ direction: 'local', listen: { kind: 'tcp', host: undefined, port: 18_000 } }],
+  unknown: [],
 } as const;
 const RUNS = { active: true, enabled: true };
 const SOCKETS = ['fleet-mesh-endpoint.socket', 'fleet-mesh-forward@18000.socket'];
@@ -92,7 +93,7 @@ describe(planInstall, () => {
   });
 
   it('takes over from an ssh unit in one transaction, and disables the unit once the tunnel is up', () => {
-    const switched = planned(factsOf({ oldUnits: [OLD], takenPorts: new Set([18_000]) })).switch;
+    const { switch: switched, tidy } = planned(factsOf({ oldUnits: [OLD], takenPorts: new Set([18_000]) }));
     const told = lines(switched);
     const passing = switched.filter((step) => step.kind === 'write' && step.path.startsWith('/run/systemd/system/'));
     expect(passing.map((step) => (step.kind === 'write' ? step.text.split('\n').slice(2) : []))).toEqual([
@@ -105,6 +106,8 @@ describe(planInstall, () => {
     expect(at('wait --config')).toBeGreaterThan(at('start fleet-mesh.service'));
     expect(at('disable old.service')).toBe(told.length - 1);
     expect(at('wait --config')).toBe(told.length - 2);
+    // autossh ends with an error when systemd stops the unit.
+    expect(lines(tidy)).toEqual(['run    systemctl reset-failed old.service']);
   });
 
   it('restarts a running daemon with new sockets, and removes unused sockets', () => {
@@ -165,6 +168,14 @@ describe(planInstall, () => {
     ['nobody', {}, undefined],
     ['somebody', { takenPorts: new Set([18_000]) }, /port 18000, needed by tunnel hub, is in use/],
     ['somebody', { takenPorts: new Set([9780]) }, /the endpoint/],
+    [
+      'a unit whose command is unknown',
+      {
+        takenPorts: new Set([18_000]),
+        oldUnits: [{ ...OLD, forwards: [], unknown: ['old.service: the value of $X is unknown.'] }],
+      },
+      /The forwards of these units are unknown: old\.service: the value of \$X/,
+    ],
     ['an ssh unit', { takenPorts: new Set([18_000]), oldUnits: [OLD] }, undefined],
     ['our socket', { takenPorts: new Set([18_000]), units: new Map([[SOCKETS[1] ?? '', RUNS]]) }, undefined],
     ['our daemon', { takenPorts: new Set([18_000, 9780]), units: new Map([['fleet-mesh.service', RUNS]]) }, undefined],
@@ -188,11 +199,11 @@ describe(wayBack, () => {
     }
     expect(lines(back.stop)).toEqual([
       `run    systemctl stop ${SOCKETS.join(' ')} fleet-mesh.service`,
+      'run    systemctl start old.service',
       `run    systemctl disable ${SOCKETS.join(' ')} fleet-mesh.service`,
     ]);
     expect(lines(back.start)).toEqual([
       'run    systemctl enable old.service',
-      'run    systemctl start old.service',
       'wait   until something listens on 18000',
     ]);
   });

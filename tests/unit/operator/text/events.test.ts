@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { entryText, foldReloads } from '../../../../src/operator/text/events.ts';
+import { entryText, foldAlike, foldReloads } from '../../../../src/operator/text/events.ts';
 
 const base = { seq: 1, at: '2026-07-20T10:00:00.123Z', uptime_ms: 1, prev: '0'.repeat(64) };
 
@@ -66,5 +66,26 @@ test('folds the changes of a reload into its last line, and nothing else', () =>
     'b: down',
     'daemon: config reloaded: 10 tunnels changed (listen), 1 removed; changed: t0, t1, t2, t3, t4, t5, t6, t7 and 2 more; removed: gone',
     'daemon: config reloaded: nothing changed',
+  ]);
+});
+
+test('folds neighbours that say the same of different tunnels, and keeps the order of all else', () => {
+  const down = (tunnel: string, reason: string) => ({
+    ...base,
+    event: 'tunnel.state',
+    tunnel,
+    from: 'up',
+    to: 'down',
+    reason,
+  });
+  const lost = { ...base, event: 'session.lost', host: 'bastion', session: 3 };
+  const folded = foldAlike([down('a', 'x'), down('b', 'x'), lost, down('c', 'x'), down('d', 'y'), lost, lost]);
+  expect(folded.map(entryText).map((line) => line.slice(21).trim())).toEqual([
+    'a, b: up -> down: x',
+    'link to bastion: session 3 lost',
+    'c: up -> down: x',
+    'd: up -> down: y',
+    'link to bastion: session 3 lost',
+    'link to bastion: session 3 lost',
   ]);
 });

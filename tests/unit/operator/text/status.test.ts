@@ -130,6 +130,19 @@ describe('statusText', () => {
     );
   });
 
+  test('says once that no tunnel is production, and keeps every note', () => {
+    const one = tunnelFixture({ name: 'one', production: false, note: null });
+    const two = tunnelFixture({ name: 'two', production: false, note: 'of the shop' });
+    for (const columns of [undefined, 60]) {
+      const text = statusText(statusFixture({ tunnels: [one, two] }), { columns });
+      expect(text.match(/production/g)).toHaveLength(1);
+      expect(text).toContain('(no tunnel is production)');
+      expect(text).toContain('of the shop');
+    }
+    const mixed = statusText(statusFixture({ tunnels: [one, tunnelFixture()] }), { columns: 60 });
+    expect(mixed).toContain('  note: (not production)');
+  });
+
   test('shows for a blocked host key that no retry follows', () => {
     const changed: ErrorReport = {
       code: 'host_key_changed',

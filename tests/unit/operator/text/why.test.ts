@@ -51,10 +51,13 @@ describe(whyText, () => {
   });
 
   it('shows how to start a stopped tunnel, without unrelated errors', () => {
-    const tunnel = tunnelFixture({ state: 'stopped', reason: 'taken out of service', last_error: refused });
+    const stopped = { state: 'stopped', reason: 'taken out of service', probe: null } as const;
+    const tunnel = tunnelFixture({ ...stopped, last_error: refused });
     const text = whyText(tunnel, statusFixture({ tunnels: [tunnel], links: [] }));
     expect(text).toContain('why:        taken out of service\n  fix:        `fleet-mesh up state-hub`');
     expect(text).toContain('link:       none');
+    // The file may well have a probe.
+    expect(text).toContain('probe:      none while out of service');
   });
 
   it('lists the clients and their last use, without control characters', () => {

@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { TunnelError } from '../../../../src/base/errors.ts';
 import { StateDisk } from '../../../../src/base/files/state-disk.ts';
+import { parseConfig } from '../../../../src/config/load.ts';
 import { RetiredTunnels, retiredFile } from '../../../../src/retirement/drain/retired.ts';
 import { createLogger } from '../../../../src/telemetry/log/log.ts';
+import { placeOf } from '../../../../src/tunnels/tunnel/sameness.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
@@ -40,6 +43,52 @@ describe(RetiredTunnels, () => {
     expect(again.of('hub')).toEqual(RETIRED);
     await again.remove(['hub']);
     expect((await loaded()).names).toEqual([]);
+  });
+});
+
+describe('a retired name in a changed configuration', () => {
+  const BEFORE = { listen: '127.0.0.1:2000', target: 't:1', host: 'there' };
+  const tunnelsWith = (own: Partial<typeof BEFORE>) => {
+    const yaml = stringify({
+      version: 1,
+      node: 'there',
+      hosts: { there: { address: 'a', user: 'u' }, elsewhere: { address: 'b', user: 'u' } },
+      actors: { 'agt-key': { key: 'k' } },
+      tunnels: { hub: { ...BEFORE, ...own, actor: 'agt-key' } },
+    });
+    return parseConfig(Buffer.from(yaml), 'f.yaml', { HOME: '/h' }).tunnels;
+  };
+  const retiredAs = async (keepsPort: boolean) => {
+    const [hub] = tunnelsWith({}).values();
+    await (await loaded()).add('hub', { ...RETIRED, keeps_port: keepsPort, ...(hub && { place: placeOf(hub) }) });
+    return loaded();
+  };
+
+  it.each<[string, Partial<typeof BEFORE>, boolean, boolean]>([
+    ['the same tunnel', {}, true, true],
+    ['another listener', { listen: '127.0.0.1:2009' }, true, false],
+    ['another target', { target: 't:2' }, true, false],
+    ['another host', { host: 'elsewhere' }, true, false],
+    ['another listener and target', { listen: '127.0.0.1:2009', target: 't:2' }, false, false],
+    ['another listener and host', { listen: '127.0.0.1:2009', host: 'elsewhere' }, false, false],
+  ])('with %s stays retired with its port (%j: %s), and without (%s)', async (_, change, withPort, without) => {
+    for (const [keepsPort, stays] of [
+      [true, withPort],
+      [false, without],
+    ] as const) {
+      const tunnels = await retiredAs(keepsPort);
+      expect(tunnels.endWhereOther(tunnelsWith(change))).toEqual(stays ? [] : ['hub']);
+      await tunnels.keepChanges();
+      expect((await loaded()).names).toEqual(stays ? ['hub'] : []);
+    }
+  });
+
+  it('of an earlier version is compared with the tunnels before a reload', async () => {
+    await (await loaded()).add('hub', RETIRED);
+    const tunnels = await loaded();
+    const after = tunnelsWith({ listen: '127.0.0.1:2009', target: 't:2' });
+    expect(tunnels.endWhereOther(after)).toEqual([]);
+    expect(tunnels.endWhereOther(after, tunnelsWith({}))).toEqual(['hub']);
   });
 });
 

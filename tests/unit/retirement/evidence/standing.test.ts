@@ -27,6 +27,7 @@ describe(Standing, () => {
       true,
     ],
     ['`up` after the retirement', [RETIRED, { event: 'operator.up', tunnels: ['hub'] }], false],
+    ['a name that belongs to another tunnel now', [RETIRED, { event: 'retirement.ended', tunnel: 'hub' }], false],
     ['a tunnel that left the configuration', [RETIRED, { event: 'tunnel.removed', tunnel: 'hub' }], false],
     ['a restart on the same machine', [started('a'), RETIRED, started('a')], true],
     ['a retirement on another machine', [started('a'), RETIRED, started('b')], false],

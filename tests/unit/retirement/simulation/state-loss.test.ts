@@ -6,7 +6,16 @@ import { STATE } from '../../../support/simulation/tamper.ts';
 import { World } from '../../../support/simulation/world.ts';
 
 /** What happens to one state file while no daemon runs. */
-const DAMAGES = ['removed', 'empty', 'truncated', 'unreadable', 'a directory', 'of another node'] as const;
+const DAMAGES = [
+  'removed',
+  'empty',
+  'truncated',
+  'full of NUL bytes',
+  'of a newer version',
+  'unreadable',
+  'a directory',
+  'of another node',
+] as const;
 type Damage = (typeof DAMAGES)[number];
 
 const OTHER_NODE: Readonly<Record<string, string>> = {
@@ -24,6 +33,9 @@ function damage({ disk }: World, file: string, how: Damage): void {
   if (how === 'removed') disk.replace(path, undefined);
   if (how === 'empty') disk.replace(path, Buffer.alloc(0));
   if (how === 'truncated') disk.replace(path, data.subarray(0, data.length >> 1));
+  if (how === 'full of NUL bytes') disk.replace(path, Buffer.alloc(data.length));
+  const newer = data.toString('utf8').replace('"version":1', '"version":2').replace('"seq"', '"number"');
+  if (how === 'of a newer version') disk.replace(path, Buffer.from(newer));
   if (how === 'unreadable') disk.denied.add(path);
   if (how === 'a directory') disk.replace(path, 'directory');
   if (how === 'of another node') disk.replace(path, Buffer.from(OTHER_NODE[file] ?? ''));
@@ -67,7 +79,7 @@ describe('a state file that is damaged while no daemon runs', () => {
     expect(Object.keys(JSON.parse(found.text ?? '{}').tunnels)).toEqual([HUB]);
   });
 
-  it.each(['empty', 'truncated', 'unreadable', 'a directory'] as const)(
+  it.each(['empty', 'truncated', 'full of NUL bytes', 'of a newer version', 'unreadable', 'a directory'] as const)(
     'keeps a tunnel retired although retired.json is %s, and leaves the file alone',
     async (how) => {
       const found = await lossOf('retired.json', how);
@@ -96,7 +108,7 @@ describe('a state file that is damaged while no daemon runs', () => {
     expect(await lossOf('events.head', how)).toMatchObject({ ...RETIRED, told: true });
   });
 
-  it.each(['removed', 'empty', 'truncated', 'of another node'] as const)(
+  it.each(['removed', 'empty', 'truncated', 'full of NUL bytes', 'of another node'] as const)(
     'keeps a retired tunnel with an events.jsonl that is %s, and tells the evidence',
     async (how) => {
       expect(await lossOf('events.jsonl', how)).toMatchObject({ ...RETIRED, told: true });

@@ -99,6 +99,17 @@ describe('an error in a log line', () => {
     });
   });
 
+  test('cuts a cause that a hostile server made long', () => {
+    const { lines, log } = capture();
+    const cause = new Error(`bye\u202e${'x'.repeat(256_000)}`);
+    log.error(
+      { event: 'session.lost', err: new TunnelError('connection_reset', 'the server left', { cause }) },
+      'lost',
+    );
+    expect(lines[0]?.length).toBeLessThan(1_500);
+    expect(parsed(lines[0])).toMatchObject({ err: { causes: [expect.stringMatching(/^bye\\u202ex+…$/)] } });
+  });
+
   test('keeps the original stack of a bug', () => {
     const { lines, log } = capture();
     function culprit() {
@@ -153,6 +164,16 @@ describe('a text line', () => {
     expect(line).toContain(`code=connect_refused hint="${err.hint}"`);
     expect(line).not.toContain('reason=');
     expect(line.match(/\n/g)).toHaveLength(1);
+  });
+
+  test('says nothing twice: a transition names its states and its reason in the message', () => {
+    const line = lineOf({}, (log) =>
+      log.info(
+        { event: 'x', from: 'up', to: 'down', reason: 'no session', code: null, seconds: 0.0042926919 },
+        'up -> down: no session',
+      ),
+    );
+    expect(line).toContain('up -> down: no session seconds=0.004293\n');
   });
 
   test('has a stack for a bug from level error on, and none below', () => {

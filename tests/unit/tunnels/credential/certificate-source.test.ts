@@ -44,6 +44,7 @@ beforeEach(() => {
     actor: () => actor,
     version: () => version,
     supersede: () => version++,
+    doubt: () => {},
     env: {},
     signal: stop.signal,
   };

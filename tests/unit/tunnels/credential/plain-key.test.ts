@@ -14,16 +14,19 @@ import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
 let temp: TempDir;
 let actor: ActorConfig;
 let version: number;
+let doubts: number;
 let source: PlainKeySource;
 
 beforeEach(() => {
   temp = tempDir('plain-key');
   actor = { ...actorConfig, key: keyFile('key') };
   version = 1;
+  doubts = 0;
   source = new PlainKeySource({
     actor: () => actor,
     version: () => version,
     supersede: () => version++,
+    doubt: () => doubts++,
     env: { SSH_AUTH_SOCK: join(temp.path, 'agent') },
     signal: new AbortController().signal,
   });
@@ -52,11 +55,12 @@ describe('a key file', () => {
     expect(source.last?.id).not.toBe(before.facts.id);
   });
 
-  test('keeps the version while the key file is unreadable', async () => {
+  test('keeps the version while the key file is unreadable, and doubts the next login', async () => {
     const { facts } = await source.current();
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
     await source.lookAfter(true);
     expect(source.last).toEqual(facts);
+    expect(doubts).toBe(1);
     await expect(source.refresh()).rejects.toMatchObject({ code: 'key_unreadable' });
   });
 });

@@ -33,7 +33,14 @@ beforeEach(() => {
   issuer = new FakeIssuer();
   stop = new AbortController();
   [logged, noted, counted] = [[], [], []];
-  const context = { actor: () => actor, version: () => 1, supersede: () => {}, env: {}, signal: stop.signal };
+  const context = {
+    actor: () => actor,
+    version: () => 1,
+    supersede: () => {},
+    doubt: () => {},
+    env: {},
+    signal: stop.signal,
+  };
   renewal = new Renewal(context, {
     issuer,
     metrics: { certificateRenewals: { inc: ({ result }: { result: string }) => counted.push(result) } as never },

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -13,21 +13,26 @@ import { generatedKey } from '../../../support/certificates/generated-key.ts';
 import { FakeIssuer } from '../../../support/fakes/fake-issuer.ts';
 import { actorPolicy, recordingLogger } from '../../../support/fakes/fake-link.ts';
 import { type TempDir, tempDir } from '../../../support/machine/temp-dir.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 const MINUTE = 60_000;
 const NEED: Need = { refused: [], serving: false, attemptMs: 10_000 };
 
-/** Reading a file takes real time, which the fake clock does not see: wait for as many other disk reads. */
+/** Reading a file takes real time, which the fake clock does not see: waits until three looks in a row find no read. */
 const really = globalThis.setTimeout;
 const settle = async () => {
-  for (let look = 0; look < 5; look++) await stat(temp.path);
-  await new Promise<void>((resolve) => really(resolve, 1));
+  for (let quiet = 0; quiet < 3; quiet++) {
+    await stat(temp.path);
+    await new Promise<void>((resolve) => really(resolve, 1));
+    if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) quiet = -1;
+  }
 };
 
 let temp: TempDir;
 let issuer: FakeIssuer;
 let rotator: Rotator;
 let versions: number[];
+let doubts: number;
 let counted: string[];
 let actor: ActorConfig;
 
@@ -50,6 +55,7 @@ function make(differently: Partial<ActorConfig> = {}): Rotator {
     random: () => 0.5,
     note: () => {},
     onChange: (version) => versions.push(version),
+    onDoubt: () => doubts++,
   });
   return rotator;
 }
@@ -68,10 +74,9 @@ async function pass(ms: number, stepMs = 1_000): Promise<void> {
   }
 }
 
-/** Work that the clock started may continue in real time. */
+/** Work that the clock started may continue in real time, such as reading a key. */
 async function toCount(result: string): Promise<void> {
-  for (let turn = 0; turn < 500 && !counted.includes(result); turn++) await settle();
-  expect(counted).toContain(result);
+  await waitUntil(`a renewal is counted as ${result}`, () => counted.includes(result));
 }
 
 const serial = async (need: Partial<Need> = {}) => {
@@ -89,6 +94,7 @@ beforeEach(() => {
   writeKey();
   issuer = new FakeIssuer();
   versions = [];
+  doubts = 0;
   counted = [];
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'], now: Date.UTC(2026, 10, 21) });
 });
@@ -270,7 +276,20 @@ describe('a key without a certificate', () => {
     writeFileSync(join(temp.path, 'key'), '', { mode: 0o600 });
     await pass(6_000);
     expect(versions).toEqual([]);
+    expect(doubts).toBe(1);
     expect(await code(serial())).toBe('key_unreadable');
+  });
+
+  test('doubts the next login once when the key file disappears, and not when the file is back', async () => {
+    make({ certCommand: undefined });
+    await rotator.current(NEED);
+    const path = join(temp.path, 'key');
+    renameSync(path, `${path}.away`);
+    await pass(20_000);
+    expect(doubts).toBe(1);
+    renameSync(`${path}.away`, path);
+    await pass(20_000);
+    expect([doubts, versions]).toEqual([1, []]);
   });
 });
 

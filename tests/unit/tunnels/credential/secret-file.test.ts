@@ -32,6 +32,24 @@ test('rejects the file of another user', () => {
   });
 });
 
+test('leaves the file in a home to its user, and names the copy', () => {
+  const stats = { mode: 0o100_600, uid: 1001, gid: 1001 };
+  const { hint } = checkExposure('private key', '/home/ops/.ssh/id', stats, 0, undefined) ?? {};
+  expect(hint).toContain('`install -D -m 600 -t /etc/fleet-mesh/keys/ /home/ops/.ssh/id`');
+  expect(hint).not.toContain('chown');
+});
+
+test.each([
+  ['root, in the credentials directory of the unit', 0, '/run/credentials/u.service', 0o400, true],
+  ['root, elsewhere', 0, '/run/credentials/other.service', 0o400, false],
+  ['root, and others may read the file', 0, '/run/credentials/u.service', 0o404, false],
+  ['another user', US, '/run/credentials/u.service', 0o400, false],
+])("decides about a credential of the unit's user, seen by %s", (_, uid, directory, mode, accepted) => {
+  const stats = { mode: 0o100_000 | mode, uid: 995, gid: 995 };
+  const fault = checkExposure('private key', '/run/credentials/u.service/key', stats, uid, directory);
+  expect(fault === undefined).toBe(accepted);
+});
+
 test.each([
   ['directly in our credentials directory', 0o440, 0, 0, '/run/credentials/u.service', true],
   ['elsewhere', 0o440, 0, 0, '/run/credentials/other.service', false],

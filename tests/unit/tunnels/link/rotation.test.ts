@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { TunnelError } from '../../../../src/base/errors.ts';
+import { type ErrorCode, TunnelError } from '../../../../src/base/errors.ts';
 import { verdictOn } from '../../../../src/tunnels/link/lifetime.ts';
 import {
   actorConfig,
@@ -303,14 +303,14 @@ describe('an expired session', () => {
     },
   );
 
-  const expire = async (onExpiry: 'keep' | 'drain' | 'cut') => {
+  const expire = async (onExpiry: 'keep' | 'drain' | 'cut', next: 'wait' | ErrorCode = 'connect_refused') => {
     net.credential = certificate('one', 1, new Date(Date.now() + 60_000));
     net.outcome = 'ok';
     net.link.reconfigure({ host: hostConfig, actor: { ...actorConfig, onExpiry } }, false);
     net.link.start();
     await pass(1_000);
     for (const session of net.sessions) session.channels = 1;
-    net.outcome = 'connect_refused';
+    net.outcome = next;
     await pass(60_000);
     net.link.tick(new Date());
     await pass(0);
@@ -334,8 +334,9 @@ describe('an expired session', () => {
     expect(net.link.farSessions).toEqual([]);
   });
 
-  test('cuts an expired session with on_expiry cut', async () => {
-    expect((await expire('cut')).map(({ usable }) => usable)).toEqual([false, false]);
+  test('cuts an expired session with on_expiry cut, and names the reason', async () => {
+    expect((await expire('cut', 'wait')).map(({ usable }) => usable)).toEqual([false, false]);
+    expect(net.link.lastError?.code).toBe('cert_expired');
   });
 });
 

@@ -13,6 +13,8 @@ class FakeJump implements JumpLink {
   demands = 0;
   carried = 0;
   checks = 0;
+  /** Whether the sessions of the jump host are about to end. */
+  leaving = false;
 
   whenReady(): Promise<void> {
     this.demands++;
@@ -23,7 +25,14 @@ class FakeJump implements JumpLink {
     if (!this.ready) throw new TunnelError('connection_reset', 'there is no SSH session to bastion');
     this.carried++;
     const channel = { stream: undefined, onLost() {}, close() {} } as never;
-    return { channel, leaving: false, check: () => this.checks++ };
+    const isLeaving = () => this.leaving;
+    return {
+      channel,
+      get leaving() {
+        return isLeaving();
+      },
+      check: () => this.checks++,
+    };
   }
 
   down(): void {
@@ -127,6 +136,26 @@ describe('a link behind a jump host', () => {
     net.sessions[0]?.lose('keepalive_lost', 15_000);
     await pass(0);
     expect(jump.checks).toBe(1);
+  });
+
+  test('reports the loss of its sessions when the sessions of the jump host end, and afterwards', async () => {
+    jump.up();
+    net.outcome = 'ok';
+    net.link.start();
+    await pass(10_000);
+    Object.assign(jump, { ready: false, leaving: true });
+    net.link.jumpChanged();
+    for (const session of net.sessions) session.lose('connection_reset');
+    await pass(0);
+    expect(net.link.lastError?.code).toBe('connection_reset');
+    jump.down();
+    net.link.jumpChanged();
+    expect(net.link.lastError?.code).toBe('connect_refused');
+    jump.up();
+    net.outcome = 'wait';
+    net.link.jumpChanged();
+    await pass(0);
+    expect([net.link.state, net.link.lastError?.code]).toEqual(['connecting', 'connection_reset']);
   });
 
   test('tells whoever waits for its first login that the jump host is down', async () => {

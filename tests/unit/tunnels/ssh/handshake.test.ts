@@ -119,6 +119,21 @@ test('gives a rejected credential its own hint', () => {
   expect(explainHandshake(end).hint).toContain('authorized_keys');
 });
 
+test.each([
+  ['SSH-2.0-OpenSSH_9.2p1\r\n', 'tegwick', /Also check AllowUsers, DenyUsers/],
+  ['SSH-2.0-OpenSSH_9.2p1\r\n', 'root', /Also check PermitRootLogin, AllowUsers/],
+  ['SSH-2.0-dropbear_2022.83\r\n', 'root', /authorized_keys on the host has the public key\.$/],
+])('names the rules of sshd that refuse a user, and those only to sshd: %j, %s', (greeting, username, hint) => {
+  const end = { ...plain, step: 'auth', error: ssh2Error('client-authentication'), greeting, username } as const;
+  expect(explainHandshake(end).hint).toMatch(hint);
+});
+
+test('asks for a second key by that name', () => {
+  const answer = { methods: ['publickey'], partial: true };
+  const end = { ...plain, step: 'auth', error: ssh2Error('client-authentication'), answer } as const;
+  expect(explainHandshake(end).message).toMatch(/and wants a second key$/);
+});
+
 describe('the verdict on the host key', () => {
   test('prefers the result of the host key check to the error of ssh2', () => {
     const hostKey = new TunnelError('host_key_changed', 'changed');

@@ -72,6 +72,16 @@ describe(PeerRules, () => {
     for (const type of [5, 6, 50, 51, 52, 53, 60]) expect(new PeerRules().judge(type, 10, () => REST)).toBe('drop');
   });
 
+  it('accepts as many connections as a busy server has, refuses more, and rejects a flood', () => {
+    const rules = new PeerRules();
+    const verdictsOf = (count: number, everyMs: number, from: number) =>
+      Array.from({ length: count }, (_, n) => rules.connection({ ...REST, now: from + n * everyMs }));
+    expect(new Set(verdictsOf(60_000, 0.5, 0))).toEqual(new Set(['pass']));
+    const flood = verdictsOf(100_000, 0, 30_000);
+    expect(flood.filter((verdict) => verdict === 'drop')).toHaveLength(20_000);
+    expect(flood.at(-1)).toEqual({ broken: 'floods the session with connections' });
+  });
+
   it('rejects key exchanges without traffic', () => {
     expect(broken(judgeMany(new PeerRules(), 20, 31))).toBe(1);
   });

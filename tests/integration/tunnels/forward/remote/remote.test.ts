@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TunnelError } from '../../../../../src/base/errors.ts';
-import type { FarSession } from '../../../../../src/tunnels/channel/far-side.ts';
 import { RemoteForward } from '../../../../../src/tunnels/forward/remote/remote.ts';
 import { Usage } from '../../../../../src/tunnels/forward/usage.ts';
+import type { LinkSession } from '../../../../../src/tunnels/link/session.ts';
 import { bulkDigest, exchangeBulk, startBulkServer } from '../../../../support/clients/bulk.ts';
 import { connectSession, loopback, never, SessionSource } from '../../../../support/clients/ssh-session.ts';
 import { echoOnce } from '../../../../support/clients/steady-client.ts';
@@ -17,7 +17,7 @@ import { waitUntil, within } from '../../../../support/wait-until.ts';
 
 /** A remote forward over sessions that the test opens. */
 class Lab implements AsyncDisposable {
-  readonly sessions: FarSession[] = [];
+  readonly sessions: LinkSession[] = [];
   readonly failures: TunnelError[] = [];
   readonly gaps: (number | undefined)[] = [];
   readonly usage = new Usage();
@@ -160,6 +160,25 @@ describe(RemoteForward, () => {
     expect(lab.failures).toMatchObject([{ message: expect.stringContaining('max_connections') }]);
     expect(lab.usage.status().failed_total).toBe(1);
     first.destroy();
+  });
+
+  it('holds no more silent connections than max_connections and a few, while one of them may be its own', async () => {
+    await using echo = await startEcho();
+    // The proof waits for an answer.
+    sshd.setChannels({ kind: 'ignore' });
+    await using lab = await start(echo.port, 2);
+    const clients = Array.from({ length: 40 }, () =>
+      connect({ host: '127.0.0.1', port: lab.port }).on('error', () => {}),
+    );
+    let most = 0;
+    await waitUntil('the others are rejected', () => {
+      most = Math.max(most, lab.sessions[0]?.channels ?? 0);
+      return lab.failures.length >= 20;
+    });
+    expect(lab.failures[0]?.message).toContain('max_connections');
+    expect(most).toBeLessThanOrEqual(25);
+    for (const client of clients) client.destroy();
+    sshd.setChannels({ kind: 'forward' });
   });
 
   it('gives up on a server that never answers, and cancels its request', async () => {

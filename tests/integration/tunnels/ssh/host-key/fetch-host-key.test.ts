@@ -7,6 +7,7 @@ import { plainPacket } from '../../../../../src/tunnels/ssh/plain-packets.ts';
 import { fingerprint } from '../../../../../src/tunnels/ssh/public-key.ts';
 import { never } from '../../../../support/clients/ssh-session.ts';
 import { type EmbeddedSshd, startEmbeddedSshd } from '../../../../support/peers/embedded-sshd.ts';
+import { listenLoopback } from '../../../../support/peers/loopback.ts';
 
 const PLAIN = ['ssh-ed25519'];
 
@@ -107,6 +108,20 @@ describe('a server that misbehaves', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('ends with protocol_error when the server sends messages to ignore without end', async () => {
+    const ignored = Buffer.concat(Array.from({ length: 1_000 }, () => plainPacket(Buffer.of(2, 0, 0, 0, 0))));
+    await using server = await listenLoopback((socket) => {
+      socket.resume().write(IDENT);
+      const more = () => {
+        if (!socket.writable) return;
+        if (socket.write(ignored)) setImmediate(more);
+        else socket.once('drain', more);
+      };
+      more();
+    });
+    await expect(fetchFrom(server.port, PLAIN, 60_000)).rejects.toMatchObject({ code: 'protocol_error' });
   });
 
   it('rejects with the reason of an abort', async () => {

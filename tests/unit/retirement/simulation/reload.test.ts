@@ -1,0 +1,75 @@
+import { expect, it } from 'vitest';
+import { seededRandom } from '../../../../scripts/chaos-run/random.ts';
+import { HUB, QUIET_MS, type Variant } from '../../../support/simulation/fleet.ts';
+import { CUTOVER, RETIRE } from '../../../support/simulation/operator.ts';
+import { World } from '../../../support/simulation/world.ts';
+
+/** A hub that was cut over and retired, after a reload; and after a restart that follows at once. */
+async function retiredThen(variant: Variant) {
+  await using world = new World({ random: seededRandom(1) });
+  const { clock, operator } = world;
+  const give = async (what: string, request: Record<string, unknown>) => {
+    const { reply } = operator.send(what, request);
+    await clock.run(5_000);
+    expect(await reply).toMatchObject({ ok: true });
+  };
+  const standing = () => {
+    const { node } = world;
+    const { state, route } = node.snapshot().tunnels.find(({ name }) => name === HUB) ?? {};
+    return { retired: node.retirement.retired.of(HUB) !== undefined, state, route };
+  };
+  await world.start();
+  await give('cutover', CUTOVER);
+  await clock.run(QUIET_MS);
+  await give('retire', RETIRE);
+  world.file = variant;
+  await give('reload', { command: 'reload' });
+  const reloaded = standing();
+  await world.restart('kill', 0);
+  await clock.run(5_000);
+  return { reloaded, restarted: standing() };
+}
+
+const RETIRED = { retired: true, state: 'retired', route: 'successor' };
+const IN_SERVICE = { retired: false, state: 'up', route: 'tunnel' };
+
+it.each<[string, Variant, object]>([
+  ['keeps a retired tunnel whose port moves', 'moved', RETIRED],
+  ['keeps a retired tunnel whose target changes', 'retargeted', RETIRED],
+  ['takes another tunnel under the name of a retired one into service', 'usurped', IN_SERVICE],
+])('%s, also after kill -9', async (_, variant, standing) => {
+  expect(await retiredThen(variant)).toEqual({ reloaded: standing, restarted: standing });
+});
+
+/** The verdict on a quiet hub before a reload, at once after it, and after another quiet period. */
+async function verdictsAround(variant: Variant) {
+  await using world = new World({ random: seededRandom(1) });
+  const { clock, operator } = world;
+  const give = async (what: string, request: Record<string, unknown>) => {
+    const { reply } = operator.send(what, request);
+    await clock.run(5_000);
+    expect(await reply).toMatchObject({ ok: true });
+  };
+  const verdict = () => {
+    const { verdict: name, unknowns } = world.node.answer(HUB) ?? {};
+    return [name, ...(unknowns ?? []).map(({ code }) => code)];
+  };
+  await world.start();
+  await give('cutover', CUTOVER);
+  await clock.run(QUIET_MS);
+  const before = verdict();
+  world.file = variant;
+  operator.send('reload', { command: 'reload' });
+  await clock.run(500);
+  const after = verdict();
+  await clock.run(QUIET_MS + 1_000);
+  return { before, after, later: verdict() };
+}
+
+it.each<[string, Variant, string[]]>([
+  ['starts the quiet period again when a host gets another address', 'readdressed', ['unknown', 'observation_gap']],
+  ['starts the quiet period again when the tunnel gets another target', 'retargeted', ['unknown', 'observation_gap']],
+  ['goes on with the quiet period when nothing has changed', 'first', ['retirable']],
+])('%s', async (_, variant, after) => {
+  expect(await verdictsAround(variant)).toEqual({ before: ['retirable'], after, later: ['retirable'] });
+});
