@@ -22,8 +22,12 @@ export interface Family {
   readonly help: string;
   readonly type: 'gauge' | 'counter';
   readonly labels: readonly string[];
+  /** No two samples have the same labels: the status has one row for each name of a tunnel. */
+  readonly distinct?: boolean;
   readonly samples: (status: Status) => readonly Sample[];
 }
+
+const FINDING_CODES = [...BLOCKER_CODES, ...UNKNOWN_CODES];
 
 /** The metrics that a snapshot provides. */
 export const FAMILIES: readonly Family[] = [
@@ -40,6 +44,7 @@ export const FAMILIES: readonly Family[] = [
     help: 'State of the tunnel: exactly one series per tunnel is 1.',
     type: 'gauge',
     labels: ['tunnel', 'state'],
+    distinct: true,
     samples: (status) =>
       status.tunnels.flatMap((tunnel) =>
         TUNNEL_STATES.map((state) => ({
@@ -53,6 +58,7 @@ export const FAMILIES: readonly Family[] = [
     help: 'Route of new connections to the local port: exactly one series per tunnel is 1.',
     type: 'gauge',
     labels: ['tunnel', 'route'],
+    distinct: true,
     samples: (status) =>
       status.tunnels.flatMap((tunnel) =>
         ROUTES.map((route) => ({ labels: { tunnel: tunnel.name, route }, value: flag(tunnel.route === route) })),
@@ -64,6 +70,7 @@ export const FAMILIES: readonly Family[] = [
     help: 'Client connections that got a channel (opened) or did not (failed).',
     type: 'counter',
     labels: ['tunnel', 'result'],
+    distinct: true,
     samples: (status) =>
       status.tunnels.flatMap(({ name, usage }) => [
         { labels: { tunnel: name, result: 'opened' }, value: usage.opened_total },
@@ -75,6 +82,7 @@ export const FAMILIES: readonly Family[] = [
     help: 'Bytes that clients sent to the target and received from the target.',
     type: 'counter',
     labels: ['tunnel', 'direction'],
+    distinct: true,
     samples: (status) =>
       status.tunnels.flatMap(({ name, usage }) => [
         { labels: { tunnel: name, direction: 'to_target' }, value: usage.bytes_to_target },
@@ -101,15 +109,13 @@ export const FAMILIES: readonly Family[] = [
     help: 'Blockers and unknowns of the retirement: 1 while the finding exists; absent for a tunnel without a verdict.',
     type: 'gauge',
     labels: ['tunnel', 'code'],
+    distinct: true,
     samples: (status) =>
-      status.tunnels.flatMap(({ name, retirement }) =>
-        retirement === null
-          ? []
-          : [...BLOCKER_CODES, ...UNKNOWN_CODES].map((code) => ({
-              labels: { tunnel: name, code },
-              value: flag([...retirement.blockers, ...retirement.unknowns].includes(code)),
-            })),
-      ),
+      status.tunnels.flatMap(({ name, retirement }) => {
+        if (retirement === null) return [];
+        const found: readonly string[] = [...retirement.blockers, ...retirement.unknowns];
+        return FINDING_CODES.map((code) => ({ labels: { tunnel: name, code }, value: flag(found.includes(code)) }));
+      }),
   },
   tunnels('probe_success', 'Whether the probe through the tunnel passes; pending counts as 0.', ({ probe }) =>
     probe === null ? undefined : flag(probe.state === 'passing'),
@@ -228,7 +234,7 @@ export const FAMILIES: readonly Family[] = [
 function tunnels(name: string, help: string, value: (tunnel: TunnelStatus) => number | undefined): Family {
   const samples = (status: Status) =>
     status.tunnels.flatMap((tunnel) => sample({ tunnel: tunnel.name }, value(tunnel)));
-  return { name, help, type: 'gauge', labels: ['tunnel'], samples };
+  return { name, help, type: 'gauge', labels: ['tunnel'], distinct: true, samples };
 }
 
 function links(name: string, help: string, value: (link: LinkStatus) => number | undefined): Family {

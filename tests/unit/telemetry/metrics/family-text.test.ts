@@ -35,6 +35,10 @@ test('writes the samples of a family as prom-client does, also the same series t
           samples: () => samples,
         };
         expect(familyText('p_', family, samples)).toBe(await asPromClient(type, samples));
+        const [first] = samples;
+        if (!first) return;
+        const alone = familyText('p_', { ...family, distinct: true }, [first]);
+        expect(alone).toBe(await asPromClient(type, [first]));
       },
     ),
   );
