@@ -143,6 +143,14 @@ describe('the owner of a state directory, without a lock of the kernel', () => {
     writeFileSync(state, '');
     await owner(none).claimAtStart();
     rmSync(state);
-    await owner(() => new Promise(() => {}), 10).claimAtStart();
+    let answer = (_: 'unavailable') => {};
+    const lock = () =>
+      new Promise<'unavailable'>((resolve) => {
+        answer = resolve;
+      });
+    const late = owner(lock, 10);
+    await late.claimAtStart();
+    answer('unavailable');
+    await late.release(5_000);
   });
 });

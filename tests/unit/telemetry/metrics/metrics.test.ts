@@ -113,6 +113,14 @@ test('includes the process metrics, and keeps two instances in one process separ
   expect(one.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
 });
 
+test('shows no impossible value in the second of two scrapes in a row', async () => {
+  const instance = metrics();
+  await instance.render(statusFixture());
+  const lags = [...series(await instance.render(statusFixture()))].filter(([name]) => name.includes('eventloop_lag'));
+  expect(lags).not.toEqual([]);
+  expect(lags.filter(([, seconds]) => seconds > 60)).toEqual([]);
+});
+
 test('shows a rejected reload and keeps the time of the configuration in force', async () => {
   const config = { ...statusFixture().config, last_reload: { ok: false, at: ago(1), error: 'no' } };
   const page = series(await metrics().renderOwn(statusFixture({ config })));
