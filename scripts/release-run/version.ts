@@ -8,7 +8,7 @@ const lock = z.looseObject({
   packages: z.record(z.string(), z.looseObject({ version: z.string().optional() })),
 });
 
-/** The version of the checkout. Throws if package.json, package-lock.json and CHANGELOG.md do not agree. */
+/** The version of the checkout. Throws if package.json, package-lock.json and CHANGELOG.md and the example for Ansible do not agree. */
 export function releaseVersion(checkout: string): string {
   const text = (name: string) => readFileSync(join(checkout, name), 'utf8');
   const { version } = manifest.parse(JSON.parse(text('package.json')));
@@ -20,5 +20,8 @@ export function releaseVersion(checkout: string): string {
   if (written !== version) {
     throw new Error(`CHANGELOG.md needs a section "## ${version} - DATE" as its newest release; found ${written}`);
   }
+  const example = 'scripts/ansible/inventory.example.yml';
+  const packaged = /fleet-mesh_(\S+)-1_all\.deb/.exec(text(example))?.[1];
+  if (packaged !== version) throw new Error(`${example} names the package of ${packaged}; expected ${version}`);
   return version;
 }

@@ -74,7 +74,7 @@ export class Retirement {
     const { log, note } = this.#deps;
     for (const tunnel of this.retired.endWhereOther(tunnels, before))
       teller(log, note)(
-        { event: 'retirement.ended', tunnel },
+        { event: 'retirement.ended', tunnel, reason: 'the name belongs to another tunnel now' },
         `${tunnel} was retired, but the name belongs to another tunnel now: the other tunnel is in service`,
         'warn',
       );
