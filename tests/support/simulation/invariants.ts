@@ -100,11 +100,8 @@ export function checkConfirmed(world: World): void {
 /** Checks the chain on the disk, which must not hang. */
 export async function checkChain(world: World): Promise<void> {
   if (world.disk.fault !== undefined) return;
-  let problems: readonly { readonly message: string }[] | undefined;
-  void verifyLog('/sim/state').then((found) => {
-    problems = found.problems;
-  });
-  await world.clock.settle();
+  // The head is read in turn with what the daemon writes, which takes time.
+  const { problems } = (await world.until(verifyLog('/sim/state')).catch(() => undefined)) ?? {};
   if (problems === undefined) return broken('the chain is unbroken', 'the log cannot be read');
   if (world.intruder.tampered === 'provable' && problems.length === 0)
     broken('the chain tells of tampering', 'the whole log was found to be in order');
