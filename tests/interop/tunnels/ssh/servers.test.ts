@@ -41,7 +41,10 @@ type Targets = Awaited<ReturnType<typeof startTargets>>;
 
 /** In their order; the checks of one stage run at once. */
 const STAGES: readonly (readonly Exclude<Check, 'ourRekey' | 'theirRekey'>[])[] = [
-  ['local', 'dynamic', 'remote', 'halfClose', 'reset', 'refused'],
+  // Alone: paramiko stands still if a channel closes during an exchange of keys, of which the bytes cause many.
+  ['local'],
+  ['remote'],
+  ['dynamic', 'halfClose', 'reset', 'refused'],
   ['idle'],
   ['cut'],
   ['killed'],
@@ -99,7 +102,8 @@ const RUN: Readonly<Record<(typeof STAGES)[number][number], (lab: Lab) => Promis
     const status = await mesh.daemon.status();
     expect(linkOf(status).sessions[0]?.server).toMatch(row.version);
     // Neither the bytes, nor the silence, nor the new keys cost a session.
-    expect(sessionIds(status)).toEqual(expect.arrayContaining(first));
+    const lost = mesh.daemon.records().filter(({ event }) => event === 'session.lost');
+    expect(sessionIds(status), JSON.stringify(lost)).toEqual(expect.arrayContaining(first));
   },
   cut: async ({ proxy, mesh }) => {
     proxy.reset();

@@ -78,9 +78,9 @@ export const LAB: readonly LabRow[] = [
     name: 'paramiko',
     from: 'package python3-paramiko',
     version: /paramiko/,
-    rekeyBytes: REKEY_BYTES,
+    rekeyBytes: 4 * REKEY_BYTES,
     differs: { refused: 'paramiko gives no reason. Each failure to connect counts as a refusal.' },
     here: needs('python3', 'paramiko', 'ssh-keygen'),
-    start: async () => (await import('./paramiko.ts')).startParamiko({ rekeyBytes: REKEY_BYTES }),
+    start: async () => (await import('./paramiko.ts')).startParamiko({ rekeyBytes: 4 * REKEY_BYTES }),
   },
 ];
