@@ -3,6 +3,7 @@ import { type Stage, startStage } from '../../tests/faults/stage.ts';
 import { Cleanup } from '../../tests/support/cleanup.ts';
 import { GREETING, socksRequest } from '../../tests/support/clients/socks-client.ts';
 import { echoOnce } from '../../tests/support/clients/steady-client.ts';
+import { unitNodeOptions } from '../../tests/support/daemon/unit-node-options.ts';
 import { canMount } from '../../tests/support/machine/can-mount.ts';
 import { type HungResolver, startHungResolver } from '../../tests/support/peers/hung-resolver.ts';
 import { type SlowTarget, startSlowTarget } from '../../tests/support/peers/slow-target.ts';
@@ -34,7 +35,7 @@ export async function startGround(): Promise<Ground> {
     const slow = cleanup.use(await startSlowTarget());
     const more = { names: { direction: 'dynamic', allow: ['*:*'] }, slow: { target: slow.port } };
     const sshd = resolver ? { sshd: { wrapper: resolver.wrapper() } } : {};
-    const stage = cleanup.use(await startStage({ host: HOST, more, ...sshd }));
+    const stage = cleanup.use(await startStage({ host: HOST, more, nodeOptions: unitNodeOptions(), ...sshd }));
     const cuts: number[] = [];
     return {
       stage,

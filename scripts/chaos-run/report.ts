@@ -21,7 +21,7 @@ export interface ChaosResult {
   readonly broken: string | undefined;
 }
 
-/** More growth is a leak. V8 left up to 90 MB uncollected for a minute and then freed the memory. */
+/** More growth is a leak: V8 collects some garbage only after a minute. */
 const MEMORY_BOUND_BYTES = 130_000_000;
 
 /** A connection ends this soon after the fault that ended it, in milliseconds. */
