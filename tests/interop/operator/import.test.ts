@@ -166,7 +166,7 @@ describe('import of a unit with settings elsewhere', () => {
     const before = process.cwd();
     process.chdir(join(file, '..'));
     const relative = await units(['t.service']).finally(() => process.chdir(before));
-    expect(relative.said).toContain('/root/.ssh/id_ed25519 /etc/fleet-mesh/keys/root-id_ed25519`');
+    expect(relative.said).toMatch(/-m 600 \/root\/\.ssh\/(\w+) \/etc\/fleet-mesh\/keys\/root-\1`/);
     expect(relative.said).toBe(absolute.said);
     expect([relative.config.hosts, relative.config.actors]).toEqual([absolute.config.hosts, absolute.config.actors]);
   });
