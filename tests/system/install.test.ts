@@ -173,6 +173,11 @@ describe.skipIf(!hasBox())('installing a node for the system, under a real syste
       0,
       '/etc/fleet-mesh/tunnels.yaml exists already and was not changed\nnothing to do\n',
     ]);
+    node.box.write('/opt/edited.yaml', `${await node.box.must('cat', yaml)}# edited\n`);
+    const edited = await node.mesh('install', '--config', '/opt/edited.yaml');
+    expect(edited.stdout).toContain(
+      '/opt/edited.yaml differs and is not in use: edit /etc/fleet-mesh/tunnels.yaml, then `fleet-mesh reload`',
+    );
   });
 
   it('starts the ssh units again with --rollback, once', async () => {

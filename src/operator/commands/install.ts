@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -107,9 +108,8 @@ async function installRelease(
   if ('problems' in facts) return refuse(facts.problems, report);
   const plan = planInstall(facts, options);
   if ('problems' in plan) return refuse(plan.problems, report);
-  if (options.config !== undefined && facts.newConfig === undefined) {
-    report.note(`${places.config} exists already and was not changed`);
-  }
+  const kept = facts.newConfig === undefined ? await keptNote(options.config, places.config) : undefined;
+  if (kept !== undefined) report.note(kept.note);
   const steps = [...plan.files, ...plan.doctor, ...plan.switch, ...plan.tidy];
   if (steps.length === 0) {
     report.note('nothing to do');
@@ -136,7 +136,21 @@ async function installRelease(
   report.note(
     `${facts.release.id} is installed${facts.config === undefined ? '' : `: \`${called} status\` shows its state`}`,
   );
+  // Once more where an operator looks: at the end.
+  if (kept?.differs) report.note(kept.note);
   return report.end(EXIT.ok, true);
+}
+
+/** What to say about an installed configuration that wins over the given one; undefined if none was given. */
+async function keptNote(
+  given: string | undefined,
+  installed: string,
+): Promise<{ note: string; differs: boolean } | undefined> {
+  if (given === undefined) return undefined;
+  const [one, other] = await Promise.all([given, installed].map((path) => readFile(path).catch(() => undefined)));
+  const differs = one === undefined || !other?.equals(one);
+  const fix = differs ? `. ${given} differs and is not in use: edit ${installed}, then \`fleet-mesh reload\`` : '';
+  return { note: `${installed} exists already and was not changed${fix}`, differs };
 }
 
 /** The name alone, if the shell finds the program by its name. */
